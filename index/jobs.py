@@ -1,0 +1,139 @@
+"""Jobs and schedules: the kinds with their typed parameters, and the rows in which work is asked for and told.
+
+Everybody who wants work inserts a row here (scheduler, REST, watcher, start-up); the daemon's runner takes them.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from peewee import SqliteDatabase
+
+from index.errors import NotFound, UsageError
+from index.model import Depth, JobKind, JobState
+from index.schema import Job
+
+# Jobs of the watcher go first: a dropped file shall not wait for the nightly detection.
+PRIORITIES = {"watch": 2, "user": 1, "schedule": 0, "start": 0}
+
+ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to look at again: `paths` (files or folders, surrogate-escaped), or the watch roots, or all of them."""
+
+    roots: list[str] = []
+    paths: list[str] = []
+
+
+class DetectJobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A new detection; what is not given comes from the settings. `folders` limits the groups to those folders."""
+
+    hsize: int | None = None
+    tolerance: int | None = None
+    turns: bool | None = None
+    verify: bool | None = None
+    depth: Depth | None = None
+    folders: list[str] = []
+
+
+PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
+    JobKind.SCAN: ScanParameters,
+    JobKind.DETECT: DetectJobParameters,
+}
+
+
+def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct:
+    """The typed parameters of a job. Raises UsageError naming the field that is wrong or unknown."""
+    if kind not in PARAMETERS:
+        raise UsageError(f"There is no job {kind!r}: {', '.join(PARAMETERS)}.", field="kind")
+    try:
+        return msgspec.convert(dict(parameters), PARAMETERS[JobKind(kind)])
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise UsageError(f"{message}.", field="parameters" + place.rstrip("`")) from error
+
+
+def add(
+    database: SqliteDatabase, kind: JobKind, parameters: Mapping[str, Any], origin: str, now_ns: int | None = None
+) -> int:
+    """Queue a job and give its id; a queued job with the same kind and parameters is given instead of a second."""
+    text = json.dumps(dict(parameters), sort_keys=True)
+    waiting = (
+        Job.select(Job.id)
+        .where(Job.kind == kind, Job.parameters == text, Job.state == JobState.QUEUED)
+        .where(~Job.cancel_requested)
+        .tuples()
+        .execute(database)
+    )
+    for (job_id,) in waiting:
+        return int(job_id)
+    return int(
+        Job.insert(
+            kind=kind,
+            state=JobState.QUEUED,
+            origin=origin,
+            priority=PRIORITIES[origin],
+            parameters=text,
+            created_ns=time.time_ns() if now_ns is None else now_ns,
+        ).execute(database)
+    )
+
+
+def take_next(database: SqliteDatabase, now_ns: int, least_priority: int = 0) -> dict[str, Any] | None:
+    """Set the most urgent queued job running and give its row, or None when nothing (urgent enough) waits."""
+    rows = (
+        Job.select()
+        .where(Job.state == JobState.QUEUED, Job.priority >= least_priority)
+        .order_by(Job.priority.desc(), Job.id)
+        .limit(1)
+        .dicts()
+        .execute(database)
+    )
+    for row in rows:
+        changes = {"state": JobState.RUNNING, "started_ns": now_ns, "attempts": row["attempts"] + 1}
+        Job.update(**changes).where(Job.id == row["id"]).execute(database)
+        return {**row, **changes}
+    return None
+
+
+def update(database: SqliteDatabase, job_id: int, **changes: Any) -> None:
+    Job.update(**changes).where(Job.id == job_id).execute(database)
+
+
+def request_cancel(database: SqliteDatabase, job_id: int, now_ns: int) -> str:
+    """Ask a job to leave off and give its state; one that only waits is cancelled at once, an ended one stays."""
+    state = read(database, job_id)["state"]
+    if state == JobState.QUEUED:
+        update(database, job_id, state=JobState.CANCELLED, cancel_requested=True, finished_ns=now_ns)
+        return JobState.CANCELLED
+    if state == JobState.RUNNING:
+        update(database, job_id, cancel_requested=True)
+    return str(state)
+
+
+def read(database: SqliteDatabase, job_id: int) -> dict[str, Any]:
+    """One job's row. Raises NotFound."""
+    for row in Job.select().where(Job.id == job_id).dicts().execute(database):
+        return dict(row)
+    raise NotFound(f"There is no job {job_id}.")
+
+
+def requeue_running(database: SqliteDatabase) -> Sequence[int]:
+    """Put back what a crash or a stop left running; those asked to cancel are cancelled instead."""
+    running = [row[0] for row in Job.select(Job.id).where(Job.state == JobState.RUNNING).tuples().execute(database)]
+    unfinished = Job.state == JobState.RUNNING
+    Job.update(state=JobState.CANCELLED).where(unfinished, Job.cancel_requested).execute(database)
+    Job.update(state=JobState.QUEUED, phase="").where(unfinished).execute(database)
+    return running
+
+
+def forget_old(database: SqliteDatabase, keep: int) -> None:
+    """Delete ended jobs beyond the newest `keep`, those of the watcher first to go."""
+    for origin_is_watch in (Job.origin == "watch", Job.origin != "watch"):
+        ended = Job.select(Job.id).where(Job.state.in_(ENDED), origin_is_watch).order_by(Job.id.desc())
+        old = [row[0] for row in ended.offset(keep).limit(-1).tuples().execute(database)]
+        for start in range(0, len(old), 500):
+            Job.delete().where(Job.id.in_(old[start : start + 500])).execute(database)

@@ -1,0 +1,230 @@
+"""The tables of the index as peewee models, bound to no database: every query names the one it runs on.
+
+`Image.select(...).execute(database)`. The migrations make the tables; a test holds these models to them.
+"""
+
+from peewee import (
+    AutoField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+
+class Root(Model):
+    """A configured folder. `watched` is false once it left the configuration."""
+
+    id = AutoField()
+    path = BlobField(unique=True)
+    protected = BooleanField(default=False)
+    priority = IntegerField(default=0)
+    watched = BooleanField(default=True)
+    state = TextField(default="online")
+    reason = TextField(default="")
+    device = IntegerField(null=True)
+    walked_ns = IntegerField(null=True)
+
+class Content(Model):
+    """Bytes known by their digest, and what one decode told of them; `failure` is set where it failed."""
+
+    id = AutoField()
+    digest = BlobField(unique=True)
+    size_bytes = IntegerField()
+    format = TextField(default="")
+    width = IntegerField(default=0)
+    height = IntegerField(default=0)
+    mode = TextField(default="")
+    orientation = IntegerField(default=1)
+    taken = TextField(default="")
+    camera = TextField(default="")
+    jpeg_quality = IntegerField(default=0)
+    detail = IntegerField(default=0)
+    frames = IntegerField(default=1)
+    metadata = TextField(default="")
+    scheme = TextField(default="")
+    hash8 = BlobField(null=True)
+    hash16 = BlobField(null=True)
+    hash32 = BlobField(null=True)
+    pixel_digest = BlobField(null=True)
+    failure = TextField(default="")
+    failure_message = TextField(default="")
+
+class Region(Model):
+    """The hashes of a part of a picture: what is inside its frame, say."""
+
+    id = AutoField()
+    content = ForeignKeyField(Content, on_delete="CASCADE")
+    role = TextField()
+    hash8 = BlobField()
+    hash16 = BlobField()
+    hash32 = BlobField()
+
+class Feature(Model):
+    """The local features of a picture, made when a thorough detection first needs them."""
+
+    content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE")
+    scheme = TextField()
+    blob = BlobField()
+
+class Image(Model):
+    """A file, by its path as bytes and its identity. `content` is null where it could not be read."""
+
+    id = AutoField()
+    root = ForeignKeyField(Root)
+    path = BlobField(unique=True)
+    device = IntegerField()
+    inode = IntegerField()
+    size_bytes = IntegerField()
+    mtime_ns = IntegerField()
+    content = ForeignKeyField(Content, null=True)
+    indexed_ns = IntegerField()
+
+class Problem(Model):
+    """The recorded failure of one file or folder."""
+
+    id = AutoField()
+    root = ForeignKeyField(Root)
+    path = BlobField(unique=True)
+    reason = TextField()
+    message = TextField()
+    at_ns = IntegerField()
+
+class Detection(Model):
+    """One set of parameters and what was found under it. Contents up to `watermark` are matched."""
+
+    id = AutoField()
+    parameters = TextField()
+    created_ns = IntegerField()
+    finished_ns = IntegerField(null=True)
+    watermark = IntegerField(default=0)
+    current = BooleanField(default=False)
+
+class Judgement(Model):
+    """What the verifier said of a pair of contents, `kind` "" where it is not the same picture."""
+
+    a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    verifier = TextField()
+    kind = TextField()
+    turn = TextField()
+    confidence = FloatField()
+    evidence = TextField()
+
+    class Meta:
+        primary_key = CompositeKey("a", "b")
+        without_rowid = True
+
+class Match(Model):
+    """Two contents that are the same picture under one detection; a < b, the turn leads from a to b."""
+
+    detection = ForeignKeyField(Detection, on_delete="CASCADE")
+    a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    kind = TextField()
+    distance = IntegerField()
+    turn = TextField()
+    confidence = FloatField()
+    evidence = TextField()
+
+    class Meta:
+        primary_key = CompositeKey("detection", "a", "b")
+        without_rowid = True
+
+class DuplicateGroup(Model):
+    """Images offered for one decision, with what lists are filtered and sorted by."""
+
+    id = AutoField()
+    detection = ForeignKeyField(Detection, on_delete="CASCADE")
+    key = TextField()
+    kind = TextField()
+    reference = ForeignKeyField(Content)
+    images = IntegerField()
+    size_bytes = IntegerField()
+    reclaimable_bytes = IntegerField()
+    confidence = FloatField()
+    newest_ns = IntegerField()
+    changed_ns = IntegerField()
+
+    class Meta:
+        table_name = "duplicate_group"
+        indexes = ((("detection", "key"), True),)
+
+class Member(Model):
+    """A content of a group and how it is matched to the group's reference; position 0 is the reference."""
+
+    group = ForeignKeyField(DuplicateGroup, on_delete="CASCADE")
+    content = ForeignKeyField(Content)
+    position = IntegerField()
+    kind = TextField()
+    distance = IntegerField()
+    turn = TextField()
+
+    class Meta:
+        primary_key = CompositeKey("group", "content")
+        without_rowid = True
+
+class Verdict(Model):
+    """"Not duplicates" for two contents, by digest (a < b); `batch` names the order that made it."""
+
+    id = AutoField()
+    a_digest = BlobField()
+    b_digest = BlobField()
+    label = TextField()
+    note = TextField(default="")
+    batch = TextField(default="")
+    created_ns = IntegerField()
+
+    class Meta:
+        indexes = ((("a_digest", "b_digest"), True),)
+
+class Job(Model):
+    """Work asked for, under way or ended. `total` is null while it is not known."""
+
+    id = AutoField()
+    kind = TextField()
+    state = TextField()
+    origin = TextField()
+    priority = IntegerField(default=0)
+    parameters = TextField()
+    created_ns = IntegerField()
+    started_ns = IntegerField(null=True)
+    finished_ns = IntegerField(null=True)
+    phase = TextField(default="")
+    done = IntegerField(default=0)
+    total = IntegerField(null=True)
+    rate = FloatField(null=True)
+    cancel_requested = BooleanField(default=False)
+    attempts = IntegerField(default=0)
+    outcome = TextField(default="{}")
+    error = TextField(default="")
+
+class Schedule(Model):
+    """A cron or interval trigger that queues a job."""
+
+    id = AutoField()
+    name = TextField(unique=True)
+    kind = TextField()
+    parameters = TextField()
+    trigger = TextField()
+    enabled = BooleanField(default=True)
+    origin = TextField()
+    last_run_ns = IntegerField(null=True)
+
+class Setting(Model):
+    """A setting changed while running, over the configuration file's."""
+
+    key = TextField(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        without_rowid = True
+
+TABLES = (
+    Root, Content, Region, Feature, Image, Problem, Detection, Judgement, Match,
+    DuplicateGroup, Member, Verdict, Job, Schedule, Setting,
+)  # fmt: skip
