@@ -22,6 +22,11 @@ class Turn(StrEnum):
     ROTATE_270 = "rotate_270"
     TRANSVERSE = "transverse"
 
+    @property
+    def inverse(self) -> "Turn":
+        """The turn that undoes this one."""
+        return {Turn.ROTATE_90: Turn.ROTATE_270, Turn.ROTATE_270: Turn.ROTATE_90}.get(self, self)
+
 
 TURNS = tuple(Turn)
 

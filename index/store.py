@@ -159,7 +159,10 @@ class Store:
             try:
                 with self._writing.atomic("IMMEDIATE"):
                     result = change(self._writing)
-            except BaseException as error:
+            except DatabaseError as error:
+                future.set_exception(_in_words(error, self.path))
+                continue
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked, not to this thread
                 future.set_exception(error)
                 continue
             with self._committed:
@@ -168,6 +171,13 @@ class Store:
             future.set_result(result)
         self._writing.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         self._writing.close()
+
+
+def _in_words(error: DatabaseError, path: Path) -> StoreError:
+    hint = ""
+    if "full" in str(error):
+        hint = "Make room on its disk, then start the job again; what was indexed before is kept."
+    return StoreError(f"The index {path} could not be changed: {error}.", hint)
 
 
 def _lock(path: Path) -> Any:

@@ -1,0 +1,179 @@
+"""Takes queued jobs one at a time and runs them, with progress, cancel and requeue. Thread: comparimg-runner.
+
+A job calls `checkpoint` between two images. There it leaves off when it was cancelled or the service stops, and there
+the small urgent jobs of the watcher are run in between, so that a dropped file never waits for a long detection.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from index import jobs
+from index.errors import Cancelled, ComparImgError
+from index.model import JobKind, JobState
+from index.store import Store
+
+log = logging.getLogger(__name__)
+
+PROGRESS_INTERVAL_S = 0.5
+# A look at the row costs about 50 us; between two images of 3 ms that would be felt.
+CHECK_INTERVAL_S = 0.1
+# A job that was under way at this many crashes of the service is the likely cause.
+ATTEMPTS = 3
+ENDED_JOBS_KEPT = 500
+# Nothing depends on this wait: every commit wakes the runner.
+IDLE_S = 60.0
+
+
+class Stopping(Exception):
+    """The service stops: the job goes back to the queue."""
+
+
+class JobContext:
+    """What a running job sees of the runner: its progress, and whether to go on."""
+
+    def __init__(self, runner: "Runner", job_id: int, nested: bool) -> None:
+        self.job_id = job_id
+        self._runner = runner
+        self._nested = nested
+        self._phase = ""
+        self._phase_started_s = time.monotonic()
+        self._base = 0
+        self._done = 0
+        self._total: int | None = None
+        self._written_s = 0.0
+        self._checked_s = 0.0
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        """Start a phase of the job: a word for the user, and how many steps it has, if that is known."""
+        self._phase, self._total, self._done, self._base = phase, total, done, done
+        self._phase_started_s = time.monotonic()
+        self._write()
+
+    def advance(self, steps: int = 1) -> None:
+        self._done += steps
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Between two images: raises Cancelled or Stopping, tells the progress, lets urgent jobs pass."""
+        now_s = time.monotonic()
+        if now_s - self._checked_s >= CHECK_INTERVAL_S:
+            self._checked_s = now_s
+            self._runner.check(self.job_id)
+        if now_s - self._written_s >= PROGRESS_INTERVAL_S:
+            self._write()
+            if not self._nested:
+                self._runner.run_urgent()
+
+    def _write(self) -> None:
+        self._written_s = time.monotonic()
+        elapsed_s = self._written_s - self._phase_started_s
+        rate = (self._done - self._base) / elapsed_s if elapsed_s > 0 else None
+        changes = {"phase": self._phase, "done": self._done, "total": self._total, "rate": rate}
+        self._runner.store.submit(lambda database: jobs.update(database, self.job_id, **changes))
+
+
+Handler = Callable[[JobContext, Any], Mapping[str, Any]]
+
+
+class Runner:
+    """The one that runs jobs. `handlers` does the work of each kind and gives the outcome to keep."""
+
+    def __init__(self, store: Store, handlers: Mapping[JobKind, Handler]) -> None:
+        self.store = store
+        self._handlers = handlers
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="comparimg-runner")
+
+    def start(self) -> None:
+        """Requeue what a crash left running, and begin."""
+        self.store.write(jobs.requeue_running)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the running job leave off between two images and go back to the queue; then join."""
+        self._stop.set()
+        self.store.submit(lambda database: None)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def check(self, job_id: int) -> None:
+        if self._stop.is_set():
+            raise Stopping
+        with self.store.read() as database:
+            (cancel,) = database.execute_sql("SELECT cancel_requested FROM job WHERE id = ?", (job_id,)).fetchone()
+        if cancel:
+            raise Cancelled("The job was cancelled.")
+
+    def run_urgent(self) -> None:
+        """Run the watcher's waiting jobs inside a longer one."""
+        while (row := self._take(jobs.PRIORITIES["watch"])) is not None:
+            self._run_one(row, nested=True)
+
+    def _run(self) -> None:
+        with self.store.read():
+            while not self._stop.is_set():
+                seen = self.store.revision
+                row = self._take(0)
+                if row is None:
+                    self.store.wait_for_change(seen, IDLE_S)
+                else:
+                    self._run_one(row, nested=False)
+
+    def _take(self, least_priority: int) -> dict[str, Any] | None:
+        with self.store.read() as database:
+            waiting = database.execute_sql(
+                "SELECT 1 FROM job WHERE state = 'queued' AND priority >= ? LIMIT 1", (least_priority,)
+            ).fetchone()
+        if waiting is None:
+            return None
+        return self.store.write(lambda database: jobs.take_next(database, time.time_ns(), least_priority))
+
+    def _run_one(self, row: Mapping[str, Any], nested: bool) -> None:
+        job_id = row["id"]
+        if row["attempts"] > ATTEMPTS:
+            words = f"The service ended {ATTEMPTS} times while this job was running; it is not tried again."
+            self._end(job_id, JobState.FAILED, error=words)
+            return
+        context = JobContext(self, job_id, nested)
+        try:
+            parameters = jobs.check_parameters(row["kind"], json.loads(row["parameters"]))
+            outcome = self._handlers[JobKind(row["kind"])](context, parameters)
+        except Stopping:
+            changes = {"state": JobState.QUEUED, "attempts": row["attempts"] - 1, "phase": ""}
+            self.store.write(lambda database: jobs.update(database, job_id, **changes))
+            if nested:
+                raise
+        except Cancelled:
+            self._end(job_id, JobState.CANCELLED)
+        except ComparImgError as error:
+            log.warning("job %d (%s) failed: %s", job_id, row["kind"], error)
+            self._end(job_id, JobState.FAILED, error=f"{error.message} {error.hint}".strip())
+        except Exception as error:
+            log.exception("job %d (%s) failed", job_id, row["kind"])
+            self._end(job_id, JobState.FAILED, error=f"Unexpected: {type(error).__name__}: {error}")
+        else:
+            self._end(job_id, JobState.DONE, outcome=json.dumps(outcome, sort_keys=True))
+
+    def _end(self, job_id: int, state: JobState, **changes: Any) -> None:
+        def end(database: Any) -> None:
+            jobs.update(database, job_id, state=state, finished_ns=time.time_ns(), **changes)
+            jobs.forget_old(database, ENDED_JOBS_KEPT)
+
+        self.store.write(end)
+
+
+def start_job(store: Store, kind: JobKind, parameters: msgspec.Struct | Mapping[str, Any], origin: str) -> int:
+    """Queue a job of typed or plain parameters; its id."""
+    plain = parameters if isinstance(parameters, Mapping) else msgspec.to_builtins(parameters)
+    jobs.check_parameters(kind, plain)
+    return store.write(lambda database: jobs.add(database, kind, plain, origin))

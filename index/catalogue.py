@@ -1,0 +1,344 @@
+"""What the index knows of files: roots, images and contents. Every function takes the database it works on.
+
+The changes are meant for the writer (`store.write`); each gives the ids of the contents whose files it changed, so
+that the groups concerned, and no others, are made anew.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from peewee import SqliteDatabase
+
+from index.model import HSIZES, Facts, Hashes, Identity, RootState
+from index.schema import Content, Image, Problem, Region, Root
+
+# SQLite before 3.32 takes 999 variables in one statement; some builds still do.
+CHUNK = 500
+
+# Failures that say nothing of the bytes: the same file may well be read an hour later.
+PASSING = frozenset({"unreadable", "changed"})
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRoot:
+    """A configured folder as the index keeps it."""
+
+    path: bytes
+    protected: bool = False
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading one file told. `facts` and `hashes` are None where the bytes were known or `failure` says why not;
+    `digest` is None where even the bytes could not be had."""
+
+    path: bytes
+    identity: Identity
+    digest: bytes | None = None
+    facts: Facts | None = None
+    hashes: Hashes | None = None
+    regions: Mapping[str, Hashes] | None = None
+    failure: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """One image row."""
+
+    image_id: int
+    root_id: int
+    path: bytes
+    identity: Identity
+    content_id: int | None
+
+
+def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    """Lists of at most `size` items, for statements with a bounded number of variables."""
+    ordered = list(items)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
+
+
+# Roots
+
+
+def sync_roots(database: SqliteDatabase, roots: Sequence[WatchRoot]) -> set[int]:
+    """Make the watched roots those of the configuration; rows of others stay, unwatched. Contents concerned."""
+    before = {bytes(row.path): row for row in Root.select().execute(database)}
+    changed: set[int] = set()
+    for root in roots:
+        row = before.pop(root.path, None)
+        values = {"protected": root.protected, "priority": root.priority, "watched": True}
+        if row is None:
+            Root.insert(path=root.path, **values).execute(database)
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            Root.update(**values).where(Root.id == row.id).execute(database)
+            changed.add(row.id)
+    for row in before.values():
+        if row.watched:
+            Root.update(watched=False).where(Root.id == row.id).execute(database)
+            changed.add(row.id)
+    contents: set[int] = set()
+    for root_id in changed:
+        rows = Image.select(Image.content).where(Image.root == root_id, Image.content.is_null(False))
+        contents.update(row[0] for row in rows.tuples().execute(database))
+    return contents
+
+
+def watched_roots(database: SqliteDatabase) -> list[Any]:
+    """The rows of the roots in the configuration, by path."""
+    return list(Root.select().where(Root.watched).order_by(Root.path).execute(database))
+
+
+def set_root_state(
+    database: SqliteDatabase, root_id: int, state: RootState, reason: str = "", device: int | None = None
+) -> None:
+    changes: dict[str, Any] = {"state": state, "reason": reason}
+    if device is not None:
+        changes["device"] = device
+    Root.update(**changes).where(Root.id == root_id).execute(database)
+
+
+def set_root_walked(database: SqliteDatabase, root_id: int, now_ns: int) -> None:
+    Root.update(walked_ns=now_ns).where(Root.id == root_id).execute(database)
+
+
+# Images
+
+
+def known_identities(database: SqliteDatabase, root_id: int) -> dict[bytes, Identity]:
+    """Every path of a root with its identity, from one query: about 300 bytes of memory an image."""
+    rows = database.execute_sql(
+        "SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE root_id = ?", (root_id,)
+    )
+    return {path: Identity(device, inode, size, mtime) for path, device, inode, size, mtime in rows}
+
+
+def known_below(database: SqliteDatabase, path: bytes) -> dict[bytes, Identity]:
+    """The images at a path or below it, with their identities."""
+    rows = database.execute_sql(
+        "SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE path = ? OR (path >= ? AND path < ?)",
+        (path, path.rstrip(b"/") + b"/", path.rstrip(b"/") + b"0"),
+    )
+    return {path: Identity(device, inode, size, mtime) for path, device, inode, size, mtime in rows}
+
+
+def files_with_identity(database: SqliteDatabase, identity: Identity) -> list[KnownFile]:
+    """Every image row of exactly this file: hard links, other ways to it, the place it was moved from."""
+    rows = database.execute_sql(
+        "SELECT id, root_id, path, content_id FROM image"
+        " WHERE device = ? AND inode = ? AND size_bytes = ? AND mtime_ns = ?",
+        (identity.device, identity.inode, identity.size_bytes, identity.mtime_ns),
+    )
+    return [KnownFile(image_id, root_id, path, identity, content) for image_id, root_id, path, content in rows]
+
+
+def digests_by_size(database: SqliteDatabase, sizes: Collection[int]) -> dict[int, set[bytes]]:
+    """The digests of the known contents of each of these sizes, in bytes."""
+    found: dict[int, set[bytes]] = defaultdict(set)
+    for some in chunks(set(sizes)):
+        marks = ",".join("?" * len(some))
+        rows = database.execute_sql(f"SELECT size_bytes, digest FROM content WHERE size_bytes IN ({marks})", some)
+        for size, digest in rows:
+            found[size].add(digest)
+    return found
+
+
+def record_readings(
+    database: SqliteDatabase, root_id: int, readings: Iterable[Reading], now_ns: int
+) -> set[int]:
+    """Keep what reading files told: contents, images, problems. The contents that gained or lost a file."""
+    touched: set[int] = set()
+    for reading in readings:
+        if reading.failure in PASSING:
+            # No row for this state of the file, so that the next walk tries it again.
+            record_problem(database, root_id, reading.path, reading.failure, reading.message, now_ns)
+            continue
+        content_id = None if reading.digest is None else _content_id(database, reading)
+        touched |= _put_image(database, root_id, reading.path, reading.identity, content_id, now_ns)
+        failure, message = reading.failure, reading.message
+        if content_id is not None and not failure:
+            failure, message = _failure_of(database, content_id)
+        if failure:
+            record_problem(database, root_id, reading.path, failure, message, now_ns)
+        else:
+            forget_problem(database, reading.path)
+    return touched
+
+
+def link_image(
+    database: SqliteDatabase, root_id: int, path: bytes, identity: Identity, content_id: int, now_ns: int
+) -> set[int]:
+    """A path that leads to a file whose content is known already: no byte of it is read."""
+    touched = _put_image(database, root_id, path, identity, content_id, now_ns)
+    failure, message = _failure_of(database, content_id)
+    if failure:
+        record_problem(database, root_id, path, failure, message, now_ns)
+    return touched
+
+
+def move_image(database: SqliteDatabase, old: bytes, new: bytes, root_id: int) -> set[int]:
+    """A file that kept its identity and changed its path. Another row at the new path gives way."""
+    touched = forget_images(database, [new])
+    rows = Image.select(Image.content).where(Image.path == old).tuples().execute(database)
+    touched.update(row[0] for row in rows if row[0] is not None)
+    Image.update(path=new, root=root_id).where(Image.path == old).execute(database)
+    Problem.delete().where(Problem.path == new).execute(database)
+    Problem.update(path=new, root=root_id).where(Problem.path == old).execute(database)
+    return touched
+
+
+def forget_images(database: SqliteDatabase, paths: Iterable[bytes]) -> set[int]:
+    """Drop the rows of files that are gone. Their contents stay known, in case the bytes come back."""
+    touched: set[int] = set()
+    for some in chunks(paths):
+        rows = Image.select(Image.content).where(Image.path.in_(some)).tuples().execute(database)
+        touched.update(row[0] for row in rows if row[0] is not None)
+        Image.delete().where(Image.path.in_(some)).execute(database)
+        Problem.delete().where(Problem.path.in_(some)).execute(database)
+    return touched
+
+
+def _put_image(
+    database: SqliteDatabase, root_id: int, path: bytes, identity: Identity, content_id: int | None, now_ns: int
+) -> set[int]:
+    before = database.execute_sql("SELECT content_id FROM image WHERE path = ?", (path,)).fetchone()
+    database.execute_sql(
+        "INSERT INTO image (root_id, path, device, inode, size_bytes, mtime_ns, content_id, indexed_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET root_id = excluded.root_id,"
+        " device = excluded.device, inode = excluded.inode, size_bytes = excluded.size_bytes,"
+        " mtime_ns = excluded.mtime_ns, content_id = excluded.content_id, indexed_ns = excluded.indexed_ns",
+        (
+            root_id, path, identity.device, identity.inode, identity.size_bytes, identity.mtime_ns,
+            content_id, now_ns,
+        ),
+    )  # fmt: skip
+    return {found for found in (content_id, before and before[0]) if found is not None}
+
+
+# Contents
+
+
+def _content_id(database: SqliteDatabase, reading: Reading) -> int:
+    """The row of the bytes that were read, made where they are new."""
+    row = database.execute_sql("SELECT id FROM content WHERE digest = ?", (reading.digest,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    values: dict[str, Any] = {
+        "digest": reading.digest,
+        "size_bytes": reading.identity.size_bytes,
+        "failure": reading.failure,
+        "failure_message": reading.message,
+    }
+    if reading.facts is not None:
+        facts = reading.facts
+        values |= {
+            "format": facts.format,
+            "width": facts.width,
+            "height": facts.height,
+            "mode": facts.mode,
+            "orientation": facts.orientation,
+            "taken": facts.taken,
+            "camera": facts.camera,
+            "jpeg_quality": facts.jpeg_quality,
+            "detail": facts.detail,
+            "frames": facts.frames,
+            "metadata": ",".join(facts.metadata),
+        }
+    if reading.hashes is not None:
+        values |= {"scheme": reading.hashes.scheme} | _hash_columns(reading.hashes)
+    content_id = int(Content.insert(**values).execute(database))
+    for role, hashes in (reading.regions or {}).items():
+        Region.insert(content=content_id, role=role, **_hash_columns(hashes)).execute(database)
+    return content_id
+
+
+def _hash_columns(hashes: Hashes) -> dict[str, bytes]:
+    return {f"hash{hsize}": hashes.bits[hsize] for hsize in HSIZES}
+
+
+def facts_of(row: Any) -> Facts:
+    """The facts in a content row (a model instance or anything with its attributes)."""
+    return Facts(
+        format=row.format,
+        width=row.width,
+        height=row.height,
+        mode=row.mode,
+        orientation=row.orientation,
+        taken=row.taken,
+        camera=row.camera,
+        jpeg_quality=row.jpeg_quality,
+        detail=row.detail,
+        frames=row.frames,
+        metadata=tuple(filter(None, row.metadata.split(","))),
+    )
+
+
+def contents(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, Any]:
+    """The content rows with these ids."""
+    found: dict[int, Any] = {}
+    for some in chunks(content_ids):
+        found.update((row.id, row) for row in Content.select().where(Content.id.in_(some)).execute(database))
+    return found
+
+
+def files_of(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, list[Any]]:
+    """The image rows (of watched roots) of each content, by path; rows reaching one file are all given."""
+    found: dict[int, list[Any]] = defaultdict(list)
+    for some in chunks(content_ids):
+        query = (
+            Image.select(Image, Root.protected, Root.priority, Root.state.alias("root_state"))
+            .join(Root)
+            .where(Image.content.in_(some), Root.watched)
+            .order_by(Image.path)
+            .objects()
+        )
+        for row in query.execute(database):
+            found[row.content_id].append(row)
+    return found
+
+
+def distinct_files(rows: Iterable[Any]) -> list[Any]:
+    """One row for each file on disk, the first by path: the same file reached twice is one image."""
+    seen: dict[tuple[int, int], Any] = {}
+    for row in rows:
+        seen.setdefault((row.device, row.inode), row)
+    return list(seen.values())
+
+
+def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: bytes) -> None:
+    Content.update(pixel_digest=pixel_digest).where(Content.id == content_id).execute(database)
+
+
+# Problems
+
+
+def record_problem(
+    database: SqliteDatabase, root_id: int, path: bytes, reason: str, message: str, now_ns: int
+) -> None:
+    Problem.insert(root=root_id, path=path, reason=reason, message=message, at_ns=now_ns).on_conflict(
+        conflict_target=[Problem.path], preserve=[Problem.root, Problem.reason, Problem.message, Problem.at_ns]
+    ).execute(database)
+
+
+def forget_problem(database: SqliteDatabase, path: bytes) -> None:
+    Problem.delete().where(Problem.path == path).execute(database)
+
+
+def _failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, str]:
+    row = database.execute_sql(
+        "SELECT failure, failure_message FROM content WHERE id = ?", (content_id,)
+    ).fetchone()
+    return row[0], row[1]
+
+
+def display(path: bytes) -> str:
+    """A path for a message: what cannot be shown is replaced."""
+    return os.fsdecode(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")

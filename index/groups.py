@@ -1,0 +1,151 @@
+"""PURE: matches -> groups, each around one reference, deterministic whatever the order of what goes in.
+
+A group is a star: every member is matched to the reference itself, so no chain A~B~C can gather pictures that nobody
+compared, and two members are never further apart than two matches. Stars are chosen greedily, the content with most
+members still free first (the classical approximation of a smallest dominating set; Chvatal, A Greedy Heuristic for
+the Set-Covering Problem, 1979), ties going to the better picture. A content is a member of one group at most; one
+that is a member may also be the reference of a second group, for a copy that matches it and not its own reference.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from index.model import KINDS, Kind
+
+Rank = tuple[object, ...]
+
+# 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
+KEY_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A content that takes part: `rank` orders better pictures first and ends with the digest, so that no two are
+    equal; `files` is how many files hold these bytes, each counted once however many paths lead to it."""
+
+    content_id: int
+    digest: bytes
+    rank: Rank
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A match of two contents, a < b."""
+
+    a_id: int
+    b_id: int
+    kind: Kind
+    distance: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """One group: the reference, the edges to its members, and the kind of its weakest match."""
+
+    key: str
+    kind: Kind
+    reference_id: int
+    edges: tuple[Edge, ...]
+
+    @property
+    def confidence(self) -> float:
+        """That of the weakest link, 1.0 where there are only equal bytes."""
+        return min((edge.confidence for edge in self.edges), default=1.0)
+
+    def member_id(self, edge: Edge) -> int:
+        return edge.b_id if edge.a_id == self.reference_id else edge.a_id
+
+
+def find_stars(nodes: Mapping[int, Node], edges: Iterable[Edge]) -> list[Star]:
+    """The groups among `nodes`, sorted by key. O(E log E) time for E edges.
+
+    Surely matched contents are grouped first. A `possible` match makes a group of its own afterwards, for contents
+    that no sure group has taken, so that a doubtful picture never stands among sure ones.
+    """
+    sure: dict[int, list[Edge]] = defaultdict(list)
+    doubtful: dict[int, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        if edge.a_id in nodes and edge.b_id in nodes:
+            side = doubtful if edge.kind is Kind.POSSIBLE else sure
+            side[edge.a_id].append(edge)
+            side[edge.b_id].append(edge)
+    taken: set[int] = set()
+    stars: list[Star] = []
+    for prefix, adjacent in (("", sure), ("p", doubtful)):
+        for free_reference in (True, False):
+            for reference_id, members in _cover(nodes, adjacent, taken, free_reference):
+                stars.append(_star(nodes, reference_id, members, prefix))
+        if adjacent is sure:
+            for node in nodes.values():
+                if node.files > 1 and node.content_id not in taken:
+                    taken.add(node.content_id)
+                    stars.append(_star(nodes, node.content_id, [], prefix))
+    return sorted(_merged(stars, nodes), key=lambda star: star.key)
+
+
+def _cover(
+    nodes: Mapping[int, Node], adjacent: Mapping[int, list[Edge]], taken: set[int], free_reference: bool
+) -> Iterable[tuple[int, list[Edge]]]:
+    """Choose stars over contents not in `taken`, adding to it; the reference itself is free too, or need not be."""
+
+    def members(content_id: int) -> list[Edge]:
+        return [edge for edge in adjacent[content_id] if _other(edge, content_id) not in taken]
+
+    heap = [
+        (-len(members(content_id)), nodes[content_id].rank, content_id)
+        for content_id in adjacent
+        if not (free_reference and content_id in taken)
+    ]
+    heapq.heapify(heap)
+    while heap:
+        promised, rank, content_id = heapq.heappop(heap)
+        if free_reference and content_id in taken:
+            continue
+        found = members(content_id)
+        if not found:
+            continue
+        if len(found) < -promised:
+            heapq.heappush(heap, (-len(found), rank, content_id))
+            continue
+        taken.add(content_id)
+        taken.update(_other(edge, content_id) for edge in found)
+        yield content_id, found
+
+
+def _other(edge: Edge, content_id: int) -> int:
+    return edge.b_id if edge.a_id == content_id else edge.a_id
+
+
+def _star(nodes: Mapping[int, Node], reference_id: int, edges: Iterable[Edge], prefix: str) -> Star:
+    ordered = tuple(
+        sorted(edges, key=lambda edge: (KINDS.index(edge.kind), edge.distance, nodes[_other(edge, reference_id)].rank))
+    )
+    kind = max((edge.kind for edge in ordered), key=KINDS.index, default=Kind.EXACT)
+    return Star(prefix + nodes[reference_id].digest.hex()[:KEY_LENGTH], kind, reference_id, ordered)
+
+
+def _merged(stars: Iterable[Star], nodes: Mapping[int, Node]) -> Iterable[Star]:
+    """Put the stars of one key together: a reference that was taken a second time, for what was left over."""
+    by_key: dict[str, Star] = {}
+    for star in stars:
+        known = by_key.get(star.key)
+        if known is not None:
+            prefix = star.key[:-KEY_LENGTH]
+            star = _star(nodes, star.reference_id, [*known.edges, *star.edges], prefix)
+        by_key[star.key] = star
+    return by_key.values()
+
+
+def components(start: Iterable[int], neighbours: Callable[[set[int]], Iterable[tuple[int, int]]]) -> set[int]:
+    """Every content that matches lead to from `start`; `neighbours` gives the pairs that touch a set of contents."""
+    reached = set(start)
+    border = set(reached)
+    while border:
+        found = {content_id for pair in neighbours(border) for content_id in pair}
+        border = found - reached
+        reached |= border
+    return reached

@@ -1,0 +1,51 @@
+"""PURE: the words in which a schedule says when: five cron fields, or "every 6h".
+
+The web part checks them and the daemon's clock obeys them; both read them here.
+"""
+
+import re
+from datetime import UTC
+
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from index.errors import UsageError
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# A job every few seconds would only ever run itself.
+SHORTEST_S = 10
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ACCEPTED = 'five cron fields ("0 3 * * *" is every night at 3) or "every 30m", "every 6h", "every 2d"'
+
+
+def parse_trigger(text: str) -> BaseTrigger:
+    """The trigger that a text describes. Cron is in local time, for "nightly at 3"; an interval knows no time zone.
+
+    Raises UsageError saying what is accepted.
+    """
+    words = text.split()
+    try:
+        if len(words) == 2 and words[0] == "every":
+            return _interval(words[1])
+        *most, weekday = words
+        return CronTrigger.from_crontab(" ".join([*most, _weekdays(weekday)]))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no trigger; accepted: {ACCEPTED}.", field="trigger") from error
+
+
+def _interval(word: str) -> IntervalTrigger:
+    found = re.fullmatch(r"(\d{1,6})([smhd])", word)
+    if not found or int(found[1]) * UNITS_S[found[2]] < SHORTEST_S:
+        raise ValueError(word)
+    return IntervalTrigger(seconds=int(found[1]) * UNITS_S[found[2]], timezone=UTC)
+
+
+def _weekdays(field: str) -> str:
+    """Cron counts weekdays from Sunday, APScheduler from Monday; names mean the same to both."""
+
+    def names(found: re.Match[str]) -> str:
+        first, last = int(found[1]), int(found[2] or found[1])
+        return ",".join(WEEKDAYS[first : last + 1]) or found[0]
+
+    return re.sub(r"(?<![/\w])([0-7])(?:-([0-7]))?(?![\w/])", names, field)

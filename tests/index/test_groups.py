@@ -1,0 +1,107 @@
+"""Groups: around a reference, never a chain, the same whatever the order."""
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.groups import Edge, Node, components, find_stars
+from index.model import Kind
+
+
+def node(content_id: int, files: int = 1, pixels: int = 0) -> Node:
+    digest = content_id.to_bytes(8, "big") * 4
+    return Node(content_id, digest, (-pixels, digest), files)
+
+
+def edge(a: int, b: int, kind: Kind = Kind.NEAR, distance: int = 5, confidence: float = 0.9) -> Edge:
+    return Edge(min(a, b), max(a, b), kind, distance, confidence)
+
+
+def shape(stars):
+    return {(star.reference_id, str(star.kind), frozenset(map(star.member_id, star.edges))) for star in stars}
+
+
+def nodes_of(*ids: int, **more: int) -> dict[int, Node]:
+    return {content_id: node(content_id, **more) for content_id in ids}
+
+
+def test_a_chain_is_not_one_group():
+    """1~2~3~4: the middle gathers its neighbours, the end is offered beside the one it matches."""
+    stars = find_stars(nodes_of(1, 2, 3, 4), [edge(1, 2), edge(2, 3), edge(3, 4)])
+    assert shape(stars) == {(2, "near", frozenset({1, 3})), (3, "near", frozenset({4}))}
+
+
+def test_the_better_picture_is_the_reference_of_a_clique():
+    nodes = {1: node(1), 2: node(2, pixels=9), 3: node(3)}
+    stars = find_stars(nodes, [edge(1, 2), edge(1, 3), edge(2, 3)])
+    assert shape(stars) == {(2, "near", frozenset({1, 3}))}
+
+
+def test_copies_of_one_content_are_an_exact_group():
+    stars = find_stars({7: node(7, files=3), 8: node(8)}, [])
+    assert shape(stars) == {(7, "exact", frozenset())}
+    assert stars[0].confidence == 1.0
+
+
+def test_the_kind_is_that_of_the_weakest_match():
+    stars = find_stars(nodes_of(1, 2, 3), [edge(1, 2, Kind.PIXELS, 0, 1.0), edge(1, 3, Kind.NEAR, 4, 0.8)])
+    assert shape(stars) == {(1, "near", frozenset({2, 3}))}
+    assert stars[0].confidence == 0.8
+
+
+def test_a_doubtful_picture_never_stands_among_sure_ones():
+    edges = [edge(1, 2), edge(2, 3, Kind.POSSIBLE), edge(4, 5, Kind.POSSIBLE)]
+    stars = find_stars(nodes_of(1, 2, 3, 4, 5), edges)
+    assert shape(stars) == {
+        (1, "near", frozenset({2})),
+        (2, "possible", frozenset({3})),
+        (4, "possible", frozenset({5})),
+    }
+
+
+def test_contents_that_take_no_part_are_left_out():
+    assert find_stars(nodes_of(1), [edge(1, 2)]) == []
+
+
+graphs = st.builds(
+    lambda size, pairs: (size, sorted({(min(p), max(p)) for p in pairs if p[0] != p[1] and max(p) < size})),
+    st.integers(1, 12),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=40),
+)
+
+
+@given(graphs, st.randoms(use_true_random=False), st.data())
+@settings(max_examples=150, deadline=None)
+def test_laws(graph, rng: random.Random, data):
+    size, pairs = graph
+    kinds = data.draw(st.lists(st.sampled_from([Kind.NEAR, Kind.PIXELS, Kind.POSSIBLE]), min_size=len(pairs), max_size=len(pairs)))
+    nodes = {i: node(i, files=data.draw(st.integers(1, 2)), pixels=data.draw(st.integers(0, 2))) for i in range(size)}
+    edges = [edge(a, b, kind) for (a, b), kind in zip(pairs, kinds, strict=True)]
+    stars = find_stars(nodes, edges)
+
+    shuffled_nodes = dict(rng.sample(sorted(nodes.items()), len(nodes)))
+    assert find_stars(shuffled_nodes, rng.sample(edges, len(edges))) == stars
+
+    members = [star.member_id(e) for star in stars for e in star.edges]
+    assert len(members) == len(set(members)), "a content is a member once"
+    assert len({star.key for star in stars}) == len(stars)
+    for star in stars:
+        assert all(e in edges and star.reference_id in (e.a_id, e.b_id) for e in star.edges)
+        assert star.edges or nodes[star.reference_id].files > 1, "no group of one"
+    grouped = {star.reference_id for star in stars if not star.key.startswith("p")} | {
+        star.member_id(e) for star in stars if not star.key.startswith("p") for e in star.edges
+    }
+    for e in edges:
+        if e.kind is not Kind.POSSIBLE:
+            assert {e.a_id, e.b_id} <= grouped, "whoever matches surely is offered"
+
+
+def test_components_follow_matches_to_the_end():
+    pairs = [(1, 2), (2, 3), (5, 6)]
+
+    def neighbours(some: set[int]):
+        return [pair for pair in pairs if some & set(pair)]
+
+    assert components([1], neighbours) == {1, 2, 3}
+    assert components([4], neighbours) == {4}
