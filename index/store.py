@@ -157,8 +157,7 @@ class Store:
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                with self._writing.atomic("IMMEDIATE"):
-                    result = change(self._writing)
+                result = self._transact(change)
             except DatabaseError as error:
                 future.set_exception(_in_words(error, self.path))
                 continue
@@ -169,8 +168,23 @@ class Store:
                 self._revision += 1
                 self._committed.notify_all()
             future.set_result(result)
-        self._writing.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            self._writing.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except DatabaseError as error:
+            log.warning("the log of %s stays beside it: %s", self.path, error)
         self._writing.close()
+
+    def _transact(self, change: Callable[[SqliteDatabase], T]) -> T:
+        """Not peewee's atomic(): on a full disk SQLite rolls back by itself, and the second rollback would raise."""
+        self._writing.execute_sql("BEGIN IMMEDIATE")
+        try:
+            result = change(self._writing)
+            self._writing.execute_sql("COMMIT")
+        except BaseException:
+            if self._writing.connection().in_transaction:
+                self._writing.execute_sql("ROLLBACK")
+            raise
+        return result
 
 
 def _in_words(error: DatabaseError, path: Path) -> StoreError:

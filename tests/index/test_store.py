@@ -1,0 +1,193 @@
+"""The index file: one writer, readers that cannot write, a lock, migrations with a copy kept."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from peewee import SqliteDatabase
+
+from index import schema, store
+from index.errors import AlreadyRunning, StoreClosed, StoreError
+from index.schema import Root, Setting
+from index.store import Store
+
+TABLES = (
+    schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
+    schema.Judgement, schema.Match, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
+    schema.Schedule, schema.Setting,
+)  # fmt: skip
+
+
+def add_root(path: bytes):
+    return lambda database: Root.insert(path=path).execute(database)
+
+
+def test_what_is_written_is_there_after_closing(tmp_path: Path):
+    with Store(tmp_path) as index:
+        index.write(add_root(b"/photos/\xff"))
+    with Store(tmp_path) as index, index.read() as database:
+        assert [bytes(row.path) for row in Root.select().execute(database)] == [b"/photos/\xff"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_models_are_the_tables_that_the_migrations_made(tmp_path: Path, table):
+    with Store(tmp_path) as index, index.read() as database:
+        made = {column.name: column for column in database.get_columns(table._meta.table_name)}
+        assert set(made) == {field.column_name for field in table._meta.sorted_fields}
+        for field in table._meta.sorted_fields:
+            if not field.primary_key:
+                assert made[field.column_name].null == field.null, field.column_name
+
+
+def test_readers_cannot_write(tmp_path: Path):
+    with Store(tmp_path) as index, index.read() as database, pytest.raises(Exception, match="readonly"):
+        add_root(b"/x")(database)
+
+
+def test_a_change_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: Path):
+    def half(database: SqliteDatabase) -> None:
+        add_root(b"/half")(database)
+        raise ValueError("no")
+
+    with Store(tmp_path) as index:
+        with pytest.raises(ValueError, match="no"):
+            index.write(half)
+        index.write(add_root(b"/whole"))
+        with index.read() as database:
+            assert [bytes(row.path) for row in Root.select().execute(database)] == [b"/whole"]
+
+
+def test_sqlite_errors_come_in_words(tmp_path: Path):
+    with Store(tmp_path) as index:
+        index.write(add_root(b"/twice"))
+        with pytest.raises(StoreError, match="could not be changed"):
+            index.write(add_root(b"/twice"))
+
+
+def test_a_full_disk_is_told_and_survived(tmp_path: Path):
+    with Store(tmp_path) as index:
+        pages = index.write(lambda database: database.execute_sql("PRAGMA page_count").fetchone()[0])
+        index.write(lambda database: database.execute_sql(f"PRAGMA max_page_count = {pages}"))
+
+        def big(database: SqliteDatabase) -> None:
+            Setting.insert(key="big", value="x" * 10_000_000).execute(database)
+
+        with pytest.raises(StoreError, match="full") as caught:
+            index.write(big)
+        assert "Make room" in caught.value.hint
+        index.write(lambda database: database.execute_sql("PRAGMA max_page_count = 1000000"))
+        index.write(add_root(b"/after"))
+
+
+def test_threads_write_and_read_at_once_without_a_lock_error(tmp_path: Path):
+    def count(index: Store, name: int) -> None:
+        for turn in range(25):
+            index.write(add_root(b"/%d/%d" % (name, turn)))
+            with index.read() as database:
+                assert Root.select().where(Root.path == b"/%d/%d" % (name, turn)).count(database) == 1
+
+    with Store(tmp_path) as index:
+        threads = [threading.Thread(target=count, args=(index, name)) for name in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with index.read() as database:
+            assert Root.select().count(database) == 150
+
+
+def test_changes_asked_for_before_closing_are_made(tmp_path: Path):
+    index = Store(tmp_path)
+    futures = [index.submit(add_root(b"/%d" % number)) for number in range(50)]
+    index.close()
+    index.close()
+    assert all(future.done() and not future.exception() for future in futures)
+    with pytest.raises(StoreClosed):
+        index.submit(add_root(b"/late"))
+    with pytest.raises(StoreClosed), index.read():
+        pass
+
+
+def test_waiting_for_a_change(tmp_path: Path):
+    with Store(tmp_path) as index:
+        seen = index.revision
+        assert index.wait_for_change(seen, timeout_s=0.01) == seen
+        index.submit(add_root(b"/x"))
+        assert index.wait_for_change(seen, timeout_s=10) == seen + 1
+
+
+def test_one_process_at_a_time(tmp_path: Path):
+    with Store(tmp_path), pytest.raises(AlreadyRunning, match="is using"):
+        Store(tmp_path)
+    with Store(tmp_path):
+        pass
+
+
+def test_a_data_folder_that_is_a_file_is_an_error_in_words(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="cannot be used"):
+        Store(tmp_path / "file")
+
+
+def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path):
+    (tmp_path / "index.sqlite3").write_bytes(b"my holiday diary" * 1000)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store(tmp_path)
+    assert (tmp_path / "index.sqlite3").read_bytes() == b"my holiday diary" * 1000
+
+
+def test_an_index_of_a_newer_version_is_refused(tmp_path: Path):
+    with Store(tmp_path) as index:
+        index.write(
+            lambda database: database.execute_sql(
+                "INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030-01-01')"
+            )
+        )
+    with pytest.raises(StoreError, match="newer ComparImg"):
+        Store(tmp_path)
+
+
+def test_a_migration_keeps_a_copy_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Store(tmp_path) as index:
+        index.write(add_root(b"/kept"))
+    scripts = tmp_path / "migrations"
+    scripts.mkdir()
+    first = next(store.MIGRATIONS.glob("0001*.py"))
+    for script in store.MIGRATIONS.glob("[0-9]*.py"):
+        (scripts / script.name).write_bytes(script.read_bytes())
+    (scripts / "9000_more.py").write_text("def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n")
+    monkeypatch.setattr(store, "MIGRATIONS", scripts)
+    with Store(tmp_path) as index, index.read() as database:
+        assert "more" in database.get_tables()
+    copy = sqlite3.connect(tmp_path / "index-before-9000_more.sqlite3")
+    assert copy.execute("SELECT path FROM root").fetchall() == [(b"/kept",)]
+    copy.close()
+    assert first.exists()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Store(tmp_path):
+        pass
+    scripts = tmp_path / "migrations"
+    scripts.mkdir()
+    for script in store.MIGRATIONS.glob("[0-9]*.py"):
+        (scripts / script.name).write_bytes(script.read_bytes())
+    broken = "def up(migrator, db):\n    db.execute_sql('CREATE TABLE half (x)')\n    db.execute_sql('nonsense')\n"
+    (scripts / "9000_broken.py").write_text(broken)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "MIGRATIONS", scripts)
+        with pytest.raises(StoreError):
+            Store(tmp_path)
+    with Store(tmp_path) as index, index.read() as database:
+        assert "half" not in database.get_tables()
+
+
+def test_a_copy_of_the_index_in_use(tmp_path: Path):
+    with Store(tmp_path / "data") as index:
+        index.write(add_root(b"/x"))
+        index.back_up(tmp_path / "copy.sqlite3")
+        index.write(add_root(b"/y"))
+    copy = sqlite3.connect(tmp_path / "copy.sqlite3")
+    assert copy.execute("SELECT count(*) FROM root").fetchone() == (1,)
+    copy.close()
