@@ -1,0 +1,173 @@
+"""The runner: one job at a time, progress, cancel, requeue, urgent jobs in between."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from daemon.runner import ATTEMPTS, Runner, start_job
+from index import jobs
+from index.errors import ComparImgError, UsageError
+from index.model import JobKind, JobState
+from index.store import Store
+
+WAIT_S = 20
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store(tmp_path / "data") as opened:
+        yield opened
+
+
+def wait_for(store: Store, job_id: int, *states: JobState) -> dict:
+    """The job's row once it is in one of these states."""
+    for _ in range(1000):
+        seen = store.revision
+        with store.read() as database:
+            row = jobs.read(database, job_id)
+        if row["state"] in states:
+            return row
+        store.wait_for_change(seen, WAIT_S)
+    raise AssertionError(row)
+
+
+def run(store: Store, handler, kind=JobKind.DETECT) -> Runner:
+    runner = Runner(store, {JobKind.SCAN: lambda context, parameters: {}, kind: handler})
+    runner.start()
+    return runner
+
+
+def test_a_job_is_run_and_its_outcome_kept(store: Store):
+    def handler(context, parameters):
+        context.begin("matching", total=3)
+        for _ in range(3):
+            context.advance()
+        return {"hsize": parameters.hsize}
+
+    runner = run(store, handler)
+    job_id = start_job(store, JobKind.DETECT, {"hsize": 8}, "user")
+    row = wait_for(store, job_id, JobState.DONE)
+    assert json.loads(row["outcome"]) == {"hsize": 8}
+    assert row["phase"] == "matching"
+    assert row["total"] == 3
+    assert row["finished_ns"] >= row["started_ns"]
+    runner.stop()
+
+
+def test_wrong_parameters_are_refused_before_they_are_queued(store: Store):
+    with pytest.raises(UsageError) as caught:
+        start_job(store, JobKind.DETECT, {"hsize": "large"}, "user")
+    assert caught.value.field == "parameters.hsize"
+    with pytest.raises(UsageError, match="unknown field `x`"):
+        start_job(store, JobKind.SCAN, {"x": 1}, "user")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(ComparImgError("No such folder.", "Name another."), "No such folder. Name another."), (KeyError("x"), "KeyError")],
+)
+def test_a_job_that_fails_says_why_and_the_next_one_runs(store: Store, error: Exception, words: str):
+    def handler(context, parameters):
+        raise error
+
+    runner = run(store, handler)
+    failed = start_job(store, JobKind.DETECT, {}, "user")
+    assert words in wait_for(store, failed, JobState.FAILED)["error"]
+    wait_for(store, start_job(store, JobKind.SCAN, {}, "user"), JobState.DONE)
+    runner.stop()
+
+
+def test_a_running_job_is_cancelled_between_two_steps(store: Store):
+    begun = threading.Event()
+
+    def handler(context, parameters):
+        while True:
+            begun.set()
+            context.checkpoint()
+
+    runner = run(store, handler)
+    job_id = start_job(store, JobKind.DETECT, {}, "user")
+    assert begun.wait(WAIT_S)
+    assert store.write(lambda db: jobs.request_cancel(db, job_id, 1)) == JobState.RUNNING
+    wait_for(store, job_id, JobState.CANCELLED)
+    runner.stop()
+
+
+def test_a_waiting_job_is_cancelled_at_once(store: Store):
+    job_id = start_job(store, JobKind.SCAN, {}, "user")
+    assert store.write(lambda db: jobs.request_cancel(db, job_id, 1)) == JobState.CANCELLED
+    assert store.write(lambda db: jobs.take_next(db, 1)) is None
+
+
+def test_stopping_puts_the_job_back_and_a_new_start_takes_it_up(store: Store):
+    begun = threading.Event()
+
+    def endless(context, parameters):
+        while True:
+            begun.set()
+            context.checkpoint()
+
+    runner = run(store, endless)
+    job_id = start_job(store, JobKind.DETECT, {}, "user")
+    assert begun.wait(WAIT_S)
+    runner.stop()
+    with store.read() as database:
+        row = jobs.read(database, job_id)
+    assert (row["state"], row["attempts"]) == (JobState.QUEUED, 0)
+    runner = run(store, lambda context, parameters: {})
+    wait_for(store, job_id, JobState.DONE)
+    runner.stop()
+
+
+def test_what_a_crash_left_running_is_run_again_but_not_for_ever(store: Store):
+    job_id = start_job(store, JobKind.DETECT, {}, "user")
+    for _ in range(ATTEMPTS):
+        store.write(lambda db: jobs.take_next(db, 1))
+        assert store.write(jobs.requeue_running) == [job_id]
+    runner = run(store, lambda context, parameters: {})
+    assert "not tried again" in wait_for(store, job_id, JobState.FAILED, JobState.DONE)["error"]
+    runner.stop()
+
+
+def test_an_urgent_job_is_run_inside_a_long_one(store: Store):
+    begun = threading.Event()
+    order: list[str] = []
+
+    def long(context, parameters):
+        while "urgent" not in order:
+            begun.set()
+            context.checkpoint()
+        order.append("long")
+        return {}
+
+    def urgent(context, parameters):
+        order.append("urgent")
+        return {}
+
+    runner = Runner(store, {JobKind.DETECT: long, JobKind.SCAN: urgent})
+    runner.start()
+    job_id = start_job(store, JobKind.DETECT, {}, "user")
+    assert begun.wait(WAIT_S)
+    start_job(store, JobKind.SCAN, {"paths": ["/p/a.jpg"]}, "watch")
+    wait_for(store, job_id, JobState.DONE)
+    runner.stop()
+    assert order == ["urgent", "long"]
+
+
+def test_the_same_work_is_not_queued_twice(store: Store):
+    first = start_job(store, JobKind.SCAN, {}, "user")
+    assert start_job(store, JobKind.SCAN, {}, "schedule") == first
+    assert start_job(store, JobKind.SCAN, {"paths": ["/x"]}, "user") != first
+
+
+def test_old_jobs_are_forgotten(store: Store):
+    def fill(database):
+        for number in range(5):
+            job_id = jobs.add(database, JobKind.SCAN, {"paths": [str(number)]}, "watch")
+            jobs.update(database, job_id, state=JobState.DONE)
+        jobs.forget_old(database, keep=2)
+        return [row[0] for row in database.execute_sql("SELECT id FROM job ORDER BY id")]
+
+    assert store.write(fill) == [4, 5]

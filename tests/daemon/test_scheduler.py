@@ -1,0 +1,100 @@
+"""The clock: triggers queue jobs, what was missed is made up for, cron means what cron means."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from daemon.scheduler import Scheduler, sync_file_schedules, was_missed
+from index.errors import UsageError
+from index.model import JobKind
+from index.schema import Job, Schedule
+from index.store import Store
+from index.triggers import parse_trigger
+
+HOUR_NS = 3600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("trigger", "after", "fires"),
+    [
+        ("0 3 * * *", "2026-11-23 04:00", "2026-11-24 03:00"),
+        ("30 2 * * 0", "2026-11-23 00:00", "2026-11-29 02:30"),  # a Sunday
+        ("30 2 * * 7", "2026-11-23 00:00", "2026-11-29 02:30"),
+        ("0 0 * * 1-5", "2026-11-27 12:00", "2026-11-30 00:00"),  # Friday to Monday
+        ("0 0 * * 0-1", "2026-11-24 12:00", "2026-11-29 00:00"),
+        ("*/20 * * * mon", "2026-11-23 00:01", "2026-11-23 00:20"),
+        ("0 0 1 jan *", "2026-11-23 00:00", "2027-01-01 00:00"),
+    ],
+)
+def test_cron(trigger: str, after: str, fires: str):
+    zone = datetime.now().astimezone().tzinfo
+    start = datetime.fromisoformat(after).replace(tzinfo=zone)
+    assert parse_trigger(trigger).get_next_fire_time(None, start).strftime("%Y-%m-%d %H:%M") == fires
+
+
+@pytest.mark.parametrize("text", ["", "x", "* * * *", "0 25 * * *", "every", "every 1s", "every 6 h", "every -1h", "0 0 * * 8"])
+def test_what_is_no_trigger_is_refused_with_what_is_accepted(text: str):
+    with pytest.raises(UsageError, match="accepted"):
+        parse_trigger(text)
+
+
+def test_missed_runs():
+    nightly, six_hours = parse_trigger("0 3 * * *"), parse_trigger("every 6h")
+    noon_ns = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()) * 10**9
+    assert was_missed(nightly, noon_ns - 48 * HOUR_NS, noon_ns)
+    assert was_missed(six_hours, noon_ns - 7 * HOUR_NS, noon_ns)
+    assert not was_missed(six_hours, noon_ns - 5 * HOUR_NS, noon_ns)
+    assert not was_missed(six_hours, None, noon_ns)
+
+
+def waiting(store: Store) -> list[tuple]:
+    with store.read() as database:
+        return list(Job.select(Job.kind, Job.origin, Job.parameters).tuples().execute(database))
+
+
+def test_a_missed_run_is_queued_once_at_start_and_the_next_is_known(tmp_path: Path):
+    with Store(tmp_path) as store:
+        store.write(
+            lambda db: Schedule.insert(
+                name="n", kind="detect", parameters='{"hsize": 8}', trigger="every 1h", origin="rest", last_run_ns=1
+            ).execute(db)
+        )
+        scheduler = Scheduler(store)
+        scheduler.start()
+        assert waiting(store) == [("detect", "schedule", '{"hsize": 8}')]
+        assert scheduler.next_run_ns(1) > 0
+        scheduler.refresh()
+        assert len(waiting(store)) == 1
+        scheduler.stop()
+
+
+def test_disabled_schedules_do_nothing(tmp_path: Path):
+    with Store(tmp_path) as store:
+        store.write(
+            lambda db: Schedule.insert(
+                name="n", kind="scan", parameters="{}", trigger="every 1h", origin="rest", last_run_ns=1, enabled=False
+            ).execute(db)
+        )
+        scheduler = Scheduler(store)
+        scheduler.start()
+        assert waiting(store) == []
+        assert scheduler.next_run_ns(1) is None
+        scheduler.stop()
+
+
+def test_the_file_rules_its_own_schedules_and_no_others(tmp_path: Path):
+    def names(store: Store) -> dict[str, str]:
+        with store.read() as database:
+            return dict(Schedule.select(Schedule.name, Schedule.trigger).tuples().execute(database))
+
+    with Store(tmp_path) as store:
+        store.write(
+            lambda db: Schedule.insert(name="mine", kind="scan", parameters="{}", trigger="every 2h", origin="rest").execute(db)
+        )
+        store.write(lambda db: sync_file_schedules(db, {"detect": (JobKind.DETECT, "0 3 * * *")}))
+        assert names(store) == {"mine": "every 2h", "detect": "0 3 * * *"}
+        store.write(lambda db: sync_file_schedules(db, {"detect": (JobKind.DETECT, "0 4 * * *")}))
+        assert names(store) == {"mine": "every 2h", "detect": "0 4 * * *"}
+        store.write(lambda db: sync_file_schedules(db, {}))
+        assert names(store) == {"mine": "every 2h"}
