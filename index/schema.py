@@ -135,6 +135,20 @@ class Match(Model):
         primary_key = CompositeKey("detection", "a", "b")
         without_rowid = True
 
+class Tally(Model):
+    """How many pairs one detection proposed at a distance, and how many of them the verifier let through."""
+
+    detection = ForeignKeyField(Detection, on_delete="CASCADE")
+    distance = IntegerField()
+    proposed = IntegerField()
+    near = IntegerField()
+    possible = IntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("detection", "distance")
+        without_rowid = True
+
+
 class DuplicateGroup(Model):
     """Images offered for one decision, with what lists are filtered and sorted by."""
 
@@ -223,8 +237,3 @@ class Setting(Model):
 
     class Meta:
         without_rowid = True
-
-TABLES = (
-    Root, Content, Region, Feature, Image, Problem, Detection, Judgement, Match,
-    DuplicateGroup, Member, Verdict, Job, Schedule, Setting,
-)  # fmt: skip

@@ -106,6 +106,15 @@ STATEMENTS = (
         PRIMARY KEY (detection_id, a_id, b_id)
     ) WITHOUT ROWID""",
     "CREATE INDEX match_b ON match (detection_id, b_id)",
+    # How many pairs were proposed at each distance, and what became of them: what the expectations are made from.
+    """CREATE TABLE tally (
+        detection_id INTEGER NOT NULL REFERENCES detection (id) ON DELETE CASCADE,
+        distance INTEGER NOT NULL,
+        proposed INTEGER NOT NULL,
+        near INTEGER NOT NULL,
+        possible INTEGER NOT NULL,
+        PRIMARY KEY (detection_id, distance)
+    ) WITHOUT ROWID""",
     """CREATE TABLE duplicate_group (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         detection_id INTEGER NOT NULL REFERENCES detection (id) ON DELETE CASCADE,

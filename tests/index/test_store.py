@@ -14,7 +14,7 @@ from index.store import Store
 
 TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
-    schema.Judgement, schema.Match, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
+    schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting,
 )  # fmt: skip
 
