@@ -95,7 +95,8 @@ class Problem(Model):
     at_ns = IntegerField()
 
 class Detection(Model):
-    """One set of parameters and what was found under it. Contents up to `watermark` are matched."""
+    """One set of parameters and what was found under it. Contents up to `watermark` are matched;
+    `calibration` is what its tolerance is expected to propose wrongly."""
 
     id = AutoField()
     parameters = TextField()

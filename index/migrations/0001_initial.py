@@ -80,7 +80,8 @@ STATEMENTS = (
         created_ns INTEGER NOT NULL,
         finished_ns INTEGER,
         watermark INTEGER NOT NULL,
-        current INTEGER NOT NULL
+        current INTEGER NOT NULL,
+        calibration TEXT NOT NULL
     )""",
     # What the verifier said of a pair, whatever detection proposed it: looked at once, remembered.
     """CREATE TABLE judgement (

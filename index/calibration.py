@@ -1,0 +1,97 @@
+"""PURE: how many wrong pairs a tolerance proposes in this library, and how many the verifier then lets through.
+
+Measured on the library itself: distances of pairs drawn at random, which in any library but a tiny one are almost
+never duplicates, and the verifier's word on the nearest of those that are not proposed. Counts are Poisson; their
+interval is Garwood's (1936) in the Wilson-Hilferty approximation, a share's is Jeffreys' in Wilson's form (1927).
+Where the sample holds too few near pairs to count, its lower tail is continued as that of a normal distribution,
+which the sum of some hundred weakly dependent bits is close to, and the interval says how far that can be trusted.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+# Both sides of a 95 % interval.
+Z = 1.959964
+# Fewer pairs than this are not counted but extrapolated.
+COUNTED = 10
+# The normal tail is anchored where this many pairs of the sample lie below; beyond, its slope is only a model.
+ANCHOR = 30
+# How far reality was from the continued tail, either way, for each factor of 10 that it was continued by.
+DOUBT_PER_DECADE = 1.6
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A number of pairs: the best guess and a 95 % interval."""
+
+    low: float
+    guess: float
+    high: float
+
+    def times(self, factor: float) -> "Expectation":
+        return Expectation(self.low * factor, self.guess * factor, self.high * factor)
+
+
+def wrong_pairs(distances: Sequence[int], images: int, tolerance: int) -> Expectation:
+    """How many of the library's pairs lie within the tolerance by accident.
+
+    `distances` are those of pairs drawn at random (each the least over the turns searched), in bits; `images` is how
+    many contents the library has, all pairs of which are candidates.
+    """
+    pairs = images * (images - 1) / 2
+    if not distances or pairs == 0:
+        return Expectation(0.0, 0.0, pairs)
+    scale = pairs / len(distances)
+    below = sum(distance <= tolerance for distance in distances)
+    if below >= COUNTED:
+        return poisson_interval(below).times(scale)
+    return _continued_tail(sorted(distances), tolerance).times(scale)
+
+
+def let_through(wrong: Expectation, judged: int, accepted: int) -> Expectation:
+    """How many of the wrong pairs the verifier takes for duplicates, where it took `accepted` of `judged`."""
+    low, high = share_interval(accepted, judged)
+    guess = (accepted + 0.5) / (judged + 1)
+    return Expectation(wrong.low * low, wrong.guess * guess, wrong.high * high)
+
+
+def poisson_interval(count: int) -> Expectation:
+    """A 95 % interval for the mean of a Poisson distribution that gave `count`."""
+
+    def bound(degrees: int, z: float) -> float:
+        spread = 2 / (9 * degrees)
+        return 0.5 * degrees * (1 - spread + z * math.sqrt(spread)) ** 3
+
+    low = bound(2 * count, -Z) if count else 0.0
+    return Expectation(max(low, 0.0), float(count), bound(2 * count + 2, Z))
+
+
+def share_interval(hits: int, trials: int) -> tuple[float, float]:
+    """A 95 % interval for a probability seen `hits` times in `trials`."""
+    if not trials:
+        return 0.0, 1.0
+    share = hits / trials
+    centre = share + Z * Z / (2 * trials)
+    spread = Z * math.sqrt(share * (1 - share) / trials + Z * Z / (4 * trials * trials))
+    scale = 1 + Z * Z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def _continued_tail(ordered: Sequence[int], tolerance: int) -> Expectation:
+    """The expected number of the sample's pairs within a tolerance that (almost) none of them reaches."""
+    normal = NormalDist()
+    count = len(ordered)
+    anchor = min(ANCHOR, count // 2)
+    if anchor < 2 or ordered[anchor - 1] >= ordered[count // 2]:
+        return poisson_interval(sum(distance <= tolerance for distance in ordered))
+    # A line through two points of the quantile plot: the anchor and the median.
+    anchor_z, anchor_distance = normal.inv_cdf(anchor / count), ordered[anchor - 1]
+    slope = (0.0 - anchor_z) / (ordered[count // 2] - anchor_distance)
+    guess = count * normal.cdf(anchor_z + slope * (tolerance + 0.5 - anchor_distance))
+    decades = max(0.0, math.log10(anchor / guess)) if guess > 0 else 300.0
+    doubt = DOUBT_PER_DECADE**decades
+    seen = poisson_interval(sum(distance <= tolerance for distance in ordered))
+    high = min(guess * doubt, seen.high) if decades > 1 else seen.high
+    return Expectation(guess / doubt, guess, max(guess, high))
