@@ -29,6 +29,7 @@ class Root(Model):
     device = IntegerField(null=True)
     walked_ns = IntegerField(null=True)
 
+
 class Content(Model):
     """Bytes known by their digest, and what one decode told of them; `failure` is set where it failed."""
 
@@ -54,6 +55,7 @@ class Content(Model):
     failure = TextField(default="")
     failure_message = TextField(default="")
 
+
 class Region(Model):
     """The hashes of a part of a picture: what is inside its frame, say."""
 
@@ -64,12 +66,14 @@ class Region(Model):
     hash16 = BlobField()
     hash32 = BlobField()
 
+
 class Feature(Model):
     """The local features of a picture, made when a thorough detection first needs them."""
 
     content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE")
     scheme = TextField()
     blob = BlobField()
+
 
 class Image(Model):
     """A file, by its path as bytes and its identity. `content` is null where it could not be read."""
@@ -84,6 +88,7 @@ class Image(Model):
     content = ForeignKeyField(Content, null=True)
     indexed_ns = IntegerField()
 
+
 class Problem(Model):
     """The recorded failure of one file or folder."""
 
@@ -93,6 +98,7 @@ class Problem(Model):
     reason = TextField()
     message = TextField()
     at_ns = IntegerField()
+
 
 class Detection(Model):
     """One set of parameters and what was found under it. Contents up to `watermark` are matched;
@@ -104,6 +110,8 @@ class Detection(Model):
     finished_ns = IntegerField(null=True)
     watermark = IntegerField(default=0)
     current = BooleanField(default=False)
+    calibration = TextField(default="{}")
+
 
 class Judgement(Model):
     """What the verifier said of a pair of contents, `kind` "" where it is not the same picture."""
@@ -120,6 +128,7 @@ class Judgement(Model):
         primary_key = CompositeKey("a", "b")
         without_rowid = True
 
+
 class Match(Model):
     """Two contents that are the same picture under one detection; a < b, the turn leads from a to b."""
 
@@ -135,6 +144,7 @@ class Match(Model):
     class Meta:
         primary_key = CompositeKey("detection", "a", "b")
         without_rowid = True
+
 
 class Tally(Model):
     """How many pairs one detection proposed at a distance, and how many of them the verifier let through."""
@@ -169,6 +179,7 @@ class DuplicateGroup(Model):
         table_name = "duplicate_group"
         indexes = ((("detection", "key"), True),)
 
+
 class Member(Model):
     """A content of a group and how it is matched to the group's reference; position 0 is the reference."""
 
@@ -183,8 +194,9 @@ class Member(Model):
         primary_key = CompositeKey("group", "content")
         without_rowid = True
 
+
 class Verdict(Model):
-    """"Not duplicates" for two contents, by digest (a < b); `batch` names the order that made it."""
+    """ "Not duplicates" for two contents, by digest (a < b); `batch` names the order that made it."""
 
     id = AutoField()
     a_digest = BlobField()
@@ -196,6 +208,7 @@ class Verdict(Model):
 
     class Meta:
         indexes = ((("a_digest", "b_digest"), True),)
+
 
 class Job(Model):
     """Work asked for, under way or ended. `total` is null while it is not known."""
@@ -218,6 +231,7 @@ class Job(Model):
     outcome = TextField(default="{}")
     error = TextField(default="")
 
+
 class Schedule(Model):
     """A cron or interval trigger that queues a job."""
 
@@ -229,6 +243,7 @@ class Schedule(Model):
     enabled = BooleanField(default=True)
     origin = TextField()
     last_run_ns = IntegerField(null=True)
+
 
 class Setting(Model):
     """A setting changed while running, over the configuration file's."""
