@@ -1,0 +1,514 @@
+"""The paged questions that REST and the page ask of the index: roots, groups, images, jobs, problems, schedules.
+
+Reads only. Every list is cut by what it is sorted by and never by a row number, so that a page stays where it was
+while rows come and go before it; nothing here reads more than a page of rows, but for the counts.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from peewee import SqliteDatabase
+
+from index.catalogue import chunks, facts_of
+from index.errors import NotFound
+from index.findings import load_parameters
+from index.model import DetectParameters, Facts
+from index.schema import Content, Job, Schedule
+
+T = TypeVar("T")
+
+GROUP_SORTS = {
+    "reclaimable": "reclaimable_bytes",
+    "size": "size_bytes",
+    "confidence": "confidence",
+    "date": "newest_ns",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of a list, where it goes on (None at its end), and how many there are in all."""
+
+    items: list[T]
+    after: tuple[Any, ...] | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The figures of the whole index; those of groups are of the current detection."""
+
+    images: int
+    size_bytes: int
+    groups: int
+    duplicates: int
+    reclaimable_bytes: int
+    groups_changed_ns: int
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class RootRow:
+    id: int
+    path: bytes
+    protected: bool
+    priority: int
+    watched: bool
+    state: str
+    reason: str
+    walked_ns: int | None
+    images: int
+    size_bytes: int
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One image with the facts of its content; `also_at` are the other paths that lead to this very file.
+
+    `facts` are those of an unread picture (no size, no format) where `failure` says why.
+    """
+
+    id: int
+    path: bytes
+    root_id: int
+    protected: bool
+    online: bool
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    content_id: int | None
+    digest: bytes
+    facts: Facts
+    failure: str
+    also_at: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """An image of a group and how its content is matched to the reference's.
+
+    `place` counts the contents from the reference, which is 0. `copy_of` is the image of the group that has the same
+    bytes and comes first, None for that one itself.
+    """
+
+    file: FileRow
+    place: int
+    kind: str
+    distance: int
+    turn: str
+    confidence: float
+    evidence: dict[str, Any]
+    copy_of: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    id: int
+    key: str
+    kind: str
+    images: int
+    size_bytes: int
+    reclaimable_bytes: int
+    confidence: float
+    newest_ns: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFilter:
+    """Which groups: of these kinds (all when empty), with an image in that root, with an image at that path, with so
+    many images. A `path` that is absolute is a folder or file and means it and all below; any other is looked for
+    anywhere in the path, letter case set aside."""
+
+    kinds: tuple[str, ...] = ()
+    root_id: int | None = None
+    path: bytes = b""
+    min_images: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    id: int
+    root_id: int
+    path: bytes
+    reason: str
+    message: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFilter:
+    root_id: int | None = None
+    reason: str = ""
+    path: bytes = b""
+
+
+@dataclass(slots=True)
+class _Where:
+    """A condition in the making: SQL terms, all of which must hold, and what they are bound to."""
+
+    terms: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, term: str, *values: Any) -> None:
+        self.terms.append(term)
+        self.values.extend(values)
+
+    def __str__(self) -> str:
+        return " AND ".join(self.terms) or "1"
+
+
+def at_or_below(column: str, path: bytes) -> tuple[str, tuple[bytes, bytes, bytes]]:
+    """The SQL for "this file, or anything in this folder", which an index on the column answers."""
+    folder = path.rstrip(b"/")
+    return f"({column} = ? OR ({column} > ? AND {column} < ?))", (folder, folder + b"/", folder + b"0")
+
+
+def _path_term(column: str, path: bytes) -> tuple[str, tuple[bytes, ...]]:
+    if path.startswith(b"/"):
+        return at_or_below(column, path)
+    return f"instr(lower(CAST({column} AS TEXT)), lower(CAST(? AS TEXT))) > 0", (path,)
+
+
+# Totals and roots
+
+
+def totals(database: SqliteDatabase) -> Totals:
+    """The figures of the whole index, over the watched roots."""
+    images, size_bytes = database.execute_sql(
+        "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM image i JOIN root r ON r.id = i.root_id WHERE r.watched"
+    ).fetchone()
+    groups, duplicates, reclaimable_bytes, changed_ns = database.execute_sql(
+        "SELECT count(*), coalesce(sum(g.images) - count(*), 0), coalesce(sum(g.reclaimable_bytes), 0),"
+        " coalesce(max(g.changed_ns), 0)"
+        " FROM duplicate_group g JOIN detection d ON d.id = g.detection_id WHERE d.current"
+    ).fetchone()
+    (problems,) = database.execute_sql(
+        "SELECT count(*) FROM problem p JOIN root r ON r.id = p.root_id WHERE r.watched"
+    ).fetchone()
+    return Totals(images, size_bytes, groups, duplicates, reclaimable_bytes, changed_ns, problems)
+
+
+def roots(database: SqliteDatabase) -> list[RootRow]:
+    """The watched roots by path, each with what it holds."""
+    rows = database.execute_sql(
+        "SELECT r.id, r.path, r.protected, r.priority, r.watched, r.state, r.reason, r.walked_ns,"
+        " coalesce(i.n, 0), coalesce(i.size_bytes, 0), coalesce(p.n, 0) FROM root r"
+        " LEFT JOIN (SELECT root_id, count(*) n, sum(size_bytes) size_bytes FROM image GROUP BY root_id) i"
+        " ON i.root_id = r.id"
+        " LEFT JOIN (SELECT root_id, count(*) n FROM problem GROUP BY root_id) p ON p.root_id = r.id"
+        " WHERE r.watched ORDER BY r.path"
+    )
+    return [
+        RootRow(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), *row[5:]) for row in rows
+    ]
+
+
+# Groups
+
+
+def current_parameters(database: SqliteDatabase) -> tuple[int, DetectParameters] | None:
+    """The id and parameters of the detection whose groups are shown, None before the first."""
+    row = database.execute_sql("SELECT id, parameters FROM detection WHERE current").fetchone()
+    return None if row is None else (row[0], load_parameters(row[1]))
+
+
+GROUP_COLUMNS = "g.id, g.key, g.kind, g.images, g.size_bytes, g.reclaimable_bytes, g.confidence, g.newest_ns, g.changed_ns"
+CURRENT_GROUPS = "duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current"
+
+
+def groups_page(
+    database: SqliteDatabase,
+    chosen: GroupFilter,
+    sort: str = "reclaimable",
+    ascending: bool = False,
+    after: tuple[Any, ...] | None = None,
+    limit: int = 50,
+) -> Page[GroupRow]:
+    """Groups of the current detection, sorted by one of GROUP_SORTS and then by key. `after` is a page's own."""
+    where = _groups_where(chosen)
+    (total,) = database.execute_sql(f"SELECT count(*) FROM {CURRENT_GROUPS} WHERE {where}", where.values).fetchone()
+    column, direction, beyond = GROUP_SORTS[sort], "ASC" if ascending else "DESC", ">" if ascending else "<"
+    if after is not None:
+        where.add(f"(g.{column}, g.key) {beyond} (?, ?)", *after)
+    rows = database.execute_sql(
+        f"SELECT {GROUP_COLUMNS} FROM {CURRENT_GROUPS} WHERE {where}"
+        f" ORDER BY g.{column} {direction}, g.key {direction} LIMIT ?",
+        (*where.values, limit + 1),
+    )
+    items = [GroupRow(*row) for row in rows]
+    return _cut(items, limit, total, lambda row: (getattr(row, column), row.key))
+
+
+def group(database: SqliteDatabase, key: str) -> GroupRow:
+    """One group of the current detection by its public id. Raises NotFound."""
+    row = database.execute_sql(f"SELECT {GROUP_COLUMNS} FROM {CURRENT_GROUPS} WHERE g.key = ?", (key,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no group {key}.", "It may have changed since it was listed.")
+    return GroupRow(*row)
+
+
+def neighbours(
+    database: SqliteDatabase, chosen: GroupFilter, sort: str, ascending: bool, here: GroupRow
+) -> tuple[str | None, str | None]:
+    """The ids of the groups before and after this one in a list, so that a review goes on without loading it."""
+    column = GROUP_SORTS[sort]
+    found: list[str | None] = []
+    for upwards in (not ascending, ascending):
+        where = _groups_where(chosen)
+        where.add(f"(g.{column}, g.key) {'>' if upwards else '<'} (?, ?)", getattr(here, column), here.key)
+        direction = "ASC" if upwards else "DESC"
+        row = database.execute_sql(
+            f"SELECT g.key FROM {CURRENT_GROUPS} WHERE {where}"
+            f" ORDER BY g.{column} {direction}, g.key {direction} LIMIT 1",
+            where.values,
+        ).fetchone()
+        found.append(None if row is None else row[0])
+    return found[0], found[1]
+
+
+def kinds_of_groups(database: SqliteDatabase) -> dict[str, int]:
+    """How many groups of the current detection there are of each kind."""
+    return dict(database.execute_sql(f"SELECT g.kind, count(*) FROM {CURRENT_GROUPS} GROUP BY g.kind").fetchall())
+
+
+def _groups_where(chosen: GroupFilter) -> _Where:
+    where = _Where()
+    if chosen.kinds:
+        where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
+    if chosen.min_images > 2:
+        where.add("g.images >= ?", chosen.min_images)
+    of_image = _Where()
+    if chosen.root_id is not None:
+        of_image.add("i.root_id = ?", chosen.root_id)
+    if chosen.path:
+        term, values = _path_term("i.path", chosen.path)
+        of_image.add(term, *values)
+    if of_image.terms:
+        where.add(
+            "EXISTS (SELECT 1 FROM member m JOIN image i ON i.content_id = m.content_id"
+            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE m.group_id = g.id AND {of_image})",
+            *of_image.values,
+        )
+    return where
+
+
+def members(
+    database: SqliteDatabase, group_ids: Sequence[int], limit: int, after: tuple[Any, ...] | None = None
+) -> dict[int, list[MemberRow]]:
+    """The first images of each of these groups (beyond `after`, a place and a path), the reference first.
+
+    One image stands for each file on disk. `limit` is for one group.
+    """
+    found: dict[int, list[MemberRow]] = {group_id: [] for group_id in group_ids}
+    current = current_parameters(database)
+    if current is None:
+        return found
+    where = _Where()
+    below = [at_or_below("i.path", folder.encode("utf-8", "surrogateescape")) for folder in current[1].folders]
+    if below:
+        where.add(f"({' OR '.join(term for term, _ in below)})", *(value for _, values in below for value in values))
+    for some in chunks(group_ids):
+        # With one min() in a query, SQLite takes the other columns from the row that has the minimum.
+        files = (
+            "SELECT g.id group_id, g.reference_id, m.content_id, m.position, m.kind, m.distance, m.turn,"
+            " i.id image_id, min(i.path) path, count(*) paths"
+            " FROM duplicate_group g JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"
+            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE g.id IN ({','.join('?' * len(some))}) AND {where}"
+            " GROUP BY g.id, m.content_id, i.device, i.inode"
+        )
+        numbered = (
+            "SELECT *, row_number() OVER (PARTITION BY group_id ORDER BY position, path) place,"
+            " first_value(image_id) OVER (PARTITION BY group_id, content_id ORDER BY path) first_id"
+            f" FROM ({files})"
+        )
+        beyond = "" if after is None else " WHERE (position, path) > (?, ?)"
+        cut = (
+            "SELECT *, row_number() OVER (PARTITION BY group_id ORDER BY place) shown"
+            f" FROM ({numbered}){beyond}"
+        )
+        rows = database.execute_sql(
+            "SELECT f.group_id, f.image_id, f.position, f.kind, f.distance, f.turn, f.first_id, f.paths,"
+            " mt.confidence, mt.evidence"
+            f" FROM ({cut}) f LEFT JOIN match mt ON mt.detection_id = ?"
+            " AND mt.a_id = min(f.reference_id, f.content_id) AND mt.b_id = max(f.reference_id, f.content_id)"
+            " WHERE f.shown <= ? ORDER BY f.group_id, f.place",
+            (*some, *where.values, *(after or ()), current[0], limit),
+        ).fetchall()
+        files_by_id = files_with_ids(database, [row[1] for row in rows], [row[1] for row in rows if row[7] > 1])
+        for group_id, image_id, position, kind, distance, turn, first_id, _, confidence, evidence in rows:
+            if image_id not in files_by_id:
+                continue
+            found[group_id].append(
+                MemberRow(
+                    file=files_by_id[image_id],
+                    place=position,
+                    kind=kind,
+                    distance=distance,
+                    turn=turn,
+                    confidence=1.0 if confidence is None else confidence,
+                    evidence={} if evidence is None else json.loads(evidence),
+                    copy_of=None if first_id == image_id else first_id,
+                )
+            )
+    return found
+
+
+# Images
+
+
+def image(database: SqliteDatabase, image_id: int) -> FileRow:
+    """One image with its facts and every other path to its file. Raises NotFound."""
+    found = files_with_ids(database, [image_id], [image_id])
+    if image_id not in found:
+        raise NotFound(f"There is no image {image_id}.", "Its file may have been moved or removed.")
+    return found[image_id]
+
+
+def groups_of_content(database: SqliteDatabase, content_id: int) -> list[str]:
+    """The public ids of the current groups that hold this content."""
+    rows = database.execute_sql(
+        f"SELECT g.key FROM {CURRENT_GROUPS} JOIN member m ON m.group_id = g.id WHERE m.content_id = ? ORDER BY g.key",
+        (content_id,),
+    )
+    return [row[0] for row in rows]
+
+
+def content_of_image(database: SqliteDatabase, image_id: int) -> tuple[int, bytes, str]:
+    """The id, digest and failure ("" where it could be decoded) of an image's content. Raises NotFound."""
+    row = database.execute_sql(
+        "SELECT c.id, c.digest, c.failure FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+        " JOIN content c ON c.id = i.content_id WHERE i.id = ?",
+        (image_id,),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"There is no readable image {image_id}.", "Its file may have been moved or removed.")
+    return row[0], bytes(row[1]), row[2]
+
+
+def hashes_of_content(database: SqliteDatabase, content_id: int) -> dict[int, bytes]:
+    """The packed perceptual hashes of a content as it is shown, by hsize; empty where it could not be decoded."""
+    row = database.execute_sql("SELECT hash8, hash16, hash32 FROM content WHERE id = ?", (content_id,)).fetchone()
+    if row is None:
+        return {}
+    return {hsize: bytes(bits)[: hsize * hsize // 8] for hsize, bits in zip((8, 16, 32), row, strict=True) if bits}
+
+
+UNREAD = Facts(format="", width=0, height=0, detail=0)
+
+
+def files_with_ids(
+    database: SqliteDatabase, image_ids: Iterable[int], with_other_paths: Iterable[int] = ()
+) -> dict[int, FileRow]:
+    """Images of watched roots by id, with their facts; the other paths are looked up for the ids named."""
+    asked = set(with_other_paths)
+    found: dict[int, FileRow] = {}
+    for some in chunks(image_ids):
+        rows = database.execute_sql(
+            "SELECT i.id, i.path, i.root_id, r.protected, r.state, i.device, i.inode, i.size_bytes, i.mtime_ns,"
+            " i.content_id FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+            f" WHERE i.id IN ({','.join('?' * len(some))})",
+            some,
+        ).fetchall()
+        content_ids = [row[9] for row in rows if row[9] is not None]
+        contents = {row.id: row for row in Content.select().where(Content.id.in_(content_ids)).execute(database)}
+        for image_id, path, root_id, protected, state, device, inode, size_bytes, mtime_ns, content_id in rows:
+            content = contents.get(content_id)
+            found[image_id] = FileRow(
+                id=image_id,
+                path=bytes(path),
+                root_id=root_id,
+                protected=bool(protected),
+                online=state == "online",
+                device=device,
+                inode=inode,
+                size_bytes=size_bytes,
+                mtime_ns=mtime_ns,
+                content_id=content_id,
+                digest=b"" if content is None else bytes(content.digest),
+                facts=UNREAD if content is None or content.failure else facts_of(content),
+                failure="unreadable" if content is None else content.failure,
+                also_at=_other_paths(database, device, inode, bytes(path)) if image_id in asked else (),
+            )
+    return found
+
+
+def _other_paths(database: SqliteDatabase, device: int, inode: int, path: bytes) -> tuple[bytes, ...]:
+    rows = database.execute_sql(
+        "SELECT i.path FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+        " WHERE i.device = ? AND i.inode = ? AND i.path != ? ORDER BY i.path LIMIT 100",
+        (device, inode, path),
+    )
+    return tuple(bytes(row[0]) for row in rows)
+
+
+# Jobs, problems, schedules
+
+
+def jobs_page(
+    database: SqliteDatabase,
+    states: Sequence[str] = (),
+    kind: str = "",
+    after: tuple[Any, ...] | None = None,
+    limit: int = 50,
+) -> Page[dict[str, Any]]:
+    """Job rows, the newest first."""
+    where = _Where()
+    if states:
+        where.add(f"state IN ({','.join('?' * len(states))})", *states)
+    if kind:
+        where.add("kind = ?", kind)
+    (total,) = database.execute_sql(f"SELECT count(*) FROM job WHERE {where}", where.values).fetchone()
+    if after is not None:
+        where.add("id < ?", *after)
+    rows = Job.raw(f"SELECT * FROM job WHERE {where} ORDER BY id DESC LIMIT ?", *where.values, limit + 1).dicts()
+    return _cut(list(rows.execute(database)), limit, total, lambda row: (row["id"],))
+
+
+def problems_page(
+    database: SqliteDatabase, chosen: ProblemFilter, after: tuple[Any, ...] | None = None, limit: int = 50
+) -> Page[ProblemRow]:
+    """Problems of the watched roots, the newest first."""
+    where = _Where(["r.watched"])
+    if chosen.root_id is not None:
+        where.add("p.root_id = ?", chosen.root_id)
+    if chosen.reason:
+        where.add("p.reason = ?", chosen.reason)
+    if chosen.path:
+        term, values = _path_term("p.path", chosen.path)
+        where.add(term, *values)
+    source = "problem p JOIN root r ON r.id = p.root_id"
+    (total,) = database.execute_sql(f"SELECT count(*) FROM {source} WHERE {where}", where.values).fetchone()
+    if after is not None:
+        where.add("(p.at_ns, p.id) < (?, ?)", *after)
+    rows = database.execute_sql(
+        f"SELECT p.id, p.root_id, p.path, p.reason, p.message, p.at_ns FROM {source} WHERE {where}"
+        " ORDER BY p.at_ns DESC, p.id DESC LIMIT ?",
+        (*where.values, limit + 1),
+    )
+    items = [ProblemRow(row[0], row[1], bytes(row[2]), *row[3:]) for row in rows]
+    return _cut(items, limit, total, lambda row: (row.at_ns, row.id))
+
+
+def reasons_of_problems(database: SqliteDatabase) -> dict[str, int]:
+    """How many problems of the watched roots there are for each reason."""
+    rows = database.execute_sql(
+        "SELECT p.reason, count(*) FROM problem p JOIN root r ON r.id = p.root_id WHERE r.watched GROUP BY p.reason"
+    )
+    return dict(rows.fetchall())
+
+
+def schedules(database: SqliteDatabase) -> list[dict[str, Any]]:
+    """The schedule rows by name."""
+    return list(Schedule.select().order_by(Schedule.name).dicts().execute(database))
+
+
+def _cut(items: list[T], limit: int, total: int, place: Any) -> Page[T]:
+    """A page of at most `limit` out of one row more than that, which tells whether the list goes on."""
+    more = len(items) > limit
+    items = items[:limit]
+    return Page(items, place(items[-1]) if more else None, total)

@@ -1,0 +1,275 @@
+"""An index made of rows, with as many real files behind it as a test wants, and a client that asks an app without a
+socket. Fixtures of the tests of the web part and of the browser."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from wsgiref.util import setup_testing_defaults
+
+from PIL import Image as Pictures
+from PIL import ImageDraw
+
+from index import schema
+from index.errors import PictureError, UsageError
+from index.findings import dump_parameters
+from index.model import DetectParameters, Identity, Kind, Turn
+from index.store import Store
+from webui.app import WebApp, make_app
+from webui.services import Services, SettingView, WebAccess
+
+NOW_NS = 1_700_000_000 * 10**9
+
+
+def draw_picture(seed: int, size: tuple[int, int] = (320, 240)) -> Pictures.Image:
+    """A picture unlike those of other seeds."""
+    number = hashlib.sha256(str(seed).encode()).digest()
+    picture = Pictures.new("RGB", size, tuple(64 + byte // 2 for byte in number[:3]))
+    draw = ImageDraw.Draw(picture)
+    for place in range(3, 27, 4):
+        x, y, radius, shade = number[place : place + 4]
+        x, y, radius = x * size[0] // 255, y * size[1] // 255, 12 + radius * size[1] // 600
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(shade, 255 - shade, (x * 7) % 255))
+    return picture
+
+
+def jpeg_bytes(picture: Pictures.Image, quality: int = 88) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+@dataclass
+class Library:
+    """Rows of an index. Paths are below `folder`, which is a real folder."""
+
+    store: Store
+    folder: Path
+    detection_id: int = 0
+    roots: dict[bytes, int] = field(default_factory=dict)
+    inodes: int = 10_000
+
+    def add_root(self, path: Path | None = None, **values: Any) -> int:
+        raw = bytes(path or self.folder)
+        defaults = {"path": raw, "protected": False, "priority": 0, "watched": True, "state": "online", "reason": "",
+                    "walked_ns": NOW_NS}  # fmt: skip
+        root_id = self.write(lambda db: schema.Root.insert(**defaults | values).execute(db))
+        self.roots[raw] = root_id
+        return int(root_id)
+
+    def add_content(self, seed: int, **values: Any) -> int:
+        digest = hashlib.sha256(f"content {seed}".encode()).digest()
+        defaults: dict[str, Any] = {
+            "digest": digest, "size_bytes": 1000 + seed, "format": "JPEG", "width": 4000, "height": 3000,
+            "jpeg_quality": 92, "taken": "2019-07-14T10:31:02", "camera": "Canon EOS 80D", "metadata": "exif,gps",
+            "scheme": "test", "hash8": digest[:8] * 4, "hash16": digest * 4, "hash32": digest * 16,
+        }  # fmt: skip
+        return int(self.write(lambda db: schema.Content.insert(**defaults | values).execute(db)))
+
+    def add_image(self, content_id: int | None, name: bytes | str, root_id: int = 1, **values: Any) -> int:
+        self.inodes += 1
+        name = name if isinstance(name, bytes) else name.encode()
+        defaults = {"root": root_id, "path": bytes(self.folder) + b"/" + name, "device": 1, "inode": self.inodes,
+                    "size_bytes": 1000, "mtime_ns": NOW_NS, "content": content_id, "indexed_ns": NOW_NS}  # fmt: skip
+        return int(self.write(lambda db: schema.Image.insert(**defaults | values).execute(db)))
+
+    def add_file(self, name: bytes | str, data: bytes, picture_format: str = "JPEG", **content: Any) -> int:
+        """A real file with its rows; equal bytes share a content."""
+        name = name if isinstance(name, bytes) else name.encode()
+        path = bytes(self.folder) + b"/" + name
+        Path(path.decode("utf-8", "surrogateescape")).parent.mkdir(parents=True, exist_ok=True)
+        Path(path.decode("utf-8", "surrogateescape")).write_bytes(data)
+        digest = hashlib.sha256(data).digest()
+        with self.store.read() as database:
+            known = [row.id for row in schema.Content.select().where(schema.Content.digest == digest).execute(database)]
+        if known:
+            content_id = known[0]
+        else:
+            with Pictures.open(io.BytesIO(data)) as picture:
+                facts = {"width": picture.width, "height": picture.height, "format": picture_format}
+            content_id = self.add_content(
+                0, **facts | {"digest": digest, "size_bytes": len(data)} | content
+            )
+        status = Path(path.decode("utf-8", "surrogateescape")).lstat()
+        identity = Identity.of(status)
+        return self.add_image(
+            content_id, name, device=identity.device, inode=identity.inode,
+            size_bytes=identity.size_bytes, mtime_ns=identity.mtime_ns,
+        )  # fmt: skip
+
+    def add_detection(self, **parameters: Any) -> int:
+        text = dump_parameters(DetectParameters(**parameters))
+        self.detection_id = int(self.write(
+            lambda db: schema.Detection.insert(
+                parameters=text, created_ns=NOW_NS, finished_ns=NOW_NS, current=True
+            ).execute(db)
+        ))  # fmt: skip
+        return self.detection_id
+
+    def add_group(self, reference: int, *others: tuple[int, Kind, int, Turn], **values: Any) -> str:
+        """A group of contents; the figures that lists are sorted by may be given."""
+        key = values.pop("key", hashlib.sha256(f"group {reference}".encode()).hexdigest()[:16])
+        kinds = list(Kind)
+        kind = max((other[1] for other in others), key=kinds.index, default=Kind.EXACT)
+        evidence = json.dumps(values.pop("evidence", {"scale": 0.5}))
+        defaults = {"detection": self.detection_id, "key": key, "kind": kind, "reference": reference,
+                    "images": len(others) + 1, "size_bytes": 5000, "reclaimable_bytes": 2000, "confidence": 0.97,
+                    "newest_ns": NOW_NS, "changed_ns": NOW_NS}  # fmt: skip
+
+        def change(db: Any) -> None:
+            group = schema.DuplicateGroup.insert(**defaults | values).execute(db)
+            schema.Member.insert(
+                group=group, content=reference, position=0, kind=Kind.EXACT, distance=0, turn=Turn.NONE
+            ).execute(db)
+            for position, (content, match_kind, distance, turn) in enumerate(others, 1):
+                schema.Member.insert(
+                    group=group, content=content, position=position, kind=match_kind, distance=distance, turn=turn
+                ).execute(db)
+                schema.Match.insert(
+                    detection=self.detection_id, a=min(reference, content), b=max(reference, content),
+                    kind=match_kind, distance=distance, turn=turn, confidence=0.97, evidence=evidence,
+                ).execute(db)  # fmt: skip
+
+        self.write(change)
+        return str(key)
+
+    def add_problem(self, name: str, reason: str = "truncated", at_ns: int = NOW_NS, root_id: int = 1) -> None:
+        path = bytes(self.folder) + b"/" + name.encode("utf-8", "surrogateescape")
+        self.write(
+            lambda db: schema.Problem.insert(
+                root=root_id, path=path, reason=reason, message="The file ends too early.", at_ns=at_ns
+            ).execute(db)
+        )
+
+    def write(self, change: Any) -> Any:
+        return self.store.write(change)
+
+
+class PlainSettings:
+    """Settings held in a dictionary."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def views(self) -> list[SettingView]:
+        kept = self.values
+        return [
+            SettingView("detect.hsize", "int", kept.get("detect.hsize", 16), 16,
+                        "override" if "detect.hsize" in kept else "default", "8, 16 or 32", "Bits of the hash.",
+                        choices=(8, 16, 32)),
+            SettingView("detect.tolerance", "int", kept.get("detect.tolerance", 80), 80, "default", "0 to 128",
+                        "Largest distance.", minimum=0, maximum=512),
+            SettingView("detect.turns", "bool", kept.get("detect.turns", True), True, "default", "true or false",
+                        "Find turned copies."),
+        ]  # fmt: skip
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        for key, value in changes.items():
+            if key not in [view.key for view in self.views()]:
+                raise UsageError(f"There is no setting {key}.", field=key)
+            if key == "detect.hsize" and value not in (None, 8, 16, 32):
+                raise UsageError("8, 16 or 32.", field=key)
+        for key, value in changes.items():
+            if value is None:
+                self.values.pop(key, None)
+            else:
+                self.values[key] = value
+
+
+@dataclass
+class Daemon:
+    """What stands in for the daemon: every call is noted, and time stands still."""
+
+    clock_ns: int = NOW_NS
+    views_made: list[int] = field(default_factory=list)
+    refreshed: int = 0
+    broken: frozenset[int] = frozenset()
+    parts: dict[str, bool] = field(default_factory=lambda: {"writer": True, "runner": True})
+    settings: PlainSettings = field(default_factory=PlainSettings)
+    view: bytes = jpeg_bytes(draw_picture(1, (64, 48)))
+
+    def make_view(self, content_id: int) -> bytes:
+        self.views_made.append(content_id)
+        if content_id in self.broken:
+            raise PictureError("truncated", "The file ends too early.")
+        return self.view
+
+    def schedules_changed(self) -> None:
+        self.refreshed += 1
+
+    def services(self, **web: Any) -> Services:
+        return Services(
+            version="0.1.0",
+            started_ns=NOW_NS - 3600 * 10**9,
+            settings=self.settings,
+            make_view=self.make_view,
+            health=lambda: self.parts,
+            now_ns=lambda: self.clock_ns,
+            next_run_ns=lambda _: self.clock_ns + 3600 * 10**9,
+            schedules_changed=self.schedules_changed,
+            root_mode=lambda _: "native",
+            web=WebAccess(**web),
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        return self.json["error"]
+
+
+@dataclass(frozen=True)
+class WebClient:
+    """Asks an app as a program would; `headers` go with every request."""
+
+    app: WebApp
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_headers(self, **headers: str) -> "WebClient":
+        return replace(self, headers={**self.headers, **{name.replace("_", "-"): v for name, v in headers.items()}})
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        parts = urlsplit(path)
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method, "PATH_INFO": parts.path, "QUERY_STRING": parts.query,
+            "HTTP_HOST": "localhost:5000", "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)),
+        }  # fmt: skip
+        setup_testing_defaults(environ)
+        for name, value in {**self.headers, **{name.replace("_", "-"): v for name, v in headers.items()}}.items():
+            key = name.upper().replace("-", "_")
+            environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_ADDR") else f"HTTP_{key}"] = value
+        told: list[Any] = []
+        chunks = self.app(environ, lambda status, headers, exc_info=None: told.append((status, headers)))
+        try:
+            data = b"".join(chunks)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+        status, answered = told[0]
+        return Answer(int(status.split()[0]), dict(answered), data)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, **headers)
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        raw = b"" if body is None else json.dumps(body).encode()
+        return self.ask(method, path, raw, **{"Content_Type": "application/json", **headers})
+
+
+def make_client(store: Store, daemon: Daemon, stream_lifetime_s: float = 0.3, **web: Any) -> WebClient:
+    return WebClient(make_app(store, daemon.services(**web), stream_lifetime_s))

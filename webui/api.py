@@ -1,0 +1,12 @@
+"""The table of every REST route: the app registers it, OpenAPI tells it."""
+
+from webui import api_groups, api_images, api_jobs, api_schedules, api_settings, api_status
+
+ROUTES = (
+    *api_status.ROUTES,
+    *api_groups.ROUTES,
+    *api_images.ROUTES,
+    *api_jobs.ROUTES,
+    *api_schedules.ROUTES,
+    *api_settings.ROUTES,
+)

@@ -1,0 +1,107 @@
+"""REST: the groups of duplicates, as a list that is paged and as one group; the whole as the result file."""
+
+import json
+from typing import Any
+
+from index import listing, report
+from index.listing import GroupFilter, GroupRow, MemberRow
+from index.model import Kind, Turn
+from webui import shapes
+from webui.api_images import image_fields
+from webui.paging import decode_cursor, encode_cursor
+from webui.routes import API, Call, Reply, Route
+from webui.shapes import iso_time, path_bytes
+
+
+def get_groups(call: Call) -> shapes.GroupList:
+    query: shapes.GroupListQuery = call.query
+    order = f"groups {query.sort} {query.order}"
+    after = decode_cursor(query.cursor, order, (float if query.sort == "confidence" else int, str))
+    with call.store.read() as database:
+        page = listing.groups_page(
+            database, _filter(query), query.sort, query.order == "asc", after, query.limit
+        )
+        # One more than is shown tells whether there are more.
+        members = listing.members(database, [row.id for row in page.items], query.images + 1)
+        kinds = listing.kinds_of_groups(database)
+    return shapes.GroupList(
+        items=[shapes.Group(**_fields(row, members[row.id], query.images)) for row in page.items],
+        next=encode_cursor(order, page.after),
+        total=page.total,
+        kinds=kinds,
+    )
+
+
+def get_group(call: Call) -> shapes.GroupDetail:
+    query: shapes.GroupQuery = call.query
+    after = decode_cursor(query.cursor, f"images {call.key}", (int, bytes))
+    with call.store.read() as database:
+        row = listing.group(database, call.key)
+        members = listing.members(database, [row.id], query.limit + 1, after)
+        previous, following = listing.neighbours(database, _filter(query), query.sort, query.order == "asc", row)
+    return shapes.GroupDetail(
+        **_fields(row, members[row.id], query.limit, continued=after is not None),
+        previous=previous,
+        following=following,
+    )
+
+
+def get_duplicates(call: Call) -> Reply:
+    with call.store.read() as database:
+        found = report.result(database)
+    return Reply(json.dumps(found, indent=1).encode(), "application/json")
+
+
+def _filter(query: shapes.GroupChoice) -> GroupFilter:
+    kinds = tuple(filter(None, query.kind.split(",")))
+    return GroupFilter(kinds, query.root, path_bytes(query.path), query.min_images)
+
+
+def _fields(row: GroupRow, members: list[MemberRow], limit: int, continued: bool = False) -> dict[str, Any]:
+    shown = members[:limit]
+    last = (shown[-1].place, shown[-1].file.path) if len(members) > limit else None
+    return {
+        "id": row.key,
+        "kind": Kind(row.kind),
+        "confidence": row.confidence,
+        "size_bytes": row.size_bytes,
+        "reclaimable_bytes": row.reclaimable_bytes,
+        "newest": iso_time(row.newest_ns),
+        "changed": iso_time(row.changed_ns),
+        "images": shapes.MemberList(
+            items=[
+                _member_shape(member, reference=not continued and number == 0) for number, member in enumerate(shown)
+            ],
+            next=encode_cursor(f"images {row.key}", last),
+            total=row.images,
+        ),
+    }
+
+
+def _member_shape(member: MemberRow, reference: bool) -> shapes.Member:
+    return shapes.Member(
+        **image_fields(member.file),
+        reference=reference,
+        kind=Kind(member.kind),
+        distance=member.distance,
+        turn=Turn(member.turn),
+        confidence=member.confidence,
+        evidence=member.evidence,
+        copy_of=member.copy_of,
+    )
+
+
+ROUTES = (
+    Route(
+        "GET", f"{API}/groups", get_groups, "Groups of duplicates, sorted and paged", "groups",
+        shapes.GroupList, query=shapes.GroupListQuery,
+    ),
+    Route(
+        "GET", f"{API}/groups/{{id}}", get_group, "One group with its images, and its neighbours in the list",
+        "groups", shapes.GroupDetail, key_type=str, query=shapes.GroupQuery,
+    ),
+    Route(
+        "GET", f"{API}/duplicates", get_duplicates, "Everything found, in the format of the result file", "groups",
+        shapes.ResultFile,
+    ),
+)  # fmt: skip

@@ -1,0 +1,167 @@
+"""REST: one image, its view, and its original bytes. Only what the index knows is ever served, by its id."""
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from index import listing
+from index.fingerprint import to_hex
+from index.listing import FileRow
+from index.model import Identity
+from webui import shapes
+from webui.refusals import Refusal
+from webui.routes import API, Call, Reply, Route
+from webui.shapes import iso_time, path_text
+
+# A few pictures a page would be asked for again at every visit.
+KEEP_FOREVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIF": "image/heic",
+    "HEIC": "image/heic",
+}
+UNKNOWN_TYPE = "application/octet-stream"
+
+CHUNK_BYTES = 256 * 1024
+
+
+def get_image(call: Call) -> shapes.ImageDetail:
+    with call.store.read() as database:
+        row = listing.image(database, call.key)
+        groups = [] if row.content_id is None else listing.groups_of_content(database, row.content_id)
+        hashes = {} if row.content_id is None else listing.hashes_of_content(database, row.content_id)
+    return shapes.ImageDetail(
+        **image_fields(row), hashes={str(hsize): to_hex(bits) for hsize, bits in hashes.items()}, groups=groups
+    )
+
+
+def get_thumbnail(call: Call) -> Reply:
+    query: shapes.ThumbnailQuery = call.query
+    with call.store.read() as database:
+        content_id, digest, failure = listing.content_of_image(database, call.key)
+    if failure:
+        raise Refusal(404, "no_view", "This file could not be read as a picture.")
+    name = digest.hex()
+    tag = f'"{name}-512"'
+    kept = bool(query.v) and name.startswith(query.v)
+    headers = {"ETag": tag, "Cache-Control": KEEP_FOREVER if kept else ASK_AGAIN}
+    if tag in call.headers.get("If-None-Match", ""):
+        return Reply(b"", "", 304, headers)
+    return Reply(call.views.get(content_id, digest), "image/jpeg", headers=headers)
+
+
+def get_content(call: Call) -> Reply:
+    with call.store.read() as database:
+        row = listing.image(database, call.key)
+    tag = f'"{row.digest.hex()}"'
+    if row.digest and tag in call.headers.get("If-None-Match", ""):
+        return Reply(b"", "", 304, {"ETag": tag, "Cache-Control": ASK_AGAIN})
+    file = OriginalFile(_open_unchanged(row), row.size_bytes)
+    media_type = MEDIA_TYPES.get(row.facts.format, UNKNOWN_TYPE)
+    headers = {
+        "Content-Length": str(row.size_bytes),
+        "Content-Disposition": _disposition(row.path, inline=media_type != UNKNOWN_TYPE),
+        "Cache-Control": ASK_AGAIN,
+        # Should a browser ever take it for a page, that page can do nothing.
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    if row.digest:
+        headers["ETag"] = tag
+    return Reply(file, media_type, headers=headers)
+
+
+def _open_unchanged(row: FileRow) -> int:
+    """A descriptor of exactly the file that was indexed. Raises Refusal where it is another one, or gone."""
+    try:
+        # O_NONBLOCK: a pipe put in the file's place must not hold this thread.
+        descriptor = os.open(row.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if not row.online:
+            raise Refusal(409, "offline", "The folder of this image is offline.", "Connect it again.") from error
+        raise Refusal(404, "gone", f"The file cannot be opened: {error.strerror}.") from error
+    status = os.fstat(descriptor)
+    known = Identity(row.device, row.inode, row.size_bytes, row.mtime_ns)
+    if not stat.S_ISREG(status.st_mode) or Identity.of(status) != known:
+        os.close(descriptor)
+        raise Refusal(409, "changed", "The file has changed since it was indexed.", "It will be read again shortly.")
+    return descriptor
+
+
+class OriginalFile:
+    """The bytes of an open file, as many as were promised, in chunks; closed by whoever sends them."""
+
+    def __init__(self, descriptor: int, size_bytes: int) -> None:
+        self._file = open(descriptor, "rb", buffering=0)  # noqa: SIM115 - closed by close()
+        self._left = size_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left and (chunk := self._file.read(min(CHUNK_BYTES, self._left))):
+            self._left -= len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _disposition(path: bytes, inline: bool) -> str:
+    """RFC 6266: the name in UTF-8 for those who read it, and a plain one without quotes or controls for the rest."""
+    name = os.path.basename(path)
+    plain = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\%' else "_" for byte in name)
+    readable = quote(name.decode("utf-8", "replace"), safe="")
+    return f"{'inline' if inline else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{readable}"
+
+
+def image_fields(row: FileRow) -> dict[str, Any]:
+    """What every shape of an image has."""
+    digest = row.digest.hex()
+    facts = row.facts
+    address = f"{API}/images/{row.id}"
+    return {
+        "id": row.id,
+        "path": path_text(row.path),
+        "also_at": [path_text(path) for path in row.also_at],
+        "root": row.root_id,
+        "protected": row.protected,
+        "online": row.online,
+        "size_bytes": row.size_bytes,
+        "modified": iso_time(row.mtime_ns),
+        "digest": digest,
+        "format": facts.format,
+        "width": facts.width,
+        "height": facts.height,
+        "mode": facts.mode,
+        "orientation": facts.orientation,
+        "taken": facts.taken or None,
+        "camera": facts.camera,
+        "jpeg_quality": facts.jpeg_quality or None,
+        "frames": facts.frames,
+        "metadata": list(facts.metadata),
+        "failure": row.failure or None,
+        "thumbnail": None if row.failure else f"{address}/thumbnail?v={digest[:16]}",
+        "content": f"{address}/content",
+    }
+
+
+ROUTES = (
+    Route("GET", f"{API}/images/{{id}}", get_image, "One image with its facts", "images", shapes.ImageDetail,
+          key_type=int),
+    Route(
+        "GET", f"{API}/images/{{id}}/thumbnail", get_thumbnail, "The 512-pixel view, upright", "images",
+        media_types=("image/jpeg",), key_type=int, query=shapes.ThumbnailQuery, errors=(304, 503),
+    ),
+    Route(
+        "GET", f"{API}/images/{{id}}/content", get_content, "The original bytes, of exactly the file indexed",
+        "images", media_types=(*sorted(set(MEDIA_TYPES.values())), UNKNOWN_TYPE), key_type=int, errors=(304, 409),
+    ),
+)  # fmt: skip

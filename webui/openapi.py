@@ -1,0 +1,157 @@
+"""The OpenAPI 3.1 document, made from the very table of routes that the app registers."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from index.jobs import PARAMETERS
+from webui.refusals import ErrorAnswer
+from webui.routes import Route
+from webui.shapes import HIGHEST_ID, NewJob, NewSchedule
+
+REFERENCE = "#/components/schemas/{name}"
+JSON = "application/json"
+
+DESCRIPTION = """What ComparImg knows and does, for programs. Every error has one shape, every list is wrapped and
+paged: give `next` back as `cursor`. Paths are text in which bytes that are no UTF-8 stand as lone surrogates (`\\udcXX`)."""
+
+STATUS_TEXTS = {
+    200: "Done",
+    201: "Made",
+    202: "Queued",
+    204: "Done, nothing to tell",
+    304: "What you have is still right",
+    400: "The request is wrong; `field` says where",
+    401: "A token is needed",
+    403: "The request comes from another site",
+    404: "Not there",
+    405: "Another method is needed",
+    409: "Not in this state of things",
+    413: "Too large",
+    415: "The body must be JSON",
+    421: "The service is not called by this name",
+    429: "Too many wrong tokens",
+    500: "A failure inside",
+    503: "Not now; try again after Retry-After seconds",
+}
+
+
+def make_document(routes: Iterable[Route], version: str) -> dict[str, Any]:
+    """The document as plain data."""
+    routes = list(routes)
+    kinds = [kind for route in routes for kind in (route.answer, route.query, route.body) if kind is not None]
+    schemas, components = msgspec.json.schema_components(
+        [*kinds, *PARAMETERS.values(), ErrorAnswer], ref_template=REFERENCE
+    )
+    by_kind = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=False)}
+    _tell_job_parameters(components)
+    used = {name: schema for name, schema in components.items() if not name.endswith("Query")}
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_kind, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ComparImg", "version": version, "description": DESCRIPTION},
+        "paths": paths,
+        "components": {
+            "schemas": used,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "Where a token is configured"}
+            },
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def _operation(route: Route, by_kind: Mapping[int, Any], components: Mapping[str, Any]) -> dict[str, Any]:
+    statuses = sorted({400, 401, 403, 405, 413, 421, 429, 500, 503, *route.errors, *([404] if route.key_type else [])})
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "tags": [route.tag],
+        "parameters": [*_path_parameters(route), *_query_parameters(route, components)],
+        "responses": {
+            str(route.status): _answer(route, by_kind),
+            **{str(status): _refusal(status) for status in statuses},
+        },
+    }
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": by_kind[id(route.body)]}}}
+        operation["responses"]["415"] = _refusal(415)
+    return operation
+
+
+def _answer(route: Route, by_kind: Mapping[int, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": STATUS_TEXTS[route.status]}
+    if route.answer is not None:
+        found["content"] = {JSON: {"schema": by_kind[id(route.answer)]}}
+    elif route.media_types:
+        found["content"] = {media_type: {"schema": {"type": "string"}} for media_type in route.media_types}
+    if route.headers:
+        found["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in route.headers.items()
+        }
+    return found
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": STATUS_TEXTS[status]}
+    if status >= 400:
+        found["content"] = {JSON: {"schema": {"$ref": REFERENCE.format(name="ErrorAnswer")}}}
+    return found
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    schema: dict[str, Any] = (
+        {"type": "integer", "minimum": 1, "maximum": HIGHEST_ID}
+        if route.key_type is int
+        else {"type": "string", "minLength": 1, "maxLength": 100}
+    )
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+
+
+def _query_parameters(route: Route, components: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    shape = components[route.query.__name__]
+    found = []
+    for name, schema in shape["properties"].items():
+        parameter = {"name": name, "in": "query", "schema": _without_null(schema)}
+        description = schema.get("description")
+        found.append(parameter | ({"description": description} if description else {}))
+    return found
+
+
+def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out is left out; there is no way to write null in an address."""
+    plain = {name: value for name, value in schema.items() if name not in ("default", "description")}
+    if "anyOf" in plain:
+        (plain,) = [choice for choice in plain["anyOf"] if choice != {"type": "null"}]
+    if schema.get("default") not in (None, ""):
+        plain["default"] = schema["default"]
+    return plain
+
+
+def _tell_job_parameters(components: dict[str, Any]) -> None:
+    """Which parameters go with which kind of job, for new jobs and schedules alike."""
+    for taken in (NewJob, NewSchedule):
+        shape = components[taken.__name__]
+        choices = [
+            {
+                "type": "object",
+                "properties": {
+                    **shape["properties"],
+                    "kind": {"const": str(kind)},
+                    "parameters": {"$ref": REFERENCE.format(name=parameters.__name__)},
+                },
+                "required": shape["required"],
+                "additionalProperties": False,
+            }
+            for kind, parameters in PARAMETERS.items()
+        ]
+        components[taken.__name__] = {"title": taken.__name__, "oneOf": choices}

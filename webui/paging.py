@@ -1,0 +1,45 @@
+"""PURE: cursors, the opaque words in which a page of a list says where the next one begins."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from webui.refusals import Refusal
+
+Place = tuple[Any, ...]
+
+
+def encode_cursor(order: str, place: Place | None) -> str | None:
+    """A cursor for the place after which a list goes on; `order` names the list and how it is sorted."""
+    if place is None:
+        return None
+    plain = [value.hex() if isinstance(value, bytes) else value for value in place]
+    return base64.urlsafe_b64encode(json.dumps([order, *plain]).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, order: str, kinds: tuple[type, ...]) -> Place | None:
+    """The place in a cursor made for this `order`, its values of these kinds. Raises Refusal for any other text."""
+    if not cursor:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+        made_for, *place = found
+        if made_for == order and len(place) == len(kinds):
+            return tuple(map(_value, place, kinds))
+    except (binascii.Error, ValueError, TypeError):
+        pass
+    raise Refusal(400, "bad_request", "This cursor belongs to no such list.", "Begin again without it.", "cursor")
+
+
+def _value(value: Any, kind: type) -> Any:
+    if kind is bytes:
+        return bytes.fromhex(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(value)
+    return value

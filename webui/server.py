@@ -1,0 +1,128 @@
+"""The HTTP server: waitress in a thread of its own, `comparimg-web`, with a pool of threads for requests.
+
+It listens as soon as it is made, so that a port in use is an error at start, and answers from `start` on.
+"""
+
+import ipaddress
+import threading
+from typing import Any
+
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
+
+from index.errors import ComparImgError
+from webui.app import WebApp
+from webui.events import STREAMS_AT_MOST
+from webui.refusals import refusal_of_status
+from webui.routes import BODY_LIMIT_BYTES
+
+# Every stream of events holds a thread; the rest is for requests, a few of which wait for views being made.
+THREADS = STREAMS_AT_MOST + 12
+CONNECTIONS_AT_MOST = 200
+# Beyond this waitress itself stops reading; between the limits our own layer says what is wrong.
+HARD_BODY_LIMIT_BYTES = BODY_LIMIT_BYTES + 2**20
+IDLE_CONNECTION_S = 60
+STOP_WAIT_S = 5.0
+
+
+class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
+    """What waitress refuses before the app sees it has the one error shape too."""
+
+    def execute(self) -> None:
+        refusal = refusal_of_status(self.request.error.code)
+        body = refusal.body()
+        self.status = f"{self.request.error.code} {self.request.error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = _JsonErrorTask
+
+
+class Server:
+    """One listening address with one app behind it."""
+
+    def __init__(self, app: WebApp, host: str, port: int) -> None:
+        """Listen at host and port; port 0 takes any free one. Raises ComparImgError when that cannot be had."""
+        self._app = app
+        self.host = host
+        self._map: dict[int, Any] = {}
+        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher.set_thread_count(THREADS)
+        try:
+            create_server(
+                app,
+                map=self._map,
+                _dispatcher=self._dispatcher,
+                host=host,
+                port=port,
+                ident=None,
+                connection_limit=CONNECTIONS_AT_MOST,
+                channel_timeout=IDLE_CONNECTION_S,
+                max_request_body_size=HARD_BODY_LIMIT_BYTES,
+                max_request_header_size=64 * 1024,
+                clear_untrusted_proxy_headers=True,
+                expose_tracebacks=False,
+            )
+        except (OSError, ValueError) as error:
+            self._dispatcher.shutdown()
+            raise ComparImgError(
+                f"The page cannot listen at {host}:{port}: {error}.",
+                "Choose another port with [web] port in comparimg.toml.",
+            ) from error
+        self._listeners = [part for part in self._map.values() if isinstance(part, BaseWSGIServer)]
+        for listener in self._listeners:
+            listener.channel_class = _Channel
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="comparimg-web")
+
+    @property
+    def port(self) -> int:
+        """The real port, also where 0 was asked for."""
+        return int(self._listeners[0].effective_port)
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser on this machine."""
+        return f"http://{_name_in_address(self.host)}:{self.port}/"
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the streams, let the requests under way end, close. May be called when never started."""
+        self._app.close()
+        self._dispatcher.shutdown(timeout=STOP_WAIT_S)
+        self._stopping.set()
+        if self._thread.ident is None:
+            wasyncore.close_all(self._map)
+            return
+        self._listeners[0].pull_trigger()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            # Not the server's own run(): only its own thread can close sockets without pulling them from under poll.
+            while not self._stopping.is_set():
+                wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+        finally:
+            wasyncore.close_all(self._map)
+
+
+def _name_in_address(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host or "localhost"
+    if address.is_unspecified or address.is_loopback:
+        return "localhost"
+    return f"[{address}]" if address.version == 6 else str(address)

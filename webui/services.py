@@ -1,0 +1,64 @@
+"""What the web part is given by whoever runs it: the parts of the daemon it asks, as plain calls."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """One changeable setting: its value now, and where that comes from ("default", "file" or "override").
+
+    `accepted` says in words what may be given; `choices` and the bounds are there where there are such.
+    """
+
+    key: str
+    type: str
+    value: Any
+    default: Any
+    origin: str
+    accepted: str
+    help: str
+    choices: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Settings(Protocol):
+    """The settings that may be changed while the service runs."""
+
+    def views(self) -> Sequence[SettingView]: ...
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Override these settings; None goes back to the configuration file's value. All of them or none.
+
+        Raises UsageError with the key as its field.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class WebAccess:
+    """Where the page listens and whom it lets in. `names` are further host names it may be called by."""
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    token: str = ""
+    language: str = ""
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`make_view` gives the JPEG of a content's view for the page (512 pixels) and raises PictureError; the others
+    give what their names say. Every call may come from any thread."""
+
+    version: str
+    started_ns: int
+    settings: Settings
+    make_view: Callable[[int], bytes]
+    health: Callable[[], Mapping[str, bool]]
+    now_ns: Callable[[], int]
+    next_run_ns: Callable[[int], int | None]
+    schedules_changed: Callable[[], None]
+    root_mode: Callable[[bytes], str] = lambda _: ""
+    web: WebAccess = field(default_factory=WebAccess)

@@ -1,0 +1,401 @@
+"""The JSON that REST answers with and takes, as types: the answers are built of them, OpenAPI is made from them.
+
+Times are ISO 8601 in UTC. A path is text in which bytes that are no UTF-8 stand as lone surrogates (Python's
+surrogateescape), which JSON writes as \\udcXX: give the same text back and the same file is meant.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from index.model import Depth, JobKind, JobState, Kind, Turn
+from webui.refusals import Refusal
+
+HIGHEST_ID = 2**63 - 1
+
+Time = Annotated[str, Meta(description="ISO 8601, UTC", extra_json_schema={"format": "date-time"})]
+Path = Annotated[str, Meta(description="Bytes that are no UTF-8 are escaped as lone surrogates, \\udcXX.")]
+Cursor = Annotated[str, Meta(description="`next` of the page before", max_length=1000)]
+Limit = Annotated[int, Meta(ge=1, le=200, description="How many items at most")]
+RowId = Annotated[int, Meta(ge=1, le=HIGHEST_ID)]
+Count = Annotated[int, Meta(ge=0)]
+KindName = Literal["exact", "pixels", "near", "possible"]
+SortName = Literal["reclaimable", "size", "confidence", "date"]
+OrderName = Literal["desc", "asc"]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of every object answered."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of every set of query parameters; one that is unknown is refused."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of every object taken; a field that is unknown is refused."""
+
+
+class ListQuery(Query, frozen=True, kw_only=True):
+    cursor: Cursor = ""
+    limit: Limit = 50
+
+
+# Status, roots, problems
+
+
+class Totals(Answer, frozen=True, kw_only=True):
+    images: Count
+    size_bytes: Count
+    groups: Count
+    duplicates: Count
+    reclaimable_bytes: Count
+    problems: Count
+
+
+class DetectionNow(Answer, frozen=True, kw_only=True):
+    """The parameters whose groups are shown."""
+
+    algorithm: str
+    hsize: int
+    tolerance: int
+    turns: bool
+    verify: bool
+    depth: Depth
+    folders: list[Path]
+
+
+class Status(Answer, frozen=True, kw_only=True):
+    version: str
+    started: Time
+    now: Time
+    healthy: bool
+    parts: Annotated[dict[str, bool], Meta(description="The parts of the service, and whether each is alive")]
+    totals: Totals
+    detection: DetectionNow | None
+    jobs: "list[Job]"
+
+
+class Root(Answer, frozen=True, kw_only=True):
+    id: RowId
+    path: Path
+    state: Literal["online", "offline"]
+    reason: str
+    mode: Annotated[str, Meta(description="How it is watched: native or poll")]
+    protected: bool
+    priority: int
+    images: Count
+    size_bytes: Count
+    problems: Count
+    walked: Time | None
+
+
+class RootList(Answer, frozen=True, kw_only=True):
+    items: list[Root]
+    next: str | None
+    total: Count
+
+
+class Problem(Answer, frozen=True, kw_only=True):
+    id: RowId
+    root: RowId
+    path: Path
+    reason: str
+    message: str
+    at: Time
+
+
+class ProblemList(Answer, frozen=True, kw_only=True):
+    items: list[Problem]
+    next: str | None
+    total: Count
+    reasons: Annotated[dict[str, int], Meta(description="How many there are for each reason, filters set aside")]
+
+
+class ProblemQuery(ListQuery, frozen=True, kw_only=True):
+    root: RowId | None = None
+    reason: Annotated[str, Meta(max_length=100)] = ""
+    path: Annotated[str, Meta(max_length=4096, description="A folder or file, or a part of a path")] = ""
+
+
+class Health(Answer, frozen=True, kw_only=True):
+    status: Literal["ok", "failing"]
+
+
+# Images and groups
+
+
+class Image(Answer, frozen=True, kw_only=True):
+    """A file with the facts of its picture. `jpeg_quality` is an estimate, null where it is no JPEG."""
+
+    id: RowId
+    path: Path
+    also_at: Annotated[list[Path], Meta(description="Other paths to this very file: hard links, other mounts")]
+    root: RowId
+    protected: bool
+    online: bool
+    size_bytes: Count
+    modified: Time
+    digest: str
+    format: str
+    width: Count
+    height: Count
+    mode: str
+    orientation: int
+    taken: Annotated[str | None, Meta(description="EXIF date, as written, without a time zone")]
+    camera: str
+    jpeg_quality: int | None
+    frames: Count
+    metadata: list[str]
+    failure: Annotated[str | None, Meta(description="Why the picture cannot be shown")]
+    thumbnail: Annotated[str | None, Meta(description="Address of the 512-pixel view")]
+    content: Annotated[str, Meta(description="Address of the original bytes")]
+
+
+class ImageDetail(Image, frozen=True, kw_only=True):
+    hashes: Annotated[dict[str, str], Meta(description="imagehash's hexadecimal of the perceptual hash, by hsize")]
+    groups: Annotated[list[str], Meta(description="The groups it is in")]
+
+
+class Member(Image, frozen=True, kw_only=True):
+    """An image of a group. `kind`, `distance`, `turn`, `confidence` and `evidence` tell how it matches the group's
+    reference; `copy_of` is an image of the group with the very same bytes."""
+
+    reference: bool
+    kind: Kind
+    distance: Count
+    turn: Turn
+    confidence: float
+    evidence: dict[str, Any]
+    copy_of: RowId | None
+
+
+class MemberList(Answer, frozen=True, kw_only=True):
+    items: list[Member]
+    next: str | None
+    total: Count
+
+
+class Group(Answer, frozen=True, kw_only=True):
+    """Images offered for one decision, the reference first."""
+
+    id: str
+    kind: Kind
+    confidence: float
+    size_bytes: Count
+    reclaimable_bytes: Count
+    newest: Time
+    changed: Time
+    images: MemberList
+
+
+class GroupList(Answer, frozen=True, kw_only=True):
+    items: list[Group]
+    next: str | None
+    total: Count
+    kinds: Annotated[dict[str, int], Meta(description="How many there are of each kind, filters set aside")]
+
+
+class GroupDetail(Group, frozen=True, kw_only=True):
+    previous: Annotated[str | None, Meta(description="The group before it in the list asked for")]
+    following: Annotated[str | None, Meta(description="The group after it in the list asked for")]
+
+
+class GroupChoice(Query, frozen=True, kw_only=True):
+    kind: Annotated[
+        str,
+        Meta(
+            pattern=r"^((exact|pixels|near|possible)(,(exact|pixels|near|possible))*)?$",
+            description="Match kinds, separated by commas",
+        ),
+    ] = ""
+    root: Annotated[RowId | None, Meta(description="Groups with an image in this root")] = None
+    path: Annotated[
+        str, Meta(max_length=4096, description="Groups with an image in this folder, or with this in its path")
+    ] = ""
+    min_images: Annotated[int, Meta(ge=2, le=1_000_000)] = 2
+    sort: SortName = "reclaimable"
+    order: OrderName = "desc"
+
+
+class GroupListQuery(GroupChoice, frozen=True, kw_only=True):
+    cursor: Cursor = ""
+    limit: Limit = 50
+    images: Annotated[int, Meta(ge=1, le=50, description="How many images of each group to tell at once")] = 6
+
+
+class GroupQuery(GroupChoice, frozen=True, kw_only=True):
+    cursor: Annotated[Cursor, Meta(description="`next` of this group's images before")] = ""
+    limit: Limit = 100
+
+
+class ThumbnailQuery(Query, frozen=True, kw_only=True):
+    v: Annotated[str, Meta(max_length=64, description="The beginning of the digest, so that it can be kept")] = ""
+
+
+class ResultImage(Answer, frozen=True, kw_only=True):
+    """Of the reference, `kind` and what follows is left out."""
+
+    path: Path
+    reference: bool
+    bytes: Count
+    width: Count
+    height: Count
+    digest: str
+    hash: str
+    kind: Kind | msgspec.UnsetType = msgspec.UNSET
+    distance: Count | msgspec.UnsetType = msgspec.UNSET
+    turn: Turn | msgspec.UnsetType = msgspec.UNSET
+    evidence: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ResultGroup(Answer, frozen=True, kw_only=True):
+    id: str
+    kind: Kind
+    images: list[ResultImage]
+
+
+class ResultProblem(Answer, frozen=True, kw_only=True):
+    path: Path
+    reason: str
+    message: str
+
+
+class ResultFile(Answer, frozen=True, kw_only=True):
+    """The format comparimg/1: equal files give an equal result."""
+
+    format: Literal["comparimg/1"]
+    created: str
+    parameters: dict[str, Any]
+    groups: list[ResultGroup]
+    problems: list[ResultProblem]
+
+
+# Jobs and schedules
+
+
+class Job(Answer, frozen=True, kw_only=True):
+    """`done` of `total` steps of the present `phase`; `rate` is in steps a second, `left_s` the time left."""
+
+    id: RowId
+    kind: JobKind
+    state: JobState
+    origin: str
+    parameters: dict[str, Any]
+    created: Time
+    started: Time | None
+    finished: Time | None
+    phase: str
+    done: Count
+    total: Count | None
+    rate: float | None
+    left_s: float | None
+    cancel_requested: bool
+    outcome: dict[str, Any]
+    error: str
+
+
+class JobList(Answer, frozen=True, kw_only=True):
+    items: list[Job]
+    next: str | None
+    total: Count
+
+
+class JobQuery(ListQuery, frozen=True, kw_only=True):
+    state: Annotated[
+        str,
+        Meta(
+            pattern=r"^((queued|running|done|failed|cancelled)(,(queued|running|done|failed|cancelled))*)?$",
+            description="States, separated by commas",
+        ),
+    ] = ""
+    kind: Literal["", "scan", "detect", "sort", "compress"] = ""
+
+
+class NewJob(Body, frozen=True, kw_only=True):
+    kind: Literal["scan", "detect"]
+    parameters: dict[str, Any] = {}
+
+
+class Schedule(Answer, frozen=True, kw_only=True):
+    id: RowId
+    name: str
+    kind: JobKind
+    parameters: dict[str, Any]
+    trigger: str
+    enabled: bool
+    origin: Annotated[str, Meta(description="file (comparimg.toml) or user")]
+    next_run: Time | None
+
+
+class ScheduleList(Answer, frozen=True, kw_only=True):
+    items: list[Schedule]
+    next: str | None
+    total: Count
+
+
+class NewSchedule(Body, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    kind: Literal["scan", "detect"]
+    trigger: Annotated[str, Meta(min_length=1, max_length=200, description='"0 3 * * *" (cron) or "every 6h"')]
+    parameters: dict[str, Any] = {}
+    enabled: bool = True
+
+
+# Settings
+
+
+class Setting(Answer, frozen=True, kw_only=True):
+    key: str
+    type: str
+    value: Any
+    default: Any
+    origin: Annotated[str, Meta(description="default, file (comparimg.toml) or override")]
+    accepted: str
+    help: str
+    choices: list[Any]
+    minimum: float | None
+    maximum: float | None
+
+
+class SettingList(Answer, frozen=True, kw_only=True):
+    items: list[Setting]
+    next: str | None
+    total: Count
+
+
+Changes = Annotated[
+    dict[Annotated[str, Meta(max_length=100)], Any],
+    Meta(description="Values by the keys of settings; null goes back to the configuration file", min_length=1),
+]
+
+
+def iso_time(moment_ns: int) -> str:
+    """Milliseconds are as fine as a person or a browser needs; beyond the calendar is its edge."""
+    moment_ms = max(-62_135_596_800_000, min(moment_ns // 10**6, 253_402_300_799_999))
+    moment = datetime.fromtimestamp(moment_ms // 1000, UTC).replace(microsecond=moment_ms % 1000 * 1000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def optional_time(moment_ns: int | None) -> str | None:
+    return None if moment_ns is None else iso_time(moment_ns)
+
+
+def path_text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
+
+
+def path_bytes(text: str) -> bytes:
+    """The path that a text means. Raises Refusal for a surrogate that stands for no byte."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Refusal(400, "bad_request", "This is no path.", field="path") from error
+
+
+def json_bytes(answer: msgspec.Struct) -> bytes:
+    """ASCII only, so that the lone surrogates in paths are escaped and survive."""
+    return json.dumps(msgspec.to_builtins(answer)).encode()
