@@ -1,0 +1,71 @@
+"""What worker processes are asked to do: read and decode one file, make its view, digest its pixels."""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from index import pictures
+from index.catalogue import Reading
+from index.errors import PictureError
+from index.fingerprint import hash_grey
+from index.model import Identity
+
+# What a task may carry of known digests: 8 KB. Beyond, copies among files of one size are decoded again.
+KNOWN_AT_MOST: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class IndexTask:
+    """A file to index. `identity` is what the walk saw; `known` the digests of the contents with its size."""
+
+    path: bytes
+    identity: Identity
+    known: frozenset[bytes]
+    limits: pictures.Limits
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTask:
+    """A file that holds a known content: `digest` is checked, as it may have changed since it was indexed."""
+
+    path: bytes
+    digest: bytes
+    limits: pictures.Limits
+    target: str = ""
+
+
+def index_file(task: IndexTask) -> Reading:
+    """Read a file once; decode it unless its bytes are known. A failure is part of what is told."""
+    try:
+        data, identity = pictures.read(task.path)
+    except PictureError as error:
+        return Reading(task.path, task.identity, failure=error.reason, message=error.message)
+    digest = pictures.digest(data)
+    if digest in task.known:
+        return Reading(task.path, identity, digest)
+    try:
+        decoded = pictures.decode(data, task.limits)
+        return Reading(task.path, identity, digest, decoded.facts, hash_grey(decoded.grey))
+    except PictureError as error:
+        return Reading(task.path, identity, digest, failure=error.reason, message=error.message)
+
+
+def make_view(task: PictureTask) -> None:
+    """Write the view of a picture to the file `target`, whole or not at all. Raises PictureError."""
+    view = pictures.view(_read_known(task), task.limits)
+    partial = f"{task.target}.{os.getpid()}"
+    with open(partial, "wb") as file:
+        file.write(view)
+    os.replace(partial, task.target)
+
+
+def pixel_digest(task: PictureTask) -> bytes:
+    """The digest of a picture's pixels. Raises PictureError."""
+    return pictures.pixel_digest(_read_known(task), task.limits)
+
+
+def _read_known(task: PictureTask) -> bytes:
+    data, _ = pictures.read(task.path)
+    if pictures.digest(data) != task.digest:
+        raise PictureError("changed", "is not what it was when it was indexed")
+    return data
