@@ -48,17 +48,6 @@ class Reading:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
-    """One image row."""
-
-    image_id: int
-    root_id: int
-    path: bytes
-    identity: Identity
-    content_id: int | None
-
-
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
     """Lists of at most `size` items, for statements with a bounded number of variables."""
     ordered = list(items)
@@ -110,6 +99,11 @@ def set_root_walked(database: SqliteDatabase, root_id: int, now_ns: int) -> None
     Root.update(walked_ns=now_ns).where(Root.id == root_id).execute(database)
 
 
+def renumber_device(database: SqliteDatabase, root_id: int, old: int, new: int) -> None:
+    """The file system of a root came back under another device number."""
+    Image.update(device=new).where(Image.root == root_id, Image.device == old).execute(database)
+
+
 # Images
 
 
@@ -130,14 +124,14 @@ def known_below(database: SqliteDatabase, path: bytes) -> dict[bytes, Identity]:
     return {path: Identity(device, inode, size, mtime) for path, device, inode, size, mtime in rows}
 
 
-def files_with_identity(database: SqliteDatabase, identity: Identity) -> list[KnownFile]:
-    """Every image row of exactly this file: hard links, other ways to it, the place it was moved from."""
-    rows = database.execute_sql(
-        "SELECT id, root_id, path, content_id FROM image"
-        " WHERE device = ? AND inode = ? AND size_bytes = ? AND mtime_ns = ?",
+def content_with_identity(database: SqliteDatabase, identity: Identity) -> int | None:
+    """The content of exactly this file, if any row has it: a hard link, another way to it, where it was before."""
+    row = database.execute_sql(
+        "SELECT content_id FROM image WHERE device = ? AND inode = ? AND size_bytes = ? AND mtime_ns = ?"
+        " AND content_id IS NOT NULL LIMIT 1",
         (identity.device, identity.inode, identity.size_bytes, identity.mtime_ns),
-    )
-    return [KnownFile(image_id, root_id, path, identity, content) for image_id, root_id, path, content in rows]
+    ).fetchone()
+    return None if row is None else int(row[0])
 
 
 def digests_by_size(database: SqliteDatabase, sizes: Collection[int]) -> dict[int, set[bytes]]:
@@ -330,6 +324,16 @@ def record_problem(
 
 def forget_problem(database: SqliteDatabase, path: bytes) -> None:
     Problem.delete().where(Problem.path == path).execute(database)
+
+
+def record_unreadable(
+    database: SqliteDatabase, root_id: int, unreadable: Mapping[bytes, str], now_ns: int, afresh: bool
+) -> None:
+    """Keep what could not be looked at as problems; after a walk of the whole root, `afresh`, only those."""
+    if afresh:
+        Problem.delete().where(Problem.root == root_id, Problem.reason.in_(PASSING)).execute(database)
+    for path, message in unreadable.items():
+        record_problem(database, root_id, path, "unreadable", message, now_ns)
 
 
 def _failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, str]:

@@ -1,0 +1,340 @@
+"""The scan job: brings the index to what is on disk, for whole roots or for the paths that the watcher names.
+
+Every way to learn of a change ends here, in one comparison of what is seen with what is known, so that nothing needs a
+path of its own: not the first scan, not a dropped file, not what happened while the service was down.
+"""
+
+import logging
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from daemon.decoding import KNOWN_AT_MOST, IndexTask, index_file
+from daemon.workers import WorkerPool
+from index import catalogue
+from index.catalogue import Reading, WatchRoot, display
+from index.errors import UsageError
+from index.jobs import ScanParameters
+from index.model import Identity, RootState
+from index.pictures import Limits
+from index.reconcile import Plan, reconcile
+from index.store import Store
+from index.walk import Exclusions, RootUnavailable, SeenFile, Unreadable, look, may_be_image, walk
+
+log = logging.getLogger(__name__)
+
+# Work lost by a crash is at most what was decoded in this time.
+BATCH_S = 1.0
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRoot:
+    """A watched root with what to pass over in it."""
+
+    root: WatchRoot
+    recursive: bool = True
+    exclude: tuple[bytes, ...] = ()
+
+    @property
+    def path(self) -> bytes:
+        return self.root.path
+
+
+class Progress(Protocol):
+    """What a job is told to tell (see JobContext)."""
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None: ...
+    def advance(self, steps: int = 1) -> None: ...
+    def checkpoint(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one scan did, for the job's outcome."""
+
+    files: int = 0
+    read: int = 0
+    known: int = 0
+    linked: int = 0
+    moved: int = 0
+    missing: int = 0
+    problems: int = 0
+    offline: list[str] = field(default_factory=list)
+
+    def as_outcome(self, groups_changed: int) -> dict[str, Any]:
+        return {
+            "files": self.files,
+            "read": self.read,
+            "known": self.known,
+            "linked": self.linked,
+            "moved": self.moved,
+            "missing": self.missing,
+            "problems": self.problems,
+            "offline": self.offline,
+            "groups_changed": groups_changed,
+        }
+
+
+class Scanner:
+    """Runs scan jobs. `update_groups` takes the contents whose files changed and gives how many groups did."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: WorkerPool,
+        roots: Sequence[ScanRoot],
+        limits: Limits,
+        update_groups: Callable[[Progress, set[int]], int],
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        # The innermost root rules a path, so the longest comes first.
+        self._roots = sorted(roots, key=lambda root: (-len(root.path), root.path))
+        self._limits = limits
+        self._update_groups = update_groups
+
+    def run(self, progress: Progress, parameters: ScanParameters) -> Mapping[str, Any]:
+        tally = Tally()
+        touched: set[int] = set()
+        if parameters.paths:
+            for root, paths in self._by_root(map(os.fsencode, parameters.paths)).items():
+                touched |= self._scan(progress, root, paths, tally)
+        else:
+            for root in self._chosen(parameters.roots):
+                touched |= self._scan(progress, root, None, tally)
+        return tally.as_outcome(self._update_groups(progress, touched))
+
+    def _chosen(self, names: Collection[str]) -> list[ScanRoot]:
+        wanted = {os.fsencode(name) for name in names}
+        unknown = wanted - {root.path for root in self._roots}
+        if unknown:
+            raise UsageError(f"{display(min(unknown))} is no watch root.", field="parameters.roots")
+        return [root for root in reversed(self._roots) if not wanted or root.path in wanted]
+
+    def _by_root(self, paths: Iterable[bytes]) -> dict[ScanRoot, list[bytes]]:
+        found: dict[ScanRoot, list[bytes]] = defaultdict(list)
+        for path in paths:
+            root = next((r for r in self._roots if path == r.path or path.startswith(r.path + b"/")), None)
+            if root is not None:
+                found[root].append(path)
+        return found
+
+    def _scan(
+        self, progress: Progress, root: ScanRoot, paths: Sequence[bytes] | None, tally: Tally
+    ) -> set[int]:
+        """Compare one root, or some paths in it, with the index and act on the difference."""
+        with self._store.read() as database:
+            row = next(r for r in catalogue.watched_roots(database) if bytes(r.path) == root.path)
+        try:
+            device = os.stat(root.path).st_dev
+            if paths is None or root.path in paths:
+                paths = None
+                seen, unreadable = self._walk(progress, root, root.path)
+            else:
+                _require_files(root.path)
+                seen, unreadable = self._look(progress, root, paths)
+            with self._store.read() as database:
+                known = self._known(database, row, paths)
+            if row.device is not None and row.device != device:
+                known = self._renumber(row, device, known, seen)
+            if paths is None and known and not seen:
+                raise RootUnavailable("is suddenly empty: its images stay in the index until files are back")
+        except (OSError, RootUnavailable) as error:
+            reason = error.message if isinstance(error, RootUnavailable) else str(error.strerror)
+            self._store.write(
+                lambda db: catalogue.set_root_state(db, row.id, RootState.OFFLINE, reason)
+            )
+            tally.offline.append(display(root.path))
+            return set()
+        if row.state != RootState.ONLINE or row.device != device:
+            self._store.write(
+                lambda db: catalogue.set_root_state(db, row.id, RootState.ONLINE, device=device)
+            )
+        plan = reconcile(seen.items(), known, unreadable, device)
+        tally.files += len(seen)
+        tally.moved += len(plan.moved)
+        tally.missing += len(plan.missing)
+        touched = self._apply(progress, row.id, plan, unreadable, paths is None, tally)
+        if paths is None:
+            self._store.write(lambda db: catalogue.set_root_walked(db, row.id, time.time_ns()))
+        return touched
+
+    # What is there
+
+    def _walk(
+        self, progress: Progress, root: ScanRoot, top: bytes
+    ) -> tuple[dict[bytes, Identity], dict[bytes, str]]:
+        """The files below a folder of a root, and what could not be looked at with the reason."""
+        seen: dict[bytes, Identity] = {}
+        unreadable: dict[bytes, str] = {}
+        nested = {other.path for other in self._roots if other.path.startswith(root.path + b"/")}
+        progress.begin("walking", None)
+        for found in walk(top, Exclusions(root.path, root.exclude), root.recursive, nested):
+            if isinstance(found, SeenFile):
+                seen[found.path] = found.identity
+            else:
+                unreadable[found.path] = found.message
+            progress.advance()
+        return seen, unreadable
+
+    def _look(
+        self, progress: Progress, root: ScanRoot, paths: Sequence[bytes]
+    ) -> tuple[dict[bytes, Identity], dict[bytes, str]]:
+        """The files at these paths or, where a path is a folder, below it."""
+        seen: dict[bytes, Identity] = {}
+        unreadable: dict[bytes, str] = {}
+        exclusions = Exclusions(root.path, root.exclude)
+        for path in paths:
+            if exclusions.excludes_path(path) or (not root.recursive and os.path.dirname(path) != root.path):
+                continue
+            try:
+                identity = look(path)
+                if identity is not None and may_be_image(os.path.basename(path)):
+                    seen[path] = identity
+                elif identity is None and os.path.isdir(path) and not os.path.islink(path):
+                    more, worse = self._walk(progress, root, path)
+                    seen |= more
+                    unreadable |= worse
+            except RootUnavailable as error:
+                unreadable[path] = error.message
+            except OSError as error:
+                unreadable[path] = f"cannot be looked at: {error.strerror}"
+        return seen, unreadable
+
+    def _known(self, database: Any, row: Any, paths: Sequence[bytes] | None) -> dict[bytes, Identity]:
+        if paths is None:
+            return catalogue.known_identities(database, row.id)
+        found: dict[bytes, Identity] = {}
+        for path in paths:
+            found |= catalogue.known_below(database, path)
+        return found
+
+    def _renumber(
+        self, row: Any, device: int, known: Mapping[bytes, Identity], seen: Mapping[bytes, Identity]
+    ) -> dict[bytes, Identity]:
+        """A file system may come back under another device number (USB, NFS, btrfs): the files are the same.
+
+        Raises RootUnavailable where none of them is: then something else is mounted here.
+        """
+        moved = {
+            path: replace(identity, device=device) if identity.device == row.device else identity
+            for path, identity in known.items()
+        }
+        if moved and not any(seen.get(path) == identity for path, identity in moved.items()):
+            raise RootUnavailable("has another file system mounted, with none of the files that were here")
+        self._store.write(lambda db: catalogue.renumber_device(db, row.id, row.device, device))
+        return moved
+
+    # What to do about it
+
+    def _apply(
+        self,
+        progress: Progress,
+        root_id: int,
+        plan: Plan,
+        unreadable: Mapping[bytes, str],
+        whole: bool,
+        tally: Tally,
+    ) -> set[int]:
+        now_ns = time.time_ns()
+
+        def rename_and_forget(database: Any) -> tuple[set[int], Collection[bytes]]:
+            # All looked up before the first row changes: two files may have swapped their names.
+            linked = {
+                path: content_id
+                for path, identity in plan.to_read.items()
+                if (content_id := catalogue.content_with_identity(database, identity)) is not None
+            }
+            touched: set[int] = set()
+            for path, content_id in linked.items():
+                identity = plan.to_read[path]
+                touched |= catalogue.link_image(database, root_id, path, identity, content_id, now_ns)
+            for old, new in plan.moved:
+                touched |= catalogue.move_image(database, old, new, root_id)
+            touched |= catalogue.forget_images(database, plan.missing)
+            catalogue.record_unreadable(database, root_id, unreadable, now_ns, afresh=whole)
+            return touched, linked
+
+        touched, linked = self._store.write(rename_and_forget)
+        tally.linked += len(linked)
+        to_read = {path: identity for path, identity in plan.to_read.items() if path not in linked}
+        progress.begin("indexing", len(to_read))
+        for some in _in_two_passes(to_read):
+            touched |= self._read(progress, root_id, some, tally)
+        return touched
+
+    def _read(
+        self,
+        progress: Progress,
+        root_id: int,
+        files: Mapping[bytes, Identity],
+        tally: Tally,
+    ) -> set[int]:
+        touched: set[int] = set()
+        batch: list[Reading] = []
+        written_s = time.monotonic()
+
+        def write() -> None:
+            nonlocal written_s
+            readings = batch.copy()
+            batch.clear()
+            written_s = time.monotonic()
+            if readings:
+                touched.update(
+                    self._store.write(
+                        lambda db: catalogue.record_readings(db, root_id, readings, time.time_ns())
+                    )
+                )
+
+        outcomes = self._pool.run(index_file, self._tasks(files))
+        try:
+            for outcome in outcomes:
+                task = outcome.item
+                if outcome.failure is not None:
+                    failure = outcome.failure
+                    reading = Reading(task.path, task.identity, failure=failure.reason, message=failure.message)
+                else:
+                    assert outcome.value is not None
+                    reading = outcome.value
+                batch.append(reading)
+                tally.problems += bool(reading.failure)
+                if reading.facts is None and not reading.failure:
+                    tally.known += 1
+                else:
+                    tally.read += 1
+                if len(batch) >= BATCH or time.monotonic() - written_s >= BATCH_S:
+                    write()
+                progress.advance()
+        finally:
+            # Also when the job is told to leave off: what was decoded is kept.
+            outcomes.close()
+            write()
+        return touched
+
+    def _tasks(self, files: Mapping[bytes, Identity]) -> Iterator[IndexTask]:
+        for some in catalogue.chunks(files.items(), 200):
+            with self._store.read() as database:
+                known = catalogue.digests_by_size(database, {identity.size_bytes for _, identity in some})
+            for path, identity in some:
+                digests = frozenset(sorted(known.get(identity.size_bytes, ()))[:KNOWN_AT_MOST])
+                yield IndexTask(path, identity, digests, self._limits)
+
+
+def _require_files(root: bytes) -> None:
+    """Raises RootUnavailable or OSError: an empty root is a disk that is not mounted, not a deletion of everything."""
+    with os.scandir(root) as entries:
+        if next(entries, None) is None:
+            raise RootUnavailable("is suddenly empty: its images stay in the index until files are back")
+
+
+def _in_two_passes(files: Mapping[bytes, Identity]) -> Iterator[dict[bytes, Identity]]:
+    """First one file of each size, then the others, which may be copies of a first one and then need no decoding."""
+    first: dict[int, bytes] = {}
+    for path, identity in files.items():
+        first.setdefault(identity.size_bytes, path)
+    yield {path: files[path] for path in first.values()}
+    yield {path: identity for path, identity in files.items() if first[identity.size_bytes] != path}

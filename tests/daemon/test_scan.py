@@ -1,0 +1,281 @@
+"""Scans: whatever happened on disk, the index ends equal to it, and nothing known is decoded again."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from daemon.scan import ScanRoot
+from index.catalogue import WatchRoot
+
+
+def picture(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def save(path: Path, seed: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture(seed).save(path)
+    return path
+
+
+def counts(outcome: dict, *names: str) -> tuple:
+    return tuple(outcome[name] for name in names)
+
+
+def test_a_first_scan_indexes_and_a_second_reads_nothing(library):
+    save(library.photos / "a.png", 1)
+    save(library.photos / "deep" / "er" / "b.jpg", 2)
+    assert counts(library.scan(), "files", "read") == (2, 2)
+    assert counts(library.scan(), "files", "read", "known") == (2, 0, 0)
+    assert set(library.images()) == {"a.png", "deep/er/b.jpg"}
+
+
+def test_a_copy_is_read_but_never_decoded(library):
+    first = save(library.photos / "a.png")
+    shutil.copy(first, library.photos / "b.png")
+    assert counts(library.scan(), "read", "known") == (1, 1)
+    shutil.copy(first, library.photos / "c.png")
+    assert counts(library.scan(), "read", "known") == (0, 1)
+    assert len(set(library.images().values())) == 1
+
+
+def test_a_move_is_not_even_read(library):
+    save(library.photos / "a.png")
+    library.scan()
+    before = library.images()["a.png"]
+    (library.photos / "new").mkdir()
+    (library.photos / "a.png").rename(library.photos / "new" / "b.png")
+    assert counts(library.scan(), "read", "known", "moved", "missing") == (0, 0, 1, 0)
+    assert library.images() == {"new/b.png": before}
+
+
+def test_two_files_that_swap_their_names(library):
+    save(library.photos / "a.png", 1)
+    save(library.photos / "b.png", 2)
+    library.scan()
+    before = library.images()
+    (library.photos / "a.png").rename(library.photos / "x")
+    (library.photos / "b.png").rename(library.photos / "a.png")
+    (library.photos / "x").rename(library.photos / "b.png")
+    assert counts(library.scan(), "read", "known") == (0, 0)
+    assert library.images() == {"a.png": before["b.png"], "b.png": before["a.png"]}
+
+
+def test_hard_links_are_not_read_twice(library):
+    first = save(library.photos / "a.png")
+    library.scan()
+    os.link(first, library.photos / "b.png")
+    assert counts(library.scan(), "read", "known", "linked") == (0, 0, 1)
+
+
+def test_a_changed_file_is_read_again_and_a_deleted_one_forgotten(library):
+    save(library.photos / "a.png", 1)
+    save(library.photos / "b.png", 2)
+    library.scan()
+    save(library.photos / "a.png", 3)
+    (library.photos / "b.png").unlink()
+    assert counts(library.scan(), "read", "missing") == (1, 1)
+    assert list(library.images()) == ["a.png"]
+    assert len(library.touched) == 3
+
+
+def test_bytes_that_come_back_are_known(library):
+    first = save(library.photos / "a.png")
+    data = first.read_bytes()
+    save(library.photos / "other.png", 9)
+    library.scan()
+    first.unlink()
+    library.scan()
+    (library.photos / "again.png").write_bytes(data)
+    assert counts(library.scan(), "read", "known") == (0, 1)
+
+
+def test_a_broken_file_is_a_problem_that_is_paid_once(library):
+    (library.photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing more")
+    (library.photos / "empty.png").write_bytes(b"")
+    (library.photos / "text.jpg").write_text("a shopping list")
+    assert counts(library.scan(), "read", "problems") == (3, 3)
+    assert counts(library.scan(), "read", "problems") == (0, 0)
+    assert set(library.problems()) == {"broken.jpg", "empty.png", "text.jpg"}
+    save(library.photos / "broken.jpg")
+    library.scan()
+    assert set(library.problems()) == {"empty.png", "text.jpg"}
+
+
+def test_a_copy_of_broken_bytes_is_a_problem_without_decoding(library):
+    (library.photos / "a.jpg").write_bytes(b"no picture at all")
+    library.scan()
+    (library.photos / "b.jpg").write_bytes(b"no picture at all")
+    assert counts(library.scan(), "read", "known") == (0, 1)
+    assert library.problems() == {"a.jpg": "not_an_image", "b.jpg": "not_an_image"}
+
+
+def test_a_file_by_content_not_by_suffix(library):
+    save(library.photos / "a.png").rename(library.photos / "really-a-png.jpg")
+    picture(4).save(library.photos / "no suffix", "JPEG")
+    library.scan()
+    assert library.problems() == {}
+    assert len(library.images()) == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_cannot_be_read_now_is_tried_again(library):
+    path = save(library.photos / "a.png")
+    path.chmod(0)
+    assert library.scan()["problems"] == 1
+    path.chmod(0o644)
+    assert counts(library.scan(), "read", "problems") == (1, 0)
+    assert library.problems() == {}
+
+
+def test_a_named_pipe_with_a_picture_s_name_holds_nobody(library):
+    os.mkfifo(library.photos / "pipe.jpg")
+    assert library.scan()["files"] == 0
+
+
+def test_symbolic_links_are_not_followed(library, tmp_path):
+    outside = save(tmp_path / "outside" / "a.png")
+    (library.photos / "file.png").symlink_to(outside)
+    (library.photos / "folder").symlink_to(outside.parent)
+    (library.photos / "loop").symlink_to(library.photos)
+    assert library.scan()["files"] == 0
+    assert library.scan(library.photos / "file.png", library.photos / "folder")["files"] == 0
+
+
+def test_odd_names_survive(library):
+    names = [b"\xff\xfe.png", b"new\nline.png", "é.png".encode(), "e\u0301.png".encode(), b"x" * 250 + b".png"]
+    for number, name in enumerate(names):
+        path = os.path.join(os.fsencode(library.photos), name)
+        picture(number).save(os.fsdecode(path))
+    assert library.scan()["read"] == len(names)
+    assert {os.fsencode(name) for name in library.images()} == set(names)
+
+
+def test_excluded_folders_are_passed_over(library):
+    for name in ("@eaDir", ".thumbnails", "#recycle", "keep", "private"):
+        save(library.photos / name / "a.png")
+    library.watch(ScanRoot(WatchRoot(str(library.photos).encode()), exclude=(b"private",)))
+    library.scan()
+    assert list(library.images()) == ["keep/a.png"]
+
+
+# Roots that are not what they were
+
+
+def test_a_root_that_is_gone_is_offline_and_loses_nothing(library):
+    save(library.photos / "a.png")
+    library.scan()
+    library.photos.rename(library.photos.with_name("elsewhere"))
+    assert library.scan()["offline"] == [str(library.photos)]
+    assert library.scan(library.photos / "a.png")["offline"] == [str(library.photos)]
+    assert list(library.images()) == ["a.png"]
+    ((state, reason),) = library.root_states().values()
+    assert (state, reason) == ("offline", "No such file or directory")
+    library.photos.with_name("elsewhere").rename(library.photos)
+    assert counts(library.scan(), "files", "read", "offline") == (1, 0, [])
+    assert next(iter(library.root_states().values()))[0] == "online"
+
+
+def test_a_root_that_is_suddenly_empty_is_offline(library):
+    path = save(library.photos / "a.png")
+    library.scan()
+    path.rename(library.photos.with_name("a.png"))
+    assert library.scan()["offline"] == [str(library.photos)]
+    assert library.scan(path)["offline"] == [str(library.photos)]
+    assert list(library.images()) == ["a.png"]
+
+
+def test_a_disk_that_returns_under_another_number_is_not_read_again(library):
+    save(library.photos / "a.png")
+    library.scan()
+    library.store.write(lambda db: db.execute_sql("UPDATE image SET device = 7"))
+    library.store.write(lambda db: db.execute_sql("UPDATE root SET device = 7"))
+    assert counts(library.scan(), "read", "known", "missing") == (0, 0, 0)
+    assert list(library.images()) == ["a.png"]
+
+
+def test_another_disk_in_its_place_is_offline(library):
+    save(library.photos / "a.png")
+    library.scan()
+    library.store.write(lambda db: db.execute_sql("UPDATE image SET device = 7, inode = 1"))
+    library.store.write(lambda db: db.execute_sql("UPDATE root SET device = 7"))
+    assert library.scan()["offline"] == [str(library.photos)]
+    assert list(library.images()) == ["a.png"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file system of its own")
+def test_a_disk_below_the_root_that_is_unmounted_loses_nothing(library):
+    save(library.photos / "a.png", 1)
+    library.scan()
+    below = library.photos / "usb"
+    below.mkdir()
+    if os.system(f"mount -t tmpfs tmpfs {below} 2>/dev/null"):
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        save(below / "b.png", 2)
+        library.scan()
+    finally:
+        os.system(f"umount {below}")
+    assert library.scan()["missing"] == 0
+    assert set(library.images()) == {"a.png", "usb/b.png"}
+
+
+def test_the_innermost_root_rules_its_files(library):
+    save(library.photos / "a.png", 1)
+    save(library.photos / "inner" / "b.png", 2)
+    outer, inner = str(library.photos).encode(), str(library.photos / "inner").encode()
+    library.watch(ScanRoot(WatchRoot(outer)), ScanRoot(WatchRoot(inner, protected=True)))
+    assert library.scan()["files"] == 2
+    assert library.scan(library.photos / "inner" / "b.png")["files"] == 1
+    with library.store.read() as database:
+        rows = database.execute_sql(
+            "SELECT root.path FROM image JOIN root ON root.id = root_id ORDER BY image.path"
+        ).fetchall()
+    assert rows == [(outer,), (inner,)]
+
+
+# Any story
+
+
+def test_any_sequence_of_changes_ends_with_the_index_equal_to_the_disk(library):
+    rng = random.Random(5)
+    names = [f"{folder}{name}" for folder in ("", "d/", "d/e/") for name in ("a.png", "b.png", "c.jpg")]
+    save(library.photos / "anchor.png", 99)
+    for story in range(25):
+        touched = []
+        for _ in range(rng.randint(1, 4)):
+            path, other = (library.photos / rng.choice(names) for _ in range(2))
+            action = rng.choice(["write", "delete", "move", "copy", "link", "folder"])
+            touched += [path, other]
+            if action == "write":
+                save(path, rng.randint(0, 5))
+            elif action == "folder" and (library.photos / "d").exists() and not (library.photos / "moved").exists():
+                (library.photos / "d").rename(library.photos / "moved")
+                touched += [library.photos / "d", library.photos / "moved"]
+            elif action == "folder" and (library.photos / "moved").exists() and not (library.photos / "d").exists():
+                (library.photos / "moved").rename(library.photos / "d")
+                touched += [library.photos / "d", library.photos / "moved"]
+            elif path.exists() and action == "delete":
+                path.unlink()
+            elif path.exists() and not other.exists():
+                other.parent.mkdir(parents=True, exist_ok=True)
+                {"move": os.rename, "copy": shutil.copyfile, "link": os.link}.get(action, shutil.copy)(path, other)
+        library.scan(*(touched if story % 3 else ()))
+        on_disk = {
+            str(path.relative_to(library.photos)): path.read_bytes()
+            for path in library.photos.rglob("*")
+            if path.is_file()
+        }
+        images = library.images()
+        assert set(images) == set(on_disk), story
+        contents: dict[int | None, bytes] = {}
+        for name, data in on_disk.items():
+            assert contents.setdefault(images[name], data) == data, story
+        assert None not in contents
+        assert len(set(contents.values())) == len(contents)
