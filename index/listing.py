@@ -231,16 +231,20 @@ def groups_page(
 ) -> Page[GroupRow]:
     """Groups of the current detection, sorted by one of GROUP_SORTS and then by key. `after` is a page's own."""
     where = _groups_where(chosen)
-    (total,) = database.execute_sql(f"SELECT count(*) FROM {CURRENT_GROUPS} WHERE {where}", where.values).fetchone()
+    # The groups chosen are counted and cut in one statement, which looks at the images only once.
+    chosen_groups = f"WITH chosen AS MATERIALIZED (SELECT {GROUP_COLUMNS} FROM {CURRENT_GROUPS} WHERE {where})"
     column, direction, beyond = GROUP_SORTS[sort], "ASC" if ascending else "DESC", ">" if ascending else "<"
-    if after is not None:
-        where.add(f"(g.{column}, g.key) {beyond} (?, ?)", *after)
+    cut = "1" if after is None else f"({column}, key) {beyond} (?, ?)"
     rows = database.execute_sql(
-        f"SELECT {GROUP_COLUMNS} FROM {CURRENT_GROUPS} WHERE {where}"
-        f" ORDER BY g.{column} {direction}, g.key {direction} LIMIT ?",
-        (*where.values, limit + 1),
-    )
-    items = [GroupRow(*row) for row in rows]
+        f"{chosen_groups} SELECT *, (SELECT count(*) FROM chosen) FROM chosen WHERE {cut}"
+        f" ORDER BY {column} {direction}, key {direction} LIMIT ?",
+        (*where.values, *(after or ()), limit + 1),
+    ).fetchall()
+    if rows:
+        total = rows[0][-1]
+    else:
+        (total,) = database.execute_sql(f"{chosen_groups} SELECT count(*) FROM chosen", where.values).fetchone()
+    items = [GroupRow(*row[:-1]) for row in rows]
     return _cut(items, limit, total, lambda row: (getattr(row, column), row.key))
 
 
@@ -282,19 +286,34 @@ def _groups_where(chosen: GroupFilter) -> _Where:
         where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
     if chosen.min_images > 2:
         where.add("g.images >= ?", chosen.min_images)
+    if chosen.root_id is not None or chosen.path:
+        where.add(*_holding_image(chosen))
+    return where
+
+
+def _holding_image(chosen: GroupFilter) -> tuple[Any, ...]:
+    """The term for groups that hold an image where it is looked for.
+
+    A folder is found by the index on paths. For the rest the members are gone through, not all images of a root:
+    CROSS JOIN and the plus signs keep SQLite from thinking otherwise.
+    """
     of_image = _Where()
+    in_folder = chosen.path.startswith(b"/")
     if chosen.root_id is not None:
-        of_image.add("i.root_id = ?", chosen.root_id)
+        of_image.add("+i.root_id = ?", chosen.root_id)
     if chosen.path:
         term, values = _path_term("i.path", chosen.path)
         of_image.add(term, *values)
-    if of_image.terms:
-        where.add(
-            "EXISTS (SELECT 1 FROM member m JOIN image i ON i.content_id = m.content_id"
-            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE m.group_id = g.id AND {of_image})",
-            *of_image.values,
-        )
-    return where
+    source = (
+        "image i CROSS JOIN member m ON m.content_id = i.content_id"
+        if in_folder
+        else "member m CROSS JOIN image i ON i.content_id = m.content_id"
+    )
+    term = (
+        f"g.id IN (SELECT m.group_id FROM {source} CROSS JOIN root r ON r.id = i.root_id AND r.watched"
+        f" WHERE {of_image})"
+    )
+    return term, *of_image.values
 
 
 def members(

@@ -54,7 +54,7 @@ def get_duplicates(call: Call) -> Reply:
 
 def _filter(query: shapes.GroupChoice) -> GroupFilter:
     kinds = tuple(filter(None, query.kind.split(",")))
-    return GroupFilter(kinds, query.root, path_bytes(query.path), query.min_images)
+    return GroupFilter(kinds, query.root or None, path_bytes(query.path), query.min_images)
 
 
 def _fields(row: GroupRow, members: list[MemberRow], limit: int, continued: bool = False) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from index.model import Identity
 from webui import shapes
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import iso_time, path_text
+from webui.shapes import iso_time, path_text, path_uri
 
 # A few pictures a page would be asked for again at every visit.
 KEEP_FOREVER = "private, max-age=31536000, immutable"
@@ -130,6 +130,7 @@ def image_fields(row: FileRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "path": path_text(row.path),
+        "uri": path_uri(row.path),
         "also_at": [path_text(path) for path in row.also_at],
         "root": row.root_id,
         "protected": row.protected,

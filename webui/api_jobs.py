@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from typing import Any
 
 from peewee import SqliteDatabase
@@ -12,7 +13,7 @@ from webui import shapes
 from webui.paging import decode_cursor, encode_cursor
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import iso_time, json_bytes, optional_time
+from webui.shapes import iso_time, json_bytes, optional_time, path_bytes, tellable
 
 
 def get_jobs(call: Call) -> shapes.JobList:
@@ -28,15 +29,22 @@ def get_jobs(call: Call) -> shapes.JobList:
 
 def post_job(call: Call) -> Reply:
     body: shapes.NewJob = call.body
-    jobs.check_parameters(body.kind, body.parameters)
+    parameters = taken_parameters(body.kind, body.parameters)
 
     def add(database: SqliteDatabase) -> dict[str, Any]:
-        job_id = jobs.add(database, JobKind(body.kind), body.parameters, "user", call.services.now_ns())
+        job_id = jobs.add(database, JobKind(body.kind), parameters, "user", call.services.now_ns())
         return jobs.read(database, job_id)
 
     row = call.store.write(add)
     location = f"{API}/jobs/{row['id']}"
     return Reply(json_bytes(job_shape(row)), "application/json", 202, {"Location": location})
+
+
+def taken_parameters(kind: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a job, checked, with the paths in them in the form that jobs keep. Raises UsageError."""
+    jobs.check_parameters(kind, given)
+    lists = {name: value for name, value in given.items() if isinstance(value, list)}
+    return given | {name: [os.fsdecode(path_bytes(path)) for path in paths] for name, paths in lists.items()}
 
 
 def get_job(call: Call) -> shapes.Job:
@@ -64,7 +72,7 @@ def job_shape(row: dict[str, Any]) -> shapes.Job:
         kind=JobKind(row["kind"]),
         state=JobState(row["state"]),
         origin=row["origin"],
-        parameters=json.loads(row["parameters"]),
+        parameters=tellable(json.loads(row["parameters"])),
         created=iso_time(row["created_ns"]),
         started=optional_time(row["started_ns"]),
         finished=optional_time(row["finished_ns"]),
@@ -74,7 +82,7 @@ def job_shape(row: dict[str, Any]) -> shapes.Job:
         rate=row["rate"] if running else None,
         left_s=math.ceil(left / row["rate"]) if running and row["rate"] and left > 0 else None,
         cancel_requested=bool(row["cancel_requested"]),
-        outcome=json.loads(row["outcome"]),
+        outcome=tellable(json.loads(row["outcome"])),
         error=row["error"],
     )
 

@@ -7,9 +7,10 @@ from index import listing, schedules
 from index.model import JobKind
 from index.schedules import NewSchedule
 from webui import shapes
+from webui.api_jobs import taken_parameters
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import json_bytes, optional_time
+from webui.shapes import json_bytes, optional_time, tellable
 
 
 def get_schedules(call: Call) -> shapes.ScheduleList:
@@ -48,7 +49,8 @@ def delete_schedule(call: Call) -> Reply:
 
 
 def _checked(body: shapes.NewSchedule) -> NewSchedule:
-    new = NewSchedule(body.name, body.kind, body.trigger, body.parameters, body.enabled)
+    parameters = taken_parameters(body.kind, body.parameters)
+    new = NewSchedule(body.name, body.kind, body.trigger, parameters, body.enabled)
     new.check()
     return new
 
@@ -63,7 +65,7 @@ def _shape(call: Call, row: dict[str, Any]) -> shapes.Schedule:
         id=row["id"],
         name=row["name"],
         kind=JobKind(row["kind"]),
-        parameters=json.loads(row["parameters"]),
+        parameters=tellable(json.loads(row["parameters"])),
         trigger=row["trigger"],
         enabled=bool(row["enabled"]),
         origin=row["origin"],

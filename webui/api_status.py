@@ -14,7 +14,7 @@ from webui.api_jobs import job_shape
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.services import Services
-from webui.shapes import iso_time, optional_time, path_bytes, path_text
+from webui.shapes import iso_time, optional_time, path_bytes, path_text, path_uri, tellable
 
 # More than these are never shown as running or waiting; the list of jobs has them all.
 JOBS_IN_STATUS = 20
@@ -47,7 +47,7 @@ def status(store: Store, services: Services) -> shapes.Status:
 
 
 def _detection_shape(parameters: Any) -> shapes.DetectionNow:
-    return shapes.DetectionNow(**{**dataclasses.asdict(parameters), "folders": list(parameters.folders)})
+    return shapes.DetectionNow(**{**dataclasses.asdict(parameters), "folders": tellable(parameters.folders)})
 
 
 def topics(store: Store, services: Services) -> dict[str, Any]:
@@ -89,6 +89,7 @@ def _root_shape(row: listing.RootRow, services: Services) -> shapes.Root:
     return shapes.Root(
         id=row.id,
         path=path_text(row.path),
+        uri=path_uri(row.path),
         state="online" if row.state == "online" else "offline",
         reason=row.reason,
         mode=services.root_mode(row.path),
@@ -104,7 +105,7 @@ def _root_shape(row: listing.RootRow, services: Services) -> shapes.Root:
 def get_problems(call: Call) -> shapes.ProblemList:
     query: shapes.ProblemQuery = call.query
     after = decode_cursor(query.cursor, "problems", (int, int))
-    chosen = ProblemFilter(query.root, query.reason, path_bytes(query.path))
+    chosen = ProblemFilter(query.root or None, query.reason, path_bytes(query.path))
     with call.store.read() as database:
         page = listing.problems_page(database, chosen, after, query.limit)
         reasons = listing.reasons_of_problems(database)
@@ -114,6 +115,7 @@ def get_problems(call: Call) -> shapes.ProblemList:
                 id=row.id,
                 root=row.root_id,
                 path=path_text(row.path),
+                uri=path_uri(row.path),
                 reason=row.reason,
                 message=row.message,
                 at=iso_time(row.at_ns),

@@ -34,7 +34,8 @@ class WebApp:
         self._services = services
         self._views = Views(store.data_dir / "views", services.make_view, services.now_ns)
         self._streams = EventStreams(store, lambda: api_status.topics(store, services), stream_lifetime_s)
-        self._bottle = _Bottle(autojson=False)
+        self._bottle = _Bottle()
+        self._bottle.config["json.enable"] = False
         gate = Gate(services.web, services.now_ns)
         document = json.dumps(make_document(api.ROUTES, services.version)).encode()
         self.routes: tuple[Route, ...] = (

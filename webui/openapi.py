@@ -15,7 +15,7 @@ REFERENCE = "#/components/schemas/{name}"
 JSON = "application/json"
 
 DESCRIPTION = """What ComparImg knows and does, for programs. Every error has one shape, every list is wrapped and
-paged: give `next` back as `cursor`. Paths are text in which bytes that are no UTF-8 stand as lone surrogates (`\\udcXX`)."""
+paged: give `next` back as `cursor`. `path` is for showing; `uri` is exact, and is taken wherever a path is."""
 
 STATUS_TEXTS = {
     200: "Done",
@@ -33,6 +33,7 @@ STATUS_TEXTS = {
     415: "The body must be JSON",
     421: "The service is not called by this name",
     429: "Too many wrong tokens",
+    431: "Headers or address too long",
     500: "A failure inside",
     503: "Not now; try again after Retry-After seconds",
 }
@@ -66,7 +67,7 @@ def make_document(routes: Iterable[Route], version: str) -> dict[str, Any]:
 
 
 def _operation(route: Route, by_kind: Mapping[int, Any], components: Mapping[str, Any]) -> dict[str, Any]:
-    statuses = sorted({400, 401, 403, 405, 413, 421, 429, 500, 503, *route.errors, *([404] if route.key_type else [])})
+    statuses = sorted({400, 401, 403, 405, 413, 421, 429, 431, 500, 503, *route.errors, *([404] if route.key_type else [])})
     operation: dict[str, Any] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
@@ -88,7 +89,7 @@ def _answer(route: Route, by_kind: Mapping[int, Any]) -> dict[str, Any]:
     if route.answer is not None:
         found["content"] = {JSON: {"schema": by_kind[id(route.answer)]}}
     elif route.media_types:
-        found["content"] = {media_type: {"schema": {"type": "string"}} for media_type in route.media_types}
+        found["content"] = {media_type: {} for media_type in route.media_types}
     if route.headers:
         found["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in route.headers.items()
@@ -121,20 +122,16 @@ def _query_parameters(route: Route, components: Mapping[str, Any]) -> list[dict[
     shape = components[route.query.__name__]
     found = []
     for name, schema in shape["properties"].items():
-        parameter = {"name": name, "in": "query", "schema": _without_null(schema)}
+        parameter = {"name": name, "in": "query", "schema": _plain(schema)}
         description = schema.get("description")
         found.append(parameter | ({"description": description} if description else {}))
     return found
 
 
-def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A parameter that may be left out is left out; there is no way to write null in an address."""
-    plain = {name: value for name, value in schema.items() if name not in ("default", "description")}
-    if "anyOf" in plain:
-        (plain,) = [choice for choice in plain["anyOf"] if choice != {"type": "null"}]
-    if schema.get("default") not in (None, ""):
-        plain["default"] = schema["default"]
-    return plain
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter without what is told beside it; one left out is not a value, so "" is no default."""
+    hidden = ("description", *(["default"] if schema.get("default") == "" else []))
+    return {name: value for name, value in schema.items() if name not in hidden}
 
 
 def _tell_job_parameters(components: dict[str, Any]) -> None:

@@ -1,15 +1,17 @@
 """The JSON that REST answers with and takes, as types: the answers are built of them, OpenAPI is made from them.
 
-Times are ISO 8601 in UTC. A path is text in which bytes that are no UTF-8 stand as lone surrogates (Python's
-surrogateescape), which JSON writes as \\udcXX: give the same text back and the same file is meant.
+Times are ISO 8601 in UTC. A path is told twice: as `path`, which any reader can show (bytes that are no UTF-8 are
+U+FFFD there), and as `uri`, a file URI (RFC 8089) that is exact whatever the bytes. Where a path is taken, both forms
+are, and so is Python's surrogateescape.
 """
 
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from index.model import Depth, JobKind, JobState, Kind, Turn
 from webui.refusals import Refusal
@@ -17,7 +19,10 @@ from webui.refusals import Refusal
 HIGHEST_ID = 2**63 - 1
 
 Time = Annotated[str, Meta(description="ISO 8601, UTC", extra_json_schema={"format": "date-time"})]
-Path = Annotated[str, Meta(description="Bytes that are no UTF-8 are escaped as lone surrogates, \\udcXX.")]
+Path = Annotated[str, Meta(description="For showing: what is no UTF-8 is U+FFFD")]
+EscapedPath = Annotated[str, Meta(description="Exact: bytes that are no UTF-8 are lone surrogates, \\udcXX")]
+Uri = Annotated[str, Meta(description="The exact path as a file URI", pattern="^file:///")]
+TakenPath = Annotated[str, Meta(max_length=4096)]
 Cursor = Annotated[str, Meta(description="`next` of the page before", max_length=1000)]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many items at most")]
 RowId = Annotated[int, Meta(ge=1, le=HIGHEST_ID)]
@@ -82,6 +87,7 @@ class Status(Answer, frozen=True, kw_only=True):
 class Root(Answer, frozen=True, kw_only=True):
     id: RowId
     path: Path
+    uri: Uri
     state: Literal["online", "offline"]
     reason: str
     mode: Annotated[str, Meta(description="How it is watched: native or poll")]
@@ -103,6 +109,7 @@ class Problem(Answer, frozen=True, kw_only=True):
     id: RowId
     root: RowId
     path: Path
+    uri: Uri
     reason: str
     message: str
     at: Time
@@ -116,9 +123,9 @@ class ProblemList(Answer, frozen=True, kw_only=True):
 
 
 class ProblemQuery(ListQuery, frozen=True, kw_only=True):
-    root: RowId | None = None
+    root: RowId | UnsetType = UNSET
     reason: Annotated[str, Meta(max_length=100)] = ""
-    path: Annotated[str, Meta(max_length=4096, description="A folder or file, or a part of a path")] = ""
+    path: Annotated[TakenPath, Meta(description="A folder or file, or a part of a path")] = ""
 
 
 class Health(Answer, frozen=True, kw_only=True):
@@ -133,6 +140,7 @@ class Image(Answer, frozen=True, kw_only=True):
 
     id: RowId
     path: Path
+    uri: Uri
     also_at: Annotated[list[Path], Meta(description="Other paths to this very file: hard links, other mounts")]
     root: RowId
     protected: bool
@@ -212,9 +220,9 @@ class GroupChoice(Query, frozen=True, kw_only=True):
             description="Match kinds, separated by commas",
         ),
     ] = ""
-    root: Annotated[RowId | None, Meta(description="Groups with an image in this root")] = None
+    root: Annotated[RowId, Meta(description="Groups with an image in this root")] | UnsetType = UNSET
     path: Annotated[
-        str, Meta(max_length=4096, description="Groups with an image in this folder, or with this in its path")
+        TakenPath, Meta(description="Groups with an image in this folder, or with this in its path")
     ] = ""
     min_images: Annotated[int, Meta(ge=2, le=1_000_000)] = 2
     sort: SortName = "reclaimable"
@@ -239,17 +247,17 @@ class ThumbnailQuery(Query, frozen=True, kw_only=True):
 class ResultImage(Answer, frozen=True, kw_only=True):
     """Of the reference, `kind` and what follows is left out."""
 
-    path: Path
+    path: EscapedPath
     reference: bool
     bytes: Count
     width: Count
     height: Count
     digest: str
     hash: str
-    kind: Kind | msgspec.UnsetType = msgspec.UNSET
-    distance: Count | msgspec.UnsetType = msgspec.UNSET
-    turn: Turn | msgspec.UnsetType = msgspec.UNSET
-    evidence: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    kind: Kind | UnsetType = UNSET
+    distance: Count | UnsetType = UNSET
+    turn: Turn | UnsetType = UNSET
+    evidence: dict[str, Any] | UnsetType = UNSET
 
 
 class ResultGroup(Answer, frozen=True, kw_only=True):
@@ -259,7 +267,7 @@ class ResultGroup(Answer, frozen=True, kw_only=True):
 
 
 class ResultProblem(Answer, frozen=True, kw_only=True):
-    path: Path
+    path: EscapedPath
     reason: str
     message: str
 
@@ -385,17 +393,35 @@ def optional_time(moment_ns: int | None) -> str | None:
 
 
 def path_text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")
+    """A path for showing, in which every byte that is no UTF-8 is U+FFFD."""
+    return path.decode("utf-8", "replace")
+
+
+def path_uri(path: bytes) -> str:
+    return "file://" + quote(path)
 
 
 def path_bytes(text: str) -> bytes:
-    """The path that a text means. Raises Refusal for a surrogate that stands for no byte."""
+    """The path that a text means: a file URI, or the path itself. Raises Refusal where it can be none."""
+    if text.startswith("file:///"):
+        return unquote_to_bytes(text.removeprefix("file://"))
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise Refusal(400, "bad_request", "This is no path.", field="path") from error
 
 
+def tellable(value: Any) -> Any:
+    """Plain data in which texts that hold lone surrogates, which many readers refuse, are file URIs."""
+    match value:
+        case str() if not value.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in value):
+            return path_uri(value.encode("utf-8", "surrogateescape"))
+        case list() | tuple():
+            return [tellable(item) for item in value]
+        case dict():
+            return {name: tellable(item) for name, item in value.items()}
+    return value
+
+
 def json_bytes(answer: msgspec.Struct) -> bytes:
-    """ASCII only, so that the lone surrogates in paths are escaped and survive."""
     return json.dumps(msgspec.to_builtins(answer)).encode()
