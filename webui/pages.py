@@ -13,6 +13,7 @@ from typing import Any
 import bottle
 
 from webui import shapes
+from webui.icons import icon
 from webui.refusals import Refusal
 from webui.routes import Call, Reply, Route
 from webui.security import COOKIE, Gate
@@ -104,7 +105,8 @@ class Pages:
             base=f"/static/{self.version}",
             modules=sorted(name for name in self._files if name.endswith(".js")),
             asks_for_token=self._gate.asks_for_token,
-            t=lambda key: texts[key],
+            icon=icon,
+            t=texts.__getitem__,
         )
         headers = {"Cache-Control": ASK_AGAIN, "Content-Language": language, "Vary": "Accept-Language, Cookie"}
         return Reply(html.encode(), "text/html; charset=utf-8", headers=headers)

@@ -1,0 +1,43 @@
+// REST as the page uses it: JSON in, JSON out, and every refusal as one kind of error.
+
+export const API = "/api/v1";
+
+export class Refused extends Error {
+  constructor(status, { code, message, field, hint }) {
+    super(message);
+    Object.assign(this, { status, code, field, hint });
+  }
+}
+
+async function ask(method, path, body, signal) {
+  let answer;
+  try {
+    answer = await fetch(API + path, {
+      method,
+      signal,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, { code: "unreachable", message: "" });
+  }
+  if (answer.status === 401) {
+    location.assign("/login");
+    throw new Refused(401, { code: "token_needed", message: "" });
+  }
+  if (answer.status === 204) return null;
+  const told = await answer.json().catch(() => ({ error: { code: "unreadable", message: answer.statusText } }));
+  if (!answer.ok) throw new Refused(answer.status, told.error);
+  return told;
+}
+
+export const get = (path, query = {}, signal = undefined) => {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const text = new URLSearchParams(given).toString();
+  return ask("GET", path + (text ? `?${text}` : ""), undefined, signal);
+};
+export const post = (path, body = {}) => ask("POST", path, body);
+export const put = (path, body) => ask("PUT", path, body);
+export const patch = (path, body) => ask("PATCH", path, body);
+export const remove = (path) => ask("DELETE", path);

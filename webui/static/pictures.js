@@ -1,0 +1,80 @@
+// Thumbnails and what is said of an image: its name, where it is, its facts, and how it matches the reference.
+
+import { h, icon } from "./dom.js";
+import { state } from "./live.js";
+import { bytes, day, has, number, percent, safe, split, t } from "./text.js";
+
+// A view that is being made answers 503; a picture tries a few times before it gives up.
+const TRIES = 4;
+
+export function thumbnail(image, { eager = false, alt = "" } = {}) {
+  const { name } = split(image.path);
+  if (!image.thumbnail) return placeholder(image);
+  let tries = 0;
+  const picture = h("img", { src: image.thumbnail, alt: alt || name, loading: eager ? "eager" : "lazy",
+    decoding: "async", draggable: false });
+  picture.addEventListener("load", () => picture.classList.add("there"));
+  picture.addEventListener("error", () => {
+    tries += 1;
+    if (tries >= TRIES) picture.replaceWith(placeholder(image));
+    else setTimeout(() => { picture.src = `${image.thumbnail}&again=${tries}`.replace(/&again=\d+$/, ""); }, 1500 * tries);
+  });
+  return picture;
+}
+
+const placeholder = () => h("span", { class: "no-picture", role: "img", "aria-label": t("image.no_view") }, icon("picture", 32));
+
+export function folderText(image) {
+  const root = state.roots.items.find((candidate) => candidate.id === image.root);
+  const { folder } = split(image.path);
+  if (!root || !`${image.path}`.startsWith(root.path)) return folder;
+  const inside = folder.slice(safe(root.path).length).replace(/^\//, "");
+  const name = split(root.path).name || "/";
+  return inside ? `${name} / ${inside.split("/").join(" / ")}` : name;
+}
+
+export const size = (image) => (image.width ? `${number(image.width)} × ${number(image.height)}` : "–");
+
+export function formatText(image) {
+  if (!image.format) return "–";
+  return image.jpeg_quality ? `${image.format} ${image.jpeg_quality}` : image.format;
+}
+
+export const dateText = (image) => day(image.taken ?? image.modified);
+
+export const factsText = (image) =>
+  [size(image), formatText(image), bytes(image.size_bytes)].filter((part) => part !== "–").join(" · ");
+
+export const kindChip = (kind) => h("span", { class: `chip kind-${kind}`, title: t(`kind.${kind}.help`) }, t(`kind.${kind}`));
+
+const upper = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
+
+// One sentence for how an image differs from the reference, from the evidence and from the facts of both.
+export function evidenceText(image, reference) {
+  if (image.reference) return t("evidence.reference");
+  if (image.kind === "exact" || (image.copy_of && image.copy_of === reference?.id)) return t("evidence.exact");
+  const { evidence } = image;
+  const parts = [];
+  if (image.turn !== "none") parts.push(t(`turn.${image.turn}`));
+  if (image.kind === "pixels") parts.push(t("evidence.pixels"));
+  const scale = reference?.width && image.width
+    ? Math.sqrt((image.width * image.height) / (reference.width * reference.height)) : 1;
+  if (scale < 0.97) parts.push(t("evidence.smaller", { share: percent(scale) }));
+  if (scale > 1.03) parts.push(t("evidence.larger", { share: percent(scale) }));
+  if (evidence.crop) parts.push(t("evidence.cropped"));
+  for (const [name, [less, more]] of Object.entries({ brightness: ["darker", "brighter"], contrast: ["flatter", "harsher"] })) {
+    const value = Number(evidence[name] ?? evidence.tone?.[name] ?? 0);
+    if (Math.abs(value - (name === "contrast" && value ? 1 : 0)) > 0.04) {
+      parts.push(t(`evidence.${value < (name === "contrast" ? 1 : 0) ? less : more}`));
+    }
+  }
+  if (image.format !== reference?.format && image.format && reference?.format) {
+    parts.push(t("evidence.format", { format: image.format }));
+  } else if (image.jpeg_quality && reference?.jpeg_quality && image.jpeg_quality < reference.jpeg_quality - 3) {
+    parts.push(t("evidence.recompressed", { quality: image.jpeg_quality }));
+  }
+  const sentence = parts.length ? parts.join(", ") : t("evidence.same_look");
+  return upper(image.kind === "possible" ? t("evidence.possible", { what: sentence }) : sentence);
+}
+
+export const reasonText = (reason) => (has(`reason.${reason}`) ? t(`reason.${reason}`) : reason.replaceAll("_", " "));

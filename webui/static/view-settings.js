@@ -1,0 +1,69 @@
+// Settings: every one that can change while the service runs, changed at once, with the way back.
+
+import { get, patch } from "./api.js";
+import { h, icon, show } from "./dom.js";
+import { errorText, has, t } from "./text.js";
+import { toast } from "./toast.js";
+
+export async function render(main, { signal }) {
+  document.title = `${t("nav.settings")} · ${t("app.name")}`;
+  const [{ items }, status] = await Promise.all([get("/settings", { limit: 200 }, signal), get("/status", {}, signal)]);
+  const place = h("div", { class: "settings" });
+  draw(place, items);
+  show(main,
+    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("settings.title")), h("p", { class: "quiet" }, t("settings.intro")))),
+    place,
+    h("footer", { class: "about quiet" }, h("span", {}, `${t("app.name")} ${status.version}`), h("a", { href: "/api" }, t("api.title")),
+      h("a", { href: "/api/v1/duplicates", download: "comparimg.json" }, t("settings.result_file"))));
+}
+
+function draw(place, items) {
+  const sections = Map.groupBy ? Map.groupBy(items, (item) => item.key.split(".")[0])
+    : items.reduce((all, item) => all.set(item.key.split(".")[0], [...(all.get(item.key.split(".")[0]) ?? []), item]), new Map());
+  place.replaceChildren(...[...sections].map(([section, settings]) => h("section", { class: "panel" },
+    h("h2", {}, has(`section.${section}`) ? t(`section.${section}`) : section),
+    settings.map((setting) => line(setting, async (value) => {
+      try {
+        const { items: now } = await patch("/settings", { [setting.key]: value });
+        toast(t("settings.kept"));
+        draw(place, now);
+      } catch (error) {
+        toast(errorText(error), "wrong");
+        draw(place, items);
+      }
+    })))));
+}
+
+function line(setting, change) {
+  const id = `setting-${setting.key.replaceAll(".", "-")}`;
+  const label = has(`setting.${setting.key}`) ? t(`setting.${setting.key}`) : setting.key;
+  const help = has(`setting.${setting.key}.help`) ? t(`setting.${setting.key}.help`) : setting.help;
+  return h("div", { class: "setting" },
+    h("div", {}, h("label", { for: id }, label), h("p", { class: "help" }, help),
+      h("p", { class: "help" }, h("code", {}, setting.key), " · ", t(`settings.origin.${setting.origin}`))),
+    h("div", { class: "control" }, control(setting, id, change),
+      setting.origin === "override" ? h("button", { class: "plain", type: "button", title: t("settings.reset"), "aria-label": t("settings.reset"), onclick: () => change(null) }, icon("refresh", 16)) : null));
+}
+
+function control(setting, id, change) {
+  const { value, type } = setting;
+  if (type === "bool" || typeof value === "boolean") {
+    return h("label", { class: "switch" }, h("input", { id, type: "checkbox", role: "switch", checked: value, onchange: (event) => change(event.target.checked) }));
+  }
+  if (setting.choices.length) {
+    return h("select", { id, onchange: (event) => change(setting.choices[event.target.selectedIndex]) },
+      setting.choices.map((choice) => h("option", { selected: choice === value }, has(`choice.${choice}`) ? t(`choice.${choice}`) : String(choice))));
+  }
+  if (typeof value === "number") {
+    return h("input", { id, type: "number", value: String(value), min: bound(setting.minimum), max: bound(setting.maximum), step: Number.isInteger(value) ? "1" : "any",
+      onchange: (event) => change(event.target.valueAsNumber) });
+  }
+  const plain = value === null || typeof value === "string";
+  return h("input", { id, type: "text", value: plain ? value ?? "" : JSON.stringify(value), placeholder: setting.accepted, spellcheck: "false",
+    onchange: (event) => {
+      if (plain) { change(event.target.value); return; }
+      try { change(JSON.parse(event.target.value)); } catch { toast(t("settings.not_understood"), "wrong"); }
+    } });
+}
+
+const bound = (value) => (value === null ? undefined : String(value));
