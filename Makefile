@@ -1,0 +1,65 @@
+# make run PHOTOS=~/Pictures    watch that folder; the page is at http://localhost:5000/
+# make test                     the whole test suite
+# make setup | check | bench | clean
+
+# The first of these that is Python 3.11 or newer makes the environment.
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
+BROWSERS := chromium chromium-browser google-chrome
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
+
+export PHOTOS
+
+.PHONY: setup run test check bench clean
+.DEFAULT_GOAL := setup
+
+setup: $(VENV)/installed
+
+run: setup
+	@case "$$PHOTOS" in "~/"*) PHOTOS="$$HOME/$${PHOTOS#??}" ;; esac; \
+	if [ -z "$$PHOTOS" ]; then exec $(PYTHON) -m daemon; fi; \
+	if [ ! -d "$$PHOTOS" ]; then echo "There is no folder $$PHOTOS. Give one: make run PHOTOS=~/Pictures" >&2; exit 2; fi; \
+	exec $(PYTHON) -m daemon --photos "$$PHOTOS"
+
+# ARGS are pytest's: make test ARGS="-k trash"
+test: $(VENV)/installed-dev
+	@for browser in $(BROWSERS); do command -v $$browser >/dev/null && found=1; done; \
+	[ -n "$$found" ] || echo "No browser found ($(BROWSERS)): the tests of the web page are left out."; \
+	exec $(PYTHON) -m pytest $(ARGS)
+
+check: $(VENV)/installed-dev
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m mypy
+
+bench: $(VENV)/installed-dev
+	@for script in bench/[!_]*.py; do \
+		[ -e "$$script" ] || { echo "There are no benchmarks." >&2; exit 1; }; \
+		name=$$(basename "$$script" .py); echo "== $$name"; $(PYTHON) -m "bench.$$name" || exit; \
+	done
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@for candidate in $(PYTHONS); do \
+		if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "ComparImg needs Python 3.11 or newer; none was found." >&2; exit 1; fi; \
+	if ! $$found -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
+	fi; \
+	$$found -m venv $(VENV)
+
+# The stamps are touched last: what was interrupted is done again.
+$(VENV)/installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what ComparImg needs into $(VENV): once, about a minute."
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@echo "Installing what the tests need."
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
