@@ -1,0 +1,87 @@
+"""What holds for every test: nothing is left behind, and what was left out is said."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Fixtures of a whole session: their threads and processes outlive a test, and are looked for at the session's end.
+SHARED = {"pool", "browser"}
+GRACE_S = 3.0
+LOOK_S = 0.02
+
+# How long an example takes is the machine's affair.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_leaves_nothing() -> Iterator[None]:
+    threads, children = _threads(), _children()
+    yield
+    _check(threads, children)
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread that would keep the program from ending, or a child process."""
+    threads, children = _threads(), _children()
+    yield
+    if not SHARED & set(request.fixturenames):
+        _check(threads, children)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium or Chrome; the test is left out where there is none."""
+    for name in BROWSERS:
+        if (path := shutil.which(name)) is not None:
+            return path
+    pytest.skip(f"no browser found ({', '.join(BROWSERS)})")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    without = sum("browser" in report.keywords for report in skipped)
+    if without:
+        terminalreporter.write_line(
+            f"LEFT OUT: {without} tests of the web page in a browser. To run them: apt install chromium", yellow=True
+        )
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if not thread.daemon}
+
+
+def _children() -> dict[int, str]:
+    """The child processes of this one, by process id, as their command lines. One that ended unwaited-for counts."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            numbers = (task / "children").read_text().split()
+            found.update({int(number): _command(number) for number in numbers})
+        except OSError:  # the thread ended meanwhile
+            continue
+    return found
+
+
+def _command(number: str) -> str:
+    raw = Path("/proc", number, "cmdline").read_bytes()
+    return raw.replace(b"\0", b" ").decode(errors="replace")[:120] or "(ended, but nobody waited for it)"
+
+
+def _check(threads: set[threading.Thread], children: dict[int, str]) -> None:
+    end_s = time.monotonic() + GRACE_S
+    while True:
+        left = [f"the thread {thread.name}" for thread in _threads() - threads]
+        left += [f"the process {number}: {told}" for number, told in _children().items() if number not in children]
+        if not left or time.monotonic() > end_s:
+            break
+        time.sleep(LOOK_S)
+    if left:
+        pytest.fail("left behind: " + "; ".join(left))
