@@ -9,7 +9,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from daemon.decoding import KNOWN_AT_MOST, IndexTask, index_file
@@ -20,9 +20,10 @@ from index.errors import UsageError
 from index.jobs import ScanParameters
 from index.model import Identity, RootState
 from index.pictures import Limits
-from index.reconcile import Plan, reconcile
+from index.reconcile import Plan, offline_reason, reconcile
+from index.sniff import may_be_image
 from index.store import Store
-from index.walk import Exclusions, RootUnavailable, SeenFile, Unreadable, look, may_be_image, walk
+from index.walk import Exclusions, RootUnavailable, Walk, holds_image, look, standing_folder
 
 log = logging.getLogger(__name__)
 
@@ -118,44 +119,35 @@ class Scanner:
     def _by_root(self, paths: Iterable[bytes]) -> dict[ScanRoot, list[bytes]]:
         found: dict[ScanRoot, list[bytes]] = defaultdict(list)
         for path in paths:
-            root = next((r for r in self._roots if path == r.path or path.startswith(r.path + b"/")), None)
+            root = self._root_of(path)
             if root is not None:
                 found[root].append(path)
         return found
 
-    def _scan(
-        self, progress: Progress, root: ScanRoot, paths: Sequence[bytes] | None, tally: Tally
-    ) -> set[int]:
+    def _root_of(self, path: bytes) -> ScanRoot | None:
+        return next((r for r in self._roots if path == r.path or path.startswith(r.path + b"/")), None)
+
+    def _scan(self, progress: Progress, root: ScanRoot, paths: Sequence[bytes] | None, tally: Tally) -> set[int]:
         """Compare one root, or some paths in it, with the index and act on the difference."""
         with self._store.read() as database:
             row = next(r for r in catalogue.watched_roots(database) if bytes(r.path) == root.path)
         try:
             device = os.stat(root.path).st_dev
-            if paths is None or root.path in paths:
+            # What came back under another device number is for a walk of all of it to recognise.
+            if paths is None or root.path in paths or row.device not in (None, device):
                 paths = None
-                seen, unreadable = self._walk(progress, root, root.path)
+                plan, unreadable = self._compare_all(progress, root, row, device)
             else:
                 _require_files(root.path)
-                seen, unreadable = self._look(progress, root, paths)
-            with self._store.read() as database:
-                known = self._known(database, row, paths)
-            if row.device is not None and row.device != device:
-                known = self._renumber(row, device, known, seen)
-            if paths is None and known and not seen:
-                raise RootUnavailable("is suddenly empty: its images stay in the index until files are back")
+                plan, unreadable = self._compare_some(progress, root, paths)
         except (OSError, RootUnavailable) as error:
             reason = error.message if isinstance(error, RootUnavailable) else str(error.strerror)
-            self._store.write(
-                lambda db: catalogue.set_root_state(db, row.id, RootState.OFFLINE, reason)
-            )
+            self._store.write(lambda db: catalogue.set_root_state(db, row.id, RootState.OFFLINE, reason))
             tally.offline.append(display(root.path))
             return set()
         if row.state != RootState.ONLINE or row.device != device:
-            self._store.write(
-                lambda db: catalogue.set_root_state(db, row.id, RootState.ONLINE, device=device)
-            )
-        plan = reconcile(seen.items(), known, unreadable, device)
-        tally.files += len(seen)
+            self._store.write(lambda db: catalogue.set_root_state(db, row.id, RootState.ONLINE, device=device))
+        tally.files += plan.seen
         tally.moved += len(plan.moved)
         tally.missing += len(plan.missing)
         touched = self._apply(progress, row.id, plan, unreadable, paths is None, tally)
@@ -165,69 +157,53 @@ class Scanner:
 
     # What is there
 
-    def _walk(
-        self, progress: Progress, root: ScanRoot, top: bytes
-    ) -> tuple[dict[bytes, Identity], dict[bytes, str]]:
-        """The files below a folder of a root, and what could not be looked at with the reason."""
-        seen: dict[bytes, Identity] = {}
-        unreadable: dict[bytes, str] = {}
-        nested = {other.path for other in self._roots if other.path.startswith(root.path + b"/")}
-        progress.begin("walking", None)
-        for found in walk(top, Exclusions(root.path, root.exclude), root.recursive, nested):
-            if isinstance(found, SeenFile):
-                seen[found.path] = found.identity
-            else:
-                unreadable[found.path] = found.message
-            progress.advance()
-        return seen, unreadable
+    def _compare_all(self, progress: Progress, root: ScanRoot, row: Any, device: int) -> tuple[Plan, dict[bytes, str]]:
+        """The plan for a whole root, and what could not be looked at with the reason."""
+        with self._store.read() as database:
+            known = sorted(catalogue.known_identities(database, row.id).items())
+        walk = self._walk(root, root.path)
+        plan = reconcile(_told(progress, walk), known, walk.unreadable, walk.mounts, holds_image)
+        reason = offline_reason(plan, walk.is_empty, device, row.device)
+        if reason is not None:
+            raise RootUnavailable(reason)
+        return plan, walk.unreadable
 
-    def _look(
+    def _compare_some(
         self, progress: Progress, root: ScanRoot, paths: Sequence[bytes]
-    ) -> tuple[dict[bytes, Identity], dict[bytes, str]]:
-        """The files at these paths or, where a path is a folder, below it."""
+    ) -> tuple[Plan, dict[bytes, str]]:
+        """The same for the files at these paths or, where a path is a folder, below it."""
         seen: dict[bytes, Identity] = {}
         unreadable: dict[bytes, str] = {}
+        mounts: dict[bytes, int] = {}
         exclusions = Exclusions(root.path, root.exclude)
         for path in paths:
-            if exclusions.excludes_path(path) or (not root.recursive and os.path.dirname(path) != root.path):
-                continue
             try:
+                folder, device = standing_folder(path)
+                mounts[folder] = device
+                if exclusions.excludes_path(path) or (not root.recursive and folder != root.path):
+                    continue
                 identity = look(path)
                 if identity is not None and may_be_image(os.path.basename(path)):
                     seen[path] = identity
                 elif identity is None and os.path.isdir(path) and not os.path.islink(path):
-                    more, worse = self._walk(progress, root, path)
-                    seen |= more
-                    unreadable |= worse
+                    walk = self._walk(root, path)
+                    seen.update(_told(progress, walk))
+                    unreadable |= walk.unreadable
+                    mounts |= walk.mounts
             except RootUnavailable as error:
                 unreadable[path] = error.message
             except OSError as error:
                 unreadable[path] = f"cannot be looked at: {error.strerror}"
-        return seen, unreadable
+        known: dict[bytes, Identity] = {}
+        with self._store.read() as database:
+            for path in paths:
+                known |= catalogue.known_below(database, path)
+        ours = sorted(file for file in known.items() if self._root_of(file[0]) is root)
+        return reconcile(sorted(seen.items()), ours, unreadable, mounts, holds_image), unreadable
 
-    def _known(self, database: Any, row: Any, paths: Sequence[bytes] | None) -> dict[bytes, Identity]:
-        if paths is None:
-            return catalogue.known_identities(database, row.id)
-        found: dict[bytes, Identity] = {}
-        for path in paths:
-            found |= catalogue.known_below(database, path)
-        return found
-
-    def _renumber(
-        self, row: Any, device: int, known: Mapping[bytes, Identity], seen: Mapping[bytes, Identity]
-    ) -> dict[bytes, Identity]:
-        """A file system may come back under another device number (USB, NFS, btrfs): the files are the same.
-
-        Raises RootUnavailable where none of them is: then something else is mounted here.
-        """
-        moved = {
-            path: replace(identity, device=device) if identity.device == row.device else identity
-            for path, identity in known.items()
-        }
-        if moved and not any(seen.get(path) == identity for path, identity in moved.items()):
-            raise RootUnavailable("has another file system mounted, with none of the files that were here")
-        self._store.write(lambda db: catalogue.renumber_device(db, row.id, row.device, device))
-        return moved
+    def _walk(self, root: ScanRoot, top: bytes) -> Walk:
+        nested = [other.path for other in self._roots if other.path.startswith(root.path + b"/")]
+        return Walk(top, Exclusions(root.path, root.exclude), root.recursive, nested)
 
     # What to do about it
 
@@ -250,6 +226,8 @@ class Scanner:
                 if (content_id := catalogue.content_with_identity(database, identity)) is not None
             }
             touched: set[int] = set()
+            for old_device, new_device in plan.renumbered.items():
+                catalogue.renumber_device(database, root_id, old_device, new_device)
             for path, content_id in linked.items():
                 identity = plan.to_read[path]
                 touched |= catalogue.link_image(database, root_id, path, identity, content_id, now_ns)
@@ -285,9 +263,7 @@ class Scanner:
             written_s = time.monotonic()
             if readings:
                 touched.update(
-                    self._store.write(
-                        lambda db: catalogue.record_readings(db, root_id, readings, time.time_ns())
-                    )
+                    self._store.write(lambda db: catalogue.record_readings(db, root_id, readings, time.time_ns()))
                 )
 
         outcomes = self._pool.run(index_file, self._tasks(files))
@@ -322,6 +298,13 @@ class Scanner:
             for path, identity in some:
                 digests = frozenset(sorted(known.get(identity.size_bytes, ()))[:KNOWN_AT_MOST])
                 yield IndexTask(path, identity, digests, self._limits)
+
+
+def _told(progress: Progress, walk: Walk) -> Iterator[tuple[bytes, Identity]]:
+    progress.begin("walking", None)
+    for file in walk:
+        progress.advance()
+        yield file
 
 
 def _require_files(root: bytes) -> None:

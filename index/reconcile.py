@@ -1,73 +1,175 @@
-"""PURE: what a walk saw against what the index holds -> what to add, read again, rename and forget.
+"""PURE: what a walk saw against what the index holds -> what to read, rename and forget, or why the root is offline.
 
-A file that is gone from one path and turned up at another with the same identity was moved, and is not read again.
-What lies below a folder that could not be listed is neither seen nor gone, and neither is what lay on a file system
-that is no longer there (a disk mounted below the root).
+The rule on deletions. They are believed where the root is a folder that can be listed, is not empty, and stands on the
+file system it stood on (or on one that holds at least one of the known files). Then:
+- what lies below a folder that could not be listed is neither seen nor gone;
+- a file is gone only if the folder that stands above it is on the file system that the file was on: a disk mounted
+  below the root and taken away loses nothing, whether its mount point is still there or not.
+There is no "too many at once": a deletion costs a row, never what is known of the content or was decided about it, and
+someone who clears out nine tenths of a folder is right. A file that is gone from one path and turned up at another with
+the same identity was moved, and is not read again.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from index.model import Identity
+
+Files = Iterable[tuple[bytes, Identity]]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`to_read` are new or changed files with the identity seen, `moved` pairs of old and new path. By path."""
+    """What to do, all by ascending path.
+
+    `to_read` are new or changed files with the identity seen, `moved` pairs of old and new path, `missing` paths to
+    forget. `renumbered` maps device numbers that the index holds to those the same file systems have now. `away`
+    counts rows that were not seen and are kept. `seen` and `known` count what was compared.
+    """
 
     to_read: dict[bytes, Identity] = field(default_factory=dict)
     moved: list[tuple[bytes, bytes]] = field(default_factory=list)
     missing: list[bytes] = field(default_factory=list)
+    renumbered: dict[int, int] = field(default_factory=dict)
     unchanged: int = 0
+    away: int = 0
+    seen: int = 0
+    known: int = 0
 
 
 def reconcile(
-    seen: Iterable[tuple[bytes, Identity]],
-    known: Mapping[bytes, Identity],
+    seen: Files,
+    known: Files,
     unreadable: Collection[bytes] = (),
-    root_device: int | None = None,
+    mounts: Mapping[bytes, int] | None = None,
+    admit: Callable[[bytes], bool] = lambda path: True,
 ) -> Plan:
-    """Compare one walk with the rows of the same root, by path. O(n) time, about 300 bytes a file that differs."""
-    gone = dict(known)
+    """Compare one walk with the rows of the same root, both ascending by path (raises ValueError otherwise).
+
+    `unreadable` and `mounts` are those of the walk (see Walk), and are looked at only when `seen` is exhausted.
+    `admit` is asked of each file that would have to be read and says whether it is one for the index; otherwise it
+    counts as not there. One pass over both: O(n) time, memory for what differs, about 300 bytes a file.
+    """
     differing: dict[bytes, Identity] = {}
-    unchanged = 0
-    devices = {root_device}
-    for path, identity in seen:
-        devices.add(identity.device)
-        before = gone.pop(path, None)
-        if before == identity:
+    before: dict[bytes, Identity] = {}
+    gone: dict[bytes, Identity] = {}
+    unchanged = seen_count = known_count = 0
+    rows = _ascending(known)
+    row = next(rows, None)
+    for path, identity in _ascending(seen):
+        seen_count += 1
+        while row is not None and row[0] < path:
+            gone[row[0]] = row[1]
+            known_count += 1
+            row = next(rows, None)
+        if row is None or row[0] > path:
+            differing[path] = identity
+            continue
+        if row[1] == identity:
             unchanged += 1
         else:
             differing[path] = identity
-    missing = {
-        path
-        for path, identity in gone.items()
-        if (root_device is None or identity.device in devices) and not _below_any(path, unreadable)
-    }
-    homeless: dict[Identity, list[bytes]] = defaultdict(list)
-    for path in sorted(missing, reverse=True):
-        homeless[gone[path]].append(path)
+            before[path] = row[1]
+        known_count += 1
+        row = next(rows, None)
+    while row is not None:
+        gone[row[0]] = row[1]
+        known_count += 1
+        row = next(rows, None)
+
+    devices = mounts or {}
+    renumbered = _renumbered(before, differing, set(devices.values()))
+    for path, identity in before.items():
+        if _on(renumbered, identity) == differing[path]:
+            del differing[path]
+            unchanged += 1
+    missing: dict[bytes, Identity] = {}
+    for path, identity in gone.items():
+        current = _on(renumbered, identity)
+        stands = not devices or _nearest(path, devices) == current.device
+        if stands and not (unreadable and _is_below(path, unreadable)):
+            missing[path] = current
+    away = len(gone) - len(missing)
+
+    moved = _moves(missing, differing)
+    for old, new in moved:
+        del missing[old], differing[new]
     to_read: dict[bytes, Identity] = {}
-    moved: list[tuple[bytes, bytes]] = []
-    for path in sorted(differing):
-        identity = differing[path]
-        if homeless.get(identity):
-            moved.append((homeless[identity].pop(), path))
-        else:
+    forgotten = list(missing)
+    for path, identity in differing.items():
+        if admit(path):
             to_read[path] = identity
-    missing.difference_update(old for old, _ in moved)
-    return Plan(to_read, moved, sorted(missing), unchanged)
+        elif path in before:
+            forgotten.append(path)
+    return Plan(to_read, moved, sorted(forgotten), renumbered, unchanged, away, seen_count, known_count)
 
 
-def _below_any(path: bytes, folders: Collection[bytes]) -> bool:
-    if not folders:
-        return False
-    if path in folders:
-        return True
-    parent = path
-    while (cut := parent.rfind(b"/")) > 0:
-        parent = parent[:cut]
-        if parent in folders:
-            return True
-    return False
+def offline_reason(plan: Plan, is_empty: bool, device: int, recorded_device: int | None) -> str | None:
+    """Why nothing may be concluded from a walk of a whole root, None where the plan may be carried out.
+
+    `is_empty` is what the walk says of the root, `device` the one it stands on, `recorded_device` the one it stood on
+    when it was last online.
+    """
+    if not plan.known:
+        return None
+    if is_empty:
+        return "is suddenly empty: its images stay in the index until files are back"
+    if recorded_device not in (None, device) and not plan.unchanged and not plan.moved:
+        return "has another file system mounted, with none of the files that were here"
+    return None
+
+
+def _ascending(files: Files) -> Iterator[tuple[bytes, Identity]]:
+    """The same files; out of order, they would read as deletions."""
+    last = b""
+    for file in files:
+        if file[0] <= last:
+            raise ValueError(f"not ascending by path: {file[0]!r} after {last!r}")
+        last = file[0]
+        yield file
+
+
+def _renumbered(
+    before: Mapping[bytes, Identity], now: Mapping[bytes, Identity], present: Collection[int]
+) -> dict[int, int]:
+    """Device numbers that changed under files that are otherwise what they were (USB, NFS, btrfs after a restart).
+
+    Only a number that no file system here has any more can have changed.
+    """
+    renumbered: dict[int, int] = {}
+    for path, identity in before.items():
+        device = now[path].device
+        if identity.device not in present and replace(identity, device=device) == now[path]:
+            renumbered.setdefault(identity.device, device)
+    return renumbered
+
+
+def _on(renumbered: Mapping[int, int], identity: Identity) -> Identity:
+    device = renumbered.get(identity.device)
+    return identity if device is None else replace(identity, device=device)
+
+
+def _moves(missing: dict[bytes, Identity], new: Mapping[bytes, Identity]) -> list[tuple[bytes, bytes]]:
+    """Pairs of old and new path with one identity; of several hard links, the first with the first by path."""
+    homeless: dict[Identity, list[bytes]] = defaultdict(list)
+    for path in reversed(missing):
+        homeless[missing[path]].append(path)
+    return [(homeless[identity].pop(), path) for path, identity in new.items() if homeless.get(identity)]
+
+
+def _parents(path: bytes) -> Iterator[bytes]:
+    """The path itself and every folder above it, the nearest first."""
+    yield path
+    while (cut := path.rfind(b"/")) > 0:
+        path = path[:cut]
+        yield path
+    yield b"/"
+
+
+def _is_below(path: bytes, folders: Collection[bytes]) -> bool:
+    return any(parent in folders for parent in _parents(path))
+
+
+def _nearest(path: bytes, devices: Mapping[bytes, int]) -> int | None:
+    return next((devices[parent] for parent in _parents(path) if parent in devices), None)

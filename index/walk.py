@@ -1,52 +1,33 @@
-"""EDGE: what is on disk below a folder: the files that may be images, with their identities. Reads no file's bytes.
+"""EDGE: what is on disk below a folder: the files that may be images, with their identities.
 
-Symbolic links are not followed, neither to files nor to folders. What cannot be listed is told, so that nobody takes
-it for deleted.
+Symbolic links are not followed, neither to files nor to folders. What cannot be listed is told, and so is where another
+file system begins, so that nobody takes what is only out of reach for deleted.
 """
 
 import fnmatch
 import os
+import re
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from index.errors import ComparImgError
 from index.model import Identity
+from index.sniff import HEAD_BYTES, claims_image, looks_like_image, may_be_image
 
-# What a file is, its content decides; this only spares opening every text and film on the disk.
-SUFFIXES: Final = frozenset(
-    b".jpg .jpeg .jpe .jfif .png .apng .bmp .dib .gif .webp .tif .tiff .avif .avifs .heic .heif .hif .mpo".split()
-)
-
-# Folders and files that are nobody's photographs.
-EXCLUDED: Final = (
-    b".*",  # hidden, our own trash among them
-    b"@eaDir",  # Synology: thumbnails
-    b"#recycle",  # Synology: deleted files
-    b"#snapshot",  # Synology and NetApp: older states of the same files
-    b"$RECYCLE.BIN",  # Windows
-    b"System Volume Information",  # Windows
-    b"lost+found",  # ext4
-    b"__MACOSX",  # archives made on macOS
-    b"Thumbs.db",  # Windows
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenFile:
-    """A file that may be an image."""
-
-    path: bytes
-    identity: Identity
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A folder or file that could not be looked at: nothing is known of what is below it."""
-
-    path: bytes
-    message: str
+# Names, in small letters, of folders that hold nobody's photographs. Hidden names (".*") are passed over as well, and
+# with them .git, .Trash-1000, .thumbnails, .stversions (Syncthing), ._* (AppleDouble) and our own .comparimg-trash.
+EXCLUDED: Final = frozenset(
+    {
+        b"@eadir", b"@tmp", b"@sharebin", b"#recycle", b"#snapshot",  # Synology
+        b"@recycle", b"@recently-snapshot", b"@__thumb",  # QNAP
+        b"~snapshot",  # NetApp
+        b"$recycle.bin", b"recycler", b"system volume information",  # Windows
+        b"network trash folder", b"temporary items",  # netatalk
+        b"__macosx",  # archives made on macOS
+        b"lost+found",  # ext4
+    }
+)  # fmt: skip
 
 
 class RootUnavailable(ComparImgError):
@@ -54,68 +35,127 @@ class RootUnavailable(ComparImgError):
 
 
 class Exclusions:
-    """Which names are passed over: the default ones and the root's own shell patterns.
+    """Which names below a root are passed over: the default ones and the root's own shell patterns.
 
     A pattern with a slash is matched against the path below the root, one without against each name.
     """
 
     def __init__(self, root: bytes, patterns: Sequence[bytes] = ()) -> None:
-        self._root = root.rstrip(b"/")
-        self._names = tuple(pattern for pattern in (*EXCLUDED, *patterns) if b"/" not in pattern)
-        self._paths = tuple(pattern.strip(b"/") for pattern in patterns if b"/" in pattern)
+        self._top = root.rstrip(b"/") + b"/"
+        self._name = _any_of([pattern for pattern in patterns if b"/" not in pattern.rstrip(b"/")])
+        self._path = _any_of([pattern for pattern in patterns if b"/" in pattern.rstrip(b"/")])
 
     def excludes(self, directory: bytes, name: bytes) -> bool:
         """Whether `name` in `directory` is passed over."""
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._names):
+        if name.startswith(b".") or name.lower() in EXCLUDED:
             return True
-        if not self._paths:
+        if self._name is not None and self._name.match(name):
+            return True
+        if self._path is None:
             return False
-        below = (directory + b"/" + name)[len(self._root) + 1 :]
-        return any(fnmatch.fnmatchcase(below, pattern) for pattern in self._paths)
+        return self._path.match(os.path.join(directory, name)[len(self._top) :]) is not None
 
     def excludes_path(self, path: bytes) -> bool:
         """Whether a path below the root is passed over, itself or with a folder above it."""
-        directory = self._root
-        for name in path[len(self._root) + 1 :].split(b"/"):
-            if self.excludes(directory, name):
+        directory = self._top
+        for name in path[len(self._top) :].split(b"/"):
+            if name and self.excludes(directory, name):
                 return True
-            directory += b"/" + name
+            directory = os.path.join(directory, name)
         return False
 
 
-def may_be_image(name: bytes) -> bool:
-    """Whether a file of this name is looked at: an image suffix, or none at all."""
-    suffix = os.path.splitext(name)[1].lower()
-    return suffix in SUFFIXES or not suffix
+def _any_of(patterns: Sequence[bytes]) -> re.Pattern[bytes] | None:
+    if not patterns:
+        return None
+    # Latin-1 keeps every byte what it is; fnmatch itself does the same with patterns in bytes.
+    texts = (fnmatch.translate(pattern.strip(b"/").decode("latin-1")) for pattern in patterns)
+    return re.compile("|".join(texts).encode("latin-1"))
 
 
-def walk(
-    top: bytes, exclusions: Exclusions, recursive: bool = True, nested: Collection[bytes] = ()
-) -> Iterator[SeenFile | Unreadable]:
-    """Every file below `top` that may be an image. `nested` are other roots inside it, left to their own walk.
+class Walk:
+    """One walk of the folder `top`: iterating gives every file that may be an image, ascending by path.
 
-    Raises RootUnavailable where `top` itself is no folder that can be listed.
+    `nested` are other roots inside it, left to their own walk. While it is iterated (once), the walk fills
+    `unreadable` (path -> why: nothing is known of what is at or below it) and `mounts` (folder -> device number, for
+    `top` and for each folder where another file system begins). `is_empty` tells whether `top` held nothing but what
+    is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
+
+    Memory is that of the listings from `top` to where it is.
     """
-    try:
-        entries = list(os.scandir(top))
-    except OSError as error:
-        raise RootUnavailable(f"cannot be listed: {error.strerror}") from error
-    pending = [(top, entries)]
-    while pending:
-        directory, entries = pending.pop()
+
+    def __init__(
+        self, top: bytes, exclusions: Exclusions, recursive: bool = True, nested: Collection[bytes] = ()
+    ) -> None:
+        self.unreadable: dict[bytes, str] = {}
+        self.mounts: dict[bytes, int] = {}
+        self.is_empty = True
+        self._top = top
+        self._exclusions = exclusions
+        self._recursive = recursive
+        self._nested = frozenset(nested)
+
+    def __iter__(self) -> Iterator[tuple[bytes, Identity]]:
+        try:
+            self.mounts[self._top] = os.stat(self._top).st_dev
+            found = self._list(self._top)
+        except OSError as error:
+            raise RootUnavailable(f"cannot be listed: {error.strerror}") from error
+        pending = [iter(found)]
+        devices = [self.mounts[self._top]]
+        while pending:
+            for _, path, status in pending[-1]:
+                if not stat.S_ISDIR(status.st_mode):
+                    yield path, Identity.of(status)
+                    continue
+                if status.st_dev != devices[-1]:
+                    self.mounts[path] = status.st_dev
+                pending.append(iter(self._list_below(path)))
+                devices.append(status.st_dev)
+                break
+            else:
+                pending.pop()
+                devices.pop()
+
+    def _list_below(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
+        try:
+            return self._list(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self.unreadable[directory] = f"cannot be listed: {error.strerror}"
+            return []
+
+    def _list(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
+        """(key to sort by, path, status) of the files and folders in a folder that are gone into."""
+        with os.scandir(directory) as listing:
+            # By inode: read from a cold disk in the order in which they lie there.
+            entries = sorted(listing, key=os.DirEntry.inode)
+        found = []
         for entry in entries:
-            if exclusions.excludes(directory, entry.name):
+            name = entry.name
+            if self._exclusions.excludes(directory, name):
                 continue
+            if directory == self._top:
+                self.is_empty = False
+            path = entry.path
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    if recursive and entry.path not in nested:
-                        pending.append((entry.path, list(os.scandir(entry.path))))
-                elif may_be_image(entry.name) and entry.is_file(follow_symlinks=False):
-                    yield SeenFile(entry.path, Identity.of(entry.stat(follow_symlinks=False)))
+                    if self._recursive and path not in self._nested:
+                        # With the slash, folders come where the paths below them come.
+                        found.append((path + b"/", path, entry.stat(follow_symlinks=False)))
+                elif may_be_image(name) and entry.is_file(follow_symlinks=False):
+                    found.append((path, path, entry.stat(follow_symlinks=False)))
             except FileNotFoundError:
                 continue
             except OSError as error:
-                yield Unreadable(entry.path, f"cannot be looked at: {error.strerror}")
+                self.unreadable[path] = f"cannot be looked at: {error.strerror}"
+        found.sort(key=_key)
+        return found
+
+
+def _key(found: tuple[bytes, bytes, os.stat_result]) -> bytes:
+    return found[0]
 
 
 def look(path: bytes) -> Identity | None:
@@ -125,3 +165,37 @@ def look(path: bytes) -> Identity | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def standing_folder(path: bytes) -> tuple[bytes, int]:
+    """The deepest folder that exists above a path, and its device. Raises OSError where it cannot be told."""
+    while True:
+        path = os.path.dirname(path)
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if stat.S_ISDIR(status.st_mode) or path == b"/":
+            return path, status.st_dev
+
+
+def holds_image(path: bytes) -> bool:
+    """Whether a file is worth reading as an image: its name says so, or its first bytes do.
+
+    One that cannot be opened is, so that whoever reads it tells why.
+    """
+    if claims_image(os.path.basename(path)):
+        return True
+    try:
+        # O_NONBLOCK: a named pipe put where a file was must not hold us.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        return looks_like_image(os.read(descriptor, HEAD_BYTES))
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
