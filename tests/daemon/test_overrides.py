@@ -1,0 +1,44 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.config import load
+from daemon.overrides import LiveSettings
+from index.errors import UsageError
+from index.model import Depth, DetectParameters
+from index.store import Store
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveSettings]:
+    path = tmp_path / "comparimg.toml"
+    path.write_text("[detect]\ntolerance = 70\n")
+    with Store(tmp_path / "data") as store:
+        yield LiveSettings(store, load(path, {}))
+
+
+def test_the_configuration_holds_until_it_is_overridden(live: LiveSettings) -> None:
+    assert live.detect_parameters() == DetectParameters(tolerance=70)
+    live.change({"detect.hsize": 32, "detect.depth": "thorough"})
+    assert live.detect_parameters() == DetectParameters(hsize=32, tolerance=320, depth=Depth.THOROUGH)
+    live.change({"detect.hsize": None, "detect.depth": None})
+    assert live.detect_parameters() == DetectParameters(tolerance=70)
+
+
+def test_views_tell_value_default_origin_and_bounds(live: LiveSettings) -> None:
+    views = {view.key: view for view in live.views()}
+    assert list(views) == ["detect.hsize", "detect.tolerance", "detect.turns", "detect.verify", "detect.depth"]
+    tolerance = views["detect.tolerance"]
+    assert (tolerance.value, tolerance.default, tolerance.origin, tolerance.maximum) == (70, 80, "file", 256)
+    live.change({"detect.hsize": 8})
+    views = {view.key: view for view in live.views()}
+    tolerance = views["detect.tolerance"]
+    assert (tolerance.value, tolerance.default, tolerance.origin, tolerance.maximum) == (20, 20, "default", 64)
+    assert (views["detect.hsize"].origin, views["detect.hsize"].choices) == ("override", (8, 16, 32))
+
+
+def test_a_refused_change_changes_nothing(live: LiveSettings) -> None:
+    with pytest.raises(UsageError):
+        live.change({"detect.turns": False, "detect.tolerance": 1000})
+    assert live.overrides() == {}
