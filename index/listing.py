@@ -203,9 +203,7 @@ def roots(database: SqliteDatabase) -> list[RootRow]:
         " LEFT JOIN (SELECT root_id, count(*) n FROM problem GROUP BY root_id) p ON p.root_id = r.id"
         " WHERE r.watched ORDER BY r.path"
     )
-    return [
-        RootRow(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), *row[5:]) for row in rows
-    ]
+    return [RootRow(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), *row[5:]) for row in rows]
 
 
 # Groups
@@ -217,7 +215,9 @@ def current_parameters(database: SqliteDatabase) -> tuple[int, DetectParameters]
     return None if row is None else (row[0], load_parameters(row[1]))
 
 
-GROUP_COLUMNS = "g.id, g.key, g.kind, g.images, g.size_bytes, g.reclaimable_bytes, g.confidence, g.newest_ns, g.changed_ns"
+GROUP_COLUMNS = (
+    "g.id, g.key, g.kind, g.images, g.size_bytes, g.reclaimable_bytes, g.confidence, g.newest_ns, g.changed_ns"
+)
 CURRENT_GROUPS = "duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current"
 
 
@@ -346,10 +346,7 @@ def members(
             f" FROM ({files})"
         )
         beyond = "" if after is None else " WHERE (position, path) > (?, ?)"
-        cut = (
-            "SELECT *, row_number() OVER (PARTITION BY group_id ORDER BY place) shown"
-            f" FROM ({numbered}){beyond}"
-        )
+        cut = f"SELECT *, row_number() OVER (PARTITION BY group_id ORDER BY place) shown FROM ({numbered}){beyond}"
         rows = database.execute_sql(
             "SELECT f.group_id, f.image_id, f.position, f.kind, f.distance, f.turn, f.first_id, f.paths,"
             " mt.confidence, mt.evidence"

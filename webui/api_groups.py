@@ -18,9 +18,7 @@ def get_groups(call: Call) -> shapes.GroupList:
     order = f"groups {query.sort} {query.order}"
     after = decode_cursor(query.cursor, order, (float if query.sort == "confidence" else int, str))
     with call.store.read() as database:
-        page = listing.groups_page(
-            database, _filter(query), query.sort, query.order == "asc", after, query.limit
-        )
+        page = listing.groups_page(database, _filter(query), query.sort, query.order == "asc", after, query.limit)
         # One more than is shown tells whether there are more.
         members = listing.members(database, [row.id for row in page.items], query.images + 1)
         kinds = listing.kinds_of_groups(database)

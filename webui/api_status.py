@@ -129,7 +129,7 @@ def get_problems(call: Call) -> shapes.ProblemList:
 
 
 def get_events(call: Call) -> Reply:
-    return Reply(call.streams.open(), "text/event-stream", headers={"Cache-Control": "no-store"})
+    return Reply(call.streams.open(call.gone), "text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 def get_health(call: Call) -> Any:

@@ -81,6 +81,7 @@ class WebApp:
             body=read_body(route, request.environ.get("CONTENT_TYPE", ""), _raw_body(request.environ)),
             headers=request.headers,
             address=request.environ.get("REMOTE_ADDR", ""),
+            gone=request.environ.get("waitress.client_disconnected", lambda: False),
         )
         return route.handler(call)
 
@@ -107,7 +108,9 @@ def _document_route(document: bytes) -> Route:
     def get_openapi(_: Call) -> Reply:
         return Reply(document, "application/json", headers={"Cache-Control": "no-cache"})
 
-    return Route("GET", f"{API}/openapi.json", get_openapi, "This document", "status", media_types=("application/json",))
+    return Route(
+        "GET", f"{API}/openapi.json", get_openapi, "This document", "status", media_types=("application/json",)
+    )
 
 
 def _raw_body(environ: Environ) -> bytes:

@@ -20,16 +20,14 @@ HEARTBEAT_S = 12.0
 LIFETIME_S = 15 * 60.0
 # Nobody sees more than two changes a second, and looking costs a few counts.
 SHORTEST_PAUSE_S = 0.5
-# How long a stream may take to notice that the service stops.
+# How long a stream may take to notice that the service stops or its reader is gone.
 LONGEST_WAIT_S = 1.0
 
 
 class EventStreams:
     """The open streams of one app."""
 
-    def __init__(
-        self, store: Store, look: Callable[[], Mapping[str, Any]], lifetime_s: float = LIFETIME_S
-    ) -> None:
+    def __init__(self, store: Store, look: Callable[[], Mapping[str, Any]], lifetime_s: float = LIFETIME_S) -> None:
         """`look` gives every topic with its present state as plain data."""
         self.store = store
         self.look = look
@@ -37,8 +35,9 @@ class EventStreams:
         self.stopping = threading.Event()
         self._places = threading.BoundedSemaphore(STREAMS_AT_MOST)
 
-    def open(self) -> "EventStream":
-        """A new stream. Raises Refusal with 503 when there are too many; the page then asks now and then instead."""
+    def open(self, gone: Callable[[], bool]) -> "EventStream":
+        """A new stream, until its reader is `gone`. Raises Refusal with 503 when there are too many; the page then
+        asks now and then instead."""
         if self.stopping.is_set() or not self._places.acquire(blocking=False):
             raise Refusal(
                 503,
@@ -47,7 +46,7 @@ class EventStreams:
                 "Ask for the status now and then instead.",
                 headers={"Retry-After": "30"},
             )
-        return EventStream(self, self._places.release)
+        return EventStream(self, gone, self._places.release)
 
     def close(self) -> None:
         """End every stream within a second, and refuse new ones."""
@@ -57,8 +56,9 @@ class EventStreams:
 class EventStream:
     """The bytes of one stream; whoever iterates over it closes it."""
 
-    def __init__(self, streams: EventStreams, release: Callable[[], None]) -> None:
+    def __init__(self, streams: EventStreams, gone: Callable[[], bool], release: Callable[[], None]) -> None:
         self._streams = streams
+        self._gone = gone
         self._release: Callable[[], None] | None = release
         self._sent: dict[str, Any] = {}
         self._revision = -1
@@ -73,7 +73,7 @@ class EventStream:
         quiet_until_s = time.monotonic() + HEARTBEAT_S
         store, stopping = self._streams.store, self._streams.stopping
         try:
-            while not stopping.is_set() and time.monotonic() < self._ends_s:
+            while not stopping.is_set() and not self._gone() and time.monotonic() < self._ends_s:
                 if store.wait_for_change(self._revision, LONGEST_WAIT_S) > self._revision:
                     if stopping.wait(max(0.0, self._next_look_s - time.monotonic())):
                         break
@@ -100,4 +100,6 @@ class EventStream:
         now = self._streams.look()
         changed = {topic: state for topic, state in now.items() if self._sent.get(topic) != state}
         self._sent = dict(now)
-        return greeting + b"".join(f"event: {topic}\ndata: {json.dumps(state)}\n\n".encode() for topic, state in changed.items())
+        return greeting + b"".join(
+            f"event: {topic}\ndata: {json.dumps(state)}\n\n".encode() for topic, state in changed.items()
+        )

@@ -67,7 +67,9 @@ def make_document(routes: Iterable[Route], version: str) -> dict[str, Any]:
 
 
 def _operation(route: Route, by_kind: Mapping[int, Any], components: Mapping[str, Any]) -> dict[str, Any]:
-    statuses = sorted({400, 401, 403, 405, 413, 421, 429, 431, 500, 503, *route.errors, *([404] if route.key_type else [])})
+    statuses = sorted(
+        {400, 401, 403, 405, 413, 421, 429, 431, 500, 503, *route.errors, *([404] if route.key_type else [])}
+    )
     operation: dict[str, Any] = {
         "operationId": route.handler.__name__,
         "summary": route.summary,
@@ -111,8 +113,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
         else {"type": "string", "minLength": 1, "maxLength": 100}
     )
     return [
-        {"name": name, "in": "path", "required": True, "schema": schema}
-        for name in re.findall(r"{(\w+)}", route.path)
+        {"name": name, "in": "path", "required": True, "schema": schema} for name in re.findall(r"{(\w+)}", route.path)
     ]
 
 

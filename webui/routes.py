@@ -26,7 +26,8 @@ BODY_LIMIT_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, checked: the id in the address, the query and the body are of the route's types."""
+    """One request, checked: the id in the address, the query and the body are of the route's types. `address` is
+    whom it comes from, `gone` tells whether they still listen."""
 
     store: Store
     services: Services
@@ -37,6 +38,7 @@ class Call:
     body: Any
     headers: Mapping[str, str]
     address: str
+    gone: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class Server:
                 port=port,
                 ident=None,
                 connection_limit=CONNECTIONS_AT_MOST,
+                # Without looking ahead, a closed connection is noticed only when something is written to it.
+                channel_request_lookahead=1,
                 channel_timeout=IDLE_CONNECTION_S,
                 max_request_body_size=HARD_BODY_LIMIT_BYTES,
                 max_request_header_size=64 * 1024,
@@ -71,6 +73,7 @@ class Server:
             )
         except (OSError, ValueError) as error:
             self._dispatcher.shutdown()
+            wasyncore.close_all(self._map)
             raise ComparImgError(
                 f"The page cannot listen at {host}:{port}: {error}.",
                 "Choose another port with [web] port in comparimg.toml.",

@@ -221,9 +221,7 @@ class GroupChoice(Query, frozen=True, kw_only=True):
         ),
     ] = ""
     root: Annotated[RowId, Meta(description="Groups with an image in this root")] | UnsetType = UNSET
-    path: Annotated[
-        TakenPath, Meta(description="Groups with an image in this folder, or with this in its path")
-    ] = ""
+    path: Annotated[TakenPath, Meta(description="Groups with an image in this folder, or with this in its path")] = ""
     min_images: Annotated[int, Meta(ge=2, le=1_000_000)] = 2
     sort: SortName = "reclaimable"
     order: OrderName = "desc"

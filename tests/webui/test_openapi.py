@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from webui_builder import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
 
 from index.jobs import PARAMETERS
 from index.model import Kind, Turn
 from index.store import Store
+from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
 from webui import api
 from webui.openapi import make_document
 from webui.server import Server

@@ -19,6 +19,8 @@ const VIEWS = [
 ];
 
 let leaving = new AbortController();
+let loading = false;
+const keysWaiting = [];
 
 // A view is given the place to fill and a signal that ends with it; everything it listens to goes with the signal.
 async function render() {
@@ -32,14 +34,31 @@ async function render() {
     else link.removeAttribute("aria-current");
   }
   if (!load) return;
+  loading = true;
+  const { keep } = document.activeElement?.dataset ?? {};
   try {
     const view = await load();
     if (!signal.aborted) await view.render(main, { key: hit[1] && decodeURIComponent(hit[1]), signal, go });
+    if (keep && !signal.aborted) main.querySelector(`[data-keep="${keep}"]`)?.focus({ preventScroll: true });
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
     show(main, h("div", { class: "empty" }, h("h1", {}, t(error.status === 404 ? "missing.title" : "failed.title")),
       h("p", {}, errorText(error)), h("p", {}, h("a", { class: "button", href: "/" }, t("missing.back")))));
+  } finally {
+    if (!signal.aborted) { loading = false; pressWaiting(); }
   }
+}
+
+// Whoever presses keys faster than views load means every one of them: they wait for their view.
+addEventListener("keydown", (event) => {
+  if (!loading || !event.isTrusted || !/^Arrow|^Escape$/.test(event.key)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  keysWaiting.push(event.key);
+}, { capture: true });
+
+function pressWaiting() {
+  while (!loading && keysWaiting.length) dispatchEvent(new KeyboardEvent("keydown", { key: keysWaiting.shift(), cancelable: true }));
 }
 
 export async function go(address, { replace = false, keepScroll = false } = {}) {

@@ -98,7 +98,7 @@ function updateFigures({ totals }) {
 
 function kindFilter(kinds, chosen, change) {
   const all = Object.values(kinds).reduce((sum, n) => sum + n, 0);
-  const button = (kind, n) => h("button", { type: "button", class: `tab kind-${kind || "all"}`, "aria-pressed": String((chosen ?? "") === kind),
+  const button = (kind, n) => h("button", { type: "button", class: `tab kind-${kind || "all"}`, data: { keep: `kind-${kind}` }, "aria-pressed": String((chosen ?? "") === kind),
     title: kind ? t(`kind.${kind}.help`) : "", onclick: () => change({ kind }) },
   kind ? t(`kind.${kind}`) : t("kind.all"), h("span", { class: "n" }, number(n)));
   return h("div", { class: "tabs", role: "group", "aria-label": t("groups.by_kind") },
@@ -108,15 +108,15 @@ function kindFilter(kinds, chosen, change) {
 function tools(chosen, roots, change) {
   const order = chosen.order ?? "desc";
   const search = h("input", { type: "search", value: chosen.path ?? "", placeholder: t("groups.search"), "aria-label": t("groups.search"),
-    autocomplete: "off", spellcheck: "false" });
+    autocomplete: "off", spellcheck: "false", data: { keep: "search" } });
   return h("form", { class: "tools", role: "search", onsubmit: (event) => { event.preventDefault(); change({ path: search.value.trim() }); } },
     h("span", { class: "search" }, icon("search", 16), search),
-    roots.length > 1 ? h("select", { "aria-label": t("groups.root"), onchange: (event) => change({ root: event.target.value }) },
+    roots.length > 1 ? h("select", { data: { keep: "root" }, "aria-label": t("groups.root"), onchange: (event) => change({ root: event.target.value }) },
       h("option", { value: "" }, t("groups.any_root")),
       roots.map((root) => h("option", { value: String(root.id), selected: String(root.id) === chosen.root }, split(root.path).name || "/"))) : null,
-    h("select", { "aria-label": t("groups.sort"), onchange: (event) => change({ sort: event.target.value }) },
+    h("select", { data: { keep: "sort" }, "aria-label": t("groups.sort"), onchange: (event) => change({ sort: event.target.value }) },
       SORTS.map((sort) => h("option", { value: sort, selected: sort === (chosen.sort ?? "reclaimable") }, t(`sort.${sort}`)))),
-    h("button", { type: "button", class: "square", title: t(`order.${order}`), "aria-label": t(`order.${order}`),
+    h("button", { type: "button", class: "square", data: { keep: "order" }, title: t(`order.${order}`), "aria-label": t(`order.${order}`),
       onclick: () => change({ order: order === "desc" ? "asc" : "" }) }, order === "desc" ? "↓" : "↑"));
 }
 

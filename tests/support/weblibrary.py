@@ -9,16 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.headers import Headers
 from wsgiref.util import setup_testing_defaults
 
 from PIL import Image as Pictures
-from PIL import ImageDraw
+from PIL import ImageOps
 
 from index import schema
 from index.errors import PictureError, UsageError
 from index.findings import dump_parameters
 from index.model import DetectParameters, Identity, Kind, Turn
 from index.store import Store
+from support.pictures import photograph
 from webui.app import WebApp, make_app
 from webui.services import Services, SettingView, WebAccess
 
@@ -27,14 +29,7 @@ NOW_NS = 1_700_000_000 * 10**9
 
 def draw_picture(seed: int, size: tuple[int, int] = (320, 240)) -> Pictures.Image:
     """A picture unlike those of other seeds."""
-    number = hashlib.sha256(str(seed).encode()).digest()
-    picture = Pictures.new("RGB", size, tuple(64 + byte // 2 for byte in number[:3]))
-    draw = ImageDraw.Draw(picture)
-    for place in range(3, 27, 4):
-        x, y, radius, shade = number[place : place + 4]
-        x, y, radius = x * size[0] // 255, y * size[1] // 255, 12 + radius * size[1] // 600
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(shade, 255 - shade, (x * 7) % 255))
-    return picture
+    return photograph(seed, *size)
 
 
 def jpeg_bytes(picture: Pictures.Image, quality: int = 88) -> bytes:
@@ -91,9 +86,7 @@ class Library:
         else:
             with Pictures.open(io.BytesIO(data)) as picture:
                 facts = {"width": picture.width, "height": picture.height, "format": picture_format}
-            content_id = self.add_content(
-                0, **facts | {"digest": digest, "size_bytes": len(data)} | content
-            )
+            content_id = self.add_content(0, **facts | {"digest": digest, "size_bytes": len(data)} | content)
         status = Path(path.decode("utf-8", "surrogateescape")).lstat()
         identity = Identity.of(status)
         return self.add_image(
@@ -147,6 +140,41 @@ class Library:
 
     def write(self, change: Any) -> Any:
         return self.store.write(change)
+
+
+def add_pictures(library: Library, groups: int = 6) -> list[str]:
+    """Groups of a picture with a smaller, a mirrored or an exact copy; every file is real. Their ids, in order."""
+    keys = []
+    for number in range(groups):
+        picture = draw_picture(number, (640, 420 if number % 2 else 560))
+        original = library.add_file(f"2019/holiday {number}.jpg", jpeg_bytes(picture, 92), jpeg_quality=92)
+        kind = ("small", "mirror", "copy")[number % 3]
+        if kind == "copy":
+            library.add_file(f"backup/holiday {number}.jpg", jpeg_bytes(picture, 92))
+            others = []
+        else:
+            altered = ImageOps.mirror(picture) if kind == "mirror" else picture.resize((320, 210))
+            library.add_file(f"2019/{kind} {number}.jpg", jpeg_bytes(altered, 75), jpeg_quality=75)
+            others = [
+                (
+                    content_of(library, original + 1),
+                    Kind.NEAR,
+                    4,
+                    Turn.FLIP_HORIZONTAL if kind == "mirror" else Turn.NONE,
+                )
+            ]
+        keys.append(
+            library.add_group(
+                content_of(library, original), *others, images=2, reclaimable_bytes=1_000_000 * (groups - number)
+            )
+        )
+    return keys
+
+
+def content_of(library: Library, image_id: int) -> int:
+    with library.store.read() as database:
+        (content_id,) = database.execute_sql("SELECT content_id FROM image WHERE id = ?", (image_id,)).fetchone()
+    return int(content_id)
 
 
 class PlainSettings:
@@ -219,7 +247,7 @@ class Daemon:
 @dataclass(frozen=True)
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: Headers
     body: bytes
 
     @property
@@ -261,7 +289,7 @@ class WebClient:
             if close is not None:
                 close()
         status, answered = told[0]
-        return Answer(int(status.split()[0]), dict(answered), data)
+        return Answer(int(status.split()[0]), Headers(answered), data)
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, **headers)

@@ -1,0 +1,271 @@
+"""The page as people meet it: a real browser, a real server, real pictures."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from index import jobs, schema
+from index.model import JobKind, JobState
+from support.weblibrary import NOW_NS, add_pictures
+
+Open = Callable[..., Page]
+Serve = Callable[..., Any]
+
+
+def test_groups_are_shown_with_real_thumbnails_facts_and_evidence(serve: Serve, visit: Open) -> None:
+    site = serve()
+    add_pictures(site.library)
+    page = visit()
+    page.goto(site.address)
+    expect(page).to_have_title("Duplicates · ComparImg")
+    expect(page.locator(".card")).to_have_count(6)
+    first, second, third = (page.locator(".card").nth(place) for place in range(3))
+    expect(first.locator("h3")).to_have_text("holiday 0.jpg")
+    expect(first.locator(".evidence")).to_contain_text("recompressed to quality 75")
+    expect(second.locator(".evidence")).to_contain_text("Mirrored")
+    expect(third.locator(".evidence")).to_have_text("The very same file, byte for byte")
+    expect(third.locator(".chip")).to_have_text("Exact")
+    expect(page.locator("[data-figure=reclaimable]")).to_have_text("21 MB")
+    expect(page.locator(".watched")).to_contain_text("photos")
+    page.wait_for_function("() => [...document.querySelectorAll('.card img')].slice(0, 4).every(i => i.naturalWidth)")
+    assert site.daemon.views_made
+
+
+def test_filters_order_and_search_are_in_the_address_and_come_back(serve: Serve, visit: Open) -> None:
+    site = serve()
+    add_pictures(site.library)
+    page = visit()
+    page.goto(site.address)
+    page.get_by_role("button", name="Exact").click()
+    expect(page.locator(".card")).to_have_count(2)
+    assert "kind=exact" in page.url
+    page.get_by_label("Order", exact=True).focus()
+    page.get_by_label("Order", exact=True).select_option("size")
+    expect(page).to_have_url(re.compile("sort=size"))
+    expect(page.get_by_label("Order", exact=True)).to_be_focused()
+    page.locator("h1").click(force=True)
+    page.keyboard.press("/")
+    page.keyboard.type("holiday 5")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(1)
+    page.go_back()
+    expect(page.locator(".card")).to_have_count(2)
+    page.get_by_role("searchbox").fill("nowhere")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Nothing matches these filters")).to_be_visible()
+    page.get_by_role("button", name="Show all groups").click()
+    expect(page.locator(".card")).to_have_count(6)
+
+
+def test_a_group_is_walked_through_by_keyboard(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library)
+    page = visit()
+    page.goto(site.address)
+    page.locator(".card .pair").nth(1).click()
+    expect(page).to_have_url(re.compile(f"/groups/{keys[1]}"))
+    expect(page.locator("figure.image")).to_have_count(2)
+    expect(page.locator("figure.is-reference")).to_contain_text("holiday 1.jpg")
+    page.wait_for_function("() => [...document.querySelectorAll('.images img')].every(i => i.naturalWidth > 300)")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 2.jpg")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 0.jpg")
+    expect(page.get_by_title("Previous group (←)")).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Enlarge holiday 0.jpg").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('dialog img').naturalWidth === 640")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator(".card")).to_have_count(6)
+
+
+def test_a_new_group_and_a_new_problem_appear_by_themselves(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(site.address)
+    expect(page.get_by_role("heading", name="No image found so far")).to_be_visible()
+    expect(page.locator("[data-live=live]")).to_be_visible()
+    add_pictures(site.library, 1)
+    expect(page.locator(".card")).to_have_count(1)
+    content = site.library.add_content(99, failure="truncated")
+    site.library.add_image(content, "one more.jpg")
+    site.library.add_group(content)
+    page.get_by_role("button", name="The list has changed").click()
+    expect(page.locator(".card")).to_have_count(2)
+    site.library.add_problem("broken.jpg")
+    expect(page.locator("[data-count=problems]")).to_have_text("1")
+    page.get_by_role("link", name="Problems").click()
+    expect(page.locator(".problems")).to_contain_text("broken.jpg")
+    expect(page.locator(".problems")).to_contain_text("ends too early")
+
+
+def test_progress_is_live_and_a_job_can_be_cancelled(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(f"{site.address}/activity")
+    site.store.write(lambda db: jobs.add(db, JobKind.SCAN, {}, "user"))
+    expect(page.get_by_text("1 job is waiting")).to_be_visible()
+    running = {"state": JobState.RUNNING, "started_ns": NOW_NS, "phase": "indexing", "total": 1000, "rate": 50.0}
+    site.store.write(lambda db: jobs.update(db, 1, done=250, **running))
+    line = page.locator(".job-line")
+    expect(line).to_contain_text("250 of 1,000 · 50 a second · 15 s left")
+    site.store.write(lambda db: jobs.update(db, 1, done=900))
+    expect(line).to_contain_text("900 of 1,000")
+    expect(page.locator("table.jobs")).to_contain_text("running")
+    line.get_by_role("button", name="Cancel").click()
+    expect(line).to_contain_text("stopping")
+    with site.store.read() as database:
+        assert jobs.read(database, 1)["cancel_requested"]
+    site.store.write(lambda db: jobs.update(db, 1, state=JobState.CANCELLED, finished_ns=NOW_NS))
+    expect(line).to_have_count(0)
+    expect(page.locator("table.jobs")).to_contain_text("cancelled")
+
+
+def test_a_detection_is_configured_and_started(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(site.address)
+    page.get_by_role("button", name="Find duplicates…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("output")).to_have_text("80 of 256 bits")
+    dialog.get_by_text("Coarse").click()
+    expect(dialog.locator("output")).to_have_text("20 of 64 bits")
+    dialog.get_by_label("Tolerance").fill("3")
+    expect(dialog.locator("#tolerance-help")).to_contain_text("resized or recompressed")
+    dialog.get_by_label("Find mirrored and turned copies").uncheck()
+    dialog.get_by_text("Only one folder below").click()
+    dialog.get_by_label("Folder to search in").fill(str(site.library.folder / "2019"))
+    dialog.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("The search for duplicates will start.")).to_be_visible()
+    with site.store.read() as database:
+        kept = json.loads(jobs.read(database, 1)["parameters"])
+    assert kept == {
+        "hsize": 8, "tolerance": 3, "turns": False, "verify": True, "depth": "fast",
+        "folders": [str(site.library.folder / "2019")],
+    }  # fmt: skip
+
+
+def test_a_dialog_that_is_left_starts_nothing(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(site.address)
+    for leave in ("Cancel", "Close"):
+        page.get_by_role("button", name="Find duplicates…").click()
+        page.get_by_role("dialog").get_by_role("button", name=leave).click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Find duplicates…").click()
+    page.keyboard.press("Escape")
+    with site.store.read() as database:
+        assert schema.Job.select().count(database) == 0
+
+
+def test_schedules_and_settings_are_changed(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(f"{site.address}/activity")
+    page.get_by_placeholder("Name").fill("every night")
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator(".schedules")).to_contain_text("every day at 03:00")
+    page.get_by_role("switch", name="every night is on").click()
+    expect(page.locator(".schedules")).to_contain_text("off")
+    page.get_by_role("button", name="Drop every night").click()
+    expect(page.locator(".schedules")).to_have_count(0)
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Tolerance").fill("40")
+    page.get_by_label("Tolerance").press("Enter")
+    expect(page.get_by_text("Kept.")).to_be_visible()
+    assert site.daemon.settings.values == {"detect.tolerance": 40}
+
+
+def test_pages_of_a_long_list_go_forth_and_back(serve: Serve, visit: Open) -> None:
+    site = serve()
+    for number in range(30):
+        content = site.library.add_content(number, failure="truncated")
+        site.library.add_image(content, f"{number:02}.jpg")
+        site.library.add_group(content, reclaimable_bytes=1000 - number)
+    page = visit()
+    page.goto(site.address)
+    expect(page.locator(".pager")).to_contain_text("1–24 of 30")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".pager")).to_contain_text("25–30 of 30")
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
+    page.reload()
+    expect(page.locator(".card h3").first).to_have_text("24.jpg")
+    page.get_by_role("button", name="Previous").click()
+    expect(page.locator(".pager")).to_contain_text("1–24 of 30")
+
+
+@pytest.mark.parametrize("path", ["/", "/folders", "/activity", "/problems", "/settings", "/api"])
+def test_a_narrow_screen_never_scrolls_sideways(serve: Serve, visit: Open, path: str) -> None:
+    site = serve()
+    add_pictures(site.library, 2)
+    page = visit(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, locale="fr-FR")
+    page.goto(site.address + path)
+    page.wait_for_selector("main > :not(.loading)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_french_is_chosen_by_the_browser_and_english_by_the_reader(serve: Serve, visit: Open) -> None:
+    site = serve()
+    add_pictures(site.library, 2)
+    page = visit(locale="fr-FR")
+    page.goto(site.address)
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
+    expect(page.get_by_role("button", name="Chercher les doublons…")).to_be_visible()
+    expect(page.locator(".card .evidence").nth(1)).to_contain_text("En miroir")
+    page.get_by_label("Langue").select_option("en")
+    expect(page.get_by_role("button", name="Find duplicates…")).to_be_visible()
+
+
+def test_a_hostile_file_name_is_text_and_nothing_else(serve: Serve, visit: Open) -> None:
+    site = serve()
+    content = site.library.add_content(1, failure="truncated")
+    site.library.add_image(content, "<img src=x onerror=alert(1)>\u202egpj.exe\n{n}.jpg")
+    site.library.add_group(content)
+    page = visit()
+    page.goto(site.address)
+    expect(page.locator(".card h3")).to_have_text("<img src=x onerror=alert(1)>␣gpj.exe␣{n}.jpg")
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_the_token_is_asked_for_and_a_wrong_one_is_refused(serve: Serve, visit: Open) -> None:
+    site = serve(token="s3cret")
+    page = visit()
+    page.goto(site.address)
+    expect(page).to_have_url(f"{site.address}/login")
+    page.get_by_label("Token").fill("s3cret")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Find duplicates…")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(f"{site.address}/login")
+
+
+def test_without_a_folder_the_page_says_what_to_do(serve: Serve, visit: Open) -> None:
+    site = serve(watched=False, detected=False)
+    page = visit()
+    page.goto(site.address)
+    expect(page.get_by_role("heading", name="No folder is watched yet")).to_be_visible()
+    expect(page.get_by_text("comparimg.toml")).to_be_visible()
+
+
+def test_every_control_has_a_name_and_every_picture_a_text(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 2)
+    page = visit()
+    for path in ("/", f"/groups/{keys[0]}", "/folders", "/activity", "/problems", "/settings"):
+        page.goto(site.address + path)
+        page.wait_for_selector("main h1, main h2")
+        nameless = page.evaluate(
+            """() => [...document.querySelectorAll("button, a[href], input, select")].filter((e) => e.checkVisibility()
+            && !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML)"""
+        )
+        assert nameless == []
+        assert page.evaluate("[...document.images].every((i) => i.hasAttribute('alt'))")
+        assert page.locator("h1").count() == 1

@@ -1,0 +1,104 @@
+"""The shell, its files and its languages."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from index.model import KINDS, TURNS, JobKind, JobState
+from support.weblibrary import WebClient
+from webui.pages import LANGUAGES, VIEWS, preferred_language
+
+WEBUI = Path(__file__).parents[2] / "webui"
+TEXTS = {language: json.loads((WEBUI / "locale" / f"{language}.json").read_text()) for language in LANGUAGES}
+SCRIPTS = {path.name: path.read_text() for path in (WEBUI / "static").glob("*.js")}
+TEMPLATES = {path.name: path.read_text() for path in (WEBUI / "views").glob("*.html")}
+
+
+@pytest.mark.parametrize("path", [path.replace("{id}", "0123") for path in VIEWS])
+def test_every_view_is_one_shell(client: WebClient, path: str) -> None:
+    answer = client.get(f"{path}?kind=near")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b'<main id="main"' in answer.body
+
+
+def test_nothing_in_a_page_is_inline_or_from_elsewhere(client: WebClient) -> None:
+    for page in (client.get("/").body.decode(), *TEMPLATES.values()):
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", page)
+    everything = "".join([*SCRIPTS.values(), *TEMPLATES.values(), (WEBUI / "static" / "style.css").read_text()])
+    assert set(re.findall(r"https?://[^\s\"'`]+", everything)) <= {"http://www.w3.org/2000/svg"}
+    assert "innerHTML" not in everything
+
+
+def test_every_file_the_shell_names_is_there_and_kept_for_ever(client: WebClient) -> None:
+    names = re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get("/").body.decode())
+    assert len(names) > 10
+    for name in names:
+        answer = client.get(name)
+        assert answer.status == 200, name
+        assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_a_page_from_before_an_upgrade_still_finds_its_files(client: WebClient) -> None:
+    answer = client.get("/static/000000000000/app.js")
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-cache")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/x/../pages.py",
+        "/static/x/..%2fpages.py",
+        "/static//etc/passwd",
+        "/static/x/",
+        "/static/x/locale/de.json",
+    ],
+)
+def test_no_other_file_is_served(client: WebClient, path: str) -> None:
+    assert client.get(path).status == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("", "en"), ("fr", "fr"), ("fr-CA,fr;q=0.9,en;q=0.8", "fr"), ("de,fr;q=0.5,en;q=0.4", "fr"),
+     ("en;q=0.1,fr;q=0", "en"),
+     ("FR", "fr"), ("*;q=x, fr;q=9", "fr"), ("de", "en"), (";;;,,", "en")],
+)  # fmt: skip
+def test_the_browser_chooses_the_language(header: str, language: str) -> None:
+    assert preferred_language(header) == language
+
+
+def test_the_reader_chooses_over_the_browser(client: WebClient) -> None:
+    assert 'lang="fr"' in client.get("/", Accept_Language="fr").body.decode()
+    answer = client.get("/", Accept_Language="fr", Cookie="a=1; language=en")
+    assert 'lang="en"' in answer.body.decode()
+    assert answer.headers["Vary"] == "Accept-Language, Cookie"
+    assert 'lang="fr"' in client.get("/", Accept_Language="fr", Cookie="language=../../x").body.decode()
+
+
+def test_both_languages_are_complete() -> None:
+    assert set(TEXTS["en"]) == set(TEXTS["fr"])
+    for key, text in TEXTS["en"].items():
+        assert set(re.findall(r"\{(\w+)", text)) == set(re.findall(r"\{(\w+)", TEXTS["fr"][key])), key
+        assert text.strip(), key
+        assert TEXTS["fr"][key].strip(), key
+
+
+def test_every_text_that_is_asked_for_is_there() -> None:
+    asked = set()
+    for script in SCRIPTS.values():
+        asked |= set(re.findall(r'\bt\("([^"]+)"', script))
+    for template in TEMPLATES.values():
+        asked |= set(re.findall(r't\("([^"]+)"\)', template))
+    assert asked - set(TEXTS["en"]) == set()
+    families = {family for script in SCRIPTS.values() for family in re.findall(r"\bt\(`([a-z_.]+)\.\$\{", script)}
+    for family in families:
+        assert any(key.startswith(f"{family}.") for key in TEXTS["en"]), family
+
+
+def test_words_of_the_vocabulary_all_have_a_text() -> None:
+    for prefix, words in (("kind", KINDS), ("turn", TURNS), ("job", JobKind), ("state", JobState)):
+        for word in words:
+            assert f"{prefix}.{word}" in TEXTS["en"]
