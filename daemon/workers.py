@@ -16,11 +16,11 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from index.errors import ComparImgError, PictureError
 
@@ -88,7 +88,7 @@ class WorkerPool:
 
     def run(
         self, function: Callable[[Item], Value], items: Iterable[Item]
-    ) -> Iterator[Outcome[Item, Value]]:
+    ) -> Generator[Outcome[Item, Value], None, None]:
         """Apply a module-level function to every item, in completion order. Items are taken only as needed; closing
         the iterator leaves the rest undone."""
         answers: queue.SimpleQueue[Outcome[Any, Any]] = queue.SimpleQueue()
@@ -114,8 +114,7 @@ class WorkerPool:
         outcome = answers.get()
         if outcome.failure is not None:
             raise outcome.failure
-        value: Value = outcome.value
-        return value
+        return cast(Value, outcome.value)
 
     @property
     def alive(self) -> bool:

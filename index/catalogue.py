@@ -307,6 +307,25 @@ def distinct_files(rows: Iterable[Any]) -> list[Any]:
     return list(seen.values())
 
 
+def count_hashed(database: SqliteDatabase, after_id: int, scheme: str) -> int:
+    """How many contents with an id above this have hashes."""
+    row = database.execute_sql(
+        "SELECT count(*) FROM content WHERE id > ? AND scheme = ?", (after_id, scheme)
+    ).fetchone()
+    return int(row[0])
+
+
+def hashed_contents(
+    database: SqliteDatabase, after_id: int, up_to_id: int | None, hsize: int, scheme: str, limit: int
+) -> list[tuple[int, int, bytes]]:
+    """(id, detail, the 4 rows of bits) of contents by ascending id, from above one id up to another."""
+    rows = database.execute_sql(
+        f"SELECT id, detail, hash{hsize:d} FROM content WHERE id > ? AND id <= ? AND scheme = ? ORDER BY id LIMIT ?",
+        (after_id, 2**62 if up_to_id is None else up_to_id, scheme, limit),
+    )
+    return list(rows.fetchall())
+
+
 def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: bytes) -> None:
     Content.update(pixel_digest=pixel_digest).where(Content.id == content_id).execute(database)
 

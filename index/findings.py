@@ -14,6 +14,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.catalogue import chunks, contents, distinct_files, facts_of, files_of
+from index.evidence import mirrored
 from index.groups import Edge, Node, Star, components, find_stars
 from index.keeper import quality_rank
 from index.model import Depth, DetectParameters, Kind, Turn
@@ -77,6 +78,31 @@ def make_current(database: SqliteDatabase, detection_id: int, now_ns: int) -> No
 
 def drop_detection(database: SqliteDatabase, detection_id: int) -> None:
     Detection.delete().where(Detection.id == detection_id).execute(database)
+
+
+def watermark_of(database: SqliteDatabase, detection_id: int) -> int:
+    """The id up to which contents are matched."""
+    (watermark,) = database.execute_sql(
+        "SELECT watermark FROM detection WHERE id = ?", (detection_id,)
+    ).fetchone()
+    return int(watermark)
+
+
+def add_tallies(database: SqliteDatabase, detection_id: int, counts: Mapping[tuple[int, str], int]) -> None:
+    """Count proposed pairs: (distance, kind of the match or "") -> number."""
+    for (distance, kind), number in counts.items():
+        database.execute_sql(
+            "INSERT INTO tally (detection_id, distance, proposed, near, possible) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (detection_id, distance) DO UPDATE SET proposed = proposed + excluded.proposed,"
+            " near = near + excluded.near, possible = possible + excluded.possible",
+            (
+                detection_id,
+                distance,
+                number,
+                number if kind in (Kind.NEAR, Kind.PIXELS) else 0,
+                number if kind == Kind.POSSIBLE else 0,
+            ),
+        )
 
 
 def set_watermark(database: SqliteDatabase, detection_id: int, content_id: int) -> None:
@@ -311,6 +337,12 @@ def _put_group(
     for some in chunks(members, 100):
         Member.insert_many([(group_id, *member) for member in some], fields=fields).execute(database)
     return True
+
+
+def told_from(reference_id: int, match: Any) -> dict[str, Any]:
+    """The evidence of a match row, led from the reference to the other."""
+    told: dict[str, Any] = json.loads(match.evidence)
+    return told if match.a_id == reference_id else mirrored(told)
 
 
 def _members(database: SqliteDatabase, group_id: int) -> list[tuple[Any, ...]]:

@@ -43,6 +43,11 @@ class Kind(StrEnum):
 KINDS = tuple(Kind)
 
 
+def default_tolerance(hsize: int) -> int:
+    """The tolerance for a hash size where none is given: 80 of 256 bits, in proportion."""
+    return 80 * hsize * hsize // 256
+
+
 class Depth(StrEnum):
     FAST = "fast"
     THOROUGH = "thorough"

@@ -14,7 +14,8 @@ from typing import Any, TextIO
 from peewee import SqliteDatabase
 
 from index.catalogue import chunks, contents
-from index.findings import current_detection, load_parameters, present_files
+from index.evidence import sentence
+from index.findings import current_detection, load_parameters, present_files, told_from
 from index.fingerprint import to_hex
 from index.model import DetectParameters, Kind, Turn
 from index.schema import DuplicateGroup, Match, Member, Problem, Root
@@ -94,7 +95,7 @@ def _evidence(database: SqliteDatabase, detection_id: int, reference_id: int) ->
         Match.detection == detection_id, (Match.a == reference_id) | (Match.b == reference_id)
     )
     return {
-        (match.b_id if match.a_id == reference_id else match.a_id): json.loads(match.evidence)
+        (match.b_id if match.a_id == reference_id else match.a_id): told_from(reference_id, match)
         for match in query.execute(database)
     }
 
@@ -111,11 +112,13 @@ def _image(file: Any, content: Any, member: Any, hsize: int, evidence: dict[int,
     }
     if member.position == 0:
         return found | {"kind": str(Kind.EXACT), "distance": 0, "turn": str(Turn.NONE), "evidence": {}}
+    told = evidence.get(content.id, {})
     return found | {
         "kind": member.kind,
         "distance": member.distance,
         "turn": member.turn,
-        "evidence": evidence.get(content.id, {}),
+        "evidence": told,
+        "sentence": {language: sentence(told, language) for language in ("en", "fr")} if told else {},
     }
 
 

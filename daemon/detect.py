@@ -1,0 +1,359 @@
+"""Detection: contents are matched as they come, against all before them; a full detection is the same from zero.
+
+Runs in the runner's thread only. Owns the search index of the current detection, in memory, loaded when first needed.
+What was matched is committed block by block with its watermark, so that a stop or a crash repeats one block at most.
+"""
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from daemon.decoding import pixel_digest
+from daemon.judging import PairTask, judge_pair
+from daemon.scan import Progress
+from daemon.views import Views
+from daemon.workers import WorkerPool
+from index import catalogue, findings
+from index.evidence import VERIFIER, mirrored, of_same_pixels
+from index.findings import Found
+from index.fingerprint import SCHEME
+from index.jobs import DetectJobParameters
+from index.model import TURNS, DetectParameters, Facts, Kind, Turn, default_tolerance
+from index.search import HashIndex, Pairs
+from index.store import Store
+from index.verify import Judgement
+
+log = logging.getLogger(__name__)
+
+# New contents matched in one step: a few seconds of work between two commits.
+BLOCK: Final = 2000
+# Beyond, the nearest are taken: ten thousand identical blank pages would be fifty million pairs.
+NEIGHBOURS_AT_MOST: Final = 100
+# Below this quality (PDQ's, 0 to 100) a hash says nothing; PDQ itself discards up to 49.
+LEAST_DETAIL: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pair of contents that a search proposes, a < b; the turn, applied to a, gives b."""
+
+    a_id: int
+    b_id: int
+    distance: int
+    turn: Turn
+
+
+class Detector:
+    """Matches contents and keeps the groups up to date."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: WorkerPool,
+        views: Views,
+        settings: Callable[[], DetectParameters],
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._views = views
+        self._settings = settings
+        self._index: _Loaded | None = None
+
+    def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
+        """A full detection under the settings and what the job changes of them."""
+        parameters = resolve(self._settings(), wanted)
+        now_ns = time.time_ns()
+        detection_id = self._store.write(lambda db: findings.begin_detection(db, parameters, now_ns))
+        self._match(progress, detection_id, parameters)
+
+        def show(database: Any) -> int:
+            changed = findings.regroup_all(database, detection_id, time.time_ns())
+            findings.make_current(database, detection_id, time.time_ns())
+            return changed
+
+        progress.begin("grouping", None)
+        groups = self._store.write(show)
+        return {"groups": groups, "detection": detection_id}
+
+    def update(self, progress: Progress, touched: set[int]) -> int:
+        """Match what is new under the current detection and make anew the groups that changes concern."""
+        with self._store.read() as database:
+            detection = findings.current_detection(database)
+        if detection is None:
+            self.run(progress, DetectJobParameters())
+            return 0
+        parameters = findings.load_parameters(detection.parameters)
+        touched = touched | self._match(progress, detection.id, parameters)
+        return self._store.write(
+            lambda db: findings.regroup(db, detection.id, touched, time.time_ns())
+        )
+
+    def bring_up_to_date(self, progress: Progress, wanted: DetectJobParameters, touched: set[int]) -> None:
+        """Under the parameters of the detection that is there already, match what is new; else detect from zero."""
+        parameters = resolve(self._settings(), wanted)
+        with self._store.read() as database:
+            detection = findings.current_detection(database)
+        if detection is not None and findings.load_parameters(detection.parameters) == parameters:
+            self.update(progress, touched)
+            self._store.write(lambda db: findings.regroup_all(db, detection.id, time.time_ns()))
+        else:
+            self.run(progress, wanted)
+
+    # Matching
+
+    def _match(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> set[int]:
+        """Match every content beyond the watermark. The contents that new matches concern."""
+        index = self._loaded(detection_id, parameters)
+        touched: set[int] = set()
+        total = self._count_new(detection_id)
+        progress.begin("matching", total)
+        while True:
+            before = len(index.content_ids)
+            last = index.load_more(self._store, BLOCK)
+            if last is None:
+                return touched
+            candidates = self._candidates(progress, index, before, parameters)
+            found, tallies = self._judge(progress, candidates, parameters)
+
+            def keep(
+                database: Any,
+                found: Sequence[Found] = found,
+                tallies: Counter[tuple[int, str]] = tallies,
+                last: int = last,
+            ) -> set[int]:
+                concerned = findings.record_matches(database, detection_id, found)
+                findings.add_tallies(database, detection_id, tallies)
+                findings.set_watermark(database, detection_id, last)
+                return concerned
+
+            touched |= self._store.write(keep)
+            progress.advance(len(index.content_ids) - before)
+
+    def _loaded(self, detection_id: int, parameters: DetectParameters) -> "_Loaded":
+        with self._store.read() as database:
+            watermark = findings.watermark_of(database, detection_id)
+        if (
+            self._index is None
+            or self._index.detection_id != detection_id
+            or self._index.last_id > watermark
+        ):
+            self._index = _Loaded(detection_id, parameters)
+        while self._index.last_id < watermark:
+            if self._index.load_more(self._store, 50_000, watermark) is None:
+                break
+        return self._index
+
+    def _count_new(self, detection_id: int) -> int:
+        with self._store.read() as database:
+            watermark = findings.watermark_of(database, detection_id)
+            return catalogue.count_hashed(database, watermark, SCHEME)
+
+    def _candidates(
+        self, progress: Progress, index: "_Loaded", start: int, parameters: DetectParameters
+    ) -> list[Candidate]:
+        found: list[Candidate] = []
+        for pairs in index.hashes.pairs(start, parameters.tolerance, lambda done: progress.checkpoint()):
+            found += _nearest(pairs, index.content_ids)
+        return found
+
+    # Judging
+
+    def _judge(
+        self, progress: Progress, candidates: Sequence[Candidate], parameters: DetectParameters
+    ) -> tuple[list[Found], Counter[tuple[int, str]]]:
+        """Matches among the candidates, and how many pairs of each distance came to which kind ("" for none)."""
+        with self._store.read() as database:
+            involved = {content_id for c in candidates for content_id in (c.a_id, c.b_id)}
+            rows = catalogue.contents(database, involved)
+        facts = {content_id: catalogue.facts_of(row) for content_id, row in rows.items()}
+        found = self._same_pixels(progress, candidates, rows, facts)
+        same = {(match.a_id, match.b_id) for match in found}
+        others = [c for c in candidates if (c.a_id, c.b_id) not in same]
+        if parameters.verify:
+            digests = {content_id: bytes(row.digest) for content_id, row in rows.items()}
+            found += self._verified(progress, others, facts, digests)
+        else:
+            found += [_by_hash_alone(c, facts) for c in others]
+        kinds = {(match.a_id, match.b_id): str(match.kind) for match in found}
+        return found, Counter((c.distance, kinds.get((c.a_id, c.b_id), "")) for c in candidates)
+
+    def _same_pixels(
+        self,
+        progress: Progress,
+        candidates: Sequence[Candidate],
+        rows: Mapping[int, Any],
+        facts: Mapping[int, Facts],
+    ) -> list[Found]:
+        """Pairs of one size and (nearly) one hash whose pixels are equal, each picture decoded once for all time."""
+        alike = [
+            c
+            for c in candidates
+            if c.turn is Turn.NONE and c.distance <= 2 and _size(facts[c.a_id]) == _size(facts[c.b_id])
+        ]
+        known = {i: bytes(rows[i].pixel_digest) for c in alike for i in (c.a_id, c.b_id) if rows[i].pixel_digest is not None}
+        tasks = self._views.pixel_tasks({i for c in alike for i in (c.a_id, c.b_id)} - set(known))
+        outcomes = self._pool.run(_digest_named, list(tasks.items()))
+        try:
+            for outcome in outcomes:
+                progress.checkpoint()
+                content_id = outcome.item[0]
+                known[content_id] = outcome.value or b""
+                self._store.submit(partial(catalogue.set_pixel_digest, content_id=content_id, pixel_digest=known[content_id]))
+        finally:
+            outcomes.close()
+        return [
+            Found(c.a_id, c.b_id, Kind.PIXELS, c.distance, Turn.NONE, 1.0, of_same_pixels(facts[c.a_id], facts[c.b_id]))
+            for c in alike
+            if known.get(c.a_id) and known.get(c.a_id) == known.get(c.b_id)
+        ]
+
+    def _verified(
+        self,
+        progress: Progress,
+        candidates: Sequence[Candidate],
+        facts: Mapping[int, Facts],
+        digests: Mapping[int, bytes],
+    ) -> list[Found]:
+        """What the verifier takes for the same picture; it is asked once for each pair of contents."""
+        with self._store.read() as database:
+            known = findings.judgements(database, [(c.a_id, c.b_id) for c in candidates], VERIFIER)
+        unknown = [c for c in candidates if (c.a_id, c.b_id) not in known]
+        views = self._views.ensure({i for c in unknown for i in (c.a_id, c.b_id)}, progress)
+        tasks = [
+            _pair_task(c, views, facts, swapped=digests[c.a_id] > digests[c.b_id])
+            for c in sorted(unknown, key=lambda c: (c.a_id, c.b_id))
+            if c.a_id in views and c.b_id in views
+        ]
+        judged: list[dict[str, Any]] = []
+        outcomes = self._pool.run(judge_pair, tasks)
+        try:
+            for outcome in outcomes:
+                progress.checkpoint()
+                if outcome.value is None:
+                    log.warning("pair %s was not judged: %s", outcome.item, outcome.failure)
+                    continue
+                judged.append(_judged_row(outcome.item, outcome.value))
+        finally:
+            outcomes.close()
+            self._store.write(lambda db: findings.record_judgements(db, VERIFIER, judged))
+        with self._store.read() as database:
+            known |= findings.judgements(database, [(c.a_id, c.b_id) for c in unknown], VERIFIER)
+        return [
+            _as_judged(c, known[c.a_id, c.b_id])
+            for c in candidates
+            if (c.a_id, c.b_id) in known and known[c.a_id, c.b_id].kind
+        ]
+
+
+class _Loaded:
+    """The hashes of the contents matched so far, in the order of their ids."""
+
+    def __init__(self, detection_id: int, parameters: DetectParameters) -> None:
+        self.detection_id = detection_id
+        self.last_id = 0
+        self.content_ids: list[int] = []
+        self.hashes = HashIndex(parameters.hsize, parameters.turns)
+
+    def load_more(self, store: Store, count: int, limit: int | None = None) -> int | None:
+        """Take in the next contents, up to the id `limit`; the last id looked at, None when there are no more."""
+        with store.read() as database:
+            rows = catalogue.hashed_contents(database, self.last_id, limit, self.hashes.hsize, SCHEME, count)
+        if not rows:
+            return None
+        self.last_id = rows[-1][0]
+        useful = [(content_id, bits) for content_id, detail, bits in rows if detail >= LEAST_DETAIL]
+        if useful:
+            packed = np.frombuffer(b"".join(bits for _, bits in useful), np.uint8)
+            self.hashes.extend(packed.reshape(len(useful), 4, -1))
+            self.content_ids += [content_id for content_id, _ in useful]
+        return self.last_id
+
+
+def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectParameters:
+    """The settings with what a job asks for instead; a tolerance is given in bits of the hsize it is for."""
+    changes: dict[str, Any] = {
+        name: value
+        for name in ("hsize", "tolerance", "turns", "verify", "depth")
+        if (value := getattr(wanted, name)) is not None
+    }
+    if "hsize" in changes and "tolerance" not in changes and changes["hsize"] != settings.hsize:
+        changes["tolerance"] = default_tolerance(changes["hsize"])
+    return replace(settings, folders=tuple(sorted(wanted.folders)), **changes)
+
+
+def _nearest(pairs: Pairs, content_ids: Sequence[int]) -> list[Candidate]:
+    """The pairs by content, for each later picture the nearest ones."""
+    order = np.lexsort((pairs.first, pairs.distance, pairs.second))
+    found: list[Candidate] = []
+    taken: Counter[int] = Counter()
+    for place in order.tolist():
+        second = int(pairs.second[place])
+        taken[second] += 1
+        if taken[second] <= NEIGHBOURS_AT_MOST:
+            first = int(pairs.first[place])
+            found.append(
+                Candidate(
+                    content_ids[first],
+                    content_ids[second],
+                    int(pairs.distance[place]),
+                    TURNS[pairs.turn[place]],
+                )
+            )
+    return found
+
+
+def _pair_task(
+    candidate: Candidate, views: Mapping[int, Path], facts: Mapping[int, Facts], swapped: bool
+) -> PairTask:
+    """The pair as the verifier is to see it: in the order of the digests, so that the order of arrival, which the
+    ids follow, has no say in the answer."""
+    first, second, turn = candidate.a_id, candidate.b_id, candidate.turn
+    if swapped:
+        first, second, turn = second, first, turn.inverse
+    return PairTask(first, second, str(views[first]), str(views[second]), facts[first], facts[second], turn)
+
+
+def _judged_row(task: PairTask, said: Judgement) -> dict[str, Any]:
+    """A judgement as the index keeps it, led from the smaller id to the larger."""
+    swapped = task.first_id > task.second_id
+    told = mirrored(said.evidence) if swapped else said.evidence
+    return {
+        "a": min(task.first_id, task.second_id),
+        "b": max(task.first_id, task.second_id),
+        "kind": said.kind or "",
+        "turn": said.turn.inverse if swapped else said.turn,
+        "confidence": said.confidence,
+        "evidence": json.dumps(told, sort_keys=True),
+    }
+
+
+def _digest_named(named: tuple[int, Any]) -> bytes:
+    return pixel_digest(named[1])
+
+
+def _size(facts: Facts) -> tuple[int, int]:
+    return facts.width, facts.height
+
+
+def _by_hash_alone(candidate: Candidate, facts: Mapping[int, Facts]) -> Found:
+    return Found(candidate.a_id, candidate.b_id, Kind.NEAR, candidate.distance, candidate.turn, 0.5, {})
+
+
+def _as_judged(candidate: Candidate, said: Any) -> Found:
+    return Found(
+        candidate.a_id,
+        candidate.b_id,
+        Kind(said.kind),
+        candidate.distance,
+        Turn(said.turn),
+        said.confidence,
+        json.loads(said.evidence),
+    )

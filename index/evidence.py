@@ -1,0 +1,223 @@
+"""PURE: the account of one match as plain data, and as a sentence in English or French.
+
+Evidence leads from a first picture to a second: the turn, applied to the first, gives the second; `scale` is the
+second's size relative to the first. Keys that have nothing to tell are left out:
+
+    turn        one of Turn, where it is not "none"
+    scale       sides of the second for one of the first, 1.0 left out
+    crop        {"of": "first", "box": [x0, y0, x1, y1]}: the second shows this part of the first (fractions of its sides,
+                after the turn), or the other way round
+    frame       "first" or "second": that one has something around the picture
+    tilt        degrees by which the second is turned clockwise beyond the turn
+    tone        {"brightness": grey levels added, "contrast": factor, "grey": "first" or "second"}
+    changed     share of the picture that shows something else: a stamp, a caption
+    jpeg        [quality of the first, of the second], 0 for no JPEG
+    formats     [of the first, of the second], where they differ
+    lost, gained   metadata blocks that only the first, only the second has
+    pixels      true where every pixel is equal
+    similarity  median correlation of the blocks compared, 0 to 1
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from index.model import Facts, Turn
+
+Evidence = Mapping[str, Any]
+
+# Carried by every judgement; another value makes every pair be looked at again.
+VERIFIER: Final = "blocks/1"
+
+SIDES: Final = {"first": "second", "second": "first"}
+
+
+def of_files(first: Facts, second: Facts) -> dict[str, Any]:
+    """What the facts of two files alone tell."""
+    found: dict[str, Any] = {}
+    if first.jpeg_quality or second.jpeg_quality:
+        found["jpeg"] = [first.jpeg_quality, second.jpeg_quality]
+    if first.format != second.format:
+        found["formats"] = [first.format, second.format]
+    lost = [block for block in first.metadata if block not in second.metadata]
+    gained = [block for block in second.metadata if block not in first.metadata]
+    return found | ({"lost": lost} if lost else {}) | ({"gained": gained} if gained else {})
+
+
+def of_same_pixels(first: Facts, second: Facts) -> dict[str, Any]:
+    """Two files that decode to the same pixels."""
+    return {"pixels": True, "similarity": 1.0, **of_files(first, second)}
+
+
+def mirrored(evidence: Evidence) -> dict[str, Any]:
+    """The same account, led from the second picture to the first."""
+    found = dict(evidence)
+    if "turn" in found:
+        found["turn"] = str(Turn(found["turn"]).inverse)
+    if "scale" in found:
+        found["scale"] = round(1 / found["scale"], 4)
+    if "crop" in found:
+        found["crop"] = {**found["crop"], "of": SIDES[found["crop"]["of"]]}
+    if "frame" in found:
+        found["frame"] = SIDES[found["frame"]]
+    if "tilt" in found:
+        flipped = found.get("turn") in (Turn.FLIP_HORIZONTAL, Turn.FLIP_VERTICAL, Turn.TRANSPOSE, Turn.TRANSVERSE)
+        found["tilt"] = found["tilt"] if flipped else -found["tilt"]
+    if "tone" in found:
+        found["tone"] = _mirrored_tone(found["tone"])
+    for name in ("jpeg", "formats"):
+        if name in found:
+            found[name] = found[name][::-1]
+    lost, gained = found.pop("lost", None), found.pop("gained", None)
+    return found | ({"lost": gained} if gained else {}) | ({"gained": lost} if lost else {})
+
+
+def _mirrored_tone(tone: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "brightness" in tone:
+        found["brightness"] = -tone["brightness"]
+    if "contrast" in tone:
+        found["contrast"] = round(1 / tone["contrast"], 2)
+    if "grey" in tone:
+        found["grey"] = SIDES[tone["grey"]]
+    return found
+
+
+def sentence(evidence: Evidence, language: str = "en") -> str:
+    """What was done to the first picture to get the second, in words; "the same picture" where nothing shows."""
+    words = FRENCH if language == "fr" else ENGLISH
+    told = [
+        part
+        for part in (
+            words["pixels"] if evidence.get("pixels") else "",
+            words[evidence["turn"]] if "turn" in evidence else "",
+            _size(evidence, words),
+            _frame(evidence, words),
+            words["tilt"].format(_number(abs(evidence["tilt"]), words)) if "tilt" in evidence else "",
+            *_tone(evidence.get("tone", {}), words),
+            words["changed"].format(round(100 * evidence["changed"])) if "changed" in evidence else "",
+            _encoding(evidence, words),
+            *(
+                words[name].format(", ".join(block.upper() for block in evidence[name]))
+                for name in ("lost", "gained")
+                if name in evidence
+            ),
+        )
+        if part
+    ]
+    return ", ".join(told) or words["same"]
+
+
+def _size(evidence: Evidence, words: Mapping[str, str]) -> str:
+    scale = evidence.get("scale", 1.0)
+    for factor, name in ((0.5, "half"), (0.25, "quarter"), (2.0, "double")):
+        if abs(scale / factor - 1) < 0.02:
+            return words[name]
+    if abs(scale - 1) < 0.01:
+        return ""
+    return words["smaller" if scale < 1 else "larger"].format(_number(round(100 * scale, 1), words))
+
+
+def _frame(evidence: Evidence, words: Mapping[str, str]) -> str:
+    told = []
+    if "crop" in evidence:
+        x0, y0, x1, y1 = evidence["crop"]["box"]
+        share = round(100 * (x1 - x0) * (y1 - y0))
+        told.append(words["crop_" + evidence["crop"]["of"]].format(share))
+    if "frame" in evidence:
+        told.append(words["frame_" + evidence["frame"]])
+    return ", ".join(told)
+
+
+def _tone(tone: Mapping[str, Any], words: Mapping[str, str]) -> list[str]:
+    told = []
+    if "grey" in tone:
+        told.append(words["grey_" + tone["grey"]])
+    if "brightness" in tone:
+        told.append(words["brighter" if tone["brightness"] > 0 else "darker"])
+    if "contrast" in tone:
+        told.append(words["more_contrast" if tone["contrast"] > 1 else "less_contrast"])
+    return told
+
+
+def _encoding(evidence: Evidence, words: Mapping[str, str]) -> str:
+    before, after = evidence.get("jpeg", (0, 0))
+    if "formats" in evidence:
+        one, other = (
+            f"JPEG {quality}" if name == "JPEG" else name
+            for name, quality in zip(evidence["formats"], (before, after), strict=True)
+        )
+        return words["to"].format(one, other)
+    if before and after and abs(before - after) > 1:
+        return words["to"].format(f"JPEG {before}", after)
+    return ""
+
+
+def _number(value: float, words: Mapping[str, str]) -> str:
+    return f"{value:g}".replace(".", words["point"])
+
+
+ENGLISH: Final = {
+    "point": ".",
+    "same": "the same picture",
+    "pixels": "the same pixels",
+    Turn.FLIP_HORIZONTAL: "mirrored",
+    Turn.FLIP_VERTICAL: "flipped upside down",
+    Turn.ROTATE_180: "turned by 180°",
+    Turn.ROTATE_90: "turned right",
+    Turn.ROTATE_270: "turned left",
+    Turn.TRANSPOSE: "mirrored and turned left",
+    Turn.TRANSVERSE: "mirrored and turned right",
+    "half": "half the size",
+    "quarter": "a quarter of the size",
+    "double": "twice the size",
+    "smaller": "reduced to {} %",
+    "larger": "enlarged to {} %",
+    "crop_first": "cropped to {} % of the picture",
+    "crop_second": "shows more ({} % of it is the other picture)",
+    "frame_first": "without the frame",
+    "frame_second": "with a frame or surroundings",
+    "tilt": "tilted by {}°",
+    "grey_first": "in colour",
+    "grey_second": "in greys",
+    "brighter": "brighter",
+    "darker": "darker",
+    "more_contrast": "more contrast",
+    "less_contrast": "less contrast",
+    "changed": "{} % of it shows something else",
+    "to": "{} to {}",
+    "lost": "no {}",
+    "gained": "with {}",
+}
+
+FRENCH: Final = {
+    "point": ",",
+    "same": "la même image",
+    "pixels": "les mêmes pixels",
+    Turn.FLIP_HORIZONTAL: "en miroir",
+    Turn.FLIP_VERTICAL: "retournée de haut en bas",
+    Turn.ROTATE_180: "tournée de 180°",
+    Turn.ROTATE_90: "tournée à droite",
+    Turn.ROTATE_270: "tournée à gauche",
+    Turn.TRANSPOSE: "en miroir et tournée à gauche",
+    Turn.TRANSVERSE: "en miroir et tournée à droite",
+    "half": "moitié de la taille",
+    "quarter": "quart de la taille",
+    "double": "deux fois plus grande",
+    "smaller": "réduite à {} %",
+    "larger": "agrandie à {} %",
+    "crop_first": "recadrée à {} % de l'image",
+    "crop_second": "montre davantage (l'autre image en est {} %)",
+    "frame_first": "sans le cadre",
+    "frame_second": "avec un cadre ou un entourage",
+    "tilt": "inclinée de {}°",
+    "grey_first": "en couleurs",
+    "grey_second": "en niveaux de gris",
+    "brighter": "plus claire",
+    "darker": "plus sombre",
+    "more_contrast": "plus contrastée",
+    "less_contrast": "moins contrastée",
+    "changed": "{} % montre autre chose",
+    "to": "{} vers {}",
+    "lost": "sans {}",
+    "gained": "avec {}",
+}
