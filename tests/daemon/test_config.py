@@ -1,3 +1,5 @@
+"""comparimg.toml is read whole or refused whole; the shipped file, the documentation and the code say the same."""
+
 import json
 import os
 import re

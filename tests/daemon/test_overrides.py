@@ -1,3 +1,5 @@
+"""The settings as the page and the jobs see them, while they are changed."""
+
 from collections.abc import Iterator
 from pathlib import Path
 

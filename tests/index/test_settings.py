@@ -1,3 +1,5 @@
+"""Every setting accepts its default, refuses what it should, and comes back from the index as it went in."""
+
 import math
 from collections.abc import Iterator
 from pathlib import Path
