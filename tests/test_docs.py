@@ -1,0 +1,71 @@
+"""What is written for people is true: examples are accepted, links lead somewhere, versions and commands are real."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from daemon.config import load
+
+TOP = Path(__file__).parents[1]
+PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a) [^>]*(?:src|href)=\"([^\"]+)\"")
+PIN = re.compile(r"^([\w-]+)==(\S+)$", re.MULTILINE)
+ROW = re.compile(r"^\| ([\w-]+) \| (\d[\w.]*) \|", re.MULTILINE)
+# In code only: prose may go on after the name of the program as it likes.
+COMMAND = re.compile(r"(?:`|^[ $]*)(?:[\w./]*/)?comparimg-ctl ([a-z][a-z-]+)", re.MULTILINE)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """The fenced examples in a language, each with the name of its page."""
+    return [(page.name, body) for page in PAGES for kind, body in BLOCK.findall(text_of(page)) if kind == language]
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that the headings of a page can be linked by, made as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", text_of(page)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("page", "example"), blocks("toml"))
+def test_every_example_of_the_configuration_is_accepted(tmp_path: Path, page: str, example: str) -> None:
+    tomllib.loads(example)
+    file = tmp_path / "comparimg.toml"
+    file.write_text(example, "utf-8")
+    assert load(file, {}).source == file
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    lost = []
+    for markdown, html in LINK.findall(BLOCK.sub("", text_of(page))):
+        link = markdown or html
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if re.match(r"[a-z]+:", link):
+            continue
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            lost.append(link)
+    assert lost == []
+
+
+def test_every_dependency_stands_with_its_version_in_the_docs() -> None:
+    pins: dict[str, str] = {}
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        pins |= PIN.findall(text_of(TOP / name))
+    assert dict(ROW.findall(text_of(TOP / "docs" / "dependencies.md"))) == pins
+
+
+def test_every_command_is_in_the_docs_and_no_other() -> None:
+    ctl = pytest.importorskip("daemon.ctl")
+    groups = [thing for thing in vars(ctl).values() if isinstance(thing, click.Group)]
+    known = set(max(groups, key=lambda group: len(group.commands)).commands)
+    told = {name for page in PAGES for name in COMMAND.findall(text_of(page))}
+    assert told == known
