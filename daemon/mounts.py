@@ -1,0 +1,80 @@
+"""EDGE: on which file system a folder stands, and which others are mounted below it. Reads /proc/self/mountinfo."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+MOUNTINFO: Final = "/proc/self/mountinfo"
+
+# Where changes are made by other machines (or by the host of this one), inotify tells only of our own.
+REMOTE: Final = frozenset(
+    {
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "coda", "davfs",
+        "ceph", "glusterfs", "lustre", "beegfs", "gfs2", "ocfs2",
+        "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "fakeowner", "grpcfuse", "osxfs",
+    }
+)  # fmt: skip
+# File systems in user space are mostly remote ones (sshfs, rclone, s3fs); these are not.
+LOCAL_FUSE: Final = frozenset(
+    {
+        "fuseblk", "fuse.ntfs-3g", "fuse.exfat", "fuse.zfs", "fuse.veracrypt",
+        "fuse.mergerfs", "fuse.mhddfs", "fuse.unionfs", "fuse.shfs", "fuse.bindfs",
+        "fuse.gocryptfs", "fuse.encfs", "fuse.ecryptfs", "fuse.cryfs",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of mountinfo; `mount_id` tells a file system mounted anew from the one before."""
+
+    mount_id: int
+    point: bytes
+    kind: str
+
+    @property
+    def is_remote(self) -> bool:
+        return self.kind in REMOTE or (self.kind.startswith("fuse") and self.kind not in LOCAL_FUSE)
+
+
+def read_mounts() -> list[Mount]:
+    """Every mount this process sees, in order; none where the system does not tell."""
+    try:
+        with open(MOUNTINFO, "rb") as file:
+            return parse_mountinfo(file)
+    except OSError:
+        return []
+
+
+def parse_mountinfo(lines: Iterable[bytes]) -> list[Mount]:
+    """The mounts in lines as proc(5) describes them."""
+    mounts = []
+    for line in lines:
+        fields, _, rest = line.partition(b" - ")
+        parts = fields.split(b" ")
+        if len(parts) >= 5 and rest:
+            mounts.append(Mount(int(parts[0]), _unescape(parts[4]), rest.split(b" ")[0].decode("ascii", "replace")))
+    return mounts
+
+
+def mount_of(path: bytes, mounts: Iterable[Mount]) -> Mount | None:
+    """The mount on which an absolute path without symbolic links stands: the deepest, and of two the later."""
+    best: Mount | None = None
+    for mount in mounts:
+        if _is_at_or_below(path, mount.point) and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    return best
+
+
+def mounts_below(path: bytes, mounts: Iterable[Mount]) -> list[Mount]:
+    """The mounts whose points are below a path."""
+    return [mount for mount in mounts if mount.point != path and _is_at_or_below(mount.point, path)]
+
+
+def _is_at_or_below(path: bytes, top: bytes) -> bool:
+    return path == top or path.startswith(top.rstrip(b"/") + b"/")
+
+
+def _unescape(field: bytes) -> bytes:
+    return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field)
