@@ -6,9 +6,9 @@ Any thread may ask. Nothing is held here: the overrides are rows of the index.
 from collections.abc import Mapping
 from typing import Any
 
-from daemon.config import Config, origin
+from daemon.config import Config, describe, plain
 from index.model import Depth, DetectParameters
-from index.settings import LIVE, change_overrides, default_tolerance, merge, read_overrides
+from index.settings import BY_KEY, Setting, change_overrides, default_tolerance, merge, read_overrides
 from index.store import Store
 from webui.services import SettingView
 
@@ -27,22 +27,11 @@ class LiveSettings:
             return read_overrides(database)
 
     def views(self) -> list[SettingView]:
-        """Every setting that may be changed, as it is now."""
+        """Every setting as it is now, those of the watched folders apart; of a secret only whether it is set."""
         overrides = self.overrides()
-        values = merge(self._configured, overrides)
-        hsize = values["detect.hsize"]
-        views = []
-        for one in LIVE:
-            default, accepted, maximum = one.default, one.accepted, one.maximum
-            if one.key == "detect.tolerance":
-                default, accepted, maximum = default_tolerance(hsize), f"0 to {hsize**2}", hsize**2
-            views.append(
-                SettingView(
-                    one.key, one.type, values[one.key], default, origin(one.key, self._config, overrides), accepted,
-                    one.help, one.choices, one.minimum, maximum,
-                )
-            )
-        return views
+        rows = describe(self._config, overrides)
+        hsize = merge(self._configured, overrides)["detect.hsize"]
+        return [_view(BY_KEY[row["key"]], row, hsize) for row in rows if row["key"] in BY_KEY]
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Override these settings; None goes back to the configuration's value. Raises UsageError, then none is."""
@@ -59,3 +48,22 @@ class LiveSettings:
             verify=values["detect.verify"],
             depth=Depth(values["detect.depth"]),
         )
+
+
+def _view(definition: Setting, row: Mapping[str, Any], hsize: int) -> SettingView:
+    default, accepted, maximum = definition.default, definition.accepted, definition.maximum
+    if definition.key == "detect.tolerance":
+        default, accepted, maximum = default_tolerance(hsize), f"0 to {hsize**2}", hsize**2
+    return SettingView(
+        key=definition.key,
+        type=definition.type,
+        value=row["value"],
+        default=plain(default),
+        origin=row["origin"],
+        accepted=accepted,
+        help=definition.help,
+        live=definition.live,
+        choices=definition.choices,
+        minimum=definition.minimum,
+        maximum=maximum,
+    )

@@ -328,7 +328,8 @@ def _put_group(
         ).execute(database)
     else:
         group_id = old.id
-        same = all(getattr(old, f"{name}_id" if name == "reference" else name) == value for name, value in values.items())
+        old_values = {name: getattr(old, "reference_id" if name == "reference" else name) for name in values}
+        same = old_values == values
         if same and _members(database, group_id) == members:
             return False
         DuplicateGroup.update(changed_ns=now_ns, **values).where(DuplicateGroup.id == group_id).execute(database)

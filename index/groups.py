@@ -133,10 +133,11 @@ def _merged(stars: Iterable[Star], nodes: Mapping[int, Node]) -> Iterable[Star]:
     by_key: dict[str, Star] = {}
     for star in stars:
         known = by_key.get(star.key)
+        merged = star
         if known is not None:
             prefix = star.key[:-KEY_LENGTH]
-            star = _star(nodes, star.reference_id, [*known.edges, *star.edges], prefix)
-        by_key[star.key] = star
+            merged = _star(nodes, star.reference_id, [*known.edges, *star.edges], prefix)
+        by_key[merged.key] = merged
     return by_key.values()
 
 

@@ -31,7 +31,8 @@ REASONS: Final = (
     "unreadable", "changed", "out_of_memory", "timed_out", "crashed",
 )  # fmt: skip
 
-# Named (JPEG opens MPO as well), so that a file called .jpg cannot reach the decoders that start other programs (EPS) or read other files.
+# Named (JPEG opens MPO as well), so that a file called .jpg cannot reach the decoders that start other programs (EPS)
+# or read other files.
 FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF")
 
 # Scaled decoding stops at this many pixels on the shorter side: below, the 1024-bit hash loses about 10 bits.
@@ -150,7 +151,7 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
         pixels: Image.Image = image
         if image.mode in ("1", "L", "P", "RGB", "YCbCr", "LA", "La", "PA", "RGBA", "RGBa", "RGBX"):
             pixels = image.convert("RGBA" if image.has_transparency_data else "RGB")
-            if pixels.mode == "RGBA" and pixels.getextrema()[3] == (255, 255):
+            if pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() == (255, 255):
                 pixels = pixels.convert("RGB")
         if turn is not None:
             pixels = pixels.transpose(turn)
@@ -173,7 +174,8 @@ def _opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
                 if pixels > limits.max_pixels:
                     raise PictureError(
                         "too_large",
-                        f"{what} of {pixels / 1e6:.0f} megapixels, more than the limit of {limits.max_pixels / 1e6:.0f}",
+                        f"{what} of {pixels / 1e6:.0f} megapixels, more than the limit of "
+                        f"{limits.max_pixels / 1e6:.0f}",
                     )
                 if not pixels:
                     raise PictureError("corrupt", f"{what} of no pixels")

@@ -46,7 +46,13 @@ def deny_pairs(
 
 
 def deny_group(
-    database: SqliteDatabase, detection_id: int, key: str, image_contents: Sequence[int], label: str, note: str, now_ns: int
+    database: SqliteDatabase,
+    detection_id: int,
+    key: str,
+    image_contents: Sequence[int],
+    label: str,
+    note: str,
+    now_ns: int,
 ) -> Change:
     """Deny every pair among the contents of a group, or among `image_contents` of it where some are named.
 

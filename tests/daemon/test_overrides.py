@@ -1,5 +1,6 @@
 """The settings as the page and the jobs see them, while they are changed."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from index.store import Store
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveSettings]:
     path = tmp_path / "comparimg.toml"
-    path.write_text("[detect]\ntolerance = 70\n")
+    path.write_text("[detect]\ntolerance = 70\n[web]\ntoken = 'a-token-of-some-length'\n")
     with Store(tmp_path / "data") as store:
         yield LiveSettings(store, load(path, {}))
 
@@ -30,7 +31,10 @@ def test_the_configuration_holds_until_it_is_overridden(live: LiveSettings) -> N
 
 def test_views_tell_value_default_origin_and_bounds(live: LiveSettings) -> None:
     views = {view.key: view for view in live.views()}
-    assert list(views) == ["detect.hsize", "detect.tolerance", "detect.turns", "detect.verify", "detect.depth"]
+    live_keys = [key for key, view in views.items() if view.live]
+    assert live_keys == ["detect.hsize", "detect.tolerance", "detect.turns", "detect.verify", "detect.depth"]
+    assert (views["web.port"].value, views["web.port"].live) == (5000, False)
+    assert json.dumps([view.value for view in views.values()])
     tolerance = views["detect.tolerance"]
     assert (tolerance.value, tolerance.default, tolerance.origin, tolerance.maximum) == (70, 80, "file", 256)
     live.change({"detect.hsize": 8})
@@ -44,3 +48,7 @@ def test_a_refused_change_changes_nothing(live: LiveSettings) -> None:
     with pytest.raises(UsageError):
         live.change({"detect.turns": False, "detect.tolerance": 1000})
     assert live.overrides() == {}
+
+
+def test_a_secret_is_not_shown(live: LiveSettings) -> None:
+    assert "a-token" not in repr(live.views())

@@ -66,7 +66,10 @@ def test_wrong_parameters_are_refused_before_they_are_queued(store: Store):
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(ComparImgError("No such folder.", "Name another."), "No such folder. Name another."), (KeyError("x"), "KeyError")],
+    [
+        (ComparImgError("No such folder.", "Name another."), "No such folder. Name another."),
+        (KeyError("x"), "KeyError"),
+    ],
 )
 def test_a_job_that_fails_says_why_and_the_next_one_runs(store: Store, error: Exception, words: str):
     def handler(context, parameters):

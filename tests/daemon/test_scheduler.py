@@ -33,7 +33,9 @@ def test_cron(trigger: str, after: str, fires: str):
     assert parse_trigger(trigger).get_next_fire_time(None, start).strftime("%Y-%m-%d %H:%M") == fires
 
 
-@pytest.mark.parametrize("text", ["", "x", "* * * *", "0 25 * * *", "every", "every 1s", "every 6 h", "every -1h", "0 0 * * 8"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "* * * *", "0 25 * * *", "every", "every 1s", "every 6 h", "every -1h", "0 0 * * 8"]
+)
 def test_what_is_no_trigger_is_refused_with_what_is_accepted(text: str):
     with pytest.raises(UsageError, match="accepted"):
         parse_trigger(text)
@@ -90,7 +92,9 @@ def test_the_file_rules_its_own_schedules_and_no_others(tmp_path: Path):
 
     with Store(tmp_path) as store:
         store.write(
-            lambda db: Schedule.insert(name="mine", kind="scan", parameters="{}", trigger="every 2h", origin="rest").execute(db)
+            lambda db: Schedule.insert(
+                name="mine", kind="scan", parameters="{}", trigger="every 2h", origin="rest"
+            ).execute(db)
         )
         store.write(lambda db: sync_file_schedules(db, {"detect": (JobKind.DETECT, "0 3 * * *")}))
         assert names(store) == {"mine": "every 2h", "detect": "0 3 * * *"}

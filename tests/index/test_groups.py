@@ -75,7 +75,8 @@ graphs = st.builds(
 @settings(max_examples=150, deadline=None)
 def test_laws(graph, rng: random.Random, data):
     size, pairs = graph
-    kinds = data.draw(st.lists(st.sampled_from([Kind.NEAR, Kind.PIXELS, Kind.POSSIBLE]), min_size=len(pairs), max_size=len(pairs)))
+    kind = st.sampled_from([Kind.NEAR, Kind.PIXELS, Kind.POSSIBLE])
+    kinds = data.draw(st.lists(kind, min_size=len(pairs), max_size=len(pairs)))
     nodes = {i: node(i, files=data.draw(st.integers(1, 2)), pixels=data.draw(st.integers(0, 2))) for i in range(size)}
     edges = [edge(a, b, kind) for (a, b), kind in zip(pairs, kinds, strict=True)]
     stars = find_stars(nodes, edges)
