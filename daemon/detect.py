@@ -66,6 +66,11 @@ class Detector:
         self._views = views
         self._settings = settings
         self._index: _Loaded | None = None
+        self._concerned: set[int] = set()
+
+    def concerned(self, content_ids: set[int]) -> None:
+        """Contents whose groups the next update makes anew: those of roots that joined or left the configuration."""
+        self._concerned |= content_ids
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection under the settings and what the job changes of them."""
@@ -91,10 +96,10 @@ class Detector:
             self.run(progress, DetectJobParameters())
             return 0
         parameters = findings.load_parameters(detection.parameters)
-        touched = touched | self._match(progress, detection.id, parameters)
-        return self._store.write(
-            lambda db: findings.regroup(db, detection.id, touched, time.time_ns())
-        )
+        touched = touched | self._concerned | self._match(progress, detection.id, parameters)
+        changed = self._store.write(lambda db: findings.regroup(db, detection.id, touched, time.time_ns()))
+        self._concerned.clear()
+        return changed
 
     def bring_up_to_date(self, progress: Progress, wanted: DetectJobParameters, touched: set[int]) -> None:
         """Under the parameters of the detection that is there already, match what is new; else detect from zero."""

@@ -95,6 +95,11 @@ def set_root_state(
     Root.update(**changes).where(Root.id == root_id).execute(database)
 
 
+def set_state_of_root_at(database: SqliteDatabase, path: bytes, state: RootState, reason: str) -> None:
+    """The state of a watched root named by its path."""
+    Root.update(state=state, reason=reason).where(Root.path == path, Root.watched).execute(database)
+
+
 def set_root_walked(database: SqliteDatabase, root_id: int, now_ns: int) -> None:
     Root.update(walked_ns=now_ns).where(Root.id == root_id).execute(database)
 

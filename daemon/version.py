@@ -1,0 +1,8 @@
+"""The version of this program, as its package says."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    VERSION = version("comparimg")
+except PackageNotFoundError:  # run from a checkout that was not installed
+    VERSION = "0"
