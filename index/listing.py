@@ -13,6 +13,7 @@ from peewee import SqliteDatabase
 
 from index.catalogue import chunks, facts_of
 from index.errors import NotFound
+from index.evidence import mirrored
 from index.findings import load_parameters
 from index.model import DetectParameters, Facts
 from index.schema import Content, Job, Schedule
@@ -91,8 +92,8 @@ class FileRow:
 class MemberRow:
     """An image of a group and how its content is matched to the reference's.
 
-    `place` counts the contents from the reference, which is 0. `copy_of` is the image of the group that has the same
-    bytes and comes first, None for that one itself.
+    `evidence` leads from the reference to it. `place` counts the contents from the reference, which is 0. `copy_of` is
+    the image of the group that has the same bytes and comes first, None for that one itself.
     """
 
     file: FileRow
@@ -349,14 +350,14 @@ def members(
         cut = f"SELECT *, row_number() OVER (PARTITION BY group_id ORDER BY place) shown FROM ({numbered}){beyond}"
         rows = database.execute_sql(
             "SELECT f.group_id, f.image_id, f.position, f.kind, f.distance, f.turn, f.first_id, f.paths,"
-            " mt.confidence, mt.evidence"
+            " mt.confidence, mt.evidence, mt.a_id = f.reference_id"
             f" FROM ({cut}) f LEFT JOIN match mt ON mt.detection_id = ?"
             " AND mt.a_id = min(f.reference_id, f.content_id) AND mt.b_id = max(f.reference_id, f.content_id)"
             " WHERE f.shown <= ? ORDER BY f.group_id, f.place",
             (*some, *where.values, *(after or ()), current[0], limit),
         ).fetchall()
         files_by_id = files_with_ids(database, [row[1] for row in rows], [row[1] for row in rows if row[7] > 1])
-        for group_id, image_id, position, kind, distance, turn, first_id, _, confidence, evidence in rows:
+        for group_id, image_id, position, kind, distance, turn, first_id, _, confidence, evidence, forward in rows:
             if image_id not in files_by_id:
                 continue
             found[group_id].append(
@@ -367,11 +368,19 @@ def members(
                     distance=distance,
                     turn=turn,
                     confidence=1.0 if confidence is None else confidence,
-                    evidence={} if evidence is None else json.loads(evidence),
+                    evidence=_told_from_reference(evidence, forward),
                     copy_of=None if first_id == image_id else first_id,
                 )
             )
     return found
+
+
+def _told_from_reference(evidence: str | None, forward: int | None) -> dict[str, Any]:
+    """The evidence of a match, led from the group's reference; none is needed of equal bytes."""
+    if evidence is None:
+        return {}
+    told: dict[str, Any] = json.loads(evidence)
+    return told if forward else mirrored(told)
 
 
 # Images

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from index import listing, report
+from index.evidence import sentence
 from index.listing import GroupFilter, GroupRow, MemberRow
 from index.model import Kind, Turn
 from webui import shapes
@@ -11,6 +12,9 @@ from webui.api_images import image_fields
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.shapes import iso_time, path_bytes
+
+# Those that the sentences of evidence are written in.
+LANGUAGES = ("en", "fr")
 
 
 def get_groups(call: Call) -> shapes.GroupList:
@@ -85,6 +89,7 @@ def _member_shape(member: MemberRow, reference: bool) -> shapes.Member:
         turn=Turn(member.turn),
         confidence=member.confidence,
         evidence=member.evidence,
+        sentence=None if member.kind == Kind.EXACT else {name: sentence(member.evidence, name) for name in LANGUAGES},
         copy_of=member.copy_of,
     )
 

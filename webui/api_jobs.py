@@ -7,7 +7,8 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index import jobs, listing
+from index import jobs, listing, settings
+from index.errors import UsageError
 from index.model import JobKind, JobState
 from webui import shapes
 from webui.paging import decode_cursor, encode_cursor
@@ -43,8 +44,22 @@ def post_job(call: Call) -> Reply:
 def taken_parameters(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a job, checked, with the paths in them in the form that jobs keep. Raises UsageError."""
     jobs.check_parameters(kind, given)
+    if kind == JobKind.DETECT:
+        _check_detection(given)
     lists = {name: value for name, value in given.items() if isinstance(value, list)}
     return given | {name: [os.fsdecode(path_bytes(path)) for path in paths] for name, paths in lists.items()}
+
+
+def _check_detection(given: dict[str, Any]) -> None:
+    """Raises UsageError where a value would not be taken as a setting either."""
+    for name, value in given.items():
+        if value is not None and f"detect.{name}" in settings.BY_KEY:
+            try:
+                settings.setting(f"detect.{name}").check(value)
+            except UsageError as error:
+                raise UsageError(error.message, error.hint, f"parameters.{name}") from error
+    if given.get("hsize") is not None and given.get("tolerance") is not None:
+        settings.check_tolerance(given["hsize"], given["tolerance"])
 
 
 def get_job(call: Call) -> shapes.Job:

@@ -1,4 +1,4 @@
-"""REST: the settings that may be changed while the service runs."""
+"""REST: the settings, and the change of those that may change while the service runs."""
 
 import dataclasses
 
@@ -28,6 +28,7 @@ def get_settings(call: Call) -> shapes.SettingList:
                 origin=view.origin,
                 accepted=view.accepted,
                 help=view.help,
+                live=view.live,
                 choices=list(view.choices),
                 minimum=view.minimum,
                 maximum=view.maximum,

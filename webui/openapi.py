@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from index.jobs import PARAMETERS
+from index import settings
+from index.jobs import PARAMETERS, DetectJobParameters
 from webui.refusals import ErrorAnswer
 from webui.routes import Route
 from webui.shapes import HIGHEST_ID, NewJob, NewSchedule
@@ -136,7 +137,17 @@ def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tell_job_parameters(components: dict[str, Any]) -> None:
-    """Which parameters go with which kind of job, for new jobs and schedules alike."""
+    """Which parameters go with which kind of job, for new jobs and schedules alike, and what they accept."""
+    for name, schema in components[DetectJobParameters.__name__]["properties"].items():
+        definition = settings.BY_KEY.get(f"detect.{name}")
+        for choice in schema.get("anyOf", []) if definition else []:
+            if choice.get("type") == "integer" and definition is not None:
+                bounds = {
+                    "enum": list(definition.choices),
+                    "minimum": definition.minimum,
+                    "maximum": definition.maximum,
+                }
+                choice |= {word: bound for word, bound in bounds.items() if bound not in ([], None)}
     for taken in (NewJob, NewSchedule):
         shape = components[taken.__name__]
         choices = [

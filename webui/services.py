@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class SettingView:
-    """One changeable setting: its value now, and where that comes from ("default", "file" or "override").
+    """One setting: its value now, and where that comes from ("default", "file" or "override").
 
-    `accepted` says in words what may be given; `choices` and the bounds are there where there are such.
+    `accepted` says in words what may be given; `choices` and the bounds are there where there are such. One that is
+    not `live` cannot be changed while the service runs, and is shown only. The value of a secret is never in here.
     """
 
     key: str
@@ -19,13 +20,14 @@ class SettingView:
     origin: str
     accepted: str
     help: str
+    live: bool = True
     choices: tuple[Any, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
 
 
 class Settings(Protocol):
-    """The settings that may be changed while the service runs."""
+    """Every setting, and the change of those that may change while the service runs."""
 
     def views(self) -> Sequence[SettingView]: ...
 

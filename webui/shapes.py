@@ -177,7 +177,8 @@ class Member(Image, frozen=True, kw_only=True):
     distance: Count
     turn: Turn
     confidence: float
-    evidence: dict[str, Any]
+    evidence: Annotated[dict[str, Any], Meta(description="Led from the reference to this image")]
+    sentence: Annotated[dict[str, str] | None, Meta(description="In words, by language; null for equal bytes")]
     copy_of: RowId | None
 
 
@@ -362,6 +363,7 @@ class Setting(Answer, frozen=True, kw_only=True):
     origin: Annotated[str, Meta(description="default, file (comparimg.toml) or override")]
     accepted: str
     help: str
+    live: Annotated[bool, Meta(description="Whether it may be changed here; the others stand in comparimg.toml")]
     choices: list[Any]
     minimum: float | None
     maximum: float | None

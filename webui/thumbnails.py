@@ -50,7 +50,8 @@ class Views:
                     mine = self._under_way[digest] = threading.Event()
             if others is None:
                 try:
-                    return self._make_and_keep(content_id, digest)
+                    # Another may have ended between the first look and this thread's turn.
+                    return self._kept(digest) or self._make_and_keep(content_id, digest)
                 finally:
                     with self._guard:
                         del self._under_way[digest]
@@ -88,8 +89,10 @@ class Views:
         return view
 
     def _keep(self, digest: bytes, view: bytes) -> None:
-        """Put a view in its place, whole or not at all. A full disk costs the keeping, not the view."""
+        """Put a view in its place, whole or not at all, unless its maker did. A full disk costs the keeping, not the view."""
         target = self.path_of(digest)
+        if target.exists():
+            return
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, partial = tempfile.mkstemp(dir=target.parent, suffix=".partial")

@@ -169,6 +169,18 @@ def test_members_come_reference_first_and_one_for_each_file(library: Library) ->
     assert (other.turn, other.evidence, other.confidence) == ("rotate_90", {"scale": 0.25}, 0.97)
 
 
+def test_evidence_is_led_from_the_reference_whichever_content_came_first(library: Library) -> None:
+    for reference, other, scale in ((1, 2, 0.5), (4, 3, 2.0)):
+        for content in sorted((reference, other)):
+            library.add_image(library.add_content(content), f"{content}.jpg")
+        library.add_group(reference, (other, Kind.NEAR, 5, Turn.NONE), evidence={"scale": 0.5, "jpeg": [90, 70]})
+        with library.store.read() as database:
+            group_id = listing.groups_page(database, GroupFilter(), "date", True).items[0].id
+            found = [m for m in listing.members(database, [1, 2, group_id], 10).get(reference // 3 + 1, []) if m.place]
+        assert [member.evidence["scale"] for member in found] == [scale]
+        assert [member.evidence["jpeg"][0] for member in found] == [90 if scale == 0.5 else 70]
+
+
 def test_members_of_a_huge_group_are_cut_and_go_on(library: Library) -> None:
     contents = [library.add_content(number) for number in range(2)]
     for number in range(30):

@@ -149,6 +149,7 @@ def add_pictures(library: Library, groups: int = 6) -> list[str]:
         picture = draw_picture(number, (640, 420 if number % 2 else 560))
         original = library.add_file(f"2019/holiday {number}.jpg", jpeg_bytes(picture, 92), jpeg_quality=92)
         kind = ("small", "mirror", "copy")[number % 3]
+        evidence: dict[str, Any] = {"turn": "flip_horizontal"} if kind == "mirror" else {"scale": 0.5}
         if kind == "copy":
             library.add_file(f"backup/holiday {number}.jpg", jpeg_bytes(picture, 92))
             others = []
@@ -165,7 +166,11 @@ def add_pictures(library: Library, groups: int = 6) -> list[str]:
             ]
         keys.append(
             library.add_group(
-                content_of(library, original), *others, images=2, reclaimable_bytes=1_000_000 * (groups - number)
+                content_of(library, original),
+                *others,
+                evidence=evidence | {"jpeg": [92, 75]},
+                images=2,
+                reclaimable_bytes=1_000_000 * (groups - number),
             )
         )
     return keys

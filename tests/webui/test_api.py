@@ -116,6 +116,7 @@ def test_groups_are_told_with_their_first_images(client: WebClient, group: str) 
     assert told["images"]["next"] is not None
     first, copy = told["images"]["items"]
     assert (first["reference"], first["kind"], first["distance"], first["copy_of"]) == (True, "exact", 0, None)
+    assert (first["evidence"], first["sentence"]) == ({}, None)
     assert (copy["reference"], copy["kind"], copy["copy_of"]) == (False, "exact", first["id"])
 
 
@@ -126,6 +127,7 @@ def test_one_group_tells_evidence_and_goes_on_where_the_list_stopped(client: Web
     (near,) = rest["items"]
     assert (near["kind"], near["distance"], near["turn"], near["reference"]) == ("near", 6, "flip_horizontal", False)
     assert near["evidence"] == {"scale": 0.5}
+    assert near["sentence"] == {"en": "half the size", "fr": "moitié de la taille"}
     assert (near["width"], near["height"]) == (160, 120)
 
 
@@ -259,6 +261,8 @@ def test_an_ended_job_cannot_be_cancelled(client: WebClient, library: Library) -
         ({"kind": "sort"}, "kind"),
         ({"kind": "scan", "parameters": {"x": 1}}, "parameters"),
         ({"kind": "detect", "parameters": {"hsize": "big"}}, "parameters.hsize"),
+        ({"kind": "detect", "parameters": {"hsize": 7}}, "parameters.hsize"),
+        ({"kind": "detect", "parameters": {"hsize": 8, "tolerance": 65}}, "detect.tolerance"),
         ({"kind": "scan", "colour": "red"}, "colour"),
         ({"kind": "scan", "parameters": []}, "parameters"),
         ({"kind": "scan", "parameters": {"paths": ["\ud800"]}}, "path"),

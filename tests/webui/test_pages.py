@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from index.model import KINDS, TURNS, JobKind, JobState
+from index.model import KINDS, JobKind, JobState
 from support.weblibrary import WebClient
 from webui.pages import LANGUAGES, VIEWS, preferred_language
 
@@ -99,6 +99,6 @@ def test_every_text_that_is_asked_for_is_there() -> None:
 
 
 def test_words_of_the_vocabulary_all_have_a_text() -> None:
-    for prefix, words in (("kind", KINDS), ("turn", TURNS), ("job", JobKind), ("state", JobState)):
+    for prefix, words in (("kind", KINDS), ("job", JobKind), ("state", JobState)):
         for word in words:
             assert f"{prefix}.{word}" in TEXTS["en"]

@@ -2,7 +2,7 @@
 
 import { h, icon } from "./dom.js";
 import { state } from "./live.js";
-import { bytes, day, has, number, percent, safe, split, t } from "./text.js";
+import { bytes, day, has, language, number, safe, split, t } from "./text.js";
 
 // A view that is being made answers 503; a picture tries a few times before it gives up.
 const TRIES = 4;
@@ -49,32 +49,12 @@ export const kindChip = (kind) => h("span", { class: `chip kind-${kind}`, title:
 
 const upper = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
 
-// One sentence for how an image differs from the reference, from the evidence and from the facts of both.
-export function evidenceText(image, reference) {
+// One sentence for how an image differs from the reference.
+export function evidenceText(image) {
   if (image.reference) return t("evidence.reference");
-  if (image.kind === "exact" || (image.copy_of && image.copy_of === reference?.id)) return t("evidence.exact");
-  const { evidence } = image;
-  const parts = [];
-  if (image.turn !== "none") parts.push(t(`turn.${image.turn}`));
-  if (image.kind === "pixels") parts.push(t("evidence.pixels"));
-  const scale = reference?.width && image.width
-    ? Math.sqrt((image.width * image.height) / (reference.width * reference.height)) : 1;
-  if (scale < 0.97) parts.push(t("evidence.smaller", { share: percent(scale) }));
-  if (scale > 1.03) parts.push(t("evidence.larger", { share: percent(scale) }));
-  if (evidence.crop) parts.push(t("evidence.cropped"));
-  for (const [name, [less, more]] of Object.entries({ brightness: ["darker", "brighter"], contrast: ["flatter", "harsher"] })) {
-    const value = Number(evidence[name] ?? evidence.tone?.[name] ?? 0);
-    if (Math.abs(value - (name === "contrast" && value ? 1 : 0)) > 0.04) {
-      parts.push(t(`evidence.${value < (name === "contrast" ? 1 : 0) ? less : more}`));
-    }
-  }
-  if (image.format !== reference?.format && image.format && reference?.format) {
-    parts.push(t("evidence.format", { format: image.format }));
-  } else if (image.jpeg_quality && reference?.jpeg_quality && image.jpeg_quality < reference.jpeg_quality - 3) {
-    parts.push(t("evidence.recompressed", { quality: image.jpeg_quality }));
-  }
-  const sentence = parts.length ? parts.join(", ") : t("evidence.same_look");
-  return upper(image.kind === "possible" ? t("evidence.possible", { what: sentence }) : sentence);
+  if (!image.sentence) return t("evidence.exact");
+  const what = image.sentence[language];
+  return upper(image.kind === "possible" ? t("evidence.possible", { what }) : what);
 }
 
 export const reasonText = (reason) => (has(`reason.${reason}`) ? t(`reason.${reason}`) : reason.replaceAll("_", " "));

@@ -29,7 +29,7 @@ export async function render(main, { key, signal, go }) {
   document.title = `${name} · ${t("app.name")}`;
   const to = (id) => `/groups/${id}${address(chosen).slice(1)}`;
   const best = bestFacts(items);
-  const images = h("div", { class: `images n${Math.min(items.length, 4)}` }, items.map((image) => figure(image, reference, best)));
+  const images = h("div", { class: `images n${Math.min(items.length, 4)}` }, items.map((image) => figure(image, best)));
 
   show(main,
     h("nav", { class: "crumbs", "aria-label": t("group.place") },
@@ -40,7 +40,7 @@ export async function render(main, { key, signal, go }) {
       h("p", { class: "quiet" }, [t("group.images", { n: group.images.total }), t("group.gain", { size: bytes(group.reclaimable_bytes) }),
         group.kind === "exact" ? "" : t("group.sure", { share: percent(group.confidence) })].filter(Boolean).join(" · "))),
     images,
-    group.images.next ? h("button", { class: "wide", type: "button", onclick: (event) => more(event, group, images, reference, best) },
+    group.images.next ? h("button", { class: "wide", type: "button", onclick: (event) => more(event, group, images, best) },
       t("group.more", { n: group.images.total - items.length })) : null);
 
   addEventListener("keydown", (event) => {
@@ -63,11 +63,11 @@ async function preload(id, list) {
   for (const image of next?.images.items.slice(0, 4) ?? []) if (image.thumbnail) new Image().src = image.thumbnail;
 }
 
-async function more(event, group, images, reference, best) {
+async function more(event, group, images, best) {
   const button = event.currentTarget;
   button.disabled = true;
   const page = await get(`/groups/${group.id}`, { cursor: group.images.next });
-  images.append(...page.images.items.map((image) => figure(image, reference, best)));
+  images.append(...page.images.items.map((image) => figure(image, best)));
   if (page.images.next) { group.images.next = page.images.next; button.disabled = false; } else button.remove();
 }
 
@@ -86,14 +86,14 @@ function bestFacts(items) {
   }));
 }
 
-function figure(image, reference, best) {
+function figure(image, best) {
   const { name } = split(image.path);
   return h("figure", { class: image.reference ? "image is-reference" : "image" },
     h("button", { class: "picture", type: "button", "aria-label": t("image.enlarge", { name }), onclick: () => enlarge(image) },
       thumbnail(image, { eager: true }),
       image.reference ? h("span", { class: "badge" }, icon("star", 13), t("group.reference")) : null),
     h("figcaption", {},
-      h("p", { class: "evidence" }, evidenceText(image, reference)),
+      h("p", { class: "evidence" }, evidenceText(image)),
       h("h2", {}, name),
       h("p", { class: "where", title: image.path }, folderText(image), image.protected ? h("span", { class: "lock", title: t("root.protected") }, icon("lock", 14)) : null),
       image.also_at.length ? h("details", { class: "also" }, h("summary", {}, t("image.also_at", { n: image.also_at.length })),

@@ -44,7 +44,7 @@ export async function render(main, { signal, go }) {
   }, { signal });
   live.addEventListener("status", ({ detail }) => updateFigures(detail), { signal });
   addEventListener("keydown", (event) => {
-    if (event.key === "/" && !/INPUT|SELECT|TEXTAREA/.test(document.activeElement.tagName)) {
+    if (event.key === "/" && !/INPUT|TEXTAREA/.test(document.activeElement.tagName)) {
       event.preventDefault();
       main.querySelector("input[type=search]").focus();
     }
@@ -137,7 +137,7 @@ function card(group, chosen) {
       h("header", {}, kindChip(group.kind), h("span", { class: "gain" }, t("group.gain", { size: bytes(group.reclaimable_bytes) }))),
       h("h3", {}, h("a", { href: target, tabindex: "-1" }, name)),
       h("p", { class: "where" }, folderText(reference)),
-      other ? h("p", { class: "evidence" }, evidenceText(other, reference)) : null,
+      other ? h("p", { class: "evidence" }, evidenceText(other)) : null,
       h("p", { class: "facts" }, [...new Set([reference, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)))));
 }
 

@@ -17,7 +17,9 @@ export async function render(main, { signal }) {
       h("a", { href: "/api/v1/duplicates", download: "comparimg.json" }, t("settings.result_file"))));
 }
 
-function draw(place, items) {
+function draw(place, all) {
+  const items = all.filter((item) => item.live);
+  const fixed = all.filter((item) => !item.live);
   const sections = Map.groupBy ? Map.groupBy(items, (item) => item.key.split(".")[0])
     : items.reduce((all, item) => all.set(item.key.split(".")[0], [...(all.get(item.key.split(".")[0]) ?? []), item]), new Map());
   place.replaceChildren(...[...sections].map(([section, settings]) => h("section", { class: "panel" },
@@ -29,10 +31,14 @@ function draw(place, items) {
         draw(place, now);
       } catch (error) {
         toast(errorText(error), "wrong");
-        draw(place, items);
+        draw(place, all);
       }
-    })))));
+    })))), fixed.length ? h("details", { class: "panel" }, h("summary", {}, t("settings.fixed")),
+    h("dl", { class: "facts" }, fixed.map((item) => [h("dt", { title: item.help }, h("code", {}, item.key)),
+      h("dd", {}, valueText(item.value), " ", h("small", { class: "quiet" }, t(`settings.origin.${item.origin}`)))]))) : "");
 }
+
+const valueText = (value) => (value === null || value === "" ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
 function line(setting, change) {
   const id = `setting-${setting.key.replaceAll(".", "-")}`;
