@@ -122,7 +122,7 @@ def is_fresh(identity: Identity, now_ns: int, delay_s: float) -> bool:
 def topmost(paths: Iterable[bytes]) -> frozenset[bytes]:
     """The paths without those that are below another of them."""
     every = frozenset(paths)
-    return frozenset(path for path in every if every.isdisjoint(parent for parent in _upwards(os.path.dirname(path))))
+    return frozenset(path for path in every if not any(above in every for above in _upwards(path) if above != path))
 
 
 def _upwards(path: bytes) -> Iterator[bytes]:
