@@ -4,7 +4,6 @@ A path that something happened to waits until nothing more has happened for a wh
 found the same. What happened does not matter: created, written, renamed, deleted all end in one look at what is there.
 """
 
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
@@ -100,7 +99,7 @@ class Settler:
         """Let folders wait for what is in them, further up until there are few."""
         folders = {*self._waiting, *self._storms}
         while len(folders) > self._at_most // 2:
-            above = {path if path in self._tops else os.path.dirname(path) for path in folders}
+            above = {path if path in self._tops else _above(path) for path in folders}
             if above == folders:
                 break
             folders = above
@@ -125,8 +124,12 @@ def topmost(paths: Iterable[bytes]) -> frozenset[bytes]:
     return frozenset(path for path in every if not any(above in every for above in _upwards(path) if above != path))
 
 
+def _above(path: bytes) -> bytes:
+    return path.rpartition(b"/")[0] or b"/"
+
+
 def _upwards(path: bytes) -> Iterator[bytes]:
     while path not in (b"/", b""):
         yield path
-        path = os.path.dirname(path)
+        path = _above(path)
     yield b"/"
