@@ -63,6 +63,7 @@ class Tally:
     linked: int = 0
     moved: int = 0
     missing: int = 0
+    unchanged: int = 0
     problems: int = 0
     offline: list[str] = field(default_factory=list)
 
@@ -74,6 +75,7 @@ class Tally:
             "linked": self.linked,
             "moved": self.moved,
             "missing": self.missing,
+            "unchanged": self.unchanged,
             "problems": self.problems,
             "offline": self.offline,
             "groups_changed": groups_changed,
@@ -150,6 +152,7 @@ class Scanner:
         tally.files += plan.seen
         tally.moved += len(plan.moved)
         tally.missing += len(plan.missing)
+        tally.unchanged += plan.unchanged
         touched = self._apply(progress, row.id, plan, unreadable, paths is None, tally)
         if paths is None:
             self._store.write(lambda db: catalogue.set_root_walked(db, row.id, time.time_ns()))

@@ -1,0 +1,87 @@
+"""Why two files are duplicates or not: the gates of a detection, one after the other, on these two alone.
+
+Runs in the process that asks, on files the user names: no index, no worker.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from index import pictures
+from index.errors import PictureError, UsageError
+from index.evidence import of_same_pixels, sentence
+from index.fingerprint import hash_grey, rows_of
+from index.model import TURNS, Kind, Turn, default_tolerance
+from index.search import HashIndex
+from index.verify import judge, prepare
+
+MEANINGS = {
+    "bytes": "the files hold the same bytes",
+    "pixels": "the files decode to the same pixels",
+    "hash": "bits in which the perceptual hashes differ, in the best of 8 turns; more than the limit is no candidate",
+    "aligned": "one can be laid over the other at all",
+    "texture": "blocks with enough texture to be compared",
+    "contained": "share of one picture that the other shows too",
+    "correlation": "median correlation of the blocks",
+    "different": "share of the blocks that show something else (one place may: a stamp, a caption)",
+    "registration": "pixels by which details are shifted against each other: copies fall on each other",
+}
+
+
+def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> dict[str, Any]:
+    """The verdict with every gate. Raises UsageError where a file cannot be read as a picture."""
+    limits = pictures.Limits()
+    limit = default_tolerance(hsize) if tolerance is None else tolerance
+    try:
+        datas = [pictures.read(path)[0] for path in (first, second)]
+        decoded = [pictures.decode(data, limits) for data in datas]
+        views = [pictures.view(data, limits) for data in datas]
+    except PictureError as error:
+        raise UsageError(f"One of the files cannot be compared: {error.message}.") from error
+    facts = decoded[0].facts, decoded[1].facts
+    gates = []
+    same_bytes = datas[0] == datas[1]
+    gates.append(_gate("bytes", int(same_bytes), 1, same_bytes))
+    same_pixels = same_bytes or (
+        (facts[0].width, facts[0].height) == (facts[1].width, facts[1].height)
+        and (digests := [pictures.pixel_digest(data, limits) for data in datas])[0] == digests[1] != b""
+    )
+    gates.append(_gate("pixels", int(same_pixels), 1, same_pixels))
+    index = HashIndex(hsize)
+    index.extend(np.stack([rows_of(hash_grey(one.grey), hsize) for one in decoded]))
+    pairs = next(iter(index.pairs(1, hsize * hsize)))
+    distance, turn = int(pairs.distance[0]), TURNS[pairs.turn[0]]
+    gates.append(_gate("hash", distance, limit, distance <= limit))
+    prepared = [prepare(_pixels(view)) for view in views]
+    said = judge(prepared[0], prepared[1], *facts, turn if distance <= limit else None)
+    gates += [_gate(gate.name, gate.value, gate.limit, gate.passed) for gate in said.gates]
+    kind = Kind.EXACT if same_bytes else Kind.PIXELS if same_pixels else said.kind
+    evidence = of_same_pixels(*facts) if same_pixels else said.evidence
+    proposed = same_pixels or distance <= limit
+    return {
+        "verdict": _verdict(kind, proposed),
+        "kind": kind,
+        "proposed_by_hash": proposed,
+        "distance": distance,
+        "turn": str(Turn.NONE if same_pixels else said.turn),
+        "evidence": evidence,
+        "sentence": {language: sentence(evidence, language) for language in ("en", "fr")} if kind else {},
+        "gates": gates,
+    }
+
+
+def _gate(name: str, value: float, limit: float, passed: bool) -> dict[str, Any]:
+    return {"name": name, "value": value, "limit": limit, "passed": bool(passed), "meaning": MEANINGS[name]}
+
+
+def _verdict(kind: Kind | None, proposed: bool) -> str:
+    if kind is None:
+        return "not duplicates"
+    if not proposed:
+        return f"{kind}, but too far apart for their hashes to propose them"
+    return str(kind)
+
+
+def _pixels(view: bytes) -> Any:
+    return cv2.imdecode(np.frombuffer(view, np.uint8), cv2.IMREAD_COLOR_RGB)
