@@ -1,38 +1,45 @@
-"""Fingerprints -> candidate pairs within a tolerance, each new one against all before it; exact.
+"""Fingerprints -> candidate pairs within a tolerance, in bulk and one against all; exact.
 
 The distance of two pictures is the least over the turns t of
     min(hamming(hash of t(A), hash of B), hamming(hash of A, hash of inverse t (B))),
-which does not depend on which came first. Hashes are thresholded at their median, which moves when a picture is
-flipped, so a flipped hash is nearly but not quite the hash with its odd bits inverted. How many bits it is off is
-counted once per row, its *slack*; by the triangle inequality a comparison of inverted bits that allows for the larger
-slack of the two misses nothing, and only what passes is compared by the definition.
+which does not depend on which came first; nor does the turn that is told, the first that gives it in the order of
+`Turn` (of two equal quarter turns, rotate_90 leads from the lesser hash). So all pairs within a tolerance are the
+same set whatever the order of rows. What bounds them where thousands of pictures look alike goes by that order: a row
+is paired with the nearest `most` rows before it, of equally near ones the first.
+
+Runs in the caller's thread and, for the length of a call, in threads of its own.
 """
 
-from collections.abc import Callable, Iterator
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.fingerprint import hamming, turned
-from index.model import TURNS
+from index import search_plain
+from index.search_rows import Bytes, Found, Queries, Rows
 
-Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint64]
+log = logging.getLogger(__name__)
 
-# Queries that pass over one block of rows together, and rows a thread takes on at a time.
+Engine = Callable[[Rows, Queries, int, int, bool], Found]
+
+# Ten thousand pictures of one look would be fifty million pairs: each is paired with no more than these before it.
+MOST: Final = 100
+# Queries that pass over a block of rows together, while it is in the first-level cache.
 QUERIES: Final = 64
 # Below this many comparisons numpy is done before numba is loaded (0.7 s).
-WORTH_COMPILING: Final = 3_000_000
-INVERSES: Final = np.array([TURNS.index(turn.inverse) for turn in TURNS], np.uint8)
+WORTH_COMPILING: Final = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """Candidate pairs: rows `first` < `second` (int64), distance in bits (int64), and the position in TURNS of the
-    turn that, applied to the first picture, gives the second (uint8). Sorted by second, then first."""
+    turn that, applied to the first picture, gives the second (uint8). Sorted by second, then distance, then first."""
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
@@ -44,168 +51,86 @@ class Pairs:
 
 
 class HashIndex:
-    """Hashes of one size in memory, appended to in amortised constant time: 161 bytes a row at hsize 16.
+    """Hashes of one size in memory, appended to in amortised constant time.
 
-    Not for several threads at once.
+    67, 163 or 643 bytes a row at hsize 8, 16 or 32. Rows are numbered from 0 in the order they were given, and keep
+    their numbers when others are removed. Not for several threads at once.
     """
 
     def __init__(self, hsize: int, turns: bool = True, threads: int = 2) -> None:
         self.hsize = hsize
         self._turns = turns
         self._threads = threads
-        self._count = 0
-        self._rows = np.empty((0, 4, hsize * hsize // 8), np.uint8)
-        self._planes = np.empty((_words(hsize), 4, 0), np.uint64)
-        self._slack = np.empty(0, np.uint64)
+        self._rows = Rows(hsize)
 
     def __len__(self) -> int:
-        return self._count
+        return self._rows.count
 
-    def extend(self, rows: Bytes) -> None:
+    def extend(self, hashes: Bytes) -> None:
         """Append hashes: uint8 (n, 4, hsize*hsize/8), the stored rows of `Hashes`."""
-        needed = self._count + len(rows)
-        if needed > len(self._rows):
-            self._grow(max(needed, 2 * len(self._rows)))
-        where = slice(self._count, needed)
-        self._rows[where] = rows
-        self._planes[:, :, where] = np.moveaxis(_planes(rows[:, 0], self.hsize), 0, 2)
-        self._slack[where] = _slack(rows, self.hsize) if self._turns else 0
-        self._count = needed
+        self._rows.extend(hashes)
+
+    def remove(self, rows: Sequence[int] | NDArray[np.int64]) -> None:
+        """Let rows be found no more. They keep their place in memory until the index is made anew."""
+        self._rows.present[: len(self)][rows] = False
 
     def pairs(
-        self, start: int, tolerance: int, checkpoint: Callable[[int], None] | None = None
+        self,
+        start: int,
+        tolerance: int,
+        checkpoint: Callable[[int], None] | None = None,
+        *,
+        most: int = MOST,
     ) -> Iterator[Pairs]:
-        """The pairs within `tolerance` bits of every row from `start` on with all rows before it.
+        """The pairs within `tolerance` bits of every row from `start` on with the rows before it: each pair once.
 
         Yields in chunks; `checkpoint` is called with the number of rows done so far and may raise to leave off.
         """
+        count = len(self)
+        engine = _engine((count + start) * (count - start) // 2)
+        step = QUERIES * self._threads
         with ThreadPoolExecutor(self._threads) as threads:
-            step = QUERIES * self._threads
-            for low in range(start, self._count, step):
-                parts = [
-                    range(first, min(first + QUERIES, self._count))
-                    for first in range(low, min(low + step, self._count), QUERIES)
-                ]
-                for found in threads.map(lambda part: self._near(part, tolerance), parts):
-                    if len(found):
-                        yield found
+            for low in range(start, count, step):
+                high = min(low + step, count)
+                parts = [range(part, min(part + QUERIES, high)) for part in range(low, high, QUERIES)]
+                for pairs in threads.map(lambda part: self._with_earlier(engine, part, tolerance, most), parts):
+                    if len(pairs):
+                        yield pairs
                 if checkpoint is not None:
-                    checkpoint(min(low + step, self._count) - start)
+                    checkpoint(high - start)
 
-    def _grow(self, capacity: int) -> None:
-        def grown(array: NDArray[np.generic], axis: int) -> NDArray[np.generic]:
-            shape = list(array.shape)
-            shape[axis] = capacity
-            larger = np.empty(shape, array.dtype)
-            larger[(slice(None),) * axis + (slice(0, self._count),)] = array[
-                (slice(None),) * axis + (slice(0, self._count),)
-            ]
-            return larger
+    def near(self, hashes: Bytes, tolerance: int, *, most: int = MOST) -> Pairs:
+        """The nearest rows to each of some hashes that are not in the index, uint8 (n, 4, hsize*hsize/8).
 
-        self._rows = grown(self._rows, 0)
-        self._planes = grown(self._planes, 2)
-        self._slack = grown(self._slack, 0)
+        In the answer `first` are rows and `second` positions in `hashes`.
+        """
+        if not len(hashes):
+            return _as_pairs(Found.nothing(), 0)
+        engine = _engine(len(self) * len(hashes))
+        ends = np.full(len(hashes), len(self), np.int64)
+        return _as_pairs(engine(self._rows, Queries.of(hashes, self.hsize, ends), tolerance, most, self._turns), 0)
 
-    def _near(self, part: range, tolerance: int) -> Pairs:
-        """The pairs of some rows with those before them."""
-        queries = self._rows[part.start : part.stop]
-        eight = turned(queries, self.hsize) if self._turns else queries[:, :1]
-        second, first = self._may_be_near(part, eight, tolerance)
-        return self._confirm(part, eight, first, second, tolerance)
-
-    def _may_be_near(
-        self, part: range, eight: Bytes, tolerance: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(position in part, earlier row) of every pair that the comparison of inverted bits lets pass."""
-        if not self._turns or part.stop * len(part) <= WORTH_COMPILING:
-            return self._may_be_near_numpy(part, eight, tolerance)
-        from index.hamming import near_rows  # noqa: PLC0415 - numba is loaded when there is work for it
-
-        straight = _planes(eight[:, 0], self.hsize)
-        crossed = _planes(eight[:, TURNS.index("transpose")], self.hsize)  # type: ignore[arg-type]
-        capacity = 1 << 14
-        while True:
-            found_query, found_row = np.empty(capacity, np.int32), np.empty(capacity, np.int32)
-            count = near_rows(
-                np.stack([straight, crossed], axis=1),
-                self._slack[part.start : part.stop],
-                np.arange(part.start, part.stop, dtype=np.int64),
-                self._planes,
-                self._slack,
-                tolerance,
-                self.hsize * self.hsize // 4,
-                found_query,
-                found_row,
-            )
-            if count >= 0:
-                return found_query[:count].astype(np.int64), found_row[:count].astype(np.int64)
-            capacity *= 4
-
-    def _may_be_near_numpy(
-        self, part: range, eight: Bytes, tolerance: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The same for few rows: by the definition at once."""
-        positions, rows = [], []
-        for position, row in enumerate(part):
-            found = np.flatnonzero(_least(eight[position], self._rows[:row], self._turns).min(axis=1) <= tolerance)
-            rows.append(found)
-            positions.append(np.full(len(found), position))
-        return np.concatenate(positions), np.concatenate(rows)
-
-    def _confirm(
-        self,
-        part: range,
-        eight: Bytes,
-        first: NDArray[np.int64],
-        position: NDArray[np.int64],
-        tolerance: int,
-    ) -> Pairs:
-        by_turn = _least(eight[position], self._rows[first], self._turns)
-        # The query is the later picture; the turn that is told leads the other way.
-        backwards = by_turn[:, INVERSES[: by_turn.shape[1]]] if self._turns else by_turn
-        turn = backwards.argmin(axis=1)
-        distance = backwards[np.arange(len(turn)), turn]
-        near = distance <= tolerance
-        second = position[near] + part.start
-        order = np.lexsort((first[near], second))
-        return Pairs(
-            first[near][order], second[order], distance[near][order], turn[near][order].astype(np.uint8)
-        )
+    def _with_earlier(self, engine: Engine, part: range, tolerance: int, most: int) -> Pairs:
+        ends = np.where(self._rows.present[part.start : part.stop], np.arange(part.start, part.stop), 0)
+        queries = Queries.of(self._rows.stored(part), self.hsize, ends)
+        return _as_pairs(engine(self._rows, queries, tolerance, most, self._turns), part.start)
 
 
-def _least(eight: Bytes, four: Bytes, turns: bool) -> NDArray[np.int64]:
-    """The distance under each turn, by the definition: hashes (..., 8, bytes) of A, (n, 4, bytes) of B -> (n, 8).
-
-    A's hash against the inverse turn of B transposed is A's transposed hash against B's, so 4 rows of B suffice.
-    """
-    base = four[:, 0]
-    if not turns:
-        return hamming(eight[..., 0, :], base)[:, None]
-    forwards = np.stack([hamming(eight[..., t, :], base) for t in range(8)], axis=1)
-    # inverse(t) of B for t in the order of TURNS: which of A's two bases meets which row of B
-    meets = ((0, 0), (0, 1), (0, 2), (0, 3), (4, 0), (4, 1), (4, 2), (4, 3))
-    backwards = np.stack([hamming(eight[..., a, :], four[:, b]) for a, b in meets], axis=1)
-    return np.minimum(forwards, backwards)
+def _as_pairs(found: Found, start: int) -> Pairs:
+    return Pairs(found.row, found.query + start, found.distance, found.turn)
 
 
-def _words(hsize: int) -> int:
-    """64-bit words in a plane: a quarter of the bits."""
-    return max(1, hsize * hsize // 4 // 64)
+def _engine(comparisons: int) -> Engine:
+    if comparisons >= WORTH_COMPILING or "index.search_compiled" in sys.modules:
+        return _compiled() or search_plain.nearest
+    return search_plain.nearest
 
 
-def _planes(base: Bytes, hsize: int) -> Words:
-    """Packed hashes (n, bytes) as planes (n, words, 4) by parity: even row and column, odd column, odd row, both."""
-    bits = np.unpackbits(base, axis=1).reshape(-1, hsize, hsize)
-    planes = [bits[:, row::2, column::2].reshape(len(bits), -1) for row in (0, 1) for column in (0, 1)]
-    packed = np.zeros((len(bits), 4, _words(hsize) * 8), np.uint8)
-    for number, plane in enumerate(planes):
-        packed[:, number, : hsize * hsize // 32] = np.packbits(plane, axis=1)
-    return np.ascontiguousarray(packed.view(np.uint64).swapaxes(1, 2))
-
-
-def _slack(rows: Bytes, hsize: int) -> Words:
-    """The most bits by which a stored flip differs from the base row with its odd bits inverted: (n, 4, b) -> (n,)."""
-    odd = np.arange(hsize) % 2
-    across, down = np.broadcast_to(odd, (hsize, hsize)), np.broadcast_to(odd[:, None], (hsize, hsize))
-    masks = np.packbits(np.stack([0 * across, across, down, across ^ down]).reshape(4, -1), axis=1)
-    return hamming(rows, rows[:, :1] ^ masks).max(axis=1).astype(np.uint64)
+@cache
+def _compiled() -> Engine | None:
+    try:
+        from index.search_compiled import nearest  # noqa: PLC0415 - numba is loaded when there is work for it
+    except (ImportError, OSError) as error:
+        log.warning("the search does without numba, at a fifth of the speed: %s", error)
+        return None
+    return nearest

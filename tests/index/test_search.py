@@ -1,4 +1,6 @@
-"""The search answers what brute force answers, whatever the hashes."""
+"""The search answers what brute force answers, whatever the hashes, with numba and without."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -8,55 +10,103 @@ from hypothesis import strategies as st
 from index import search
 from index.fingerprint import hash_grey, rows_of, turned
 from index.model import HSIZES, TURNS, Turn
-from index.search import HashIndex
+from index.search import HashIndex, Pairs
+from index.search_rows import BLOCK
+
+ENGINES = ["numba", "numpy"]
+ROTATE_90, ROTATE_270 = TURNS.index(Turn.ROTATE_90), TURNS.index(Turn.ROTATE_270)
+HOW = {
+    Turn.NONE: lambda g: g,
+    Turn.FLIP_HORIZONTAL: np.fliplr,
+    Turn.FLIP_VERTICAL: np.flipud,
+    Turn.ROTATE_180: lambda g: np.rot90(g, 2),
+    Turn.TRANSPOSE: np.transpose,
+    Turn.ROTATE_90: lambda g: np.rot90(g, -1),
+    Turn.ROTATE_270: np.rot90,
+    Turn.TRANSVERSE: lambda g: np.rot90(np.transpose(g), 2),
+}
 
 
-def bits(a: bytes, b: bytes) -> int:
-    return (int.from_bytes(a, "big") ^ int.from_bytes(b, "big")).bit_count()
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    with searching_with(request.param):
+        yield request.param
 
 
-def brute_force(rows: np.ndarray, hsize: int, start: int, tolerance: int, turns: bool):
-    """By the definition, one pair and one turn after the other."""
+class searching_with:  # noqa: N801 - used as a statement
+    """Makes every search, however small, go through one engine."""
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+
+    def __enter__(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(search, "WORTH_COMPILING", 0)
+        if self.engine == "numpy":
+            self.patch.setattr(search, "_compiled", lambda: None)
+
+    def __exit__(self, *error: object) -> None:
+        self.patch.undo()
+
+
+def bits(a: np.ndarray, b: np.ndarray) -> int:
+    return (int.from_bytes(a.tobytes(), "big") ^ int.from_bytes(b.tobytes(), "big")).bit_count()
+
+
+def apart(first: np.ndarray, second: np.ndarray, turns: bool) -> tuple[int, int]:
+    """Distance and turn of two pictures given by their hashes in 8 turns: the definition, word for word."""
+    distances = [
+        min(bits(first[t], second[0]), bits(first[0], second[TURNS.index(turn.inverse)]))
+        for t, turn in enumerate(TURNS)
+    ][: 8 if turns else 1]
+    least = min(distances)
+    turn = distances.index(least)
+    if turn == ROTATE_90 and distances[ROTATE_270] == least:
+        a, b = (one[0].view(np.uint64).tolist() for one in (first, second))
+        turn = ROTATE_270 if a > b else ROTATE_90
+    return least, turn
+
+
+def brute_force(rows: np.ndarray, hsize: int, tolerance: int, turns: bool, pairs, most: int):
+    """By the definition, one pair after the other, for each second row the nearest first ones."""
     eight = turned(rows, hsize)
-    found = set()
-    for second in range(start, len(rows)):
-        for first in range(second):
-            distances = [
-                min(
-                    bits(eight[first, t].tobytes(), eight[second, 0].tobytes()),
-                    bits(eight[first, 0].tobytes(), eight[second, TURNS.index(turn.inverse)].tobytes()),
-                )
-                for t, turn in enumerate(TURNS)
-            ][: 8 if turns else 1]
-            if min(distances) <= tolerance:
-                found.add((first, second, min(distances), distances.index(min(distances))))
-    return found
+    near: dict[int, list] = {}
+    for first, second in pairs:
+        distance, turn = apart(eight[first], eight[second], turns)
+        if distance <= tolerance:
+            near.setdefault(second, []).append((distance, first, turn))
+    return [(first, second, d, turn) for second in sorted(near) for d, first, turn in sorted(near[second])[:most]]
 
 
-def answers(index: HashIndex, start: int, tolerance: int):
-    return {
+def listed(*chunks: Pairs) -> list[tuple[int, int, int, int]]:
+    return [
         tuple(map(int, pair))
-        for found in index.pairs(start, tolerance)
+        for found in chunks
         for pair in zip(found.first, found.second, found.distance, found.turn, strict=True)
-    }
+    ]
 
 
 def library(seed: int, hsize: int, count: int, kin: float) -> np.ndarray:
-    """Hashes of small noise pictures, some of them turned and altered copies of others, some flat, some any bits."""
+    """Hashes of small noise pictures, some turned and altered copies of others, some flat or alike, some any bits."""
     rng = np.random.default_rng(seed)
-    turns = [lambda g: g, np.fliplr, np.flipud, np.rot90, np.transpose, lambda g: np.rot90(g, 3)]
+    turns = list(HOW.values())
     pictures: list[np.ndarray] = []
     rows = []
     for _ in range(count):
-        if pictures and rng.random() < kin:
+        kind = rng.random()
+        if pictures and kind < kin:
             grey = turns[rng.integers(len(turns))](pictures[rng.integers(len(pictures))])
-            grey = np.clip(grey + rng.integers(-20, 21, grey.shape), 0, 255)
+            grey = np.clip(grey + rng.integers(-20, 21, grey.shape), 0, 255) if rng.random() < 0.7 else grey
         else:
             grey = rng.integers(0, 256, (24, 30)) if rng.random() < 0.8 else np.full((24, 30), rng.integers(0, 256))
         pictures.append(grey)
-        rows.append(rows_of(hash_grey(np.ascontiguousarray(grey, np.uint8)), hsize))
-    if rng.random() < 0.5:
-        rows.append(rng.integers(0, 256, rows[0].shape, dtype=np.uint8))
+        row = rows_of(hash_grey(np.ascontiguousarray(grey, np.uint8)), hsize)
+        chance = rng.random()
+        if chance < 0.1:
+            row = rng.integers(0, 256, row.shape, dtype=np.uint8)
+        elif chance < 0.2:
+            row = np.full(row.shape, rng.choice([0, 255]), np.uint8)
+        rows.append(row)
     return np.stack(rows)
 
 
@@ -65,62 +115,117 @@ def library(seed: int, hsize: int, count: int, kin: float) -> np.ndarray:
     hsize=st.sampled_from(HSIZES),
     count=st.integers(1, 14),
     kin=st.sampled_from([0.2, 0.8]),
-    share=st.floats(0, 0.55),
+    share=st.one_of(st.just(0), st.floats(0, 1)),
     start=st.integers(0, 14),
+    most=st.sampled_from([1, 3, 100]),
     turns=st.booleans(),
-    compiled=st.booleans(),
+    with_=st.sampled_from(ENGINES),
 )
-@settings(max_examples=120, deadline=None)
-def test_equal_to_brute_force(seed, hsize, count, kin, share, start, turns, compiled):
+@settings(max_examples=200, deadline=None)
+def test_equal_to_brute_force(seed, hsize, count, kin, share, start, most, turns, with_):
     rows = library(seed, hsize, count, kin)
-    start = min(start, len(rows))
+    start = min(start, count)
     tolerance = round(share * hsize * hsize)
-    before = search.WORTH_COMPILING
-    search.WORTH_COMPILING = 0 if compiled else before
-    try:
-        index = HashIndex(hsize, turns)
-        for low in range(0, len(rows), 5):
-            index.extend(rows[low : low + 5])
-        assert answers(index, start, tolerance) == brute_force(rows, hsize, start, tolerance, turns)
-    finally:
-        search.WORTH_COMPILING = before
+    known = HashIndex(hsize, turns)
+    known.extend(rows[:start])
+    index = HashIndex(hsize, turns)
+    for low in range(0, count, 5):
+        index.extend(rows[low : low + 5])
+    with searching_with(with_):
+        pairs = [(first, second) for second in range(start, count) for first in range(second)]
+        assert listed(*index.pairs(start, tolerance, most=most)) == brute_force(
+            rows, hsize, tolerance, turns, pairs, most
+        )
+        all_known = [(first, second) for second in range(start, count) for first in range(start)]
+        near = [
+            (first, second + start, d, t)
+            for first, second, d, t in listed(known.near(rows[start:], tolerance, most=most))
+        ]
+        assert near == brute_force(rows, hsize, tolerance, turns, all_known, most)
+
+
+@given(seed=st.integers(0, 10_000), hsize=st.sampled_from(HSIZES), with_=st.sampled_from(ENGINES))
+@settings(max_examples=50, deadline=None)
+def test_the_order_of_arrival_does_not_matter(seed, hsize, with_):
+    rows = library(seed, hsize, 12, 0.7)
+    order = np.random.default_rng(seed).permutation(12)
+    tolerance = hsize * hsize // 3
+
+    def told(order: np.ndarray) -> set:
+        index = HashIndex(hsize)
+        index.extend(rows[order])
+        pairs = set()
+        for first, second, distance, turn in listed(*index.pairs(0, tolerance)):
+            a, b, how = int(order[first]), int(order[second]), TURNS[turn]
+            # Turned to lead from the lesser number; of two equal hashes it makes no difference which is which.
+            pairs.add((a, b, distance, how) if a < b else (b, a, distance, how.inverse))
+        return pairs
+
+    with searching_with(with_):
+        assert told(order) == told(np.arange(12))
 
 
 @pytest.mark.parametrize("hsize", HSIZES)
-def test_more_rows_than_a_block_and_more_hits_than_a_buffer(hsize: int, monkeypatch: pytest.MonkeyPatch):
-    """3,000 rows of which 300 are one picture: 44,850 pairs among them, found by both engines alike."""
+def test_both_engines_alike_over_many_blocks(hsize: int):
+    """3,000 rows, 300 of them one picture and 300 nearly that: more than a block, and more near rows than are told."""
     rng = np.random.default_rng(3)
     rows = rng.integers(0, 256, (3000, 4, hsize * hsize // 8), dtype=np.uint8)
     rows[::10] = rows_of(hash_grey(rng.integers(0, 256, (40, 40), dtype=np.uint8)), hsize)
-    tolerance = hsize * hsize // 8
-    plain = HashIndex(hsize)
-    plain.extend(rows)
-    monkeypatch.setattr(search, "WORTH_COMPILING", 10**12)
-    expected = answers(plain, 2500, tolerance)
-    monkeypatch.setattr(search, "WORTH_COMPILING", 0)
-    assert answers(plain, 2500, tolerance) == expected
-    assert len(expected) >= 50 * 250
+    rows[5::10] = rows[::10]
+    rows[5::10, 0, 0] ^= rng.integers(0, 256, 300, dtype=np.uint8)
+    index = HashIndex(hsize)
+    index.extend(rows)
+    told = []
+    for engine in ENGINES:
+        with searching_with(engine):
+            told.append(listed(*index.pairs(2500, hsize * hsize // 8, most=120)))
+    assert told[0] == told[1]
+    assert len(told[0]) == 100 * 120
+    assert 3000 > 2 * BLOCK
 
 
 @pytest.mark.parametrize("turn", TURNS)
-def test_the_turn_leads_from_the_first_to_the_second(turn: Turn):
+def test_the_turn_leads_from_the_first_to_the_second(turn: Turn, engine: str):
     grey = np.random.default_rng(8).integers(0, 256, (60, 90), dtype=np.uint8)
-    how = {
-        Turn.NONE: lambda g: g,
-        Turn.FLIP_HORIZONTAL: np.fliplr,
-        Turn.FLIP_VERTICAL: np.flipud,
-        Turn.ROTATE_180: lambda g: np.rot90(g, 2),
-        Turn.TRANSPOSE: np.transpose,
-        Turn.ROTATE_90: lambda g: np.rot90(g, -1),
-        Turn.ROTATE_270: np.rot90,
-        Turn.TRANSVERSE: lambda g: np.rot90(np.transpose(g), 2),
-    }[turn]
     index = HashIndex(16)
     index.extend(rows_of(hash_grey(grey), 16)[None])
-    index.extend(rows_of(hash_grey(np.ascontiguousarray(how(grey))), 16)[None])
-    ((first, second, distance, found),) = answers(index, 0, 4)
-    assert (first, second, TURNS[found]) == (0, 1, turn)
+    copy = rows_of(hash_grey(np.ascontiguousarray(HOW[turn](grey))), 16)[None]
+    ((first, second, distance, found),) = listed(index.near(copy, 4))
+    assert (first, second, TURNS[found]) == (0, 0, turn)
     assert distance <= 2
+    index.extend(copy)
+    assert listed(*index.pairs(0, 4)) == [(0, 1, distance, found)]
+
+
+def test_a_thousand_of_one_look_make_a_star(engine: str):
+    """Each is paired with the first few: the pairs stay few, and all have those in common."""
+    index = HashIndex(16)
+    index.extend(np.repeat(library(1, 16, 1, 0), 1000, axis=0))
+    pairs = listed(*index.pairs(0, 80, most=4))
+    assert {first for first, *_ in pairs} == {0, 1, 2, 3}
+    assert [first for first, second, *_ in pairs if second == 999] == [0, 1, 2, 3]
+    assert len(pairs) == 0 + 1 + 2 + 3 + 4 * 996
+
+
+def test_what_is_removed_is_found_no_more(engine: str):
+    rows = np.repeat(library(1, 16, 1, 0), 5, axis=0)
+    index = HashIndex(16)
+    index.extend(rows)
+    index.remove([1, 3])
+    assert [(a, b) for a, b, *_ in listed(*index.pairs(0, 0))] == [(0, 2), (0, 4), (2, 4)]
+    assert index.near(rows[:1], 0).first.tolist() == [0, 2, 4]
+    index.extend(rows[:1])
+    assert [(a, b) for a, b, *_ in listed(*index.pairs(5, 0))] == [(0, 5), (2, 5), (4, 5)]
+    assert len(index) == 6
+
+
+def test_an_empty_index_knows_nothing(engine: str):
+    index = HashIndex(16)
+    assert list(index.pairs(0, 256)) == []
+    assert len(index.near(library(1, 16, 2, 0), 256)) == 0
+    index.extend(library(1, 16, 2, 0))
+    assert list(index.pairs(2, 256)) == []
+    assert len(index.near(library(1, 16, 2, 0)[:0], 256)) == 0
 
 
 def test_progress_is_told_and_may_leave_off():
@@ -136,3 +241,14 @@ def test_progress_is_told_and_may_leave_off():
 
     with pytest.raises(KeyboardInterrupt):
         list(index.pairs(0, 3, leave_off))
+
+
+def test_without_numba_it_searches_with_numpy(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    monkeypatch.setitem(__import__("sys").modules, "index.search_compiled", None)
+    monkeypatch.setattr(search, "WORTH_COMPILING", 0)
+    search._compiled.cache_clear()
+    index = HashIndex(8)
+    index.extend(np.zeros((3, 4, 8), np.uint8))
+    assert len(listed(*index.pairs(0, 0))) == 3
+    assert "numba" in caplog.text
+    search._compiled.cache_clear()
