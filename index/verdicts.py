@@ -13,7 +13,7 @@ from peewee import SqliteDatabase
 
 from index.catalogue import chunks
 from index.errors import NotFound, UsageError
-from index.schema import Content, DuplicateGroup, Member, Verdict
+from index.schema import Content, DuplicateGroup, Image, Member, Verdict
 
 LABELS = ("not_duplicates", "alternates")
 
@@ -33,7 +33,8 @@ def deny_pairs(
     """Remember that the two digests of each pair are not duplicates. A pair denied before takes the new label."""
     if label not in LABELS:
         raise UsageError(f"{label!r} is no label: {' or '.join(LABELS)}.", field="label")
-    batch = uuid.uuid4().hex[:12]
+    # Never a bare number: those are the ids of single verdicts.
+    batch = f"b{uuid.uuid4().hex[:12]}"
     ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
     for some in chunks(ordered, 100):
         rows = [
@@ -80,6 +81,51 @@ def revoke_batch(database: SqliteDatabase, batch: str) -> Change:
     if not change.pairs:
         raise NotFound(f"There is no verdict of the batch {batch}.")
     return change
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One verdict, with the paths that each side has now: none where its bytes are gone for the moment."""
+
+    verdict_id: int
+    batch: str
+    label: str
+    note: str
+    created_ns: int
+    digests: tuple[bytes, bytes]
+    paths: tuple[tuple[bytes, ...], tuple[bytes, ...]]
+
+
+def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[Told], int]:
+    """Verdicts below an id, the newest first, and how many there are in all."""
+    query = Verdict.select().order_by(Verdict.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(Verdict.id < before_id)
+    rows = list(query.execute(database))
+    digests = {bytes(digest) for row in rows for digest in (row.a_digest, row.b_digest)}
+    paths = _paths(database, digests)
+    told = [
+        Told(
+            row.id,
+            row.batch,
+            row.label,
+            row.note,
+            row.created_ns,
+            (bytes(row.a_digest), bytes(row.b_digest)),
+            (tuple(paths.get(bytes(row.a_digest), ())), tuple(paths.get(bytes(row.b_digest), ()))),
+        )
+        for row in rows
+    ]
+    return told, Verdict.select().count(database)
+
+
+def _paths(database: SqliteDatabase, digests: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    for some in chunks(digests):
+        query = Image.select(Content.digest, Image.path).join(Content).where(Content.digest.in_(some))
+        for digest, path in query.order_by(Image.path).tuples().execute(database):
+            found.setdefault(bytes(digest), []).append(bytes(path))
+    return found
 
 
 def _revoke(database: SqliteDatabase, chosen: object, batch: str) -> Change:

@@ -1,6 +1,6 @@
 """The table of every REST route: the app registers it, OpenAPI tells it."""
 
-from webui import api_groups, api_images, api_jobs, api_schedules, api_settings, api_status
+from webui import api_groups, api_images, api_jobs, api_schedules, api_settings, api_status, api_verdicts
 
 ROUTES = (
     *api_status.ROUTES,
@@ -9,4 +9,5 @@ ROUTES = (
     *api_jobs.ROUTES,
     *api_schedules.ROUTES,
     *api_settings.ROUTES,
+    *api_verdicts.ROUTES,
 )

@@ -352,6 +352,42 @@ class NewSchedule(Body, frozen=True, kw_only=True):
     enabled: bool = True
 
 
+# Verdicts
+
+
+class NewVerdict(Body, frozen=True, kw_only=True):
+    """That the images of a group are no duplicates: all of them, or those among `images`."""
+
+    label: Literal["not_duplicates", "alternates"] = "not_duplicates"
+    note: Annotated[str, Meta(max_length=1000)] = ""
+    images: Annotated[list[RowId], Meta(max_length=10_000, description="Images of the group; all where none is named")] = []
+
+
+class VerdictChange(Answer, frozen=True, kw_only=True):
+    """What an order changed: `pairs` of contents, taken back together under the name `batch`."""
+
+    batch: str
+    pairs: Count
+
+
+class Verdict(Answer, frozen=True, kw_only=True):
+    """Two contents, by digest, that are no duplicates; `paths` are the files that hold each of them now."""
+
+    id: RowId
+    batch: str
+    label: Literal["not_duplicates", "alternates"]
+    note: str
+    created: Time
+    digests: list[str]
+    paths: list[list[Path]]
+
+
+class VerdictList(Answer, frozen=True, kw_only=True):
+    items: list[Verdict]
+    next: str | None
+    total: Count
+
+
 # Settings
 
 
