@@ -124,7 +124,7 @@ def for_photos(folder: Path, path: Path | None = None, environ: Mapping[str, str
 
     Raises ConfigError, and UsageError where there is no such folder.
     """
-    folder = Path(os.path.abspath(folder.expanduser()))
+    folder = Path(os.path.abspath(os.path.expanduser(folder)))
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Give the folder of your pictures.", field="photos")
     source = find(path, environ)
@@ -135,12 +135,13 @@ def for_photos(folder: Path, path: Path | None = None, environ: Mapping[str, str
 def find(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The file to read: the one named, $COMPARIMG_CONFIG, ./comparimg.toml, the user's, the system's, or None."""
     if path is not None:
-        return Path(os.path.abspath(path.expanduser()))
+        return Path(os.path.abspath(os.path.expanduser(path)))
     if named := environ.get("COMPARIMG_CONFIG"):
-        return Path(os.path.abspath(Path(named).expanduser()))
-    own = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "comparimg" / FILE_NAME
+        return Path(os.path.abspath(os.path.expanduser(named)))
+    # os.path and not Path: a user without a home, or who may not look into a place, has no file there.
+    own = Path(environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "comparimg" / FILE_NAME
     places = (Path.cwd() / FILE_NAME, own, SYSTEM_FILE)
-    return next((place for place in places if place.exists()), None)
+    return next((place for place in places if os.path.exists(place)), None)
 
 
 def describe(config: Config, overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -188,7 +189,8 @@ def plain(value: Any) -> Any:
 
 def _parse(source: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(source.read_text("utf-8"))
+        # Some editors begin a text with a byte order mark, which is no TOML.
+        return tomllib.loads(source.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigError(str(source), [f"cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
@@ -251,8 +253,7 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
     sections = {name: reader.section(name, table.get(name, {}), name) for name in plain_sections}
     daemon, detect, sort = sections["daemon"], sections["detect"], sections["sort"]
 
-    given_dir = daemon["data_dir"]
-    daemon["data_dir"] = reader.absolute(given_dir, "daemon.data_dir") if given_dir else _usual_data_dir(environ)
+    daemon["data_dir"] = reader.absolute(daemon["data_dir"] or _usual_data_dir(environ), "daemon.data_dir")
     daemon["workers"] = daemon["workers"] or len(os.sched_getaffinity(0))
     if detect["tolerance"] is None:
         detect["tolerance"] = default_tolerance(detect["hsize"])
@@ -327,7 +328,7 @@ def _is_watched(root: WatchSection, folder: bytes) -> bool:
     return below and root.recursive and not Exclusions(root.path, root.exclude).excludes_path(folder)
 
 
-def _usual_data_dir(environ: Mapping[str, str]) -> Path:
+def _usual_data_dir(environ: Mapping[str, str]) -> str:
     if given := environ.get("STATE_DIRECTORY"):
-        return Path(given.partition(":")[0])
-    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "comparimg"
+        return given.partition(":")[0]
+    return os.path.join(environ.get("XDG_DATA_HOME") or "~/.local/share", "comparimg")

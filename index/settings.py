@@ -286,7 +286,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _schedule("compress", "compression runs"),
     Setting("web.host", "str", "127.0.0.1",
             "The address the page listens on. Any but this machine's own needs a token.",
-            "an address or host name", shape=lambda text: bool(text) and not re.search(r"[\s/]", text)),
+            "an address or host name", shape=lambda text: text.isprintable() and bool(re.fullmatch(r"[^\s/]+", text))),
     Setting("web.port", "int", 5000, "The port it listens on; 0 takes a free one.", minimum=0, maximum=65535),
     Setting("web.token", "str", "", "What a browser or program must give to be let in; empty: nothing.",
             '"" or at least 16 characters without spaces', shape=_is_token, secret=True),

@@ -180,6 +180,18 @@ def test_what_cannot_be_read_is_told(folder: Path) -> None:
         load(folder / "latin.toml", {})
 
 
+def test_the_mark_some_editors_begin_a_text_with_is_passed_over(folder: Path) -> None:
+    assert read(folder, "\ufeff[web]\r\nport = 8000\r\n").web.port == 8000
+
+
+def test_a_user_without_a_home_is_asked_for_a_data_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(ConfigError, match=r"daemon\.data_dir: .* names no user's home"):
+        load(None, {})
+    assert load(None, {"XDG_DATA_HOME": str(folder)}).daemon.data_dir == folder / "comparimg"
+
+
 def test_the_first_place_that_has_a_file_is_taken(folder: Path) -> None:
     named, user = folder / "named.toml", folder / "xdg" / "comparimg" / "comparimg.toml"
     places = [folder / "etc" / "comparimg.toml", user, folder / "comparimg.toml"]
