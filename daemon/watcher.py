@@ -319,6 +319,9 @@ class Watcher:
                 self._come_online(watch, "start" if watch.state is None else "it is back")
             elif before is None or not sight.is_same_place(before):
                 self._come_online(watch, "it is another folder")
+            elif before.is_empty and not sight.is_empty:
+                # What the index holds of it was kept as long as it was empty.
+                self._reconcile_soon(watch, "it is no longer empty", 2 * self._times.settle_s)
 
     def _go_offline(self, watch: _Watch, reason: str) -> None:
         if watch.state is RootState.OFFLINE and watch.reason == reason:

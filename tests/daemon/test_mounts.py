@@ -1,0 +1,75 @@
+"""Mounts: which lines of mountinfo concern a folder, and which file systems tell nothing of what others change."""
+
+import pytest
+
+from daemon.mounts import Mount, mount_of, mounts_below, parse_mountinfo, read_mounts
+
+LINES = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:40 / /home/u/Pic\040tures rw - nfs4 nas:/photos rw,vers=4.2
+31 22 0:41 / /home/u/Pic\040tures rw - cifs //nas/photos rw
+32 22 0:42 / /home/u/Pictures2 rw shared:5 master:1 - fuse.sshfs u@h: rw
+33 22 0:43 / /mnt/back\134slash\012line rw - btrfs /dev/sdb rw
+bad line
+""".splitlines()
+
+
+def test_lines_are_read_with_their_escapes():
+    mounts = parse_mountinfo(LINES)
+    assert [(mount.mount_id, mount.point, mount.kind) for mount in mounts] == [
+        (22, b"/", "ext4"),
+        (30, b"/home/u/Pic tures", "nfs4"),
+        (31, b"/home/u/Pic tures", "cifs"),
+        (32, b"/home/u/Pictures2", "fuse.sshfs"),
+        (33, b"/mnt/back\\slash\nline", "btrfs"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "mount_id"),
+    [
+        (b"/home/u/Pic tures", 31),
+        (b"/home/u/Pic tures/a", 31),
+        (b"/home/u/Pictures", 22),
+        (b"/home/u/Pictures2/x", 32),
+        (b"/", 22),
+    ],
+)
+def test_the_deepest_and_latest_mount_counts(path, mount_id):
+    mount = mount_of(path, parse_mountinfo(LINES))
+    assert mount is not None
+    assert mount.mount_id == mount_id
+
+
+def test_mounts_below_a_folder():
+    mounts = parse_mountinfo(LINES)
+    assert [mount.mount_id for mount in mounts_below(b"/home", mounts)] == [30, 31, 32]
+    assert mounts_below(b"/home/u/Pic tures", mounts) == []
+    assert len(mounts_below(b"/", mounts)) == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "remote"),
+    [
+        ("ext4", False),
+        ("btrfs", False),
+        ("overlay", False),
+        ("fuseblk", False),
+        ("fuse.mergerfs", False),
+        ("nfs", True),
+        ("nfs4", True),
+        ("cifs", True),
+        ("9p", True),
+        ("vboxsf", True),
+        ("fuse.sshfs", True),
+        ("fuse.rclone", True),
+        ("fuse", True),
+    ],
+)
+def test_which_file_systems_are_changed_from_elsewhere(kind, remote):
+    assert Mount(1, b"/", kind).is_remote == remote
+
+
+def test_this_system_tells_its_mounts():
+    mount = mount_of(b"/proc", read_mounts())
+    assert mount is not None
+    assert mount.kind == "proc"
