@@ -50,7 +50,7 @@ $(VENV)/bin/python:
 	if ! $$found -c 'import ensurepip, venv' 2>/dev/null; then \
 		echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
 	fi; \
-	$$found -m venv $(VENV)
+	$$found -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # The stamps are touched last: what was interrupted is done again.
 $(VENV)/installed: requirements.txt pyproject.toml | $(VENV)/bin/python
