@@ -32,7 +32,7 @@ def _run(config: Config) -> int:
         log.warning("no folder is watched: name some in comparimg.toml, or start with --photos DIR")
     stop = threading.Event()
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +48,7 @@ def _run(config: Config) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m daemon", description="The ComparImg service.")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="watch this one folder instead of the configured ones")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="watch this folder and no other")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration file")
     parser.add_argument("--debug", action="store_true", help="log everything")
     return parser

@@ -24,7 +24,7 @@ SECTIONS = (
 class Sectioned(click.Group):
     """A group whose help lists its commands by what they are for."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for title, names in SECTIONS:
             rows = [(name, command.get_short_help_str(80)) for name in names if (command := self.commands.get(name))]
             if rows:

@@ -3,11 +3,13 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
+from daemon import terminal
 from index.errors import ComparImgError, UsageError
 from index.model import HSIZES, Depth
 
@@ -19,11 +21,11 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), help="Hash size: larger sees more detail. [16]")
+@click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), help="Hash size: larger sees more. [16]")
 @click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ. [80 at hsize 16]")
 @click.option("--no-turns", is_flag=True, help="Do not look for mirrored and turned copies.")
 @click.option("--no-verify", is_flag=True, help="Take every candidate for a duplicate without looking at it.")
-@click.option("--depth", type=click.Choice([str(d) for d in Depth]), help="How far to look for crops and frames. [fast]")
+@click.option("--depth", type=click.Choice([str(d) for d in Depth]), help="How far to look for crops. [fast]")
 @click.option("--json", "json_file", metavar="FILE", help="Write the result there; - is the standard output.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write a row for each image there.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the index is kept between runs.")
@@ -44,7 +46,7 @@ def detect(
 
     Without a daemon, and without changing any file. A second run re-reads only what changed.
     """
-    from daemon import oneshot, terminal
+    from daemon import oneshot
     from index import report
     from index.jobs import DetectJobParameters
     from index.settings import check_tolerance
@@ -63,16 +65,17 @@ def detect(
         found = oneshot.detect(folders, wanted, data_dir or oneshot.default_data_dir(), bar, os.cpu_count() or 1)
     finally:
         bar.end()
-    for target, write in ((json_file, report.write_json), (csv_file, report.write_csv)):
-        if target is not None:
-            _write(target, found.result, write)
+    if json_file is not None:
+        _write(json_file, found.result, report.write_json)
+    if csv_file is not None:
+        _write(csv_file, found.result, report.write_csv)
     if not quiet and "-" not in (json_file, csv_file):
         _summarise(found.result, found.scan)
     if found.scan["offline"]:
         raise ComparImgError(f"Not looked at, as it could not be: {', '.join(found.scan['offline'])}.")
 
 
-def _write(target: str, result: dict[str, Any], write: Any) -> None:
+def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any], TextIO], None]) -> None:
     """Write a whole file or none: beside its place first, then renamed over it."""
     if target == "-":
         write(result, click.get_text_stream("stdout"))
@@ -88,8 +91,6 @@ def _write(target: str, result: dict[str, Any], write: Any) -> None:
 
 
 def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
-    from daemon.terminal import bytes_in_words
-
     groups = result["groups"]
     kinds = Counter(group["kind"] for group in groups)
     gain = sum(image["bytes"] for group in groups for image in group["images"] if not image["reference"])
@@ -98,7 +99,7 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
         f" {scan['unchanged']} unchanged."
     )
     told = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "none"
-    click.echo(f"{len(groups)} groups of duplicates ({told}); {bytes_in_words(gain)} in copies.")
+    click.echo(f"{len(groups)} groups of duplicates ({told}); {terminal.bytes_in_words(gain)} in copies.")
     if result["problems"]:
         reasons = Counter(problem["reason"] for problem in result["problems"])
         told = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.most_common())
@@ -113,7 +114,7 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def explain(first: Path, second: Path, hsize: str, tolerance: int | None, as_json: bool) -> None:
     """Tell why two files are duplicates or not, gate by gate."""
-    from daemon import explaining, terminal
+    from daemon import explaining
 
     for path in (first, second):
         if not path.is_file():

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from daemon import terminal
 from index.errors import ComparImgError, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -45,8 +46,6 @@ def client(context: click.Context) -> Any:
 @click.pass_context
 def status(context: click.Context, in_json: bool) -> None:
     """How the daemon is, what it knows and what it does."""
-    from daemon import terminal
-
     ask = client(context)
     told, roots = ask.get("status"), list(ask.pages("roots"))
     if in_json:
@@ -78,8 +77,6 @@ def groups(
     context: click.Context, kind: str | None, path: str | None, sort: str, limit: int, in_json: bool
 ) -> None:
     """List the groups of duplicates, those with most to gain first."""
-    from daemon import terminal
-
     found = list(client(context).pages("groups", limit, kind=kind, path=path, sort=sort))
     if in_json:
         terminal.print_json(found)
@@ -102,8 +99,6 @@ def groups(
 @click.pass_context
 def group(context: click.Context, key: str, in_json: bool) -> None:
     """Show one group: its images and how each matches the reference."""
-    from daemon import terminal
-
     told = client(context).get(f"groups/{key}", limit=200)
     if in_json:
         terminal.print_json(told)
@@ -131,8 +126,6 @@ def group(context: click.Context, key: str, in_json: bool) -> None:
 @click.pass_context
 def problems(context: click.Context, limit: int, in_json: bool) -> None:
     """List the files that could not be read as pictures."""
-    from daemon import terminal
-
     found = list(client(context).pages("problems", limit))
     if in_json:
         terminal.print_json(found)
@@ -174,8 +167,6 @@ def run(context: click.Context, kind: str, given: tuple[str, ...], wait: bool, i
 @click.pass_context
 def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -> None:
     """List the jobs, the newest first."""
-    from daemon import terminal
-
     found = list(client(context).pages("jobs", limit, state=state))
     if in_json:
         terminal.print_json(found)
@@ -216,8 +207,6 @@ def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
 @click.pass_context
 def deny(context: click.Context, key: str, alternates: bool, note: str, in_json: bool) -> None:
     """Remember that the images of a group are no duplicates of one another."""
-    from daemon import terminal
-
     label = "alternates" if alternates else "not_duplicates"
     told = client(context).post(f"groups/{key}/not-duplicates", {"label": label, "note": note})
     if in_json:
@@ -232,8 +221,6 @@ def deny(context: click.Context, key: str, alternates: bool, note: str, in_json:
 @click.pass_context
 def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
     """List what was declared to be no duplicates."""
-    from daemon import terminal
-
     found = list(client(context).pages("verdicts", limit))
     if in_json:
         terminal.print_json(found)
@@ -253,8 +240,6 @@ def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
 @click.pass_context
 def revoke(context: click.Context, batch: str, in_json: bool) -> None:
     """Take back what one order declared to be no duplicates."""
-    from daemon import terminal
-
     told = client(context).delete(f"verdicts/{batch}")
     if in_json:
         terminal.print_json(told)
@@ -280,8 +265,6 @@ def _follow(ask: Any, job_id: int) -> Any:
 
 
 def _tell_job(told: Any, in_json: bool) -> None:
-    from daemon import terminal
-
     if in_json:
         terminal.print_json(told)
     else:
@@ -293,11 +276,9 @@ def _tell_job(told: Any, in_json: bool) -> None:
 
 
 def _progress(told: Any) -> str:
-    from daemon.terminal import duration_in_words
-
     words = [f"job {told['id']}", told["kind"], told["state"], told["phase"], _done_of(told)]
     if told["state"] == "running" and told["left_s"] is not None:
-        words.append(f"{duration_in_words(told['left_s'])} left")
+        words.append(f"{terminal.duration_in_words(told['left_s'])} left")
     return " ".join(filter(None, words))
 
 

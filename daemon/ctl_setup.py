@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from daemon import terminal
 from daemon.ctl_remote import as_json, client, parsed
 from index.errors import NoDaemon, NotFound, UsageError
 
@@ -25,8 +26,6 @@ def schedule() -> None:
 @click.pass_context
 def list_schedules(context: click.Context, in_json: bool) -> None:
     """List the schedules and when each runs next."""
-    from daemon import terminal
-
     found = list(client(context).pages("schedules"))
     if in_json:
         terminal.print_json(found)
@@ -49,8 +48,6 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
 @click.pass_context
 def add(context: click.Context, name: str, kind: str, trigger: str, parameters: str, in_json: bool) -> None:
     """Start a job by cron ("0 3 * * *") or interval ("every 6h")."""
-    from daemon import terminal
-
     try:
         given = json.loads(parameters)
     except ValueError as error:
@@ -69,8 +66,6 @@ def add(context: click.Context, name: str, kind: str, trigger: str, parameters: 
 @click.pass_context
 def remove(context: click.Context, name: str, in_json: bool) -> None:
     """Remove a schedule."""
-    from daemon import terminal
-
     ask = client(context)
     found = next((one for one in ask.pages("schedules") if one["name"] == name), None)
     if found is None:
@@ -93,7 +88,6 @@ def config() -> None:
 @click.pass_context
 def check(context: click.Context, file: Path | None, in_json: bool) -> None:
     """Read the configuration and tell everything that is wrong with it."""
-    from daemon import terminal
     from daemon.config import load
 
     found = load(file or context.obj["config"])
@@ -108,7 +102,6 @@ def check(context: click.Context, file: Path | None, in_json: bool) -> None:
 @click.pass_context
 def show(context: click.Context, in_json: bool) -> None:
     """Every setting with its value and where that comes from."""
-    from daemon import terminal
     from daemon.config import describe, load
 
     found = load(context.obj["config"])
@@ -135,8 +128,6 @@ def show(context: click.Context, in_json: bool) -> None:
 @click.pass_context
 def set_value(context: click.Context, key: str, value: str, in_json: bool) -> None:
     """Change a setting of the running daemon; "default" goes back to the file's value."""
-    from daemon import terminal
-
     ask = client(context)
     ask.patch("settings", {key: None if value == "default" else parsed(value)})
     told = next(one for one in ask.pages("settings") if one["key"] == key)

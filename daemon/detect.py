@@ -33,10 +33,8 @@ from index.verify import Judgement
 
 log = logging.getLogger(__name__)
 
-# New contents matched in one step: a few seconds of work between two commits.
-BLOCK: Final = 2000
-# Beyond, the nearest are taken: ten thousand identical blank pages would be fifty million pairs.
-NEIGHBOURS_AT_MOST: Final = 100
+# New contents matched in one step, some seconds of work: what a crash can lose.
+BLOCK: Final = 300
 # Below this quality (PDQ's, 0 to 100) a hash says nothing; PDQ itself discards up to 49.
 LEAST_DETAIL: Final = 5
 
@@ -165,8 +163,8 @@ class Detector:
         self, progress: Progress, index: "_Loaded", start: int, parameters: DetectParameters
     ) -> list[Candidate]:
         found: list[Candidate] = []
-        for pairs in index.hashes.pairs(start, parameters.tolerance, lambda done: progress.checkpoint()):
-            found += _nearest(pairs, index.content_ids)
+        for pairs in index.hashes.pairs(start, parameters.tolerance, lambda _: progress.checkpoint()):
+            found += _by_content(pairs, index.content_ids)
         return found
 
     # Judging
@@ -186,7 +184,7 @@ class Detector:
             digests = {content_id: bytes(row.digest) for content_id, row in rows.items()}
             found += self._verified(progress, others, facts, digests)
         else:
-            found += [_by_hash_alone(c, facts) for c in others]
+            found += [_by_hash_alone(c) for c in others]
         kinds = {(match.a_id, match.b_id): str(match.kind) for match in found}
         return found, Counter((c.distance, kinds.get((c.a_id, c.b_id), "")) for c in candidates)
 
@@ -203,21 +201,24 @@ class Detector:
             for c in candidates
             if c.turn is Turn.NONE and c.distance <= 2 and _size(facts[c.a_id]) == _size(facts[c.b_id])
         ]
-        known = {i: bytes(rows[i].pixel_digest) for c in alike for i in (c.a_id, c.b_id) if rows[i].pixel_digest is not None}
-        tasks = self._views.pixel_tasks({i for c in alike for i in (c.a_id, c.b_id)} - set(known))
+        concerned = {content_id for c in alike for content_id in (c.a_id, c.b_id)}
+        kept = {content_id: rows[content_id].pixel_digest for content_id in concerned}
+        known = {content_id: bytes(digest) for content_id, digest in kept.items() if digest is not None}
+        tasks = self._views.pixel_tasks(concerned - set(known))
         outcomes = self._pool.run(_digest_named, list(tasks.items()))
         try:
             for outcome in outcomes:
                 progress.checkpoint()
                 content_id = outcome.item[0]
-                known[content_id] = outcome.value or b""
-                self._store.submit(partial(catalogue.set_pixel_digest, content_id=content_id, pixel_digest=known[content_id]))
+                known[content_id] = digest = outcome.value or b""
+                self._store.submit(partial(catalogue.set_pixel_digest, content_id=content_id, pixel_digest=digest))
         finally:
             outcomes.close()
+        same = [c for c in alike if known.get(c.a_id) and known.get(c.a_id) == known.get(c.b_id)]
+        told = [of_same_pixels(facts[c.a_id], facts[c.b_id]) for c in same]
         return [
-            Found(c.a_id, c.b_id, Kind.PIXELS, c.distance, Turn.NONE, 1.0, of_same_pixels(facts[c.a_id], facts[c.b_id]))
-            for c in alike
-            if known.get(c.a_id) and known.get(c.a_id) == known.get(c.b_id)
+            Found(c.a_id, c.b_id, Kind.PIXELS, c.distance, Turn.NONE, 1.0, evidence)
+            for c, evidence in zip(same, told, strict=True)
         ]
 
     def _verified(
@@ -294,25 +295,13 @@ def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectPa
     return replace(settings, folders=tuple(sorted(wanted.folders)), **changes)
 
 
-def _nearest(pairs: Pairs, content_ids: Sequence[int]) -> list[Candidate]:
-    """The pairs by content, for each later picture the nearest ones."""
-    order = np.lexsort((pairs.first, pairs.distance, pairs.second))
-    found: list[Candidate] = []
-    taken: Counter[int] = Counter()
-    for place in order.tolist():
-        second = int(pairs.second[place])
-        taken[second] += 1
-        if taken[second] <= NEIGHBOURS_AT_MOST:
-            first = int(pairs.first[place])
-            found.append(
-                Candidate(
-                    content_ids[first],
-                    content_ids[second],
-                    int(pairs.distance[place]),
-                    TURNS[pairs.turn[place]],
-                )
-            )
-    return found
+def _by_content(pairs: Pairs, content_ids: Sequence[int]) -> list[Candidate]:
+    """The pairs of rows as pairs of contents; ids ascend with rows."""
+    columns = (pairs.first.tolist(), pairs.second.tolist(), pairs.distance.tolist(), pairs.turn.tolist())
+    return [
+        Candidate(content_ids[first], content_ids[second], distance, TURNS[turn])
+        for first, second, distance, turn in zip(*columns, strict=True)
+    ]
 
 
 def _pair_task(
@@ -348,7 +337,7 @@ def _size(facts: Facts) -> tuple[int, int]:
     return facts.width, facts.height
 
 
-def _by_hash_alone(candidate: Candidate, facts: Mapping[int, Facts]) -> Found:
+def _by_hash_alone(candidate: Candidate) -> Found:
     return Found(candidate.a_id, candidate.b_id, Kind.NEAR, candidate.distance, candidate.turn, 0.5, {})
 
 

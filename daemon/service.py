@@ -1,7 +1,8 @@
 """Composition root: makes the parts in the order they need one another, waits, unwinds. Thread: main.
 
-The watcher asks for the first scan of a root once its watches stand, so that nothing falls between. When a part dies unasked the service says which,
-stops and ends with a code that is not zero: whoever supervises it starts a clean process.
+The watcher asks for the first scan of a root once its watches stand, so that nothing falls between. When a part dies
+unasked the service says which, stops and ends with a code that is not zero: whoever supervises it starts a clean
+process.
 """
 
 import logging
@@ -26,7 +27,6 @@ from index.catalogue import WatchRoot
 from index.jobs import ScanParameters
 from index.model import JobKind, RootState
 from index.pictures import Limits
-from index.settings import read_overrides
 from index.store import Store
 from webui.app import make_app
 from webui.server import Server
@@ -96,7 +96,7 @@ class Service:
         stack.callback(watcher.stop)
         scheduler = self._schedule(store)
         server = Server(
-            make_app(store, self._services(store, settings, views, scheduler, watcher)),
+            make_app(store, self._services(settings, views, scheduler, watcher)),
             config.web.host,
             config.web.port,
         )
@@ -145,11 +145,9 @@ class Service:
         return scheduler
 
     def _services(
-        self, store: Store, settings: LiveSettings, views: Views, scheduler: Scheduler, watcher: Watcher
+        self, settings: LiveSettings, views: Views, scheduler: Scheduler, watcher: Watcher
     ) -> Services:
         web = self._config.web
-        with store.read() as database:
-            language = str(read_overrides(database).get("web.language", web.language))
         return Services(
             version=VERSION,
             started_ns=time.time_ns(),
@@ -160,7 +158,7 @@ class Service:
             next_run_ns=scheduler.next_run_ns,
             schedules_changed=scheduler.refresh,
             root_mode=lambda path: str(coverage.mode) if (coverage := watcher.coverage().get(path)) else "",
-            web=WebAccess(web.host, web.port, web.token, language, web.names),
+            web=WebAccess(web.host, web.port, web.token, web.language, web.names),
         )
 
 

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.float32]
+# float32, as OpenCV wants it; its stubs say so of nothing they return.
+Grey = NDArray[Any]
 Map = NDArray[np.float64]
 
 FEATURES: Final = 700
@@ -100,7 +101,7 @@ def lay(first: Grey, size: tuple[int, int], over: Map) -> tuple[Grey, NDArray[np
     return np.asarray(warped, np.float32), covered
 
 
-def sane(over: Map, first: tuple[int, int], second: tuple[int, int]) -> bool:
+def sane(over: Map, first: tuple[int, int]) -> bool:
     """Whether a map could come from a crop, a border, a tilt or a resizing: no fold, no extreme squeeze."""
     height, width = first
     corners = np.array([[[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]]])

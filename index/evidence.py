@@ -5,8 +5,8 @@ second's size relative to the first. Keys that have nothing to tell are left out
 
     turn        one of Turn, where it is not "none"
     scale       sides of the second for one of the first, 1.0 left out
-    crop        {"of": "first", "box": [x0, y0, x1, y1]}: the second shows this part of the first (fractions of its sides,
-                after the turn), or the other way round
+    crop        {"of": "first", "box": [x0, y0, x1, y1]}: the second shows this part of the first (fractions of its
+                sides, after the turn), or the other way round
     frame       "first" or "second": that one has something around the picture
     tilt        degrees by which the second is turned clockwise beyond the turn
     tone        {"brightness": grey levels added, "contrast": factor, "grey": "first" or "second"}

@@ -8,13 +8,14 @@ shift that the noise in it would feign.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.float32]
+# float32, as OpenCV wants it; its stubs say so of nothing they return.
+Grey = NDArray[Any]
 
 BLOCK: Final = 32
 SMOOTHING_PX: Final = 0.8
@@ -96,7 +97,7 @@ def _gain(explained: Grey, target: Grey) -> Grey:
     return np.asarray(product / np.maximum(square, 1.0), np.float32)
 
 
-def _without_common(useful: NDArray[np.bool_], shift: NDArray[np.float32]) -> NDArray[np.float32]:
+def _without_common(useful: NDArray[np.bool_], shift: Grey) -> Grey:
     """Shifts less the affine motion that fits them all."""
     rows, columns = np.nonzero(useful)
     design = np.stack([np.ones(len(rows)), rows, columns], axis=1)

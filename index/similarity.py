@@ -5,13 +5,14 @@ which brightness and contrast do not change. Blocks without texture say nothing 
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.float32]
+# float32, as OpenCV wants it; its stubs say so of nothing they return.
+Grey = NDArray[Any]
 
 # Side of a block in pixels of the common frame.
 BLOCK: Final = 16
@@ -77,7 +78,7 @@ def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity
     return Similarity(correlation, float(inside.mean()), int(counts.sum()), flat)
 
 
-def _levelled(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+def _levelled(blocks: Grey) -> Grey:
     """Blocks less the plane that fits each best: neither a vignette nor a shadow is structure."""
     blocks = blocks - blocks.mean(axis=-1, keepdims=True)
     across = np.tile(np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2, BLOCK)
@@ -87,7 +88,7 @@ def _levelled(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     return blocks
 
 
-def _gain(spread_a: NDArray[np.float32], spread_b: NDArray[np.float32]) -> float:
+def _gain(spread_a: Grey, spread_b: Grey) -> float:
     """How much contrast the second has for one of the first, over all blocks."""
     textured = (spread_a > FLAT) & (spread_b > FLAT / 4)
     if textured.sum() < 4:
@@ -95,7 +96,7 @@ def _gain(spread_a: NDArray[np.float32], spread_b: NDArray[np.float32]) -> float
     return float(np.clip(np.median(spread_b[textured] / spread_a[textured]), 0.1, 10.0))
 
 
-def _blocks(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+def _blocks(picture: NDArray[Any]) -> NDArray[Any]:
     """(height, width) -> (height/BLOCK, width/BLOCK, BLOCK*BLOCK)."""
     rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
     return picture.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2).reshape(rows, columns, BLOCK * BLOCK)

@@ -161,7 +161,7 @@ def _ways(first: Prepared, second: Prepared, hint: Turn | None) -> Iterator[_Lai
         start = align.stretch(one.shape, other.shape)
         yield _lay(hint, one, other, start)
         better = align.refine(one, other, start)
-        if better is not None and align.sane(better, one.shape, other.shape):
+        if better is not None and align.sane(better, one.shape):
             yield _lay(hint, one, other, better)
     for turn in (Turn.NONE, Turn.FLIP_HORIZONTAL):
         own = first.features if turn is Turn.NONE else first.mirrored_features
@@ -171,11 +171,11 @@ def _ways(first: Prepared, second: Prepared, hint: Turn | None) -> Iterator[_Lai
         one, other = _turned(first.frame(WIDE_FRAME), turn), second.frame(WIDE_FRAME)
         shape = _turned(first.grey, turn).shape
         start = align.stretch(second.grey.shape, other.shape) @ found[0] @ align.stretch(one.shape, shape)
-        if not align.sane(start, one.shape, other.shape):
+        if not align.sane(start, one.shape):
             continue
         yield _lay(turn, one, other, start)
         better = align.refine(one, other, start, perspective=True)
-        if better is not None and align.sane(better, one.shape, other.shape):
+        if better is not None and align.sane(better, one.shape):
             yield _lay(turn, one, other, better)
 
 
@@ -241,7 +241,7 @@ def _registration_gate(laid: _Laid, first: Prepared, second: Prepared, hint: Tur
         best = min(best, _registered(one, other, over))
     if not _falls_on(best):
         finer = align.refine(one, other, as_found, perspective=True)
-        if finer is not None and align.sane(finer, one.shape, other.shape):
+        if finer is not None and align.sane(finer, one.shape):
             best = min(best, _registered(one, other, finer))
     return Gate("registration", round(best[0], 3), MOST_SHIFT_PX, _falls_on(best))
 
@@ -344,14 +344,15 @@ def _scale(laid: _Laid, facts_first: Facts, facts_second: Facts) -> float:
     in_frames = float(np.sqrt(abs(np.linalg.det(laid.over[:2, :2]))))
     first = max(laid.first.shape) / max(1, max(facts_first.width, facts_first.height))
     second = max(laid.second.shape) / max(1, max(facts_second.width, facts_second.height))
-    return in_frames * first / second
+    return float(in_frames * first / second)
 
 
 def _crop_or_frame(laid: _Laid) -> dict[str, Any]:
     """Which picture shows only a part of the other, and which part."""
     told: dict[str, Any] = {}
     if laid.share_first < 0.97 <= laid.share_second + 0.02:
-        told["crop"] = {"of": "first", "box": _box(laid.second.shape, np.linalg.inv(laid.over), laid.first.shape)}
+        back = np.asarray(np.linalg.inv(laid.over), np.float64)
+        told["crop"] = {"of": "first", "box": _box(laid.second.shape, back, laid.first.shape)}
     elif laid.share_second < 0.97 <= laid.share_first + 0.02:
         told["crop"] = {"of": "second", "box": _box(laid.first.shape, laid.over, laid.second.shape)}
         if _uniform_around(laid):

@@ -91,7 +91,7 @@ ROUTES = (
         shapes.VerdictList, query=shapes.ListQuery,
     ),
     Route(
-        "DELETE", f"{API}/verdicts/{{id}}", delete_verdict, "Take back an order, or the verdict on one pair", "verdicts",
-        shapes.VerdictChange, key_type=str,
+        "DELETE", f"{API}/verdicts/{{id}}", delete_verdict, "Take back an order, or the verdict on one pair",
+        "verdicts", shapes.VerdictChange, key_type=str,
     ),
 )  # fmt: skip

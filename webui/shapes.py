@@ -360,7 +360,7 @@ class NewVerdict(Body, frozen=True, kw_only=True):
 
     label: Literal["not_duplicates", "alternates"] = "not_duplicates"
     note: Annotated[str, Meta(max_length=1000)] = ""
-    images: Annotated[list[RowId], Meta(max_length=10_000, description="Images of the group; all where none is named")] = []
+    images: Annotated[list[RowId], Meta(max_length=10_000, description="All where none is named")] = []
 
 
 class VerdictChange(Answer, frozen=True, kw_only=True):
