@@ -89,7 +89,7 @@ class Views:
         return view
 
     def _keep(self, digest: bytes, view: bytes) -> None:
-        """Put a view in its place, whole or not at all, unless its maker did. A full disk costs the keeping, not the view."""
+        """Put a view in its place, whole, unless its maker did. A full disk costs the keeping, not the view."""
         target = self.path_of(digest)
         if target.exists():
             return

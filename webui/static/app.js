@@ -35,6 +35,7 @@ async function render() {
   }
   if (!load) return;
   loading = true;
+  main.ariaBusy = "true";
   const { keep } = document.activeElement?.dataset ?? {};
   try {
     const view = await load();
@@ -45,7 +46,7 @@ async function render() {
     show(main, h("div", { class: "empty" }, h("h1", {}, t(error.status === 404 ? "missing.title" : "failed.title")),
       h("p", {}, errorText(error)), h("p", {}, h("a", { class: "button", href: "/" }, t("missing.back")))));
   } finally {
-    if (!signal.aborted) { loading = false; pressWaiting(); }
+    if (!signal.aborted) { loading = false; main.ariaBusy = "false"; pressWaiting(); }
   }
 }
 

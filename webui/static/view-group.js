@@ -89,8 +89,8 @@ function bestFacts(items) {
 function figure(image, best) {
   const { name } = split(image.path);
   return h("figure", { class: image.reference ? "image is-reference" : "image" },
-    h("button", { class: "picture", type: "button", "aria-label": t("image.enlarge", { name }), onclick: () => enlarge(image) },
-      thumbnail(image, { eager: true }),
+    h("button", { class: "picture", type: "button", onclick: () => enlarge(image) },
+      thumbnail(image, { eager: true, alt: t("image.enlarge", { name }) }),
       image.reference ? h("span", { class: "badge" }, icon("star", 13), t("group.reference")) : null),
     h("figcaption", {},
       h("p", { class: "evidence" }, evidenceText(image)),

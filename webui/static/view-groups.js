@@ -130,7 +130,7 @@ function card(group, chosen) {
   const target = `/groups/${group.id}${address(list).slice(1)}`;
   const { name } = split(reference.path);
   return h("article", { class: "card" },
-    h("a", { class: "pair", href: target, "aria-label": t("group.open", { name }) },
+    h("a", { class: "pair", href: target, title: t("group.open", { name }) },
       h("figure", {}, thumbnail(reference), h("figcaption", { class: "badge" }, icon("star", 13), t("group.reference"))),
       h("figure", {}, other ? thumbnail(other) : null, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null)),
     h("div", { class: "card-text" },
