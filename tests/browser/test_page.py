@@ -265,7 +265,8 @@ def test_every_control_has_a_name_and_every_picture_a_text(serve: Serve, visit: 
         page.wait_for_selector("main h1, main h2")
         nameless = page.evaluate(
             """() => [...document.querySelectorAll("button, a[href], input, select")].filter((e) => e.checkVisibility()
-            && !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length || e.querySelector("img[alt]"))).map((e) => e.outerHTML)"""
+            && !(e.innerText.trim() || e.getAttribute("aria-label") || e.labels?.length || e.querySelector("img[alt]")))
+            .map((e) => e.outerHTML)"""
         )
         assert nameless == []
         assert page.evaluate("[...document.images].every((i) => i.hasAttribute('alt'))")

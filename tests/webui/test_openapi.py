@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,9 @@ def test_whatever_is_asked_the_answer_conforms(filled: WebClient) -> None:
         server.stop()
     assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
     assert re.search(r"\d{3,} generated", told.stdout), told.stdout[-2000:]
+
+
+def test_the_manual_tells_every_route() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
+    told = re.findall(r"^\| `([A-Z]+) (/\S+)` \|", manual, re.MULTILINE)
+    assert sorted(told) == sorted((route.method, route.path) for route in api.ROUTES)

@@ -74,7 +74,7 @@ function figures({ totals, detection }, roots) {
       h("button", { class: "primary", type: "button", onclick: openDetect }, icon("search"), t("action.detect")),
       h("button", { type: "button", onclick: () => queue("scan") }, icon("refresh"), t("action.scan")),
       detection ? h("p", { class: "quiet small" }, t("figure.parameters", {
-        hsize: String(detection.hsize), tolerance: String(detection.tolerance) })) : null));
+        bits: String(detection.hsize ** 2), tolerance: String(detection.tolerance) })) : null));
 }
 
 function rootLine(root) {
