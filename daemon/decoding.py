@@ -37,7 +37,7 @@ class PictureTask:
 def index_file(task: IndexTask) -> Reading:
     """Read a file once; decode it unless its bytes are known. A failure is part of what is told."""
     try:
-        data, identity = pictures.read(task.path)
+        data, identity = pictures.read(task.path, task.limits.max_bytes)
     except PictureError as error:
         return Reading(task.path, task.identity, failure=error.reason, message=error.message)
     digest = pictures.digest(data)
@@ -45,7 +45,7 @@ def index_file(task: IndexTask) -> Reading:
         return Reading(task.path, identity, digest)
     try:
         decoded = pictures.decode(data, task.limits)
-        return Reading(task.path, identity, digest, decoded.facts, hash_grey(decoded.grey))
+        return Reading(task.path, identity, digest, decoded.facts, hash_grey(decoded.grey, decoded.box))
     except PictureError as error:
         return Reading(task.path, identity, digest, failure=error.reason, message=error.message)
 
@@ -65,7 +65,7 @@ def pixel_digest(task: PictureTask) -> bytes:
 
 
 def _read_known(task: PictureTask) -> bytes:
-    data, _ = pictures.read(task.path)
+    data, _ = pictures.read(task.path, task.limits.max_bytes)
     if pictures.digest(data) != task.digest:
         raise PictureError("changed", "is not what it was when it was indexed")
     return data
