@@ -1,5 +1,6 @@
 """What holds for every test: nothing is left behind, and what was left out is said."""
 
+import os
 import shutil
 import threading
 import time
@@ -15,6 +16,9 @@ SHARED = {"pool", "browser"}
 GRACE_S = 3.0
 LOOK_S = 0.02
 
+# Set before numpy is loaded: BLAS threads that wait for one another keep busy, and a machine for tests has few cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # How long an example takes is the machine's affair.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
@@ -29,7 +33,7 @@ def _session_leaves_nothing() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a thread that would keep the program from ending, or a child process."""
+    """Fail a test that leaves a child process, a thread of ours, or one that would keep the program from ending."""
     threads, children = _threads(), _children()
     yield
     if not SHARED & set(request.fixturenames):
@@ -55,7 +59,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _threads() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if not thread.daemon}
+    return {one for one in threading.enumerate() if not one.daemon or one.name.startswith("comparimg-")}
 
 
 def _children() -> dict[int, str]:
