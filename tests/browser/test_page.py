@@ -86,6 +86,24 @@ def test_a_group_is_walked_through_by_keyboard(serve: Serve, visit: Open) -> Non
     expect(page.locator(".card")).to_have_count(6)
 
 
+def test_a_group_is_denied_and_taken_back(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 3)
+    page = visit()
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    page.get_by_role("button", name="Not duplicates").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 1.jpg")
+    with site.store.read() as database:
+        assert schema.Verdict.select().count(database) == 1
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("main[aria-busy=false]")).to_be_visible()
+    with site.store.read() as database:
+        assert schema.Verdict.select().count(database) == 0
+    page.goto(f"{site.address}/groups/{keys[2]}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 2.jpg")
+    expect(page.get_by_role("button", name="Not duplicates")).to_have_count(0)
+
+
 def test_a_new_group_and_a_new_problem_appear_by_themselves(serve: Serve, visit: Open) -> None:
     site = serve()
     page = visit()

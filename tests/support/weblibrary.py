@@ -18,6 +18,7 @@ from PIL import ImageOps
 from index import schema
 from index.errors import PictureError, UsageError
 from index.findings import dump_parameters
+from index.groups import KEY_LENGTH
 from index.model import DetectParameters, Identity, Kind, Turn
 from index.store import Store
 from support.pictures import photograph
@@ -105,7 +106,9 @@ class Library:
 
     def add_group(self, reference: int, *others: tuple[int, Kind, int, Turn], **values: Any) -> str:
         """A group of contents; the figures that lists are sorted by may be given."""
-        key = values.pop("key", hashlib.sha256(f"group {reference}".encode()).hexdigest()[:16])
+        with self.store.read() as database:
+            digest = schema.Content.select(schema.Content.digest).where(schema.Content.id == reference).scalar(database)
+        key = values.pop("key", digest.hex()[:KEY_LENGTH])
         kinds = list(Kind)
         kind = max((other[1] for other in others), key=kinds.index, default=Kind.EXACT)
         evidence = json.dumps(values.pop("evidence", {"scale": 0.5}))

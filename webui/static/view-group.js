@@ -1,10 +1,10 @@
 // One group: its images large, what is the same and what differs, the way to the next group.
 
-import { get } from "./api.js";
+import { get, post, remove } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { live, state } from "./live.js";
 import { dateText, evidenceText, folderText, formatText, kindChip, size, thumbnail } from "./pictures.js";
-import { bytes, day, number, percent, safe, split, t } from "./text.js";
+import { bytes, day, errorText, number, percent, safe, split, t } from "./text.js";
 import { toast } from "./toast.js";
 import { address } from "./view-groups.js";
 
@@ -38,7 +38,10 @@ export async function render(main, { key, signal, go }) {
     h("header", { class: "group-head" },
       h("h1", {}, name), kindChip(group.kind),
       h("p", { class: "quiet" }, [t("group.images", { n: group.images.total }), t("group.gain", { size: bytes(group.reclaimable_bytes) }),
-        group.kind === "exact" ? "" : t("group.sure", { share: percent(group.confidence) })].filter(Boolean).join(" · "))),
+        group.kind === "exact" ? "" : t("group.sure", { share: percent(group.confidence) })].filter(Boolean).join(" · ")),
+      // Equal bytes are duplicates whatever anybody says.
+      group.kind === "exact" ? null : h("button", { type: "button", title: t("group.not_duplicates.help"), onclick: () => deny(group, to, chosen, go) },
+        icon("close", 16), t("group.not_duplicates"))),
     images,
     group.images.next ? h("button", { class: "wide", type: "button", onclick: (event) => more(event, group, images, best) },
       t("group.more", { n: group.images.total - items.length })) : null);
@@ -51,10 +54,26 @@ export async function render(main, { key, signal, go }) {
     if (event.key === "Escape") go(address(chosen));
   }, { signal });
   live.addEventListener("groups", async () => {
+    if (denying === key) return;
     const now = await get(`/groups/${encodeURIComponent(key)}`, list).catch((error) => error);
     if (!signal.aborted && now.changed !== group.changed) go(location.href, { replace: true, keepScroll: true });
-  }, { signal, once: true });
+  }, { signal });
   if (group.following) preload(group.following, list);
+}
+
+let denying = "";
+
+async function deny(group, to, chosen, go) {
+  denying = group.id;
+  try {
+    const { batch } = await post(`/groups/${encodeURIComponent(group.id)}/not-duplicates`);
+    toast(t("group.denied"), "good", [t("action.undo"), async () => { await remove(`/verdicts/${batch}`); go(to(group.id)); }]);
+    await go(group.following ? to(group.following) : address(chosen));
+  } catch (error) {
+    toast(errorText(error), "wrong");
+  } finally {
+    denying = "";
+  }
 }
 
 // The next group is asked for now, so that its pictures are there when it is turned to.

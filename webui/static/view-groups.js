@@ -159,8 +159,8 @@ function pager(page, chosen, go) {
 
 // Nothing to show, and what to do about it
 
-function nothing({ detection, totals }, roots, filtered, change) {
-  const busy = state.progress.jobs.some((job) => job.state === "running");
+function nothing({ detection, totals, jobs }, roots, filtered, change) {
+  const busy = jobs.length > 0;
   const [name, action] = filtered ? ["filtered", h("button", { type: "button", onclick: () => change({ kind: "", root: "", path: "", min: "" }) }, t("empty.filtered.action"))]
     : !roots.length ? ["no_roots", null]
     : !totals.images ? [busy ? "reading" : "no_images", busy ? null : h("button", { type: "button", onclick: () => queue("scan") }, t("action.scan"))]
