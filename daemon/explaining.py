@@ -25,6 +25,8 @@ MEANINGS = {
     "contained": "share of one picture that the other shows too",
     "correlation": "median correlation of the blocks",
     "different": "share of the blocks that show something else (one place may: a stamp, a caption)",
+    "readable": "pixels on the longer side: a drawing or text smaller than this cannot be told from another",
+    "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
     "registration": "pixels by which details are shifted against each other: copies fall on each other",
 }
 
@@ -49,7 +51,7 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
     )
     gates.append(_gate("pixels", int(same_pixels), 1, same_pixels))
     index = HashIndex(hsize)
-    index.extend(np.stack([rows_of(hash_grey(one.grey), hsize) for one in decoded]))
+    index.extend(np.stack([rows_of(hash_grey(one.grey, one.box), hsize) for one in decoded]))
     pairs = next(iter(index.pairs(1, hsize * hsize)))
     distance, turn = int(pairs.distance[0]), TURNS[pairs.turn[0]]
     gates.append(_gate("hash", distance, limit, distance <= limit))

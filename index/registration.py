@@ -23,6 +23,10 @@ SMOOTHING_PX: Final = 0.8
 LEAST_GRADIENT: Final = 1.2
 LEAST_BLOCKS: Final = 6
 TONES: Final = 64
+# Light changes over more than this; around it pictures are brought to one middle grey. Below DARKEST is only noise.
+LIGHT_PX: Final = 24
+MIDDLE: Final = 110.0
+DARKEST: Final = 12.0
 # Widths of the blurs by whose sum a sharpened or blurred copy is explained, in pixels.
 WIDTHS: Final = (0.8, 1.6, 3.2)
 
@@ -38,11 +42,12 @@ class Registration:
 
 
 def residual_shift(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Registration:
-    """How far the details of `first`, laid over `second` (same shape), are from theirs; a common shift, scale or shear
-    that is left does not count."""
+    """How far the details of `first`, laid over `second` (same shape), are from theirs; a common shift, scale, shear or
+    perspective that is left does not count."""
     height, width = (side // BLOCK * BLOCK for side in first.shape)
     if not height or not width or covered.sum() < LEAST_BLOCKS * BLOCK * BLOCK:
         return Registration(0.0, 0.0, 0)
+    first, second = _evenly_lit(first, covered), _evenly_lit(second, covered)
     explained = _explained(first, second, covered)[:height, :width]
     target = cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX)[:height, :width]
     gradient_x = cv2.Sobel(explained, cv2.CV_32F, 1, 0, ksize=3) / 8
@@ -68,6 +73,14 @@ def residual_shift(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Reg
     own_x, own_y = _without_common(useful, shift_x), _without_common(useful, shift_y)
     length = np.hypot(own_x, own_y)
     return Registration(float(np.median(length)), float(np.median(length / error)), int(useful.sum()))
+
+
+def _evenly_lit(picture: Grey, covered: NDArray[np.bool_]) -> Grey:
+    """The picture over its local mean: a vignette, a warm corner or a shadow filter is gone, details are not."""
+    inside = covered.astype(np.float32)
+    weight = cv2.GaussianBlur(inside, (0, 0), LIGHT_PX)
+    light = cv2.GaussianBlur(picture * inside, (0, 0), LIGHT_PX) / np.maximum(weight, 1e-3)
+    return np.asarray(np.clip(picture * (MIDDLE / (light + DARKEST)), 0, 255), np.float32)
 
 
 def _explained(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Grey:
@@ -98,9 +111,9 @@ def _gain(explained: Grey, target: Grey) -> Grey:
 
 
 def _without_common(useful: NDArray[np.bool_], shift: Grey) -> Grey:
-    """Shifts less the affine motion that fits them all."""
+    """Shifts less the bilinear motion that fits them all: what a wrong crop, tilt or perspective leaves."""
     rows, columns = np.nonzero(useful)
-    design = np.stack([np.ones(len(rows)), rows, columns], axis=1)
+    design = np.stack([np.ones(len(rows)), rows, columns, rows * columns], axis=1)
     common, *_ = np.linalg.lstsq(design, shift, rcond=None)
     return np.asarray(shift - design @ common, np.float32)
 

@@ -18,8 +18,6 @@ Grey = NDArray[Any]
 BLOCK: Final = 16
 # Standard deviation, in grey levels, under which a block is flat: JPEG and sensor noise reach about 2.
 FLAT: Final = 4.0
-# Under this there is nothing at all, not even noise: paper of a scan, background of a screen.
-PLAIN: Final = 1.0
 # Fine detail that noise, JPEG and a thumbnail lose is smoothed away in both.
 SMOOTHING_PX: Final = 1.2
 # A block below this correlation shows something else.
@@ -29,12 +27,11 @@ DIFFERENT: Final = 0.55
 @dataclass(frozen=True, slots=True)
 class Similarity:
     """Blocks of a common frame compared. `correlation` is NaN where a block does not count (not covered or flat in
-    both); shares are of the blocks that count, `flat` of those covered: without any texture in either picture."""
+    both); shares are of the blocks that count."""
 
     correlation: NDArray[np.float32]
     covered: float
     textured: int
-    flat: float
 
     @property
     def median(self) -> float:
@@ -62,7 +59,7 @@ def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity
     """Compare two pictures of one shape, float32 (height, width), where `covered`."""
     height, width = (side // BLOCK * BLOCK for side in first.shape)
     if not height or not width:
-        return Similarity(np.empty((0, 0), np.float32), 0.0, 0, 0.0)
+        return Similarity(np.empty((0, 0), np.float32), 0.0, 0)
     a = _blocks(cv2.GaussianBlur(first, (0, 0), SMOOTHING_PX)[:height, :width])
     b = _blocks(cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX)[:height, :width])
     inside = _blocks(covered[:height, :width]).all(axis=-1)
@@ -73,9 +70,7 @@ def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity
     noise = 1.0
     correlation = ((a * b).mean(axis=-1) + noise * gain) / (spread_a * spread_b + noise * gain)
     correlation = np.where(counts, correlation, np.nan).astype(np.float32)
-    plain = inside & (np.minimum(spread_a, spread_b) < PLAIN)
-    flat = float(plain.sum()) / max(1, int(inside.sum()))
-    return Similarity(correlation, float(inside.mean()), int(counts.sum()), flat)
+    return Similarity(correlation, float(inside.mean()), int(counts.sum()))
 
 
 def _levelled(blocks: Grey) -> Grey:

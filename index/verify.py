@@ -28,17 +28,26 @@ WIDE_FRAME: Final = 320
 
 # The gates. Real copies and look-alikes were measured on both sides of each: docs/verification.md.
 LEAST_TEXTURED: Final = 8
+# A thumbnail has few blocks in all.
+LEAST_TEXTURED_SHARE: Final = 0.1
+FEWEST_TEXTURED: Final = 3
 LEAST_MEDIAN: Final = 0.85
 MOST_DIFFERENT: Final = 0.02
 MOST_ELSEWHERE: Final = 0.025
 MOST_IN_ONE_PLACE: Final = 0.35
-# A drawing, a form or a screen: this share of it is perfectly flat. There a small difference is another text.
-GRAPHIC_FLAT: Final = 0.35
+# A drawing, a form or a screen: this share of it is perfectly plain. There a small difference is another text.
+GRAPHIC_PLAIN: Final = 0.62
+PLAIN_STEP: Final = 1.0
 MOST_DIFFERENT_GRAPHIC: Final = 0.004
 # Details of a copy fall on those of the original; those of another exposure do not. Either limit is enough.
-MOST_SHIFT_PX: Final = 0.11
+MOST_SHIFT_PX: Final = 0.135
 MOST_SHIFT_ERRORS: Final = 1.9
-REGISTRATION_FRAME: Final = 448
+# Quantisation this coarse shifts details by itself.
+COARSE_QUALITY: Final = 20
+COARSE_FACTOR: Final = 3
+# Long side of the frame for what only a finer scale shows; a drawing smaller than READABLE_PX cannot be read.
+FINE_FRAME: Final = 448
+READABLE_PX: Final = 300
 LEAST_CONTAINED: Final = 0.80
 # Alignment that cannot be bettered: no need to look for another.
 PERFECT_MEDIAN: Final = 0.95
@@ -94,6 +103,13 @@ class Prepared:
         low, high = self.rgb.min(axis=2).astype(np.int16), self.rgb.max(axis=2).astype(np.int16)
         return float((high - low).mean())
 
+    @cached_property
+    def plain(self) -> float:
+        """The share of the picture without even noise: paper of a scan, background of a screen."""
+        grey = self.frame(FINE_FRAME)
+        across, down = np.abs(np.diff(grey[:-1], axis=1)), np.abs(np.diff(grey[:, :-1], axis=0))
+        return float((across + down <= PLAIN_STEP).mean())
+
     def frame(self, side: int) -> Grey:
         """The grey picture with a long side of at most `side`."""
         if side not in self._frames:
@@ -145,9 +161,11 @@ def judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: F
     if best is None:
         gate = Gate("aligned", 0.0, 1.0, passed=False)
         return Judgement(None, 0.0, hint or Turn.NONE, {}, (gate,))
-    gates = _gates(best)
+    graphic = min(first.plain, second.plain) >= GRAPHIC_PLAIN
+    gates = _gates(best, graphic)
     if all(gate.passed for gate in gates):
-        gates += (_registration_gate(best, first, second, hint),)
+        worst = min((facts.jpeg_quality for facts in (facts_first, facts_second) if facts.jpeg_quality), default=100)
+        gates += _fine_gates(best, first, second, hint, worst, graphic)
     kind = _kind(best, gates)
     told = _tell(best, first, second, facts_first, facts_second) if kind is not None else {}
     return Judgement(kind, _confidence(best, kind), best.turn, told, gates)
@@ -214,46 +232,63 @@ def _perfect(laid: _Laid) -> bool:
 # The decision
 
 
-def _gates(laid: _Laid) -> tuple[Gate, ...]:
+def _gates(laid: _Laid, graphic: bool) -> tuple[Gate, ...]:
     similarity = laid.similarity
     in_one_place, elsewhere = _spread(similarity)
-    graphic = similarity.flat >= GRAPHIC_FLAT
     stamped = not graphic and in_one_place <= MOST_IN_ONE_PLACE and elsewhere <= MOST_ELSEWHERE
+    least = int(np.clip(LEAST_TEXTURED_SHARE * similarity.correlation.size, FEWEST_TEXTURED, LEAST_TEXTURED))
     different = similarity.different_share
     most = MOST_DIFFERENT_GRAPHIC if graphic else MOST_DIFFERENT
     return (
-        Gate("texture", similarity.textured, LEAST_TEXTURED, similarity.textured >= LEAST_TEXTURED),
+        Gate("texture", similarity.textured, least, similarity.textured >= least),
         Gate("contained", round(laid.contained, 3), LEAST_CONTAINED, laid.contained >= LEAST_CONTAINED),
         Gate("correlation", round(similarity.median, 3), LEAST_MEDIAN, similarity.median >= LEAST_MEDIAN),
         Gate("different", round(different, 3), most, different <= most or stamped),
     )
 
 
-def _registration_gate(laid: _Laid, first: Prepared, second: Prepared, hint: Turn | None) -> Gate:
-    """Whether details fall on details, laid as found, improved at a finer scale, or simply corner on corner."""
-    one, other = _turned(first.frame(REGISTRATION_FRAME), laid.turn), second.frame(REGISTRATION_FRAME)
+def _fine_gates(
+    laid: _Laid, first: Prepared, second: Prepared, hint: Turn | None, worst_quality: int, graphic: bool
+) -> tuple[Gate, ...]:
+    """What only a finer scale shows: whether details fall on details, and whether a drawing says the same."""
+    one, other = _turned(first.frame(FINE_FRAME), laid.turn), second.frame(FINE_FRAME)
     as_found = align.stretch(laid.second.shape, other.shape) @ laid.over @ align.stretch(one.shape, laid.first.shape)
     ways = [as_found]
     if laid.turn == hint:
+        # Simply corner on corner: right for whatever was not cropped, however much of it was painted over.
         ways.append(align.stretch(one.shape, other.shape))
-    best = _registered(one, other, ways[-1])
-    for over in ways[:-1]:
-        best = min(best, _registered(one, other, over))
-    if not _falls_on(best):
+    agreeing = _agreeing(laid.similarity, (other.shape[0], other.shape[1]))
+    limit = MOST_SHIFT_PX * (COARSE_FACTOR if worst_quality <= COARSE_QUALITY else 1)
+    found = min((_registered(one, other, over, agreeing), number) for number, over in enumerate(ways))
+    best, over = found[0], ways[found[1]]
+    if not _falls_on(best, limit):
         finer = align.refine(one, other, as_found, perspective=True)
         if finer is not None and align.sane(finer, one.shape):
-            best = min(best, _registered(one, other, finer))
-    return Gate("registration", round(best[0], 3), MOST_SHIFT_PX, _falls_on(best))
+            best, over = min((best, over), (_registered(one, other, finer, agreeing), finer), key=lambda way: way[0])
+    gates = (Gate("registration", round(best[0], 3), limit, _falls_on(best, limit)),)
+    if not graphic:
+        return gates
+    if min(max(one.shape), max(other.shape)) < READABLE_PX:
+        return (*gates, Gate("readable", min(max(one.shape), max(other.shape)), READABLE_PX, passed=False))
+    covered = align.lay(one, (other.shape[0], other.shape[1]), over)
+    share = compare(covered[0], other, covered[1]).different_share
+    return (*gates, Gate("detail", round(share, 4), MOST_DIFFERENT_GRAPHIC, share <= MOST_DIFFERENT_GRAPHIC))
 
 
-def _registered(first: Grey, second: Grey, over: Map) -> tuple[float, float]:
+def _agreeing(similarity: Similarity, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where the pictures do not differ, a block around each place that does left out: stamps have no place there."""
+    near_different = cv2.dilate(similarity.different.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return cv2.resize(1 - near_different, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+
+
+def _registered(first: Grey, second: Grey, over: Map, where: NDArray[np.bool_]) -> tuple[float, float]:
     laid, covered = align.lay(first, (second.shape[0], second.shape[1]), over)
-    found = residual_shift(laid, second, covered)
+    found = residual_shift(laid, second, covered & where)
     return found.shift_px, found.significance
 
 
-def _falls_on(found: tuple[float, float]) -> bool:
-    return found[0] <= MOST_SHIFT_PX or found[1] <= MOST_SHIFT_ERRORS
+def _falls_on(found: tuple[float, float], limit_px: float) -> bool:
+    return found[0] <= limit_px or found[1] <= MOST_SHIFT_ERRORS
 
 
 def _spread(similarity: Similarity) -> tuple[float, float]:
@@ -261,8 +296,9 @@ def _spread(similarity: Similarity) -> tuple[float, float]:
     different = similarity.different.astype(np.uint8)
     if not different.any():
         return 0.0, 0.0
-    _, labels = cv2.connectedComponents(different, connectivity=8)
-    sizes = np.bincount(labels.ravel())[1:]
+    # A caption has plain blocks between its words: places one block apart are one place.
+    _, labels = cv2.connectedComponents(cv2.dilate(different, np.ones((3, 3), np.uint8)), connectivity=8)
+    sizes = np.bincount(labels[different > 0])[1:]
     largest = float(sizes.max()) / max(1, similarity.textured)
     return largest, similarity.different_share - largest
 
@@ -273,6 +309,7 @@ def _kind(laid: _Laid, gates: tuple[Gate, ...]) -> Kind | None:
         return Kind.NEAR
     similarity = laid.similarity
     if "registration" in passed:
+        # Everything but the fine detail agrees.
         return Kind.POSSIBLE
     if not passed["contained"]:
         return None
@@ -329,10 +366,10 @@ def _after(turn: Turn, quarters: int) -> Turn:
         Turn.ROTATE_90: Turn.ROTATE_180,
         Turn.ROTATE_180: Turn.ROTATE_270,
         Turn.ROTATE_270: Turn.NONE,
-        Turn.FLIP_HORIZONTAL: Turn.TRANSPOSE,
-        Turn.TRANSPOSE: Turn.FLIP_VERTICAL,
-        Turn.FLIP_VERTICAL: Turn.TRANSVERSE,
-        Turn.TRANSVERSE: Turn.FLIP_HORIZONTAL,
+        Turn.FLIP_HORIZONTAL: Turn.TRANSVERSE,
+        Turn.TRANSVERSE: Turn.FLIP_VERTICAL,
+        Turn.FLIP_VERTICAL: Turn.TRANSPOSE,
+        Turn.TRANSPOSE: Turn.FLIP_HORIZONTAL,
     }
     for _ in range(quarters):
         turn = clockwise[turn]

@@ -1,0 +1,74 @@
+"""Evidence: led either way, and in words of both languages."""
+
+import pytest
+
+from index.evidence import ENGLISH, FRENCH, mirrored, of_files, of_same_pixels, sentence
+from index.model import Facts, Turn
+
+FULL = {
+    "turn": "rotate_90",
+    "scale": 0.5,
+    "crop": {"of": "first", "box": [0.1, 0.1, 0.9, 0.9]},
+    "tilt": 1.5,
+    "tone": {"brightness": 20, "contrast": 0.5, "grey": "second"},
+    "changed": 0.04,
+    "jpeg": [92, 75],
+    "lost": ["exif"],
+    "similarity": 0.97,
+}
+
+
+def test_an_account_led_back_and_forth_is_itself():
+    assert mirrored(mirrored(FULL)) == FULL
+    back = mirrored(FULL)
+    assert back["turn"] == "rotate_270"
+    assert back["scale"] == 2.0
+    assert back["crop"]["of"] == "second"
+    assert back["tone"] == {"brightness": -20, "contrast": 2.0, "grey": "first"}
+    assert back["jpeg"] == [75, 92]
+    assert back["gained"] == ["exif"]
+    assert "lost" not in back
+
+
+@pytest.mark.parametrize(
+    ("told", "english", "french"),
+    [
+        (
+            {"turn": "flip_horizontal", "scale": 0.5, "jpeg": [92, 75], "lost": ["exif"]},
+            "mirrored, half the size, JPEG 92 to 75, no EXIF",
+            "en miroir, moitié de la taille, JPEG 92 vers 75, sans EXIF",
+        ),
+        ({}, "the same picture", "la même image"),
+        ({"pixels": True, "formats": ["BMP", "PNG"]}, "the same pixels, BMP to PNG", "les mêmes pixels, BMP vers PNG"),
+        ({"scale": 0.333}, "reduced to 33.3 %", "réduite à 33,3 %"),
+        (
+            {"crop": {"of": "first", "box": [0, 0, 0.8, 0.5]}},
+            "cropped to 40 % of the picture",
+            "recadrée à 40 % de l'image",
+        ),
+        ({"tone": {"grey": "second", "brightness": -30}}, "in greys, darker", "en niveaux de gris, plus sombre"),
+        ({"jpeg": [90, 90]}, "the same picture", "la même image"),
+        ({"formats": ["PNG", "JPEG"], "jpeg": [0, 85]}, "PNG to JPEG 85", "PNG vers JPEG 85"),
+        (
+            {"tilt": -2.5, "changed": 0.05},
+            "tilted by 2.5°, 5 % of it shows something else",
+            "inclinée de 2,5°, 5 % montre autre chose",
+        ),
+    ],
+)
+def test_sentences(told: dict, english: str, french: str):
+    assert sentence(told) == english
+    assert sentence(told, "fr") == french
+
+
+def test_both_languages_have_the_same_words():
+    assert set(ENGLISH) == set(FRENCH)
+    assert all(turn in ENGLISH for turn in Turn if turn is not Turn.NONE)
+
+
+def test_what_the_files_tell():
+    first = Facts("JPEG", 10, 10, jpeg_quality=92, metadata=("exif", "gps"))
+    second = Facts("PNG", 10, 10, metadata=("icc",))
+    told = of_files(first, second)
+    assert told == {"jpeg": [92, 0], "formats": ["JPEG", "PNG"], "lost": ["exif", "gps"], "gained": ["icc"]}
+    assert of_same_pixels(first, second)["pixels"] is True

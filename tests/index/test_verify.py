@@ -1,0 +1,209 @@
+"""The verifier: altered copies are the same picture, whatever was done to them; look-alikes are not."""
+
+import io
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+
+from index.model import Facts, Kind, Turn
+from index.verify import Judgement, judge, prepare
+from support.pictures import photograph
+
+SEEDS = (1, 2)
+
+
+def view(picture: Image.Image) -> np.ndarray:
+    """As the views on disk are: at most 512 pixels, through a JPEG."""
+    small = picture.convert("RGB")
+    small.thumbnail((512, 512), Image.Resampling.LANCZOS)
+    return np.asarray(jpeg(small, 88))
+
+
+def jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def facts(picture: Image.Image, quality: int = 90) -> Facts:
+    return Facts("JPEG", *picture.size, jpeg_quality=quality)
+
+
+def compare(
+    first: Image.Image, second: Image.Image, hint: Turn | None = Turn.NONE, quality: int = 90
+) -> Judgement:
+    return judge(prepare(view(first)), prepare(view(second)), facts(first), facts(second, quality), hint)
+
+
+def original(seed: int) -> Image.Image:
+    return photograph(seed, 800, 600)
+
+
+def noisy(picture: Image.Image, sigma: float, seed: int = 0) -> Image.Image:
+    values = np.asarray(picture, np.float32)
+    values = values + np.random.default_rng(seed).normal(0, sigma, values.shape)
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+
+
+def cropped(picture: Image.Image, area: float, where: tuple[float, float] = (0.3, 0.6)) -> Image.Image:
+    width, height = round(picture.width * area**0.5), round(picture.height * area**0.5)
+    left, top = round((picture.width - width) * where[0]), round((picture.height - height) * where[1])
+    return picture.crop((left, top, left + width, top + height))
+
+
+def stamped(picture: Image.Image) -> Image.Image:
+    marked = picture.copy()
+    draw = ImageDraw.Draw(marked)
+    draw.rectangle((0, 540, 800, 600), fill="white")
+    draw.text((20, 550), "HAPPY BIRTHDAY", fill="black", font_size=36)
+    return marked
+
+
+def screenshot(picture: Image.Image) -> Image.Image:
+    screen = Image.new("RGB", (1280, 800), (240, 240, 243))
+    ImageDraw.Draw(screen).rectangle((0, 0, 1280, 48), fill=(50, 54, 66))
+    screen.paste(picture.resize((900, 675)), (330, 80))
+    return screen
+
+
+ALTERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "quality 8": lambda p: jpeg(p, 8),
+    "twice compressed": lambda p: jpeg(jpeg(p.resize((640, 480)), 60), 70),
+    "thumbnail": lambda p: p.resize((160, 120), Image.Resampling.LANCZOS),
+    "half": lambda p: p.resize((400, 300), Image.Resampling.LANCZOS),
+    "stretched": lambda p: p.resize((840, 570)),
+    "dark": lambda p: ImageEnhance.Brightness(p).enhance(0.5),
+    "bright": lambda p: ImageEnhance.Brightness(p).enhance(1.3),
+    "gamma": lambda p: p.point([round(255 * (i / 255) ** 1.6) for i in range(256)] * 3),
+    "contrast": lambda p: ImageEnhance.Contrast(p).enhance(0.6),
+    "grey": lambda p: ImageOps.grayscale(p).convert("RGB"),
+    "noise": lambda p: noisy(p, 12),
+    "blur": lambda p: p.filter(ImageFilter.GaussianBlur(2)),
+    "sharpen": lambda p: p.filter(ImageFilter.UnsharpMask(3, 120, 2)),
+    "caption": stamped,
+    "crop 5 %": lambda p: cropped(p, 0.95),
+    "crop 15 %": lambda p: cropped(p, 0.85),
+    "tilt": lambda p: p.rotate(2, Image.Resampling.BICUBIC),
+    "border": lambda p: ImageOps.expand(p, border=20, fill="white"),
+}
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_altered_copy_is_the_same_picture(name: str, seed: int):
+    quality = 8 if name == "quality 8" else 90
+    said = compare(original(seed), ALTERATIONS[name](original(seed)), quality=quality)
+    assert said.kind is Kind.NEAR, said.gates
+    assert said.confidence > 0.5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("alter", [lambda p: cropped(p, 0.6), screenshot, lambda p: ImageOps.mirror(cropped(p, 0.7))])
+def test_what_a_hash_cannot_see_is_found_without_its_hint(alter, seed: int):
+    assert compare(original(seed), alter(original(seed)), hint=None).kind is Kind.NEAR
+
+
+TURNS = {
+    Turn.FLIP_HORIZONTAL: Image.Transpose.FLIP_LEFT_RIGHT,
+    Turn.FLIP_VERTICAL: Image.Transpose.FLIP_TOP_BOTTOM,
+    Turn.ROTATE_180: Image.Transpose.ROTATE_180,
+    Turn.TRANSPOSE: Image.Transpose.TRANSPOSE,
+    Turn.ROTATE_90: Image.Transpose.ROTATE_270,  # Pillow counts against the clock
+    Turn.ROTATE_270: Image.Transpose.ROTATE_90,
+    Turn.TRANSVERSE: Image.Transpose.TRANSVERSE,
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("hinted", [True, False])
+def test_the_turn_is_told(turn: Turn, hinted: bool):
+    said = compare(original(1), original(1).transpose(TURNS[turn]), turn if hinted else None)
+    assert said.kind is Kind.NEAR
+    assert said.evidence["turn"] == turn
+
+
+def test_unrelated_pictures_are_not_the_same_whatever_the_hint():
+    for turn in (Turn.NONE, Turn.ROTATE_90, None):
+        assert compare(original(1), original(2), turn).kind is None
+
+
+def moved_camera(picture: Image.Image) -> Image.Image:
+    """The scene a second later: near things have moved more than far ones, leaves a little, the noise is another."""
+    grey = np.asarray(picture)
+    height, width = grey.shape[:2]
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    sway = np.random.default_rng(3).normal(0, 1, (2, 12, 16)).astype(np.float32)
+    sway_x, sway_y = (cv2.resize(one, (width, height), interpolation=cv2.INTER_CUBIC) for one in sway)
+    to_x, to_y = columns + 3 + 1.5 * sway_x, rows + 1.5 * sway_y
+    moved = cv2.remap(grey, to_x, to_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return noisy(Image.fromarray(moved), 3, seed=9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_another_exposure_of_the_scene_is_not_the_same_picture(seed: int):
+    assert compare(noisy(original(seed), 3), moved_camera(original(seed))).kind is not Kind.NEAR
+
+
+def form(*entries: str) -> Image.Image:
+    """The same form, filled in."""
+    paper = Image.new("RGB", (600, 800), "white")
+    draw = ImageDraw.Draw(paper)
+    draw.text((180, 30), "INVOICE", fill="black", font_size=48)
+    for number, label in enumerate(("Name", "Street", "City", "Date", "Amount", "Tax", "Total")):
+        draw.text((40, 120 + 90 * number), label, fill="black", font_size=28)
+        draw.rectangle((200, 115 + 90 * number, 560, 165 + 90 * number), outline="black", width=2)
+        draw.text((215, 120 + 90 * number), entries[number % len(entries)], fill="black", font_size=30)
+    return paper
+
+
+def test_a_form_filled_in_anew_is_not_the_same_picture():
+    assert compare(form("Anna Weber", "12.40"), form("Jules Petit", "99.05")).kind is not Kind.NEAR
+    assert compare(form("Anna Weber", "12.40"), jpeg(form("Anna Weber", "12.40"), 60)).kind is Kind.NEAR
+
+
+def test_one_changed_line_on_a_form_is_not_the_same_picture():
+    first, second = form("Anna"), form("Anna")
+    ImageDraw.Draw(second).rectangle((205, 480, 555, 520), fill="white")
+    ImageDraw.Draw(second).text((215, 480), "Other", fill="black", font_size=30)
+    assert compare(first, second).kind is not Kind.NEAR
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_flat_pictures_are_never_surely_the_same(level: int):
+    first = Image.new("RGB", (400, 300), (level, level, level))
+    second = noisy(Image.new("RGB", (400, 300), (level, 128, level)), 1)
+    assert compare(first, second).kind is not Kind.NEAR
+
+
+def test_tiny_pictures_are_judged_too():
+    small = original(1).resize((20, 15))
+    assert compare(small, small).kind in (Kind.NEAR, Kind.POSSIBLE, None)
+
+
+@pytest.mark.parametrize("name", ["half", "crop 15 %", "caption", "grey"])
+def test_the_verdict_does_not_depend_on_which_comes_first(name: str):
+    there = compare(original(1), ALTERATIONS[name](original(1)))
+    back = compare(ALTERATIONS[name](original(1)), original(1))
+    assert there.kind is back.kind is Kind.NEAR
+
+
+def test_the_gates_say_why():
+    said = compare(original(1), original(2))
+    assert not all(gate.passed for gate in said.gates)
+    assert {gate.name for gate in said.gates} >= {"texture", "contained", "correlation", "different"}
+
+
+def test_evidence_tells_what_was_done():
+    half = compare(original(1), ImageOps.mirror(original(1)).resize((400, 300)), Turn.FLIP_HORIZONTAL).evidence
+    assert half["turn"] == "flip_horizontal"
+    assert half["scale"] == pytest.approx(0.5, abs=0.01)
+    crop = compare(original(1), cropped(original(1), 0.85)).evidence["crop"]
+    x0, y0, x1, y1 = crop["box"]
+    assert crop["of"] == "first"
+    assert (x1 - x0) * (y1 - y0) == pytest.approx(0.85, abs=0.02)
+    assert compare(original(1), ALTERATIONS["grey"](original(1))).evidence["tone"]["grey"] == "second"
+    assert compare(original(1), ALTERATIONS["dark"](original(1))).evidence["tone"]["brightness"] < -20
+    assert compare(original(1), ALTERATIONS["tilt"](original(1))).evidence["tilt"] == pytest.approx(-2, abs=0.3)
