@@ -4,6 +4,7 @@ It listens as soon as it is made, so that a port in use is an error at start, an
 """
 
 import ipaddress
+import logging
 import threading
 from typing import Any
 
@@ -49,6 +50,8 @@ class Server:
 
     def __init__(self, app: WebApp, host: str, port: int) -> None:
         """Listen at host and port; port 0 takes any free one. Raises ComparImgError when that cannot be had."""
+        # It tells every page that was closed while it loaded, and every moment at which all threads were busy.
+        logging.getLogger("waitress").setLevel(logging.ERROR)
         self._app = app
         self.host = host
         self._map: dict[int, Any] = {}

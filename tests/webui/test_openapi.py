@@ -62,6 +62,7 @@ CHECKS = (
 )
 
 
+@pytest.mark.slow
 def test_whatever_is_asked_the_answer_conforms(filled: WebClient) -> None:
     """Thousands of made-up requests, right and wrong ones: no answer is a 5xx or of another shape than promised."""
     server = Server(filled.app, "127.0.0.1", 0)
@@ -72,7 +73,7 @@ def test_whatever_is_asked_the_answer_conforms(filled: WebClient) -> None:
             [
                 *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"),
                 *(f"{address}/api/v1/openapi.json", "--url", address, "--checks", CHECKS, "--no-color"),
-                *("--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "1", "--max-time", "20"),
+                *("--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "1", "--max-time", "12"),
             ],
             capture_output=True,
             text=True,

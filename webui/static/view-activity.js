@@ -64,8 +64,8 @@ function row(job) {
 function outcomeText(job) {
   if (job.error) return safe(job.error);
   if (job.state === "running") return phaseText(job);
-  const told = Object.entries(job.outcome).filter(([, value]) => typeof value === "number" && value > 0)
-    .map(([name, value]) => `${has(`outcome.${name}`) ? t(`outcome.${name}`) : name.replaceAll("_", " ")} ${number(value)}`);
+  const told = Object.entries(job.outcome).filter(([name, value]) => has(`outcome.${name}`) && typeof value === "number" && value > 0)
+    .map(([name, value]) => `${t(`outcome.${name}`)}: ${number(value)}`);
   return told.join(" · ") || (job.state === "done" ? t("outcome.nothing") : "–");
 }
 
@@ -76,7 +76,7 @@ async function drawSchedules(place) {
   const redraw = () => drawSchedules(place).catch((error) => toast(errorText(error), "wrong"));
   place.replaceChildren(
     h("h2", {}, t("schedules.title")), h("p", { class: "quiet" }, t("schedules.intro")),
-    items.length ? h("ul", { class: "schedules" }, items.map((schedule) => line(schedule, redraw))) : null,
+    ...(items.length ? [h("ul", { class: "schedules" }, items.map((schedule) => line(schedule, redraw)))] : []),
     form(redraw));
 }
 
