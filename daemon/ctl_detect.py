@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +79,7 @@ def detect(
 def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any], TextIO], None]) -> None:
     """Write a whole file or none: beside its place first, then renamed over it."""
     if target == "-":
-        write(result, click.get_text_stream("stdout"))
+        write(result, sys.stdout)
         return
     partial = Path(f"{target}.partial")
     try:
