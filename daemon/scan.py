@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from daemon.decoding import KNOWN_AT_MOST, IndexTask, index_file
+from daemon.settle import is_fresh
 from daemon.workers import WorkerPool
 from index import catalogue
 from index.catalogue import Reading, WatchRoot, display
@@ -99,6 +100,13 @@ class Scanner:
         self._roots = sorted(roots, key=lambda root: (-len(root.path), root.path))
         self._limits = limits
         self._update_groups = update_groups
+        self._tell_fresh: Callable[[Collection[bytes]], None] = lambda paths: None
+        self._settle_s = 0.0
+
+    def report_fresh_to(self, tell: Callable[[Collection[bytes]], None], settle_s: float) -> None:
+        """Name the files that were read less than `settle_s` after they changed: they may still be being written, and
+        in a polled root nobody else would notice before the next walk."""
+        self._tell_fresh, self._settle_s = tell, settle_s
 
     def run(self, progress: Progress, parameters: ScanParameters) -> Mapping[str, Any]:
         tally = Tally()
@@ -162,10 +170,10 @@ class Scanner:
 
     def _compare_all(self, progress: Progress, root: ScanRoot, row: Any, device: int) -> tuple[Plan, dict[bytes, str]]:
         """The plan for a whole root, and what could not be looked at with the reason."""
-        with self._store.read() as database:
-            known = sorted(catalogue.known_identities(database, row.id).items())
         walk = self._walk(root, root.path)
-        plan = reconcile(_told(progress, walk), known, walk.unreadable, walk.mounts, holds_image)
+        with self._store.read() as database:
+            known = catalogue.known_in_order(database, row.id)
+            plan = reconcile(_told(progress, walk), known, walk.unreadable, walk.mounts, holds_image)
         reason = offline_reason(plan, walk.is_empty, device, row.device)
         if reason is not None:
             raise RootUnavailable(reason)
@@ -234,15 +242,22 @@ class Scanner:
             for path, content_id in linked.items():
                 identity = plan.to_read[path]
                 touched |= catalogue.link_image(database, root_id, path, identity, content_id, now_ns)
-            for old, new in plan.moved:
-                touched |= catalogue.move_image(database, old, new, root_id)
-            touched |= catalogue.forget_images(database, plan.missing)
+            # A watcher's job may have run since the comparison, and have moved or replaced what it found.
+            gone = plan.missing | {move.old: move.identity for move in plan.moved}
+            still = catalogue.still_known(database, gone)
+            for move in plan.moved:
+                if move.old in still:
+                    touched |= catalogue.move_image(database, move.old, move.new, root_id)
+            touched |= catalogue.forget_images(database, still.intersection(plan.missing))
             catalogue.record_unreadable(database, root_id, unreadable, now_ns, afresh=whole)
             return touched, linked
 
         touched, linked = self._store.write(rename_and_forget)
         tally.linked += len(linked)
         to_read = {path: identity for path, identity in plan.to_read.items() if path not in linked}
+        fresh = [path for path, identity in to_read.items() if is_fresh(identity, now_ns, self._settle_s)]
+        if fresh:
+            self._tell_fresh(fresh)
         progress.begin("indexing", len(to_read))
         for some in _in_two_passes(to_read):
             touched |= self._read(progress, root_id, some, tally)

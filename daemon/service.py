@@ -92,6 +92,7 @@ class Service:
         runner.start()
         stack.callback(runner.stop)
         watcher = self._watch(store)
+        scanner.report_fresh_to(watcher.touch, config.daemon.settle_s)
         watcher.start()
         stack.callback(watcher.stop)
         scheduler = self._schedule(store)
@@ -144,9 +145,7 @@ class Service:
         self._stack.callback(scheduler.stop)
         return scheduler
 
-    def _services(
-        self, settings: LiveSettings, views: Views, scheduler: Scheduler, watcher: Watcher
-    ) -> Services:
+    def _services(self, settings: LiveSettings, views: Views, scheduler: Scheduler, watcher: Watcher) -> Services:
         web = self._config.web
         return Services(
             version=VERSION,

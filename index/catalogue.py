@@ -17,6 +17,7 @@ from index.schema import Content, Image, Problem, Region, Root
 
 # SQLite before 3.32 takes 999 variables in one statement; some builds still do.
 CHUNK = 500
+PAGE = 5000
 
 # Failures that say nothing of the bytes: the same file may well be read an hour later.
 PASSING = frozenset({"unreadable", "changed"})
@@ -112,12 +113,34 @@ def renumber_device(database: SqliteDatabase, root_id: int, old: int, new: int) 
 # Images
 
 
-def known_identities(database: SqliteDatabase, root_id: int) -> dict[bytes, Identity]:
-    """Every path of a root with its identity, from one query: about 300 bytes of memory an image."""
-    rows = database.execute_sql(
-        "SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE root_id = ?", (root_id,)
-    )
-    return {path: Identity(device, inode, size, mtime) for path, device, inode, size, mtime in rows}
+def known_in_order(database: SqliteDatabase, root_id: int) -> Iterator[tuple[bytes, Identity]]:
+    """Every path of a root with its identity, ascending by path; in pages, so that memory stays flat and no open query
+    keeps the write-ahead log from being emptied."""
+    after = b""
+    while True:
+        # The plus keeps SQLite from collecting and sorting all rows of the root for each page.
+        rows = database.execute_sql(
+            "SELECT path, device, inode, size_bytes, mtime_ns FROM image"
+            " WHERE +root_id = ? AND path > ? ORDER BY path LIMIT ?",
+            (root_id, after, PAGE),
+        ).fetchall()
+        if not rows:
+            return
+        for path, device, inode, size, mtime in rows:
+            yield path, Identity(device, inode, size, mtime)
+        after = rows[-1][0]
+
+
+def still_known(database: SqliteDatabase, files: Mapping[bytes, Identity]) -> set[bytes]:
+    """Those of these paths at which the index holds these identities at this moment."""
+    found: set[bytes] = set()
+    for some in chunks(files):
+        marks = ",".join("?" * len(some))
+        rows = database.execute_sql(
+            f"SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE path IN ({marks})", some
+        )
+        found.update(row[0] for row in rows if Identity(*row[1:]) == files[row[0]])
+    return found
 
 
 def known_below(database: SqliteDatabase, path: bytes) -> dict[bytes, Identity]:
@@ -150,9 +173,7 @@ def digests_by_size(database: SqliteDatabase, sizes: Collection[int]) -> dict[in
     return found
 
 
-def record_readings(
-    database: SqliteDatabase, root_id: int, readings: Iterable[Reading], now_ns: int
-) -> set[int]:
+def record_readings(database: SqliteDatabase, root_id: int, readings: Iterable[Reading], now_ns: int) -> set[int]:
     """Keep what reading files told: contents, images, problems. The contents that gained or lost a file."""
     touched: set[int] = set()
     for reading in readings:
@@ -338,9 +359,7 @@ def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: by
 # Problems
 
 
-def record_problem(
-    database: SqliteDatabase, root_id: int, path: bytes, reason: str, message: str, now_ns: int
-) -> None:
+def record_problem(database: SqliteDatabase, root_id: int, path: bytes, reason: str, message: str, now_ns: int) -> None:
     Problem.insert(root=root_id, path=path, reason=reason, message=message, at_ns=now_ns).on_conflict(
         conflict_target=[Problem.path], preserve=[Problem.root, Problem.reason, Problem.message, Problem.at_ns]
     ).execute(database)
@@ -361,9 +380,7 @@ def record_unreadable(
 
 
 def _failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, str]:
-    row = database.execute_sql(
-        "SELECT failure, failure_message FROM content WHERE id = ?", (content_id,)
-    ).fetchone()
+    row = database.execute_sql("SELECT failure, failure_message FROM content WHERE id = ?", (content_id,)).fetchone()
     return row[0], row[1]
 
 

@@ -13,24 +13,34 @@ the same identity was moved, and is not read again.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from index.model import Identity
 
 Files = Iterable[tuple[bytes, Identity]]
 
 
+class Move(NamedTuple):
+    """A file that kept its identity and changed its path."""
+
+    old: bytes
+    new: bytes
+    identity: Identity
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do, all by ascending path.
 
-    `to_read` are new or changed files with the identity seen, `moved` pairs of old and new path, `missing` paths to
-    forget. `renumbered` maps device numbers that the index holds to those the same file systems have now. `away`
-    counts rows that were not seen and are kept. `seen` and `known` count what was compared.
+    `to_read` are new or changed files with the identity seen, `moved` those that have a new path, `missing` those to
+    forget, with the identity they had. `renumbered` maps device numbers that the index holds to those the same file
+    systems have now, which the identities in the plan have already. `away` counts rows that were not seen and are
+    kept. `seen` and `known` count what was compared.
     """
 
     to_read: dict[bytes, Identity] = field(default_factory=dict)
-    moved: list[tuple[bytes, bytes]] = field(default_factory=list)
-    missing: list[bytes] = field(default_factory=list)
+    moved: list[Move] = field(default_factory=list)
+    missing: dict[bytes, Identity] = field(default_factory=dict)
     renumbered: dict[int, int] = field(default_factory=dict)
     unchanged: int = 0
     away: int = 0
@@ -93,16 +103,16 @@ def reconcile(
     away = len(gone) - len(missing)
 
     moved = _moves(missing, differing)
-    for old, new in moved:
-        del missing[old], differing[new]
+    for move in moved:
+        del missing[move.old], differing[move.new]
     to_read: dict[bytes, Identity] = {}
-    forgotten = list(missing)
     for path, identity in differing.items():
         if admit(path):
             to_read[path] = identity
         elif path in before:
-            forgotten.append(path)
-    return Plan(to_read, moved, sorted(forgotten), renumbered, unchanged, away, seen_count, known_count)
+            missing[path] = _on(renumbered, before[path])
+    missing = dict(sorted(missing.items()))
+    return Plan(to_read, moved, missing, renumbered, unchanged, away, seen_count, known_count)
 
 
 def offline_reason(plan: Plan, is_empty: bool, device: int, recorded_device: int | None) -> str | None:
@@ -150,12 +160,12 @@ def _on(renumbered: Mapping[int, int], identity: Identity) -> Identity:
     return identity if device is None else replace(identity, device=device)
 
 
-def _moves(missing: dict[bytes, Identity], new: Mapping[bytes, Identity]) -> list[tuple[bytes, bytes]]:
-    """Pairs of old and new path with one identity; of several hard links, the first with the first by path."""
+def _moves(missing: dict[bytes, Identity], new: Mapping[bytes, Identity]) -> list[Move]:
+    """What is missing at one path and new at another; of several hard links, the first with the first by path."""
     homeless: dict[Identity, list[bytes]] = defaultdict(list)
     for path in reversed(missing):
         homeless[missing[path]].append(path)
-    return [(homeless[identity].pop(), path) for path, identity in new.items() if homeless.get(identity)]
+    return [Move(homeless[identity].pop(), path, identity) for path, identity in new.items() if homeless.get(identity)]
 
 
 def _parents(path: bytes) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from daemon.scan import ScanRoot
 from index.catalogue import WatchRoot
+from index.jobs import ScanParameters
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:
@@ -238,6 +239,57 @@ def test_the_innermost_root_rules_its_files(library):
             "SELECT root.path FROM image JOIN root ON root.id = root_id ORDER BY image.path"
         ).fetchall()
     assert rows == [(outer,), (inner,)]
+
+
+# What happens while a root is walked
+
+
+class Meanwhile:
+    """The progress of a job that does something once, when the walk has listed the root."""
+
+    def __init__(self, do):
+        self.do = do
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        pass
+
+    def checkpoint(self) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        do, self.do = self.do, lambda: None
+        do()
+
+
+def test_a_file_that_moved_is_kept_where_a_watcher_s_job_put_it(library):
+    save(library.photos / "a.png", 1)
+    save(library.photos / "m.png", 2)
+    library.scan()
+    before = library.images()
+    old, new = library.photos / "m.png", library.photos / "n.png"
+    old.rename(new)
+    library.scanner.run(Meanwhile(lambda: library.scan(old, new)), ScanParameters())
+    assert library.images() == {"a.png": before["a.png"], "n.png": before["m.png"]}
+
+
+def test_a_file_that_came_back_is_not_forgotten(library):
+    save(library.photos / "a.png", 1)
+    path = save(library.photos / "m.png", 2)
+    library.scan()
+    path.unlink()
+    library.scanner.run(Meanwhile(lambda: library.scan(save(path, 3))), ScanParameters())
+    assert set(library.images()) == {"a.png", "m.png"}
+
+
+def test_what_changed_a_moment_ago_is_read_and_named_to_be_looked_at_again(library):
+    told = []
+    library.scanner.report_fresh_to(told.extend, 60)
+    fresh, old = save(library.photos / "fresh.png", 1), save(library.photos / "old.png", 2)
+    os.utime(old, (1e9, 1e9))
+    assert library.scan()["read"] == 2
+    assert told == [os.fsencode(fresh)]
+    assert library.scan()["read"] == 0
+    assert len(told) == 1
 
 
 # Any story
