@@ -32,7 +32,9 @@ Engine = Callable[[Rows, Queries, int, int, bool], Found]
 MOST: Final = 100
 # Queries that pass over a block of rows together, while it is in the first-level cache.
 QUERIES: Final = 64
-# Below this many comparisons numpy is done before numba is loaded (0.7 s).
+# Rows laid out at a time, which takes some ten times their memory.
+TAKEN_IN: Final = 1 << 15
+# Below this many comparisons numpy is done before numba is loaded (0.5 s).
 WORTH_COMPILING: Final = 100_000_000
 
 
@@ -68,7 +70,8 @@ class HashIndex:
 
     def extend(self, hashes: Bytes) -> None:
         """Append hashes: uint8 (n, 4, hsize*hsize/8), the stored rows of `Hashes`."""
-        self._rows.extend(hashes)
+        for low in range(0, len(hashes), TAKEN_IN):
+            self._rows.extend(hashes[low : low + TAKEN_IN])
 
     def remove(self, rows: Sequence[int] | NDArray[np.int64]) -> None:
         """Let rows be found no more. They keep their place in memory until the index is made anew."""
@@ -131,6 +134,6 @@ def _compiled() -> Engine | None:
     try:
         from index.search_compiled import nearest  # noqa: PLC0415 - numba is loaded when there is work for it
     except (ImportError, OSError) as error:
-        log.warning("the search does without numba, at a fifth of the speed: %s", error)
+        log.warning("the search does without numba, at an eighth of the speed: %s", error)
         return None
     return nearest

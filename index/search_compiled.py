@@ -1,7 +1,9 @@
-"""PURE: the rows nearest to some hashes, over the 8 turns, compiled by numba: 1 nanosecond a pair at hsize 16.
+"""PURE: the rows nearest to some hashes, over the 8 turns, compiled by numba: about a nanosecond a pair.
 
-Importing it takes 0.7 s, and the first use on a machine compiles for some seconds, kept on disk from then on. It raises
-ImportError or OSError where numba is missing or the system forbids code made at run time.
+The first use on a machine compiles for some seconds, kept on disk from then on; later ones load for half a second.
+Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time.
+
+What was compiled is used until this file changes: what other files define comes as arguments, never as constants.
 """
 
 from collections.abc import Callable
@@ -9,17 +11,15 @@ from typing import Any, Final
 
 import numba
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from index.search_rows import BLOCK, COMPARISONS, ROTATE_90, ROTATE_270, Found, Queries, Rows, Words
+from index.search_rows import AHEAD, BACK, Found, Queries, Rows, Words
 
-# Distances looked at together: nearly always none of them is near.
+# Distances looked at together, a bit each of one word.
 HANDFUL: Final = 64
-
-FORWARD: Final = np.array([forward for forward, _ in COMPARISONS])
-BACKWARD: Final = np.array([backward for _, backward in COMPARISONS])
 
 
 def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool) -> Found:
@@ -31,7 +31,7 @@ def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool
     _nearest(
         queries.eight, queries.planes, queries.slack, queries.ends,
         rows.hashes, rows.planes, rows.slack, rows.present,
-        tolerance, 8 if turns else 1, count, row, distance, turn,
+        AHEAD, BACK, tolerance, 8 if turns else 1, count, row, distance, turn,
     )  # fmt: skip
     found = np.arange(most) < count[:, None]
     return Found(np.repeat(np.arange(len(queries)), count), row[found], distance[found], turn[found])
@@ -57,6 +57,16 @@ def _popcount(context: Any, word: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _lowest(context: Any, word: Any) -> Any:
+    """The place of the lowest bit that is set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
 @_compiled()
 def _nearest(
     eight: Words,
@@ -67,6 +77,8 @@ def _nearest(
     planes: Words,
     slack: NDArray[np.int16],
     present: NDArray[np.bool_],
+    ahead_of: NDArray[np.int64],
+    back_of: NDArray[np.int64],
     tolerance: int,
     turns: int,
     count: NDArray[np.int64],
@@ -75,28 +87,30 @@ def _nearest(
     turn: NDArray[np.uint8],
 ) -> None:
     """Fills the last four, (q,) and (q, most): how many rows were found, and which, the nearest first."""
-    most = row.shape[1]
+    most, size, together = row.shape[1], hashes.shape[1] * 16, planes.shape[3]
     limits = np.full(len(ends), tolerance)
-    least = np.empty(BLOCK, np.int16)
-    for block in range((ends.max() + BLOCK - 1) // BLOCK):
-        low = block * BLOCK
+    least = np.empty(together, np.int16)
+    scratch = np.empty((3, 8), np.int64)
+    for block in range((ends.max() + together - 1) // together):
+        low = block * together
         for k in range(len(ends)):
             if limits[k] < 0 or ends[k] <= low:
                 continue
             if planes.shape[2] == 1:
-                _least_inverted(query_planes[k], planes[block], 1, hashes.shape[2] * 16, least)
+                _least_inverted(query_planes[k], planes[block], 1, size, least)
             else:
-                _least_inverted(query_planes[k], planes[block], 4, 256, least)
-            for start in range(0, BLOCK, HANDFUL):
+                _least_inverted(query_planes[k], planes[block], 4, size, least)
+            for start in range(0, together, HANDFUL):
                 handful = slice(start, start + HANDFUL)
-                if not _any_near(least[handful], limits[k], query_slack[k], slack[block, handful]):
-                    continue
-                for j in range(start, min(start + HANDFUL, ends[k] - low)):
-                    if least[j] > limits[k] + max(query_slack[k], slack[block, j]) or not present[low + j]:
+                near = _near(least[handful], limits[k], query_slack[k], slack[block, handful])
+                while near:
+                    found = low + start + _lowest(near)
+                    near &= near - np.uint64(1)
+                    if found >= ends[k] or not present[found]:
                         continue
-                    exact, how = _by_definition(eight[k], hashes[low + j], turns)
+                    exact, how = _by_definition(eight[k], hashes[found], turns, ahead_of, back_of, scratch)
                     if exact <= limits[k]:
-                        _insert(low + j, exact, how, k, count, row, distance, turn)
+                        _insert(found, exact, how, k, count, row, distance, turn)
                         if count[k] == most:
                             # A later row must be nearer than the farthest of these, not as near.
                             limits[k] = distance[k, most - 1] - 1
@@ -118,41 +132,50 @@ def _least_of_flips(query: Words, planes: Words, j: int, words: int, size: int) 
 def _least_inverted(query: Words, planes: Words, words: int, size: int, least: NDArray[np.int16]) -> None:
     """The least distance over the 8 turns by inverted bits. Inlined with `words` a constant: the loop over it is
     unrolled, and that over rows becomes one over vectors, 8 rows at a time with AVX-512."""
-    for j in range(BLOCK):
+    for j in range(len(least)):
         least[j] = min(
             _least_of_flips(query[0], planes, j, words, size), _least_of_flips(query[1], planes, j, words, size)
         )
 
 
 @_compiled(inline="always")
-def _any_near(least: NDArray[np.int16], limit: int, own: int, slack: NDArray[np.int16]) -> bool:
-    near = 0
+def _near(least: NDArray[np.int16], limit: int, own: int, slack: NDArray[np.int16]) -> np.uint64:
+    """Which of a handful may be near, as bits of one word: nearly always none."""
+    near = np.uint64(0)
     for j in range(HANDFUL):
-        near += least[j] <= limit + max(own, slack[j])
-    return near > 0
+        near |= np.uint64(least[j] <= limit + max(own, slack[j])) << np.uint64(j)
+    return near
 
 
 @_compiled()
-def _by_definition(eight: Words, four: Words, turns: int) -> tuple[int, int]:
-    """index.search_rows.by_definition of one pair."""
-    best, turn, ninety, other = 1 << 20, 0, 0, 0
-    for t in range(turns):
-        ahead, back = 0, 0
-        for word in range(four.shape[1]):
-            ahead += _popcount(eight[FORWARD[t, 0], word] ^ four[FORWARD[t, 1], word])
-            back += _popcount(eight[BACKWARD[t, 0], word] ^ four[BACKWARD[t, 1], word])
-        least = min(ahead, back)
-        if t == ROTATE_90:
-            ninety = least
-        elif t == ROTATE_270:
-            other = least
-        if least < best:
-            best, turn = least, t
-    if turn == ROTATE_90 and ninety == other:
-        for word in range(four.shape[1]):
-            if four[0, word] != eight[0, word]:
-                return best, ROTATE_270 if four[0, word] > eight[0, word] else ROTATE_90
-    return best, turn
+def _by_definition(
+    eight: Words,
+    four: Words,
+    turns: int,
+    ahead_of: NDArray[np.int64],
+    back_of: NDArray[np.int64],
+    scratch: NDArray[np.int64],
+) -> tuple[int, int]:
+    """index.search_rows.by_definition of one pair; `scratch` is (3, 8)."""
+    scratch[:] = 0
+    ahead, back, distances = scratch
+    for word in range(len(four)):
+        for turn in range(8):
+            back[turn] += _popcount(eight[word, turn] ^ four[word, 0])
+        for flip in range(4):
+            ahead[flip] += _popcount(eight[word, 0] ^ four[word, flip])
+            ahead[4 + flip] += _popcount(eight[word, 4] ^ four[word, flip])
+    how = 0
+    for turn in range(turns):
+        distances[turn] = min(ahead[ahead_of[turn]], back[back_of[turn]])
+        if distances[turn] < distances[how]:
+            how = turn
+    other = back_of[how]
+    if other != how and distances[other] == distances[how]:
+        for word in range(len(four)):
+            if four[word, 0] != eight[word, 0]:
+                return distances[how], other if four[word, 0] > eight[word, 0] else how
+    return distances[how], how
 
 
 @_compiled()

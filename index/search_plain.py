@@ -1,4 +1,4 @@
-"""PURE: the rows nearest to some hashes, over the 8 turns, by numpy alone: 6 nanoseconds a pair at hsize 16."""
+"""PURE: the rows nearest to some hashes, over the 8 turns, by numpy alone: some ten nanoseconds a pair."""
 
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ def _nearest_to_one(
         near = np.flatnonzero(least <= allowed) + low * BLOCK
         near = near[near < end]
         near = near[rows.present[near]]
+        if not len(near):
+            continue
         exact, how = by_definition(queries.eight[k], rows.hashes[near], turns)
         row = np.concatenate([row, near[exact <= limit]])
         distance = np.concatenate([distance, exact[exact <= limit]])

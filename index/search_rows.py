@@ -21,24 +21,22 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# Rows compared in one go. Their planes are to fit the first-level cache, and no power of two: at a distance of 4096
-# bytes the planes would push one another out of it.
+# Rows compared in one go, a multiple of 64. Their planes are to fit the first-level cache, and no power of two: at a
+# distance of 4096 bytes the planes would push one another out of it.
 BLOCK: Final = 448
 
-# For each turn t from B to A: the two comparisons of its definition, as (one of A's 8 rows, one of B's 4).
-# hash of t(B) with hash of A, where a transposed one is compared with A's transposed; hash of B with inverse t of A.
-COMPARISONS: Final = tuple(
-    ((0, t) if t < 4 else (4, TRANSPOSED_ROWS[t - 4]), (TURNS.index(turn.inverse), 0)) for t, turn in enumerate(TURNS)
-)
-ROTATE_90: Final = TURNS.index(Turn.ROTATE_90)
-ROTATE_270: Final = TURNS.index(Turn.ROTATE_270)
+# Where by_definition finds the two comparisons for each turn from B to A.
+# The hash of B turned with that of A; where the turn transposes, B's flip with A's transpose.
+AHEAD: Final = np.array([0, 1, 2, 3, *(4 + flip for flip in TRANSPOSED_ROWS)])
+# The hash of B with that of A turned back.
+BACK: Final = np.array([TURNS.index(turn.inverse) for turn in TURNS])
 
 
 @dataclass(frozen=True, slots=True)
 class Queries:
     """A few hashes to compare with rows.
 
-    `eight` uint64 (q, 8, words): the hash in each turn. `planes` uint64 (q, 2, 4, words a plane): of the hash and of
+    `eight` uint64 (q, words, 8): the hash in each turn. `planes` uint64 (q, 2, 4, words a plane): of the hash and of
     its transpose. `slack` int64 (q,). `ends` int64 (q,): query k is compared with the rows before `ends[k]`.
     """
 
@@ -52,7 +50,7 @@ class Queries:
         """From stored hashes, uint8 (q, 4, hsize*hsize/8)."""
         eight = turned(hashes, hsize)
         bases = [planes_of(eight[:, turn], hsize) for turn in (0, TURNS.index(Turn.TRANSPOSE))]
-        return cls(as_words(eight), np.stack(bases, axis=1), slack_of(hashes, hsize).astype(np.int64), ends)
+        return cls(_by_word(eight), np.stack(bases, axis=1), slack_of(hashes, hsize).astype(np.int64), ends)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -79,14 +77,14 @@ class Found:
 class Rows:
     """Hashes in memory, appended to in amortised constant time.
 
-    `hashes` uint64 (capacity, 4, words): as stored. `planes` uint64 (blocks, 4, words a plane, BLOCK), `slack` int16
-    (blocks, BLOCK), `present` bool (capacity,): False once removed. All but the first `count` rows are spare.
+    `hashes` uint64 (capacity, words, 4): as stored, word by word. `planes` uint64 (blocks, 4, words a plane, BLOCK).
+    `slack` int16 (blocks, BLOCK). `present` bool (capacity,): False once removed. Beyond `count` all is spare.
     """
 
     def __init__(self, hsize: int) -> None:
         self.hsize = hsize
         self.count = 0
-        self.hashes: Words = np.empty((0, 4, hsize * hsize // 64), np.uint64)
+        self.hashes: Words = np.empty((0, hsize * hsize // 64, 4), np.uint64)
         self.planes: Words = np.empty((0, 4, words_in_plane(hsize), BLOCK), np.uint64)
         self.slack: NDArray[np.int16] = np.empty((0, BLOCK), np.int16)
         self.present: NDArray[np.bool_] = np.empty(0, np.bool_)
@@ -101,7 +99,7 @@ class Rows:
             self.slack = _grown(self.slack, blocks)
             self.present = _grown(self.present, blocks * BLOCK)
         block, place = np.divmod(np.arange(self.count, end), BLOCK)
-        self.hashes[self.count : end] = as_words(hashes)
+        self.hashes[self.count : end] = _by_word(hashes)
         self.planes[block, :, :, place] = planes_of(hashes[:, 0], self.hsize)
         self.slack[block, place] = slack_of(hashes, self.hsize)
         self.present[self.count : end] = True
@@ -109,33 +107,29 @@ class Rows:
 
     def stored(self, part: range) -> Bytes:
         """Hashes as they were given."""
-        return self.hashes[part.start : part.stop].view(np.uint8)
+        return np.ascontiguousarray(self.hashes[part.start : part.stop].swapaxes(1, 2)).view(np.uint8)
 
 
 def by_definition(eight: Words, four: Words, turns: bool) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """The distance of A, given in its 8 turns (8, words), to each B, (n, 4, words), and the turn from B to A."""
-    comparisons = COMPARISONS if turns else COMPARISONS[:1]
-    distances = np.stack(
-        [np.minimum(_apart(eight[a], four[:, b]), _apart(eight[c], four[:, d])) for (a, b), (c, d) in comparisons]
-    )
-    turn = distances.argmin(axis=0).astype(np.uint8)
-    least = distances.min(axis=0)
-    if turns:
-        # Either quarter turn may serve as well as the other: rotate_90 then leads from the lesser hash, so that the
-        # answer does not depend on which picture came first.
-        open_ = (turn == ROTATE_90) & (distances[ROTATE_270] == least)
-        turn[open_] = np.where(_exceeds(four[open_, 0], eight[0]), ROTATE_270, ROTATE_90)
+    """The distance of A, given in its 8 turns (words, 8), to each B, (n, words, 4), and the turn from B to A."""
+    straight_and_crossed = np.stack([eight[:, 0], eight[:, TURNS.index(Turn.TRANSPOSE)]], axis=1)[:, :, None]
+    ahead = _weight(straight_and_crossed ^ four[:, :, None]).reshape(-1, 8)
+    back = _weight(eight ^ four[:, :, :1])
+    distances = np.minimum(ahead[:, AHEAD], back[:, BACK])[:, : 8 if turns else 1]
+    turn = distances.argmin(axis=1).astype(np.uint8)
+    least = distances.min(axis=1)
+    # Where a quarter turn either way is as near, rotate_90 leads from the lesser hash, so that the answer does not
+    # depend on which picture came first.
+    other = BACK[turn]
+    either = (other != turn) & (distances[np.arange(len(turn)), other] == least)
+    either[either] = _exceeds(four[either, :, 0], eight[:, 0])
+    turn[either] = other[either]
     return least, turn
 
 
 def words_in_plane(hsize: int) -> int:
     """64-bit words in a plane, a quarter of the bits."""
     return max(1, hsize * hsize // 4 // 64)
-
-
-def as_words(packed: Bytes) -> Words:
-    """Packed bits (..., bytes) as (..., words)."""
-    return np.ascontiguousarray(packed).view(np.uint64)
 
 
 def planes_of(base: Bytes, hsize: int) -> Words:
@@ -158,9 +152,15 @@ def slack_of(hashes: Bytes, hsize: int) -> NDArray[np.int16]:
     return slack
 
 
-def _apart(word: Words, others: Words) -> NDArray[np.int64]:
-    distance: NDArray[np.int64] = np.bitwise_count(word ^ others).sum(axis=1, dtype=np.int64)
-    return distance
+def _by_word(hashes: Bytes) -> Words:
+    """Packed hashes (n, k, bytes) -> (n, words, k)."""
+    return np.ascontiguousarray(np.ascontiguousarray(hashes).view(np.uint64).swapaxes(1, 2))
+
+
+def _weight(differing: Words) -> NDArray[np.int64]:
+    """The bits set in words, (n, words, ...) -> (n, ...)."""
+    weight: NDArray[np.int64] = np.bitwise_count(differing).sum(axis=1, dtype=np.int64)
+    return weight
 
 
 def _exceeds(bases: Words, other: Words) -> NDArray[np.bool_]:

@@ -1,5 +1,8 @@
 """The search answers what brute force answers, whatever the hashes, with numba and without."""
 
+import ast
+import inspect
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index import search
+from index import search, search_compiled
 from index.fingerprint import hash_grey, rows_of, turned
 from index.model import HSIZES, TURNS, Turn
 from index.search import HashIndex, Pairs
@@ -244,7 +247,7 @@ def test_progress_is_told_and_may_leave_off():
 
 
 def test_without_numba_it_searches_with_numpy(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    monkeypatch.setitem(__import__("sys").modules, "index.search_compiled", None)
+    monkeypatch.setitem(sys.modules, "index.search_compiled", None)
     monkeypatch.setattr(search, "WORTH_COMPILING", 0)
     search._compiled.cache_clear()
     index = HashIndex(8)
@@ -252,3 +255,22 @@ def test_without_numba_it_searches_with_numpy(monkeypatch: pytest.MonkeyPatch, c
     assert len(listed(*index.pairs(0, 0))) == 3
     assert "numba" in caplog.text
     search._compiled.cache_clear()
+
+
+def test_what_is_compiled_depends_on_its_own_file_alone():
+    """numba keeps compiled code until the file of the function changes: a constant of another would grow stale."""
+    used = {
+        name
+        for kernel in vars(search_compiled).values()
+        if hasattr(kernel, "py_func")
+        for name in kernel.py_func.__code__.co_names
+    }
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(inspect.getsource(search_compiled)))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("index")
+        for alias in node.names
+    }
+    assert "_popcount" in used
+    assert "AHEAD" in imported
+    assert not used & imported
