@@ -266,10 +266,10 @@ def test_a_file_that_moved_is_kept_where_a_watcher_s_job_put_it(library):
     save(library.photos / "m.png", 2)
     library.scan()
     before = library.images()
-    old, new = library.photos / "m.png", library.photos / "n.png"
+    old, new = library.photos / "m.png", library.photos / "b.png"
     old.rename(new)
     library.scanner.run(Meanwhile(lambda: library.scan(old, new)), ScanParameters())
-    assert library.images() == {"a.png": before["a.png"], "n.png": before["m.png"]}
+    assert library.images() == {"a.png": before["a.png"], "b.png": before["m.png"]}
 
 
 def test_a_file_that_came_back_is_not_forgotten(library):
