@@ -233,12 +233,16 @@ def groups_page(
     """Groups of the current detection, sorted by one of GROUP_SORTS and then by key. `after` is a page's own."""
     where = _groups_where(chosen)
     # The groups chosen are counted and cut in one statement, which looks at the images only once.
-    chosen_groups = f"WITH chosen AS MATERIALIZED (SELECT {GROUP_COLUMNS} FROM {CURRENT_GROUPS} WHERE {where})"
     column, direction, beyond = GROUP_SORTS[sort], "ASC" if ascending else "DESC", ">" if ascending else "<"
-    cut = "1" if after is None else f"({column}, key) {beyond} (?, ?)"
+    chosen_groups = (
+        f"WITH chosen AS MATERIALIZED (SELECT g.id, g.{column} value, g.key FROM {CURRENT_GROUPS} WHERE {where})"
+    )
+    order = f"ORDER BY value {direction}, key {direction}"
+    cut = "1" if after is None else f"(value, key) {beyond} (?, ?)"
     rows = database.execute_sql(
-        f"{chosen_groups} SELECT *, (SELECT count(*) FROM chosen) FROM chosen WHERE {cut}"
-        f" ORDER BY {column} {direction}, key {direction} LIMIT ?",
+        f"{chosen_groups} SELECT {GROUP_COLUMNS}, (SELECT count(*) FROM chosen)"
+        f" FROM (SELECT * FROM chosen WHERE {cut} {order} LIMIT ?) c JOIN duplicate_group g ON g.id = c.id"
+        f" {order.replace('key', 'c.key')}",
         (*where.values, *(after or ()), limit + 1),
     ).fetchall()
     if rows:
