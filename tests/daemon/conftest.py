@@ -80,3 +80,12 @@ def library(tmp_path: Path, pool: WorkerPool):
     made = Library(tmp_path, pool)
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with a folder with a file of an image's name."""
+    folder = tmp_path / "photos"
+    (folder / "2020").mkdir(parents=True)
+    (folder / "2020" / "old.jpg").write_bytes(b"old")
+    return folder

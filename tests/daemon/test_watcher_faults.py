@@ -1,0 +1,238 @@
+"""The watcher when something fails: too many folders, lost events, dead threads, roots that come and go."""
+
+import itertools
+import logging
+import os
+import shutil
+import subprocess
+import threading
+import time
+
+import pytest
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, Mask, WatchDescriptor
+
+from daemon import root_guard
+from daemon.watcher import WatchMode, WatchTimes
+from index.model import RootState
+from support.watching import DEADLINE_S, Ears, root
+
+# Limits and losses
+
+
+def test_more_folders_than_watches_falls_back_to_polling_with_one_message(photos, tmp_path, caplog):
+    for number in range(10):
+        (photos / str(number)).mkdir()
+    small = tmp_path / "small"
+    small.mkdir()
+    often = WatchTimes(settle_s=0.15, guard_s=0.1, poll_s=0.1)
+    with caplog.at_level(logging.WARNING), Ears(root(photos), root(small), times=often, watches_at_most=6) as ears:
+        ears.wait(lambda: ears.reconciled().count("poll") >= 3)
+        coverage = ears.watcher.coverage()
+        assert coverage[os.fsencode(photos)].mode == WatchMode.POLL
+        assert "max_user_watches" in coverage[os.fsencode(photos)].note
+        assert (coverage[os.fsencode(small)].mode, coverage[os.fsencode(small)].folders) == (WatchMode.NATIVE, 1)
+        (small / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(small / "a.jpg"))
+    assert len(caplog.records) == 1
+
+
+def test_folders_that_outgrow_the_watches_later(photos):
+    with Ears(root(photos), watches_at_most=4) as ears:
+        ears.wait_for_start()
+        for number in range(5):
+            (photos / str(number)).mkdir()
+        ears.wait(lambda: "inotify limit" in ears.reconciled())
+        coverage = ears.watcher.coverage()[os.fsencode(photos)]
+        assert (coverage.mode, coverage.folders) == (WatchMode.POLL, 0)
+
+
+def test_no_inotify_at_all_means_polling(photos, monkeypatch, caplog):
+    def refused(*_):
+        raise OSError(24, "inotify instance limit reached")
+
+    monkeypatch.setattr("daemon.inotify.InotifyFD", refused)
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        assert "instance limit" in ears.watcher.coverage()[os.fsencode(photos)].note
+    assert len(caplog.records) == 1
+
+
+def reader_of(ears: Ears):
+    return ears.watcher._native._observer.reader
+
+
+OVERFLOW = InotifyEvent(WatchDescriptor(-1), Mask(InotifyConstants.IN_Q_OVERFLOW), 0, b"")
+
+
+def test_an_overflow_leads_to_a_walk_and_to_watches_that_are_true_again(photos, tmp_path):
+    for name in ("a", "b", "c", "out"):
+        (photos / name).mkdir()
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        reader = reader_of(ears)
+        handle, lost = reader.handle_event, []
+        reader.handle_event = lost.append
+        (photos / "a").rename(photos / "x")
+        (photos / "b").rename(photos / "a")
+        (photos / "x").rename(photos / "b")
+        (photos / "c").rmdir()
+        (photos / "new").mkdir()
+        (photos / "out").rename(tmp_path / "out")
+        end_s = time.monotonic() + DEADLINE_S
+        while sum(event.is_directory for event in lost) < 9 and time.monotonic() < end_s:
+            time.sleep(0.01)
+        reader.handle_event = handle
+        reader.handle_event(OVERFLOW)
+        ears.wait(lambda: "inotify overflow" in ears.reconciled())
+        assert ears.watcher.coverage()[os.fsencode(photos)].folders == 5
+        for name in ("a", "b", "new"):
+            (photos / name / "pic.jpg").write_bytes(b"new")
+        (tmp_path / "out" / "pic.jpg").write_bytes(b"new")
+        ears.wait(lambda: all(ears.hears_of(photos / name / "pic.jpg") for name in ("a", "b", "new")))
+        assert not ears.hears_of(photos / "out" / "pic.jpg")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_inotify_thread_is_replaced_and_the_root_walked(photos):
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+
+        def raising(event):
+            raise KeyError("as watchdog 7.0.0 did")
+
+        reader_of(ears).handle_event = raising
+        (photos / "a.jpg").write_bytes(b"lost")
+        ears.wait(lambda: bool(ears.reconciled()))
+        ears.told.clear()
+        (photos / "b.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(photos / "b.jpg"))
+        assert ears.watcher.alive
+
+
+def test_what_could_not_be_handed_on_is_told_again(photos):
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        ears.broken = True
+        (photos / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.refused > 0)
+        ears.broken = False
+        ears.wait(lambda: ears.hears_of(photos / "a.jpg"))
+
+
+# Roots that come and go
+
+
+def test_a_root_that_is_away_and_back(photos):
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        away = photos.with_name("away")
+        photos.rename(away)
+        ears.wait(lambda: bool(ears.states()))
+        assert ears.states() == [(RootState.OFFLINE, "cannot be listed: No such file or directory")]
+        assert ears.settled() == set()
+        (away / "meanwhile.jpg").write_bytes(b"not ours to tell")
+        away.rename(photos)
+        ears.wait(lambda: bool(ears.reconciled()))
+        assert ears.states()[1:] == [(RootState.ONLINE, "")]
+        (photos / "2020" / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(photos / "2020" / "a.jpg"))
+
+
+def test_a_root_that_is_missing_at_start(photos):
+    absent = photos / "later"
+    with Ears(root(absent)) as ears:
+        ears.wait(lambda: bool(ears.states()))
+        assert ears.states()[0][0] is RootState.OFFLINE
+        absent.mkdir()
+        ears.wait(lambda: bool(ears.reconciled()))
+        (absent / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(absent / "a.jpg"))
+
+
+def test_a_root_that_is_suddenly_empty(photos):
+    slow = WatchTimes(settle_s=1.0, guard_s=0.1)
+    with Ears(root(photos), times=slow) as ears:
+        ears.wait_for_start()
+        shutil.rmtree(photos / "2020")
+        ears.wait(lambda: bool(ears.states()))
+        assert ears.states() == [(RootState.OFFLINE, "is suddenly empty")]
+        (photos / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: bool(ears.reconciled()))
+        assert ears.settled() == set()
+        assert ears.states()[-1][0] is RootState.ONLINE
+
+
+def test_a_root_that_was_empty_from_the_start_is_watched_and_walked_when_files_come(tmp_path):
+    with Ears(root(tmp_path)) as ears:
+        ears.wait_for_start()
+        (tmp_path / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(tmp_path / "a.jpg") and "it is no longer empty" in ears.reconciled())
+
+
+def test_a_root_that_is_deleted_and_made_anew_is_watched_anew(photos):
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        shutil.rmtree(photos)
+        photos.mkdir()
+        (photos / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: bool(ears.reconciled()))
+        for number in itertools.count():
+            (photos / f"{number}.jpg").write_bytes(b"new")
+            with ears.news:
+                if ears.news.wait_for(lambda: bool(ears.settled()), 0.5):
+                    break
+            assert number < DEADLINE_S
+
+
+def test_a_root_that_does_not_answer_is_offline_and_holds_nobody(photos, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    see, hung = root_guard.see, threading.Event()
+
+    def hanging(path, exclusions):
+        if path == os.fsencode(photos) and hung.is_set():
+            released.wait(60)
+        return see(path, exclusions)
+
+    released = threading.Event()
+    monkeypatch.setattr(root_guard, "see", hanging)
+    times = WatchTimes(settle_s=0.15, guard_s=0.1, silence_s=1.0)
+    with Ears(root(photos), root(other), times=times) as ears:
+        ears.wait_for_start(2)
+        hung.set()
+        ears.wait(lambda: bool(ears.states()))
+        assert ears.states() == [(RootState.OFFLINE, "does not answer")]
+        (other / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(other / "a.jpg"))
+        assert ears.watcher.alive
+        hung.clear()
+        released.set()
+        ears.wait(lambda: bool(ears.reconciled()))
+        assert ears.states()[1:] == [(RootState.ONLINE, "")]
+
+
+def test_a_file_system_mounted_and_unmounted(photos):
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(photos)], capture_output=True, check=False).returncode:
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        (photos / "usb").mkdir()
+        (photos / "usb" / "b.jpg").write_bytes(b"on the disk")
+        shutil.copytree(photos / "usb", photos / "2020")
+        with Ears(root(photos)) as ears:
+            ears.wait_for_start()
+            subprocess.run(["umount", str(photos)], check=True)
+            ears.wait(lambda: bool(ears.reconciled()))
+            assert ears.settled() == set()
+            (photos / "2020" / "below.jpg").write_bytes(b"new")
+            ears.wait(lambda: ears.hears_of(photos / "2020" / "below.jpg"))
+            ears.told.clear()
+            below = photos / "2020"
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(below)], check=True)
+            try:
+                ears.wait(lambda: bool(ears.reconciled()))
+                (below / "c.jpg").write_bytes(b"new")
+                ears.wait(lambda: ears.hears_of(below / "c.jpg"))
+            finally:
+                subprocess.run(["umount", str(below)], check=True)
+    finally:
+        subprocess.run(["umount", str(photos)], capture_output=True, check=False)
