@@ -54,7 +54,7 @@ def mirrored(evidence: Evidence) -> dict[str, Any]:
     if "turn" in found:
         found["turn"] = str(Turn(found["turn"]).inverse)
     if "scale" in found:
-        found["scale"] = round(1 / found["scale"], 4)
+        found["scale"] = max(0.0001, round(1 / found["scale"], 4)) if found["scale"] else 10_000.0
     if "crop" in found:
         found["crop"] = {**found["crop"], "of": SIDES[found["crop"]["of"]]}
     if "frame" in found:
@@ -76,7 +76,7 @@ def _mirrored_tone(tone: Mapping[str, Any]) -> dict[str, Any]:
     if "brightness" in tone:
         found["brightness"] = -tone["brightness"]
     if "contrast" in tone:
-        found["contrast"] = round(1 / tone["contrast"], 2)
+        found["contrast"] = max(0.01, round(1 / tone["contrast"], 2)) if tone["contrast"] else 100.0
     if "grey" in tone:
         found["grey"] = SIDES[tone["grey"]]
     return found

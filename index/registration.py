@@ -24,7 +24,7 @@ LEAST_GRADIENT: Final = 1.2
 LEAST_BLOCKS: Final = 6
 TONES: Final = 64
 # Light changes over more than this; around it pictures are brought to one middle grey. Below DARKEST is only noise.
-LIGHT_PX: Final = 24
+LIGHT_PX: Final = 65
 MIDDLE: Final = 110.0
 DARKEST: Final = 12.0
 # Widths of the blurs by whose sum a sharpened or blurred copy is explained, in pixels.
@@ -41,13 +41,17 @@ class Registration:
     blocks: int
 
 
-def residual_shift(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Registration:
+def residual_shift(first: Grey, second: Grey, covered: NDArray[np.bool_], *, relit: bool = False) -> Registration:
     """How far the details of `first`, laid over `second` (same shape), are from theirs; a common shift, scale, shear or
-    perspective that is left does not count."""
+    perspective that is left does not count.
+
+    A change of tone is followed where it is one for the whole picture; `relit` is for one that is not, a vignette say.
+    """
     height, width = (side // BLOCK * BLOCK for side in first.shape)
     if not height or not width or covered.sum() < LEAST_BLOCKS * BLOCK * BLOCK:
         return Registration(0.0, 0.0, 0)
-    first, second = _evenly_lit(first, covered), _evenly_lit(second, covered)
+    if relit:
+        first, second = _evenly_lit(first, covered), _evenly_lit(second, covered)
     explained = _explained(first, second, covered)[:height, :width]
     target = cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX)[:height, :width]
     gradient_x = cv2.Sobel(explained, cv2.CV_32F, 1, 0, ksize=3) / 8
@@ -78,8 +82,9 @@ def residual_shift(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Reg
 def _evenly_lit(picture: Grey, covered: NDArray[np.bool_]) -> Grey:
     """The picture over its local mean: a vignette, a warm corner or a shadow filter is gone, details are not."""
     inside = covered.astype(np.float32)
-    weight = cv2.GaussianBlur(inside, (0, 0), LIGHT_PX)
-    light = cv2.GaussianBlur(picture * inside, (0, 0), LIGHT_PX) / np.maximum(weight, 1e-3)
+    window = (LIGHT_PX, LIGHT_PX)
+    # Means over squares: a Gaussian of this width would take as long as all the rest.
+    light = cv2.blur(picture * inside, window) / np.maximum(cv2.blur(inside, window), 1e-3)
     return np.asarray(np.clip(picture * (MIDDLE / (light + DARKEST)), 0, 255), np.float32)
 
 

@@ -11,6 +11,7 @@ Runs in the caller's thread and, for the length of a call, in threads of its own
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,8 +35,8 @@ MOST: Final = 100
 QUERIES: Final = 64
 # Rows laid out at a time, which takes some ten times their memory.
 TAKEN_IN: Final = 1 << 15
-# Below this many comparisons numpy is done before numba is loaded (0.5 s).
-WORTH_COMPILING: Final = 100_000_000
+# Below this many comparisons, all pairs of 6,000 pictures, numpy is done in a second or so; loading numba takes half one.
+WORTH_COMPILING: Final = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,11 @@ class HashIndex:
     their numbers when others are removed. Not for several threads at once.
     """
 
-    def __init__(self, hsize: int, turns: bool = True, threads: int = 2) -> None:
+    def __init__(self, hsize: int, turns: bool = True, threads: int | None = None) -> None:
+        """`threads` is how many may search at once; as many as there are processors where it is left out."""
         self.hsize = hsize
         self._turns = turns
-        self._threads = threads
+        self._threads = threads or os.cpu_count() or 1
         self._rows = Rows(hsize)
 
     def __len__(self) -> int:

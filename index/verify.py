@@ -253,18 +253,9 @@ def _fine_gates(
     """What only a finer scale shows: whether details fall on details, and whether a drawing says the same."""
     one, other = _turned(first.frame(FINE_FRAME), laid.turn), second.frame(FINE_FRAME)
     as_found = align.stretch(laid.second.shape, other.shape) @ laid.over @ align.stretch(one.shape, laid.first.shape)
-    ways = [as_found]
-    if laid.turn == hint:
-        # Simply corner on corner: right for whatever was not cropped, however much of it was painted over.
-        ways.append(align.stretch(one.shape, other.shape))
     agreeing = _agreeing(laid.similarity, (other.shape[0], other.shape[1]))
     limit = MOST_SHIFT_PX * (COARSE_FACTOR if worst_quality <= COARSE_QUALITY else 1)
-    found = min((_registered(one, other, over, agreeing), number) for number, over in enumerate(ways))
-    best, over = found[0], ways[found[1]]
-    if not _falls_on(best, limit):
-        finer = align.refine(one, other, as_found, perspective=True)
-        if finer is not None and align.sane(finer, one.shape):
-            best, over = min((best, over), (_registered(one, other, finer, agreeing), finer), key=lambda way: way[0])
+    best, over = _first_that_falls_on(_fine_ways(one, other, as_found, laid.turn == hint), one, other, agreeing, limit)
     gates = (Gate("registration", round(best[0], 3), limit, _falls_on(best, limit)),)
     if not graphic:
         return gates
@@ -275,16 +266,45 @@ def _fine_gates(
     return (*gates, Gate("detail", round(share, 4), MOST_DIFFERENT_GRAPHIC, share <= MOST_DIFFERENT_GRAPHIC))
 
 
+def _fine_ways(first: Grey, second: Grey, as_found: Map, hinted: bool) -> Iterator[Map]:
+    """The maps worth trying at the finer scale, the cheap ones first."""
+    if hinted:
+        # Simply corner on corner: right for whatever was not cropped, however much of it was painted over.
+        yield align.stretch(first.shape, second.shape)
+    yield as_found
+    finer = align.refine(first, second, as_found, perspective=True)
+    if finer is not None and align.sane(finer, first.shape):
+        yield finer
+
+
+def _first_that_falls_on(
+    ways: Iterator[Map], first: Grey, second: Grey, where: NDArray[np.bool_], limit_px: float
+) -> tuple[tuple[float, float], Map]:
+    """The first map under which details fall on details, else the best; with its shift and significance."""
+    tried = []
+    for over in ways:
+        tried.append((_registered(first, second, over, where, limit_px), over))
+        if _falls_on(tried[-1][0], limit_px):
+            return tried[-1]
+    return min(tried, key=lambda way: way[0])
+
+
 def _agreeing(similarity: Similarity, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Where the pictures do not differ, a block around each place that does left out: stamps have no place there."""
     near_different = cv2.dilate(similarity.different.astype(np.uint8), np.ones((3, 3), np.uint8))
     return cv2.resize(1 - near_different, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
-def _registered(first: Grey, second: Grey, over: Map, where: NDArray[np.bool_]) -> tuple[float, float]:
+def _registered(
+    first: Grey, second: Grey, over: Map, where: NDArray[np.bool_], limit_px: float
+) -> tuple[float, float]:
+    """Shift and significance under a map, the pictures taken as they are or, if that is not enough, evenly lit."""
     laid, covered = align.lay(first, (second.shape[0], second.shape[1]), over)
     found = residual_shift(laid, second, covered & where)
-    return found.shift_px, found.significance
+    if _falls_on(as_is := (found.shift_px, found.significance), limit_px):
+        return as_is
+    found = residual_shift(laid, second, covered & where, relit=True)
+    return min(as_is, (found.shift_px, found.significance))
 
 
 def _falls_on(found: tuple[float, float], limit_px: float) -> bool:
@@ -421,7 +441,7 @@ def _tone(laid: _Laid, first: Prepared, second: Prepared) -> dict[str, Any]:
     contrast = float(other.std() / max(1e-3, one.std()))
     brightness = float(other.mean() - one.mean())
     if not 0.85 <= contrast <= 1.18:
-        told["contrast"] = round(contrast, 2)
+        told["contrast"] = max(0.01, round(contrast, 2))
     if abs(brightness) >= 10:
         told["brightness"] = round(brightness)
     grey_first, grey_second = first.colourful < 2.5, second.colourful < 2.5

@@ -30,6 +30,11 @@ def test_an_account_led_back_and_forth_is_itself():
     assert "lost" not in back
 
 
+def test_extremes_are_led_back_too():
+    assert mirrored({"tone": {"contrast": 0.0}, "scale": 0.0}) == {"tone": {"contrast": 100.0}, "scale": 10_000.0}
+    assert mirrored({"tone": {"contrast": 1e6}})["tone"]["contrast"] == 0.01
+
+
 @pytest.mark.parametrize(
     ("told", "english", "french"),
     [
