@@ -35,7 +35,7 @@ MOST: Final = 100
 QUERIES: Final = 64
 # Rows laid out at a time, which takes some ten times their memory.
 TAKEN_IN: Final = 1 << 15
-# Below this many comparisons, all pairs of 6,000 pictures, numpy is done in a second or so; loading numba takes half one.
+# Below this many comparisons (all pairs of 6,000) numpy is done in about a second; to load numba takes half of that.
 WORTH_COMPILING: Final = 20_000_000
 
 
