@@ -6,8 +6,8 @@ while rows come and go before it; nothing here reads more than a page of rows, b
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from peewee import SqliteDatabase
 
@@ -15,10 +15,9 @@ from index.catalogue import chunks, facts_of
 from index.errors import NotFound
 from index.evidence import mirrored
 from index.findings import load_parameters
+from index.listing_pages import Page, Where, at_or_below, cut_page, path_term
 from index.model import DetectParameters, Facts
-from index.schema import Content, Job, Schedule
-
-T = TypeVar("T")
+from index.schema import Content
 
 GROUP_SORTS = {
     "reclaimable": "reclaimable_bytes",
@@ -26,15 +25,6 @@ GROUP_SORTS = {
     "confidence": "confidence",
     "date": "newest_ns",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some rows of a list, where it goes on (None at its end), and how many there are in all."""
-
-    items: list[T]
-    after: tuple[Any, ...] | None
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,50 +121,6 @@ class GroupFilter:
     min_images: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemRow:
-    id: int
-    root_id: int
-    path: bytes
-    reason: str
-    message: str
-    at_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemFilter:
-    root_id: int | None = None
-    reason: str = ""
-    path: bytes = b""
-
-
-@dataclass(slots=True)
-class _Where:
-    """A condition in the making: SQL terms, all of which must hold, and what they are bound to."""
-
-    terms: list[str] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
-
-    def add(self, term: str, *values: Any) -> None:
-        self.terms.append(term)
-        self.values.extend(values)
-
-    def __str__(self) -> str:
-        return " AND ".join(self.terms) or "1"
-
-
-def at_or_below(column: str, path: bytes) -> tuple[str, tuple[bytes, bytes, bytes]]:
-    """The SQL for "this file, or anything in this folder", which an index on the column answers."""
-    folder = path.rstrip(b"/")
-    return f"({column} = ? OR ({column} > ? AND {column} < ?))", (folder, folder + b"/", folder + b"0")
-
-
-def _path_term(column: str, path: bytes) -> tuple[str, tuple[bytes, ...]]:
-    if path.startswith(b"/"):
-        return at_or_below(column, path)
-    return f"instr(lower(CAST({column} AS TEXT)), lower(CAST(? AS TEXT))) > 0", (path,)
-
-
 # Totals and roots
 
 
@@ -250,7 +196,7 @@ def groups_page(
     else:
         (total,) = database.execute_sql(f"{chosen_groups} SELECT count(*) FROM chosen", where.values).fetchone()
     items = [GroupRow(*row[:-1]) for row in rows]
-    return _cut(items, limit, total, lambda row: (getattr(row, column), row.key))
+    return cut_page(items, limit, total, lambda row: (getattr(row, column), row.key))
 
 
 def group(database: SqliteDatabase, key: str) -> GroupRow:
@@ -285,8 +231,8 @@ def kinds_of_groups(database: SqliteDatabase) -> dict[str, int]:
     return dict(database.execute_sql(f"SELECT g.kind, count(*) FROM {CURRENT_GROUPS} GROUP BY g.kind").fetchall())
 
 
-def _groups_where(chosen: GroupFilter) -> _Where:
-    where = _Where()
+def _groups_where(chosen: GroupFilter) -> Where:
+    where = Where()
     if chosen.kinds:
         where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
     if chosen.min_images > 2:
@@ -302,12 +248,12 @@ def _holding_image(chosen: GroupFilter) -> tuple[Any, ...]:
     A folder is found by the index on paths. For the rest the members are gone through, not all images of a root:
     CROSS JOIN and the plus signs keep SQLite from thinking otherwise.
     """
-    of_image = _Where()
+    of_image = Where()
     in_folder = chosen.path.startswith(b"/")
     if chosen.root_id is not None:
         of_image.add("+i.root_id = ?", chosen.root_id)
     if chosen.path:
-        term, values = _path_term("i.path", chosen.path)
+        term, values = path_term("i.path", chosen.path)
         of_image.add(term, *values)
     source = (
         "image i CROSS JOIN member m ON m.content_id = i.content_id"
@@ -332,7 +278,7 @@ def members(
     current = current_parameters(database)
     if current is None:
         return found
-    where = _Where()
+    where = Where()
     below = [at_or_below("i.path", folder.encode("utf-8", "surrogateescape")) for folder in current[1].folders]
     if below:
         where.add(f"({' OR '.join(term for term, _ in below)})", *(value for _, values in below for value in values))
@@ -473,71 +419,3 @@ def _other_paths(database: SqliteDatabase, device: int, inode: int, path: bytes)
         (device, inode, path),
     )
     return tuple(bytes(row[0]) for row in rows)
-
-
-# Jobs, problems, schedules
-
-
-def jobs_page(
-    database: SqliteDatabase,
-    states: Sequence[str] = (),
-    kind: str = "",
-    after: tuple[Any, ...] | None = None,
-    limit: int = 50,
-) -> Page[dict[str, Any]]:
-    """Job rows, the newest first."""
-    where = _Where()
-    if states:
-        where.add(f"state IN ({','.join('?' * len(states))})", *states)
-    if kind:
-        where.add("kind = ?", kind)
-    (total,) = database.execute_sql(f"SELECT count(*) FROM job WHERE {where}", where.values).fetchone()
-    if after is not None:
-        where.add("id < ?", *after)
-    rows = Job.raw(f"SELECT * FROM job WHERE {where} ORDER BY id DESC LIMIT ?", *where.values, limit + 1).dicts()
-    return _cut(list(rows.execute(database)), limit, total, lambda row: (row["id"],))
-
-
-def problems_page(
-    database: SqliteDatabase, chosen: ProblemFilter, after: tuple[Any, ...] | None = None, limit: int = 50
-) -> Page[ProblemRow]:
-    """Problems of the watched roots, the newest first."""
-    where = _Where(["r.watched"])
-    if chosen.root_id is not None:
-        where.add("p.root_id = ?", chosen.root_id)
-    if chosen.reason:
-        where.add("p.reason = ?", chosen.reason)
-    if chosen.path:
-        term, values = _path_term("p.path", chosen.path)
-        where.add(term, *values)
-    source = "problem p JOIN root r ON r.id = p.root_id"
-    (total,) = database.execute_sql(f"SELECT count(*) FROM {source} WHERE {where}", where.values).fetchone()
-    if after is not None:
-        where.add("(p.at_ns, p.id) < (?, ?)", *after)
-    rows = database.execute_sql(
-        f"SELECT p.id, p.root_id, p.path, p.reason, p.message, p.at_ns FROM {source} WHERE {where}"
-        " ORDER BY p.at_ns DESC, p.id DESC LIMIT ?",
-        (*where.values, limit + 1),
-    )
-    items = [ProblemRow(row[0], row[1], bytes(row[2]), *row[3:]) for row in rows]
-    return _cut(items, limit, total, lambda row: (row.at_ns, row.id))
-
-
-def reasons_of_problems(database: SqliteDatabase) -> dict[str, int]:
-    """How many problems of the watched roots there are for each reason."""
-    rows = database.execute_sql(
-        "SELECT p.reason, count(*) FROM problem p JOIN root r ON r.id = p.root_id WHERE r.watched GROUP BY p.reason"
-    )
-    return dict(rows.fetchall())
-
-
-def schedules(database: SqliteDatabase) -> list[dict[str, Any]]:
-    """The schedule rows by name."""
-    return list(Schedule.select().order_by(Schedule.name).dicts().execute(database))
-
-
-def _cut(items: list[T], limit: int, total: int, place: Any) -> Page[T]:
-    """A page of at most `limit` out of one row more than that, which tells whether the list goes on."""
-    more = len(items) > limit
-    items = items[:limit]
-    return Page(items, place(items[-1]) if more else None, total)

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index import jobs, listing, settings
+from index import jobs, listing_work, settings
 from index.errors import UsageError
 from index.model import JobKind, JobState
 from webui import shapes
@@ -22,7 +22,7 @@ def get_jobs(call: Call) -> shapes.JobList:
     states = tuple(filter(None, query.state.split(",")))
     after = decode_cursor(query.cursor, "jobs", (int,))
     with call.store.read() as database:
-        page = listing.jobs_page(database, states, query.kind, after, query.limit)
+        page = listing_work.jobs_page(database, states, query.kind, after, query.limit)
     return shapes.JobList(
         items=[job_shape(row) for row in page.items], next=encode_cursor("jobs", page.after), total=page.total
     )

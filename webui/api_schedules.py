@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from index import listing, schedules
+from index import listing_work, schedules
 from index.model import JobKind
 from index.schedules import NewSchedule
 from webui import shapes
@@ -17,7 +17,7 @@ def get_schedules(call: Call) -> shapes.ScheduleList:
     query: shapes.ListQuery = call.query
     after = decode_cursor(query.cursor, "schedules", (str,))
     with call.store.read() as database:
-        rows = listing.schedules(database)
+        rows = listing_work.schedules(database)
     ahead = [row for row in rows if after is None or row["name"] > after[0]]
     shown = ahead[: query.limit]
     return shapes.ScheduleList(

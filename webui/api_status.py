@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from index import listing
-from index.listing import ProblemFilter
+from index import listing, listing_work
+from index.listing_work import ProblemFilter
 from index.model import JobState
 from index.store import Store
 from webui import shapes
@@ -29,7 +29,7 @@ def status(store: Store, services: Services) -> shapes.Status:
     with store.read() as database:
         found = listing.totals(database)
         current = listing.current_parameters(database)
-        active = listing.jobs_page(database, (JobState.RUNNING, JobState.QUEUED), limit=JOBS_IN_STATUS).items
+        active = listing_work.jobs_page(database, (JobState.RUNNING, JobState.QUEUED), limit=JOBS_IN_STATUS).items
     parts = dict(services.health())
     figures = dataclasses.asdict(found)
     del figures["groups_changed_ns"]
@@ -107,8 +107,8 @@ def get_problems(call: Call) -> shapes.ProblemList:
     after = decode_cursor(query.cursor, "problems", (int, int))
     chosen = ProblemFilter(query.root or None, query.reason, path_bytes(query.path))
     with call.store.read() as database:
-        page = listing.problems_page(database, chosen, after, query.limit)
-        reasons = listing.reasons_of_problems(database)
+        page = listing_work.problems_page(database, chosen, after, query.limit)
+        reasons = listing_work.reasons_of_problems(database)
     return shapes.ProblemList(
         items=[
             shapes.Problem(

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import listing, schema
+from index import listing, listing_work, schema
 from index.errors import NotFound, UsageError
-from index.listing import GROUP_SORTS, GroupFilter, ProblemFilter
+from index.listing import GROUP_SORTS, GroupFilter
+from index.listing_work import ProblemFilter
 from index.model import Kind, Turn
 from index.schedules import NewSchedule, add
 from index.store import Store
@@ -222,7 +223,7 @@ def test_problems_of_one_moment_are_all_told(library: Library) -> None:
         seen: set[int] = set()
         after = None
         while True:
-            page = listing.problems_page(database, ProblemFilter(), after, limit=2)
+            page = listing_work.problems_page(database, ProblemFilter(), after, limit=2)
             seen |= {row.id for row in page.items}
             after = page.after
             if after is None:
