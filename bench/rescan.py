@@ -24,8 +24,9 @@ from typing import Any
 from daemon.scan import Scanner, ScanRoot
 from daemon.workers import WorkerLimits, WorkerPool
 from index import catalogue
-from index.catalogue import Reading, WatchRoot
+from index.catalogue import WatchRoot
 from index.jobs import ScanParameters
+from index.model import Reading
 from index.pictures import Limits
 from index.store import Store
 from index.walk import Exclusions, Walk

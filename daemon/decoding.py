@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from index import pictures
-from index.catalogue import Reading
 from index.errors import PictureError
 from index.fingerprint import hash_grey
-from index.model import Identity
+from index.model import Identity, Reading
 
 # What a task may carry of known digests: 8 KB. Beyond, copies among files of one size are decoded again.
 KNOWN_AT_MOST: Final = 256

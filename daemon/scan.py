@@ -16,10 +16,10 @@ from daemon.decoding import KNOWN_AT_MOST, IndexTask, index_file
 from daemon.settle import is_fresh
 from daemon.workers import WorkerPool
 from index import catalogue
-from index.catalogue import Reading, WatchRoot, display
+from index.catalogue import WatchRoot, display
 from index.errors import UsageError
 from index.jobs import ScanParameters
-from index.model import Identity, RootState
+from index.model import Identity, Reading, RootState
 from index.pictures import Limits
 from index.reconcile import Plan, offline_reason, reconcile
 from index.sniff import may_be_image

@@ -1,27 +1,24 @@
 """Killable processes that decode: a crash, a hang or a bomb costs the one file that caused it.
 
-Each process has a thread that feeds it (comparimg-worker-N), a few tasks ahead so that it never waits, and that kills
-and replaces it when an answer is overdue. The task it was at is the culprit; those behind it go to the next process.
-Any thread may use the pool.
+Each process has a thread that feeds it (comparimg-worker-N), a little ahead so that it never waits, and that kills and
+replaces it when an answer is overdue. The task that a process died of is tried once more in another, since it may have
+been killed from outside; those behind it go on to the next. Any thread may use the pool.
 """
 
 import itertools
 import logging
-import os
+import math
+import pickle
 import queue
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar, cast
 
+from daemon.child import Child, Died
+from daemon.worker import Answer
 from index.errors import ComparImgError, PictureError
 
 log = logging.getLogger(__name__)
@@ -29,14 +26,23 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
-# Tasks in the pipe of one process: enough that a 3 ms decode never waits for the parent.
-AHEAD = 6
-CLOSE_WAIT_S = 2.0
+# A process is sent work for about so long ahead. A thread that is woken for each answer of a 1 ms task costs as much
+# as the task: where more work than that is under way, answers are left to gather.
+AHEAD_S: Final = 0.03
+GATHER_S: Final = 0.01
+AHEAD_AT_MOST: Final = 32
+# What may lie in the socket unread: less than it holds, so that feeding a process that hangs does not hang.
+AHEAD_BYTES: Final = 2**16
 # How soon a pool that is closed in the middle of a decode is seen to be.
-CLOSE_LOOK_S = 0.2
-SOURCES = Path(__file__).parents[1]
-# One thread each: the processes are the parallelism, and BLAS threads would fight over the same cores.
-SINGLE_THREADED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LOOK_S: Final = 0.2
+# A process without work is let go, and its memory with it.
+IDLE_S: Final = 300.0
+# Between attempts to start a process: a machine may be out of memory or process numbers for a moment.
+START_PAUSES_S: Final = (0.2, 1.0, 5.0)
+
+
+class WorkersUnavailable(ComparImgError):
+    """Nothing can be decoded, whatever the file: the pool is closed, or its processes cannot be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +62,42 @@ class Outcome(Generic[Item, Value]):
     failure: PictureError | None = None
 
 
-@dataclass(slots=True)
-class _Task:
-    function: Callable[[Any], Any]
-    item: Any
-    answers: "queue.SimpleQueue[Outcome[Any, Any]]"
-    run: "_Run"
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Run:
+    """One caller's tasks: `ends` brings outcomes as they come, or why there will be no more."""
+
+    ends: "queue.SimpleQueue[list[Outcome[Any, Any]] | WorkersUnavailable]" = field(default_factory=queue.SimpleQueue)
     wanted: bool = True
+
+    def task(self, function: Callable[[Any], Any], item: Any) -> "_Task":
+        return _Task(self, item, pickle.dumps((function, item), pickle.HIGHEST_PROTOCOL))
+
+    def next(self) -> list[Outcome[Any, Any]]:
+        ended = self.ends.get()
+        if isinstance(ended, WorkersUnavailable):
+            raise ended
+        return ended
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    run: _Run
+    item: Any
+    message: bytes
+    tried: bool = False
 
 
 class WorkerPool:
-    """`count` processes, started when first needed."""
+    """`count` processes, started when first needed and let go when idle."""
 
     def __init__(self, count: int, limits: WorkerLimits) -> None:
         self.count = count
         self._limits = limits
-        self._tasks: deque[_Task] = deque()
         self._changed = threading.Condition()
-        self._closed = False
+        # These are touched under _changed only.
+        self._tasks: deque[_Task] = deque()
+        self._runs: set[_Run] = set()
+        self._ended: WorkersUnavailable | None = None
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "WorkerPool":
@@ -90,197 +110,230 @@ class WorkerPool:
         self, function: Callable[[Item], Value], items: Iterable[Item]
     ) -> Generator[Outcome[Item, Value], None, None]:
         """Apply a module-level function to every item, in completion order. Items are taken only as needed; closing
-        the iterator leaves the rest undone."""
-        answers: queue.SimpleQueue[Outcome[Any, Any]] = queue.SimpleQueue()
+        the generator leaves the rest undone. Raises WorkersUnavailable."""
         run = _Run()
         waiting = iter(items)
+        look_ahead = 2 * AHEAD_AT_MOST * self.count
         under_way = 0
         try:
             while True:
-                for item in itertools.islice(waiting, 2 * AHEAD * self.count - under_way):
-                    self._put(_Task(function, item, answers, run), urgent=False)
-                    under_way += 1
+                if under_way <= look_ahead // 2:
+                    some = [run.task(function, item) for item in itertools.islice(waiting, look_ahead - under_way)]
+                    self._put(some)
+                    under_way += len(some)
                 if not under_way:
                     return
-                yield answers.get()
-                under_way -= 1
+                outcomes = run.next()
+                under_way -= len(outcomes)
+                yield from outcomes
         finally:
-            run.wanted = False
+            self._forget(run)
 
     def call(self, function: Callable[[Item], Value], item: Item) -> Value:
-        """Apply a function to one item before anything that waits. Raises PictureError."""
-        answers: queue.SimpleQueue[Outcome[Any, Any]] = queue.SimpleQueue()
-        self._put(_Task(function, item, answers, _Run()), urgent=True)
-        outcome = answers.get()
+        """Apply a function to one item before anything that waits. Raises PictureError and WorkersUnavailable."""
+        run = _Run()
+        try:
+            self._put([run.task(function, item)], urgent=True)
+            (outcome,) = run.next()
+        finally:
+            self._forget(run)
         if outcome.failure is not None:
             raise outcome.failure
         return cast(Value, outcome.value)
 
     @property
     def alive(self) -> bool:
-        """Whether every feeding thread that was started still is."""
-        return not self._closed and all(thread.is_alive() for thread in self._threads)
+        """Whether what is given will be done: the pool is open, and so is every feeding thread that was started."""
+        return self._ended is None and all(thread.is_alive() for thread in self._threads)
 
     def close(self) -> None:
-        """End the processes. Tasks that nobody started are answered as failures."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        """End the processes. Whoever waits for outcomes is told that there will be none."""
+        self._end(WorkersUnavailable("The decoding processes are stopped."))
         for thread in self._threads:
             thread.join()
-        while self._tasks:
-            _fail(self._tasks.popleft(), "crashed", "the service is stopping")
 
-    def _put(self, task: _Task, urgent: bool) -> None:
+    def _put(self, tasks: Sequence[_Task], urgent: bool = False) -> None:
         with self._changed:
-            if self._closed:
-                raise ComparImgError("The worker processes are stopped.")
+            if self._ended is not None:
+                raise self._ended
+            self._runs.update(task.run for task in tasks)
             if urgent:
-                self._tasks.appendleft(task)
+                self._tasks.extendleft(reversed(tasks))
             else:
-                self._tasks.append(task)
-            if not self._threads:
-                self._start()
-            self._changed.notify()
+                self._tasks.extend(tasks)
+            while len(self._threads) < self.count:
+                thread = threading.Thread(target=self._feed, name=f"comparimg-worker-{len(self._threads)}")
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify(len(tasks))
 
-    def _start(self) -> None:
-        for number in range(self.count):
-            thread = threading.Thread(target=self._feed, name=f"comparimg-worker-{number}")
-            self._threads.append(thread)
-            thread.start()
-
-    def _take(self, wait: bool) -> _Task | None:
+    def _forget(self, run: _Run) -> None:
         with self._changed:
-            while True:
-                while self._tasks:
-                    task = self._tasks.popleft()
-                    if task.run.wanted:
-                        return task
-                if not wait or self._closed:
-                    return None
-                self._changed.wait()
+            run.wanted = False
+            self._runs.discard(run)
 
-    def _feed(self) -> None:
-        process: _Process | None = None
-        try:
-            while (task := self._take(wait=True)) is not None:
-                process = process or _Process(self._limits)
-                process = self._drive(process, task)
-        finally:
-            if process is not None:
-                process.end()
-
-    def _drive(self, process: "_Process", first: _Task) -> "_Process | None":
-        """Keep one process busy until nothing waits; None when it is gone."""
-        sent: deque[_Task] = deque()
-        upcoming: _Task | None = first
-        while True:
-            while upcoming is not None:
-                if not process.send(upcoming.function, upcoming.item):
-                    # It died before this task reached it, so this task is not to blame.
-                    self._put_back([upcoming])
-                    break
-                sent.append(upcoming)
-                upcoming = self._take(wait=False) if len(sent) < AHEAD else None
-            if not sent:
-                process.end()
-                return None
-            answer = process.receive(self._limits.time_limit_s, lambda: self._closed)
-            if answer is None:
-                self._put_back(list(sent))
-                return None
-            culprit = sent.popleft()
-            culprit.answers.put(_outcome(culprit, answer))
-            if isinstance(answer, PictureError):
-                self._put_back(list(sent))
-                return None
-            upcoming = self._take(wait=False)
-            if upcoming is None and not sent:
-                return process
-
-    def _put_back(self, tasks: list[_Task]) -> None:
+    def _end(self, why: WorkersUnavailable) -> None:
         with self._changed:
-            self._tasks.extendleft(reversed(tasks))
+            self._ended = self._ended or why
+            self._tasks.clear()
+            for run in self._runs:
+                run.ends.put(self._ended)
+            self._runs.clear()
             self._changed.notify_all()
 
+    # What the feeding threads do
 
-def _outcome(task: _Task, answer: tuple[bool, Any] | PictureError) -> Outcome[Any, Any]:
-    if isinstance(answer, PictureError):
-        return Outcome(task.item, None, answer)
-    good, value = answer
-    return Outcome(task.item, value) if good else Outcome(task.item, None, PictureError(*value))
+    def _feed(self) -> None:
+        feeder = _Feeder(self._limits)
+        try:
+            while (tasks := self._take(feeder)) is not None:
+                if tasks or feeder.sent:
+                    self._advance(feeder, tasks)
+                else:
+                    feeder.let_go()
+        except Exception as error:
+            log.exception("nothing can be decoded")
+            self._end(WorkersUnavailable(f"The decoding processes cannot be used: {error}"))
+        finally:
+            feeder.kill()
+
+    def _take(self, feeder: "_Feeder") -> list[_Task] | None:
+        """What to send next; waits while there is nothing at all to do. Empty where that took IDLE_S, None where the
+        pool has ended."""
+        with self._changed:
+            while self._ended is None:
+                tasks = self._pick(feeder)
+                if tasks or feeder.sent:
+                    return tasks
+                if not self._changed.wait(IDLE_S):
+                    return []
+        return None
+
+    def _pick(self, feeder: "_Feeder") -> list[_Task]:
+        # No more than a fair share: a process must not sit on what another could begin.
+        room = min(feeder.ahead - len(feeder.sent), math.ceil(len(self._tasks) / self.count))
+        room_bytes = AHEAD_BYTES - sum(len(task.message) for task in feeder.sent)
+        picked: list[_Task] = []
+        while self._tasks and len(picked) < room:
+            task = self._tasks[0]
+            room_bytes -= len(task.message)
+            if room_bytes < 0 and (picked or feeder.sent):
+                break
+            self._tasks.popleft()
+            if task.run.wanted:
+                picked.append(task)
+        return picked
+
+    def _advance(self, feeder: "_Feeder", tasks: list[_Task]) -> None:
+        """Send tasks and see what has come of those under way."""
+        try:
+            feeder.send(tasks)
+            done = feeder.receive()
+        except _Lost as lost:
+            log.warning("a decoding process was lost: %s", lost.failure.message)
+            culprit, *others = feeder.take_back()
+            done = []
+            if culprit.tried or not lost.may_be_chance:
+                done.append((culprit, Outcome(culprit.item, None, lost.failure)))
+            else:
+                culprit.tried = True
+                others.insert(0, culprit)
+            with self._changed:
+                self._tasks.extendleft(reversed(others))
+                self._changed.notify(len(others))
+        for run, of_run in itertools.groupby(done, key=lambda pair: pair[0].run):
+            run.ends.put([outcome for _, outcome in of_run])
 
 
-def _fail(task: _Task, reason: str, message: str) -> None:
-    task.answers.put(Outcome(task.item, None, PictureError(reason, message)))
+class _Lost(Exception):
+    """The process was killed or died; `may_be_chance` where the task it was at need not be to blame."""
+
+    def __init__(self, failure: PictureError, may_be_chance: bool) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.may_be_chance = may_be_chance
 
 
-class _Process:
-    """One child and the connection to it. Used by the thread that made it only."""
+class _Feeder:
+    """One process, the tasks it was sent and has not answered, and how many those may be."""
 
     def __init__(self, limits: WorkerLimits) -> None:
-        ours, theirs = socket.socketpair()
-        command = f"from daemon.worker import serve; serve({theirs.fileno()}, {limits.memory_bytes}, {os.getpid()})"
-        self._child = subprocess.Popen(
-            [sys.executable, "-c", command],
-            pass_fds=(theirs.fileno(),),
-            env={**os.environ, **SINGLE_THREADED, "PYTHONPATH": os.pathsep.join([str(SOURCES), *sys.path])},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            # libtiff and others complain here about every odd file; what matters comes as an answer.
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        self._connection = Connection(ours.detach())
+        self.sent: deque[_Task] = deque()
+        self.ahead = 1
+        self._pace_s = AHEAD_S
+        self._limits = limits
+        self._child: Child | None = None
+        self._since_s = 0.0
 
-    def send(self, function: Callable[[Any], Any], item: Any) -> bool:
-        """Hand over a task; False when the process is gone."""
+    def send(self, tasks: Sequence[_Task]) -> None:
+        """Send tasks to the process, which is started where there is none. Raises _Lost and WorkersUnavailable."""
+        child = self._child = self._child or self._start()
+        if not self.sent:
+            self._since_s = time.monotonic()
+        self.sent.extend(tasks)
         try:
-            self._connection.send((function, item))
-        except (BrokenPipeError, ConnectionError):
-            return False
-        return True
+            for task in tasks:
+                child.send(task.message)
+        except Died as death:
+            raise _crash(death) from death
 
-    def receive(
-        self, time_limit_s: float, closing: Callable[[], bool]
-    ) -> tuple[bool, Any] | PictureError | None:
-        """The next answer. Where none came in time or ever, the process is killed and the error says why; where the
-        pool is closed meanwhile, it is killed and there is nothing to say."""
-        overdue_s = time.monotonic() + time_limit_s
+    def receive(self) -> list[tuple[_Task, Outcome[Any, Any]]]:
+        """The tasks that were answered; none where none was for a while. Raises _Lost and WorkersUnavailable."""
+        assert self._child is not None
+        if len(self.sent) * self._pace_s > 2 * GATHER_S:
+            time.sleep(GATHER_S)
         try:
-            while not self._connection.poll(CLOSE_LOOK_S):
-                if closing():
-                    self._kill()
-                    return None
-                if time.monotonic() > overdue_s:
-                    self._kill()
-                    return PictureError("timed_out", f"took longer than {time_limit_s:g} seconds to decode")
-            answer: tuple[bool, Any] = self._connection.recv()
-        except (EOFError, ConnectionError):
-            return self._cause()
-        return answer
+            answers = self._child.receive(LOOK_S)
+        except Died as death:
+            raise _crash(death) from death
+        now_s = time.monotonic()
+        took_s, limit_s = now_s - self._since_s, self._limits.time_limit_s
+        if answers:
+            self._since_s = now_s
+            self._pace_s = max(took_s / len(answers), AHEAD_S / AHEAD_AT_MOST)
+            self.ahead = math.ceil(AHEAD_S / self._pace_s)
+        elif took_s > limit_s:
+            self.kill()
+            failure = PictureError("timed_out", f"took longer than {limit_s:g} seconds to decode")
+            raise _Lost(failure, may_be_chance=False)
+        return [self._match(answer) for answer in answers]
 
-    def _cause(self) -> PictureError:
-        """Why a process that went away did."""
-        try:
-            code = self._child.wait(CLOSE_WAIT_S)
-        except subprocess.TimeoutExpired:
+    def take_back(self) -> list[_Task]:
+        """What a lost process left undone."""
+        undone = list(self.sent)
+        self.sent.clear()
+        self._child = None
+        self.ahead, self._pace_s = 1, AHEAD_S
+        return undone
+
+    def let_go(self) -> None:
+        if self._child is not None:
+            self._child.let_go()
+            self._child = None
+
+    def kill(self) -> None:
+        if self._child is not None:
             self._child.kill()
-            code = self._child.wait()
-        self._connection.close()
-        ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return PictureError("crashed", f"the decoder crashed ({ended})")
+            self._child = None
 
-    def _kill(self) -> None:
-        self._child.kill()
-        self._child.wait()
-        self._connection.close()
+    def _match(self, answer: bytes) -> tuple[_Task, Outcome[Any, Any]]:
+        kind, told = pickle.loads(answer)
+        if kind == Answer.UNUSABLE:
+            raise WorkersUnavailable(told)
+        task = self.sent.popleft()
+        if kind == Answer.DONE:
+            return task, Outcome(task.item, told)
+        return task, Outcome(task.item, None, PictureError(*told))
 
-    def end(self) -> None:
-        self._connection.close()
-        try:
-            self._child.wait(CLOSE_WAIT_S)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+    def _start(self) -> Child:
+        for pause_s in START_PAUSES_S:
+            try:
+                return Child(self._limits.memory_bytes)
+            except (OSError, Died) as error:
+                log.warning("a decoding process cannot be started: %s", error)
+                time.sleep(pause_s)
+        return Child(self._limits.memory_bytes)
+
+
+def _crash(death: Died) -> _Lost:
+    return _Lost(PictureError("crashed", f"the decoder crashed ({death})"), may_be_chance=True)

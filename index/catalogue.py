@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from peewee import SqliteDatabase
 
-from index.model import HSIZES, Facts, Hashes, Identity, RootState
+from index.model import HSIZES, Facts, Hashes, Identity, Reading, RootState
 from index.schema import Content, Image, Problem, Region, Root
 
 # SQLite before 3.32 takes 999 variables in one statement; some builds still do.
@@ -32,21 +32,6 @@ class WatchRoot:
     path: bytes
     protected: bool = False
     priority: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What reading one file told. `facts` and `hashes` are None where the bytes were known or `failure` says why not;
-    `digest` is None where even the bytes could not be had."""
-
-    path: bytes
-    identity: Identity
-    digest: bytes | None = None
-    facts: Facts | None = None
-    hashes: Hashes | None = None
-    regions: Mapping[str, Hashes] | None = None
-    failure: str = ""
-    message: str = ""
 
 
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:

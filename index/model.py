@@ -1,5 +1,6 @@
 """The vocabulary of product.md as frozen dataclasses and enums. Imports nothing of ours."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -136,6 +137,21 @@ class Hashes:
 
     scheme: str
     bits: dict[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading one file told. `facts` and `hashes` are None where the bytes were known or `failure` says why not;
+    `digest` is None where even the bytes could not be had."""
+
+    path: bytes
+    identity: Identity
+    digest: bytes | None = None
+    facts: Facts | None = None
+    hashes: Hashes | None = None
+    regions: Mapping[str, Hashes] | None = None
+    failure: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

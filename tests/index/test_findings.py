@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from peewee import SqliteDatabase
 
 from index import catalogue, findings
-from index.catalogue import Reading, WatchRoot
+from index.catalogue import WatchRoot
 from index.findings import Found
-from index.model import Depth, DetectParameters, Facts, Identity, Kind, Turn
+from index.model import Depth, DetectParameters, Facts, Identity, Kind, Reading, Turn
 from index.schema import DuplicateGroup, Member, Verdict
 from index.store import Store
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from index import catalogue, findings, verdicts
-from index.catalogue import Reading, WatchRoot
+from index.catalogue import WatchRoot
 from index.errors import NotFound, UsageError
 from index.findings import Found
-from index.model import DetectParameters, Facts, Identity, Kind, Turn
+from index.model import DetectParameters, Facts, Identity, Kind, Reading, Turn
 from index.schema import DuplicateGroup, Verdict
 from index.store import Store
 

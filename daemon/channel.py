@@ -1,0 +1,50 @@
+"""Messages of bytes over a socket between a decoding process and the one that feeds it, each behind its length."""
+
+import socket
+import struct
+from typing import Final
+
+LENGTH: Final = struct.Struct("<I")
+RECEIVED_BYTES: Final = 2**18
+
+
+class Channel:
+    """One end. Used by one thread only."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._received = bytearray()
+
+    def fileno(self) -> int:
+        return self._end.fileno()
+
+    def send(self, message: bytes) -> None:
+        """Raises OSError when the other end is gone. Blocks while the other end has not read what it was sent."""
+        self._end.sendall(LENGTH.pack(len(message)) + message)
+
+    def receive(self) -> list[bytes]:
+        """Every message that has come; waits for one. Raises EOFError when the other end is gone."""
+        while not (messages := self._split()):
+            try:
+                piece = self._end.recv(RECEIVED_BYTES)
+            except ConnectionError as error:
+                raise EOFError from error
+            if not piece:
+                raise EOFError
+            self._received += piece
+        return messages
+
+    def close(self) -> None:
+        self._end.close()
+
+    def _split(self) -> list[bytes]:
+        messages, start = [], 0
+        while len(self._received) >= start + LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._received, start)
+            end = start + LENGTH.size + length
+            if len(self._received) < end:
+                break
+            messages.append(bytes(self._received[start + LENGTH.size : end]))
+            start = end
+        del self._received[:start]
+        return messages

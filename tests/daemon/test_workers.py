@@ -1,0 +1,278 @@
+"""A crash, a hang or a bomb costs the one file that caused it, and the pool goes on."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import workers
+from daemon.workers import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
+from index.errors import PictureError
+from support import misbehaviour
+from support.misbehaviour import obey, same
+
+LIMITS = WorkerLimits(time_limit_s=30, memory_bytes=2**30)
+
+
+def told(outcome: Outcome[Any, Any]) -> Any:
+    return outcome.value if outcome.failure is None else outcome.failure.reason
+
+
+def run(pool: WorkerPool, orders: list[tuple[str, Any]]) -> list[Any]:
+    """What each order came to, in the order given."""
+    ends = {id(outcome.item): told(outcome) for outcome in pool.run(obey, orders)}
+    return [ends[id(order)] for order in orders]
+
+
+@pytest.fixture
+def one() -> Iterator[WorkerPool]:
+    with WorkerPool(1, LIMITS) as pool:
+        yield pool
+
+
+def test_every_item_is_answered_once(pool: WorkerPool) -> None:
+    outcomes = list(pool.run(same, range(1000)))
+    assert sorted(outcome.item for outcome in outcomes) == list(range(1000))
+    assert all(outcome.value == outcome.item for outcome in outcomes)
+
+
+def test_nothing_to_do(pool: WorkerPool) -> None:
+    assert list(pool.run(same, [])) == []
+
+
+def test_items_are_taken_as_needed(pool: WorkerPool) -> None:
+    endless = itertools.count()
+    outcomes = pool.run(same, endless)
+    assert len(list(itertools.islice(outcomes, 50))) == 50
+    outcomes.close()
+    assert next(endless) <= 50 + 4 * workers.AHEAD_AT_MOST * pool.count
+
+
+def test_an_error_in_the_items_reaches_the_caller(pool: WorkerPool) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError):
+        list(pool.run(same, items()))
+    assert pool.call(same, 2) == 2
+
+
+def test_several_callers_share_the_pool(pool: WorkerPool) -> None:
+    results: dict[int, list[int]] = {}
+
+    def work(number: int) -> None:
+        results[number] = sorted(o.value for o in pool.run(same, range(number, number + 300)))
+
+    threads = [threading.Thread(target=work, args=(1000 * number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {1000 * n: list(range(1000 * n, 1000 * n + 300)) for n in range(4)}
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (("crash", None), "crashed"),
+        (("exit", 3), "crashed"),
+        (("eat", 2**31), "out_of_memory"),
+        (("fail", "a broken scan"), "corrupt"),
+        (("raise", ZeroDivisionError("in a decoder")), "crashed"),
+        (("unanswerable", 1), "crashed"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else value,
+)
+def test_a_failure_costs_one_item(one: WorkerPool, order: tuple[str, Any], reason: str) -> None:
+    before = [("answer", number) for number in range(5)]
+    after = [("answer", number) for number in range(5, 40)]
+    assert run(one, [*before, order, *after]) == [*range(5), reason, *range(5, 40)]
+    assert one.alive
+
+
+class Clock:
+    """The pool's clock, put forward by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(workers, "time", made)
+    return made
+
+
+@pytest.mark.parametrize("what", ["hang", "spin"])
+def test_a_hang_costs_one_item(clock: Clock, one: WorkerPool, what: str) -> None:
+    outcomes = one.run(obey, [("answer", 1), (what, None), ("answer", 2)])
+    seen = [told(next(outcomes))]
+    clock.now_s += LIMITS.time_limit_s + 1
+    assert seen + [told(outcome) for outcome in outcomes] == [1, "timed_out", 2]
+
+
+def test_the_time_limit_is_for_each_item_not_for_all_that_wait(clock: Clock, one: WorkerPool, tmp_path: Path) -> None:
+    slow = [("wait for", str(tmp_path / str(number))) for number in range(5)]
+    outcomes = one.run(obey, slow)
+    for _, path in slow:
+        Path(path).touch()
+        assert told(next(outcomes)) == path
+        clock.now_s += LIMITS.time_limit_s - 1
+
+
+def test_many_bad_items_cost_themselves_only() -> None:
+    orders = [("exit", 1) if number % 7 == 3 else ("answer", number) for number in range(50)]
+    with WorkerPool(2, LIMITS) as pool:
+        assert run(pool, orders) == ["crashed" if n % 7 == 3 else n for n in range(50)]
+
+
+def test_what_was_killed_from_outside_is_tried_again(one: WorkerPool, tmp_path: Path) -> None:
+    assert run(one, [("killed once", str(tmp_path / "mark")), ("answer", 1)]) == ["second time", 1]
+
+
+def test_a_process_killed_while_idle_is_replaced(one: WorkerPool) -> None:
+    first = one.call(misbehaviour.process_id, None)
+    os.kill(first, signal.SIGKILL)
+    assert one.call(misbehaviour.process_id, None) != first
+
+
+def test_a_failure_is_raised_by_call(one: WorkerPool) -> None:
+    with pytest.raises(PictureError, match="a broken scan") as caught:
+        one.call(obey, ("fail", "a broken scan"))
+    assert caught.value.reason == "corrupt"
+
+
+def test_a_call_goes_before_what_waits(one: WorkerPool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    items = [("wait for", str(gate))] + [("answer", number) for number in range(20)]
+    outcomes = one.run(obey, items)
+    seen: list[Any] = []
+    running = threading.Thread(target=lambda: seen.extend(told(o) for o in outcomes))
+    urgent: list[Any] = []
+    calling = threading.Thread(target=lambda: urgent.append((one.call(same, "now"), len(seen))))
+    running.start()
+    while len(one._tasks) != 20:  # the first item is being waited for and the others are behind it
+        time.sleep(0.005)
+    calling.start()
+    while one._tasks[0].item != "now":
+        time.sleep(0.005)
+    gate.touch()
+    calling.join()
+    running.join()
+    assert urgent[0][0] == "now"
+    assert urgent[0][1] <= 1 + workers.AHEAD_AT_MOST // 2
+    assert len(seen) == 21
+
+
+def test_closing_the_outcomes_leaves_the_rest_undone(one: WorkerPool, tmp_path: Path) -> None:
+    notes = [("note", str(tmp_path / str(number))) for number in range(1000)]
+    outcomes = one.run(obey, notes)
+    next(outcomes)
+    outcomes.close()
+    assert one.call(same, "after") == "after"
+    assert len(list(tmp_path.iterdir())) < 200
+
+
+def test_whoever_waits_is_told_that_the_pool_is_closed() -> None:
+    pool = WorkerPool(2, LIMITS)
+    outcomes = pool.run(obey, [("answer", 1), *[("hang", None)] * 5])
+    assert told(next(outcomes)) == 1
+    caught: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            next(outcomes)
+        except WorkersUnavailable as error:
+            caught.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    pool.close()
+    waiting.join()
+    assert len(caught) == 1
+    assert not pool.alive
+    with pytest.raises(WorkersUnavailable):
+        pool.call(same, 1)
+
+
+def test_a_process_that_cannot_load_what_it_is_to_do_blames_no_file() -> None:
+    with WorkerPool(1, LIMITS) as pool:
+        with pytest.raises(WorkersUnavailable, match="no such decoder"):
+            list(pool.run(same, [misbehaviour.Unreadable()]))
+        assert not pool.alive
+
+
+def test_processes_that_cannot_be_started_blame_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(workers, "START_PAUSES_S", (0.0,))
+    with WorkerPool(1, LIMITS) as pool:
+        with pytest.raises(WorkersUnavailable, match="/nowhere/python"):
+            list(pool.run(same, [1, 2, 3]))
+        assert not pool.alive
+
+
+def test_an_item_that_cannot_be_sent_is_the_callers_error(pool: WorkerPool) -> None:
+    with pytest.raises(Exception, match="pickle"):
+        list(pool.run(same, [lambda: None]))  # type: ignore[arg-type, return-value]
+    assert pool.call(same, 1) == 1
+
+
+def test_items_larger_than_the_socket_holds(one: WorkerPool) -> None:
+    items = [bytes([number]) * 2**20 for number in range(5)]
+    assert sorted(o.value for o in one.run(same, items)) == items
+
+
+def test_an_idle_process_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "IDLE_S", 0.05)
+    with WorkerPool(1, LIMITS) as pool:
+        first = pool.call(misbehaviour.process_id, None)
+        while Path(f"/proc/{first}").exists():
+            time.sleep(0.005)
+        assert pool.call(misbehaviour.process_id, None) != first
+
+
+def test_a_worker_is_nice_and_deaf_to_ctrl_c(one: WorkerPool) -> None:
+    niceness, deaf = one.call(misbehaviour.is_nice, None)
+    assert (niceness > os.nice(0) or niceness == 19) and deaf
+
+
+def test_a_worker_imports_what_it_is_asked_for_only(one: WorkerPool) -> None:
+    names = ("numpy", "PIL", "cv2", "peewee", "bottle", "multiprocessing")
+    assert one.call(misbehaviour.loaded, names) == []
+
+
+@pytest.mark.parametrize("order", ["hang", "spin"])
+def test_workers_end_with_their_parent(order: str, tmp_path: Path) -> None:
+    parent = """
+import sys
+from daemon.workers import WorkerLimits, WorkerPool
+from support.misbehaviour import obey, process_id
+pool = WorkerPool(1, WorkerLimits())
+print(pool.call(process_id, None), flush=True)
+pool.call(obey, (sys.argv[1], None))
+"""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    with subprocess.Popen(
+        [sys.executable, "-c", parent, order], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    ) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        process.kill()
+    while Path(f"/proc/{worker}").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
+        time.sleep(0.005)

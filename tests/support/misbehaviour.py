@@ -1,0 +1,80 @@
+"""What a decoder may do to the process it runs in. Functions for worker processes, by their reference."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from index.errors import PictureError
+
+
+def same(item: Any) -> Any:
+    return item
+
+
+def process_id(item: Any) -> int:
+    return os.getpid()
+
+
+def is_nice(item: Any) -> tuple[int, bool]:
+    """The process's niceness, and whether it heeds Ctrl-C."""
+    return os.nice(0), signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def loaded(names: tuple[str, ...]) -> list[str]:
+    """Which of these modules the process has imported."""
+    return [name for name in names if name in sys.modules]
+
+
+def obey(order: tuple[str, Any]) -> Any:
+    """Do what the order's first part names."""
+    what, argument = order
+    match what:
+        case "answer":
+            return argument
+        case "crash":
+            ctypes.string_at(0)
+        case "exit":
+            os._exit(argument)
+        case "hang":
+            while True:
+                time.sleep(60)
+        case "spin":
+            while True:
+                pass
+        case "eat":
+            return len(bytes(argument))
+        case "fail":
+            raise PictureError("corrupt", argument)
+        case "raise":
+            raise argument
+        case "killed once":
+            # As by somebody else: the second time round there is nothing wrong.
+            if not Path(argument).exists():
+                Path(argument).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return "second time"
+        case "unanswerable":
+            return lambda: argument
+        case "wait for":
+            while not Path(argument).exists():
+                time.sleep(0.005)
+            return argument
+        case "note":
+            Path(argument).touch()
+            return argument
+    return None
+
+
+class Unreadable:
+    """An item that the worker cannot load."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> NoReturn:
+    raise ImportError("there is no such decoder")
