@@ -1,6 +1,8 @@
 """The watcher on real folders: what it tells of each thing that happens to them."""
 
+import contextlib
 import os
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from daemon import root_guard
-from daemon.watcher import Reconcile, WatchMode, WatchTimes
-from index.model import RootState
+from daemon.watcher import Reconcile, Settled, WatchMode, WatchTimes
+from index.model import Identity, RootState
+from index.walk import Exclusions, Walk, look
 from support.watching import Ears, root
 
 
@@ -236,3 +239,76 @@ def test_a_network_mount_below_the_root_is_polled(photos, monkeypatch):
     with Ears(root(photos), times=WatchTimes(settle_s=0.15, guard_s=0.1, poll_s=0.1)) as ears:
         ears.wait(lambda: "poll" in ears.reconciled())
         assert ears.watcher.coverage()[os.fsencode(photos)].mode == WatchMode.NATIVE
+
+
+# Any story
+
+
+class Model:
+    """What an index would hold that does what it is told and nothing else."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = os.fsencode(top)
+        self.files: dict[bytes, Identity] = {}
+
+    def on_disk(self, path: bytes) -> dict[bytes, Identity]:
+        identity = look(path)
+        if identity is not None:
+            return {path: identity}
+        return dict(Walk(path, Exclusions(self.top))) if os.path.isdir(path) else {}
+
+    def take(self, what) -> None:
+        for top in what.paths if isinstance(what, Settled) else [what.root]:
+            for path in [path for path in self.files if path == top or path.startswith(top + b"/")]:
+                del self.files[path]
+            self.files |= self.on_disk(top)
+
+
+def churn(top: Path, rng: random.Random) -> None:
+    def folder() -> Path:
+        return top.joinpath(*(f"d{rng.randrange(4)}" for _ in range(rng.randint(1, 3))))
+
+    def name() -> str:
+        return f"{rng.randrange(20)}.jpg"
+
+    deed = rng.choice(["write", "write", "write", "copy", "move", "rename", "remove", "delete"])
+    source, target = folder(), folder()
+    with contextlib.suppress(OSError, shutil.Error):
+        if deed == "write":
+            source.mkdir(parents=True, exist_ok=True)
+            for _ in range(rng.randint(1, 10)):
+                (source / name()).write_bytes(rng.randbytes(rng.randrange(50)))
+        elif deed == "copy" and not target.is_relative_to(source):
+            shutil.copytree(source, target)
+        elif deed == "move":
+            source.rename(target)
+        elif deed == "rename":
+            (source / name()).rename(target / name())
+        elif deed == "remove":
+            shutil.rmtree(source)
+        elif deed == "delete":
+            (source / name()).unlink()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_churn_what_was_told_adds_up_to_the_disk(photos, seed):
+    model = Model(photos)
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        model.take(Reconcile(os.fsencode(photos), ""))
+        rng = random.Random(seed)
+        for _ in range(300):
+            churn(photos, rng)
+        taken = 0
+
+        def equal() -> bool:
+            nonlocal taken
+            for what in ears.told[taken:]:
+                model.take(what)
+            taken = len(ears.told)
+            return model.files == model.on_disk(os.fsencode(photos))
+
+        ears.wait(equal)
+        assert ears.reconciled() == []
+        folders = sum(1 for _ in os.walk(photos))
+        assert ears.watcher.coverage()[os.fsencode(photos)].folders == folders
