@@ -72,7 +72,10 @@ class Detector:
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection under the settings and what the job changes of them."""
-        parameters = resolve(self._settings(), wanted)
+        return {"groups": self._detect(progress, resolve(self._settings(), wanted))}
+
+    def _detect(self, progress: Progress, parameters: DetectParameters) -> int:
+        """Match everything under these parameters and show the groups; how many there are."""
         now_ns = time.time_ns()
         detection_id = self._store.write(lambda db: findings.begin_detection(db, parameters, now_ns))
         self._match(progress, detection_id, parameters)
@@ -83,17 +86,17 @@ class Detector:
             return changed
 
         progress.begin("grouping", None)
-        groups = self._store.write(show)
-        return {"groups": groups, "detection": detection_id}
+        return self._store.write(show)
 
     def update(self, progress: Progress, touched: set[int]) -> int:
         """Match what is new under the current detection and make anew the groups that changes concern."""
         with self._store.read() as database:
             detection = findings.current_detection(database)
         if detection is None:
-            self.run(progress, DetectJobParameters())
-            return 0
+            return self._detect(progress, resolve(self._settings(), DetectJobParameters()))
         parameters = findings.load_parameters(detection.parameters)
+        if findings.is_outdated(detection):
+            return self._detect(progress, parameters)
         touched = touched | self._concerned | self._match(progress, detection.id, parameters)
         changed = self._store.write(lambda db: findings.regroup(db, detection.id, touched, time.time_ns()))
         self._concerned.clear()
@@ -104,11 +107,11 @@ class Detector:
         parameters = resolve(self._settings(), wanted)
         with self._store.read() as database:
             detection = findings.current_detection(database)
-        if detection is not None and findings.load_parameters(detection.parameters) == parameters:
+        if detection is not None and detection.parameters == findings.dump_parameters(parameters):
             self.update(progress, touched)
             self._store.write(lambda db: findings.regroup_all(db, detection.id, time.time_ns()))
         else:
-            self.run(progress, wanted)
+            self._detect(progress, parameters)
 
     # Matching
 

@@ -14,11 +14,14 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.catalogue import chunks, contents, distinct_files, facts_of, files_of
-from index.evidence import mirrored
+from index.evidence import VERIFIER, mirrored
+from index.fingerprint import SCHEME
 from index.groups import Edge, Node, Star, components, find_stars
 from index.keeper import quality_rank
 from index.model import Depth, DetectParameters, Kind, Turn
 from index.schema import Detection, DuplicateGroup, Judgement, Match, Member, Verdict
+
+MADE_BY = [SCHEME, VERIFIER]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,19 @@ class Found:
 
 
 def dump_parameters(parameters: DetectParameters) -> str:
-    return json.dumps(asdict(parameters), sort_keys=True)
+    """As kept with a detection, with the versions of what hashes and judges: groups made by others are not these."""
+    return json.dumps(asdict(parameters) | {"made_by": MADE_BY}, sort_keys=True)
 
 
 def load_parameters(text: str) -> DetectParameters:
     values = json.loads(text)
+    del values["made_by"]
     return DetectParameters(**{**values, "depth": Depth(values["depth"]), "folders": tuple(values["folders"])})
+
+
+def is_outdated(detection: Any) -> bool:
+    """Whether a detection was made by another version of the hashes or of the verifier, and must be made anew."""
+    return bool(json.loads(detection.parameters)["made_by"] != MADE_BY)
 
 
 def parameters_of(database: SqliteDatabase, detection_id: int) -> DetectParameters:

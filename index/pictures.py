@@ -122,7 +122,7 @@ def digest(data: bytes) -> bytes:
 
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode at reduced scale. Raises PictureError."""
-    with _opened(data, limits) as image:
+    with opened(data, limits) as image:
         facts = facts_of(image)
         drafted = image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
@@ -136,7 +136,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
 
 def view(data: bytes, limits: Limits) -> bytes:
     """The picture upright and in sRGB as a JPEG of at most VIEW_SIDE pixels, never enlarged. Raises PictureError."""
-    with _opened(data, limits) as image:
+    with opened(data, limits) as image:
         profile = image.info.get("icc_profile")
         image.draft("RGB", (VIEW_SIDE, VIEW_SIDE))
         image.load()
@@ -159,7 +159,7 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
     profile other than sRGB counts, since the same numbers then show other colours. Raises PictureError; an animation
     has no such digest and gives b"".
     """
-    with _opened(data, limits) as image:
+    with opened(data, limits) as image:
         if frames_of(image) > 1:
             return b""
         profile = image.info.get("icc_profile")
@@ -181,7 +181,7 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
 
 
 @contextmanager
-def _opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
+def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
     """Open and translate: every way in which Pillow fails on bad bytes, from here to the end of the block."""
     if not data:
         raise PictureError("empty", "an empty file")

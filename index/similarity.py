@@ -18,6 +18,8 @@ Grey = NDArray[Any]
 BLOCK: Final = 16
 # Standard deviation, in grey levels, under which a block is flat: JPEG and sensor noise reach about 2.
 FLAT: Final = 4.0
+# What rounding to whole grey levels alone may correlate.
+ROUNDING: Final = 0.25
 # Fine detail that noise, JPEG and a thumbnail lose is smoothed away in both.
 SMOOTHING_PX: Final = 1.2
 # A block below this correlation shows something else.
@@ -67,8 +69,8 @@ def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity
     spread_a, spread_b = np.sqrt((a * a).mean(axis=-1)), np.sqrt((b * b).mean(axis=-1))
     gain = _gain(spread_a[inside], spread_b[inside])
     counts = inside & ((spread_a > FLAT) | (spread_b > FLAT)) & ((spread_a * gain > FLAT) | (spread_b > FLAT * gain))
-    noise = 1.0
-    correlation = ((a * b).mean(axis=-1) + noise * gain) / (spread_a * spread_b + noise * gain)
+    # Where one picture is flat and the other is not, this is next to nothing, as it should be.
+    correlation = (a * b).mean(axis=-1) / (spread_a * spread_b + ROUNDING)
     correlation = np.where(counts, correlation, np.nan).astype(np.float32)
     return Similarity(correlation, float(inside.mean()), int(counts.sum()))
 

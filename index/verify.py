@@ -28,9 +28,6 @@ WIDE_FRAME: Final = 320
 
 # The gates. Real copies and look-alikes were measured on both sides of each: docs/verification.md.
 LEAST_TEXTURED: Final = 8
-# A thumbnail has few blocks in all.
-LEAST_TEXTURED_SHARE: Final = 0.1
-FEWEST_TEXTURED: Final = 3
 LEAST_MEDIAN: Final = 0.85
 MOST_DIFFERENT: Final = 0.02
 MOST_ELSEWHERE: Final = 0.025
@@ -236,11 +233,10 @@ def _gates(laid: _Laid, graphic: bool) -> tuple[Gate, ...]:
     similarity = laid.similarity
     in_one_place, elsewhere = _spread(similarity)
     stamped = not graphic and in_one_place <= MOST_IN_ONE_PLACE and elsewhere <= MOST_ELSEWHERE
-    least = int(np.clip(LEAST_TEXTURED_SHARE * similarity.correlation.size, FEWEST_TEXTURED, LEAST_TEXTURED))
     different = similarity.different_share
     most = MOST_DIFFERENT_GRAPHIC if graphic else MOST_DIFFERENT
     return (
-        Gate("texture", similarity.textured, least, similarity.textured >= least),
+        Gate("texture", similarity.textured, LEAST_TEXTURED, similarity.textured >= LEAST_TEXTURED),
         Gate("contained", round(laid.contained, 3), LEAST_CONTAINED, laid.contained >= LEAST_CONTAINED),
         Gate("correlation", round(similarity.median, 3), LEAST_MEDIAN, similarity.median >= LEAST_MEDIAN),
         Gate("different", round(different, 3), most, different <= most or stamped),

@@ -167,16 +167,19 @@ def look(path: bytes) -> Identity | None:
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def standing_folder(path: bytes) -> tuple[bytes, int]:
-    """The deepest folder that exists above a path, and its device. Raises OSError where it cannot be told."""
-    while True:
-        path = os.path.dirname(path)
+def standing_folder(path: bytes, top: bytes) -> tuple[bytes, int]:
+    """The deepest folder that exists above a path below `top`, and its device. Raises OSError where it cannot be told.
+
+    `top` itself, a root, may be reached by a symbolic link, which nothing below it may.
+    """
+    while (path := os.path.dirname(path)) != top:
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if stat.S_ISDIR(status.st_mode) or path == b"/":
+        if stat.S_ISDIR(status.st_mode):
             return path, status.st_dev
+    return top, os.stat(top).st_dev
 
 
 def holds_image(path: bytes) -> bool:

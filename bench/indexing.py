@@ -1,0 +1,118 @@
+"""Indexing against the least it could cost: a bare loop of scaled decoding over the same files, on the same cores.
+
+    python -m bench.indexing [DIR]     (or PHOTOS=DIR make bench)
+
+Without a folder, 60 synthetic photographs of 12 megapixels and 300 of a third of one are made first. The two are run
+in turn, three times, and the ratio is told: 1.0 would be indexing for nothing. Indexing is the whole of it: walk, read,
+digest, decode, three hashes in all turns, facts, and the rows in SQLite. A second scan of the unchanged folder and the
+peak memory are told too.
+"""
+
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from daemon.scan import Scanner, ScanRoot
+from daemon.workers import WorkerLimits, WorkerPool
+from index import catalogue
+from index.catalogue import WatchRoot
+from index.jobs import ScanParameters
+from index.pictures import Limits
+from index.store import Store
+
+ROUNDS = 3
+CORES = os.cpu_count() or 1
+SUFFIXES = {".jpg", ".jpeg"}
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        pass
+
+    def checkpoint(self) -> None:
+        pass
+
+
+def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
+    """Photograph-like JPEGs: coarse shapes, fine noise, no two alike."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        random = np.random.default_rng(number)
+        coarse = Image.fromarray(random.integers(0, 256, (24, 32, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        grain = random.normal(0, 6, (size[1], size[0], 1))
+        Image.fromarray(np.clip(np.asarray(coarse) + grain, 0, 255).astype(np.uint8)).save(
+            folder / f"{number}.jpg", quality=90
+        )
+
+
+def decode(path: str) -> None:
+    with Image.open(path) as image:
+        image.draft("L", (256, 256))
+        image.load()
+
+
+def decode_all(bare: ProcessPoolExecutor, files: list[str]) -> None:
+    list(bare.map(decode, files, chunksize=4))
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(name: str, folder: Path) -> None:
+    files = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    root = ScanRoot(WatchRoot(os.fsencode(folder)))
+    ratios, rates, rescans = [], [], []
+    with WorkerPool(CORES, WorkerLimits()) as pool, ProcessPoolExecutor(CORES) as bare:
+        list(bare.map(decode, files[: 4 * CORES]))
+        list(pool.run(abs, range(4 * CORES)))
+        for _ in range(ROUNDS):
+            with tempfile.TemporaryDirectory() as data, Store(Path(data)) as store:
+                store.write(lambda db: catalogue.sync_roots(db, [root.root]))
+                scanner = Scanner(store, pool, [root], Limits(), lambda progress, touched: 0)
+                least = timed(partial(decode_all, bare, files))
+                whole = timed(partial(scanner.run, Silent(), ScanParameters()))
+                rescans.append(timed(partial(scanner.run, Silent(), ScanParameters())))
+            ratios.append(least / whole)
+            rates.append(len(files) / whole)
+    print(
+        f"{name:28} {len(files):6} files  {statistics.median(rates):8.1f} a second"
+        f"  {statistics.median(ratios):5.2f} of bare scaled decoding"
+        f"  rescan {1e6 * statistics.median(rescans) / len(files):.0f} us a file"
+    )
+
+
+def main(arguments: list[str]) -> None:
+    given = arguments[0] if arguments else os.environ.get("PHOTOS", "")
+    print(f"{CORES} cores, median of {ROUNDS} rounds, indexing and bare decoding in turn")
+    if given:
+        measure(Path(given).name, Path(given))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            make_pictures(Path(folder) / "large", 60, (4000, 3000))
+            make_pictures(Path(folder) / "small", 300, (640, 480))
+            measure("12 megapixels", Path(folder) / "large")
+            measure("0.3 megapixels", Path(folder) / "small")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(f"peak memory: {peak[0] // 1024} MB here, {peak[1] // 1024} MB in the largest worker")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
