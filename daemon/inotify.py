@@ -299,7 +299,7 @@ class _Group(InotifyWatchGroup):
                 raise OSError(code, os.strerror(code))
             return False
         if wd not in self._active_callbacks_by_watch:
-            self._inotify_fd.add_callback(folder, self.event_mask, self._callback, self._id)
+            self._inotify_fd.add_callback(self._place(folder), self.event_mask, self._callback, self._id)
         # A folder that was moved unseen keeps its watch.
         before = self._active_callbacks_by_watch.get(wd)
         if before is not None and self._active_callbacks_by_path.get(before) == wd:
@@ -310,7 +310,11 @@ class _Group(InotifyWatchGroup):
 
     def _descriptor(self, folder: bytes) -> WatchDescriptor:
         """The watch on a folder, made where there is none yet; -1, with the C library's errno, where none can be."""
-        return inotify_add_watch(self._inotify_fd._inotify_fd, folder, self.event_mask)
+        return inotify_add_watch(self._inotify_fd._inotify_fd, self._place(folder), self.event_mask)
+
+    def _place(self, folder: bytes) -> bytes:
+        # A root may be a symbolic link: with the slash it is the folder that is watched, not the link.
+        return folder + b"/" if folder == self.path else folder
 
     def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
         """As watchdog's, which raises, and so ends the reader, where the path has got another watch meanwhile."""

@@ -189,7 +189,7 @@ class Scanner:
         exclusions = Exclusions(root.path, root.exclude)
         for path in paths:
             try:
-                folder, device = standing_folder(path)
+                folder, device = standing_folder(path, root.path)
                 mounts[folder] = device
                 if exclusions.excludes_path(path) or (not root.recursive and folder != root.path):
                     continue

@@ -180,6 +180,17 @@ def test_a_root_in_a_root_is_watched_once_by_its_own_rules(photos):
         ears.wait(lambda: ears.hears_of(inner / "a.jpg") and ears.hears_of(photos / "b.jpg"))
 
 
+def test_a_root_that_is_a_symbolic_link(photos, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to("photos")
+    with Ears(root(link)) as ears:
+        ears.wait_for_start()
+        (photos / "a.jpg").write_bytes(b"new")
+        (photos / "2020" / "b.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(link / "a.jpg") and ears.hears_of(link / "2020" / "b.jpg"))
+        assert ears.watcher.coverage()[os.fsencode(link)].folders == 2
+
+
 def test_touched_paths_settle_too(photos):
     with Ears(root(photos, mode=WatchMode.POLL)) as ears:
         ears.wait_for_start()

@@ -185,7 +185,7 @@ def test_an_empty_root_is_told_from_one_without_images(tmp_path):
 
 def test_where_another_file_system_begins(tmp_path):
     here = os.stat(tmp_path).st_dev
-    found = walked(tmp_path)
+    found, top = walked(tmp_path), os.fsencode(tmp_path)
     list(found)
     assert found.mounts == {os.fsencode(tmp_path): here}
     below = tmp_path / "usb"
@@ -197,10 +197,23 @@ def test_where_another_file_system_begins(tmp_path):
         found = walked(tmp_path)
         assert len(list(found)) == 1
         assert found.mounts == {os.fsencode(tmp_path): here, os.fsencode(below): os.stat(below).st_dev}
-        assert standing_folder(os.fsencode(below / "gone" / "b.jpg")) == (os.fsencode(below), os.stat(below).st_dev)
+        assert standing_folder(put(below / "b" / "c.jpg"), top) == (os.fsencode(below / "b"), os.stat(below).st_dev)
+        assert standing_folder(os.fsencode(below / "gone" / "b.jpg"), top) == (
+            os.fsencode(below),
+            os.stat(below).st_dev,
+        )
     finally:
         subprocess.run(["umount", str(below)], check=True)
-    assert standing_folder(os.fsencode(below / "a.jpg")) == (os.fsencode(below), here)
+    assert standing_folder(os.fsencode(below / "a.jpg"), top) == (os.fsencode(below), here)
+
+
+def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path):
+    put(tmp_path / "real" / "a" / "b.jpg")
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    assert names(link) == [b"a/b.jpg"]
+    top = os.fsencode(link)
+    assert standing_folder(top + b"/gone/b.jpg", top) == (top, os.stat(link).st_dev)
 
 
 def test_a_look_at_one_path(tmp_path):
