@@ -157,8 +157,9 @@ def _by_definition(
     scratch: NDArray[np.int64],
 ) -> tuple[int, int]:
     """index.search_rows.by_definition of one pair; `scratch` is (3, 8)."""
-    scratch[:] = 0
-    ahead, back, distances = scratch
+    ahead, back, distances = scratch[0], scratch[1], scratch[2]
+    for turn in range(8):
+        ahead[turn] = back[turn] = 0
     for word in range(len(four)):
         for turn in range(8):
             back[turn] += _popcount(eight[word, turn] ^ four[word, 0])
