@@ -18,6 +18,7 @@ import numpy as np
 
 from daemon.decoding import pixel_digest
 from daemon.judging import PairTask, judge_pair
+from daemon.proposing import Proposer
 from daemon.scan import Progress
 from daemon.views import Views
 from daemon.workers import WorkerPool
@@ -26,7 +27,7 @@ from index.evidence import VERIFIER, mirrored, of_same_pixels
 from index.findings import Found
 from index.fingerprint import SCHEME
 from index.jobs import DetectJobParameters
-from index.model import TURNS, DetectParameters, Facts, Kind, Turn, default_tolerance
+from index.model import TURNS, Depth, DetectParameters, Facts, Kind, Turn, default_tolerance
 from index.search import HashIndex, Pairs
 from index.store import Store
 from index.verify import Judgement
@@ -35,18 +36,21 @@ log = logging.getLogger(__name__)
 
 # New contents matched in one step, some seconds of work: what a crash can lose.
 BLOCK: Final = 300
+# Contents loaded at a time of those matched before.
+LOADED_AT_ONCE: Final = 20_000
 # Below this quality (PDQ's, 0 to 100) a hash says nothing; PDQ itself discards up to 49.
 LEAST_DETAIL: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pair of contents that a search proposes, a < b; the turn, applied to a, gives b."""
+    """A pair of contents that is proposed, a < b; the turn, applied to a, gives b, and is None where features alone
+    proposed the pair."""
 
     a_id: int
     b_id: int
     distance: int
-    turn: Turn
+    turn: Turn | None
 
 
 class Detector:
@@ -117,7 +121,7 @@ class Detector:
 
     def _match(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> set[int]:
         """Match every content beyond the watermark. The contents that new matches concern."""
-        index = self._loaded(detection_id, parameters)
+        index = self._loaded(progress, detection_id, parameters)
         touched: set[int] = set()
         total = self._count_new(detection_id)
         progress.begin("matching", total)
@@ -127,6 +131,7 @@ class Detector:
             if last is None:
                 return touched
             candidates = self._candidates(progress, index, before, parameters)
+            candidates += self._candidates_by_features(progress, index, before, candidates)
             found, tallies = self._judge(progress, candidates, parameters)
 
             def keep(
@@ -143,7 +148,7 @@ class Detector:
             touched |= self._store.write(keep)
             progress.advance(len(index.content_ids) - before)
 
-    def _loaded(self, detection_id: int, parameters: DetectParameters) -> "_Loaded":
+    def _loaded(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> "_Loaded":
         with self._store.read() as database:
             watermark = findings.watermark_of(database, detection_id)
         if (
@@ -151,10 +156,15 @@ class Detector:
             or self._index.detection_id != detection_id
             or self._index.last_id > watermark
         ):
-            self._index = _Loaded(detection_id, parameters)
+            wants_features = parameters.verify and parameters.depth is Depth.THOROUGH
+            proposer = Proposer(self._store, self._pool, self._views) if wants_features else None
+            self._index = _Loaded(detection_id, parameters, proposer)
         while self._index.last_id < watermark:
-            if self._index.load_more(self._store, 50_000, watermark) is None:
+            before = len(self._index.content_ids)
+            if self._index.load_more(self._store, LOADED_AT_ONCE, watermark) is None:
                 break
+            if self._index.proposer is not None:
+                self._index.proposer.take_in(progress, self._index.content_ids[before:])
         return self._index
 
     def _count_new(self, detection_id: int) -> int:
@@ -169,6 +179,17 @@ class Detector:
         for pairs in index.hashes.pairs(start, parameters.tolerance, lambda _: progress.checkpoint()):
             found += _by_content(pairs, index.content_ids)
         return found
+
+    def _candidates_by_features(
+        self, progress: Progress, index: "_Loaded", start: int, known: Sequence[Candidate]
+    ) -> list[Candidate]:
+        """Pairs with local features in common that no hash proposed. Their distance is told for what it is."""
+        if index.proposer is None:
+            return []
+        by_hash = {(candidate.a_id, candidate.b_id) for candidate in known}
+        pairs = [pair for pair in index.proposer.take_in(progress, index.content_ids[start:]) if pair not in by_hash]
+        rows = {content_id: row for row, content_id in enumerate(index.content_ids)}
+        return [Candidate(a, b, index.hashes.distance(rows[a], rows[b]), None) for a, b in pairs]
 
     # Judging
 
@@ -265,8 +286,9 @@ class Detector:
 class _Loaded:
     """The hashes of the contents matched so far, in the order of their ids."""
 
-    def __init__(self, detection_id: int, parameters: DetectParameters) -> None:
+    def __init__(self, detection_id: int, parameters: DetectParameters, proposer: Proposer | None) -> None:
         self.detection_id = detection_id
+        self.proposer = proposer
         self.last_id = 0
         self.content_ids: list[int] = []
         self.hashes = HashIndex(parameters.hsize, parameters.turns)
@@ -314,7 +336,7 @@ def _pair_task(
     ids follow, has no say in the answer."""
     first, second, turn = candidate.a_id, candidate.b_id, candidate.turn
     if swapped:
-        first, second, turn = second, first, turn.inverse
+        first, second, turn = second, first, turn and turn.inverse
     return PairTask(first, second, str(views[first]), str(views[second]), facts[first], facts[second], turn)
 
 
@@ -341,7 +363,8 @@ def _size(facts: Facts) -> tuple[int, int]:
 
 
 def _by_hash_alone(candidate: Candidate) -> Found:
-    return Found(candidate.a_id, candidate.b_id, Kind.NEAR, candidate.distance, candidate.turn, 0.5, {})
+    turn = candidate.turn or Turn.NONE
+    return Found(candidate.a_id, candidate.b_id, Kind.NEAR, candidate.distance, turn, 0.5, {})
 
 
 def _as_judged(candidate: Candidate, said: Any) -> Found:

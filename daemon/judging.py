@@ -1,4 +1,4 @@
-"""What worker processes are asked of pairs: are these two views the same picture?
+"""What worker processes are asked of views: are these two the same picture, what are the features of this one?
 
 A worker keeps what it prepared of the last views, since the pairs of one picture come one after the other.
 """
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from index.errors import PictureError
+from index.features import describe
 from index.model import Facts, Turn
 from index.verify import Judgement, Prepared, judge, prepare
 
@@ -34,6 +35,11 @@ def judge_pair(task: PairTask) -> Judgement:
     """The verifier's word on one pair. Raises PictureError where a view cannot be read."""
     first, second = _prepared(task.first_view), _prepared(task.second_view)
     return judge(first, second, task.first_facts, task.second_facts, task.turn)
+
+
+def describe_view(path: str) -> bytes:
+    """The local features of one view. Raises PictureError where it cannot be read."""
+    return describe(_prepared(path).grey).to_bytes()
 
 
 @lru_cache(maxsize=PREPARED_KEPT)

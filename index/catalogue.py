@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from peewee import SqliteDatabase
 
 from index.model import HSIZES, Facts, Hashes, Identity, Reading, RootState
-from index.schema import Content, Image, Problem, Region, Root
+from index.schema import Content, Feature, Image, Problem, Region, Root
 
 # SQLite before 3.32 takes 999 variables in one statement; some builds still do.
 CHUNK = 500
@@ -339,6 +339,22 @@ def hashed_contents(
 
 def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: bytes) -> None:
     Content.update(pixel_digest=pixel_digest).where(Content.id == content_id).execute(database)
+
+
+def features_of(database: SqliteDatabase, content_ids: Iterable[int], scheme: str) -> dict[int, bytes]:
+    """The local features kept for these contents under one scheme."""
+    found: dict[int, bytes] = {}
+    for some in chunks(content_ids):
+        query = Feature.select(Feature.content, Feature.blob).where(Feature.content.in_(some), Feature.scheme == scheme)
+        found.update((content_id, bytes(blob)) for content_id, blob in query.tuples().execute(database))
+    return found
+
+
+def put_features(database: SqliteDatabase, scheme: str, made: Mapping[int, bytes]) -> None:
+    """Keep local features, in place of any of another scheme."""
+    for some in chunks(made.items(), 50):
+        rows = [{"content": content_id, "scheme": scheme, "blob": blob} for content_id, blob in some]
+        Feature.insert_many(rows).on_conflict_replace().execute(database)
 
 
 # Problems

@@ -104,6 +104,13 @@ class HashIndex:
                 if checkpoint is not None:
                     checkpoint(high - start)
 
+    def distance(self, first: int, second: int) -> int:
+        """The distance of two rows, whatever it is."""
+        pair = self._rows.stored(range(first, first + 1)), self._rows.stored(range(second, second + 1))
+        alone = HashIndex(self.hsize, self._turns, threads=1)
+        alone.extend(pair[0])
+        return int(alone.near(pair[1], self.hsize * self.hsize).distance[0])
+
     def near(self, hashes: Bytes, tolerance: int, *, most: int = MOST) -> Pairs:
         """The nearest rows to each of some hashes that are not in the index, uint8 (n, 4, hsize*hsize/8).
 

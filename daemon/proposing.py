@@ -1,0 +1,58 @@
+"""The second way to propose pairs, for crops, frames and screenshots: local features, described by workers and kept.
+
+Used by the detector in the runner's thread; `depth = "thorough"` asks for it.
+"""
+
+from collections.abc import Sequence
+
+from daemon.judging import describe_view
+from daemon.scan import Progress
+from daemon.views import Views
+from daemon.workers import WorkerPool
+from index import catalogue
+from index.feature_index import FeatureIndex
+from index.features import SCHEME, Described
+from index.store import Store
+
+
+class Proposer:
+    """The features of the contents seen so far, by content, in the order they came. Held by one detection."""
+
+    def __init__(self, store: Store, pool: WorkerPool, views: Views) -> None:
+        self._store = store
+        self._pool = pool
+        self._views = views
+        self._index = FeatureIndex()
+        self._content_ids: list[int] = []
+
+    def take_in(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Add contents, by ascending id, and give the pairs (a < b) they make with those before and one another.
+
+        Features are made once for all detections. A picture without a view takes no part.
+        """
+        described = self._described(progress, content_ids)
+        present = [content_id for content_id in content_ids if content_id in described]
+        self._content_ids += present
+        pairs = self._index.add([described[content_id] for content_id in present]) if present else []
+        return [(self._content_ids[earlier], self._content_ids[later]) for earlier, later in pairs]
+
+    def _described(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, Described]:
+        with self._store.read() as database:
+            kept = catalogue.features_of(database, content_ids, SCHEME)
+        missing = [content_id for content_id in content_ids if content_id not in kept]
+        views = self._views.ensure(missing, progress)
+        made: dict[int, bytes] = {}
+        outcomes = self._pool.run(_describe_named, [(content_id, str(path)) for content_id, path in views.items()])
+        try:
+            for outcome in outcomes:
+                progress.checkpoint()
+                if outcome.value is not None:
+                    made[outcome.item[0]] = outcome.value
+        finally:
+            outcomes.close()
+            self._store.write(lambda db: catalogue.put_features(db, SCHEME, made))
+        return {content_id: Described.from_bytes(blob) for content_id, blob in (kept | made).items()}
+
+
+def _describe_named(named: tuple[int, str]) -> bytes:
+    return describe_view(named[1])
