@@ -1,0 +1,66 @@
+"""A watched folder with an index of its own and what scans it, for the tests of what lives."""
+
+from pathlib import Path
+
+from daemon.scan import Scanner, ScanRoot
+from daemon.workers import WorkerPool
+from index import catalogue
+from index.catalogue import WatchRoot
+from index.jobs import ScanParameters
+from index.pictures import Limits
+from index.store import Store
+
+
+class NoProgress:
+    """A job that nobody watches."""
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        pass
+
+    def checkpoint(self) -> None:
+        pass
+
+
+class Library:
+    """A watched folder `photos` with its index; `scan()` gives the outcome of a scan job."""
+
+    def __init__(self, folder: Path, pool: WorkerPool) -> None:
+        self.photos = folder / "photos"
+        self.photos.mkdir()
+        self.store = Store(folder / "data")
+        self.pool = pool
+        self.touched: set[int] = set()
+        self.watch(ScanRoot(WatchRoot(str(self.photos).encode())))
+
+    def watch(self, *roots: ScanRoot) -> None:
+        self.store.write(lambda db: catalogue.sync_roots(db, [root.root for root in roots]))
+        self.scanner = Scanner(self.store, self.pool, roots, Limits(max_pixels=50_000_000), self.note)
+
+    def note(self, progress: object, touched: set[int]) -> int:
+        self.touched = touched
+        return 0
+
+    def scan(self, *paths: Path) -> dict:
+        names = [str(path) for path in paths]
+        return dict(self.scanner.run(NoProgress(), ScanParameters(paths=names)))
+
+    def images(self) -> dict[str, int | None]:
+        """Path below the folder -> content id, for every image row."""
+        with self.store.read() as database:
+            rows = database.execute_sql("SELECT path, content_id FROM image ORDER BY path").fetchall()
+        start = len(str(self.photos)) + 1
+        return {path.decode("utf-8", "surrogateescape")[start:]: content for path, content in rows}
+
+    def problems(self) -> dict[str, str]:
+        with self.store.read() as database:
+            rows = database.execute_sql("SELECT path, reason FROM problem ORDER BY path").fetchall()
+        start = len(str(self.photos)) + 1
+        return {path.decode("utf-8", "surrogateescape")[start:]: reason for path, reason in rows}
+
+    def root_states(self) -> dict[str, tuple[str, str]]:
+        with self.store.read() as database:
+            rows = database.execute_sql("SELECT path, state, reason FROM root WHERE watched").fetchall()
+        return {path.decode(): (state, reason) for path, state, reason in rows}
