@@ -1,0 +1,192 @@
+"""Detection without a daemon: the result file, its bytes, its names and what a second run reads."""
+
+import csv
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from daemon import oneshot
+from daemon.oneshot import OneShot
+from index import report
+from index.errors import UsageError
+from index.jobs import DetectJobParameters
+from support.library import NoProgress
+from support.pictures import photograph, save, unutf8
+
+PARAMETERS = {
+    "algorithm": "phash",
+    "hsize": 16,
+    "tolerance": 80,
+    "turns": True,
+    "verify": True,
+    "depth": "fast",
+}
+
+
+def detect(data_dir: Path, *folders: Path, **wanted: object) -> OneShot:
+    return oneshot.detect(folders, DetectJobParameters(**wanted), data_dir, NoProgress(), 2)  # type: ignore[arg-type]
+
+
+def as_json(found: OneShot) -> str:
+    text = io.StringIO()
+    report.write_json(found.result, text)
+    return text.getvalue()
+
+
+def timeless(found: OneShot) -> str:
+    return as_json(OneShot(found.result | {"created": ""}, found.scan))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pair with a name that is no UTF-8, a mirrored copy, an exact one, a broken file and one that is no picture."""
+    made = tmp_path_factory.mktemp("pictures")
+    first = save(photograph(1), made / "a.png")
+    shutil.copyfile(first, made / unutf8("ä copy.png"))
+    mirrored = photograph(1).transpose(0).resize((320, 240))
+    save(mirrored, made / "sub" / "mirrored, small.jpg", quality=90)
+    save(photograph(2), made / "alone.jpg")
+    whole = save(photograph(3), made / "broken.jpg").read_bytes()
+    (made / "broken.jpg").write_bytes(whole[: len(whole) // 3])
+    (made / "text.jpg").write_bytes(b"no picture at all")
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OneShot:
+    return detect(tmp_path_factory.mktemp("data"), folder)
+
+
+def test_the_result_has_the_format_that_is_promised(found: OneShot, folder: Path) -> None:
+    told = json.loads(as_json(found))
+    assert list(told) == ["format", "created", "parameters", "groups", "problems"]
+    assert told["format"] == "comparimg/1"
+    assert told["parameters"] == PARAMETERS
+    (group,) = told["groups"]
+    assert set(group) == {"id", "kind", "images"}
+    assert group["kind"] == "near"
+    common = {"path", "reference", "bytes", "width", "height", "digest", "hash"}
+    first, *others = group["images"]
+    assert set(first) == common
+    assert [image["reference"] for image in group["images"]] == [True, False, False]
+    for image in others:
+        assert common | {"kind", "distance", "turn", "evidence"} <= set(image)
+    for image in group["images"]:
+        assert image["bytes"] == os.stat(image["path"]).st_size
+        assert len(bytes.fromhex(image["digest"])) == 32
+        assert len(bytes.fromhex(image["hash"])) == 32
+    by_name = {os.path.basename(image["path"]): image for image in group["images"]}
+    mirrored = by_name["mirrored, small.jpg"]
+    assert (mirrored["kind"], mirrored["turn"]) == ("near", "flip_horizontal")
+    assert (mirrored["width"], mirrored["height"]) == (320, 240)
+    assert mirrored["evidence"]["scale"] == pytest.approx(0.5, abs=0.01)
+    assert set(mirrored["sentence"]) == {"en", "fr"}
+    (exact,) = [image for image in others if image["kind"] == "exact"]
+    assert (exact["distance"], exact["turn"], exact["digest"]) == (0, "none", first["digest"])
+    assert all(image["path"].startswith(f"{folder}/") for image in group["images"])
+
+
+def test_the_problems_are_told_by_reason(found: OneShot, folder: Path) -> None:
+    told = {os.path.relpath(problem["path"], folder): problem for problem in found.result["problems"]}
+    assert sorted(told) == ["broken.jpg", "text.jpg"]
+    assert all(problem["reason"] and problem["message"] for problem in told.values())
+    assert told["broken.jpg"]["reason"] != told["text.jpg"]["reason"]
+
+
+def test_a_name_that_is_no_utf8_comes_back_from_json(found: OneShot, folder: Path) -> None:
+    text = as_json(found)
+    assert text.isascii()
+    paths = [image["path"] for image in json.loads(text)["groups"][0]["images"]]
+    assert {os.fsencode(path) for path in paths} == {
+        os.fsencode(folder / name) for name in ("a.png", unutf8("ä copy.png"), "sub/mirrored, small.jpg")
+    }
+    assert all(os.path.exists(path) for path in paths)
+
+
+def test_a_second_run_reads_nothing_and_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    first = detect(tmp_path, folder)
+    assert first.scan["read"] > 0
+    second = detect(tmp_path, folder)
+    assert as_json(second) == as_json(first)
+    assert (second.scan["read"], second.scan["known"]) == (0, 0)
+
+
+def test_another_index_gives_the_same_but_for_its_time(found: OneShot, folder: Path, tmp_path: Path) -> None:
+    assert timeless(detect(tmp_path, folder)) == timeless(found)
+
+
+def test_other_parameters_and_back_give_the_same_and_read_nothing(found: OneShot, folder: Path, tmp_path: Path) -> None:
+    detect(tmp_path, folder)
+    without = detect(tmp_path, folder, turns=False)
+    assert without.scan["read"] == 0
+    assert len(without.result["groups"][0]["images"]) == 2
+    assert without.result["parameters"] == PARAMETERS | {"turns": False}
+    assert timeless(detect(tmp_path, folder)) == timeless(found)
+    eight = detect(tmp_path, folder, hsize=8).result
+    assert eight["parameters"] == PARAMETERS | {"hsize": 8, "tolerance": 20}
+    assert all(len(image["hash"]) == 16 for image in eight["groups"][0]["images"])
+
+
+def test_a_run_on_another_folder_tells_of_that_folder_only(folder: Path, tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "other"
+    save(photograph(5), other / "a.png")
+    shutil.copyfile(other / "a.png", other / "b.png")
+    shutil.copyfile(folder / "a.png", other / "as in the first.png")
+    first = detect(data, folder)
+    second = detect(data, other).result
+    assert [len(group["images"]) for group in second["groups"]] == [2]
+    assert {os.path.dirname(image["path"]) for image in second["groups"][0]["images"]} == {str(other)}
+    assert second["problems"] == []
+    both = detect(data, folder, other).result
+    assert sorted(len(group["images"]) for group in both["groups"]) == [2, 4]
+    assert timeless(detect(data, folder)) == timeless(first)
+
+
+def test_what_changed_since_is_told(tmp_path: Path) -> None:
+    pictures, data = tmp_path / "pictures", tmp_path / "data"
+    first = save(photograph(1), pictures / "a.png")
+    assert detect(data, pictures).result["groups"] == []
+    shutil.copyfile(first, pictures / "b.png")
+    assert len(detect(data, pictures).result["groups"]) == 1
+    first.unlink()
+    assert detect(data, pictures).result["groups"] == []
+
+
+def test_a_folder_named_twice_is_one(folder: Path, found: OneShot, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    again = detect(tmp_path / "data", folder, tmp_path / "link", folder / "sub" / "..")
+    assert timeless(again) == timeless(found)
+
+
+def test_what_is_no_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    for wrong in (folder / "a.png", folder / "nothing here"):
+        with pytest.raises(UsageError, match="is no folder"):
+            detect(tmp_path, wrong)
+
+
+def test_an_empty_folder_has_no_groups(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    told = detect(tmp_path / "data", tmp_path / "empty").result
+    assert (told["groups"], told["problems"], told["format"]) == ([], [], "comparimg/1")
+
+
+def test_a_file_is_never_touched(tmp_path: Path) -> None:
+    first = save(photograph(6), tmp_path / "pictures" / "a.png")
+    shutil.copy2(first, tmp_path / "pictures" / "b.png")
+    before = [(entry.name, entry.stat().st_mtime_ns, entry.stat().st_ino) for entry in os.scandir(first.parent)]
+    detect(tmp_path / "data", first.parent)
+    assert [(e.name, e.stat().st_mtime_ns, e.stat().st_ino) for e in os.scandir(first.parent)] == before
+
+
+def test_the_csv_has_a_row_for_each_image(found: OneShot) -> None:
+    text = io.StringIO(newline="")
+    report.write_csv(found.result, text)
+    header, *rows = csv.reader(io.StringIO(text.getvalue(), newline=""))
+    assert header[:5] == ["group", "group_kind", "path", "reference", "kind"]
+    images = found.result["groups"][0]["images"]
+    assert [row[2] for row in rows] == [image["path"] for image in images]
+    assert all(len(row) == len(header) for row in rows)

@@ -1,0 +1,61 @@
+"""The result file as such: order, names that are no UTF-8, and no result before the first detection."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index import report
+from index.store import Store
+
+NAME = os.fsdecode(b"/photos/caf\xe9.jpg")
+
+
+def image(path: str, **others: Any) -> dict[str, Any]:
+    """An image of a result, the reference unless told otherwise."""
+    common = {"reference": not others, "bytes": 10, "width": 4, "height": 3, "digest": "ab", "hash": "cd"}
+    return {"path": path, **common, **others}
+
+
+def of_groups(*groups: dict[str, Any]) -> dict[str, Any]:
+    return {"format": report.FORMAT, "created": "", "parameters": {}, "groups": list(groups), "problems": []}
+
+
+@pytest.fixture
+def one_group() -> dict[str, Any]:
+    images = [image(NAME), image('/photos/"a", b\n.jpg', kind="near", distance=3, turn="none", evidence={})]
+    return of_groups({"id": "k1", "kind": "near", "images": images})
+
+
+def test_before_the_first_detection_there_are_no_groups(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, store.read() as database:
+        told = report.result(database)
+        assert report.result(database) == told
+    assert told["format"] == "comparimg/1"
+    assert told["created"] == "1970-01-01T00:00:00+00:00"
+    assert (told["groups"], told["problems"]) == ([], [])
+    assert told["parameters"]["algorithm"] == "phash"
+
+
+def test_json_is_ascii_and_gives_every_name_back(one_group: dict[str, Any]) -> None:
+    text = io.StringIO()
+    report.write_json(one_group, text)
+    assert text.getvalue().isascii()
+    assert text.getvalue().endswith("}\n")
+    assert json.loads(text.getvalue()) == one_group
+    assert os.fsencode(json.loads(text.getvalue())["groups"][0]["images"][0]["path"]) == b"/photos/caf\xe9.jpg"
+
+
+def test_csv_quotes_what_needs_it_and_keeps_the_bytes_of_a_name(one_group: dict[str, Any], tmp_path: Path) -> None:
+    with open(tmp_path / "out.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        report.write_csv(one_group, file)
+    with open(tmp_path / "out.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert os.fsencode(first["path"]) == b"/photos/caf\xe9.jpg"
+    assert (first["group"], first["group_kind"], first["reference"], first["kind"]) == ("k1", "near", "True", "")
+    assert second["path"] == '/photos/"a", b\n.jpg'
+    assert (second["kind"], second["distance"], second["turn"]) == ("near", "3", "none")
