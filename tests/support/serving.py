@@ -1,0 +1,32 @@
+"""A configuration of a service over one folder, and waiting for what a service does by itself."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from daemon.config import Config, load
+
+PATIENCE_S = 30.0
+LOOK_S = 0.02
+
+
+def write_config(folder: Path, photos: Path, port: int = 0, workers: int = 1, settle_s: float = 0.2) -> Path:
+    """A configuration file in `folder`; the index is beside it."""
+    file = folder / "comparimg.toml"
+    file.write_text(
+        f'[daemon]\ndata_dir = "{folder}/data"\nworkers = {workers}\nsettle_s = {settle_s}\n'
+        f'[web]\nport = {port}\n[[watch]]\npath = "{photos}"\n'
+    )
+    return file
+
+
+def config_over(folder: Path, photos: Path) -> Config:
+    return load(write_config(folder, photos))
+
+
+def until(happened: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    """Look again and again; the test fails when it does not happen."""
+    end_s = time.monotonic() + patience_s
+    while not happened():
+        assert time.monotonic() < end_s, f"it did not happen within {patience_s} s"
+        time.sleep(LOOK_S)
