@@ -1,5 +1,6 @@
 """What worker processes are asked to do: read and decode one file, make its view, digest its pixels."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import Final
@@ -53,9 +54,14 @@ def make_view(task: PictureTask) -> None:
     """Write the view of a picture to the file `target`, whole or not at all. Raises PictureError."""
     view = pictures.view(_read_known(task), task.limits)
     partial = f"{task.target}.{os.getpid()}"
-    with open(partial, "wb") as file:
-        file.write(view)
-    os.replace(partial, task.target)
+    try:
+        with open(partial, "wb") as file:
+            file.write(view)
+        os.replace(partial, task.target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise PictureError("unreadable", f"its view cannot be kept: {error.strerror}") from error
 
 
 def pixel_digest(task: PictureTask) -> bytes:

@@ -192,7 +192,8 @@ class WorkerPool:
                 else:
                     feeder.let_go()
         except Exception as error:
-            log.exception("nothing can be decoded")
+            foreseen = isinstance(error, WorkersUnavailable | OSError | Died)
+            log.error("nothing can be decoded: %s", error, exc_info=not foreseen)
             self._end(WorkersUnavailable(f"The decoding processes cannot be used: {error}"))
         finally:
             feeder.kill()
