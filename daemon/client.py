@@ -19,7 +19,7 @@ class Client:
         self.address = address.rstrip("/")
         self._token = token
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         given = {name: value for name, value in query.items() if value is not None}
         return self._ask("GET", path + ("?" + urllib.parse.urlencode(given) if given else ""))
 
@@ -35,7 +35,7 @@ class Client:
     def delete(self, path: str) -> Any:
         return self._ask("DELETE", path)
 
-    def pages(self, path: str, limit: int | None = None, **query: Any) -> Iterator[Mapping[str, Any]]:
+    def pages(self, path: str, limit: int | None = None, /, **query: Any) -> Iterator[Mapping[str, Any]]:
         """Every item of a paged list, up to `limit`, fetched page by page."""
         given = 0
         cursor = None

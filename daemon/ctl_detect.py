@@ -5,6 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -79,6 +80,9 @@ def detect(
 def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any], TextIO], None]) -> None:
     """Write a whole file or none: beside its place first, then renamed over it."""
     if target == "-":
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A path that is no UTF-8 leaves as the bytes it is, whatever the locale.
+            sys.stdout.reconfigure(errors="surrogateescape")
         write(result, sys.stdout)
         return
     partial = Path(f"{target}.partial")

@@ -36,11 +36,10 @@ def service(config: Config) -> Iterator[Service]:
 
 def groups(service: Service) -> list[dict[str, str]]:
     """Of each group the file names, with the kind of match, or "reference"."""
-    found = []
-    for group in Client(service.address).pages("groups"):
-        images: list[Any] = Client(service.address).get(f"groups/{group['id']}")["images"]["items"]
-        found.append({Path(one["path"]).name: "reference" if one["reference"] else one["kind"] for one in images})
-    return found
+    return [
+        {Path(one["path"]).name: "reference" if one["reference"] else one["kind"] for one in group["images"]["items"]}
+        for group in Client(service.address).pages("groups")
+    ]
 
 
 def newest_job(service: Service) -> dict[str, Any]:

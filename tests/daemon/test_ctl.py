@@ -1,0 +1,378 @@
+"""comparimg-ctl: every command, its exit codes and its JSON, alone and with a service that runs in this process."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from daemon import ctl
+from daemon.client import Client
+from daemon.service import Service
+from daemon.version import VERSION
+from support.pictures import photograph, save, unutf8
+from support.serving import config_over, until, write_config
+
+DONE, FAILED, WRONG_USAGE, NO_DAEMON = 0, 1, 2, 3
+PROGRAM = Path(sys.executable).with_name("comparimg-ctl")
+COMMANDS = (
+    "detect", "explain", "status", "groups", "group", "problems", "verdicts", "scan", "run", "jobs", "job", "cancel",
+    "not-duplicates", "revoke", "schedule", "config",
+)  # fmt: skip
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.code == DONE, self
+        return json.loads(self.out)
+
+
+Ctl = Callable[..., Answer]
+
+
+@pytest.fixture
+def ctl_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ctl:
+    """The program, run in this process and in a folder and a home of its own."""
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.delenv("COMPARIMG_CONFIG", raising=False)
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+
+    def ask(*arguments: object) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            ctl.main([str(argument) for argument in arguments])
+        return Answer(int(ended.value.code or 0), *capsys.readouterr())
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service over a pair, a pair with a name that is no UTF-8, and a file that is no picture; all is indexed."""
+    folder = tmp_path_factory.mktemp("service")
+    photos = folder / "photos"
+    first = save(photograph(1), photos / "a.png")
+    shutil.copyfile(first, photos / unutf8("ä.png"))
+    second = save(photograph(2), photos / "two" / "c.jpg", quality=95)
+    save(photograph(2).resize((320, 240)), second.with_name("d.jpg"))
+    (photos / "text.jpg").write_bytes(b"no picture")
+    with Service(config_over(folder, photos)) as started:
+        ask = Client(started.address)
+        until(lambda: len(list(ask.pages("groups"))) == 2 and next(ask.pages("jobs", 1))["state"] == "done")
+        yield started
+
+
+@pytest.fixture
+def ask(ctl_alone: Ctl, service: Service) -> Ctl:
+    """The program, told where the service is."""
+    return lambda *arguments: ctl_alone("--address", service.address, *arguments)
+
+
+def pair_in(photos: Path) -> Path:
+    first = save(photograph(3, 320, 240), photos / "a.png")
+    shutil.copyfile(first, photos / unutf8("copy.png"))
+    return photos
+
+
+# Alone
+
+
+def test_help_lists_every_command_and_version_is_told(ctl_alone: Ctl) -> None:
+    for flag in ("--help", "-h"):
+        code, out, _ = ctl_alone(flag)
+        assert code == DONE
+        assert [name for name in COMMANDS if f"\n  {name} " not in out] == []
+    assert VERSION in ctl_alone("--version").out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(ctl_alone: Ctl, command: str) -> None:
+    code, out, _ = ctl_alone(command, "--help")
+    assert code == DONE
+    assert f"comparimg-ctl {command}" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dance",),
+        ("detect",),
+        ("detect", "nothing-here"),
+        ("detect", ".", "--hsize", "15"),
+        ("detect", ".", "--tolerance", "-1"),
+        ("detect", ".", "--tolerance", "257"),
+        ("detect", ".", "--depth", "deep"),
+        ("explain", "nothing", "here"),
+        ("run", "dance"),
+        ("run", "detect", "-p", "hsize"),
+        ("job", "first"),
+        ("schedule", "add", "n", "detect", "every 6h", "-p", "{"),
+        ("--config", "nothing-here.toml", "config", "check"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2_and_told(ctl_alone: Ctl, arguments: tuple[str, ...]) -> None:
+    code, out, err = ctl_alone(*arguments)
+    assert code == WRONG_USAGE
+    assert out == ""
+    assert err.strip()
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",), ("groups",), ("group", "k"), ("problems",), ("verdicts",), ("scan",), ("run", "detect"),
+        ("jobs",), ("job", "1"), ("cancel", "1"), ("not-duplicates", "k"), ("revoke", "b"), ("schedule", "list"),
+        ("schedule", "add", "n", "detect", "every 6h"), ("schedule", "remove", "n"),
+        ("config", "set", "detect.hsize", "8"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_without_a_daemon_it_is_3_and_told(ctl_alone: Ctl, arguments: tuple[str, ...]) -> None:
+    # Nobody can listen at port 1 but root, and nobody does.
+    code, out, err = ctl_alone("--address", "http://127.0.0.1:1", *arguments, "--json")
+    assert (code, out) == (NO_DAEMON, "")
+    assert "No daemon answers at http://127.0.0.1:1" in err
+
+
+def test_detect_writes_json_and_csv(ctl_alone: Ctl, tmp_path: Path) -> None:
+    photos = pair_in(tmp_path / "photos")
+    code, out, err = ctl_alone("detect", photos, "--json", "found.json", "--csv", "found.csv")
+    assert code == DONE, err
+    assert "2 files: 1 decoded, 1 recognised by their bytes, 0 unchanged." in out
+    assert "1 groups of duplicates (1 exact)" in out
+    text = Path("found.json").read_bytes()
+    paths = [image["path"] for image in json.loads(text)["groups"][0]["images"]]
+    assert {os.fsencode(path) for path in paths} == {os.fsencode(path) for path in photos.iterdir()}
+    with open("found.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == paths
+    assert "0 decoded, 0 recognised by their bytes, 2 unchanged." in ctl_alone("detect", photos).out
+    assert ctl_alone("detect", photos, "--json", "-").out.encode() == text
+    assert ctl_alone("detect", photos, "--quiet") == (DONE, "", "")
+    assert sorted(path.name for path in Path().iterdir()) == ["found.csv", "found.json"]
+
+
+def test_detect_does_what_its_options_say(ctl_alone: Ctl, tmp_path: Path) -> None:
+    photos = pair_in(tmp_path / "photos")
+    options = ("-s", "8", "-t", "3", "--no-turns", "--no-verify", "--json", "-", "--data-dir", tmp_path / "own")
+    parameters = ctl_alone("detect", photos, *options).json["parameters"]
+    expected = {"algorithm": "phash", "hsize": 8, "tolerance": 3, "turns": False, "verify": False, "depth": "fast"}
+    assert parameters == expected
+    assert list((tmp_path / "own").glob("*.sqlite*")) or list((tmp_path / "own").iterdir())
+    assert not (tmp_path / "home").exists()
+
+
+def test_detect_that_cannot_write_its_file_failed(ctl_alone: Ctl, tmp_path: Path) -> None:
+    photos = pair_in(tmp_path / "photos")
+    code, _, err = ctl_alone("detect", photos, "--json", tmp_path / "no" / "such" / "folder.json")
+    assert code == FAILED
+    assert "cannot be written" in err
+
+
+def test_explain_tells_gate_by_gate(ctl_alone: Ctl, tmp_path: Path) -> None:
+    first = save(photograph(4), tmp_path / "a.png")
+    second = save(photograph(4).resize((320, 240)), tmp_path / "b.jpg", quality=80)
+    other = save(photograph(5), tmp_path / "c.jpg")
+    told = ctl_alone("explain", first, second, "--json").json
+    assert told["verdict"] == "near"
+    assert told["gates"]
+    assert all(gate["passed"] for gate in told["gates"])
+    assert ctl_alone("explain", first, other, "--json").json["verdict"] not in ("exact", "pixels", "near")
+    assert ctl_alone("explain", first, first, "--json").json["verdict"] == "exact"
+    assert ctl_alone("explain", first, second).out.startswith("near")
+
+
+def test_config_check_tells_every_problem_at_once(ctl_alone: Ctl, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    good = write_config(tmp_path, tmp_path / "photos")
+    assert ctl_alone("config", "check", good, "--json").json == {"source": str(good), "problems": []}
+    assert ctl_alone("--config", good, "config", "check").code == DONE
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[daemon]\nworkers = -1\n[detect]\nhsise = 8\n")
+    code, _, err = ctl_alone("config", "check", bad)
+    assert code == WRONG_USAGE
+    assert "daemon.workers" in err
+    assert "hsise" in err
+
+
+def test_config_show_needs_no_daemon(ctl_alone: Ctl, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text("[detect]\nhsize = 8\n[web]\nport = 1\n")
+    rows = {row["key"]: row for row in ctl_alone("--config", file, "config", "show", "--json").json}
+    assert (rows["detect.hsize"]["value"], rows["detect.hsize"]["origin"]) == (8, "file")
+    assert rows["detect.turns"]["origin"] == "default"
+
+
+# With a service
+
+
+def test_status(ask: Ctl, service: Service) -> None:
+    told = ask("status", "--json").json
+    assert told["version"] == VERSION
+    assert (told["totals"]["images"], told["totals"]["groups"], told["totals"]["problems"]) == (5, 2, 1)
+    (root,) = told["roots"]
+    assert root["state"] == "online"
+    out = ask("status").out
+    assert out.startswith(f"ComparImg {VERSION}, healthy\n5 images")
+    assert "2 groups" in out
+
+
+def test_groups_and_one_group(ask: Ctl) -> None:
+    found = ask("groups", "--json").json
+    assert sorted(group["kind"] for group in found) == ["exact", "near"]
+    (near,) = ask("groups", "--kind", "near", "--json").json
+    assert [group["id"] for group in ask("groups", "--path", "two/", "--json").json] == [near["id"]]
+    assert len(ask("groups", "--limit", "1", "--json").json) == 1
+    told = ask("group", near["id"], "--json").json
+    assert [Path(image["path"]).name for image in told["images"]["items"]] == ["c.jpg", "d.jpg"]
+    out = ask("groups").out
+    assert near["id"] in out
+    assert "c.jpg" in out
+    out = ask("group", near["id"]).out
+    assert "reference" in out
+    assert "320x240" in out
+
+
+def test_a_name_that_is_no_utf8_is_shown_and_told_exactly(ask: Ctl) -> None:
+    (exact,) = ask("groups", "--kind", "exact", "--json").json
+    told = ask("group", exact["id"], "--json").json
+    names = {os.path.basename(os.fsencode(image["path"])) for image in told["images"]["items"]}
+    assert names == {b"a.png", os.fsencode(unutf8("ä.png"))}
+    assert "ä\N{REPLACEMENT CHARACTER}.png" in ask("group", exact["id"]).out
+
+
+def test_problems(ask: Ctl) -> None:
+    (problem,) = ask("problems", "--json").json
+    assert problem["path"].endswith("/text.jpg")
+    assert problem["reason"] in ask("problems").out
+
+
+def test_scan_run_jobs_and_job(ask: Ctl) -> None:
+    scan = ask("scan", "--wait", "--json").json
+    assert (scan["state"], scan["origin"]) == ("done", "user")
+    assert (scan["outcome"]["files"], scan["outcome"]["read"]) == (5, 0)
+    detect = ask("run", "detect", "-p", "hsize=16", "-p", "turns=true", "--wait", "--json").json
+    assert (detect["state"], detect["outcome"]) == ("done", {"groups": 2})
+    assert detect["parameters"] == {"hsize": 16, "turns": True}
+    assert ask("jobs", "--limit", "1", "--json").json[0]["id"] == detect["id"]
+    assert {job["state"] for job in ask("jobs", "--state", "done", "--json").json} == {"done"}
+    assert ask("jobs", "--state", "failed", "--json").json == []
+    assert ask("job", detect["id"], "--json").json == detect
+    assert ask("job", detect["id"], "--wait").out.startswith(f"job {detect['id']} detect done")
+    assert str(detect["id"]) in ask("jobs").out
+
+
+def test_a_scan_of_a_folder_that_is_not_watched_is_not_done(ask: Ctl, tmp_path: Path) -> None:
+    code, _, err = ask("scan", tmp_path, "--wait")
+    assert code in (FAILED, WRONG_USAGE)
+    assert err.startswith("comparimg-ctl: ")
+
+
+def test_wrong_parameters_are_2_with_the_daemons_words(ask: Ctl) -> None:
+    for given in ("hsise=8", "hsize=large"):
+        code, out, err = ask("run", "detect", "-p", given)
+        assert (code, out) == (WRONG_USAGE, "")
+        assert err.startswith("comparimg-ctl: ")
+    assert ask("groups", "--kind", "same").code == WRONG_USAGE
+    assert ask("jobs", "--state", "happy").code == WRONG_USAGE
+
+
+def test_what_is_not_there_is_1(ask: Ctl) -> None:
+    for arguments in (
+        ("group", "0123456789abcdef"), ("job", "99999"), ("cancel", "99999"), ("not-duplicates", "0123456789abcdef"),
+        ("schedule", "remove", "nothing"), ("revoke", "nothing"),
+    ):  # fmt: skip
+        code, out, err = ask(*arguments)
+        assert (arguments, code, out) == (arguments, FAILED, "")
+        assert err.startswith("comparimg-ctl: ")
+
+
+def test_cancel(ask: Ctl) -> None:
+    """A job that ended before it was cancelled stays as it is; one that did not is cancelled."""
+    job = ask("run", "detect", "-p", "hsize=32", "--json").json
+    code, _, err = ask("cancel", job["id"])
+    ended = ask("job", job["id"], "--wait", "--json").json
+    assert ended["state"] in ("cancelled", "done")
+    assert code == DONE or ended["state"] == "done", err
+    assert ask("run", "detect", "--wait", "--json").json["state"] == "done"
+
+
+def test_schedules(ask: Ctl) -> None:
+    added = ask("schedule", "add", "night", "detect", "0 3 * * *", "-p", '{"hsize": 8}', "--json").json
+    assert (added["name"], added["kind"], added["parameters"]) == ("night", "detect", {"hsize": 8})
+    assert [one["name"] for one in ask("schedule", "list", "--json").json] == ["night"]
+    assert "0 3 * * *" in ask("schedule", "list").out
+    assert ask("schedule", "add", "bad", "detect", "0 3 * *").code == WRONG_USAGE
+    assert ask("schedule", "remove", "night").out == "removed night\n"
+    assert ask("schedule", "list").out == "none\n"
+
+
+def test_settings_are_changed_and_go_back(ask: Ctl) -> None:
+    assert ask("config", "set", "detect.hsize", "8").out == "detect.hsize = 8 (override)\n"
+    try:
+        rows = {row["key"]: row for row in ask("config", "show", "--json").json}
+        assert (rows["detect.hsize"]["value"], rows["detect.hsize"]["origin"]) == (8, "override")
+        assert rows["detect.tolerance"]["value"] == 20
+    finally:
+        back = ask("config", "set", "detect.hsize", "default", "--json").json
+    assert (back["value"], back["origin"]) == (16, "default")
+    assert ask("config", "set", "detect.hsize", "9").code == WRONG_USAGE
+    assert ask("config", "set", "detect.hsise", "8").code == WRONG_USAGE
+
+
+def test_not_duplicates_is_remembered_and_taken_back(ask: Ctl) -> None:
+    (near,) = ask("groups", "--kind", "near", "--json").json
+    told = ask("not-duplicates", near["id"], "--note", "both wanted", "--json").json
+    assert told["pairs"] == 1
+    until(lambda: ask("groups", "--kind", "near", "--json").json == [])
+    (verdict,) = ask("verdicts", "--json").json
+    assert (verdict["batch"], verdict["note"], verdict["label"]) == (told["batch"], "both wanted", "not_duplicates")
+    assert "c.jpg" in ask("verdicts").out
+    # What was denied stays denied whatever is detected after.
+    assert ask("run", "detect", "--wait", "--json").json["outcome"] == {"groups": 1}
+    assert ask("revoke", told["batch"]).out == "taken back for 1 pairs\n"
+    until(lambda: [one["id"] for one in ask("groups", "--kind", "near", "--json").json] == [near["id"]])
+    assert ask("verdicts", "--json").json == []
+
+
+# The program itself
+
+
+def run_program(*arguments: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command = [str(PROGRAM), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, env={**os.environ, **environment}, timeout=60, check=False)
+
+
+def test_the_program_on_the_path() -> None:
+    ended = run_program("--help")
+    assert ended.returncode == DONE
+    assert b"\n  detect " in ended.stdout
+    assert run_program("--address", "http://127.0.0.1:1", "status").returncode == NO_DAEMON
+
+
+def test_a_name_that_is_no_utf8_goes_to_a_strict_output_too(tmp_path: Path) -> None:
+    """As standard output is in every locale but C."""
+    photos = pair_in(tmp_path / "photos")
+    ended = run_program(
+        "detect", photos, "--csv", "-", "--data-dir", tmp_path / "data", PYTHONIOENCODING="utf-8:strict"
+    )
+    assert ended.returncode == DONE, ended.stderr.decode()
+    text = io.StringIO(ended.stdout.decode("utf-8", "surrogateescape"), newline="")
+    assert {os.fsencode(row["path"]) for row in csv.DictReader(text)} == {
+        os.fsencode(path) for path in photos.iterdir()
+    }
