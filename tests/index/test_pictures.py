@@ -373,6 +373,13 @@ def test_half_a_file_is_a_problem_not_half_a_picture(form: str) -> None:
         assert reason(lambda: decode(data[: len(data) // 2], LIMITS)) == "truncated"
 
 
+def test_a_png_with_damaged_pixels_is_corrupt_for_all() -> None:
+    data = bytearray(packed(PICTURE))
+    data[len(data) // 2] ^= 0x40
+    for work in (decode, view, pixel_digest):
+        assert reason(lambda work=work: work(bytes(data), LIMITS)) == "corrupt"
+
+
 @pytest.mark.parametrize("quality", [30, 95])
 @pytest.mark.parametrize("thumbnail", [False, True])
 def test_a_jpeg_that_goes_on_in_zeros_is_truncated(quality: int, thumbnail: bool) -> None:
