@@ -202,7 +202,7 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
                 if _goes_on_in_zeros(data, image):
                     raise PictureError("truncated", f"{what} of which the rest was never written")
                 if image.format == "PNG":
-                    # Pillow decodes a PNG when asked for EXIF; where that fails, it must not be taken for a lack of EXIF.
+                    # Pillow decodes a PNG when asked for EXIF; a failure then must not be taken for a lack of EXIF.
                     image.load()
                 yield image
     except PictureError:
