@@ -1,5 +1,7 @@
 """What shares a part of a picture is proposed, whatever came first; what shares none is not."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +34,7 @@ EDITS = {
     "crop": crop,
     "mirrored crop": lambda picture: ImageOps.mirror(crop(picture)),
     "turned crop": lambda picture: crop(picture).transpose(Image.Transpose.ROTATE_90),
-    "upside down": lambda picture: ImageOps.flip(picture),
+    "upside down": ImageOps.flip,
     "screenshot": framed,
     "letterbox": lambda picture: ImageOps.pad(picture, (640, 800)),
     "tilt": lambda picture: picture.rotate(8, Image.Resampling.BICUBIC),
@@ -93,7 +95,7 @@ def test_the_same_pairs_with_the_same_votes_whatever_the_order(
     assert len(bulk) >= 9
     index, found = KeypointIndex(), set()
     bounds = [0, *sorted(cuts), 14]
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         for pair in index.add([edited[number] for number in order[start:stop]]):
             assert pair.first < pair.second
             found.add((*sorted((order[pair.first], order[pair.second])), pair.votes))
