@@ -37,6 +37,8 @@ QUERIES: Final = 64
 TAKEN_IN: Final = 1 << 15
 # Below this many comparisons (all pairs of 6,000) numpy is done in about a second; to load numba takes half of that.
 WORTH_COMPILING: Final = 20_000_000
+# An index of so many rows is asked again and again, one picture at a time.
+LARGE: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class HashIndex:
         Yields in chunks; `checkpoint` is called with the number of rows done so far and may raise to leave off.
         """
         count = len(self)
-        engine = _engine((count + start) * (count - start) // 2)
+        engine = _engine((count + start) * (count - start) // 2, count)
         step = QUERIES * self._threads
         with ThreadPoolExecutor(self._threads) as threads:
             for low in range(start, count, step):
@@ -118,7 +120,7 @@ class HashIndex:
         """
         if not len(hashes):
             return _as_pairs(Found.nothing(), 0)
-        engine = _engine(len(self) * len(hashes))
+        engine = _engine(len(self) * len(hashes), len(self))
         ends = np.full(len(hashes), len(self), np.int64)
         return _as_pairs(engine(self._rows, Queries.of(hashes, self.hsize, ends), tolerance, most, self._turns), 0)
 
@@ -132,8 +134,8 @@ def _as_pairs(found: Found, start: int) -> Pairs:
     return Pairs(found.row, found.query + start, found.distance, found.turn)
 
 
-def _engine(comparisons: int) -> Engine:
-    if comparisons >= WORTH_COMPILING or "index.search_compiled" in sys.modules:
+def _engine(comparisons: int, rows: int) -> Engine:
+    if comparisons >= WORTH_COMPILING or rows >= LARGE or "index.search_compiled" in sys.modules:
         return _compiled() or search_plain.nearest
     return search_plain.nearest
 
