@@ -59,12 +59,15 @@ def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct
 def add(
     database: SqliteDatabase, kind: JobKind, parameters: Mapping[str, Any], origin: str, now_ns: int | None = None
 ) -> int:
-    """Queue a job and give its id; a queued job with the same kind and parameters is given instead of a second."""
+    """Queue a job and give its id; a queued job with the same kind and parameters is given instead of a second.
+
+    Not one that a crash cut off: it may be given up after too many of them, and the new wish with it.
+    """
     text = json.dumps(dict(parameters), sort_keys=True)
     waiting = (
         Job.select(Job.id)
         .where(Job.kind == kind, Job.parameters == text, Job.state == JobState.QUEUED)
-        .where(~Job.cancel_requested)
+        .where(~Job.cancel_requested, Job.attempts == 0)
         .tuples()
         .execute(database)
     )
