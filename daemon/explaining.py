@@ -23,6 +23,7 @@ MEANINGS = {
     "aligned": "one can be laid over the other at all",
     "texture": "blocks with enough texture to be compared",
     "contained": "share of one picture that the other shows too",
+    "exclusive": "share of a picture that the other does not show, where neither is a part of the other",
     "correlation": "median correlation of the blocks",
     "different": "share of the blocks that show something else (one place may: a stamp, a caption)",
     "readable": "pixels on the longer side: a drawing or text smaller than this cannot be told from another",

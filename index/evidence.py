@@ -5,12 +5,13 @@ second's size relative to the first. Keys that have nothing to tell are left out
 
     turn        one of Turn, where it is not "none"
     scale       sides of the second for one of the first, 1.0 left out
-    crop        {"of": "first", "box": [x0, y0, x1, y1]}: the second shows this part of the first (fractions of its
-                sides, after the turn), or the other way round
+    crop        {"of": "first", "box": [left, top, right, bottom]}: the second shows this part of the first, or the
+                other way round; fractions of the sides of the larger, as it is shown
     frame       "first" or "second": that one has something around the picture
     tilt        degrees by which the second is turned clockwise beyond the turn
     tone        {"brightness": grey levels added, "contrast": factor, "grey": "first" or "second"}
     changed     share of the picture that shows something else: a stamp, a caption
+    where       {"first": box, "second": box}: around all of that, in each picture, boxes as above
     jpeg        [quality of the first, of the second], 0 for no JPEG
     formats     [of the first, of the second], where they differ
     lost, gained   metadata blocks that only the first, only the second has
@@ -26,7 +27,7 @@ from index.model import Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Carried by every judgement; another value makes every pair be looked at again.
-VERIFIER: Final = "blocks/3"
+VERIFIER: Final = "blocks/2"
 
 SIDES: Final = {"first": "second", "second": "first"}
 
@@ -59,6 +60,8 @@ def mirrored(evidence: Evidence) -> dict[str, Any]:
         found["crop"] = {**found["crop"], "of": SIDES[found["crop"]["of"]]}
     if "frame" in found:
         found["frame"] = SIDES[found["frame"]]
+    if "where" in found:
+        found["where"] = {SIDES[side]: box for side, box in found["where"].items()}
     if "tilt" in found:
         flipped = found.get("turn") in (Turn.FLIP_HORIZONTAL, Turn.FLIP_VERTICAL, Turn.TRANSPOSE, Turn.TRANSVERSE)
         found["tilt"] = found["tilt"] if flipped else -found["tilt"]
@@ -94,7 +97,7 @@ def sentence(evidence: Evidence, language: str = "en") -> str:
             _frame(evidence, words),
             words["tilt"].format(_number(abs(evidence["tilt"]), words)) if "tilt" in evidence else "",
             *_tone(evidence.get("tone", {}), words),
-            words["changed"].format(round(100 * evidence["changed"])) if "changed" in evidence else "",
+            _changed(evidence, words),
             _encoding(evidence, words),
             *(
                 words[name].format(", ".join(block.upper() for block in evidence[name]))
@@ -126,6 +129,17 @@ def _frame(evidence: Evidence, words: Mapping[str, str]) -> str:
     if "frame" in evidence:
         told.append(words["frame_" + evidence["frame"]])
     return ", ".join(told)
+
+
+def _changed(evidence: Evidence, words: Mapping[str, str]) -> str:
+    if "changed" not in evidence:
+        return ""
+    told = words["changed"].format(round(100 * evidence["changed"]))
+    x0, y0, x1, y1 = evidence.get("where", {}).get("second", (0, 0, 1, 1))
+    down = "bottom" if y0 >= 0.6 else "top" if y1 <= 0.4 else ""
+    across = "right" if x0 >= 0.6 else "left" if x1 <= 0.4 else ""
+    place = "_".join(filter(None, (down, across)))
+    return f"{told} {words['at_' + place]}" if place else told
 
 
 def _tone(tone: Mapping[str, Any], words: Mapping[str, str]) -> list[str]:
@@ -184,6 +198,14 @@ ENGLISH: Final = {
     "more_contrast": "more contrast",
     "less_contrast": "less contrast",
     "changed": "{} % of it shows something else",
+    "at_top": "at the top",
+    "at_bottom": "at the bottom",
+    "at_left": "on the left",
+    "at_right": "on the right",
+    "at_top_left": "at the top left",
+    "at_top_right": "at the top right",
+    "at_bottom_left": "at the bottom left",
+    "at_bottom_right": "at the bottom right",
     "to": "{} to {}",
     "lost": "no {}",
     "gained": "with {}",
@@ -217,6 +239,14 @@ FRENCH: Final = {
     "more_contrast": "plus contrastée",
     "less_contrast": "moins contrastée",
     "changed": "{} % montre autre chose",
+    "at_top": "en haut",
+    "at_bottom": "en bas",
+    "at_left": "à gauche",
+    "at_right": "à droite",
+    "at_top_left": "en haut à gauche",
+    "at_top_right": "en haut à droite",
+    "at_bottom_left": "en bas à gauche",
+    "at_bottom_right": "en bas à droite",
     "to": "{} vers {}",
     "lost": "sans {}",
     "gained": "avec {}",

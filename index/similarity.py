@@ -5,6 +5,7 @@ which brightness and contrast do not change. Blocks without texture say nothing 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import cv2
@@ -20,31 +21,36 @@ BLOCK: Final = 16
 FLAT: Final = 4.0
 # What rounding to whole grey levels alone may correlate.
 ROUNDING: Final = 0.25
+# A block of which less than this is covered does not count.
+LEAST_COVERED: Final = 0.75
+# White is above this. Where there is less of it, nothing was clipped.
+WHITE: Final = 250.0
+LEAST_WHITE: Final = 0.01
 # Fine detail that noise, JPEG and a thumbnail lose is smoothed away in both.
 SMOOTHING_PX: Final = 1.2
 # A block below this correlation shows something else.
 DIFFERENT: Final = 0.55
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Similarity:
     """Blocks of a common frame compared. `correlation` is NaN where a block does not count (not covered or flat in
-    both); shares are of the blocks that count."""
+    both), `textured` how many do; shares are of those."""
 
     correlation: NDArray[np.float32]
-    covered: float
     textured: int
 
-    @property
+    @cached_property
     def median(self) -> float:
-        return self._quantile(0.5)
+        return float(np.median(self.correlation[~np.isnan(self.correlation)])) if self.textured else 0.0
 
-    @property
-    def low(self) -> float:
-        """The correlation that 90 % of the blocks exceed."""
-        return self._quantile(0.1)
+    @cached_property
+    def fit(self) -> float:
+        """How well the pictures fit each other, 0 to 1, to tell which of two maps is better: only blocks that agree
+        closely have much of a say, whatever else was painted over."""
+        return float(np.nansum(np.clip(self.correlation, 0, 1) ** 8)) / max(1, self.textured)
 
-    @property
+    @cached_property
     def different(self) -> NDArray[np.bool_]:
         with np.errstate(invalid="ignore"):
             return self.correlation < DIFFERENT
@@ -53,36 +59,52 @@ class Similarity:
     def different_share(self) -> float:
         return float(self.different.sum()) / max(1, self.textured)
 
-    def _quantile(self, share: float) -> float:
-        return float(np.nanquantile(self.correlation, share)) if self.textured else 0.0
+    def share_below(self, correlation: float) -> float:
+        with np.errstate(invalid="ignore"):
+            return float((self.correlation < correlation).sum()) / max(1, self.textured)
 
 
 def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity:
     """Compare two pictures of one shape, float32 (height, width), where `covered`."""
     height, width = (side // BLOCK * BLOCK for side in first.shape)
     if not height or not width:
-        return Similarity(np.empty((0, 0), np.float32), 0.0, 0)
+        return Similarity(np.empty((0, 0), np.float32), 0)
+    weight = _blocks(covered[:height, :width].astype(np.float32))
     a = _blocks(cv2.GaussianBlur(first, (0, 0), SMOOTHING_PX)[:height, :width])
     b = _blocks(cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX)[:height, :width])
-    inside = _blocks(covered[:height, :width]).all(axis=-1)
-    a, b = _levelled(a), _levelled(b)
-    spread_a, spread_b = np.sqrt((a * a).mean(axis=-1)), np.sqrt((b * b).mean(axis=-1))
+    share = weight.mean(axis=-1)
+    lost = _lost(a, b) | _lost(b, a) | _lost(255 - a, 255 - b) | _lost(255 - b, 255 - a)
+    a, b = _levelled(a, weight), _levelled(b, weight)
+    pixels = np.maximum(share, LEAST_COVERED) * BLOCK**2
+    spread_a = np.sqrt(np.einsum("ijk,ijk->ij", a, a) / pixels)
+    spread_b = np.sqrt(np.einsum("ijk,ijk->ij", b, b) / pixels)
+    inside = (share >= LEAST_COVERED) & ~lost
     gain = _gain(spread_a[inside], spread_b[inside])
     counts = inside & ((spread_a > FLAT) | (spread_b > FLAT)) & ((spread_a * gain > FLAT) | (spread_b > FLAT * gain))
     # Where one picture is flat and the other is not, this is next to nothing, as it should be.
-    correlation = (a * b).mean(axis=-1) / (spread_a * spread_b + ROUNDING)
+    correlation = np.einsum("ijk,ijk->ij", a, b) / pixels / (spread_a * spread_b + ROUNDING)
     correlation = np.where(counts, correlation, np.nan).astype(np.float32)
-    return Similarity(correlation, float(inside.mean()), int(counts.sum()))
+    return Similarity(correlation, int(counts.sum()))
 
 
-def _levelled(blocks: Grey) -> Grey:
-    """Blocks less the plane that fits each best: neither a vignette nor a shadow is structure."""
-    blocks = blocks - blocks.mean(axis=-1, keepdims=True)
-    across = np.tile(np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2, BLOCK)
-    down = np.repeat(np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2, BLOCK)
-    for slope in (across, down):
-        blocks = blocks - (blocks @ slope)[..., None] * (slope / (slope @ slope))
-    return blocks
+def _lost(a: Grey, b: Grey) -> NDArray[np.bool_]:
+    """The blocks that brightening has made white in `b`: all of them was bright enough in `a`."""
+    white = b > WHITE
+    if white.mean() < LEAST_WHITE:
+        return np.zeros(a.shape[:2], np.bool_)
+    level = float(np.quantile(a[white][::5], 0.25))
+    return np.asarray((white.mean(axis=-1) > 0.5) & (a.min(axis=-1) >= min(level, WHITE)), np.bool_)
+
+
+def _levelled(blocks: Grey, weight: Grey) -> Grey:
+    """Blocks less the plane that fits each best: neither a vignette nor a shadow is structure. What has no weight is
+    left out, as if it were level."""
+    mean = np.einsum("ijk,ijk->ij", blocks, weight) / np.maximum(weight.sum(axis=-1), 1)
+    blocks = (blocks - mean[..., None]) * weight
+    ramp = np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2
+    slopes = np.stack([np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)])
+    slopes /= np.linalg.norm(slopes[0])
+    return np.asarray(blocks - (blocks @ slopes.T) @ slopes, np.float32)
 
 
 def _gain(spread_a: Grey, spread_b: Grey) -> float:
