@@ -264,7 +264,7 @@ def _small(image: Image.Image, side: int) -> tuple[Image.Image, int]:
         image = _from_deep(image)
     elif image.has_transparency_data:
         # Box filtering takes the colour of transparent pixels for nothing, which is what a viewer does.
-        with_alpha = _reduced(image.convert("RGBA"), factor)
+        with_alpha = _reduced(_in_mode(image, "RGBA"), factor)
         ground = Image.new("RGBA", with_alpha.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
         return Image.alpha_composite(ground, with_alpha).convert("RGB"), factor
     elif image.mode == "1":
@@ -274,6 +274,11 @@ def _small(image: Image.Image, side: int) -> tuple[Image.Image, int]:
     elif image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
     return _reduced(image, factor), factor
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Without the copy that Pillow makes where there is nothing to convert: half a gigabyte for the largest."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:
@@ -311,7 +316,7 @@ def _canonical(image: Image.Image) -> Image.Image:
         return Image.fromarray(np.asarray(image).astype(np.int32))
     if image.mode in ("F", "CMYK", "LAB"):
         return image
-    pixels = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    pixels = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
     if pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() == (255, 255):
         pixels = pixels.convert("RGB")
     return pixels
