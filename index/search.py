@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import search_plain
-from index.search_rows import Bytes, Found, Queries, Rows
+from index.search_rows import Bytes, Found, Queries, Rows, by_definition
 
 log = logging.getLogger(__name__)
 
@@ -108,10 +108,9 @@ class HashIndex:
 
     def distance(self, first: int, second: int) -> int:
         """The distance of two rows, whatever it is."""
-        pair = self._rows.stored(range(first, first + 1)), self._rows.stored(range(second, second + 1))
-        alone = HashIndex(self.hsize, self._turns, threads=1)
-        alone.extend(pair[0])
-        return int(alone.near(pair[1], self.hsize * self.hsize).distance[0])
+        query = Queries.of(self._rows.stored(range(second, second + 1)), self.hsize, np.zeros(1, np.int64))
+        distance, _ = by_definition(query.eight[0], self._rows.hashes[first : first + 1], self._turns)
+        return int(distance[0])
 
     def near(self, hashes: Bytes, tolerance: int, *, most: int = MOST) -> Pairs:
         """The nearest rows to each of some hashes that are not in the index, uint8 (n, 4, hsize*hsize/8).

@@ -222,6 +222,17 @@ def test_what_is_removed_is_found_no_more(engine: str):
     assert len(index) == 6
 
 
+@pytest.mark.parametrize("turns", [True, False])
+def test_the_distance_of_any_two(turns: bool):
+    rows = library(5, 16, 6, 0.7)
+    index = HashIndex(16, turns)
+    index.extend(rows)
+    eight = turned(rows, 16)
+    for first in range(6):
+        for second in range(6):
+            assert index.distance(first, second) == apart(eight[first], eight[second], turns)[0]
+
+
 def test_an_empty_index_knows_nothing(engine: str):
     index = HashIndex(16)
     assert list(index.pairs(0, 256)) == []
