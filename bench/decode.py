@@ -14,17 +14,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from bench._bare import decode_all
+from bench._steps import decode_all, steps_us
 from daemon.decoding import IndexTask, index_file
 from daemon.workers import WorkerLimits, WorkerPool
-from index import facts, pictures
-from index.fingerprint import hash_grey
 from index.model import Identity
 from index.pictures import Limits
 
@@ -91,40 +89,9 @@ def measure(name: str, folder: Path) -> None:
         print(f"  of the bare loop: {cpu:.2f} by processor time, {clock:.2f} by the clock")
         peak = max(megabytes(child, "VmHWM") for child in children())
         print(f"  memory: {megabytes('self', 'VmRSS')} MB here, {peak} MB at most in a process")
-    tell_steps(files[:: max(1, len(files) // 40)])
-
-
-def tell_steps(files: Sequence[bytes]) -> None:
-    """The least that each step took of 5 times, on average over some files, in microseconds."""
-    datas = [pictures.read(path)[0] for path in files]
-    decoded = [pictures.decode(data, Limits()) for data in datas]
-
-    def header(data: bytes) -> None:
-        with pictures.opened(data, Limits()) as image:
-            facts.facts_of(image)
-
-    steps = {
-        "bare": (lambda path: decode_all([path]), files),
-        "read": (pictures.read, files),
-        "digest": (pictures.digest, datas),
-        "header": (header, datas),
-        "decode": (lambda data: pictures.decode(data, Limits()), datas),
-        "hash": (lambda one: hash_grey(one.grey, one.box), decoded),
-    }
-    told = [f"{name} {1e6 * statistics.mean(map(best_of(step), some)):.0f}" for name, (step, some) in steps.items()]
-    print(f"  microseconds a file: {', '.join(told)} (decode contains header)")
-
-
-def best_of(step: Callable[..., object]) -> Callable[[object], float]:
-    def best(argument: object) -> float:
-        times = []
-        for _ in range(5):
-            start_s = time.perf_counter()
-            step(argument)
-            times.append(time.perf_counter() - start_s)
-        return min(times)
-
-    return best
+        steps = pool.call(steps_us, files[:: max(1, len(files) // 40)])
+        told = ", ".join(f"{name} {us:.0f}" for name, us in steps.items())
+        print(f"  microseconds a file, warm: {told} (decode contains header)")
 
 
 def main(arguments: list[str]) -> None:
@@ -140,6 +107,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    # BLAS threads would share the cores with what is measured.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     main(sys.argv[1:])

@@ -5,7 +5,6 @@ unrelated ones in some ten thousand is within 80 of 256 bits.
 """
 
 import argparse
-import importlib
 import resource
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from index import search, search_plain
+from index import search, search_compiled
 from index.search import HashIndex
 from index.search_rows import Bytes, Rows
 from index.settings import default_tolerance
@@ -79,8 +78,8 @@ def probe(engine: str, index: HashIndex, hashes: Bytes, tolerance: int) -> None:
 
 def use(engine: str) -> None:
     """Let every search, however small, go through one engine."""
-    module = search_plain if engine == "numpy" else importlib.import_module("index.search_compiled")
-    search._engine = lambda comparisons: module.nearest
+    search.WORTH_COMPILING = 0
+    search._compiled = lambda: search_compiled.nearest if engine == "numba" else None
 
 
 def spectra(count: int, hsize: int, seed: int = 0) -> Bytes:
