@@ -26,7 +26,7 @@ run: setup
 test: $(VENV)/installed-dev
 	@for browser in $(BROWSERS); do command -v $$browser >/dev/null && found=1; done; \
 	[ -n "$$found" ] || echo "No browser found ($(BROWSERS)): the tests of the web page are left out."; \
-	exec $(PYTHON) -m pytest $(ARGS)
+	exec $(PYTHON) -m pytest -n auto $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(PYTHON) -m ruff check
