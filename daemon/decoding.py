@@ -64,6 +64,20 @@ def make_view(task: PictureTask) -> None:
         raise PictureError("unreadable", f"its view cannot be kept: {error.strerror}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class CropTask:
+    """A part of a picture, by left, top, width and height in pixels as it is shown; at most `side` pixels come back."""
+
+    picture: PictureTask
+    box: tuple[int, int, int, int]
+    side: int
+
+
+def make_crop(task: CropTask) -> bytes:
+    """A part of a picture as a JPEG. Raises PictureError."""
+    return pictures.crop(_read_known(task.picture), task.box, task.side, task.picture.limits)
+
+
 def pixel_digest(task: PictureTask) -> bytes:
     """The digest of a picture's pixels. Raises PictureError."""
     return pictures.pixel_digest(_read_known(task), task.limits)

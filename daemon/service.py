@@ -152,6 +152,7 @@ class Service:
             started_ns=time.time_ns(),
             settings=settings,
             make_view=views.make,
+            make_crop=views.crop,
             health=self.health,
             now_ns=time.time_ns,
             next_run_ns=scheduler.next_run_ns,

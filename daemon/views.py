@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-from daemon.decoding import PictureTask, make_view
+from daemon.decoding import CropTask, PictureTask, make_crop, make_view
 from daemon.workers import WorkerPool
 from index import catalogue
 from index.errors import NotFound
@@ -38,12 +38,13 @@ class Views:
 
     def make(self, content_id: int) -> bytes:
         """The JPEG of one content's view, before all that waits. Raises PictureError and NotFound."""
-        tasks = self._tasks([content_id])
-        if not tasks:
-            raise NotFound(f"No file with the content {content_id} can be read now.")
-        (task,) = tasks.values()
+        task = self._task(content_id)
         self._pool.call(make_view, task)
         return Path(task.target).read_bytes()
+
+    def crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
+        """A part of one content's picture as a JPEG, before all that waits. Raises PictureError and NotFound."""
+        return self._pool.call(make_crop, CropTask(self._task(content_id), box, side))
 
     def ensure(self, content_ids: Collection[int], progress: Stepwise) -> dict[int, Path]:
         """The views of these contents as files, made where they are missing; those that cannot be are left out."""
@@ -68,6 +69,12 @@ class Views:
     def pixel_tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
         """What a worker needs to digest the pixels of each content that can be read now."""
         return self._tasks(content_ids)
+
+    def _task(self, content_id: int) -> PictureTask:
+        tasks = self._tasks([content_id])
+        if not tasks:
+            raise NotFound(f"No file with the content {content_id} can be read now.")
+        return tasks[content_id]
 
     def _tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
         with self._store.read() as database:

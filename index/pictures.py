@@ -5,6 +5,7 @@ PictureError with one of REASONS; nothing of Pillow leaves this module.
 """
 
 import io
+import math
 import os
 import stat
 import warnings
@@ -44,6 +45,7 @@ DRAFT_SIDE: Final = 128
 GREY_SIDE: Final = 256
 VIEW_SIDE: Final = 512
 VIEW_QUALITY: Final = 88
+CROP_QUALITY: Final = 93
 # PDQ measures the quality of a picture on this many luminance values a side.
 DETAIL_SIDE: Final = 64
 
@@ -151,6 +153,53 @@ def view(data: bytes, limits: Limits) -> bytes:
         target = io.BytesIO()
         small.save(target, "JPEG", quality=VIEW_QUALITY, comment=b"")
         return target.getvalue()
+
+
+def crop(data: bytes, box: tuple[int, int, int, int], side: int, limits: Limits) -> bytes:
+    """A part of the picture upright and in sRGB as a JPEG of at most `side` pixels, never enlarged.
+
+    `box` is left, top, width and height in pixels of the upright picture; what of it lies beyond the picture is cut
+    off. Raises PictureError, also where nothing is left.
+    """
+    with opened(data, limits) as image:
+        profile = image.info.get("icc_profile")
+        orientation, (width, height) = _turn_left(image), image.size
+        left, top, right, bottom = _stored_box(box, width, height, orientation)
+        if left >= right or top >= bottom:
+            raise PictureError("empty", "that part lies beside the picture")
+        reduction = max(1.0, max(right - left, bottom - top) / side)
+        image.draft("RGB", (int(width / reduction), int(height / reduction)))
+        image.load()
+        # Depth is judged by the whole picture, or every part would be of another brightness.
+        whole = _from_deep(image) if image.mode.startswith("I") or image.mode == "F" else image
+        across, down = whole.width / width, whole.height / height
+        target = (max(1, round((right - left) / reduction)), max(1, round((bottom - top) / reduction)))
+        part = whole.crop(
+            (int(left * across), int(top * down), math.ceil(right * across), math.ceil(bottom * down))
+        )
+        small, _ = _small(part, min(target))
+        part = _in_srgb(small, profile).resize(target, Image.Resampling.LANCZOS)
+        turn = TURN_OF_ORIENTATION.get(orientation)
+        if turn is not None:
+            part = part.transpose(turn)
+        told = io.BytesIO()
+        # Colours at full resolution: what is compared pixel by pixel must not be smeared on the way.
+        part.save(told, "JPEG", quality=CROP_QUALITY, subsampling=0, comment=b"")
+        return told.getvalue()
+
+
+def _stored_box(
+    box: tuple[int, int, int, int], width: int, height: int, orientation: int
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom, in a picture stored at width x height, of a box in it as it is shown upright."""
+    left, top, right, bottom = box[0], box[1], box[0] + box[2], box[1] + box[3]
+    if orientation >= 5:
+        left, top, right, bottom = top, left, bottom, right
+    if orientation in (2, 3, 7, 8):
+        left, right = width - right, width - left
+    if orientation in (3, 4, 6, 7):
+        top, bottom = height - bottom, height - top
+    return max(0, left), max(0, top), min(width, right), min(height, bottom)
 
 
 def pixel_digest(data: bytes, limits: Limits) -> bytes:

@@ -61,6 +61,22 @@ def get_thumbnail(call: Call) -> Reply:
     return Reply(call.views.get(content_id, digest), "image/jpeg", headers=headers)
 
 
+def get_crop(call: Call) -> Reply:
+    query: shapes.CropQuery = call.query
+    with call.store.read() as database:
+        content_id, digest, failure = listing.content_of_image(database, call.key)
+    if failure:
+        raise Refusal(404, "no_view", "This file could not be read as a picture.")
+    name = digest.hex()
+    box = (query.x, query.y, query.w, query.h)
+    tag = f'"{name}-{"-".join(map(str, box))}-{query.size}"'
+    kept = bool(query.v) and name.startswith(query.v)
+    headers = {"ETag": tag, "Cache-Control": KEEP_FOREVER if kept else ASK_AGAIN}
+    if tag in call.headers.get("If-None-Match", ""):
+        return Reply(b"", "", 304, headers)
+    return Reply(call.crops.get(content_id, digest, box, query.size), "image/jpeg", headers=headers)
+
+
 def get_content(call: Call) -> Reply:
     with call.store.read() as database:
         row = listing.image(database, call.key)
@@ -151,6 +167,7 @@ def image_fields(row: FileRow) -> dict[str, Any]:
         "failure": row.failure or None,
         "thumbnail": None if row.failure else f"{address}/thumbnail?v={digest[:16]}",
         "content": f"{address}/content",
+        "crop": None if row.failure else f"{address}/crop?v={digest[:16]}",
     }
 
 
@@ -160,6 +177,10 @@ ROUTES = (
     Route(
         "GET", f"{API}/images/{{id}}/thumbnail", get_thumbnail, "The 512-pixel view, upright", "images",
         media_types=("image/jpeg",), key_type=int, query=shapes.ThumbnailQuery, errors=(304, 503),
+    ),
+    Route(
+        "GET", f"{API}/images/{{id}}/crop", get_crop, "A part of the picture, upright, at up to full resolution",
+        "images", media_types=("image/jpeg",), key_type=int, query=shapes.CropQuery, errors=(304, 503),
     ),
     Route(
         "GET", f"{API}/images/{{id}}/content", get_content, "The original bytes, of exactly the file indexed",

@@ -13,6 +13,7 @@ import peewee
 from index.errors import ComparImgError
 from index.store import Store
 from webui import api, api_status
+from webui.crops import Crops
 from webui.events import LIFETIME_S, EventStreams
 from webui.openapi import make_document
 from webui.pages import Pages, page_routes
@@ -33,6 +34,7 @@ class WebApp:
         self._store = store
         self._services = services
         self._views = Views(store.data_dir / "views", services.make_view, services.now_ns)
+        self._crops = Crops(services.make_crop)
         self._streams = EventStreams(store, lambda: api_status.topics(store, services), stream_lifetime_s)
         self._bottle = _Bottle()
         self._bottle.config["json.enable"] = False
@@ -75,6 +77,7 @@ class WebApp:
             store=self._store,
             services=self._services,
             views=self._views,
+            crops=self._crops,
             streams=self._streams,
             key=read_key(route, key),
             query=read_query(route, request.environ.get("QUERY_STRING", "")),

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from index.store import Store
+from webui.crops import Crops
 from webui.events import EventStreams
 from webui.refusals import Refusal
 from webui.services import Services
@@ -32,6 +33,7 @@ class Call:
     store: Store
     services: Services
     views: Views
+    crops: Crops
     streams: EventStreams
     key: Any
     query: Any

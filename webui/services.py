@@ -51,13 +51,15 @@ class WebAccess:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`make_view` gives the JPEG of a content's view for the page (512 pixels) and raises PictureError; the others
+    """`make_view` gives the JPEG of a content's view for the page (512 pixels), `make_crop` that of a part of it (left,
+    top, width and height in pixels as shown, and the longest side to be answered); both raise PictureError. The others
     give what their names say. Every call may come from any thread."""
 
     version: str
     started_ns: int
     settings: Settings
     make_view: Callable[[int], bytes]
+    make_crop: Callable[[int, tuple[int, int, int, int], int], bytes]
     health: Callable[[], Mapping[str, bool]]
     now_ns: Callable[[], int]
     next_run_ns: Callable[[int], int | None]

@@ -161,6 +161,7 @@ class Image(Answer, frozen=True, kw_only=True):
     failure: Annotated[str | None, Meta(description="Why the picture cannot be shown")]
     thumbnail: Annotated[str | None, Meta(description="Address of the 512-pixel view")]
     content: Annotated[str, Meta(description="Address of the original bytes")]
+    crop: Annotated[str | None, Meta(description="Address of its parts at full resolution; x, y, w, h are added")]
 
 
 class ImageDetail(Image, frozen=True, kw_only=True):
@@ -240,6 +241,15 @@ class GroupQuery(GroupChoice, frozen=True, kw_only=True):
 
 
 class ThumbnailQuery(Query, frozen=True, kw_only=True):
+    v: Annotated[str, Meta(max_length=64, description="The beginning of the digest, so that it can be kept")] = ""
+
+
+class CropQuery(Query, frozen=True, kw_only=True):
+    x: Annotated[int, Meta(ge=0, le=1_000_000, description="Left edge, in pixels of the picture as it is shown")] = 0
+    y: Annotated[int, Meta(ge=0, le=1_000_000, description="Top edge")] = 0
+    w: Annotated[int, Meta(ge=1, le=1_000_000, description="Width; what lies beyond the picture is cut off")]
+    h: Annotated[int, Meta(ge=1, le=1_000_000, description="Height")]
+    size: Annotated[int, Meta(ge=16, le=4096, description="Pixels of the longer side at most; never enlarged")] = 1600
     v: Annotated[str, Meta(max_length=64, description="The beginning of the digest, so that it can be kept")] = ""
 
 

@@ -222,6 +222,7 @@ class Daemon:
 
     clock_ns: int = NOW_NS
     views_made: list[int] = field(default_factory=list)
+    crops_made: list[tuple[int, tuple[int, int, int, int], int]] = field(default_factory=list)
     refreshed: int = 0
     broken: frozenset[int] = frozenset()
     parts: dict[str, bool] = field(default_factory=lambda: {"writer": True, "runner": True})
@@ -234,6 +235,10 @@ class Daemon:
             raise PictureError("truncated", "The file ends too early.")
         return self.view
 
+    def make_crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
+        self.crops_made.append((content_id, box, side))
+        return self.make_view(content_id)
+
     def schedules_changed(self) -> None:
         self.refreshed += 1
 
@@ -243,6 +248,7 @@ class Daemon:
             started_ns=NOW_NS - 3600 * 10**9,
             settings=self.settings,
             make_view=self.make_view,
+            make_crop=self.make_crop,
             health=lambda: self.parts,
             now_ns=lambda: self.clock_ns,
             next_run_ns=lambda _: self.clock_ns + 3600 * 10**9,

@@ -9,6 +9,7 @@ import pytest
 from index.errors import PictureError
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes
 from webui import thumbnails
+from webui.crops import Crops
 from webui.refusals import Refusal
 from webui.thumbnails import FAILURE_KEPT_NS, Views
 
@@ -206,3 +207,50 @@ def test_failures_are_forgotten_beyond_a_number(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(Refusal):
             views.get(1, bytes([number]) * 32)
     assert len(views._failures) == 2
+
+
+# Parts
+
+
+CROP = "/api/v1/images/1/crop"
+
+
+def test_a_part_is_made_once_and_kept(client: WebClient, photo: Path, daemon: Daemon) -> None:
+    first = client.get(f"{CROP}?x=10&y=20&w=100&h=80&size=64")
+    assert (first.status, first.headers["Content-Type"], first.headers["Cache-Control"]) == (
+        200, "image/jpeg", "private, no-cache",
+    )  # fmt: skip
+    assert client.get(f"{CROP}?x=10&y=20&w=100&h=80&size=64").body == first.body
+    assert daemon.crops_made == [(1, (10, 20, 100, 80), 64)]
+    again = client.get(f"{CROP}?x=10&y=20&w=100&h=80&size=64", If_None_Match=first.headers["ETag"])
+    assert (again.status, again.body) == (304, b"")
+
+
+def test_the_address_of_parts_that_is_told_lets_them_be_kept(client: WebClient, photo: Path) -> None:
+    address = client.get("/api/v1/images/1").json["crop"]
+    assert "immutable" in client.get(f"{address}&w=10&h=10").headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("query", ["", "w=10", "w=0&h=1", "w=1&h=1&x=-1", "w=1&h=1&size=5000", "w=1&h=1&z=2"])
+def test_a_part_that_is_not_asked_for_rightly_is_refused(client: WebClient, photo: Path, query: str) -> None:
+    assert client.get(f"{CROP}?{query}").status == 400
+
+
+def test_no_part_is_made_of_what_is_no_picture(client: WebClient, photo: Path, daemon: Daemon) -> None:
+    daemon.broken = frozenset({1})
+    answer = client.get(f"{CROP}?w=10&h=10")
+    assert (answer.status, answer.error["code"]) == (404, "no_view")
+    assert client.get("/api/v1/images/99/crop?w=10&h=10").status == 404
+
+
+def test_only_the_last_parts_are_kept() -> None:
+    made: list[int] = []
+
+    def make(content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
+        made.append(box[0])
+        return bytes(40)
+
+    crops = Crops(make, kept_bytes=100)
+    for left in (1, 2, 1, 3, 1, 2):
+        crops.get(1, b"digest", (left, 0, 1, 1), 64)
+    assert made == [1, 2, 3, 2]
