@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 
 from index import search, search_compiled
+from index.model import default_tolerance
 from index.search import HashIndex
 from index.search_rows import Bytes, Rows
-from index.settings import default_tolerance
 
 MANY = 1_000_000
 

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from index.errors import ConfigError, UsageError
+from index.model import default_tolerance
 from index.settings import (
     BY_KEY,
     SETTINGS,
     Setting,
     check_tolerance,
-    default_tolerance,
     is_loopback,
     merge,
     near_name,

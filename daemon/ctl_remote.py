@@ -104,10 +104,12 @@ def group(context: click.Context, key: str, in_json: bool) -> None:
         terminal.print_json(told)
         return
     click.echo(f"{told['kind']}, {terminal.bytes_in_words(told['reclaimable_bytes'])} to gain")
+    keeper = (told["proposal"] or {}).get("image")
     terminal.print_table(
-        ("kind", "bits", "size", "bytes", "path", ""),
+        ("", "kind", "bits", "size", "bytes", "path", ""),
         [
             (
+                "keep" if one["id"] == keeper else "",
                 "reference" if one["reference"] else one["kind"],
                 "" if one["reference"] else one["distance"],
                 f"{one['width']}x{one['height']}",
@@ -118,6 +120,27 @@ def group(context: click.Context, key: str, in_json: bool) -> None:
             for one in told["images"]["items"]
         ],
     )
+    for line in _proposal_in_words(told):
+        click.echo(line)
+
+
+def _proposal_in_words(told: Any) -> list[str]:
+    """Why one image is proposed to be kept, and which match of the group is least sure."""
+    lines = []
+    proposal, weakest = told["proposal"], told["weakest"]
+    if proposal is not None:
+        steps = [
+            f"{one['criterion'].replace('_', ' ')} {one['value']}".strip() + f" ({one['left']} of {one['of']} left)"
+            for one in proposal["reasons"]
+        ]
+        tie = "; a tie but for the path" if proposal["tie"] else ""
+        lines.append(f"proposed to be kept by {', '.join(steps)}{tie}")
+    if weakest is not None:
+        paths = {one["id"]: one["path"] for one in told["images"]["items"]}
+        where = paths.get(weakest["image"], f"image {weakest['image']}")
+        sure = f"{weakest['kind']}, {weakest['confidence']:.0%} sure, {weakest['distance']} bits"
+        lines.append(f"weakest match: {where}, {sure}")
+    return lines
 
 
 @click.command()

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon.config import Config, describe, plain
-from index.model import Depth, DetectParameters
-from index.settings import BY_KEY, Setting, change_overrides, default_tolerance, merge, read_overrides
+from index.model import Depth, DetectParameters, default_tolerance
+from index.settings import BY_KEY, Setting, change_overrides, merge, read_overrides
 from index.store import Store
 from webui.services import SettingView
 
@@ -48,6 +48,10 @@ class LiveSettings:
             verify=values["detect.verify"],
             depth=Depth(values["detect.depth"]),
         )
+
+    def keeper_criteria(self) -> tuple[str, ...]:
+        """What decides which image of a group is proposed to be kept, the first first."""
+        return tuple(merge(self._configured, self.overrides())["sort.rules"])
 
 
 def _view(definition: Setting, row: Mapping[str, Any], hsize: int) -> SettingView:

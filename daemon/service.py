@@ -158,6 +158,7 @@ class Service:
             next_run_ns=scheduler.next_run_ns,
             schedules_changed=scheduler.refresh,
             root_mode=lambda path: str(coverage.mode) if (coverage := watcher.coverage().get(path)) else "",
+            keeper_criteria=settings.keeper_criteria,
             web=WebAccess(web.host, web.port, web.token, web.language, web.names),
         )
 

@@ -1,10 +1,12 @@
 """PURE: which image of a group to keep, and why: ordered criteria, a difference too small to matter being a tie.
 
-The last criterion is the path, so that a proposal never depends on chance; where only the path decided, it is said.
+The path decides where no criterion does, so that a proposal never depends on chance; and it is said to be a tie.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from index.model import Facts
 
@@ -18,7 +20,11 @@ LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One file of a group as the criteria see it."""
+    """One file of a group as the criteria see it.
+
+    `whole` is False for a part of another picture of the group, or one with something around it; `coloured` for the
+    grey copy of a coloured one.
+    """
 
     image_id: int
     path: bytes
@@ -27,11 +33,16 @@ class Candidate:
     mtime_ns: int
     protected: bool
     priority: int
+    whole: bool = True
+    coloured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A criterion that narrowed the choice: how many it left (more than one is a near-tie), out of how many."""
+    """A criterion that narrowed the choice: how many it left (more than one is a near-tie), out of how many.
+
+    `value` is what the image kept has of it, where that can be told: "4000x3000", a number of bytes, a time.
+    """
 
     criterion: str
     left: int
@@ -48,17 +59,25 @@ class Proposal:
     def decided_by(self) -> str:
         return self.reasons[-1].criterion if self.reasons else ""
 
+    @property
+    def tie(self) -> bool:
+        """Whether no criterion told the last images apart, so that the path had to."""
+        return self.decided_by == LAST
 
-def propose_keeper(candidates: Sequence[Candidate]) -> Proposal:
-    """The image to keep among one or more, with each criterion that narrowed the choice down."""
+
+def propose_keeper(candidates: Sequence[Candidate], criteria: Sequence[str] | None = None) -> Proposal:
+    """The image to keep among one or more, with each criterion that narrowed the choice down.
+
+    `criteria` are names of CRITERIA, the first first; all of them in their order where they are left out.
+    """
     left = list(candidates)
     reasons: list[Reason] = []
-    for criterion, choose, tell in CRITERIA:
+    for name in (*(CRITERIA if criteria is None else criteria), LAST):
         if len(left) == 1:
             break
-        chosen = choose(left)
+        chosen = CRITERIA[name].choose(left)
         if len(chosen) < len(left):
-            reasons.append(Reason(criterion, len(chosen), len(left), tell(chosen[0])))
+            reasons.append(Reason(name, len(chosen), len(left), CRITERIA[name].tell(chosen[0])))
         left = chosen
     return Proposal(left[0].image_id, tuple(reasons))
 
@@ -100,18 +119,36 @@ def _first_path(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [min(candidates, key=lambda c: (c.path.count(b"/"), len(c.path), c.path))]
 
 
-Criterion = tuple[str, Callable[[Sequence[Candidate]], list[Candidate]], Callable[[Candidate], str]]
+def _when(mtime_ns: int) -> str:
+    """In UTC; what is beyond the calendar is its edge."""
+    seconds = max(-62_135_596_800, min(mtime_ns // 10**9, 253_402_300_799))
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
-CRITERIA: tuple[Criterion, ...] = (
-    ("protected", _most(lambda c: c.protected), lambda c: ""),
-    ("priority", _most(lambda c: c.priority), lambda c: str(c.priority)),
-    ("resolution", _largest, lambda c: f"{c.facts.width}x{c.facts.height}"),
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """`choose` gives the best of some candidates, all where it cannot tell; `tell` what the chosen have of it."""
+
+    choose: Callable[[Sequence[Candidate]], list[Candidate]]
+    tell: Callable[[Candidate], str] = lambda _: ""
+
+
+LAST: Final = "path"
+
+# In the order that holds where no other is set.
+CRITERIA: Final[Mapping[str, Criterion]] = {
+    "protected": Criterion(_most(lambda c: c.protected)),
+    "priority": Criterion(_most(lambda c: c.priority), lambda c: str(c.priority)),
+    # Before resolution: with a frame around it, or grown from a part of it, a copy can be the larger one.
+    "whole": Criterion(_most(lambda c: c.whole)),
+    "coloured": Criterion(_most(lambda c: c.coloured)),
+    "resolution": Criterion(_largest, lambda c: f"{c.facts.width}x{c.facts.height}"),
     # Metadata before format: a PNG made from a camera's JPEG is larger, and yet it is the copy.
-    ("metadata", _most(lambda c: len(c.facts.metadata)), lambda c: ", ".join(c.facts.metadata)),
-    ("lossless", _most(lambda c: c.facts.format in LOSSLESS), lambda c: c.facts.format),
-    ("jpeg_quality", _finest, lambda c: str(c.facts.jpeg_quality)),
-    ("taken", _oldest_taken, lambda c: c.facts.taken),
-    ("size", _most(lambda c: c.size_bytes), lambda c: str(c.size_bytes)),
-    ("age", _most(lambda c: -c.mtime_ns), lambda c: str(c.mtime_ns)),
-    ("path", _first_path, lambda c: ""),
-)
+    "metadata": Criterion(_most(lambda c: len(c.facts.metadata)), lambda c: ", ".join(c.facts.metadata)),
+    "lossless": Criterion(_most(lambda c: c.facts.format in LOSSLESS), lambda c: c.facts.format),
+    "jpeg_quality": Criterion(_finest, lambda c: str(c.facts.jpeg_quality)),
+    "taken": Criterion(_oldest_taken, lambda c: c.facts.taken),
+    "size": Criterion(_most(lambda c: c.size_bytes), lambda c: str(c.size_bytes)),
+    "age": Criterion(_most(lambda c: -c.mtime_ns), lambda c: _when(c.mtime_ns)),
+    LAST: Criterion(_first_path),
+}

@@ -15,7 +15,7 @@ from index.catalogue import chunks, facts_of
 from index.errors import NotFound
 from index.evidence import mirrored
 from index.findings import load_parameters
-from index.listing_pages import Page, Where, at_or_below, cut_page, path_term
+from index.listing_pages import Page, Where, below_any, cut_page, path_term
 from index.model import DetectParameters, Facts
 from index.schema import Content
 
@@ -279,9 +279,7 @@ def members(
     if current is None:
         return found
     where = Where()
-    below = [at_or_below("i.path", folder.encode("utf-8", "surrogateescape")) for folder in current[1].folders]
-    if below:
-        where.add(f"({' OR '.join(term for term, _ in below)})", *(value for _, values in below for value in values))
+    where.add(*below_any("i.path", current[1].folders))
     for some in chunks(group_ids):
         # With one min() in a query, SQLite takes the other columns from the row that has the minimum.
         files = (

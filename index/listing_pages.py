@@ -1,5 +1,6 @@
 """The pages of lists in SQL: conditions in the making, one row more than is shown to tell whether a list goes on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +35,14 @@ def at_or_below(column: str, path: bytes) -> tuple[str, tuple[bytes, bytes, byte
     """The SQL for "this file, or anything in this folder", which an index on the column answers."""
     folder = path.rstrip(b"/")
     return f"({column} = ? OR ({column} > ? AND {column} < ?))", (folder, folder + b"/", folder + b"0")
+
+
+def below_any(column: str, folders: Sequence[str]) -> tuple[Any, ...]:
+    """The SQL for "in one of these folders", anywhere where there are none."""
+    terms = [at_or_below(column, folder.encode("utf-8", "surrogateescape")) for folder in folders]
+    if not terms:
+        return ("1",)
+    return f"({' OR '.join(term for term, _ in terms)})", *(value for _, values in terms for value in values)
 
 
 def path_term(column: str, path: bytes) -> tuple[str, tuple[bytes, ...]]:

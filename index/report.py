@@ -7,7 +7,8 @@ finished; asking twice gives the same bytes.
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -18,13 +19,14 @@ from index.evidence import sentence
 from index.findings import current_detection, load_parameters, present_files, told_from
 from index.fingerprint import to_hex
 from index.model import DetectParameters, Kind, Turn
+from index.proposals import Outline, outlines
 from index.schema import DuplicateGroup, Match, Member, Problem, Root
 
 FORMAT = "comparimg/1"
 
 
-def result(database: SqliteDatabase) -> dict[str, Any]:
-    """The whole result as plain data; no groups before the first detection."""
+def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> dict[str, Any]:
+    """The whole result as plain data; no groups before the first detection. `criteria` choose the images to keep."""
     detection = current_detection(database)
     parameters = DetectParameters() if detection is None else load_parameters(detection.parameters)
     finished_ns = 0 if detection is None else detection.finished_ns or detection.created_ns
@@ -39,7 +41,7 @@ def result(database: SqliteDatabase) -> dict[str, Any]:
             "verify": parameters.verify,
             "depth": str(parameters.depth),
         },
-        "groups": [] if detection is None else list(_groups(database, detection.id, parameters)),
+        "groups": [] if detection is None else list(_groups(database, detection.id, parameters, criteria)),
         "problems": list(_problems(database, parameters)),
     }
 
@@ -60,25 +62,44 @@ def write_csv(found: dict[str, Any], target: TextIO) -> None:
             writer.writerow((group["id"], group["kind"], *(image.get(column, "") for column in columns)))
 
 
-def _groups(database: SqliteDatabase, detection_id: int, parameters: DetectParameters) -> Iterator[dict[str, Any]]:
+def _groups(
+    database: SqliteDatabase, detection_id: int, parameters: DetectParameters, criteria: Sequence[str] | None
+) -> Iterator[dict[str, Any]]:
     rows = DuplicateGroup.select().where(DuplicateGroup.detection == detection_id).order_by(DuplicateGroup.key)
     for some in chunks(rows.execute(database), 200):
         members = _members(database, [row.id for row in some])
+        proposals = outlines(database, [row.id for row in some], criteria)
         content_ids = {member.content_id for of_group in members.values() for member in of_group}
         rows_of = contents(database, content_ids)
         files_of = present_files(database, content_ids, parameters.folders)
         for row in some:
             evidence = _evidence(database, detection_id, row.reference_id)
+            files = [
+                (member, file) for member in members[row.id] for file in files_of.get(member.content_id, [])
+            ]
             images = [
                 _image(file, rows_of[member.content_id], member, parameters.hsize, evidence)
-                for member in members[row.id]
-                for file in files_of.get(member.content_id, [])
+                for member, file in files
             ]
             if images:
                 images[0] |= {"reference": True}
                 for name in ("kind", "distance", "turn", "evidence"):
                     images[0].pop(name, None)
-            yield {"id": row.key, "kind": row.kind, "images": images}
+            paths = {file.id: image["path"] for (_, file), image in zip(files, images, strict=True)}
+            proposal = _proposal(proposals.get(row.id), paths)
+            yield {"id": row.key, "kind": row.kind, "proposal": proposal, "images": images}
+
+
+def _proposal(outline: Outline | None, paths: Mapping[int, str]) -> dict[str, Any] | None:
+    if outline is None:
+        return None
+    proposal = outline.proposal
+    return {
+        "path": paths[proposal.image_id],
+        "decided_by": proposal.decided_by,
+        "tie": proposal.tie,
+        "reasons": [asdict(reason) for reason in proposal.reasons],
+    }
 
 
 def _members(database: SqliteDatabase, group_ids: list[int]) -> dict[int, list[Any]]:

@@ -15,14 +15,11 @@ from peewee import SqliteDatabase
 
 from index import keeper
 from index.errors import UsageError
-from index.model import HSIZES, Depth
+from index.model import HSIZES, Depth, default_tolerance
 from index.schema import Setting as Row
 from index.triggers import ACCEPTED as TRIGGER_ACCEPTED
 from index.triggers import parse_trigger
 
-# 80 of 256 bits: no two of 1,000 unrelated photographs were as near (ImageNet, pHash at hsize 16).
-TOLERANCE_BITS: Final = 80
-TOLERANCE_HSIZE: Final = 16
 
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
@@ -90,11 +87,6 @@ class Setting:
         if self.minimum is not None and self.maximum is not None and not self.minimum <= value <= self.maximum:
             return False
         return self.shape is None or self.shape(value)
-
-
-def default_tolerance(hsize: int) -> int:
-    """80 bits at hsize 16, and at the others the same part of their bits: 20 at 8, 320 at 32."""
-    return round(TOLERANCE_BITS * hsize**2 / TOLERANCE_HSIZE**2)
 
 
 def setting(key: str) -> Setting:
@@ -265,9 +257,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _schedule("detect", "all duplicates are looked for anew"),
     Setting("sort.destinations", "table", {}, 'Named folders that images can be moved to: {best = "~/Best"}.',
             "a table of names and folders", shape=lambda table: all(table) and all(map(_is_folder, table.values()))),
-    Setting("sort.rules", "list", tuple(name for name, _, _ in keeper.CRITERIA),
+    Setting("sort.rules", "list", tuple(keeper.CRITERIA),
             "What decides which image of a group is kept, the first first.",
-            choices=tuple(name for name, _, _ in keeper.CRITERIA),
+            choices=tuple(keeper.CRITERIA),
             shape=lambda names: bool(names) and len(set(names)) == len(names)),
     Setting("sort.retention", "int", 30,
             "Days for which an image in the trash is spared when the trash is emptied. It is never emptied unasked.",

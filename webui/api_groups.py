@@ -1,13 +1,16 @@
 """REST: the groups of duplicates, as a list that is paged and as one group; the whole as the result file."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
-from index import listing, report
+from index import listing, proposals, report
 from index.evidence import sentence
+from index.keeper import Proposal
 from index.listing import GroupFilter, GroupRow, MemberRow
 from index.model import Kind, Turn
-from webui import shapes
+from index.proposals import Outline, WeakestLink
+from webui import shapes, shapes_found
 from webui.api_images import image_fields
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
@@ -20,14 +23,16 @@ LANGUAGES = ("en", "fr")
 def get_groups(call: Call) -> shapes.GroupList:
     query: shapes.GroupListQuery = call.query
     order = f"groups {query.sort} {query.order}"
+    criteria = call.services.keeper_criteria()
     after = decode_cursor(query.cursor, order, (float if query.sort == "confidence" else int, str))
     with call.store.read() as database:
         page = listing.groups_page(database, _filter(query), query.sort, query.order == "asc", after, query.limit)
         # One more than is shown tells whether there are more.
         members = listing.members(database, [row.id for row in page.items], query.images + 1)
+        outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
         kinds = listing.kinds_of_groups(database)
     return shapes.GroupList(
-        items=[shapes.Group(**_fields(row, members[row.id], query.images)) for row in page.items],
+        items=[shapes.Group(**_fields(row, outlines.get(row.id), members[row.id], query.images)) for row in page.items],
         next=encode_cursor(order, page.after),
         total=page.total,
         kinds=kinds,
@@ -36,13 +41,15 @@ def get_groups(call: Call) -> shapes.GroupList:
 
 def get_group(call: Call) -> shapes.GroupDetail:
     query: shapes.GroupQuery = call.query
+    criteria = call.services.keeper_criteria()
     after = decode_cursor(query.cursor, f"images {call.key}", (int, bytes))
     with call.store.read() as database:
         row = listing.group(database, call.key)
         members = listing.members(database, [row.id], query.limit + 1, after)
+        outline = proposals.outlines(database, [row.id], criteria).get(row.id)
         previous, following = listing.neighbours(database, _filter(query), query.sort, query.order == "asc", row)
     return shapes.GroupDetail(
-        **_fields(row, members[row.id], query.limit, continued=after is not None),
+        **_fields(row, outline, members[row.id], query.limit, continued=after is not None),
         previous=previous,
         following=following,
     )
@@ -50,7 +57,7 @@ def get_group(call: Call) -> shapes.GroupDetail:
 
 def get_duplicates(call: Call) -> Reply:
     with call.store.read() as database:
-        found = report.result(database)
+        found = report.result(database, call.services.keeper_criteria())
     return Reply(json.dumps(found, indent=1).encode(), "application/json")
 
 
@@ -59,7 +66,9 @@ def _filter(query: shapes.GroupChoice) -> GroupFilter:
     return GroupFilter(kinds, query.root or None, path_bytes(query.path), query.min_images)
 
 
-def _fields(row: GroupRow, members: list[MemberRow], limit: int, continued: bool = False) -> dict[str, Any]:
+def _fields(
+    row: GroupRow, outline: Outline | None, members: list[MemberRow], limit: int, continued: bool = False
+) -> dict[str, Any]:
     shown = members[:limit]
     last = (shown[-1].place, shown[-1].file.path) if len(members) > limit else None
     return {
@@ -70,6 +79,8 @@ def _fields(row: GroupRow, members: list[MemberRow], limit: int, continued: bool
         "reclaimable_bytes": row.reclaimable_bytes,
         "newest": iso_time(row.newest_ns),
         "changed": iso_time(row.changed_ns),
+        "proposal": None if outline is None else _proposal_shape(outline.proposal),
+        "weakest": None if outline is None or outline.weakest is None else _weakest_shape(outline.weakest),
         "images": shapes.MemberList(
             items=[
                 _member_shape(member, reference=not continued and number == 0) for number, member in enumerate(shown)
@@ -78,6 +89,19 @@ def _fields(row: GroupRow, members: list[MemberRow], limit: int, continued: bool
             total=row.images,
         ),
     }
+
+
+def _proposal_shape(proposal: Proposal) -> shapes.Proposal:
+    return shapes.Proposal(
+        image=proposal.image_id,
+        decided_by=proposal.decided_by,
+        tie=proposal.tie,
+        reasons=[shapes.Reason(**asdict(reason)) for reason in proposal.reasons],
+    )
+
+
+def _weakest_shape(link: WeakestLink) -> shapes.Weakest:
+    return shapes.Weakest(image=link.image_id, kind=link.kind, confidence=link.confidence, distance=link.distance)
 
 
 def _member_shape(member: MemberRow, reference: bool) -> shapes.Member:
@@ -105,6 +129,6 @@ ROUTES = (
     ),
     Route(
         "GET", f"{API}/duplicates", get_duplicates, "Everything found, in the format of the result file", "groups",
-        shapes.ResultFile,
+        shapes_found.ResultFile,
     ),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """REST: "not duplicates", said of a group, listed and taken back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from peewee import SqliteDatabase
 
@@ -8,14 +8,14 @@ from index import findings, verdicts
 from index.catalogue import chunks
 from index.errors import NotFound
 from index.schema import Image
-from webui import shapes
+from webui import shapes, shapes_found
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Route
 from webui.shapes import iso_time, path_text
 
 
-def post_verdict(call: Call) -> shapes.VerdictChange:
-    body: shapes.NewVerdict = call.body
+def post_verdict(call: Call) -> shapes_found.VerdictChange:
+    body: shapes_found.NewVerdict = call.body
 
     def deny(database: SqliteDatabase) -> verdicts.Change:
         detection = findings.current_detection(database)
@@ -28,15 +28,15 @@ def post_verdict(call: Call) -> shapes.VerdictChange:
     return _changed(call, deny)
 
 
-def get_verdicts(call: Call) -> shapes.VerdictList:
+def get_verdicts(call: Call) -> shapes_found.VerdictList:
     query: shapes.ListQuery = call.query
     before = decode_cursor(query.cursor, "verdicts", (int,))
     with call.store.read() as database:
         told, total = verdicts.page(database, None if before is None else before[0], query.limit + 1)
     shown = told[: query.limit]
-    return shapes.VerdictList(
+    return shapes_found.VerdictList(
         items=[
-            shapes.Verdict(
+            shapes_found.Verdict(
                 id=one.verdict_id,
                 batch=one.batch,
                 label=one.label,  # type: ignore[arg-type]
@@ -52,14 +52,14 @@ def get_verdicts(call: Call) -> shapes.VerdictList:
     )
 
 
-def delete_verdict(call: Call) -> shapes.VerdictChange:
+def delete_verdict(call: Call) -> shapes_found.VerdictChange:
     key: str = call.key
     if key.isascii() and key.isdecimal() and len(key) < 19:
         return _changed(call, lambda database: verdicts.revoke(database, int(key)))
     return _changed(call, lambda database: verdicts.revoke_batch(database, key))
 
 
-def _changed(call: Call, change: Callable[[SqliteDatabase], verdicts.Change]) -> shapes.VerdictChange:
+def _changed(call: Call, change: Callable[[SqliteDatabase], verdicts.Change]) -> shapes_found.VerdictChange:
     """Make the change and the groups it concerns anew, both or none."""
 
     def change_and_regroup(database: SqliteDatabase) -> verdicts.Change:
@@ -70,10 +70,10 @@ def _changed(call: Call, change: Callable[[SqliteDatabase], verdicts.Change]) ->
         return made
 
     made = call.store.write(change_and_regroup)
-    return shapes.VerdictChange(batch=made.batch, pairs=made.pairs)
+    return shapes_found.VerdictChange(batch=made.batch, pairs=made.pairs)
 
 
-def _contents_of(database: SqliteDatabase, image_ids: list[int]) -> list[int]:
+def _contents_of(database: SqliteDatabase, image_ids: Sequence[int]) -> list[int]:
     return [
         row[0]
         for some in chunks(image_ids)
@@ -84,14 +84,14 @@ def _contents_of(database: SqliteDatabase, image_ids: list[int]) -> list[int]:
 ROUTES = (
     Route(
         "POST", f"{API}/groups/{{id}}/not-duplicates", post_verdict, "Say that a group's images are no duplicates",
-        "verdicts", shapes.VerdictChange, key_type=str, body=shapes.NewVerdict,
+        "verdicts", shapes_found.VerdictChange, key_type=str, body=shapes_found.NewVerdict,
     ),
     Route(
         "GET", f"{API}/verdicts", get_verdicts, "What was said to be no duplicates, the newest first", "verdicts",
-        shapes.VerdictList, query=shapes.ListQuery,
+        shapes_found.VerdictList, query=shapes.ListQuery,
     ),
     Route(
         "DELETE", f"{API}/verdicts/{{id}}", delete_verdict, "Take back an order, or the verdict on one pair",
-        "verdicts", shapes.VerdictChange, key_type=str,
+        "verdicts", shapes_found.VerdictChange, key_type=str,
     ),
 )  # fmt: skip

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from index.keeper import CRITERIA
+
 
 @dataclass(frozen=True, slots=True)
 class SettingView:
@@ -65,4 +67,5 @@ class Services:
     next_run_ns: Callable[[int], int | None]
     schedules_changed: Callable[[], None]
     root_mode: Callable[[bytes], str] = lambda _: ""
+    keeper_criteria: Callable[[], Sequence[str]] = lambda: tuple(CRITERIA)
     web: WebAccess = field(default_factory=WebAccess)

@@ -189,6 +189,33 @@ class MemberList(Answer, frozen=True, kw_only=True):
     total: Count
 
 
+class Weakest(Answer, frozen=True, kw_only=True):
+    """The least sure match of a group: an image, and how it is matched to the reference."""
+
+    image: RowId
+    kind: Kind
+    confidence: float
+    distance: Count
+
+
+class Reason(Answer, frozen=True, kw_only=True):
+    """A criterion that narrowed the choice to `left` of `of` images; `value` is what those kept have of it."""
+
+    criterion: str
+    left: Count
+    of: Count
+    value: Annotated[str, Meta(description='"4000x3000", a number of bytes, a time; "" where there is none to tell')]
+
+
+class Proposal(Answer, frozen=True, kw_only=True):
+    """The image that the criteria of `sort.rules` would keep."""
+
+    image: RowId
+    decided_by: Annotated[str, Meta(description="The last criterion that was needed")]
+    tie: Annotated[bool, Meta(description="No criterion told the last images apart: the path decided")]
+    reasons: list[Reason]
+
+
 class Group(Answer, frozen=True, kw_only=True):
     """Images offered for one decision, the reference first."""
 
@@ -199,6 +226,8 @@ class Group(Answer, frozen=True, kw_only=True):
     reclaimable_bytes: Count
     newest: Time
     changed: Time
+    proposal: Annotated[Proposal | None, Meta(description="null only while the group's files are being moved")]
+    weakest: Annotated[Weakest | None, Meta(description="null where all images have the same bytes")]
     images: MemberList
 
 
@@ -251,44 +280,6 @@ class CropQuery(Query, frozen=True, kw_only=True):
     h: Annotated[int, Meta(ge=1, le=1_000_000, description="Height")]
     size: Annotated[int, Meta(ge=16, le=4096, description="Pixels of the longer side at most; never enlarged")] = 1600
     v: Annotated[str, Meta(max_length=64, description="The beginning of the digest, so that it can be kept")] = ""
-
-
-class ResultImage(Answer, frozen=True, kw_only=True):
-    """Of the reference, `kind` and what follows is left out."""
-
-    path: EscapedPath
-    reference: bool
-    bytes: Count
-    width: Count
-    height: Count
-    digest: str
-    hash: str
-    kind: Kind | UnsetType = UNSET
-    distance: Count | UnsetType = UNSET
-    turn: Turn | UnsetType = UNSET
-    evidence: dict[str, Any] | UnsetType = UNSET
-
-
-class ResultGroup(Answer, frozen=True, kw_only=True):
-    id: str
-    kind: Kind
-    images: list[ResultImage]
-
-
-class ResultProblem(Answer, frozen=True, kw_only=True):
-    path: EscapedPath
-    reason: str
-    message: str
-
-
-class ResultFile(Answer, frozen=True, kw_only=True):
-    """The format comparimg/1: equal files give an equal result."""
-
-    format: Literal["comparimg/1"]
-    created: str
-    parameters: dict[str, Any]
-    groups: list[ResultGroup]
-    problems: list[ResultProblem]
 
 
 # Jobs and schedules
@@ -360,42 +351,6 @@ class NewSchedule(Body, frozen=True, kw_only=True):
     trigger: Annotated[str, Meta(min_length=1, max_length=200, description='"0 3 * * *" (cron) or "every 6h"')]
     parameters: dict[str, Any] = {}
     enabled: bool = True
-
-
-# Verdicts
-
-
-class NewVerdict(Body, frozen=True, kw_only=True):
-    """That the images of a group are no duplicates: all of them, or those among `images`."""
-
-    label: Literal["not_duplicates", "alternates"] = "not_duplicates"
-    note: Annotated[str, Meta(max_length=1000)] = ""
-    images: Annotated[list[RowId], Meta(max_length=10_000, description="All where none is named")] = []
-
-
-class VerdictChange(Answer, frozen=True, kw_only=True):
-    """What an order changed: `pairs` of contents, taken back together under the name `batch`."""
-
-    batch: str
-    pairs: Count
-
-
-class Verdict(Answer, frozen=True, kw_only=True):
-    """Two contents, by digest, that are no duplicates; `paths` are the files that hold each of them now."""
-
-    id: RowId
-    batch: str
-    label: Literal["not_duplicates", "alternates"]
-    note: str
-    created: Time
-    digests: list[str]
-    paths: list[list[Path]]
-
-
-class VerdictList(Answer, frozen=True, kw_only=True):
-    items: list[Verdict]
-    next: str | None
-    total: Count
 
 
 # Settings

@@ -158,6 +158,7 @@ def test_detect_writes_json_and_csv(ctl_alone: Ctl, tmp_path: Path) -> None:
     assert "1 groups of duplicates (1 exact)" in out
     text = Path("found.json").read_bytes()
     paths = [image["path"] for image in json.loads(text)["groups"][0]["images"]]
+    assert json.loads(text)["groups"][0]["proposal"]["path"] in paths
     assert {os.fsencode(path) for path in paths} == {os.fsencode(path) for path in photos.iterdir()}
     with open("found.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
         assert [row["path"] for row in csv.DictReader(file)] == paths
@@ -246,6 +247,8 @@ def test_groups_and_one_group(ask: Ctl) -> None:
     out = ask("group", near["id"]).out
     assert "reference" in out
     assert "320x240" in out
+    assert "proposed to be kept by resolution 320x240 (1 of 2 left)" in out
+    assert f"weakest match: {told['images']['items'][1]['path']}, near" in out
 
 
 def test_a_name_that_is_no_utf8_is_shown(ask: Ctl) -> None:

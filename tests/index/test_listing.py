@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import listing, listing_work, schema
+from index import listing, listing_pages, listing_work, schema
 from index.errors import NotFound, UsageError
 from index.listing import GROUP_SORTS, GroupFilter
 from index.listing_work import ProblemFilter
@@ -244,5 +244,5 @@ names = st.lists(st.binary(min_size=1, max_size=3).filter(lambda name: not {0, 4
 @given(folder=names, path=names)
 def test_below_a_folder_means_the_folder_itself_or_a_path_through_it(folder: list[bytes], path: list[bytes]) -> None:
     asked, told = b"/" + b"/".join(folder), b"/" + b"/".join(path)
-    _, (itself, low, high) = listing.at_or_below("path", asked)
+    _, (itself, low, high) = listing_pages.at_or_below("path", asked)
     assert (told == itself or low < told < high) == (path[: len(folder)] == folder)

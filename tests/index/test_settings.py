@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.errors import UsageError
+from index.model import default_tolerance
 from index.schema import Setting as Row
 from index.settings import (
     BY_KEY,
     LIVE,
     SETTINGS,
     change_overrides,
-    default_tolerance,
     is_loopback,
     merge,
     near_name,

@@ -1,6 +1,7 @@
 """Every route over a small index: what it answers, and what it refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from index import jobs, schema
 from index.model import JobKind, JobState, Kind, Turn
 from index.store import Store
 from support.weblibrary import NOW_NS, Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
+from webui.app import make_app
 from webui.shapes import path_bytes, path_text, path_uri
 
 
@@ -118,6 +120,27 @@ def test_groups_are_told_with_their_first_images(client: WebClient, group: str) 
     assert (first["reference"], first["kind"], first["distance"], first["copy_of"]) == (True, "exact", 0, None)
     assert (first["evidence"], first["sentence"]) == ({}, None)
     assert (copy["reference"], copy["kind"], copy["copy_of"]) == (False, "exact", first["id"])
+
+
+def test_a_group_tells_what_to_keep_and_which_match_is_weakest(client: WebClient, group: str) -> None:
+    listed = client.get("/api/v1/groups").json["items"][0]
+    told = client.get(f"/api/v1/groups/{group}").json
+    first, copy, small = told["images"]["items"]
+    proposal = told["proposal"]
+    assert (proposal["image"], proposal["tie"]) == (first["id"], proposal["decided_by"] == "path")
+    assert proposal["reasons"][0] == {"criterion": "resolution", "left": 2, "of": 3, "value": "320x240"}
+    assert proposal["decided_by"] == proposal["reasons"][-1]["criterion"] in ("age", "path")
+    assert told["weakest"] == {"image": small["id"], "kind": "near", "confidence": 0.97, "distance": 6}
+    assert (listed["proposal"], listed["weakest"]) == (proposal, told["weakest"])
+    assert copy["id"] != proposal["image"]
+
+
+def test_the_proposal_follows_the_settings(store: Store, daemon: Daemon, library: Library, group: str) -> None:
+    asked = replace(daemon.services(), keeper_criteria=lambda: ("path",))
+    app = make_app(store, asked)
+    proposal = WebClient(app).get(f"/api/v1/groups/{group}").json["proposal"]
+    app.close()
+    assert (proposal["image"], proposal["decided_by"], len(proposal["reasons"])) == (1, "path", 1)
 
 
 def test_one_group_tells_evidence_and_goes_on_where_the_list_stopped(client: WebClient, group: str) -> None:

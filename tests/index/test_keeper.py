@@ -1,0 +1,102 @@
+"""The image to keep: by criteria in order, near-ties told, and never by chance."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.keeper import CRITERIA, Candidate, Reason, propose_keeper
+from index.model import Facts
+
+PLAIN: dict[str, Any] = {"format": "JPEG", "width": 4000, "height": 3000, "jpeg_quality": 90, "taken": "2019-07-14"}
+
+
+def candidate(image_id: int, facts: dict[str, Any] | None = None, **given: Any) -> Candidate:
+    path = f"/photos/{image_id}.jpg".encode()
+    values: dict[str, Any] = {"path": path, "size_bytes": 1000, "mtime_ns": 10**18, "protected": False, "priority": 0}
+    return Candidate(image_id=image_id, facts=Facts(**PLAIN | (facts or {})), **values | given)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "better", "worse"),
+    [
+        ("protected", candidate(1, protected=True), candidate(2, {"width": 9000}, priority=9)),
+        ("priority", candidate(1, priority=1), candidate(2, {"width": 9000})),
+        ("whole", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, whole=False)),
+        ("coloured", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, coloured=False)),
+        ("resolution", candidate(1, {"width": 4200}), candidate(2, {"metadata": ("exif",)})),
+        ("metadata", candidate(1, {"metadata": ("exif",)}), candidate(2, {"format": "PNG"})),
+        ("lossless", candidate(1, {"format": "PNG", "jpeg_quality": 0}), candidate(2, size_bytes=9000)),
+        ("jpeg_quality", candidate(1, {"jpeg_quality": 94}), candidate(2, {"taken": "2001-01-01"})),
+        ("taken", candidate(1, {"taken": "2018-01-01"}), candidate(2, size_bytes=9000)),
+        ("size", candidate(1, size_bytes=1001), candidate(2, mtime_ns=1)),
+        ("age", candidate(1, mtime_ns=1), candidate(2, path=b"/a")),
+        ("path", candidate(1, path=b"/photos/a.jpg"), candidate(2, path=b"/photos/copies/a.jpg")),
+    ],
+)  # fmt: skip
+def test_each_criterion_decides_before_those_after_it(criterion: str, better: Candidate, worse: Candidate) -> None:
+    proposal = propose_keeper([worse, better])
+    assert (proposal.image_id, proposal.decided_by) == (1, criterion)
+    assert proposal.tie is (criterion == "path")
+
+
+def test_a_difference_too_small_to_see_is_a_tie_that_the_next_criterion_decides() -> None:
+    larger = candidate(1, {"width": 4010})
+    richer = candidate(2, {"metadata": ("exif",)})
+    small = candidate(3, {"width": 400})
+    proposal = propose_keeper([larger, richer, small])
+    assert proposal.image_id == 2
+    assert proposal.reasons == (Reason("resolution", 2, 3, "4010x3000"), Reason("metadata", 1, 2, "exif"))
+
+
+def test_jpeg_quality_is_no_word_on_other_formats() -> None:
+    webp = candidate(1, {"format": "WEBP", "jpeg_quality": 0}, size_bytes=9)
+    jpeg = candidate(2, {"jpeg_quality": 99}, size_bytes=8)
+    assert propose_keeper([jpeg, webp]).decided_by == "size"
+
+
+def test_the_criteria_given_are_followed_and_no_others() -> None:
+    old, large = candidate(1, mtime_ns=1), candidate(2, {"width": 9000})
+    assert propose_keeper([old, large], ["age", "resolution"]).image_id == 1
+    assert propose_keeper([old, large], ["resolution"]).image_id == 2
+    tied = propose_keeper([candidate(2), candidate(1)], ["resolution"])
+    assert (tied.image_id, tied.tie, tied.decided_by) == (1, True, "path")
+
+
+def test_times_are_told_in_words_whatever_they_are() -> None:
+    first = propose_keeper([candidate(1, mtime_ns=0), candidate(2)])
+    assert first.reasons[-1].value == "1970-01-01T00:00:00+00:00"
+    assert propose_keeper([candidate(1, mtime_ns=-(2**100)), candidate(2)]).reasons[-1].value.startswith("0001-")
+
+
+def test_one_image_needs_no_reason() -> None:
+    proposal = propose_keeper([candidate(7)])
+    assert (proposal.image_id, proposal.reasons, proposal.decided_by, proposal.tie) == (7, (), "", False)
+
+
+few = st.integers(0, 2)
+candidates = st.lists(
+    st.builds(
+        lambda width, quality, blocks, size, age, protected, whole: candidate(
+            0, {"width": 4000 + 60 * width, "jpeg_quality": 90 + quality, "metadata": ("exif", "gps")[:blocks]},
+            size_bytes=size, mtime_ns=age, protected=protected, whole=whole,
+        ),
+        few, few, few, few, few, st.booleans(), st.booleans(),
+    ),
+    min_size=1,
+    max_size=6,
+)  # fmt: skip
+
+
+@given(candidates, st.randoms(use_true_random=False), st.permutations(tuple(CRITERIA)))
+def test_the_order_of_the_images_has_no_say(made: list[Candidate], random: Any, criteria: list[str]) -> None:
+    named = [
+        Candidate(n, b"/%d" % n, c.facts, c.size_bytes, c.mtime_ns, c.protected, c.priority, c.whole, c.coloured)
+        for n, c in enumerate(made)
+    ]
+    shuffled = named.copy()
+    random.shuffle(shuffled)
+    proposal = propose_keeper(named, criteria)
+    assert proposal == propose_keeper(shuffled, criteria)
+    assert [reason.of for reason in proposal.reasons] == [len(named), *(r.left for r in proposal.reasons)][:-1]

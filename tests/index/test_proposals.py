@@ -1,0 +1,120 @@
+"""What is told of groups: the image to keep by all that is known of its file, and the weakest match."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index import proposals, schema
+from index.keeper import CRITERIA
+from index.model import Kind, Turn
+from index.proposals import Outline, WeakestLink
+from index.store import Store
+from support.weblibrary import Library
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Store(tmp_path / "data") as store:
+        made = Library(store, Path("/photos"))
+        made.add_root()
+        made.add_detection()
+        yield made
+
+
+def outline_of(library: Library, key: str, *criteria: str) -> Outline:
+    with library.store.read() as database:
+        (group_id,) = database.execute_sql("SELECT id FROM duplicate_group WHERE key = ?", (key,)).fetchone()
+        return proposals.outlines(database, [group_id], criteria or None)[group_id]
+
+
+def pair(library: Library, evidence: dict[str, Any], swapped: bool = False, **second: Any) -> tuple[int, int, str]:
+    """Two images and their group; `swapped` makes the one with the larger id the reference."""
+    contents = [library.add_content(1), library.add_content(2, **second)]
+    images = [library.add_image(content, f"{content}.jpg") for content in contents]
+    reference, member = contents[::-1] if swapped else contents
+    key = library.add_group(reference, (member, Kind.NEAR, 5, Turn.NONE), evidence=evidence)
+    return images[0], images[1], key
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("evidence", "decided_by", "kept"),
+    [
+        ({"frame": "second"}, "whole", 0),
+        ({"frame": "first"}, "resolution", 1),
+        ({"crop": {"of": "first", "box": [0.1, 0.1, 0.9, 0.9]}}, "whole", 0),
+        ({"crop": {"of": "second", "box": [0.1, 0.1, 0.9, 0.9]}}, "resolution", 1),
+        ({"crop": {"of": "first", "box": [0.0, 0.0, 1.0, 0.98]}}, "resolution", 1),
+        ({"tone": {"grey": "second"}}, "coloured", 0),
+    ],
+)
+def test_a_larger_copy_that_lacks_something_is_not_kept(
+    library: Library, evidence: dict[str, Any], decided_by: str, kept: int, swapped: bool
+) -> None:
+    """The second image is the larger one; evidence is stored from the smaller id to the larger."""
+    *images, key = pair(library, evidence, swapped, width=8000)
+    proposal = outline_of(library, key).proposal
+    assert proposal.image_id == images[kept]
+    wanted = decided_by if kept == 0 else "whole" if "frame" in evidence or _cut(evidence) else "resolution"
+    assert proposal.decided_by == wanted
+
+
+def _cut(evidence: dict[str, Any]) -> bool:
+    return "crop" in evidence and evidence["crop"]["box"][3] < 0.95
+
+
+def test_the_copy_of_a_framed_reference_is_framed_too(library: Library) -> None:
+    framed, plain, copy = (library.add_content(n, width=width) for n, width in ((1, 9000), (2, 4000), (3, 8000)))
+    images = {content: library.add_image(content, f"{content}.jpg") for content in (framed, plain, copy)}
+    key = library.add_group(framed, (plain, Kind.NEAR, 5, Turn.NONE), (copy, Kind.NEAR, 1, Turn.NONE), evidence={})
+    told = '{"frame": "first"}'
+    library.write(lambda db: schema.Match.update(evidence=told).where(schema.Match.b == plain).execute(db))
+    assert outline_of(library, key).proposal.image_id == images[plain]
+
+
+def test_the_settings_order_of_criteria_is_followed(library: Library) -> None:
+    first, second, key = pair(library, {}, width=8000)
+    assert outline_of(library, key).proposal.image_id == second
+    library.write(lambda db: schema.Image.update(mtime_ns=5).where(schema.Image.id == first).execute(db))
+    assert outline_of(library, key, "age", *CRITERIA).proposal.image_id == first
+
+
+def test_a_file_that_a_protected_folder_reaches_too_is_protected(library: Library) -> None:
+    first, _, key = pair(library, {}, width=8000)
+    with library.store.read() as database:
+        same_file = dict(zip(("device", "inode"), database.execute_sql(
+            "SELECT device, inode FROM image WHERE id = ?", (first,)
+        ).fetchone(), strict=True))  # fmt: skip
+    library.add_image(1, "", library.add_root(Path("/zoo"), protected=True), path=b"/zoo/again.jpg", **same_file)
+    proposal = outline_of(library, key).proposal
+    assert (proposal.image_id, proposal.decided_by) == (first, "protected")
+
+
+def test_the_weakest_link_is_the_least_sure_and_then_the_most_distant(library: Library) -> None:
+    contents = [library.add_content(n) for n in range(4)]
+    images = [library.add_image(content, f"{content}.jpg") for content in contents]
+    others = [(content, Kind.NEAR, 10 * n, Turn.NONE) for n, content in enumerate(contents[1:], 1)]
+    key = library.add_group(contents[0], *others)
+    assert outline_of(library, key).weakest == WeakestLink(images[3], Kind.NEAR, 0.97, 30)
+    least = contents[1]
+    library.write(lambda db: schema.Match.update(confidence=0.5).where(schema.Match.b == least).execute(db))
+    assert outline_of(library, key).weakest == WeakestLink(images[1], Kind.NEAR, 0.5, 10)
+
+
+def test_equal_bytes_have_no_weak_link_and_leave_the_choice_to_age_or_path(library: Library) -> None:
+    content = library.add_content(1)
+    library.add_image(content, "copies/a.jpg")
+    first = library.add_image(content, "a.jpg")
+    told = outline_of(library, library.add_group(content))
+    assert told.weakest is None
+    assert (told.proposal.image_id, told.proposal.tie) == (first, True)
+
+
+def test_only_files_that_take_part_are_proposed(library: Library) -> None:
+    first, second, key = pair(library, {}, width=8000)
+    gone = library.add_root(Path("/gone"), watched=False)
+    library.write(lambda db: schema.Image.update(root=gone).where(schema.Image.id == second).execute(db))
+    told = outline_of(library, key)
+    assert (told.proposal.image_id, told.proposal.reasons, told.weakest) == (first, (), None)

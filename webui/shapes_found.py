@@ -1,0 +1,94 @@
+"""The JSON shapes of what was found, as a whole, and of what was said to be no duplicates."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from index.model import Kind, Turn
+from webui.shapes import Answer, Body, Count, EscapedPath, Path, Reason, RowId, Time
+
+# The result file
+
+
+class ResultImage(Answer, frozen=True, kw_only=True):
+    """Of the reference, `kind` and what follows is left out."""
+
+    path: EscapedPath
+    reference: bool
+    bytes: Count
+    width: Count
+    height: Count
+    digest: str
+    hash: str
+    kind: Kind | UnsetType = UNSET
+    distance: Count | UnsetType = UNSET
+    turn: Turn | UnsetType = UNSET
+    evidence: dict[str, Any] | UnsetType = UNSET
+
+
+class ResultProposal(Answer, frozen=True, kw_only=True):
+    """As the proposal of a group, the image by its path."""
+
+    path: EscapedPath
+    decided_by: str
+    tie: bool
+    reasons: list[Reason]
+
+
+class ResultGroup(Answer, frozen=True, kw_only=True):
+    id: str
+    kind: Kind
+    proposal: ResultProposal | None
+    images: list[ResultImage]
+
+
+class ResultProblem(Answer, frozen=True, kw_only=True):
+    path: EscapedPath
+    reason: str
+    message: str
+
+
+class ResultFile(Answer, frozen=True, kw_only=True):
+    """The format comparimg/1: equal files give an equal result."""
+
+    format: Literal["comparimg/1"]
+    created: str
+    parameters: dict[str, Any]
+    groups: list[ResultGroup]
+    problems: list[ResultProblem]
+
+
+# Verdicts
+
+
+class NewVerdict(Body, frozen=True, kw_only=True):
+    """That the images of a group are no duplicates: all of them, or those among `images`."""
+
+    label: Literal["not_duplicates", "alternates"] = "not_duplicates"
+    note: Annotated[str, Meta(max_length=1000)] = ""
+    images: Annotated[tuple[RowId, ...], Meta(max_length=10_000, description="All where none is named")] = ()
+
+
+class VerdictChange(Answer, frozen=True, kw_only=True):
+    """What an order changed: `pairs` of contents, taken back together under the name `batch`."""
+
+    batch: str
+    pairs: Count
+
+
+class Verdict(Answer, frozen=True, kw_only=True):
+    """Two contents, by digest, that are no duplicates; `paths` are the files that hold each of them now."""
+
+    id: RowId
+    batch: str
+    label: Literal["not_duplicates", "alternates"]
+    note: str
+    created: Time
+    digests: list[str]
+    paths: list[list[Path]]
+
+
+class VerdictList(Answer, frozen=True, kw_only=True):
+    items: list[Verdict]
+    next: str | None
+    total: Count
