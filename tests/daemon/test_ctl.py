@@ -247,7 +247,7 @@ def test_groups_and_one_group(ask: Ctl) -> None:
     out = ask("group", near["id"]).out
     assert "reference" in out
     assert "320x240" in out
-    assert "proposed to be kept by resolution 320x240 (1 of 2 left)" in out
+    assert "proposed to be kept by resolution 640x480 (1 of 2 left)" in out
     assert f"weakest match: {told['images']['items'][1]['path']}, near" in out
 
 
