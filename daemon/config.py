@@ -35,10 +35,12 @@ class DaemonSection(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     workers: int
     log: str
+    log_file: Path | None
     time_limit_s: float
     memory_mb: int
     max_megapixels: int
     settle_s: float
+    poll_s: float
     scan_interval_h: float
 
 
@@ -254,6 +256,7 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
     daemon, detect, sort = sections["daemon"], sections["detect"], sections["sort"]
 
     daemon["data_dir"] = reader.absolute(daemon["data_dir"] or _usual_data_dir(environ), "daemon.data_dir")
+    daemon["log_file"] = reader.absolute(daemon["log_file"], "daemon.log_file") if daemon["log_file"] else None
     daemon["workers"] = daemon["workers"] or len(os.sched_getaffinity(0))
     if detect["tolerance"] is None:
         detect["tolerance"] = default_tolerance(detect["hsize"])

@@ -18,6 +18,10 @@ class LiveSettings:
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
+        self.configure(config)
+
+    def configure(self, config: Config) -> None:
+        """Take another configuration for the one below the overrides."""
         self._config = config
         self._configured = config.values()
 

@@ -4,6 +4,7 @@ A job calls `checkpoint` between two images. There it leaves off when it was can
 the small urgent jobs of the watcher are run in between, so that a dropped file never waits for a long detection.
 """
 
+import contextlib
 import json
 import logging
 import threading
@@ -13,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from daemon.workers import WorkersUnavailable
 from index import jobs
-from index.errors import Cancelled, ComparImgError
+from index.errors import Cancelled, ComparImgError, StoreClosed
 from index.model import JobKind, JobState
 from index.store import Store
 
@@ -72,6 +74,7 @@ class JobContext:
 
     def _write(self) -> None:
         self._written_s = time.monotonic()
+        self._runner.beat()
         elapsed_s = self._written_s - self._phase_started_s
         rate = (self._done - self._base) / elapsed_s if elapsed_s > 0 else None
         changes = {"phase": self._phase, "done": self._done, "total": self._total, "rate": rate}
@@ -88,6 +91,7 @@ class Runner:
         self.store = store
         self._handlers = handlers
         self._stop = threading.Event()
+        self._beat_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="comparimg-runner")
 
     def start(self) -> None:
@@ -97,16 +101,37 @@ class Runner:
 
     def stop(self) -> None:
         """Let the running job leave off between two images and go back to the queue; then join."""
+        self.leave_off()
+        self.join()
+
+    def leave_off(self) -> None:
+        """Ask for the same without waiting for it. A job whose decoding processes are closed from now on goes back to
+        the queue as well."""
         self._stop.set()
-        self.store.submit(lambda database: None)
+        # An index that is closed wakes whoever waits for it by itself.
+        with contextlib.suppress(StoreClosed):
+            self.store.submit(lambda database: None)
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until the thread has ended; whether it has."""
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def beat(self) -> None:
+        self._beat_s = time.monotonic()
+
+    @property
+    def silence_s(self) -> float:
+        """How long ago the runner, or the job it runs, last gave a sign of life."""
+        return time.monotonic() - self._beat_s
 
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 
     def check(self, job_id: int) -> None:
+        self.beat()
         if self._stop.is_set():
             raise Stopping
         with self.store.read() as database:
@@ -122,6 +147,7 @@ class Runner:
     def _run(self) -> None:
         with self.store.read():
             while not self._stop.is_set():
+                self.beat()
                 seen = self.store.revision
                 row = self._take(0)
                 if row is None:
@@ -149,20 +175,31 @@ class Runner:
             parameters = jobs.check_parameters(row["kind"], json.loads(row["parameters"]))
             outcome = self._handlers[JobKind(row["kind"])](context, parameters)
         except Stopping:
-            changes = {"state": JobState.QUEUED, "attempts": row["attempts"] - 1, "phase": ""}
-            self.store.write(lambda database: jobs.update(database, job_id, **changes))
+            self._put_back(row)
             if nested:
                 raise
         except Cancelled:
             self._end(job_id, JobState.CANCELLED)
+        except WorkersUnavailable as error:
+            if self._stop.is_set():
+                self._put_back(row)
+            else:
+                self._fail(row, error)
         except ComparImgError as error:
-            log.warning("job %d (%s) failed: %s", job_id, row["kind"], error)
-            self._end(job_id, JobState.FAILED, error=f"{error.message} {error.hint}".strip())
+            self._fail(row, error)
         except Exception as error:
             log.exception("job %d (%s) failed", job_id, row["kind"])
             self._end(job_id, JobState.FAILED, error=f"Unexpected: {type(error).__name__}: {error}")
         else:
             self._end(job_id, JobState.DONE, outcome=json.dumps(outcome, sort_keys=True))
+
+    def _put_back(self, row: Mapping[str, Any]) -> None:
+        changes = {"state": JobState.QUEUED, "attempts": row["attempts"] - 1, "phase": ""}
+        self.store.write(lambda database: jobs.update(database, row["id"], **changes))
+
+    def _fail(self, row: Mapping[str, Any], error: ComparImgError) -> None:
+        log.warning("job %d (%s) failed: %s", row["id"], row["kind"], error)
+        self._end(row["id"], JobState.FAILED, error=f"{error.message} {error.hint}".strip())
 
     def _end(self, job_id: int, state: JobState, **changes: Any) -> None:
         def end(database: Any) -> None:

@@ -1,47 +1,52 @@
-"""Composition root: makes the parts in the order they need one another, waits, unwinds. Thread: main.
+"""Composition root: makes the parts in the order they need one another, waits, changes the configuration, unwinds.
 
-The watcher asks for the first scan of a root once its watches stand, so that nothing falls between. When a part dies
-unasked the service says which, stops and ends with a code that is not zero: whoever supervises it starts a clean
-process.
+When a part dies unasked the service says which, stops and ends with a code that is not zero: whoever supervises it
+starts a clean process. Thread: main.
 """
 
 import logging
-import os
-import threading
+import queue
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from enum import StrEnum
 
-from daemon.config import Config, WatchSection
-from daemon.detect import Detector
+from daemon import logs
+from daemon.config import Config
 from daemon.overrides import LiveSettings
-from daemon.runner import Runner, start_job
-from daemon.scan import Scanner, ScanRoot
+from daemon.reloading import WORKSHOP, changed_keys, needing_restart
 from daemon.scheduler import Scheduler, sync_file_schedules
+from daemon.service_manager import ServiceManager
 from daemon.version import VERSION
-from daemon.views import Views
-from daemon.watcher import Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
-from daemon.workers import WorkerLimits, WorkerPool
-from index import catalogue
-from index.catalogue import WatchRoot
-from index.jobs import ScanParameters
-from index.model import JobKind, RootState
-from index.pictures import Limits
+from daemon.vitals import RUNNER_LIMIT_S, Vitals
+from daemon.workshop import Workshop
+from index.errors import ConfigError
+from index.model import JobKind
 from index.store import Store
-from webui.app import make_app
+from webui.app import WebApp, make_app
 from webui.server import Server
 from webui.services import Services, WebAccess
 
 log = logging.getLogger(__name__)
 
 SUPERVISION_S = 1.0
+# A change of the tables of a large index takes minutes, and is better not cut off.
+START_AT_MOST_S = 3600.0
+
+
+class Asked(StrEnum):
+    """What a signal asks of the service."""
+
+    STOP = "stop"
+    RELOAD = "reload"
 
 
 class Service:
-    """One running daemon. `address` is known once `start` came back."""
+    """One running daemon. `address` is known once it is entered."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, manager: ServiceManager | None = None) -> None:
         self._config = config
+        self._manager = manager or ServiceManager({})
         self._stack = ExitStack()
         self._alive: dict[str, Callable[[], bool]] = {}
         self.address = ""
@@ -52,117 +57,158 @@ class Service:
         except BaseException:
             self._stack.close()
             raise
+        self._manager.ready(self._told())
         return self
 
     def __exit__(self, *_: object) -> None:
         log.info("stopping")
+        self._manager.stopping()
         self._stack.close()
         log.info("stopped")
 
     def health(self) -> Mapping[str, bool]:
-        """Whether each part lives."""
-        return {name: alive() for name, alive in self._alive.items()}
+        """Whether each part lives and does its work."""
+        trouble = self._vitals.trouble
+        return {name: alive() and name not in trouble for name, alive in self._parts().items()}
 
-    def wait(self, stop: threading.Event) -> str:
-        """Wait until asked to stop, or until a part died: its name, else ""."""
-        while not stop.wait(SUPERVISION_S):
-            for name, lives in self.health().items():
-                if not lives:
+    def wait(self, asked: "queue.SimpleQueue[Asked]", reread: Callable[[], Config] | None = None) -> str:
+        """Wait until asked to stop, or until a part died: its name, else "". `reread` gives the new configuration
+        where a reload is asked for."""
+        signed_s = 0.0
+        while True:
+            try:
+                match asked.get(timeout=SUPERVISION_S):
+                    case Asked.STOP:
+                        return ""
+                    case Asked.RELOAD if reread is not None:
+                        self._reread(reread)
+            except queue.Empty:
+                pass
+            for name, alive in self._parts().items():
+                if not alive():
                     return name
-        return ""
+            self._vitals.look()
+            every_s = self._manager.sign_every_s
+            if every_s is not None and not self._vitals.hangs and time.monotonic() - signed_s >= every_s:
+                signed_s = time.monotonic()
+                self._manager.alive()
+                self._manager.status(self._told())
+
+    def reload(self, config: Config) -> tuple[str, ...]:
+        """Let another configuration hold from now on; the keys that changed and need a restart."""
+        changed = changed_keys(self._config, config)
+        before, self._config = self._config, config
+        if changed & {"daemon.log"}:
+            logs.set_level(config.daemon.log)
+        self._settings.configure(config)
+        self._app.let_in(_access(config))
+        if any(key.endswith(".schedule") for key in changed):
+            self._sync_schedules()
+            self._scheduler.refresh()
+        if changed & WORKSHOP:
+            log.info("the configuration changed: %s", ", ".join(sorted(changed & WORKSHOP)))
+            self._close_workshop()
+            self._open_workshop()
+        return needing_restart(before, config)
+
+    def _reread(self, reread: Callable[[], Config]) -> None:
+        self._manager.reloading()
+        status = self._told()
+        try:
+            left = self.reload(reread())
+        except ConfigError as error:
+            log.error("the configuration was not reloaded, and the one before holds: %s", "; ".join(error.problems))
+            status = "The new configuration is wrong, the one before holds"
+        else:
+            log.info("the configuration was reloaded")
+            if left:
+                log.warning("a restart is needed for %s", ", ".join(left))
+                status += f"; a restart is needed for {', '.join(left)}"
+        self._manager.ready(status)
 
     def _start(self) -> None:
         config, stack = self._config, self._stack
-        store = stack.enter_context(Store(config.daemon.data_dir))
-        roots = [_scan_root(section) for section in config.watch]
-        left = store.write(lambda db: catalogue.sync_roots(db, [root.root for root in roots]))
-        limits = Limits(config.daemon.max_megapixels * 1_000_000)
-        pool = stack.enter_context(
-            WorkerPool(
-                config.daemon.workers or os.cpu_count() or 1,
-                WorkerLimits(config.daemon.time_limit_s, config.daemon.memory_mb * 2**20),
-            )
-        )
-        settings = LiveSettings(store, config)
-        views = Views(store, pool, limits)
-        detector = Detector(store, pool, views, settings.detect_parameters)
-        detector.concerned(left)
-        scanner = Scanner(store, pool, roots, limits, detector.update)
-        runner = Runner(store, {JobKind.SCAN: scanner.run, JobKind.DETECT: detector.run})
-        runner.start()
-        stack.callback(runner.stop)
-        watcher = self._watch(store)
-        scanner.report_fresh_to(watcher.touch, config.daemon.settle_s)
-        watcher.start()
-        stack.callback(watcher.stop)
-        scheduler = self._schedule(store)
-        server = Server(
-            make_app(store, self._services(settings, views, scheduler, watcher)),
-            config.web.host,
-            config.web.port,
-        )
-        server.start()
-        stack.callback(server.stop)
+        self._manager.allow(START_AT_MOST_S, "Opening the index")
+        self._store = stack.enter_context(Store(config.daemon.data_dir))
+        self._settings = LiveSettings(self._store, config)
+        self._open_workshop()
+        stack.callback(self._close_workshop)
+        self._sync_schedules()
+        self._scheduler = Scheduler(self._store)
+        self._scheduler.start()
+        stack.callback(self._scheduler.stop)
+        self._app: WebApp = make_app(self._store, self._services())
+        self._server = Server(self._app, config.web.host, config.web.port)
+        self._server.start()
+        stack.callback(self._server.stop)
         self._alive |= {
-            "index": lambda: store.writer_alive,
-            "jobs": lambda: runner.alive,
-            "decoding": lambda: pool.alive,
-            "watching": lambda: watcher.alive,
-            "schedules": lambda: scheduler.alive,
-            "page": lambda: server.alive,
+            "index": lambda: self._store.writer_alive,
+            "schedules": lambda: self._scheduler.alive,
+            "page": lambda: self._server.alive,
         }
-        self.address = server.address
+        self.address = self._server.address
 
-    def _watch(self, store: Store) -> Watcher:
-        """Everything the watcher tells becomes a scan job; one that names its files is not kept waiting."""
-        daemon = self._config.daemon
-        watched = [
-            WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
-            for section in self._config.watch
-        ]
-
-        def settled(told: Settled) -> None:
-            paths = sorted(os.fsdecode(path) for path in told.paths)
-            start_job(store, JobKind.SCAN, ScanParameters(paths=paths), "watch")
-
-        def reconcile(told: Reconcile) -> None:
-            log.info("%s is walked: %s", catalogue.display(told.root), told.reason)
-            start_job(store, JobKind.SCAN, ScanParameters(roots=[os.fsdecode(told.root)]), "start")
-
-        def root_state(path: bytes, state: RootState, reason: str) -> None:
-            store.write(lambda db: catalogue.set_state_of_root_at(db, path, state, reason))
-
-        times = WatchTimes(settle_s=daemon.settle_s, reconcile_s=daemon.scan_interval_h * 3600)
-        return Watcher(watched, settled, reconcile, root_state, times)
-
-    def _schedule(self, store: Store) -> Scheduler:
+    def _open_workshop(self) -> None:
         config = self._config
-        wanted = {"detect": (JobKind.DETECT, config.detect.schedule)}
-        given = {name: one for name, one in wanted.items() if one[1]}
-        store.write(lambda db: sync_file_schedules(db, given))
-        scheduler = Scheduler(store)
-        scheduler.start()
-        self._stack.callback(scheduler.stop)
-        return scheduler
+        self._workshop = Workshop(self._store, self._settings, config)
+        limit_s = max(RUNNER_LIMIT_S, 3 * config.daemon.time_limit_s)
+        self._vitals = Vitals(
+            lambda: self._store.submit(lambda database: None), lambda: self._workshop.runner.silence_s, limit_s
+        )
+        try:
+            self._workshop.open()
+        except BaseException:
+            self._workshop.close()
+            raise
 
-    def _services(self, settings: LiveSettings, views: Views, scheduler: Scheduler, watcher: Watcher) -> Services:
-        web = self._config.web
+    # The workshop of the moment: another one may take its place.
+
+    def _close_workshop(self) -> None:
+        self._workshop.close()
+
+    def _parts(self) -> Mapping[str, Callable[[], bool]]:
+        return {**self._alive, **self._workshop.parts}
+
+    def _make_view(self, content_id: int) -> bytes:
+        return self._workshop.views.make(content_id)
+
+    def _make_crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
+        return self._workshop.views.crop(content_id, box, side)
+
+    def _root_mode(self, path: bytes) -> str:
+        seen = self._workshop.coverage(path)
+        return str(seen.mode) if seen else ""
+
+    def _sync_schedules(self) -> None:
+        wanted = {"detect": (JobKind.DETECT, self._config.detect.schedule)}
+        given = {name: one for name, one in wanted.items() if one[1]}
+        self._store.write(lambda db: sync_file_schedules(db, given))
+
+    def _services(self) -> Services:
         return Services(
             version=VERSION,
             started_ns=time.time_ns(),
-            settings=settings,
-            make_view=views.make,
-            make_crop=views.crop,
+            settings=self._settings,
+            make_view=self._make_view,
+            make_crop=self._make_crop,
             health=self.health,
             now_ns=time.time_ns,
-            next_run_ns=scheduler.next_run_ns,
-            schedules_changed=scheduler.refresh,
-            root_mode=lambda path: str(coverage.mode) if (coverage := watcher.coverage().get(path)) else "",
-            keeper_criteria=settings.keeper_criteria,
-            web=WebAccess(web.host, web.port, web.token, web.language, web.names),
+            next_run_ns=self._scheduler.next_run_ns,
+            schedules_changed=self._scheduler.refresh,
+            root_mode=self._root_mode,
+            keeper_criteria=self._settings.keeper_criteria,
+            web=_access(self._config),
         )
 
+    def _told(self) -> str:
+        """How it is, in a line for `systemctl status`."""
+        trouble = self._vitals.trouble
+        if trouble:
+            return "; ".join(f"{name}: {told}" for name, told in trouble.items())
+        folders = len(self._config.watch)
+        return f"At {self.address}, watching {folders} folder{'' if folders == 1 else 's'}"
 
-def _scan_root(section: WatchSection) -> ScanRoot:
-    root = WatchRoot(section.path, section.protected, section.priority)
-    return ScanRoot(root, section.recursive, section.exclude)
+
+def _access(config: Config) -> WebAccess:
+    web = config.web
+    return WebAccess(web.host, web.port, web.token, web.language, web.names)

@@ -219,6 +219,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("daemon.workers", "int", None,
             "How many processes decode pictures. Left out: one for each processor core.", minimum=1, maximum=256),
     Setting("daemon.log", "str", "info", "How much is logged.", choices=("debug", "info", "warning", "error")),
+    Setting("daemon.log_file", "str", "",
+            "A file to log to, which is begun anew at 10 MB, the last five kept. Empty: the journal under systemd, "
+            "else standard error.", '"" or a file', shape=lambda text: "\0" not in text),
     Setting("daemon.time_limit_s", "float", 60.0, "Seconds that decoding one file may take.",
             minimum=1, maximum=3600),
     Setting("daemon.memory_mb", "int", 4096, "Megabytes of memory that a decoding process may use.",
@@ -227,6 +230,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             minimum=1, maximum=100000),
     Setting("daemon.settle_s", "float", 3.0,
             "Seconds for which a changed file must stay as it is before it is read.", minimum=0, maximum=3600),
+    Setting("daemon.poll_s", "float", 300.0,
+            "Seconds between two walks through a folder whose changes the system does not tell of: a network folder, "
+            "or one with too many folders to watch.", minimum=10, maximum=86400),
     Setting("daemon.scan_interval_h", "float", 6.0,
             "Hours between two walks through every folder, which find what the system did not report.",
             minimum=0.1, maximum=720),

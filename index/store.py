@@ -5,6 +5,7 @@ comes back on a future. Readers each have a connection of their own that refuses
 commits, so that whoever shows things can wait for the next one instead of asking again and again.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -77,7 +78,7 @@ class Store:
         self._revision = 0
         self._closed = False
         self._closing = threading.Lock()
-        self._thread = threading.Thread(target=self._write_all, name="comparimg-writer")
+        self._thread = threading.Thread(target=self._write, name="comparimg-writer")
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -141,14 +142,29 @@ class Store:
     def close(self) -> None:
         """Make the changes asked for so far, then stop. May be called again."""
         with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-            self._queue.put(None)
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
         self._thread.join()
+        self._lock.close()
+
+    def _write(self) -> None:
+        try:
+            self._write_all()
+        finally:
+            self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        """However the thread ended, nobody waits for a change that will not be made."""
+        with self._closing:
+            self._closed = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                entry = self._queue.get_nowait()
+                if entry is not None and entry[1].set_running_or_notify_cancel():
+                    entry[1].set_exception(StoreClosed("The index is closed."))
         with self._committed:
             self._committed.notify_all()
-        self._lock.close()
 
     def _write_all(self) -> None:
         self._writing.connect(reuse_if_open=True)

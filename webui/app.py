@@ -20,7 +20,7 @@ from webui.pages import Pages, page_routes
 from webui.refusals import Refusal, refusal_for, refusal_of_status
 from webui.routes import API, Call, Reply, Route, read_body, read_key, read_query
 from webui.security import Environ, Gate, Guard, StartResponse
-from webui.services import Services
+from webui.services import Services, WebAccess
 from webui.shapes import json_bytes
 from webui.thumbnails import Views
 
@@ -38,7 +38,7 @@ class WebApp:
         self._streams = EventStreams(store, lambda: api_status.topics(store, services), stream_lifetime_s)
         self._bottle = _Bottle()
         self._bottle.config["json.enable"] = False
-        gate = Gate(services.web, services.now_ns)
+        self._gate = gate = Gate(services.web, services.now_ns)
         document = json.dumps(make_document(api.ROUTES, services.version)).encode()
         self.routes: tuple[Route, ...] = (
             *api.ROUTES,
@@ -52,6 +52,10 @@ class WebApp:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return self._guarded(environ, start_response)
+
+    def let_in(self, access: WebAccess) -> None:
+        """Let in whom another configuration lets in, from now on. Sessions go with the token they were given for."""
+        self._gate.access = access
 
     def close(self) -> None:
         self._streams.close()

@@ -114,7 +114,7 @@ class Pages:
     def _language(self, call: Call) -> str:
         """What the reader chose on the page, else what the service is set to, else what the browser asks for."""
         chosen = re.search(rf"(?:^|;\s*){LANGUAGE_COOKIE}=(\w+)", call.headers.get("Cookie", ""))
-        for language in (chosen[1] if chosen else "", self._services.web.language):
+        for language in (chosen[1] if chosen else "", self._gate.access.language):
             if language in LANGUAGES:
                 return language
         return preferred_language(call.headers.get("Accept-Language", ""))

@@ -55,12 +55,25 @@ class Gate:
     """The rules of one app, and the memory of wrong tokens. Any web thread asks it."""
 
     def __init__(self, access: WebAccess, now_ns: Callable[[], int]) -> None:
-        self._token = access.token
         self._now_ns = now_ns
-        self._names = _own_names(access)
-        self._any_address = _is_wildcard(access.host) or not _is_loopback(access.host)
+        self.access = access
         self._guard = threading.Lock()
         self._wrong: OrderedDict[str, list[int]] = OrderedDict()
+
+    @property
+    def access(self) -> WebAccess:
+        """Where the page listens and whom it lets in; may be exchanged while requests are served."""
+        return self._access
+
+    @access.setter
+    def access(self, access: WebAccess) -> None:
+        self._names = _own_names(access)
+        self._any_address = _is_wildcard(access.host) or not _is_loopback(access.host)
+        self._access = access
+
+    @property
+    def _token(self) -> str:
+        return self._access.token
 
     @property
     def asks_for_token(self) -> bool:

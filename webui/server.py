@@ -105,11 +105,11 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the streams, let the requests under way end, close. May be called when never started."""
+        """End the streams, let the requests under way end, close. May be called when never started, and again."""
         self._app.close()
         self._dispatcher.shutdown(timeout=STOP_WAIT_S)
         self._stopping.set()
-        if self._thread.ident is None:
+        if not self._thread.is_alive():
             wasyncore.close_all(self._map)
             return
         self._listeners[0].pull_trigger()

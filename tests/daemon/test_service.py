@@ -1,9 +1,10 @@
 """The whole service in this process: it indexes what it is given, sees what is dropped, and ends cleanly."""
 
+import queue
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 from daemon.client import Client
 from daemon.config import Config, load
 from daemon.runner import Runner
-from daemon.service import Service
+from daemon.service import Asked, Service
 from index.errors import AlreadyRunning, ComparImgError
 from support.pictures import photograph, save
 from support.serving import config_over, until
@@ -84,10 +85,10 @@ def test_a_start_after_a_stop_finds_everything_known(config: Config) -> None:
 
 
 def test_a_wait_ends_with_no_name_when_it_is_asked_to(config: Config) -> None:
-    stop = threading.Event()
-    stop.set()
+    asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+    asked.put(Asked.STOP)
     with Service(config) as service:
-        assert service.wait(stop) == ""
+        assert service.wait(asked) == ""
 
 
 def test_two_services_do_not_share_an_index(service: Service, config: Config) -> None:
@@ -119,5 +120,26 @@ def test_the_name_of_a_part_that_died_is_told(config: Config, monkeypatch: pytes
 
     monkeypatch.setattr(Runner, "_take", die)
     with Service(config) as service:
-        assert service.wait(threading.Event()) == "jobs"
+        assert service.wait(queue.SimpleQueue()) == "jobs"
         assert service.health() | {"jobs": True} == dict.fromkeys(service.health(), True)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("part", ["decoding", "watching", "schedules", "page", "index"])
+def test_whichever_part_dies_its_name_is_told(config: Config, part: str) -> None:
+    service = Service(config)
+    with service:
+        until(lambda: len(groups(service)) == 1)
+        kill: dict[str, Callable[[], object]] = {
+            "decoding": service._workshop.pool.close,
+            "watching": service._workshop.watcher.stop,
+            "schedules": service._scheduler.stop,
+            "page": service._server.stop,
+            # What is no change cannot even be refused.
+            "index": lambda: service._store._queue.put(object()),  # type: ignore[arg-type]
+        }
+        kill[part]()
+        told = service.wait(queue.SimpleQueue())
+        # The runner needs the index, and may be seen to die first.
+        assert told == part or (part == "index" and told == "jobs")
+        assert service.health()[part] is False

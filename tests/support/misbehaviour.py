@@ -19,6 +19,11 @@ def process_id(item: Any) -> int:
     return os.getpid()
 
 
+def hang(item: Any) -> NoReturn:
+    while True:
+        time.sleep(3600)
+
+
 def is_nice(item: Any) -> tuple[int, bool]:
     """The process's niceness, and whether it heeds Ctrl-C."""
     return os.nice(0), signal.getsignal(signal.SIGINT) is signal.SIG_IGN

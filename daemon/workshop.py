@@ -1,0 +1,116 @@
+"""The parts that work on the files: made for one configuration, and made anew where another one holds. Thread: main.
+
+The watcher asks for the first scan of a root once its watches stand, so that nothing falls between.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from daemon.config import Config, WatchSection
+from daemon.detect import Detector
+from daemon.overrides import LiveSettings
+from daemon.runner import Runner, start_job
+from daemon.scan import Scanner, ScanRoot
+from daemon.views import Views
+from daemon.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
+from daemon.workers import WorkerLimits, WorkerPool
+from index import catalogue
+from index.catalogue import WatchRoot
+from index.jobs import ScanParameters
+from index.model import JobKind, RootState
+from index.pictures import Limits
+from index.store import Store
+
+log = logging.getLogger(__name__)
+
+# A job that does not leave off within this time waits for a decode, and is not waited for.
+LEAVE_OFF_S = 3.0
+
+
+class Workshop:
+    """Everything between the index and the page's requests, at work from `open` to `close`."""
+
+    def __init__(self, store: Store, settings: LiveSettings, config: Config) -> None:
+        """Make the parts of this configuration, without starting any."""
+        self._store = store
+        self._config = config
+        self._stack = ExitStack()
+        daemon = config.daemon
+        limits = Limits(daemon.max_megapixels * 1_000_000)
+        self.pool = WorkerPool(
+            daemon.workers or os.cpu_count() or 1, WorkerLimits(daemon.time_limit_s, daemon.memory_mb * 2**20)
+        )
+        self.views = Views(store, self.pool, limits)
+        self._detector = Detector(store, self.pool, self.views, settings.detect_parameters)
+        self._roots = [_scan_root(section) for section in config.watch]
+        scanner = Scanner(store, self.pool, self._roots, limits, self._detector.update)
+        self.runner = Runner(store, {JobKind.SCAN: scanner.run, JobKind.DETECT: self._detector.run})
+        self.watcher = self._make_watcher()
+        scanner.report_fresh_to(self.watcher.touch, daemon.settle_s)
+
+    def open(self) -> None:
+        """Bring the roots of the index up to date and begin."""
+        stack = self._stack
+        stack.callback(self.pool.close)
+        left = self._store.write(lambda db: catalogue.sync_roots(db, [root.root for root in self._roots]))
+        self._detector.concerned(left)
+        self.runner.start()
+        stack.callback(self._end_jobs)
+        self.watcher.start()
+        stack.callback(self.watcher.stop)
+        if left and not self._roots:
+            # No root is there whose scan would take them out of their groups.
+            start_job(self._store, JobKind.SCAN, ScanParameters(), "start")
+
+    def close(self) -> None:
+        """End within seconds: a job goes back to the queue, and a decode that lasts is not waited for."""
+        self._stack.close()
+
+    @property
+    def parts(self) -> Mapping[str, Callable[[], bool]]:
+        """Whether each of the parts lives, by its name for people."""
+        return {
+            "jobs": lambda: self.runner.alive,
+            "decoding": lambda: self.pool.alive,
+            "watching": lambda: self.watcher.alive,
+        }
+
+    def coverage(self, root: bytes) -> Coverage | None:
+        return self.watcher.coverage().get(root)
+
+    def _end_jobs(self) -> None:
+        self.runner.leave_off()
+        if not self.runner.join(LEAVE_OFF_S):
+            self.pool.close()
+        self.runner.join()
+
+    def _make_watcher(self) -> Watcher:
+        """Everything the watcher tells becomes a scan job; one that names its files is not kept waiting."""
+        store, daemon = self._store, self._config.daemon
+        watched = [
+            WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
+            for section in self._config.watch
+        ]
+
+        def settled(told: Settled) -> None:
+            paths = sorted(os.fsdecode(path) for path in told.paths)
+            start_job(store, JobKind.SCAN, ScanParameters(paths=paths), "watch")
+
+        def reconcile(told: Reconcile) -> None:
+            log.info("%s is walked: %s", catalogue.display(told.root), told.reason)
+            start_job(store, JobKind.SCAN, ScanParameters(roots=[os.fsdecode(told.root)]), "start")
+
+        def root_state(path: bytes, state: RootState, reason: str) -> None:
+            store.write(lambda db: catalogue.set_state_of_root_at(db, path, state, reason))
+
+        times = WatchTimes(
+            settle_s=daemon.settle_s, poll_s=daemon.poll_s, reconcile_s=daemon.scan_interval_h * 3600
+        )
+        return Watcher(watched, settled, reconcile, root_state, times)
+
+
+def _scan_root(section: WatchSection) -> ScanRoot:
+    root = WatchRoot(section.path, section.protected, section.priority)
+    return ScanRoot(root, section.recursive, section.exclude)
