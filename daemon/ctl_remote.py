@@ -1,6 +1,7 @@
 """comparimg-ctl with a daemon, over REST: what there is, and what to do."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -223,15 +224,18 @@ def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
 
 
 @click.command("not-duplicates")
-@click.argument("key", metavar="GROUP")
+@click.argument("named", metavar="GROUP|FILE...", nargs=-1, required=True)
 @click.option("--alternates", is_flag=True, help="The same scene, both wanted.")
 @click.option("--note", default="", help="Why, for yourself.")
 @as_json
 @click.pass_context
-def deny(context: click.Context, key: str, alternates: bool, note: str, in_json: bool) -> None:
-    """Remember that the images of a group are no duplicates of one another."""
-    label = "alternates" if alternates else "not_duplicates"
-    told = client(context).post(f"groups/{key}/not-duplicates", {"label": label, "note": note})
+def deny(context: click.Context, named: tuple[str, ...], alternates: bool, note: str, in_json: bool) -> None:
+    """Remember that the images of a group, or two files or more, are no duplicates of one another."""
+    said = {"label": "alternates" if alternates else "not_duplicates", "note": note}
+    if len(named) == 1:
+        told = client(context).post(f"groups/{named[0]}/not-duplicates", said)
+    else:
+        told = client(context).post("verdicts", {**said, "paths": [os.path.abspath(path) for path in named]})
     if in_json:
         terminal.print_json(told)
     else:

@@ -179,7 +179,7 @@ def _pairs_touching(database: SqliteDatabase, detection_id: int, content_ids: se
 
 
 def _edges_among(database: SqliteDatabase, detection_id: int, content_ids: set[int]) -> list[Edge]:
-    """The matches among these contents that no verdict denies."""
+    """The matches among these contents."""
     edges: dict[tuple[int, int], Edge] = {}
     for some in chunks(content_ids):
         marks = ",".join("?" * len(some))
@@ -192,12 +192,14 @@ def _edges_among(database: SqliteDatabase, detection_id: int, content_ids: set[i
     return [edge for edge in edges.values() if edge.b_id in content_ids]
 
 
-def _denied(database: SqliteDatabase, digests: Mapping[int, bytes]) -> set[tuple[bytes, bytes]]:
-    """The pairs of digests (a < b) with a verdict, among these contents."""
-    denied: set[tuple[bytes, bytes]] = set()
-    for some in chunks(digests.values()):
+def _denied(database: SqliteDatabase, digests: Mapping[int, bytes]) -> set[tuple[int, int]]:
+    """The pairs of these contents (a < b) with a verdict."""
+    ids = {digest: content_id for content_id, digest in digests.items()}
+    denied: set[tuple[int, int]] = set()
+    for some in chunks(ids):
         rows = Verdict.select(Verdict.a_digest, Verdict.b_digest).where(Verdict.a_digest.in_(some))
-        denied.update((bytes(a), bytes(b)) for a, b in rows.tuples().execute(database))
+        pairs = [(ids.get(bytes(a)), ids.get(bytes(b))) for a, b in rows.tuples().execute(database)]
+        denied.update((min(a, b), max(a, b)) for a, b in pairs if a is not None and b is not None)
     return denied
 
 
@@ -217,13 +219,8 @@ def regroup(database: SqliteDatabase, detection_id: int, touched: Iterable[int],
     files = present_files(database, concerned, parameters_of(database, detection_id).folders)
     nodes = _nodes(database, files)
     digests = {content_id: node.digest for content_id, node in nodes.items()}
-    denied = _denied(database, digests)
-    edges = [
-        edge
-        for edge in _edges_among(database, detection_id, set(nodes))
-        if (min(digests[edge.a_id], digests[edge.b_id]), max(digests[edge.a_id], digests[edge.b_id])) not in denied
-    ]
-    stars = {star.key: star for star in find_stars(nodes, edges)}
+    edges = _edges_among(database, detection_id, set(nodes))
+    stars = {star.key: star for star in find_stars(nodes, edges, _denied(database, digests))}
     return _replace_groups(database, detection_id, concerned, stars, files, now_ns)
 
 

@@ -5,11 +5,13 @@ compared, and two members are never further apart than two matches. Stars are ch
 members still free first (the classical approximation of a smallest dominating set; Chvatal, A Greedy Heuristic for
 the Set-Covering Problem, 1979), ties going to the better picture. A content is a member of one group at most; one
 that is a member may also be the reference of a second group, for a copy that matches it and not its own reference.
+Two contents with a verdict are never in one group, not even as members of a third's: the nearer is, and the other is
+offered in a group of its own or once that is decided.
 """
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from index.model import KINDS, Kind
@@ -60,8 +62,10 @@ class Star:
         return edge.b_id if edge.a_id == self.reference_id else edge.a_id
 
 
-def find_stars(nodes: Mapping[int, Node], edges: Iterable[Edge]) -> list[Star]:
-    """The groups among `nodes`, sorted by key. O(E log E) time for E edges.
+def find_stars(
+    nodes: Mapping[int, Node], edges: Iterable[Edge], denied: Set[tuple[int, int]] = frozenset()
+) -> list[Star]:
+    """The groups among `nodes`, sorted by key. O(E log E) time for E edges. `denied` are pairs (a < b) with a verdict.
 
     Surely matched contents are grouped first. A `possible` match makes a group of its own afterwards, for contents
     that no sure group has taken, so that a doubtful picture never stands among sure ones.
@@ -69,16 +73,26 @@ def find_stars(nodes: Mapping[int, Node], edges: Iterable[Edge]) -> list[Star]:
     sure: dict[int, list[Edge]] = defaultdict(list)
     doubtful: dict[int, list[Edge]] = defaultdict(list)
     for edge in edges:
-        if edge.a_id in nodes and edge.b_id in nodes:
+        if edge.a_id in nodes and edge.b_id in nodes and (edge.a_id, edge.b_id) not in denied:
             side = doubtful if edge.kind is Kind.POSSIBLE else sure
             side[edge.a_id].append(edge)
             side[edge.b_id].append(edge)
     taken: set[int] = set()
     stars: list[Star] = []
+    apart = _apart(denied)
     for prefix, adjacent in (("", sure), ("p", doubtful)):
+        together: dict[int, set[int]] = defaultdict(set)
+
+        def members(
+            content_id: int, adjacent: dict[int, list[Edge]] = adjacent, together: dict[int, set[int]] = together
+        ) -> list[Edge]:
+            free = [edge for edge in adjacent[content_id] if _other(edge, content_id) not in taken]
+            return _compatible(nodes, content_id, free, together[content_id], apart) if apart else free
+
         for free_reference in (True, False):
-            for reference_id, members in _cover(nodes, adjacent, taken, free_reference):
-                stars.append(_star(nodes, reference_id, members, prefix))
+            for reference_id, found in _cover(nodes, adjacent, members, taken, free_reference):
+                together[reference_id].update(_other(edge, reference_id) for edge in found)
+                stars.append(_star(nodes, reference_id, found, prefix))
         if adjacent is sure:
             for node in nodes.values():
                 if node.files > 1 and node.content_id not in taken:
@@ -87,14 +101,41 @@ def find_stars(nodes: Mapping[int, Node], edges: Iterable[Edge]) -> list[Star]:
     return sorted(_merged(stars, nodes), key=lambda star: star.key)
 
 
+def _apart(denied: Set[tuple[int, int]]) -> dict[int, set[int]]:
+    """The contents that each must not be in a group with."""
+    apart: dict[int, set[int]] = defaultdict(set)
+    for a_id, b_id in denied:
+        apart[a_id].add(b_id)
+        apart[b_id].add(a_id)
+    return apart
+
+
+def _compatible(
+    nodes: Mapping[int, Node],
+    reference_id: int,
+    edges: Iterable[Edge],
+    together: Set[int],
+    apart: Mapping[int, set[int]],
+) -> list[Edge]:
+    """Those edges, the nearest first, whose members may be in a group with one another and with those in it already."""
+    inside = set(together)
+    found = []
+    for edge in sorted(edges, key=lambda edge: _nearness(nodes, reference_id, edge)):
+        other = _other(edge, reference_id)
+        if not inside & apart.get(other, set()):
+            inside.add(other)
+            found.append(edge)
+    return found
+
+
 def _cover(
-    nodes: Mapping[int, Node], adjacent: Mapping[int, list[Edge]], taken: set[int], free_reference: bool
+    nodes: Mapping[int, Node],
+    adjacent: Mapping[int, list[Edge]],
+    members: Callable[[int], list[Edge]],
+    taken: set[int],
+    free_reference: bool,
 ) -> Iterable[tuple[int, list[Edge]]]:
     """Choose stars over contents not in `taken`, adding to it; the reference itself is free too, or need not be."""
-
-    def members(content_id: int) -> list[Edge]:
-        return [edge for edge in adjacent[content_id] if _other(edge, content_id) not in taken]
-
     heap = [
         (-len(members(content_id)), nodes[content_id].rank, content_id)
         for content_id in adjacent
@@ -120,10 +161,12 @@ def _other(edge: Edge, content_id: int) -> int:
     return edge.b_id if edge.a_id == content_id else edge.a_id
 
 
+def _nearness(nodes: Mapping[int, Node], reference_id: int, edge: Edge) -> tuple[int, int, Rank]:
+    return KINDS.index(edge.kind), edge.distance, nodes[_other(edge, reference_id)].rank
+
+
 def _star(nodes: Mapping[int, Node], reference_id: int, edges: Iterable[Edge], prefix: str) -> Star:
-    ordered = tuple(
-        sorted(edges, key=lambda edge: (KINDS.index(edge.kind), edge.distance, nodes[_other(edge, reference_id)].rank))
-    )
+    ordered = tuple(sorted(edges, key=lambda edge: _nearness(nodes, reference_id, edge)))
     kind = max((edge.kind for edge in ordered), key=KINDS.index, default=Kind.EXACT)
     return Star(prefix + nodes[reference_id].digest.hex()[:KEY_LENGTH], kind, reference_id, ordered)
 

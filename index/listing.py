@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index.catalogue import chunks, facts_of
+from index.catalogue import chunks, display, facts_of
 from index.errors import NotFound
 from index.evidence import mirrored
 from index.findings import load_parameters
@@ -340,6 +340,22 @@ def image(database: SqliteDatabase, image_id: int) -> FileRow:
     if image_id not in found:
         raise NotFound(f"There is no image {image_id}.", "Its file may have been moved or removed.")
     return found[image_id]
+
+
+def images_at(database: SqliteDatabase, paths: Sequence[bytes]) -> list[int]:
+    """The ids of the images at these paths. Raises NotFound for a path where there is none."""
+    found: dict[bytes, int] = {}
+    for some in chunks(paths):
+        rows = database.execute_sql(
+            "SELECT i.path, i.id FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+            f" WHERE i.path IN ({','.join('?' * len(some))})",
+            some,
+        )
+        found.update((bytes(path), image_id) for path, image_id in rows)
+    for path in paths:
+        if path not in found:
+            raise NotFound(f"There is no image {display(path)}.", "Its file may have been moved or removed.")
+    return [found[path] for path in paths]
 
 
 def groups_of_content(database: SqliteDatabase, content_id: int) -> list[str]:

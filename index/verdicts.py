@@ -68,6 +68,46 @@ def deny_group(
     return deny_pairs(database, itertools.combinations(digests, 2), label, note, now_ns)
 
 
+def deny_images(
+    database: SqliteDatabase, image_ids: Sequence[int], label: str, note: str, now_ns: int
+) -> Change:
+    """Deny every pair among the contents of some images, whatever groups they are in.
+
+    Raises NotFound for an image that is not there or could not be read, UsageError where their bytes are the same.
+    """
+    content_ids: dict[int, int] = {}
+    for some in chunks(image_ids):
+        query = Image.select(Image.id, Image.content).where(Image.id.in_(some), Image.content.is_null(False))
+        content_ids.update(query.tuples().execute(database))
+    for image_id in image_ids:
+        if image_id not in content_ids:
+            raise NotFound(f"There is no readable image {image_id}.", "Its file may have been moved or removed.")
+    digests = _digests(database, sorted(set(content_ids.values())))
+    if len(digests) < 2:
+        raise UsageError("Files with the same bytes cannot be declared different.", field="images")
+    return deny_pairs(database, itertools.combinations(digests, 2), label, note, now_ns)
+
+
+def follow(database: SqliteDatabase, old_digest: bytes, new_digest: bytes) -> Change:
+    """Let every verdict on a content hold for another too, that took its place: a compressed copy of it, say.
+
+    The new ones belong to the batches of the old, and are taken back with them; what was said of the new content
+    before stays as it is. The old ones are kept, for a file that comes back. The batch told is "".
+    """
+    pairs = []
+    query = Verdict.select().where((Verdict.a_digest == old_digest) | (Verdict.b_digest == old_digest))
+    for row in query.execute(database):
+        other = bytes(row.b_digest if bytes(row.a_digest) == old_digest else row.a_digest)
+        if other != new_digest:
+            a, b = sorted((other, new_digest))
+            values = {"label": row.label, "note": row.note, "batch": row.batch, "created_ns": row.created_ns}
+            pairs.append({"a_digest": a, "b_digest": b} | values)
+    for some in chunks(pairs, 100):
+        Verdict.insert_many(some).on_conflict_ignore().execute(database)
+    digests = {digest for pair in pairs for digest in (pair["a_digest"], pair["b_digest"])}
+    return Change("", len(pairs), _content_ids(database, digests))
+
+
 def revoke(database: SqliteDatabase, verdict_id: int) -> Change:
     """Take one pair's verdict back. Raises NotFound."""
     for row in Verdict.select().where(Verdict.id == verdict_id).execute(database):

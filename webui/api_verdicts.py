@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 from peewee import SqliteDatabase
 
-from index import findings, verdicts
+from index import findings, listing, verdicts
 from index.catalogue import chunks
 from index.errors import NotFound
 from index.schema import Image
 from webui import shapes, shapes_found
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Route
-from webui.shapes import iso_time, path_text
+from webui.shapes import iso_time, path_bytes, path_text
 
 
 def post_verdict(call: Call) -> shapes_found.VerdictChange:
@@ -24,6 +24,17 @@ def post_verdict(call: Call) -> shapes_found.VerdictChange:
         chosen = _contents_of(database, body.images)
         now_ns = call.services.now_ns()
         return verdicts.deny_group(database, detection.id, call.key, chosen, body.label, body.note, now_ns)
+
+    return _changed(call, deny)
+
+
+def post_pair_verdict(call: Call) -> shapes_found.VerdictChange:
+    body: shapes_found.NewPairVerdict = call.body
+    paths = [path_bytes(path) for path in body.paths]
+
+    def deny(database: SqliteDatabase) -> verdicts.Change:
+        image_ids = [*body.images, *listing.images_at(database, paths)]
+        return verdicts.deny_images(database, image_ids, body.label, body.note, call.services.now_ns())
 
     return _changed(call, deny)
 
@@ -85,6 +96,10 @@ ROUTES = (
     Route(
         "POST", f"{API}/groups/{{id}}/not-duplicates", post_verdict, "Say that a group's images are no duplicates",
         "verdicts", shapes_found.VerdictChange, key_type=str, body=shapes_found.NewVerdict,
+    ),
+    Route(
+        "POST", f"{API}/verdicts", post_pair_verdict, "Say that two images, or more, are no duplicates of one another",
+        "verdicts", shapes_found.VerdictChange, body=shapes_found.NewPairVerdict, errors=(404,),
     ),
     Route(
         "GET", f"{API}/verdicts", get_verdicts, "What was said to be no duplicates, the newest first", "verdicts",

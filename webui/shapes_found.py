@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from index.model import Kind, Turn
-from webui.shapes import Answer, Body, Count, EscapedPath, Path, Reason, RowId, Time
+from webui.shapes import Answer, Body, Count, EscapedPath, Path, Reason, RowId, TakenPath, Time
 
 # The result file
 
@@ -67,6 +67,15 @@ class NewVerdict(Body, frozen=True, kw_only=True):
     label: Literal["not_duplicates", "alternates"] = "not_duplicates"
     note: Annotated[str, Meta(max_length=1000)] = ""
     images: Annotated[tuple[RowId, ...], Meta(max_length=10_000, description="All where none is named")] = ()
+
+
+class NewPairVerdict(Body, frozen=True, kw_only=True):
+    """That some images are no duplicates of one another, whatever groups they are in: two or more, by id or by path."""
+
+    label: Literal["not_duplicates", "alternates"] = "not_duplicates"
+    note: Annotated[str, Meta(max_length=1000)] = ""
+    images: Annotated[tuple[RowId, ...], Meta(max_length=1000)] = ()
+    paths: Annotated[tuple[TakenPath, ...], Meta(max_length=1000)] = ()
 
 
 class VerdictChange(Answer, frozen=True, kw_only=True):

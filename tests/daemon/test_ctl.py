@@ -350,6 +350,14 @@ def test_not_duplicates_is_remembered_and_taken_back(ask: Ctl) -> None:
     assert ask("run", "detect", "--wait", "--json").json["outcome"] == {"groups": 1}
     assert ask("revoke", told["batch"]).out == "taken back for 1 pairs\n"
     until(lambda: [one["id"] for one in ask("groups", "--kind", "near", "--json").json] == [near["id"]])
+    # The same of two files by their paths, wherever they are.
+    first, second = (image["path"] for image in near["images"]["items"])
+    told = ask("not-duplicates", first, second, "--alternates", "--json").json
+    until(lambda: ask("groups", "--kind", "near", "--json").json == [])
+    assert ask("verdicts", "--json").json[0]["label"] == "alternates"
+    assert ask("not-duplicates", first, "/no/such.jpg").code == FAILED
+    assert ask("revoke", told["batch"], "--json").json["pairs"] == 1
+    until(lambda: [one["id"] for one in ask("groups", "--kind", "near", "--json").json] == [near["id"]])
     assert ask("verdicts", "--json").json == []
 
 

@@ -60,6 +60,14 @@ def test_a_doubtful_picture_never_stands_among_sure_ones():
     }
 
 
+def test_two_denied_members_are_not_in_one_group_and_the_nearer_is():
+    """2 is the middle of 1 and 3, which are denied: the other is offered again once 1 is decided."""
+    nodes = {1: node(1), 2: node(2, pixels=9), 3: node(3)}
+    edges = [edge(1, 2, distance=1), edge(2, 3, distance=2)]
+    assert shape(find_stars(nodes, edges, {(1, 3)})) == {(2, "near", frozenset({1}))}
+    assert shape(find_stars(nodes, edges, {(1, 2), (1, 3)})) == {(2, "near", frozenset({3}))}
+
+
 def test_contents_that_take_no_part_are_left_out():
     assert find_stars(nodes_of(1), [edge(1, 2)]) == []
 
@@ -83,6 +91,13 @@ def test_laws(graph, rng: random.Random, data):
 
     shuffled_nodes = dict(rng.sample(sorted(nodes.items()), len(nodes)))
     assert find_stars(shuffled_nodes, rng.sample(edges, len(edges))) == stars
+
+    if pairs:
+        denied = set(data.draw(st.lists(st.sampled_from(pairs), max_size=4)))
+        for star in find_stars(nodes, edges, denied):
+            inside = {star.reference_id, *map(star.member_id, star.edges)}
+            assert not any(a in inside and b in inside for a, b in denied), "no denied pair in one group"
+        assert find_stars(shuffled_nodes, rng.sample(edges, len(edges)), denied) == find_stars(nodes, edges, denied)
 
     members = [star.member_id(e) for star in stars for e in star.edges]
     assert len(members) == len(set(members)), "a content is a member once"

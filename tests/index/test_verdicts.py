@@ -97,6 +97,50 @@ def test_a_verdict_outlives_moves_rescans_and_other_parameters(library: Library)
     assert library.groups() == []
 
 
+def test_two_denied_pictures_are_not_brought_together_by_a_third(library: Library):
+    """a and b are denied; c matches both, and is offered with each."""
+    library.deny("ab")
+    assert library.groups() == [(KEYS["a"], {1, 3}), (KEYS["c"], {2, 3})]
+    library.deny("ac")
+    assert library.groups() == [(KEYS["b"], {2, 3})]
+
+
+def test_images_are_denied_whatever_groups_they_are_in(library: Library):
+    deny = lambda *ids: library.store.write(  # noqa: E731
+        lambda db: verdicts.deny_images(db, ids, "alternates", "", 7)
+    )
+    library.regroup(deny(1, 3, 2).content_ids)
+    assert library.groups() == []
+    with pytest.raises(NotFound, match="image 9"):
+        deny(1, 9)
+    with pytest.raises(UsageError, match="same bytes"):
+        deny(1, 1)
+
+
+def test_verdicts_follow_a_content_to_the_one_that_takes_its_place(library: Library):
+    batch = library.deny("ab", "ac").batch
+    library.add(reading("/p/small", "d", 4))
+    library.match((2, 4), (3, 4))
+    assert library.groups() == [(KEYS["b"], {2, 3, 4})]
+    change = library.store.write(lambda db: verdicts.follow(db, digest("a"), digest("d")))
+    library.regroup(change.content_ids)
+    assert change.pairs == 2
+    assert library.groups() == [(KEYS["b"], {2, 3})]
+    # What was said of the old stays, following twice says nothing new, and all is taken back together.
+    library.store.write(lambda db: verdicts.follow(db, digest("a"), digest("d")))
+    with library.store.read() as db:
+        assert Verdict.select().count(db) == 4
+    library.store.write(lambda db: verdicts.revoke_batch(db, batch))
+    with library.store.read() as db:
+        assert Verdict.select().count(db) == 0
+
+
+def test_a_verdict_is_not_followed_to_the_content_it_is_about(library: Library):
+    library.deny("ab")
+    change = library.store.write(lambda db: verdicts.follow(db, digest("a"), digest("b")))
+    assert change.pairs == 0
+
+
 def test_one_verdict_of_many_is_revoked_alone(library: Library):
     library.deny("ab", "ac", "bc")
     with library.store.read() as db:
