@@ -78,6 +78,15 @@ def make_crop(task: CropTask) -> bytes:
     return pictures.crop(_read_known(task.picture), task.box, task.side, task.picture.limits)
 
 
+def check_picture(task: PictureTask) -> Identity:
+    """The identity of a file that holds the content it should and can be decoded. Raises PictureError."""
+    data, identity = pictures.read(task.path, task.limits.max_bytes)
+    if pictures.digest(data) != task.digest:
+        raise PictureError("changed", "is not what it was when it was indexed")
+    pictures.decode(data, task.limits)
+    return identity
+
+
 def pixel_digest(task: PictureTask) -> bytes:
     """The digest of a picture's pixels. Raises PictureError."""
     return pictures.pixel_digest(_read_known(task), task.limits)

@@ -27,11 +27,14 @@ LOCAL_FUSE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo; `mount_id` tells a file system mounted anew from the one before."""
+    """One line of mountinfo; `mount_id` tells a file system mounted anew from the one before. `root` is the folder
+    of the file system (that of `device`) which is mounted: not its topmost one where a folder is bound elsewhere."""
 
     mount_id: int
     point: bytes
     kind: str
+    device: bytes = b""
+    root: bytes = b"/"
 
     @property
     def is_remote(self) -> bool:
@@ -54,7 +57,8 @@ def parse_mountinfo(lines: Iterable[bytes]) -> list[Mount]:
         fields, _, rest = line.partition(b" - ")
         parts = fields.split(b" ")
         if len(parts) >= 5 and rest:
-            mounts.append(Mount(int(parts[0]), _unescape(parts[4]), rest.split(b" ")[0].decode("ascii", "replace")))
+            kind = rest.split(b" ")[0].decode("ascii", "replace")
+            mounts.append(Mount(int(parts[0]), _unescape(parts[4]), kind, parts[2], _unescape(parts[3])))
     return mounts
 
 
@@ -70,6 +74,16 @@ def mount_of(path: bytes, mounts: Iterable[Mount]) -> Mount | None:
 def mounts_below(path: bytes, mounts: Iterable[Mount]) -> list[Mount]:
     """The mounts whose points are below a path."""
     return [mount for mount in mounts if mount.point != path and _is_at_or_below(mount.point, path)]
+
+
+def place_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, bytes] | None:
+    """The device and the path within its file system of an absolute path without symbolic links: the same for every
+    mount, bound or not, by which a file is reached. None where no mount is known."""
+    mount = mount_of(path, mounts)
+    if mount is None:
+        return None
+    below = path[len(mount.point.rstrip(b"/")) :]
+    return mount.device, (mount.root.rstrip(b"/") + below).rstrip(b"/") or b"/"
 
 
 def _is_at_or_below(path: bytes, top: bytes) -> bool:

@@ -49,6 +49,14 @@ class PictureError(ComparImgError):
         self.reason = reason
 
 
+class StepRefused(ComparImgError):
+    """A step of a batch that is not done, because something is not as it was; `reason` is a word for programs."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 # About the index.
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.catalogue import chunks, contents, distinct_files, facts_of, files_of
+from index.decisions import recount
 from index.evidence import VERIFIER, mirrored
 from index.fingerprint import SCHEME
 from index.groups import Edge, Node, Star, components, find_stars
@@ -297,7 +298,17 @@ def _replace_groups(
             changed += 1
     for key, star in stars.items():
         changed += _put_group(database, detection_id, old.get(key), star, files, now_ns)
+    _recount_decided(database, concerned)
     return changed
+
+
+def _recount_decided(database: SqliteDatabase, content_ids: set[int]) -> None:
+    """A decision counts where its image has the bytes that it was made for: either may have changed."""
+    for some in chunks(content_ids):
+        rows = database.execute_sql(
+            f"SELECT DISTINCT group_id FROM member WHERE content_id IN ({','.join('?' * len(some))})", some
+        )
+        recount(database, [row[0] for row in rows.fetchall()])
 
 
 def _content_ids(star: Star) -> list[int]:

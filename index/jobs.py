@@ -39,10 +39,37 @@ class DetectJobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     folders: list[str] = []
 
 
+class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Carry decisions out: all, or those of some groups. A `dry_run` only tells what would be done."""
+
+    dry_run: bool = False
+    groups: list[str] = []
+
+
+class UndoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Undo a batch or some steps of it, or bring some items back from the trash."""
+
+    batch: int | None = None
+    steps: list[int] = []
+    items: list[int] = []
+
+
+class EmptyParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Remove for good what has been in the trash for longer than this, or some items."""
+
+    older_than_days: float = 0.0
+    items: list[int] = []
+
+
 PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.SCAN: ScanParameters,
     JobKind.DETECT: DetectJobParameters,
+    JobKind.SORT: SortParameters,
+    JobKind.UNDO: UndoParameters,
+    JobKind.EMPTY: EmptyParameters,
 }
+# What anybody may ask for with POST jobs, and the clock with a schedule.
+OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT)
 
 
 def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct:
@@ -122,6 +149,12 @@ def read(database: SqliteDatabase, job_id: int) -> dict[str, Any]:
     for row in Job.select().where(Job.id == job_id).dicts().execute(database):
         return dict(row)
     raise NotFound(f"There is no job {job_id}.")
+
+
+def is_waiting(database: SqliteDatabase, job_id: int) -> bool:
+    """Whether a job is queued or running, so that what it began goes on."""
+    waiting = Job.select().where(Job.id == job_id, Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+    return bool(waiting.count(database))
 
 
 def requeue_running(database: SqliteDatabase) -> Sequence[int]:

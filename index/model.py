@@ -57,11 +57,24 @@ class Depth(StrEnum):
     THOROUGH = "thorough"
 
 
+class Choice(StrEnum):
+    """What an image's decision says; one without a decision is undecided."""
+
+    KEEP = "keep"
+    TRASH = "trash"
+    MOVE = "move"
+    LINK = "link"
+
+
 class JobKind(StrEnum):
+    """`undo` and `empty` are asked for by routes of their own, never by the clock."""
+
     SCAN = "scan"
     DETECT = "detect"
     SORT = "sort"
     COMPRESS = "compress"
+    UNDO = "undo"
+    EMPTY = "empty"
 
 
 class JobState(StrEnum):

@@ -161,7 +161,8 @@ class Tally(Model):
 
 
 class DuplicateGroup(Model):
-    """Images offered for one decision, with what lists are filtered and sorted by."""
+    """Images offered for one decision, with what lists are filtered and sorted by; `decided` counts the images whose
+    decision is not stale."""
 
     id = AutoField()
     detection = ForeignKeyField(Detection, on_delete="CASCADE")
@@ -174,6 +175,7 @@ class DuplicateGroup(Model):
     confidence = FloatField()
     newest_ns = IntegerField()
     changed_ns = IntegerField()
+    decided = IntegerField(default=0)
 
     class Meta:
         table_name = "duplicate_group"
@@ -208,6 +210,95 @@ class Verdict(Model):
 
     class Meta:
         indexes = ((("a_digest", "b_digest"), True),)
+
+
+class RuleOrder(Model):
+    """One application of a rule: the decisions it made are taken back together."""
+
+    id = AutoField()
+    rule = TextField()
+    created_ns = IntegerField()
+    groups = IntegerField()
+    images = IntegerField()
+    bytes = IntegerField()
+
+    class Meta:
+        table_name = "rule_order"
+
+
+class Decision(Model):
+    """What shall become of one image, and the bytes it was decided for; `criterion` is what decided in a rule."""
+
+    image = ForeignKeyField(Image, primary_key=True, on_delete="CASCADE")
+    choice = TextField()
+    destination = TextField(default="")
+    origin = TextField()
+    criterion = TextField(default="")
+    order = ForeignKeyField(RuleOrder, null=True, on_delete="SET NULL")
+    digest = BlobField()
+    decided_ns = IntegerField()
+
+
+class Batch(Model):
+    """Steps that are journaled before the first is done; `name` is that of its folders in the trashes."""
+
+    id = AutoField()
+    name = TextField()
+    kind = TextField()
+    job_id = IntegerField(null=True)
+    undo_of = ForeignKeyField("self", null=True)
+    state = TextField()
+    created_ns = IntegerField()
+    finished_ns = IntegerField(null=True)
+
+
+class Step(Model):
+    """One change on disk (see index.batches). The made_* columns tell the file that it puts in place."""
+
+    id = AutoField()
+    batch = ForeignKeyField(Batch, on_delete="CASCADE")
+    action = TextField()
+    path = BlobField()
+    target = BlobField(default=b"")
+    trash = BlobField(default=b"")
+    temp = BlobField(default=b"")
+    keeper = BlobField(default=b"")
+    image_id = IntegerField(null=True)
+    group_key = TextField(default="")
+    companion_of = ForeignKeyField("self", null=True, backref="+")
+    undo_of = ForeignKeyField("self", null=True, backref="+")
+    device = IntegerField()
+    inode = IntegerField()
+    size_bytes = IntegerField()
+    mtime_ns = IntegerField()
+    digest = BlobField(default=b"")
+    made_inode = IntegerField(null=True)
+    made_size_bytes = IntegerField(null=True)
+    made_mtime_ns = IntegerField(null=True)
+    bytes = IntegerField(default=0)
+    state = TextField()
+    reason = TextField(default="")
+    message = TextField(default="")
+    done_ns = IntegerField(null=True)
+
+
+class TrashItem(Model):
+    """A file that is or was in a trash: `place` is where it lies, `path` where it came from."""
+
+    id = AutoField()
+    place = BlobField(unique=True)
+    path = BlobField()
+    inode = IntegerField()
+    size_bytes = IntegerField()
+    mtime_ns = IntegerField()
+    digest = BlobField()
+    batch_id = IntegerField(null=True)
+    step_id = IntegerField(null=True)
+    trashed_ns = IntegerField()
+    state = TextField()
+
+    class Meta:
+        table_name = "trash_item"
 
 
 class Job(Model):

@@ -1,0 +1,105 @@
+"""Where files may be changed: which configured folder a path belongs to, and whether anything protects it.
+
+A folder is protected by whatever path it is reached: paths are compared without links, and by their place within their
+file system, which is the same for every mount of it. The innermost root rules.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from daemon.mounts import Mount, place_in_file_system, read_mounts
+from daemon.safe_files import Spot
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A configured folder: a watched one, protected or not, or a destination."""
+
+    path: bytes
+    protected: bool = False
+    is_destination: bool = False
+
+
+class Grounds:
+    """Every configured folder, and those of before, whose files may still be in a trash. Used by one thread."""
+
+    def __init__(self, grounds: Iterable[Ground]) -> None:
+        self._grounds = sorted(grounds, key=lambda ground: -len(ground.path))
+        self._mounts: list[Mount] = []
+        self._real: dict[bytes, bytes] = {}
+        self._places: list[tuple[tuple[bytes, bytes], Ground]] = []
+        self.look_again()
+
+    @classmethod
+    def of(cls, roots: Mapping[bytes, bool], destinations: Iterable[bytes] = ()) -> "Grounds":
+        """`roots` maps the folders to whether they are protected."""
+        found = [Ground(path, protected) for path, protected in roots.items()]
+        return cls([*found, *(Ground(path, is_destination=True) for path in destinations if path not in roots)])
+
+    @property
+    def paths(self) -> list[bytes]:
+        return sorted(ground.path for ground in self._grounds)
+
+    def look_again(self) -> None:
+        """Forget what was looked up: mounts and links may have changed."""
+        self._mounts = read_mounts()
+        self._real = {}
+        self._places = [
+            (place, ground)
+            for ground in self._grounds
+            if not ground.is_destination and (place := self._place(ground.path)) is not None
+        ]
+
+    def spot(self, path: bytes) -> Spot:
+        """A path with the configured folder it is below: the innermost; its own folder where it is below none."""
+        for ground in self._grounds:
+            if path.startswith(ground.path.rstrip(b"/") + b"/"):
+                return Spot(ground.path, path)
+        return Spot(os.path.dirname(path), path)
+
+    def is_below_any(self, path: bytes) -> bool:
+        """Whether a path is one of the configured folders or below one."""
+        return any(
+            path == ground.path or path.startswith(ground.path.rstrip(b"/") + b"/") for ground in self._grounds
+        )
+
+    def protector_of(self, path: bytes) -> bytes | None:
+        """The protected root that a path is in, by whatever way; None where it may be changed."""
+        real = self._real_path(path)
+        found: list[tuple[int, bool, bytes]] = []
+        for ground in self._grounds:
+            if not ground.is_destination:
+                top = self._real_path(ground.path)
+                if _is_at_or_below(path, ground.path) or _is_at_or_below(real, top):
+                    found.append((len(top), ground.protected, ground.path))
+        by_path = max(found, default=(0, False, b""))
+        place = place_in_file_system(real, self._mounts)
+        by_place = (0, False, b"")
+        if place is not None:
+            inside = [
+                (len(top), ground.protected, ground.path)
+                for (device, top), ground in self._places
+                if device == place[0] and _is_at_or_below(place[1], top)
+            ]
+            by_place = max(inside, default=by_place)
+        return next((path for _, protected, path in (by_path, by_place) if protected), None)
+
+    def is_same_entry(self, first: bytes, second: bytes) -> bool:
+        """Whether two paths are one name on disk, reached by two ways."""
+        places = [place_in_file_system(self._real_path(path), self._mounts) for path in (first, second)]
+        return places[0] is not None and places[0] == places[1]
+
+    def _place(self, path: bytes) -> tuple[bytes, bytes] | None:
+        return place_in_file_system(os.path.realpath(path), self._mounts)
+
+    def _real_path(self, path: bytes) -> bytes:
+        """A path whose folders are no links; its last name may be one. Looked up once for each folder."""
+        folder, name = os.path.split(path)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        return os.path.join(self._real[folder], name)
+
+
+def _is_at_or_below(path: bytes, top: bytes) -> bool:
+    return path == top or path.startswith(top.rstrip(b"/") + b"/")

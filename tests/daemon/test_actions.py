@@ -1,0 +1,268 @@
+"""Every action on real files, cut off before and after each change it makes: the bytes are there, the disk tells."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from daemon import actions, safe_files
+from daemon.grounds import Grounds
+from index.batches import Action, Step
+from index.errors import StepRefused
+from index.model import Identity
+from index.pictures import digest
+
+OLD, NEW = b"the old picture", b"the new one"
+
+
+class CutOff(BaseException):
+    """What a crash is to the code that it hits."""
+
+
+@dataclass
+class Scene:
+    """A folder with the file of a step, its trash, and the step."""
+
+    folder: Path
+    step: Step
+    grounds: Grounds
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+    def act(self) -> None:
+        actions.act(self.step, self.grounds.spot, lambda step: None)
+
+    def settle(self) -> bool:
+        return actions.settle(self.step, self.grounds.spot)
+
+    def files(self) -> dict[str, bytes]:
+        return {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
+
+
+def identity(path: Path) -> Identity:
+    return Identity.of(path.lstat())
+
+
+def scene(tmp_path: Path, name: str) -> Scene:
+    folder = tmp_path / "photos"
+    for inner in ("a", "best", "t"):
+        (folder / inner).mkdir(parents=True)
+    path, place, temp = folder / "a" / "x.jpg", folder / "t" / "1-x.jpg", folder / "a" / ".part"
+    kept = folder / "a" / "kept.jpg"
+    target = folder / "best" / "x.jpg"
+    other = folder / "t" / "2-x.jpg"
+    path.write_bytes(OLD)
+    action = Action(name.partition(" ")[0])
+    step = Step(action, bytes(path), identity(path), digest(OLD), trash=bytes(place), temp=bytes(temp))
+    grounds = Grounds.of({bytes(folder): False})
+    match name:
+        case "trash":
+            after = {"t/1-x.jpg": OLD}
+        case "move":
+            step = replace(step, target=bytes(target), trash=b"", temp=b"")
+            after = {"best/x.jpg": OLD}
+        case "move far":
+            temp = folder / "best" / ".part"
+            step = replace(step, target=bytes(target), temp=bytes(temp))
+            after = {"best/x.jpg": OLD, "t/1-x.jpg": OLD}
+        case "link":
+            kept.write_bytes(OLD)
+            step = replace(step, keeper=bytes(kept), made=identity(kept))
+            after = {"a/kept.jpg": OLD, "a/x.jpg": OLD, "t/1-x.jpg": OLD}
+        case "replace":
+            temp.write_bytes(NEW)
+            step = replace(step, made=identity(temp))
+            after = {"a/x.jpg": NEW, "t/1-x.jpg": OLD}
+        case "create":
+            path.rename(temp)
+            step = replace(step, target=bytes(target), trash=b"")
+            after = {"best/x.jpg": OLD}
+        case "restore":
+            path.rename(place)
+            step = replace(step, target=bytes(path), temp=b"")
+            after = {"a/x.jpg": OLD}
+        case "swap":
+            path.rename(place)
+            path.write_bytes(NEW)
+            step = replace(step, target=bytes(other), made=identity(path))
+            after = {"a/x.jpg": OLD, "t/2-x.jpg": NEW}
+        case "delete":
+            path.rename(place)
+            after = {}
+    made = Scene(folder, step, grounds, {}, after)
+    made.before = made.files()
+    return made
+
+
+NAMES = ("trash", "move", "move far", "link", "replace", "create", "restore", "swap", "delete")
+FILE_SYSTEMS = ("whole", "without renameat2", "without renameat2 and links")
+
+
+@pytest.fixture(params=FILE_SYSTEMS)
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the file system can do: what it cannot, the system calls say as NFS and FAT do."""
+    kind: str = request.param
+    if "renameat2" in kind:
+        monkeypatch.setattr(safe_files, "_libc", object())
+    if "links" in kind:
+        monkeypatch.setattr(os, "link", refuse)
+    return kind
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def cut_off_at(monkeypatch: pytest.MonkeyPatch, number: int, after: bool) -> Iterator[int]:
+    """Crash at the change with this number, before it is made or after; what counts the changes."""
+    count = iter(range(1000))
+
+    def cutting(change: Callable[..., object]) -> Callable[..., object]:
+        def do(*arguments: object, **named: object) -> object:
+            mine = next(count) == number
+            if mine and not after:
+                raise CutOff
+            result = change(*arguments, **named)
+            if mine:
+                raise CutOff
+            return result
+
+        return do
+
+    for name in ("_renameat2", "_rename_by_link", "_rename_by_reserving", "copy_new"):
+        monkeypatch.setattr(safe_files, name, cutting(getattr(safe_files, name)))
+    for name in ("link", "unlink", "rename"):
+        monkeypatch.setattr(safe_files.os, name, cutting(getattr(os, name)))
+    return count
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_action_does_what_it_says_and_the_disk_tells(tmp_path: Path, name: str, file_system: str) -> None:
+    made = scene(tmp_path, name)
+    if name == "link" and "links" in file_system:
+        with pytest.raises(PermissionError):
+            made.act()
+        assert not made.settle()
+        assert made.files() == made.before
+        return
+    assert not made.settle()
+    if name in ("replace", "create"):
+        # What is not begun is taken back: the new file is the caller's to make again.
+        assert "a/.part" not in made.files()
+        made = scene(tmp_path / "again", name)
+    made.act()
+    assert made.files() == made.after
+    assert made.settle()
+    assert made.settle(), "again and again"
+    assert made.files() == made.after
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("name", NAMES)
+def test_cut_off_at_every_change_nothing_is_lost_and_the_disk_tells(
+    tmp_path: Path, name: str, after: bool, file_system: str
+) -> None:
+    cuts = 0
+    for number in range(40):
+        made = scene(tmp_path / str(number), name)
+        with pytest.MonkeyPatch.context() as patch:
+            count = cut_off_at(patch, number, after)
+            try:
+                made.act()
+            except CutOff:
+                cuts += 1
+            except OSError:
+                assert (name, "links" in file_system) == ("link", True)
+            if next(count) <= number:
+                break
+        kept = set() if name == "delete" else {OLD}
+        assert kept <= set(made.files().values()), f"cut off at {number}"
+        done = made.settle()
+        expected = made.after if done else {k: v for k, v in made.before.items() if name not in ("replace", "create")
+                                            or k != "a/.part"}  # fmt: skip
+        if name == "create" and not done:
+            expected = {}
+        found = made.files()
+        if name == "move far" and not done and found != expected:
+            assert found == expected | {"best/x.jpg": OLD}, "a copy more is no harm"
+        else:
+            assert found == expected, f"cut off at {number}"
+    assert cuts > 0 or (name, "links" in file_system) == ("link", True)
+
+
+@pytest.mark.parametrize("name", [one for one in NAMES if one not in ("create", "restore", "delete")])
+def test_what_somebody_changed_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    made = scene(tmp_path, name)
+    path = made.folder / "a" / "x.jpg"
+    path.write_bytes(b"edited since")
+    before = made.files()
+    with pytest.raises(StepRefused) as refusal:
+        made.act()
+    assert refusal.value.reason == "changed"
+    assert not made.settle()
+    assert {k: v for k, v in made.files().items() if k != "a/.part"} == {
+        k: v for k, v in before.items() if k != "a/.part"
+    }
+
+
+@pytest.mark.parametrize("name", ["trash", "move", "move far", "link", "replace", "swap"])
+def test_what_is_replaced_at_the_last_moment_is_put_back(tmp_path: Path, name: str, file_system: str) -> None:
+    if name == "link" and "links" in file_system:
+        pytest.skip("there are no links to make")
+    made = scene(tmp_path, name)
+    path = made.folder / "a" / "x.jpg"
+
+    def meddle(step: Step) -> None:
+        fresh = path.with_name("fresh")
+        fresh.write_bytes(b"saved by an editor")
+        fresh.rename(path)
+
+    with pytest.raises(StepRefused):
+        actions.act(made.step, made.grounds.spot, meddle)
+    made.settle()
+    found = made.files()
+    assert b"saved by an editor" in found.values()
+    assert found.get("a/x.jpg") == b"saved by an editor"
+
+
+@pytest.mark.parametrize("name", ["trash", "replace", "link", "move"])
+def test_a_link_put_where_the_file_was_is_not_followed(tmp_path: Path, name: str) -> None:
+    made = scene(tmp_path, name)
+    path = made.folder / "a" / "x.jpg"
+    precious = tmp_path / "precious.jpg"
+    path.rename(precious)
+    path.symlink_to(precious)
+    with pytest.raises(StepRefused) as refusal:
+        made.act()
+    assert refusal.value.reason == "not_a_file"
+    assert precious.read_bytes() == OLD
+    assert path.is_symlink()
+
+
+def test_a_folder_exchanged_for_a_link_is_not_gone_through(tmp_path: Path) -> None:
+    made = scene(tmp_path, "trash")
+    elsewhere = tmp_path / "elsewhere"
+    (made.folder / "a").rename(elsewhere)
+    (made.folder / "a").symlink_to(elsewhere)
+    with pytest.raises(StepRefused):
+        made.act()
+    assert (elsewhere / "x.jpg").read_bytes() == OLD
+
+
+@pytest.mark.parametrize("name", ["trash", "move", "create", "restore"])
+def test_a_name_that_is_taken_is_never_overwritten(tmp_path: Path, name: str, file_system: str) -> None:
+    made = scene(tmp_path, name)
+    target = made.step.trash if name == "trash" else made.step.target
+    Path(os.fsdecode(target)).write_bytes(b"somebody's")
+    before = made.files()
+    with pytest.raises(FileExistsError):
+        made.act()
+    assert made.files() == before
+
+
+def test_rename_to_the_same_file_system_through_a_bind_mount_is_told_apart(tmp_path: Path) -> None:
+    made = scene(tmp_path, "trash")
+    spots = [made.grounds.spot(made.step.path), made.grounds.spot(made.step.trash)]
+    assert safe_files.can_rename(*spots)
