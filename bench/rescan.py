@@ -81,7 +81,7 @@ def measure(top: bytes, data_dir: Path) -> None:
         seen = ((path, identity) for path, identity in Walk(top, Exclusions(top)))
         while readings := [Reading(*file, hashlib.sha256(file[0]).digest()) for file in itertools.islice(seen, 5000)]:
             store.write(lambda db, some=readings: catalogue.record_readings(db, row.id, some, 1))
-        scanner = Scanner(store, pool, [ScanRoot(root)], Limits(), lambda progress, touched: 0)
+        scanner = Scanner(store, pool, [ScanRoot(root)], Limits(), lambda progress: 0)
         before = peak_mib()
         scan = best(lambda: unchanged(scanner.run(NoProgress(), ScanParameters()), files))
         tell("scan, against the rows of the index", scan, limit)

@@ -42,6 +42,7 @@ class DaemonSection(msgspec.Struct, frozen=True, kw_only=True):
     settle_s: float
     poll_s: float
     scan_interval_h: float
+    backups: int
 
 
 class WatchSection(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -68,11 +68,6 @@ class Detector:
         self._views = views
         self._settings = settings
         self._index: _Loaded | None = None
-        self._concerned: set[int] = set()
-
-    def concerned(self, content_ids: set[int]) -> None:
-        """Contents whose groups the next update makes anew: those of roots that joined or left the configuration."""
-        self._concerned |= content_ids
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection under the settings and what the job changes of them."""
@@ -86,14 +81,16 @@ class Detector:
 
         def show(database: Any) -> int:
             changed = findings.regroup_all(database, detection_id, time.time_ns())
+            findings.forget_concerned(database)
             findings.make_current(database, detection_id, time.time_ns())
             return changed
 
         progress.begin("grouping", None)
         return self._store.write(show)
 
-    def update(self, progress: Progress, touched: set[int]) -> int:
-        """Match what is new under the current detection and make anew the groups that changes concern."""
+    def update(self, progress: Progress, touched: Collection[int] = ()) -> int:
+        """Match what is new under the current detection and make anew the groups that changes concern: those noted in
+        the index (see findings.concern), and these."""
         with self._store.read() as database:
             detection = findings.current_detection(database)
         if detection is None:
@@ -101,35 +98,38 @@ class Detector:
         parameters = findings.load_parameters(detection.parameters)
         if findings.is_outdated(detection):
             return self._detect(progress, parameters)
-        touched = touched | self._concerned | self._match(progress, detection.id, parameters)
-        changed = self._store.write(lambda db: findings.regroup(db, detection.id, touched, time.time_ns()))
-        self._concerned.clear()
-        return changed
+        self._match(progress, detection.id, parameters)
 
-    def bring_up_to_date(self, progress: Progress, wanted: DetectJobParameters, touched: set[int]) -> None:
+        def regroup(database: Any) -> int:
+            contents = findings.concerned(database).union(touched)
+            findings.forget_concerned(database)
+            return findings.regroup(database, detection.id, contents, time.time_ns())
+
+        return self._store.write(regroup)
+
+    def bring_up_to_date(self, progress: Progress, wanted: DetectJobParameters) -> None:
         """Under the parameters of the detection that is there already, match what is new; else detect from zero."""
         parameters = resolve(self._settings(), wanted)
         with self._store.read() as database:
             detection = findings.current_detection(database)
         if detection is not None and detection.parameters == findings.dump_parameters(parameters):
-            self.update(progress, touched)
+            self.update(progress)
             self._store.write(lambda db: findings.regroup_all(db, detection.id, time.time_ns()))
         else:
             self._detect(progress, parameters)
 
     # Matching
 
-    def _match(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> set[int]:
-        """Match every content beyond the watermark. The contents that new matches concern."""
+    def _match(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
+        """Match every content beyond the watermark, and note those that new matches concern."""
         index = self._loaded(progress, detection_id, parameters)
-        touched: set[int] = set()
         total = self._count_new(detection_id)
         progress.begin("matching", total)
         while True:
             before = len(index.content_ids)
             last = index.load_more(self._store, BLOCK)
             if last is None:
-                return touched
+                return
             candidates = self._candidates(progress, index, before, parameters)
             candidates += self._candidates_by_features(progress, index, before, candidates)
             found, tallies = self._judge(progress, candidates, parameters)
@@ -139,13 +139,12 @@ class Detector:
                 found: Sequence[Found] = found,
                 tallies: Counter[tuple[int, str]] = tallies,
                 last: int = last,
-            ) -> set[int]:
-                concerned = findings.record_matches(database, detection_id, found)
+            ) -> None:
+                findings.concern(database, findings.record_matches(database, detection_id, found))
                 findings.add_tallies(database, detection_id, tallies)
                 findings.set_watermark(database, detection_id, last)
-                return concerned
 
-            touched |= self._store.write(keep)
+            self._store.write(keep)
             progress.advance(len(index.content_ids) - before)
 
     def _loaded(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> "_Loaded":

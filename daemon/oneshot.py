@@ -14,7 +14,7 @@ from daemon.detect import Detector
 from daemon.scan import Progress, Scanner, ScanRoot
 from daemon.views import Views
 from daemon.workers import WorkerLimits, WorkerPool
-from index import catalogue, report
+from index import catalogue, findings, report
 from index.catalogue import WatchRoot
 from index.errors import UsageError
 from index.jobs import DetectJobParameters, ScanParameters
@@ -50,16 +50,10 @@ def detect(
     with ExitStack() as stack:
         store = stack.enter_context(Store(data_dir))
         pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
-        store.write(lambda db: catalogue.sync_roots(db, [root.root for root in roots]))
+        store.write(lambda db: findings.concern(db, catalogue.sync_roots(db, [root.root for root in roots])))
         detector = Detector(store, pool, Views(store, pool, limits), DetectParameters)
-        touched: set[int] = set()
-
-        def note(_: Progress, concerned: set[int]) -> int:
-            touched.update(concerned)
-            return 0
-
-        scan = Scanner(store, pool, roots, limits, note).run(progress, ScanParameters())
-        detector.bring_up_to_date(progress, wanted, touched)
+        scan = Scanner(store, pool, roots, limits, lambda _: 0).run(progress, ScanParameters())
+        detector.bring_up_to_date(progress, wanted)
         with store.read() as database:
             return OneShot(report.result(database), dict(scan))
 

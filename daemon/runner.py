@@ -2,6 +2,8 @@
 
 A job calls `checkpoint` between two images. There it leaves off when it was cancelled or the service stops, and there
 the small urgent jobs of the watcher are run in between, so that a dropped file never waits for a long detection.
+
+A disk that is full costs no job: it goes back to the queue, and the runner waits until the index can be written again.
 """
 
 import contextlib
@@ -16,7 +18,7 @@ import msgspec
 
 from daemon.workers import WorkersUnavailable
 from index import jobs
-from index.errors import Cancelled, ComparImgError, StoreClosed
+from index.errors import Cancelled, ComparImgError, NoRoom, StoreClosed, StoreError
 from index.model import JobKind, JobState
 from index.store import Store
 
@@ -30,6 +32,8 @@ ATTEMPTS = 3
 ENDED_JOBS_KEPT = 500
 # Nothing depends on this wait: every commit wakes the runner.
 IDLE_S = 60.0
+# Between two attempts to write to an index that cannot be written: somebody has to make room first.
+PATIENCE_S = 10.0
 
 
 class Stopping(Exception):
@@ -87,9 +91,10 @@ Handler = Callable[[JobContext, Any], Mapping[str, Any]]
 class Runner:
     """The one that runs jobs. `handlers` does the work of each kind and gives the outcome to keep."""
 
-    def __init__(self, store: Store, handlers: Mapping[JobKind, Handler]) -> None:
+    def __init__(self, store: Store, handlers: Mapping[JobKind, Handler], patience_s: float = PATIENCE_S) -> None:
         self.store = store
         self._handlers = handlers
+        self._patience_s = patience_s
         self._stop = threading.Event()
         self._beat_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="comparimg-runner")
@@ -162,7 +167,10 @@ class Runner:
             ).fetchone()
         if waiting is None:
             return None
-        return self.store.write(lambda database: jobs.take_next(database, time.time_ns(), least_priority))
+        row: dict[str, Any] | None = self._insist(
+            lambda database: jobs.take_next(database, time.time_ns(), least_priority)
+        )
+        return row
 
     def _run_one(self, row: Mapping[str, Any], nested: bool) -> None:
         job_id = row["id"]
@@ -178,6 +186,11 @@ class Runner:
             self._put_back(row)
             if nested:
                 raise
+        except NoRoom as error:
+            self._put_back(row)
+            if nested:
+                raise
+            self._wait(error)
         except Cancelled:
             self._end(job_id, JobState.CANCELLED)
         except WorkersUnavailable as error:
@@ -193,10 +206,6 @@ class Runner:
         else:
             self._end(job_id, JobState.DONE, outcome=json.dumps(outcome, sort_keys=True))
 
-    def _put_back(self, row: Mapping[str, Any]) -> None:
-        changes = {"state": JobState.QUEUED, "attempts": row["attempts"] - 1, "phase": ""}
-        self.store.write(lambda database: jobs.update(database, row["id"], **changes))
-
     def _fail(self, row: Mapping[str, Any], error: ComparImgError) -> None:
         log.warning("job %d (%s) failed: %s", row["id"], row["kind"], error)
         self._end(row["id"], JobState.FAILED, error=f"{error.message} {error.hint}".strip())
@@ -206,7 +215,33 @@ class Runner:
             jobs.update(database, job_id, state=state, finished_ns=time.time_ns(), **changes)
             jobs.forget_old(database, ENDED_JOBS_KEPT)
 
-        self.store.write(end)
+        self._insist(end)
+
+    def _put_back(self, row: Mapping[str, Any]) -> None:
+        changes = {"state": JobState.QUEUED, "attempts": row["attempts"] - 1, "phase": ""}
+        self._insist(lambda database: jobs.update(database, row["id"], **changes))
+
+    def _insist(self, change: Callable[[Any], Any]) -> Any:
+        """Make a change of a job's row, again and again where the index cannot be written now; None where the service
+        stops meanwhile: the next start requeues what it finds running."""
+        told = False
+        while True:
+            try:
+                return self.store.write(change)
+            except StoreClosed:
+                raise
+            except StoreError as error:
+                if self._stop.is_set() or self.store.fault:
+                    return None
+                self._wait(error, told)
+                told = True
+
+    def _wait(self, error: StoreError, told: bool = False) -> None:
+        """Give somebody the time to make room, or to let go of the index."""
+        if not told:
+            log.error("jobs wait: %s %s", error.message, error.hint)
+        self.beat()
+        self._stop.wait(self._patience_s)
 
 
 def start_job(store: Store, kind: JobKind, parameters: msgspec.Struct | Mapping[str, Any], origin: str) -> int:

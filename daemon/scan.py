@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from daemon.decoding import KNOWN_AT_MOST, IndexTask, index_file
 from daemon.settle import is_fresh
 from daemon.workers import WorkerPool
-from index import catalogue
+from index import catalogue, findings
 from index.catalogue import WatchRoot, display
 from index.errors import UsageError
 from index.jobs import ScanParameters
@@ -84,7 +84,8 @@ class Tally:
 
 
 class Scanner:
-    """Runs scan jobs. `update_groups` takes the contents whose files changed and gives how many groups did."""
+    """Runs scan jobs. What a change concerns is noted with it; `update_groups` then brings the groups up to date and
+    gives how many changed."""
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class Scanner:
         pool: WorkerPool,
         roots: Sequence[ScanRoot],
         limits: Limits,
-        update_groups: Callable[[Progress, set[int]], int],
+        update_groups: Callable[[Progress], int],
     ) -> None:
         self._store = store
         self._pool = pool
@@ -110,14 +111,13 @@ class Scanner:
 
     def run(self, progress: Progress, parameters: ScanParameters) -> Mapping[str, Any]:
         tally = Tally()
-        touched: set[int] = set()
         if parameters.paths:
             for root, paths in self._by_root(map(os.fsencode, parameters.paths)).items():
-                touched |= self._scan(progress, root, paths, tally)
+                self._scan(progress, root, paths, tally)
         else:
             for root in self._chosen(parameters.roots):
-                touched |= self._scan(progress, root, None, tally)
-        return tally.as_outcome(self._update_groups(progress, touched))
+                self._scan(progress, root, None, tally)
+        return tally.as_outcome(self._update_groups(progress))
 
     def _chosen(self, names: Collection[str]) -> list[ScanRoot]:
         wanted = {os.fsencode(name) for name in names}
@@ -137,7 +137,7 @@ class Scanner:
     def _root_of(self, path: bytes) -> ScanRoot | None:
         return next((r for r in self._roots if path == r.path or path.startswith(r.path + b"/")), None)
 
-    def _scan(self, progress: Progress, root: ScanRoot, paths: Sequence[bytes] | None, tally: Tally) -> set[int]:
+    def _scan(self, progress: Progress, root: ScanRoot, paths: Sequence[bytes] | None, tally: Tally) -> None:
         """Compare one root, or some paths in it, with the index and act on the difference."""
         with self._store.read() as database:
             row = next(r for r in catalogue.watched_roots(database) if bytes(r.path) == root.path)
@@ -154,17 +154,16 @@ class Scanner:
             reason = error.message if isinstance(error, RootUnavailable) else str(error.strerror)
             self._store.write(lambda db: catalogue.set_root_state(db, row.id, RootState.OFFLINE, reason))
             tally.offline.append(display(root.path))
-            return set()
+            return
         if row.state != RootState.ONLINE or row.device != device:
             self._store.write(lambda db: catalogue.set_root_state(db, row.id, RootState.ONLINE, device=device))
         tally.files += plan.seen
         tally.moved += len(plan.moved)
         tally.missing += len(plan.missing)
         tally.unchanged += plan.unchanged
-        touched = self._apply(progress, row.id, plan, unreadable, paths is None, tally)
+        self._apply(progress, row.id, plan, unreadable, paths is None, tally)
         if paths is None:
             self._store.write(lambda db: catalogue.set_root_walked(db, row.id, time.time_ns()))
-        return touched
 
     # What is there
 
@@ -226,10 +225,10 @@ class Scanner:
         unreadable: Mapping[bytes, str],
         whole: bool,
         tally: Tally,
-    ) -> set[int]:
+    ) -> None:
         now_ns = time.time_ns()
 
-        def rename_and_forget(database: Any) -> tuple[set[int], Collection[bytes]]:
+        def rename_and_forget(database: Any) -> Collection[bytes]:
             # All looked up before the first row changes: two files may have swapped their names.
             linked = {
                 path: content_id
@@ -250,9 +249,10 @@ class Scanner:
                     touched |= catalogue.move_image(database, move.old, move.new, root_id)
             touched |= catalogue.forget_images(database, still.intersection(plan.missing))
             catalogue.record_unreadable(database, root_id, unreadable, now_ns, afresh=whole)
-            return touched, linked
+            findings.concern(database, touched)
+            return linked
 
-        touched, linked = self._store.write(rename_and_forget)
+        linked = self._store.write(rename_and_forget)
         tally.linked += len(linked)
         to_read = {path: identity for path, identity in plan.to_read.items() if path not in linked}
         fresh = [path for path, identity in to_read.items() if is_fresh(identity, now_ns, self._settle_s)]
@@ -260,8 +260,7 @@ class Scanner:
             self._tell_fresh(fresh)
         progress.begin("indexing", len(to_read))
         for some in _in_two_passes(to_read):
-            touched |= self._read(progress, root_id, some, tally)
-        return touched
+            self._read(progress, root_id, some, tally)
 
     def _read(
         self,
@@ -269,8 +268,7 @@ class Scanner:
         root_id: int,
         files: Mapping[bytes, Identity],
         tally: Tally,
-    ) -> set[int]:
-        touched: set[int] = set()
+    ) -> None:
         batch: list[Reading] = []
         written_s = time.monotonic()
 
@@ -279,10 +277,12 @@ class Scanner:
             readings = batch.copy()
             batch.clear()
             written_s = time.monotonic()
+
+            def keep(database: Any) -> None:
+                findings.concern(database, catalogue.record_readings(database, root_id, readings, time.time_ns()))
+
             if readings:
-                touched.update(
-                    self._store.write(lambda db: catalogue.record_readings(db, root_id, readings, time.time_ns()))
-                )
+                self._store.write(keep)
 
         outcomes = self._pool.run(index_file, self._tasks(files))
         try:
@@ -307,7 +307,6 @@ class Scanner:
             # Also when the job is told to leave off: what was decoded is kept.
             outcomes.close()
             write()
-        return touched
 
     def _tasks(self, files: Mapping[bytes, Identity]) -> Iterator[IndexTask]:
         for some in catalogue.chunks(files.items(), 200):

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from daemon import logs
 from daemon.config import Config
+from daemon.copier import Copier
 from daemon.overrides import LiveSettings
 from daemon.reloading import WORKSHOP, changed_keys, needing_restart
 from daemon.scheduler import Scheduler, sync_file_schedules
@@ -129,7 +130,7 @@ class Service:
     def _start(self) -> None:
         config, stack = self._config, self._stack
         self._manager.allow(START_AT_MOST_S, "Opening the index")
-        self._store = stack.enter_context(Store(config.daemon.data_dir))
+        self._store = stack.enter_context(Store(config.daemon.data_dir, config.daemon.backups))
         self._settings = LiveSettings(self._store, config)
         self._open_workshop()
         stack.callback(self._close_workshop)
@@ -142,10 +143,13 @@ class Service:
         self._server.start()
         stack.callback(self._server.stop)
         self._alive |= {
-            "index": lambda: self._store.writer_alive,
+            "index": lambda: self._store.writer_alive and not self._store.fault,
             "schedules": lambda: self._scheduler.alive,
             "page": lambda: self._server.alive,
         }
+        if config.daemon.backups:
+            copier = stack.enter_context(Copier(self._store))
+            self._alive["copies"] = lambda: copier.alive
         self.address = self._server.address
 
     def _open_workshop(self) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from typing import Any
 
 from daemon.config import Config, WatchSection
 from daemon.detect import Detector
@@ -16,7 +17,7 @@ from daemon.scan import Scanner, ScanRoot
 from daemon.views import Views
 from daemon.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
 from daemon.workers import WorkerLimits, WorkerPool
-from index import catalogue
+from index import catalogue, findings
 from index.catalogue import WatchRoot
 from index.jobs import ScanParameters
 from index.model import JobKind, RootState
@@ -54,8 +55,13 @@ class Workshop:
         """Bring the roots of the index up to date and begin."""
         stack = self._stack
         stack.callback(self.pool.close)
-        left = self._store.write(lambda db: catalogue.sync_roots(db, [root.root for root in self._roots]))
-        self._detector.concerned(left)
+
+        def sync(database: Any) -> set[int]:
+            left = catalogue.sync_roots(database, [root.root for root in self._roots])
+            findings.concern(database, left)
+            return left
+
+        left = self._store.write(sync)
         self.runner.start()
         stack.callback(self._end_jobs)
         self.watcher.start()

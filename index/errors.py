@@ -68,6 +68,14 @@ class StoreClosed(StoreError):
     """A question or a change came after the index was closed."""
 
 
+class NoRoom(StoreError):
+    """The disk of the index is full. Nothing is lost: the same change may be made when there is room again."""
+
+
+class StoreDamaged(StoreError):
+    """The index file is not whole, gone, or another one. The next start restores it."""
+
+
 # About the service.
 
 

@@ -207,6 +207,24 @@ def _denied(database: SqliteDatabase, digests: Mapping[int, bytes]) -> set[tuple
 # Groups
 
 
+def concern(database: SqliteDatabase, content_ids: Iterable[int]) -> None:
+    """Note, in the transaction of a change, the contents whose groups it concerns: whatever ends the job before it
+    comes to the groups, the next update makes them anew."""
+    for some in chunks(content_ids):
+        marks = ",".join(["(?)"] * len(some))
+        database.execute_sql(f"INSERT OR IGNORE INTO concerned (content_id) VALUES {marks}", some)
+
+
+def concerned(database: SqliteDatabase) -> set[int]:
+    """The contents noted since the groups were last brought up to date."""
+    return {row[0] for row in database.execute_sql("SELECT content_id FROM concerned")}
+
+
+def forget_concerned(database: SqliteDatabase) -> None:
+    """The groups of all that was noted are made anew, in this same transaction."""
+    database.execute_sql("DELETE FROM concerned")
+
+
 def regroup(database: SqliteDatabase, detection_id: int, touched: Iterable[int], now_ns: int) -> int:
     """Make anew the groups that these contents are in or could be in; no other group is looked at.
 

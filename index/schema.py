@@ -197,6 +197,12 @@ class Member(Model):
         without_rowid = True
 
 
+class Concerned(Model):
+    """A content whose groups a change concerns, until they are made anew."""
+
+    content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE")
+
+
 class Verdict(Model):
     """ "Not duplicates" for two contents, by digest (a < b); `batch` names the order that made it."""
 

@@ -236,6 +236,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("daemon.scan_interval_h", "float", 6.0,
             "Hours between two walks through every folder, which find what the system did not report.",
             minimum=0.1, maximum=720),
+    Setting("daemon.backups", "int", 3,
+            "How many copies of the index are kept beside it, one made each day; 0: none.", minimum=0, maximum=100),
     Setting("watch.path", "str", None, "The folder; ~ is your home, and a relative path starts at this file.",
             "a folder", shape=_is_folder, required=True),
     Setting("watch.recursive", "bool", True, "Whether the folders below it belong to it."),

@@ -3,6 +3,9 @@
 Every change is a function of the database, run by the writer thread inside BEGIN IMMEDIATE; its result or its error
 comes back on a future. Readers each have a connection of their own that refuses to write. `revision` counts the
 commits, so that whoever shows things can wait for the next one instead of asking again and again.
+
+An index that is damaged or gone is replaced at the start (see recovery). One that turns out to be so while it is open
+makes `fault` say so, and is to be closed and opened again: what was deleted under us is put back by closing.
 """
 
 import contextlib
@@ -10,6 +13,7 @@ import fcntl
 import logging
 import os
 import queue
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -19,16 +23,16 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from peewee import DatabaseError, SqliteDatabase
-from playhouse.migrations import MigrationError, Runner
 
-from index.errors import AlreadyRunning, StoreClosed, StoreError
+from index.backups import Backups, is_damage, sync_folder, write_copy
+from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreDamaged, StoreError
+from index.recovery import recover
+from index.upgrade import upgrade
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Change = Callable[[SqliteDatabase], Any]
-
-MIGRATIONS = Path(__file__).with_name("migrations")
 
 # synchronous=FULL: a decision that was answered with "done" must be there after a power loss.
 WRITING = {
@@ -42,16 +46,19 @@ WRITING = {
 # Only the writer checkpoints: SQLite before 3.51.3 can corrupt a file when two connections do so at one instant.
 READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -16_000}
 
-BACKUPS_KEPT = 3
-
 
 class Store:
     """The index of one data folder. Any thread may read and ask for changes; `close` drains what was asked."""
 
-    def __init__(self, data_dir: Path) -> None:
-        """Open the index of `data_dir`, making or migrating it. Raises AlreadyRunning and StoreError."""
+    def __init__(self, data_dir: Path, backups_kept: int = 3) -> None:
+        """Open the index of `data_dir`, making, restoring or migrating it; `recovered` says what was restored, or "".
+
+        Raises AlreadyRunning and StoreError.
+        """
         self.data_dir = data_dir
         self.path = data_dir / "index.sqlite3"
+        self.backups = Backups(data_dir, backups_kept)
+        self._fault = ""
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = _lock(data_dir / "lock")
@@ -61,16 +68,21 @@ class Store:
                 "Choose another with data_dir in comparimg.toml or --data-dir.",
             ) from error
         try:
+            self.recovered = recover(self.path, self.backups, lambda path: upgrade(SqliteDatabase(str(path)), path))
+            if self.recovered:
+                log.error("%s", self.recovered)
             self._writing = SqliteDatabase(str(self.path), pragmas=WRITING)
-            self._reading = SqliteDatabase(str(self.path), pragmas=READING)
-            _migrate(self._writing, self.path)
-        except (DatabaseError, sqlite3.Error) as error:
+            # Not made where it is missing: a reader would put an empty index in the place of one that is gone.
+            self._reading = SqliteDatabase(f"{self.path.absolute().as_uri()}?mode=rw", pragmas=READING, uri=True)
+            upgrade(self._writing, self.path, self.backups)
+            self._file = _file_at(self.path)
+        except (DatabaseError, sqlite3.Error, OSError) as error:
             self._lock.close()
             raise StoreError(
                 f"The index {self.path} cannot be opened: {error}.",
-                "Move it away to have it built anew; the photographs are not touched.",
+                "Another program may hold it, or its disk may be full or read-only; the photographs are not touched.",
             ) from error
-        except StoreError:
+        except BaseException:
             self._lock.close()
             raise
         self._queue: queue.SimpleQueue[tuple[Change, Future[Any]] | None] = queue.SimpleQueue()
@@ -92,14 +104,16 @@ class Store:
         """The database for the questions of this thread; nested calls share one connection."""
         if self._closed:
             raise StoreClosed("The index is closed.")
-        if not self._reading.is_closed():
-            yield self._reading
-            return
-        self._reading.connect()
+        is_outermost = self._reading.is_closed()
         try:
+            if is_outermost:
+                self._reading.connect()
             yield self._reading
+        except DatabaseError as error:
+            raise self._in_words(error, "read") from error
         finally:
-            self._reading.close()
+            if is_outermost:
+                self._reading.close()
 
     def submit(self, change: Callable[[SqliteDatabase], T]) -> "Future[T]":
         """Queue a change; the future gives its result once it is committed, or the error that rolled it back."""
@@ -131,13 +145,23 @@ class Store:
     def writer_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def back_up(self, target: Path) -> None:
-        """Copy the whole index to `target` while it is in use."""
-        partial = target.with_suffix(".partial")
-        with self.read() as database, sqlite3.connect(partial) as copy:
-            database.connection().backup(copy)
-        copy.close()
-        os.replace(partial, target)
+    @property
+    def fault(self) -> str:
+        """Why the index must be closed and opened anew, or ""; looks whether its file is still the one it opened."""
+        if not self._fault and not self._closed and _file_at(self.path) != self._file:
+            self._fault = f"The index {self.path} was deleted or replaced while it was in use."
+        return self._fault
+
+    def back_up(self) -> Path:
+        """Make a copy of the whole index while it is in use, in place of the oldest one. Raises StoreError."""
+        try:
+            with self.read() as database:
+                return self.backups.take(database.connection())
+        except StoreDamaged as error:
+            self._fault = self._fault or error.message
+            raise
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"No copy of the index could be made in {self.backups.folder}: {error}.") from error
 
     def close(self) -> None:
         """Make the changes asked for so far, then stop. May be called again."""
@@ -175,7 +199,7 @@ class Store:
             try:
                 result = self._transact(change)
             except DatabaseError as error:
-                future.set_exception(_in_words(error, self.path))
+                future.set_exception(self._in_words(error, "changed"))
                 continue
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked, not to this thread
                 future.set_exception(error)
@@ -184,11 +208,32 @@ class Store:
                 self._revision += 1
                 self._committed.notify_all()
             future.set_result(result)
-        try:
-            self._writing.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        except DatabaseError as error:
-            log.warning("the log of %s stays beside it: %s", self.path, error)
+        if self.fault:
+            self._rescue()
+        else:
+            try:
+                self._writing.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            except DatabaseError as error:
+                log.warning("the log of %s stays beside it: %s", self.path, error)
         self._writing.close()
+
+    def _rescue(self) -> None:
+        """Put the index back where its file was deleted: as long as it is open, all of it is still there."""
+        if _file_at(self.path) is not None:
+            return
+        partial = self.path.with_name(f"{self.path.stem}-partial{self.path.suffix}")
+        try:
+            partial.unlink(missing_ok=True)
+            write_copy(self._writing.connection(), partial)
+            self._writing.close()
+            for suffix in ("-wal", "-shm"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            os.replace(partial, self.path)
+            sync_folder(self.path.parent)
+        except (DatabaseError, sqlite3.Error, OSError) as error:
+            log.error("the index %s, deleted while it was in use, could not be put back: %s", self.path, error)
+        else:
+            log.warning("the index %s, deleted while it was in use, was put back with all that was in it", self.path)
 
     def _transact(self, change: Callable[[SqliteDatabase], T]) -> T:
         """Not peewee's atomic(): on a full disk SQLite rolls back by itself, and the second rollback would raise."""
@@ -202,12 +247,33 @@ class Store:
             raise
         return result
 
+    def _in_words(self, error: DatabaseError, done: str) -> StoreError:
+        # peewee's error carries SQLite's, which alone has the code.
+        cause = getattr(error, "orig", error)
+        message = f"The index {self.path} could not be {done}: {error}."
+        if is_damage(cause):
+            self._fault = self._fault or message
+            return StoreDamaged(message, "Start ComparImg again: it restores the last copy of the index.")
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(self.data_dir)):
+            return NoRoom(message, "Make room on its disk; what was indexed before is kept.")
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreError(message, "Another program holds it: close that, and start the job again.")
+        return StoreError(message)
 
-def _in_words(error: DatabaseError, path: Path) -> StoreError:
-    hint = ""
-    if "full" in str(error):
-        hint = "Make room on its disk, then start the job again; what was indexed before is kept."
-    return StoreError(f"The index {path} could not be changed: {error}.", hint)
+
+def _is_full(folder: Path) -> bool:
+    """SQLite tells of its shared memory that it could not grow as of a failing disk."""
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(folder).free < 2**20
+    return False
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    with contextlib.suppress(FileNotFoundError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
 def _lock(path: Path) -> Any:
@@ -228,36 +294,3 @@ def _lock(path: Path) -> Any:
     handle.write(f"{os.getpid()}\n")
     handle.flush()
     return handle
-
-
-def _migrate(database: SqliteDatabase, path: Path) -> None:
-    """Bring the tables to this program's shape, with a copy of the index kept before any change to them."""
-    database.connect()
-    try:
-        runner = Runner(database, str(MIGRATIONS))
-        status = runner.status()
-        newer = [migration.name for migration in status if migration.path is None]
-        if newer:
-            raise StoreError(
-                f"The index {path} was made by a newer ComparImg (it has {newer[0]}).",
-                "Install that version again, or give this one another data folder.",
-            )
-        pending = [migration for migration in status if not migration.applied]
-        if pending and len(pending) < len(status):
-            _back_up_before(database, path, pending[0].name)
-        runner.up()
-    except MigrationError as error:
-        raise StoreError(f"The index {path} could not be migrated: {error}") from error
-    finally:
-        database.close()
-
-
-def _back_up_before(database: SqliteDatabase, path: Path, migration: str) -> None:
-    target = path.with_name(f"{path.stem}-before-{migration}.sqlite3")
-    with sqlite3.connect(target) as copy:
-        database.connection().backup(copy)
-    copy.close()
-    log.info("kept a copy of the index before %s: %s", migration, target)
-    copies = sorted(path.parent.glob(f"{path.stem}-before-*.sqlite3"), key=lambda file: file.stat().st_mtime)
-    for old in copies[:-BACKUPS_KEPT]:
-        old.unlink()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 import peewee
 
-from index.errors import ComparImgError, ConfigError, NotFound, StoreClosed, UsageError
+from index.errors import ComparImgError, ConfigError, NotFound, StoreClosed, StoreError, UsageError
 
 
 class ErrorDetail(msgspec.Struct, frozen=True):
@@ -60,6 +60,8 @@ def refusal_for(error: ComparImgError | peewee.PeeweeException) -> Refusal:
             return Refusal(404, "not_found", error.message, error.hint)
         case StoreClosed():
             return Refusal(503, "stopping", "ComparImg is stopping.", headers={"Retry-After": "10"})
+        case StoreError():
+            return Refusal(503, "index_busy", error.message, error.hint, headers={"Retry-After": "5"})
         case ComparImgError():
             return Refusal(409, "refused", error.message, error.hint)
         case _:

@@ -67,7 +67,7 @@ class Detections:
     def scan(self) -> None:
         """Scan, and match what is new as the scanner does."""
         self.library.scan()
-        self.detector.update(NoProgress(), self.library.touched)
+        self.detector.update(NoProgress())
 
     def detect(self, **wanted: Any) -> dict[str, Any]:
         self.detector.run(NoProgress(), DetectJobParameters(**wanted))

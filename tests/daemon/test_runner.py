@@ -8,7 +8,7 @@ import pytest
 
 from daemon.runner import ATTEMPTS, Runner, start_job
 from index import jobs
-from index.errors import ComparImgError, UsageError
+from index.errors import ComparImgError, NoRoom, StoreError, UsageError
 from index.model import JobKind, JobState
 from index.store import Store
 
@@ -33,8 +33,8 @@ def wait_for(store: Store, job_id: int, *states: JobState) -> dict:
     raise AssertionError(row)
 
 
-def run(store: Store, handler, kind=JobKind.DETECT) -> Runner:
-    runner = Runner(store, {JobKind.SCAN: lambda context, parameters: {}, kind: handler})
+def run(store: Store, handler, kind=JobKind.DETECT, **options) -> Runner:
+    runner = Runner(store, {JobKind.SCAN: lambda context, parameters: {}, kind: handler}, **options)
     runner.start()
     return runner
 
@@ -174,3 +174,43 @@ def test_old_jobs_are_forgotten(store: Store):
         return [row[0] for row in database.execute_sql("SELECT id FROM job ORDER BY id")]
 
     assert store.write(fill) == [4, 5]
+
+
+def test_a_full_disk_makes_a_job_wait_and_go_on(store: Store, caplog: pytest.LogCaptureFixture):
+    tries = []
+
+    def handler(context, parameters):
+        tries.append(1)
+        if len(tries) < 3:
+            raise NoRoom("The index could not be changed: database or disk is full.", "Make room on its disk.")
+        return {}
+
+    runner = run(store, handler, patience_s=0.01)
+    job_id = start_job(store, JobKind.DETECT, {}, "user")
+    row = wait_for(store, job_id, JobState.DONE, JobState.FAILED)
+    runner.stop()
+    assert (row["state"], row["attempts"], len(tries)) == (JobState.DONE, 1, 3)
+    assert "Make room" in caplog.text
+
+
+def test_an_index_that_cannot_be_written_for_a_while_ends_no_job(store: Store, monkeypatch: pytest.MonkeyPatch):
+    refused = []
+
+    def handler(context, parameters):
+        write = store.write
+
+        def locked(change):
+            if len(refused) < 3:
+                refused.append(1)
+                raise StoreError("database is locked")
+            return write(change)
+
+        monkeypatch.setattr(store, "write", locked)
+        return {"told": True}
+
+    runner = run(store, handler, patience_s=0.01)
+    job_id = start_job(store, JobKind.DETECT, {}, "user")
+    row = wait_for(store, job_id, JobState.DONE)
+    runner.stop()
+    assert len(refused) == 3
+    assert json.loads(row["outcome"]) == {"told": True}

@@ -83,7 +83,7 @@ def test_a_changed_file_is_read_again_and_a_deleted_one_forgotten(library):
     (library.photos / "b.png").unlink()
     assert counts(library.scan(), "read", "missing") == (1, 1)
     assert list(library.images()) == ["a.png"]
-    assert len(library.touched) == 3
+    assert len(library.concerned()) == 3
 
 
 def test_bytes_that_come_back_are_known(library):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from index import schema, store
+from index import schema, upgrade
 from index.errors import AlreadyRunning, StoreClosed, StoreError
 from index.schema import Root, Setting
 from index.store import Store
@@ -16,6 +16,7 @@ TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting, schema.RuleOrder, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
+    schema.Concerned,
 )  # fmt: skip
 
 
@@ -130,11 +131,11 @@ def test_a_data_folder_that_is_a_file_is_an_error_in_words(tmp_path: Path):
         Store(tmp_path / "file")
 
 
-def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path):
+def test_a_file_that_is_no_index_is_put_aside_as_it_is(tmp_path: Path):
     (tmp_path / "index.sqlite3").write_bytes(b"my holiday diary" * 1000)
-    with pytest.raises(StoreError, match="cannot be opened"):
-        Store(tmp_path)
-    assert (tmp_path / "index.sqlite3").read_bytes() == b"my holiday diary" * 1000
+    with Store(tmp_path) as index:
+        assert "built anew" in index.recovered
+    assert (tmp_path / "index-damaged-1.sqlite3").read_bytes() == b"my holiday diary" * 1000
 
 
 def test_an_index_of_a_newer_version_is_refused(tmp_path: Path):
@@ -153,14 +154,14 @@ def test_a_migration_keeps_a_copy_first(tmp_path: Path, monkeypatch: pytest.Monk
         index.write(add_root(b"/kept"))
     scripts = tmp_path / "migrations"
     scripts.mkdir()
-    first = next(store.MIGRATIONS.glob("0001*.py"))
-    for script in store.MIGRATIONS.glob("[0-9]*.py"):
+    first = next(upgrade.MIGRATIONS.glob("0001*.py"))
+    for script in upgrade.MIGRATIONS.glob("[0-9]*.py"):
         (scripts / script.name).write_bytes(script.read_bytes())
     (scripts / "9000_more.py").write_text("def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n")
-    monkeypatch.setattr(store, "MIGRATIONS", scripts)
+    monkeypatch.setattr(upgrade, "MIGRATIONS", scripts)
     with Store(tmp_path) as index, index.read() as database:
         assert "more" in database.get_tables()
-    copy = sqlite3.connect(tmp_path / "index-before-9000_more.sqlite3")
+    copy = sqlite3.connect(tmp_path / "backups" / "index-000001-before-9000_more.sqlite3")
     assert copy.execute("SELECT path FROM root").fetchall() == [(b"/kept",)]
     copy.close()
     assert first.exists()
@@ -171,23 +172,13 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
         pass
     scripts = tmp_path / "migrations"
     scripts.mkdir()
-    for script in store.MIGRATIONS.glob("[0-9]*.py"):
+    for script in upgrade.MIGRATIONS.glob("[0-9]*.py"):
         (scripts / script.name).write_bytes(script.read_bytes())
     broken = "def up(migrator, db):\n    db.execute_sql('CREATE TABLE half (x)')\n    db.execute_sql('nonsense')\n"
     (scripts / "9000_broken.py").write_text(broken)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "MIGRATIONS", scripts)
+        patched.setattr(upgrade, "MIGRATIONS", scripts)
         with pytest.raises(StoreError):
             Store(tmp_path)
     with Store(tmp_path) as index, index.read() as database:
         assert "half" not in database.get_tables()
-
-
-def test_a_copy_of_the_index_in_use(tmp_path: Path):
-    with Store(tmp_path / "data") as index:
-        index.write(add_root(b"/x"))
-        index.back_up(tmp_path / "copy.sqlite3")
-        index.write(add_root(b"/y"))
-    copy = sqlite3.connect(tmp_path / "copy.sqlite3")
-    assert copy.execute("SELECT count(*) FROM root").fetchone() == (1,)
-    copy.close()

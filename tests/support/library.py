@@ -4,7 +4,7 @@ from pathlib import Path
 
 from daemon.scan import Scanner, ScanRoot
 from daemon.workers import WorkerPool
-from index import catalogue
+from index import catalogue, findings
 from index.catalogue import WatchRoot
 from index.jobs import ScanParameters
 from index.pictures import Limits
@@ -32,16 +32,11 @@ class Library:
         self.photos.mkdir()
         self.store = Store(folder / "data")
         self.pool = pool
-        self.touched: set[int] = set()
         self.watch(ScanRoot(WatchRoot(str(self.photos).encode())))
 
     def watch(self, *roots: ScanRoot) -> None:
         self.store.write(lambda db: catalogue.sync_roots(db, [root.root for root in roots]))
-        self.scanner = Scanner(self.store, self.pool, roots, Limits(max_pixels=50_000_000), self.note)
-
-    def note(self, progress: object, touched: set[int]) -> int:
-        self.touched = touched
-        return 0
+        self.scanner = Scanner(self.store, self.pool, roots, Limits(max_pixels=50_000_000), lambda _: 0)
 
     def scan(self, *paths: Path) -> dict:
         names = [str(path) for path in paths]
@@ -53,6 +48,11 @@ class Library:
             rows = database.execute_sql("SELECT path, content_id FROM image ORDER BY path").fetchall()
         start = len(str(self.photos)) + 1
         return {path.decode("utf-8", "surrogateescape")[start:]: content for path, content in rows}
+
+    def concerned(self) -> set[int]:
+        """The contents whose groups are to be made anew."""
+        with self.store.read() as database:
+            return findings.concerned(database)
 
     def problems(self) -> dict[str, str]:
         with self.store.read() as database:

@@ -1,0 +1,57 @@
+"""The daily copy of the index: when it is due, by whatever clock, and that a failure is told once."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from daemon.copier import FIRST_S, Copier, is_due
+from index import backups
+from index.store import Store
+from support.serving import until
+
+DAY_NS = 24 * 3600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("newest_ns", "now_ns", "running_s", "due"),
+    [
+        (None, DAY_NS, 0, False),
+        (None, DAY_NS, FIRST_S, True),
+        (DAY_NS, DAY_NS + DAY_NS // 2, FIRST_S, False),
+        (DAY_NS, 2 * DAY_NS, 0, True),
+        (900 * DAY_NS, 3 * DAY_NS, 0, True),
+    ],
+    ids=["a new index", "some minutes old", "half a day", "a day", "a clock that was years ahead"],
+)
+def test_when_a_copy_is_due(newest_ns: int | None, now_ns: int, running_s: float, due: bool) -> None:
+    assert is_due(newest_ns, now_ns, running_s) is due
+
+
+def test_it_copies_when_the_day_is_over(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.back_up()
+        now_ns = store.backups.newest_ns()
+        assert now_ns is not None
+        with Copier(store, look_s=0.01, now_ns=lambda: now_ns + 2 * DAY_NS) as copier:
+            until(lambda: len(store.backups.newest_first()) == 3)
+            assert copier.alive
+        assert not copier.alive
+
+
+def test_a_full_disk_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def later() -> int:
+        nonlocal looks
+        looks += 1
+        return 10**20
+
+    with Store(tmp_path) as store:
+        store.back_up()
+        monkeypatch.setattr(backups, "SPARE_BYTES", 2**62)
+        with caplog.at_level(logging.ERROR), Copier(store, look_s=0.01, now_ns=later):
+            until(lambda: looks > 5)
+    assert ["Make room there" in record.getMessage() for record in caplog.records] == [True]
