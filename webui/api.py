@@ -1,9 +1,19 @@
 """The table of every REST route: the app registers it, OpenAPI tells it."""
 
-from webui import api_groups, api_images, api_jobs, api_schedules, api_settings, api_status, api_verdicts
+from webui import (
+    api_groups,
+    api_images,
+    api_jobs,
+    api_schedules,
+    api_settings,
+    api_statistics,
+    api_status,
+    api_verdicts,
+)
 
 ROUTES = (
     *api_status.ROUTES,
+    *api_statistics.ROUTES,
     *api_groups.ROUTES,
     *api_images.ROUTES,
     *api_jobs.ROUTES,

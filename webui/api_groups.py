@@ -4,7 +4,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from index import listing, proposals, report
+from peewee import SqliteDatabase
+
+from index import findings, listing, proposals, report
 from index.evidence import sentence
 from index.keeper import Proposal
 from index.listing import GroupFilter, GroupRow, MemberRow
@@ -53,6 +55,18 @@ def get_group(call: Call) -> shapes.GroupDetail:
         previous=previous,
         following=following,
     )
+
+
+def delete_groups(call: Call) -> Reply:
+    """What the verifier said of pairs is kept, so that the next detection is quick."""
+
+    def clear(database: SqliteDatabase) -> None:
+        detection = findings.current_detection(database)
+        if detection is not None:
+            findings.drop_detection(database, detection.id)
+
+    call.store.write(clear)
+    return Reply(b"", "", 204)
 
 
 def get_duplicates(call: Call) -> Reply:
@@ -122,6 +136,10 @@ ROUTES = (
     Route(
         "GET", f"{API}/groups", get_groups, "Groups of duplicates, sorted and paged", "groups",
         shapes.GroupList, query=shapes.GroupListQuery,
+    ),
+    Route(
+        "DELETE", f"{API}/groups", delete_groups,
+        "Drop all groups until the next detection; decisions and verdicts stay", "groups", status=204,
     ),
     Route(
         "GET", f"{API}/groups/{{id}}", get_group, "One group with its images, and its neighbours in the list",

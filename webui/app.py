@@ -22,6 +22,7 @@ from webui.routes import API, Call, Reply, Route, read_body, read_key, read_quer
 from webui.security import Environ, Gate, Guard, StartResponse
 from webui.services import Services, WebAccess
 from webui.shapes import json_bytes
+from webui.statistics import Figures
 from webui.thumbnails import Views
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class WebApp:
         self._services = services
         self._views = Views(store.data_dir / "views", services.make_view, services.now_ns)
         self._crops = Crops(services.make_crop)
+        self._figures = Figures(store, services.now_ns)
         self._streams = EventStreams(store, lambda: api_status.topics(store, services), stream_lifetime_s)
         self._bottle = _Bottle()
         self._bottle.config["json.enable"] = False
@@ -82,6 +84,7 @@ class WebApp:
             services=self._services,
             views=self._views,
             crops=self._crops,
+            figures=self._figures,
             streams=self._streams,
             key=read_key(route, key),
             query=read_query(route, request.environ.get("QUERY_STRING", "")),

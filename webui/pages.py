@@ -40,6 +40,12 @@ MEDIA_TYPES = {
 VIEWS = {
     "/": "groups",
     "/groups/{id}": "group",
+    "/rules": "rules",
+    "/plan": "plan",
+    "/history": "history",
+    "/history/{id}": "batch",
+    "/trash": "trash",
+    "/library": "library",
     "/folders": "folders",
     "/activity": "activity",
     "/problems": "problems",

@@ -17,6 +17,7 @@ from webui.events import EventStreams
 from webui.refusals import Refusal
 from webui.services import Services
 from webui.shapes import HIGHEST_ID
+from webui.statistics import Figures
 from webui.thumbnails import Views
 
 API = "/api/v1"
@@ -34,6 +35,7 @@ class Call:
     services: Services
     views: Views
     crops: Crops
+    figures: Figures
     streams: EventStreams
     key: Any
     query: Any

@@ -404,10 +404,9 @@ def path_uri(path: bytes) -> str:
 
 def path_bytes(text: str) -> bytes:
     """The path that a text means: a file URI, or the path itself. Raises Refusal where it can be none."""
-    if text.startswith("file:///"):
-        return unquote_to_bytes(text.removeprefix("file://"))
     try:
-        return text.encode("utf-8", "surrogateescape")
+        path = text.encode("utf-8", "surrogateescape")
+        return unquote_to_bytes(path.removeprefix(b"file://")) if path.startswith(b"file:///") else path
     except UnicodeEncodeError as error:
         raise Refusal(400, "bad_request", "This is no path.", field="path") from error
 

@@ -68,22 +68,50 @@ def test_a_group_is_walked_through_by_keyboard(serve: Serve, visit: Open) -> Non
     page.goto(site.address)
     page.locator(".card .pair").nth(1).click()
     expect(page).to_have_url(re.compile(f"/groups/{keys[1]}"))
-    expect(page.locator("figure.image")).to_have_count(2)
-    expect(page.locator("figure.is-reference")).to_contain_text("holiday 1.jpg")
-    page.wait_for_function("() => [...document.querySelectorAll('.images img')].every(i => i.naturalWidth > 300)")
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 2.jpg")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 0.jpg")
-    expect(page.get_by_title("Previous group (←)")).to_have_attribute("aria-disabled", "true")
-    page.get_by_role("button", name="Enlarge holiday 0.jpg").click()
-    expect(page.get_by_role("dialog")).to_be_visible()
-    page.wait_for_function("() => document.querySelector('dialog img').naturalWidth === 640")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    heading = page.get_by_role("heading", level=1)
+    expect(page.locator(".pane figcaption").first).to_contain_text("holiday 1.jpg")
+    page.wait_for_function("() => [...document.querySelectorAll('.layer .whole')].every(i => i.naturalWidth >= 320)")
+    page.keyboard.press("n")
+    expect(heading).to_have_text("holiday 2.jpg")
+    page.keyboard.press("p")
+    page.keyboard.press("p")
+    expect(heading).to_have_text("holiday 0.jpg")
+    expect(page.get_by_title("Previous group (p)")).to_have_attribute("aria-disabled", "true")
     page.keyboard.press("Escape")
     expect(page.locator(".card")).to_have_count(6)
+
+
+def test_two_pictures_are_compared_in_four_ways(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 2)
+    page = visit()
+    page.goto(f"{site.address}/groups/{keys[1]}")
+    page.wait_for_function("() => [...document.querySelectorAll('.layer .whole')].every(i => i.naturalWidth >= 320)")
+    zoom = page.get_by_label("Zoom", exact=True)
+    expect(zoom).to_have_text("Whole")
+    # The mirrored copy lies over its original, the other way round than it is stored.
+    script = "[...document.querySelectorAll('.layer')].map((l) => new DOMMatrix(l.style.transform).a)"
+    transforms = page.evaluate(script)
+    assert transforms[0] > 0 > transforms[1]
+    page.keyboard.press("z")
+    expect(zoom).not_to_have_text("Whole")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("z")
+    expect(zoom).to_have_text("Whole")
+    page.keyboard.press("f")
+    expect(page.locator(".pane-b")).to_be_visible()
+    expect(page.locator(".pane-a")).to_be_hidden()
+    page.keyboard.press("f")
+    expect(page.locator(".pane-a")).to_be_visible()
+    page.keyboard.press("v")
+    page.get_by_role("slider").press("Home")
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuenow", "0")
+    page.keyboard.press("v")
+    expect(page.locator(".told")).to_contain_text("differs")
+    page.keyboard.press("t")
+    expect(page.get_by_role("button", name="Even tones")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.locator(".compare")).to_have_attribute("data-mode", "difference")
 
 
 def test_a_group_is_denied_and_taken_back(serve: Serve, visit: Open) -> None:
@@ -91,17 +119,18 @@ def test_a_group_is_denied_and_taken_back(serve: Serve, visit: Open) -> None:
     keys = add_pictures(site.library, 3)
     page = visit()
     page.goto(f"{site.address}/groups/{keys[0]}")
-    page.get_by_role("button", name="Not duplicates").click()
+    page.get_by_role("button", name="Different").click()
+    page.get_by_role("dialog").get_by_role("button", name="Alternates").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("holiday 1.jpg")
     with site.store.read() as database:
-        assert schema.Verdict.select().count(database) == 1
-    page.get_by_role("button", name="Undo").click()
+        assert schema.Verdict.select(schema.Verdict.label).scalar(database) == "alternates"
+    page.keyboard.press("u")
     expect(page.get_by_role("heading", level=1)).to_have_text("holiday 0.jpg")
     with site.store.read() as database:
         assert schema.Verdict.select().count(database) == 0
     page.goto(f"{site.address}/groups/{keys[2]}")
     expect(page.get_by_role("heading", level=1)).to_have_text("holiday 2.jpg")
-    expect(page.get_by_role("button", name="Not duplicates")).to_have_count(0)
+    expect(page.get_by_role("button", name="Different")).to_have_count(0)
 
 
 def test_a_new_group_and_a_new_problem_appear_by_themselves(serve: Serve, visit: Open) -> None:
@@ -119,6 +148,7 @@ def test_a_new_group_and_a_new_problem_appear_by_themselves(serve: Serve, visit:
     expect(page.locator(".card")).to_have_count(2)
     site.library.add_problem("broken.jpg")
     expect(page.locator("[data-count=problems]")).to_have_text("1")
+    page.get_by_role("link", name="Library").click()
     page.get_by_role("link", name="Problems").click()
     expect(page.locator(".problems")).to_contain_text("broken.jpg")
     expect(page.locator(".problems")).to_contain_text("ends too early")
@@ -221,7 +251,7 @@ def test_pages_of_a_long_list_go_forth_and_back(serve: Serve, visit: Open) -> No
     expect(page.locator(".pager")).to_contain_text("1–24 of 30")
 
 
-@pytest.mark.parametrize("path", ["/", "/folders", "/activity", "/problems", "/settings", "/api"])
+@pytest.mark.parametrize("path", ["/", "/library", "/folders", "/activity", "/problems", "/settings", "/api"])
 def test_a_narrow_screen_never_scrolls_sideways(serve: Serve, visit: Open, path: str) -> None:
     site = serve()
     add_pictures(site.library, 2)
@@ -279,7 +309,7 @@ def test_every_control_has_a_name_and_every_picture_a_text(serve: Serve, visit: 
     site = serve()
     keys = add_pictures(site.library, 2)
     page = visit()
-    for path in ("/", f"/groups/{keys[0]}", "/folders", "/activity", "/problems", "/settings"):
+    for path in ("/", f"/groups/{keys[0]}", "/library", "/folders", "/activity", "/problems", "/settings"):
         page.goto(site.address + path)
         page.wait_for_selector("main h1, main h2")
         nameless = page.evaluate(

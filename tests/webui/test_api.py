@@ -385,7 +385,7 @@ def test_problems_are_filtered_and_counted_by_reason(client: WebClient, library:
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404), ("GET", "/api/v1/nowhere", 404), ("GET", "/api/v2/status", 404),
-        ("POST", "/api/v1/status", 405), ("DELETE", "/api/v1/groups", 405), ("PUT", "/", 405),
+        ("POST", "/api/v1/status", 405), ("DELETE", "/api/v1/roots", 405), ("PUT", "/", 405),
         ("GET", "/api/v1/images/0", 404), ("GET", "/api/v1/images/x", 404), ("GET", "/static/x/../../app.py", 404),
         ("GET", "/api/v1/images/99999999999999999999", 404), ("GET", "/api/v1/status?x=1", 400),
     ],

@@ -37,7 +37,7 @@ export const get = (path, query = {}, signal = undefined) => {
   const text = new URLSearchParams(given).toString();
   return ask("GET", path + (text ? `?${text}` : ""), undefined, signal);
 };
-export const post = (path, body = {}) => ask("POST", path, body);
+export const post = (path, body = {}, signal = undefined) => ask("POST", path, body, signal);
 export const put = (path, body) => ask("PUT", path, body);
 export const patch = (path, body) => ask("PATCH", path, body);
 export const remove = (path) => ask("DELETE", path);

@@ -11,9 +11,15 @@ const main = document.getElementById("main");
 const VIEWS = [
   [/^\/$/, "groups", () => import("./view-groups.js")],
   [/^\/groups\/([^/]+)$/, "groups", () => import("./view-group.js")],
-  [/^\/folders$/, "folders", () => import("./view-folders.js")],
+  [/^\/rules$/, "rules", () => import("./view-rules.js")],
+  [/^\/plan$/, "plan", () => import("./view-plan.js")],
+  [/^\/history$/, "plan", () => import("./view-history.js")],
+  [/^\/history\/([^/]+)$/, "plan", () => import("./view-batch.js")],
+  [/^\/trash$/, "plan", () => import("./view-trash.js")],
+  [/^\/library$/, "library", () => import("./view-library.js")],
+  [/^\/folders$/, "library", () => import("./view-folders.js")],
   [/^\/activity$/, "activity", () => import("./view-activity.js")],
-  [/^\/problems$/, "problems", () => import("./view-problems.js")],
+  [/^\/problems$/, "library", () => import("./view-problems.js")],
   [/^\/settings$/, "settings", () => import("./view-settings.js")],
   [/^\/api$/, "api", () => import("./view-api.js")],
 ];
@@ -52,14 +58,15 @@ async function render() {
 
 // Whoever presses keys faster than views load means every one of them: they wait for their view.
 addEventListener("keydown", (event) => {
-  if (!loading || !event.isTrusted || !/^Arrow|^Escape$/.test(event.key)) return;
+  if (!loading || !event.isTrusted || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!/^Arrow|^Escape$|^Page|^[a-z0-9]$/.test(event.key) || document.activeElement?.matches("input, select, textarea")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  keysWaiting.push(event.key);
+  keysWaiting.push({ key: event.key, code: event.code, shiftKey: event.shiftKey });
 }, { capture: true });
 
 function pressWaiting() {
-  while (!loading && keysWaiting.length) dispatchEvent(new KeyboardEvent("keydown", { key: keysWaiting.shift(), cancelable: true }));
+  while (!loading && keysWaiting.length) dispatchEvent(new KeyboardEvent("keydown", { ...keysWaiting.shift(), cancelable: true }));
 }
 
 export async function go(address, { replace = false, keepScroll = false } = {}) {

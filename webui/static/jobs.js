@@ -1,6 +1,6 @@
 // Jobs: asked for, stopped, and shown while they run as a line with progress and time left on every page.
 
-import { post, remove } from "./api.js";
+import { get, post, remove } from "./api.js";
 import { h, icon } from "./dom.js";
 import { live, state } from "./live.js";
 import { duration, errorText, figure, has, number, percent, t } from "./text.js";
@@ -83,4 +83,21 @@ export function showRunning(place) {
   };
   live.addEventListener("progress", draw);
   draw();
+}
+
+const LOOK_MS = 700;
+
+// The job once it has ended: looked at when its progress is told, and now and then.
+export async function untilEnded(id, signal) {
+  for (;;) {
+    const job = await get(`/jobs/${id}`, {}, signal);
+    if (job.state !== "queued" && job.state !== "running") return job;
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, LOOK_MS);
+      const now = () => { clearTimeout(timer); resolve(); };
+      live.addEventListener("progress", now, { once: true, signal });
+      signal?.addEventListener("abort", now, { once: true });
+    });
+    signal?.throwIfAborted();
+  }
 }

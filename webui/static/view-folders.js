@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { queue } from "./jobs.js";
 import { live, state } from "./live.js";
+import { subnav } from "./subnav.js";
 import { ago, bytes, has, number, safe, split, t } from "./text.js";
 
 export async function render(main, { signal }) {
@@ -12,7 +13,7 @@ export async function render(main, { signal }) {
   const list = h("div", { class: "roots" });
   const draw = () => list.replaceChildren(...state.roots.items.map(card));
   draw();
-  show(main,
+  show(main, subnav("library", "folders"),
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("folders.title")), h("p", { class: "quiet" }, t("folders.intro"))),
       h("button", { type: "button", onclick: () => queue("scan") }, icon("refresh"), t("action.scan_all"))),
     state.roots.items.length ? list : h("div", { class: "empty" }, h("span", { class: "empty-picture" }, icon("folder", 44)),

@@ -1,149 +1,310 @@
-// One group: its images large, what is the same and what differs, the way to the next group.
+// The review of one group: two of its images compared, what is known of them, and a decision for each, by key or hand.
 
-import { get, post, remove } from "./api.js";
+import { get } from "./api.js";
+import { Compare } from "./compare.js";
+import { placement } from "./compare-placing.js";
+import { acceptProposal, choiceOf, decide, decisions, deny, settled, undo } from "./decisions.js";
 import { h, icon, show } from "./dom.js";
+import { bindKeys, openHelp } from "./keys.js";
 import { live, state } from "./live.js";
-import { dateText, evidenceText, folderText, formatText, kindChip, size, thumbnail } from "./pictures.js";
-import { bytes, day, errorText, number, percent, safe, split, t } from "./text.js";
+import { markChip, quickMarks } from "./marks.js";
+import { kindChip, size, thumbnail } from "./pictures.js";
+import { progressLine } from "./progress.js";
+import { askDenial, askDestination } from "./review-dialogs.js";
+import { factsTable, matchText, proposalText } from "./review-facts.js";
+import { bytes, errorText, percent, split, t } from "./text.js";
 import { toast } from "./toast.js";
 import { address } from "./view-groups.js";
 
-const FACTS = [
-  ["size", size, (image) => image.width * image.height],
-  ["format", formatText, (image) => image.jpeg_quality ?? 0],
-  ["bytes", (image) => bytes(image.size_bytes), (image) => image.size_bytes],
-  ["date", dateText, null],
-  ["modified", (image) => day(image.modified), null],
-  ["camera", (image) => image.camera || "–", null],
-  ["metadata", (image) => image.metadata.join(", ").toUpperCase() || "–", (image) => image.metadata.length],
-];
+// A group that was asked for ahead is shown as it was then, for so long.
+const AHEAD_MS = 20000;
+const PRELOADED_BYTES = 12e6;
+let ahead = { id: "", at: 0, group: null };
 
 export async function render(main, { key, signal, go }) {
   const chosen = Object.fromEntries(new URLSearchParams(location.search));
-  const list = { kind: chosen.kind, root: chosen.root, path: chosen.path, min_images: chosen.min, sort: chosen.sort ?? "reclaimable", order: chosen.order };
-  const [group, roots] = await Promise.all([get(`/groups/${encodeURIComponent(key)}`, list, signal), get("/roots", { limit: 200 }, signal)]);
-  state.roots = { items: roots.items };
-  const { items } = group.images;
-  const [reference] = items;
-  const { name } = split(reference?.path ?? "");
-  document.title = `${name} · ${t("app.name")}`;
-  const to = (id) => `/groups/${id}${address(chosen).slice(1)}`;
-  const best = bestFacts(items);
-  const images = h("div", { class: `images n${Math.min(items.length, 4)}` }, items.map((image) => figure(image, best)));
-
-  show(main,
-    h("nav", { class: "crumbs", "aria-label": t("group.place") },
-      h("a", { href: address(chosen) }, icon("left", 16), t("nav.groups")),
-      h("span", { class: "steps" }, step("left", group.previous && to(group.previous)), step("right", group.following && to(group.following)))),
-    h("header", { class: "group-head" },
-      h("h1", {}, name), kindChip(group.kind),
-      h("p", { class: "quiet" }, [t("group.images", { n: group.images.total }), t("group.gain", { size: bytes(group.reclaimable_bytes) }),
-        group.kind === "exact" ? "" : t("group.sure", { share: percent(group.confidence) })].filter(Boolean).join(" · ")),
-      // Equal bytes are duplicates whatever anybody says.
-      group.kind === "exact" ? null : h("button", { type: "button", title: t("group.not_duplicates.help"), onclick: () => deny(group, to, chosen, go) },
-        icon("close", 16), t("group.not_duplicates"))),
-    images,
-    group.images.next ? h("button", { class: "wide", type: "button", onclick: (event) => more(event, group, images, best) },
-      t("group.more", { n: group.images.total - items.length })) : null);
-
-  addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
-    if (/INPUT|SELECT|TEXTAREA/.test(document.activeElement.tagName)) return;
-    if (event.key === "ArrowLeft" && group.previous) go(to(group.previous));
-    if (event.key === "ArrowRight" && group.following) go(to(group.following));
-    if (event.key === "Escape") go(address(chosen));
-  }, { signal });
-  live.addEventListener("groups", async () => {
-    if (denying === key) return;
-    const now = await get(`/groups/${encodeURIComponent(key)}`, list).catch((error) => error);
-    if (!signal.aborted && now.changed !== group.changed) go(location.href, { replace: true, keepScroll: true });
-  }, { signal });
-  if (group.following) preload(group.following, list);
+  const list = { kind: chosen.kind, root: chosen.root, path: chosen.path, min_images: chosen.min, decided: chosen.decided,
+    sort: chosen.sort ?? "reclaimable", order: chosen.order };
+  const [group] = await Promise.all([take(key, list, signal), knowRoots(signal)]);
+  new Review(main, group, { chosen, list, signal, go }).start();
 }
 
-let denying = "";
+async function knowRoots(signal) {
+  if (!state.roots.items.length) state.roots = { items: (await get("/roots", { limit: 200 }, signal)).items };
+}
 
-async function deny(group, to, chosen, go) {
-  denying = group.id;
-  try {
-    const { batch } = await post(`/groups/${encodeURIComponent(group.id)}/not-duplicates`);
-    toast(t("group.denied"), "good", [t("action.undo"), async () => { await remove(`/verdicts/${batch}`); go(to(group.id)); }]);
-    await go(group.following ? to(group.following) : address(chosen));
-  } catch (error) {
-    toast(errorText(error), "wrong");
-  } finally {
-    denying = "";
+async function take(key, list, signal) {
+  const known = ahead;
+  ahead = { id: "", at: 0, group: null };
+  if (known.id === key + JSON.stringify(list) && Date.now() - known.at < AHEAD_MS) {
+    const group = await known.group;
+    if (group) return group;
+  }
+  await settled();
+  return get(`/groups/${encodeURIComponent(key)}`, list, signal);
+}
+
+class Review {
+  constructor(main, group, { chosen, list, signal, go }) {
+    Object.assign(this, { main, group, chosen, list, signal, go });
+    this.images = group.images.items;
+    this.reference = this.images.find((image) => image.reference) ?? this.images[0];
+    const proposed = this.images.findIndex((image) => image.id === group.proposal?.image);
+    this.anchor = Math.max(0, proposed);
+    this.selected = this.anchor === 0 ? Math.min(1, this.images.length - 1) : 0;
+    this.other = this.selected;
+  }
+
+  start() {
+    const { group, signal } = this;
+    const { name } = split(this.reference?.path ?? "");
+    document.title = `${name} · ${t("app.name")}`;
+    this.compare = new Compare({ swipe: (direction) => this.#walk(direction === "left" ? "following" : "previous") });
+    this.strip = h("ol", { class: "strip", "aria-label": t("group.all_images") });
+    this.facts = h("div", { class: "facts-place" });
+    this.verdict = h("div", { class: "verdict" });
+    show(this.main, h("div", { class: "review" }, this.#head(name), this.compare.element,
+      this.images.length > 2 || group.images.next ? this.strip : null,
+      h("aside", { class: "review-side", "aria-label": t("review.side") },
+        h("div", { class: "review-known", tabindex: "0", role: "region", "aria-label": t("review.side") }, this.verdict, this.facts), this.#actions())));
+    document.body.dataset.reviewing = "";
+    signal.addEventListener("abort", () => { this.compare.close(); delete document.body.dataset.reviewing; });
+    this.#draw();
+    this.#bind();
+    if (group.following) this.#preload(group.following);
+  }
+
+  #head(name) {
+    const { group } = this;
+    const step = (side, target) => h("a", { class: "button square", href: target ? this.#to(target) : null, "aria-disabled": target ? null : "true",
+      title: t(side === "left" ? "group.previous" : "group.next"), "aria-label": t(side === "left" ? "group.previous" : "group.next") }, icon(side));
+    return h("header", { class: "review-head" },
+      h("a", { class: "back", href: address(this.chosen) }, icon("left", 16), h("span", {}, t("nav.groups"))),
+      h("h1", {}, name),
+      h("p", { class: "quiet" }, kindChip(group.kind), h("span", {}, [t("group.images", { n: group.images.total }), t("group.gain", { size: bytes(group.reclaimable_bytes) })].join(" · "))),
+      progressLine(this.signal),
+      h("span", { class: "steps" }, step("left", group.previous), step("right", group.following),
+        h("button", { type: "button", class: "plain square", title: t("keys.open"), "aria-label": t("keys.open"), onclick: openHelp }, icon("keyboard", 20))));
+  }
+
+  #actions() {
+    const act = (name, key, label, action, extra = "") => h("button", { type: "button", class: `act ${extra}`, data: { act: name }, onclick: action },
+      label, h("kbd", { "aria-hidden": "true" }, key));
+    return h("div", { class: "actions-bar", role: "group", "aria-label": t("review.actions") },
+      act("undo", "u", [icon("undo", 17), h("span", {}, t("action.undo"))], () => this.#undo()),
+      this.group.kind === "exact" ? null : act("deny", "b", [icon("close", 17), h("span", { title: t("group.not_duplicates.help") }, t("review.deny"))], () => this.#deny()),
+      act("skip", "s", [icon("skip", 17), h("span", {}, t("review.skip"))], () => this.#skip()),
+      act("accept", "a", [icon("check", 18), h("span", {}, t("review.accept"))], () => this.#accept(), "primary"));
+  }
+
+  // What is on the screen
+
+  #draw() {
+    const { group } = this;
+    const shown = this.#shown();
+    const numberOf = (id) => this.images.findIndex((image) => image.id === id) + 1;
+    const label = ({ image, number }) => [h("span", { class: "number" }, String(number)), h("span", { class: "pane-name" }, split(image.path).name),
+      h("span", { class: "pane-size" }, size(image)), markChip(image)];
+    const [first, second] = shown.map((one) => ({ picture: asPicture(one.image), label: label(one),
+      actions: quickMarks(one.image, split(one.image.path).name, (choice) => this.#choose(one.image, choice)),
+      matrix: placement(one.image, this.reference, one.image.reference ? {} : one.image.evidence) }));
+    this.compare.show(first, second ?? first);
+    const described = shown.find(({ image }) => image.id !== this.reference.id)?.image ?? this.reference;
+    const weakest = group.weakest && group.images.total > 2
+      ? h("p", { class: "quiet weakest" }, t("group.weakest", { n: String(numberOf(group.weakest.image) || "?"), share: percent(group.weakest.confidence) })) : null;
+    this.verdict.replaceChildren(...[matchText(described), weakest, proposalText(group, (id) => numberOf(id) || "?")].filter(Boolean));
+    this.facts.replaceChildren(factsTable(shown, { proposed: group.proposal?.image, linkable: (image) => this.#linkable(image),
+      choose: (image, choice, event) => this.#choose(image, choice, event) }));
+    this.strip.replaceChildren(...this.images.map((image, place) => this.#stripItem(image, place)), ...(group.images.next ? [h("li", {},
+      h("button", { type: "button", class: "more-images", onclick: (event) => this.#more(event) }, t("group.more", { n: group.images.total - this.images.length })))] : []));
+  }
+
+  // The image compared with, and the one selected.
+  #shown() {
+    const places = this.anchor === this.selected ? [this.anchor, this.other] : [this.anchor, this.selected];
+    return [...new Set(places)].map((place) => ({ image: this.images[place], number: place + 1,
+      role: this.images[place].reference ? t("group.reference") : "" }));
+  }
+
+  #stripItem(image, place) {
+    const { name } = split(image.path);
+    const role = place === this.anchor ? "anchor" : this.#shown().some(({ number }) => number === place + 1) ? "other" : "";
+    return h("li", { class: role }, h("button", { type: "button", "aria-current": place === this.selected ? "true" : null, title: name,
+      "aria-label": t("group.choose", { n: String(place + 1), name }), onclick: () => this.#select(place) },
+    thumbnail(image, { eager: place < 12 }), h("span", { class: "number" }, String(place + 1)), markChip(image),
+    image.id === this.group.proposal?.image ? h("span", { class: "strip-star", title: t("proposal.help") }, icon("star", 13)) : null));
+  }
+
+  #select(place) {
+    if (place < 0 || place >= this.images.length) return;
+    this.selected = place;
+    if (place !== this.anchor) this.other = place;
+    this.#draw();
+    this.strip.children[place]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  #setAnchor(place) {
+    if (place >= this.images.length) return;
+    if (place === this.other) this.other = this.anchor;
+    this.anchor = place;
+    this.selected = this.other;
+    this.#draw();
+  }
+
+  async #more(event) {
+    event.currentTarget.disabled = true;
+    const { images } = await get(`/groups/${encodeURIComponent(this.group.id)}`, { cursor: this.group.images.next }, this.signal);
+    this.images.push(...images.items);
+    this.group.images.next = images.next;
+    this.#draw();
+  }
+
+  // Decisions
+
+  // A link takes the place of a file whose bytes are kept elsewhere in the group.
+  #linkable(image) {
+    return this.images.some((other) => other.id !== image.id && other.digest === image.digest);
+  }
+
+  async #choose(image, choice, event) {
+    let destination;
+    if (choice === "move") {
+      try {
+        destination = await askDestination();
+      } catch (error) {
+        toast(errorText(error), "wrong");
+      }
+      if (!destination) return;
+    }
+    const focused = event?.currentTarget?.dataset.choice;
+    decide(this.group, [{ image: image.id, choice, ...(destination ? { destination } : {}) }]);
+    if (focused) this.facts.querySelectorAll(`[data-choice=${focused}]`)[this.#shown().findIndex((one) => one.image.id === image.id)]?.focus();
+  }
+
+  #chooseSelected(choice) {
+    const image = this.images[this.selected];
+    if (choice !== "keep" && choice !== "undecided" && image.protected) { toast(t("error.protected"), "wrong"); return; }
+    if (choice === "link" && !this.#linkable(image)) { toast(t("link.only_exact"), "wrong"); return; }
+    this.#choose(image, choice);
+    // On to the next that is not decided, so that a run of keys goes through the group.
+    const next = this.images.findIndex((other, place) => place > this.selected && choiceOf(other) === "undecided");
+    if (choice !== "undecided" && choice !== "move" && next > 0) this.#select(next);
+  }
+
+  async #accept() {
+    const accepted = acceptProposal(this.group);
+    if (this.group.following) {
+      this.#walk("following");
+      // Refused after we went on: back to where it was, the reason is on a notice.
+      if (!await accepted) this.go(this.#to(this.group.id));
+    } else if (await accepted) {
+      toast(t("review.last"), "good", [t("review.to_plan"), () => this.go("/plan")]);
+    }
+  }
+
+  async #deny() {
+    if (this.group.kind === "exact") { toast(t("deny.exact"), "wrong"); return; }
+    const pair = this.#shown().map(({ image }) => image.id);
+    const answer = await askDenial(pair, this.group.images.total);
+    if (!answer) return;
+    this.leaving = true;
+    try {
+      await deny(this.group, answer.label, answer.images);
+      toast(t("group.denied"), "good", [t("action.undo"), () => this.#undo()]);
+      await this.go(answer.images.length ? this.#to(this.group.id) : this.group.following ? this.#to(this.group.following) : address(this.chosen));
+    } catch (error) {
+      this.leaving = false;
+      toast(errorText(error), "wrong");
+    }
+  }
+
+  async #undo() {
+    const id = await undo();
+    if (id) await this.go(this.#to(id), { replace: id === this.group.id });
+  }
+
+  // Ways on
+
+  #to(id) { return `/groups/${id}${address(this.chosen).slice(1)}`; }
+
+  #walk(side) {
+    const target = this.group[side];
+    if (target) this.go(this.#to(target));
+    else toast(t(side === "following" ? "review.at_end" : "review.at_start"));
+  }
+
+  // The next group that is not decided yet, whatever the list shows.
+  async #skip() {
+    try {
+      const { following } = await get(`/groups/${encodeURIComponent(this.group.id)}`, { ...this.list, decided: "none,partly", limit: 1 }, this.signal);
+      if (following) await this.go(this.#to(following));
+      else toast(t("review.at_end"));
+    } catch (error) {
+      if (error.name !== "AbortError") toast(errorText(error), "wrong");
+    }
+  }
+
+  // The next group is asked for now, so that it and its pictures are there when it is turned to.
+  #preload(id) {
+    const group = get(`/groups/${encodeURIComponent(id)}`, this.list, this.signal).catch(() => null);
+    ahead = { id: id + JSON.stringify(this.list), at: Date.now(), group };
+    group.then((next) => {
+      for (const image of next?.images.items.slice(0, 4) ?? []) {
+        if (image.thumbnail) new Image().src = image.thumbnail;
+        if (image.format === "JPEG" && image.size_bytes < PRELOADED_BYTES) new Image().src = image.content;
+      }
+    });
+  }
+
+  #bind() {
+    const { compare, signal } = this;
+    const place = (key) => Number(key.at(-1)) - 1;
+    bindKeys({
+      image: (key) => this.#select(place(key)),
+      anchor: (key) => this.#setAnchor(place(key)),
+      image_before: () => this.#select(this.selected - 1),
+      image_after: () => this.#select(this.selected + 1),
+      keep: () => this.#chooseSelected("keep"),
+      trash: () => this.#chooseSelected("trash"),
+      move: () => this.#chooseSelected("move"),
+      link: () => this.#chooseSelected("link"),
+      clear: () => this.#chooseSelected("undecided"),
+      accept: () => this.#accept(),
+      deny: () => this.#deny(),
+      undo: () => this.#undo(),
+      next: () => this.#walk("following"),
+      previous: () => this.#walk("previous"),
+      skip: () => this.#skip(),
+      plan: () => this.go("/plan"),
+      back: () => this.go(address(this.chosen)),
+      mode: () => compare.nextMode(),
+      flick: () => this.#flick(),
+      tones: () => compare.toggleTones(),
+      zoom: () => compare.toggleZoom(),
+      closer: () => compare.zoomBy(1.4),
+      further: () => compare.zoomBy(1 / 1.4),
+      pan: (key) => compare.panBy(...{ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key.slice(6)]),
+      help: openHelp,
+    }, signal);
+    decisions.addEventListener("marks", ({ detail }) => { if (detail === this.group.id) this.#draw(); }, { signal });
+    live.addEventListener("groups", async () => {
+      if (this.leaving) return;
+      const now = await get(`/groups/${encodeURIComponent(this.group.id)}`, this.list).catch((error) => error);
+      if (!signal.aborted && !this.leaving && now.changed !== this.group.changed) this.go(location.href, { replace: true, keepScroll: true });
+    }, { signal });
+  }
+
+  // Pressed: the other picture. Held: the other one for as long.
+  #flick() {
+    const pressedAt = Date.now();
+    this.compare.flick();
+    const up = (event) => {
+      if (event.key.toLowerCase() !== "f") return;
+      removeEventListener("keyup", up);
+      if (Date.now() - pressedAt > 300) this.compare.flick();
+    };
+    addEventListener("keyup", up, { signal: this.signal });
   }
 }
 
-// The next group is asked for now, so that its pictures are there when it is turned to.
-async function preload(id, list) {
-  const next = await get(`/groups/${id}`, list).catch(() => null);
-  for (const image of next?.images.items.slice(0, 4) ?? []) if (image.thumbnail) new Image().src = image.thumbnail;
-}
-
-async function more(event, group, images, best) {
-  const button = event.currentTarget;
-  button.disabled = true;
-  const page = await get(`/groups/${group.id}`, { cursor: group.images.next });
-  images.append(...page.images.items.map((image) => figure(image, best)));
-  if (page.images.next) { group.images.next = page.images.next; button.disabled = false; } else button.remove();
-}
-
-function step(side, target) {
-  const label = t(side === "left" ? "group.previous" : "group.next");
-  return target ? h("a", { class: "button square", href: target, title: label, "aria-label": label }, icon(side))
-    : h("span", { class: "button square", "aria-disabled": "true", title: label }, icon(side));
-}
-
-// The best value of each fact, where the images differ in it at all.
-function bestFacts(items) {
-  return Object.fromEntries(FACTS.filter(([, , value]) => value).map(([fact, , value]) => {
-    const values = items.map(value);
-    const most = Math.max(...values);
-    return [fact, values.every((one) => one === most) ? null : most];
-  }));
-}
-
-function figure(image, best) {
-  const { name } = split(image.path);
-  return h("figure", { class: image.reference ? "image is-reference" : "image" },
-    h("button", { class: "picture", type: "button", onclick: () => enlarge(image) },
-      thumbnail(image, { eager: true, alt: t("image.enlarge", { name }) }),
-      image.reference ? h("span", { class: "badge" }, icon("star", 13), t("group.reference")) : null),
-    h("figcaption", {},
-      h("p", { class: "evidence" }, evidenceText(image)),
-      h("h2", {}, name),
-      h("p", { class: "where", title: image.path }, folderText(image), image.protected ? h("span", { class: "lock", title: t("root.protected") }, icon("lock", 14)) : null),
-      image.also_at.length ? h("details", { class: "also" }, h("summary", {}, t("image.also_at", { n: image.also_at.length })),
-        h("ul", {}, image.also_at.map((path) => h("li", {}, safe(path))))) : null,
-      h("dl", { class: "facts" }, FACTS.map(([fact, text, value]) => {
-        const wins = value && best[fact] !== null && value(image) === best[fact];
-        return [h("dt", {}, t(`fact.${fact}`)), h("dd", { class: wins ? "best" : "" }, text(image), wins ? h("span", { class: "sr" }, t("fact.best")) : null)];
-      }), image.reference || image.kind === "exact" ? null : [h("dt", {}, t("fact.distance")), h("dd", {}, t("fact.bits", { n: image.distance }))]),
-      h("div", { class: "links" },
-        h("a", { href: image.content, target: "_blank", rel: "noopener" }, icon("open", 15), t("image.original")),
-        h("button", { class: "link", type: "button", onclick: () => copyPath(image.path) }, icon("copy", 15), t("image.copy_path")))));
-}
-
-async function copyPath(path) {
-  try {
-    await navigator.clipboard.writeText(path);
-    toast(t("image.copied"));
-  } catch {
-    // No clipboard without https, away from this machine: the path is shown for copying by hand.
-    prompt(t("image.copy_path"), path);
-  }
-}
-
-// The original where a browser can show it, the view where it cannot.
-function enlarge(image) {
-  const { name } = split(image.path);
-  const picture = h("img", { src: image.content, alt: name });
-  picture.addEventListener("error", () => { if (picture.src !== new URL(image.thumbnail, location).href) picture.src = image.thumbnail; }, { once: true });
-  const dialog = h("dialog", { class: "lightbox", "aria-label": name, onclick: () => dialog.close(), onclose: () => dialog.remove() },
-    picture, h("p", {}, safe(image.path), " · ", number(image.width), " × ", number(image.height)),
-    h("button", { class: "plain", type: "button", autofocus: true, "aria-label": t("action.close") }, icon("close", 22)));
-  document.body.append(dialog);
-  dialog.showModal();
-}
+const asPicture = ({ width, height, format, orientation, thumbnail: preview, content, crop }) => ({ width, height, format, orientation, preview, content, crop });

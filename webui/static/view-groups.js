@@ -1,40 +1,52 @@
 // Duplicates: figures, watched folders, and the groups as cards, one page of them at a time.
 
-import { get } from "./api.js";
+import { get, remove } from "./api.js";
+import { acceptProposal, decisions, undo } from "./decisions.js";
 import { openDetect } from "./detect.js";
 import { h, icon, show } from "./dom.js";
 import { queue } from "./jobs.js";
+import { bindKeys, openHelp } from "./keys.js";
 import { live, state } from "./live.js";
+import { markChip } from "./marks.js";
 import { evidenceText, factsText, folderText, kindChip, thumbnail } from "./pictures.js";
-import { bytes, number, split, t } from "./text.js";
+import { progressLine } from "./progress.js";
+import { confirmed } from "./review-dialogs.js";
+import { bytes, errorText, number, split, t } from "./text.js";
+import { toast } from "./toast.js";
 
 const PAGE = 24;
 const KINDS = ["exact", "pixels", "near", "possible"];
 const SORTS = ["reclaimable", "size", "date", "confidence"];
+const DECIDED = { open: "none,partly", done: "fully" };
 
 export async function render(main, { signal, go }) {
   document.title = `${t("nav.groups")} · ${t("app.name")}`;
   const chosen = Object.fromEntries(new URLSearchParams(location.search));
-  const query = { kind: chosen.kind, root: chosen.root, path: chosen.path, min_images: chosen.min,
+  const query = { kind: chosen.kind, root: chosen.root, path: chosen.path, min_images: chosen.min, decided: chosen.decided,
     sort: chosen.sort ?? "reclaimable", order: chosen.order, cursor: chosen.after, limit: PAGE };
   const [page, status, roots] = await Promise.all([
     get("/groups", query, signal), get("/status", {}, signal), get("/roots", { limit: 200 }, signal),
   ]);
   state.roots = { items: roots.items };
-  const filtered = Boolean(chosen.kind || chosen.root || chosen.path || chosen.min);
+  const filtered = Boolean(chosen.kind || chosen.root || chosen.path || chosen.min || chosen.decided);
   const change = (changes) => go(address({ ...chosen, after: "", from: "", ...changes }), { keepScroll: true });
 
   const list = h("div", { class: "groups" }, page.items.map((group) => card(group, chosen)));
+  const redraw = ({ detail }) => {
+    const place = page.items.findIndex((group) => group.id === detail);
+    if (place >= 0) list.children[place].replaceWith(card(page.items[place], chosen));
+  };
   const fresh = h("button", { class: "fresh", type: "button", hidden: true, onclick: () => change({}) },
     icon("refresh", 16), t("groups.fresh"));
   show(main,
     h("h1", { class: "sr" }, t("nav.groups")),
-    figures(status, roots.items),
+    figures(status, roots.items, page, chosen, signal),
     h("section", { class: "list-head", "aria-label": t("groups.filters") },
       kindFilter(page.kinds, chosen.kind, change), tools(chosen, roots.items, change)),
     fresh,
     page.items.length ? list : nothing(status, roots.items, filtered, change),
-    page.items.length ? pager(page, chosen, go) : null);
+    page.items.length ? pager(page, chosen, go) : null,
+    page.items.length ? h("p", { class: "list-foot" }, h("button", { type: "button", class: "link", onclick: () => clearResults(go) }, t("clear.do"))) : null);
 
   let shown = page.total;
   live.addEventListener("groups", ({ detail }) => {
@@ -43,12 +55,37 @@ export async function render(main, { signal, go }) {
     else fresh.hidden = filtered ? false : detail.total === shown;
   }, { signal });
   live.addEventListener("status", ({ detail }) => updateFigures(detail), { signal });
+  decisions.addEventListener("marks", redraw, { signal });
+  bindKeys({
+    undo: async () => { if (await undo()) go(location.href, { replace: true, keepScroll: true }); },
+    plan: () => go("/plan"), help: openHelp,
+    next: () => list.parentElement && list.querySelector("a.pair")?.click(),
+    image_after: () => step(list, 1), image_before: () => step(list, -1),
+  }, signal);
   addEventListener("keydown", (event) => {
     if (event.key === "/" && !/INPUT|TEXTAREA/.test(document.activeElement.tagName)) {
       event.preventDefault();
       main.querySelector("input[type=search]").focus();
     }
   }, { signal });
+}
+
+// From card to card by arrow keys.
+function step(list, by) {
+  const links = [...list.querySelectorAll("a.pair")];
+  const here = links.indexOf(document.activeElement);
+  links[Math.min(links.length - 1, Math.max(0, here < 0 ? 0 : here + by))]?.focus();
+}
+
+async function clearResults(go) {
+  if (!await confirmed(t("clear.title"), t("clear.text"), t("clear.action"))) return;
+  try {
+    await remove("/groups");
+    toast(t("clear.done"));
+    go("/");
+  } catch (error) {
+    toast(errorText(error), "wrong");
+  }
 }
 
 export function address(chosen) {
@@ -59,19 +96,20 @@ export function address(chosen) {
 
 // Figures and folders
 
-function figures({ totals, detection }, roots) {
+function figures({ totals, detection }, roots, page, chosen, signal) {
   const figure = (name, value, tone = "") =>
     h("div", { class: `figure ${tone}` }, h("dt", {}, t(`figure.${name}`)), h("dd", { data: { figure: name } }, value));
   return h("section", { class: "hero" },
     h("dl", { class: "figures" },
       figure("reclaimable", bytes(totals.reclaimable_bytes), "main"), figure("groups", number(totals.groups)),
-      figure("images", number(totals.images))),
+      figure("images", number(totals.images)), progressLine(signal)),
     h("div", { class: "watched" }, h("h2", {}, t("watched.title")),
       h("ul", {}, roots.slice(0, 4).map(rootLine), roots.length > 4
         ? h("li", {}, h("a", { href: "/folders" }, t("watched.more", { n: roots.length - 4 }))) : null,
       roots.length ? null : h("li", { class: "quiet" }, t("watched.none")))),
     h("div", { class: "actions" },
-      h("button", { class: "primary", type: "button", onclick: openDetect }, icon("search"), t("action.detect")),
+      page.items.length ? h("a", { class: "button primary", href: groupAddress(page.items[0], chosen) }, icon("picture"), t("review.start")) : null,
+      h("button", { class: page.items.length ? "" : "primary", type: "button", onclick: openDetect }, icon("search"), t("action.detect")),
       h("button", { type: "button", onclick: () => queue("scan") }, icon("refresh"), t("action.scan")),
       detection ? h("p", { class: "quiet small" }, t("figure.parameters", {
         bits: String(detection.hsize ** 2), tolerance: String(detection.tolerance) })) : null));
@@ -111,6 +149,9 @@ function tools(chosen, roots, change) {
     autocomplete: "off", spellcheck: "false", data: { keep: "search" } });
   return h("form", { class: "tools", role: "search", onsubmit: (event) => { event.preventDefault(); change({ path: search.value.trim() }); } },
     h("span", { class: "search" }, icon("search", 16), search),
+    h("select", { data: { keep: "decided" }, "aria-label": t("groups.decided"), onchange: (event) => change({ decided: event.target.value }) },
+      [["", "any"], [DECIDED.open, "open"], [DECIDED.done, "done"]].map(([value, word]) =>
+        h("option", { value, selected: value === (chosen.decided ?? "") }, t(`decided.${word}`)))),
     roots.length > 1 ? h("select", { data: { keep: "root" }, "aria-label": t("groups.root"), onchange: (event) => change({ root: event.target.value }) },
       h("option", { value: "" }, t("groups.any_root")),
       roots.map((root) => h("option", { value: String(root.id), selected: String(root.id) === chosen.root }, split(root.path).name || "/"))) : null,
@@ -122,23 +163,34 @@ function tools(chosen, roots, change) {
 
 // Cards
 
+function groupAddress(group, chosen) {
+  const { after, from, ...list } = chosen;
+  return `/groups/${group.id}${address(list).slice(1)}`;
+}
+
 function card(group, chosen) {
   const [reference, other] = group.images.items;
-  if (!reference) return null;
+  if (!reference) return h("article", { hidden: true });
   const more = group.images.total - 2;
-  const { after, from, ...list } = chosen;
-  const target = `/groups/${group.id}${address(list).slice(1)}`;
+  const target = groupAddress(group, chosen);
   const { name } = split(reference.path);
-  return h("article", { class: "card" },
+  const open = group.images.items.some((image) => !image.decision);
+  const picture = (image, badge) => h("figure", { class: image.decision ? `is-${image.decision.choice}` : "" }, thumbnail(image), badge, markChip(image));
+  return h("article", { class: open ? "card" : "card decided" },
     h("a", { class: "pair", href: target, title: t("group.open", { name }) },
-      h("figure", {}, thumbnail(reference), h("figcaption", { class: "badge" }, icon("star", 13), t("group.reference"))),
-      h("figure", {}, other ? thumbnail(other) : null, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null)),
+      picture(reference, reference.decision ? null : h("figcaption", { class: "badge" }, icon("star", 13), t("group.reference"))),
+      other ? picture(other, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null) : h("figure", {})),
     h("div", { class: "card-text" },
       h("header", {}, kindChip(group.kind), h("span", { class: "gain" }, t("group.gain", { size: bytes(group.reclaimable_bytes) }))),
       h("h3", {}, h("a", { href: target, tabindex: "-1" }, name)),
       h("p", { class: "where" }, folderText(reference)),
       other ? h("p", { class: "evidence" }, evidenceText(other)) : null,
-      h("p", { class: "facts" }, [...new Set([reference, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)))));
+      h("p", { class: "facts" }, [...new Set([reference, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)))),
+    open ? h("button", { type: "button", class: "quick", title: t("review.accept.help"), onclick: () => accept(group) }, icon("check", 16), t("review.accept")) : null);
+}
+
+async function accept(group) {
+  if (await acceptProposal(group)) toast(t("review.accepted"), "good", [t("action.undo"), undo]);
 }
 
 function pager(page, chosen, go) {
@@ -161,7 +213,7 @@ function pager(page, chosen, go) {
 
 function nothing({ detection, totals, jobs }, roots, filtered, change) {
   const busy = jobs.length > 0;
-  const [name, action] = filtered ? ["filtered", h("button", { type: "button", onclick: () => change({ kind: "", root: "", path: "", min: "" }) }, t("empty.filtered.action"))]
+  const [name, action] = filtered ? ["filtered", h("button", { type: "button", onclick: () => change({ kind: "", root: "", path: "", min: "", decided: "" }) }, t("empty.filtered.action"))]
     : !roots.length ? ["no_roots", null]
     : !totals.images ? [busy ? "reading" : "no_images", busy ? null : h("button", { type: "button", onclick: () => queue("scan") }, t("action.scan"))]
     : !detection ? [busy ? "searching" : "not_searched", busy ? null : h("button", { class: "primary", type: "button", onclick: openDetect }, t("action.detect"))]

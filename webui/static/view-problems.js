@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { live } from "./live.js";
 import { reasonText } from "./pictures.js";
+import { subnav } from "./subnav.js";
 import { ago, moment, number, safe, split, t } from "./text.js";
 
 const PAGE = 100;
@@ -26,7 +27,7 @@ export async function render(main, { signal, go }) {
   const reasons = Object.entries(page.reasons).sort(([, a], [, b]) => b - a);
   const tab = (reason, text, n) => h("button", { type: "button", class: "tab", "aria-pressed": String((chosen.reason ?? "") === reason), onclick: () => pick(reason) },
     text, h("span", { class: "n" }, number(n)));
-  show(main,
+  show(main, subnav("library", "problems"),
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("problems.title")), h("p", { class: "quiet" }, t("problems.intro")))),
     reasons.length ? h("div", { class: "tabs", role: "group", "aria-label": t("problems.by_reason") },
       tab("", t("kind.all"), reasons.reduce((sum, [, n]) => sum + n, 0)), reasons.map(([reason, n]) => tab(reason, reasonText(reason), n))) : null,
