@@ -27,7 +27,7 @@ from index.model import Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Carried by every judgement; another value makes every pair be looked at again.
-VERIFIER: Final = "blocks/2"
+VERIFIER: Final = "blocks/3"
 
 SIDES: Final = {"first": "second", "second": "first"}
 

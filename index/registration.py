@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.align import Grey, Map, Mask, lay, lay_bent
+from index.blocks import in_blocks
 
 BLOCK: Final = 32
 SMOOTHING_PX: Final = 0.8
@@ -218,6 +219,4 @@ def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
 
 def _blocks(picture: Grey) -> Grey:
     """(height, width) -> (blocks, BLOCK * BLOCK), in rows."""
-    rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
-    whole = picture[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
-    return np.asarray(whole.swapaxes(1, 2).reshape(rows * columns, BLOCK * BLOCK), np.float32)
+    return np.asarray(in_blocks(picture, BLOCK).reshape(-1, BLOCK * BLOCK), np.float32)

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from index.blocks import in_blocks
+
 # float32, as OpenCV wants it; its stubs say so of nothing they return.
 Grey = NDArray[Any]
 
@@ -26,6 +28,9 @@ LEAST_COVERED: Final = 0.75
 # White is above this. Where there is less of it, nothing was clipped.
 WHITE: Final = 250.0
 LEAST_WHITE: Final = 0.01
+# No brightening makes white what is darker than this and leaves a picture.
+LEAST_CLIPPED: Final = 128.0
+LEVELS_PER_BIN: Final = 4
 # Fine detail that noise, JPEG and a thumbnail lose is smoothed away in both.
 SMOOTHING_PX: Final = 1.2
 # A block below this correlation shows something else.
@@ -66,12 +71,11 @@ class Similarity:
 
 def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity:
     """Compare two pictures of one shape, float32 (height, width), where `covered`."""
-    height, width = (side // BLOCK * BLOCK for side in first.shape)
-    if not height or not width:
+    if min(first.shape) < BLOCK:
         return Similarity(np.empty((0, 0), np.float32), 0)
-    weight = _blocks(covered[:height, :width].astype(np.float32))
-    a = _blocks(cv2.GaussianBlur(first, (0, 0), SMOOTHING_PX)[:height, :width])
-    b = _blocks(cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX)[:height, :width])
+    weight = in_blocks(covered.astype(np.float32), BLOCK)
+    a = in_blocks(cv2.GaussianBlur(first, (0, 0), SMOOTHING_PX), BLOCK)
+    b = in_blocks(cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX), BLOCK)
     share = weight.mean(axis=-1)
     lost = _lost(a, b) | _lost(b, a) | _lost(255 - a, 255 - b) | _lost(255 - b, 255 - a)
     a, b = _levelled(a, weight), _levelled(b, weight)
@@ -92,19 +96,35 @@ def _lost(a: Grey, b: Grey) -> NDArray[np.bool_]:
     white = b > WHITE
     if white.mean() < LEAST_WHITE:
         return np.zeros(a.shape[:2], np.bool_)
-    level = float(np.quantile(a[white][::5], 0.25))
-    return np.asarray((white.mean(axis=-1) > 0.5) & (a.min(axis=-1) >= min(level, WHITE)), np.bool_)
+    return np.asarray((white.mean(axis=-1) > 0.5) & (a.min(axis=-1) >= _clipped_from(a, white)), np.bool_)
+
+
+def _clipped_from(a: Grey, white: NDArray[np.bool_]) -> float:
+    """The level of `a` from which on upwards most has become white. Something white laid over it does not make most
+    of any level white."""
+    levels = np.minimum(a[..., ::3] / LEVELS_PER_BIN, 255 // LEVELS_PER_BIN).astype(np.int64).ravel()
+    every = np.bincount(levels, minlength=256 // LEVELS_PER_BIN)
+    clipped = np.bincount(levels[white[..., ::3].ravel()], minlength=len(every))
+    others = np.flatnonzero(clipped < every / 2)
+    level = float((others.max() + 1 if len(others) else 0) * LEVELS_PER_BIN)
+    return min(max(level, LEAST_CLIPPED), WHITE)
 
 
 def _levelled(blocks: Grey, weight: Grey) -> Grey:
     """Blocks less the plane that fits each best: neither a vignette nor a shadow is structure. What has no weight is
     left out, as if it were level."""
-    mean = np.einsum("ijk,ijk->ij", blocks, weight) / np.maximum(weight.sum(axis=-1), 1)
-    blocks = (blocks - mean[..., None]) * weight
     ramp = np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2
-    slopes = np.stack([np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)])
-    slopes /= np.linalg.norm(slopes[0])
-    return np.asarray(blocks - (blocks @ slopes.T) @ slopes, np.float32)
+    plane = np.stack([np.ones(BLOCK**2, np.float32), np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)])
+    plane /= np.linalg.norm(plane, axis=1, keepdims=True)
+    level = blocks - (blocks @ plane.T) @ plane
+    partly = (weight.min(axis=-1) < 1) & (weight.max(axis=-1) > 0)
+    if partly.any():
+        some, mask = blocks[partly], weight[partly]
+        # What little is added keeps the equations of a block that is hardly covered solvable.
+        normal = np.einsum("nk,ik,jk->nij", mask, plane, plane) + 1e-4 * np.eye(3, dtype=np.float32)
+        fitted = np.linalg.solve(normal, np.einsum("nk,nk,ik->ni", mask, some, plane)[..., None])[..., 0]
+        level[partly] = some - fitted @ plane
+    return np.asarray(level * weight, np.float32)
 
 
 def _gain(spread_a: Grey, spread_b: Grey) -> float:
@@ -113,9 +133,3 @@ def _gain(spread_a: Grey, spread_b: Grey) -> float:
     if textured.sum() < 4:
         return 1.0
     return float(np.clip(np.median(spread_b[textured] / spread_a[textured]), 0.1, 10.0))
-
-
-def _blocks(picture: NDArray[Any]) -> NDArray[Any]:
-    """(height, width) -> (height/BLOCK, width/BLOCK, BLOCK*BLOCK)."""
-    rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
-    return picture.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2).reshape(rows, columns, BLOCK * BLOCK)

@@ -7,6 +7,7 @@ caption does, is told and let pass.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import cv2
@@ -16,6 +17,7 @@ from index import align
 from index.account import tell
 from index.align import Grey, Mask
 from index.evidence import mirrored
+from index.exposure import Noise, noise
 from index.laying import FINE_FRAME, Laid, Prepared, prepare, rescaled, turned, ways
 from index.model import Facts, Kind, Turn
 from index.registration import Registration, register
@@ -29,7 +31,7 @@ LEAST_TEXTURED: Final = 8
 LEAST_TEXTURED_SHARE: Final = 0.1
 FEWEST_TEXTURED: Final = 4
 LEAST_CONTAINED: Final = 0.80
-MOST_EXCLUSIVE: Final = 0.03
+MOST_EXCLUSIVE: Final = 0.008
 LEAST_MEDIAN: Final = 0.85
 MOST_DIFFERENT: Final = 0.02
 MOST_ELSEWHERE: Final = 0.025
@@ -56,6 +58,27 @@ COARSE_QUALITY: Final = 20
 COARSE_FACTOR: Final = 3.0
 THUMBNAIL_PX: Final = 224
 THUMBNAIL_FACTOR: Final = 1.5
+# Where even the noise is the same, the exposure is, and the shifts come from what was done to its tones.
+SAME_NOISE: Final = 0.85
+SAME_NOISE_FACTOR: Final = 2.0
+# Where neither tone nor sharpness was touched nothing else shifts details: levels of the mean, and ratios.
+UNTOUCHED_FACTOR: Final = 0.7
+SAME_LEVEL: Final = 4.0
+SAME_CONTRAST: Final = 1.05
+SAME_GAIN: Final = 1.7
+# The noise of two exposures agrees less than this, and that of a copy more: where it is weak, little more than what
+# JPEG and the views leave, and where it is strong. What was laid over with another frame has lost more on the way, and
+# fewer of its blocks can tell.
+STRONG_NOISE: Final = 0.7
+LEAST_AGREEMENT: Final = {"weak": 0.6, "strong": 0.8}
+LEAST_COMPARABLE: Final = 0.5
+LEAST_AGREEMENT_REFRAMED: Final = {"weak": 0.5, "strong": 0.7}
+LEAST_COMPARABLE_REFRAMED: Final = 0.3
+SAME_FRAME: Final = 0.97
+SAME_SIZE: Final = 0.01
+# What keeps the noise: formats, and the least JPEG quality.
+KEEP_NOISE: Final = frozenset(("JPEG", "PNG", "BMP", "TIFF"))
+LEAST_NOISE_QUALITY: Final = 80
 # Worth telling a person about, though it is not enough to be sure.
 DOUBTFUL_MEDIAN: Final = 0.75
 DOUBTFUL_DIFFERENT: Final = 0.20
@@ -106,12 +129,11 @@ def _judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: 
     if similarity.median < CLOSER_MEDIAN or similarity.different_share > CLOSER_DIFFERENT:
         gates = _gates(best, graphic)
     else:
-        best, registration = _looked_at_closer(best, first, second)
+        fine = _looked_at_closer(best, first, second)
+        best = fine.way
         gates = _gates(best, graphic)
         if all(gate.passed for gate in gates):
-            qualities = [facts.jpeg_quality for facts in (facts_first, facts_second) if facts.jpeg_quality]
-            one, other = turned(first.frame(FINE_FRAME), best.turn), second.frame(FINE_FRAME)
-            gates += _fine_gates(registration, one, other, best, min(qualities, default=100), graphic)
+            gates += _fine_gates(fine, (facts_first, facts_second), graphic)
     kind = _kind(best, gates)
     if kind is None:
         return Judgement(None, 0.0, best.turn, {}, gates)
@@ -129,18 +151,55 @@ def _best_way(first: Prepared, second: Prepared, hint: Turn | None) -> Laid | No
     return best
 
 
-def _looked_at_closer(laid: Laid, first: Prepared, second: Prepared) -> tuple[Laid, Registration]:
+@dataclass(frozen=True, eq=False)
+class _Fine:
+    """A way at the finer scale: `first` as it fell on `second` at last, in pixels of the frame of the second, `where`
+    both show the same and not another thing; `enlarged` is by how much laying enlarged the first."""
+
+    way: Laid
+    registration: Registration
+    first: Grey
+    second: Grey
+    covered: Mask
+    where: Mask
+    enlarged: float
+
+    @property
+    def side(self) -> float:
+        """The longer side of what both show, in pixels of the coarser of the two."""
+        rows, columns = np.nonzero(self.covered.any(axis=1))[0], np.nonzero(self.covered.any(axis=0))[0]
+        longer = max(np.ptp(rows), np.ptp(columns)) + 1 if len(rows) else 0
+        return float(longer / max(1.0, self.enlarged))
+
+    @cached_property
+    def same_tone(self) -> bool:
+        """Whether nothing was done to brightness and contrast."""
+        one, other = self.first[self.where], self.second[self.where]
+        if not one.size:
+            return False
+        contrast = float((other.std() + 1) / (one.std() + 1))
+        level = abs(float(other.mean() - one.mean()))
+        return level < SAME_LEVEL and 1 / SAME_CONTRAST < contrast < SAME_CONTRAST
+
+    @property
+    def shift_px(self) -> float:
+        """In pixels of the coarser of the two."""
+        return self.registration.shift_px / max(1.0, self.enlarged)
+
+
+def _looked_at_closer(laid: Laid, first: Prepared, second: Prepared) -> _Fine:
     """The same way, its map corrected at a finer scale, where that makes the two agree better."""
     one, other = turned(first.frame(FINE_FRAME), laid.turn), second.frame(FINE_FRAME)
     over = rescaled(laid.over, laid.first.shape, laid.second.shape, one.shape, other.shape)
-    where = align.inside(align.covered(one.shape, other.shape, over)) & _agreeing(laid.similarity, other.shape)
+    covered = align.inside(align.covered(one.shape, other.shape, over))
+    where = covered & _agreeing(laid.similarity, other.shape)
     found = register(one, other, over, where)
-    if not laid.similarity.different.any():
-        return laid, found
-    finer = cv2.resize(found.laid, laid.second.shape[::-1], interpolation=cv2.INTER_AREA)
-    similarity = compare(finer, laid.second, align.inside(laid.covered))
-    closer = replace(laid, laid=finer, similarity=similarity)
-    return (closer if closer.score > laid.score else laid), found
+    if laid.similarity.different.any():
+        finer = cv2.resize(found.laid, laid.second.shape[::-1], interpolation=cv2.INTER_AREA)
+        closer = replace(laid, laid=finer, similarity=compare(finer, laid.second, align.inside(laid.covered)))
+        laid = closer if closer.score > laid.score else laid
+    enlarged = float(np.sqrt(abs(np.linalg.det(over[:2, :2]))))
+    return _Fine(laid, found, found.laid, other, covered, where, enlarged)
 
 
 def _agreeing(similarity: Similarity, shape: tuple[int, ...]) -> Mask:
@@ -168,22 +227,55 @@ def _gates(laid: Laid, graphic: bool) -> tuple[Gate, ...]:
     )
 
 
-def _fine_gates(
-    registration: Registration, one: Grey, other: Grey, laid: Laid, worst_quality: int, graphic: bool
-) -> tuple[Gate, ...]:
-    """What only a finer scale shows: whether details fall on details, and whether a drawing says the same."""
-    side = min(max(one.shape), max(other.shape))
-    factor = COARSE_FACTOR if worst_quality <= COARSE_QUALITY else THUMBNAIL_FACTOR if side < THUMBNAIL_PX else 1.0
-    limit = round(MOST_SHIFT_PX * factor, 3)
-    gates = (Gate("registration", round(registration.shift_px, 3), limit, registration.shift_px <= limit),)
+def _fine_gates(fine: _Fine, facts: tuple[Facts, Facts], graphic: bool) -> tuple[Gate, ...]:
+    """What only a finer scale shows: whether details fall on details, whether the noise is that of one exposure, and
+    whether a drawing says the same."""
+    measured = noise(fine.first, fine.second, fine.where)
+    shift, limit = round(fine.shift_px, 3), round(_most_shift_px(fine, facts, measured), 3)
+    gates = (Gate("registration", shift, limit, shift <= limit), *_exposure_gate(fine, facts, measured))
     if not graphic:
         return gates
+    side = min(max(fine.first.shape), max(fine.second.shape))
     if side < READABLE_PX:
         return (*gates, Gate("readable", side, READABLE_PX, passed=False))
-    over = rescaled(laid.over, laid.first.shape, laid.second.shape, one.shape, other.shape)
-    similarity = compare(registration.laid, other, align.inside(align.covered(one.shape, other.shape, over)))
-    share = similarity.share_below(SAME_DETAIL)
+    share = compare(fine.first, fine.second, fine.covered).share_below(SAME_DETAIL)
     return (*gates, Gate("detail", round(share, 4), MOST_OTHER_DETAIL, share <= MOST_OTHER_DETAIL))
+
+
+def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> float:
+    if min((one.jpeg_quality for one in facts if one.jpeg_quality), default=100) <= COARSE_QUALITY:
+        return MOST_SHIFT_PX * COARSE_FACTOR
+    if measured.coherence >= SAME_NOISE:
+        return MOST_SHIFT_PX * SAME_NOISE_FACTOR
+    if fine.side < THUMBNAIL_PX:
+        return MOST_SHIFT_PX * THUMBNAIL_FACTOR
+    untouched = all(map(_keeps_noise, facts)) and fine.same_tone and 1 / SAME_GAIN < measured.gain < SAME_GAIN
+    return MOST_SHIFT_PX * (UNTOUCHED_FACTOR if untouched else 1.0)
+
+
+def _exposure_gate(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> tuple[Gate, ...]:
+    """Whether both have the noise of one exposure, where that can be told."""
+    if measured.agreement is None or not all(map(_keeps_noise, facts)):
+        return ()
+    same_frame = min(fine.way.share_first, fine.way.share_second) >= SAME_FRAME
+    if same_frame and not _of_one_size(*facts):
+        # A camera takes pictures of one size: it was resized, and much may have been done to it then.
+        return ()
+    least_comparable = LEAST_COMPARABLE if same_frame else LEAST_COMPARABLE_REFRAMED
+    if measured.comparable < least_comparable:
+        return ()
+    limits = LEAST_AGREEMENT if same_frame else LEAST_AGREEMENT_REFRAMED
+    limit = limits["strong" if measured.strength >= STRONG_NOISE else "weak"]
+    return (Gate("exposure", round(measured.agreement, 3), limit, measured.agreement >= limit),)
+
+
+def _keeps_noise(facts: Facts) -> bool:
+    return facts.format in KEEP_NOISE and not 0 < facts.jpeg_quality < LEAST_NOISE_QUALITY
+
+
+def _of_one_size(first: Facts, second: Facts) -> bool:
+    sides = zip(sorted((first.width, first.height)), sorted((second.width, second.height)), strict=True)
+    return all(abs(one - other) <= SAME_SIZE * max(one, other) for one, other in sides)
 
 
 def _only_stamped(similarity: Similarity) -> bool:

@@ -147,6 +147,43 @@ def test_another_exposure_of_the_scene_is_not_the_same_picture(seed: int):
     assert compare(noisy(original(seed), 3), moved_camera(original(seed))).kind is not Kind.NEAR
 
 
+def exposure(seed: int, sigma: float = 8) -> Image.Image:
+    """The scene from a tripod: nothing has moved, but each exposure has its own noise."""
+    return jpeg(noisy(original(1).filter(ImageFilter.GaussianBlur(2)), sigma, seed), 95)
+
+
+def test_the_noise_tells_two_exposures_from_a_tripod_apart():
+    said = compare(exposure(1), exposure(2), quality=95)
+    assert said.kind is Kind.POSSIBLE
+    assert [gate.name for gate in said.gates if not gate.passed] == ["exposure"]
+    assert compare(exposure(1), jpeg(exposure(1), 85), quality=85).kind is Kind.NEAR
+    assert compare(exposure(1), noisy(exposure(1), 10)).kind is Kind.NEAR
+
+
+def test_two_cut_outs_that_each_show_what_the_other_does_not_are_only_possible():
+    whole = original(1)
+    said = compare(whole.crop((0, 0, 770, 600)), whole.crop((30, 0, 800, 600)))
+    assert said.kind is Kind.POSSIBLE
+    assert "exclusive" in [gate.name for gate in said.gates if not gate.passed]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("strength", [0.5, 0.8])
+def test_a_vignette_over_a_plain_wall_changes_nothing(seed: int, strength: float):
+    bright = ImageEnhance.Brightness(original(seed)).enhance(1.2)
+    ImageDraw.Draw(bright).rectangle((0, 0, 120, 600), fill=(235, 230, 224))
+    rows, columns = np.mgrid[:600, :800]
+    falling = 1 - strength * ((columns / 800 - 0.5) ** 2 + (rows / 600 - 0.5) ** 2) * 2
+    dim = Image.fromarray((np.asarray(bright) * falling[..., None]).astype(np.uint8))
+    assert compare(bright, dim).kind is Kind.NEAR
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_brightening_made_white_does_not_count(seed: int):
+    washed = ImageEnhance.Brightness(original(seed)).enhance(1.7)
+    assert compare(original(seed), washed).kind is Kind.NEAR
+
+
 def form(*entries: str) -> Image.Image:
     """The same form, filled in."""
     paper = Image.new("RGB", (600, 800), "white")
