@@ -80,8 +80,8 @@ class Detections:
         del found["created"]
         start = len(str(self.photos)) + 1
         for group in found["groups"]:
-            for image in group["images"]:
-                image["path"] = image["path"][start:]
+            for told in (group["proposal"], *group["images"]):
+                told["path"] = told["path"][start:]
         return found
 
     def groups(self) -> list[dict[str, str]]:

@@ -67,7 +67,7 @@ def test_the_result_has_the_format_that_is_promised(found: OneShot, folder: Path
     assert told["format"] == "comparimg/1"
     assert told["parameters"] == PARAMETERS
     (group,) = told["groups"]
-    assert set(group) == {"id", "kind", "images"}
+    assert set(group) == {"id", "kind", "images", "proposal"}
     assert group["kind"] == "near"
     common = {"path", "reference", "bytes", "width", "height", "digest", "hash"}
     first, *others = group["images"]
