@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench clean
+.PHONY: setup run test check bench clean attacks
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -37,6 +37,10 @@ bench: $(VENV)/installed-dev
 		[ -e "$$script" ] || { echo "There are no benchmarks." >&2; exit 1; }; \
 		name=$$(basename "$$script" .py); echo "== $$name"; $(PYTHON) -m "bench.$$name" || exit; \
 	done
+
+# Every attack that the page is tested against, by itself, with a table of what became of it.
+attacks: $(VENV)/installed-dev
+	$(PYTHON) -m pytest -q --attacks tests/webui tests/browser tests/daemon
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

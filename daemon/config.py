@@ -19,7 +19,6 @@ from index.settings import (
     SETTINGS,
     Setting,
     check_tolerance,
-    is_loopback,
     merge,
     near_name,
     shown,
@@ -309,12 +308,6 @@ def _contradictions(sections: Mapping[str, Mapping[str, Any]], watch: Sequence[W
         check_tolerance(sections["detect"]["hsize"], sections["detect"]["tolerance"])
     except UsageError as error:
         problems.append(f"detect.tolerance: {error.message}")
-    web = sections["web"]
-    if not web["token"] and not is_loopback(web["host"]):
-        problems.append(
-            f"web.token: is missing, and anybody could use the page at {web['host']}; accepted: at least 16 "
-            "characters without spaces, or 127.0.0.1 as host."
-        )
     data_dir = os.fsencode(sections["daemon"]["data_dir"])
     for number, root in enumerate(watch):
         if _is_watched(root, data_dir):

@@ -17,7 +17,7 @@ SECTIONS = (
     ("On folders, without a daemon", ("detect", "explain")),
     ("What there is", ("status", "groups", "group", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
-    ("How it is set up", ("schedule", "config")),
+    ("How it is set up", ("schedule", "config", "token")),
 )
 
 

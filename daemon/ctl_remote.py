@@ -33,13 +33,14 @@ def limited(function: Function) -> Function:
 
 def client(context: click.Context) -> Any:
     """The daemon that --address names, or else the configuration."""
+    from daemon import tokens
     from daemon.client import Client
     from daemon.config import load
 
     config = load(context.obj["config"])
     host = "localhost" if config.web.host in ("0.0.0.0", "::", "") else config.web.host
     address = context.obj["address"] or f"http://{f'[{host}]' if ':' in host else host}:{config.web.port}"
-    return Client(address, config.web.token)
+    return Client(address, tokens.to_send(config))
 
 
 @click.command()

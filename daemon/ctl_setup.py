@@ -14,6 +14,7 @@ from index.errors import NoDaemon, NotFound, UsageError
 def register(program: click.Group) -> None:
     program.add_command(schedule)
     program.add_command(config)
+    program.add_command(token)
 
 
 @click.group()
@@ -135,3 +136,25 @@ def set_value(context: click.Context, key: str, value: str, in_json: bool) -> No
         terminal.print_json(told)
     else:
         click.echo(f"{key} = {json.dumps(told['value'])} ({told['origin']})")
+
+
+@click.command()
+@click.option("--new", is_flag=True, help="Make another one. The one before, and every session it opened, ends.")
+@as_json
+@click.pass_context
+def token(context: click.Context, new: bool, in_json: bool) -> None:
+    """Show the token that the page and programs on other machines are asked for."""
+    from daemon import running, tokens
+    from daemon.config import load
+
+    found = load(context.obj["config"])
+    given = tokens.renew(found) if new else tokens.required(found) or tokens.kept(found.daemon.data_dir)
+    told = running.reload(found.daemon.data_dir) if new else False
+    if in_json:
+        terminal.print_json({"token": given, "needed": bool(tokens.required(found)), "reloaded": told})
+        return
+    click.echo(given or "none")
+    if not tokens.required(found):
+        click.echo(f"The page listens at {found.web.host} only, where no token is asked for.", err=True)
+    elif new and not told:
+        click.echo("A service that runs takes it when it is reloaded or started again.", err=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from enum import StrEnum
 
-from daemon import logs
+from daemon import logs, tokens
 from daemon.config import Config
 from daemon.copier import Copier
 from daemon.overrides import LiveSettings
@@ -215,4 +215,4 @@ class Service:
 
 def _access(config: Config) -> WebAccess:
     web = config.web
-    return WebAccess(web.host, web.port, web.token, web.language, web.names)
+    return WebAccess(web.host, web.port, tokens.required(config), web.language, web.names)

@@ -288,7 +288,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "The address the page listens on. Any but this machine's own needs a token.",
             "an address or host name", shape=lambda text: text.isprintable() and bool(re.fullmatch(r"[^\s/]+", text))),
     Setting("web.port", "int", 5000, "The port it listens on; 0 takes a free one.", minimum=0, maximum=65535),
-    Setting("web.token", "str", "", "What a browser or program must give to be let in; empty: nothing.",
+    Setting("web.token", "str", "",
+            "What a browser or program must give to be let in. Empty: nothing on this machine's own address, and on "
+            "any other one that is made at the first start, which comparimg-ctl token shows.",
             '"" or at least 16 characters without spaces', shape=_is_token, secret=True),
     Setting("web.language", "str", "", "The language of the page; empty: the browser's.",
             '"", en or fr', choices=("", "en", "fr")),

@@ -49,7 +49,36 @@ def chromium() -> str:
     pytest.skip(f"no browser found ({', '.join(BROWSERS)})")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--attacks", action="store_true", help="run the tests of attacks alone, and print their table")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in item.iter_markers("attack"):
+            item.user_properties.append(("attack", mark.args[0]))
+    if config.getoption("--attacks"):
+        items[:] = [item for item in items if item.get_closest_marker("attack")]
+
+
+def _attack_table(reporter: pytest.TerminalReporter) -> None:
+    """Each attack, with how many ways of it were tried, and what became of them."""
+    tried: dict[str, list[bool]] = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in reporter.stats.get(outcome, []):
+            for name, value in report.user_properties:
+                if name == "attack":
+                    tried.setdefault(str(value), []).append(outcome == "passed")
+    for attack, refused in sorted(tried.items()):
+        told = "refused" if all(refused) else f"{refused.count(False)} LET THROUGH"
+        reporter.write_line(f"{told:12} {len(refused):3} tried  {attack}")
+    every = [one for refused in tried.values() for one in refused]
+    reporter.write_line(f"{len(tried)} attacks in {len(every)} ways: {every.count(True)} refused")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if terminalreporter.config.getoption("--attacks"):
+        _attack_table(terminalreporter)
     skipped = terminalreporter.stats.get("skipped", [])
     without = sum("browser" in report.keywords for report in skipped)
     if without:

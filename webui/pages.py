@@ -83,7 +83,8 @@ class Pages:
 
     def log_in(self, call: Call) -> Reply:
         body: Login = call.body
-        cookie = self._gate.log_in(body.token, call.address)
+        # Behind a proxy that speaks TLS the browser tells so by its origin.
+        cookie = self._gate.log_in(body.token, call.address, call.headers.get("Origin", "").startswith("https://"))
         return Reply(b"", "", 204, {"Set-Cookie": cookie})
 
     def log_out(self, _: Call) -> Reply:

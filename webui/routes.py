@@ -129,3 +129,6 @@ def _convert(given: Any, kind: Any, strict: bool) -> Any:
         if not name and "unknown field `" in message:
             name = message.rsplit("`", 2)[1]
         raise Refusal(400, "bad_request", f"{message}.", field=name) from error
+    except UnicodeEncodeError as error:
+        # A lone surrogate where a word was expected; where a path may stand it is taken.
+        raise Refusal(400, "bad_request", "A text in it is no Unicode.") from error

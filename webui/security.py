@@ -88,7 +88,7 @@ class Gate:
         if self._token and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
             self._check_token(environ)
 
-    def log_in(self, given: str, address: str) -> str:
+    def log_in(self, given: str, address: str, over_tls: bool = False) -> str:
         """The Set-Cookie header for whoever gives the right token. Raises Refusal."""
         self._refuse_guessing(address)
         if not self._token or not _same(given, self._token):
@@ -96,7 +96,8 @@ class Gate:
             raise Refusal(401, "wrong_token", "This is not the token.", "comparimg-ctl token shows it.", "token")
         expires_ns = self._now_ns() + SESSION_NS
         value = f"{expires_ns}.{self._signature(expires_ns)}"
-        return f"{COOKIE}={value}; Path=/; Max-Age={SESSION_NS // 10**9}; HttpOnly; SameSite=Strict"
+        secure = "; Secure" if over_tls else ""
+        return f"{COOKIE}={value}; Path=/; Max-Age={SESSION_NS // 10**9}; HttpOnly; SameSite=Strict{secure}"
 
     def _check_host(self, environ: Environ) -> None:
         name = _host_name(environ.get("HTTP_HOST", ""))
@@ -141,6 +142,7 @@ class Gate:
         return hmac.new(self._token.encode(), f"session {expires_ns}".encode(), hashlib.sha256).hexdigest()
 
     def _refuse_guessing(self, address: str) -> None:
+        address = _whose(address)
         with self._guard:
             recent = [at_ns for at_ns in self._wrong.get(address, []) if self._now_ns() - at_ns < TRIES_WINDOW_NS]
         if len(recent) >= TRIES:
@@ -150,6 +152,7 @@ class Gate:
             )
 
     def _remember_wrong(self, address: str) -> None:
+        address = _whose(address)
         with self._guard:
             times = self._wrong.pop(address, [])
             self._wrong[address] = [*times[1 - TRIES :], self._now_ns()]
@@ -262,6 +265,19 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _whose(address: str) -> str:
+    """Who tries: of IPv6 the network, as one machine has as many addresses in it as it likes."""
+    try:
+        number = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(number, ipaddress.IPv4Address):
+        return str(number)
+    if number.ipv4_mapped is not None:
+        return str(number.ipv4_mapped)
+    return str(ipaddress.ip_network((number, 64), strict=False))
 
 
 def _is_wildcard(host: str) -> bool:

@@ -6,6 +6,7 @@ It listens as soon as it is made, so that a port in use is an error at start, an
 import ipaddress
 import logging
 import threading
+import time
 from typing import Any
 
 from waitress import wasyncore
@@ -22,9 +23,12 @@ from webui.routes import BODY_LIMIT_BYTES
 # Every stream of events holds a thread; the rest is for requests, a few of which wait for views being made.
 THREADS = STREAMS_AT_MOST + 12
 CONNECTIONS_AT_MOST = 200
+# One address shall not shut out the others; browsers open six, a proxy perhaps some dozens.
+CONNECTIONS_OF_ONE = 100
 # Beyond this waitress itself stops reading; between the limits our own layer says what is wrong.
 HARD_BODY_LIMIT_BYTES = BODY_LIMIT_BYTES + 2**20
 IDLE_CONNECTION_S = 60
+LOOK_AFTER_CONNECTIONS_S = 10
 STOP_WAIT_S = 5.0
 
 
@@ -42,14 +46,30 @@ class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
+    """A request has to be whole within the time for which an idle connection is kept, however it drips in."""
+
     error_task_class = _JsonErrorTask
+    last_activity: float
+
+    def __init__(self, server: BaseWSGIServer, *arguments: Any, **options: Any) -> None:
+        super().__init__(server, *arguments, **options)
+        theirs = sum(channel.addr[0] == self.addr[0] for channel in tuple(server.active_channels.values()))
+        # Closed by the loop, before a byte is read.
+        self.will_close = theirs > CONNECTIONS_OF_ONE
+
+    def handle_read(self) -> None:
+        begun, at_s = self.request, self.last_activity
+        super().handle_read()
+        if begun is not None and self.request is begun:
+            self.last_activity = at_s
 
 
 class Server:
     """One listening address with one app behind it."""
 
-    def __init__(self, app: WebApp, host: str, port: int) -> None:
-        """Listen at host and port; port 0 takes any free one. Raises ComparImgError when that cannot be had."""
+    def __init__(self, app: WebApp, host: str, port: int, idle_s: int = IDLE_CONNECTION_S) -> None:
+        """Listen at host and port; port 0 takes any free one. A connection is kept for `idle_s` in which nothing moves.
+        Raises ComparImgError when the address cannot be had."""
         # It tells every page that was closed while it loaded, and every moment at which all threads were busy.
         logging.getLogger("waitress").setLevel(logging.ERROR)
         self._app = app
@@ -68,7 +88,8 @@ class Server:
                 connection_limit=CONNECTIONS_AT_MOST,
                 # Without looking ahead, a closed connection is noticed only when something is written to it.
                 channel_request_lookahead=1,
-                channel_timeout=IDLE_CONNECTION_S,
+                channel_timeout=idle_s,
+                cleanup_interval=min(idle_s, LOOK_AFTER_CONNECTIONS_S),
                 max_request_body_size=HARD_BODY_LIMIT_BYTES,
                 max_request_header_size=64 * 1024,
                 clear_untrusted_proxy_headers=True,
@@ -84,6 +105,7 @@ class Server:
         self._listeners = [part for part in self._map.values() if isinstance(part, BaseWSGIServer)]
         for listener in self._listeners:
             listener.channel_class = _Channel
+        self._idle_s = idle_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="comparimg-web")
 
@@ -120,8 +142,18 @@ class Server:
             # Not the server's own run(): only its own thread can close sockets without pulling them from under poll.
             while not self._stopping.is_set():
                 wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+                self._drop_who_does_not_read()
         finally:
             wasyncore.close_all(self._map)
+
+
+    def _drop_who_does_not_read(self) -> None:
+        """waitress itself would keep a connection, and the thread that answers it, as long as an answer lies unread."""
+        oldest_s = time.time() - self._idle_s
+        for listener in self._listeners:
+            for channel in tuple(listener.active_channels.values()):
+                if channel.total_outbufs_len and channel.last_activity < oldest_s:
+                    channel.handle_close()
 
 
 def _name_in_address(host: str) -> str:

@@ -274,6 +274,7 @@ def test_french_is_chosen_by_the_browser_and_english_by_the_reader(serve: Serve,
     expect(page.get_by_role("button", name="Find duplicates…")).to_be_visible()
 
 
+@pytest.mark.attack("markup and scripts in file names, in a real browser")
 def test_a_hostile_file_name_is_text_and_nothing_else(serve: Serve, visit: Open) -> None:
     site = serve()
     content = site.library.add_content(1, failure="truncated")

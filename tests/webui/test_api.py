@@ -406,6 +406,7 @@ def test_bad_json_is_refused(client: WebClient) -> None:
         assert (answer.status, answer.error["code"]) == (400, "bad_json")
 
 
+@pytest.mark.attack("errors that tell of the inside")
 def test_a_failure_of_the_program_is_500_without_its_words(
     client: WebClient, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, library: Library
 ) -> None:

@@ -38,12 +38,14 @@ def test_the_original_is_served_whole_with_its_type(client: WebClient, photo: Pa
     assert client.ask("HEAD", CONTENT).body == b""
 
 
+@pytest.mark.attack("files exchanged after they were indexed")
 def test_a_file_that_changed_is_not_served(client: WebClient, photo: Path) -> None:
     photo.write_bytes(b"something else")
     answer = client.get(CONTENT)
     assert (answer.status, answer.error["code"]) == (409, "changed")
 
 
+@pytest.mark.attack("files exchanged after they were indexed")
 def test_a_file_replaced_by_one_of_the_same_size_and_time_is_not_served(client: WebClient, photo: Path) -> None:
     status = photo.stat()
     other = photo.with_name("other")
@@ -53,6 +55,7 @@ def test_a_file_replaced_by_one_of_the_same_size_and_time_is_not_served(client: 
     assert client.get(CONTENT).error["code"] == "changed"
 
 
+@pytest.mark.attack("symbolic links laid after indexing")
 def test_a_link_in_the_place_of_a_file_is_not_followed(client: WebClient, photo: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     photo.rename(secret)
@@ -61,6 +64,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(client: WebClient, photo:
     assert answer.status == 404
 
 
+@pytest.mark.attack("pipes laid to hold a thread")
 def test_a_pipe_in_the_place_of_a_file_holds_no_thread(client: WebClient, photo: Path) -> None:
     photo.unlink()
     os.mkfifo(photo)
@@ -82,6 +86,7 @@ def test_a_file_no_picture_was_found_in_is_only_offered_for_download(client: Web
     assert answer.headers["Content-Disposition"].startswith("attachment")
 
 
+@pytest.mark.attack("header injection by file names")
 @pytest.mark.parametrize("name", [b'a"b\\c.jpg', b"a\r\nSet-Cookie: x=1.jpg", b"\xff\xfe.jpg", "é😀%.jpg".encode()])
 def test_no_name_breaks_out_of_the_header(client: WebClient, library: Library, name: bytes) -> None:
     library.add_file(name, jpeg_bytes(draw_picture(1)))

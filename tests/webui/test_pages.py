@@ -24,6 +24,7 @@ def test_every_view_is_one_shell(client: WebClient, path: str) -> None:
     assert b'<main id="main"' in answer.body
 
 
+@pytest.mark.attack("inline scripts, and scripts from elsewhere")
 def test_nothing_in_a_page_is_inline_or_from_elsewhere(client: WebClient) -> None:
     for page in (client.get("/").body.decode(), *TEMPLATES.values()):
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", page)
@@ -46,6 +47,7 @@ def test_a_page_from_before_an_upgrade_still_finds_its_files(client: WebClient) 
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-cache")
 
 
+@pytest.mark.attack("path traversal")
 @pytest.mark.parametrize(
     "path",
     [

@@ -18,6 +18,7 @@ PAGE = {"Accept": "text/html,*/*", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest
 # By what name it is called
 
 
+@pytest.mark.attack("DNS rebinding: our address under another name")
 @pytest.mark.parametrize(
     "host",
     [
@@ -55,6 +56,7 @@ def test_an_open_address_is_called_by_number_or_by_a_configured_name(store: Stor
 # Where the request comes from
 
 
+@pytest.mark.attack("cross-site requests, by Origin and Fetch Metadata")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -80,6 +82,7 @@ def test_our_own_page_and_programs_are_let_in(client: WebClient) -> None:
     assert client.send("POST", "/api/v1/jobs", JOB).status == 202
 
 
+@pytest.mark.attack("embedding and clickjacking from another site")
 def test_a_link_elsewhere_may_lead_to_a_page_but_nothing_may_be_embedded(client: WebClient) -> None:
     assert client.get("/", Sec_Fetch_Site="cross-site", **PAGE).status == 200
     assert client.get("/", **PAGE | {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "iframe"}).status == 403
@@ -87,6 +90,7 @@ def test_a_link_elsewhere_may_lead_to_a_page_but_nothing_may_be_embedded(client:
     assert client.get("/api/v1/images/1/content", Sec_Fetch_Site="cross-site", **PAGE).status == 403
 
 
+@pytest.mark.attack("cross-site forms without preflight")
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 def test_a_form_of_another_site_is_no_json(client: WebClient, media_type: str) -> None:
     answer = client.ask("POST", "/api/v1/jobs", b'{"kind": "scan"}', Content_Type=media_type)
@@ -96,6 +100,7 @@ def test_a_form_of_another_site_is_no_json(client: WebClient, media_type: str) -
 # What a browser may do with the answers
 
 
+@pytest.mark.attack("answers without a security policy")
 @pytest.mark.parametrize("path", ["/", "/api/v1/status", "/nowhere", "/api/v1/events", "/favicon.ico", "/healthz"])
 def test_every_answer_has_the_security_headers(client: WebClient, path: str) -> None:
     headers = client.get(path).headers
@@ -116,6 +121,7 @@ def test_a_refusal_has_them_too(client: WebClient) -> None:
 # Sizes
 
 
+@pytest.mark.attack("bodies and headers without end")
 def test_a_body_that_is_too_large_is_refused_unread(client: WebClient) -> None:
     answer = client.ask(
         "POST", "/api/v1/jobs", b"", Content_Type="application/json", Content_Length=str(BODY_LIMIT_BYTES + 1)
@@ -136,6 +142,7 @@ def log_in(client: WebClient, token: str, **headers: str) -> Any:
     return client.send("POST", "/login", {"token": token}, **headers)
 
 
+@pytest.mark.attack("requests without the token, or with a wrong one")
 @pytest.mark.parametrize(
     "given", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", TOKEN, "Bearer \udcff"]
 )
@@ -145,6 +152,7 @@ def test_without_the_token_nothing_is_told(guarded: WebClient, given: str) -> No
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.attack("addresses that forget to ask for the token")
 @pytest.mark.parametrize(
     "path",
     ["/api/v1/images/1/content", "/api/v1/images/1/thumbnail", "/api/v1/events", "/api/v1/openapi.json", "/nowhere"],
@@ -157,6 +165,7 @@ def test_the_token_opens(guarded: WebClient) -> None:
     assert guarded.get("/api/v1/status", Authorization=f"Bearer {TOKEN}").status == 200
 
 
+@pytest.mark.attack("what is open without a token, asked for secrets")
 def test_health_and_the_login_page_are_open_and_tell_nothing(guarded: WebClient) -> None:
     assert guarded.get("/healthz").json == {"status": "ok"}
     assert guarded.get("/login", **PAGE).status == 200
@@ -165,6 +174,7 @@ def test_health_and_the_login_page_are_open_and_tell_nothing(guarded: WebClient)
     assert (moved.status, moved.headers["Location"]) == (303, "/login")
 
 
+@pytest.mark.attack("theft of the session cookie by scripts or other sites")
 def test_the_login_gives_a_cookie_that_scripts_cannot_read(guarded: WebClient, daemon: Daemon) -> None:
     answer = log_in(guarded, TOKEN)
     assert answer.status == 204
@@ -179,6 +189,7 @@ def test_the_login_gives_a_cookie_that_scripts_cannot_read(guarded: WebClient, d
     assert guarded.get("/api/v1/status", Cookie=value).status == 401
 
 
+@pytest.mark.attack("forged and altered session cookies")
 @pytest.mark.parametrize(
     "change", ["comparimg=", "comparimg=1.2", "comparimg=9999999999999999999.00", "comparimg=x.y", 'comparimg="', "=;"]
 )
@@ -186,6 +197,7 @@ def test_a_made_up_cookie_is_no_session(guarded: WebClient, change: str) -> None
     assert guarded.get("/api/v1/status", Cookie=change).status == 401
 
 
+@pytest.mark.attack("forged and altered session cookies")
 def test_a_cookie_of_another_token_or_with_a_later_end_is_no_session(
     store: Store, daemon: Daemon, guarded: WebClient
 ) -> None:
@@ -197,6 +209,7 @@ def test_a_cookie_of_another_token_or_with_a_later_end_is_no_session(
     assert guarded.get("/api/v1/status", Cookie=f"{name}={int(expires) + 1}.{signature}").status == 401
 
 
+@pytest.mark.attack("guessing the token")
 def test_guessing_is_slowed_down_for_each_address(guarded: WebClient, daemon: Daemon) -> None:
     for _ in range(TRIES):
         assert log_in(guarded, "guess").status == 401
@@ -216,6 +229,7 @@ def test_who_has_a_session_is_not_locked_out_by_the_guesses_of_others(guarded: W
     assert guarded.get("/api/v1/status", Cookie=value).status == 200
 
 
+@pytest.mark.attack("login and logout by another site")
 def test_another_site_cannot_log_in_or_out(guarded: WebClient) -> None:
     assert log_in(guarded, TOKEN, Origin="https://evil.example").status == 403
     assert guarded.send("POST", "/logout", Origin="https://evil.example").status == 403
@@ -226,6 +240,7 @@ def test_a_log_out_drops_the_cookie(guarded: WebClient) -> None:
     assert "Max-Age=0" in guarded.send("POST", "/logout", Cookie=value).headers["Set-Cookie"]
 
 
+@pytest.mark.attack("tokens in the log")
 def test_no_token_is_ever_logged(guarded: WebClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     log_in(guarded, TOKEN)
