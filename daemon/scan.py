@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 # Work lost by a crash is at most what was decoded in this time.
 BATCH_S = 1.0
 BATCH = 500
+TOLD_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +320,10 @@ class Scanner:
 
 def _told(progress: Progress, walk: Walk) -> Iterator[tuple[bytes, Identity]]:
     progress.begin("walking", None)
-    for file in walk:
-        progress.advance()
+    for number, file in enumerate(walk, start=1):
+        # Told of one by one, the files of an unchanged tree would cost a tenth more.
+        if number % TOLD_AT_ONCE == 0:
+            progress.advance(TOLD_AT_ONCE)
         yield file
 
 

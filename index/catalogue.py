@@ -111,8 +111,8 @@ def known_in_order(database: SqliteDatabase, root_id: int) -> Iterator[tuple[byt
         ).fetchall()
         if not rows:
             return
-        for path, device, inode, size, mtime in rows:
-            yield path, Identity(device, inode, size, mtime)
+        for row in rows:
+            yield row[0], Identity._make(row[1:])
         after = rows[-1][0]
 
 

@@ -12,7 +12,7 @@ the same identity was moved, and is not read again.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from index.model import Identity
@@ -150,14 +150,14 @@ def _renumbered(
     renumbered: dict[int, int] = {}
     for path, identity in before.items():
         device = now[path].device
-        if identity.device not in present and replace(identity, device=device) == now[path]:
+        if identity.device not in present and identity._replace(device=device) == now[path]:
             renumbered.setdefault(identity.device, device)
     return renumbered
 
 
 def _on(renumbered: Mapping[int, int], identity: Identity) -> Identity:
     device = renumbered.get(identity.device)
-    return identity if device is None else replace(identity, device=device)
+    return identity if device is None else identity._replace(device=device)
 
 
 def _moves(missing: dict[bytes, Identity], new: Mapping[bytes, Identity]) -> list[Move]:

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import Final
 
 from index.errors import ComparImgError
@@ -28,6 +29,9 @@ EXCLUDED: Final = frozenset(
         b"lost+found",  # ext4
     }
 )  # fmt: skip
+
+
+_KEY: Final = itemgetter(0)
 
 
 class RootUnavailable(ComparImgError):
@@ -132,30 +136,32 @@ class Walk:
             # By inode: read from a cold disk in the order in which they lie there.
             entries = sorted(listing, key=os.DirEntry.inode)
         found = []
-        for entry in entries:
-            name = entry.name
-            if self._exclusions.excludes(directory, name):
-                continue
-            if directory == self._top:
-                self.is_empty = False
-            path = entry.path
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    if self._recursive and path not in self._nested:
-                        # With the slash, folders come where the paths below them come.
-                        found.append((path + b"/", path, entry.stat(follow_symlinks=False)))
-                elif may_be_image(name) and entry.is_file(follow_symlinks=False):
-                    found.append((path, path, entry.stat(follow_symlinks=False)))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                self.unreadable[path] = f"cannot be looked at: {error.strerror}"
-        found.sort(key=_key)
+        # Relative to the open folder, the kernel need not find each file's way from the root.
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for entry in entries:
+                name = entry.name
+                if self._exclusions.excludes(directory, name):
+                    continue
+                if directory == self._top:
+                    self.is_empty = False
+                path = entry.path
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        if self._recursive and path not in self._nested:
+                            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                            # With the slash, folders come where the paths below them come.
+                            found.append((path + b"/", path, status))
+                    elif may_be_image(name) and entry.is_file(follow_symlinks=False):
+                        found.append((path, path, os.stat(name, dir_fd=descriptor, follow_symlinks=False)))
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    self.unreadable[path] = f"cannot be looked at: {error.strerror}"
+        finally:
+            os.close(descriptor)
+        found.sort(key=_KEY)
         return found
-
-
-def _key(found: tuple[bytes, bytes, os.stat_result]) -> bytes:
-    return found[0]
 
 
 def look(path: bytes) -> Identity | None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from daemon import scan
 from daemon.scan import ScanRoot
+from index import findings
 from index.catalogue import WatchRoot
 from index.jobs import ScanParameters
 
@@ -261,7 +263,8 @@ class Meanwhile:
         do()
 
 
-def test_a_file_that_moved_is_kept_where_a_watcher_s_job_put_it(library):
+def test_a_file_that_moved_is_kept_where_a_watcher_s_job_put_it(library, monkeypatch):
+    monkeypatch.setattr(scan, "TOLD_AT_ONCE", 1)
     save(library.photos / "a.png", 1)
     save(library.photos / "m.png", 2)
     library.scan()
@@ -272,7 +275,8 @@ def test_a_file_that_moved_is_kept_where_a_watcher_s_job_put_it(library):
     assert library.images() == {"a.png": before["a.png"], "b.png": before["m.png"]}
 
 
-def test_a_file_that_came_back_is_not_forgotten(library):
+def test_a_file_that_came_back_is_not_forgotten(library, monkeypatch):
+    monkeypatch.setattr(scan, "TOLD_AT_ONCE", 1)
     save(library.photos / "a.png", 1)
     path = save(library.photos / "m.png", 2)
     library.scan()
@@ -331,3 +335,23 @@ def test_any_sequence_of_changes_ends_with_the_index_equal_to_the_disk(library):
             assert contents.setdefault(images[name], data) == data, story
         assert None not in contents
         assert len(set(contents.values())) == len(contents)
+
+
+def test_what_a_scan_that_is_cut_off_changed_reaches_the_groups_of_the_next(library):
+    save(library.photos / "a.png", 1)
+    path = save(library.photos / "m.png", 2)
+    library.scan()
+    library.store.write(findings.forget_concerned)
+    path.unlink()
+    save(library.photos / "z.png", 3)
+
+    class Stopped(Exception):
+        pass
+
+    def stop():
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        library.scanner.run(Meanwhile(stop), ScanParameters())
+    assert list(library.images()) == ["a.png", "z.png"]
+    assert len(library.concerned()) == 2

@@ -1,6 +1,5 @@
 """Reconciling: any two states of a tree, compared and carried out, are equal; what is out of reach is not gone."""
 
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +25,7 @@ def compared(seen: Tree, known: Tree, unreadable=(), mounts=None, admit=lambda p
 def carried_out(plan: Plan, known: Tree) -> Tree:
     """What the index holds after a plan."""
     rows = {
-        path: replace(identity, device=plan.renumbered.get(identity.device, identity.device))
+        path: identity._replace(device=plan.renumbered.get(identity.device, identity.device))
         for path, identity in known.items()
     }
     moved = {move.new: rows[move.old] for move in plan.moved}
@@ -90,8 +89,8 @@ def test_a_disk_below_the_root(story, seen, mounts, missing):
 
 
 def test_a_disk_that_came_back_under_another_number():
-    seen = {path: replace(identity, device=8) for path, identity in MOUNTED.items() if identity.device == 7}
-    seen |= {b"/p/a": file(1), b"/p/usb/w": replace(seen.pop(b"/p/usb/x"), device=8)}
+    seen = {path: identity._replace(device=8) for path, identity in MOUNTED.items() if identity.device == 7}
+    seen |= {b"/p/a": file(1), b"/p/usb/w": seen.pop(b"/p/usb/x")._replace(device=8)}
     plan = compared(seen, MOUNTED, mounts={ROOT: 1, b"/p/usb": 8})
     assert plan.renumbered == {7: 8}
     assert paths(plan) == [(b"/p/usb/x", b"/p/usb/w")]
