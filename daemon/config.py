@@ -70,6 +70,7 @@ class SortSection(msgspec.Struct, frozen=True, kw_only=True):
 
     destinations: dict[str, bytes]
     rules: tuple[str, ...]
+    companions: str
     retention: int
 
 

@@ -210,7 +210,7 @@ def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -
 def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
     """Show one job."""
     ask = client(context)
-    _tell_job(_follow(ask, job_id) if wait else ask.get(f"jobs/{job_id}"), in_json)
+    tell_job(follow(ask, job_id) if wait else ask.get(f"jobs/{job_id}"), in_json)
 
 
 @click.command()
@@ -221,7 +221,7 @@ def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
     """Ask a job to leave off; what it did so far is kept."""
     ask = client(context)
     ask.delete(f"jobs/{job_id}")
-    _tell_job(ask.get(f"jobs/{job_id}"), in_json)
+    tell_job(ask.get(f"jobs/{job_id}"), in_json)
 
 
 @click.command("not-duplicates")
@@ -278,10 +278,10 @@ def revoke(context: click.Context, batch: str, in_json: bool) -> None:
 def _start(context: click.Context, kind: str, parameters: dict[str, Any], wait: bool, in_json: bool) -> None:
     ask = client(context)
     started = ask.post("jobs", {"kind": kind, "parameters": parameters})
-    _tell_job(_follow(ask, started["id"]) if wait else started, in_json)
+    tell_job(follow(ask, started["id"]) if wait else started, in_json)
 
 
-def _follow(ask: Any, job_id: int) -> Any:
+def follow(ask: Any, job_id: int) -> Any:
     """Wait for a job to end, with a line of progress where a terminal is."""
     while (told := ask.get(f"jobs/{job_id}"))["state"] not in ENDED:
         if sys.stderr.isatty():
@@ -292,7 +292,7 @@ def _follow(ask: Any, job_id: int) -> Any:
     return told
 
 
-def _tell_job(told: Any, in_json: bool) -> None:
+def tell_job(told: Any, in_json: bool) -> None:
     if in_json:
         terminal.print_json(told)
     else:

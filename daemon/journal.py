@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -25,6 +25,7 @@ from daemon.trash import Entry, Trashes, fitting
 from index import batches, decisions, findings, trash_items
 from index.batches import Action, BatchKind, BatchState, Step, StepState
 from index.catalogue import display, forget_images
+from index.companions import renamed
 from index.errors import StepRefused
 from index.jobs import is_waiting
 from index.store import Store
@@ -38,6 +39,7 @@ AT_A_TIME: Final = 16
 BY_TEMP: Final = frozenset({Action.MOVE, Action.LINK, Action.REPLACE, Action.CREATE, Action.SWAP})
 # Actions whose target is a name that must be free.
 NAMING: Final = {Action.MOVE: b"", Action.CREATE: b"", Action.RESTORE: b"restored"}
+FROM_TRASH: Final = frozenset({Action.RESTORE, Action.SWAP, Action.DELETE})
 NAMES_TRIED: Final = 1000
 PLANS_KEPT: Final = 10
 
@@ -85,6 +87,7 @@ class Journal:
             name = f"{moment:%Y%m%d-%H%M%S}-{kind}"
             batch_id = batches.add_batch(database, kind, name, now_ns, job_id, undo_of, state)
             batches.add_steps(database, batch_id, steps)
+            _keep_gone(database, steps)
             batches.forget_old_plans(database, PLANS_KEPT)
             return batch_id
 
@@ -102,9 +105,9 @@ class Journal:
             planned = batches.steps_of(database, batch_id, (StepState.PLANNED,))
         total = sum(row.counts.values())
         progress.begin(str(row.kind), total, total - len(planned))
-        for start in range(0, len(planned), AT_A_TIME):
+        for some in _portions(planned):
             progress.checkpoint()
-            self._do_some(progress, row, planned[start : start + AT_A_TIME], checks)
+            self._do_some(progress, row, some, checks)
         self._end(batch_id, BatchState.DONE)
 
     def cancel(self, batch_id: int) -> None:
@@ -179,7 +182,7 @@ class Journal:
         for home in self._trashes.homes():
             items = self._trashes.items_in(home)
             if items:
-                found = self._store.write(lambda db, items=items: trash_items.add_unknown(db, items))  # type: ignore[misc]
+                found = self._store.write(lambda db, items=items: trash_items.add_found(db, items))  # type: ignore[misc]
                 if found:
                     log.info("%s holds %d files that the index did not know of", display(home), found)
 
@@ -190,8 +193,10 @@ class Journal:
         self._trashes.forget_places()
         ready: list[Step] = []
         ended: list[Step] = []
+        images: dict[int, Step] = {}
         for step in checks.prepare(steps):
-            one = step if step.state is not StepState.PLANNED else self._placed(row, step)
+            one = step if step.state is not StepState.PLANNED else self._placed(row, step, images)
+            images[one.id] = one
             (ready if one.state is StepState.PLANNED else ended).append(one)
         begun = [replace(step, state=StepState.DOING) for step in ready]
         now_ns = self._now_ns()
@@ -199,20 +204,30 @@ class Journal:
         progress.advance(len(ended))
         waiting = self._recorded(begun)
         done: list[Step] = []
+        stays = {step.id for step in steps if step.companion_of is None} - {step.id for step in waiting}
         try:
             while waiting:
                 progress.checkpoint()
-                done.append(self._do(row, waiting[0], checks))
+                step = waiting[0]
+                ended_step = _with_image(step) if step.companion_of in stays else self._do(row, step, checks)
+                done.append(ended_step)
                 waiting.pop(0)
+                if ended_step.state is not StepState.DONE:
+                    stays.add(step.id)
                 progress.advance()
         finally:
             # Also when it is told to leave off: what was done is kept, what was not begun is planned as before.
             self._sync(done)
             self._keep([*done, *(replace(step, state=StepState.PLANNED) for step in waiting)])
 
-    def _placed(self, row: batches.BatchRow, step: Step) -> Step:
-        """A step with the names that it will use, free at this moment."""
+    def _placed(self, row: batches.BatchRow, step: Step, images: Mapping[int, Step]) -> Step:
+        """A step with the names that it will use, free at this moment; `images` are those placed already, whose
+        companions are named as they are."""
+        image = images.get(step.companion_of or 0)
         try:
+            if step.action is Action.MOVE and image is not None and image.target:
+                name = renamed(*(os.path.basename(path) for path in (step.path, image.path, image.target)))
+                step = replace(step, target=os.path.join(os.path.dirname(image.target), name))
             if step.action in BY_TEMP:
                 step = replace(step, temp=self.temp_of(row.name, step))
             if step.action in NAMING:
@@ -274,7 +289,7 @@ class Journal:
                 if step.action not in NAMING:
                     return self._ended(step, _failed(step, error))
                 # Somebody took the name since it was found free.
-                step = replace(self._placed(row, step), state=StepState.DOING)
+                step = replace(self._placed(row, step, {}), state=StepState.DOING)
                 self._keep([step])
             except OSError as error:
                 log.warning("%s %s failed: %s", step.action, display(step.path), error)
@@ -318,6 +333,7 @@ class Journal:
             trash_items.set_state(database, back, ItemState.RESTORED)
             emptied = [step.trash for step in done if step.action is Action.DELETE]
             trash_items.set_state(database, emptied, ItemState.EMPTIED)
+            _keep_gone(database, steps)
             batches.mark_undone(database, [step.undo_of for step in done if step.undo_of is not None])
             decisions.drop(database, [step.image_id for step in done if step.image_id is not None])
             left = [step.path for step in done if step.action in (Action.TRASH, Action.MOVE)]
@@ -361,6 +377,29 @@ def _entry(event: str, item: Item, step: Step) -> Entry:
         event, item.place, item.path, item.size_bytes, item.mtime_ns, item.inode, item.digest, step.batch_id,
         item.trashed_ns,
     )  # fmt: skip
+
+
+def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Some steps at a time, those that go with an image in one portion with it."""
+    portion: list[Step] = []
+    for step in steps:
+        if len(portion) >= AT_A_TIME and step.companion_of is None:
+            yield portion
+            portion = []
+        portion.append(step)
+    if portion:
+        yield portion
+
+
+def _keep_gone(database: Any, steps: Sequence[Step]) -> None:
+    """Somebody took these out of the trash."""
+    gone = [step.trash for step in steps if step.reason == "gone" and step.action in FROM_TRASH]
+    trash_items.set_state(database, gone, ItemState.GONE)
+
+
+def _with_image(step: Step) -> Step:
+    words = "The image that it belongs to stays."
+    return replace(step, state=StepState.REFUSED, reason="with_image", message=words)
 
 
 def _failed(step: Step, error: OSError) -> Step:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon.config import Config, describe, plain
+from daemon.sort import SortSettings
+from daemon.sort_plan import Companions
 from index.model import Depth, DetectParameters, default_tolerance
 from index.settings import BY_KEY, Setting, change_overrides, merge, read_overrides
 from index.store import Store
@@ -52,6 +54,19 @@ class LiveSettings:
             verify=values["detect.verify"],
             depth=Depth(values["detect.depth"]),
         )
+
+    def destinations(self) -> Mapping[str, bytes]:
+        """The folders that images may be moved to, by name."""
+        return dict(self._config.sort.destinations)
+
+    def retention_days(self) -> float:
+        """For how long what is in the trash is spared when it is emptied."""
+        return float(self._config.sort.retention)
+
+    def sorting(self) -> SortSettings:
+        """What a sort job runs with."""
+        sort = self._config.sort
+        return SortSettings(self.destinations(), Companions(sort.companions), self._config.daemon.settle_s)
 
     def keeper_criteria(self) -> tuple[str, ...]:
         """What decides which image of a group is proposed to be kept, the first first."""

@@ -89,7 +89,6 @@ class Service:
                 if not alive():
                     return name
             self._vitals.look()
-            self._scheduler.keep_up()
             every_s = self._manager.sign_every_s
             if every_s is not None and not self._vitals.hangs and time.monotonic() - signed_s >= every_s:
                 signed_s = time.monotonic()
@@ -202,6 +201,8 @@ class Service:
             schedules_changed=self._scheduler.refresh,
             root_mode=self._root_mode,
             keeper_criteria=self._settings.keeper_criteria,
+            destinations=self._settings.destinations,
+            retention_days=self._settings.retention_days,
             web=_access(self._config),
         )
 

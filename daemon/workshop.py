@@ -5,15 +5,18 @@ The watcher asks for the first scan of a root once its watches stand, so that no
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from daemon.config import Config, WatchSection
 from daemon.detect import Detector
+from daemon.journal import Journal
 from daemon.overrides import LiveSettings
-from daemon.runner import Runner, start_job
-from daemon.scan import Scanner, ScanRoot
+from daemon.runner import Handler, Runner, start_job
+from daemon.scan import Progress, Scanner, ScanRoot
+from daemon.sort import Sorter, grounds_of
+from daemon.undo import Undoer
 from daemon.views import Views
 from daemon.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
 from daemon.workers import WorkerLimits, WorkerPool
@@ -47,12 +50,26 @@ class Workshop:
         self._detector = Detector(store, self.pool, self.views, settings.detect_parameters)
         self._roots = [_scan_root(section) for section in config.watch]
         scanner = Scanner(store, self.pool, self._roots, limits, self._detector.update)
-        self.runner = Runner(store, {JobKind.SCAN: scanner.run, JobKind.DETECT: self._detector.run})
+
+        def rescan(progress: Progress, paths: Sequence[bytes]) -> None:
+            scanner.run(progress, ScanParameters(paths=[os.fsdecode(path) for path in paths]))
+
+        sorter = Sorter(store, self.pool, limits, settings.sorting, rescan)
+        undoer = Undoer(store, lambda: settings.destinations().values(), rescan)
+        handlers: Mapping[JobKind, Handler] = {
+            JobKind.SCAN: scanner.run,
+            JobKind.DETECT: self._detector.run,
+            JobKind.SORT: sorter.run,
+            JobKind.UNDO: undoer.undo,
+            JobKind.EMPTY: undoer.empty,
+        }
+        self.runner = Runner(store, handlers)
+        self._settings = settings
         self.watcher = self._make_watcher()
         scanner.report_fresh_to(self.watcher.touch, daemon.settle_s)
 
     def open(self) -> None:
-        """Bring the roots of the index up to date and begin."""
+        """Bring the roots of the index up to date, settle what a crash left in doubt, and begin."""
         stack = self._stack
         stack.callback(self.pool.close)
 
@@ -62,6 +79,7 @@ class Workshop:
             return left
 
         left = self._store.write(sync)
+        self._recover()
         self.runner.start()
         stack.callback(self._end_jobs)
         self.watcher.start()
@@ -85,6 +103,10 @@ class Workshop:
 
     def coverage(self, root: bytes) -> Coverage | None:
         return self.watcher.coverage().get(root)
+
+    def _recover(self) -> None:
+        """Settle what a crash cut off, before anything else touches a file."""
+        Journal(self._store, grounds_of(self._store, self._settings.destinations().values())).recover()
 
     def _end_jobs(self) -> None:
         self.runner.leave_off()

@@ -15,6 +15,7 @@ A step is about one file, the *subject*: at `path`, with an identity and a diges
 `made_*` is the identity of the new file (link, replace) or of what is at `path` now (swap).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -96,7 +97,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One batch; `counts` are its steps by state, `bytes` what the done ones freed."""
+    """One batch; `counts` are its steps by state, `actions` the done ones (of a plan: the planned ones) by action,
+    `bytes` what these free."""
 
     id: int
     name: str
@@ -107,6 +109,7 @@ class BatchRow:
     created_ns: int
     finished_ns: int | None
     counts: Mapping[str, int]
+    actions: Mapping[str, int]
     bytes: int
 
 
@@ -189,11 +192,11 @@ def steps_of(
     return found
 
 
-def step(database: SqliteDatabase, step_id: int) -> Step:
-    """One step. Raises NotFound."""
+def step_or_none(database: SqliteDatabase, step_id: int) -> Step | None:
+    """One step, None where it is forgotten."""
     for row in StepRow.select().where(StepRow.id == step_id).dicts().execute(database):
         return _step(row)
-    raise NotFound(f"There is no step {step_id}.")
+    return None
 
 
 def steps_page(
@@ -254,18 +257,23 @@ def mark_undone(database: SqliteDatabase, step_ids: Iterable[int]) -> None:
 
 
 def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> list[BatchRow]:
-    counts: dict[int, dict[str, int]] = {row["id"]: {} for row in rows}
+    counts: dict[int, Counter[str]] = {row["id"]: Counter() for row in rows}
+    actions: dict[int, Counter[str]] = {row["id"]: Counter() for row in rows}
     freed = dict.fromkeys(counts, 0)
+    good = {row["id"]: StepState.PLANNED if row["state"] == BatchState.PLAN else StepState.DONE for row in rows}
     told = (
-        StepRow.select(StepRow.batch, StepRow.state, fn.count(StepRow.id), fn.sum(StepRow.bytes))
+        StepRow.select(StepRow.batch, StepRow.state, StepRow.action, fn.count(StepRow.id), fn.sum(StepRow.bytes))
         .where(StepRow.batch.in_(list(counts)))
-        .group_by(StepRow.batch, StepRow.state)
+        .group_by(StepRow.batch, StepRow.state, StepRow.action)
     )
-    for batch_id, state, number, size in told.tuples().execute(database):
-        counts[batch_id][state] = number
-        if state in (StepState.DONE, StepState.PLANNED):
+    for batch_id, state, action, number, size in told.tuples().execute(database):
+        counts[batch_id][state] += number
+        if state == good[batch_id]:
+            actions[batch_id][action] += number
             freed[batch_id] += size
-    return [BatchRow(**row, counts=counts[row["id"]], bytes=freed[row["id"]]) for row in rows]
+    return [
+        BatchRow(**row, counts=counts[row["id"]], actions=actions[row["id"]], bytes=freed[row["id"]]) for row in rows
+    ]
 
 
 def _values(step: Step) -> dict[str, Any]:

@@ -72,6 +72,12 @@ def watched_roots(database: SqliteDatabase) -> list[Any]:
     return list(Root.select().where(Root.watched).order_by(Root.path).execute(database))
 
 
+def every_root(database: SqliteDatabase) -> dict[bytes, bool]:
+    """The folders that are watched, and those that were, with whether each is protected (now, and watched)."""
+    rows = Root.select(Root.path, Root.protected, Root.watched).order_by(Root.path).tuples().execute(database)
+    return {bytes(path): bool(protected and watched) for path, protected, watched in rows}
+
+
 def set_root_state(
     database: SqliteDatabase, root_id: int, state: RootState, reason: str = "", device: int | None = None
 ) -> None:
@@ -291,6 +297,15 @@ def contents(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, 
     found: dict[int, Any] = {}
     for some in chunks(content_ids):
         found.update((row.id, row) for row in Content.select().where(Content.id.in_(some)).execute(database))
+    return found
+
+
+def ids_of_digests(database: SqliteDatabase, digests: Iterable[bytes]) -> set[int]:
+    """The contents with these digests."""
+    found: set[int] = set()
+    for some in chunks(digests):
+        rows = Content.select(Content.id).where(Content.digest.in_(some)).tuples().execute(database)
+        found.update(row[0] for row in rows)
     return found
 
 

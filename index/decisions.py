@@ -92,8 +92,12 @@ def decide(database: SqliteDatabase, key: str, wanted: Sequence[Wanted], now_ns:
     for some in chunks(rows, 80):
         Decision.insert_many(some).execute(database)
     groups = groups_of_images(database, [one.image_id for one in wanted])
-    if without_keeper(database, groups):
-        raise NoKeeper("No image of the group would stay.", "Keep one of them, or leave one undecided.")
+    for bare in without_keeper(database, groups):
+        (name,) = database.execute_sql("SELECT key FROM duplicate_group WHERE id = ?", (bare,)).fetchone()
+        told = "No image of the group would stay."
+        if name != key:
+            told = f"No image would stay of the group {name}, which has an image in common with this one."
+        raise NoKeeper(told, "Keep one of them, or leave one undecided.")
     _check_links(database, files, wanted)
     recount(database, groups)
 

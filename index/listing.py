@@ -107,18 +107,27 @@ class GroupRow:
     confidence: float
     newest_ns: int
     changed_ns: int
+    decided_images: int
+
+    @property
+    def decided(self) -> str:
+        """Whether its images are decided about: "none", "partly" or "fully"."""
+        if not self.decided_images:
+            return "none"
+        return "fully" if self.decided_images >= self.images else "partly"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFilter:
-    """Which groups: of these kinds (all when empty), with an image in that root, with an image at that path, with so
-    many images. A `path` that is absolute is a folder or file and means it and all below; any other is looked for
-    anywhere in the path, letter case set aside."""
+    """Which groups: of these kinds (all when empty), decided so far (in any way when empty), with an image in that
+    root, with an image at that path, with so many images. A `path` that is absolute is a folder or file and means it
+    and all below; any other is looked for anywhere in the path, letter case set aside."""
 
     kinds: tuple[str, ...] = ()
     root_id: int | None = None
     path: bytes = b""
     min_images: int = 2
+    decided: tuple[str, ...] = ()
 
 
 # Totals and roots
@@ -163,8 +172,14 @@ def current_parameters(database: SqliteDatabase) -> tuple[int, DetectParameters]
 
 
 GROUP_COLUMNS = (
-    "g.id, g.key, g.kind, g.images, g.size_bytes, g.reclaimable_bytes, g.confidence, g.newest_ns, g.changed_ns"
+    "g.id, g.key, g.kind, g.images, g.size_bytes, g.reclaimable_bytes, g.confidence, g.newest_ns, g.changed_ns,"
+    " g.decided"
 )
+DECIDED = {
+    "none": "g.decided = 0",
+    "partly": "(g.decided > 0 AND g.decided < g.images)",
+    "fully": "g.decided >= g.images",
+}
 CURRENT_GROUPS = "duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current"
 
 
@@ -226,6 +241,14 @@ def neighbours(
     return found[0], found[1]
 
 
+def ids_of_groups(database: SqliteDatabase, chosen: GroupFilter) -> list[tuple[int, str]]:
+    """The row ids and public ids of the groups chosen, those with most to gain first."""
+    where = _groups_where(chosen)
+    order = "ORDER BY g.reclaimable_bytes DESC, g.key"
+    rows = database.execute_sql(f"SELECT g.id, g.key FROM {CURRENT_GROUPS} WHERE {where} {order}", where.values)
+    return list(rows.fetchall())
+
+
 def kinds_of_groups(database: SqliteDatabase) -> dict[str, int]:
     """How many groups of the current detection there are of each kind."""
     return dict(database.execute_sql(f"SELECT g.kind, count(*) FROM {CURRENT_GROUPS} GROUP BY g.kind").fetchall())
@@ -235,6 +258,8 @@ def _groups_where(chosen: GroupFilter) -> Where:
     where = Where()
     if chosen.kinds:
         where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
+    if chosen.decided:
+        where.add(f"({' OR '.join(DECIDED[name] for name in chosen.decided)})")
     if chosen.min_images > 2:
         where.add("g.images >= ?", chosen.min_images)
     if chosen.root_id is not None or chosen.path:

@@ -68,6 +68,16 @@ def outlines(
     return found
 
 
+def candidates(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[tuple[int, Candidate]]]:
+    """The files of some groups as the criteria see them, by path, each with the id of its content."""
+    links = _links(database, group_ids)
+    found = {}
+    for group_id, files in _files(database, group_ids).items():
+        seen = _with_evidence(files, *links.get(group_id, (0, [])))
+        found[group_id] = [(content_id, file) for (content_id, _), file in zip(files, seen, strict=True)]
+    return found
+
+
 def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[tuple[int, Candidate]]]:
     """The files of each group, one for each on disk, by path: the content's id, and the file for the criteria."""
     current = current_parameters(database)

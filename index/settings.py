@@ -269,6 +269,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "What decides which image of a group is kept, the first first.",
             choices=tuple(keeper.CRITERIA),
             shape=lambda names: bool(names) and len(set(names)) == len(names)),
+    Setting("sort.companions", "str", "matched",
+            "What becomes of the RAW, the Live Photo film and the sidecars (XMP, AAE) beside an image that goes: they "
+            "go along (together), or the image stays (block); matched lets a RAW or film go to the trash only where "
+            "the image to keep has the same one.", choices=("matched", "together", "block")),
     Setting("sort.retention", "int", 30,
             "Days for which an image in the trash is spared when the trash is emptied. It is never emptied unasked.",
             minimum=0, maximum=36500),

@@ -52,13 +52,18 @@ def add(database: SqliteDatabase, items: Iterable[Item]) -> None:
         ).execute(database)
 
 
-def add_unknown(database: SqliteDatabase, items: Iterable[Item]) -> int:
-    """Keep the items whose places are not known; how many those were."""
-    before = TrashItem.select().count(database)
+def add_found(database: SqliteDatabase, items: Iterable[Item]) -> int:
+    """Keep items that were found in a trash and are not known, or taken for gone; how many those were."""
+    found = 0
     for some in chunks(items, 80):
         rows = [{name: getattr(item, name) for name in FIELDS} for item in some]
+        places = TrashItem.place.in_([item.place for item in some])
+        away = TrashItem.state == ItemState.GONE
+        found += TrashItem.update(state=ItemState.IN_TRASH).where(places, away).execute(database)
+        known = TrashItem.select().where(places).count(database)
         TrashItem.insert_many(rows).on_conflict_ignore().execute(database)
-    return int(TrashItem.select().count(database) - before)
+        found += len(some) - known
+    return found
 
 
 def set_state(database: SqliteDatabase, places: Iterable[bytes], state: ItemState) -> None:
@@ -87,12 +92,6 @@ def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequen
     if ids:
         query = query.where(TrashItem.id.in_(list(ids)))
     return [_item(row) for row in query.dicts().execute(database)]
-
-
-def known_places(database: SqliteDatabase, folder: bytes) -> set[bytes]:
-    """The places below a trash folder that are known."""
-    query = TrashItem.select(TrashItem.place).where(TrashItem.place > folder + b"/", TrashItem.place < folder + b"0")
-    return {bytes(row[0]) for row in query.tuples().execute(database)}
 
 
 def page(

@@ -1,9 +1,12 @@
 """The table of every REST route: the app registers it, OpenAPI tells it."""
 
 from webui import (
+    api_batches,
+    api_decisions,
     api_groups,
     api_images,
     api_jobs,
+    api_rules,
     api_schedules,
     api_settings,
     api_statistics,
@@ -15,6 +18,9 @@ ROUTES = (
     *api_status.ROUTES,
     *api_statistics.ROUTES,
     *api_groups.ROUTES,
+    *api_decisions.ROUTES,
+    *api_rules.ROUTES,
+    *api_batches.ROUTES,
     *api_images.ROUTES,
     *api_jobs.ROUTES,
     *api_schedules.ROUTES,

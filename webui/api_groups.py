@@ -1,18 +1,21 @@
 """REST: the groups of duplicates, as a list that is paged and as one group; the whole as the result file."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from peewee import SqliteDatabase
 
-from index import findings, listing, proposals, report
+from index import decisions, findings, listing, proposals, report
+from index.decisions import Decided
 from index.evidence import sentence
 from index.keeper import Proposal
 from index.listing import GroupFilter, GroupRow, MemberRow
 from index.model import Kind, Turn
 from index.proposals import Outline, WeakestLink
 from webui import shapes, shapes_found
+from webui.api_decisions import decision_fields
 from webui.api_images import image_fields
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
@@ -32,9 +35,13 @@ def get_groups(call: Call) -> shapes.GroupList:
         # One more than is shown tells whether there are more.
         members = listing.members(database, [row.id for row in page.items], query.images + 1)
         outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
+        decided = decisions.of_images(database, [one.file.id for found in members.values() for one in found])
         kinds = listing.kinds_of_groups(database)
     return shapes.GroupList(
-        items=[shapes.Group(**_fields(row, outlines.get(row.id), members[row.id], query.images)) for row in page.items],
+        items=[
+            shapes.Group(**_fields(row, outlines.get(row.id), members[row.id], decided, query.images))
+            for row in page.items
+        ],
         next=encode_cursor(order, page.after),
         total=page.total,
         kinds=kinds,
@@ -49,9 +56,10 @@ def get_group(call: Call) -> shapes.GroupDetail:
         row = listing.group(database, call.key)
         members = listing.members(database, [row.id], query.limit + 1, after)
         outline = proposals.outlines(database, [row.id], criteria).get(row.id)
+        decided = decisions.of_images(database, [one.file.id for one in members[row.id]])
         previous, following = listing.neighbours(database, _filter(query), query.sort, query.order == "asc", row)
     return shapes.GroupDetail(
-        **_fields(row, outline, members[row.id], query.limit, continued=after is not None),
+        **_fields(row, outline, members[row.id], decided, query.limit, continued=after is not None),
         previous=previous,
         following=following,
     )
@@ -77,11 +85,17 @@ def get_duplicates(call: Call) -> Reply:
 
 def _filter(query: shapes.GroupChoice) -> GroupFilter:
     kinds = tuple(filter(None, query.kind.split(",")))
-    return GroupFilter(kinds, query.root or None, path_bytes(query.path), query.min_images)
+    decided = tuple(filter(None, query.decided.split(",")))
+    return GroupFilter(kinds, query.root or None, path_bytes(query.path), query.min_images, decided)
 
 
 def _fields(
-    row: GroupRow, outline: Outline | None, members: list[MemberRow], limit: int, continued: bool = False
+    row: GroupRow,
+    outline: Outline | None,
+    members: list[MemberRow],
+    decided: Mapping[int, Decided],
+    limit: int,
+    continued: bool = False,
 ) -> dict[str, Any]:
     shown = members[:limit]
     last = (shown[-1].place, shown[-1].file.path) if len(members) > limit else None
@@ -93,11 +107,13 @@ def _fields(
         "reclaimable_bytes": row.reclaimable_bytes,
         "newest": iso_time(row.newest_ns),
         "changed": iso_time(row.changed_ns),
+        "decided": row.decided,
         "proposal": None if outline is None else _proposal_shape(outline.proposal),
         "weakest": None if outline is None or outline.weakest is None else _weakest_shape(outline.weakest),
         "images": shapes.MemberList(
             items=[
-                _member_shape(member, reference=not continued and number == 0) for number, member in enumerate(shown)
+                _member_shape(member, decided.get(member.file.id), reference=not continued and number == 0)
+                for number, member in enumerate(shown)
             ],
             next=encode_cursor(f"images {row.key}", last),
             total=row.images,
@@ -118,7 +134,7 @@ def _weakest_shape(link: WeakestLink) -> shapes.Weakest:
     return shapes.Weakest(image=link.image_id, kind=link.kind, confidence=link.confidence, distance=link.distance)
 
 
-def _member_shape(member: MemberRow, reference: bool) -> shapes.Member:
+def _member_shape(member: MemberRow, decided: Decided | None, reference: bool) -> shapes.Member:
     return shapes.Member(
         **image_fields(member.file),
         reference=reference,
@@ -129,6 +145,7 @@ def _member_shape(member: MemberRow, reference: bool) -> shapes.Member:
         evidence=member.evidence,
         sentence=None if member.kind == Kind.EXACT else {name: sentence(member.evidence, name) for name in LANGUAGES},
         copy_of=member.copy_of,
+        decision=None if decided is None else shapes.Decision(**decision_fields(decided)),
     )
 
 

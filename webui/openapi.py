@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from index import settings
-from index.jobs import PARAMETERS, DetectJobParameters
+from index.jobs import OFFERED, PARAMETERS, DetectJobParameters
 from webui.refusals import ErrorAnswer
 from webui.routes import Route
 from webui.shapes import HIGHEST_ID, NewJob, NewSchedule
@@ -45,7 +45,7 @@ def make_document(routes: Iterable[Route], version: str) -> dict[str, Any]:
     routes = list(routes)
     kinds = [kind for route in routes for kind in (route.answer, route.query, route.body) if kind is not None]
     schemas, components = msgspec.json.schema_components(
-        [*kinds, *PARAMETERS.values(), ErrorAnswer], ref_template=REFERENCE
+        [*kinds, *(PARAMETERS[kind] for kind in OFFERED), ErrorAnswer], ref_template=REFERENCE
     )
     by_kind = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=False)}
     _tell_job_parameters(components)
@@ -161,6 +161,6 @@ def _tell_job_parameters(components: dict[str, Any]) -> None:
                 "required": shape["required"],
                 "additionalProperties": False,
             }
-            for kind, parameters in PARAMETERS.items()
+            for kind, parameters in ((kind, PARAMETERS[kind]) for kind in OFFERED)
         ]
         components[taken.__name__] = {"title": taken.__name__, "oneOf": choices}

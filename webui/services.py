@@ -68,4 +68,6 @@ class Services:
     schedules_changed: Callable[[], None]
     root_mode: Callable[[bytes], str] = lambda _: ""
     keeper_criteria: Callable[[], Sequence[str]] = lambda: tuple(CRITERIA)
+    destinations: Callable[[], Mapping[str, bytes]] = dict
+    retention_days: Callable[[], float] = lambda: 30.0
     web: WebAccess = field(default_factory=WebAccess)

@@ -169,6 +169,18 @@ class ImageDetail(Image, frozen=True, kw_only=True):
     groups: Annotated[list[str], Meta(description="The groups it is in")]
 
 
+class Decision(Answer, frozen=True, kw_only=True):
+    """What is decided about an image. A `stale` one was made for other bytes than the file has now, and counts for
+    nothing."""
+
+    choice: Literal["keep", "trash", "move", "link"]
+    destination: Annotated[str | None, Meta(description="The name of a destination, where it is moved")]
+    origin: Literal["user", "rule"]
+    criterion: Annotated[str | None, Meta(description="What decided in the rule")]
+    decided: Time
+    stale: bool
+
+
 class Member(Image, frozen=True, kw_only=True):
     """An image of a group. `kind`, `distance`, `turn`, `confidence` and `evidence` tell how it matches the group's
     reference; `copy_of` is an image of the group with the very same bytes."""
@@ -181,6 +193,7 @@ class Member(Image, frozen=True, kw_only=True):
     evidence: Annotated[dict[str, Any], Meta(description="Led from the reference to this image")]
     sentence: Annotated[dict[str, str] | None, Meta(description="In words, by language; null for equal bytes")]
     copy_of: RowId | None
+    decision: Decision | None
 
 
 class MemberList(Answer, frozen=True, kw_only=True):
@@ -226,6 +239,7 @@ class Group(Answer, frozen=True, kw_only=True):
     reclaimable_bytes: Count
     newest: Time
     changed: Time
+    decided: Annotated[Literal["none", "partly", "fully"], Meta(description="How many of its images are decided about")]
     proposal: Annotated[Proposal | None, Meta(description="null only while the group's files are being moved")]
     weakest: Annotated[Weakest | None, Meta(description="null where all images have the same bytes")]
     images: MemberList
@@ -254,6 +268,13 @@ class GroupChoice(Query, frozen=True, kw_only=True):
     root: Annotated[RowId, Meta(description="Groups with an image in this root")] | UnsetType = UNSET
     path: Annotated[TakenPath, Meta(description="Groups with an image in this folder, or with this in its path")] = ""
     min_images: Annotated[int, Meta(ge=2, le=1_000_000)] = 2
+    decided: Annotated[
+        str,
+        Meta(
+            pattern=r"^((none|partly|fully)(,(none|partly|fully))*)?$",
+            description="How far it is decided about, separated by commas",
+        ),
+    ] = ""
     sort: SortName = "reclaimable"
     order: OrderName = "desc"
 
@@ -320,11 +341,11 @@ class JobQuery(ListQuery, frozen=True, kw_only=True):
             description="States, separated by commas",
         ),
     ] = ""
-    kind: Literal["", "scan", "detect", "sort", "compress"] = ""
+    kind: Literal["", "scan", "detect", "sort", "compress", "undo", "empty"] = ""
 
 
 class NewJob(Body, frozen=True, kw_only=True):
-    kind: Literal["scan", "detect"]
+    kind: Literal["scan", "detect", "sort"]
     parameters: dict[str, Any] = {}
 
 
@@ -347,7 +368,7 @@ class ScheduleList(Answer, frozen=True, kw_only=True):
 
 class NewSchedule(Body, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
-    kind: Literal["scan", "detect"]
+    kind: Literal["scan", "detect", "sort"]
     trigger: Annotated[str, Meta(min_length=1, max_length=200, description='"0 3 * * *" (cron) or "every 6h"')]
     parameters: dict[str, Any] = {}
     enabled: bool = True

@@ -24,7 +24,7 @@ DONE, FAILED, WRONG_USAGE, NO_DAEMON = 0, 1, 2, 3
 PROGRAM = Path(sys.executable).with_name("comparimg-ctl")
 COMMANDS = (
     "detect", "explain", "status", "groups", "group", "problems", "verdicts", "scan", "run", "jobs", "job", "cancel",
-    "not-duplicates", "revoke", "schedule", "config",
+    "not-duplicates", "revoke", "schedule", "config", "decide", "rules", "sort", "batches", "batch", "undo", "trash",
 )  # fmt: skip
 
 
@@ -121,6 +121,11 @@ def test_every_command_has_help(ctl_alone: Ctl, command: str) -> None:
         ("run", "detect", "-p", "hsize"),
         ("job", "first"),
         ("schedule", "add", "n", "detect", "every 6h", "-p", "{"),
+        ("decide", "k", "1=burn"),
+        ("decide", "k", "a=keep"),
+        ("decide", "k", "1=keep", "--clear"),
+        ("rules", "preview", "--keep", "/a"),
+        ("trash", "empty", "--older-than", "-1"),
         ("--config", "nothing-here.toml", "config", "check"),
     ],
     ids=" ".join,
@@ -139,7 +144,9 @@ def test_wrong_usage_is_2_and_told(ctl_alone: Ctl, arguments: tuple[str, ...]) -
         ("status",), ("groups",), ("group", "k"), ("problems",), ("verdicts",), ("scan",), ("run", "detect"),
         ("jobs",), ("job", "1"), ("cancel", "1"), ("not-duplicates", "k"), ("revoke", "b"), ("schedule", "list"),
         ("schedule", "add", "n", "detect", "every 6h"), ("schedule", "remove", "n"),
-        ("config", "set", "detect.hsize", "8"),
+        ("config", "set", "detect.hsize", "8"), ("decide", "k", "1=keep"), ("rules", "preview"), ("rules", "apply"),
+        ("rules", "list"), ("rules", "revoke", "1"), ("sort",), ("sort", "--dry-run"), ("batches",), ("batch", "1"),
+        ("undo",), ("undo", "1"), ("trash", "list"), ("trash", "restore", "1"), ("trash", "empty", "--yes"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -359,6 +366,68 @@ def test_not_duplicates_is_remembered_and_taken_back(ask: Ctl) -> None:
     assert ask("revoke", told["batch"], "--json").json["pairs"] == 1
     until(lambda: [one["id"] for one in ask("groups", "--kind", "near", "--json").json] == [near["id"]])
     assert ask("verdicts", "--json").json == []
+
+
+# Deciding and sorting
+
+
+@pytest.fixture
+def sorting(ctl_alone: Ctl, tmp_path: Path) -> Iterator[tuple[Ctl, Path]]:
+    """The program and the photos of a service of its own, with one pair of equal files."""
+    first = save(photograph(6, 320, 240), tmp_path / "photos" / "a.png")
+    shutil.copyfile(first, first.parent / "copy of a.png")
+    for path in first.parent.iterdir():
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    with Service(config_over(tmp_path, first.parent)) as started:
+        until(lambda: len(list(Client(started.address).pages("groups"))) == 1)
+        yield (lambda *arguments: ctl_alone("--address", started.address, *arguments)), first.parent
+
+
+def test_decide_sort_undo_and_the_trash(sorting: tuple[Ctl, Path]) -> None:
+    ask, photos = sorting
+    copy = photos / "copy of a.png"
+    (group,) = ask("groups", "--json").json
+    images = {Path(one["path"]).name: one["id"] for one in group["images"]["items"]}
+    decided = ask("decide", group["id"], f"{images['a.png']}=keep", f"{images[copy.name]}=trash", "--json").json
+    assert decided["decided"] == "fully"
+    assert "trash" in ask("decide", group["id"]).out
+    assert ask("decide", group["id"], f"{images['a.png']}=trash").code == FAILED, "no image would stay"
+    plan = ask("sort", "--dry-run")
+    assert (plan.code, copy.exists()) == (DONE, True)
+    assert str(copy) in plan.out
+    told = ask("sort", "--wait", "--json").json
+    assert (told["state"], told["outcome"]["trash"], copy.exists()) == ("done", 1, False)
+    (item,) = ask("trash", "list", "--json").json
+    assert item["path"] == str(copy)
+    assert f"would come back to {copy}" in ask("trash", "restore", item["id"], "--dry-run").out
+    assert ask("trash", "empty", "--dry-run", "--json").json == {"items": 0, "bytes": 0}
+    assert "1 done" in ask("batches").out
+    assert str(copy) in ask("batch", told["outcome"]["batch"]).out
+    assert str(copy) in ask("undo", "--dry-run").out
+    assert not copy.exists()
+    assert ask("undo", "--wait", "--json").json["outcome"]["restored"] == 1
+    assert copy.exists()
+    assert ask("undo").code == FAILED, "there is nothing left to undo"
+
+
+def test_rules_and_emptying(sorting: tuple[Ctl, Path]) -> None:
+    ask, photos = sorting
+    assert ask("rules", "preview", "--json").json["undecided_ties"] == 1
+    preview = ask("rules", "preview", "--ties", "decide")
+    assert preview.out.startswith("would decide 1 groups: 1 images")
+    assert "by path: 1" in preview.out
+    order = ask("rules", "apply", "--ties", "decide", "--json").json["order"]
+    assert [one["id"] for one in ask("rules", "list", "--json").json] == [order]
+    assert ask("rules", "revoke", order).out == "took back 2 decisions\n"
+    assert ask("sort", "--wait", "--json").json["outcome"]["trash"] == 0
+    assert ask("rules", "preview", "--choice", "move", "--to", "nowhere").code == WRONG_USAGE
+    assert ask("rules", "apply", "--ties", "decide").code == DONE
+    ask("sort", "--wait")
+    assert [path.name for path in photos.glob("*.png")] == ["a.png"]
+    (item,) = ask("trash", "list", "--json").json
+    assert ask("trash", "empty", "--older-than", "0", "--yes", "--wait", "--json").json["outcome"]["deleted"] == 1
+    assert not Path(item["place"]).exists()
+    assert ask("trash", "list").out == "none\n"
 
 
 # The program itself

@@ -281,7 +281,9 @@ def test_an_ended_job_cannot_be_cancelled(client: WebClient, library: Library) -
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"kind": "sort"}, "kind"),
+        ({"kind": "dance"}, "kind"),
+        ({"kind": "empty"}, "kind"),
+        ({"kind": "sort", "parameters": {"dry_run": "yes"}}, "parameters.dry_run"),
         ({"kind": "scan", "parameters": {"x": 1}}, "parameters"),
         ({"kind": "detect", "parameters": {"hsize": "big"}}, "parameters.hsize"),
         ({"kind": "detect", "parameters": {"hsize": 7}}, "parameters.hsize"),

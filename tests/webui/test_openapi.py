@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index.jobs import PARAMETERS
+from index.jobs import OFFERED
 from index.model import Kind, Turn
 from index.store import Store
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
@@ -43,7 +43,7 @@ def test_operation_ids_are_all_different() -> None:
 def test_jobs_are_told_with_the_parameters_of_each_kind() -> None:
     document = make_document(api.ROUTES, "1")
     choices = document["components"]["schemas"]["NewJob"]["oneOf"]
-    assert {choice["properties"]["kind"]["const"] for choice in choices} == {str(kind) for kind in PARAMETERS}
+    assert {choice["properties"]["kind"]["const"] for choice in choices} == {str(kind) for kind in OFFERED}
 
 
 @pytest.fixture

@@ -1,0 +1,457 @@
+"""The sort job on real pictures: what is decided is done, and only then, and only what may be."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.sort_plan import Companions
+from daemon.workers import WorkerPool
+from index import decisions
+from index.decisions import NoKeeper, NotExact, Protected
+from support.sorting import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path, pool: WorkerPool) -> Iterator[Desk]:
+    made = Desk(tmp_path, pool)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair(desk: Desk) -> tuple[Path, Path]:
+    """A picture and a smaller copy of it, indexed and in one group."""
+    kept = desk.picture("photos/a.jpg", 1)
+    copy = desk.picture("photos/small/a.jpg", 1, (200, 150), 80)
+    desk.scan()
+    assert list(desk.groups().values()) == [["photos/a.jpg", "photos/small/a.jpg"]]
+    return kept, copy
+
+
+@pytest.fixture
+def twins(desk: Desk) -> tuple[Path, Path]:
+    """A picture and the same bytes again."""
+    kept = desk.picture("photos/a.jpg", 1)
+    copy = desk.copy(kept, "photos/copy.jpg")
+    desk.scan()
+    return kept, copy
+
+
+def reasons(told: dict) -> dict[str, int]:
+    return dict(told["refused"])
+
+
+def test_what_is_trashed_goes_to_the_trash_and_comes_back(desk: Desk, pair: tuple[Path, Path]) -> None:
+    kept, copy = pair
+    before = desk.files()
+    desk.decide({copy: "trash"})
+    plan = desk.sort(dry_run=True)
+    assert (plan["trash"], plan["bytes"], reasons(plan)) == (1, copy.stat().st_size, {})
+    assert desk.files() == before, "a dry run changes nothing"
+    (step,) = desk.steps(plan["batch"])
+    assert (step.path, step.keeper) == (bytes(copy), bytes(kept))
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (1, {})
+    assert not copy.exists()
+    assert kept.exists()
+    assert desk.groups() == {}, "the index follows at once"
+    assert sorted(desk.files().values()) == sorted(before.values())
+    assert desk.sort()["trash"] == 0, "what is done is not done again"
+    undone = desk.undo(told["batch"])
+    assert undone["restored"] == 1
+    assert desk.files() == before
+    assert list(desk.groups().values()) == [["photos/a.jpg", "photos/small/a.jpg"]]
+
+
+def test_a_move_goes_to_the_destination_and_comes_back(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    before = desk.files()
+    (desk.best / "a.jpg").write_bytes(b"somebody's")
+    desk.decide({copy: "move"})
+    told = desk.sort()
+    assert (told["move"], told["bytes"]) == (1, 0)
+    assert (desk.best / "a.jpg").read_bytes() == b"somebody's"
+    assert (desk.best / "a (2).jpg").read_bytes() == before["photos/small/a.jpg"]
+    desk.undo(told["batch"])
+    assert desk.files() == before | {"best/a.jpg": b"somebody's"}
+
+
+def test_a_link_takes_the_place_of_an_equal_file(desk: Desk, twins: tuple[Path, Path]) -> None:
+    kept, copy = twins
+    before = desk.files()
+    inode = copy.stat().st_ino
+    desk.decide({copy: "link"})
+    told = desk.sort()
+    assert (told["link"], told["bytes"]) == (1, kept.stat().st_size)
+    assert copy.stat().st_ino == kept.stat().st_ino
+    assert copy.read_bytes() == before["photos/a.jpg"]
+    assert desk.groups() == {}, "one file reached twice is no pair"
+    desk.undo(told["batch"])
+    assert copy.stat().st_ino == inode
+    assert kept.stat().st_ino != inode
+    trashed = {name: data for name, data in desk.files().items() if "trash" in name}
+    assert {name: data for name, data in desk.files().items() if name not in trashed} == before
+    assert len(desk.groups()) == 1
+
+
+@pytest.mark.parametrize("choice", ["trash", "move"])
+def test_a_decision_that_leaves_no_image_is_refused(desk: Desk, pair: tuple[Path, Path], choice: str) -> None:
+    kept, copy = pair
+    desk.decide({copy: choice})
+    with pytest.raises(NoKeeper):
+        desk.decide({kept: choice})
+    assert desk.sort()[choice] == 1
+    assert kept.exists()
+
+
+def test_only_equal_bytes_can_be_linked(desk: Desk, pair: tuple[Path, Path]) -> None:
+    with pytest.raises(NotExact):
+        desk.decide({pair[1]: "link"})
+
+
+def test_the_last_keeper_is_held_by_the_job_and_not_only_when_deciding(desk: Desk, pair: tuple[Path, Path]) -> None:
+    """Whatever is in the table of decisions."""
+    kept, copy = pair
+    desk.decide({copy: "trash"})
+    desk.store.write(
+        lambda db: db.execute_sql(
+            "INSERT INTO decision (image_id, choice, destination, origin, criterion, digest, decided_ns)"
+            " SELECT i.id, 'trash', '', 'user', '', c.digest, 0 FROM image i JOIN content c ON c.id = i.content_id"
+            " WHERE i.path = ?", (bytes(kept),),
+        )
+    )  # fmt: skip
+    before = desk.files()
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (0, {"no_keeper": 2})
+    assert desk.files() == before
+
+
+def test_a_file_that_changed_since_is_refused(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    desk.picture("photos/small/a.jpg", 7, (200, 150), 80)
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (0, {"changed": 1})
+    assert copy.exists()
+
+
+def test_a_file_whose_bytes_changed_under_the_same_time_is_refused(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    status = copy.stat()
+    data = bytearray(copy.read_bytes())
+    data[-10] ^= 1
+    with copy.open("r+b") as file:
+        file.write(data)
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    plan = desk.sort(dry_run=True)
+    assert plan["trash"] == 1, "a plan reads no bytes"
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (0, {"changed": 1})
+    assert copy.read_bytes() == data
+
+
+def test_a_decision_is_stale_when_the_index_knows_of_the_change(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    desk.picture("photos/small/a.jpg", 1, (210, 157), 70)
+    desk.scan()
+    image_id = desk.image_id(copy)
+    with desk.store.read() as database:
+        assert decisions.of_images(database, [image_id])[image_id].stale
+        assert decisions.review(database).images_to_act == 0
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (0, {"changed": 1})
+
+
+def test_a_decision_goes_with_a_renamed_file(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    renamed = copy.with_name("renamed.jpg")
+    copy.rename(renamed)
+    desk.scan()
+    assert desk.sort()["trash"] == 1
+    assert not renamed.exists()
+
+
+@pytest.mark.parametrize("how", ["gone", "broken", "another", "unreadable bytes"])
+def test_without_a_keeper_that_is_whole_an_image_stays(desk: Desk, pair: tuple[Path, Path], how: str) -> None:
+    kept, copy = pair
+    desk.decide({copy: "trash"})
+    status = kept.stat()
+    if how == "gone":
+        kept.unlink()
+    elif how == "another":
+        desk.picture("photos/a.jpg", 9)
+    else:
+        with kept.open("r+b") as file:
+            file.seek(200 if how == "broken" else status.st_size - 50)
+            file.write(b"\0" * 40)
+        os.utime(kept, ns=(status.st_atime_ns, status.st_mtime_ns))
+    told = desk.sort()
+    assert told["trash"] == 0
+    assert set(reasons(told)) <= {"no_keeper", "keeper_unreadable"}
+    assert copy.exists()
+
+
+def test_another_keeper_of_the_group_will_do(desk: Desk) -> None:
+    first, second = desk.picture("photos/a.png", 1, (640, 480)), desk.picture("photos/b.jpg", 1, (640, 480))
+    copy = desk.picture("photos/c.jpg", 1, (640, 480), 80)
+    desk.scan()
+    assert len(desk.groups()) == 1
+    desk.decide({first: "keep", copy: "trash"})
+    first.unlink()
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (1, {})
+    assert second.exists()
+    assert desk.steps(told["batch"])[0].keeper == bytes(second)
+
+
+def test_a_fresh_file_is_left_to_settle(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    desk.offset_ns = 0
+    os.utime(copy)
+    desk.scan()
+    assert reasons(desk.sort()) == {"settling": 1}
+    assert copy.exists()
+
+
+def test_a_symbolic_link_in_its_place_is_not_followed(desk: Desk, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    elsewhere = tmp_path / "elsewhere.jpg"
+    copy.rename(elsewhere)
+    copy.symlink_to(elsewhere)
+    told = desk.sort()
+    assert told["trash"] == 0
+    assert elsewhere.exists()
+    assert copy.is_symlink()
+
+
+# Protection
+
+
+def test_what_is_protected_stays_by_whatever_path(tmp_path: Path, pool: WorkerPool) -> None:
+    desk = Desk(tmp_path, pool, protected=["safe"])
+    try:
+        kept = desk.picture("photos/a.jpg", 1)
+        guarded = desk.picture("safe/a.jpg", 1, (200, 150), 80)
+        desk.scan()
+        with pytest.raises(Protected):
+            desk.decide({guarded: "trash"})
+        # Even where the table says otherwise, and the root has been protected since.
+        desk.store.write(
+            lambda db: db.execute_sql(
+                "INSERT INTO decision (image_id, choice, destination, origin, criterion, digest, decided_ns)"
+                " SELECT i.id, 'trash', '', 'user', '', c.digest, 0 FROM image i JOIN content c"
+                " ON c.id = i.content_id WHERE i.path = ?", (bytes(guarded),),
+            )
+        )  # fmt: skip
+        told = desk.sort()
+        assert (told["trash"], reasons(told)) == (0, {"protected": 1})
+        assert guarded.exists()
+        assert kept.exists()
+    finally:
+        desk.close()
+
+
+def test_a_second_name_of_what_is_protected_stays(tmp_path: Path, pool: WorkerPool) -> None:
+    desk = Desk(tmp_path, pool, protected=["safe"])
+    try:
+        desk.picture("photos/z/a.jpg", 1)
+        guarded = desk.picture("safe/a.jpg", 1, (200, 150), 80)
+        os.link(guarded, desk.photos / "second name.jpg")
+        desk.scan()
+        with pytest.raises(Protected):
+            desk.decide({desk.photos / "second name.jpg": "trash"})
+    finally:
+        desk.close()
+
+
+def test_two_names_of_one_file_are_one_image_and_go_together(desk: Desk) -> None:
+    kept = desk.picture("photos/a.jpg", 1)
+    first = desk.picture("photos/b.jpg", 1, (200, 150), 80)
+    second = desk.photos / "c.jpg"
+    os.link(first, second)
+    desk.scan()
+    assert list(desk.groups().values()) == [["photos/a.jpg", "photos/b.jpg"]]
+    size = first.stat().st_size
+    before = desk.files()
+    desk.decide({first: "trash"})
+    told = desk.sort()
+    assert (told["trash"], told["companions"], told["bytes"]) == (1, 1, size)
+    assert not first.exists()
+    assert not second.exists()
+    assert kept.exists()
+    desk.undo(told["batch"])
+    assert desk.files() == before
+    assert first.stat().st_ino == second.stat().st_ino
+
+
+# Companions
+
+
+def test_sidecars_go_along_and_come_back(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    for name in ("a.xmp", "a.jpg.xmp", "a.AAE"):
+        (copy.parent / name).write_text(name)
+    (copy.parent / "ab.xmp").write_text("another's")
+    before = desk.files()
+    desk.decide({copy: "trash"})
+    told = desk.sort()
+    assert (told["trash"], told["companions"]) == (1, 3)
+    assert [path.name for path in copy.parent.iterdir()] == ["ab.xmp"]
+    desk.undo(told["batch"])
+    assert desk.files() == before
+
+
+def test_a_raw_that_only_the_image_has_blocks(desk: Desk, pair: tuple[Path, Path]) -> None:
+    kept, copy = pair
+    raw = copy.with_suffix(".CR2")
+    raw.write_bytes(b"the negative")
+    desk.decide({copy: "trash"})
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (0, {"companion": 1})
+    assert copy.exists()
+    assert "a.CR2" in desk.steps(told["batch"])[0].message
+    kept.with_suffix(".cr2").write_bytes(b"the positive")
+    assert desk.sort(dry_run=True)["trash"] == 1, "of one size"
+    told = desk.sort()
+    assert (told["trash"], reasons(told)) == (0, {"companion": 1}), "but of other bytes"
+    kept.with_suffix(".cr2").write_bytes(b"the negative")
+    told = desk.sort()
+    assert (told["trash"], told["companions"]) == (1, 1)
+    assert not raw.exists()
+    desk.undo(told["batch"])
+    assert raw.read_bytes() == b"the negative"
+    assert copy.exists()
+
+
+@pytest.mark.parametrize(("companions", "done"), [(Companions.TOGETHER, 1), (Companions.BLOCK, 0)])
+def test_the_setting_says_what_becomes_of_companions(
+    desk: Desk, pair: tuple[Path, Path], companions: Companions, done: int
+) -> None:
+    _, copy = pair
+    film = copy.with_suffix(".mov")
+    film.write_bytes(b"moving")
+    desk.companions = companions
+    desk.decide({copy: "trash"})
+    assert desk.sort()["trash"] == done
+    assert film.exists() is not bool(done)
+
+
+def test_what_moves_takes_its_companions_and_their_names_agree(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    for name in ("a.xmp", "a.jpg.xmp", "a.mov"):
+        (copy.parent / name).write_text(name)
+    (desk.best / "a.jpg").write_bytes(b"somebody's")
+    before = desk.files()
+    desk.decide({copy: "move"})
+    told = desk.sort()
+    assert (told["move"], told["companions"]) == (1, 3)
+    names = {path.name for path in desk.best.iterdir()}
+    assert names == {"a.jpg", "a (2).jpg", "a (2).xmp", "a (2).jpg.xmp", "a (2).mov"}
+    desk.undo(told["batch"])
+    assert desk.files() == before
+
+
+def test_a_shared_sidecar_stays_as_long_as_one_image_stays(desk: Desk) -> None:
+    kept = desk.picture("photos/x/a.png", 1)
+    first = desk.picture("photos/a.jpg", 1, (200, 150), 80)
+    second = desk.picture("photos/a.png", 1, (220, 165))
+    sidecar = desk.photos / "a.xmp"
+    sidecar.write_text("of both")
+    desk.scan()
+    desk.decide({first: "trash"})
+    assert desk.sort()["trash"] == 1
+    assert sidecar.exists()
+    desk.decide({kept: "keep", second: "trash"})
+    assert desk.sort()["companions"] == 1
+    assert not sidecar.exists()
+
+
+# The trash
+
+
+def test_what_is_in_the_way_is_not_overwritten_when_something_comes_back(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    data = copy.read_bytes()
+    desk.decide({copy: "trash"})
+    told = desk.sort()
+    copy.write_bytes(b"a new one")
+    undone = desk.undo(told["batch"])
+    assert (undone["restored"], undone["restored_beside"]) == (1, 1)
+    assert copy.read_bytes() == b"a new one"
+    assert copy.with_name("a (restored).jpg").read_bytes() == data
+
+
+def test_a_folder_that_is_gone_is_made_again(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    data = copy.read_bytes()
+    desk.decide({copy: "trash"})
+    told = desk.sort()
+    copy.parent.rmdir()
+    desk.undo(told["batch"])
+    assert copy.read_bytes() == data
+
+
+def test_single_steps_and_single_items_come_back(desk: Desk) -> None:
+    kept = desk.picture("photos/a.png", 1, (640, 480))
+    copies = [desk.picture(f"photos/{number}.jpg", 1, (640, 480), 90 - number) for number in range(3)]
+    desk.scan()
+    assert len(desk.groups()) == 1
+    before = desk.files()
+    desk.decide({kept: "keep"} | dict.fromkeys(copies, "trash"))
+    told = desk.sort()
+    first = desk.steps(told["batch"])[0]
+    desk.undo(told["batch"], steps=[first.id])
+    assert [path.exists() for path in copies] == [True, False, False]
+    item = desk.in_trash()[0]
+    desk.undo(items=[item.id])
+    assert [path.exists() for path in copies] == [True, True, False]
+    assert desk.undo(told["batch"])["restored"] == 1
+    assert desk.files() == before
+    assert desk.undo(told["batch"])["restored"] == 0, "once is enough"
+
+
+def test_emptying_removes_what_is_old_enough_and_nothing_else(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    told = desk.sort()
+    (item,) = desk.in_trash()
+    strange = Path(os.fsdecode(item.place)).with_name("put here by hand.jpg")
+    strange.write_bytes(b"by hand")
+    assert desk.empty(older_than_days=1.0)["deleted"] == 0
+    assert desk.empty(older_than_days=0.0)["deleted"] == 1
+    assert strange.exists()
+    assert desk.in_trash() == []
+    undone = desk.undo(told["batch"])
+    assert (undone["restored"], undone["refused"]) == (0, {"emptied": 1})
+
+
+def test_what_was_changed_in_the_trash_is_not_emptied(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    desk.sort()
+    (item,) = desk.in_trash()
+    place = Path(os.fsdecode(item.place))
+    place.write_bytes(b"somebody used it")
+    assert desk.empty(older_than_days=0.0) | {"batch": 0} == {
+        "batch": 0, "restored": 0, "restored_beside": 0, "deleted": 0, "bytes": 0, "refused": {"changed": 1},
+        "in_doubt": 0,
+    }  # fmt: skip
+    assert place.exists()
+
+
+def test_what_somebody_took_out_by_hand_is_told(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    told = desk.sort()
+    (item,) = desk.in_trash()
+    Path(os.fsdecode(item.place)).rename(copy)
+    assert desk.undo(told["batch"])["refused"] == {"gone": 1}
+    assert desk.in_trash() == []
+    assert copy.exists()
