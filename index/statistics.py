@@ -92,19 +92,20 @@ def folders_in(database: SqliteDatabase, folder: bytes) -> list[FolderFigures]:
     rest = "substr(i.path, :skip)"
     name = f"substr({rest}, 1, max(0, instr({rest}, X'2F') - 1))"
     deeper = f"instr(substr({rest}, instr({rest}, X'2F') + 1), X'2F') > 0"
-    bounds = "i.path > :start AND i.path < :end AND r.watched"
+    below = "i.path > :start AND i.path < :end AND i.root_id IN (SELECT id FROM root WHERE watched)"
     bound = {"skip": len(start) + 1, "start": start, "end": start[:-1] + b"0"}
+    # Through the whole table: by the index on paths, each row would be fetched from another place, which takes eight
+    # times as long for a million.
     sizes = database.execute_sql(
-        f"SELECT {name}, count(*), sum(i.size_bytes), max({deeper}) FROM image i JOIN root r ON r.id = i.root_id"
-        f" WHERE {bounds} GROUP BY 1",
+        f"SELECT {name}, count(*), sum(i.size_bytes), max({deeper}) FROM image i NOT INDEXED WHERE {below} GROUP BY 1",
         bound,
     ).fetchall()
     copies = dict(
         database.execute_sql(
             f"SELECT {name}, sum(i.size_bytes) FROM duplicate_group g"
             " JOIN detection d ON d.id = g.detection_id AND d.current"
-            " JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"
-            f" JOIN root r ON r.id = i.root_id WHERE {bounds} AND (m.position > 0"
+            " CROSS JOIN member m ON m.group_id = g.id CROSS JOIN image i ON i.content_id = m.content_id"
+            f" WHERE {below} AND (m.position > 0"
             " OR i.path > (SELECT min(path) FROM image WHERE content_id = m.content_id)) GROUP BY 1",
             bound,
         ).fetchall()

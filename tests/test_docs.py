@@ -63,6 +63,14 @@ def test_every_dependency_stands_with_its_version_in_the_docs() -> None:
     assert dict(ROW.findall(text_of(TOP / "docs" / "dependencies.md"))) == pins
 
 
+def test_the_guide_to_the_review_tells_every_key() -> None:
+    script = text_of(TOP / "webui" / "static" / "keys.js")
+    keys = [key for line in re.findall(r"\bkeys: \[([^\]]+)\]", script) for key in re.findall(r'"([^"]+)"', line)]
+    table = re.findall(r"^\| (`.+`) \|", text_of(TOP / "docs" / "review.md"), re.MULTILINE)
+    assert len(keys) > 40
+    assert sorted(key for row in table for key in re.findall(r"`([^`]+)`", row)) == sorted(keys)
+
+
 def test_no_page_tells_of_a_command_there_is_not() -> None:
     assert {name for page in PAGES for name in COMMAND.findall(text_of(page))} <= commands()
 

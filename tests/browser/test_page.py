@@ -76,7 +76,7 @@ def test_a_group_is_walked_through_by_keyboard(serve: Serve, visit: Open) -> Non
     page.keyboard.press("p")
     page.keyboard.press("p")
     expect(heading).to_have_text("holiday 0.jpg")
-    expect(page.get_by_title("Previous group (p)")).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_title("Previous group (p)")).to_be_disabled()
     page.keyboard.press("Escape")
     expect(page.locator(".card")).to_have_count(6)
 

@@ -27,7 +27,14 @@ async function ask(method, path, body, signal) {
     throw new Refused(401, { code: "token_needed", message: "" });
   }
   if (answer.status === 204) return null;
-  const told = await answer.json().catch(() => ({ error: { code: "unreadable", message: answer.statusText } }));
+  let told;
+  try {
+    told = await answer.json();
+  } catch (error) {
+    // Cut off between the head and the end of the answer.
+    if (error.name === "AbortError") throw error;
+    throw new Refused(answer.status, { code: "unreadable", message: answer.statusText });
+  }
   if (!answer.ok) throw new Refused(answer.status, told.error);
   return told;
 }

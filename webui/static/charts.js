@@ -36,10 +36,13 @@ function whenSized(place, draw, signal) {
 export function treemap(items, signal) {
   const place = h("div", { class: "treemap", role: "list" });
   const sorted = items.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value);
-  return whenSized(place, (width, height) => place.replaceChildren(...squarified(sorted, width, height).map(({ item, x, y, w, h: tall }) =>
-    h("div", { role: "listitem" }, h("button", { type: "button", class: w > 70 && tall > 34 ? "" : "tiny", title: `${item.label}\n${item.told}`, "aria-label": `${item.label}, ${item.told}`, onclick: item.open,
-      style: { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${tall}px`, "--part": `${(100 * item.part) / item.value}%` } },
-    h("b", {}, item.label), h("small", {}, item.told))))), signal);
+  const box = ({ item: { label, value, part, told, open }, x, y, w, h: tall }) => {
+    const tiny = w < 70 || tall < 34;
+    return h("div", { role: "listitem" }, h("button", { type: "button", title: `${label}\n${told}`, "aria-label": tiny ? `${label}, ${told}` : null, onclick: open,
+      style: { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${tall}px`, "--part": `${(100 * part) / value}%` } },
+    tiny ? null : [h("b", {}, label), " ", h("small", {}, told)]));
+  };
+  return whenSized(place, (width, height) => place.replaceChildren(...squarified(sorted, width, height).map(box)), signal);
 }
 
 export function squarified(items, width, height) {

@@ -14,8 +14,8 @@ export function progressLine(signal) {
     bar.max = Math.max(1, figures.groups);
     bar.value = figures.decided;
     decided.textContent = t("review.decided", { done: number(figures.decided), total: number(figures.groups) });
-    gain.textContent = figures.planned_bytes ? t("review.planned", { size: bytes(figures.planned_bytes) })
-      : t("review.gain", { size: bytes(figures.reclaimable_bytes) });
+    gain.replaceChildren(t("review.gain", { size: bytes(figures.reclaimable_bytes) }), ...(figures.images_to_act
+      ? [" · ", h("a", { href: "/plan" }, t("review.planned", { size: bytes(figures.planned_bytes) }))] : []));
   };
   decisions.addEventListener("review", ({ detail }) => draw(detail), { signal });
   if (review.figures) draw(review.figures);

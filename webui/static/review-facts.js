@@ -31,7 +31,7 @@ export function factsTable(shown, { choose, proposed, linkable }) {
       FACTS.map(([fact, text, value]) => row(t(`fact.${fact}`), cells(images, text, value))),
       row(t("fact.folder"), images.map((image) => h("td", { class: "where" }, folderText(image),
         image.protected ? h("span", { class: "lock", title: t("root.protected") }, icon("lock", 13)) : null, alsoAt(image)))),
-      h("tr", {}, h("th", { scope: "row" }), images.map((image) => h("td", {}, links(image))))));
+      row(t("fact.file"), images.map((image) => h("td", {}, links(image))))));
 }
 
 function cells(images, text, value) {

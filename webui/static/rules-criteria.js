@@ -8,6 +8,7 @@ const KNOWN = ["protected", "priority", "whole", "coloured", "resolution", "meta
 // Changes rule.criteria in place and calls `changed`.
 export function criteriaList(rule, known, changed) {
   const names = known.length ? known.filter((name) => name !== "path") : KNOWN;
+  rule.criteria = rule.criteria.filter((name) => names.includes(name));
   if (!rule.criteria.length) rule.criteria = [...names];
   const list = h("ol", { class: "criteria" });
   let dragged = null;

@@ -8,7 +8,8 @@ import { bytes, has, number, safe, split, t } from "./text.js";
 const PAGE = 100;
 const ACTION_MARKS = { trash: "trash", move: "move", link: "link", create: "keep", replace: "move", restore: "keep" };
 
-export const refusalText = (reason) => (has(`refused.${reason}`) ? t(`refused.${reason}`) : reason.replaceAll("_", " "));
+// A reason in the reader's language, else the sentence of the service.
+export const refusalText = (reason, message = "") => (has(`refused.${reason}`) ? t(`refused.${reason}`) : message || reason.replaceAll("_", " "));
 
 // Fills `place` with the steps of a batch, a page at a time; `act` adds a control to a line.
 export async function listSteps(place, batch, { query = {}, act = () => null, signal } = {}) {
@@ -35,7 +36,7 @@ function line(step, act) {
     h("span", { class: `mark mark-${ACTION_MARKS[step.action] ?? "keep"}` }, icon(MARK_ICONS[ACTION_MARKS[step.action] ?? "keep"], 14), t(`step.${step.action}`)),
     h("div", {}, h("strong", {}, name), h("small", {}, folder), to && step.action !== "trash" ? h("small", {}, to) : null,
       step.keeper ? h("small", {}, t("step.kept", { path: safe(step.keeper) })) : null,
-      step.reason ? h("small", { class: refused ? "refused" : "" }, refusalText(step.reason)) : null),
+      step.reason ? h("small", { class: refused ? "refused" : "", title: step.message ?? "" }, refusalText(step.reason, step.message)) : null),
     h("span", { class: "n" }, step.bytes ? bytes(step.bytes) : ""),
     act(step) ?? h("span", { class: refused ? "chip warn" : "chip" }, t(`step.state.${step.state}`)));
 }

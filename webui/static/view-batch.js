@@ -11,7 +11,7 @@ import { toast } from "./toast.js";
 
 export async function render(main, { key, signal, go }) {
   const batch = await get(`/batches/${encodeURIComponent(key)}`, { limit: 1 }, signal);
-  document.title = `${t(`batch.${batch.kind ?? "sort"}`)} · ${t("app.name")}`;
+  document.title = `${t(`batch.${batch.kind}`)} · ${t("app.name")}`;
   const undo = async (steps, button) => {
     button.disabled = true;
     try {
@@ -29,11 +29,11 @@ export async function render(main, { key, signal, go }) {
     if (await confirmed(t("batch.undo.confirm"), t("batch.undo.text"), t("batch.undo_all"))) undo(null, button);
   } }, icon("undo", 16), t("batch.undo_all"));
   const steps = h("section", { class: "panel" });
-  const undoable = !batch.dry_run && batch.undoable !== 0 && batch.undoable !== false;
+  const undoable = batch.undoable > 0;
   await listSteps(steps, key, { signal, act: (step) => (undoable && step.state === "done"
     ? h("button", { type: "button", class: "small", onclick: (event) => undo([step.id], event.currentTarget) }, icon("undo", 15), t("action.undo")) : null) });
   show(main, subnav("plan", "history"),
-    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t(`batch.${batch.kind ?? "sort"}`), " ", h("span", { class: `chip state-${batch.state}` }, t(`batch.state.${batch.state}`))),
+    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t(`batch.${batch.kind}`), " ", h("span", { class: `chip state-${batch.state}` }, t(`batch.state.${batch.state}`))),
       h("p", { class: "quiet" }, [moment(batch.created), countsText(batch.counts), batch.bytes ? bytes(batch.bytes) : ""].filter(Boolean).join(" · "))),
     undoable ? undoAll : null), steps);
 }

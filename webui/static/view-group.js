@@ -76,8 +76,11 @@ class Review {
 
   #head(name) {
     const { group } = this;
-    const step = (side, target) => h("a", { class: "button square", href: target ? this.#to(target) : null, "aria-disabled": target ? null : "true",
-      title: t(side === "left" ? "group.previous" : "group.next"), "aria-label": t(side === "left" ? "group.previous" : "group.next") }, icon(side));
+    const step = (side, target) => {
+      const title = t(side === "left" ? "group.previous" : "group.next");
+      return target ? h("a", { class: "button square", href: this.#to(target), title, "aria-label": title }, icon(side))
+        : h("button", { type: "button", class: "square", disabled: true, title, "aria-label": title }, icon(side));
+    };
     return h("header", { class: "review-head" },
       h("a", { class: "back", href: address(this.chosen) }, icon("left", 16), h("span", {}, t("nav.groups"))),
       h("h1", {}, name),

@@ -100,9 +100,9 @@ function figures({ totals, detection }, roots, page, chosen, signal) {
   const figure = (name, value, tone = "") =>
     h("div", { class: `figure ${tone}` }, h("dt", {}, t(`figure.${name}`)), h("dd", { data: { figure: name } }, value));
   return h("section", { class: "hero" },
-    h("dl", { class: "figures" },
+    h("div", { class: "hero-figures" }, h("dl", { class: "figures" },
       figure("reclaimable", bytes(totals.reclaimable_bytes), "main"), figure("groups", number(totals.groups)),
-      figure("images", number(totals.images)), progressLine(signal)),
+      figure("images", number(totals.images))), progressLine(signal)),
     h("div", { class: "watched" }, h("h2", {}, t("watched.title")),
       h("ul", {}, roots.slice(0, 4).map(rootLine), roots.length > 4
         ? h("li", {}, h("a", { href: "/folders" }, t("watched.more", { n: roots.length - 4 }))) : null,

@@ -48,7 +48,8 @@ async function drawPlan(place, outcome, signal, go) {
   const doing = ["trash", "move", "link"].filter((action) => outcome[action] > 0);
   const apply = h("button", { type: "button", class: "primary", disabled: !doing.length, autofocus: true, onclick: () => carryOut(outcome, apply, signal, go) }, icon("check"), t("plan.apply"));
   place.replaceChildren(
-    h("div", { class: "panel-head" }, h("dl", { class: "big" }, fact(t("plan.frees"), bytes(outcome.bytes ?? 0)), doing.map((action) => fact(t(`plan.${action}`), number(outcome[action])))),
+    h("div", { class: "panel-head" }, h("dl", { class: "big" }, fact(t("plan.frees"), bytes(outcome.bytes ?? 0)), doing.map((action) => fact(t(`plan.${action}`), number(outcome[action]))),
+      outcome.companions ? fact(t("plan.companions"), number(outcome.companions)) : null),
       h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => makePlan(place, signal, go) }, icon("refresh", 16), t("plan.again")), apply)),
     ...(refused.length ? [h("p", { class: "notice" }, t("plan.refused", { n: refused.reduce((sum, [, n]) => sum + n, 0) }), " ",
       refused.map(([reason, n]) => `${refusalText(reason)} (${number(n)})`).join(", "))] : []),

@@ -21,7 +21,7 @@ export async function render(main, { signal, go }) {
     get("/settings", { limit: 200 }, signal), get("/roots", { limit: 200 }, signal), loadDestinations(), get("/orders", { limit: 50 }, signal),
   ]);
   const given = settings.items.find(({ key }) => key === "sort.rules");
-  const rule = { criteria: given?.value ?? [], kinds: ["exact", "pixels"], choice: "trash", ties: "ask", ...JSON.parse(sessionStorage.getItem(KEPT) ?? "{}") };
+  const rule = { criteria: given?.value ?? [], kinds: [...KINDS], choice: "trash", ties: "ask", ...JSON.parse(sessionStorage.getItem(KEPT) ?? "{}") };
   const preview = h("section", { class: "panel", "aria-live": "polite", "aria-label": t("rules.preview") });
   const kept = h("section", { class: "panel" });
 
@@ -70,7 +70,7 @@ export async function render(main, { signal, go }) {
   function drawOrders(place, items) {
     place.hidden = !items.length;
     place.replaceChildren(h("h2", {}, t("orders.title")), h("ul", { class: "batches" }, items.map((order) => h("li", {},
-      h("div", {}, h("strong", {}, t("orders.line", { n: order.groups ?? order.images ?? 0 })), h("small", {}, order.created ? ago(order.created) : "")),
+      h("div", {}, h("strong", {}, t("orders.line", { n: order.images })), h("small", {}, `${ago(order.created)} · ${bytes(order.bytes)}`)),
       h("span", { class: "quiet" }, order.open === 0 ? t("orders.carried_out") : ""),
       order.open === 0 ? null : h("button", { type: "button", class: "small", onclick: async () => {
         try {
@@ -145,11 +145,10 @@ function drawPreview(place, found, rule, apply) {
 function sampleLine({ group, keeper, victims, decided_by: criterion, value }, choice) {
   const thumbs = h("span", { class: "thumbs" });
   get(`/groups/${encodeURIComponent(group)}`).then(({ images: { items } }) => {
-    const wanted = [keeper, ...victims].map((one) => one?.id ?? one);
+    const wanted = [keeper, ...victims].map(({ id }) => id);
     thumbs.replaceChildren(...wanted.slice(0, 4).map((id) => items.find((image) => image.id === id)).filter(Boolean).map((image, place) =>
       h("figure", {}, thumbnail(image), h("span", { class: `mark mark-${place ? choice : "keep"}` }, icon(place ? choice : "check", 12)))));
   }).catch(() => {});
-  const path = typeof keeper === "object" ? keeper.path : null;
-  return h("li", {}, h("a", { href: `/groups/${group}` }, thumbs, h("span", {}, path ? h("strong", {}, split(path).name) : null,
+  return h("li", {}, h("a", { href: `/groups/${group}` }, thumbs, h("span", {}, h("strong", {}, split(keeper.path).name),
     h("small", { class: "quiet" }, criterion ? t(`because.${criterion}`, { value: valueText(criterion, value) }) : ""))));
 }

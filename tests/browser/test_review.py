@@ -1,0 +1,169 @@
+"""A review from the first group to the trash and back: the real service, real files, and a person at the keyboard."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peewee import SqliteDatabase
+from playwright.sync_api import Page, expect
+
+from daemon.client import Client
+from daemon.service import Service
+from index import schema
+from index.model import Kind, Turn
+from support.pictures import photograph, save
+from support.serving import config_over, until
+from support.weblibrary import Library, add_pictures
+
+Open = Callable[..., Page]
+Serve = Callable[..., Any]
+GROUPS = 10
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Ten pictures, each with a copy: equal bytes by turns with a smaller one."""
+    folder = tmp_path / "photos"
+    for number in range(GROUPS):
+        picture = photograph(number, 480, 360)
+        original = save(picture, folder / "2019" / f"IMG {number}.jpg", quality=92)
+        copy = folder / "phone" / f"copy {number}.jpg"
+        if number % 2:
+            save(picture.resize((240, 180)), copy, quality=80)
+        else:
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(original, copy)
+    return folder
+
+
+@pytest.fixture
+def service(tmp_path: Path, photos: Path) -> Iterator[Service]:
+    with Service(config_over(tmp_path, photos)) as started:
+        client = Client(started.address)
+        until(lambda: client.get("status")["totals"]["images"] == 2 * GROUPS and not client.get("status")["jobs"])
+        client.post("jobs", {"kind": "detect"})
+        until(lambda: client.get("review")["groups"] == GROUPS and not client.get("status")["jobs"])
+        yield started
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The pictures below a folder, by name; what lies in a trash is not in the folder."""
+    found = (path for path in sorted(folder.rglob("*.jpg")) if not any(part.startswith(".") for part in path.parts))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def test_ten_groups_by_keyboard_alone_applied_and_undone(service: Service, photos: Path, visit: Open) -> None:
+    before = files_in(photos)
+    page = visit()
+    page.goto(service.address)
+    expect(page.locator(".card")).to_have_count(GROUPS)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    progress = page.locator(".review-progress")
+    expect(progress).to_contain_text("0 of 10 decided")
+    # The first two by hand, one of them undone and decided otherwise; then the proposals as fast as keys are pressed.
+    page.keyboard.press("1")
+    page.keyboard.press("k")
+    page.keyboard.press("2")
+    page.keyboard.press("d")
+    expect(page.locator(".pane .mark-trash.mark")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator(".pane .mark-trash.mark")).to_have_count(0)
+    page.keyboard.press("2")
+    page.keyboard.press("x")
+    page.keyboard.press("n")
+    for _ in range(GROUPS - 1):
+        page.keyboard.press("a")
+    expect(progress).to_contain_text("10 of 10 decided")
+    assert files_in(photos) == before
+    page.keyboard.press("Enter")
+    apply = page.get_by_role("button", name="Apply")
+    expect(apply).to_be_focused()
+    expect(page.locator(".steps-list li")).to_have_count(GROUPS)
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Undo all")).to_be_visible()
+    expect(page.locator(".state-of-done")).to_have_count(GROUPS)
+    left = files_in(photos)
+    assert len(left) == GROUPS
+    assert left.items() <= before.items()
+    page.get_by_role("button", name="Undo", exact=True).first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".state-of-undone")).to_have_count(1)
+    assert len(files_in(photos)) == GROUPS + 1
+    page.get_by_role("button", name="Undo all").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    page.keyboard.press("Enter")
+    expect(page.locator(".state-of-undone")).to_have_count(GROUPS)
+    assert files_in(photos) == before
+
+
+def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 1)
+    page = visit(but="409")
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    with page.expect_response("**/decisions"):
+        page.keyboard.press("1")
+        page.keyboard.press("d")
+    expect(page.locator(".pane .mark-trash.mark")).to_have_count(1)
+    with page.expect_response("**/decisions"):
+        page.keyboard.press("2")
+        page.keyboard.press("d")
+    expect(page.locator(".toast.wrong")).to_contain_text("At least one image of a group has to stay")
+    expect(page.locator(".pane .mark-trash.mark")).to_have_count(1)
+
+
+def test_a_rule_over_five_hundred_groups_and_back(serve: Serve, visit: Open) -> None:
+    site = serve()
+    add_pairs(site.library, 500)
+    page = visit()
+    page.goto(f"{site.address}/rules")
+    preview = page.get_by_label("What it would decide")
+    expect(preview).to_contain_text("Metadata")
+    expect(preview.locator(".big")).to_contain_text("500")
+    page.get_by_role("button", name="Leave out Metadata").click()
+    expect(preview).not_to_contain_text("Metadata")
+    page.get_by_text("become links").click()
+    expect(preview).to_contain_text("This rule decides nothing")
+    page.get_by_text("to the trash", exact=True).click()
+    page.get_by_role("button", name="Apply the rule").click()
+    page.get_by_role("dialog").get_by_role("button", name="Apply the rule").click()
+    expect(page.locator(".toast")).to_contain_text("500 groups decided")
+    with site.store.read() as database:
+        assert schema.Decision.select().count(database) >= 500
+    page.get_by_role("button", name="Take back").click()
+    expect(page.get_by_role("button", name="Take back")).to_have_count(0)
+    with site.store.read() as database:
+        assert schema.Decision.select().count(database) == 0
+
+
+def add_pairs(library: Library, count: int) -> None:
+    """Pairs of a photograph and a worse copy without metadata, in one change."""
+    better, worse = library.add_content(0), library.add_content(1, metadata="", jpeg_quality=70)
+    library.add_image(better, "2019/0.jpg")
+    library.add_image(worse, "phone/0.jpg", size_bytes=900)
+    library.add_group(better, (worse, Kind.NEAR, 4, Turn.NONE), images=2)
+
+    def multiply(database: SqliteDatabase) -> None:
+        numbers = "WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 2 FROM n WHERE n < :last)"
+        for table, changed in (
+            ("content", {"id": "id + n", "digest": "CAST(hex(digest) || n AS BLOB)"}),
+            ("image", {"id": "id + n", "content_id": "content_id + n", "inode": "inode + n",
+                       "path": "CAST(CAST(path AS TEXT) || n AS BLOB)"}),
+            ("duplicate_group", {"id": "id + n", "key": "key || n", "reference_id": "reference_id + n"}),
+            ("member", {"group_id": "group_id + n", "content_id": "content_id + n"}),
+            ("match", {"a_id": "a_id + n", "b_id": "b_id + n"}),
+        ):  # fmt: skip
+            columns = [row[1] for row in database.execute_sql(f"PRAGMA table_info({table})")]
+            values = [changed.get(column, column) for column in columns]
+            database.execute_sql(
+                f"INSERT INTO {table} ({', '.join(columns)}) {numbers} SELECT {', '.join(values)} FROM {table}, n",
+                {"last": 2 * count - 2},
+            )
+
+    library.write(multiply)
