@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench clean attacks
+.PHONY: setup run test check bench clean attacks deb
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -41,6 +41,10 @@ bench: $(VENV)/installed-dev
 # Every attack that the page is tested against, by itself, with a table of what became of it.
 attacks: $(VENV)/installed-dev
 	$(PYTHON) -m pytest -q --attacks tests/webui tests/browser tests/daemon
+
+# A Debian package, for this release and this processor: build/comparimg_*.deb
+deb: setup
+	packaging/deb
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

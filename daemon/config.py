@@ -122,6 +122,11 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     return _build(source, {} if source is None else _parse(source), environ)
 
 
+def parsed(text: str, source: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration that a text would make as the file `source`. Raises ConfigError."""
+    return _build(source, _table(text, source), environ)
+
+
 def for_photos(folder: Path, path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration that `load` finds, with this one folder in place of its watched ones.
 
@@ -193,11 +198,16 @@ def plain(value: Any) -> Any:
 def _parse(source: Path) -> dict[str, Any]:
     try:
         # Some editors begin a text with a byte order mark, which is no TOML.
-        return tomllib.loads(source.read_text("utf-8-sig"))
+        return _table(source.read_text("utf-8-sig"), source)
     except OSError as error:
         raise ConfigError(str(source), [f"cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError(str(source), [f"is no UTF-8 text: byte {error.start}"]) from error
+
+
+def _table(text: str, source: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(source), [f"is no TOML: {error}"]) from error
 

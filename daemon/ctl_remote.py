@@ -38,7 +38,8 @@ def client(context: click.Context) -> Any:
     from daemon.config import load
 
     config = load(context.obj["config"])
-    host = "localhost" if config.web.host in ("0.0.0.0", "::", "") else config.web.host
+    # An address that means all of them is reached at this machine's own, which needs no name to be looked up.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.web.host, config.web.host)
     address = context.obj["address"] or f"http://{f'[{host}]' if ':' in host else host}:{config.web.port}"
     return Client(address, tokens.to_send(config))
 

@@ -114,18 +114,18 @@ class Service:
 
     def _reread(self, reread: Callable[[], Config]) -> None:
         self._manager.reloading()
-        status = self._told()
         try:
             left = self.reload(reread())
         except ConfigError as error:
             log.error("the configuration was not reloaded, and the one before holds: %s", "; ".join(error.problems))
-            status = "The new configuration is wrong, the one before holds"
+            self._manager.ready("The new configuration is wrong, the one before holds")
         else:
+            status = self._told()
             log.info("the configuration was reloaded")
             if left:
                 log.warning("a restart is needed for %s", ", ".join(left))
                 status += f"; a restart is needed for {', '.join(left)}"
-        self._manager.ready(status)
+            self._manager.ready(status)
 
     def _start(self) -> None:
         config, stack = self._config, self._stack

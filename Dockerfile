@@ -1,0 +1,27 @@
+# ComparImg in a container. /config holds configuration and index, /photos the photographs.
+#   docker build -t comparimg .
+#   docker compose up -d          (see compose.yaml)
+FROM python:3.12-slim-bookworm AS build
+WORKDIR /src
+RUN python -m venv /opt/comparimg
+COPY requirements.txt .
+RUN /opt/comparimg/bin/pip install --no-cache-dir --no-compile -r requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY daemon daemon
+COPY index index
+COPY webui webui
+RUN /opt/comparimg/bin/pip install --no-cache-dir --no-deps . && \
+    /opt/comparimg/bin/pip uninstall --yes pip && \
+    python -m compileall -q /opt/comparimg/lib
+
+FROM python:3.12-slim-bookworm
+COPY --from=build /opt/comparimg /opt/comparimg
+COPY packaging/docker-entrypoint /usr/local/bin/docker-entrypoint
+RUN ln -s /opt/comparimg/bin/comparimg-ctl /usr/local/bin/comparimg-ctl && mkdir -m 0777 /config /photos
+ENV COMPARIMG_CONFIG=/config/comparimg.toml NUMBA_CACHE_DIR=/config/cache HOME=/config PYTHONUNBUFFERED=1
+VOLUME ["/config", "/photos"]
+EXPOSE 5000
+HEALTHCHECK --interval=60s --timeout=10s --start-period=5m --retries=3 \
+    CMD ["/opt/comparimg/bin/python", "-I", "-c", "from urllib.request import urlopen; urlopen('http://localhost:5000/healthz', timeout=8)"]
+ENTRYPOINT ["docker-entrypoint"]
+CMD ["/opt/comparimg/bin/python", "-I", "-m", "daemon"]

@@ -1,0 +1,164 @@
+"""Installed into a root of its own: every file in its place, again without a change, and away but for the data."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from daemon import environment, installation, unit
+from daemon.config import load
+from daemon.installation import Installation, Places
+from index.errors import ComparImgError, ConfigError, UsageError
+from support.pictures import photograph, save
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return save(photograph(1, 64, 48), tmp_path / "my photos" / "a.png").parent
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root to install below; of what ComparImg stands on, only what is small is copied."""
+    monkeypatch.setattr(environment, "_names", lambda requirements: ["click", "msgspec", "bottle"])
+    monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda *_: None)
+    return tmp_path / "root"
+
+
+class Told(list[str]):
+    def __call__(self, words: str) -> None:
+        self.append(words)
+
+
+def install(root: Path, *photos: Path, dry_run: bool = False) -> Told:
+    told = Told()
+    Installation(Places.of_system(root), told, dry_run).install(photos, "nobody")
+    return told
+
+
+def files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() and "opt" not in path.parts}
+
+
+def test_everything_is_put_in_its_place(root: Path, photos: Path) -> None:
+    told = install(root, photos)
+    places = Places.of_system(root)
+    assert files(root) == {
+        "etc/comparimg/comparimg.toml", "etc/systemd/system/comparimg.service", "usr/local/bin/comparimg-ctl",
+    }  # fmt: skip
+    (watched,) = load(places.config).watch
+    assert watched.path == os.fsencode(photos)
+    text = places.unit.read_text()
+    assert unit.paths_of(text, "ReadWritePaths") == unit.path_lines([watched.path])
+    assert unit.paths_of(text, "User") == ["nobody"]
+    assert f"{places.environment}/bin/python" in text
+    assert os.path.realpath(places.command) == str(places.environment / "bin" / "comparimg-ctl")
+    command = [places.environment / "bin" / "python", "-I", "-c", "from daemon.version import VERSION; print(VERSION)"]
+    told_version = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+    assert told_version.strip() == environment.VERSION
+    assert "systemd does not run here: nothing was started" in told
+
+
+def test_again_it_changes_nothing_and_with_another_folder_that_alone(root: Path, photos: Path, tmp_path: Path) -> None:
+    install(root, photos)
+    places = Places.of_system(root)
+    places.config.write_text(places.config.read_text() + "# my own words\n")
+    before = {place: place.stat().st_mtime_ns for place in (places.config, places.unit)}
+    install(root, photos)
+    assert {place: place.stat().st_mtime_ns for place in before} == before
+    (tmp_path / "more").mkdir()
+    install(root, tmp_path / "more")
+    assert "# my own words" in places.config.read_text()
+    assert [one.path for one in load(places.config).watch] == [os.fsencode(photos), os.fsencode(tmp_path / "more")]
+    assert len(unit.paths_of(places.unit.read_text(), "ReadWritePaths")) == 2
+
+
+def test_a_dry_run_changes_nothing_and_tells_everything(root: Path, photos: Path) -> None:
+    told = install(root, photos, dry_run=True)
+    assert not root.exists()
+    assert any(line.startswith("would make the environment") for line in told)
+    assert any("[Service]" in line for line in told)
+
+
+def test_a_protected_folder_is_read_only_and_a_destination_is_written(root: Path, photos: Path, tmp_path: Path) -> None:
+    places = Places.of_system(root)
+    places.config.parent.mkdir(parents=True)
+    places.config.write_text(
+        f'[[watch]]\npath = "{photos}"\nprotected = true\n[sort.destinations]\nbest = "{tmp_path}/best"\n'
+    )
+    install(root)
+    text = places.unit.read_text()
+    assert unit.paths_of(text, "ReadWritePaths") == unit.path_lines([os.fsencode(tmp_path / "best")])
+    assert unit.paths_of(text, "ReadOnlyPaths") == unit.path_lines([os.fsencode(photos)])
+
+
+def test_a_wrong_configuration_or_folder_installs_nothing(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no folder"):
+        install(root, tmp_path / "nowhere")
+    places = Places.of_system(root)
+    places.config.parent.mkdir(parents=True)
+    places.config.write_text("[daemon]\nlgo = 1\n")
+    with pytest.raises(ConfigError, match="Did you mean log"):
+        install(root)
+    assert not places.unit.exists()
+    assert not places.environment.exists()
+
+
+def test_only_root_installs_for_the_system(root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(UsageError, match="Only root"):
+        install(root, photos)
+
+
+def test_it_is_taken_away_but_for_what_is_the_users(root: Path, photos: Path) -> None:
+    install(root, photos)
+    places = Places.of_system(root)
+    assert places.data_dir is not None
+    (places.data_dir).mkdir(parents=True)
+    (places.data_dir / "index.sqlite3").write_text("everything that was decided")
+    told = Told()
+    Installation(places, told).uninstall()
+    assert files(root) == {"etc/comparimg/comparimg.toml", "var/lib/comparimg/index.sqlite3"}
+    assert not places.environment.exists()
+    assert any(line.startswith("kept: ") for line in told)
+    assert list(photos.iterdir()) == [photos / "a.png"]
+    told.clear()
+    Installation(places, told).uninstall()
+    assert told == ["nothing is installed"]
+
+
+def test_a_command_of_the_same_name_is_left_alone(root: Path, photos: Path) -> None:
+    places = Places.of_system(root)
+    places.command.parent.mkdir(parents=True)
+    places.command.write_text("somebody else's")
+    assert f"{places.command} is something else, and left alone" in install(root, photos)
+    Installation(places, Told()).uninstall()
+    assert places.command.read_text() == "somebody else's"
+
+
+def test_an_environment_that_cannot_be_made_leaves_the_old_one(
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(root, photos)
+    launcher = Places.of_system(root).environment / "bin" / "comparimg-ctl"
+    before = launcher.stat().st_ino
+    monkeypatch.setattr(environment, "_names", lambda requirements: ["nobody-has-this"])
+    with pytest.raises(ComparImgError, match="nobody-has-this"):
+        install(root, photos)
+    assert launcher.stat().st_ino == before
+
+
+def test_a_folder_that_was_not_made_here_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "opt").mkdir()
+    assert not environment.remove(tmp_path / "opt")
+    assert (tmp_path / "opt").exists()
+
+
+def test_what_the_service_needs_is_what_is_pinned() -> None:
+    pinned = (Path(__file__).parents[2] / "requirements.txt").read_text()
+    names = environment._names(tuple(environment.metadata.distribution("comparimg").requires or ()))
+    assert all(f"{name}==" in pinned for name in names)
+    assert len(names) == pinned.count("==")
