@@ -3,6 +3,7 @@
 It listens as soon as it is made, so that a port in use is an error at start, and answers from `start` on.
 """
 
+import contextlib
 import ipaddress
 import logging
 import threading
@@ -134,7 +135,9 @@ class Server:
         if not self._thread.is_alive():
             wasyncore.close_all(self._map)
             return
-        self._listeners[0].pull_trigger()
+        # The thread may see by itself that it is to stop, and close what would wake it.
+        with contextlib.suppress(OSError):
+            self._listeners[0].pull_trigger()
         self._thread.join()
 
     def _serve(self) -> None:
