@@ -76,8 +76,14 @@ class SortSection(msgspec.Struct, frozen=True, kw_only=True):
 
 class CompressSection(msgspec.Struct, frozen=True, kw_only=True):
     quality: int
+    target: str
     resolution: str
     keep_ratio: bool
+    enlarge: bool
+    format: str
+    strip: bool
+    colours: int
+    least_gain: float
     size_threshold_mb: float
     modify_source: bool
     delete_source: bool

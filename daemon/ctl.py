@@ -14,7 +14,7 @@ from daemon.version import VERSION
 from index.errors import ComparImgError, ConfigError, NoDaemon, UsageError
 
 SECTIONS = (
-    ("On folders, without a daemon", ("detect", "explain")),
+    ("On folders, without a daemon", ("detect", "explain", "compress")),
     ("What there is", ("status", "groups", "group", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
@@ -45,9 +45,9 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
-    from daemon import ctl_detect, ctl_remote, ctl_service, ctl_setup, ctl_sorting
+    from daemon import ctl_compress, ctl_detect, ctl_remote, ctl_service, ctl_setup, ctl_sorting
 
-    for module in (ctl_detect, ctl_remote, ctl_service, ctl_setup, ctl_sorting):
+    for module in (ctl_compress, ctl_detect, ctl_remote, ctl_service, ctl_setup, ctl_sorting):
         module.register(program)
     sys.exit(run(arguments))
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from daemon import terminal
 from daemon.ctl_remote import as_json, client, follow, limited, tell_job
-from index.errors import ComparImgError, UsageError
+from index.errors import ComparImgError, NoDaemon, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -276,14 +277,40 @@ def batch(context: click.Context, batch_id: int, state: str | None, in_json: boo
 @click.argument("batch_id", metavar="[BATCH]", type=int, required=False)
 @click.option("--step", "steps", type=int, multiple=True, help="Only this step; may be given again.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would come back.")
+@click.option("--one-shot", is_flag=True, help="What `comparimg-ctl compress` did without a daemon.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where that is remembered.")
 @waiting
 @as_json
 @click.pass_context
 def undo(
-    context: click.Context, batch_id: int | None, steps: tuple[int, ...], dry_run: bool, wait: bool, in_json: bool
+    context: click.Context,
+    batch_id: int | None,
+    steps: tuple[int, ...],
+    dry_run: bool,
+    one_shot: bool,
+    data_dir: Path | None,
+    wait: bool,
+    in_json: bool,
 ) -> None:
-    """Undo a batch, the last one where none is named, or some of its steps."""
-    ask = client(context)
+    """Undo a batch, the last one where none is named, or some of its steps.
+
+    Without a daemon, and with --one-shot: what `comparimg-ctl compress` did.
+    """
+    from daemon import ctl_compress
+
+    if not (one_shot or data_dir is not None):
+        try:
+            _undo(client(context), batch_id, steps, dry_run, wait, in_json)
+        except NoDaemon as error:
+            if not ctl_compress.was_used():
+                raise
+            click.echo(f"{error.message} So this is about what was compressed without one.", err=True)
+        else:
+            return
+    ctl_compress.undo_alone(context, batch_id, steps, dry_run, in_json, data_dir)
+
+
+def _undo(ask: Any, batch_id: int | None, steps: tuple[int, ...], dry_run: bool, wait: bool, in_json: bool) -> None:
     if batch_id is None:
         batch_id = next((one["id"] for one in ask.pages("batches") if one["undoable"]), None)
         if batch_id is None:

@@ -55,6 +55,10 @@ class LiveSettings:
             depth=Depth(values["detect.depth"]),
         )
 
+    def values(self) -> Mapping[str, Any]:
+        """Every value that holds, by its key."""
+        return merge(self._configured, self.overrides())
+
     def destinations(self) -> Mapping[str, bytes]:
         """The folders that images may be moved to, by name."""
         return dict(self._config.sort.destinations)

@@ -31,6 +31,9 @@ UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 # What a file system without hard links (FAT, some network shares) says to link(2).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
+# What a full disk says, a used-up quota, and a limit on the size of files.
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -215,6 +218,30 @@ def copy_new(descriptor: int, target: Spot) -> bytes:
             raise
         finally:
             os.close(copy)
+
+
+def write_new(data: bytes, like: int, target: Spot) -> Identity:
+    """Write a file under a name that nobody has, with the times, mode, owner and extended attributes of an open one,
+    to the disk itself, and compare what is read back from there. A failure removes what was begun."""
+    with opened_folder(target.top, target.folder) as folder:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        made = os.open(target.name, flags, 0o600, dir_fd=folder)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(made, rest) :]
+            _copy_attributes(like, made)
+            os.fsync(made)
+            os.posix_fadvise(made, 0, 0, os.POSIX_FADV_DONTNEED)
+            if digest_of(made) != bytes(blake3(data).digest()):
+                raise OSError(errno.EIO, "the disk gives back other bytes than were written")
+            return Identity.of(os.fstat(made))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(target.name, dir_fd=folder)
+            raise
+        finally:
+            os.close(made)
 
 
 def sync_folders(spots: Iterable[Spot]) -> None:

@@ -55,6 +55,13 @@ class Progress(Protocol):
     def checkpoint(self) -> None: ...
 
 
+class Context(Progress, Protocol):
+    """What runs a job: its progress, and which job that is; 0 where it is none."""
+
+    @property
+    def job_id(self) -> int: ...
+
+
 @dataclass(slots=True)
 class Tally:
     """What one scan did, for the job's outcome."""

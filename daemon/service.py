@@ -184,7 +184,10 @@ class Service:
         return str(seen.mode) if seen else ""
 
     def _sync_schedules(self) -> None:
-        wanted = {"detect": (JobKind.DETECT, self._config.detect.schedule)}
+        wanted = {
+            "detect": (JobKind.DETECT, self._config.detect.schedule),
+            "compress": (JobKind.COMPRESS, self._config.compress.schedule),
+        }
         given = {name: one for name, one in wanted.items() if one[1]}
         self._store.write(lambda db: sync_file_schedules(db, given))
 

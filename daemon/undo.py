@@ -14,7 +14,7 @@ from typing import Any
 from daemon import safe_files
 from daemon.grounds import Grounds
 from daemon.journal import Journal
-from daemon.runner import JobContext
+from daemon.scan import Context
 from daemon.sort import Rescan, Unattended, grounds_of, outcome
 from index import batches, catalogue, trash_items
 from index.batches import Action, BatchKind, Step, StepState
@@ -42,13 +42,13 @@ class Undoer:
         self._rescan = rescan
         self._now_ns = now_ns
 
-    def undo(self, context: JobContext, parameters: UndoParameters) -> Mapping[str, Any]:
+    def undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
         """Take back a batch, some of its steps, or bring items back from the trash."""
         return self._carry_out(context, BatchKind.UNDO, parameters.batch, lambda grounds: self._ways(
             grounds, parameters
         ))  # fmt: skip
 
-    def empty(self, context: JobContext, parameters: EmptyParameters) -> Mapping[str, Any]:
+    def empty(self, context: Context, parameters: EmptyParameters) -> Mapping[str, Any]:
         """Remove files from the trashes for good: those named, or those that are there for long enough."""
 
         def steps(grounds: Grounds) -> list[Step]:
@@ -60,7 +60,7 @@ class Undoer:
         return self._carry_out(context, BatchKind.EMPTY, None, steps)
 
     def _carry_out(
-        self, context: JobContext, kind: BatchKind, undo_of: int | None, make: Callable[[Grounds], list[Step]]
+        self, context: Context, kind: BatchKind, undo_of: int | None, make: Callable[[Grounds], list[Step]]
     ) -> Mapping[str, Any]:
         grounds = grounds_of(self._store, self._destinations())
         journal = Journal(self._store, grounds, self._now_ns)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from daemon.compress import Compressor, Processes
 from daemon.config import Config, WatchSection
 from daemon.detect import Detector
+from daemon.grounds import Grounds
 from daemon.journal import Journal
 from daemon.overrides import LiveSettings
 from daemon.runner import Handler, Runner, start_job
-from daemon.scan import Progress, Scanner, ScanRoot
+from daemon.scan import Context, Progress, Scanner, ScanRoot
 from daemon.sort import Sorter, grounds_of
 from daemon.undo import Undoer
 from daemon.views import Views
@@ -22,7 +24,7 @@ from daemon.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, W
 from daemon.workers import WorkerLimits, WorkerPool
 from index import catalogue, findings
 from index.catalogue import WatchRoot
-from index.jobs import ScanParameters
+from index.jobs import ScanParameters, UndoParameters
 from index.model import JobKind, RootState
 from index.pictures import Limits
 from index.store import Store
@@ -56,11 +58,17 @@ class Workshop:
 
         sorter = Sorter(store, self.pool, limits, settings.sorting, rescan)
         undoer = Undoer(store, lambda: settings.destinations().values(), rescan)
+        limits_of_work = WorkerLimits(daemon.time_limit_s, daemon.memory_mb * 2**20)
+        self._compressor = Compressor(
+            store, Processes(self.pool.count, limits_of_work), limits, settings.values, self._grounds, rescan
+        )
+        self._undoer = undoer
         handlers: Mapping[JobKind, Handler] = {
             JobKind.SCAN: scanner.run,
             JobKind.DETECT: self._detector.run,
             JobKind.SORT: sorter.run,
-            JobKind.UNDO: undoer.undo,
+            JobKind.COMPRESS: self._compressor.run,
+            JobKind.UNDO: self._undo,
             JobKind.EMPTY: undoer.empty,
         }
         self.runner = Runner(store, handlers)
@@ -104,13 +112,23 @@ class Workshop:
     def coverage(self, root: bytes) -> Coverage | None:
         return self.watcher.coverage().get(root)
 
+    def _grounds(self) -> Grounds:
+        return grounds_of(self._store, self._settings.destinations().values())
+
     def _recover(self) -> None:
         """Settle what a crash cut off, before anything else touches a file."""
-        Journal(self._store, grounds_of(self._store, self._settings.destinations().values())).recover()
+        Journal(self._store, self._grounds()).recover()
+        self._compressor.recover()
+
+    def _undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
+        outcome = self._undoer.undo(context, parameters)
+        self._compressor.recover()
+        return outcome
 
     def _end_jobs(self) -> None:
         self.runner.leave_off()
         if not self.runner.join(LEAVE_OFF_S):
+            self._compressor.stop()
             self.pool.close()
         self.runner.join()
 

@@ -6,11 +6,12 @@ Everybody who wants work inserts a row here (scheduler, REST, watcher, start-up)
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from peewee import SqliteDatabase
 
+from index.compression import Format, Target, parse_resolution
 from index.errors import NotFound, UsageError
 from index.model import Depth, JobKind, JobState
 from index.schema import Job
@@ -46,6 +47,29 @@ class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     groups: list[str] = []
 
 
+class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Make files smaller: those of `folders` and `files`, or of all watched folders that are not protected. What is
+    not given comes from the settings; a quality given alone sets a target of the settings aside. Paths are
+    surrogate-escaped; `least_gain` is in percent."""
+
+    folders: list[str] = []
+    files: list[str] = []
+    recursive: bool | None = None
+    quality: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    target: Target | None = None
+    resolution: str | None = None
+    keep_ratio: bool | None = None
+    enlarge: bool | None = None
+    format: Format | None = None
+    strip: bool | None = None
+    colours: Annotated[int, msgspec.Meta(ge=2, le=256)] | None = None
+    size_threshold_mb: Annotated[float, msgspec.Meta(ge=0, le=100_000)] | None = None
+    least_gain: Annotated[float, msgspec.Meta(ge=0, le=99)] | None = None
+    modify_source: bool | None = None
+    delete_source: bool | None = None
+    dry_run: bool = False
+
+
 class UndoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Undo a batch or some steps of it, or bring some items back from the trash."""
 
@@ -65,6 +89,7 @@ PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.SCAN: ScanParameters,
     JobKind.DETECT: DetectJobParameters,
     JobKind.SORT: SortParameters,
+    JobKind.COMPRESS: CompressParameters,
     JobKind.UNDO: UndoParameters,
     JobKind.EMPTY: EmptyParameters,
 }
@@ -77,7 +102,12 @@ def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct
     if kind not in PARAMETERS:
         raise UsageError(f"There is no job {kind!r}: {', '.join(PARAMETERS)}.", field="kind")
     try:
-        return msgspec.convert(dict(parameters), PARAMETERS[JobKind(kind)])
+        checked = msgspec.convert(dict(parameters), PARAMETERS[JobKind(kind)])
+        if isinstance(checked, CompressParameters) and checked.resolution is not None:
+            parse_resolution(checked.resolution)
+        return checked
+    except UsageError as error:
+        raise UsageError(error.message, error.hint, f"parameters.{error.field}") from error
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         raise UsageError(f"{message}.", field="parameters" + place.rstrip("`")) from error

@@ -307,6 +307,32 @@ class TrashItem(Model):
         table_name = "trash_item"
 
 
+class Compression(Model):
+    """What was made of a file, or why it was left (see index.compressions). Sizes are "width x height" as stored."""
+
+    id = AutoField()
+    batch = ForeignKeyField(Batch, null=True, on_delete="CASCADE")
+    step = ForeignKeyField(Step, null=True, on_delete="SET NULL")
+    state = TextField()
+    path = BlobField()
+    result_path = BlobField(default=b"")
+    source_digest = BlobField(default=b"")
+    result_digest = BlobField(default=b"")
+    source_bytes = IntegerField()
+    result_bytes = IntegerField(default=0)
+    source_size = TextField(default="")
+    result_size = TextField(default="")
+    format = TextField(default="")
+    lossless = BooleanField(default=False)
+    quality = IntegerField(default=0)
+    score = FloatField(null=True)
+    target = TextField(default="")
+    wish = TextField()
+    reason = TextField(default="")
+    message = TextField(default="")
+    made_ns = IntegerField()
+
+
 class Job(Model):
     """Work asked for, under way or ended. `total` is null while it is not known."""
 

@@ -13,7 +13,7 @@ TOP = Path(__file__).parents[1]
 PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a) [^>]*(?:src|href)=\"([^\"]+)\"")
-PIN = re.compile(r"^([\w-]+)==(\S+)$", re.MULTILINE)
+PIN = re.compile(r"^([\w-]+)==([\w.]+)", re.MULTILINE)
 ROW = re.compile(r"^\| ([\w-]+) \| (\d[\w.]*) \|", re.MULTILINE)
 # In code only: prose may go on after the name of the program as it likes.
 COMMAND = re.compile(r"(?:`|^[ $]*)(?:[\w./]*/)?comparimg-ctl ([a-z][a-z-]+)", re.MULTILINE)

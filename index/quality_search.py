@@ -1,0 +1,74 @@
+"""PURE: the least quality at which a picture still looks as it should, with as few encodings as may be.
+
+A small mosaic of the picture leads the search, and the whole picture has the last word: most of the time goes into
+looking, which on the mosaic takes a fraction. Where the two differ, the aim on the mosaic is moved by the difference.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+LOWEST: Final = 20
+HIGHEST: Final = 97
+# Looks at the whole picture.
+CONFIRMATIONS: Final = 4
+# Tiles of the mosaic: sides that a JPEG's blocks fill, whatever its subsampling, and that all scales have room in.
+TILE: Final = 256
+TILES: Final = 4
+
+
+def mosaic(picture: Bytes) -> Bytes:
+    """4 x 4 tiles of 256 pixels from all over a picture of shape (height, width, ...), or all of a small one."""
+    if min(picture.shape[:2]) < TILES * TILE:
+        return picture
+    tops, lefts = ([_aligned(side, number) for number in range(TILES)] for side in picture.shape[:2])
+    rows = [np.concatenate([picture[top : top + TILE, left : left + TILE] for left in lefts], 1) for top in tops]
+    return np.ascontiguousarray(np.concatenate(rows))
+
+
+def _aligned(side: int, number: int) -> int:
+    """Where a tile begins, evenly spread, at a whole block of 16 pixels."""
+    return (side - TILE) * number // (TILES - 1) // 16 * 16
+
+
+def least_quality(
+    guide: Callable[[int], float], confirm: Callable[[int], float], aim: float, highest: int = HIGHEST
+) -> int | None:
+    """The least quality up to `highest` of which `confirm` (the score of the whole picture) reaches the aim, as far as
+    `guide` (that of the mosaic, which must grow with the quality) leads to it; None where none does."""
+    known: dict[int, float] = {}
+
+    def guided(quality: int) -> float:
+        if quality not in known:
+            known[quality] = guide(quality)
+        return known[quality]
+
+    found: dict[int, bool] = {}
+    aim_of_guide = aim
+    for _ in range(CONFIRMATIONS):
+        quality = _least(guided, aim_of_guide, highest)
+        if quality in found:
+            # The guide sees no difference where the whole does: a step towards what is wanted.
+            quality = quality - 1 if found[quality] else quality + 1
+        if quality in found or not LOWEST <= quality <= highest:
+            break
+        score = confirm(quality)
+        found[quality] = score >= aim
+        aim_of_guide += aim - score
+    return min((quality for quality, reached in found.items() if reached), default=None)
+
+
+def _least(score: Callable[[int], float], aim: float, highest: int) -> int:
+    """By bisection; `highest` where none is enough."""
+    low, high = LOWEST, highest
+    while low < high:
+        middle = (low + high) // 2
+        if score(middle) >= aim:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,0 +1,287 @@
+"""comparimg-ctl compress, on real files: the original's command line, and what it must never do to a picture."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from daemon import ctl
+from index.pictures import digest
+from support.pictures import photograph, save, unutf8
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def states(self) -> dict[str, str]:
+        return {Path(one["path"]).name: one["reason"] or one["state"] for one in self.json["items"]}
+
+
+Ctl = Callable[..., Answer]
+
+
+@pytest.fixture
+def ctl_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ctl:
+    """The program in a folder and a home of its own, with one decoding process."""
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.delenv("COMPARIMG_CONFIG", raising=False)
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    Path("comparimg.toml").write_text("[daemon]\nworkers = 1\n[web]\nport = 1\n")
+
+    def ask(*arguments: object) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            ctl.main([str(argument) for argument in arguments])
+        return Answer(int(ended.value.code or 0), *capsys.readouterr())
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photograph of more than a megabyte, which is what the default asks for."""
+    grain = np.random.default_rng(1).normal(0, 9, (1500, 2000, 1))
+    levels = np.clip(np.asarray(photograph(1, 2000, 1500)) + grain, 0, 255).astype(np.uint8)
+    file = save(Image.fromarray(levels), tmp_path_factory.mktemp("large") / "large.jpg", quality=96)
+    assert file.stat().st_size > 2**20
+    return file
+
+
+@pytest.fixture
+def photos(tmp_path: Path, large_file: Path) -> Path:
+    """Pictures small and large, one of them in a folder below; above and below a megabyte, as the default asks."""
+    folder = tmp_path / "photos"
+    save(photograph(2, 100, 50), folder / "small.jpg", quality=90)
+    (folder / "below").mkdir()
+    shutil.copyfile(large_file, folder / "large.jpg")
+    shutil.copyfile(large_file, folder / "below" / "LARGE.JPEG")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file a person sees, by its path below the folder, as its digest."""
+    return {
+        str(file.relative_to(folder)): digest(file.read_bytes())
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    }
+
+
+def in_trash(folder: Path) -> list[bytes]:
+    files = (folder / ".comparimg-trash").rglob("*") if (folder / ".comparimg-trash").exists() else ()
+    return sorted(digest(file.read_bytes()) for file in files if file.is_file() and file.name != "manifest.jsonl")
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [file.name for file in folder.rglob("*.part")]
+
+
+def size_of(file: Path) -> tuple[int, int]:
+    with Image.open(file) as image:
+        return image.size
+
+
+# The original's command line
+
+
+def test_a_folder_at_the_defaults(ctl_alone: Ctl, photos: Path) -> None:
+    """What is above a megabyte is scaled to fit 1920x1080, ratio kept, beside its source; nothing else is touched."""
+    before = contents(photos)
+    told = ctl_alone("compress", "-p", photos)
+    assert told.code == DONE, told
+    after = contents(photos)
+    assert after.keys() - before.keys() == {"large_resize.jpg"}
+    assert before.items() <= after.items()
+    assert size_of(photos / "large_resize.jpg") == (1440, 1080)
+    assert "1 file compressed" in told.out
+    assert "1 below the size threshold" in told.out
+    again = ctl_alone("compress", "-p", photos)
+    assert (again.code, contents(photos)) == (DONE, after), "a second run does nothing"
+    assert "1 as wished already" in again.out
+    assert leftovers(photos) == []
+
+
+def test_named_files_quality_resolution_threshold(ctl_alone: Ctl, photos: Path) -> None:
+    files = photos / "large.jpg", photos / "small.jpg"
+    told = ctl_alone("compress", "-c", 70, "-x", "800x600", "-s", 0, *files, "--json")
+    assert told.code == DONE, told
+    assert told.states() == {"large.jpg": "done", "small.jpg": "done"}
+    assert size_of(photos / "large_resize.jpg") == (800, 600)
+    assert size_of(photos / "small_resize.jpg") == (100, 50), "none is enlarged"
+    assert not (photos / "below" / "LARGE_resize.JPEG").exists()
+
+
+def test_folders_below_and_no_ratio(ctl_alone: Ctl, photos: Path) -> None:
+    told = ctl_alone("compress", "-p", photos, "-r", "-n", "-x", "640x640")
+    assert told.code == DONE, told
+    assert size_of(photos / "large_resize.jpg") == (640, 640)
+    assert size_of(photos / "below" / "LARGE_resize.JPEG") == (640, 640)
+
+
+def test_the_source_modified_and_brought_back(ctl_alone: Ctl, photos: Path) -> None:
+    before = contents(photos)
+    status = (photos / "large.jpg").stat()
+    os.chmod(photos / "large.jpg", 0o640)
+    told = ctl_alone("compress", "-m", photos / "large.jpg")
+    assert told.code == DONE, told
+    after = contents(photos)
+    assert after.keys() == before.keys()
+    assert size_of(photos / "large.jpg") == (1440, 1080)
+    now = (photos / "large.jpg").stat()
+    assert (now.st_mtime_ns, now.st_mode & 0o777) == (status.st_mtime_ns, 0o640)
+    assert in_trash(photos) == [before["large.jpg"]]
+    would = ctl_alone("undo", "--dry-run", "--json")
+    assert [Path(one["path"]).name for one in would.json] == ["large.jpg"]
+    back = ctl_alone("undo")
+    assert back.code == DONE, back
+    assert "No daemon answers" in back.err
+    assert contents(photos) == before
+    assert in_trash(photos) == [after["large.jpg"]], "the compressed one is not lost either"
+
+
+def test_the_source_deleted_and_brought_back(ctl_alone: Ctl, photos: Path) -> None:
+    before = contents(photos)
+    told = ctl_alone("compress", "-d", "-p", photos, "--json")
+    assert told.code == DONE, told
+    after = contents(photos)
+    assert after.keys() == before.keys() - {"large.jpg"} | {"large_resize.jpg"}
+    assert in_trash(photos) == [before["large.jpg"]]
+    assert ctl_alone("undo", "--one-shot", told.json["batch"]).code == DONE
+    assert contents(photos) == before
+
+
+def test_other_formats(ctl_alone: Ctl, photos: Path) -> None:
+    save(photograph(3, 700, 500), photos / "a.bmp")
+    save(photograph(4, 700, 500), photos / "b.png", compress_level=0)
+    told = ctl_alone("compress", "-m", photos / "a.bmp", photos / "b.png", "-s", "0.5", "--json")
+    assert told.code == DONE, told
+    assert {"a.png", "b.png"} <= contents(photos).keys()
+    assert "a.bmp" not in contents(photos)
+    assert all(one["lossless"] for one in told.json["items"])
+    told = ctl_alone("compress", photos / "b.png", "--format", "webp", "--target", "high", "-s", 0, "--json")
+    assert told.code == DONE, told
+    assert told.json["items"][0]["score"] >= 70
+    assert size_of(photos / "b_resize.webp") == (700, 500)
+
+
+# What the original lost
+
+
+def test_a_failed_encoding_leaves_the_source(ctl_alone: Ctl, photos: Path) -> None:
+    whole = (photos / "large.jpg").read_bytes()
+    (photos / "corrupt.jpg").write_bytes(whole[: len(whole) * 3 // 4])
+    before = contents(photos)
+    told = ctl_alone("compress", "-d", photos / "corrupt.jpg", "-s", 0)
+    assert told.code == FAILED
+    assert "truncated" in told.err
+    assert contents(photos) == before
+    assert in_trash(photos) == leftovers(photos) == []
+
+
+def test_100x50_at_the_default_resolution_stays_100x50(ctl_alone: Ctl, photos: Path) -> None:
+    told = ctl_alone("compress", photos / "small.jpg", "-s", 0, "--least-gain", 0)
+    assert told.code == DONE, told
+    for file in photos.glob("small*.jpg"):
+        assert size_of(file) == (100, 50)
+    told = ctl_alone("compress", photos / "small.jpg", "-s", 0, "--enlarge", "-c", 90)
+    assert told.code in (DONE, FAILED), "its name may be taken"
+
+
+def test_outputs_of_one_name_overwrite_nothing(ctl_alone: Ctl, photos: Path) -> None:
+    save(photograph(5, 600, 400), photos / "same.bmp")
+    save(photograph(6, 600, 400), photos / "same.png", compress_level=0)
+    save(photograph(7, 600, 400), photos / "taken.png", compress_level=0)
+    (photos / "taken_resize.png").write_bytes(b"somebody's")
+    before = contents(photos)
+    told = ctl_alone("compress", *(photos / name for name in ("same.bmp", "same.png", "taken.png")), "-s", 0, "--json")
+    assert told.code == FAILED, "that a name was taken is something to know"
+    assert told.states() == {"same.bmp": "done", "same.png": "done", "taken.png": "output_exists"}
+    after = contents(photos)
+    assert before.items() <= after.items()
+    made = [photos / name for name in after.keys() - before.keys()]
+    assert len(made) == 2
+    shown = {Image.open(file).convert("RGB").tobytes() for file in made}
+    assert shown == {photograph(seed, 600, 400).tobytes() for seed in (5, 6)}
+
+
+# Safety, without a fault
+
+
+def test_a_dry_run_measures_and_changes_nothing(ctl_alone: Ctl, photos: Path) -> None:
+    before = contents(photos)
+    told = ctl_alone("compress", "-m", "-p", photos, "-r", "--dry-run", "--json")
+    assert told.code == DONE, told
+    assert told.json["compressed"] == 2
+    assert 0 < told.json["bytes_after"] < told.json["bytes_before"]
+    assert contents(photos) == before
+    assert in_trash(photos) == leftovers(photos) == []
+    real = ctl_alone("compress", "-m", photos / "large.jpg", "--json")
+    assert real.json["items"][0]["bytes_after"] == (photos / "large.jpg").stat().st_size
+    measured = {Path(one["path"]).name: one["bytes_after"] for one in told.json["items"]}
+    assert measured["large.jpg"] == (photos / "large.jpg").stat().st_size, "what was measured is what is made"
+
+
+def test_protected_folders_are_refused(ctl_alone: Ctl, photos: Path, tmp_path: Path) -> None:
+    with Path("comparimg.toml").open("a") as file:
+        file.write(f'[[watch]]\npath = "{photos}"\nprotected = true\n')
+    (tmp_path / "link").symlink_to(photos)
+    before = contents(photos)
+    for way in (photos, tmp_path / "link"):
+        told = ctl_alone("compress", "-m", way / "large.jpg", "--json")
+        assert told.code == FAILED
+        assert told.states() == {"large.jpg": "protected"}
+    assert contents(photos) == before
+
+
+def test_hard_links_and_links_are_left(ctl_alone: Ctl, photos: Path) -> None:
+    os.link(photos / "large.jpg", photos / "other name.jpg")
+    (photos / "link.jpg").symlink_to(photos / "below" / "LARGE.JPEG")
+    before = contents(photos)
+    told = ctl_alone("compress", "-m", "-p", photos, "--json")
+    assert told.code == FAILED
+    assert told.states() == {"large.jpg": "hard_linked"}
+    assert contents(photos) == before
+
+
+def test_names_that_are_no_text(ctl_alone: Ctl, tmp_path: Path) -> None:
+    folder = tmp_path / unutf8("photos")
+    file = save(photograph(1, 600, 400), folder / unutf8("ä\n.png"), compress_level=0)
+    told = ctl_alone("compress", "-m", file, "-s", 0)
+    assert told.code == DONE, told
+    assert os.listdir(os.fsencode(folder)) != []
+    assert ctl_alone("undo").code == DONE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("-c", 0, "a.jpg"), ("-c", 101, "a.jpg"), ("-x", "800", "a.jpg"), ("-p", "/nothing/here"), ("nothing.jpg",),
+     ("-s", -1, "a.jpg"), ("--format", "gif", "a.jpg"), ("--colours", 1, "a.jpg")],
+)  # fmt: skip
+def test_wrong_usage_is_told(ctl_alone: Ctl, arguments: tuple[object, ...]) -> None:
+    told = ctl_alone("compress", *arguments)
+    assert told.code == WRONG_USAGE
+    assert told.err
+    assert "Traceback" not in told.err
+
+
+def test_there_is_nothing_to_undo(ctl_alone: Ctl) -> None:
+    told = ctl_alone("undo", "--one-shot")
+    assert told.code == FAILED
+    assert "nothing to undo" in told.err

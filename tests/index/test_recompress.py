@@ -1,0 +1,411 @@
+"""What a compression keeps of a picture, and which pictures it leaves: on files of every kind that is taken."""
+
+import io
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, ImageDraw, ImageOps, JpegImagePlugin, PngImagePlugin
+
+from index import compression, encoders, jpeg_file, png_file, recompress, ssimulacra2
+from index.compression import Format, Target, Wish
+from index.errors import PictureError
+from index.facts import facts_of, orientation_of
+from index.pictures import Limits
+from index.recompress import Left, Smaller
+from support.pictures import ORIENTATION, STORED_AS, photograph
+
+LIMITS = Limits(max_pixels=50_000_000)
+AS_IT_IS = {"width": 10_000, "height": 10_000, "least_gain": 0.0}
+SAME = Wish(**AS_IT_IS)
+HALF = Wish(width=200, height=200, quality=90)
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
+IPTC = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x0b\x1c\x02\x78\0\x06family\0"
+
+
+@cache
+def wide_gamut() -> bytes:
+    """A profile that is not sRGB."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+def exif_block(**tags: Any) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x0132] = "2019:07:14 10:31:02"
+    details = exif.get_ifd(0x8769)
+    details[0x9003] = "2019:07:14 10:31:02"
+    details[0xA002], details[0xA003] = 400, 300
+    details[0x927C] = b"maker note \xff\0 with offsets of its own"
+    for tag, value in tags.items():
+        exif[int(tag.removeprefix("tag"))] = value
+    return exif
+
+
+def saved(picture: Image.Image, picture_format: str, **options: Any) -> bytes:
+    target = io.BytesIO()
+    picture.save(target, picture_format, **options)
+    return target.getvalue()
+
+
+def camera_file(picture: Image.Image | None = None, orientation: int = 1, **options: Any) -> bytes:
+    """A JPEG with every kind of metadata."""
+    picture = picture or photograph(1, 400, 300)
+    exif = exif_block(**{f"tag{ORIENTATION}": orientation})
+    given = {"quality": 95, "exif": exif, "icc_profile": wide_gamut(), "xmp": XMP, "dpi": (300, 300),
+             "comment": b"by hand", **options}  # fmt: skip
+    data = saved(picture, "JPEG", **given)
+    segments = jpeg_file.metadata_of(data)
+    return jpeg_file.with_metadata(data, [*segments, jpeg_file.Segment(0xED, IPTC)])
+
+
+def made(data: bytes, wish: Wish) -> tuple[Smaller, Image.Image]:
+    found = recompress.recompress(data, wish, LIMITS)
+    assert isinstance(found, Smaller), found
+    image = Image.open(io.BytesIO(found.data))
+    image.load()
+    return found, image
+
+
+def left(data: bytes, wish: Wish) -> Left:
+    found = recompress.recompress(data, wish, LIMITS)
+    assert isinstance(found, Left), found
+    return found
+
+
+# Without loss
+
+
+def test_a_jpeg_is_repacked_with_every_pixel_and_every_byte_of_metadata() -> None:
+    data = camera_file()
+    found, image = made(data, SAME)
+    assert found.lossless
+    assert found.score == 100
+    assert len(found.data) < len(data)
+    assert np.array_equal(np.asarray(image), np.asarray(Image.open(io.BytesIO(data))))
+    before, after = jpeg_file.metadata_of(data), jpeg_file.metadata_of(found.data)
+    assert sorted(before, key=str) == sorted(after, key=str)
+    assert image.info["dpi"] == (300, 300)
+
+
+def test_a_png_is_repacked_with_its_chunks() -> None:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Title", "Beach")
+    told.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    told.add(b"prVt", b"somebody's own", after_idat=False)
+    options = {"pnginfo": told, "exif": exif_block(), "icc_profile": wide_gamut(), "dpi": (72, 72)}
+    data = saved(photograph(2, 300, 200), "PNG", compress_level=1, **options)
+    found, image = made(data, SAME)
+    assert found.lossless
+    assert np.array_equal(np.asarray(image), np.asarray(Image.open(io.BytesIO(data))))
+    assert sorted(png_file.metadata_of(data), key=str) == sorted(png_file.metadata_of(found.data), key=str)
+
+
+def test_a_bmp_becomes_a_png_of_the_same_pixels() -> None:
+    data = saved(photograph(3, 300, 200), "BMP", dpi=(96, 96))
+    found, image = made(data, SAME)
+    assert (found.format, found.lossless) == ("PNG", True)
+    assert np.array_equal(np.asarray(image), np.asarray(photograph(3, 300, 200)))
+
+
+def test_a_webp_without_loss_stays_without_loss() -> None:
+    data = saved(photograph(4, 300, 200), "WEBP", lossless=True, method=0, quality=0, exif=exif_block(), xmp=XMP)
+    found, image = made(data, SAME)
+    assert (found.format, found.lossless) == ("WEBP", True)
+    assert np.array_equal(np.asarray(image), np.asarray(photograph(4, 300, 200)))
+    assert image.getexif()[0x010F] == "Maker"
+    assert image.info["xmp"] == XMP
+
+
+def test_a_webp_with_loss_has_nothing_to_repack() -> None:
+    assert left(saved(photograph(4, 300, 200), "WEBP", quality=80), SAME).reason == "nothing_to_do"
+
+
+def deep_grey() -> bytes:
+    levels = np.linspace(0, 65_535, 300 * 200).reshape(200, 300).astype(np.uint16)
+    return saved(Image.fromarray(levels), "PNG", compress_level=0)
+
+
+def deep_colour() -> bytes:
+    levels = np.linspace(0, 65_535, 300 * 200 * 3).reshape(200, 300, 3).astype(np.uint16)
+    return cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()
+
+
+@pytest.mark.parametrize("make", [deep_grey, deep_colour])
+def test_16_bits_are_kept_or_the_picture_is_left(make: Callable[[], bytes]) -> None:
+    data = make()
+    found, _ = made(data, SAME)
+    assert png_file.bits_per_channel(found.data) == 16
+    assert found.lossless
+    refused = left(data, HALF)
+    assert (refused.refused, refused.reason) == (True, "deep")
+
+
+def test_without_oxipng_pillow_packs_and_leaves_what_it_would_spoil(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "oxipng", None)
+    data = saved(photograph(2, 300, 200), "PNG", compress_level=0)
+    _, image = made(data, SAME)
+    assert np.array_equal(np.asarray(image), np.asarray(photograph(2, 300, 200)))
+    assert left(deep_colour(), SAME).reason == "deep"
+
+
+def test_a_repacked_picture_that_is_another_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = camera_file(photograph(9, 400, 300))
+    monkeypatch.setattr(encoders, "repacked_jpeg", lambda data: other)
+    with pytest.raises(PictureError, match="same pixels"):
+        recompress.recompress(camera_file(), SAME, LIMITS)
+
+
+# Orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    "wish",
+    [
+        SAME,
+        Wish(quality=80, least_gain=0.0),
+        HALF,
+        Wish(quality=80, strip=True, least_gain=0.0),
+        Wish(strip=True, **AS_IT_IS),
+        Wish(width=200, height=200, format=Format.WEBP, quality=90),
+        Wish(width=200, height=200, format=Format.AVIF, quality=90),
+    ],
+    ids=lambda wish: wish.key,
+)
+def test_every_orientation_is_shown_as_before(orientation: int, wish: Wish) -> None:
+    upright = photograph(5, 400, 260)
+    ImageDraw.Draw(upright).rectangle((0, 0, 60, 60), fill="red")
+    turn = STORED_AS[orientation]
+    stored = upright if turn is None else upright.transpose(turn)
+    found, image = made(camera_file(stored, orientation), wish)
+    shown = shown_upright(image)
+    size = compression.fitted(400, 260, wish)
+    assert shown.size == size
+    wanted = np.asarray(upright.resize(size, Image.Resampling.LANCZOS), np.int16)
+    assert np.abs(np.asarray(shown.convert("RGB"), np.int16) - wanted).mean() < 6
+    if found.format != "JPEG":
+        assert orientation_of(image) == 1, "viewers do not agree on turning these"
+
+
+def shown_upright(image: Image.Image) -> Image.Image:
+    """By Pillow, not by ours."""
+    return ImageOps.exif_transpose(image)
+
+
+# With loss
+
+
+@pytest.mark.parametrize("wish", [HALF, Wish(quality=60, **AS_IT_IS)], ids=["scaled", "as large"])
+def test_metadata_goes_over_to_a_jpeg_coded_anew(wish: Wish) -> None:
+    data = camera_file()
+    found, image = made(data, wish)
+    assert not found.lossless
+    kinds = [(one.marker, one.payload) for one in jpeg_file.metadata_of(found.data) if not one.is_exif]
+    assert kinds == [(one.marker, one.payload) for one in jpeg_file.metadata_of(data) if not one.is_exif]
+    details = image.getexif().get_ifd(0x8769)
+    assert details[0x927C] == b"maker note \xff\0 with offsets of its own"
+    assert (details[0xA002], details[0xA003]) == image.size, "the size that is told is the picture's"
+    assert image.info["icc_profile"] == wide_gamut()
+    assert image.info["dpi"] == (300, 300)
+
+
+@pytest.mark.parametrize("wished", [Format.WEBP, Format.AVIF])
+def test_metadata_goes_over_to_other_formats(wished: Format) -> None:
+    found, image = made(camera_file(orientation=6), Wish(format=wished, quality=80, **AS_IT_IS))
+    assert found.format == wished.name
+    exif = image.getexif()
+    assert exif[0x010F] == "Maker"
+    assert exif.get_ifd(0x8769)[0x9003] == "2019:07:14 10:31:02"
+    assert image.info["icc_profile"] == wide_gamut()
+    assert image.info["xmp"] == XMP
+
+
+def test_metadata_of_a_png_goes_over_to_a_jpeg() -> None:
+    told = PngImagePlugin.PngInfo()
+    told.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    data = saved(photograph(2, 300, 200), "PNG", pnginfo=told, exif=exif_block(), icc_profile=wide_gamut())
+    found, image = made(data, Wish(format=Format.JPEG, quality=90, **AS_IT_IS))
+    assert found.format == image.format == "JPEG"
+    assert image.getexif()[0x010F] == "Maker"
+    assert image.info["xmp"] == XMP
+    assert image.info["icc_profile"] == wide_gamut()
+
+
+def test_stripping_leaves_colours_and_orientation() -> None:
+    data = camera_file(orientation=6)
+    for wish in (Wish(strip=True, **AS_IT_IS), Wish(strip=True, quality=60, **AS_IT_IS)):
+        found, image = made(data, wish)
+        assert dict(image.getexif()) == {ORIENTATION: 6}
+        assert image.info["icc_profile"] == wide_gamut()
+        assert "xmp" not in image.info
+        assert "comment" not in image.info
+        assert b"family" not in found.data
+        assert b"Maker" not in found.data
+
+
+@pytest.mark.parametrize(("given", "kept"), [("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)])
+def test_colours_keep_their_resolution(given: str, kept: int) -> None:
+    _, image = made(camera_file(subsampling=given), Wish(quality=70, **AS_IT_IS))
+    assert JpegImagePlugin.get_sampling(image) == kept
+
+
+def test_grey_stays_grey() -> None:
+    _, image = made(saved(photograph(6, 400, 300).convert("L"), "JPEG", quality=95), HALF)
+    assert image.mode == "L"
+    _, image = made(saved(photograph(6, 400, 300).convert("L"), "PNG"), HALF)
+    assert image.mode == "L"
+
+
+@pytest.mark.parametrize("target", Target)
+def test_a_target_is_reached_with_the_fewest_bytes(target: Target) -> None:
+    data = saved(photograph(7, 500, 400), "JPEG", quality=97, subsampling="4:4:4")
+    found, image = made(data, Wish(target=target, **AS_IT_IS))
+    assert found.score >= target.score
+    original = np.asarray(Image.open(io.BytesIO(data)))
+    assert ssimulacra2.score(original, np.asarray(image)) == pytest.approx(found.score, abs=0.01)
+    if found.quality:
+        worse = saved(Image.open(io.BytesIO(data)), "JPEG", quality=found.quality - 3, subsampling="4:4:4")
+        assert ssimulacra2.score(original, np.asarray(Image.open(io.BytesIO(worse)))) < target.score + 1
+
+
+def test_what_is_at_the_wanted_quality_is_not_coded_again() -> None:
+    data = saved(photograph(8, 400, 300), "JPEG", quality=75, optimize=True, progressive=True)
+    found = recompress.recompress(data, Wish(quality=80, width=10_000, height=10_000), LIMITS)
+    assert isinstance(found, Left) or found.lossless
+
+
+def test_too_little_to_gain_is_left() -> None:
+    first, _ = made(camera_file(), SAME)
+    again = left(first.data, Wish(width=10_000, height=10_000))
+    assert (again.refused, again.reason) == (False, "small_gain")
+    assert again.best_bytes
+
+
+def test_few_colours_are_asked_for() -> None:
+    data = saved(photograph(2, 300, 200), "PNG")
+    found, image = made(data, Wish(colours=64, **AS_IT_IS))
+    assert image.mode == "P"
+    assert len(image.getcolors(256) or []) <= 64
+    assert not found.lossless
+    assert left(data, Wish(colours=2, target=Target.VISUALLY_LOSSLESS, least_gain=0.5)).reason == "few_colours"
+
+
+# Kinds of pictures
+
+
+def with_alpha(picture: Image.Image) -> Image.Image:
+    clear = picture.convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(picture.size))
+    return clear
+
+
+def test_transparency_is_kept_or_the_picture_is_left() -> None:
+    data = saved(with_alpha(photograph(2, 300, 200)), "PNG")
+    for wish in (SAME, HALF, Wish(width=200, height=200, format=Format.WEBP, quality=90)):
+        _, image = made(data, wish)
+        assert image.mode == "RGBA"
+        assert image.getchannel("A").getextrema()[0] < 20
+    refused = left(data, Wish(format=Format.JPEG, quality=80))
+    assert (refused.refused, refused.reason) == (True, "transparency")
+
+
+def test_what_is_opaque_all_over_may_become_a_jpeg() -> None:
+    found, _ = made(saved(photograph(2, 300, 200).convert("RGBA"), "PNG"), Wish(format=Format.JPEG, quality=80))
+    assert found.format == "JPEG"
+
+
+def test_a_palette_keeps_its_colours_and_transparency() -> None:
+    picture = photograph(2, 300, 200).quantize(32)
+    picture.info["transparency"] = 3
+    data = saved(picture, "PNG", compress_level=0)
+    _, image = made(data, SAME)
+    before = Image.open(io.BytesIO(data)).convert("RGBA")
+    assert np.array_equal(np.asarray(image.convert("RGBA")), np.asarray(before))
+
+
+def test_colours_for_print_are_repacked_only() -> None:
+    data = saved(photograph(6, 400, 300).convert("CMYK"), "JPEG", quality=95)
+    for wish in (SAME, Wish(quality=50, **AS_IT_IS)):
+        found, image = made(data, wish)
+        assert (image.mode, found.lossless) == ("CMYK", True)
+    refused = left(data, HALF)
+    assert (refused.refused, refused.reason) == (True, "cmyk")
+
+
+@pytest.mark.parametrize("picture_format", ["WEBP", "PNG"])
+def test_what_moves_is_left(picture_format: str) -> None:
+    frames = [photograph(seed, 120, 90) for seed in (1, 2, 3)]
+    data = saved(frames[0], picture_format, save_all=True, append_images=frames[1:], duration=100)
+    refused = left(data, SAME)
+    assert (refused.refused, refused.reason) == (True, "animation")
+
+
+@pytest.mark.parametrize("picture_format", ["GIF", "TIFF", "AVIF"])
+def test_other_formats_are_left_with_the_reason(picture_format: str) -> None:
+    refused = left(saved(photograph(1, 120, 90), picture_format), SAME)
+    assert (refused.refused, refused.reason) == (True, "format")
+
+
+def test_a_film_behind_the_picture_is_not_lost() -> None:
+    data = camera_file() + b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40
+    refused = left(data, SAME)
+    assert (refused.refused, refused.reason) == (True, "more_in_file")
+
+
+def test_filling_behind_the_picture_is_no_film() -> None:
+    assert made(camera_file() + b"\0" * 100, SAME)[0].lossless
+
+
+def several_pictures() -> bytes:
+    small = photograph(1, 400, 300).resize((80, 60))
+    return saved(photograph(1, 400, 300), "MPO", save_all=True, append_images=[small], quality=95)
+
+
+def test_further_pictures_in_the_file_are_not_lost() -> None:
+    refused = left(several_pictures(), SAME)
+    assert (refused.refused, refused.reason) == (True, "more_in_file")
+
+
+def test_a_cameras_preview_is_given_up_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recompress, "_kinds_behind", lambda image: ["Large Thumbnail (VGA Equivalent)"])
+    found, image = made(several_pictures(), SAME)
+    assert image.format == "JPEG"
+    assert getattr(image, "n_frames", 1) == 1
+    assert "preview" in found.notes[0]
+
+
+def broken_files() -> dict[str, bytes]:
+    data = camera_file()
+    return {
+        "empty": b"",
+        "text": b"no picture at all",
+        "cut off": data[: len(data) // 2],
+        "cut off, filled with zeros": data[: len(data) // 2] + bytes(len(data) // 2),
+        "png cut off": saved(photograph(2, 300, 200), "PNG")[:-3000],
+    }
+
+
+@pytest.mark.parametrize("name", broken_files())
+def test_a_broken_file_is_never_made_to_look_whole(name: str) -> None:
+    with pytest.raises(PictureError):
+        recompress.recompress(broken_files()[name], SAME, LIMITS)
+
+
+def test_a_result_that_shows_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def half_of_it(pixels: Image.Image, *given: Any, **options: Any) -> bytes:
+        spoilt = pixels.copy()
+        spoilt.paste((128, 128, 128), (0, spoilt.height // 2, spoilt.width, spoilt.height))
+        return saved(spoilt, "JPEG", quality=90)
+
+    monkeypatch.setattr(encoders, "encode", half_of_it)
+    with pytest.raises(PictureError, match="does not show"):
+        recompress.recompress(camera_file(), HALF, LIMITS)
+
+
+def test_facts_of_a_result_are_those_of_a_picture() -> None:
+    found, image = made(camera_file(), HALF)
+    assert (facts_of(image).width, facts_of(image).height) == (found.width, found.height) == (200, 150)
