@@ -13,11 +13,11 @@ from peewee import SqliteDatabase
 
 from index import decisions, proposals
 from index.catalogue import chunks
-from index.decisions import AWAY, Wanted
+from index.decisions import AWAY
 from index.listing import GroupFilter, ids_of_groups
 from index.model import Choice, Kind
 from index.rules import Rule, RuledFile, Ruling, judge
-from index.schema import Decision, RuleOrder
+from index.schema import RuleOrder
 
 SAMPLE = 12
 # Groups looked at in one statement.
@@ -63,10 +63,23 @@ def apply(database: SqliteDatabase, rule: Rule, chosen: GroupFilter, now_ns: int
     effect.order_id = int(
         RuleOrder.insert(rule=_told(rule), created_ns=now_ns, groups=0, images=0, bytes=0).execute(database)
     )
-    touched: set[int] = set()
+    touched: list[int] = []
+    rows: list[tuple[Any, ...]] = []
     for key, files, rulings in _ruled(database, rule, chosen):
-        touched |= _decide(database, rule, files, rulings, effect.order_id, now_ns)
+        made = _rows(rule, files, rulings, effect.order_id, now_ns)
+        if made:
+            touched += files
+            rows += made
         _count(effect, key, files, rulings)
+    # Earlier rules' decisions on these groups give way.
+    decisions.drop(database, touched)
+    for some in chunks(rows, 60):
+        database.execute_sql(
+            "INSERT OR REPLACE INTO decision"
+            " (image_id, choice, destination, origin, criterion, order_id, digest, decided_ns)"
+            f" VALUES {','.join(['(?, ?, ?, ?, ?, ?, ?, ?)'] * len(some))}",
+            [value for row in some for value in row],
+        )
     groups = decisions.groups_of_images(database, touched)
     # Where two groups share an image, what each keeps may be what the other gives up.
     bare = decisions.without_keeper(database, groups)
@@ -107,23 +120,20 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
         )
     }
     rows = database.execute_sql(
-        "SELECT i.id, i.device, d.origin FROM member m JOIN image i ON i.content_id = m.content_id"
+        "SELECT i.id, i.device, c.digest, d.origin FROM member m JOIN image i ON i.content_id = m.content_id"
         " JOIN content c ON c.id = i.content_id"
         " LEFT JOIN decision d ON d.image_id = i.id AND d.digest = c.digest"
         f" WHERE m.group_id IN ({marks})",
         group_ids,
     )
-    known = {image_id: (device, origin) for image_id, device, origin in rows}
+    known = {image_id: (device, digest, origin == "user") for image_id, device, digest, origin in rows}
     return {
         group_id: [
-            RuledFile(
-                candidate, content_id, kinds[group_id, content_id], known[candidate.image_id][0],
-                known[candidate.image_id][1] == "user",
-            )
+            RuledFile(candidate, content_id, kinds[group_id, content_id], *known[candidate.image_id])
             for content_id, candidate in files
         ]
         for group_id, files in proposals.candidates(database, group_ids).items()
-    }  # fmt: skip
+    }
 
 
 def _count(effect: Effect, key: str, files: dict[int, RuledFile], rulings: Sequence[Ruling]) -> None:
@@ -150,42 +160,19 @@ def _count(effect: Effect, key: str, files: dict[int, RuledFile], rulings: Seque
         )
 
 
-def _decide(
-    database: SqliteDatabase,
-    rule: Rule,
-    files: dict[int, RuledFile],
-    rulings: Iterable[Ruling],
-    order_id: int,
-    now_ns: int,
-) -> set[int]:
-    """Keep the decisions of one group; the images concerned. Earlier rules' decisions on the group give way."""
-    wanted: list[tuple[Wanted, Ruling]] = []
+def _rows(
+    rule: Rule, files: dict[int, RuledFile], rulings: Iterable[Ruling], order_id: int, now_ns: int
+) -> list[tuple[Any, ...]]:
+    """The decisions of one group as rows: image, choice, destination, origin, criterion, order, digest, when."""
+    found = []
     for ruling in rulings:
         if ruling.victims:
-            wanted += [(Wanted(image_id, Choice.KEEP), ruling) for image_id in ruling.keepers]
-            wanted += [(Wanted(image_id, rule.choice, rule.destination), ruling) for image_id in ruling.victims]
-    if not wanted:
-        return set()
-    decisions.drop(database, files)
-    digests = _digests(database, {file.content_id for file in files.values()})
-    rows = [
-        {
-            "image": one.image_id, "choice": one.choice, "destination": one.destination, "origin": "rule",
-            "criterion": ruling.decided_by, "order": order_id,
-            "digest": digests[files[one.image_id].content_id], "decided_ns": now_ns,
-        }
-        for one, ruling in wanted
-    ]  # fmt: skip
-    for some in chunks(rows, 80):
-        Decision.insert_many(some).execute(database)
-    return set(files)
-
-
-def _digests(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    for some in chunks(content_ids):
-        marks = ",".join("?" * len(some))
-        found.update(database.execute_sql(f"SELECT id, digest FROM content WHERE id IN ({marks})", some).fetchall())
+            decided = [(image_id, Choice.KEEP, "") for image_id in ruling.keepers]
+            decided += [(image_id, rule.choice, rule.destination) for image_id in ruling.victims]
+            found += [
+                (image_id, choice, destination, "rule", ruling.decided_by, order_id, files[image_id].digest, now_ns)
+                for image_id, choice, destination in decided
+            ]
     return found
 
 

@@ -33,13 +33,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuledFile:
-    """A file of a group: its content, how that matches the group's reference, the device it is on, and whether a
-    person decided about it."""
+    """A file of a group: its content, how that matches the group's reference, the device it is on, the digest of its
+    bytes, and whether a person decided about it."""
 
     candidate: Candidate
     content_id: int
     kind: Kind
     device: int
+    digest: bytes
     decided_by_user: bool
 
 
