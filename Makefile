@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench clean attacks deb
+.PHONY: setup run test check bench clean attacks deb fault-table soak-sort
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -45,6 +45,14 @@ attacks: $(VENV)/installed-dev
 # A Debian package, for this release and this processor: build/comparimg_*.deb
 deb: setup
 	packaging/deb
+
+# Every action of the journal under every fault; as root, also on full and read-only disks made for it.
+fault-table: $(VENV)/installed-dev
+	PYTHONPATH=.:tests $(PYTHON) -m support.faults
+
+# Made-up people decide, sort, undo, edit, unplug and pull the plug for longer than in the tests: EXAMPLES=300
+soak-sort: $(VENV)/installed-dev
+	COMPARIMG_SOAK_EXAMPLES=$${EXAMPLES:-300} $(PYTHON) -m pytest tests/daemon/test_sort_machine.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

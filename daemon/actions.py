@@ -4,7 +4,6 @@ Every action is a few changes of names, in an order such that the subject has a 
 states between them: it finishes what is past the point where the path holds the new file, and takes back the rest.
 """
 
-import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -343,7 +342,8 @@ def _dropped(temp: Spot) -> bool:
 
 def _remove_temp(temp: Spot) -> None:
     """Remove a temporary file of ours, which is never the only one with its bytes that a person knows of."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    # Looked at first: a file system that is read-only says so also of what is not there.
+    if safe_files.identity_at(temp) is not None:
         safe_files.remove(temp)
 
 

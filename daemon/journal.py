@@ -243,6 +243,8 @@ class Journal:
             elif step.action is Action.SWAP:
                 step = replace(step, target=self._place_for(row, step))
         except OSError as error:
+            if not os.path.isdir(self._grounds.spot(step.path or step.trash).top):
+                return replace(step, state=StepState.REFUSED, reason="offline", message="Its folder is offline.")
             return _failed(step, error)
         return step
 

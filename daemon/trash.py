@@ -175,6 +175,8 @@ def _make_home(top: bytes, folder: bytes, key: tuple[int, int]) -> bytes:
         # Something else mounted there would take the files to another disk.
         if safe_files.mount_key(inner) != key:
             raise OSError(errno.EPERM, "another file system is mounted on the trash")
+        if os.fstatvfs(inner).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         if not os.access(f"/proc/self/fd/{inner}", os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     finally:

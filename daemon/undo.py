@@ -100,7 +100,8 @@ class Undoer:
                 if row.kind not in (BatchKind.SORT, BatchKind.COMPRESS):
                     raise UsageError(f"The batch {row.id} ({row.kind}) cannot be undone.", field="parameters.batch")
                 chosen += _chosen(batches.steps_of(database, row.id), parameters.steps)
-        undoable = [step for step in chosen if step.state is StepState.DONE]
+        # What an undoing put in the trash comes back from there as any file does.
+        undoable = [step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP]
         by_step = {step.id for step in undoable}
         found: list[Step] = []
         for step in sorted(undoable, key=lambda one: -one.id):

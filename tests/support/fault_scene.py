@@ -1,0 +1,162 @@
+"""What a fault hits: a watched folder, its index, and a batch of one step of the journal, on real files."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from daemon.grounds import Grounds
+from daemon.journal import Journal, Unchecked
+from daemon.undo import Undoer
+from index import batches, catalogue, jobs, trash_items
+from index.batches import Action, BatchKind, Step, StepState
+from index.catalogue import WatchRoot
+from index.jobs import UndoParameters
+from index.model import Identity, JobKind
+from index.pictures import digest
+from index.store import Store
+from index.trash_items import Item
+from support.library import NoProgress
+
+OLD, NEW, OTHER = b"the only copy " * 5000, b"the new file " * 3000, b"somebody's own file"
+ACTIONS = ("trash", "move", "move far", "link", "replace", "create", "restore", "swap", "delete")
+UNDOABLE = ("trash", "move", "move far", "link", "replace", "create")
+
+
+class Scene:
+    """A watched folder, a destination (on another disk for "move far"), an index, and a batch of one step."""
+
+    def __init__(self, folder: Path, action: str, far: Path | None = None) -> None:
+        self.folder = folder
+        self.action = action
+        self.photos = folder / "photos"
+        self.best = (far or folder) / "best"
+        for one in (self.photos, self.best):
+            one.mkdir(parents=True, exist_ok=True)
+        self.path = self.photos / "x.jpg"
+        self.kept = self.photos / "kept.jpg"
+        self.store: Store | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[Journal]:
+        """The index and its journal, as a start of the service opens them."""
+        with Store(self.folder / "data") as store:
+            self.store = store
+            store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(bytes(self.photos))]))
+            yield Journal(store, self.grounds())
+            self.store = None
+
+    def grounds(self) -> Grounds:
+        return Grounds.of({bytes(self.photos): False}, [bytes(self.best)])
+
+    def begin(self) -> int:
+        """Make the files and the batch; its id."""
+        self.path.write_bytes(OLD)
+        with self.opened() as journal:
+            if self.action in ("restore", "swap", "delete"):
+                self._trash_first(journal)
+            return journal.begin(BatchKind.SORT, [self._step()])
+
+    def carry_out(self, batch_id: int) -> None:
+        with self.opened() as journal:
+            journal.carry_out(NoProgress(), batch_id, Making(self))
+
+    def recover(self) -> None:
+        with self.opened() as journal:
+            journal.recover()
+
+    def state(self, batch_id: int) -> Step:
+        with Store(self.folder / "data") as store, store.read() as database:
+            return batches.steps_of(database, batch_id)[0]
+
+    def undo(self, batch_id: int) -> dict[str, Any]:
+        with self.opened():
+            assert self.store is not None
+            undoer = Undoer(self.store, lambda: [bytes(self.best)], lambda progress, paths: None)
+            return dict(undoer.undo(_Job(self.store), UndoParameters(batch=batch_id)))  # type: ignore[arg-type]
+
+    def files(self) -> dict[str, bytes]:
+        """Every file but the index and the manifests, by its path below the folder or the other disk."""
+        found = {}
+        for top in {self.photos, self.best}:
+            for path in top.rglob("*"):
+                if path.is_file() and not path.is_symlink() and path.name != "manifest.jsonl":
+                    found[f"{top.name}/{path.relative_to(top)}"] = path.read_bytes()
+        return found
+
+    def _trash_first(self, journal: Journal) -> None:
+        if self.action == "swap":
+            temp = self.path.with_name("new")
+            temp.write_bytes(NEW)
+        kind = Action.REPLACE if self.action == "swap" else Action.TRASH
+        journal.carry_out(NoProgress(), journal.begin(BatchKind.SORT, [self._file_step(kind)]), Making(self))
+
+    def _item(self) -> Item:
+        assert self.store is not None
+        with self.store.read() as database:
+            return trash_items.in_trash(database)[0]
+
+    def _file_step(self, action: Action) -> Step:
+        return Step(action, bytes(self.path), Identity.of(self.path.lstat()), digest(OLD), bytes=len(OLD))
+
+    def _step(self) -> Step:
+        name = Action(self.action.partition(" ")[0])
+        match self.action:
+            case "trash" | "replace":
+                return self._file_step(name)
+            case "move" | "move far":
+                return replace(self._file_step(name), target=bytes(self.best / "x.jpg"))
+            case "link":
+                self.kept.write_bytes(OLD)
+                return replace(self._file_step(name), keeper=bytes(self.kept), made=Identity.of(self.kept.lstat()))
+            case "create":
+                blank = Identity(self.photos.stat().st_dev, 0, 0, 0)
+                return Step(name, bytes(self.path), blank, target=bytes(self.photos / "x_resize.jpg"))
+        item = self._item()
+        device = self.photos.stat().st_dev
+        one = Step(
+            name, item.path, Identity(device, item.inode, item.size_bytes, item.mtime_ns), item.digest,
+            trash=item.place, bytes=item.size_bytes,
+        )  # fmt: skip
+        if self.action == "restore":
+            return replace(one, target=item.path)
+        if self.action == "swap":
+            return replace(one, made=Identity.of(self.path.lstat()))
+        return one
+
+
+class Making(Unchecked):
+    """Makes the new file of a step shortly before, as compression does."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def prepare(self, steps: Iterable[Step]) -> Iterator[Step]:
+        assert self._scene.store is not None
+        for step in steps:
+            if step.action not in (Action.REPLACE, Action.CREATE):
+                yield step
+                continue
+            with self._scene.store.read() as database:
+                name = batches.batch(database, step.batch_id).name
+            temp = Path(os.fsdecode(Journal(self._scene.store, self._scene.grounds()).temp_of(name, step)))
+            try:
+                temp.write_bytes(NEW)
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    temp.unlink(missing_ok=True)
+                yield replace(step, state=StepState.FAILED, reason=errno.errorcode[error.errno or 0])
+                continue
+            if step.action is Action.CREATE:
+                yield replace(step, identity=Identity.of(temp.lstat()), digest=digest(NEW))
+            else:
+                yield replace(step, made=Identity.of(temp.lstat()))
+
+
+class _Job(NoProgress):
+    def __init__(self, store: Store) -> None:
+        self.job_id = store.write(lambda db: jobs.add(db, JobKind.UNDO, {}, "user"))
