@@ -9,6 +9,7 @@ from index import pictures
 from index.errors import PictureError
 from index.fingerprint import hash_grey
 from index.model import Identity, Reading
+from index.parts import part_hashes
 
 # What a task may carry of known digests: 8 KB. Beyond, copies among files of one size are decoded again.
 KNOWN_AT_MOST: Final = 256
@@ -45,7 +46,8 @@ def index_file(task: IndexTask) -> Reading:
         return Reading(task.path, identity, digest)
     try:
         decoded = pictures.decode(data, task.limits)
-        return Reading(task.path, identity, digest, decoded.facts, hash_grey(decoded.grey, decoded.box))
+        hashes, parts = hash_grey(decoded.grey, decoded.box), part_hashes(decoded.grey, decoded.box)
+        return Reading(task.path, identity, digest, decoded.facts, hashes, parts)
     except PictureError as error:
         return Reading(task.path, identity, digest, failure=error.reason, message=error.message)
 

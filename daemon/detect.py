@@ -28,6 +28,8 @@ from index.findings import Found
 from index.fingerprint import SCHEME
 from index.jobs import DetectJobParameters
 from index.model import TURNS, Depth, DetectParameters, Facts, Kind, Turn, default_tolerance
+from index.part_index import PartIndex
+from index.parts import part_tolerance
 from index.search import HashIndex, Pairs
 from index.store import Store
 from index.verify import Judgement
@@ -131,6 +133,7 @@ class Detector:
             if last is None:
                 return
             candidates = self._candidates(progress, index, before, parameters)
+            candidates += self._candidates_by_parts(progress, index, before, parameters, candidates)
             candidates += self._candidates_by_features(progress, index, before, candidates)
             found, tallies = self._judge(progress, candidates, parameters)
 
@@ -178,6 +181,27 @@ class Detector:
         for pairs in index.hashes.pairs(start, parameters.tolerance, lambda _: progress.checkpoint()):
             found += _by_content(pairs, index.content_ids)
         return found
+
+    def _candidates_by_parts(
+        self,
+        progress: Progress,
+        index: "_Loaded",
+        start: int,
+        parameters: DetectParameters,
+        known: Sequence[Candidate],
+    ) -> list[Candidate]:
+        """Pairs of which one looks like a part of the other, as small crops and framed copies do. The distance told is
+        that of the wholes."""
+        if index.parts is None:
+            return []
+        by_hash = {(candidate.a_id, candidate.b_id) for candidate in known}
+        pairs = index.parts.pairs(start, part_tolerance(parameters.tolerance), progress.checkpoint)
+        found = [(a, b, (index.content_ids[a], index.content_ids[b])) for a, b in pairs]
+        return [
+            Candidate(*contents, index.hashes.distance(a, b), Turn.NONE)
+            for a, b, contents in found
+            if contents not in by_hash
+        ]
 
     def _candidates_by_features(
         self, progress: Progress, index: "_Loaded", start: int, known: Sequence[Candidate]
@@ -291,18 +315,25 @@ class _Loaded:
         self.last_id = 0
         self.content_ids: list[int] = []
         self.hashes = HashIndex(parameters.hsize, parameters.turns)
+        # Without the verifier a part that looks like a whole would be a match by itself.
+        self.parts = PartIndex(parameters.hsize) if parameters.verify else None
 
     def load_more(self, store: Store, count: int, limit: int | None = None) -> int | None:
         """Take in the next contents, up to the id `limit`; the last id looked at, None when there are no more."""
         with store.read() as database:
-            rows = catalogue.hashed_contents(database, self.last_id, limit, self.hashes.hsize, SCHEME, count)
-        if not rows:
+            contents = catalogue.hashed_contents(database, self.last_id, limit, self.hashes.hsize, SCHEME, count)
+            wanted = (content_id for content_id, _, _ in contents) if self.parts is not None else ()
+            parts = catalogue.region_hashes(database, wanted, self.hashes.hsize)
+        if not contents:
             return None
-        self.last_id = rows[-1][0]
-        useful = [(content_id, bits) for content_id, detail, bits in rows if detail >= LEAST_DETAIL]
+        self.last_id = contents[-1][0]
+        useful = [(content_id, bits) for content_id, detail, bits in contents if detail >= LEAST_DETAIL]
         if useful:
             packed = np.frombuffer(b"".join(bits for _, bits in useful), np.uint8)
-            self.hashes.extend(packed.reshape(len(useful), 4, -1))
+            rows = packed.reshape(len(useful), 4, -1)
+            self.hashes.extend(rows)
+            if self.parts is not None:
+                self.parts.extend(rows[:, 0], [parts.get(content_id, ()) for content_id, _ in useful])
             self.content_ids += [content_id for content_id, _ in useful]
         return self.last_id
 

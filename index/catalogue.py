@@ -352,6 +352,20 @@ def hashed_contents(
     return list(rows.fetchall())
 
 
+def region_hashes(database: SqliteDatabase, content_ids: Iterable[int], hsize: int) -> dict[int, list[bytes]]:
+    """The hashes of the parts of each of these contents, by role; those without any are left out."""
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for some in chunks(content_ids):
+        rows = database.execute_sql(
+            f"SELECT content_id, hash{hsize:d} FROM region WHERE content_id IN ({','.join('?' * len(some))})"
+            " ORDER BY content_id, role",
+            some,
+        )
+        for content_id, bits in rows:
+            found[content_id].append(bytes(bits))
+    return found
+
+
 def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: bytes) -> None:
     Content.update(pixel_digest=pixel_digest).where(Content.id == content_id).execute(database)
 

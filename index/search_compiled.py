@@ -37,6 +37,21 @@ def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool
     return Found(np.repeat(np.arange(len(queries)), count), row[found], distance[found], turn[found])
 
 
+def unturned(
+    blocks: Words, queries: Words, end: int, tolerance: int, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Without turns: the queries, uint64 (q, words), and the rows before `end`, uint64 (blocks, words, rows), within
+    `tolerance` bits of each other; for each query the nearest `most`, of equally near ones the first."""
+    row = np.empty((len(queries), most), np.int64)
+    distance, turn = np.empty_like(row), np.empty(row.shape, np.uint8)
+    count = np.zeros(len(queries), np.int64)
+    _unturned(queries, blocks, end, tolerance, count, row, distance, turn)
+    found = np.arange(most) < count[:, None]
+    query = np.repeat(np.arange(len(queries)), count)
+    order = np.lexsort((row[found], query))
+    return query[order], row[found][order]
+
+
 def _compiled(inline: str = "never") -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         try:
@@ -199,3 +214,50 @@ def _insert(
         place -= 1
     row[k, place], distance[k, place], turn[k, place] = found, exact, how
     count[k] = min(count[k] + 1, row.shape[1])
+
+
+@_compiled(inline="always")
+def _distances(query: Words, block: Words, words: int, distances: NDArray[np.int64]) -> int:
+    """Of all rows of a block, and the least of them. Inlined with `words` a constant: see _least_inverted."""
+    least = 64 * words
+    for j in range(len(distances)):
+        total = 0
+        for word in range(words):
+            total += _popcount(query[word] ^ block[word, j])
+        distances[j] = total
+    for j in range(len(distances)):
+        least = min(least, distances[j])
+    return least
+
+
+@_compiled()
+def _unturned(
+    queries: Words,
+    blocks: Words,
+    end: int,
+    tolerance: int,
+    count: NDArray[np.int64],
+    row: NDArray[np.int64],
+    distance: NDArray[np.int64],
+    turn: NDArray[np.uint8],
+) -> None:
+    """Fills the last four, as _nearest does."""
+    most, words, together = row.shape[1], blocks.shape[1], blocks.shape[2]
+    limits = np.full(len(queries), tolerance)
+    distances = np.empty(together, np.int64)
+    for number in range((end + together - 1) // together):
+        low = number * together
+        for k in range(len(queries)):
+            if words == 1:
+                least = _distances(queries[k], blocks[number], 1, distances)
+            elif words == 4:
+                least = _distances(queries[k], blocks[number], 4, distances)
+            else:
+                least = _distances(queries[k], blocks[number], 16, distances)
+            if least > limits[k]:
+                continue
+            for j in range(min(together, end - low)):
+                if distances[j] <= limits[k]:
+                    _insert(low + j, distances[j], 0, k, count, row, distance, turn)
+                    if count[k] == most:
+                        limits[k] = distance[k, most - 1] - 1

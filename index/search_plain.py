@@ -19,6 +19,19 @@ def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool
     return Found(query, row, distance, turn)
 
 
+def unturned(
+    blocks: Words, queries: Words, end: int, tolerance: int, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Without turns: the queries, uint64 (q, words), and the rows before `end`, uint64 (blocks, words, rows), within
+    `tolerance` bits of each other; for each query the nearest `most`, of equally near ones the first."""
+    found = [np.empty(0, np.int64)]
+    for query in queries:
+        distance = np.bitwise_count(blocks ^ query[:, None]).sum(axis=1, dtype=np.int16).ravel()[:end]
+        near = np.flatnonzero(distance <= tolerance)
+        found.append(np.sort(near[np.argsort(distance[near], kind="stable")[:most]]))
+    return np.repeat(np.arange(len(queries)), [len(near) for near in found[1:]]), np.concatenate(found)
+
+
 def _nearest_to_one(
     rows: Rows, queries: Queries, k: int, tolerance: int, most: int, turns: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import ImageOps
 
 from daemon import oneshot
 from daemon.oneshot import OneShot
@@ -190,3 +191,17 @@ def test_the_csv_has_a_row_for_each_image(found: OneShot) -> None:
     images = found.result["groups"][0]["images"]
     assert [row[2] for row in rows] == [image["path"] for image in images]
     assert all(len(row) == len(header) for row in rows)
+
+
+def test_framed_and_slightly_cropped_copies_are_found_without_local_features(tmp_path: Path) -> None:
+    picture = photograph(8)
+    save(picture, tmp_path / "photos" / "original.png")
+    save(ImageOps.expand(picture, (0, 90), "black"), tmp_path / "photos" / "bars.png")
+    save(picture.crop((40, 20, 610, 450)), tmp_path / "photos" / "crop.png")
+    save(photograph(9), tmp_path / "photos" / "another.png")
+    found = json.loads(as_json(detect(tmp_path / "data", tmp_path / "photos")))
+    (group,) = found["groups"]
+    assert {os.path.basename(image["path"]) for image in group["images"]} == {"original.png", "bars.png", "crop.png"}
+    assert max(image.get("distance", 0) for image in group["images"]) > 80
+    by_hash = json.loads(as_json(detect(tmp_path / "data", tmp_path / "photos", verify=False)))
+    assert by_hash["groups"] == []

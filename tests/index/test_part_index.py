@@ -1,0 +1,88 @@
+"""Wholes against parts: as counting bits one by one says, and crops and framed copies are proposed by it."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from index import search_compiled, search_plain
+from index.fingerprint import hash_grey
+from index.part_index import PartIndex
+from index.parts import INSIDE, MIDDLE, part_hashes, part_tolerance
+from support.pictures import photograph
+
+
+def noise(random: np.random.Generator, count: int, hsize: int) -> np.ndarray:
+    """Hashes around a few centres, so that some are near."""
+    centres = random.integers(0, 256, (4, hsize * hsize // 8), np.uint8)
+    flips = np.packbits(random.random((count, hsize * hsize)) < 0.12, axis=1)
+    return centres[random.integers(0, 4, count)] ^ flips
+
+
+def brute_force(wholes: np.ndarray, parts: list[list[bytes]], start: int, tolerance: int) -> list[tuple[int, int]]:
+    found = set()
+    for owner, own in enumerate(parts):
+        for bits in own:
+            distance = np.bitwise_count(wholes ^ np.frombuffer(bits, np.uint8)).sum(axis=1)
+            found |= {(min(owner, int(n)), max(owner, int(n))) for n in np.flatnonzero(distance <= tolerance)}
+    return sorted((a, b) for a, b in found if a != b and b >= start)
+
+
+@pytest.mark.parametrize("hsize", [8, 16, 32])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_pairs_are_those_of_brute_force_in_whatever_steps_they_come(hsize: int, seed: int):
+    random = np.random.default_rng(seed)
+    wholes, bits = noise(random, 70, hsize), noise(random, 90, hsize)
+    parts = [[bits[k].tobytes()] if k < 60 else [bits[k].tobytes(), bits[k + 10].tobytes()] for k in range(70)]
+    parts[5] = []
+    tolerance = int(np.quantile(np.bitwise_count(wholes[:, None] ^ bits[None, :]).sum(axis=2), 0.04))
+    index, found = PartIndex(hsize), []
+    for low, high in ((0, 1), (1, 30), (30, 30), (30, 70)):
+        index.extend(wholes[low:high], parts[low:high])
+        found += index.pairs(low, tolerance)
+    assert len(index) == 70
+    assert sorted(found) == brute_force(wholes, parts, 0, tolerance)
+    assert found
+
+
+@pytest.mark.parametrize("hsize", [8, 16, 32])
+def test_both_engines_give_the_same(hsize: int):
+    random = np.random.default_rng(7)
+    rows = np.ascontiguousarray(noise(random, 1500, hsize).view(np.uint64).reshape(3, 500, -1).swapaxes(1, 2))
+    queries = noise(random, 30, hsize).view(np.uint64)
+    for tolerance, most in ((hsize * hsize // 4, 7), (0, 3), (hsize * hsize, 20)):
+        plain = search_plain.unturned(rows, queries, 1400, tolerance, most)
+        compiled = search_compiled.unturned(rows, queries, 1400, tolerance, most)
+        assert all(np.array_equal(one, other) for one, other in zip(plain, compiled, strict=True))
+
+
+def test_an_empty_index_has_no_pairs():
+    index = PartIndex(16)
+    index.extend(np.empty((0, 32), np.uint8), [])
+    assert index.pairs(0, 80) == []
+
+
+ALTERED = {
+    "border": lambda p: ImageOps.expand(p, 50, "white"),
+    "bars": lambda p: ImageOps.expand(p, (0, 90), "black"),
+    "crop": lambda p: p.crop((35, 20, 640 - 30, 480 - 30)),
+}
+
+
+@pytest.mark.parametrize("name", ALTERED)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_framed_or_cropped_copy_looks_like_a_part(name: str, seed: int):
+    index = PartIndex(16)
+    for picture in (photograph(seed), photograph(seed + 40), ALTERED[name](photograph(seed))):
+        grey = np.asarray(picture.convert("L"))
+        parts = part_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
+        whole = np.frombuffer(hash_grey(grey).bits[16][:32], np.uint8)
+        index.extend(whole[None], [[hashes.bits[16] for hashes in parts.values()]])
+    assert index.pairs(0, part_tolerance(80)) == [(0, 2)]
+
+
+def test_the_parts_are_named():
+    framed: Image.Image = ImageOps.expand(photograph(1), 50, "white")
+    grey = np.asarray(framed.convert("L"))
+    parts = part_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
+    assert set(parts) == {INSIDE, MIDDLE}
+    assert {hsize: len(bits) for hsize, bits in parts[MIDDLE].bits.items()} == {8: 8, 16: 32, 32: 128}
