@@ -29,6 +29,7 @@ MEANINGS = {
     "readable": "pixels on the longer side: a drawing or text smaller than this cannot be told from another",
     "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
     "registration": "pixels by which details are shifted against each other: copies fall on each other",
+    "capture": "share of the time and the camera, where both files tell, that is the same (noise can overrule)",
     "exposure": "agreement of the noise: about 1 in a copy, less between two exposures of one scene",
 }
 

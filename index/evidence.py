@@ -14,6 +14,7 @@ second's size relative to the first. Keys that have nothing to tell are left out
     where       {"first": box, "second": box}: around all of that, in each picture, boxes as above
     jpeg        [quality of the first, of the second], 0 for no JPEG
     formats     [of the first, of the second], where they differ
+    taken, camera  [of the first, of the second], where both files tell and they differ
     lost, gained   metadata blocks that only the first, only the second has
     pixels      true where every pixel is equal
     similarity  median correlation of the blocks compared, 0 to 1
@@ -27,7 +28,7 @@ from index.model import Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Carried by every judgement; another value makes every pair be looked at again.
-VERIFIER: Final = "blocks/3"
+VERIFIER: Final = "blocks/4"
 
 SIDES: Final = {"first": "second", "second": "first"}
 
@@ -39,6 +40,8 @@ def of_files(first: Facts, second: Facts) -> dict[str, Any]:
         found["jpeg"] = [first.jpeg_quality, second.jpeg_quality]
     if first.format != second.format:
         found["formats"] = [first.format, second.format]
+    told = {"taken": [first.taken, second.taken], "camera": [first.camera, second.camera]}
+    found |= {name: both for name, both in told.items() if all(both) and both[0] != both[1]}
     lost = [block for block in first.metadata if block not in second.metadata]
     gained = [block for block in second.metadata if block not in first.metadata]
     return found | ({"lost": lost} if lost else {}) | ({"gained": gained} if gained else {})
@@ -67,7 +70,7 @@ def mirrored(evidence: Evidence) -> dict[str, Any]:
         found["tilt"] = found["tilt"] if flipped else -found["tilt"]
     if "tone" in found:
         found["tone"] = _mirrored_tone(found["tone"])
-    for name in ("jpeg", "formats"):
+    for name in ("jpeg", "formats", "taken", "camera"):
         if name in found:
             found[name] = found[name][::-1]
     lost, gained = found.pop("lost", None), found.pop("gained", None)
@@ -99,6 +102,7 @@ def sentence(evidence: Evidence, language: str = "en") -> str:
             *_tone(evidence.get("tone", {}), words),
             _changed(evidence, words),
             _encoding(evidence, words),
+            *(words[name] for name in ("taken", "camera") if name in evidence),
             *(
                 words[name].format(", ".join(block.upper() for block in evidence[name]))
                 for name in ("lost", "gained")
@@ -207,6 +211,8 @@ ENGLISH: Final = {
     "at_bottom_left": "at the bottom left",
     "at_bottom_right": "at the bottom right",
     "to": "{} to {}",
+    "taken": "taken at another time",
+    "camera": "by another camera",
     "lost": "no {}",
     "gained": "with {}",
 }
@@ -248,6 +254,8 @@ FRENCH: Final = {
     "at_bottom_left": "en bas à gauche",
     "at_bottom_right": "en bas à droite",
     "to": "{} vers {}",
+    "taken": "prise à un autre moment",
+    "camera": "par un autre appareil",
     "lost": "sans {}",
     "gained": "avec {}",
 }

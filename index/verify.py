@@ -25,6 +25,19 @@ from index.similarity import Similarity, compare
 
 __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
 
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseLimits:
+    """The least agreement of noise: where it is weak, little more than what JPEG and the views leave, and where it is
+    strong; and the least share of blocks that can tell. What was resized or got another frame has lost more on the way,
+    and fewer of its blocks can tell."""
+
+    weak: float
+    strong: float
+    comparable: float
+
+
 # The gates. Real copies and look-alikes were measured on both sides of each: docs/verification.md.
 LEAST_TEXTURED: Final = 8
 # A thumbnail has few blocks in all.
@@ -65,15 +78,12 @@ SAME_NOISE_FACTOR: Final = 2.0
 UNTOUCHED_FACTOR: Final = 0.7
 SAME_LEVEL: Final = 4.0
 SAME_CONTRAST: Final = 1.05
-SAME_GAIN: Final = 1.7
-# The noise of two exposures agrees less than this, and that of a copy more: where it is weak, little more than what
-# JPEG and the views leave, and where it is strong. What was laid over with another frame has lost more on the way, and
-# fewer of its blocks can tell.
+SAME_GAIN: Final = 2.0
+# The noise of two exposures agrees less than these, and that of a copy more.
 STRONG_NOISE: Final = 0.7
-LEAST_AGREEMENT: Final = {"weak": 0.6, "strong": 0.8}
-LEAST_COMPARABLE: Final = 0.5
-LEAST_AGREEMENT_REFRAMED: Final = {"weak": 0.5, "strong": 0.7}
-LEAST_COMPARABLE_REFRAMED: Final = 0.3
+ALIKE: Final = NoiseLimits(weak=0.6, strong=0.8, comparable=0.5)
+REFRAMED: Final = NoiseLimits(weak=0.5, strong=0.7, comparable=0.3)
+RESIZED: Final = NoiseLimits(weak=0.25, strong=0.25, comparable=0.3)
 SAME_FRAME: Final = 0.97
 SAME_SIZE: Final = 0.01
 # What keeps the noise: formats, and the least JPEG quality.
@@ -232,7 +242,11 @@ def _fine_gates(fine: _Fine, facts: tuple[Facts, Facts], graphic: bool) -> tuple
     whether a drawing says the same."""
     measured = noise(fine.first, fine.second, fine.where)
     shift, limit = round(fine.shift_px, 3), round(_most_shift_px(fine, facts, measured), 3)
-    gates = (Gate("registration", shift, limit, shift <= limit), *_exposure_gate(fine, facts, measured))
+    gates = (
+        Gate("registration", shift, limit, shift <= limit),
+        *_exposure_gate(fine, facts, measured),
+        *_capture_gate(facts, measured),
+    )
     if not graphic:
         return gates
     side = min(max(fine.first.shape), max(fine.second.shape))
@@ -258,15 +272,21 @@ def _exposure_gate(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
     if measured.agreement is None or not all(map(_keeps_noise, facts)):
         return ()
     same_frame = min(fine.way.share_first, fine.way.share_second) >= SAME_FRAME
-    if same_frame and not _of_one_size(*facts):
-        # A camera takes pictures of one size: it was resized, and much may have been done to it then.
+    limits = REFRAMED if not same_frame else ALIKE if _of_one_size(*facts) else RESIZED
+    if measured.comparable < limits.comparable:
         return ()
-    least_comparable = LEAST_COMPARABLE if same_frame else LEAST_COMPARABLE_REFRAMED
-    if measured.comparable < least_comparable:
-        return ()
-    limits = LEAST_AGREEMENT if same_frame else LEAST_AGREEMENT_REFRAMED
-    limit = limits["strong" if measured.strength >= STRONG_NOISE else "weak"]
+    limit = limits.strong if measured.strength >= STRONG_NOISE else limits.weak
     return (Gate("exposure", round(measured.agreement, 3), limit, measured.agreement >= limit),)
+
+
+def _capture_gate(facts: tuple[Facts, Facts], measured: Noise) -> tuple[Gate, ...]:
+    """Whether what both files tell of the taking is the same. Clocks are set right afterwards: what the noise proves
+    stands against it."""
+    told = [pair for pair in zip(*((one.taken, one.camera) for one in facts), strict=True) if all(pair)]
+    if not told:
+        return ()
+    share = sum(one == other for one, other in told) / len(told)
+    return (Gate("capture", share, 1.0, share == 1.0 or measured.coherence >= SAME_NOISE),)
 
 
 def _keeps_noise(facts: Facts) -> bool:

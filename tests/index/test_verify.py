@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -158,6 +159,20 @@ def test_the_noise_tells_two_exposures_from_a_tripod_apart():
     assert [gate.name for gate in said.gates if not gate.passed] == ["exposure"]
     assert compare(exposure(1), jpeg(exposure(1), 85), quality=85).kind is Kind.NEAR
     assert compare(exposure(1), noisy(exposure(1), 10)).kind is Kind.NEAR
+
+
+def test_files_that_tell_of_two_takings_are_only_possible_unless_the_noise_is_the_same():
+    first, later = facts(original(1)), facts(original(1))
+    first, later = replace(first, taken="2024-05-01T10:00:00"), replace(later, taken="2024-05-01T10:00:03")
+    soft = prepare(view(jpeg(original(1).filter(ImageFilter.GaussianBlur(2)), 50)))
+    said = judge(prepare(view(original(1))), soft, first, replace(later, jpeg_quality=50), Turn.NONE)
+    assert said.kind is Kind.POSSIBLE
+    assert [gate.name for gate in said.gates if not gate.passed] == ["capture"]
+    assert said.evidence["taken"] == ["2024-05-01T10:00:00", "2024-05-01T10:00:03"]
+    same = prepare(view(original(1)))
+    assert judge(same, same, first, later, Turn.NONE).kind is Kind.NEAR
+    one_camera, other = replace(first, camera="X100"), replace(first, camera="Z6")
+    assert judge(prepare(view(original(1))), soft, one_camera, other, Turn.NONE).kind is Kind.POSSIBLE
 
 
 def test_two_cut_outs_that_each_show_what_the_other_does_not_are_only_possible():
