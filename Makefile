@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench clean attacks deb fault-table soak-sort
+.PHONY: setup run test check bench clean attacks deb fault-table soak-sort kill-soak mutate fuzz soak
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -53,6 +53,21 @@ fault-table: $(VENV)/installed-dev
 # Made-up people decide, sort, undo, edit, unplug and pull the plug for longer than in the tests: EXAMPLES=300
 soak-sort: $(VENV)/installed-dev
 	COMPARIMG_SOAK_EXAMPLES=$${EXAMPLES:-300} $(PYTHON) -m pytest tests/daemon/test_sort_machine.py
+
+# Programs that run long, print what they did, and end with 1 where something did not hold.
+# RUNS=300 SEED=1: the service is killed that often at random moments. FOLDER=DIR COUNT=10000 SEED=1: broken files made
+# of those in a folder, through the running service.
+SOAK = PYTHONPATH=.:tests $(PYTHON) -m
+RUNS := 300
+SEED := 1
+COUNT := 10000
+
+kill-soak: $(VENV)/installed-dev
+	$(SOAK) soak.kills --runs $(RUNS) --seed $(SEED)
+
+mutate: $(VENV)/installed-dev
+	@[ -n "$(FOLDER)" ] || { echo "Name a folder of files to break: make mutate FOLDER=DIR" >&2; exit 2; }
+	$(SOAK) soak.mutate "$(FOLDER)" --count $(COUNT) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -33,7 +33,7 @@ ENDED_JOBS_KEPT = 500
 # Nothing depends on this wait: every commit wakes the runner.
 IDLE_S = 60.0
 # Between two attempts to write to an index that cannot be written: somebody has to make room first.
-PATIENCE_S = 10.0
+PATIENCE_S = 3.0
 
 
 class Stopping(Exception):

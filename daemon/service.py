@@ -87,6 +87,8 @@ class Service:
                 pass
             for name, alive in self._parts().items():
                 if not alive():
+                    if self._store.fault:
+                        log.critical("%s", self._store.fault)
                     return name
             self._vitals.look()
             every_s = self._manager.sign_every_s

@@ -18,6 +18,7 @@ from PIL import Image
 from daemon import oneshot
 from daemon.client import Client
 from index.jobs import DetectJobParameters
+from support.kills import House
 from support.library import NoProgress
 from support.pictures import photograph, save
 from support.serving import until, write_config
@@ -200,3 +201,12 @@ def test_a_wrong_configuration_is_2_and_a_taken_index_1(daemon: Daemon) -> None:
         assert ended.returncode == 1
         assert b"Another ComparImg" in ended.stderr
         assert b"Traceback" not in ended.stderr
+
+
+def test_a_house_in_which_the_power_fails_again_and_again(tmp_path: Path) -> None:
+    """A few of what `make kill-soak` does hundreds of times."""
+    house = House(tmp_path, seed=11)
+    for _ in range(5):
+        house.fail()
+    house.settle()
+    assert house.kills == 5
