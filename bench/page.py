@@ -72,6 +72,7 @@ def services() -> Services:
         now_ns=time.time_ns,
         next_run_ns=lambda _: None,
         schedules_changed=lambda: None,
+        destinations=dict,
         web=WebAccess(),
     )
 

@@ -268,7 +268,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("sort.rules", "list", tuple(keeper.CRITERIA),
             "What decides which image of a group is kept, the first first.",
             choices=tuple(keeper.CRITERIA),
-            shape=lambda names: bool(names) and len(set(names)) == len(names)),
+            shape=lambda names: bool(names) and len(set(names)) == len(names), live=True),
     Setting("sort.companions", "str", "matched",
             "What becomes of the RAW, the Live Photo film and the sidecars (XMP, AAE) beside an image that goes: they "
             "go along (together), or the image stays (block); matched lets a RAW or film go to the trash only where "

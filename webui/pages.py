@@ -45,6 +45,7 @@ VIEWS = {
     "/history": "history",
     "/history/{id}": "batch",
     "/trash": "trash",
+    "/verdicts": "verdicts",
     "/library": "library",
     "/folders": "folders",
     "/activity": "activity",

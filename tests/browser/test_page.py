@@ -114,6 +114,34 @@ def test_two_pictures_are_compared_in_four_ways(serve: Serve, visit: Open) -> No
     expect(page.locator(".compare")).to_have_attribute("data-mode", "difference")
 
 
+def test_a_phone_decides_by_touch_and_swipes_on(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 3)
+    page = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    page.get_by_role("button", name="Put small 0.jpg in the trash").tap()
+    expect(page.locator(".pane-b .mark-trash.mark")).to_be_visible()
+    for button in page.locator(".actions-bar button, .quick-mark").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 44
+    swipe(page, 250, 40)
+    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 1.jpg")
+    swipe(page, 40, 250)
+    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 0.jpg")
+    expect(page.locator(".pane-b .mark-trash.mark")).to_be_visible()
+
+
+def swipe(page: Page, start: int, end: int) -> None:
+    """A finger across the pictures."""
+    touch = page.context.new_cdp_session(page)
+    steps = [start + (end - start) * step // 5 for step in range(6)]
+    for place, x in enumerate(steps):
+        kind = "touchMove" if place else "touchStart"
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": 220}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 def test_a_group_is_denied_and_taken_back(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 3)
@@ -124,6 +152,10 @@ def test_a_group_is_denied_and_taken_back(serve: Serve, visit: Open) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("holiday 1.jpg")
     with site.store.read() as database:
         assert schema.Verdict.select(schema.Verdict.label).scalar(database) == "alternates"
+    page.goto(f"{site.address}/verdicts")
+    expect(page.locator(".batches li")).to_contain_text("alternates")
+    page.goto(f"{site.address}/groups/{keys[1]}")
+    # Undo outlives a reload, and goes to where it undid.
     page.keyboard.press("u")
     expect(page.get_by_role("heading", level=1)).to_have_text("holiday 0.jpg")
     with site.store.read() as database:
@@ -251,12 +283,15 @@ def test_pages_of_a_long_list_go_forth_and_back(serve: Serve, visit: Open) -> No
     expect(page.locator(".pager")).to_contain_text("1–24 of 30")
 
 
-@pytest.mark.parametrize("path", ["/", "/library", "/folders", "/activity", "/problems", "/settings", "/api"])
+@pytest.mark.parametrize("path", [
+    "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/folders", "/activity",
+    "/problems", "/settings", "/api",
+])  # fmt: skip
 def test_a_narrow_screen_never_scrolls_sideways(serve: Serve, visit: Open, path: str) -> None:
     site = serve()
-    add_pictures(site.library, 2)
+    keys = add_pictures(site.library, 2)
     page = visit(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, locale="fr-FR")
-    page.goto(site.address + path)
+    page.goto(site.address + path.format(key=keys[1]))
     page.wait_for_selector("main > :not(.loading)")
     page.wait_for_selector("main[aria-busy=false]")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

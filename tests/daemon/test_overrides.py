@@ -32,7 +32,9 @@ def test_the_configuration_holds_until_it_is_overridden(live: LiveSettings) -> N
 def test_views_tell_value_default_origin_and_bounds(live: LiveSettings) -> None:
     views = {view.key: view for view in live.views()}
     live_keys = [key for key, view in views.items() if view.live]
-    assert live_keys == ["detect.hsize", "detect.tolerance", "detect.turns", "detect.verify", "detect.depth"]
+    assert live_keys == [
+        "detect.hsize", "detect.tolerance", "detect.turns", "detect.verify", "detect.depth", "sort.rules",
+    ]  # fmt: skip
     assert (views["web.port"].value, views["web.port"].live) == (5000, False)
     assert json.dumps([view.value for view in views.values()])
     tolerance = views["detect.tolerance"]
@@ -48,6 +50,16 @@ def test_a_refused_change_changes_nothing(live: LiveSettings) -> None:
     with pytest.raises(UsageError):
         live.change({"detect.turns": False, "detect.tolerance": 1000})
     assert live.overrides() == {}
+
+
+def test_the_order_of_the_criteria_holds_at_once(live: LiveSettings) -> None:
+    live.change({"sort.rules": ["age", "resolution"]})
+    assert live.keeper_criteria() == ("age", "resolution")
+    for wrong in (["age", "age"], ["chance"], [], "age"):
+        with pytest.raises(UsageError):
+            live.change({"sort.rules": wrong})
+    live.change({"sort.rules": None})
+    assert live.keeper_criteria()[0] == "protected"
 
 
 def test_a_secret_is_not_shown(live: LiveSettings) -> None:

@@ -16,6 +16,7 @@ const VIEWS = [
   [/^\/history$/, "plan", () => import("./view-history.js")],
   [/^\/history\/([^/]+)$/, "plan", () => import("./view-batch.js")],
   [/^\/trash$/, "plan", () => import("./view-trash.js")],
+  [/^\/verdicts$/, "plan", () => import("./view-verdicts.js")],
   [/^\/library$/, "library", () => import("./view-library.js")],
   [/^\/folders$/, "library", () => import("./view-folders.js")],
   [/^\/activity$/, "activity", () => import("./view-activity.js")],

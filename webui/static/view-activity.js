@@ -5,7 +5,7 @@ import { openDetect } from "./detect.js";
 import { h, icon, show } from "./dom.js";
 import { cancel, phaseText, queue } from "./jobs.js";
 import { live } from "./live.js";
-import { ago, duration, errorText, has, moment, number, safe, t } from "./text.js";
+import { ago, bytes, duration, errorText, has, moment, number, safe, t } from "./text.js";
 import { toast } from "./toast.js";
 
 const PAGE = 20;
@@ -57,7 +57,7 @@ function row(job) {
     h("td", {}, h("span", { class: `chip state-${job.state}` }, t(`state.${job.state}`))),
     h("td", { title: moment(job.created) }, ago(job.created)),
     h("td", {}, took),
-    h("td", { class: "outcome" }, outcomeText(job)),
+    h("td", { class: "outcome" }, job.outcome.batch ? h("a", { href: `/history/${job.outcome.batch}` }, outcomeText(job)) : outcomeText(job)),
     h("td", {}, active ? h("button", { type: "button", class: "small", disabled: job.cancel_requested, onclick: () => cancel(job) }, t("job.cancel")) : null));
 }
 
@@ -65,7 +65,8 @@ function outcomeText(job) {
   if (job.error) return safe(job.error);
   if (job.state === "running") return phaseText(job);
   const told = Object.entries(job.outcome).filter(([name, value]) => has(`outcome.${name}`) && typeof value === "number" && value > 0)
-    .map(([name, value]) => `${t(`outcome.${name}`)}: ${number(value)}`);
+    .map(([name, value]) => `${t(`outcome.${name}`)}: ${name === "bytes" ? bytes(value) : number(value)}`);
+  if (job.outcome.dry_run) told.unshift(t("batch.dry_run"));
   return told.join(" · ") || (job.state === "done" ? t("outcome.nothing") : "–");
 }
 

@@ -11,7 +11,7 @@ import { toast } from "./toast.js";
 
 export async function render(main, { key, signal, go }) {
   const batch = await get(`/batches/${encodeURIComponent(key)}`, { limit: 1 }, signal);
-  document.title = `${t(`batch.${batch.kind}`)} · ${t("app.name")}`;
+  document.title = `${t(batch.dry_run ? "batch.plan" : `batch.${batch.kind}`)} · ${t("app.name")}`;
   const undo = async (steps, button) => {
     button.disabled = true;
     try {
@@ -33,7 +33,7 @@ export async function render(main, { key, signal, go }) {
   await listSteps(steps, key, { signal, act: (step) => (undoable && step.state === "done"
     ? h("button", { type: "button", class: "small", onclick: (event) => undo([step.id], event.currentTarget) }, icon("undo", 15), t("action.undo")) : null) });
   show(main, subnav("plan", "history"),
-    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t(`batch.${batch.kind}`), " ", h("span", { class: `chip state-${batch.state}` }, t(`batch.state.${batch.state}`))),
+    h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t(batch.dry_run ? "batch.plan" : `batch.${batch.kind}`), " ", h("span", { class: `chip state-${batch.state}` }, t(`batch.state.${batch.state}`))),
       h("p", { class: "quiet" }, [moment(batch.created), countsText(batch.counts), batch.bytes ? bytes(batch.bytes) : ""].filter(Boolean).join(" · "))),
     undoable ? undoAll : null), steps);
 }

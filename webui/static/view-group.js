@@ -12,6 +12,7 @@ import { kindChip, size, thumbnail } from "./pictures.js";
 import { progressLine } from "./progress.js";
 import { askDenial, askDestination } from "./review-dialogs.js";
 import { factsTable, matchText, proposalText } from "./review-facts.js";
+import { startFolderRule } from "./rules-kept.js";
 import { bytes, errorText, percent, split, t } from "./text.js";
 import { toast } from "./toast.js";
 import { address } from "./view-groups.js";
@@ -116,10 +117,19 @@ class Review {
     const weakest = group.weakest && group.images.total > 2
       ? h("p", { class: "quiet weakest" }, t("group.weakest", { n: String(numberOf(group.weakest.image) || "?"), share: percent(group.weakest.confidence) })) : null;
     this.verdict.replaceChildren(...[matchText(described), weakest, proposalText(group, (id) => numberOf(id) || "?")].filter(Boolean));
-    this.facts.replaceChildren(factsTable(shown, { proposed: group.proposal?.image, linkable: (image) => this.#linkable(image),
-      choose: (image, choice, event) => this.#choose(image, choice, event) }));
+    this.facts.replaceChildren(...[factsTable(shown, { proposed: group.proposal?.image, linkable: (image) => this.#linkable(image),
+      choose: (image, choice, event) => this.#choose(image, choice, event) }), this.#folderPair(shown)].filter(Boolean));
     this.strip.replaceChildren(...this.images.map((image, place) => this.#stripItem(image, place)), ...(group.images.next ? [h("li", {},
       h("button", { type: "button", class: "more-images", onclick: (event) => this.#more(event) }, t("group.more", { n: group.images.total - this.images.length })))] : []));
+  }
+
+  // From one pair to a rule: what is in the one folder gives way to what is in the other.
+  #folderPair(shown) {
+    // By the plain path where that tells all of it, else by the URI, which is exact whatever the bytes.
+    const [keep, giveWay] = shown.map(({ image: { path, uri } }) => (path.includes("\ufffd") ? uri : path)).map((place) => place.slice(0, place.lastIndexOf("/")));
+    if (!giveWay || keep === giveWay) return null;
+    return h("button", { type: "button", class: "link folder-pair", title: `${keep}\n${giveWay}`, onclick: () => { startFolderRule(keep, giveWay); this.go("/rules"); } },
+      icon("folder", 16), t("rules.folders.start"));
   }
 
   // The image compared with, and the one selected.

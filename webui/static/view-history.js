@@ -37,7 +37,7 @@ export async function render(main, { signal }) {
 
 function line(batch) {
   return h("li", {},
-    h("div", {}, h("a", { href: `/history/${batch.id}` }, t(`batch.${batch.kind}`)), h("small", {}, moment(batch.created), batch.dry_run ? ` · ${t("batch.dry_run")}` : batch.states.undone ? ` · ${t("batch.some_undone", { n: batch.states.undone })}` : ""),
+    h("div", {}, h("a", { href: `/history/${batch.id}` }, t(batch.dry_run ? "batch.plan" : `batch.${batch.kind}`)), h("small", {}, moment(batch.created), batch.dry_run ? ` · ${t("batch.dry_run")}` : batch.states.undone ? ` · ${t("batch.some_undone", { n: batch.states.undone })}` : ""),
       h("small", {}, countsText(batch.counts))),
     h("span", { class: "quiet" }, batch.bytes ? bytes(batch.bytes) : ""),
     h("span", { class: `chip state-${batch.state}` }, t(`batch.state.${batch.state}`)));

@@ -1,11 +1,12 @@
 // Rules: what to keep by ordered criteria, seen before it is decided, and taken back as a whole.
 
-import { get, post, remove } from "./api.js";
+import { get, patch, post, remove } from "./api.js";
 import { refreshFigures } from "./decisions.js";
 import { h, icon, show } from "./dom.js";
 import { confirmed, loadDestinations } from "./review-dialogs.js";
 import { valueText } from "./review-facts.js";
 import { criteriaList } from "./rules-criteria.js";
+import { keepRule, keptRule } from "./rules-kept.js";
 import { thumbnail } from "./pictures.js";
 import { ago, bytes, errorText, number, safe, split, t } from "./text.js";
 import { toast } from "./toast.js";
@@ -13,7 +14,6 @@ import { toast } from "./toast.js";
 const KINDS = ["exact", "pixels", "near"];
 const CHOICES = ["trash", "move", "link"];
 const PREVIEW_MS = 350;
-const KEPT = "comparimg-rule";
 
 export async function render(main, { signal, go }) {
   document.title = `${t("nav.rules")} · ${t("app.name")}`;
@@ -21,14 +21,14 @@ export async function render(main, { signal, go }) {
     get("/settings", { limit: 200 }, signal), get("/roots", { limit: 200 }, signal), loadDestinations(), get("/orders", { limit: 50 }, signal),
   ]);
   const given = settings.items.find(({ key }) => key === "sort.rules");
-  const rule = { criteria: given?.value ?? [], kinds: [...KINDS], choice: "trash", ties: "ask", ...JSON.parse(sessionStorage.getItem(KEPT) ?? "{}") };
+  const rule = { criteria: given?.value ?? [], kinds: [...KINDS], choice: "trash", ties: "ask", ...keptRule() };
   const preview = h("section", { class: "panel", "aria-live": "polite", "aria-label": t("rules.preview") });
   const kept = h("section", { class: "panel" });
 
   let timer = 0;
   let asking = null;
   const changed = () => {
-    sessionStorage.setItem(KEPT, JSON.stringify(rule));
+    keepRule(rule);
     clearTimeout(timer);
     timer = setTimeout(update, PREVIEW_MS);
   };
@@ -101,7 +101,8 @@ function form(rule, known, roots, destinations, changed) {
     destinations.map(({ name, path }) => h("option", { value: name, selected: name === rule.destination }, `${safe(name)} – ${safe(path)}`)));
   const text = (name, label, help) => h("label", {}, label, h("input", { type: "text", value: rule[name] ?? "", spellcheck: "false", autocomplete: "off", list: "rule-folders", placeholder: help, onchange: set(name) }));
   return [
-    h("fieldset", {}, h("legend", {}, t("rules.keep")), h("p", { class: "help" }, t("rules.keep.help")), criteriaList(rule, known, changed)),
+    h("fieldset", {}, h("legend", {}, t("rules.keep")), h("p", { class: "help" }, t("rules.keep.help")), criteriaList(rule, known, changed),
+      h("button", { type: "button", class: "link keep-order", onclick: () => keepOrder(rule) }, t("rules.make_default"))),
     h("fieldset", {}, h("legend", {}, t("rules.kinds")), h("div", { class: "pills" }, KINDS.map((kind) =>
       pill("checkbox", "kinds", kind, t(`kind.${kind}`), rule.kinds.includes(kind), (event) => {
         rule.kinds = KINDS.filter((one) => (one === kind ? event.target.checked : rule.kinds.includes(one)));
@@ -123,6 +124,16 @@ function form(rule, known, roots, destinations, changed) {
         roots.map((root) => h("option", { value: String(root.id), selected: String(root.id) === rule.root }, split(root.path).name || "/")))) : null,
       text("path", t("rules.filter.path"), "Phone"))),
     h("datalist", { id: "rule-folders" }, roots.map((root) => h("option", { value: root.path })))];
+}
+
+// The order that proposals are made by from now on, in the review as well.
+async function keepOrder({ criteria }) {
+  try {
+    await patch("/settings", { "sort.rules": [...criteria, "path"] });
+    toast(t("rules.made_default"));
+  } catch (error) {
+    toast(errorText(error), "wrong");
+  }
 }
 
 // The preview

@@ -56,6 +56,7 @@ function control(setting, id, change) {
   if (type === "bool" || typeof value === "boolean") {
     return h("label", { class: "switch" }, h("input", { id, type: "checkbox", role: "switch", checked: value, onchange: (event) => change(event.target.checked) }));
   }
+  if (setting.key === "sort.rules") return h("a", { id, class: "button", href: "/rules" }, t("settings.rules"));
   if (setting.choices.length) {
     return h("select", { id, onchange: (event) => change(setting.choices[event.target.selectedIndex]) },
       setting.choices.map((choice) => h("option", { selected: choice === value }, has(`choice.${choice}`) ? t(`choice.${choice}`) : String(choice))));
