@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from daemon import actions, safe_files
 from daemon.compress_plan import Order, Plan, make_plan, order_of
-from daemon.compressing import CompressTask, Made, compress_file
+from daemon.compressing import CompressTask, Made, compress_file, compressed_bytes
 from daemon.grounds import Grounds
 from daemon.journal import Journal
 from daemon.scan import Context, Progress
@@ -23,8 +23,9 @@ from daemon.sort import Rescan, Unattended
 from daemon.workers import Outcome, WorkerLimits, WorkerPool
 from index import batches, compressions, findings
 from index.batches import Action, BatchKind, BatchState, Step, StepState
+from index.compression import Wish
 from index.compressions import State, Told
-from index.errors import Cancelled, StepRefused
+from index.errors import Cancelled, NotFound, StepRefused
 from index.jobs import CompressParameters
 from index.pictures import Limits
 from index.recompress import Left
@@ -77,6 +78,19 @@ class Compressor:
         """End the processes of a job that is at work, whatever they do. Any thread."""
         if (pool := self._pool) is not None:
             pool.close()
+
+    def preview(self, pool: WorkerPool, row_id: int) -> bytes:
+        """What a dry run measured, made once more, for a person to look at. Any thread. Raises PictureError and
+        NotFound."""
+        with self._store.read() as database:
+            row = compressions.read(database, row_id)
+        try:
+            wish = Wish.from_key(row.wish)
+        except ValueError as error:
+            raise NotFound("Another version measured this.") from error
+        spot = self._grounds().spot(row.path)
+        task = CompressTask(spot, row.source_digest, row.source_bytes, wish, self._limits)
+        return pool.call(compressed_bytes, task)
 
     def recover(self) -> None:
         """After the journal has settled what a crash cut off: take in how it ended."""
@@ -315,7 +329,7 @@ class Encoding:
         if told is None or not told.result_digest:
             reason = told.reason if told is not None else "no_result"
             return replace(step, state=StepState.REFUSED, reason=reason, message="Nothing takes its place.")
-        return replace(step, bytes=told.source_bytes - told.result_bytes)
+        return replace(step, bytes=_freed(told))
 
     def _forget_temps(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -330,7 +344,11 @@ def _ready(step: Step, found: Outcome[CompressTask, Made | Left], told: Told) ->
         return replace(step, state=StepState.REFUSED, reason=told.reason, message=told.message)
     if step.action is Action.CREATE:
         return replace(step, identity=made.identity, digest=made.digest)
-    return replace(step, made=made.identity, bytes=told.source_bytes - told.result_bytes)
+    return replace(step, made=made.identity, bytes=_freed(told))
+
+
+def _freed(told: Told) -> int:
+    return max(0, told.source_bytes - told.result_bytes)
 
 
 def _settle(store: Store, now_ns: int) -> set[int]:

@@ -52,6 +52,17 @@ def compress_file(task: CompressTask) -> Made | Left:
     return Made(replace(found, data=b""), len(found.data), pictures.digest(found.data), identity)
 
 
+def compressed_bytes(task: CompressTask) -> bytes:
+    """The bytes of what would be made. Raises PictureError, also where nothing would."""
+    data, _ = pictures.read(task.source.path, task.limits.max_bytes)
+    if pictures.digest(data) != task.digest:
+        raise PictureError("changed", "is not what it was when it was measured")
+    found = recompress(data, task.wish, task.limits)
+    if isinstance(found, Left):
+        raise PictureError(found.reason, found.message)
+    return found.data
+
+
 def _written(data: bytes, source: Spot, temp: Spot) -> Identity:
     try:
         # One of an earlier attempt, which was cut off: the name is ours.

@@ -170,7 +170,7 @@ def scan(context: click.Context, folders: tuple[str, ...], wait: bool, in_json: 
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["detect", "scan"]))
+@click.argument("kind", type=click.Choice(["detect", "scan", "compress"]))
 @click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="For example hsize=8.")
 @click.option("--wait", is_flag=True, help="Wait until it is done.")
 @as_json

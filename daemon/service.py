@@ -181,6 +181,9 @@ class Service:
     def _make_crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
         return self._workshop.views.crop(content_id, box, side)
 
+    def _recompress(self, row_id: int) -> bytes:
+        return self._workshop.recompress(row_id)
+
     def _root_mode(self, path: bytes) -> str:
         seen = self._workshop.coverage(path)
         return str(seen.mode) if seen else ""
@@ -207,6 +210,7 @@ class Service:
             root_mode=self._root_mode,
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,
+            recompress=self._recompress,
             retention_days=self._settings.retention_days,
             web=_access(self._config),
         )

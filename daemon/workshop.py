@@ -45,9 +45,8 @@ class Workshop:
         self._stack = ExitStack()
         daemon = config.daemon
         limits = Limits(daemon.max_megapixels * 1_000_000)
-        self.pool = WorkerPool(
-            daemon.workers or os.cpu_count() or 1, WorkerLimits(daemon.time_limit_s, daemon.memory_mb * 2**20)
-        )
+        worker_limits = WorkerLimits(daemon.time_limit_s, daemon.memory_mb * 2**20)
+        self.pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
         self.views = Views(store, self.pool, limits)
         self._detector = Detector(store, self.pool, self.views, settings.detect_parameters)
         self._roots = [_scan_root(section) for section in config.watch]
@@ -58,10 +57,8 @@ class Workshop:
 
         sorter = Sorter(store, self.pool, limits, settings.sorting, rescan)
         undoer = Undoer(store, lambda: settings.destinations().values(), rescan)
-        limits_of_work = WorkerLimits(daemon.time_limit_s, daemon.memory_mb * 2**20)
-        self._compressor = Compressor(
-            store, Processes(self.pool.count, limits_of_work), limits, settings.values, self._grounds, rescan
-        )
+        processes = Processes(self.pool.count, worker_limits)
+        self._compressor = Compressor(store, processes, limits, settings.values, self._grounds, rescan)
         self._undoer = undoer
         handlers: Mapping[JobKind, Handler] = {
             JobKind.SCAN: scanner.run,
@@ -108,6 +105,10 @@ class Workshop:
             "decoding": lambda: self.pool.alive,
             "watching": lambda: self.watcher.alive,
         }
+
+    def recompress(self, row_id: int) -> bytes:
+        """What a dry run of a compression measured (see daemon.compress)."""
+        return self._compressor.preview(self.pool, row_id)
 
     def coverage(self, root: bytes) -> Coverage | None:
         return self.watcher.coverage().get(root)

@@ -3,7 +3,8 @@
 Its new size, the name of the result, whether it is done already, whether the gain is worth it.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
@@ -66,16 +67,21 @@ class Wish:
 
     @property
     def key(self) -> str:
-        """Equal wishes have equal keys; what one left alone, it leaves alone again."""
-        size = f"{self.width}x{self.height}{'' if self.keep_ratio else '!'}{'^' if self.enlarge else ''}"
-        given = [self.aim, size, f"gain {self.least_gain:g}", self.format and self.format.value]
-        more = ["strip" if self.strip else "", f"colours {self.colours}" if self.colours else ""]
-        return ", ".join(filter(None, [*given, *more]))
+        """As JSON, without what is as it is by default: equal wishes have equal keys, and `from_key` reads them."""
+        given = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        return json.dumps(given, sort_keys=True)
 
-    @property
-    def aim(self) -> str:
-        """The quality in words: a target's name, or the number."""
-        return self.target.value if self.target else f"quality {self.quality}"
+    @classmethod
+    def from_key(cls, key: str) -> "Wish":
+        """Raises ValueError where another version wrote it."""
+        given = json.loads(key)
+        try:
+            for name, kind in (("target", Target), ("format", Format)):
+                if given.get(name) is not None:
+                    given[name] = kind(given[name])
+            return cls(**given)
+        except TypeError as error:
+            raise ValueError(key) from error
 
     @property
     def is_lossless(self) -> bool:

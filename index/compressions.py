@@ -15,9 +15,10 @@ from index import compression, verdicts
 from index.batches import StepState
 from index.catalogue import chunks
 from index.compression import Target, Wish
+from index.errors import NotFound
 from index.listing_pages import Page, cut_page
 from index.model import Facts
-from index.schema import Compression, Decision, Image
+from index.schema import Compression, Content, Decision, Image
 from index.schema import Step as StepRow
 
 
@@ -223,6 +224,28 @@ def page(
     order = Compression.id.desc() if newest_first else Compression.id
     rows = [_told(row) for row in chosen.order_by(order).limit(limit + 1).execute(database)]
     return cut_page(rows, limit, total, lambda row: (row.id,))
+
+
+def read(database: SqliteDatabase, row_id: int) -> Told:
+    """One report. Raises NotFound."""
+    for row in Compression.select().where(Compression.id == row_id).execute(database):
+        return _told(row)
+    raise NotFound(f"There is no compression {row_id}.")
+
+
+def images_at(database: SqliteDatabase, paths: Iterable[bytes]) -> dict[bytes, int]:
+    """The images at these paths, by path."""
+    found: dict[bytes, int] = {}
+    for some in chunks(paths):
+        query = Image.select(Image.path, Image.id).where(Image.path.in_(some))
+        found.update((bytes(path), image_id) for path, image_id in query.tuples().execute(database))
+    return found
+
+
+def image_with(database: SqliteDatabase, path: bytes, digest: bytes) -> int | None:
+    """The image at a path, if it holds this content."""
+    query = Image.select(Image.id).join(Content).where(Image.path == path, Content.digest == digest)
+    return next((row[0] for row in query.tuples().execute(database)), None)
 
 
 def totals(database: SqliteDatabase, batch_id: int | None) -> Totals:

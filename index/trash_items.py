@@ -84,6 +84,13 @@ def item_at(database: SqliteDatabase, place: bytes) -> Item | None:
     return None
 
 
+def with_digest(database: SqliteDatabase, digest: bytes, path: bytes) -> Item | None:
+    """What is in the trash with this content from this path, the newest of several."""
+    query = TrashItem.select().where(TrashItem.digest == digest, TrashItem.path == path)
+    there = query.where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.id.desc()).limit(1)
+    return next((_item(row) for row in there.dicts().execute(database)), None)
+
+
 def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequence[int] = ()) -> list[Item]:
     """The items in the trash, the oldest first: all, those put there before a moment, or those named."""
     query = TrashItem.select().where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.trashed_ns, TrashItem.id)

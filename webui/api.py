@@ -2,6 +2,7 @@
 
 from webui import (
     api_batches,
+    api_compressions,
     api_decisions,
     api_groups,
     api_images,
@@ -21,6 +22,7 @@ ROUTES = (
     *api_decisions.ROUTES,
     *api_rules.ROUTES,
     *api_batches.ROUTES,
+    *api_compressions.ROUTES,
     *api_images.ROUTES,
     *api_jobs.ROUTES,
     *api_schedules.ROUTES,

@@ -1,17 +1,18 @@
 """REST: the groups of duplicates, as a list that is paged and as one group; the whole as the result file."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from peewee import SqliteDatabase
 
-from index import decisions, findings, listing, proposals, report
+from index import compressions, decisions, findings, listing, proposals, report
 from index.decisions import Decided
 from index.evidence import sentence
 from index.keeper import Proposal
-from index.listing import GroupFilter, GroupRow, MemberRow
+from index.listing import FileRow, GroupFilter, GroupRow, MemberRow
 from index.model import Kind, Turn
 from index.proposals import Outline, WeakestLink
 from webui import shapes, shapes_found
@@ -23,6 +24,7 @@ from webui.shapes import iso_time, path_bytes
 
 # Those that the sentences of evidence are written in.
 LANGUAGES = ("en", "fr")
+MADE_OF = {"en": "compressed here from {name}", "fr": "compressée ici à partir de {name}"}
 
 
 def get_groups(call: Call) -> shapes.GroupList:
@@ -36,10 +38,11 @@ def get_groups(call: Call) -> shapes.GroupList:
         members = listing.members(database, [row.id for row in page.items], query.images + 1)
         outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
         decided = decisions.of_images(database, [one.file.id for found in members.values() for one in found])
+        sources = _sources(database, [one for found in members.values() for one in found])
         kinds = listing.kinds_of_groups(database)
     return shapes.GroupList(
         items=[
-            shapes.Group(**_fields(row, outlines.get(row.id), members[row.id], decided, query.images))
+            shapes.Group(**_fields(row, outlines.get(row.id), members[row.id], decided, sources, query.images))
             for row in page.items
         ],
         next=encode_cursor(order, page.after),
@@ -57,9 +60,10 @@ def get_group(call: Call) -> shapes.GroupDetail:
         members = listing.members(database, [row.id], query.limit + 1, after)
         outline = proposals.outlines(database, [row.id], criteria).get(row.id)
         decided = decisions.of_images(database, [one.file.id for one in members[row.id]])
+        sources = _sources(database, members[row.id])
         previous, following = listing.neighbours(database, _filter(query), query.sort, query.order == "asc", row)
     return shapes.GroupDetail(
-        **_fields(row, outline, members[row.id], decided, query.limit, continued=after is not None),
+        **_fields(row, outline, members[row.id], decided, sources, query.limit, continued=after is not None),
         previous=previous,
         following=following,
     )
@@ -94,6 +98,7 @@ def _fields(
     outline: Outline | None,
     members: list[MemberRow],
     decided: Mapping[int, Decided],
+    sources: Mapping[int, FileRow],
     limit: int,
     continued: bool = False,
 ) -> dict[str, Any]:
@@ -112,7 +117,9 @@ def _fields(
         "weakest": None if outline is None or outline.weakest is None else _weakest_shape(outline.weakest),
         "images": shapes.MemberList(
             items=[
-                _member_shape(member, decided.get(member.file.id), reference=not continued and number == 0)
+                _member_shape(
+                    member, decided.get(member.file.id), sources.get(member.file.id), not continued and number == 0
+                )
                 for number, member in enumerate(shown)
             ],
             next=encode_cursor(f"images {row.key}", last),
@@ -134,7 +141,30 @@ def _weakest_shape(link: WeakestLink) -> shapes.Weakest:
     return shapes.Weakest(image=link.image_id, kind=link.kind, confidence=link.confidence, distance=link.distance)
 
 
-def _member_shape(member: MemberRow, decided: Decided | None, reference: bool) -> shapes.Member:
+def _sources(database: SqliteDatabase, members: Sequence[MemberRow]) -> dict[int, FileRow]:
+    """For each image that compression made from another of these: that one."""
+    by_digest = {member.file.digest: member.file for member in reversed(members)}
+    made_of = compressions.sources_of(database, by_digest)
+    found = {}
+    for member in members:
+        there = sorted(made_of.get(member.file.digest, set()) & by_digest.keys())
+        if there:
+            found[member.file.id] = by_digest[there[0]]
+    return found
+
+
+def _sentences(member: MemberRow, source: FileRow | None) -> dict[str, str] | None:
+    """How an image comes from the reference, in words; first of all that it was made smaller here, where it was."""
+    if member.kind == Kind.EXACT:
+        return None
+    told = {name: sentence(member.evidence, name) for name in LANGUAGES}
+    if source is None:
+        return told
+    named = os.path.basename(source.path).decode("utf-8", "replace")
+    return {name: f"{MADE_OF[name].format(name=named)}, {words}" for name, words in told.items()}
+
+
+def _member_shape(member: MemberRow, decided: Decided | None, source: FileRow | None, reference: bool) -> shapes.Member:
     return shapes.Member(
         **image_fields(member.file),
         reference=reference,
@@ -143,8 +173,9 @@ def _member_shape(member: MemberRow, decided: Decided | None, reference: bool) -
         turn=Turn(member.turn),
         confidence=member.confidence,
         evidence=member.evidence,
-        sentence=None if member.kind == Kind.EXACT else {name: sentence(member.evidence, name) for name in LANGUAGES},
+        sentence=_sentences(member, source),
         copy_of=member.copy_of,
+        compressed_from=None if source is None else source.id,
         decision=None if decided is None else shapes.Decision(**decision_fields(decided)),
     )
 

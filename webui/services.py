@@ -54,8 +54,9 @@ class WebAccess:
 @dataclass(frozen=True, slots=True)
 class Services:
     """`make_view` gives the JPEG of a content's view for the page (512 pixels), `make_crop` that of a part of it (left,
-    top, width and height in pixels as shown, and the longest side to be answered); both raise PictureError. The others
-    give what their names say. Every call may come from any thread."""
+    top, width and height in pixels as shown, and the longest side to be answered); both raise PictureError.
+    `recompress` makes what a dry run measured, by the id of its report, and raises PictureError and NotFound. The
+    others give what their names say. Every call may come from any thread."""
 
     version: str
     started_ns: int
@@ -69,5 +70,6 @@ class Services:
     root_mode: Callable[[bytes], str] = lambda _: ""
     keeper_criteria: Callable[[], Sequence[str]] = lambda: tuple(CRITERIA)
     destinations: Callable[[], Mapping[str, bytes]] = dict
+    recompress: Callable[[int], bytes] = lambda _: b""
     retention_days: Callable[[], float] = lambda: 30.0
     web: WebAccess = field(default_factory=WebAccess)

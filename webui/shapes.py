@@ -193,6 +193,7 @@ class Member(Image, frozen=True, kw_only=True):
     evidence: Annotated[dict[str, Any], Meta(description="Led from the reference to this image")]
     sentence: Annotated[dict[str, str] | None, Meta(description="In words, by language; null for equal bytes")]
     copy_of: RowId | None
+    compressed_from: Annotated[int | None, Meta(description="The image of this page that compression made it from")]
     decision: Decision | None
 
 
@@ -345,7 +346,7 @@ class JobQuery(ListQuery, frozen=True, kw_only=True):
 
 
 class NewJob(Body, frozen=True, kw_only=True):
-    kind: Literal["scan", "detect", "sort"]
+    kind: Literal["scan", "detect", "sort", "compress"]
     parameters: dict[str, Any] = {}
 
 
@@ -368,7 +369,7 @@ class ScheduleList(Answer, frozen=True, kw_only=True):
 
 class NewSchedule(Body, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
-    kind: Literal["scan", "detect", "sort"]
+    kind: Literal["scan", "detect", "sort", "compress"]
     trigger: Annotated[str, Meta(min_length=1, max_length=200, description='"0 3 * * *" (cron) or "every 6h"')]
     parameters: dict[str, Any] = {}
     enabled: bool = True

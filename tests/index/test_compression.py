@@ -99,4 +99,8 @@ def test_equal_wishes_have_equal_keys_and_others_others() -> None:
         Wish(format=Format.AVIF), Wish(strip=True), Wish(colours=16), Wish(least_gain=0),
     ]  # fmt: skip
     assert len({wish.key for wish in wishes}) == len(wishes)
+    assert [Wish.from_key(wish.key) for wish in wishes] == wishes
     assert Wish().key == Wish().key
+    for unreadable in ("", "quality 80", '{"of a later version": 1}', '{"target": "perfect"}'):
+        with pytest.raises(ValueError):  # noqa: PT011 - whatever the words
+            Wish.from_key(unreadable)
