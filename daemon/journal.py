@@ -228,6 +228,9 @@ class Journal:
             if step.action is Action.MOVE and image is not None and image.target:
                 name = renamed(*(os.path.basename(path) for path in (step.path, image.path, image.target)))
                 step = replace(step, target=os.path.join(os.path.dirname(image.target), name))
+            if step.action in FROM_TRASH and safe_files.identity_at(self._grounds.spot(step.trash)) is None:
+                words = "The file is not in the trash any more, or its disk is away."
+                return replace(step, state=StepState.REFUSED, reason="gone", message=words)
             if step.action in BY_TEMP:
                 step = replace(step, temp=self.temp_of(row.name, step))
             if step.action in NAMING:
