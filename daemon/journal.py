@@ -199,8 +199,7 @@ class Journal:
             images[one.id] = one
             (ready if one.state is StepState.PLANNED else ended).append(one)
         begun = [replace(step, state=StepState.DOING) for step in ready]
-        now_ns = self._now_ns()
-        self._store.write(lambda db: batches.change_steps(db, [*ended, *begun], now_ns))
+        self._keep([*ended, *begun])
         progress.advance(len(ended))
         waiting = self._recorded(begun)
         done: list[Step] = []
