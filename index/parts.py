@@ -1,8 +1,9 @@
 """PURE: a grey picture -> the hashes of parts of it, for what a hash of the whole cannot see.
 
-Two parts pay for what they cost. The inside of a frame, where there is one: a copy in a border, between bars or inside
-a screenshot has its original's hash there. And the middle of every picture: what was cropped by a tenth or so differs
-from the whole in most of the finer bits, but not from the middle. Parts are compared unturned.
+Three parts pay for what they cost. The inside of a frame, where there is one: a copy in a border, between bars or
+inside a screenshot has its original's hash there. The picture levelled, where its corners tell that it was tilted. And
+the middle of every picture: what was cropped by a tenth or so differs from the whole in most of the finer bits, but not
+from the middle. Parts are compared unturned.
 """
 
 from typing import Final
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 
 from index.fingerprint import Box, hash_grey
 from index.framing import inner_box
+from index.levelling import levelled
 from index.model import Hashes
 
 INSIDE: Final = "inside"
+LEVELLED: Final = "levelled"
 MIDDLE: Final = "middle"
 # Of each side. A crop may be anywhere: the middle of 0.9 is within 0.05 of most that leave 0.85 to 0.95.
 MIDDLE_SHARE: Final = 0.9
@@ -33,7 +36,11 @@ def part_hashes(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
     inner = inner_box(grey)
     if inner is not None:
         parts[INSIDE] = (max(left, inner[0]), max(top, inner[1]), min(right, inner[2]), min(bottom, inner[3]))
-    return {role: _unturned(hash_grey(grey, part)) for role, part in parts.items()}
+    hashes = {role: hash_grey(grey, part) for role, part in parts.items()}
+    level = levelled(grey)
+    if level is not None:
+        hashes[LEVELLED] = hash_grey(level)
+    return {role: _unturned(found) for role, found in hashes.items()}
 
 
 def part_tolerance(tolerance: int) -> int:

@@ -64,6 +64,8 @@ def test_an_empty_index_has_no_pairs():
 ALTERED = {
     "border": lambda p: ImageOps.expand(p, 50, "white"),
     "bars": lambda p: ImageOps.expand(p, (0, 90), "black"),
+    "tilt": lambda p: p.rotate(25, Image.Resampling.BICUBIC),
+    "tilt, all of it": lambda p: p.rotate(-9, Image.Resampling.BICUBIC, expand=True, fillcolor="white"),
     "crop": lambda p: p.crop((35, 20, 640 - 30, 480 - 30)),
 }
 
