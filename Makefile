@@ -56,14 +56,18 @@ soak-sort: $(VENV)/installed-dev
 
 # Programs that run long, print what they did, and end with 1 where something did not hold.
 # RUNS=300 SEED=1: the service is killed that often at random moments. FOLDER=DIR COUNT=10000 SEED=1: broken files made
-# of those in a folder, through the running service.
+# of those in a folder, through the running service. SECONDS=600: how long a fuzz and a soak last.
 SOAK = PYTHONPATH=.:tests $(PYTHON) -m
 RUNS := 300
 SEED := 1
 COUNT := 10000
+SECONDS := 600
 
 kill-soak: $(VENV)/installed-dev
 	$(SOAK) soak.kills --runs $(RUNS) --seed $(SEED)
+
+soak: $(VENV)/installed-dev
+	$(SOAK) soak.change --seconds $(SECONDS) --seed $(SEED)
 
 mutate: $(VENV)/installed-dev
 	@[ -n "$(FOLDER)" ] || { echo "Name a folder of files to break: make mutate FOLDER=DIR" >&2; exit 2; }

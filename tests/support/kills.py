@@ -59,7 +59,7 @@ class House:
         """Put pictures into the folders: new ones, altered ones and copies of what is there."""
         for _ in range(count):
             if not self._variants or self.chance.random() > ALIKE:
-                self._variants.append(list(_variants(len(self._variants))))
+                self._variants.append(list(variants(len(self._variants))))
             family = self.chance.randrange(len(self._variants))
             data = self.chance.choice(self._variants[family])
             if self.chance.random() < 0.7:
@@ -229,7 +229,7 @@ class House:
         assert rows == there
 
 
-def _variants(family: int) -> Iterator[bytes]:
+def variants(family: int) -> Iterator[bytes]:
     """The JPEGs that people have of one picture: the first, smaller, mirrored, saved again."""
     picture = photograph(5000 + family, 320, 240)
     yield _jpeg(picture, 90)
