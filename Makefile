@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench clean attacks deb fault-table soak-sort kill-soak mutate fuzz soak
+.PHONY: setup run test check bench clean attacks deb fault-table soak-sort kill-soak mutate fuzz soak size
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -63,7 +63,14 @@ SEED := 1
 COUNT := 10000
 SECONDS := 600
 
-kill-soak: $(VENV)/installed-dev
+kill-# What 100,000 folders and 1,000,000 files cost to watch, to walk, to start over, and when nothing happens.
+size: $(VENV)/installed-dev
+	$(SOAK) soak.size
+
+fuzz: $(VENV)/installed-dev
+	$(SOAK) soak.fuzz --seconds $(SECONDS) --seed $(SEED)
+
+soak: $(VENV)/installed-dev
 	$(SOAK) soak.kills --runs $(RUNS) --seed $(SEED)
 
 soak: $(VENV)/installed-dev

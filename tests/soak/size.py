@@ -1,0 +1,171 @@
+"""What a large library costs: watching it, walking it, starting over it, and doing nothing with it.
+
+    make size
+
+Watching and walking are measured on 100,000 folders with 1,000,000 files of no bytes; starting and idling with the real
+program over 100,000 such files in folders of 50, of which the index is filled beforehand as a first scan would have
+(reading empty files tells nothing of reading photographs: see bench.indexing for that).
+"""
+
+import argparse
+import hashlib
+import itertools
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from daemon.client import Client
+from daemon.inotify import FolderWatches, NativeRoot
+from daemon.watch_limits import max_user_watches, watches_at_most, watches_of_others
+from index import catalogue
+from index.catalogue import WatchRoot
+from index.model import Reading
+from index.reconcile import reconcile
+from index.store import Store
+from index.walk import Exclusions, Walk
+from support.processes import cpu_s, family, rss_mb
+from support.program import Program, wait_until_idle
+
+IDLE_S = 120.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folders", type=int, default=100_000)
+    parser.add_argument("--files", type=int, default=1_000_000)
+    parser.add_argument("--known", type=int, default=100_000)
+    parser.add_argument("--idle", type=float, default=IDLE_S, help="seconds to do nothing for")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="comparimg-size-") as place:
+        top = make(Path(place, "large"), options.folders, options.files)
+        watch(top)
+        walk(top)
+        photos = Path(place, "photos")
+        make(photos, options.known // 50, options.known)
+        start_and_idle(Program(Path(place), photos), options.idle)
+    return 0
+
+
+def make(top: Path, folders: int, files: int) -> bytes:
+    """Folders a hundred to a folder, the files spread evenly."""
+    each = files // folders
+    for number in range(folders):
+        folder = os.fsencode(top / f"{number // 10_000:03}" / f"{number // 100 % 100:02}" / f"{number % 100:02}")
+        os.makedirs(folder)
+        for file in range(each):
+            os.close(os.open(b"%s/IMG_%04d.jpg" % (folder, file), os.O_CREAT | os.O_WRONLY))
+    return os.fsencode(top)
+
+
+def tell(what: str, value: str) -> None:
+    print(f"{what:<64}{value:>16}", flush=True)
+
+
+def watch(top: bytes) -> None:
+    limit, others = max_user_watches(), watches_of_others()
+    tell("inotify watches: the limit of a user", str(limit))
+    tell("  taken by other programs", str(others))
+    tell("  that ComparImg takes at most", str(watches_at_most()))
+    before_mb, began_s, began_cpu = rss_mb(os.getpid()), time.monotonic(), time.process_time()
+    watches = FolderWatches(watches_at_most)
+    watches.start()
+    root = NativeRoot(top, True, Exclusions(top), frozenset(), lambda paths, folders: None, lambda path, loss: None)
+    try:
+        watches.add(root)
+        tell("folders watched", str(watches.count()))
+    except OSError as error:
+        tell("folders watched: none, the root is polled", error.strerror or "")
+    tell("  seconds by the clock, of processor", told_s(time.monotonic() - began_s, time.process_time() - began_cpu))
+    tell("  memory", f"{rss_mb(os.getpid()) - before_mb:.0f} MB")
+    began_s = time.monotonic()
+    watches.stop()
+    tell("  seconds to let them go", f"{time.monotonic() - began_s:.1f}")
+
+
+def walk(top: bytes) -> None:
+    before_mb, began_s, began_cpu = rss_mb(os.getpid()), time.monotonic(), time.process_time()
+    peak = Peak()
+    with peak:
+        files = sum(1 for _ in Walk(top, Exclusions(top)))
+    tell("files walked", str(files))
+    tell("  seconds by the clock, of processor", told_s(time.monotonic() - began_s, time.process_time() - began_cpu))
+    tell("  memory", f"{peak.mb - before_mb:.0f} MB")
+    with tempfile.TemporaryDirectory(prefix="comparimg-size-") as place, Store(Path(place)) as store:
+        root_id = fill(store, top)
+        before_mb, began_s, began_cpu = rss_mb(os.getpid()), time.monotonic(), time.process_time()
+        with peak, store.read() as database:
+            plan = reconcile(Walk(top, Exclusions(top)), catalogue.known_in_order(database, root_id))
+        tell("files compared with the index, unchanged", str(plan.unchanged))
+        tell("  seconds by the clock, of processor", told_s(time.monotonic() - began_s, time.process_time() - began_cpu))
+        tell("  memory", f"{peak.mb - before_mb:.0f} MB")
+
+
+def fill(store: Store, top: bytes) -> int:
+    """The rows that a scan of these files would have made, each with bytes of its own."""
+    store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(top)]))
+    with store.read() as database:
+        (row,) = catalogue.watched_roots(database)
+    seen = iter(Walk(top, Exclusions(top)))
+    while some := list(itertools.islice(seen, 5000)):
+        readings = [Reading(path, identity, hashlib.sha256(path).digest()) for path, identity in some]
+        store.write(lambda db, readings=readings: catalogue.record_readings(db, row.id, readings, 1))
+    return int(row.id)
+
+
+def start_and_idle(program: Program, idle_s: float) -> None:
+    with Store(program.folder / "data") as store:
+        fill(store, os.fsencode(program.photos))
+    began_s = time.monotonic()
+    with program.running() as (process, address):
+        tell("start: seconds until the page answers", f"{time.monotonic() - began_s:.1f}")
+        jobs = wait_until_idle(address, 600)
+        tell("  until every folder is watched and every file compared", f"{time.monotonic() - began_s:.1f}")
+        tell("  seconds of processor until then", f"{sum(map(cpu_s, family(process.pid))):.1f}")
+        outcome = jobs[0]["outcome"]
+        tell("  files, unchanged, read", f"{outcome['files']}, {outcome['unchanged']}, {outcome['read']}")
+        time.sleep(5)
+        before = sum(map(cpu_s, family(process.pid)))
+        time.sleep(idle_s)
+        spent_s = sum(map(cpu_s, family(process.pid))) - before
+        tell(f"idle: seconds of processor in {idle_s:.0f} s", f"{spent_s:.2f}")
+        tell("  of one core", f"{100 * spent_s / idle_s:.2f} %")
+        tell("  memory of the service, of all its processes", memory(process.pid))
+        (root,) = Client(address).get("roots")["items"]
+        tell("  how the folder is watched", root["mode"])
+
+
+def memory(process_id: int) -> str:
+    return f"{rss_mb(process_id):.0f}, {sum(map(rss_mb, family(process_id))):.0f} MB"
+
+
+def told_s(clock_s: float, processor_s: float) -> str:
+    return f"{clock_s:.1f}, {processor_s:.1f}"
+
+
+class Peak:
+    """The most memory that this process had while it was entered."""
+
+    def __init__(self) -> None:
+        self.mb = 0.0
+
+    def __enter__(self) -> "Peak":
+        self.mb = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.1):
+            self.mb = max(self.mb, rss_mb(os.getpid()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
