@@ -34,10 +34,6 @@ from index.walk import Exclusions
 
 log = logging.getLogger(__name__)
 
-MAX_USER_WATCHES: Final = "/proc/sys/fs/inotify/max_user_watches"
-# The limit is for all programs of a user; a desktop needs a few thousand itself.
-SHARE_OF_WATCHES: Final = 0.8
-
 # Made into the kernel's mask: without it, each file that we read ourselves would be an event or two.
 EVENTS: Final[list[type[FileSystemEvent]]] = [
     FileCreatedEvent, FileClosedEvent, FileMovedEvent, FileDeletedEvent,
@@ -73,26 +69,15 @@ class NativeRoot:
         return folder not in self.nested and not self.exclusions.excludes(parent, name)
 
 
-def max_user_watches() -> int | None:
-    """How many folders all programs of one user may watch, None where the system does not tell."""
-    try:
-        with open(MAX_USER_WATCHES, encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return None
-
-
 class FolderWatches:
     """The inotify watches of all native roots. Constructing it raises OSError where no inotify can be had.
 
-    `at_most` watches are taken together; the default is a share of what the system lets one user have.
+    `at_most` says how many watches may be taken together (see watch_limits), and is asked whenever a root is added.
     """
 
-    def __init__(self, at_most: int | None = None) -> None:
-        limit = max_user_watches()
-        if at_most is None and limit is not None:
-            at_most = int(limit * SHARE_OF_WATCHES)
-        self._observer = _Observer(at_most)
+    def __init__(self, at_most: Callable[[], int | None]) -> None:
+        self._at_most = at_most
+        self._observer = _Observer(at_most())
         self._watches: dict[bytes, ObservedWatch] = {}
 
     def start(self) -> None:
@@ -116,6 +101,7 @@ class FolderWatches:
         """Watch a root: takes about 35 us a folder. Raises OSError, ENOSPC where there are more folders than watches;
         then nothing of it is watched."""
         self._observer.roots[root.path] = root
+        self._observer.at_most = self._at_most()
         # Its annotations forget that bytes are taken, and then given back in the events.
         path: Any = root.path
         self._watches[root.path] = self._observer.schedule(

@@ -91,6 +91,7 @@ class Service:
                         log.critical("%s", self._store.fault)
                     return name
             self._vitals.look()
+            self._scheduler.keep_up()
             every_s = self._manager.sign_every_s
             if every_s is not None and not self._vitals.hangs and time.monotonic() - signed_s >= every_s:
                 signed_s = time.monotonic()

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from daemon.inotify import FolderWatches, Loss, NativeRoot, max_user_watches
+from daemon.inotify import FolderWatches, Loss, NativeRoot
 from daemon.root_guard import RootGuard, Sight
 from daemon.settle import Settler
+from daemon.watch_limits import max_user_watches, watches_at_most
 from index.errors import ComparImgError
 from index.model import Identity, RootState
 from index.sniff import may_be_image
@@ -61,7 +62,8 @@ class WatchTimes:
     """The watcher's waiting times, in seconds.
 
     A file is taken after `settle_s` of rest. Roots are looked at every `guard_s`, and are offline after
-    `silence_s` without an answer. Polled roots are reconciled every `poll_s`, the others every `reconcile_s`.
+    `silence_s` without an answer. Polled roots are reconciled every `poll_s`, the others every `reconcile_s`. Every
+    `retry_s` it is seen whether a root that inotify could not take may be watched after all.
     """
 
     settle_s: float = 3.0
@@ -69,6 +71,7 @@ class WatchTimes:
     silence_s: float = 30.0
     poll_s: float = 300.0
     reconcile_s: float = 6 * 3600.0
+    retry_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,9 @@ class _Watch:
     had_files: bool = False
     is_native: bool = False
     note: str = ""
+    # What inotify had to give when the root was more than that; 0 where something else was wrong.
+    refused_at: int = 0
+    retry_s: float = math.inf
     told: tuple[RootState, str] | None = None
     answered_s: float = 0.0
     reconcile_s: float = math.inf
@@ -130,7 +136,7 @@ class Watcher:
         on_reconcile: Callable[[Reconcile], None],
         on_root_state: Callable[[bytes, RootState, str], None],
         times: WatchTimes | None = None,
-        watches_at_most: int | None = None,
+        watches_at_most: Callable[[], int | None] = watches_at_most,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_settled = on_settled
@@ -218,6 +224,7 @@ class Watcher:
                 self._beat_s = now_s
                 self._notice_silence(now_s)
                 self._mend()
+                self._retry_native(now_s)
                 self._tell_states()
                 self._tell_settled(now_s)
                 self._tell_reconciles(now_s)
@@ -240,7 +247,7 @@ class Watcher:
 
     def _idle_s(self) -> float:
         now_s = self._clock()
-        until_s = min((watch.reconcile_s for watch in self._roots.values()), default=math.inf)
+        until_s = min((min(watch.reconcile_s, watch.retry_s) for watch in self._roots.values()), default=math.inf)
         due_s = self._settler.next_due_s()
         if due_s is not None:
             # At the tick, not the very moment: what happens together is told together.
@@ -391,6 +398,9 @@ class Watcher:
     def _fall_back(self, watch: _Watch, error: OSError) -> None:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return
+        before = watch.note
+        watch.retry_s = self._clock() + self._times.retry_s
+        watch.refused_at = self._room() if error.errno == errno.ENOSPC else 0
         if error.errno == errno.ENOSPC:
             watch.note = (
                 f"has more folders than inotify may watch (fs.inotify.max_user_watches is {max_user_watches()}), "
@@ -398,7 +408,27 @@ class Watcher:
             )
         else:
             watch.note = f"cannot be watched ({error.strerror}), and is walked every {self._times.poll_s:.0f} s instead"
-        log.warning("%s %s", _display(watch), watch.note)
+        if watch.note != before:
+            log.warning("%s %s", _display(watch), watch.note)
+
+    def _room(self) -> int:
+        """How many more folders could be watched."""
+        limit = self._watches_at_most()
+        return 2**31 if limit is None else limit - (self._native.count() if self._native is not None else 0)
+
+    def _retry_native(self, now_s: float) -> None:
+        """Watch what fell back as soon as there is more room than when it did: to find out takes a walk each time."""
+        for watch in self._roots.values():
+            if now_s < watch.retry_s or watch.state is not RootState.ONLINE or not watch.note:
+                continue
+            watch.retry_s = now_s + self._times.retry_s
+            if watch.refused_at and self._room() <= watch.refused_at:
+                continue
+            self._watch_natively(watch)
+            if watch.is_native:
+                watch.note, watch.retry_s = "", math.inf
+                log.info("%s is watched again", _display(watch))
+                self._reconcile_soon(watch, "it is watched again", 0.0)
 
     def _mend(self) -> None:
         """Begin anew what ended: watchdog's threads when something in them raises, a root's when it is deleted."""

@@ -27,8 +27,11 @@ EXCLUDED: Final = frozenset(
         b"network trash folder", b"temporary items",  # netatalk
         b"__macosx",  # archives made on macOS
         b"lost+found",  # ext4
+        b"node_modules",  # icons of programs
     }
 )  # fmt: skip
+# Endings of folders with the previews of Lightroom: each is a small copy of a picture that is there already.
+EXCLUDED_ENDINGS: Final = (b".lrdata", b".lrcat-data")
 
 
 _KEY: Final = itemgetter(0)
@@ -51,7 +54,8 @@ class Exclusions:
 
     def excludes(self, directory: bytes, name: bytes) -> bool:
         """Whether `name` in `directory` is passed over."""
-        if name.startswith(b".") or name.lower() in EXCLUDED:
+        small = name.lower()
+        if name.startswith(b".") or small in EXCLUDED or small.endswith(EXCLUDED_ENDINGS):
             return True
         if self._name is not None and self._name.match(name):
             return True

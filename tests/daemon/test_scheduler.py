@@ -1,12 +1,13 @@
 """The clock: triggers queue jobs, what was missed is made up for, cron means what cron means."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from daemon.scheduler import Scheduler, sync_file_schedules, was_missed
-from index.errors import UsageError
+from daemon.scheduler import AGAIN_S, Scheduler, sync_file_schedules, was_missed
+from index.errors import NoRoom, UsageError
 from index.model import JobKind
 from index.schema import Job, Schedule
 from index.store import Store
@@ -102,3 +103,64 @@ def test_the_file_rules_its_own_schedules_and_no_others(tmp_path: Path):
         assert names(store) == {"mine": "every 2h", "detect": "0 4 * * *"}
         store.write(lambda db: sync_file_schedules(db, {}))
         assert names(store) == {"mine": "every 2h"}
+
+
+def nightly(store: Store, last_run_ns: int, trigger: str = "every 6h") -> Scheduler:
+    store.write(lambda db: sync_file_schedules(db, {"detect": (JobKind.DETECT, trigger)}))
+    store.write(lambda db: Schedule.update(last_run_ns=last_run_ns).execute(db))
+    scheduler = Scheduler(store)
+    scheduler.start()
+    return scheduler
+
+
+def next_run_in_h(scheduler: Scheduler, store: Store) -> float:
+    with store.read() as database:
+        (schedule_id,) = Schedule.select(Schedule.id).tuples().execute(database)[0]
+    at_ns = scheduler.next_run_ns(schedule_id)
+    assert at_ns is not None
+    return (at_ns - time.time_ns()) / HOUR_NS
+
+
+def test_an_interval_goes_on_from_its_last_run(tmp_path: Path):
+    with Store(tmp_path) as store:
+        scheduler = nightly(store, time.time_ns() - 4 * HOUR_NS)
+        assert 1.9 < next_run_in_h(scheduler, store) < 2.1
+        scheduler.refresh()
+        assert 1.9 < next_run_in_h(scheduler, store) < 2.1
+        scheduler.stop()
+
+
+@pytest.mark.parametrize(("jump_h", "queued"), [(0.001, 0), (-24 * 365, 0), (5, 1), (24 * 365, 1)])
+def test_a_clock_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_h: float, queued: int):
+    """Back by a year, the next run is hours away and not a year; forward, what was missed is made up for at once."""
+    with Store(tmp_path) as store:
+        scheduler = nightly(store, time.time_ns() - 4 * HOUR_NS)
+        scheduler._clock.pause()  # Its own clock is that of datetime, which is not set here.
+        now, now_ns = time.time, time.time_ns
+        monkeypatch.setattr(time, "time", lambda: now() + jump_h * 3600)
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns() + int(jump_h * HOUR_NS))
+        scheduler.keep_up()
+        scheduler.keep_up()
+        assert len(waiting(store)) == queued
+        if jump_h < -1:
+            assert next_run_in_h(scheduler, store) < 6.1
+        scheduler.stop()
+
+
+def test_a_run_that_a_full_disk_refused_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Store(tmp_path) as store:
+        scheduler = nightly(store, time.time_ns() - 4 * HOUR_NS)
+        store.write(lambda db: Schedule.update(last_run_ns=time.time_ns() - 7 * HOUR_NS).execute(db))
+        with monkeypatch.context() as patched:
+
+            def full(change: object) -> None:
+                raise NoRoom("database or disk is full")
+
+            patched.setattr(store, "write", full)
+            scheduler.fire(1)
+        assert waiting(store) == []
+        began_s = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: began_s + AGAIN_S)
+        scheduler.keep_up()
+        assert len(waiting(store)) == 1
+        scheduler.stop()

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +13,7 @@ import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, Mask, WatchDescriptor
 
 from daemon import root_guard
+from daemon.watch_limits import SHARE_OF_WATCHES, max_user_watches, watches_at_most, watches_of_others
 from daemon.watcher import WatchMode, WatchTimes
 from index.model import RootState
 from support.watching import DEADLINE_S, Ears, root
@@ -25,7 +27,8 @@ def test_more_folders_than_watches_falls_back_to_polling_with_one_message(photos
     small = tmp_path / "small"
     small.mkdir()
     often = WatchTimes(settle_s=0.15, guard_s=0.1, poll_s=0.1)
-    with caplog.at_level(logging.WARNING), Ears(root(photos), root(small), times=often, watches_at_most=6) as ears:
+    limit = {"times": often, "watches_at_most": lambda: 6}
+    with caplog.at_level(logging.WARNING), Ears(root(photos), root(small), **limit) as ears:
         ears.wait(lambda: ears.reconciled().count("poll") >= 3)
         coverage = ears.watcher.coverage()
         assert coverage[os.fsencode(photos)].mode == WatchMode.POLL
@@ -37,13 +40,43 @@ def test_more_folders_than_watches_falls_back_to_polling_with_one_message(photos
 
 
 def test_folders_that_outgrow_the_watches_later(photos):
-    with Ears(root(photos), watches_at_most=4) as ears:
+    with Ears(root(photos), watches_at_most=lambda: 4) as ears:
         ears.wait_for_start()
         for number in range(5):
             (photos / str(number)).mkdir()
         ears.wait(lambda: "inotify limit" in ears.reconciled())
         coverage = ears.watcher.coverage()[os.fsencode(photos)]
         assert (coverage.mode, coverage.folders) == (WatchMode.POLL, 0)
+
+
+def test_a_root_that_fell_back_is_watched_again_when_there_is_room(photos, caplog):
+    for number in range(10):
+        (photos / str(number)).mkdir()
+    room = [6]
+    often = WatchTimes(settle_s=0.15, guard_s=0.1, poll_s=0.2, retry_s=0.1)
+    with caplog.at_level(logging.INFO), Ears(root(photos), times=often, watches_at_most=lambda: room[0]) as ears:
+        ears.wait(lambda: ears.reconciled().count("poll") >= 3)
+        room[0] = 9
+        ears.wait(lambda: ears.reconciled().count("poll") >= 6)
+        assert ears.watcher.coverage()[os.fsencode(photos)].mode == WatchMode.POLL
+        room[0] = 50
+        ears.wait(lambda: "it is watched again" in ears.reconciled())
+        coverage = ears.watcher.coverage()[os.fsencode(photos)]
+        assert (coverage.mode, coverage.folders, coverage.note) == (WatchMode.NATIVE, 12, "")
+        (photos / "7" / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(photos / "7" / "a.jpg"))
+    assert [record.levelname for record in caplog.records if record.name == "daemon.watcher"] == ["WARNING", "INFO"]
+
+
+def test_what_other_programs_watch_is_counted(tmp_path):
+    code = f"import sys; from watchdog.observers import Observer; o = Observer(); o.schedule(None, {str(tmp_path)!r}); "
+    code += "o.start(); print(flush=True); sys.stdin.read(); o.stop(); o.join()"
+    before = watches_of_others()
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        assert watches_of_others() >= before + 1
+        limit = max_user_watches()
+        assert limit is None or watches_at_most() < limit * SHARE_OF_WATCHES
 
 
 def test_no_inotify_at_all_means_polling(photos, monkeypatch, caplog):

@@ -71,7 +71,8 @@ def test_links_pipes_and_sockets_are_passed_over(tmp_path):
 
 
 def test_excluded_folders_are_not_gone_into(tmp_path, monkeypatch):
-    for folder in ("@eaDir", "#recycle", ".stversions", ".Trash-1000", "$RECYCLE.BIN", "__MACOSX", "lost+found"):
+    previews = "Lightroom Catalog Previews.lrdata"
+    for folder in ("@eaDir", "#recycle", ".stversions", ".Trash-1000", "$RECYCLE.BIN", "lost+found", previews):
         put(tmp_path / folder / "deep" / "a.jpg")
     put(tmp_path / "kept" / "._a.jpg")
     put(tmp_path / "kept" / "a.jpg")
