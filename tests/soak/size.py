@@ -78,7 +78,7 @@ def watch(top: bytes) -> None:
         tell("folders watched", str(watches.count()))
     except OSError as error:
         tell("folders watched: none, the root is polled", error.strerror or "")
-    tell("  seconds by the clock, of processor", told_s(time.monotonic() - began_s, time.process_time() - began_cpu))
+    tell("  seconds by the clock, of processor", since(began_s, began_cpu))
     tell("  memory", f"{rss_mb(os.getpid()) - before_mb:.0f} MB")
     began_s = time.monotonic()
     watches.stop()
@@ -91,7 +91,7 @@ def walk(top: bytes) -> None:
     with peak:
         files = sum(1 for _ in Walk(top, Exclusions(top)))
     tell("files walked", str(files))
-    tell("  seconds by the clock, of processor", told_s(time.monotonic() - began_s, time.process_time() - began_cpu))
+    tell("  seconds by the clock, of processor", since(began_s, began_cpu))
     tell("  memory", f"{peak.mb - before_mb:.0f} MB")
     with tempfile.TemporaryDirectory(prefix="comparimg-size-") as place, Store(Path(place)) as store:
         root_id = fill(store, top)
@@ -99,7 +99,7 @@ def walk(top: bytes) -> None:
         with peak, store.read() as database:
             plan = reconcile(Walk(top, Exclusions(top)), catalogue.known_in_order(database, root_id))
         tell("files compared with the index, unchanged", str(plan.unchanged))
-        tell("  seconds by the clock, of processor", told_s(time.monotonic() - began_s, time.process_time() - began_cpu))
+        tell("  seconds by the clock, of processor", since(began_s, began_cpu))
         tell("  memory", f"{peak.mb - before_mb:.0f} MB")
 
 
@@ -141,8 +141,8 @@ def memory(process_id: int) -> str:
     return f"{rss_mb(process_id):.0f}, {sum(map(rss_mb, family(process_id))):.0f} MB"
 
 
-def told_s(clock_s: float, processor_s: float) -> str:
-    return f"{clock_s:.1f}, {processor_s:.1f}"
+def since(began_s: float, began_cpu: float) -> str:
+    return f"{time.monotonic() - began_s:.1f}, {time.process_time() - began_cpu:.1f}"
 
 
 class Peak:
