@@ -197,7 +197,9 @@ def _put_without_exchange(present: int, new: Spot, path: Spot, away: Spot) -> No
 
 
 def _is_at(spot: Spot, identity: Identity | None) -> bool:
-    return is_same(safe_files.identity_at(spot), identity)
+    """Whether a file is at a spot, by its inode even where somebody has written to it since."""
+    found = safe_files.identity_at(spot)
+    return is_same(found, identity) or (found is not None and identity is not None and found.inode == identity.inode)
 
 
 def _took(source: Spot, target: Spot, identity: Identity, target_is_ours: bool) -> bool:
@@ -258,8 +260,14 @@ def _settle_move(step: Step, spot_of: SpotOf) -> bool:
 
 
 def _settle_put(step: Step, spot_of: SpotOf) -> bool:
+    def drop(temp: Spot) -> bool:
+        # The name may hold the old file, after an exchange: only what is the new one is removed.
+        if _is_at(temp, step.made):
+            safe_files.remove(temp)
+        return True
+
     return _settle_putting(
-        step.identity, step.made, spot_of(step.temp), spot_of(step.path), spot_of(step.trash), _dropped
+        step.identity, step.made, spot_of(step.temp), spot_of(step.path), spot_of(step.trash), drop
     )
 
 
@@ -282,17 +290,17 @@ def _settle_putting(
     """Where `_put_in_place` was cut off. `old` was at `path` and goes to `away`, `new` was at `temp`; `take_back` does
     away with a new file that is not needed, and tells whether the step is done without it."""
     if safe_files.identity_at(away) is None or _was_reserved(away, old):
-        if _is_at(temp, old) and not is_same(old, new):
+        if _is_at(temp, old) and not _is_at(temp, new):
             safe_files.rename_new(temp, away)
             return True
         take_back(temp)
         return False
     now = safe_files.identity_at(path)
-    if is_same(now, new):
+    if _is_at(path, new):
         if _is_at(temp, old):
             _remove_second_name(temp, away)
         return True
-    if is_same(now, old):  # it has both names
+    if _is_at(path, old):  # it has both names
         if _is_at(temp, new):
             safe_files.rename_over(temp, path)
             return True
@@ -333,11 +341,6 @@ def _holds(spot: Spot, digest: bytes) -> bool:
             return safe_files.digest_of(descriptor) == digest
     except (FileNotFoundError, NotADirectoryError):
         return False
-
-
-def _dropped(temp: Spot) -> bool:
-    _remove_temp(temp)
-    return True
 
 
 def _remove_temp(temp: Spot) -> None:

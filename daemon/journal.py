@@ -207,15 +207,15 @@ class Journal:
         try:
             while waiting:
                 progress.checkpoint()
-                step = waiting[0]
+                # Taken out before it is begun: if anything unforeseen ends this, it stays in doubt until the disk is
+                # looked at, while what was not begun is planned as before.
+                step = waiting.pop(0)
                 ended_step = _with_image(step) if step.companion_of in stays else self._do(row, step, checks)
                 done.append(ended_step)
-                waiting.pop(0)
                 if ended_step.state is not StepState.DONE:
                     stays.add(step.id)
                 progress.advance()
         finally:
-            # Also when it is told to leave off: what was done is kept, what was not begun is planned as before.
             self._sync(done)
             self._keep([*done, *(replace(step, state=StepState.PLANNED) for step in waiting)])
 

@@ -23,6 +23,7 @@ from daemon.sort_plan import Beside, Companions, Intent, Planner, Terms
 from daemon.workers import WorkerPool
 from index import batches, catalogue, group_files
 from index.batches import Action, BatchKind, BatchState, Step, StepState
+from index.companions import renamed
 from index.errors import Cancelled, StepRefused
 from index.group_files import GroupFile
 from index.jobs import SortParameters
@@ -129,6 +130,8 @@ class Checker:
         ready: dict[int, Step] = {}
         for step in steps:
             if step.companion_of is not None:
+                if not any(other.id == step.companion_of for other in steps):
+                    ready |= self._left_over(step)
                 continue
             beside = [other for other in steps if other.companion_of == step.id]
             try:
@@ -144,11 +147,12 @@ class Checker:
             elif refusal_of_it is not None and step.companion_of is None:
                 yield _refused(step, refusal_of_it)
             else:
-                yield _refused(step, StepRefused("with_image", "The image that it belongs to stays."))
+                words = "The image that it belongs to stays, or it is not what it was."
+                yield _refused(step, StepRefused("with_image", words))
 
     def guard(self, step: Step) -> None:
         """Raises StepRefused where the keeper is not what it was when it was checked."""
-        for path, identity in self._keepers[step.companion_of or step.id]:
+        for path, identity in self._keepers.get(step.companion_of or step.id, ()):
             found = None
             with contextlib.suppress(OSError):
                 found = safe_files.identity_at(self._grounds.spot(path))
@@ -211,6 +215,20 @@ class Checker:
         return replace(
             step, keeper=keepers[0].path, target=intent.step.target, made=intent.step.made, bytes=intent.step.bytes
         ), others
+
+    def _left_over(self, step: Step) -> dict[int, Step]:
+        """A file whose image went before a crash: it goes after it."""
+        with self._store.read() as database:
+            image = batches.step_or_none(database, step.companion_of or 0)
+        if image is None or image.state is not StepState.DONE:
+            return {}
+        with contextlib.suppress(StepRefused), actions.held(self._grounds.spot(step.path), step.identity) as subject:
+            target = step.target
+            if image.target:
+                name = renamed(*(os.path.basename(path) for path in (step.path, image.path, image.target)))
+                target = os.path.join(os.path.dirname(image.target), name)
+            return {step.id: replace(step, digest=safe_files.digest_of(subject), target=target)}
+        return {}
 
     def _companion_ready(self, step: Step, intended: Beside) -> Step:
         """A file that goes with an image, with its digest; where it needs a twin, that is compared. Raises

@@ -266,3 +266,22 @@ def test_rename_to_the_same_file_system_through_a_bind_mount_is_told_apart(tmp_p
     made = scene(tmp_path, "trash")
     spots = [made.grounds.spot(made.step.path), made.grounds.spot(made.step.trash)]
     assert safe_files.can_rename(*spots)
+
+
+@pytest.mark.parametrize("name", ["replace", "link", "swap"])
+def test_what_is_written_to_in_the_middle_of_a_crash_is_known_by_its_inode(tmp_path: Path, name: str) -> None:
+    """A program that has the file open goes on writing after it was exchanged."""
+    made = scene(tmp_path, name)
+    temp = made.folder / "a" / ".part"
+    with pytest.MonkeyPatch.context() as patch:
+        # After the exchange; in swap, what comes back is renamed to the temporary name before.
+        count = cut_off_at(patch, {"replace": 0, "link": 1, "swap": 1}[name], after=True)
+        with pytest.raises(CutOff):
+            made.act()
+    assert next(count)
+    old = temp.read_bytes()
+    assert old == (NEW if name == "swap" else OLD)
+    temp.write_bytes(b"written to")
+    assert made.settle()
+    assert b"written to" in made.files().values()
+    assert not temp.exists()

@@ -10,7 +10,8 @@ from daemon.sort_plan import Companions
 from daemon.workers import WorkerPool
 from index import decisions
 from index.decisions import NoKeeper, NotExact, Protected
-from support.sorting import Desk
+from index.jobs import SortParameters
+from support.sorting import Desk, Job
 
 
 @pytest.fixture
@@ -341,6 +342,31 @@ def test_the_setting_says_what_becomes_of_companions(
     desk.decide({copy: "trash"})
     assert desk.sort()["trash"] == done
     assert film.exists() is not bool(done)
+
+
+def test_a_sidecar_goes_after_its_image_when_a_crash_came_between(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    sidecar = copy.with_suffix(".xmp")
+    sidecar.write_text("told of it")
+    desk.decide({copy: "trash"})
+
+    class CutOff(BaseException):
+        pass
+
+    class Impatient(Job):
+        patient = False
+
+        def advance(self, steps: int = 1) -> None:
+            if not copy.exists() and not self.patient:
+                raise CutOff
+
+    job = Impatient(desk.store)
+    with pytest.raises(CutOff):
+        desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
+    assert (copy.exists(), sidecar.exists()) == (False, True)
+    job.patient = True
+    told = desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
+    assert (told["trash"], told["companions"], sidecar.exists()) == (1, 1, False)
 
 
 def test_what_moves_takes_its_companions_and_their_names_agree(desk: Desk, pair: tuple[Path, Path]) -> None:
