@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from daemon.mounts import Mount, place_in_file_system, read_mounts
 from daemon.safe_files import Spot
+from index.walk import is_at_or_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Grounds:
         for ground in self._grounds:
             if not ground.is_destination:
                 top = self._real_path(ground.path)
-                if _is_at_or_below(path, ground.path) or _is_at_or_below(real, top):
+                if is_at_or_below(path, ground.path) or is_at_or_below(real, top):
                     found.append((len(top), ground.protected, ground.path))
         by_path = max(found, default=(0, False, b""))
         place = place_in_file_system(real, self._mounts)
@@ -80,7 +81,7 @@ class Grounds:
             inside = [
                 (len(top), ground.protected, ground.path)
                 for (device, top), ground in self._places
-                if device == place[0] and _is_at_or_below(place[1], top)
+                if device == place[0] and is_at_or_below(place[1], top)
             ]
             by_place = max(inside, default=by_place)
         return next((path for _, protected, path in (by_path, by_place) if protected), None)
@@ -100,6 +101,3 @@ class Grounds:
             self._real[folder] = os.path.realpath(folder)
         return os.path.join(self._real[folder], name)
 
-
-def _is_at_or_below(path: bytes, top: bytes) -> bool:
-    return path == top or path.startswith(top.rstrip(b"/") + b"/")

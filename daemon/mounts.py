@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from index.walk import is_at_or_below
+
 MOUNTINFO: Final = "/proc/self/mountinfo"
 
 # Where changes are made by other machines (or by the host of this one), inotify tells only of our own.
@@ -66,14 +68,14 @@ def mount_of(path: bytes, mounts: Iterable[Mount]) -> Mount | None:
     """The mount on which an absolute path without symbolic links stands: the deepest, and of two the later."""
     best: Mount | None = None
     for mount in mounts:
-        if _is_at_or_below(path, mount.point) and (best is None or len(mount.point) >= len(best.point)):
+        if is_at_or_below(path, mount.point) and (best is None or len(mount.point) >= len(best.point)):
             best = mount
     return best
 
 
 def mounts_below(path: bytes, mounts: Iterable[Mount]) -> list[Mount]:
     """The mounts whose points are below a path."""
-    return [mount for mount in mounts if mount.point != path and _is_at_or_below(mount.point, path)]
+    return [mount for mount in mounts if mount.point != path and is_at_or_below(mount.point, path)]
 
 
 def place_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, bytes] | None:
@@ -84,10 +86,6 @@ def place_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, b
         return None
     below = path[len(mount.point.rstrip(b"/")) :]
     return mount.device, (mount.root.rstrip(b"/") + below).rstrip(b"/") or b"/"
-
-
-def _is_at_or_below(path: bytes, top: bytes) -> bool:
-    return path == top or path.startswith(top.rstrip(b"/") + b"/")
 
 
 def _unescape(field: bytes) -> bytes:

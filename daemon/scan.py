@@ -24,7 +24,7 @@ from index.pictures import Limits
 from index.reconcile import Plan, offline_reason, reconcile
 from index.sniff import may_be_image
 from index.store import Store
-from index.walk import Exclusions, RootUnavailable, Walk, holds_image, look, standing_folder
+from index.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class Scanner:
         return found
 
     def _root_of(self, path: bytes) -> ScanRoot | None:
-        return next((r for r in self._roots if path == r.path or path.startswith(r.path + b"/")), None)
+        return next((r for r in self._roots if is_at_or_below(path, r.path)), None)
 
     def _scan(self, progress: Progress, root: ScanRoot, paths: Sequence[bytes] | None, tally: Tally) -> None:
         """Compare one root, or some paths in it, with the index and act on the difference."""
@@ -220,7 +220,7 @@ class Scanner:
         return reconcile(sorted(seen.items()), ours, unreadable, mounts, holds_image), unreadable
 
     def _walk(self, root: ScanRoot, top: bytes) -> Walk:
-        nested = [other.path for other in self._roots if other.path.startswith(root.path + b"/")]
+        nested = [other.path for other in self._roots if is_at_or_below(other.path, root.path) and other is not root]
         return Walk(top, Exclusions(root.path, root.exclude), root.recursive, nested)
 
     # What to do about it

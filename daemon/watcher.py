@@ -27,7 +27,7 @@ from daemon.watch_limits import max_user_watches, watches_at_most
 from index.errors import ComparImgError
 from index.model import Identity, RootState
 from index.sniff import may_be_image
-from index.walk import Exclusions, look
+from index.walk import Exclusions, is_at_or_below, look
 
 log = logging.getLogger(__name__)
 
@@ -264,7 +264,7 @@ class Watcher:
                 self._settler.touch(path, now_s)
 
     def _watch_of(self, path: bytes) -> _Watch | None:
-        return next((watch for watch in self._innermost if _is_at_or_below(path, watch.root.path)), None)
+        return next((watch for watch in self._innermost if is_at_or_below(path, watch.root.path)), None)
 
     # What is told
 
@@ -368,7 +368,7 @@ class Watcher:
         return watch.root.mode is WatchMode.NATIVE
 
     def _watch_natively(self, watch: _Watch) -> None:
-        nested = [path for path in self._roots if path != watch.root.path and _is_at_or_below(path, watch.root.path)]
+        nested = [path for path in self._roots if path != watch.root.path and is_at_or_below(path, watch.root.path)]
         native = NativeRoot(
             watch.root.path,
             watch.root.recursive,
@@ -451,10 +451,6 @@ def _look(path: bytes) -> Identity | None:
     except OSError:
         # Whoever reads it tells why it cannot be looked at.
         return None
-
-
-def _is_at_or_below(path: bytes, top: bytes) -> bool:
-    return path == top or path.startswith(top.rstrip(b"/") + b"/")
 
 
 def _display(watch: _Watch) -> str:

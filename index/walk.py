@@ -168,6 +168,11 @@ class Walk:
         return found
 
 
+def is_at_or_below(path: bytes, top: bytes) -> bool:
+    """Whether an absolute path is a folder or something in it; everything is below "/"."""
+    return path == top or path.startswith(top.rstrip(b"/") + b"/")
+
+
 def look(path: bytes) -> Identity | None:
     """The identity of a regular file, None where there is none. Raises OSError where it cannot be told."""
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from index import walk
 from index.model import Identity
-from index.walk import Exclusions, RootUnavailable, Walk, holds_image, look, standing_folder
+from index.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
 
@@ -232,3 +232,14 @@ def test_what_the_name_does_not_tell_the_first_bytes_do(tmp_path):
     assert not holds_image(os.fsencode(tmp_path / "none"))
     os.mkfifo(tmp_path / "pipe")
     assert not holds_image(os.fsencode(tmp_path / "pipe"))
+
+
+def test_the_root_of_all_folders_is_one_too() -> None:
+    assert is_at_or_below(b"/a", b"/")
+    assert is_at_or_below(b"/", b"/")
+    assert is_at_or_below(b"/a/b", b"/a")
+    assert not is_at_or_below(b"/ab", b"/a")
+    everything = Exclusions(b"/", (b"proc", b"sys"))
+    assert everything.excludes_path(b"/proc/1/fd")
+    assert everything.excludes_path(b"/home/.hidden/a.jpg")
+    assert not everything.excludes_path(b"/home/ann/a.jpg")
