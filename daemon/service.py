@@ -26,7 +26,7 @@ from index.model import JobKind
 from index.store import Store
 from webui.app import WebApp, make_app
 from webui.server import Server
-from webui.services import Services, WebAccess
+from webui.services import RootWatch, Services, WebAccess
 
 log = logging.getLogger(__name__)
 
@@ -185,9 +185,12 @@ class Service:
     def _recompress(self, row_id: int) -> bytes:
         return self._workshop.recompress(row_id)
 
-    def _root_mode(self, path: bytes) -> str:
+    def _root_watch(self, path: bytes) -> RootWatch:
         seen = self._workshop.coverage(path)
-        return str(seen.mode) if seen else ""
+        return RootWatch(str(seen.mode), seen.folders, seen.note) if seen else RootWatch()
+
+    def _worker_losses(self) -> Mapping[str, int]:
+        return self._workshop.pool.losses
 
     def _sync_schedules(self) -> None:
         wanted = {
@@ -208,7 +211,8 @@ class Service:
             now_ns=time.time_ns,
             next_run_ns=self._scheduler.next_run_ns,
             schedules_changed=self._scheduler.refresh,
-            root_mode=self._root_mode,
+            root_watch=self._root_watch,
+            worker_losses=self._worker_losses,
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,
             recompress=self._recompress,

@@ -12,8 +12,8 @@ import pickle
 import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -99,6 +99,7 @@ class WorkerPool:
         self._runs: set[_Run] = set()
         self._ended: WorkersUnavailable | None = None
         self._threads: list[threading.Thread] = []
+        self._losses: Counter[str] = Counter()
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -145,6 +146,12 @@ class WorkerPool:
     def alive(self) -> bool:
         """Whether what is given will be done: the pool is open, and so is every feeding thread that was started."""
         return self._ended is None and all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """How many processes were lost, by the reason."""
+        with self._changed:
+            return dict(self._losses)
 
     def close(self) -> None:
         """End the processes. Whoever waits for outcomes is told that there will be none."""
@@ -240,6 +247,7 @@ class WorkerPool:
                 culprit.tried = True
                 others.insert(0, culprit)
             with self._changed:
+                self._losses[lost.failure.reason] += 1
                 self._tasks.extendleft(reversed(others))
                 self._changed.notify(len(others))
         for run, of_run in itertools.groupby(done, key=lambda pair: pair[0].run):

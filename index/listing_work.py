@@ -21,6 +21,14 @@ class ProblemRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedJob:
+    kind: str
+    state: str
+    started_ns: int
+    finished_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemFilter:
     root_id: int | None = None
     reason: str = ""
@@ -78,6 +86,29 @@ def reasons_of_problems(database: SqliteDatabase) -> dict[str, int]:
         "SELECT p.reason, count(*) FROM problem p JOIN root r ON r.id = p.root_id WHERE r.watched GROUP BY p.reason"
     )
     return dict(rows.fetchall())
+
+
+def groups_by_decided(database: SqliteDatabase) -> dict[str, int]:
+    """How many groups of the current detection are decided none, partly or fully."""
+    rows = database.execute_sql(
+        "SELECT CASE WHEN g.decided = 0 THEN 'none' WHEN g.decided < g.images THEN 'partly' ELSE 'fully' END AS how,"
+        " count(*) FROM duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current GROUP BY how"
+    )
+    return {"none": 0, "partly": 0, "fully": 0, **dict(rows.fetchall())}
+
+
+def jobs_by_kind_and_state(database: SqliteDatabase) -> dict[tuple[str, str], int]:
+    rows = database.execute_sql("SELECT kind, state, count(*) FROM job GROUP BY kind, state")
+    return {(kind, state): count for kind, state, count in rows}
+
+
+def last_jobs(database: SqliteDatabase) -> list[EndedJob]:
+    """The last job of each kind that ended in each way."""
+    rows = database.execute_sql(
+        "SELECT kind, state, started_ns, max(finished_ns) FROM job"
+        " WHERE finished_ns IS NOT NULL AND started_ns IS NOT NULL GROUP BY kind, state"
+    )
+    return [EndedJob(*row) for row in rows]
 
 
 def schedules(database: SqliteDatabase) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from webui import (
     api_statistics,
     api_status,
     api_verdicts,
+    metrics,
 )
 
 ROUTES = (
@@ -28,4 +29,5 @@ ROUTES = (
     *api_schedules.ROUTES,
     *api_settings.ROUTES,
     *api_verdicts.ROUTES,
+    *metrics.ROUTES,
 )

@@ -86,13 +86,16 @@ def get_roots(call: Call) -> shapes.RootList:
 
 
 def _root_shape(row: listing.RootRow, services: Services) -> shapes.Root:
+    watch = services.root_watch(row.path)
     return shapes.Root(
         id=row.id,
         path=path_text(row.path),
         uri=path_uri(row.path),
         state="online" if row.state == "online" else "offline",
         reason=row.reason,
-        mode=services.root_mode(row.path),
+        mode=watch.mode,
+        watched_folders=watch.folders,
+        note=watch.note,
         protected=row.protected,
         priority=row.priority,
         images=row.images,

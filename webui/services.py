@@ -52,6 +52,16 @@ class WebAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class RootWatch:
+    """How a root is watched: `mode` is "native" or "poll", `folders` how many the system tells of, `note` why it is
+    polled where it might be expected not to be."""
+
+    mode: str = ""
+    folders: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """`make_view` gives the JPEG of a content's view for the page (512 pixels), `make_crop` that of a part of it (left,
     top, width and height in pixels as shown, and the longest side to be answered); both raise PictureError.
@@ -67,7 +77,8 @@ class Services:
     now_ns: Callable[[], int]
     next_run_ns: Callable[[int], int | None]
     schedules_changed: Callable[[], None]
-    root_mode: Callable[[bytes], str] = lambda _: ""
+    root_watch: Callable[[bytes], RootWatch] = lambda _: RootWatch()
+    worker_losses: Callable[[], Mapping[str, int]] = dict
     keeper_criteria: Callable[[], Sequence[str]] = lambda: tuple(CRITERIA)
     destinations: Callable[[], Mapping[str, bytes]] = dict
     recompress: Callable[[int], bytes] = lambda _: b""

@@ -91,6 +91,8 @@ class Root(Answer, frozen=True, kw_only=True):
     state: Literal["online", "offline"]
     reason: str
     mode: Annotated[str, Meta(description="How it is watched: native or poll")]
+    watched_folders: Annotated[Count, Meta(description="Folders whose changes the system tells of")]
+    note: Annotated[str, Meta(description="Why it is polled where it might be expected not to be")]
     protected: bool
     priority: int
     images: Count

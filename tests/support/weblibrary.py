@@ -23,7 +23,7 @@ from index.model import DetectParameters, Identity, Kind, Turn
 from index.store import Store
 from support.pictures import photograph
 from webui.app import WebApp, make_app
-from webui.services import Services, SettingView, WebAccess
+from webui.services import RootWatch, Services, SettingView, WebAccess
 
 NOW_NS = 1_700_000_000 * 10**9
 
@@ -253,7 +253,7 @@ class Daemon:
             now_ns=lambda: self.clock_ns,
             next_run_ns=lambda _: self.clock_ns + 3600 * 10**9,
             schedules_changed=self.schedules_changed,
-            root_mode=lambda _: "native",
+            root_watch=lambda _: RootWatch("native", 3),
             web=WebAccess(**web),
         )
 
