@@ -18,7 +18,7 @@ SECTIONS = (
     ("What there is", ("status", "groups", "group", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
-    ("How it is set up", ("service", "schedule", "config", "token")),
+    ("How it is set up", ("doctor", "service", "schedule", "config", "token")),
 )
 
 
@@ -45,9 +45,17 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
-    from daemon import ctl_compress, ctl_detect, ctl_remote, ctl_service, ctl_setup, ctl_sorting
+    from daemon import (
+        ctl_compress,
+        ctl_detect,
+        ctl_doctor,
+        ctl_remote,
+        ctl_service,
+        ctl_setup,
+        ctl_sorting,
+    )
 
-    for module in (ctl_compress, ctl_detect, ctl_remote, ctl_service, ctl_setup, ctl_sorting):
+    for module in (ctl_compress, ctl_detect, ctl_doctor, ctl_remote, ctl_service, ctl_setup, ctl_sorting):
         module.register(program)
     sys.exit(run(arguments))
 

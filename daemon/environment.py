@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -87,8 +88,10 @@ def _fill(fresh: Path, python: str) -> None:
         script.unlink()
     (packages,) = fresh.glob("lib/python*/site-packages")
     ours = metadata.distribution("comparimg")
-    for name in (*_names(ours.requires or ()), *OPTIONAL):
-        _copy_distribution(name, packages)
+    for name, may_lack in _names(ours.requires or ()).items():
+        _copy_distribution(name, packages, may_lack)
+    for name in OPTIONAL:
+        _copy_distribution(name, packages, may_lack=True)
     for name in PACKAGES:
         shutil.copytree(SOURCES / name, packages / name, ignore=shutil.ignore_patterns("__pycache__"))
         compileall.compile_dir(packages / name, quiet=1, stripdir=str(fresh))
@@ -103,16 +106,16 @@ def _fill(fresh: Path, python: str) -> None:
     (fresh / MARK).write_text(f"{VERSION}\n", "utf-8")
 
 
-def _names(requirements: "list[str] | tuple[str, ...]") -> list[str]:
-    """The names in pins such as `click==8.5.1`."""
-    return [found[0] for one in requirements if (found := re.match(r"[\w.-]+", one))]
+def _names(requirements: Iterable[str]) -> dict[str, bool]:
+    """The names in pins such as `click==8.5.1`, and whether each is wanted under a condition only."""
+    return {found[0]: ";" in one for one in requirements if (found := re.match(r"[\w.-]+", one))}
 
 
-def _copy_distribution(name: str, packages: Path) -> None:
+def _copy_distribution(name: str, packages: Path, may_lack: bool) -> None:
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        if name in OPTIONAL:
+        if may_lack:
             return
         raise ComparImgError(f"{name}, which ComparImg needs, is not installed here.", "Run `make setup`.") from None
     for file in distribution.files or ():

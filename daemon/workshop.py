@@ -81,6 +81,7 @@ class Workshop:
         def sync(database: Any) -> set[int]:
             left = catalogue.sync_roots(database, [root.root for root in self._roots])
             findings.concern(database, left)
+            self._reopen_outdated(database)
             return left
 
         left = self._store.write(sync)
@@ -115,6 +116,13 @@ class Workshop:
 
     def _grounds(self) -> Grounds:
         return grounds_of(self._store, self._settings.destinations().values())
+
+    def _reopen_outdated(self, database: Any) -> None:
+        """After an upgrade that hashes otherwise: groups are found anew by themselves, hashes want the files."""
+        detection = findings.current_detection(database)
+        if detection is not None and findings.is_outdated(detection):
+            count = catalogue.reopen_outdated(database)
+            log.warning("another version found the groups: they are found anew, and %d files are read again", count)
 
     def _recover(self) -> None:
         """Settle what a crash cut off, before anything else touches a file."""

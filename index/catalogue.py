@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from peewee import SqliteDatabase
 
+from index.fingerprint import SCHEME
 from index.model import HSIZES, Facts, Hashes, Identity, Reading, RootState
 from index.schema import Content, Feature, Image, Problem, Region, Root
 
@@ -154,11 +155,14 @@ def content_with_identity(database: SqliteDatabase, identity: Identity) -> int |
 
 
 def digests_by_size(database: SqliteDatabase, sizes: Collection[int]) -> dict[int, set[bytes]]:
-    """The digests of the known contents of each of these sizes, in bytes."""
+    """The digests of the known contents of each of these sizes, in bytes, that need not be decoded again."""
     found: dict[int, set[bytes]] = defaultdict(set)
     for some in chunks(set(sizes)):
         marks = ",".join("?" * len(some))
-        rows = database.execute_sql(f"SELECT size_bytes, digest FROM content WHERE size_bytes IN ({marks})", some)
+        rows = database.execute_sql(
+            f"SELECT size_bytes, digest FROM content WHERE size_bytes IN ({marks}) AND scheme IN ('', ?)",
+            (*some, SCHEME),
+        )
         for size, digest in rows:
             found[size].add(digest)
     return found
@@ -239,8 +243,13 @@ def _put_image(
 
 def _content_id(database: SqliteDatabase, reading: Reading) -> int:
     """The row of the bytes that were read, made where they are new."""
-    row = database.execute_sql("SELECT id FROM content WHERE digest = ?", (reading.digest,)).fetchone()
+    row = database.execute_sql("SELECT id, scheme FROM content WHERE digest = ?", (reading.digest,)).fetchone()
     if row is not None:
+        if reading.hashes is not None and row[1] not in ("", reading.hashes.scheme):
+            changes = {"scheme": reading.hashes.scheme, **_hash_columns(reading.hashes)}
+            Content.update(**changes).where(Content.id == row[0]).execute(database)
+            Region.delete().where(Region.content == row[0]).execute(database)
+            _add_regions(database, row[0], reading)
         return int(row[0])
     values: dict[str, Any] = {
         "digest": reading.digest,
@@ -266,9 +275,21 @@ def _content_id(database: SqliteDatabase, reading: Reading) -> int:
     if reading.hashes is not None:
         values |= {"scheme": reading.hashes.scheme} | _hash_columns(reading.hashes)
     content_id = int(Content.insert(**values).execute(database))
+    _add_regions(database, content_id, reading)
+    return content_id
+
+
+def _add_regions(database: SqliteDatabase, content_id: int, reading: Reading) -> None:
     for role, hashes in (reading.regions or {}).items():
         Region.insert(content=content_id, role=role, **_hash_columns(hashes)).execute(database)
-    return content_id
+
+
+def reopen_outdated(database: SqliteDatabase) -> int:
+    """Have the files read again whose hashes another version of the program made; how many. What people said of them
+    is kept, as the contents are."""
+    outdated = Content.select(Content.id).where(Content.scheme.not_in(["", SCHEME]))
+    # No file is of that time, so that the next walk takes each for changed.
+    return int(Image.update(mtime_ns=-1).where(Image.content.in_(outdated)).execute(database))
 
 
 def _hash_columns(hashes: Hashes) -> dict[str, bytes]:

@@ -21,7 +21,8 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A root to install below; of what ComparImg stands on, only what is small is copied."""
-    monkeypatch.setattr(environment, "_names", lambda requirements: ["click", "msgspec", "bottle"])
+    small = {"click": False, "msgspec": False, "bottle": False, "not-here": True}
+    monkeypatch.setattr(environment, "_names", lambda requirements: small)
     monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda *_: None)
@@ -145,7 +146,7 @@ def test_an_environment_that_cannot_be_made_leaves_the_old_one(
     install(root, photos)
     launcher = Places.of_system(root).environment / "bin" / "comparimg-ctl"
     before = launcher.stat().st_ino
-    monkeypatch.setattr(environment, "_names", lambda requirements: ["nobody-has-this"])
+    monkeypatch.setattr(environment, "_names", lambda requirements: {"nobody-has-this": False})
     with pytest.raises(ComparImgError, match="nobody-has-this"):
         install(root, photos)
     assert launcher.stat().st_ino == before
@@ -159,6 +160,6 @@ def test_a_folder_that_was_not_made_here_is_not_removed(tmp_path: Path) -> None:
 
 def test_what_the_service_needs_is_what_is_pinned() -> None:
     pinned = (Path(__file__).parents[2] / "requirements.txt").read_text()
-    names = environment._names(tuple(environment.metadata.distribution("comparimg").requires or ()))
+    names = environment._names(environment.metadata.distribution("comparimg").requires or ())
     assert all(f"{name}==" in pinned for name in names)
     assert len(names) == pinned.count("==")

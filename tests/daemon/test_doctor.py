@@ -1,0 +1,193 @@
+"""The doctor finds what is wrong with folders, index, limits and service, says what to do, and changes nothing."""
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from daemon import checks, ctl, doctor, installation, unit
+from daemon.checks import Finding, Grade
+from daemon.config import load
+from daemon.installation import Places
+from daemon.mounts import Mount
+from daemon.service import Service
+from index.backups import Backups
+from index.store import Store
+from support.pictures import photograph, save
+from support.serving import until, write_config
+
+LOCAL = Mount(1, b"/", "ext4")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    save(photograph(1, 64, 48), tmp_path / "photos" / "a.png")
+    return write_config(tmp_path, tmp_path / "photos")
+
+
+def examine(file: Path, *places: Places, address: str | None = None) -> list[Finding]:
+    return list(doctor.examine(file, places, address))
+
+
+def wrong(found: list[Finding], grade: Grade = Grade.WRONG) -> dict[str, str]:
+    return {one.about.split()[0]: one.told for one in found if one.grade is grade}
+
+
+def snapshot(folder: Path) -> list[tuple[str, int]]:
+    return sorted((str(path), path.lstat().st_mtime_ns) for path in folder.rglob("*"))
+
+
+def test_a_machine_that_is_well_is_told_so_and_left_as_it_was(file: Path, tmp_path: Path) -> None:
+    before = snapshot(tmp_path)
+    found = examine(file)
+    assert wrong(found) == {}
+    assert {one.about.split()[0] for one in found} >= {"program", "clock", "configuration", "index", "folder", "daemon"}
+    assert snapshot(tmp_path) == before
+
+
+def test_a_wrong_configuration_is_told_whole(file: Path) -> None:
+    file.write_text("[daemon]\nlgo = 1\nworkers = 0\n")
+    found = [one for one in examine(file) if one.grade is Grade.WRONG]
+    assert [one.told.partition(":")[0] for one in found] == ["daemon.lgo", "daemon.workers"]
+    assert all(str(file) in one.remedy for one in found)
+
+
+def test_a_folder_that_is_gone_or_empty_is_told(file: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "photos")
+    assert "cannot be listed" in wrong(examine(file))["folder"]
+    (tmp_path / "photos").mkdir()
+    assert "not mounted" in wrong(examine(file), Grade.WARNING)["folder"]
+
+
+def test_a_folder_that_may_not_be_written_is_told(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.access
+
+    def access(path: object, mode: int, **how: bool) -> bool:
+        return not (mode & os.W_OK and os.fsencode(str(path)).endswith(b"photos'")) and real(path, mode, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "access", access)
+    assert "trash" in wrong(examine(file), Grade.WARNING)["folder"]
+    file.write_text(file.read_text() + "protected = true\n")
+    assert wrong(examine(file), Grade.WARNING) == {}
+
+
+@pytest.mark.parametrize(
+    ("mount", "grade", "word"),
+    [
+        (Mount(1, b"/", "nfs4"), Grade.WRONG, "network"),
+        (Mount(1, b"/", "vfat"), Grade.NOTE, "no hard links"),
+    ],
+)
+def test_a_file_system_that_cannot_all_is_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch, mount: Mount, grade: Grade, word: str
+) -> None:
+    monkeypatch.setattr(checks, "mount_of", lambda *_: mount)
+    assert any(one.grade is grade and word in one.told for one in examine(file))
+
+
+def test_a_full_disk_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, grade in ((10**6, Grade.WRONG), (10**9, Grade.WARNING)):
+        monkeypatch.setattr(checks.shutil, "disk_usage", lambda _, free=free: shutil._ntuple_diskusage(1, 1, free))
+        assert any(one.grade is grade and "are free" in one.told for one in examine(file))
+
+
+def test_few_watches_are_told_with_the_remedy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "max_user_watches", lambda: 8192)
+    (found,) = [one for one in examine(file) if one.about == "limits" and one.grade is Grade.WARNING]
+    assert "8192" in found.told and "max_user_watches=1048576" in found.remedy
+
+
+def test_a_clock_that_is_set_back_is_told(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks.time, "time", lambda: 1_000_000.0)
+    assert "1970" in wrong(examine(file))["clock"]
+
+
+def test_an_index_is_looked_through(file: Path, tmp_path: Path) -> None:
+    with Store(tmp_path / "data") as store:
+        assert wrong(examine(file)) == {}, "also while it is in use"
+        store.write(lambda db: db.execute_sql("DELETE FROM schema_migration WHERE name = '0001_initial'"))
+    assert any("next start" in one.told for one in examine(file))
+    index = tmp_path / "data" / "index.sqlite3"
+    with index.open("r+b") as damaged:
+        damaged.seek(4096)
+        damaged.write(b"\xff" * (index.stat().st_size - 4096))
+    found = [one for one in examine(file) if one.about.startswith("index")]
+    assert [one.grade for one in found] == [Grade.WRONG]
+    assert "copy" in found[0].remedy
+
+
+def test_an_index_of_a_newer_version_is_told(file: Path, tmp_path: Path) -> None:
+    with Store(tmp_path / "data"):
+        pass
+    with sqlite3.connect(tmp_path / "data" / "index.sqlite3") as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(schema_migration)")]
+        values = ["9999_later" if name == "name" else "99" for name in columns]
+        database.execute(f"INSERT INTO schema_migration VALUES ({','.join('?' * len(values))})", values)
+    database.close()
+    assert "newer ComparImg" in wrong(examine(file))["index"]
+
+
+def test_copies_that_are_old_are_told(file: Path, tmp_path: Path) -> None:
+    with Store(tmp_path / "data") as store, store.read() as database:
+        copy = Backups(tmp_path / "data").take(database.connection())
+    week_ago_s = time.time() - 7 * 86_400
+    os.utime(copy, (week_ago_s, week_ago_s))
+    assert "7 days old" in wrong(examine(file), Grade.WARNING)["copies"]
+
+
+def test_a_port_that_somebody_else_has_is_told(file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        file.write_text(file.read_text().replace("port = 0", f"port = {taken.getsockname()[1]}"))
+        # Whoever it is accepts and says nothing that we understand.
+        taken.close()
+        assert "daemon" not in wrong(examine(file))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        text = file.read_text().splitlines()
+        port = bound.getsockname()[1]
+        file.write_text("\n".join(f"port = {port}" if line.startswith("port = ") else line for line in text))
+        assert "nothing could listen" in wrong(examine(file))["daemon"]
+
+
+def test_a_daemon_that_runs_is_asked(file: Path, tmp_path: Path) -> None:
+    with Service(load(file)) as service:
+        address = service.address
+        until(lambda: wrong(examine(file, address=address)) == {})
+        assert any(one.about == "daemon" and one.grade is Grade.GOOD for one in examine(file, address=address))
+        service._workshop.watcher.stop()
+        assert "watching" in wrong(examine(file, address=address))["daemon"]
+
+
+def test_a_unit_that_lets_too_little_be_written_is_told(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", None)
+    monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
+    plan = unit.Plan("/usr/bin/python3", str(file), "", (os.fsencode(tmp_path / "photos"),))
+    places.unit.write_text(unit.render(unit.Plan("/usr/bin/python3", str(file), "root")))
+    assert str(tmp_path / "photos") in wrong(examine(file, places))["service"]
+    places.unit.write_text(unit.render(unit.Plan(plan.python, plan.config, "root", plan.writable)))
+    assert wrong(examine(file, places)) == {}
+
+
+def test_the_command_fails_where_something_is_wrong_and_answers_in_json(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            ctl.main(["--config", str(file), "doctor", *arguments])
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    code, out, _ = ask()
+    assert code == 0
+    assert "ok     folder" in out
+    shutil.rmtree(tmp_path / "photos")
+    code, out, err = ask("--json")
+    assert code == 1
+    assert "wrong" in err
+    assert any(one["grade"] == "wrong" and one["remedy"] for one in json.loads(out))

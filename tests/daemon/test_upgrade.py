@@ -1,0 +1,93 @@
+"""Another version takes over an index: what people did is kept, what it hashes otherwise is read again, and said."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.client import Client
+from daemon.service import Service
+from index import upgrade
+from index.store import Store
+from support.pictures import photograph, save
+from support.serving import config_over, until
+
+
+def settled(service: Service) -> bool:
+    jobs = list(Client(service.address).pages("jobs"))
+    return bool(jobs) and all(job["state"] == "done" for job in jobs)
+
+
+def group(service: Service) -> dict[str, Any]:
+    (found,) = Client(service.address).pages("groups")
+    return dict(found)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    first = save(photograph(1), tmp_path / "photos" / "a.png")
+    save(photograph(1).resize((320, 240)), first.with_name("smaller.png"))
+    save(photograph(2), first.with_name("b.png"))
+    save(photograph(2), first.with_name("b.jpg"))
+    return first.parent
+
+
+def test_hashes_of_another_version_are_made_anew_and_verdicts_kept(
+    tmp_path: Path, photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = config_over(tmp_path, photos)
+    with Service(config) as service:
+        until(lambda: settled(service) and Client(service.address).get("groups")["total"] == 2)
+        keys = [one["id"] for one in Client(service.address).pages("groups")]
+        Client(service.address).post(f"groups/{keys[0]}/not-duplicates", {})
+        until(lambda: Client(service.address).get("groups")["total"] == 1)
+        before = group(service)["id"]
+    with Store(tmp_path / "data") as store:
+        store.write(age)
+    with caplog.at_level(logging.WARNING), Service(config) as service:
+        until(lambda: settled(service) and Client(service.address).get("groups")["total"] == 1)
+        assert group(service)["id"] == before, "the same group, and what was denied is still denied"
+        jobs = list(Client(service.address).pages("jobs"))
+        assert jobs[0]["outcome"]["read"] == 4
+    assert "4 files are read again" in caplog.text
+    with Store(tmp_path / "data") as store, store.read() as database:
+        assert database.execute_sql("SELECT DISTINCT scheme FROM content").fetchall() == [("phash/1",)]
+        assert database.execute_sql("SELECT count(*) FROM content").fetchone() == (4,)
+        assert database.execute_sql("SELECT count(*) FROM verdict").fetchone() == (1,)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), Service(config) as service:
+        until(lambda: settled(service))
+        assert next(iter(Client(service.address).pages("jobs")))["outcome"]["read"] == 0
+    assert "read again" not in caplog.text
+
+
+def age(database: Any) -> None:
+    """Make the index one of another scheme, with hashes that lead nowhere."""
+    database.execute_sql("UPDATE content SET scheme = 'phash/0', hash16 = zeroblob(128)")
+    for detection_id, text in database.execute_sql("SELECT id, parameters FROM detection").fetchall():
+        told = json.loads(text) | {"made_by": ["phash/0", "another"]}
+        database.execute_sql("UPDATE detection SET parameters = ? WHERE id = ?", (json.dumps(told), detection_id))
+
+
+def test_an_index_of_the_first_version_is_brought_up_to_date_with_a_copy_before(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its tables as the first version made them, with rows in them."""
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "0001_initial.py").write_bytes((upgrade.MIGRATIONS / "0001_initial.py").read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(upgrade, "MIGRATIONS", first)
+        with Store(tmp_path / "data") as store:
+            store.write(lambda db: db.execute_sql(
+                "INSERT INTO verdict (a_digest, b_digest, label, note, batch, created_ns)"
+                " VALUES (x'01', x'02', 'not_duplicates', 'said long ago', 'x', 1)"
+            ))  # fmt: skip
+    with caplog.at_level(logging.INFO), Service(config_over(tmp_path, photos)) as service:
+        until(lambda: settled(service) and Client(service.address).get("groups")["total"] == 2)
+    assert "kept a copy of the index before" in caplog.text
+    assert list((tmp_path / "data" / "backups").glob("*-before-*.sqlite3"))
+    with Store(tmp_path / "data") as store, store.read() as database:
+        assert database.execute_sql("SELECT note FROM verdict").fetchall() == [("said long ago",)]
