@@ -18,10 +18,10 @@ from importlib import util
 from pathlib import Path
 
 from daemon.config import Config, WatchSection
-from daemon.inotify import max_user_watches
 from daemon.mounts import Mount, mount_of, read_mounts
 from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
+from daemon.watch_limits import max_user_watches, watches_of_others
 from index.backups import Backups
 from index.upgrade import MIGRATIONS
 
@@ -87,7 +87,8 @@ def limits(config: Config) -> Iterator[Finding]:
             "echo fs.inotify.max_user_watches=1048576 | sudo tee /etc/sysctl.d/90-comparimg.conf; sudo sysctl --system",
         )  # fmt: skip
     else:
-        yield Finding("limits", Grade.GOOD, f"{watches} folders may be watched")
+        told = f"{watches} folders may be watched, of which other programs take {watches_of_others()}"
+        yield Finding("limits", Grade.GOOD, told)
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files < FILES_FEW:
         yield Finding("limits", Grade.WARNING, f"{files} files may be open", "Raise it: ulimit -n 4096.")
