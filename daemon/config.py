@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.trash import is_in_trash
 from index.errors import ConfigError, UsageError
 from index.model import default_tolerance
 from index.settings import (
@@ -332,7 +333,22 @@ def _contradictions(sections: Mapping[str, Mapping[str, Any]], watch: Sequence[W
                 f"daemon.data_dir: {os.fsdecode(data_dir)} is in the watched folder of watch[{number}]; accepted: a "
                 "folder outside it, or one that exclude passes over."
             )
+    for name, folder in sections["sort"]["destinations"].items():
+        if told := _wrong_destination(folder, watch):
+            problems.append(f"sort.destinations.{name}: {os.fsdecode(folder)} {told}.")
     return problems
+
+
+def _wrong_destination(folder: bytes, watch: Sequence[WatchSection]) -> str:
+    """Why nothing can be moved to a folder, "" where it can. One that is not there may be on a disk that is away."""
+    if is_in_trash(folder):
+        return "is in a trash; accepted: a folder outside it"
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        return "is no folder; accepted: a folder"
+    inside = [root for root in watch if folder == root.path or folder.startswith(root.path.rstrip(b"/") + b"/")]
+    if inside and max(inside, key=lambda root: len(root.path)).protected:
+        return "is in a protected folder, which is never changed; accepted: a folder outside it"
+    return ""
 
 
 def _is_watched(root: WatchSection, folder: bytes) -> bool:

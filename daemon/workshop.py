@@ -86,6 +86,7 @@ class Workshop:
 
         left = self._store.write(sync)
         self._recover()
+        self._tell_of_destinations()
         self.runner.start()
         stack.callback(self._end_jobs)
         self.watcher.start()
@@ -133,6 +134,15 @@ class Workshop:
         outcome = self._undoer.undo(context, parameters)
         self._compressor.recover()
         return outcome
+
+    def _tell_of_destinations(self) -> None:
+        """Neither is wrong, and both may surprise."""
+        for name, folder in self._settings.destinations().items():
+            shown = catalogue.display(folder)
+            if not os.path.isdir(folder):
+                log.warning("the destination %s, %s, is not there: nothing is moved to it", name, shown)
+            elif not any(folder == root.path or folder.startswith(root.path + b"/") for root in self._roots):
+                log.info("the destination %s, %s, is not watched: what is moved there leaves the index", name, shown)
 
     def _end_jobs(self) -> None:
         self.runner.leave_off()

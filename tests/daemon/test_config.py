@@ -165,6 +165,25 @@ def test_a_data_folder_that_is_passed_over_may_lie_in_a_watched_one(folder: Path
     assert read(folder, extra + "\n[[watch]]\npath = '/a'\nexclude = ['state']").watch
 
 
+@pytest.mark.parametrize(
+    ("destination", "told"),
+    [
+        ("/a/safe/best", "is in a protected folder"),
+        ("/a/.comparimg-trash/best", "is in a trash"),
+        ("/dev/null", "is no folder"),
+        ("/not/there/yet", ""),
+        ("/a/safe/open/best", ""),
+    ],
+)
+def test_a_destination_is_where_something_can_be_moved_to(folder: Path, destination: str, told: str) -> None:
+    roots = "[[watch]]\npath = '/a'\n[[watch]]\npath = '/a/safe'\nprotected = true\n[[watch]]\npath = '/a/safe/open'"
+    found = problems(folder, f"{roots}\n[sort]\ndestinations = {{best = '{destination}'}}") if told else []
+    if told:
+        assert [told in problem and problem.startswith("sort.destinations.best") for problem in found] == [True]
+    else:
+        assert read(folder, f"{roots}\n[sort]\ndestinations = {{best = '{destination}'}}").sort.destinations
+
+
 def test_a_token_is_told_as_set_and_not_shown(folder: Path) -> None:
     config = read(folder, "[web]\nhost = '0.0.0.0'\ntoken = 'a-token-of-some-length'")
     rows = {row["key"]: row["value"] for row in describe(config, {})}

@@ -21,12 +21,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon import safe_files, trash
+from daemon import actions, safe_files, trash
+from daemon.workers import WorkerLimits, WorkerPool
 from index.batches import Step, StepState
 from index.errors import StoreError
 from index.store import Store
 from support.fault_scene import ACTIONS, NEW, OLD, OTHER, UNDOABLE, Making, Scene
 from support.library import NoProgress
+from support.sorting import Desk
 
 NOBODY = 65534
 
@@ -367,6 +369,61 @@ def can_mount() -> bool:
         return made.returncode == 0
 
 
+# What becomes of the image to keep
+
+
+def keepers(scratch: Path) -> Iterator[Row]:
+    """The whole sort job, with an image to keep that is not what it was."""
+    with WorkerPool(1, WorkerLimits()) as pool:
+        for fault, spoil in (
+            ("the keeper is deleted", lambda desk, kept: kept.rename(desk.folder / "data" / "elsewhere")),
+            ("the keeper rots: other bytes, same time", _rot),
+            ("the keeper is replaced", lambda desk, kept: desk.picture("photos/a.png", 9)),
+            ("the keeper is replaced at the last moment", _replace_at_last),
+        ):
+            for choice in ("trash", "move", "link"):
+                folder = Path(tempfile.mkdtemp(dir=scratch))
+                desk = Desk(folder, pool)
+                kept = desk.picture("photos/a.png", 1)
+                victim = desk.copy(kept, "photos/copy.png")
+                data = victim.read_bytes()
+                desk.scan()
+                desk.decide({kept: "keep", victim: choice})
+                mend = spoil(desk, kept)
+                told = desk.sort()
+                if callable(mend):
+                    mend()
+                happened = ", ".join(f"refused: {reason}" for reason in told["refused"]) or "done"
+                lost = "nothing" if victim.read_bytes() == data and told[choice] == 0 else "the last copy"
+                desk.close()
+                shutil.rmtree(folder)
+                yield Row(fault, choice, "before acting", happened, lost)
+
+
+def _rot(desk: Desk, kept: Path) -> None:
+    status = kept.stat()
+    with kept.open("r+b") as file:
+        file.seek(status.st_size // 2)
+        file.write(b"\0" * 20)
+    os.utime(kept, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _replace_at_last(desk: Desk, kept: Path) -> Callable[[], object]:
+    """After it was checked, when the step is about to be done."""
+    real = actions.act
+
+    def meddle(step: Step, spot_of: Any, guard: Any) -> None:
+        desk.picture("photos/a.png", 9)
+        real(step, spot_of, guard)
+
+    actions.act = meddle
+
+    def mend() -> None:
+        actions.act = real
+
+    return mend
+
+
 def table(rows: Iterable[Row]) -> Iterator[str]:
     """The table in Markdown, a line for each row."""
     yield "| fault | action | at | what happened | what was lost |"
@@ -393,6 +450,8 @@ def main() -> int:
             told = "Without the right to mount, full, read-only and closed folders are left out."
             print(told, file=sys.stderr)  # noqa: T201
         rows += meddling(scratch)
+        if stride == 1:
+            rows += keepers(scratch)
     if "--json" in sys.argv:
         print(json.dumps([asdict(row) for row in rows]))  # noqa: T201
     else:
