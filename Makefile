@@ -63,15 +63,15 @@ SEED := 1
 COUNT := 10000
 SECONDS := 600
 
-kill-# What 100,000 folders and 1,000,000 files cost to watch, to walk, to start over, and when nothing happens.
+kill-soak: $(VENV)/installed-dev
+	$(SOAK) soak.kills --runs $(RUNS) --seed $(SEED)
+
+# What 100,000 folders and 1,000,000 files cost to watch, to walk, to start over, and when nothing happens.
 size: $(VENV)/installed-dev
 	$(SOAK) soak.size
 
 fuzz: $(VENV)/installed-dev
 	$(SOAK) soak.fuzz --seconds $(SECONDS) --seed $(SEED)
-
-soak: $(VENV)/installed-dev
-	$(SOAK) soak.kills --runs $(RUNS) --seed $(SEED)
 
 soak: $(VENV)/installed-dev
 	$(SOAK) soak.change --seconds $(SECONDS) --seed $(SEED)
