@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from index import align, evidence
 from index.align import Map
+from index.exposure import Noise
 from index.laying import Laid, Prepared
 from index.model import Facts, Turn
 from index.similarity import BLOCK
@@ -25,12 +26,21 @@ LEAST_BRIGHTNESS: Final = 10
 LEAST_CONTRAST: Final = 0.85
 MOST_CONTRAST: Final = 1.18
 GREY: Final = 2.5
+LEAST_SATURATION: Final = 0.75
+LEAST_WARMTH: Final = 12
+LEAST_STRETCH: Final = 0.97
+# Of the strength of fine detail; it is not to be compared where one picture was resized.
+LEAST_GAIN: Final = 0.7
+MOST_SCALE_OF_DETAIL: Final = 0.1
+
+TRANSPOSED: Final = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 
 
 def tell(
-    laid: Laid, first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts
+    laid: Laid, first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts, detail: Noise
 ) -> tuple[Turn, dict[str, Any]]:
-    """The turn that leads from the first picture to the second, and all that was done beside it."""
+    """The turn that leads from the first picture to the second, and all that was done beside it. `detail` is what was
+    measured of their fine detail, of the first's to the second's."""
     turn, tilt = _turn_and_tilt(laid)
     told: dict[str, Any] = {"similarity": round(float(np.clip(laid.similarity.median, 0, 1)), 3)}
     if turn is not Turn.NONE:
@@ -40,10 +50,17 @@ def tell(
     scale = _scale(laid, facts_first, facts_second)
     if abs(scale - 1) >= LEAST_SCALE:
         told["scale"] = round(scale, 4)
+    stretch = _stretch(laid, facts_first, facts_second)
+    if not LEAST_STRETCH <= stretch <= 1 / LEAST_STRETCH:
+        told["stretch"] = round(stretch, 3)
     told |= _crop_or_frame(laid)
     tone = _tone(laid, first, second)
     if tone:
         told["tone"] = tone
+    if abs(scale - 1) < MOST_SCALE_OF_DETAIL and not LEAST_GAIN <= detail.gain <= 1 / LEAST_GAIN:
+        # What is sharpened or blurred is still the same detail; noise makes the correlation fall as the strength grows.
+        ratio = max(detail.gain, 1 / detail.gain)
+        told["sharpness" if detail.coherence >= (1 + 1 / ratio) / 2 else "noise"] = round(detail.gain, 2)
     changed = laid.similarity.different_share
     if changed >= LEAST_CHANGED:
         told["changed"] = round(changed, 3)
@@ -81,6 +98,20 @@ def _scale(laid: Laid, facts_first: Facts, facts_second: Facts) -> float:
     first = max(laid.first.shape) / max(1, max(facts_first.width, facts_first.height))
     second = max(laid.second.shape) / max(1, max(facts_second.width, facts_second.height))
     return float(in_frames * first / second)
+
+
+def _stretch(laid: Laid, facts_first: Facts, facts_second: Facts) -> float:
+    """How much wider, for its height, the second file shows a thing than the first, in the second's directions."""
+    along_x, along_y = (float(np.hypot(laid.over[0, axis], laid.over[1, axis])) for axis in (0, 1))
+    # In the files' own pixels: a view has the proportions of its file, within a pixel.
+    first, second = laid.first.shape, laid.second.shape
+    width, height = facts_first.width, facts_first.height
+    if laid.turn in TRANSPOSED:
+        width, height = height, width
+    along_x *= first[1] / max(1, width) * max(1, facts_second.width) / second[1]
+    along_y *= first[0] / max(1, height) * max(1, facts_second.height) / second[0]
+    stretch = float(max(1e-6, along_x) / max(1e-6, along_y))
+    return stretch if abs(laid.over[0, 0]) >= abs(laid.over[1, 0]) else 1 / stretch
 
 
 def _crop_or_frame(laid: Laid) -> dict[str, Any]:
@@ -156,4 +187,21 @@ def _tone(laid: Laid, first: Prepared, second: Prepared) -> dict[str, Any]:
     grey_first, grey_second = first.colourful < GREY, second.colourful < GREY
     if grey_first != grey_second:
         told["grey"] = "first" if grey_first else "second"
+    elif not grey_first:
+        told |= _colours(laid, first, second)
+    return told
+
+
+def _colours(laid: Laid, first: Prepared, second: Prepared) -> dict[str, Any]:
+    """What was done to the colours, told where both show all of the other: they are measured over whole pictures."""
+    told: dict[str, Any] = {}
+    if min(laid.share_first, laid.share_second) < WHOLE:
+        return told
+    saturation = second.colourful / first.colourful
+    if not LEAST_SATURATION <= saturation <= 1 / LEAST_SATURATION:
+        told["saturation"] = round(saturation, 2)
+    # Stronger colours are also warmer where they were warm: that much is told already.
+    warmth = second.warmth - first.warmth * saturation
+    if abs(warmth) >= LEAST_WARMTH:
+        told["warmth"] = round(warmth)
     return told

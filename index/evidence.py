@@ -5,11 +5,15 @@ second's size relative to the first. Keys that have nothing to tell are left out
 
     turn        one of Turn, where it is not "none"
     scale       sides of the second for one of the first, 1.0 left out
+    stretch     how much wider for its height the second shows things, as a factor, in its own directions
     crop        {"of": "first", "box": [left, top, right, bottom]}: the second shows this part of the first, or the
                 other way round; fractions of the sides of the larger, as it is shown
     frame       "first" or "second": that one has something around the picture
     tilt        degrees by which the second is turned clockwise beyond the turn
-    tone        {"brightness": grey levels added, "contrast": factor, "grey": "first" or "second"}
+    tone        {"brightness": grey levels added, "contrast": factor, "grey": "first" or "second", "saturation": factor,
+                "warmth": levels by which red gained on blue}
+    sharpness   strength of the second's fine detail for the first's, where it is the same detail: sharpened, blurred
+    noise       the same, where it is another: noise that was added, or was smoothed away
     changed     share of the picture that shows something else: a stamp, a caption
     where       {"first": box, "second": box}: around all of that, in each picture, boxes as above
     jpeg        [quality of the first, of the second], 0 for no JPEG
@@ -28,8 +32,9 @@ from index.model import Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Carried by every judgement; another value makes every pair be looked at again.
-VERIFIER: Final = "blocks/4"
+VERIFIER: Final = "blocks/5"
 
+TRANSPOSED: Final = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 SIDES: Final = {"first": "second", "second": "first"}
 
 
@@ -59,6 +64,11 @@ def mirrored(evidence: Evidence) -> dict[str, Any]:
         found["turn"] = str(Turn(found["turn"]).inverse)
     if "scale" in found:
         found["scale"] = max(0.0001, round(1 / found["scale"], 4)) if found["scale"] else 10_000.0
+    if "stretch" in found and found.get("turn") not in TRANSPOSED:
+        found["stretch"] = round(1 / found["stretch"], 3)
+    for name in ("sharpness", "noise"):
+        if name in found:
+            found[name] = _inverse(found[name])
     if "crop" in found:
         found["crop"] = {**found["crop"], "of": SIDES[found["crop"]["of"]]}
     if "frame" in found:
@@ -81,11 +91,16 @@ def _mirrored_tone(tone: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "brightness" in tone:
         found["brightness"] = -tone["brightness"]
-    if "contrast" in tone:
-        found["contrast"] = max(0.01, round(1 / tone["contrast"], 2)) if tone["contrast"] else 100.0
+    if "warmth" in tone:
+        found["warmth"] = -tone["warmth"]
+    found |= {name: _inverse(tone[name]) for name in ("contrast", "saturation") if name in tone}
     if "grey" in tone:
         found["grey"] = SIDES[tone["grey"]]
     return found
+
+
+def _inverse(factor: float) -> float:
+    return max(0.01, round(1 / factor, 2)) if factor else 100.0
 
 
 def sentence(evidence: Evidence, language: str = "en") -> str:
@@ -97,9 +112,11 @@ def sentence(evidence: Evidence, language: str = "en") -> str:
             words["pixels"] if evidence.get("pixels") else "",
             words[evidence["turn"]] if "turn" in evidence else "",
             _size(evidence, words),
+            _stretch(evidence, words),
             _frame(evidence, words),
             words["tilt"].format(_number(abs(evidence["tilt"]), words)) if "tilt" in evidence else "",
             *_tone(evidence.get("tone", {}), words),
+            *(words[_more(name, evidence[name])] for name in ("sharpness", "noise") if name in evidence),
             _changed(evidence, words),
             _encoding(evidence, words),
             *(words[name] for name in ("taken", "camera") if name in evidence),
@@ -122,6 +139,17 @@ def _size(evidence: Evidence, words: Mapping[str, str]) -> str:
     if abs(scale - 1) < 0.01:
         return ""
     return words["smaller" if scale < 1 else "larger"].format(_number(round(100 * scale, 1), words))
+
+
+def _stretch(evidence: Evidence, words: Mapping[str, str]) -> str:
+    if "stretch" not in evidence:
+        return ""
+    stretch = evidence["stretch"]
+    return words["wider" if stretch > 1 else "narrower"].format(_number(round(100 * stretch, 1), words))
+
+
+def _more(name: str, factor: float) -> str:
+    return ("more_" if factor > 1 else "less_") + name
 
 
 def _frame(evidence: Evidence, words: Mapping[str, str]) -> str:
@@ -152,8 +180,9 @@ def _tone(tone: Mapping[str, Any], words: Mapping[str, str]) -> list[str]:
         told.append(words["grey_" + tone["grey"]])
     if "brightness" in tone:
         told.append(words["brighter" if tone["brightness"] > 0 else "darker"])
-    if "contrast" in tone:
-        told.append(words["more_contrast" if tone["contrast"] > 1 else "less_contrast"])
+    told += [words[_more(name, tone[name])] for name in ("contrast", "saturation") if name in tone]
+    if "warmth" in tone:
+        told.append(words["warmer" if tone["warmth"] > 0 else "colder"])
     return told
 
 
@@ -201,6 +230,16 @@ ENGLISH: Final = {
     "darker": "darker",
     "more_contrast": "more contrast",
     "less_contrast": "less contrast",
+    "more_saturation": "stronger colours",
+    "less_saturation": "paler colours",
+    "warmer": "warmer colours",
+    "colder": "colder colours",
+    "more_sharpness": "sharper",
+    "less_sharpness": "softer",
+    "more_noise": "noisier",
+    "less_noise": "smoother",
+    "wider": "stretched to {} % in width",
+    "narrower": "squeezed to {} % in width",
     "changed": "{} % of it shows something else",
     "at_top": "at the top",
     "at_bottom": "at the bottom",
@@ -244,6 +283,16 @@ FRENCH: Final = {
     "darker": "plus sombre",
     "more_contrast": "plus contrastée",
     "less_contrast": "moins contrastée",
+    "more_saturation": "couleurs plus vives",
+    "less_saturation": "couleurs plus pâles",
+    "warmer": "couleurs plus chaudes",
+    "colder": "couleurs plus froides",
+    "more_sharpness": "plus nette",
+    "less_sharpness": "plus floue",
+    "more_noise": "plus bruitée",
+    "less_noise": "plus lisse",
+    "wider": "étirée à {} % en largeur",
+    "narrower": "comprimée à {} % en largeur",
     "changed": "{} % montre autre chose",
     "at_top": "en haut",
     "at_bottom": "en bas",

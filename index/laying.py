@@ -51,10 +51,11 @@ MIRRORED: Final = frozenset((Turn.FLIP_HORIZONTAL, Turn.FLIP_VERTICAL, Turn.TRAN
 @dataclass(eq=False)
 class Prepared:
     """A view in greys, uint8 (height, width), with what is computed from it once, for all its pairs. `colourful` is
-    the mean distance of its colours from grey, in levels."""
+    the mean distance of its colours from grey, `warmth` by how much it is more red than blue, in levels."""
 
     grey: NDArray[np.uint8]
     colourful: float
+    warmth: float
     _frames: dict[int, Grey] = field(default_factory=dict)
 
     @cached_property
@@ -91,7 +92,8 @@ def prepare(view: NDArray[np.uint8]) -> Prepared:
     """A view, RGB uint8 (height, width, 3), ready to be compared."""
     red, green, blue = cv2.split(view)
     low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
-    return Prepared(np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.uint8), cv2.mean(cv2.subtract(high, low))[0])
+    grey = np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.uint8)
+    return Prepared(grey, cv2.mean(cv2.subtract(high, low))[0], cv2.mean(red)[0] - cv2.mean(blue)[0])
 
 
 @dataclass(frozen=True, eq=False)

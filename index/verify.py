@@ -135,7 +135,7 @@ def _judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: 
     if best is None:
         gate = Gate("aligned", 0.0, 1.0, passed=False)
         return Judgement(None, 0.0, hint or Turn.NONE, {}, (gate,))
-    similarity = best.similarity
+    similarity, detail = best.similarity, Noise()
     if similarity.median < CLOSER_MEDIAN or similarity.different_share > CLOSER_DIFFERENT:
         gates = _gates(best, graphic)
     else:
@@ -143,11 +143,12 @@ def _judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: 
         best = fine.way
         gates = _gates(best, graphic)
         if all(gate.passed for gate in gates):
-            gates += _fine_gates(fine, (facts_first, facts_second), graphic)
+            detail = noise(fine.first, fine.second, fine.where)
+            gates += _fine_gates(fine, (facts_first, facts_second), graphic, detail)
     kind = _kind(best, gates)
     if kind is None:
         return Judgement(None, 0.0, best.turn, {}, gates)
-    turn, told = tell(best, first, second, facts_first, facts_second)
+    turn, told = tell(best, first, second, facts_first, facts_second, detail)
     return Judgement(kind, _confidence(best, kind), turn, told, gates)
 
 
@@ -237,10 +238,9 @@ def _gates(laid: Laid, graphic: bool) -> tuple[Gate, ...]:
     )
 
 
-def _fine_gates(fine: _Fine, facts: tuple[Facts, Facts], graphic: bool) -> tuple[Gate, ...]:
+def _fine_gates(fine: _Fine, facts: tuple[Facts, Facts], graphic: bool, measured: Noise) -> tuple[Gate, ...]:
     """What only a finer scale shows: whether details fall on details, whether the noise is that of one exposure, and
     whether a drawing says the same."""
-    measured = noise(fine.first, fine.second, fine.where)
     shift, limit = round(fine.shift_px, 3), round(_most_shift_px(fine, facts, measured), 3)
     gates = (
         Gate("registration", shift, limit, shift <= limit),

@@ -10,7 +10,10 @@ FULL = {
     "scale": 0.5,
     "crop": {"of": "first", "box": [0.1, 0.1, 0.9, 0.9]},
     "tilt": 1.5,
-    "tone": {"brightness": 20, "contrast": 0.5, "grey": "second"},
+    "stretch": 0.8,
+    "sharpness": 0.5,
+    "noise": 4.0,
+    "tone": {"brightness": 20, "contrast": 0.5, "grey": "second", "saturation": 2.0, "warmth": 15},
     "changed": 0.04,
     "jpeg": [92, 75],
     "lost": ["exif"],
@@ -24,7 +27,11 @@ def test_an_account_led_back_and_forth_is_itself():
     assert back["turn"] == "rotate_270"
     assert back["scale"] == 2.0
     assert back["crop"]["of"] == "second"
-    assert back["tone"] == {"brightness": -20, "contrast": 2.0, "grey": "first"}
+    assert back["tone"] == {"brightness": -20, "contrast": 2.0, "grey": "first", "saturation": 0.5, "warmth": -15}
+    assert (back["sharpness"], back["noise"]) == (2.0, 0.25)
+    # What is wider in one is higher in the other, which is turned by a quarter.
+    assert back["stretch"] == 0.8
+    assert mirrored({"stretch": 0.8}) == {"stretch": 1.25}
     assert back["jpeg"] == [75, 92]
     assert back["gained"] == ["exif"]
     assert "lost" not in back
@@ -52,6 +59,12 @@ def test_extremes_are_led_back_too():
             "recadrée à 40 % de l'image",
         ),
         ({"tone": {"grey": "second", "brightness": -30}}, "in greys, darker", "en niveaux de gris, plus sombre"),
+        (
+            {"scale": 0.541, "stretch": 0.75, "tone": {"saturation": 1.6, "warmth": -20}, "sharpness": 0.5},
+            "reduced to 54.1 %, squeezed to 75 % in width, stronger colours, colder colours, softer",
+            "réduite à 54,1 %, comprimée à 75 % en largeur, couleurs plus vives, couleurs plus froides, plus floue",
+        ),
+        ({"noise": 3.0}, "noisier", "plus bruitée"),
         ({"jpeg": [90, 90]}, "the same picture", "la même image"),
         ({"formats": ["PNG", "JPEG"], "jpeg": [0, 85]}, "PNG to JPEG 85", "PNG vers JPEG 85"),
         (

@@ -259,3 +259,20 @@ def test_evidence_tells_what_was_done():
     assert compare(original(1), ALTERATIONS["grey"](original(1))).evidence["tone"]["grey"] == "second"
     assert compare(original(1), ALTERATIONS["dark"](original(1))).evidence["tone"]["brightness"] < -20
     assert compare(original(1), ALTERATIONS["tilt"](original(1))).evidence["tilt"] == pytest.approx(-2, abs=0.3)
+
+
+def test_evidence_tells_of_colours_sharpness_and_proportions():
+    first = noisy(original(1), 3)
+    assert compare(first, ImageEnhance.Color(first).enhance(2)).evidence["tone"]["saturation"] > 1.4
+    red, green, blue = first.split()
+    warm = Image.merge("RGB", (red.point(lambda v: v * 1.1), green, blue.point(lambda v: v * 0.8)))
+    assert compare(first, warm).evidence["tone"]["warmth"] > 12
+    blurred = compare(first, first.filter(ImageFilter.GaussianBlur(2.2))).evidence
+    assert blurred.get("sharpness", blurred.get("noise")) < 0.7
+    assert compare(first, first.filter(ImageFilter.UnsharpMask(3, 200, 0))).evidence["sharpness"] > 1.6
+    assert compare(first, noisy(first, 14)).evidence["noise"] > 1.6
+    squeezed = first.resize((600, 600))
+    assert compare(first, squeezed).evidence["stretch"] == pytest.approx(0.75, abs=0.01)
+    turned = squeezed.transpose(Image.Transpose.ROTATE_90)
+    assert compare(first, turned, Turn.ROTATE_270).evidence["stretch"] == pytest.approx(1 / 0.75, abs=0.02)
+    assert {"tone", "sharpness", "noise", "stretch"}.isdisjoint(compare(first, jpeg(first, 90)).evidence)
