@@ -70,7 +70,7 @@ function askToEmpty(page, go) {
     dialog.remove();
     if (dialog.returnValue !== "empty") return;
     try {
-      await post("/trash/empty", { confirm: true, ...(age.value === "0" ? {} : { older_than_days: Number(age.value) }) });
+      await post("/trash/empty", { confirm: true, older_than_days: Number(age.value) });
       toast(t("trash.emptied"));
       go("/trash");
     } catch (error) {
