@@ -1,6 +1,6 @@
 # make run PHOTOS=~/Pictures    watch that folder; the page is at http://localhost:5000/
 # make test                     the whole test suite
-# make setup | check | bench | clean
+# make setup | check | bench | screenshots | clean
 
 # The first of these that is Python 3.11 or newer makes the environment.
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench clean attacks deb fault-table soak-sort kill-soak mutate fuzz soak size
+.PHONY: setup run test check bench screenshots clean attacks deb fault-table soak-sort kill-soak mutate fuzz soak size
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -79,6 +79,10 @@ soak: $(VENV)/installed-dev
 mutate: $(VENV)/installed-dev
 	@[ -n "$(FOLDER)" ] || { echo "Name a folder of files to break: make mutate FOLDER=DIR" >&2; exit 2; }
 	$(SOAK) soak.mutate "$(FOLDER)" --count $(COUNT) --seed $(SEED)
+
+# The pictures of the page in docs/, over landscapes drawn for it: look at them before they are committed.
+screenshots: $(VENV)/installed-dev
+	PYTHONPATH=tests $(PYTHON) tests/browser/screenshots.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -118,6 +118,38 @@ def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> No
     expect(page.locator(".pane .mark-trash.mark")).to_have_count(1)
 
 
+def test_keys_work_by_their_place_and_can_be_switched_off(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 2)
+    page = visit()
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    selected = page.locator(".pane-b .number")
+    expect(selected).to_have_text("2")
+    dialog = page.get_by_role("dialog")
+    page.keyboard.press("?")
+    expect(dialog).to_contain_text("Accept the proposal")
+    page.keyboard.press("?")
+    expect(dialog).to_have_count(0)
+    # The first key of the row of digits, as a French keyboard types it; then as the digit of a choice in a question.
+    press = "dispatchEvent(new KeyboardEvent('keydown', {key: '&', code: 'Digit1', bubbles: true, cancelable: true}))"
+    page.evaluate(press)
+    page.keyboard.press("d")
+    expect(page.locator(".pane-a .mark-trash.mark")).to_be_visible()
+    page.keyboard.press("b")
+    dialog.wait_for()
+    page.keyboard.press("1")
+    expect(page.get_by_role("heading", level=1)).to_have_text("holiday 1.jpg")
+    page.keyboard.press("?")
+    dialog.get_by_label("Shortcuts of a single character").uncheck()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.keyboard.press("d")
+    page.keyboard.press("?")
+    page.keyboard.press("Escape")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".card .mark")).to_have_count(0)
+
+
 def test_a_rule_over_five_hundred_groups_and_back(serve: Serve, visit: Open) -> None:
     site = serve()
     add_pairs(site.library, 500)

@@ -22,7 +22,8 @@ export class Picture {
     this.part = null;
     this.density = 0;
     this.gone = false;
-    if (source.preview) this.#load(source.preview, (image) => this.#show(image, image.naturalWidth / source.width));
+    // The small view may come after the picture itself: then it is not needed any more.
+    if (source.preview) this.#load(source.preview, (image) => { if (!this.whole) this.#show(image); });
     if (this.#direct) this.#load(source.content, (image) => this.#take(image), () => this.#takeWholeFromServer());
     else this.#takeWholeFromServer();
   }
@@ -48,17 +49,16 @@ export class Picture {
     const { width, height } = this.source;
     // Shown another way round than the index knows it: the server's word counts.
     if (Math.abs(image.naturalWidth / image.naturalHeight / (width / height) - 1) > 0.02) this.#takeWholeFromServer();
-    else this.#show(image, image.naturalWidth / width);
+    else this.#show(image);
   }
 
   #takeWholeFromServer() {
     const { crop, width, height } = this.source;
-    if (crop) this.#load(cropAddress(crop, { x: 0, y: 0, width, height }, WHOLE_SIDE), (image) => this.#show(image, image.naturalWidth / width));
+    if (crop) this.#load(cropAddress(crop, { x: 0, y: 0, width, height }, WHOLE_SIDE), (image) => this.#show(image));
   }
 
-  #show(image, density) {
-    if (density < this.density) return;
-    this.density = density;
+  #show(image) {
+    this.density = image.naturalWidth / this.source.width;
     this.whole?.remove();
     this.whole = image;
     image.className = "whole";

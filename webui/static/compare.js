@@ -35,9 +35,9 @@ export class Compare {
     this.canvas = h("canvas", { class: "difference-canvas", role: "img" });
     this.handle = h("div", { class: "cut", role: "slider", tabindex: "0", "aria-label": t("compare.cut"), "aria-valuemin": "0", "aria-valuemax": "100" },
       h("span", { "aria-hidden": "true" }, icon("left", 14), icon("right", 14)));
-    this.stage = h("div", { class: "stage" }, this.panes.map((pane) => pane.element), this.canvas, this.handle);
+    this.told = h("p", { class: "told", "aria-live": "polite" });
+    this.stage = h("div", { class: "stage" }, this.panes.map((pane) => pane.element), this.canvas, this.handle, this.told);
     this.zoomTold = h("output", { "aria-label": t("compare.zoom") });
-    this.told = h("span", { class: "told", "aria-live": "polite" });
     this.element = h("section", { class: "compare", "aria-label": t("compare.label") }, this.stage, this.#tools());
     this.#listen();
     const kept = localStorage.getItem(KEPT);
@@ -195,7 +195,7 @@ export class Compare {
       h("div", { class: "modes", role: "group", "aria-label": t("compare.modes") }, this.modes.map((mode) =>
         h("button", { type: "button", class: "tool", data: { modeOf: mode }, title: t(`compare.mode.${mode}`), onclick: () => (mode === "flick" && this.mode === "flick" ? this.flick() : this.setMode(mode)) },
           icon(MODE_ICONS[mode], 17), h("span", {}, t(`compare.mode.${mode}`))))),
-      this.evenButton, this.told,
+      this.evenButton,
       h("div", { class: "zooms" }, tool("minus", t("compare.zoom_out"), () => this.zoomBy(1 / 1.4)), this.zoomTold,
         tool("plus", t("compare.zoom_in"), () => this.zoomBy(1.4)), tool("full", t("compare.full"), () => this.toggleZoom())));
   }

@@ -47,10 +47,9 @@ function pressed(event) {
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(here?.tagName) && !/^(checkbox|radio|button)$/.test(here.type)) return null;
   if (event.key === "Enter" && here?.matches(ACTS_ON_ENTER)) return null;
   const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
-  // Digits by their place: on French keyboards they are typed with Shift.
-  const plain = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const key = digit && event.shiftKey && !/\d/.test(event.key) ? `Shift+${digit}`
-    : event.shiftKey && /^Arrow/.test(plain) ? `Shift+${plain}` : plain;
+  // Digits by their place, whatever is typed there: on French keyboards they want Shift.
+  const plain = digit ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key);
+  const key = event.shiftKey && (digit || /^Arrow/.test(plain)) ? `Shift+${plain}` : plain;
   const entry = BY_KEY.get(key);
   if (!entry || (plain.length === 1 && !singleKeys())) return null;
   return { entry, key };
@@ -79,7 +78,7 @@ export function openHelp() {
         h("span", {}, t("keys.single"), h("small", {}, t("keys.single.help"))))));
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("keydown", (event) => { if (event.key === "?") dialog.close(); });
+  dialog.addEventListener("keydown", (event) => { if (event.key === "?") { event.stopPropagation(); dialog.close(); } });
   document.body.append(dialog);
   dialog.showModal();
 }

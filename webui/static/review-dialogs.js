@@ -13,7 +13,13 @@ export function ask(title, choices, note = null) {
       h("header", {}, h("h2", {}, title), h("button", { class: "plain", value: "", "aria-label": t("action.close") }, icon("close"))),
       note, choices.map(button)));
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(""); });
-    dialog.addEventListener("keydown", (event) => { if (choices[Number(event.key) - 1]) dialog.close(String(Number(event.key) - 1)); });
+    dialog.addEventListener("keydown", (event) => {
+      const digit = Number(/^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]);
+      if (!choices[digit - 1]) return;
+      // The press is used up: behind the dialog it would mean an image.
+      event.stopPropagation();
+      dialog.close(String(digit - 1));
+    });
     dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "" ? null : choices[Number(dialog.returnValue)].value); });
     document.body.append(dialog);
     dialog.showModal();

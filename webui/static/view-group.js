@@ -111,7 +111,7 @@ class Review {
       h("span", { class: "pane-size" }, size(image)), markChip(image)];
     const [first, second] = shown.map((one) => ({ picture: asPicture(one.image), label: label(one),
       actions: quickMarks(one.image, split(one.image.path).name, (choice) => this.#choose(one.image, choice)),
-      matrix: placement(one.image, this.reference, one.image.reference ? {} : one.image.evidence) }));
+      matrix: placement(asPicture(one.image), asPicture(this.reference), one.image.reference ? {} : one.image.evidence) }));
     this.compare.show(first, second ?? first);
     const described = shown.find(({ image }) => image.id !== this.reference.id)?.image ?? this.reference;
     const weakest = group.weakest && group.images.total > 2
@@ -320,4 +320,5 @@ class Review {
   }
 }
 
-const asPicture = ({ width, height, format, orientation, thumbnail: preview, content, crop }) => ({ width, height, format, orientation, preview, content, crop });
+// A file that can no longer be read as a picture has no size; it is shown as nothing, and its facts beside it.
+const asPicture = ({ width, height, format, orientation, thumbnail: preview, content, crop }) => ({ width: width || 1, height: height || 1, format, orientation, preview, content, crop });

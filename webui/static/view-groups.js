@@ -169,8 +169,10 @@ function groupAddress(group, chosen) {
 }
 
 function card(group, chosen) {
-  const [reference, other] = group.images.items;
+  const [reference, next] = group.images.items;
   if (!reference) return h("article", { hidden: true });
+  // Beside the reference the image that is least surely its copy: what a card says of a group must hold for all of it.
+  const other = group.images.items.find(({ id }) => id === group.weakest?.image && id !== reference.id) ?? next;
   const more = group.images.total - 2;
   const target = groupAddress(group, chosen);
   const { name } = split(reference.path);
