@@ -166,7 +166,7 @@ class Detector:
             if self._index.load_more(self._store, LOADED_AT_ONCE, watermark) is None:
                 break
             if self._index.proposer is not None:
-                self._index.proposer.take_in(progress, self._index.content_ids[before:])
+                self._index.proposer.load(progress, self._index.content_ids[before:])
         return self._index
 
     def _count_new(self, detection_id: int) -> int:
@@ -210,7 +210,7 @@ class Detector:
         if index.proposer is None:
             return []
         by_hash = {(candidate.a_id, candidate.b_id) for candidate in known}
-        pairs = [pair for pair in index.proposer.take_in(progress, index.content_ids[start:]) if pair not in by_hash]
+        pairs = [pair for pair in index.proposer.propose(progress, index.content_ids[start:]) if pair not in by_hash]
         rows = {content_id: row for row, content_id in enumerate(index.content_ids)}
         return [Candidate(a, b, index.hashes.distance(rows[a], rows[b]), None) for a, b in pairs]
 

@@ -14,6 +14,9 @@ from index.feature_index import FeatureIndex
 from index.features import SCHEME, Described
 from index.store import Store
 
+# Contents whose features are read at a time: 8 MB.
+AT_ONCE = 1000
+
 
 class Proposer:
     """The features of the contents seen so far, by content, in the order they came. Held by one detection."""
@@ -25,16 +28,24 @@ class Proposer:
         self._index = FeatureIndex()
         self._content_ids: list[int] = []
 
-    def take_in(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
-        """Add contents, by ascending id, and give the pairs (a < b) they make with those before and one another.
+    def load(self, progress: Progress, content_ids: Sequence[int]) -> None:
+        """Take in contents, by ascending id, whose pairs are known."""
+        for low in range(0, len(content_ids), AT_ONCE):
+            self._index.load(self._present(progress, content_ids[low : low + AT_ONCE]))
+
+    def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Take in contents, by ascending id, and give the pairs (a < b) they make with those before and one another.
 
         Features are made once for all detections. A picture without a view takes no part.
         """
+        pairs = self._index.add(self._present(progress, content_ids), progress.checkpoint)
+        return [(self._content_ids[earlier], self._content_ids[later]) for earlier, later in pairs]
+
+    def _present(self, progress: Progress, content_ids: Sequence[int]) -> list[Described]:
         described = self._described(progress, content_ids)
         present = [content_id for content_id in content_ids if content_id in described]
         self._content_ids += present
-        pairs = self._index.add([described[content_id] for content_id in present]) if present else []
-        return [(self._content_ids[earlier], self._content_ids[later]) for earlier, later in pairs]
+        return [described[content_id] for content_id in present]
 
     def _described(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, Described]:
         with self._store.read() as database:

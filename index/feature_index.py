@@ -1,129 +1,108 @@
-"""Features of many pictures -> which of them share enough features with a new one to be looked at together.
+"""Features of many pictures -> which of them share enough, laid out alike, with a new one to be looked at together.
 
 Locality-sensitive hashing for Hamming distance (Indyk and Motwani, Approximate Nearest Neighbors, STOC 1998): in each
-of some tables, descriptors meet where a fixed choice of their bits is equal. Those that meet are compared in full, and
-pictures with enough near descriptors in common are proposed. What is proposed is looked at by the verifier.
+of some tables, descriptors meet where a fixed choice of their bits is equal, or equal but for one (Lv et al.,
+Multi-Probe LSH, VLDB 2007). Those that meet are compared in full. A picture with enough near descriptors is proposed
+where enough of them agree on how one picture lies over the other; the verifier then looks.
+
+Pictures are taken one after the other, each against those before it, whatever the portions they come in. What two
+pictures share does not depend on which came first, nor on any third; what does is only what keeps the work bounded:
+a place in a table where CROWD have met is a pattern of many pictures and says nothing more, and of the pictures
+before it each is proposed with the PROPOSED_AT_MOST it shares most with.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.features import Described, Descriptors
+from index import feature_hits
+from index.feature_hits import Chains, Hits, Words, keys_of, words_of
+from index.feature_places import agreeing
+from index.features import Described
 
-TABLES: Final = 16
-BITS: Final = 18
+log = logging.getLogger(__name__)
+
 # Descriptors of one corner in two copies are some 20 to 30 bits apart, those of two corners about 128.
-NEAR_BITS: Final = 44
-# Features that two pictures share by accident, as texts and tiles do, are fewer than this in most pairs.
-VOTES: Final = 6
-# A place where so many meet is a pattern, not a corner.
-CROWD: Final = 400
+NEAR_BITS: Final = 40
+# Of 6,000 pairs of unrelated photographs one had so many corners that agree.
+AGREEING: Final = 4
 PROPOSED_AT_MOST: Final = 20
-
-_CHOICES: Final = np.stack([np.random.default_rng(table).permutation(256)[:BITS] for table in range(TABLES)])
-_WEIGHTS: Final = (1 << np.arange(BITS)).astype(np.uint32)
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Descriptors sorted by key in every table. `owners` int32 (n,), `orders` int32 and `keys` uint32 (TABLES, n)."""
-
-    descriptors: Descriptors
-    owners: NDArray[np.int32]
-    orders: NDArray[np.int32]
-    keys: NDArray[np.uint32]
-
-    @classmethod
-    def of(cls, descriptors: Descriptors, owners: NDArray[np.int32]) -> "_Segment":
-        keys = _keys(descriptors)
-        orders = np.argsort(keys, axis=1, kind="stable").astype(np.int32)
-        return cls(descriptors, owners, orders, np.take_along_axis(keys, orders, axis=1))
 
 
 class FeatureIndex:
-    """Pictures by number, 0 upwards in the order they are added; about 160 bytes a feature, 32 KB a picture.
+    """Pictures by number, 0 upwards in the order they are added; about 70 bytes a feature, 14 KB a picture.
 
     Not for several threads at once.
     """
 
     def __init__(self) -> None:
-        self._segments: list[_Segment] = []
+        self._chains = Chains()
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, pictures: Sequence[Described]) -> list[tuple[int, int]]:
-        """Add pictures and give the pairs (earlier, later) that they make with those before them and one another."""
-        start = self._count
-        self._count += len(pictures)
-        plain = np.concatenate([np.empty((0, 32), np.uint8), *(picture.plain for picture in pictures)])
-        numbers = np.arange(start, self._count, dtype=np.int32)
-        self._segments.append(_Segment.of(plain, np.repeat(numbers, [len(p.plain) for p in pictures])))
-        queries = np.concatenate([plain, *(picture.mirrored for picture in pictures)])
-        owners = np.concatenate(
-            [self._segments[-1].owners, np.repeat(numbers, [len(p.mirrored) for p in pictures])]
-        )
-        found = [_shared(segment, queries, owners) for segment in self._segments]
-        self._merge()
-        return _proposed(np.concatenate(found))
+    def load(self, pictures: Sequence[Described]) -> None:
+        """Add pictures whose pairs with one another are known."""
+        for picture in pictures:
+            self._append(picture, keys_of(picture.descriptors))
 
-    def _merge(self) -> None:
-        """Put small segments together: few segments to ask, and every descriptor is sorted some ten times at most."""
-        while len(self._segments) > 1 and len(self._segments[-2].owners) < 2 * len(self._segments[-1].owners):
-            last, before = self._segments.pop(), self._segments.pop()
-            descriptors = np.concatenate([before.descriptors, last.descriptors])
-            self._segments.append(_Segment.of(descriptors, np.concatenate([before.owners, last.owners])))
+    def add(
+        self, pictures: Sequence[Described], checkpoint: Callable[[], None] | None = None
+    ) -> list[tuple[int, int]]:
+        """Add pictures and give the pairs (earlier, later) that they make with those before them and one another.
+
+        `checkpoint` is called before each picture and may raise to leave off; the index is then of no more use.
+        """
+        near = _engine()
+        found: list[tuple[int, int]] = []
+        for picture in pictures:
+            if checkpoint is not None:
+                checkpoint()
+            keys = keys_of(picture.descriptors)
+            hits = near(self._chains, words_of(picture.descriptors), keys, NEAR_BITS)
+            found += [(earlier, self._count) for earlier in self._proposed(picture, hits)]
+            self._append(picture, keys)
+        return found
+
+    def _append(self, picture: Described, keys: NDArray[np.int64]) -> None:
+        self._chains.append(self._count, picture.descriptors, picture.places, keys)
+        self._count += 1
+
+    def _proposed(self, picture: Described, hits: Hits) -> list[int]:
+        """The pictures before this one that have enough corners in common with it, of too many the best."""
+        query, met = hits
+        owners = self._chains.owners[met]
+        enough = np.bincount(owners, minlength=1) >= AGREEING
+        chosen = enough[owners]
+        # Met in several tables, told several times. Features ascend with their owners.
+        met, query = np.divmod(np.unique(met[chosen] * len(picture) + query[chosen]), max(1, len(picture)))
+        earlier, starts, counts = np.unique(self._chains.owners[met], return_index=True, return_counts=True)
+        scores = []
+        for number, start, count in zip(earlier.tolist(), starts, counts, strict=True):
+            if count >= AGREEING:
+                shared = np.stack([query[start : start + count], met[start : start + count]], axis=1)
+                score = agreeing(picture.places, self._chains.places, self._nearest_first(picture, shared))
+                if score >= AGREEING:
+                    scores.append((-score, number))
+        return [number for _, number in sorted(scores)[:PROPOSED_AT_MOST]]
+
+    def _nearest_first(self, picture: Described, shared: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pairs of corners by the distance of their descriptors."""
+        own, others = words_of(picture.descriptors)[shared[:, 0]], self._chains.descriptors[shared[:, 1]]
+        nearest: NDArray[np.int64] = np.bitwise_count(own ^ others).sum(axis=1).argsort(kind="stable")
+        return shared[nearest]
 
 
-def _keys(descriptors: Descriptors) -> NDArray[np.uint32]:
-    """The key of each descriptor in each table: uint32 (TABLES, n)."""
-    bits = np.unpackbits(descriptors, axis=1)
-    return np.stack([bits[:, choice].astype(np.uint32) @ _WEIGHTS for choice in _CHOICES]).astype(np.uint32)
-
-
-def _shared(segment: _Segment, queries: Descriptors, owners: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Near descriptors of a later and an earlier picture: int64 rows of (later, earlier, query, descriptor)."""
-    pairs = [np.empty(0, np.int64)]
-    count = max(1, len(segment.owners))
-    words, own_words = queries.view(np.uint64), segment.descriptors.view(np.uint64)
-    for table, keys in enumerate(_keys(queries)):
-        low = np.searchsorted(segment.keys[table], keys, "left")
-        many = np.searchsorted(segment.keys[table], keys, "right") - low
-        many[many > CROWD] = 0
-        query = np.repeat(np.arange(len(queries)), many)
-        place = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many) + np.repeat(low, many)
-        met = segment.orders[table][place]
-        earlier = segment.owners[met] < owners[query]
-        query, met = query[earlier], met[earlier]
-        near = np.bitwise_count(words[query] ^ own_words[met]).sum(axis=1) <= NEAR_BITS
-        pairs.append(query[near] * count + met[near])
-    unique = np.unique(np.concatenate(pairs))
-    query, met = unique // count, unique % count
-    return np.stack([owners[query], segment.owners[met], query, met], axis=1).astype(np.int64)
-
-
-def _proposed(shared: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """The pairs of pictures with enough different features in common on both sides, for each later one the best."""
-    if not len(shared):
-        return []
-    votes: dict[tuple[int, int], int] = {}
-    sides = []
-    for side in (2, 3):
-        rows = np.unique(shared[:, (0, 1, side)], axis=0)
-        pairs, counts = np.unique(rows[:, :2], axis=0, return_counts=True)
-        sides.append({(int(later), int(earlier)): int(n) for (later, earlier), n in zip(pairs, counts, strict=True)})
-    for pair, count in sides[0].items():
-        votes[pair] = min(count, sides[1][pair])
-    best = sorted((later, -count, earlier) for (later, earlier), count in votes.items() if count >= VOTES)
-    found: list[tuple[int, int]] = []
-    taken: dict[int, int] = {}
-    for later, _, earlier in best:
-        taken[later] = taken.get(later, 0) + 1
-        if taken[later] <= PROPOSED_AT_MOST:
-            found.append((earlier, later))
-    return found
+@cache
+def _engine() -> Callable[[Chains, Words, NDArray[np.int64], int], Hits]:
+    try:
+        from index.feature_hits_compiled import near  # noqa: PLC0415 - numba is loaded when there is work for it
+    except (ImportError, OSError) as error:
+        log.warning("local features are searched without numba, at a tenth of the speed: %s", error)
+        return feature_hits.near
+    return near

@@ -6,16 +6,12 @@ Importing it raises ImportError or OSError where numba is missing or the system 
 What was compiled is used until this file changes: what other files define comes as arguments, never as constants.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from index.compiling import compiled, lowest, popcount
 from index.search_rows import AHEAD, BACK, Found, Queries, Rows, Words
 
 # Distances looked at together, a bit each of one word.
@@ -52,37 +48,7 @@ def unturned(
     return query[order], row[found][order]
 
 
-def _compiled(inline: str = "never") -> Callable[[Callable[..., Any]], Any]:
-    def decorate(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(function, cache=True, nogil=True, inline=inline)
-        except RuntimeError:  # Neither beside the code nor in the user's cache can anything be kept.
-            return numba.njit(function, nogil=True, inline=inline)
-
-    return decorate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _popcount(context: Any, word: Any) -> Any:
-    """The processor's population count; LLVM makes it AVX-512 VPOPCNTDQ or NEON CNT where there is one."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.int64(types.uint64), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _lowest(context: Any, word: Any) -> Any:
-    """The place of the lowest bit that is set."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.uint64), generate
-
-
-@_compiled()
+@compiled()
 def _nearest(
     eight: Words,
     query_planes: Words,
@@ -119,7 +85,7 @@ def _nearest(
                 handful = slice(start, start + HANDFUL)
                 near = _near(least[handful], limits[k], query_slack[k], slack[block, handful])
                 while near:
-                    found = low + start + _lowest(near)
+                    found = low + start + lowest(near)
                     near &= near - np.uint64(1)
                     if found >= ends[k] or not present[found]:
                         continue
@@ -131,19 +97,19 @@ def _nearest(
                             limits[k] = distance[k, most - 1] - 1
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _least_of_flips(query: Words, planes: Words, j: int, words: int, size: int) -> int:
     d0, d1, d2, d3 = 0, 0, 0, 0
     for word in range(words):
-        d0 += _popcount(query[0, word] ^ planes[0, word, j])
-        d1 += _popcount(query[1, word] ^ planes[1, word, j])
-        d2 += _popcount(query[2, word] ^ planes[2, word, j])
-        d3 += _popcount(query[3, word] ^ planes[3, word, j])
+        d0 += popcount(query[0, word] ^ planes[0, word, j])
+        d1 += popcount(query[1, word] ^ planes[1, word, j])
+        d2 += popcount(query[2, word] ^ planes[2, word, j])
+        d3 += popcount(query[3, word] ^ planes[3, word, j])
     # No flip and the horizontal one; the vertical one and both.
     return min(d0 + d2 + size - abs(d1 + d3 - size), d0 - d2 + 2 * size - abs(d1 - d3))
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _least_inverted(query: Words, planes: Words, words: int, size: int, least: NDArray[np.int16]) -> None:
     """The least distance over the 8 turns by inverted bits. Inlined with `words` a constant: the loop over it is
     unrolled, and that over rows becomes one over vectors, 8 rows at a time with AVX-512."""
@@ -153,7 +119,7 @@ def _least_inverted(query: Words, planes: Words, words: int, size: int, least: N
         )
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _near(least: NDArray[np.int16], limit: int, own: int, slack: NDArray[np.int16]) -> np.uint64:
     """Which of a handful may be near, as bits of one word: nearly always none."""
     near = np.uint64(0)
@@ -162,7 +128,7 @@ def _near(least: NDArray[np.int16], limit: int, own: int, slack: NDArray[np.int1
     return near
 
 
-@_compiled()
+@compiled()
 def _by_definition(
     eight: Words,
     four: Words,
@@ -177,10 +143,10 @@ def _by_definition(
         ahead[turn] = back[turn] = 0
     for word in range(len(four)):
         for turn in range(8):
-            back[turn] += _popcount(eight[word, turn] ^ four[word, 0])
+            back[turn] += popcount(eight[word, turn] ^ four[word, 0])
         for flip in range(4):
-            ahead[flip] += _popcount(eight[word, 0] ^ four[word, flip])
-            ahead[4 + flip] += _popcount(eight[word, 4] ^ four[word, flip])
+            ahead[flip] += popcount(eight[word, 0] ^ four[word, flip])
+            ahead[4 + flip] += popcount(eight[word, 4] ^ four[word, flip])
     how = 0
     for turn in range(turns):
         distances[turn] = min(ahead[ahead_of[turn]], back[back_of[turn]])
@@ -194,7 +160,7 @@ def _by_definition(
     return distances[how], how
 
 
-@_compiled()
+@compiled()
 def _insert(
     found: int,
     exact: int,
@@ -216,21 +182,21 @@ def _insert(
     count[k] = min(count[k] + 1, row.shape[1])
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _distances(query: Words, block: Words, words: int, distances: NDArray[np.int64]) -> int:
     """Of all rows of a block, and the least of them. Inlined with `words` a constant: see _least_inverted."""
     least = 64 * words
     for j in range(len(distances)):
         total = 0
         for word in range(words):
-            total += _popcount(query[word] ^ block[word, j])
+            total += popcount(query[word] ^ block[word, j])
         distances[j] = total
     for j in range(len(distances)):
         least = min(least, distances[j])
     return least
 
 
-@_compiled()
+@compiled()
 def _unturned(
     queries: Words,
     blocks: Words,

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from index import feature_hits, feature_hits_compiled, feature_index
+from index.feature_hits import Chains, keys_of, words_of
 from index.feature_index import FeatureIndex
-from index.features import Described, describe
+from index.feature_places import agreeing
+from index.features import KEPT, PER_PX, Described, describe
 from support.pictures import photograph
 
 
@@ -31,15 +36,21 @@ COPIES = {
     "framed": framed,
     "mirrored crop": lambda p: ImageOps.mirror(crop(p)),
     "turned": lambda p: p.rotate(90, expand=True),
+    "small crop": lambda p: crop(p).resize((230, 180)),
+    "tilted": lambda p: p.rotate(7, Image.Resampling.BICUBIC),
 }
+
+
+@pytest.fixture(scope="module")
+def originals() -> list[Described]:
+    return [described(picture) for picture in PICTURES]
 
 
 @pytest.mark.parametrize("name", COPIES)
 @pytest.mark.parametrize("copy_first", [False, True])
-def test_a_copy_is_proposed_with_its_original(name: str, copy_first: bool):
+def test_a_copy_is_proposed_with_its_original(name: str, copy_first: bool, originals: list[Described]) -> None:
     index = FeatureIndex()
     copy = described(COPIES[name](PICTURES[3]))
-    originals = [described(picture) for picture in PICTURES]
     if copy_first:
         index.add([copy])
         assert (0, 4) in index.add(originals)
@@ -58,29 +69,121 @@ def texture(seed: int) -> Image.Image:
     return Image.fromarray(np.mean([np.asarray(layer, np.float32) for layer in layers], axis=0).astype(np.uint8))
 
 
-def test_unrelated_pictures_are_hardly_ever_proposed():
-    assert len(FeatureIndex().add([described(texture(seed)) for seed in range(12)])) <= 2
+def test_unrelated_pictures_are_hardly_ever_proposed() -> None:
+    assert len(FeatureIndex().add([described(texture(seed)) for seed in range(12)])) <= 1
 
 
-def test_all_at_once_or_one_by_one_gives_the_same_pairs():
-    pictures = [described(picture) for picture in [*PICTURES, *map(crop, PICTURES)]]
-    at_once = FeatureIndex().add(pictures)
+def test_neither_portions_nor_order_nor_engine_have_a_say(
+    originals: list[Described], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [*originals, *(described(change(PICTURES[3])) for change in COPIES.values())]
+    at_once = set(FeatureIndex().add(pictures))
     index = FeatureIndex()
-    one_by_one = [pair for picture in pictures for pair in index.add([picture])]
-    assert sorted(at_once) == sorted(one_by_one)
-    assert len(index) == len(pictures)
+    assert {pair for picture in pictures for pair in index.add([picture])} == at_once
+    last = len(pictures) - 1
+    backwards = FeatureIndex().add(pictures[::-1])
+    assert {(last - later, last - earlier) for earlier, later in backwards} == at_once
+    index = FeatureIndex()
+    index.load(pictures[:5])
+    assert set(index.add(pictures[5:])) == {pair for pair in at_once if pair[1] >= 5}
+    monkeypatch.setattr(feature_index, "_engine", lambda: feature_hits.near)
+    assert set(FeatureIndex().add(pictures)) == at_once
 
 
-def test_a_picture_without_features_takes_part_and_matches_nothing():
+def test_no_picture_is_proposed_with_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_index, "PROPOSED_AT_MOST", 2)
+    one = described(PICTURES[0])
+    pairs = FeatureIndex().add([one] * 5)
+    assert [sum(later == picture for _, later in pairs) for picture in range(5)] == [0, 1, 2, 2, 2]
+
+
+def test_a_pattern_of_many_pictures_says_nothing_more(
+    monkeypatch: pytest.MonkeyPatch, originals: list[Described]
+) -> None:
+    monkeypatch.setattr(feature_hits, "CROWD", 3)
+    monkeypatch.setattr(feature_index, "_engine", lambda: feature_hits.near)
+    pairs = FeatureIndex().add([originals[0]] * 6)
+    assert {later for _, later in pairs} <= {1, 2, 3}
+
+
+def test_a_picture_without_features_takes_part_and_matches_nothing(originals: list[Described]) -> None:
     index = FeatureIndex()
     flat = describe(np.full((300, 400), 128, np.uint8))
     assert index.add([flat, flat]) == []
-    assert index.add([described(PICTURES[0])]) == []
+    assert index.add([originals[0]]) == []
+    assert len(index) == 3
 
 
-def test_the_blob_survives_the_round_trip():
-    one = described(PICTURES[0])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (512, 2), (8, 8)])
+def test_the_oddest_shapes_are_described(shape: tuple[int, int]) -> None:
+    grey = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    assert len(describe(grey)) <= KEPT
+
+
+def test_what_is_repeated_within_a_picture_says_nothing() -> None:
+    tile = np.asarray(texture(1).resize((64, 64)))
+    assert len(describe(np.tile(tile, (8, 8)))) < KEPT // 4
+
+
+def test_the_blob_survives_the_round_trip(originals: list[Described]) -> None:
+    one = originals[0]
     again = Described.from_bytes(one.to_bytes())
-    assert np.array_equal(again.plain, one.plain)
-    assert np.array_equal(again.mirrored, one.mirrored)
-    assert len(one.to_bytes()) <= 2 + 2 * 200 * 32
+    assert np.array_equal(again.descriptors, one.descriptors)
+    assert np.array_equal(again.places, one.places)
+    assert len(one.to_bytes()) <= 200 * 40
+    assert len(Described.from_bytes(Described.nothing().to_bytes())) == 0
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(20, 90))
+@settings(max_examples=60, deadline=None)
+def test_the_compiled_search_finds_what_the_plain_one_does(seed: int, many: int, most_bits: int) -> None:
+    random = np.random.default_rng(seed)
+    kinds = random.integers(0, 256, (4, 32), np.uint8)
+
+    def some(count: int) -> np.ndarray:
+        noise = np.packbits(random.random((count, 256)) < random.choice([0.02, 0.1, 0.3]), axis=1)
+        return kinds[random.integers(0, 4, count)] ^ noise
+
+    chains = Chains()
+    for owner in range(3):
+        rows = some(many)
+        chains.append(owner, rows, np.zeros((many, 4), np.int16), keys_of(rows))
+    asked = some(9)
+    told = []
+    for engine in (feature_hits, feature_hits_compiled):
+        query, met = engine.near(chains, words_of(asked), keys_of(asked), most_bits)
+        told.append(set(zip(query.tolist(), met.tolist(), strict=True)))
+    assert told[0] == told[1]
+    near = np.bitwise_count(words_of(asked)[:, None] ^ chains.descriptors[: chains.count]).sum(axis=2) <= most_bits
+    assert told[0] <= set(zip(*(side.tolist() for side in np.nonzero(near)), strict=True))
+    exact = np.bitwise_count(words_of(asked)[:, None] ^ chains.descriptors[: chains.count]).sum(axis=2) <= 1
+    assert set(zip(*(side.tolist() for side in np.nonzero(exact)), strict=True)) <= told[0]
+
+
+def laid(places: np.ndarray, angle: float, scale: float, shift: tuple[float, float], mirror: bool) -> np.ndarray:
+    """Corners as they lie in a picture that was mirrored, turned, scaled and shifted."""
+    xy = (places[:, 0] + 1j * places[:, 1]) / PER_PX
+    turn = places[:, 2] * (2 * np.pi / 256)
+    if mirror:
+        xy, turn = -xy.conj(), np.pi - turn
+    xy = xy * scale * np.exp(1j * angle) + complex(*shift)
+    level = places[:, 3] // 2 + round(np.log(scale) / np.log(1.2))
+    flag = (places[:, 3] % 2) ^ mirror
+    columns = [xy.real * PER_PX, xy.imag * PER_PX, (turn + angle) / (2 * np.pi) * 256 % 256, 2 * level + flag]
+    return np.column_stack(columns).astype(np.int16)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize(("angle", "scale"), [(0.0, 1.0), (0.4, 1.5), (2.5, 0.6)])
+def test_corners_agree_on_how_a_copy_lies(mirror: bool, angle: float, scale: float) -> None:
+    random = np.random.default_rng(5)
+    first = np.column_stack([random.integers(0, 500 * PER_PX, (12, 2)), random.integers(0, 256, 12),
+                             random.integers(4, 14, 12)]).astype(np.int16)  # fmt: skip
+    second = laid(first, angle, scale, (30.0, 12.0), mirror)
+    second[9:] = first[9:][::-1]
+    pairs = np.stack([np.arange(12), np.arange(12)], axis=1)
+    assert agreeing(first, second, pairs) == agreeing(second, first, pairs[:, ::-1]) >= 9
+    # A corner counts once, however many it is like.
+    assert agreeing(first, second, np.stack([np.zeros(5, np.int64), np.arange(5)], axis=1)) == 1
+    shuffled = second[random.permutation(12)]
+    assert agreeing(first, shuffled, pairs) <= 4
