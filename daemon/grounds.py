@@ -1,7 +1,7 @@
 """Where files may be changed: which configured folder a path belongs to, and whether anything protects it.
 
 A folder is protected by whatever path it is reached: paths are compared without links, and by their place within their
-file system, which is the same for every mount of it. The innermost root rules.
+file system, which is the same for every mount of it.
 """
 
 import os
@@ -29,7 +29,7 @@ class Grounds:
         self._grounds = sorted(grounds, key=lambda ground: -len(ground.path))
         self._mounts: list[Mount] = []
         self._real: dict[bytes, bytes] = {}
-        self._places: list[tuple[tuple[bytes, bytes], Ground]] = []
+        self._places: dict[bytes, tuple[bytes, bytes]] = {}
         self.look_again()
 
     @classmethod
@@ -46,11 +46,8 @@ class Grounds:
         """Forget what was looked up: mounts and links may have changed."""
         self._mounts = read_mounts()
         self._real = {}
-        self._places = [
-            (place, ground)
-            for ground in self._grounds
-            if not ground.is_destination and (place := self._place(ground.path)) is not None
-        ]
+        places = {ground.path: self._place(ground.path) for ground in self._grounds if not ground.is_destination}
+        self._places = {path: place for path, place in places.items() if place is not None}
 
     def spot(self, path: bytes) -> Spot:
         """A path with the configured folder it is below: the innermost; its own folder where it is below none."""
@@ -66,25 +63,27 @@ class Grounds:
         )
 
     def protector_of(self, path: bytes) -> bytes | None:
-        """The protected root that a path is in, by whatever way; None where it may be changed."""
+        """The protected root that a path is in, by whatever way; None where it may be changed.
+
+        A root that is configured inside a protected one, and is not protected itself, may be changed.
+        """
         real = self._real_path(path)
-        found: list[tuple[int, bool, bytes]] = []
-        for ground in self._grounds:
-            if not ground.is_destination:
-                top = self._real_path(ground.path)
-                if is_at_or_below(path, ground.path) or is_at_or_below(real, top):
-                    found.append((len(top), ground.protected, ground.path))
-        by_path = max(found, default=(0, False, b""))
         place = place_in_file_system(real, self._mounts)
-        by_place = (0, False, b"")
-        if place is not None:
-            inside = [
-                (len(top), ground.protected, ground.path)
-                for (device, top), ground in self._places
-                if device == place[0] and is_at_or_below(place[1], top)
-            ]
-            by_place = max(inside, default=by_place)
-        return next((path for _, protected, path in (by_path, by_place) if protected), None)
+        holding = [ground for ground in self._grounds if self._holds(ground, path, real, place)]
+        for protector in holding:
+            inner = protector.path.rstrip(b"/") + b"/"
+            exempt = any(one.path.startswith(inner) and not one.protected for one in holding)
+            if protector.protected and not exempt:
+                return protector.path
+        return None
+
+    def _holds(self, ground: Ground, path: bytes, real: bytes, place: tuple[bytes, bytes] | None) -> bool:
+        if ground.is_destination:
+            return False
+        if is_at_or_below(path, ground.path) or is_at_or_below(real, self._real_folder(ground.path)):
+            return True
+        top = self._places.get(ground.path)
+        return top is not None and place is not None and top[0] == place[0] and is_at_or_below(place[1], top[1])
 
     def is_same_entry(self, first: bytes, second: bytes) -> bool:
         """Whether two paths are one name on disk, reached by two ways."""
@@ -95,9 +94,12 @@ class Grounds:
         return place_in_file_system(os.path.realpath(path), self._mounts)
 
     def _real_path(self, path: bytes) -> bytes:
-        """A path whose folders are no links; its last name may be one. Looked up once for each folder."""
+        """A path whose folders are no links; its last name may be one."""
         folder, name = os.path.split(path)
+        return os.path.join(self._real_folder(folder), name)
+
+    def _real_folder(self, folder: bytes) -> bytes:
+        """Looked up once for each folder."""
         if folder not in self._real:
             self._real[folder] = os.path.realpath(folder)
-        return os.path.join(self._real[folder], name)
-
+        return self._real[folder]
