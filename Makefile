@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench screenshots clean attacks deb fault-table soak-sort kill-soak mutate fuzz soak size
+.PHONY: setup run test check bench screenshots clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz soak size
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -45,6 +45,10 @@ attacks: $(VENV)/installed-dev
 # A Debian package, for this release and this processor: build/comparimg_*.deb
 deb: setup
 	packaging/deb
+
+# Every fault that the service is tested against, by itself, with a table of what became of it.
+faults: $(VENV)/installed-dev
+	$(PYTHON) -m pytest -q --faults tests/index tests/daemon
 
 # Every action of the journal under every fault; as root, also on full and read-only disks made for it.
 fault-table: $(VENV)/installed-dev

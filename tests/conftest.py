@@ -13,6 +13,8 @@ from hypothesis import settings
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Fixtures of a whole session: their threads and processes outlive a test, and are looked for at the session's end.
 SHARED = {"pool", "browser"}
+# Marks whose tests have a table of their own, with what became of each that held and each that did not.
+TABLES = {"attack": ("refused", "LET THROUGH"), "fault": ("survived", "NOT SURVIVED")}
 GRACE_S = 3.0
 LOOK_S = 0.02
 
@@ -50,35 +52,37 @@ def chromium() -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--attacks", action="store_true", help="run the tests of attacks alone, and print their table")
+    for mark in TABLES:
+        parser.addoption(f"--{mark}s", action="store_true", help=f"the tests of {mark}s alone, with a table")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        for mark in item.iter_markers("attack"):
-            item.user_properties.append(("attack", mark.args[0]))
-    if config.getoption("--attacks"):
-        items[:] = [item for item in items if item.get_closest_marker("attack")]
+        item.user_properties += [(mark, one.args[0]) for mark in TABLES for one in item.iter_markers(mark)]
+    for mark in TABLES:
+        if config.getoption(f"--{mark}s"):
+            items[:] = [item for item in items if item.get_closest_marker(mark)]
 
 
-def _attack_table(reporter: pytest.TerminalReporter) -> None:
-    """Each attack, with how many ways of it were tried, and what became of them."""
+def _table(reporter: pytest.TerminalReporter, mark: str, good: str, bad: str) -> None:
+    """Each attack or fault, with how many ways of it were tried, and what became of them."""
     tried: dict[str, list[bool]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in reporter.stats.get(outcome, []):
             for name, value in report.user_properties:
-                if name == "attack":
+                if name == mark:
                     tried.setdefault(str(value), []).append(outcome == "passed")
-    for attack, refused in sorted(tried.items()):
-        told = "refused" if all(refused) else f"{refused.count(False)} LET THROUGH"
-        reporter.write_line(f"{told:12} {len(refused):3} tried  {attack}")
-    every = [one for refused in tried.values() for one in refused]
-    reporter.write_line(f"{len(tried)} attacks in {len(every)} ways: {every.count(True)} refused")
+    for told, held in sorted(tried.items()):
+        became = good if all(held) else f"{held.count(False)} {bad}"
+        reporter.write_line(f"{became:12} {len(held):3} tried  {told}")
+    every = [one for held in tried.values() for one in held]
+    reporter.write_line(f"{len(tried)} {mark}s in {len(every)} ways: {every.count(True)} {good}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if terminalreporter.config.getoption("--attacks"):
-        _attack_table(terminalreporter)
+    for mark, words in TABLES.items():
+        if terminalreporter.config.getoption(f"--{mark}s"):
+            _table(terminalreporter, mark, *words)
     skipped = terminalreporter.stats.get("skipped", [])
     without = sum("browser" in report.keywords for report in skipped)
     if without:

@@ -53,6 +53,7 @@ def inside(process: subprocess.Popen[bytes], *command: str) -> None:
     subprocess.run([*enter, *command], check=True)
 
 
+@pytest.mark.fault("disk of the index full while indexing: waited for, no job lost")
 def test_a_full_disk_while_indexing_is_waited_for(program: Program, tmp_path: Path) -> None:
     if not can_mount(tmp_path):
         pytest.skip("file systems cannot be mounted here")
@@ -78,6 +79,7 @@ def test_a_full_disk_while_indexing_is_waited_for(program: Program, tmp_path: Pa
         assert process.wait(30) == 0
 
 
+@pytest.mark.fault("folder unmounted and mounted again: offline, nothing forgotten, nothing read anew")
 def test_a_disk_that_is_unmounted_and_comes_back(program: Program, tmp_path: Path) -> None:
     if not can_mount(tmp_path):
         pytest.skip("file systems cannot be mounted here")
@@ -117,6 +119,7 @@ def closed(program: Program) -> Iterator[Path]:
     folder.chmod(0o755)
 
 
+@pytest.mark.fault("permission to a folder and a file lost and given back")
 def test_permission_that_is_lost_and_given_back(program: Program, closed: Path) -> None:
     with program.running(without_rights()) as (_, address):
         wait_until_idle(address)
@@ -144,6 +147,7 @@ def deny_the_group(address: str) -> None:
     Client(address).post(f"groups/{group['id']}/not-duplicates", {"images": ids})
 
 
+@pytest.mark.fault("index damaged while the service is down: copy or rebuild, verdicts kept")
 def test_an_index_that_is_damaged_while_the_program_is_down(program: Program) -> None:
     save(photograph(100, 320, 240), program.photos / "again.jpg", quality=60)
     (program.photos / "copy.jpg").unlink()
@@ -168,6 +172,7 @@ def test_an_index_that_is_damaged_while_the_program_is_down(program: Program) ->
     program.check_index()
 
 
+@pytest.mark.fault("index deleted while in use: put back with all that was in it")
 def test_an_index_that_is_deleted_while_the_program_runs(program: Program) -> None:
     with program.running() as (process, address):
         wait_until_idle(address)
@@ -183,6 +188,7 @@ def test_an_index_that_is_deleted_while_the_program_runs(program: Program) -> No
         assert jobs[0]["outcome"]["read"] == 0, "nothing had to be read again"
 
 
+@pytest.mark.fault("decoding processes killed by the kernel")
 def test_a_decoding_process_killed_by_the_kernel_costs_nothing(program: Program) -> None:
     for number in range(24):
         # A hole of megabytes makes it last, and costs no disk.
@@ -199,6 +205,7 @@ def test_a_decoding_process_killed_by_the_kernel_costs_nothing(program: Program)
         assert list(Client(address).pages("problems")) == []
 
 
+@pytest.mark.fault("names: no UTF-8, 255 bytes, newlines, NFC and NFD twins, controls, deeper than PATH_MAX")
 def test_names_that_no_program_likes(program: Program) -> None:
     """Each is an image like any other; what is too deep to be reached is a problem, not a silence."""
     shutil.rmtree(program.photos)
@@ -236,6 +243,7 @@ def test_names_that_no_program_likes(program: Program) -> None:
         subprocess.run(["rm", "-rf", os.fsdecode(os.path.join(top, deep))], check=True)
 
 
+@pytest.mark.fault("index locked by another program")
 def test_an_index_that_another_program_holds_is_waited_for(program: Program) -> None:
     with program.running() as (process, address):
         wait_until_idle(address)

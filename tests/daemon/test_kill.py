@@ -131,6 +131,7 @@ def read_in_all(address: str) -> int:
     return sum(job["outcome"].get("read", 0) for job in Client(address).pages("jobs") if job["kind"] == "scan")
 
 
+@pytest.mark.fault("stopped in the middle of a scan")
 def test_asked_to_stop_in_the_middle_of_a_scan(daemon: Daemon, undisturbed: set[frozenset[str]]) -> None:
     with daemon.running() as (process, _):
         until(lambda: len(daemon.contents()) >= 5)
@@ -151,6 +152,7 @@ def test_asked_to_stop_in_the_middle_of_a_scan(daemon: Daemon, undisturbed: set[
     daemon.check()
 
 
+@pytest.mark.fault("killed again and again while indexing")
 def test_killed_again_and_again(daemon: Daemon, undisturbed: set[frozenset[str]]) -> None:
     chance = random.Random(7)
     kept: dict[int, bytes] = {}
@@ -177,6 +179,7 @@ def test_killed_again_and_again(daemon: Daemon, undisturbed: set[frozenset[str]]
     assert daemon.images() == daemon.files
 
 
+@pytest.mark.fault("killed while matching")
 def test_killed_while_it_matches(daemon: Daemon, undisturbed: set[frozenset[str]]) -> None:
     with daemon.running() as (process, _):
         until(lambda: len(daemon.contents()) == DISTINCT)
@@ -203,6 +206,7 @@ def test_a_wrong_configuration_is_2_and_a_taken_index_1(daemon: Daemon) -> None:
         assert b"Traceback" not in ended.stderr
 
 
+@pytest.mark.fault("killed at random moments while people work (more with make kill-soak)")
 def test_a_house_in_which_the_power_fails_again_and_again(tmp_path: Path) -> None:
     """A few of what `make kill-soak` does hundreds of times."""
     house = House(tmp_path, seed=11)

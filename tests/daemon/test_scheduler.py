@@ -130,6 +130,7 @@ def test_an_interval_goes_on_from_its_last_run(tmp_path: Path):
         scheduler.stop()
 
 
+@pytest.mark.fault("the clock set back or forward by hours and years")
 @pytest.mark.parametrize(("jump_h", "queued"), [(0.001, 0), (-24 * 365, 0), (5, 1), (24 * 365, 1)])
 def test_a_clock_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_h: float, queued: int):
     """Back by a year, the next run is hours away and not a year; forward, what was missed is made up for at once."""
@@ -147,6 +148,7 @@ def test_a_clock_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ju
         scheduler.stop()
 
 
+@pytest.mark.fault("a scheduled job comes due while the disk is full")
 def test_a_run_that_a_full_disk_refused_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with Store(tmp_path) as store:
         scheduler = nightly(store, time.time_ns() - 4 * HOUR_NS)

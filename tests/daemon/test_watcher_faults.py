@@ -21,6 +21,7 @@ from support.watching import DEADLINE_S, Ears, root
 # Limits and losses
 
 
+@pytest.mark.fault("more folders than inotify watches: polled, one message")
 def test_more_folders_than_watches_falls_back_to_polling_with_one_message(photos, tmp_path, caplog):
     for number in range(10):
         (photos / str(number)).mkdir()
@@ -39,6 +40,7 @@ def test_more_folders_than_watches_falls_back_to_polling_with_one_message(photos
     assert len(caplog.records) == 1
 
 
+@pytest.mark.fault("folders outgrow the watches while running")
 def test_folders_that_outgrow_the_watches_later(photos):
     with Ears(root(photos), watches_at_most=lambda: 4) as ears:
         ears.wait_for_start()
@@ -49,6 +51,7 @@ def test_folders_that_outgrow_the_watches_later(photos):
         assert (coverage.mode, coverage.folders) == (WatchMode.POLL, 0)
 
 
+@pytest.mark.fault("watches free again: watched again")
 def test_a_root_that_fell_back_is_watched_again_when_there_is_room(photos, caplog):
     for number in range(10):
         (photos / str(number)).mkdir()
@@ -79,6 +82,7 @@ def test_what_other_programs_watch_is_counted(tmp_path):
         assert limit is None or watches_at_most() < limit * SHARE_OF_WATCHES
 
 
+@pytest.mark.fault("no inotify at all")
 def test_no_inotify_at_all_means_polling(photos, monkeypatch, caplog):
     def refused(*_):
         raise OSError(24, "inotify instance limit reached")
@@ -97,6 +101,7 @@ def reader_of(ears: Ears):
 OVERFLOW = InotifyEvent(WatchDescriptor(-1), Mask(InotifyConstants.IN_Q_OVERFLOW), 0, b"")
 
 
+@pytest.mark.fault("the queue of inotify runs over")
 def test_an_overflow_leads_to_a_walk_and_to_watches_that_are_true_again(photos, tmp_path):
     for name in ("a", "b", "c", "out"):
         (photos / name).mkdir()
@@ -125,6 +130,7 @@ def test_an_overflow_leads_to_a_walk_and_to_watches_that_are_true_again(photos, 
         assert not ears.hears_of(photos / "out" / "pic.jpg")
 
 
+@pytest.mark.fault("the thread that reads inotify dies")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_inotify_thread_is_replaced_and_the_root_walked(photos):
     with Ears(root(photos)) as ears:
@@ -142,6 +148,7 @@ def test_a_dead_inotify_thread_is_replaced_and_the_root_walked(photos):
         assert ears.watcher.alive
 
 
+@pytest.mark.fault("changes that cannot be written down yet")
 def test_what_could_not_be_handed_on_is_told_again(photos):
     with Ears(root(photos)) as ears:
         ears.wait_for_start()
@@ -155,6 +162,7 @@ def test_what_could_not_be_handed_on_is_told_again(photos):
 # Roots that come and go
 
 
+@pytest.mark.fault("a watched folder goes and comes back")
 def test_a_root_that_is_away_and_back(photos):
     with Ears(root(photos)) as ears:
         ears.wait_for_start()
@@ -182,6 +190,7 @@ def test_a_root_that_is_missing_at_start(photos):
         ears.wait(lambda: ears.hears_of(absent / "a.jpg"))
 
 
+@pytest.mark.fault("a watched folder is suddenly empty")
 def test_a_root_that_is_suddenly_empty(photos):
     slow = WatchTimes(settle_s=1.0, guard_s=0.1)
     with Ears(root(photos), times=slow) as ears:

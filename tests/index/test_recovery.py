@@ -99,6 +99,7 @@ def zeros_in_the_middle(index: Path) -> None:
         overwrite(index, page, b"\0")
 
 
+@pytest.mark.fault("index gone, empty, cut, or damaged in header or middle: restored from its newest whole copy")
 @pytest.mark.parametrize("fault", [damaged_header, truncated, emptied, deleted, zeros_in_the_middle])
 def test_what_the_copy_knew_is_there_again(data: Path, fault: Callable[[Path], None]) -> None:
     index = data / "index.sqlite3"
@@ -116,6 +117,7 @@ def test_what_the_copy_knew_is_there_again(data: Path, fault: Callable[[Path], N
         assert store.recovered == "", "once is enough"
 
 
+@pytest.mark.fault("index damaged: verdicts and settings newer than the copy read out of it")
 def test_what_people_did_since_the_copy_is_read_out_of_the_damaged_file(data: Path) -> None:
     zeros_in_the_middle(data / "index.sqlite3")
     with Store(data) as store, store.read() as database:
@@ -141,6 +143,7 @@ def test_a_verdict_taken_back_since_the_copy_stays_away(data: Path) -> None:
         assert denied(store) == {pair(3, 4)}
 
 
+@pytest.mark.fault("index damaged in the middle of the verdicts: both ends kept")
 def test_of_a_table_that_is_damaged_itself_both_ends_are_taken(data: Path) -> None:
     with Store(data) as store:
         store.write(lambda db: verdicts.deny_pairs(db, [pair(n, n + 1) for n in range(100, 1100)], "alternates", "", 1))
@@ -153,6 +156,7 @@ def test_of_a_table_that_is_damaged_itself_both_ends_are_taken(data: Path) -> No
     assert len(found) > 800
 
 
+@pytest.mark.fault("index damaged, no copy: built anew around what people did")
 def test_without_a_copy_it_is_built_anew_around_what_people_did(data: Path) -> None:
     shutil.rmtree(data / "backups")
     zeros_in_the_middle(data / "index.sqlite3")
@@ -162,6 +166,7 @@ def test_without_a_copy_it_is_built_anew_around_what_people_did(data: Path) -> N
         assert Content.select().count(database) == 0
 
 
+@pytest.mark.fault("index damaged: a decision newer than the copy kept, with its image")
 @pytest.mark.parametrize("with_a_copy", [True, False])
 def test_a_decision_brings_its_image_along(data: Path, with_a_copy: bool) -> None:
     with Store(data) as store:
@@ -191,6 +196,7 @@ def test_a_decision_brings_its_image_along(data: Path, with_a_copy: bool) -> Non
         assert database.execute_sql("PRAGMA foreign_key_check").fetchall() == []
 
 
+@pytest.mark.fault("index and its newest copy damaged: the copy before")
 def test_a_damaged_copy_is_passed_over_for_the_one_before(data: Path) -> None:
     with Store(data) as store:
         second = store.back_up()
@@ -217,6 +223,7 @@ def test_what_waited_when_the_copy_was_made_is_not_done_again(data: Path) -> Non
         assert [row[0] for row in database.execute_sql("SELECT state FROM job")] == ["cancelled", "cancelled", "done"]
 
 
+@pytest.mark.fault("power lost at any step of a restoration")
 @pytest.mark.parametrize("step", range(6))
 def test_a_restoration_that_is_interrupted_anywhere_is_done_by_the_next_start(
     data: Path, monkeypatch: pytest.MonkeyPatch, step: int
@@ -293,6 +300,7 @@ def test_an_index_that_somebody_replaced_in_use_is_theirs(data: Path) -> None:
     assert backups.damage(data / "index.sqlite3") == ""
 
 
+@pytest.mark.fault("index damaged while in use: met by a reader")
 def test_damage_met_while_reading_is_told_and_remembered(data: Path) -> None:
     store = Store(data)
     zeros_in_the_middle(data / "index.sqlite3")
@@ -319,6 +327,7 @@ def test_copies_are_numbered_and_the_oldest_given_up(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "backups")) == ["index-000003.sqlite3", "index-000004.sqlite3"]
 
 
+@pytest.mark.fault("index damaged while in use: no whole copy gives way to one of it")
 def test_a_copy_of_a_damaged_index_takes_no_whole_ones_place(data: Path) -> None:
     before = os.listdir(data / "backups")
     store = Store(data, backups_kept=1)
@@ -330,6 +339,7 @@ def test_a_copy_of_a_damaged_index_takes_no_whole_ones_place(data: Path) -> None
     store.close()
 
 
+@pytest.mark.fault("no room for a copy of the index")
 def test_no_copy_is_made_that_would_fill_the_disk(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = os.listdir(data / "backups")
     monkeypatch.setattr(backups, "SPARE_BYTES", 2**62)
