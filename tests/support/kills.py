@@ -30,6 +30,7 @@ TRASH = ".comparimg-trash"
 # Before the program says that it is ready, and after.
 EARLY_S = 1.0
 LATE_S = 2.5
+SETTLE_AT_MOST_S = 900.0
 
 
 class House:
@@ -117,7 +118,7 @@ class House:
             self.deeds["undos asked for"] += 1
 
     def _detect(self, client: Client) -> None:
-        client.post("jobs", {"kind": "detect", "parameters": {"hsize": self.chance.choice([8, 16])}})
+        client.post("jobs", {"kind": "detect", "parameters": {"hsize": self.chance.choice([16, 32])}})
         self.deeds["detections asked for"] += 1
 
     def _kill_a_worker(self, client: Client) -> None:
@@ -200,7 +201,7 @@ class House:
         before = len(self.program.contents())
         ended = {row[0] for row in self.program.ask("SELECT id FROM job WHERE finished_ns IS NOT NULL")}
         with self.program.running() as (process, address):
-            jobs = wait_until_idle(address)
+            jobs = wait_until_idle(address, SETTLE_AT_MOST_S)
             read = sum(job["outcome"].get("read", 0) for job in jobs if job["id"] not in ended)
             process.terminate()
             assert process.wait(60) == 0, "it stops when asked, with 0"

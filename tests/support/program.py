@@ -72,13 +72,15 @@ class Program:
 
 
 def wait_until_idle(address: str, patience_s: float = 120.0) -> list[Mapping[str, Any]]:
-    """Wait until a job has run and none is left to run; all of them, the newest first."""
+    """Wait until the folders were scanned since the program began, and no job is left; all jobs, the newest first."""
     client = Client(address)
+    began = client.get("status")["started"]
     jobs: list[Mapping[str, Any]] = []
 
     def idle() -> bool:
         jobs[:] = client.pages("jobs")
-        return bool(jobs) and all(job["state"] in ("done", "failed", "cancelled") for job in jobs)
+        scanned = any(job["origin"] == "start" and (job["finished"] or "") >= began for job in jobs)
+        return scanned and all(job["state"] in ("done", "failed", "cancelled") for job in jobs)
 
     until(idle, patience_s)
     return jobs
