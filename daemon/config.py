@@ -100,6 +100,13 @@ class WebSection(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
 
 
+class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
+    command: tuple[str, ...]
+    webhook: str
+    events: tuple[str, ...]
+    interval_min: float
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What a service or a command runs with. `source` is the file read, None where there was none; `given` are the
     keys that stand in it."""
@@ -110,6 +117,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sort: SortSection
     compress: CompressSection
     web: WebSection
+    notify: NotifySection
     source: Path | None
     given: frozenset[str]
 
@@ -293,6 +301,7 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
         sort=SortSection(**sort),
         compress=CompressSection(**sections["compress"]),
         web=WebSection(**sections["web"]),
+        notify=NotifySection(**sections["notify"]),
         source=source,
         given=frozenset(reader.given),
     )

@@ -18,7 +18,7 @@ SECTIONS = (
     ("What there is", ("status", "groups", "group", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
-    ("How it is set up", ("doctor", "service", "schedule", "config", "token")),
+    ("How it is set up", ("doctor", "service", "schedule", "config", "token", "notify-test")),
 )
 
 

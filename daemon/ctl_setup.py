@@ -8,13 +8,14 @@ import click
 
 from daemon import terminal
 from daemon.ctl_remote import as_json, client, parsed
-from index.errors import NoDaemon, NotFound, UsageError
+from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
 
 
 def register(program: click.Group) -> None:
     program.add_command(schedule)
     program.add_command(config)
     program.add_command(token)
+    program.add_command(notify_test)
 
 
 @click.group()
@@ -158,3 +159,17 @@ def token(context: click.Context, new: bool, in_json: bool) -> None:
         click.echo(f"The page listens at {found.web.host} only, where no token is asked for.", err=True)
     elif new and not told:
         click.echo("A service that runs takes it when it is reloaded or started again.", err=True)
+
+
+@click.command("notify-test")
+@as_json
+@click.pass_context
+def notify_test(context: click.Context, in_json: bool) -> None:
+    """Send a test notice, and tell whether it arrived."""
+    told = client(context).post("notices/test", {})
+    if in_json:
+        terminal.print_json(told)
+    for name in [] if in_json else told["arrived"]:
+        click.echo(f"{name}: arrived")
+    if told["failed"]:
+        raise ComparImgError("; ".join(f"{name}: {words}" for name, words in told["failed"].items()))

@@ -14,6 +14,7 @@ from enum import StrEnum
 from daemon import logs, tokens
 from daemon.config import Config
 from daemon.copier import Copier
+from daemon.notifier import Notifier
 from daemon.overrides import LiveSettings
 from daemon.reloading import WORKSHOP, changed_keys, needing_restart
 from daemon.scheduler import Scheduler, sync_file_schedules
@@ -106,6 +107,7 @@ class Service:
             logs.set_level(config.daemon.log)
         self._settings.configure(config)
         self._app.let_in(_access(config))
+        self._notifier.configure(config)
         if any(key.endswith(".schedule") for key in changed):
             self._sync_schedules()
             self._scheduler.refresh()
@@ -154,6 +156,9 @@ class Service:
             copier = stack.enter_context(Copier(self._store))
             self._alive["copies"] = lambda: copier.alive
         self.address = self._server.address
+        self._notifier = Notifier(self._store, config, self.address)
+        self._notifier.start()
+        stack.callback(self._notifier.stop)
 
     def _open_workshop(self) -> None:
         config = self._config
@@ -189,6 +194,9 @@ class Service:
         seen = self._workshop.coverage(path)
         return RootWatch(str(seen.mode), seen.folders, seen.note) if seen else RootWatch()
 
+    def _test_notices(self) -> Mapping[str, str]:
+        return self._notifier.test()
+
     def _worker_losses(self) -> Mapping[str, int]:
         return self._workshop.pool.losses
 
@@ -213,6 +221,7 @@ class Service:
             schedules_changed=self._scheduler.refresh,
             root_watch=self._root_watch,
             worker_losses=self._worker_losses,
+            test_notices=self._test_notices,
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,
             recompress=self._recompress,

@@ -203,6 +203,13 @@ class Concerned(Model):
     content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE")
 
 
+class Notified(Model):
+    """Up to where people were told what happened, as JSON; one row."""
+
+    id = AutoField()
+    mark = TextField()
+
+
 class Verdict(Model):
     """ "Not duplicates" for two contents, by digest (a < b); `batch` names the order that made it."""
 

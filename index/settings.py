@@ -207,6 +207,10 @@ def _is_token(text: str) -> bool:
     return not text or (len(text) >= 16 and text.isascii() and text.isprintable() and " " not in text)
 
 
+def _is_hook(text: str) -> bool:
+    return not text or re.fullmatch(r"https?://[^\s/]+\S*", text) is not None
+
+
 def _schedule(section: str, what: str) -> Setting:
     return Setting(f"{section}.schedule", "str", "", f"When {what}; empty: only when asked for.",
                    f'"", {TRIGGER_ACCEPTED}', shape=_is_trigger)  # fmt: skip
@@ -315,6 +319,17 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             '"", en or fr', choices=("", "en", "fr")),
     Setting("web.names", "list", (), "Further host names the page may be called by, behind a proxy for example.",
             "a list of host names", shape=all),
+    Setting("notify.command", "list", (),
+            "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
+            "a program and its arguments", shape=all),
+    Setting("notify.webhook", "str", "", "An address that each notice is sent to, as JSON; empty: none.",
+            '"" or an address that begins with http:// or https://', shape=_is_hook, secret=True),
+    Setting("notify.events", "list", ("groups", "jobs", "problems", "roots"),
+            "What is told of: new groups, jobs that ended, files that could not be read, folders that go offline.",
+            choices=("groups", "jobs", "problems", "roots")),
+    Setting("notify.interval_min", "float", 60.0,
+            "Minutes between two notices at least: what happens meanwhile is told in one. Jobs that failed and folders "
+            "that are gone wait five minutes at most.", minimum=1, maximum=10080),
 )  # fmt: skip
 
 BY_KEY: Final[Mapping[str, Setting]] = {definition.key: definition for definition in SETTINGS}

@@ -79,6 +79,7 @@ class Services:
     schedules_changed: Callable[[], None]
     root_watch: Callable[[bytes], RootWatch] = lambda _: RootWatch()
     worker_losses: Callable[[], Mapping[str, int]] = dict
+    test_notices: Callable[[], Mapping[str, str]] = dict
     keeper_criteria: Callable[[], Sequence[str]] = lambda: tuple(CRITERIA)
     destinations: Callable[[], Mapping[str, bytes]] = dict
     recompress: Callable[[int], bytes] = lambda _: b""

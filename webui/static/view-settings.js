@@ -1,6 +1,6 @@
 // Settings: every one that can change while the service runs, changed at once, with the way back.
 
-import { get, patch } from "./api.js";
+import { get, patch, post } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { errorText, has, t } from "./text.js";
 import { toast } from "./toast.js";
@@ -35,7 +35,18 @@ function draw(place, all) {
       }
     })))), fixed.length ? h("details", { class: "panel" }, h("summary", {}, t("settings.fixed")),
     h("dl", { class: "facts" }, fixed.map((item) => [h("dt", { title: item.help }, h("code", {}, item.key)),
-      h("dd", {}, valueText(item.value), " ", h("small", { class: "quiet" }, t(`settings.origin.${item.origin}`)))]))) : "");
+      h("dd", {}, valueText(item.value), " ", h("small", { class: "quiet" }, t(`settings.origin.${item.origin}`)))])),
+    h("button", { type: "button", onclick: tryNotices }, t("settings.notify_test"))) : "");
+}
+
+async function tryNotices() {
+  try {
+    const { arrived, failed } = await post("/notices/test", {});
+    const bad = Object.entries(failed);
+    toast(bad.length ? bad.map(([name, why]) => `${name}: ${why}`).join("; ") : t("settings.notify_arrived", { by: arrived.join(", ") }), bad.length ? "wrong" : "good");
+  } catch (error) {
+    toast(errorText(error), "wrong");
+  }
 }
 
 const valueText = (value) => (value === null || value === "" ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
