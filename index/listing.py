@@ -180,7 +180,8 @@ DECIDED = {
     "partly": "(g.decided > 0 AND g.decided < g.images)",
     "fully": "g.decided >= g.images",
 }
-CURRENT_GROUPS = "duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current"
+# A value and no join: an index on groups, which begins with their detection, then gives their order as well.
+CURRENT = "g.detection_id = (SELECT id FROM detection WHERE current)"
 
 
 def groups_page(
@@ -192,31 +193,29 @@ def groups_page(
     limit: int = 50,
 ) -> Page[GroupRow]:
     """Groups of the current detection, sorted by one of GROUP_SORTS and then by key. `after` is a page's own."""
-    where = _groups_where(chosen)
-    # The groups chosen are counted and cut in one statement, which looks at the images only once.
     column, direction, beyond = GROUP_SORTS[sort], "ASC" if ascending else "DESC", ">" if ascending else "<"
-    chosen_groups = (
-        f"WITH chosen AS MATERIALIZED (SELECT g.id, g.{column} value, g.key FROM {CURRENT_GROUPS} WHERE {where})"
-    )
-    order = f"ORDER BY value {direction}, key {direction}"
-    cut = "1" if after is None else f"(value, key) {beyond} (?, ?)"
+    where = _groups_where(chosen)
+    first, source, condition, counted, cut = "", "duplicate_group g", str(where), where.values, where.values
+    if chosen.root_id is not None or chosen.path:
+        # The images are looked at once, for the count and the page.
+        first = f"WITH chosen AS MATERIALIZED (SELECT * FROM duplicate_group g WHERE {where}) "
+        source, condition, cut = "chosen g", "1", []
+    count = f"SELECT count(*) FROM {source} WHERE {condition}"
+    place = "1" if after is None else f"(g.{column}, g.key) {beyond} (?, ?)"
     rows = database.execute_sql(
-        f"{chosen_groups} SELECT {GROUP_COLUMNS}, (SELECT count(*) FROM chosen)"
-        f" FROM (SELECT * FROM chosen WHERE {cut} {order} LIMIT ?) c JOIN duplicate_group g ON g.id = c.id"
-        f" {order.replace('key', 'c.key')}",
-        (*where.values, *(after or ()), limit + 1),
+        f"{first}SELECT {GROUP_COLUMNS}, ({count}) FROM {source} WHERE {condition} AND {place}"
+        f" ORDER BY g.{column} {direction}, g.key {direction} LIMIT ?",
+        (*counted, *cut, *(after or ()), limit + 1),
     ).fetchall()
-    if rows:
-        total = rows[0][-1]
-    else:
-        (total,) = database.execute_sql(f"{chosen_groups} SELECT count(*) FROM chosen", where.values).fetchone()
+    total = rows[0][-1] if rows else database.execute_sql(first + count, counted).fetchone()[0]
     items = [GroupRow(*row[:-1]) for row in rows]
     return cut_page(items, limit, total, lambda row: (getattr(row, column), row.key))
 
 
 def group(database: SqliteDatabase, key: str) -> GroupRow:
     """One group of the current detection by its public id. Raises NotFound."""
-    row = database.execute_sql(f"SELECT {GROUP_COLUMNS} FROM {CURRENT_GROUPS} WHERE g.key = ?", (key,)).fetchone()
+    question = f"SELECT {GROUP_COLUMNS} FROM duplicate_group g WHERE {CURRENT} AND g.key = ?"
+    row = database.execute_sql(question, (key,)).fetchone()
     if row is None:
         raise NotFound(f"There is no group {key}.", "It may have changed since it was listed.")
     return GroupRow(*row)
@@ -233,7 +232,7 @@ def neighbours(
         where.add(f"(g.{column}, g.key) {'>' if upwards else '<'} (?, ?)", getattr(here, column), here.key)
         direction = "ASC" if upwards else "DESC"
         row = database.execute_sql(
-            f"SELECT g.key FROM {CURRENT_GROUPS} WHERE {where}"
+            f"SELECT g.key FROM duplicate_group g WHERE {where}"
             f" ORDER BY g.{column} {direction}, g.key {direction} LIMIT 1",
             where.values,
         ).fetchone()
@@ -245,17 +244,18 @@ def ids_of_groups(database: SqliteDatabase, chosen: GroupFilter) -> list[tuple[i
     """The row ids and public ids of the groups chosen, those with most to gain first."""
     where = _groups_where(chosen)
     order = "ORDER BY g.reclaimable_bytes DESC, g.key"
-    rows = database.execute_sql(f"SELECT g.id, g.key FROM {CURRENT_GROUPS} WHERE {where} {order}", where.values)
+    rows = database.execute_sql(f"SELECT g.id, g.key FROM duplicate_group g WHERE {where} {order}", where.values)
     return list(rows.fetchall())
 
 
 def kinds_of_groups(database: SqliteDatabase) -> dict[str, int]:
     """How many groups of the current detection there are of each kind."""
-    return dict(database.execute_sql(f"SELECT g.kind, count(*) FROM {CURRENT_GROUPS} GROUP BY g.kind").fetchall())
+    question = f"SELECT g.kind, count(*) FROM duplicate_group g WHERE {CURRENT} GROUP BY g.kind"
+    return dict(database.execute_sql(question).fetchall())
 
 
 def _groups_where(chosen: GroupFilter) -> Where:
-    where = Where()
+    where = Where([CURRENT])
     if chosen.kinds:
         where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
     if chosen.decided:
@@ -386,7 +386,8 @@ def images_at(database: SqliteDatabase, paths: Sequence[bytes]) -> list[int]:
 def groups_of_content(database: SqliteDatabase, content_id: int) -> list[str]:
     """The public ids of the current groups that hold this content."""
     rows = database.execute_sql(
-        f"SELECT g.key FROM {CURRENT_GROUPS} JOIN member m ON m.group_id = g.id WHERE m.content_id = ? ORDER BY g.key",
+        f"SELECT g.key FROM member m JOIN duplicate_group g ON g.id = m.group_id WHERE m.content_id = ? AND {CURRENT}"
+        " ORDER BY g.key",
         (content_id,),
     )
     return [row[0] for row in rows]

@@ -54,6 +54,7 @@ class Content(Model):
     pixel_digest = BlobField(null=True)
     failure = TextField(default="")
     failure_message = TextField(default="")
+    orphaned_ns = IntegerField(null=True)
 
 
 class Region(Model):

@@ -246,3 +246,17 @@ def test_below_a_folder_means_the_folder_itself_or_a_path_through_it(folder: lis
     asked, told = b"/" + b"/".join(folder), b"/" + b"/".join(path)
     _, (itself, low, high) = listing_pages.at_or_below("path", asked)
     assert (told == itself or low < told < high) == (path[: len(folder)] == folder)
+
+
+@pytest.mark.parametrize("sort", GROUP_SORTS)
+@pytest.mark.parametrize("ascending", [False, True])
+def test_a_page_is_read_where_it_begins_and_not_sorted_anew(library: Library, sort: str, ascending: bool) -> None:
+    asked: list[str] = []
+    with library.store.read() as database:
+        database.connection().set_trace_callback(asked.append)
+        listing.groups_page(database, GroupFilter(kinds=("near",)), sort, ascending, after=(1, "k"))
+        database.connection().set_trace_callback(None)
+        (question,) = (text for text in asked if "ORDER BY" in text)
+        plan = [row[3] for row in database.execute_sql(f"EXPLAIN QUERY PLAN {question}")]
+    assert any(step.startswith("SEARCH g USING INDEX group_") for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
