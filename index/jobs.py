@@ -116,7 +116,8 @@ def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct
 def add(
     database: SqliteDatabase, kind: JobKind, parameters: Mapping[str, Any], origin: str, now_ns: int | None = None
 ) -> int:
-    """Queue a job and give its id; a queued job with the same kind and parameters is given instead of a second.
+    """Queue a job and give its id; a queued job with the same kind and parameters is given instead of a second, and
+    becomes as urgent as what asked for it last.
 
     Not one that a crash cut off: it may be given up after too many of them, and the new wish with it.
     """
@@ -129,6 +130,8 @@ def add(
         .execute(database)
     )
     for (job_id,) in waiting:
+        more = (Job.id == job_id, Job.priority < PRIORITIES[origin])
+        Job.update(priority=PRIORITIES[origin]).where(*more).execute(database)
         return int(job_id)
     return int(
         Job.insert(
@@ -191,7 +194,8 @@ def requeue_running(database: SqliteDatabase) -> Sequence[int]:
     """Put back what a crash or a stop left running; those asked to cancel are cancelled instead."""
     running = [row[0] for row in Job.select(Job.id).where(Job.state == JobState.RUNNING).tuples().execute(database)]
     unfinished = Job.state == JobState.RUNNING
-    Job.update(state=JobState.CANCELLED).where(unfinished, Job.cancel_requested).execute(database)
+    cancelled = {"state": JobState.CANCELLED, "finished_ns": time.time_ns()}
+    Job.update(**cancelled).where(unfinished, Job.cancel_requested).execute(database)
     Job.update(state=JobState.QUEUED, phase="").where(unfinished).execute(database)
     return running
 

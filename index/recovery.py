@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +67,8 @@ def _replace(path: Path, ready: Path, fault: str, backups: Backups, upgrade: Cal
         if path.exists() and path.stat().st_size:
             taken = salvage(path, target)
         # Those that were under way when the copy was made have long ended, one way or the other.
-        target.execute("UPDATE job SET state = 'cancelled' WHERE state IN ('queued', 'running')")
+        ended = "UPDATE job SET state = 'cancelled', finished_ns = ? WHERE state IN ('queued', 'running')"
+        target.execute(ended, (time.time_ns(),))
         target.execute("PRAGMA journal_mode = delete")
     with partial.open("rb") as written:
         os.fsync(written.fileno())

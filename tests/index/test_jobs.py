@@ -54,3 +54,13 @@ def test_what_was_running_and_asked_to_cancel_is_cancelled_by_a_crash(store: Sto
     assert store.write(lambda db: jobs.request_cancel(db, first, 2)) == JobState.RUNNING
     store.write(jobs.requeue_running)
     assert state_of(store, first) == JobState.CANCELLED
+    with store.read() as database:
+        assert jobs.read(database, first)["finished_ns"] is not None
+
+
+def test_a_wish_that_waits_becomes_as_urgent_as_who_asks_again(store: Store) -> None:
+    first = store.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "schedule"))
+    assert store.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "user")) == first
+    assert store.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "start")) == first
+    with store.read() as database:
+        assert jobs.read(database, first)["priority"] == jobs.PRIORITIES["user"]
