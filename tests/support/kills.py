@@ -3,6 +3,7 @@ must hold is looked at. Everything is drawn from one seed."""
 
 import contextlib
 import hashlib
+import http.client
 import io
 import os
 import random
@@ -18,7 +19,7 @@ from PIL import Image
 
 from daemon.client import Client
 from index import findings
-from index.errors import ComparImgError, NoDaemon
+from index.errors import ComparImgError
 from index.store import Store
 from support.pictures import photograph
 from support.program import Program, wait_until_idle
@@ -157,7 +158,7 @@ class House:
                 [self._deny, self._decide, self._decide, self._sort, self._undo, self._detect, self._kill_a_worker]
             )
             # Cut off in the middle, or refused for a reason that a person would be told.
-            with contextlib.suppress(NoDaemon, ComparImgError, OSError, ValueError):
+            with contextlib.suppress(ComparImgError, OSError, ValueError, http.client.HTTPException):
                 deed(client)
             if self.chance.random() < 0.5:
                 self.add(self.chance.randint(1, 4))
