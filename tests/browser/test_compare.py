@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Page, expect
 
 from index import schema
@@ -95,6 +95,25 @@ def test_the_whole_falls_on_its_part(serve: Serve, visit: Open) -> None:
     for _ in range(3):
         page.keyboard.press("v")
     expect(page.locator(".told")).to_have_text(NOTHING)
+
+
+def test_what_was_tilted_or_stretched_is_laid_straight(serve: Serve, visit: Open) -> None:
+    site = serve()
+    # Without fine grain, which no filter brings back.
+    original = photograph(6, *SIZE).filter(ImageFilter.GaussianBlur(3))
+    tilted = original.rotate(-5, Image.Resampling.BICUBIC, fillcolor="white")
+    stretched = original.resize((300, 300), Image.Resampling.LANCZOS)
+    key = add_copies(site.library, original, [(tilted, {"tilt": 5.0}), (stretched, {"stretch": 0.75, "scale": 0.87})])
+    page = visit()
+    page.goto(f"{site.address}/groups/{key}")
+    for _ in range(3):
+        page.keyboard.press("v")
+    told = page.locator(".told")
+    page.keyboard.press("3")
+    expect(told).to_have_text(NOTHING)
+    page.keyboard.press("2")
+    expect(page.locator(".pane-a .number")).to_have_text("2")
+    expect(told).to_have_text(NOTHING)
 
 
 def test_what_is_drawn_into_a_copy_is_told_and_tones_set_aside(serve: Serve, visit: Open) -> None:

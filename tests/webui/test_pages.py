@@ -2,11 +2,15 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from index.model import KINDS, JobKind, JobState
+from index.batches import Action, BatchKind, BatchState, StepState
+from index.keeper import CRITERIA
+from index.model import KINDS, Choice, JobKind, JobState
+from index.rules import FOLDERS
 from support.weblibrary import WebClient
 from webui.pages import LANGUAGES, VIEWS, preferred_language
 
@@ -101,6 +105,13 @@ def test_every_text_that_is_asked_for_is_there() -> None:
 
 
 def test_words_of_the_vocabulary_all_have_a_text() -> None:
-    for prefix, words in (("kind", KINDS), ("job", JobKind), ("state", JobState)):
-        for word in words:
-            assert f"{prefix}.{word}" in TEXTS["en"]
+    actions = re.findall(r'\baction: "(\w+)"', SCRIPTS["keys.js"])
+    parts = set(re.findall(r'\bpart: "(\w+)"', SCRIPTS["keys.js"]))
+    assert len(actions) > 20
+    families: tuple[tuple[str, Iterable[str]], ...] = (
+        ("kind", KINDS), ("job", JobKind), ("state", JobState), ("step", Action), ("step.state", StepState),
+        ("batch", BatchKind), ("batch.state", BatchState), ("mark", Choice), ("criterion", [*CRITERIA, FOLDERS]),
+        ("because", [*CRITERIA, FOLDERS]), ("key", actions), ("keys.part", parts),
+    )  # fmt: skip
+    keys = {f"{prefix}.{word}" for prefix, words in families for word in words}
+    assert keys - set(TEXTS["en"]) == set()

@@ -31,7 +31,8 @@ export function placement(picture, reference, evidence = {}) {
   const target = crop?.of === "first" ? inPixels(crop.box, reference) : whole;
   const source = crop?.of === "second" ? bounds(undone, inPixels(crop.box, picture)) : turned;
   const stretched = turned.width / turned.height / (target.width / target.height);
-  if (evidence.tilt || (!crop && (evidence.frame || Math.abs(stretched - 1) > SAME_PROPORTIONS))) {
+  const otherwise = !evidence.stretch && Math.abs(stretched - 1) > SAME_PROPORTIONS;
+  if (evidence.tilt || (!crop && (evidence.frame || otherwise))) {
     return byScale(picture, undone, turned, target, evidence);
   }
   return new DOMMatrix().translate(target.x, target.y)
