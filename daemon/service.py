@@ -224,6 +224,7 @@ class Service:
             test_notices=self._test_notices,
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,
+            index_restored=bool(self._store.recovered),
             recompress=self._recompress,
             retention_days=self._settings.retention_days,
             web=_access(self._config),

@@ -38,6 +38,7 @@ def status(store: Store, services: Services) -> shapes.Status:
         started=iso_time(services.started_ns),
         now=iso_time(services.now_ns()),
         healthy=all(parts.values()),
+        index_restored=services.index_restored,
         parts=parts,
         totals=shapes.Totals(**figures),
         detection=None if current is None else _detection_shape(current[1]),

@@ -84,4 +84,5 @@ class Services:
     destinations: Callable[[], Mapping[str, bytes]] = dict
     recompress: Callable[[int], bytes] = lambda _: b""
     retention_days: Callable[[], float] = lambda: 30.0
+    index_restored: bool = False
     web: WebAccess = field(default_factory=WebAccess)

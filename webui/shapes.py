@@ -78,6 +78,7 @@ class Status(Answer, frozen=True, kw_only=True):
     started: Time
     now: Time
     healthy: bool
+    index_restored: Annotated[bool, Meta(description="At this start the index was restored from a copy, or built anew")]
     parts: Annotated[dict[str, bool], Meta(description="The parts of the service, and whether each is alive")]
     totals: Totals
     detection: DetectionNow | None
