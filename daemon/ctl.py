@@ -15,7 +15,7 @@ from index.errors import ComparImgError, ConfigError, NoDaemon, UsageError
 
 SECTIONS = (
     ("On folders, without a daemon", ("detect", "explain", "compress")),
-    ("What there is", ("status", "groups", "group", "problems", "verdicts")),
+    ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
     ("How it is set up", ("doctor", "service", "schedule", "config", "token", "notify-test")),
@@ -46,6 +46,7 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
     from daemon import (
+        ctl_calibration,
         ctl_compress,
         ctl_detect,
         ctl_doctor,
@@ -55,7 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
         ctl_sorting,
     )
 
-    for module in (ctl_compress, ctl_detect, ctl_doctor, ctl_remote, ctl_service, ctl_setup, ctl_sorting):
+    for module in (
+        ctl_calibration, ctl_compress, ctl_detect, ctl_doctor, ctl_remote, ctl_service, ctl_setup, ctl_sorting,
+    ):  # fmt: skip
         module.register(program)
     sys.exit(run(arguments))
 

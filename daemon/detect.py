@@ -22,7 +22,7 @@ from daemon.proposing import Proposer
 from daemon.scan import Progress
 from daemon.views import Views
 from daemon.workers import WorkerPool
-from index import catalogue, findings
+from index import catalogue, findings, samples
 from index.evidence import VERIFIER, mirrored, of_same_pixels
 from index.findings import Found
 from index.fingerprint import SCHEME
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 BLOCK: Final = 300
 # Contents loaded at a time of those matched before.
 LOADED_AT_ONCE: Final = 20_000
+# Unrelated pairs of which the verifier is asked after a detection: half a minute of work, once.
+JUDGED_AT_RANDOM: Final = 100
 # Below this quality (PDQ's, 0 to 100) a hash says nothing; PDQ itself discards up to 49.
 LEAST_DETAIL: Final = 5
 
@@ -73,7 +75,35 @@ class Detector:
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection under the settings and what the job changes of them."""
-        return {"groups": self._detect(progress, resolve(self._settings(), wanted))}
+        parameters = resolve(self._settings(), wanted)
+        groups = self._detect(progress, parameters)
+        self._calibrate(progress, parameters)
+        return {"groups": groups}
+
+    def _calibrate(self, progress: Progress, parameters: DetectParameters) -> None:
+        """Measure on pairs drawn at random what a tolerance would propose wrongly, and what the verifier lets through.
+
+        The verifier is asked of the nearest that the tolerance does not propose: nothing was chosen among them.
+        """
+        progress.begin("calibrating", None)
+        with self._store.read() as database:
+            detection = findings.current_detection(database)
+            drawn = samples.draw(database, SCHEME, LEAST_DETAIL)
+            assert detection is not None
+            unrelated = ~samples.matched(database, detection.id, drawn.pairs)
+        distances = drawn.distances[parameters.hsize, parameters.turns]
+        beyond = np.flatnonzero(unrelated & (distances > parameters.tolerance))
+        nearest = beyond[np.argsort(distances[beyond], kind="stable")[:JUDGED_AT_RANDOM]]
+        turns = drawn.turns[parameters.hsize, parameters.turns]
+        candidates = [
+            Candidate(a_id, b_id, int(distances[pair]), TURNS[turns[pair]])
+            for pair, (a_id, b_id) in zip(nearest.tolist(), drawn.pairs[nearest].tolist(), strict=True)
+        ]
+        found, _ = self._judge(progress, candidates, parameters) if parameters.verify else ([], None)
+        accepted = sum(match.kind is not Kind.POSSIBLE for match in found)
+        judged = len(candidates) if parameters.verify else 0
+        told = samples.measured(drawn, unrelated, judged, accepted, time.time_ns())
+        self._store.write(lambda db: samples.keep(db, detection.id, told))
 
     def _detect(self, progress: Progress, parameters: DetectParameters) -> int:
         """Match everything under these parameters and show the groups; how many there are."""

@@ -8,6 +8,7 @@ which the sum of some hundred weakly dependent bits is close to, and the interva
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -44,10 +45,11 @@ def wrong_pairs(distances: Sequence[int], images: int, tolerance: int) -> Expect
     if not distances or pairs == 0:
         return Expectation(0.0, 0.0, pairs)
     scale = pairs / len(distances)
-    below = sum(distance <= tolerance for distance in distances)
+    ordered = sorted(distances)
+    below = bisect_right(ordered, tolerance)
     if below >= COUNTED:
         return poisson_interval(below).times(scale)
-    return _continued_tail(sorted(distances), tolerance).times(scale)
+    return _continued_tail(ordered, tolerance).times(scale)
 
 
 def let_through(wrong: Expectation, judged: int, accepted: int) -> Expectation:
@@ -85,13 +87,13 @@ def _continued_tail(ordered: Sequence[int], tolerance: int) -> Expectation:
     count = len(ordered)
     anchor = min(ANCHOR, count // 2)
     if anchor < 2 or ordered[anchor - 1] >= ordered[count // 2]:
-        return poisson_interval(sum(distance <= tolerance for distance in ordered))
+        return poisson_interval(bisect_right(ordered, tolerance))
     # A line through two points of the quantile plot: the anchor and the median.
     anchor_z, anchor_distance = normal.inv_cdf(anchor / count), ordered[anchor - 1]
     slope = (0.0 - anchor_z) / (ordered[count // 2] - anchor_distance)
     guess = count * normal.cdf(anchor_z + slope * (tolerance + 0.5 - anchor_distance))
     decades = max(0.0, math.log10(anchor / guess)) if guess > 0 else 300.0
     doubt = DOUBT_PER_DECADE**decades
-    seen = poisson_interval(sum(distance <= tolerance for distance in ordered))
+    seen = poisson_interval(bisect_right(ordered, tolerance))
     high = min(guess * doubt, seen.high) if decades > 1 else seen.high
     return Expectation(guess / doubt, guess, max(guess, high))

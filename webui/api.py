@@ -2,6 +2,7 @@
 
 from webui import (
     api_batches,
+    api_calibration,
     api_compressions,
     api_decisions,
     api_groups,
@@ -21,6 +22,7 @@ ROUTES = (
     *api_status.ROUTES,
     *api_statistics.ROUTES,
     *api_groups.ROUTES,
+    *api_calibration.ROUTES,
     *api_decisions.ROUTES,
     *api_rules.ROUTES,
     *api_batches.ROUTES,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from index.model import Kind, Turn
-from webui.shapes import Answer, Body, Count, EscapedPath, Path, Reason, RowId, TakenPath, Time
+from webui.shapes import Answer, Body, Count, EscapedPath, Path, Query, Reason, RowId, TakenPath, Time
 
 # The result file
 
@@ -101,3 +101,41 @@ class VerdictList(Answer, frozen=True, kw_only=True):
     items: list[Verdict]
     next: str | None
     total: Count
+
+
+# Calibration
+
+
+class Interval(Answer, frozen=True, kw_only=True):
+    """A number of pairs that is expected, and what it is between in 95 of 100 cases."""
+
+    low: float
+    guess: float
+    high: float
+
+
+class ExpectedWrong(Answer, frozen=True, kw_only=True):
+    """Pairs of different pictures: `proposed` within the tolerance, and `let_through` by the verifier after that."""
+
+    tolerance: Count
+    proposed: Interval
+    let_through: Interval
+
+
+class Calibration(Answer, frozen=True, kw_only=True):
+    """Measured on `pairs` drawn at random among `images`; the verifier took `accepted` of `judged` for the same."""
+
+    hsize: int
+    turns: bool
+    measured: Annotated[Time | None, Meta(description="null before the first detection: then there are no items")]
+    images: Count
+    pairs: Count
+    judged: Count
+    accepted: Count
+    items: list[ExpectedWrong]
+
+
+class CalibrationQuery(Query, frozen=True, kw_only=True):
+    hsize: Literal["8", "16", "32"] = "16"
+    tolerance: Annotated[int, Meta(ge=-1, le=1024, description="Every one up to 2/5 of the bits where left out")] = -1
+    turns: bool = True

@@ -23,7 +23,8 @@ from support.serving import config_over, until, write_config
 DONE, FAILED, WRONG_USAGE, NO_DAEMON = 0, 1, 2, 3
 PROGRAM = Path(sys.executable).with_name("comparimg-ctl")
 COMMANDS = (
-    "detect", "explain", "status", "groups", "group", "problems", "verdicts", "scan", "run", "jobs", "job", "cancel",
+    "detect", "explain", "status", "groups", "group", "calibration", "problems", "verdicts", "scan", "run", "jobs",
+    "job", "cancel",
     "not-duplicates", "revoke", "schedule", "config", "decide", "rules", "sort", "batches", "batch", "undo", "trash",
 )  # fmt: skip
 

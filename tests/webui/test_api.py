@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from index import jobs, schema
+from index import jobs, samples, schema
 from index.model import JobKind, JobState, Kind, Turn
 from index.store import Store
 from support.weblibrary import NOW_NS, Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
@@ -429,3 +429,22 @@ def test_a_closed_index_is_503(client: WebClient, store: Store) -> None:
     answer = client.get("/api/v1/status")
     assert (answer.status, answer.error["code"]) == (503, "stopping")
     assert answer.headers["Retry-After"]
+
+
+def test_what_a_tolerance_makes_expect_is_told_for_this_library(client: WebClient, library: Library) -> None:
+    told = client.get("/api/v1/calibration?hsize=16").json
+    assert (told["measured"], told["items"], told["images"]) == (None, [], 0)
+    counts = {"16 turns": {90: 20, 100: 300, 115: 5000}, "16 plain": {120: 5320}}
+    found = samples.Measured(NOW_NS, 1000, counts, judged=100, accepted=0)
+    library.write(lambda db: samples.keep(db, library.detection_id, found))
+    told = client.get("/api/v1/calibration?hsize=16").json
+    assert (told["images"], told["pairs"], told["judged"], told["accepted"]) == (1000, 5320, 100, 0)
+    assert [item["tolerance"] for item in told["items"]] == list(range(103))
+    (one,) = client.get("/api/v1/calibration?tolerance=90").json["items"]
+    assert one == told["items"][90]
+    assert one["proposed"]["low"] < 20 / 5320 * 499_500 < one["proposed"]["high"]
+    assert one["let_through"]["high"] < 0.05 * one["proposed"]["high"]
+    assert client.get("/api/v1/calibration?tolerance=90&turns=false").json["items"][0]["proposed"]["guess"] < 10
+    assert client.get("/api/v1/calibration?hsize=8").json["items"] == []
+    answer = client.get("/api/v1/calibration?hsize=8&tolerance=65")
+    assert (answer.status, answer.error["field"]) == (400, "tolerance")

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h, icon } from "./dom.js";
 import { queue } from "./jobs.js";
 import { state } from "./live.js";
-import { split, t } from "./text.js";
+import { number, split, t } from "./text.js";
 
 // Shares of the bits of a hash; two unrelated pictures differ in about half of them, and hardly ever in under a third.
 const STEPS = [[0, "identical"], [0.05, "resized"], [0.14, "edited"], [0.26, "altered"], [0.34, "wide"], [1, "noise"]];
@@ -21,11 +21,24 @@ export async function openDetect() {
   const tolerance = h("input", { type: "range", id: "tolerance", name: "tolerance", min: "0", value: String(now.tolerance), step: "1" });
   const told = h("output", { for: "tolerance" });
   const explained = h("p", { class: "help", id: "tolerance-help" });
-  tolerance.setAttribute("aria-describedby", explained.id);
+  const expected = h("p", { class: "help", id: "tolerance-expected", "aria-live": "polite" });
+  tolerance.setAttribute("aria-describedby", `${explained.id} ${expected.id}`);
+  const measured = new Map();
   let hsize = now.hsize;
+  let form = null;
   const tell = () => {
     told.textContent = t("detect.bits", { n: String(tolerance.value), of: String(hsize ** 2) });
     explained.textContent = t(`tolerance.${toleranceWord(Number(tolerance.value), hsize)}`);
+    expect();
+  };
+  // What this library makes expect of a tolerance: asked for once for each way of hashing, and then told as it moves.
+  const expect = async () => {
+    const turns = form?.elements.turns.checked ?? now.turns;
+    const way = `${hsize} ${turns}`;
+    if (!measured.has(way)) measured.set(way, get("/calibration", { hsize, turns }).catch(() => ({ items: [] })));
+    const found = await measured.get(way);
+    if (way !== `${hsize} ${form?.elements.turns.checked ?? now.turns}`) return;
+    expected.textContent = expectedText(found, Number(tolerance.value), form?.elements.verify.checked ?? now.verify);
   };
   const setHsize = (value) => {
     const share = Number(tolerance.value) / hsize ** 2;
@@ -45,7 +58,7 @@ export async function openDetect() {
       h("datalist", { id: "known-folders" }, roots.map((root) => h("option", { value: root.path }))),
       h("p", { class: "help" }, t("detect.only_folder.help"))));
 
-  const form = h("form", { method: "dialog" },
+  form = h("form", { method: "dialog" },
     h("header", {}, h("h2", {}, t("detect.title")),
       h("button", { class: "plain", value: "cancel", formnovalidate: true, "aria-label": t("action.close") }, icon("close"))),
     h("p", { class: "help" }, t("detect.intro")),
@@ -56,7 +69,7 @@ export async function openDetect() {
         h("span", {}, h("b", {}, t(`hsize.${value}`)), h("small", {}, t("detect.hash_bits", { n: value ** 2 })))))),
     ),
     h("div", { class: "field" }, h("label", { for: "tolerance" }, t("detect.tolerance"), told), tolerance,
-      h("div", { class: "scale", "aria-hidden": "true" }, h("span", {}, t("detect.strict")), h("span", {}, t("detect.tolerant"))), explained),
+      h("div", { class: "scale", "aria-hidden": "true" }, h("span", {}, t("detect.strict")), h("span", {}, t("detect.tolerant"))), explained, expected),
     h("fieldset", { class: "switches" }, h("legend", { class: "sr" }, t("detect.how")),
       check("turns", t("detect.turns"), now.turns, t("detect.turns.help")),
       check("verify", t("detect.verify"), now.verify, t("detect.verify.help")),
@@ -64,6 +77,7 @@ export async function openDetect() {
     h("footer", {}, h("button", { class: "plain-text", value: "cancel", formnovalidate: true }, t("action.cancel")),
       h("button", { class: "primary", value: "start" }, icon("search"), t("detect.start"))));
   tell();
+  for (const name of ["turns", "verify"]) form.elements[name].addEventListener("change", expect);
 
   const dialog = h("dialog", { class: "sheet", "aria-label": t("detect.title") }, form);
   document.body.append(dialog);
@@ -79,6 +93,22 @@ export async function openDetect() {
       turns: data.has("turns"), verify: data.has("verify"), depth: data.has("thorough") ? "thorough" : "fast", folders });
   });
   dialog.showModal();
+}
+
+function expectedText(found, tolerance, verify) {
+  const one = found.items.find((item) => item.tolerance === tolerance);
+  if (!one) return found.measured === null ? t("expected.unmeasured") : "";
+  const words = [t("expected.proposed", { pairs: pairsText(one.proposed) })];
+  if (verify) words.push(t("expected.let_through", { pairs: pairsText(one.let_through) }));
+  return [...words, t("expected.measured", { n: found.images })].join(" ");
+}
+
+const rounded = (value) => number(value < 100 ? Math.round(value) : Number(value.toPrecision(2)));
+
+function pairsText({ low, guess, high }) {
+  if (high < 1) return t("expected.none");
+  if (guess < 1) return t("expected.few", { high: rounded(Math.ceil(high)) });
+  return t("expected.pairs", { guess: rounded(guess), low: rounded(Math.floor(low)), high: rounded(Math.ceil(high)) });
 }
 
 function check(name, label, checked, help, value = "on") {
