@@ -79,6 +79,10 @@ UNTOUCHED_FACTOR: Final = 0.7
 SAME_LEVEL: Final = 4.0
 SAME_CONTRAST: Final = 1.05
 SAME_GAIN: Final = 2.0
+# Where fine detail was blurred away there is less to tell a shift by.
+LOST_DETAIL: Final = 0.6
+OTHER_GAIN: Final = 1.5
+LOST_DETAIL_FACTOR: Final = 1.5
 # The noise of two exposures agrees less than these, and that of a copy more.
 STRONG_NOISE: Final = 0.7
 ALIKE: Final = NoiseLimits(weak=0.6, strong=0.8, comparable=0.5)
@@ -263,6 +267,8 @@ def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
         return MOST_SHIFT_PX * SAME_NOISE_FACTOR
     if fine.side < THUMBNAIL_PX:
         return MOST_SHIFT_PX * THUMBNAIL_FACTOR
+    if measured.coherence < LOST_DETAIL and not 1 / OTHER_GAIN < measured.gain < OTHER_GAIN:
+        return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
     untouched = all(map(_keeps_noise, facts)) and fine.same_tone and 1 / SAME_GAIN < measured.gain < SAME_GAIN
     return MOST_SHIFT_PX * (UNTOUCHED_FACTOR if untouched else 1.0)
 
