@@ -147,7 +147,7 @@ class Checker:
             elif refusal_of_it is not None and step.companion_of is None:
                 yield _refused(step, refusal_of_it)
             else:
-                words = "The image that it belongs to stays, or it is not what it was."
+                words = "An image that it belongs to stays, or it is not what it was."
                 yield _refused(step, StepRefused("with_image", words))
 
     def guard(self, step: Step) -> None:
@@ -205,11 +205,11 @@ class Checker:
         if intent.step.path != step.path or intent.step.identity != step.identity:
             raise StepRefused("changed", "The file was moved or changed since it was planned.")
         keepers = [_first_verified(of_group, verified) for of_group in intent.keepers]
-        if {one.step.path for one in intent.beside} != {one.path for one in beside}:
-            raise StepRefused("companion", "The files that belong to it are not those that were planned.")
+        planned = {one.path: one for one in beside}
+        if any(one.step.path not in planned for one in intent.beside):
+            raise StepRefused("companion", "A file that belongs to it was not there when it was planned.")
         others = {
-            one.id: self._companion_ready(one, next(b for b in intent.beside if b.step.path == one.path))
-            for one in beside
+            planned[one.step.path].id: self._companion_ready(planned[one.step.path], one) for one in intent.beside
         }
         self._keepers[step.id] = [(file.path, verified[file.path]) for file in keepers]
         return replace(

@@ -3,6 +3,7 @@
 Looks at names, sizes and times, and reads no file: the bytes are looked at by daemon.sort, just before it acts.
 """
 
+import contextlib
 import os
 import time
 from collections import defaultdict
@@ -14,7 +15,7 @@ from daemon import safe_files
 from daemon.grounds import Grounds
 from daemon.trash import is_in_trash
 from index.batches import Action, Step, StepState
-from index.companions import Bond, companions_of, twin_of
+from index.companions import Bond, companions_of, stem_of, twin_of
 from index.errors import StepRefused
 from index.group_files import GroupFile, Lost, SortGroup
 from index.model import Choice, Identity
@@ -68,7 +69,7 @@ class Planner:
         self._grounds = grounds
         self._terms = terms
         self._now_ns = now_ns
-        self._names: dict[bytes, list[bytes]] = {}
+        self._names: dict[bytes, dict[bytes, list[bytes]]] = {}
 
     def look_again(self) -> None:
         """Forget what was seen of the disk."""
@@ -220,7 +221,7 @@ class Planner:
         """What goes with an image. Raises StepRefused where something would be left alone, or lost sight of."""
         folder, name = os.path.split(step.path)
         found = []
-        for companion in companions_of(name, self._names_in(folder), going[folder]):
+        for companion in companions_of(name, self._names_near(folder, name), going[folder]):
             path = os.path.join(folder, companion.name)
             identity = safe_files.identity_at(self._grounds.spot(path))
             if identity is None:
@@ -243,7 +244,7 @@ class Planner:
     def _twin(self, path: bytes, identity: Identity, keeper: GroupFile) -> bytes | None:
         """The file beside the keeper that may have the same bytes."""
         folder, name = os.path.split(keeper.path)
-        twin = twin_of(os.path.basename(path), name, self._names_in(folder))
+        twin = twin_of(os.path.basename(path), name, self._names_near(folder, name))
         if twin is None:
             return None
         there = safe_files.identity_at(self._grounds.spot(os.path.join(folder, twin)))
@@ -255,13 +256,16 @@ class Planner:
         """Where a file goes that goes with an image."""
         return os.path.join(os.path.dirname(step.target), os.path.basename(path)) if step.target else b""
 
-    def _names_in(self, folder: bytes) -> list[bytes]:
+    def _names_near(self, folder: bytes, name: bytes) -> list[bytes]:
+        """The names in a folder that have the stem of a name, or the name for their stem."""
         if folder not in self._names:
-            try:
-                self._names[folder] = os.listdir(folder)
-            except OSError:
-                self._names[folder] = []
-        return self._names[folder]
+            by_stem: dict[bytes, list[bytes]] = defaultdict(list)
+            with contextlib.suppress(OSError):
+                for other in os.listdir(folder):
+                    by_stem[stem_of(other)].append(other)
+            self._names[folder] = by_stem
+        by_stem = self._names[folder]
+        return [*by_stem.get(stem_of(name), ()), *by_stem.get(name, ())]
 
 
 def _refused(step: Step, refusal: StepRefused) -> Step:

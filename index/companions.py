@@ -37,7 +37,8 @@ def stem_of(name: bytes) -> bytes:
 
 
 def companions_of(name: bytes, names: Collection[bytes], going: Collection[bytes] = ()) -> list[Companion]:
-    """The files among `names`, those of one folder, that go where the image `name` goes; by name.
+    """The files among `names` (those of one folder with its stem or behind its whole name suffice) that go where the
+    image `name` goes; by name.
 
     `going` are the images of the folder that go away as well: what several of them share goes with the last by name,
     and stays where one of them stays.
