@@ -60,6 +60,13 @@ def add_copies(library: Any, reference: Image.Image, copies: list[tuple[Image.Im
     return str(key)
 
 
+def open_difference(page: Page, address: str) -> Page:
+    page.goto(address)
+    page.get_by_role("button", name="Difference").click()
+    expect(page.locator(".compare")).to_have_attribute("data-mode", "difference")
+    return page
+
+
 def test_every_turn_and_crop_falls_on_its_original(serve: Serve, visit: Open) -> None:
     site = serve()
     original = photograph(3, *SIZE)
@@ -71,10 +78,7 @@ def test_every_turn_and_crop_falls_on_its_original(serve: Serve, visit: Open) ->
     turned = cut.transpose(APPLIED[Turn.ROTATE_90])
     copies.append((turned, {"turn": "rotate_90", "crop": {"of": "first", "box": box_of(CROP)}}))
     key = add_copies(site.library, original, copies)
-    page = visit()
-    page.goto(f"{site.address}/groups/{key}")
-    for _ in range(3):
-        page.keyboard.press("v")
+    page = open_difference(visit(), f"{site.address}/groups/{key}")
     for number in range(2, len(copies) + 2):
         page.get_by_role("button", name=f"Image {number}:").click()
         expect(page.locator(".pane-b .number")).to_have_text(str(number))
@@ -90,10 +94,7 @@ def test_the_whole_falls_on_its_part(serve: Serve, visit: Open) -> None:
     box = [1 - bottom / SIZE[1], 1 - right / SIZE[0], 1 - top / SIZE[1], 1 - left / SIZE[0]]
     evidence = {"turn": "transverse", "crop": {"of": "second", "box": box}}
     key = add_copies(site.library, original.crop(CROP), [(whole, evidence)])
-    page = visit()
-    page.goto(f"{site.address}/groups/{key}")
-    for _ in range(3):
-        page.keyboard.press("v")
+    page = open_difference(visit(), f"{site.address}/groups/{key}")
     expect(page.locator(".told")).to_have_text(NOTHING)
 
 
@@ -104,10 +105,7 @@ def test_what_was_tilted_or_stretched_is_laid_straight(serve: Serve, visit: Open
     tilted = original.rotate(-5, Image.Resampling.BICUBIC, fillcolor="white")
     stretched = original.resize((300, 300), Image.Resampling.LANCZOS)
     key = add_copies(site.library, original, [(tilted, {"tilt": 5.0}), (stretched, {"stretch": 0.75, "scale": 0.87})])
-    page = visit()
-    page.goto(f"{site.address}/groups/{key}")
-    for _ in range(3):
-        page.keyboard.press("v")
+    page = open_difference(visit(), f"{site.address}/groups/{key}")
     told = page.locator(".told")
     page.keyboard.press("3")
     expect(told).to_have_text(NOTHING)
@@ -123,10 +121,7 @@ def test_what_is_drawn_into_a_copy_is_told_and_tones_set_aside(serve: Serve, vis
     stamped = original.copy()
     stamped.paste((255, 255, 255), (0, 0, 100, 75))
     key = add_copies(site.library, original, [(bright, {}), (stamped, {})])
-    page = visit()
-    page.goto(f"{site.address}/groups/{key}")
-    for _ in range(3):
-        page.keyboard.press("v")
+    page = open_difference(visit(), f"{site.address}/groups/{key}")
     told = page.locator(".told")
     expect(told).to_contain_text("differs")
     page.keyboard.press("t")

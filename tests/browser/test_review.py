@@ -107,6 +107,7 @@ def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> No
     keys = add_pictures(site.library, 1)
     page = visit(but="409")
     page.goto(f"{site.address}/groups/{keys[0]}")
+    expect(page.locator(".compare")).to_be_visible()
     with page.expect_response("**/decisions"):
         page.keyboard.press("1")
         page.keyboard.press("d")
