@@ -146,7 +146,8 @@ def undo_alone(
     else:
         beside = told["restored_beside"]
         also = f", {beside} of them under another name, as theirs was taken" if beside else ""
-        click.echo(f"batch {told['undone']} is undone: {told['restored']} originals are back{also}.")
+        files = terminal.counted(told["restored"], "file")
+        click.echo(f"batch {told['undone']} is undone: {files} brought back{also}.")
     if refused:
         raise ComparImgError(f"{refused} could not be brought back: {', '.join(sorted(told['refused']))}.")
 
@@ -169,7 +170,7 @@ def _tell(run: Any, quiet: bool) -> None:
     before, after = told.get("bytes_before", 0), told.get("bytes_after", 0)
     would = "would be " if told.get("dry_run") else ""
     saved = f", {terminal.bytes_in_words(before)} -> {terminal.bytes_in_words(after)}" if made else ""
-    click.echo(f"{made} {'file' if made == 1 else 'files'} {would}compressed{saved}{f'; {rest}' if rest else ''}.")
+    click.echo(f"{terminal.counted(made, 'file')} {would}compressed{saved}{f'; {rest}' if rest else ''}.")
     if made and not told["dry_run"]:
         click.echo(f"To undo this: comparimg-ctl undo --one-shot {told['batch']}")
 

@@ -100,15 +100,16 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
     kinds = Counter(group["kind"] for group in groups)
     gain = sum(image["bytes"] for group in groups for image in group["images"] if not image["reference"])
     click.echo(
-        f"{scan['files']} files: {scan['read']} decoded, {scan['known']} recognised by their bytes,"
+        f"{terminal.counted(scan['files'], 'file')}: {scan['read']} decoded, {scan['known']} recognised by their bytes,"
         f" {scan['unchanged']} unchanged."
     )
     told = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "none"
-    click.echo(f"{len(groups)} groups of duplicates ({told}); {terminal.bytes_in_words(gain)} in copies.")
+    found = terminal.counted(len(groups), "group")
+    click.echo(f"{found} of duplicates ({told}); {terminal.bytes_in_words(gain)} in copies.")
     if result["problems"]:
         reasons = Counter(problem["reason"] for problem in result["problems"])
         told = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.most_common())
-        click.echo(f"{len(result['problems'])} files could not be read as pictures: {told}.")
+        click.echo(f"{terminal.counted(len(result['problems']), 'file')} could not be read as pictures: {told}.")
 
 
 @click.command()

@@ -58,8 +58,10 @@ def status(context: click.Context, in_json: bool) -> None:
     dead = [name for name, lives in told["parts"].items() if not lives]
     click.echo(f"ComparImg {told['version']}, {'healthy' if not dead else 'FAILING: ' + ', '.join(dead)}")
     click.echo(
-        f"{totals['images']} images ({terminal.bytes_in_words(totals['size_bytes'])}), {totals['groups']} groups of"
-        f" duplicates, {terminal.bytes_in_words(totals['reclaimable_bytes'])} in copies, {totals['problems']} problems"
+        f"{terminal.counted(totals['images'], 'image')} ({terminal.bytes_in_words(totals['size_bytes'])}),"
+        f" {terminal.counted(totals['groups'], 'group')} of duplicates,"
+        f" {terminal.bytes_in_words(totals['reclaimable_bytes'])} in copies,"
+        f" {terminal.counted(totals['problems'], 'problem')}"
     )
     terminal.print_table(
         ("folder", "state", "watched", "images", ""),
@@ -241,7 +243,8 @@ def deny(context: click.Context, named: tuple[str, ...], alternates: bool, note:
     if in_json:
         terminal.print_json(told)
     else:
-        click.echo(f"remembered for {told['pairs']} pairs; take it back with: comparimg-ctl revoke {told['batch']}")
+        pairs = terminal.counted(told["pairs"], "pair")
+        click.echo(f"remembered for {pairs}; take it back with: comparimg-ctl revoke {told['batch']}")
 
 
 @click.command()
@@ -273,7 +276,7 @@ def revoke(context: click.Context, batch: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json(told)
     else:
-        click.echo(f"taken back for {told['pairs']} pairs")
+        click.echo(f"taken back for {terminal.counted(told['pairs'], 'pair')}")
 
 
 def _start(context: click.Context, kind: str, parameters: dict[str, Any], wait: bool, in_json: bool) -> None:

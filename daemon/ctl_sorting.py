@@ -167,7 +167,7 @@ def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
     if in_json:
         terminal.print_json(told)
     else:
-        click.echo(f"took back {told['decisions']} decisions")
+        click.echo(f"took back {terminal.counted(told['decisions'], 'decision')}")
 
 
 def _rule(
@@ -197,9 +197,10 @@ def _tell_effect(told: Any, in_json: bool, word: str) -> None:
         terminal.print_json(told)
         return
     size = terminal.bytes_in_words(told["bytes"])
-    click.echo(f"{word} {told['groups']} groups: {told['images']} images, {size}")
+    groups, images = terminal.counted(told["groups"], "group"), terminal.counted(told["images"], "image")
+    click.echo(f"{word} {groups}: {images}, {size}")
     if told["undecided_ties"]:
-        click.echo(f"{told['undecided_ties']} groups are ties and are left to you")
+        click.echo(f"{terminal.counted(told['undecided_ties'], 'tie')} left to you")
     for name, number in sorted(told["by_criterion"].items(), key=lambda one: -one[1]):
         click.echo(f"  by {name}: {number}")
     for one in told["sample"]:
@@ -421,15 +422,14 @@ def trash_empty(
     before = (datetime.now(UTC) - timedelta(days=older_than)).isoformat().replace("+00:00", "Z")
     found = [one for one in ask.pages("trash") if one["trashed"] < before]
     size = sum(one["bytes"] for one in found)
+    told = f"{terminal.counted(len(found), 'file')} ({terminal.bytes_in_words(size)}) for good"
     if dry_run:
         if in_json:
             terminal.print_json({"items": len(found), "bytes": size})
         else:
-            click.echo(f"would remove {len(found)} files, {terminal.bytes_in_words(size)}, for good")
+            click.echo(f"would remove {told}")
         return
     if not yes:
-        click.confirm(
-            f"Remove {len(found)} files ({terminal.bytes_in_words(size)}) for good?", abort=True, err=True
-        )
+        click.confirm(f"Remove {told}?", abort=True, err=True)
     started = ask.post("trash/empty", {"confirm": True, "older_than_days": older_than})
     tell_job(follow(ask, started["id"]) if wait else started, in_json)

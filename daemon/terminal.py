@@ -42,6 +42,11 @@ def bytes_in_words(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """ "1 group", "3 groups"."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def duration_in_words(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -163,7 +163,7 @@ def test_detect_writes_json_and_csv(ctl_alone: Ctl, tmp_path: Path) -> None:
     code, out, err = ctl_alone("detect", photos, "--json", "found.json", "--csv", "found.csv")
     assert code == DONE, err
     assert "2 files: 1 decoded, 1 recognised by their bytes, 0 unchanged." in out
-    assert "1 groups of duplicates (1 exact)" in out
+    assert "1 group of duplicates (1 exact)" in out
     text = Path("found.json").read_bytes()
     paths = [image["path"] for image in json.loads(text)["groups"][0]["images"]]
     assert json.loads(text)["groups"][0]["proposal"]["path"] in paths
@@ -356,7 +356,7 @@ def test_not_duplicates_is_remembered_and_taken_back(ask: Ctl) -> None:
     assert "c.jpg" in ask("verdicts").out
     # What was denied stays denied whatever is detected after.
     assert ask("run", "detect", "--wait", "--json").json["outcome"] == {"groups": 1}
-    assert ask("revoke", told["batch"]).out == "taken back for 1 pairs\n"
+    assert ask("revoke", told["batch"]).out == "taken back for 1 pair\n"
     until(lambda: [one["id"] for one in ask("groups", "--kind", "near", "--json").json] == [near["id"]])
     # The same of two files by their paths, wherever they are.
     first, second = (image["path"] for image in near["images"]["items"])
@@ -415,7 +415,7 @@ def test_rules_and_emptying(sorting: tuple[Ctl, Path]) -> None:
     ask, photos = sorting
     assert ask("rules", "preview", "--json").json["undecided_ties"] == 1
     preview = ask("rules", "preview", "--ties", "decide")
-    assert preview.out.startswith("would decide 1 groups: 1 images")
+    assert preview.out.startswith("would decide 1 group: 1 image")
     assert "by path: 1" in preview.out
     order = ask("rules", "apply", "--ties", "decide", "--json").json["order"]
     assert [one["id"] for one in ask("rules", "list", "--json").json] == [order]
