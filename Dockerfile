@@ -5,7 +5,9 @@ FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/comparimg
 COPY requirements.txt .
-RUN /opt/comparimg/bin/pip install --no-cache-dir --no-compile -r requirements.txt
+# What you bring yourself, if its licence suits you (docs/dependencies.md): --build-arg EXTRAS=pillow-heif reads HEIC.
+ARG EXTRAS=""
+RUN /opt/comparimg/bin/pip install --no-cache-dir --no-compile -r requirements.txt $EXTRAS
 COPY pyproject.toml README.md LICENSE ./
 COPY daemon daemon
 COPY index index

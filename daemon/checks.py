@@ -63,7 +63,10 @@ def program() -> Iterator[Finding]:
         "program", Grade.GOOD, f"ComparImg {VERSION}, Python {python}, SQLite {sqlite3.sqlite_version} (one writer)"
     )
     if util.find_spec("pillow_heif") is None:
-        remedy = f"{sys.prefix}/bin/pip install pillow-heif, if its licence suits you (docs/dependencies.md)."
+        remedy = (
+            "If its licence suits you (docs/dependencies.md): .venv/bin/pip install pillow-heif in the checkout, then"
+            " comparimg-ctl service install again; for the container --build-arg EXTRAS=pillow-heif."
+        )
         yield Finding("program", Grade.NOTE, "HEIC files are not read: pillow-heif is not installed", remedy)
 
 

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from daemon import checks, installation, tokens, unit
+from daemon import checks, installation, running, tokens, unit
 from daemon.checks import Finding, Grade
 from daemon.client import Client
 from daemon.config import Config, load
@@ -95,6 +95,11 @@ def _answering(config: Config, address: str | None) -> Iterator[Finding]:
         return
     except ComparImgError as error:
         yield Finding("daemon", Grade.WARNING, f"{where} answers: {error.message}", error.hint)
+        return
+    folder = config.daemon.data_dir
+    if address is None and (not folder.exists() or os.access(folder, os.X_OK)) and running.process_of(folder) is None:
+        yield Finding("daemon", Grade.WRONG, f"another ComparImg answers at {where}, not the one of this configuration",
+                      "Stop that one, or choose another port with [web] port.")  # fmt: skip
         return
     dead = [name for name, alive in status["parts"].items() if not alive]
     if dead:

@@ -239,7 +239,8 @@ class Installation:
 
     def _start(self) -> None:
         if not self._has_systemd():
-            self._tell("systemd does not run here: nothing was started")
+            words = "systemd does not run here" if self._places.is_system else "your systemd cannot be reached"
+            self._tell(f"{words}: nothing was started")
             return
         self._do("have systemd read the unit", lambda: self._systemctl("daemon-reload"))
         self._do("enable the service at boot", lambda: self._systemctl("enable", unit.NAME))
@@ -248,7 +249,10 @@ class Installation:
             self._do("let it run while you are not logged in", lambda: _run("loginctl", "enable-linger", check=False))
 
     def _has_systemd(self) -> bool:
-        return RUNS_SYSTEMD.is_dir() and shutil.which("systemctl") is not None
+        if not RUNS_SYSTEMD.is_dir() or shutil.which("systemctl") is None:
+            return False
+        # A user's own is there for who logged in, and not for who came by su.
+        return self._places.is_system or _run("systemctl", "--user", "show-environment", check=False).returncode == 0
 
     def _systemctl(self, *arguments: str) -> None:
         _run("systemctl", *([] if self._places.is_system else ["--user"]), *arguments)

@@ -123,7 +123,8 @@ class Workshop:
         detection = findings.current_detection(database)
         if detection is not None and findings.is_outdated(detection):
             count = catalogue.reopen_outdated(database)
-            log.warning("another version found the groups: they are found anew, and %d files are read again", count)
+            told = f"{count} files are" if count else "no file is"
+            log.warning("another version found the groups: they are found anew, and %s read again", told)
 
     def _recover(self) -> None:
         """Settle what a crash cut off, before anything else touches a file."""

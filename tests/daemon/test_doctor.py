@@ -163,6 +163,14 @@ def test_a_daemon_that_runs_is_asked(file: Path, tmp_path: Path) -> None:
         assert "watching" in wrong(examine(file, address=address))["daemon"]
 
 
+def test_another_daemon_at_our_address_is_not_taken_for_ours(file: Path, tmp_path: Path) -> None:
+    with Service(load(file)) as service:
+        port = service.address.rstrip("/").rpartition(":")[2]
+        (tmp_path / "other").mkdir()
+        other = write_config(tmp_path / "other", tmp_path / "photos", int(port))
+        assert "another ComparImg answers" in wrong(examine(other))["daemon"]
+
+
 def test_a_unit_that_lets_too_little_be_written_is_told(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
