@@ -157,8 +157,8 @@ def test_a_port_that_somebody_else_has_is_told(file: Path) -> None:
 def test_a_daemon_that_runs_is_asked(file: Path, tmp_path: Path) -> None:
     with Service(load(file)) as service:
         address = service.address
-        until(lambda: wrong(examine(file, address=address)) == {})
-        assert any(one.about == "daemon" and one.grade is Grade.GOOD for one in examine(file, address=address))
+        until(lambda: any(one.about == "daemon" and one.grade is Grade.GOOD for one in examine(file, address=address)))
+        assert wrong(examine(file, address=address)) == {}
         service._workshop.watcher.stop()
         assert "watching" in wrong(examine(file, address=address))["daemon"]
 

@@ -4,6 +4,8 @@ import queue
 import shutil
 import socket
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,3 +145,39 @@ def test_whichever_part_dies_its_name_is_told(config: Config, part: str) -> None
         # The runner needs the index, and may be seen to die first.
         assert told == part or (part == "index" and told == "jobs")
         assert service.health()[part] is False
+
+
+def test_health_fails_while_no_change_comes_through_and_not_before_nor_after(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a thread that lives does not tell: a writer that hangs in a change."""
+    monkeypatch.setattr("daemon.vitals.ASK_EVERY_S", 0.05)
+    monkeypatch.setattr("daemon.vitals.WRITER_LIMIT_S", 0.5)
+    asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+    held, go_on = threading.Event(), threading.Event()
+
+    def hang(_: object) -> None:
+        held.set()
+        go_on.wait(30)
+
+    def status() -> int:
+        try:
+            with urllib.request.urlopen(f"{service.address}healthz", timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    with Service(config) as service:
+        waiting = threading.Thread(target=service.wait, args=(asked,), name="comparimg-test-main")
+        waiting.start()
+        until(lambda: len(groups(service)) == 1)
+        assert status() == 200
+        service._store.submit(hang)
+        assert held.wait(10)
+        until(lambda: status() == 503)
+        assert service._vitals.hangs
+        go_on.set()
+        until(lambda: status() == 200)
+        asked.put(Asked.STOP)
+        waiting.join()
