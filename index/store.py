@@ -39,7 +39,7 @@ WRITING = {
     "journal_mode": "wal",
     "synchronous": "full",
     "foreign_keys": 1,
-    "busy_timeout": 10_000,
+    "busy_timeout": 5_000,
     "journal_size_limit": 64 * 2**20,
     "cache_size": -64_000,
 }
