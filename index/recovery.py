@@ -25,6 +25,8 @@ DERIVED: Final = frozenset(
         "duplicate_group", "member", "job", "concerned", "schema_migration",
     }
 )  # fmt: skip
+# The header of a database file, at its beginning (https://www.sqlite.org/fileformat.html).
+HEADER_BYTES: Final = 100
 # What SQLite keeps beside a database file, and what belongs to it.
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
 
@@ -65,7 +67,8 @@ def _replace(path: Path, ready: Path, fault: str, backups: Backups, upgrade: Cal
     taken = 0
     with contextlib.closing(sqlite3.connect(partial, isolation_level=None)) as target:
         if path.exists() and path.stat().st_size:
-            taken = salvage(path, target)
+            with _readable(path, copy) as source:
+                taken = salvage(source, target)
         # Those that were under way when the copy was made have long ended, one way or the other.
         ended = "UPDATE job SET state = 'cancelled', finished_ns = ? WHERE state IN ('queued', 'running')"
         target.execute(ended, (time.time_ns(),))
@@ -84,6 +87,40 @@ def _replace(path: Path, ready: Path, fault: str, backups: Backups, upgrade: Cal
     if aside is not None:
         words.append(f"The damaged file is kept as {aside}; {taken} rows of what people decided were read out of it.")
     return " ".join(words)
+
+
+@contextlib.contextmanager
+def _readable(damaged: Path, copy: Path | None) -> Iterator[Path]:
+    """The damaged index itself or, where its first page is lost, one with the first page of the copy.
+
+    That page tells where each table begins, which changes with migrations only.
+    """
+    if copy is None or _has_tables(damaged):
+        yield damaged
+        return
+    mended = damaged.with_name(f"{damaged.stem}-mended{damaged.suffix}")
+    try:
+        shutil.copyfile(damaged, mended)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(f"{damaged}-wal", f"{mended}-wal")
+        with copy.open("rb") as whole, mended.open("r+b") as file:
+            head = bytearray(whole.read(HEADER_BYTES))
+            page_bytes = int.from_bytes(head[16:18], "big") or 65536
+            file.write(head + whole.read(page_bytes - HEADER_BYTES))
+            # How many pages there are: more than in the copy.
+            file.seek(28)
+            file.write((mended.stat().st_size // page_bytes).to_bytes(4, "big"))
+        yield mended
+    finally:
+        _unlink(mended)
+
+
+def _has_tables(index: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=rw", uri=True)) as database:
+            return bool(_tables(database))
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _is_whole(copy: Path) -> bool:

@@ -117,9 +117,12 @@ def test_what_the_copy_knew_is_there_again(data: Path, fault: Callable[[Path], N
         assert store.recovered == "", "once is enough"
 
 
+@pytest.mark.parametrize("fault", [damaged_header, zeros_in_the_middle])
 @pytest.mark.fault("index damaged: verdicts and settings newer than the copy read out of it")
-def test_what_people_did_since_the_copy_is_read_out_of_the_damaged_file(data: Path) -> None:
-    zeros_in_the_middle(data / "index.sqlite3")
+def test_what_people_did_since_the_copy_is_read_out_of_the_damaged_file(
+    data: Path, fault: Callable[[Path], None]
+) -> None:
+    fault(data / "index.sqlite3")
     with Store(data) as store, store.read() as database:
         assert denied(store) == {pair(1, 2), pair(3, 4)}
         assert Setting.select(Setting.value).where(Setting.key == "detect.hsize").scalar(database) == "8"
