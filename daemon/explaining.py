@@ -3,16 +3,19 @@
 Runs in the process that asks, on files the user names: no index, no worker.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
 from index import pictures
+from index.catalogue import display
 from index.errors import PictureError, UsageError
 from index.evidence import of_same_pixels, sentence
-from index.fingerprint import hash_grey, rows_of
+from index.fingerprint import hamming, hash_grey, rows_of
 from index.model import TURNS, Kind, Turn, default_tolerance
+from index.parts import part_hashes, part_tolerance
 from index.search import HashIndex
 from index.verify import judge, prepare
 
@@ -20,6 +23,7 @@ MEANINGS = {
     "bytes": "the files hold the same bytes",
     "pixels": "the files decode to the same pixels",
     "hash": "bits in which the perceptual hashes differ, in the best of 8 turns; more than the limit is no candidate",
+    "part": "the same, unturned, between one picture and a part of the other: inside a frame, levelled, the middle",
     "aligned": "one can be laid over the other at all",
     "texture": "blocks with enough texture to be compared",
     "contained": "share of one picture that the other shows too",
@@ -38,12 +42,8 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
     """The verdict with every gate. Raises UsageError where a file cannot be read as a picture."""
     limits = pictures.Limits()
     limit = default_tolerance(hsize) if tolerance is None else tolerance
-    try:
-        datas = [pictures.read(path)[0] for path in (first, second)]
-        decoded = [pictures.decode(data, limits) for data in datas]
-        views = [pictures.view(data, limits) for data in datas]
-    except PictureError as error:
-        raise UsageError(f"One of the files cannot be compared: {error.message}.") from error
+    read = [_read(path, limits) for path in (first, second)]
+    datas, decoded, views = zip(*read, strict=True)
     facts = decoded[0].facts, decoded[1].facts
     gates = []
     same_bytes = datas[0] == datas[1]
@@ -58,12 +58,17 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
     pairs = next(iter(index.pairs(1, hsize * hsize)))
     distance, turn = int(pairs.distance[0]), TURNS[pairs.turn[0]]
     gates.append(_gate("hash", distance, limit, distance <= limit))
+    hint = turn if distance <= limit else None
+    if hint is None:
+        by_part, most_by_part = _distance_of_parts(decoded, hsize), part_tolerance(limit)
+        gates.append(_gate("part", by_part, most_by_part, by_part <= most_by_part))
+        hint = Turn.NONE if by_part <= most_by_part else None
     prepared = [prepare(_pixels(view)) for view in views]
-    said = judge(prepared[0], prepared[1], *facts, turn if distance <= limit else None)
+    said = judge(prepared[0], prepared[1], *facts, hint)
     gates += [_gate(gate.name, gate.value, gate.limit, gate.passed) for gate in said.gates]
     kind = Kind.EXACT if same_bytes else Kind.PIXELS if same_pixels else said.kind
     evidence = of_same_pixels(*facts) if same_pixels else said.evidence
-    proposed = same_pixels or distance <= limit
+    proposed = same_pixels or hint is not None
     return {
         "verdict": _verdict(kind, proposed),
         "kind": kind,
@@ -74,6 +79,24 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
         "sentence": {language: sentence(evidence, language) for language in ("en", "fr")} if kind else {},
         "gates": gates,
     }
+
+
+def _read(path: bytes, limits: pictures.Limits) -> tuple[bytes, pictures.Decoded, bytes]:
+    """The bytes of a file, what decoding tells, its view."""
+    try:
+        data = pictures.read(path)[0]
+        return data, pictures.decode(data, limits), pictures.view(data, limits)
+    except PictureError as error:
+        raise UsageError(f"{display(path)} cannot be compared: {error.message}.") from error
+
+
+def _distance_of_parts(decoded: Sequence[pictures.Decoded], hsize: int) -> int:
+    """The least distance between the whole of one picture and a part of the other."""
+    wholes = [hash_grey(one.grey, one.box).bits[hsize] for one in decoded]
+    parts = [part_hashes(one.grey, one.box) for one in decoded]
+    pairs = [(wholes[k], part.bits[hsize]) for k in (0, 1) for part in parts[1 - k].values()]
+    size = hsize * hsize // 8
+    return min(int(hamming(*(np.frombuffer(bits, np.uint8, size) for bits in pair))) for pair in pairs)
 
 
 def _gate(name: str, value: float, limit: float, passed: bool) -> dict[str, Any]:

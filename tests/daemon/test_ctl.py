@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from PIL import ImageOps
 
 from daemon import ctl
 from daemon.client import Client
@@ -204,6 +205,22 @@ def test_explain_tells_gate_by_gate(ctl_alone: Ctl, tmp_path: Path) -> None:
     assert ctl_alone("explain", first, other, "--json").json["verdict"] not in ("exact", "pixels", "near")
     assert ctl_alone("explain", first, first, "--json").json["verdict"] == "exact"
     assert ctl_alone("explain", first, second).out.startswith("near")
+
+
+def test_explain_tells_of_parts_of_turned_files_and_of_the_one_that_is_broken(ctl_alone: Ctl, tmp_path: Path) -> None:
+    first = str(save(photograph(1), tmp_path / "first.jpg"))
+    bars = str(save(ImageOps.expand(photograph(1), (0, 90), "black"), tmp_path / "bars.jpg"))
+    told = ctl_alone("explain", first, bars, "--json").json
+    passed = {gate["name"]: gate["passed"] for gate in told["gates"]}
+    assert (told["verdict"], passed["hash"], passed["part"]) == ("near", False, True)
+    turned = str(save(photograph(1), tmp_path / "turned.jpg", orientation=6))
+    told = ctl_alone("explain", first, turned, "--json").json
+    assert (told["verdict"], told["turn"]) == ("near", "none")
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(Path(first).read_bytes()[:3000])
+    failed = ctl_alone("explain", first, str(broken))
+    assert failed.code == 2
+    assert f"{broken} cannot be compared: truncated JPEG." in failed.err
 
 
 def test_config_check_tells_every_problem_at_once(ctl_alone: Ctl, tmp_path: Path) -> None:
