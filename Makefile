@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench screenshots clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz soak size
+.PHONY: setup run test check bench bench-compress screenshots clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz soak size
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -53,6 +53,7 @@ faults: $(VENV)/installed-dev
 # Every action of the journal under every fault; as root, also on full and read-only disks made for it.
 fault-table: $(VENV)/installed-dev
 	PYTHONPATH=.:tests $(PYTHON) -m support.faults
+	PYTHONPATH=.:tests $(PYTHON) -m support.compress_faults
 
 # Made-up people decide, sort, undo, edit, unplug and pull the plug for longer than in the tests: EXAMPLES=300
 soak-sort: $(VENV)/installed-dev
@@ -87,6 +88,10 @@ mutate: $(VENV)/installed-dev
 # The pictures of the page in docs/, over landscapes drawn for it: look at them before they are committed.
 screenshots: $(VENV)/installed-dev
 	PYTHONPATH=tests $(PYTHON) tests/browser/screenshots.py
+
+# PHOTOS="DIR...": pictures of yours instead of made ones
+bench-compress: $(VENV)/installed-dev
+	$(PYTHON) -m bench.compress $(PHOTOS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

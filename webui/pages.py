@@ -48,6 +48,7 @@ VIEWS = {
     "/verdicts": "verdicts",
     "/library": "library",
     "/folders": "folders",
+    "/compress": "compress",
     "/activity": "activity",
     "/problems": "problems",
     "/settings": "settings",

@@ -74,6 +74,14 @@ def obey(order: tuple[str, Any]) -> Any:
     return None
 
 
+def crash(item: Any) -> None:
+    obey(("crash", item))
+
+
+def eat(item: Any) -> None:
+    obey(("eat", 2**40))
+
+
 class Unreadable:
     """An item that the worker cannot load."""
 

@@ -18,6 +18,7 @@ const VIEWS = [
   [/^\/trash$/, "plan", () => import("./view-trash.js")],
   [/^\/verdicts$/, "plan", () => import("./view-verdicts.js")],
   [/^\/library$/, "library", () => import("./view-library.js")],
+  [/^\/compress$/, "library", () => import("./view-compress.js")],
   [/^\/folders$/, "library", () => import("./view-folders.js")],
   [/^\/activity$/, "activity", () => import("./view-activity.js")],
   [/^\/problems$/, "library", () => import("./view-problems.js")],

@@ -1,0 +1,236 @@
+"""Compression against plain Pillow, jpegoptim and pngquant: bytes and score, at one quality and at equal score.
+
+    python -m bench.compress [DIR...]     (or PHOTOS="DIR..." make bench-compress)
+
+Without a folder, photographs and charts are made first. Of each folder at most 20 pictures are taken, evenly spread,
+and none is scaled. The score is SSIMULACRA 2 beside the file as it is, computed here by ours for everybody (tests hold it
+to another implementation). "At equal score" gives each program the least quality at which it scores what plain Pillow
+does at quality 85. Bytes are told beside those of the files as they are, and processor seconds for each megapixel.
+"""
+
+import io
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from bench.decode import make_pictures
+from index import encoders, quality_search, ssimulacra2
+from index.compression import Format, Target, Wish
+from index.pictures import Limits, opened
+from index.recompress import Smaller, recompress
+
+MOST = 20
+QUALITY = 85
+UNSCALED = {"width": 65_535, "height": 65_535, "least_gain": 0.0}
+
+
+@dataclass
+class Sums:
+    """What one program made of some pictures."""
+
+    files: int = 0
+    before: int = 0
+    after: int = 0
+    scores: list[float] = field(default_factory=list)
+    spent_s: float = 0.0
+    megapixels: float = 0.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file, what it shows, and what plain Pillow at the one quality scores on it."""
+
+    path: Path
+    data: bytes
+    pixels: np.ndarray
+    format: str
+
+
+Maker = Callable[[Picture], bytes | None]
+
+
+def spent_s() -> float:
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+
+
+def pixels_of(data: bytes) -> np.ndarray:
+    with opened(data, Limits()) as image:
+        image.load()
+        return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+
+
+def saved(pixels: np.ndarray, picture_format: str, **options: object) -> bytes:
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, picture_format, **options)
+    return target.getvalue()
+
+
+def through(command: list[str], data: bytes) -> bytes | None:
+    """What a program makes of a file on its standard input; None where there is no such program, or it gives up."""
+    if shutil.which(command[0]) is None:
+        return None
+    ended = subprocess.run(command, input=data, capture_output=True, check=False)
+    return ended.stdout or None
+
+
+def plain(picture: Picture) -> bytes:
+    return saved(picture.pixels[:, :, :3], "JPEG", quality=QUALITY)
+
+
+def least(picture: Picture, make: Callable[[int], bytes | None], aim: float, highest: int = 100) -> bytes | None:
+    """The smallest that a program makes at a score, by bisection over its quality."""
+    low, best = 1, None
+    while low <= highest:
+        middle = (low + highest) // 2
+        made = make(middle)
+        if made is None:
+            return best
+        if ssimulacra2.score(picture.pixels, pixels_of(made)) >= aim:
+            best, highest = made, middle - 1
+        else:
+            low = middle + 1
+    return best
+
+
+def aim_of(picture: Picture) -> float:
+    return ssimulacra2.score(picture.pixels[:, :, :3], pixels_of(plain(picture)))
+
+
+def ours(wish: Wish) -> Maker:
+    def make(picture: Picture) -> bytes | None:
+        found = recompress(picture.data, wish, Limits())
+        return found.data if isinstance(found, Smaller) else None
+
+    return make
+
+
+def ours_at(picture: Picture) -> bytes | None:
+    """Our encoder and our search, at the score of plain Pillow."""
+    image = Image.fromarray(picture.pixels)
+    part = Image.fromarray(quality_search.mosaic(picture.pixels))
+
+    def score(pixels: Image.Image, quality: int) -> float:
+        return ssimulacra2.score(np.asarray(pixels), pixels_of(encoders.encode(pixels, "JPEG", quality, "4:2:0")))
+
+    aim = aim_of(picture)
+    quality = quality_search.least_quality(lambda q: score(part, q), lambda q: score(image, q), aim)
+    return None if quality is None else encoders.repacked_jpeg(encoders.encode(image, "JPEG", quality, "4:2:0"))
+
+
+OF_JPEG: dict[str, Maker] = {
+    f"plain Pillow, quality {QUALITY}": plain,
+    f"jpegoptim -m{QUALITY}": lambda p: through(["jpegoptim", f"-m{QUALITY}", "--stdin", "--stdout", "-q"], p.data),
+    "at equal score: plain Pillow": plain,
+    "at equal score: jpegoptim": lambda p: least(
+        p, lambda q: through(["jpegoptim", f"-m{q}", "--stdin", "--stdout", "-q"], p.data), aim_of(p)
+    ),
+    "at equal score: ComparImg": ours_at,
+    "every pixel equal: jpegoptim": lambda p: through(["jpegoptim", "--stdin", "--stdout", "-q"], p.data),
+    "every pixel equal: ComparImg -c 100": ours(Wish(**UNSCALED)),  # type: ignore[arg-type]
+    **{
+        f"ComparImg --target {target}": ours(Wish(target=target, **UNSCALED))  # type: ignore[arg-type]
+        for target in Target
+    },
+    **{
+        f"ComparImg --target high --format {one}": ours(Wish(target=Target.HIGH, format=one, **UNSCALED))  # type: ignore[arg-type]
+        for one in (Format.WEBP, Format.AVIF)
+    },
+}
+OF_PNG: dict[str, Maker] = {
+    "every pixel equal: Pillow, optimize": lambda p: saved(p.pixels, "PNG", optimize=True),
+    "every pixel equal: oxipng -o2": lambda p: through(["oxipng", "-o2", "--stdout", "-q", "-"], p.data),
+    "every pixel equal: ComparImg": ours(Wish(**UNSCALED)),  # type: ignore[arg-type]
+    "256 colours: pngquant": lambda p: through(["pngquant", "256", "-"], p.data),
+    "256 colours: ComparImg --colours 256": ours(Wish(colours=256, **UNSCALED)),  # type: ignore[arg-type]
+    "ComparImg --target high --format webp": ours(Wish(target=Target.HIGH, format=Format.WEBP, **UNSCALED)),  # type: ignore[arg-type]
+}
+
+
+def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> None:
+    table: dict[str, Sums] = defaultdict(Sums)
+    for picture in pictures:
+        for way, make in makers.items():
+            started_s = spent_s()
+            made = make(picture)
+            sums = table[way]
+            sums.spent_s += spent_s() - started_s
+            sums.megapixels += picture.pixels.shape[0] * picture.pixels.shape[1] / 1e6
+            # What cannot be made smaller is left as it is, as a person would.
+            kept = picture.data if made is None or len(made) > len(picture.data) else made
+            sums.files += made is not None
+            sums.before += len(picture.data)
+            sums.after += len(kept)
+            sums.scores.append(ssimulacra2.score(picture.pixels, pixels_of(kept)))
+    size = sum(picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures) / 1e6
+    total = sum(len(picture.data) for picture in pictures)
+    print(f"\n{name}: {len(pictures)} files, {size:.0f} megapixels, {total / 1e6:.1f} MB\n")
+    print("| | bytes | score: mean | least | s/MP |\n|---|---:|---:|---:|---:|")
+    for way, sums in table.items():
+        if sums.files:
+            print(f"| {way} | {sums.after / sums.before:.1%} | {np.mean(sums.scores):.1f} | {min(sums.scores):.1f} "
+                  f"| {sums.spent_s / sums.megapixels:.2f} |")  # fmt: skip
+        else:
+            print(f"| {way} | not installed | | | |")
+
+
+def pictures_in(folder: Path, formats: tuple[str, ...]) -> Iterator[Picture]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    taken = []
+    for file in files:
+        data = file.read_bytes()
+        try:
+            with opened(data, Limits()) as image:
+                is_taken = image.format in formats and image.mode in ("RGB", "RGBA") and min(image.size) >= 64
+        except Exception:  # noqa: BLE001 - what is no picture is not measured
+            continue
+        if is_taken:
+            taken.append((file, data))
+    step = max(1, len(taken) // MOST)
+    for file, data in taken[::step][:MOST]:
+        yield Picture(file, data, pixels_of(data), formats[0])
+
+
+def make_charts(folder: Path) -> None:
+    """What screens show: flat areas, lines, letters."""
+    folder.mkdir()
+    for number in range(4):
+        random = np.random.default_rng(number)
+        chart = Image.new("RGB", (1000, 700), "white")
+        draw = ImageDraw.Draw(chart)
+        for _ in range(60):
+            x, y, across = (int(value) for value in random.integers(0, 700, 3))
+            colour = tuple(int(value) for value in random.integers(0, 256, 3))
+            draw.rectangle((x, y, x + across // 3, y + 40), outline=colour)
+            draw.text((x + 4, y + 4), "ComparImg keeps what you see", fill=colour)
+        chart.save(folder / f"{number}.png")
+
+
+def main(folders: list[str]) -> None:
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as made:
+        if not folders:
+            make_pictures(Path(made) / "photographs", 4, (1600, 1200))
+            make_charts(Path(made) / "charts")
+            folders = [f"{made}/photographs", f"{made}/charts"]
+        for folder in map(Path, folders):
+            for kind, formats, makers in (("JPEG", ("JPEG", "MPO"), OF_JPEG), ("PNG", ("PNG",), OF_PNG)):
+                pictures = list(pictures_in(folder, formats))
+                if pictures:
+                    measure(f"{folder.name}, {kind}", pictures, makers)
+
+
+if __name__ == "__main__":
+    os.nice(5)
+    main(sys.argv[1:] or os.environ.get("PHOTOS", "").split())
