@@ -155,7 +155,7 @@ function line(item, signal) {
   const words = made
     ? [item.lossless ? t("compress.lossless") : t("compress.score", { n: figure(item.score) }), item.quality ? t("compress.at_quality", { n: item.quality }) : "",
       item.size_before !== item.size_after ? `${item.size_before.replace("x", " × ")} → ${item.size_after.replace("x", " × ")}` : "",
-      item.result && item.result !== item.path ? `→ ${split(item.result).name}` : "", item.message ?? ""].filter(Boolean).join(" · ")
+      item.result && item.result !== item.path ? split(item.result).name : "", item.message ?? ""].filter(Boolean).join(" · ")
     : item.state === "undone" ? t("compress.state.undone") : reasonOf(item);
   return h("li", { class: `compression-${item.state}` },
     h("div", {}, h("strong", {}, name), h("small", {}, folder), h("small", {}, words)),
