@@ -2,10 +2,11 @@
 
     python -m bench.compress [DIR...]     (or PHOTOS="DIR..." make bench-compress)
 
-Without a folder, photographs and charts are made first. Of each folder at most 20 pictures are taken, evenly spread,
-and none is scaled. The score is SSIMULACRA 2 beside the file as it is, computed here by ours for all of them (tests hold
-it to another implementation). "At equal score" gives each program the least quality at which it scores what plain Pillow
-does at quality 85. Bytes are told beside those of the files as they are, and processor seconds for each megapixel.
+Without a folder, photographs and charts are made first. Of each folder at most 20 pictures are taken (or MOST=5), evenly
+spread, and none is scaled. The score is SSIMULACRA 2 beside the file as it is, computed here by ours for all of them
+(tests hold it to another implementation). "At equal score" gives each program the least quality at which it scores what
+plain Pillow does at quality 85. Bytes are told beside those of the files as they are, and processor seconds for each
+megapixel.
 """
 
 import io
@@ -30,7 +31,7 @@ from index.compression import Format, Target, Wish
 from index.pictures import Limits, opened
 from index.recompress import Smaller, recompress
 
-MOST = 20
+MOST = int(os.environ.get("MOST", "20"))
 QUALITY = 85
 UNSCALED = {"width": 65_535, "height": 65_535, "least_gain": 0.0}
 
@@ -176,7 +177,7 @@ def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> Non
     size = sum(picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures) / 1e6
     total = sum(len(picture.data) for picture in pictures)
     print(f"\n{name}: {len(pictures)} files, {size:.0f} megapixels, {total / 1e6:.1f} MB\n")
-    print("| | bytes | score: mean | least | s/MP |\n|---|---:|---:|---:|---:|")
+    print("| | bytes | score: mean | least | s/MP |\n|---|---:|---:|---:|---:|", flush=True)
     for way, sums in table.items():
         if sums.files:
             print(f"| {way} | {sums.after / sums.before:.1%} | {np.mean(sums.scores):.1f} | {min(sums.scores):.1f} "
