@@ -2,7 +2,7 @@
 
     python -m bench.compress [DIR...]     (or PHOTOS="DIR..." make bench-compress)
 
-Without a folder, photographs and charts are made first. Of each folder at most 20 pictures are taken (or MOST=5), evenly
+Without a folder, photographs and charts are made first. Of each folder at most 20 pictures are taken, or MOST, evenly
 spread, and none is scaled. The score is SSIMULACRA 2 beside the file as it is, computed here by ours for all of them
 (tests hold it to another implementation). "At equal score" gives each program the least quality at which it scores what
 plain Pillow does at quality 85. Bytes are told beside those of the files as they are, and processor seconds for each
