@@ -10,6 +10,8 @@ from index.model import HSIZES
 
 # Of the tolerances that are told where none is asked for, the parts of the bits.
 STEPS = 16
+# Fewer pairs than this are none.
+SMALLEST = 0.01
 
 
 def register(program: click.Group) -> None:
@@ -44,4 +46,6 @@ def calibration(context: click.Context, hsize: str, tolerance: int | None, no_tu
 
 
 def _interval(told: Any) -> str:
-    return f"{told['guess']:.3g} ({told['low']:.3g} to {told['high']:.3g})"
+    if told["high"] < SMALLEST:
+        return "none"
+    return f"{told['guess']:.2f} ({told['low']:.2f} to {told['high']:.2f})"

@@ -103,6 +103,10 @@ class Detector:
         accepted = sum(match.kind is not Kind.POSSIBLE for match in found)
         judged = len(candidates) if parameters.verify else 0
         told = samples.measured(drawn, unrelated, judged, accepted, time.time_ns())
+        if parameters.verify:
+            with self._store.read() as database:
+                wrong = samples.wrongly_proposed(database, detection.id, parameters.tolerance)
+            told = samples.with_wrong(told, parameters.hsize, parameters.turns, parameters.tolerance, wrong)
         self._store.write(lambda db: samples.keep(db, detection.id, told))
 
     def _detect(self, progress: Progress, parameters: DetectParameters) -> int:

@@ -19,8 +19,9 @@ Z = 1.959964
 COUNTED = 10
 # The normal tail is anchored where this many pairs of the sample lie below; beyond, its slope is only a model.
 ANCHOR = 30
-# How far reality was from the continued tail, either way, for each factor of 10 that it was continued by.
-DOUBT_PER_DECADE = 1.6
+# How far reality was from the continued tail for each factor of 10 that it was continued by: at most 4.2 among 759
+# photographs of clothes, where the same thing before the same wall makes more near pairs than chance does.
+DOUBT_PER_DECADE = 5.0
 
 
 @dataclass(frozen=True, slots=True)

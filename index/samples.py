@@ -6,7 +6,7 @@ The draw is the same as long as the contents are, so that what the verifier said
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +19,8 @@ from index.model import HSIZES
 from index.schema import Detection
 from index.search_rows import BACK, Bytes
 
-# So many tell of one wrong pair in some ten thousand; fewer are in a library of 200.
-PAIRS: Final = 20_000
+# So many tell of one wrong pair in some five thousand; a library of 300 has fewer.
+PAIRS: Final = 50_000
 ROWS_AT_ONCE: Final = 5_000
 
 
@@ -38,13 +38,26 @@ class Drawn:
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What is kept of a draw: how many of its unrelated pairs are at each distance, by hsize and "turns" or "plain";
-    and of how many of the nearest the verifier was asked, and which it took for the same picture."""
+    and of how many of the nearest the verifier was asked, and how many it took for the same picture.
+
+    `wrong` is no draw: how many pairs the detection itself proposed at each distance up to its tolerance that turned
+    out to be none, under its own way of hashing, `way`.
+    """
 
     at_ns: int
     images: int
     counts: dict[str, dict[int, int]]
     judged: int
     accepted: int
+    way: str = ""
+    tolerance: int = -1
+    wrong: dict[int, int] = field(default_factory=dict)
+
+    def counted(self, hsize: int, turns: bool, tolerance: int) -> int | None:
+        """How many wrong pairs the detection proposed within a tolerance; None where it did not look so far."""
+        if self.way != _name(hsize, turns) or tolerance > self.tolerance:
+            return None
+        return sum(number for distance, number in self.wrong.items() if distance <= tolerance)
 
     def distances(self, hsize: int, turns: bool) -> list[int]:
         """Those of the pairs, ascending."""
@@ -89,6 +102,15 @@ def matched(database: SqliteDatabase, detection_id: int, pairs: NDArray[np.int64
     return np.array([tuple(pair) in found for pair in pairs.tolist()], np.bool_)
 
 
+def wrongly_proposed(database: SqliteDatabase, detection_id: int, tolerance: int) -> dict[int, int]:
+    """How many pairs a detection proposed at each distance that were neither matches nor possible."""
+    rows = database.execute_sql(
+        "SELECT distance, proposed - near - possible FROM tally WHERE detection_id = ? AND distance <= ?",
+        (detection_id, tolerance),
+    )
+    return dict(rows.fetchall())
+
+
 def measured(drawn: Drawn, unrelated: NDArray[np.bool_], judged: int, accepted: int, now_ns: int) -> Measured:
     """What is to be kept of a draw."""
     counts = {
@@ -96,6 +118,11 @@ def measured(drawn: Drawn, unrelated: NDArray[np.bool_], judged: int, accepted: 
         for key, distances in drawn.distances.items()
     }
     return Measured(now_ns, drawn.images, counts, judged, accepted)
+
+
+def with_wrong(found: Measured, hsize: int, turns: bool, tolerance: int, wrong: dict[int, int]) -> Measured:
+    """With what the detection proposed wrongly within its tolerance."""
+    return replace(found, way=_name(hsize, turns), tolerance=tolerance, wrong=wrong)
 
 
 def keep(database: SqliteDatabase, detection_id: int, found: Measured) -> None:
@@ -109,7 +136,8 @@ def kept(database: SqliteDatabase) -> Measured | None:
     if not told:
         return None
     counts = {name: {int(distance): number for distance, number in of.items()} for name, of in told["counts"].items()}
-    return Measured(told["at_ns"], told["images"], counts, told["judged"], told["accepted"])
+    wrong = {int(distance): number for distance, number in told["wrong"].items()}
+    return Measured(**{**told, "counts": counts, "wrong": wrong})
 
 
 def _name(hsize: int, turns: bool) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from index import samples
-from index.calibration import Expectation, let_through, wrong_pairs
+from index.calibration import Expectation, let_through, poisson_interval, wrong_pairs
 from index.samples import Measured
 from webui import shapes_found
 from webui.refusals import Refusal
@@ -23,7 +23,9 @@ def get_calibration(call: Call) -> shapes_found.Calibration:
         told = samples.kept(database)
     distances = [] if told is None else told.distances(hsize, query.turns)
     asked = range(int(hsize**2 * HIGHEST_SHARE) + 1) if query.tolerance < 0 else [query.tolerance]
-    items = [] if told is None or not distances else [_expected(told, distances, tolerance) for tolerance in asked]
+    items = [] if told is None or not distances else [
+        _expected(told, distances, hsize, query.turns, tolerance) for tolerance in asked
+    ]
     return shapes_found.Calibration(
         hsize=hsize,
         turns=query.turns,
@@ -36,10 +38,15 @@ def get_calibration(call: Call) -> shapes_found.Calibration:
     )
 
 
-def _expected(told: Measured, distances: Sequence[int], tolerance: int) -> shapes_found.ExpectedWrong:
-    wrong = wrong_pairs(distances, told.images, tolerance)
+def _expected(
+    told: Measured, distances: Sequence[int], hsize: int, turns: bool, tolerance: int
+) -> shapes_found.ExpectedWrong:
+    counted = told.counted(hsize, turns, tolerance)
+    wrong = wrong_pairs(distances, told.images, tolerance) if counted is None else poisson_interval(counted)
     left = let_through(wrong, told.judged, told.accepted)
-    return shapes_found.ExpectedWrong(tolerance=tolerance, proposed=_interval(wrong), let_through=_interval(left))
+    return shapes_found.ExpectedWrong(
+        tolerance=tolerance, counted=counted is not None, proposed=_interval(wrong), let_through=_interval(left)
+    )
 
 
 def _interval(expected: Expectation) -> shapes_found.Interval:

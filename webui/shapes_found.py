@@ -118,6 +118,7 @@ class ExpectedWrong(Answer, frozen=True, kw_only=True):
     """Pairs of different pictures: `proposed` within the tolerance, and `let_through` by the verifier after that."""
 
     tolerance: Count
+    counted: Annotated[bool, Meta(description="`proposed` is what the last detection proposed, and no estimate")]
     proposed: Interval
     let_through: Interval
 

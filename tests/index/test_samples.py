@@ -107,11 +107,22 @@ def test_what_is_kept_comes_back(library: Library) -> None:
         drawn = samples.draw(database, SCHEME, 5)
     unrelated = np.ones(len(drawn.pairs), bool)
     unrelated[0] = False
-    told = samples.measured(drawn, unrelated, 40, 1, 77)
+    told = samples.with_wrong(samples.measured(drawn, unrelated, 40, 1, 77), 16, True, 80, {70: 2, 79: 1})
     library.write(lambda db: samples.keep(db, library.detection_id, told))
     with library.store.read() as database:
         assert samples.kept(database) == told
+    assert [told.counted(16, True, tolerance) for tolerance in (69, 70, 80, 81)] == [0, 2, 3, None]
+    assert told.counted(16, False, 70) is told.counted(8, True, 9) is None
     assert told.distances(8, False) == sorted(drawn.distances[8, False][1:].tolist())
+
+
+def test_what_a_detection_proposed_and_denied_is_counted(library: Library) -> None:
+    rows = [(70, 5, 3, 1), (79, 2, 0, 0), (90, 9, 0, 0)]
+    for distance, proposed, near, possible in rows:
+        values = {"distance": distance, "proposed": proposed, "near": near, "possible": possible}
+        library.write(lambda db, v=values: schema.Tally.insert(detection=library.detection_id, **v).execute(db))
+    with library.store.read() as database:
+        assert samples.wrongly_proposed(database, library.detection_id, 80) == {70: 1, 79: 2}
 
 
 def test_pairs_that_are_matches_are_not_unrelated(library: Library) -> None:
