@@ -24,6 +24,6 @@ ENV COMPARIMG_CONFIG=/config/comparimg.toml NUMBA_CACHE_DIR=/config/cache HOME=/
 VOLUME ["/config", "/photos"]
 EXPOSE 5000
 HEALTHCHECK --interval=60s --timeout=10s --start-period=5m --retries=3 \
-    CMD ["/opt/comparimg/bin/python", "-I", "-c", "from urllib.request import urlopen; urlopen('http://localhost:5000/healthz', timeout=8)"]
+    CMD ["/opt/comparimg/bin/python", "-I", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5000/healthz', timeout=8)"]
 ENTRYPOINT ["docker-entrypoint"]
 CMD ["/opt/comparimg/bin/python", "-I", "-m", "daemon"]

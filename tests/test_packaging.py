@@ -1,0 +1,79 @@
+"""What is shipped besides the code: the entrypoint of the container does what it says, and its parts are there."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from daemon.config import load
+
+TOP = Path(__file__).parents[1]
+ENTRYPOINT = TOP / "packaging" / "docker-entrypoint"
+as_root = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+
+
+def enter(config: Path, *command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["sh", str(ENTRYPOINT), *command],
+        env={"PATH": os.environ["PATH"], "COMPARIMG_CONFIG": str(config), **environ},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Where somebody else's process may look, too."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "config").mkdir()
+    return tmp_path / "config" / "comparimg.toml"
+
+
+@as_root
+def test_it_makes_a_configuration_becomes_who_it_is_told_to_be_and_can_gain_nothing(config: Path) -> None:
+    ended = enter(config, "sh", "-c", "id -u; id -g; umask; grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status",
+                  PUID="1234", PGID="1235", UMASK="027")  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == ["1234", "1235", "0027", "CapBnd:", "0000000000000000", "NoNewPrivs:", "1"]
+    made = load(config)
+    assert [root.path for root in made.watch] == [b"/photos"]
+    assert (made.web.host, made.daemon.data_dir) == ("0.0.0.0", config.parent / "data")
+    assert (config.stat().st_uid, config.parent.stat().st_uid) == (1234, 1234)
+    config.write_text("# mine\n")
+    enter(config, "true", PUID="1234", PGID="1235")
+    assert config.read_text() == "# mine\n"
+
+
+@as_root
+def test_started_as_somebody_it_stays_so_and_says_where_it_may_not_write(config: Path) -> None:
+    copy = config.parent.parent / "entrypoint"
+    shutil.copyfile(ENTRYPOINT, copy)
+
+    def as_nobody(*command: str) -> "subprocess.CompletedProcess[str]":
+        become = ["setpriv", "--reuid", "4321", "--regid", "4321", "--clear-groups", "sh", str(copy), *command]
+        environ = {"PATH": os.environ["PATH"], "COMPARIMG_CONFIG": str(config)}
+        return subprocess.run(become, env=environ, capture_output=True, text=True, check=False, cwd="/")
+
+    ended = as_nobody("id", "-u")
+    assert ended.returncode == 2
+    assert f"{config} cannot be written" in ended.stderr
+    config.write_text("")
+    assert as_nobody("id", "-u").stdout == "4321\n"
+
+
+def test_every_file_that_the_image_is_built_of_is_there_and_let_through() -> None:
+    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (TOP / "Dockerfile").read_text(), re.MULTILINE)
+    names = {name for line in copied for name in line.split()}
+    let_through = {line[1:] for line in (TOP / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert names == let_through
+    assert all((TOP / name).exists() for name in names)
+
+
+@pytest.mark.parametrize("script", sorted((TOP / "packaging").iterdir()), ids=lambda path: path.name)
+def test_every_script_is_one_for_any_shell(script: Path) -> None:
+    assert script.read_text().startswith("#!/bin/sh\n")
+    assert os.access(script, os.X_OK)
+    subprocess.run(["sh", "-n", script], check=True)
