@@ -79,7 +79,7 @@ UNTOUCHED_FACTOR: Final = 0.7
 SAME_LEVEL: Final = 4.0
 SAME_CONTRAST: Final = 1.05
 SAME_GAIN: Final = 2.0
-# Where fine detail was blurred away there is less to tell a shift by.
+# Where fine detail was blurred away there is less to tell a shift by, and sharpening rings.
 LOST_DETAIL: Final = 0.6
 OTHER_GAIN: Final = 1.5
 LOST_DETAIL_FACTOR: Final = 1.5
@@ -90,6 +90,7 @@ REFRAMED: Final = NoiseLimits(weak=0.5, strong=0.7, comparable=0.3)
 RESIZED: Final = NoiseLimits(weak=0.25, strong=0.25, comparable=0.3)
 SAME_FRAME: Final = 0.97
 SAME_SIZE: Final = 0.01
+TILTED: Final = 0.005
 # What keeps the noise: formats, and the least JPEG quality.
 KEEP_NOISE: Final = frozenset(("JPEG", "PNG", "BMP", "TIFF"))
 LEAST_NOISE_QUALITY: Final = 80
@@ -197,6 +198,12 @@ class _Fine:
         return level < SAME_LEVEL and 1 / SAME_CONTRAST < contrast < SAME_CONTRAST
 
     @property
+    def tilted(self) -> bool:
+        """Whether laying turned the first by more than a pixel or so at the edges, and so smoothed its noise."""
+        across = float(np.abs(self.way.over[[0, 1], [1, 0]]).max())
+        return across > TILTED * self.enlarged
+
+    @property
     def shift_px(self) -> float:
         """In pixels of the coarser of the two."""
         return self.registration.shift_px / max(1.0, self.enlarged)
@@ -267,9 +274,10 @@ def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
         return MOST_SHIFT_PX * SAME_NOISE_FACTOR
     if fine.side < THUMBNAIL_PX:
         return MOST_SHIFT_PX * THUMBNAIL_FACTOR
-    if measured.coherence < LOST_DETAIL and not 1 / OTHER_GAIN < measured.gain < OTHER_GAIN:
+    ratio = max(measured.gain, 1 / measured.gain)
+    if ratio > SAME_GAIN or (ratio > OTHER_GAIN and measured.coherence < LOST_DETAIL):
         return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
-    untouched = all(map(_keeps_noise, facts)) and fine.same_tone and 1 / SAME_GAIN < measured.gain < SAME_GAIN
+    untouched = all(map(_keeps_noise, facts)) and fine.same_tone
     return MOST_SHIFT_PX * (UNTOUCHED_FACTOR if untouched else 1.0)
 
 
@@ -277,7 +285,7 @@ def _exposure_gate(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
     """Whether both have the noise of one exposure, where that can be told."""
     if measured.agreement is None or not all(map(_keeps_noise, facts)):
         return ()
-    same_frame = min(fine.way.share_first, fine.way.share_second) >= SAME_FRAME
+    same_frame = min(fine.way.share_first, fine.way.share_second) >= SAME_FRAME and not fine.tilted
     limits = REFRAMED if not same_frame else ALIKE if _of_one_size(*facts) else RESIZED
     if measured.comparable < limits.comparable:
         return ()
