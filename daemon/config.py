@@ -72,6 +72,7 @@ class SortSection(msgspec.Struct, frozen=True, kw_only=True):
     destinations: dict[str, bytes]
     rules: tuple[str, ...]
     companions: str
+    carry_metadata: bool
     retention: int
 
 

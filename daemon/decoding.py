@@ -10,6 +10,7 @@ from index.errors import PictureError
 from index.fingerprint import hash_grey
 from index.model import Identity, Reading
 from index.parts import part_hashes
+from index.sidecar import Telling, told_by
 
 # What a task may carry of known digests: 8 KB. Beyond, copies among files of one size are decoded again.
 KNOWN_AT_MOST: Final = 256
@@ -87,6 +88,12 @@ def check_picture(task: PictureTask) -> Identity:
         raise PictureError("changed", "is not what it was when it was indexed")
     pictures.decode(data, task.limits)
     return identity
+
+
+def read_telling(task: PictureTask) -> Telling:
+    """What a picture tells of itself besides its pixels. Raises PictureError."""
+    with pictures.opened(_read_known(task), task.limits) as image:
+        return told_by(image)
 
 
 def pixel_digest(task: PictureTask) -> bytes:

@@ -62,6 +62,12 @@ class Unchecked:
         pass
 
 
+def temp_of(batch_name: str, step: Step) -> bytes:
+    """The name of a step's temporary file: beside the file that it replaces or makes."""
+    near = step.target if step.action in (Action.MOVE, Action.CREATE) else step.path
+    return os.path.join(os.path.dirname(near), b".comparimg-%s-%d.part" % (batch_name.encode(), step.id))
+
+
 class Journal:
     """Begins batches, carries them out, and settles what was cut off."""
 
@@ -115,9 +121,8 @@ class Journal:
         self._end(batch_id, BatchState.CANCELLED)
 
     def temp_of(self, batch_name: str, step: Step) -> bytes:
-        """The name of a step's temporary file: beside the file that it replaces or makes."""
-        near = step.target if step.action in (Action.MOVE, Action.CREATE) else step.path
-        return os.path.join(os.path.dirname(near), b".comparimg-%s-%d.part" % (batch_name.encode(), step.id))
+        """The name of a step's temporary file."""
+        return temp_of(batch_name, step)
 
     # After a crash
 
@@ -210,7 +215,10 @@ class Journal:
                 # Taken out before it is begun: if anything unforeseen ends this, it stays in doubt until the disk is
                 # looked at, while what was not begun is planned as before.
                 step = waiting.pop(0)
-                ended_step = _with_image(step) if step.companion_of in stays else self._do(row, step, checks)
+                if step.companion_of in stays:
+                    ended_step = self._ended(step, _with_image(step))
+                else:
+                    ended_step = self._do(row, step, checks)
                 done.append(ended_step)
                 if ended_step.state is not StepState.DONE:
                     stays.add(step.id)

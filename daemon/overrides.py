@@ -70,7 +70,8 @@ class LiveSettings:
     def sorting(self) -> SortSettings:
         """What a sort job runs with."""
         sort = self._config.sort
-        return SortSettings(self.destinations(), Companions(sort.companions), self._config.daemon.settle_s)
+        settle_s = self._config.daemon.settle_s
+        return SortSettings(self.destinations(), Companions(sort.companions), settle_s, sort.carry_metadata)
 
     def keeper_criteria(self) -> tuple[str, ...]:
         """What decides which image of a group is proposed to be kept, the first first."""

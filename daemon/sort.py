@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon import actions, safe_files
-from daemon.decoding import PictureTask, check_picture
+from daemon.decoding import PictureTask, check_picture, read_telling
 from daemon.grounds import Grounds
-from daemon.journal import Journal
+from daemon.journal import Journal, temp_of
 from daemon.runner import JobContext
 from daemon.scan import Progress
 from daemon.sort_plan import Beside, Companions, Intent, Planner, Terms
@@ -29,6 +29,8 @@ from index.group_files import GroupFile
 from index.jobs import SortParameters
 from index.model import Identity
 from index.pictures import Limits
+from index.pictures import digest as pictures_digest
+from index.sidecar import Telling, as_xmp, lacking
 from index.store import Store
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class SortSettings:
     destinations: Mapping[str, bytes]
     companions: Companions
     settle_s: float
+    carries_metadata: bool = False
 
 
 class Sorter:
@@ -69,7 +72,8 @@ class Sorter:
         settings = self._settings()
         grounds = grounds_of(self._store, settings.destinations.values())
         journal = Journal(self._store, grounds, self._now_ns)
-        planner = Planner(grounds, Terms(settings.destinations, settings.companions, settings.settle_s), self._now_ns)
+        terms = Terms(settings.destinations, settings.companions, settings.settle_s, settings.carries_metadata)
+        planner = Planner(grounds, terms, self._now_ns)
         if not parameters.dry_run:
             journal.recover()
         with self._store.read() as database:
@@ -205,22 +209,52 @@ class Checker:
         if intent.step.path != step.path or intent.step.identity != step.identity:
             raise StepRefused("changed", "The file was moved or changed since it was planned.")
         keepers = [_first_verified(of_group, verified) for of_group in intent.keepers]
-        planned = {one.path: one for one in beside}
-        if any(one.step.path not in planned for one in intent.beside):
+        planned = {one.path: one for one in beside if one.action is not Action.CREATE}
+        going = [one for one in intent.beside if one.step.action is not Action.CREATE]
+        if any(one.step.path not in planned for one in going):
             raise StepRefused("companion", "A file that belongs to it was not there when it was planned.")
         others = {
-            planned[one.step.path].id: self._companion_ready(planned[one.step.path], one) for one in intent.beside
+            planned[one.step.path].id: self._companion_ready(planned[one.step.path], one) for one in going
+        }
+        others |= {
+            one.id: self._sidecar_ready(one, step, keepers[0]) for one in beside if one.action is Action.CREATE
         }
         self._keepers[step.id] = [(file.path, verified[file.path]) for file in keepers]
         return replace(
             step, keeper=keepers[0].path, target=intent.step.target, made=intent.step.made, bytes=intent.step.bytes
         ), others
 
+    def _sidecar_ready(self, made: Step, step: Step, keeper: GroupFile) -> Step:
+        """The sidecar that tells of the keeper what only the image that goes does, written beside; refused where that
+        is nothing, or where it cannot be: the image goes all the same."""
+        try:
+            if made.path != keeper.path:
+                raise StepRefused("keeper_changed", "Another image is kept than was planned.")
+            pictures = [PictureTask(step.path, step.digest, self._limits),
+                        PictureTask(keeper.path, keeper.digest, self._limits)]  # fmt: skip
+            told: dict[bytes, Telling] = {}
+            for found in self._pool.run(read_telling, pictures):
+                told[found.item.path] = found.value or Telling()
+            more = lacking(told[keeper.path], told[step.path])
+            if more == Telling():
+                raise StepRefused("nothing_to_tell", "The image that stays tells as much.")
+            text = as_xmp(more, told[keeper.path])
+            with self._store.read() as database:
+                name = batches.batch(database, made.batch_id).name
+            spot = self._grounds.spot(temp_of(name, made))
+            with safe_files.opened_file(self._grounds.spot(keeper.path)) as like:
+                identity = safe_files.write_new(text, like, spot)
+            return replace(made, identity=identity, digest=pictures_digest(text), bytes=0)
+        except StepRefused as refusal:
+            return _refused(made, refusal)
+        except OSError as error:
+            return _refused(made, StepRefused("failed", f"The sidecar cannot be written: {error.strerror}."))
+
     def _left_over(self, step: Step) -> dict[int, Step]:
         """A file whose image went before a crash: it goes after it."""
         with self._store.read() as database:
             image = batches.step_or_none(database, step.companion_of or 0)
-        if image is None or image.state is not StepState.DONE:
+        if image is None or image.state is not StepState.DONE or step.action is Action.CREATE:
             return {}
         with contextlib.suppress(StepRefused), actions.held(self._grounds.spot(step.path), step.identity) as subject:
             target = step.target

@@ -20,6 +20,9 @@ from index.errors import StepRefused
 from index.group_files import GroupFile, Lost, SortGroup
 from index.model import Choice, Identity
 
+# Blocks of metadata that tell what a sidecar can, and those of them that may tell more though both have them.
+TELLING = frozenset({"taken", "gps", "xmp", "iptc"})
+WORDS = frozenset({"xmp", "iptc"})
 ACTIONS = {Choice.TRASH: Action.TRASH, Choice.MOVE: Action.MOVE, Choice.LINK: Action.LINK}
 
 
@@ -38,6 +41,7 @@ class Terms:
     destinations: Mapping[str, bytes]
     companions: Companions = Companions.MATCHED
     settle_s: float = 3.0
+    carries_metadata: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Planner:
         self._terms = terms
         self._now_ns = now_ns
         self._names: dict[bytes, dict[bytes, list[bytes]]] = {}
+        self._sidecars: set[bytes] = set()
 
     def look_again(self) -> None:
         """Forget what was seen of the disk."""
@@ -78,6 +83,7 @@ class Planner:
     def plan(self, groups: Sequence[SortGroup], content_ids: Collection[int]) -> list[Intent]:
         """An intent for every file with one of these contents that is decided to go, by path. Every group of these
         contents must be among `groups`."""
+        self._sidecars = set()
         victims: dict[tuple[int, int], GroupFile] = {}
         groups_of: dict[tuple[int, int], list[SortGroup]] = defaultdict(list)
         for group in groups:
@@ -131,6 +137,7 @@ class Planner:
             step = replace(step, bytes=freed)
             beside = [Beside(replace(step, path=name, bytes=0, target=self._beside(step, name))) for name in names]
             beside += self._companions(step, keepers[0][0], going)
+            beside += self._sidecar(step, file, keepers[0][0])
             return Intent(step, keepers, tuple(beside))
         except StepRefused as refusal:
             return Intent(_refused(step, refusal))
@@ -240,6 +247,25 @@ class Planner:
             )  # fmt: skip
             found.append(Beside(beside, twin))
         return found
+
+    def _sidecar(self, step: Step, file: GroupFile, keeper: GroupFile) -> list[Beside]:
+        """The sidecar that is to tell of the keeper what only the image that goes does; none where there is one."""
+        if not self._terms.carries_metadata or step.action is not Action.TRASH or keeper.protected:
+            return []
+        if not (file.metadata - keeper.metadata) & TELLING and not file.metadata & WORDS:
+            return []
+        folder, name = os.path.split(keeper.path)
+        target = keeper.path + b".xmp"
+        if target in self._sidecars or any(
+            other.lower().endswith(b".xmp") for other in self._names_near(folder, name)
+        ):
+            return []
+        self._sidecars.add(target)
+        made = Step(
+            Action.CREATE, keeper.path, Identity(keeper.identity.device, 0, 0, 0), target=target, keeper=file.path,
+            group_key=step.group_key,
+        )  # fmt: skip
+        return [Beside(made)]
 
     def _twin(self, path: bytes, identity: Identity, keeper: GroupFile) -> bytes | None:
         """The file beside the keeper that may have the same bytes."""

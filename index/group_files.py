@@ -20,7 +20,8 @@ from index.model import Choice, Identity
 @dataclass(frozen=True, slots=True)
 class GroupFile:
     """A file of a group. `also_at` are the other paths in watched folders that lead to it; `protected` holds for any of
-    them, `online` for all. `choice` is None where nothing (that is not stale) was decided."""
+    them, `online` for all. `choice` is None where nothing (that is not stale) was decided. `metadata` names the blocks
+    that it carries, with "taken" where it tells a date."""
 
     image_id: int
     path: bytes
@@ -32,6 +33,7 @@ class GroupFile:
     online: bool
     choice: Choice | None
     destination: str
+    metadata: frozenset[str] = frozenset()
     also_at: tuple[bytes, ...] = ()
 
     @property
@@ -126,7 +128,7 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
         where.add(*below_any("i.path", folders))
         rows = database.execute_sql(
             "SELECT m.group_id, i.id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, i.content_id, c.digest,"
-            " c.failure, r.protected, r.state, d.choice, d.destination, d.digest"
+            " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest"
             " FROM member m JOIN content c ON c.id = m.content_id JOIN image i ON i.content_id = m.content_id"
             " JOIN root r ON r.id = i.root_id AND r.watched LEFT JOIN decision d ON d.image_id = i.id"
             f" WHERE {where} ORDER BY m.group_id, m.position, i.path",
@@ -147,8 +149,8 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
 
 
 def _file(row: Sequence[Any]) -> GroupFile:
-    _, image_id, path, device, inode, size, mtime, content_id, digest, failure, protected, state, *decided = row
-    choice, destination, decided_for = decided
+    _, image_id, path, device, inode, size, mtime, content_id, digest, *more = row
+    failure, metadata, taken, protected, state, choice, destination, decided_for = more
     valid = choice is not None and decided_for == digest
     return GroupFile(
         image_id=image_id,
@@ -161,6 +163,7 @@ def _file(row: Sequence[Any]) -> GroupFile:
         online=state == "online",
         choice=Choice(choice) if valid else None,
         destination=destination if valid else "",
+        metadata=frozenset(filter(None, [*metadata.split(","), taken and "taken"])),
     )
 
 

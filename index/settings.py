@@ -277,6 +277,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "What becomes of the RAW, the Live Photo film and the sidecars (XMP, AAE) beside an image that goes: they "
             "go along (together), or the image stays (block); matched lets a RAW or film go to the trash only where "
             "the image to keep has the same one.", choices=("matched", "together", "block")),
+    Setting("sort.carry_metadata", "bool", False,
+            "Whether what only an image that goes to the trash tells (date, place, rating, keywords) is written into "
+            "an XMP sidecar beside the one kept, where that has none. No picture is changed."),
     Setting("sort.retention", "int", 30,
             "Days for which an image in the trash is spared when the trash is emptied. It is never emptied unasked.",
             minimum=0, maximum=36500),

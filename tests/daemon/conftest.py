@@ -1,11 +1,13 @@
 """A pool and a library over it, for the tests of what lives."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon.workers import WorkerLimits, WorkerPool
 from support.library import Library
+from support.sorting import Desk
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +31,20 @@ def photos(tmp_path: Path) -> Path:
     (folder / "2020").mkdir(parents=True)
     (folder / "2020" / "old.jpg").write_bytes(b"old")
     return folder
+
+
+@pytest.fixture
+def desk(tmp_path: Path, pool: WorkerPool) -> Iterator[Desk]:
+    made = Desk(tmp_path, pool)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair(desk: Desk) -> tuple[Path, Path]:
+    """A picture and a smaller copy of it, indexed and in one group."""
+    kept = desk.picture("photos/a.jpg", 1)
+    copy = desk.picture("photos/small/a.jpg", 1, (200, 150), 80)
+    desk.scan()
+    assert list(desk.groups().values()) == [["photos/a.jpg", "photos/small/a.jpg"]]
+    return kept, copy

@@ -1,34 +1,14 @@
 """The sort job on real pictures: what is decided is done, and only then, and only what may be."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from daemon.sort_plan import Companions
 from daemon.workers import WorkerPool
 from index import decisions
 from index.decisions import NoKeeper, NotExact, Protected
-from index.jobs import SortParameters
-from support.sorting import Desk, Job
-
-
-@pytest.fixture
-def desk(tmp_path: Path, pool: WorkerPool) -> Iterator[Desk]:
-    made = Desk(tmp_path, pool)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def pair(desk: Desk) -> tuple[Path, Path]:
-    """A picture and a smaller copy of it, indexed and in one group."""
-    kept = desk.picture("photos/a.jpg", 1)
-    copy = desk.picture("photos/small/a.jpg", 1, (200, 150), 80)
-    desk.scan()
-    assert list(desk.groups().values()) == [["photos/a.jpg", "photos/small/a.jpg"]]
-    return kept, copy
+from support.sorting import Desk
 
 
 @pytest.fixture
@@ -290,113 +270,6 @@ def test_two_names_of_one_file_are_one_image_and_go_together(desk: Desk) -> None
     desk.undo(told["batch"])
     assert desk.files() == before
     assert first.stat().st_ino == second.stat().st_ino
-
-
-# Companions
-
-
-def test_sidecars_go_along_and_come_back(desk: Desk, pair: tuple[Path, Path]) -> None:
-    _, copy = pair
-    for name in ("a.xmp", "a.jpg.xmp", "a.AAE"):
-        (copy.parent / name).write_text(name)
-    (copy.parent / "ab.xmp").write_text("another's")
-    before = desk.files()
-    desk.decide({copy: "trash"})
-    told = desk.sort()
-    assert (told["trash"], told["companions"]) == (1, 3)
-    assert [path.name for path in copy.parent.iterdir()] == ["ab.xmp"]
-    desk.undo(told["batch"])
-    assert desk.files() == before
-
-
-def test_a_raw_that_only_the_image_has_blocks(desk: Desk, pair: tuple[Path, Path]) -> None:
-    kept, copy = pair
-    raw = copy.with_suffix(".CR2")
-    raw.write_bytes(b"the negative")
-    desk.decide({copy: "trash"})
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"companion": 1})
-    assert copy.exists()
-    assert "a.CR2" in desk.steps(told["batch"])[0].message
-    kept.with_suffix(".cr2").write_bytes(b"the positive")
-    assert desk.sort(dry_run=True)["trash"] == 1, "of one size"
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"companion": 1}), "but of other bytes"
-    kept.with_suffix(".cr2").write_bytes(b"the negative")
-    told = desk.sort()
-    assert (told["trash"], told["companions"]) == (1, 1)
-    assert not raw.exists()
-    desk.undo(told["batch"])
-    assert raw.read_bytes() == b"the negative"
-    assert copy.exists()
-
-
-@pytest.mark.parametrize(("companions", "done"), [(Companions.TOGETHER, 1), (Companions.BLOCK, 0)])
-def test_the_setting_says_what_becomes_of_companions(
-    desk: Desk, pair: tuple[Path, Path], companions: Companions, done: int
-) -> None:
-    _, copy = pair
-    film = copy.with_suffix(".mov")
-    film.write_bytes(b"moving")
-    desk.companions = companions
-    desk.decide({copy: "trash"})
-    assert desk.sort()["trash"] == done
-    assert film.exists() is not bool(done)
-
-
-def test_a_sidecar_goes_after_its_image_when_a_crash_came_between(desk: Desk, pair: tuple[Path, Path]) -> None:
-    _, copy = pair
-    sidecar = copy.with_suffix(".xmp")
-    sidecar.write_text("told of it")
-    desk.decide({copy: "trash"})
-
-    class CutOff(BaseException):
-        pass
-
-    class Impatient(Job):
-        patient = False
-
-        def advance(self, steps: int = 1) -> None:
-            if not copy.exists() and not self.patient:
-                raise CutOff
-
-    job = Impatient(desk.store)
-    with pytest.raises(CutOff):
-        desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
-    assert (copy.exists(), sidecar.exists()) == (False, True)
-    job.patient = True
-    told = desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
-    assert (told["trash"], told["companions"], sidecar.exists()) == (1, 1, False)
-
-
-def test_what_moves_takes_its_companions_and_their_names_agree(desk: Desk, pair: tuple[Path, Path]) -> None:
-    _, copy = pair
-    for name in ("a.xmp", "a.jpg.xmp", "a.mov"):
-        (copy.parent / name).write_text(name)
-    (desk.best / "a.jpg").write_bytes(b"somebody's")
-    before = desk.files()
-    desk.decide({copy: "move"})
-    told = desk.sort()
-    assert (told["move"], told["companions"]) == (1, 3)
-    names = {path.name for path in desk.best.iterdir()}
-    assert names == {"a.jpg", "a (2).jpg", "a (2).xmp", "a (2).jpg.xmp", "a (2).mov"}
-    desk.undo(told["batch"])
-    assert desk.files() == before
-
-
-def test_a_shared_sidecar_stays_as_long_as_one_image_stays(desk: Desk) -> None:
-    kept = desk.picture("photos/x/a.png", 1)
-    first = desk.picture("photos/a.jpg", 1, (200, 150), 80)
-    second = desk.picture("photos/a.png", 1, (220, 165))
-    sidecar = desk.photos / "a.xmp"
-    sidecar.write_text("of both")
-    desk.scan()
-    desk.decide({first: "trash"})
-    assert desk.sort()["trash"] == 1
-    assert sidecar.exists()
-    desk.decide({kept: "keep", second: "trash"})
-    assert desk.sort()["companions"] == 1
-    assert not sidecar.exists()
 
 
 # The trash

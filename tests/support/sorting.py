@@ -57,6 +57,7 @@ class Desk:
         for name in (*roots, *protected):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.companions = companions
+        self.carries_metadata = False
         self.destinations = {"best": bytes(self.best)}
         self.pool = pool
         self.roots = [
@@ -81,7 +82,7 @@ class Desk:
         self.store.close()
 
     def settings(self) -> SortSettings:
-        return SortSettings(self.destinations, self.companions, 3.0)
+        return SortSettings(self.destinations, self.companions, 3.0, self.carries_metadata)
 
     def now_ns(self) -> int:
         return time.time_ns() + self.offset_ns
