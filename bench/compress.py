@@ -69,7 +69,8 @@ def spent_s() -> float:
 def pixels_of(data: bytes) -> np.ndarray:
     with opened(data, Limits()) as image:
         image.load()
-        return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+        clear = image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+        return np.asarray(image.convert("RGBA" if clear else "RGB"))
 
 
 def saved(pixels: np.ndarray, picture_format: str, **options: object) -> bytes:
@@ -78,12 +79,16 @@ def saved(pixels: np.ndarray, picture_format: str, **options: object) -> bytes:
     return target.getvalue()
 
 
-def through(command: list[str], data: bytes) -> bytes | None:
-    """What a program makes of a file on its standard input; None where there is no such program, or it gives up."""
+def through(command: list[str], picture: Picture) -> bytes | None:
+    """What a program writes of a file; None where there is no such program, or it gives up."""
     if shutil.which(command[0]) is None:
         return None
-    ended = subprocess.run(command, input=data, capture_output=True, check=False)
+    ended = subprocess.run([*command, str(picture.path)], capture_output=True, check=False)
     return ended.stdout or None
+
+
+def jpegoptim(picture: Picture, *options: str) -> bytes | None:
+    return through(["jpegoptim", *options, "--stdout", "-q"], picture)
 
 
 def plain(picture: Picture) -> bytes:
@@ -132,13 +137,11 @@ def ours_at(picture: Picture) -> bytes | None:
 
 OF_JPEG: dict[str, Maker] = {
     f"plain Pillow, quality {QUALITY}": plain,
-    f"jpegoptim -m{QUALITY}": lambda p: through(["jpegoptim", f"-m{QUALITY}", "--stdin", "--stdout", "-q"], p.data),
+    f"jpegoptim -m{QUALITY}": lambda p: jpegoptim(p, f"-m{QUALITY}"),
     "at equal score: plain Pillow": plain,
-    "at equal score: jpegoptim": lambda p: least(
-        p, lambda q: through(["jpegoptim", f"-m{q}", "--stdin", "--stdout", "-q"], p.data), aim_of(p)
-    ),
+    "at equal score: jpegoptim": lambda p: least(p, lambda q: jpegoptim(p, f"-m{q}"), aim_of(p)),
     "at equal score: ComparImg": ours_at,
-    "every pixel equal: jpegoptim": lambda p: through(["jpegoptim", "--stdin", "--stdout", "-q"], p.data),
+    "every pixel equal: jpegoptim": jpegoptim,
     "every pixel equal: ComparImg -c 100": ours(Wish(**UNSCALED)),  # type: ignore[arg-type]
     **{
         f"ComparImg --target {target}": ours(Wish(target=target, **UNSCALED))  # type: ignore[arg-type]
@@ -151,9 +154,9 @@ OF_JPEG: dict[str, Maker] = {
 }
 OF_PNG: dict[str, Maker] = {
     "every pixel equal: Pillow, optimize": lambda p: saved(p.pixels, "PNG", optimize=True),
-    "every pixel equal: oxipng -o2": lambda p: through(["oxipng", "-o2", "--stdout", "-q", "-"], p.data),
+    "every pixel equal: oxipng -o2": lambda p: through(["oxipng", "-o2", "--stdout", "-q"], p),
     "every pixel equal: ComparImg": ours(Wish(**UNSCALED)),  # type: ignore[arg-type]
-    "256 colours: pngquant": lambda p: through(["pngquant", "256", "-"], p.data),
+    "256 colours: pngquant": lambda p: through(["pngquant", "--output", "-", "256"], p),
     "256 colours: ComparImg --colours 256": ours(Wish(colours=256, **UNSCALED)),  # type: ignore[arg-type]
     "ComparImg --target high --format webp": ours(Wish(target=Target.HIGH, format=Format.WEBP, **UNSCALED)),  # type: ignore[arg-type]
 }
