@@ -15,8 +15,8 @@ AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 RUN = """async (only) => (await axe.run(document, only ? {runOnly: {type: "rule", values: only}} : {})).violations
     .flatMap(({id, nodes}) => nodes.map(({html, any}) => `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ""}`))"""
 VIEWS = (
-    "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/folders", "/activity",
-    "/problems", "/settings", "/api",
+    "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/folders", "/compress",
+    "/activity", "/problems", "/settings", "/api",
 )  # fmt: skip
 
 Open = Callable[..., Page]

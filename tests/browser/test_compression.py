@@ -1,0 +1,65 @@
+"""Compression on the page, over a real service: measured, looked at under the slider, done, and taken back."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from daemon.client import Client
+from daemon.service import Service
+from support.pictures import photograph, save
+from support.serving import config_over, until
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    save(photograph(1, 700, 500), folder / "beach.jpg", quality=97)
+    save(photograph(2, 700, 500), folder / "below" / "hills.png", compress_level=1)
+    return folder
+
+
+@pytest.fixture
+def address(tmp_path: Path, photos: Path) -> Iterator[str]:
+    with Service(config_over(tmp_path, photos)) as service:
+        client = Client(service.address)
+        until(lambda: client.get("status")["totals"]["images"] == 2 and not client.get("status")["jobs"])
+        yield service.address.rstrip("/")
+
+
+def test_measured_looked_at_done_and_taken_back(photos: Path, address: str, visit: Open) -> None:
+    before = {file: file.read_bytes() for file in photos.rglob("*.*g")}
+    page = visit()
+    page.goto(f"{address}/compress")
+    page.get_by_text("High quality").click()
+    page.get_by_label("Only above, in MB").fill("0")
+    page.get_by_label("At most, in pixels").fill("")
+    page.get_by_text("Replaced", exact=True).click()
+    page.get_by_text("The folders below, too").click()
+    page.get_by_role("button", name="Measure the savings").click()
+    lines = page.locator(".compressions li")
+    expect(lines).to_have_count(2)
+    expect(page.locator(".big")).to_contain_text("Would save")
+    assert {file: file.read_bytes() for file in before} == before
+    # Both pictures under the slider: the one after is made for it.
+    page.get_by_role("button", name="Compare beach.jpg before and after").click()
+    layers = page.locator(".compare-sheet .layer img.whole")
+    expect(layers).to_have_count(2)
+    shown = layers.evaluate_all("(images) => images.map((image) => [image.naturalWidth, image.naturalHeight])")
+    assert shown == [[700, 500], [700, 500]]
+    page.get_by_role("button", name="Slider").click()
+    expect(page.get_by_role("slider")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".compare-sheet")).to_have_count(0)
+    # Done only after it was confirmed, and taken back.
+    page.get_by_role("button", name="Compress", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Compress").click()
+    expect(page.locator(".big")).to_contain_text("Saved")
+    expect(lines).to_have_count(2)
+    assert all(file.stat().st_size < len(data) for file, data in before.items())
+    page.get_by_role("button", name="Undo").first.click()
+    expect(page.locator(".big")).to_contain_text("Undone")
+    assert {file: file.read_bytes() for file in before} == before
