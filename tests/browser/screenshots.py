@@ -120,8 +120,8 @@ def take_pictures(browser: Browser, address: str, client: Client) -> None:
     page = open_page(browser, f"{address}/rules", DESKTOP)
     page.wait_for_selector(".samples .thumbs img")
     keep_picture("rules", shot(page))
-    client.post("rules/apply", {"choice": "trash", "kinds": ["exact"], "ties": "decide"})
-    keep_picture("page", shot(open_page(browser, address, DESKTOP)))
+    client.post("rules/apply", {"choice": "trash", "ties": "decide", "filter": {"path": "/Phone/"}})
+    keep_picture("page", shot(open_page(browser, f"{address}/?kind=near", DESKTOP)))
     phone = {"is_mobile": True, "has_touch": True}
     sides = [
         shot(open_page(browser, f"{address}/groups/{many['id']}", PHONE, **phone)),

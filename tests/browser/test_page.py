@@ -285,7 +285,7 @@ def test_pages_of_a_long_list_go_forth_and_back(serve: Serve, visit: Open) -> No
 
 
 VIEWS = (
-    "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/folders", "/activity",
+    "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/compress", "/folders", "/activity",
     "/problems", "/settings", "/api",
 )  # fmt: skip
 
@@ -354,7 +354,7 @@ def test_every_control_has_a_name_and_every_picture_a_text(serve: Serve, visit: 
     site = serve()
     keys = add_pictures(site.library, 2)
     page = visit()
-    for path in ("/", f"/groups/{keys[0]}", "/library", "/folders", "/activity", "/problems", "/settings"):
+    for path in ("/", f"/groups/{keys[0]}", "/library", "/compress", "/folders", "/activity", "/problems", "/settings"):
         page.goto(site.address + path)
         page.wait_for_selector("main h1, main h2")
         nameless = page.evaluate(
