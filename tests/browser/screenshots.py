@@ -61,22 +61,26 @@ def draw_photos(folder: Path) -> None:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(original, copy)
             case 1:
-                keep(picture.resize((1200, 800)), folder / "Phone" / f"IMG-{year}0612-WA0{number:03}.jpg", 74)
+                keep(reduced(picture, 1 / 2), folder / "Phone" / f"IMG-{year}0612-WA0{number:03}.jpg", 74)
             case 2:
                 keep(ImageOps.mirror(picture), folder / "Phone" / f"{name} mirrored.jpg", 85)
             case 3:
-                keep(picture.resize((1600, 1067)), folder / "Export" / f"{name} web.jpg", 82)
+                keep(reduced(picture, 2 / 3), folder / "Export" / f"{name} web.jpg", 82)
                 keep(ImageEnhance.Brightness(picture).enhance(1.14), folder / "Export" / f"{name} bright.jpg", 88)
-                keep(picture.resize((800, 533)), folder / "Phone" / f"{name} small.jpg", 70)
+                keep(reduced(picture, 1 / 3), folder / "Phone" / f"{name} small.jpg", 70)
                 shutil.copy2(original, folder / "Export" / f"{name} (2).jpg")
             case 5:
-                keep(picture.rotate(90, expand=True).resize((800, 1200)), folder / "Scans" / f"{name}.jpg", 80)
+                keep(reduced(picture.rotate(90, expand=True), 1 / 2), folder / "Scans" / f"{name}.jpg", 80)
             case 6:
                 keep(stamped(picture, f"{place} {year}"), folder / "From friends" / f"{name}.jpg", 86)
             case _:
                 width, height = picture.size
                 part = picture.crop((width // 12, height // 10, width * 11 // 12, height * 19 // 20))
                 keep(part, folder / "From friends" / f"{name} cropped.jpg", 88)
+
+
+def reduced(picture: Image.Image, share: float) -> Image.Image:
+    return picture.resize((round(picture.width * share), round(picture.height * share)), Image.Resampling.LANCZOS)
 
 
 def keep(picture: Image.Image, path: Path, quality: int, exif: Image.Exif | None = None) -> Path:
@@ -120,7 +124,7 @@ def take_pictures(browser: Browser, address: str, client: Client) -> None:
     page = open_page(browser, f"{address}/rules", DESKTOP)
     page.wait_for_selector(".samples .thumbs img")
     keep_picture("rules", shot(page))
-    client.post("rules/apply", {"choice": "trash", "ties": "decide", "filter": {"path": "/Phone/"}})
+    client.post("rules/apply", {"choice": "trash", "ties": "decide", "filter": {"path": "Phone/"}})
     keep_picture("page", shot(open_page(browser, f"{address}/?kind=near", DESKTOP)))
     phone = {"is_mobile": True, "has_touch": True}
     sides = [

@@ -285,8 +285,8 @@ def test_pages_of_a_long_list_go_forth_and_back(serve: Serve, visit: Open) -> No
 
 
 VIEWS = (
-    "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/compress", "/folders", "/activity",
-    "/problems", "/settings", "/api",
+    "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/compress", "/folders",
+    "/activity", "/problems", "/settings", "/api",
 )  # fmt: skip
 
 
