@@ -1,0 +1,123 @@
+"""What a thorough detection costs beyond a fast one: describing a picture, searching its features among many, and how
+many pairs are then proposed that are none.
+
+Pictures are drawn by the tests' generator, or are the photographs of a folder, and are then cropped, framed, tilted.
+The many are made of their features, redrawn at random and disturbed. With a thousand photographs about as many are near
+by accident as among photographs; the few that are drawn are disturbed so much that hardly any are.
+"""
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from index.feature_index import FeatureIndex
+from index.features import KEPT, Described, describe
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from support.pictures import photograph
+
+DISTURBED, DISTURBED_MUCH = 0.05, 0.2
+ASKED = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=10_000, help="how many there are at last")
+    parser.add_argument("--photos", type=Path, help="a folder of photographs to take the features from")
+    options = parser.parse_args()
+    pictures = list(photographs(options.photos)) if options.photos else [photograph(seed) for seed in range(60)]
+    start = time.process_time()
+    described = [described_of(picture) for picture in pictures]
+    describing_ms = (time.process_time() - start) / len(pictures) * 1e3
+    features = sum(map(len, described)) / len(described)
+    print(f"describing: {describing_ms:.0f} ms a picture, {features:.0f} features, {features / 25:.1f} KB in the index")
+    recall(pictures[:60], described)
+    print("\n| pictures | search, ms of a processor a picture | wrong pairs proposed a picture | memory, MB |")
+    print("|---|---|---|---|")
+    growth(described, options.pictures, DISTURBED if options.photos else DISTURBED_MUCH)
+
+
+def growth(described: Sequence[Described], most: int, disturbed: float) -> None:
+    pool = np.concatenate([one.descriptors for one in described])
+    places = np.concatenate([one.places for one in described])
+    bits = np.unpackbits(pool, axis=1).astype(np.bool_)
+    rng = np.random.default_rng(0)
+
+    def another() -> Described:
+        rows = rng.integers(0, len(pool), KEPT)
+        noise = rng.random((KEPT, 256)) < disturbed
+        return Described(np.packbits(bits[rows] ^ noise, axis=1), places[rng.integers(0, len(pool), KEPT)])
+
+    index = FeatureIndex()
+    index.add([another() for _ in range(2)])
+    for size in (1_000, 3_000, 10_000, 30_000, 100_000):
+        if size > most:
+            break
+        while len(index) < size - ASKED:
+            index.load([another() for _ in range(min(500, size - ASKED - len(index)))])
+        asked = [another() for _ in range(ASKED)]
+        start = time.process_time()
+        pairs = index.add(asked)
+        busy_ms = (time.process_time() - start) / ASKED * 1e3
+        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"| {len(index):,} | {busy_ms:.1f} | {len(pairs) / ASKED:.2f} | {memory_mb:.0f} |")
+
+
+def recall(pictures: Sequence[Image.Image], described: Sequence[Described]) -> None:
+    """Of copies that no hash of the whole can see, how many are proposed with their originals."""
+    found = []
+    for name, change in CHANGES.items():
+        index = FeatureIndex()
+        index.load(described)
+        pairs = index.add([described_of(change(picture)) for picture in pictures])
+        hits = sum((number, len(described) + number) in set(pairs) for number in range(len(pictures)))
+        found.append(f"{name} {hits / len(pictures):.2f}")
+    print("proposed with their originals: " + ", ".join(found))
+
+
+def framed(picture: Image.Image) -> Image.Image:
+    screen = Image.new("RGB", (1280, 800), (240, 240, 243))
+    screen.paste(picture.resize((640, 480)), (400, 200))
+    return screen
+
+
+def crop(picture: Image.Image, share: float) -> Image.Image:
+    width, height = picture.size
+    return picture.crop((round(width * share / 2), 0, round(width * (1 - share / 2)), round(height * (1 - share))))
+
+
+CHANGES = {
+    "crop 20 % each way": lambda picture: crop(picture, 0.2),
+    "crop 40 % each way": lambda picture: crop(picture, 0.4),
+    "mirrored crop": lambda picture: ImageOps.mirror(crop(picture, 0.3)),
+    "small crop": lambda picture: crop(picture, 0.2).resize((200, 160)),
+    "in a screenshot": framed,
+    "tilted by 8 degrees": lambda picture: picture.rotate(8, Image.Resampling.BICUBIC),
+}
+
+
+def described_of(picture: Image.Image) -> Described:
+    view = picture.convert("L")
+    view.thumbnail((512, 512))
+    return describe(np.asarray(view))
+
+
+def photographs(folder: Path) -> Sequence[Image.Image]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
+            with Image.open(path) as image:
+                picture = ImageOps.exif_transpose(image).convert("RGB")
+            picture.thumbnail((1024, 1024))
+            found.append(picture)
+    return found[:2_000]
+
+
+if __name__ == "__main__":
+    main()
