@@ -7,7 +7,6 @@ thread.
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -156,7 +155,7 @@ class Compressor:
     def _outcome(self, batch_id: int, plan: Plan, dry_run: bool) -> Mapping[str, Any]:
         with self._store.read() as database:
             totals = compressions.totals(database, batch_id)
-            rows = compressions.page(database, batch_id, (State.REFUSED, State.FAILED), None, 100_000).items
+            refused = compressions.reasons(database, batch_id)
         made = State.MEASURED if dry_run else State.DONE
         return {
             "batch": batch_id,
@@ -166,7 +165,7 @@ class Compressor:
             "undone_before": plan.undone,
             "compressed": totals.states.get(made, 0),
             "left": totals.states.get(State.LEFT, 0),
-            "refused": dict(Counter(row.reason for row in rows)),
+            "refused": refused,
             "bytes_before": totals.source_bytes,
             "bytes_after": totals.result_bytes,
         }

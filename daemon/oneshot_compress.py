@@ -197,6 +197,7 @@ def _found_in(top: bytes, recursive: bool) -> list[bytes]:
 
 
 def _problems(database: Any, paths: Iterable[bytes], told: set[bytes]) -> list[tuple[bytes, str, str]]:
+    """Why files without a report were not taken: what the scan said of them, or that it did not look at them."""
     found = []
     for path in paths:
         if path in told:
@@ -204,4 +205,6 @@ def _problems(database: Any, paths: Iterable[bytes], told: set[bytes]) -> list[t
         row = database.execute_sql("SELECT reason, message FROM problem WHERE path = ?", (path,)).fetchone()
         if row is not None:
             found.append((path, *row))
+        elif database.execute_sql("SELECT 1 FROM image WHERE path = ?", (path,)).fetchone() is None:
+            found.append((path, "passed_over", "it is hidden, a link, or does not look like a picture"))
     return found

@@ -264,6 +264,13 @@ def totals(database: SqliteDatabase, batch_id: int | None) -> Totals:
     )
 
 
+def reasons(database: SqliteDatabase, batch_id: int) -> dict[str, int]:
+    """Why files of a batch were refused or failed, and how many for each reason."""
+    query = Compression.select(Compression.reason, fn.count(Compression.id)).group_by(Compression.reason)
+    chosen = query.where(Compression.batch == batch_id, Compression.state.in_((State.REFUSED, State.FAILED)))
+    return dict(chosen.tuples().execute(database))
+
+
 def _told(row: Any) -> Told:
     values = {name: getattr(row, name) for name in FIELDS}
     for name in ("path", "result_path", "source_digest", "result_digest"):

@@ -260,6 +260,16 @@ def test_hard_links_and_links_are_left(ctl_alone: Ctl, photos: Path) -> None:
     assert contents(photos) == before
 
 
+def test_what_is_passed_over_is_told(ctl_alone: Ctl, photos: Path) -> None:
+    shutil.copyfile(photos / "large.jpg", photos / ".hidden.jpg")
+    (photos / "link.jpg").symlink_to(photos / "large.jpg")
+    for name in (".hidden.jpg", "link.jpg"):
+        told = ctl_alone("compress", photos / name, "--json")
+        assert told.code == FAILED
+        assert [problem["reason"] for problem in told.json["problems"]] == ["passed_over"]
+    assert not (photos / "link_resize.jpg").exists()
+
+
 def test_names_that_are_no_text(ctl_alone: Ctl, tmp_path: Path) -> None:
     folder = tmp_path / unutf8("photos")
     file = save(photograph(1, 600, 400), folder / unutf8("ä\n.png"), compress_level=0)
