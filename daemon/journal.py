@@ -115,6 +115,7 @@ class Journal:
             progress.checkpoint()
             self._do_some(progress, row, some, checks)
         self._end(batch_id, BatchState.DONE)
+        progress.begin(str(row.kind), total, total)  # told at once, while steps are told now and then
 
     def cancel(self, batch_id: int) -> None:
         """End a batch; what was not begun is not done."""

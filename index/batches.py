@@ -260,6 +260,7 @@ def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> 
     counts: dict[int, Counter[str]] = {row["id"]: Counter() for row in rows}
     actions: dict[int, Counter[str]] = {row["id"]: Counter() for row in rows}
     freed = dict.fromkeys(counts, 0)
+    kinds = {row["id"]: row["kind"] for row in rows}
     good = {row["id"]: StepState.PLANNED if row["state"] == BatchState.PLAN else StepState.DONE for row in rows}
     told = (
         StepRow.select(StepRow.batch, StepRow.state, StepRow.action, fn.count(StepRow.id), fn.sum(StepRow.bytes))
@@ -270,7 +271,7 @@ def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> 
         counts[batch_id][state] += number
         if state == good[batch_id]:
             actions[batch_id][action] += number
-            freed[batch_id] += size
+            freed[batch_id] += 0 if kinds[batch_id] == BatchKind.UNDO else size
     return [
         BatchRow(**row, counts=counts[row["id"]], actions=actions[row["id"]], bytes=freed[row["id"]]) for row in rows
     ]
