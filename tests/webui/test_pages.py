@@ -11,6 +11,7 @@ from index.batches import Action, BatchKind, BatchState, StepState
 from index.keeper import CRITERIA
 from index.model import KINDS, Choice, JobKind, JobState
 from index.rules import FOLDERS
+from index.settings import LIVE
 from support.weblibrary import WebClient
 from webui.pages import LANGUAGES, VIEWS, preferred_language
 
@@ -114,4 +115,5 @@ def test_words_of_the_vocabulary_all_have_a_text() -> None:
         ("because", [*CRITERIA, FOLDERS]), ("key", actions), ("keys.part", parts),
     )  # fmt: skip
     keys = {f"{prefix}.{word}" for prefix, words in families for word in words}
+    keys |= {f"setting.{one.key}{what}" for one in LIVE for what in ("", ".help")}
     assert keys - set(TEXTS["en"]) == set()

@@ -70,7 +70,7 @@ function control(setting, id, change) {
   if (setting.key === "sort.rules") return h("a", { id, class: "button", href: "/rules" }, t("settings.rules"));
   if (setting.choices.length) {
     return h("select", { id, onchange: (event) => change(setting.choices[event.target.selectedIndex]) },
-      setting.choices.map((choice) => h("option", { selected: choice === value }, has(`choice.${choice}`) ? t(`choice.${choice}`) : String(choice))));
+      setting.choices.map((choice) => h("option", { selected: choice === value }, choice === "" ? t("choice.none") : has(`choice.${choice}`) ? t(`choice.${choice}`) : String(choice))));
   }
   if (typeof value === "number") {
     return h("input", { id, type: "number", value: String(value), min: bound(setting.minimum), max: bound(setting.maximum), step: Number.isInteger(value) ? "1" : "any",
