@@ -22,7 +22,7 @@ from daemon.proposing import Proposer
 from daemon.scan import Progress
 from daemon.views import Views
 from daemon.workers import WorkerPool
-from index import catalogue, findings, samples
+from index import catalogue, findings, orphans, samples
 from index.evidence import VERIFIER, mirrored, of_same_pixels
 from index.findings import Found
 from index.fingerprint import SCHEME
@@ -77,8 +77,19 @@ class Detector:
         """A full detection under the settings and what the job changes of them."""
         parameters = resolve(self._settings(), wanted)
         groups = self._detect(progress, parameters)
+        self._forget_orphans(progress)
         self._calibrate(progress, parameters)
         return {"groups": groups}
+
+    def _forget_orphans(self, progress: Progress) -> None:
+        """Let go of what is known of bytes that no file has had for long."""
+        now_ns = time.time_ns()
+        self._store.write(lambda db: orphans.note(db, now_ns))
+        while digests := self._store.write(lambda db: orphans.forget(db, now_ns - orphans.KEPT_NS)):
+            progress.checkpoint()
+            self._views.forget(digests)
+            # It may hold some of them.
+            self._index = None
 
     def _calibrate(self, progress: Progress, parameters: DetectParameters) -> None:
         """Measure on pairs drawn at random what a tolerance would propose wrongly, and what the verifier lets through.

@@ -4,7 +4,7 @@ A view is made when a picture first has a candidate or is first shown; pictures 
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -65,6 +65,11 @@ class Views:
         finally:
             outcomes.close()
         return found
+
+    def forget(self, digests: Iterable[bytes]) -> None:
+        """Remove the views of contents that are known no more."""
+        for digest in digests:
+            self.path_of(digest).unlink(missing_ok=True)
 
     def pixel_tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
         """What a worker needs to digest the pixels of each content that can be read now."""

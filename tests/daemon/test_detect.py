@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance
 from daemon.detect import Detector
 from daemon.scan import ScanRoot
 from daemon.views import Views
-from index import report
+from index import orphans, report
 from index.catalogue import WatchRoot
 from index.jobs import DetectJobParameters
 from index.model import DetectParameters, Turn
@@ -365,3 +365,26 @@ def test_a_root_no_longer_watched_leaves_the_groups(detections: Detections, tmp_
     assert len(detections.result()["groups"]) == 1
     detections.library.watch(here)
     assert detections.detect()["groups"] == []
+
+
+def test_what_no_file_has_any_more_is_forgotten_in_the_end(
+    detections: Detections, altered: Path, from_zero: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(altered, detections.photos, dirs_exist_ok=True)
+    detections.scan()
+    views = detections.library.store.data_dir / "views"
+    (detections.photos / "two bright.jpg").unlink()
+    detections.scan()
+    detections.detect()
+    before = len(list(views.rglob("*.jpg")))
+    monkeypatch.setattr(orphans, "KEPT_NS", -1)
+    without = detections.detect()
+    assert len(list(views.rglob("*.jpg"))) == before - 1
+    with detections.library.store.read() as database:
+        (lost,) = database.execute_sql(
+            "SELECT count(*) FROM content WHERE id NOT IN (SELECT content_id FROM image)"
+        ).fetchone()
+    assert lost == 0
+    drop(altered / "two bright.jpg", detections.photos / "two bright.jpg")
+    detections.scan()
+    assert detections.result() == from_zero != without
