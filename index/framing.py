@@ -4,7 +4,7 @@ Where one picture was laid into another its sides are straight, long and meet in
 plain along each of them; doors, tables and horizons seldom have all of that. Lines are where most pixels differ from
 those across; the box is that of two level and two upright lines whose sides are nearly all such pixels. A side of the
 picture itself may serve as a side of the box, but no more than two: a horizon is no frame. Of 253 photographs of rooms
-and clothes none has such a box, of 206 in borders, bars and screenshots without blur nine in ten.
+and clothes none has such a box, and 158 of 182 copies in borders, bars and screenshots have the right one.
 """
 
 from typing import Final

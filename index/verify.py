@@ -26,7 +26,6 @@ from index.similarity import Similarity, compare
 __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
 
 
-
 @dataclass(frozen=True, slots=True)
 class NoiseLimits:
     """The least agreement of noise: where it is weak, little more than what JPEG and the views leave, and where it is
