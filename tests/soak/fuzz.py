@@ -136,7 +136,7 @@ def wrong_config(chance: random.Random, place: str) -> bytes:
 
 
 def misspelt(chance: random.Random, name: str) -> str:
-    return name[:-1] + chance.choice("abcxyz ") if chance.random() < 0.02 else name
+    return name[:-1] + chance.choice("abcxyz ") if chance.random() < 0.004 else name
 
 
 def is_toml(data: bytes) -> bool:

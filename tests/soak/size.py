@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import itertools
 import os
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -22,7 +23,7 @@ from daemon.inotify import FolderWatches, NativeRoot
 from daemon.watch_limits import max_user_watches, watches_at_most, watches_of_others
 from index import catalogue
 from index.catalogue import WatchRoot
-from index.model import Reading
+from index.model import Identity
 from index.reconcile import reconcile
 from index.store import Store
 from index.walk import Exclusions, Walk
@@ -109,10 +110,26 @@ def fill(store: Store, top: bytes) -> int:
     with store.read() as database:
         (row,) = catalogue.watched_roots(database)
     seen = iter(Walk(top, Exclusions(top)))
-    while some := list(itertools.islice(seen, 5000)):
-        readings = [Reading(path, identity, hashlib.sha256(path).digest()) for path, identity in some]
-        store.write(lambda db, readings=readings: catalogue.record_readings(db, row.id, readings, 1))
+    while some := list(itertools.islice(seen, 50_000)):
+        store.write(lambda db, some=some: put(db.connection(), row.id, some))
     return int(row.id)
+
+
+def put(database: sqlite3.Connection, root_id: int, files: list[tuple[bytes, Identity]]) -> None:
+    """What catalogue.record_readings would write, a hundred times as fast."""
+    (last,) = database.execute("SELECT coalesce(max(id), 0) FROM content").fetchone()
+    numbered = list(enumerate(files, start=last + 1))
+    database.executemany(
+        "INSERT INTO content (id, digest, size_bytes, format, width, height, mode, orientation, taken, camera,"
+        " jpeg_quality, detail, frames, metadata, scheme, failure, failure_message)"
+        " VALUES (?, ?, 0, 'JPEG', 4000, 3000, 'RGB', 1, '', '', 90, 100, 1, '', '', '', '')",
+        [(number, hashlib.sha256(path).digest()) for number, (path, _) in numbered],
+    )
+    database.executemany(
+        "INSERT INTO image (root_id, path, device, inode, size_bytes, mtime_ns, content_id, indexed_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+        [(root_id, path, *identity, number) for number, (path, identity) in numbered],
+    )
 
 
 def start_and_idle(program: Program, idle_s: float) -> None:
@@ -152,7 +169,7 @@ class Peak:
         self.mb = 0.0
 
     def __enter__(self) -> "Peak":
-        self.mb = 0.0
+        self.mb = rss_mb(os.getpid())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
