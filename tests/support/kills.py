@@ -22,6 +22,7 @@ from index import findings
 from index.errors import ComparImgError
 from index.store import Store
 from support.pictures import photograph
+from support.processes import family
 from support.program import Program, wait_until_idle
 
 FIRST = 24
@@ -123,7 +124,7 @@ class House:
         self.deeds["detections asked for"] += 1
 
     def _kill_a_worker(self, client: Client) -> None:
-        for worker in _children(self._process.pid):
+        for worker in family(self._process.pid)[1:]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, 9)
             self.deeds["decoding processes killed"] += 1
@@ -244,11 +245,3 @@ def _jpeg(picture: Image.Image, quality: int) -> bytes:
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
     return file.getvalue()
-
-
-def _children(process_id: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
-    except OSError:
-        return []
-    return [int(number) for number in text.split()]
