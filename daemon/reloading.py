@@ -4,7 +4,7 @@ from typing import Final
 
 from daemon.config import Config
 
-RESTART: Final = frozenset({"daemon.data_dir", "daemon.log_file", "web.host", "web.port"})
+RESTART: Final = frozenset({"daemon.backups", "daemon.data_dir", "daemon.log_file", "web.host", "web.port"})
 # Those that the parts at work are made with; the other keys are looked up when they are needed.
 WORKSHOP: Final = frozenset(
     {

@@ -324,7 +324,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "a list of host names", shape=all),
     Setting("notify.command", "list", (),
             "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
-            "a program and its arguments", shape=all),
+            "a program and its arguments", shape=all, secret=True),
     Setting("notify.webhook", "str", "", "An address that each notice is sent to, as JSON; empty: none.",
             '"" or an address that begins with http:// or https://', shape=_is_hook, secret=True),
     Setting("notify.events", "list", ("groups", "jobs", "problems", "roots"),
