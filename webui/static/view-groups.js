@@ -170,25 +170,29 @@ function groupAddress(group, chosen) {
 }
 
 function card(group, chosen) {
-  const [reference, next] = group.images.items;
-  if (!reference) return h("article", { hidden: true });
-  // Beside the reference the image that is least surely its copy: what a card says of a group must hold for all of it.
-  const other = group.images.items.find(({ id }) => id === group.weakest?.image && id !== reference.id) ?? next;
+  const { items } = group.images;
+  if (!items.length) return h("article", { hidden: true });
+  // First what stays or is proposed to, beside it what is least surely its copy: what a card says of a group must hold
+  // for all of it.
+  const proposed = items.find(({ id }) => id === group.proposal?.image);
+  const first = items.find(({ decision }) => decision?.choice === "keep") ?? proposed ?? items[0];
+  const other = items.find(({ id }) => id === group.weakest?.image && id !== first.id) ?? items.find(({ id }) => id !== first.id);
+  const told = other?.reference ? first : other;
   const more = group.images.total - 2;
   const target = groupAddress(group, chosen);
-  const { name } = split(reference.path);
+  const { name } = split(first.path);
   const open = group.images.items.some((image) => !image.decision);
   const picture = (image, badge) => h("figure", { class: image.decision ? `is-${image.decision.choice}` : "" }, thumbnail(image), badge, markChip(image));
   return h("article", { class: open ? "card" : "card decided" },
     h("a", { class: "pair", href: target, title: t("group.open", { name }) },
-      picture(reference, reference.decision ? null : h("figcaption", { class: "badge" }, icon("star", 13), t("group.reference"))),
+      picture(first, first.decision ? null : h("figcaption", { class: "badge" }, icon("star", 13), t(proposed ? "proposal.keep" : "group.reference"))),
       other ? picture(other, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null) : h("figure", {})),
     h("div", { class: "card-text" },
       h("header", {}, kindChip(group.kind), h("span", { class: "gain" }, t("group.gain", { size: bytes(group.reclaimable_bytes) }))),
       h("h3", {}, h("a", { href: target, tabindex: "-1" }, name)),
-      h("p", { class: "where" }, folderText(reference)),
-      other ? h("p", { class: "evidence" }, evidenceText(other)) : null,
-      h("p", { class: "facts" }, [...new Set([reference, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)))),
+      h("p", { class: "where" }, folderText(first)),
+      told ? h("p", { class: "evidence" }, evidenceText(told)) : null,
+      h("p", { class: "facts" }, [...new Set([first, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)))),
     open ? h("button", { type: "button", class: "quick", title: t("review.accept.help"), onclick: () => accept(group) }, icon("check", 16), t("review.accept")) : null);
 }
 
