@@ -246,9 +246,10 @@ class _File:
 def _files_of_group(database: SqliteDatabase, key: str) -> dict[int, _File]:
     """The images of a current group; what protects one way to a file protects the file. Raises NotFound."""
     rows = database.execute_sql(
-        "SELECT i.id, c.digest, (SELECT max(r2.protected) FROM image i2 JOIN root r2 ON r2.id = i2.root_id"
+        "SELECT i.id, c.digest, (SELECT max(r2.protected) FROM image i2 CROSS JOIN root r2 ON r2.id = i2.root_id"
         " AND r2.watched WHERE i2.device = i.device AND i2.inode = i.inode)"
-        f" FROM {_CURRENT} JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"
+        # CROSS keeps SQLite from beginning with all members, or all images of a root.
+        f" FROM {_CURRENT} CROSS JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"
         " JOIN content c ON c.id = i.content_id JOIN root r ON r.id = i.root_id AND r.watched WHERE g.key = ?",
         (key,),
     ).fetchall()

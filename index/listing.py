@@ -386,7 +386,7 @@ def images_at(database: SqliteDatabase, paths: Sequence[bytes]) -> list[int]:
 def groups_of_content(database: SqliteDatabase, content_id: int) -> list[str]:
     """The public ids of the current groups that hold this content."""
     rows = database.execute_sql(
-        f"SELECT g.key FROM member m JOIN duplicate_group g ON g.id = m.group_id WHERE m.content_id = ? AND {CURRENT}"
+        f"SELECT g.key FROM member m JOIN duplicate_group g ON g.id = m.group_id WHERE m.content_id = ? AND +{CURRENT}"
         " ORDER BY g.key",
         (content_id,),
     )
