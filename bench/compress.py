@@ -23,7 +23,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from bench.decode import make_pictures
 from index import encoders, quality_search, ssimulacra2
@@ -70,7 +70,8 @@ def pixels_of(data: bytes) -> np.ndarray:
     with opened(data, Limits()) as image:
         image.load()
         clear = image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
-        return np.asarray(image.convert("RGBA" if clear else "RGB"))
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(upright.convert("RGBA" if clear else "RGB"))
 
 
 def saved(pixels: np.ndarray, picture_format: str, **options: object) -> bytes:
