@@ -59,7 +59,7 @@ class JobContext:
         """Start a phase of the job: a word for the user, and how many steps it has, if that is known."""
         self._phase, self._total, self._done, self._base = phase, total, done, done
         self._phase_started_s = time.monotonic()
-        self._write()
+        self.tell()
 
     def advance(self, steps: int = 1) -> None:
         self._done += steps
@@ -72,11 +72,12 @@ class JobContext:
             self._checked_s = now_s
             self._runner.check(self.job_id)
         if now_s - self._written_s >= PROGRESS_INTERVAL_S:
-            self._write()
+            self.tell()
             if not self._nested:
                 self._runner.run_urgent()
 
-    def _write(self) -> None:
+    def tell(self) -> None:
+        """Write down how far the job is."""
         self._written_s = time.monotonic()
         self._runner.beat()
         elapsed_s = self._written_s - self._phase_started_s
@@ -192,6 +193,7 @@ class Runner:
                 raise
             self._wait(error)
         except Cancelled:
+            context.tell()
             self._end(job_id, JobState.CANCELLED)
         except WorkersUnavailable as error:
             if self._stop.is_set():
@@ -204,6 +206,7 @@ class Runner:
             log.exception("job %d (%s) failed", job_id, row["kind"])
             self._end(job_id, JobState.FAILED, error=f"Unexpected: {type(error).__name__}: {error}")
         else:
+            context.tell()
             self._end(job_id, JobState.DONE, outcome=json.dumps(outcome, sort_keys=True))
 
     def _fail(self, row: Mapping[str, Any], error: ComparImgError) -> None:
