@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,12 +26,13 @@ def enter(config: Path, *command: str, **environ: str) -> "subprocess.CompletedP
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """Where somebody else's process may look, too."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+def config() -> Iterator[Path]:
+    """Where somebody else's process may look, too: pytest's own folders are its user's alone."""
+    with tempfile.TemporaryDirectory(prefix="comparimg-packaging-") as name:
+        folder = Path(name)
         folder.chmod(0o755)
-    (tmp_path / "config").mkdir()
-    return tmp_path / "config" / "comparimg.toml"
+        (folder / "config").mkdir()
+        yield folder / "config" / "comparimg.toml"
 
 
 @as_root
