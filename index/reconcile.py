@@ -65,10 +65,14 @@ def reconcile(
     before: dict[bytes, Identity] = {}
     gone: dict[bytes, Identity] = {}
     unchanged = seen_count = known_count = 0
+    # On an overlay a file may have another device number than every folder.
+    present = set((mounts or {}).values())
     rows = _ascending(known)
     row = next(rows, None)
     for path, identity in _ascending(seen):
         seen_count += 1
+        if identity.device not in present:
+            present.add(identity.device)
         while row is not None and row[0] < path:
             gone[row[0]] = row[1]
             known_count += 1
@@ -89,7 +93,7 @@ def reconcile(
         row = next(rows, None)
 
     devices = mounts or {}
-    renumbered = _renumbered(before, differing, set(devices.values()))
+    renumbered = _renumbered(before, differing, present)
     for path, identity in before.items():
         if _on(renumbered, identity) == differing[path]:
             del differing[path]

@@ -104,6 +104,14 @@ def test_a_number_that_is_still_in_use_was_not_changed():
     assert plan.renumbered == {}
 
 
+def test_a_number_that_a_file_still_has_was_not_changed_though_no_mount_tells_of_it():
+    known = {b"/p/sub/a": file(1, device=7), b"/p/x": file(2, device=7)}
+    seen = {b"/p/sub/a": file(1, device=7), b"/p/x": file(2, device=1)}
+    plan = compared(seen, known, mounts={ROOT: 1})
+    assert plan.renumbered == {}
+    assert plan.to_read == {b"/p/x": file(2, device=1)}
+
+
 def test_what_is_not_admitted_counts_as_not_there():
     known = {b"/p/a": file(1), b"/p/b": file(2)}
     seen = {b"/p/a": file(1), b"/p/b": file(2, mtime_ns=5), b"/p/c": file(3)}
