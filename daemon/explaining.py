@@ -32,6 +32,7 @@ MEANINGS = {
     "different": "share of the blocks that show something else (one place may: a stamp, a caption)",
     "readable": "pixels on the longer side: a drawing or text smaller than this cannot be told from another",
     "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
+    "witnesses": "blocks whose details could be measured: asked for where no hash speaks for the pair",
     "registration": "pixels by which details are shifted against each other: copies fall on each other",
     "capture": "share of the time and the camera, where both files tell, that is the same (noise can overrule)",
     "exposure": "agreement of the noise: about 1 in a copy, less between two exposures of one scene",

@@ -20,7 +20,7 @@ from index.evidence import mirrored
 from index.exposure import Noise, noise
 from index.laying import FINE_FRAME, Laid, Prepared, prepare, rescaled, turned, ways
 from index.model import Facts, Kind, Turn
-from index.registration import Registration, register
+from index.registration import LEAST_BLOCKS, Registration, register
 from index.similarity import Similarity, compare
 
 __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
@@ -82,6 +82,10 @@ SAME_GAIN: Final = 2.0
 LOST_DETAIL: Final = 0.6
 OTHER_GAIN: Final = 1.5
 LOST_DETAIL_FACTOR: Final = 1.5
+# Features alone also propose two photographs that show parts of one chart, where all but the finest agrees. There the
+# finest must speak for the pair: by what both have in common in quiet places, or by details that fall on each other.
+LEAST_COHERENCE: Final = 0.2
+MOST_SHIFT_UNPROVEN_PX: Final = 0.03
 # The noise of two exposures agrees less than these, and that of a copy more.
 STRONG_NOISE: Final = 0.7
 ALIKE: Final = NoiseLimits(weak=0.6, strong=0.8, comparable=0.5)
@@ -148,7 +152,7 @@ def _judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: 
         gates = _gates(best, graphic)
         if all(gate.passed for gate in gates):
             detail = noise(fine.first, fine.second, fine.where)
-            gates += _fine_gates(fine, (facts_first, facts_second), graphic, detail)
+            gates += _fine_gates(fine, (facts_first, facts_second), graphic, detail, by_hash=hint is not None)
     kind = _kind(best, gates)
     if kind is None:
         return Judgement(None, 0.0, best.turn, {}, gates)
@@ -248,11 +252,18 @@ def _gates(laid: Laid, graphic: bool) -> tuple[Gate, ...]:
     )
 
 
-def _fine_gates(fine: _Fine, facts: tuple[Facts, Facts], graphic: bool, measured: Noise) -> tuple[Gate, ...]:
+def _fine_gates(
+    fine: _Fine, facts: tuple[Facts, Facts], graphic: bool, measured: Noise, *, by_hash: bool
+) -> tuple[Gate, ...]:
     """What only a finer scale shows: whether details fall on details, whether the noise is that of one exposure, and
-    whether a drawing says the same."""
-    shift, limit = round(fine.shift_px, 3), round(_most_shift_px(fine, facts, measured), 3)
+    whether a drawing says the same. Where no hash speaks for the pair, enough details must have been measured."""
+    most = _most_shift_px(fine, facts, measured)
+    if not by_hash and measured.coherence < LEAST_COHERENCE:
+        most = min(most, MOST_SHIFT_UNPROVEN_PX)
+    blocks, shift, limit = fine.registration.blocks, round(fine.shift_px, 3), round(most, 3)
+    witnesses = () if by_hash else (Gate("witnesses", blocks, LEAST_BLOCKS, blocks >= LEAST_BLOCKS),)
     gates = (
+        *witnesses,
         Gate("registration", shift, limit, shift <= limit),
         *_exposure_gate(fine, facts, measured),
         *_capture_gate(facts, measured),

@@ -161,6 +161,45 @@ def test_the_noise_tells_two_exposures_from_a_tripod_apart():
     assert compare(exposure(1), noisy(exposure(1), 10)).kind is Kind.NEAR
 
 
+WHOLE, PART = (0, 0, 1600, 1200), (300, 200, 1300, 950)
+
+
+def taken(part: tuple[int, int, int, int], *, soft: float, sigma: float) -> Image.Image:
+    """A part of a soft print, through a lens that bends it by a tenth of a pixel, with noise of its own."""
+    print_ = photograph(3, 1600, 1200).filter(ImageFilter.GaussianBlur(soft))
+    seen = np.asarray(print_.crop(part).resize((800, 600), Image.Resampling.LANCZOS))
+    rows, columns = np.mgrid[:600, :800].astype(np.float32)
+    seed = 1 if part == WHOLE else 2
+    bent = np.random.default_rng(seed).normal(0, 0.1, (2, 6, 8)).astype(np.float32)
+    bent_x, bent_y = (cv2.resize(one, (800, 600), interpolation=cv2.INTER_CUBIC) for one in bent)
+    through = cv2.remap(seen, columns + bent_x, rows + bent_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return noisy(Image.fromarray(through), sigma, seed)
+
+
+def cut_out(picture: Image.Image) -> Image.Image:
+    return jpeg(picture.crop(tuple(side // 2 for side in PART)), 75)
+
+
+def failed(said: Judgement) -> list[str]:
+    return [gate.name for gate in said.gates if not gate.passed]
+
+
+def test_two_photographs_of_a_print_that_no_hash_speaks_for_are_only_possible():
+    whole, part = taken(WHOLE, soft=4, sigma=4), taken(PART, soft=4, sigma=4)
+    for said in (compare(whole, part, None, 75), compare(part, whole, None, 75)):
+        assert said.kind is Kind.POSSIBLE
+        assert failed(said) == ["registration"]
+    assert compare(whole, part, Turn.NONE, 75).kind is Kind.NEAR, "nothing else tells them apart"
+    assert compare(whole, cut_out(whole), None, 75).kind is Kind.NEAR
+
+
+def test_what_no_hash_speaks_for_is_only_possible_where_hardly_any_detail_can_be_measured():
+    whole = taken(WHOLE, soft=8, sigma=8)
+    said = compare(whole, cut_out(whole), None, 75)
+    assert said.kind is Kind.POSSIBLE
+    assert failed(said) == ["witnesses"]
+
+
 def test_files_that_tell_of_two_takings_are_only_possible_unless_the_noise_is_the_same():
     first, later = facts(original(1)), facts(original(1))
     first, later = replace(first, taken="2024-05-01T10:00:00"), replace(later, taken="2024-05-01T10:00:03")
