@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from daemon.mounts import Mount, place_in_file_system, read_mounts
+from daemon.mounts import Mount, place_in_file_system, read_mounts, ways_into
 from daemon.safe_files import Spot
 from index.walk import is_at_or_below
 
@@ -29,6 +29,7 @@ class Grounds:
         self._grounds = sorted(grounds, key=lambda ground: -len(ground.path))
         self._mounts: list[Mount] = []
         self._real: dict[bytes, bytes] = {}
+        self._ways: dict[bytes, bytes] = {}
         self._places: dict[bytes, tuple[bytes, bytes]] = {}
         self.look_again()
 
@@ -45,9 +46,12 @@ class Grounds:
     def look_again(self) -> None:
         """Forget what was looked up: mounts and links may have changed."""
         self._mounts = read_mounts()
-        self._real = {}
+        self._real, self._ways = {}, {}
         places = {ground.path: self._place(ground.path) for ground in self._grounds if not ground.is_destination}
         self._places = {path: place for path, place in places.items() if place is not None}
+        for path in places.keys() - self._places.keys():
+            self._ways |= ways_into(os.path.realpath(path), self._mounts)
+        self._real = {}
 
     def spot(self, path: bytes) -> Spot:
         """A path with the configured folder it is below: the innermost; its own folder where it is below none."""
@@ -87,8 +91,9 @@ class Grounds:
 
     def is_same_entry(self, first: bytes, second: bytes) -> bool:
         """Whether two paths are one name on disk, reached by two ways."""
-        places = [place_in_file_system(self._real_path(path), self._mounts) for path in (first, second)]
-        return places[0] is not None and places[0] == places[1]
+        real = [self._real_path(path) for path in (first, second)]
+        places = [place_in_file_system(path, self._mounts) for path in real]
+        return real[0] == real[1] or (places[0] is not None and places[0] == places[1])
 
     def _place(self, path: bytes) -> tuple[bytes, bytes] | None:
         return place_in_file_system(os.path.realpath(path), self._mounts)
@@ -101,5 +106,7 @@ class Grounds:
     def _real_folder(self, folder: bytes) -> bytes:
         """Looked up once for each folder."""
         if folder not in self._real:
-            self._real[folder] = os.path.realpath(folder)
+            real = os.path.realpath(folder)
+            way = next((way for way in self._ways if is_at_or_below(real, way)), None)
+            self._real[folder] = real if way is None else self._ways[way] + real[len(way) :]
         return self._real[folder]

@@ -1,5 +1,6 @@
 """EDGE: on which file system a folder stands, and which others are mounted below it. Reads /proc/self/mountinfo."""
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,6 +87,40 @@ def place_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, b
         return None
     below = path[len(mount.point.rstrip(b"/")) :]
     return mount.device, (mount.root.rstrip(b"/") + below).rstrip(b"/") or b"/"
+
+
+def ways_into(folder: bytes, mounts: Iterable[Mount]) -> dict[bytes, bytes]:
+    """Mount points, or folders below them, by which what is at or below a folder is reached as well: each with the
+    folder it is the same as.
+
+    For where the mount that the folder stands on is not listed, as in a chroot, and its place in the file system cannot
+    be told: the same inode at the end of the same path is the same folder. Only local file systems are touched.
+    """
+    found = {}
+    for mount in mounts:
+        if mount.is_remote:
+            continue
+        for end in _ends(mount.root):
+            if _is_one_folder(os.path.join(folder, end), mount.point):
+                found[mount.point] = os.path.join(folder, end).rstrip(b"/")
+        for end in _ends(folder):
+            way = os.path.join(mount.point, end)
+            if way != folder and _is_one_folder(way, folder):
+                found[way.rstrip(b"/")] = folder
+    return found
+
+
+def _ends(path: bytes) -> list[bytes]:
+    """What a path ends in, from nothing to all of it."""
+    names = [name for name in path.split(b"/") if name]
+    return [b"/".join(names[start:]) for start in range(len(names), -1, -1)]
+
+
+def _is_one_folder(first: bytes, second: bytes) -> bool:
+    try:
+        return os.path.samestat(os.stat(first), os.stat(second))
+    except OSError:
+        return False
 
 
 def _unescape(field: bytes) -> bytes:

@@ -1,8 +1,10 @@
 """Mounts: which lines of mountinfo concern a folder, and which file systems tell nothing of what others change."""
 
+from pathlib import Path
+
 import pytest
 
-from daemon.mounts import Mount, mount_of, mounts_below, parse_mountinfo, read_mounts
+from daemon.mounts import Mount, mount_of, mounts_below, parse_mountinfo, read_mounts, ways_into
 
 LINES = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:40 / /home/u/Pic\040tures rw - nfs4 nas:/photos rw,vers=4.2
@@ -73,3 +75,21 @@ def test_this_system_tells_its_mounts():
     mount = mount_of(b"/proc", read_mounts())
     assert mount is not None
     assert mount.kind == "proc"
+
+
+def test_a_folder_is_known_again_behind_a_mount_though_its_own_is_not_listed(tmp_path: Path) -> None:
+    """As in a chroot. A link stands for the bind mount: what is behind both is one folder."""
+    photos, inner = tmp_path / "photos", tmp_path / "photos/2024"
+    inner.mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    for name, target in {"inner": inner, "whole": photos, "above": tmp_path}.items():
+        (tmp_path / name).symlink_to(target)
+
+    def reached(point: str, root: bytes, kind: str = "ext4") -> dict[bytes, bytes]:
+        return ways_into(bytes(photos), [Mount(7, bytes(tmp_path / point), kind, b"8:1", root)])
+
+    assert reached("inner", b"/srv/jail/photos/2024") == {bytes(tmp_path / "inner"): bytes(inner)}
+    assert reached("whole", b"/srv/jail/photos") == {bytes(tmp_path / "whole"): bytes(photos)}
+    assert reached("above", b"/srv/jail") == {bytes(tmp_path / "above/photos"): bytes(photos)}
+    assert reached("other", b"/srv/jail/other") == {}
+    assert reached("whole", b"/srv/jail/photos", "nfs4") == {}, "what may not answer is not asked"
