@@ -15,6 +15,7 @@ from daemon.checks import Finding, Grade
 from daemon.client import Client
 from daemon.config import Config, load
 from daemon.installation import Places
+from daemon.terminal import counted
 from daemon.version import VERSION
 from index.errors import ComparImgError, ConfigError, NoDaemon
 from index.settings import is_loopback
@@ -31,9 +32,12 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
             yield Finding("configuration", Grade.WRONG, problem, f"Mend {error.source}; nothing else was looked at.")
         return
     roots = len(config.watch)
-    grade = Grade.GOOD if roots else Grade.WARNING
-    yield Finding("configuration", grade, f"{config.source or 'the defaults'}: {roots} watched folders",
-                  "" if roots else "Name your folders in [[watch]] sections.")  # fmt: skip
+    source = config.source or "the defaults"
+    if roots:
+        yield Finding("configuration", Grade.GOOD, f"{source}: {counted(roots, 'watched folder')}")
+    else:
+        yield Finding("configuration", Grade.NOTE, f"{source} names no folders to watch",
+                      "Name them in [[watch]] sections, or one at the start: make run PHOTOS=~/Pictures.")  # fmt: skip
     here = next((place for place in places if config.source == place.config and place.unit.exists()), None)
     with _acting_as(_user_of(here)):
         yield from checks.limits(config)
@@ -110,8 +114,10 @@ def _answering(config: Config, address: str | None) -> Iterator[Finding]:
         yield Finding("daemon", Grade.WARNING, f"it is version {status['version']}, this program {VERSION}",
                       "Start it anew.")  # fmt: skip
     if problems := status["totals"]["problems"]:
-        yield Finding("daemon", Grade.NOTE, f"{problems} files could not be read as pictures",
+        yield Finding("daemon", Grade.NOTE, f"{counted(problems, 'file')} could not be read as pictures",
                       "comparimg-ctl problems lists them.")  # fmt: skip
+    if not roots:
+        yield Finding("daemon", Grade.WARNING, "it watches no folder", "Name your folders in [[watch]] sections.")
     for root in roots:
         if root["state"] != "online":
             yield Finding(f"folder {root['path']}", Grade.WRONG, f"it is offline to the daemon: {root['reason']}",
