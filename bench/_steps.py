@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from index import facts, pictures
-from index.fingerprint import hash_grey
-from index.pictures import Limits
+from index.candidates.fingerprint import hash_grey
+from index.images import facts, pictures
+from index.images.pictures import Limits
 
 TIMES = 5
 

@@ -26,10 +26,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from bench.decode import make_pictures
-from index import encoders, quality_search, ssimulacra2
-from index.compression import Format, Target, Wish
-from index.pictures import Limits, opened
-from index.recompress import Smaller, recompress
+from index.encoding import encoders, quality_search, ssimulacra2
+from index.encoding.compression import Format, Target, Wish
+from index.encoding.recompress import Smaller, recompress
+from index.images.pictures import Limits, opened
 
 MOST = int(os.environ.get("MOST", "20"))
 QUALITY = 85

@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image
 
 from bench._steps import decode_all, steps_us
-from daemon.decoding import IndexTask, index_file
-from daemon.workers import WorkerLimits, WorkerPool
+from daemon.processes.decoding import IndexTask, index_file
+from daemon.processes.workers import WorkerLimits, WorkerPool
+from index.images.pictures import Limits
 from index.model import Identity
-from index.pictures import Limits
 
 ROUNDS = 5
 CORES = len(os.sched_getaffinity(0))

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from daemon.scan import Scanner, ScanRoot
-from daemon.workers import WorkerLimits, WorkerPool
-from index import catalogue
-from index.catalogue import WatchRoot
-from index.jobs import ScanParameters
-from index.pictures import Limits
+from daemon.jobs.scan import Scanner, ScanRoot
+from daemon.processes.workers import WorkerLimits, WorkerPool
+from index.images.pictures import Limits
+from index.records import catalogue
+from index.records.catalogue import WatchRoot
+from index.records.jobs import ScanParameters
 from index.store import Store
 
 ROUNDS = 3

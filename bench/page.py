@@ -20,9 +20,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import setup_testing_defaults
 
-from index.findings import dump_parameters
-from index.groups import KEY_LENGTH
+from index.grouping.groups import KEY_LENGTH
 from index.model import DetectParameters
+from index.records.findings import dump_parameters
 from index.store import Store
 from webui.app import WebApp, make_app
 from webui.services import Services, WebAccess

@@ -21,15 +21,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from daemon.scan import Scanner, ScanRoot
-from daemon.workers import WorkerLimits, WorkerPool
-from index import catalogue
-from index.catalogue import WatchRoot
-from index.jobs import ScanParameters
+from daemon.jobs.scan import Scanner, ScanRoot
+from daemon.processes.workers import WorkerLimits, WorkerPool
+from index.images.pictures import Limits
+from index.images.walk import Exclusions, Walk
 from index.model import Reading
-from index.pictures import Limits
+from index.records import catalogue
+from index.records.catalogue import WatchRoot
+from index.records.jobs import ScanParameters
 from index.store import Store
-from index.walk import Exclusions, Walk
 
 ROUNDS = 3
 

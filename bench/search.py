@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from index import search, search_compiled
+from index.candidates import search, search_compiled
+from index.candidates.search import HashIndex
+from index.candidates.search_rows import Bytes, Rows
 from index.model import default_tolerance
-from index.search import HashIndex
-from index.search_rows import Bytes, Rows
 
 MANY = 1_000_000
 
@@ -111,7 +111,7 @@ def loading_s() -> float:
     script = """if True:
         import sys, time
         import numpy as np
-        from index import search
+        from index.candidates import search
         index = search.HashIndex(16)
         index.extend(np.zeros((1, 4, 32), np.uint8))
         start = time.perf_counter()

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from index.feature_index import FeatureIndex
-from index.features import KEPT, Described, describe
+from index.candidates.feature_index import FeatureIndex
+from index.candidates.features import KEPT, Described, describe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.pictures import photograph

@@ -21,14 +21,14 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from index import pictures
-from index.fingerprint import hash_grey, rows_of
+from index.candidates.fingerprint import hash_grey, rows_of
+from index.candidates.part_index import PartIndex
+from index.candidates.parts import part_hashes, part_tolerance
+from index.candidates.search import HashIndex
+from index.images import pictures
+from index.images.pictures import Limits
 from index.model import TURNS, Facts, Kind, default_tolerance
-from index.part_index import PartIndex
-from index.parts import part_hashes, part_tolerance
-from index.pictures import Limits
-from index.search import HashIndex
-from index.verify import Prepared, judge, prepare
+from index.verification.verify import Prepared, judge, prepare
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.pictures import photograph

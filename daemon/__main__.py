@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daemon import logs
-from daemon.config import Config, for_photos, load
+from daemon.configuration.config import Config, for_photos, load
 from daemon.service import Asked, Service
 from daemon.service_manager import ServiceManager
 from index.errors import ComparImgError, ConfigError, UsageError

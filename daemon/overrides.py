@@ -6,9 +6,9 @@ Any thread may ask. Nothing is held here: the overrides are rows of the index.
 from collections.abc import Mapping
 from typing import Any
 
-from daemon.config import Config, describe, plain
-from daemon.sort import SortSettings
-from daemon.sort_plan import Companions
+from daemon.configuration.config import Config, describe, plain
+from daemon.jobs.sort import SortSettings
+from daemon.jobs.sort_plan import Companions
 from index.model import Depth, DetectParameters, default_tolerance
 from index.settings import BY_KEY, Setting, change_overrides, merge, read_overrides
 from index.store import Store

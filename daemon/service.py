@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from enum import StrEnum
 
-from daemon import logs, tokens
-from daemon.config import Config
+from daemon import logs
+from daemon.configuration import tokens
+from daemon.configuration.config import Config
+from daemon.configuration.reloading import WORKSHOP, changed_keys, needing_restart
 from daemon.copier import Copier
-from daemon.notifier import Notifier
+from daemon.jobs.scheduler import Scheduler, sync_file_schedules
+from daemon.notifying.notifier import Notifier
 from daemon.overrides import LiveSettings
-from daemon.reloading import WORKSHOP, changed_keys, needing_restart
-from daemon.scheduler import Scheduler, sync_file_schedules
 from daemon.service_manager import ServiceManager
 from daemon.version import VERSION
 from daemon.vitals import RUNNER_LIMIT_S, Vitals

@@ -9,24 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from daemon.compress import Compressor, Processes
-from daemon.config import Config, WatchSection
-from daemon.detect import Detector
-from daemon.grounds import Grounds
-from daemon.journal import Journal
+from daemon.configuration.config import Config, WatchSection
+from daemon.files.grounds import Grounds
+from daemon.jobs.compress import Compressor, Processes
+from daemon.jobs.detect import Detector
+from daemon.jobs.journal import Journal
+from daemon.jobs.runner import Handler, Runner, start_job
+from daemon.jobs.scan import Context, Progress, Scanner, ScanRoot
+from daemon.jobs.sort import Sorter, grounds_of
+from daemon.jobs.undo import Undoer
+from daemon.jobs.views import Views
 from daemon.overrides import LiveSettings
-from daemon.runner import Handler, Runner, start_job
-from daemon.scan import Context, Progress, Scanner, ScanRoot
-from daemon.sort import Sorter, grounds_of
-from daemon.undo import Undoer
-from daemon.views import Views
-from daemon.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
-from daemon.workers import WorkerLimits, WorkerPool
-from index import catalogue, findings
-from index.catalogue import WatchRoot
-from index.jobs import ScanParameters, UndoParameters
+from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
+from index.images.pictures import Limits
 from index.model import JobKind, RootState
-from index.pictures import Limits
+from index.records import catalogue, findings
+from index.records.catalogue import WatchRoot
+from index.records.jobs import ScanParameters, UndoParameters
 from index.store import Store
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class Workshop:
         }
 
     def recompress(self, row_id: int) -> bytes:
-        """What a dry run of a compression measured (see daemon.compress)."""
+        """What a dry run of a compression measured (see daemon.jobs.compress)."""
         return self._compressor.preview(self.pool, row_id)
 
     def coverage(self, root: bytes) -> Coverage | None:

@@ -160,7 +160,7 @@ class Hashes:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What reading one file told. `facts` and `hashes` are None where the bytes were known or `failure` says why not;
-    `digest` is None where even the bytes could not be had. `regions` are the hashes of parts: index.parts."""
+    `digest` is None where even the bytes could not be had. `regions`: hashes of parts (index.candidates.parts)."""
 
     path: bytes
     identity: Identity

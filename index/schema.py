@@ -267,7 +267,7 @@ class Batch(Model):
 
 
 class Step(Model):
-    """One change on disk (see index.batches). The made_* columns tell the file that it puts in place."""
+    """One change on disk (see index.records.batches). The made_* columns tell the file that it puts in place."""
 
     id = AutoField()
     batch = ForeignKeyField(Batch, on_delete="CASCADE")
@@ -316,7 +316,7 @@ class TrashItem(Model):
 
 
 class Compression(Model):
-    """What was made of a file, or why it was left (see index.compressions). Sizes are "width x height" as stored."""
+    """What was made of a file, or why it was left: index.records.compressions. Sizes are "width x height" as stored."""
 
     id = AutoField()
     batch = ForeignKeyField(Batch, null=True, on_delete="CASCADE")

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from peewee import SqliteDatabase
 
-from index import keeper
 from index.errors import UsageError
+from index.grouping import keeper
 from index.model import HSIZES, Depth, default_tolerance
 from index.schema import Setting as Row
 from index.triggers import ACCEPTED as TRIGGER_ACCEPTED

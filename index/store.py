@@ -24,10 +24,10 @@ from typing import Any, Self, TypeVar
 
 from peewee import DatabaseError, SqliteDatabase
 
-from index.backups import Backups, is_damage, sync_folder, write_copy
 from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreDamaged, StoreError
-from index.recovery import recover
-from index.upgrade import upgrade
+from index.upkeep.backups import Backups, is_damage, sync_folder, write_copy
+from index.upkeep.recovery import recover
+from index.upkeep.upgrade import upgrade
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import ctl
-from daemon.config import load
+from daemon.configuration.config import load
+from daemon.ctl.main import main, program
 
 TOP = Path(__file__).parents[1]
 PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
@@ -85,5 +85,5 @@ def test_the_manual_of_the_shell_tells_of_every_command() -> None:
 def commands() -> set[str]:
     """The commands of comparimg-ctl, which it registers when it starts."""
     with pytest.raises(SystemExit, match=r"^0$"):
-        ctl.main(["--version"])
-    return set(ctl.program.commands)
+        main(["--version"])
+    return set(program.commands)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import load
+from daemon.configuration.config import load
 
 TOP = Path(__file__).parents[1]
 ENTRYPOINT = TOP / "packaging" / "docker-entrypoint"

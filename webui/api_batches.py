@@ -5,10 +5,10 @@ from typing import Any
 from msgspec import UNSET
 from peewee import SqliteDatabase
 
-from index import batches, jobs, trash_items
-from index.batches import BatchKind, BatchRow, BatchState, Step, StepState
 from index.model import JobKind
-from index.trash_items import Item, ItemState
+from index.records import batches, jobs, trash_items
+from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
+from index.records.trash_items import Item, ItemState
 from webui import shapes, shapes_sorting
 from webui.api_jobs import job_shape
 from webui.paging import decode_cursor, encode_cursor

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from index import samples
-from index.calibration import Expectation, let_through, poisson_interval, wrong_pairs
-from index.samples import Measured
+from index.candidates.calibration import Expectation, let_through, poisson_interval, wrong_pairs
+from index.records import samples
+from index.records.samples import Measured
 from webui import shapes_found
 from webui.refusals import Refusal
 from webui.routes import API, Call, Route

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from index import compressions, trash_items
-from index.compressions import State, Told
 from index.errors import NotFound, PictureError
-from index.sniff import HEAD_BYTES
+from index.images.sniff import HEAD_BYTES
+from index.records import compressions, trash_items
+from index.records.compressions import State, Told
 from webui import shapes_compressing
 from webui.api_images import ASK_AGAIN, MEDIA_TYPES, UNKNOWN_TYPE, OriginalFile, get_content
 from webui.paging import decode_cursor, encode_cursor

@@ -6,10 +6,11 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index import decisions, listing
-from index.decisions import Decided, NoKeeper, NotExact, Protected, Wanted
 from index.errors import UsageError
 from index.model import Choice
+from index.queries import listing
+from index.records import decisions
+from index.records.decisions import Decided, NoKeeper, NotExact, Protected, Wanted
 from webui import shapes_sorting
 from webui.refusals import Refusal
 from webui.routes import API, Call, Route

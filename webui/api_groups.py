@@ -8,13 +8,14 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index import compressions, decisions, findings, listing, proposals, report
-from index.decisions import Decided
-from index.evidence import sentence
-from index.keeper import Proposal
-from index.listing import FileRow, GroupFilter, GroupRow, MemberRow
+from index.grouping.keeper import Proposal
 from index.model import Kind, Turn
-from index.proposals import Outline, WeakestLink
+from index.queries import listing, proposals, report
+from index.queries.listing import FileRow, GroupFilter, GroupRow, MemberRow
+from index.queries.proposals import Outline, WeakestLink
+from index.records import compressions, decisions, findings
+from index.records.decisions import Decided
+from index.verification.evidence import sentence
 from webui import shapes, shapes_found
 from webui.api_decisions import decision_fields
 from webui.api_images import image_fields

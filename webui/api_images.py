@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from index import listing
-from index.fingerprint import to_hex
-from index.listing import FileRow
+from index.candidates.fingerprint import to_hex
 from index.model import Identity
+from index.queries import listing
+from index.queries.listing import FileRow
 from webui import shapes
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route

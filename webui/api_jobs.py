@@ -7,9 +7,11 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index import jobs, listing_work, settings
+from index import settings
 from index.errors import UsageError
 from index.model import JobKind, JobState
+from index.queries import listing_work
+from index.records import jobs
 from webui import shapes
 from webui.paging import decode_cursor, encode_cursor
 from webui.refusals import Refusal

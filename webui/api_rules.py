@@ -4,13 +4,14 @@ import json
 
 from msgspec import UNSET
 
-from index import decisions, rule_rows
 from index.errors import UsageError
-from index.keeper import CRITERIA
-from index.listing import GroupFilter
+from index.grouping.keeper import CRITERIA
+from index.grouping.rules import USUAL_KINDS, Rule
 from index.model import Choice, Kind
-from index.rule_rows import Effect
-from index.rules import USUAL_KINDS, Rule
+from index.queries import rule_rows
+from index.queries.listing import GroupFilter
+from index.queries.rule_rows import Effect
+from index.records import decisions
 from webui import shapes_sorting
 from webui.api_decisions import check_destination
 from webui.paging import decode_cursor, encode_cursor

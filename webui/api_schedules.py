@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from index import listing_work, schedules
 from index.model import JobKind
-from index.schedules import NewSchedule
+from index.queries import listing_work
+from index.records import schedules
+from index.records.schedules import NewSchedule
 from webui import shapes
 from webui.api_jobs import taken_parameters
 from webui.paging import decode_cursor, encode_cursor

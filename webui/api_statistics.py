@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from index import listing, statistics
+from index.queries import listing, statistics
 from index.store import Store
 from webui import shapes_statistics as shapes
 from webui.refusals import Refusal

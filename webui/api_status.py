@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from index import listing, listing_work
-from index.listing_work import ProblemFilter
 from index.model import JobState
+from index.queries import listing, listing_work
+from index.queries.listing_work import ProblemFilter
 from index.store import Store
 from webui import shapes
 from webui.api_jobs import job_shape

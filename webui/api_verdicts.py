@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from peewee import SqliteDatabase
 
-from index import findings, listing, verdicts
-from index.catalogue import chunks
 from index.errors import NotFound
+from index.queries import listing
+from index.records import findings, verdicts
+from index.records.catalogue import chunks
 from index.schema import Image
 from webui import shapes, shapes_found
 from webui.paging import decode_cursor, encode_cursor

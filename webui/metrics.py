@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from index import listing, listing_work, statistics
+from index.queries import listing, listing_work, statistics
 from index.store import Store
 from webui.routes import Call, Reply, Route
 from webui.services import Services

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from index import settings
-from index.jobs import OFFERED, PARAMETERS, DetectJobParameters
+from index.records.jobs import OFFERED, PARAMETERS, DetectJobParameters
 from webui.refusals import ErrorAnswer
 from webui.routes import Route
 from webui.shapes import HIGHEST_ID, NewJob, NewSchedule

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from index.keeper import CRITERIA
+from index.grouping.keeper import CRITERIA
 
 
 @dataclass(frozen=True, slots=True)

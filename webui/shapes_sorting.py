@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from index.batches import Action, StepState
+from index.records.batches import Action, StepState
 from webui.shapes import (
     Answer,
     Body,

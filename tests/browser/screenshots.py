@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from daemon.client import Client
-from daemon.config import load
+from daemon.configuration.config import load
 from daemon.service import Service
 from support.scenery import landscape
 from support.serving import until, write_config

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from index import jobs, schema
+from index import schema
 from index.model import JobKind, JobState
+from index.records import jobs
 from support.weblibrary import NOW_NS, add_pictures
 
 Open = Callable[..., Page]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.workers import WorkerLimits, WorkerPool
+from daemon.processes.workers import WorkerLimits, WorkerPool
 from support.library import Library
 from support.sorting import Desk
 

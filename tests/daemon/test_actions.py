@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon import actions, safe_files
-from daemon.grounds import Grounds
-from index.batches import Action, Step
+from daemon.files import actions, safe_files
+from daemon.files.grounds import Grounds
 from index.errors import StepRefused
+from index.images.pictures import digest
 from index.model import Identity
-from index.pictures import digest
+from index.records.batches import Action, Step
 
 OLD, NEW = b"the old picture", b"the new one"
 

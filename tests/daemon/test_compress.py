@@ -13,7 +13,7 @@ from PIL import Image
 from daemon.client import Client
 from daemon.service import Service
 from index.errors import UsageError
-from index.pictures import digest
+from index.images.pictures import digest
 from support.pictures import photograph, save
 from support.serving import config_over, until
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon import safe_files, trash
-from index import recompress
+from daemon.files import safe_files, trash
+from index.encoding import recompress
 from index.errors import ComparImgError, PictureError, StoreError
 from index.store import Store
 from support.compress_faults import MODES, Scene, without_processes

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.config import SECTIONS, Config, _build, describe, find, for_photos, load
+from daemon.configuration.config import SECTIONS, Config, _build, describe, find, for_photos, load
 from index.errors import ConfigError, UsageError
 from index.settings import SETTINGS, shown
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to stand in, and a home, without any configuration of the machine's user."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("daemon.config.SYSTEM_FILE", tmp_path / "etc" / "comparimg.toml")
+    monkeypatch.setattr("daemon.configuration.config.SYSTEM_FILE", tmp_path / "etc" / "comparimg.toml")
     return tmp_path
 
 
@@ -58,7 +58,7 @@ def test_every_setting_has_its_field() -> None:
 
 def _fields(section: str) -> tuple[str, ...]:
     annotation = {"watch": "WatchSection"}.get(section, section.title() + "Section")
-    struct: Any = getattr(__import__("daemon.config", fromlist=[annotation]), annotation)
+    struct: Any = getattr(__import__("daemon.configuration.config", fromlist=[annotation]), annotation)
     return struct.__struct_fields__
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from daemon.copier import FIRST_S, Copier, is_due
-from index import backups
 from index.store import Store
+from index.upkeep import backups
 from support.serving import until
 
 DAY_NS = 24 * 3600 * 10**9

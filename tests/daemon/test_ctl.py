@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 from PIL import ImageOps
 
-from daemon import ctl
 from daemon.client import Client
+from daemon.ctl.main import main
 from daemon.service import Service
 from daemon.version import VERSION
 from support.pictures import photograph, save, unutf8
@@ -56,7 +56,7 @@ def ctl_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
     def ask(*arguments: object) -> Answer:
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            ctl.main([str(argument) for argument in arguments])
+            main([str(argument) for argument in arguments])
         return Answer(int(ended.value.code or 0), *capsys.readouterr())
 
     return ask

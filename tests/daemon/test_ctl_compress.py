@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon import ctl
-from index.pictures import digest
+from daemon.ctl.main import main
+from index.images.pictures import digest
 from support.pictures import photograph, save, unutf8
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
@@ -47,7 +47,7 @@ def ctl_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: p
     def ask(*arguments: object) -> Answer:
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            ctl.main([str(argument) for argument in arguments])
+            main([str(argument) for argument in arguments])
         return Answer(int(ended.value.code or 0), *capsys.readouterr())
 
     return ask

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from daemon.decoding import IndexTask, PictureTask, index_file, make_view, pixel_digest
-from daemon.workers import WorkerPool
-from index import pictures
+from daemon.processes.decoding import IndexTask, PictureTask, index_file, make_view, pixel_digest
+from daemon.processes.workers import WorkerPool
+from index.candidates.fingerprint import SCHEME
 from index.errors import PictureError
-from index.fingerprint import SCHEME
+from index.images import pictures
+from index.images.pictures import Limits
 from index.model import HSIZES, Identity
-from index.pictures import Limits
 from support.pictures import build_tree, photograph, save, unutf8
 
 NOWHERE = Identity(0, 0, 0, 0)

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from PIL import Image, ImageEnhance
 
-from daemon.detect import Detector
-from daemon.scan import ScanRoot
-from daemon.views import Views
-from index import orphans, report
-from index.catalogue import WatchRoot
-from index.jobs import DetectJobParameters
+from daemon.jobs.detect import Detector
+from daemon.jobs.scan import ScanRoot
+from daemon.jobs.views import Views
+from index.images.pictures import Limits
 from index.model import DetectParameters, Turn
-from index.pictures import Limits
+from index.queries import report
+from index.records import orphans
+from index.records.catalogue import WatchRoot
+from index.records.jobs import DetectJobParameters
 from support.library import Library, NoProgress
 from support.pictures import photograph, save
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon import checks, ctl, doctor, installation, unit
-from daemon.checks import Finding, Grade
-from daemon.config import load
-from daemon.installation import Places
-from daemon.mounts import Mount
+from daemon.configuration.config import load
+from daemon.ctl.main import main
+from daemon.files.mounts import Mount
+from daemon.machine import checks, doctor, installation, unit
+from daemon.machine.checks import Finding, Grade
+from daemon.machine.installation import Places
 from daemon.service import Service
-from index.backups import Backups
 from index.store import Store
+from index.upkeep.backups import Backups
 from support.pictures import photograph, save
 from support.serving import until, write_config
 
@@ -188,7 +189,7 @@ def test_the_command_fails_where_something_is_wrong_and_answers_in_json(
 ) -> None:
     def ask(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
-            ctl.main(["--config", str(file), "doctor", *arguments])
+            main(["--config", str(file), "doctor", *arguments])
         return int(ended.value.code or 0), *capsys.readouterr()
 
     code, out, _ = ask()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.grounds import Grounds
+from daemon.files.grounds import Grounds
 
 
 @pytest.fixture

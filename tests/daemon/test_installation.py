@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import environment, installation, unit
-from daemon.config import load
-from daemon.installation import Installation, Places
+from daemon.configuration.config import load
+from daemon.machine import environment, installation, unit
+from daemon.machine.installation import Installation, Places
 from index.errors import ComparImgError, ConfigError, UsageError
 from support.pictures import photograph, save
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon import safe_files, trash
-from daemon.grounds import Grounds
-from daemon.journal import Journal, Unchecked
-from index import batches, trash_items
-from index.batches import Action, BatchKind, Step, StepState
+from daemon.files import safe_files, trash
+from daemon.files.grounds import Grounds
+from daemon.jobs.journal import Journal, Unchecked
 from index.errors import Cancelled, StoreError
+from index.images.pictures import digest
 from index.model import Identity
-from index.pictures import digest
+from index.records import batches, trash_items
+from index.records.batches import Action, BatchKind, Step, StepState
 from index.store import Store
 from support.library import NoProgress
 

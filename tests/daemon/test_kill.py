@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from daemon import oneshot
 from daemon.client import Client
-from index.jobs import DetectJobParameters
+from daemon.ctl import oneshot
+from index.records.jobs import DetectJobParameters
 from support.kills import House
 from support.library import NoProgress
 from support.pictures import photograph, save

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.mounts import Mount, mount_of, mounts_below, parse_mountinfo, read_mounts, ways_into
+from daemon.files.mounts import Mount, mount_of, mounts_below, parse_mountinfo, read_mounts, ways_into
 
 LINES = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:40 / /home/u/Pic\040tures rw - nfs4 nas:/photos rw,vers=4.2

@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 
 import pytest
 
-from daemon import messengers, notices
 from daemon.client import Client
-from daemon.config import Config, load
-from daemon.messengers import NotDelivered, call_hook, run_program
-from daemon.notifier import TRY_AGAIN_S, Notifier
+from daemon.configuration.config import Config, load
+from daemon.notifying import messengers, notices
+from daemon.notifying.messengers import NotDelivered, call_hook, run_program
+from daemon.notifying.notifier import TRY_AGAIN_S, Notifier
 from daemon.service import Service
-from index import happenings, jobs
 from index.errors import UsageError
 from index.model import JobKind, JobState
-from index.news import EndedJob, Happened, Mark, RootNow
+from index.records import happenings, jobs
+from index.records.news import EndedJob, Happened, Mark, RootNow
 from index.store import Store
 from support.weblibrary import Library
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import ImageOps
 
-from daemon import oneshot
-from daemon.oneshot import OneShot
-from index import report
+from daemon.ctl import oneshot
+from daemon.ctl.oneshot import OneShot
 from index.errors import UsageError
-from index.jobs import DetectJobParameters
+from index.queries import report
+from index.records.jobs import DetectJobParameters
 from support.library import NoProgress
 from support.pictures import photograph, save, unutf8
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import load
+from daemon.configuration.config import load
 from daemon.overrides import LiveSettings
 from index.errors import UsageError
 from index.model import Depth, DetectParameters

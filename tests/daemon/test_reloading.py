@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from daemon.client import Client
-from daemon.config import Config, load
-from daemon.reloading import changed_keys, needing_restart
+from daemon.configuration.config import Config, load
+from daemon.configuration.reloading import changed_keys, needing_restart
 from daemon.service import Asked, Service
 from index.errors import ComparImgError
 from support import misbehaviour
@@ -112,7 +112,7 @@ def test_a_wrong_file_changes_nothing_and_is_told(
 
 
 def test_a_decode_that_lasts_does_not_hold_up_the_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.scan.index_file", misbehaviour.hang)
+    monkeypatch.setattr("daemon.jobs.scan.index_file", misbehaviour.hang)
     monkeypatch.setattr("daemon.workshop.LEAVE_OFF_S", 0.1)
     with Service(load(file)) as service:
         until(lambda: any(job["phase"] == "indexing" for job in Client(service.address).pages("jobs")))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.runner import ATTEMPTS, Runner, start_job
-from index import jobs
+from daemon.jobs.runner import ATTEMPTS, Runner, start_job
 from index.errors import ComparImgError, NoRoom, StoreError, UsageError
 from index.model import JobKind, JobState
+from index.records import jobs
 from index.store import Store
 
 WAIT_S = 20

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon import scan
-from daemon.scan import ScanRoot
-from index import findings
-from index.catalogue import WatchRoot
-from index.jobs import ScanParameters
+from daemon.jobs import scan
+from daemon.jobs.scan import ScanRoot
+from index.records import findings
+from index.records.catalogue import WatchRoot
+from index.records.jobs import ScanParameters
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:

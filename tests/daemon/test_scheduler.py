@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.scheduler import AGAIN_S, Scheduler, sync_file_schedules, was_missed
+from daemon.jobs.scheduler import AGAIN_S, Scheduler, sync_file_schedules, was_missed
 from index.errors import NoRoom, UsageError
 from index.model import JobKind
 from index.schema import Job, Schedule

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from daemon.client import Client
-from daemon.config import Config, load
-from daemon.runner import Runner
+from daemon.configuration.config import Config, load
+from daemon.jobs.runner import Runner
 from daemon.service import Asked, Service
 from index.errors import AlreadyRunning, ComparImgError
 from support.pictures import photograph, save

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.settle import STORM_FACTOR, Settler, is_fresh, topmost
+from daemon.watching.settle import STORM_FACTOR, Settler, is_fresh, topmost
 from index.model import Identity
 
 DELAY_S = 3.0

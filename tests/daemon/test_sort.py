@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.workers import WorkerPool
-from index import decisions
-from index.decisions import NoKeeper, NotExact, Protected
+from daemon.processes.workers import WorkerPool
+from index.records import decisions
+from index.records.decisions import NoKeeper, NotExact, Protected
 from support.sorting import Desk
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image
 
-from daemon.sort_plan import Companions
-from index.jobs import SortParameters
+from daemon.jobs.sort_plan import Companions
+from index.records.jobs import SortParameters
 from support.pictures import photograph
 from support.sorting import Desk, Job
 

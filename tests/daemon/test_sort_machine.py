@@ -29,10 +29,10 @@ from hypothesis.stateful import (
 )
 from PIL import Image
 
-from daemon import safe_files, trash
-from daemon.journal import Journal
-from daemon.sort import grounds_of
-from daemon.workers import WorkerLimits, WorkerPool
+from daemon.files import safe_files, trash
+from daemon.jobs.journal import Journal
+from daemon.jobs.sort import grounds_of
+from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import ComparImgError
 from index.store import Store
 from support.sorting import Desk

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.workers import WorkerPool
+from daemon.processes.workers import WorkerPool
 from support.faults import can_mount
 from support.sorting import Desk
 

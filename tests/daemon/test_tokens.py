@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import running, tokens
+from daemon import running
 from daemon.client import Client
-from daemon.config import Config, load
+from daemon.configuration import tokens
+from daemon.configuration.config import Config, load
 from daemon.service import Service
 from index.errors import ComparImgError, StoreError, UsageError
 from index.store import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import unit
+from daemon.machine import unit
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
 

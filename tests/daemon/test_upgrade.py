@@ -9,8 +9,8 @@ import pytest
 
 from daemon.client import Client
 from daemon.service import Service
-from index import upgrade
 from index.store import Store
+from index.upkeep import upgrade
 from support.pictures import photograph, save
 from support.serving import config_over, until
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon import root_guard
-from daemon.watcher import Reconcile, Settled, WatchMode, WatchTimes
+from daemon.watching import root_guard
+from daemon.watching.watcher import Reconcile, Settled, WatchMode, WatchTimes
+from index.images.walk import Exclusions, Walk, look
 from index.model import Identity, RootState
-from index.walk import Exclusions, Walk, look
 from support.watching import Ears, root
 
 

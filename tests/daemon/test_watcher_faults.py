@@ -12,9 +12,9 @@ import time
 import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, Mask, WatchDescriptor
 
-from daemon import root_guard
-from daemon.watch_limits import SHARE_OF_WATCHES, max_user_watches, watches_at_most, watches_of_others
-from daemon.watcher import WatchMode, WatchTimes
+from daemon.watching import root_guard
+from daemon.watching.watch_limits import SHARE_OF_WATCHES, max_user_watches, watches_at_most, watches_of_others
+from daemon.watching.watcher import WatchMode, WatchTimes
 from index.model import RootState
 from support.watching import DEADLINE_S, Ears, root
 
@@ -68,7 +68,8 @@ def test_a_root_that_fell_back_is_watched_again_when_there_is_room(photos, caplo
         assert (coverage.mode, coverage.folders, coverage.note) == (WatchMode.NATIVE, 12, "")
         (photos / "7" / "a.jpg").write_bytes(b"new")
         ears.wait(lambda: ears.hears_of(photos / "7" / "a.jpg"))
-    assert [record.levelname for record in caplog.records if record.name == "daemon.watcher"] == ["WARNING", "INFO"]
+    of_watcher = [record for record in caplog.records if record.name == "daemon.watching.watcher"]
+    assert [record.levelname for record in of_watcher] == ["WARNING", "INFO"]
 
 
 def test_what_other_programs_watch_is_counted(tmp_path):
@@ -87,7 +88,7 @@ def test_no_inotify_at_all_means_polling(photos, monkeypatch, caplog):
     def refused(*_):
         raise OSError(24, "inotify instance limit reached")
 
-    monkeypatch.setattr("daemon.inotify.InotifyFD", refused)
+    monkeypatch.setattr("daemon.watching.inotify.InotifyFD", refused)
     with Ears(root(photos)) as ears:
         ears.wait_for_start()
         assert "instance limit" in ears.watcher.coverage()[os.fsencode(photos)].note

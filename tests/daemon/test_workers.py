@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from daemon import workers
-from daemon.workers import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
+from daemon.processes import workers
+from daemon.processes.workers import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
 from index.errors import PictureError
 from support import misbehaviour
 from support.misbehaviour import obey, same
@@ -261,7 +261,7 @@ def test_a_worker_imports_what_it_is_asked_for_only(one: WorkerPool) -> None:
 def test_workers_end_with_their_parent(order: str, tmp_path: Path) -> None:
     parent = """
 import sys
-from daemon.workers import WorkerLimits, WorkerPool
+from daemon.processes.workers import WorkerLimits, WorkerPool
 from support.misbehaviour import obey, process_id
 pool = WorkerPool(1, WorkerLimits())
 print(pool.call(process_id, None), flush=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.calibration import Expectation, let_through, poisson_interval, share_interval, wrong_pairs
+from index.candidates.calibration import Expectation, let_through, poisson_interval, share_interval, wrong_pairs
 
 
 @pytest.mark.parametrize(

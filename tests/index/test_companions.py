@@ -2,7 +2,7 @@
 
 import pytest
 
-from index.companions import Bond, companions_of, renamed, twin_of
+from index.images.companions import Bond, companions_of, renamed, twin_of
 
 
 def names(name: str, *beside: str, going: tuple[str, ...] = ()) -> list[str]:

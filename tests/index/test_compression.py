@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.compression import Format, Target, Wish, fitted, is_done, is_worth_it, parse_resolution, result_name
+from index.encoding.compression import Format, Target, Wish, fitted, is_done, is_worth_it, parse_resolution, result_name
 from index.errors import UsageError
 
 SIDES = st.integers(1, 20_000)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from index.errors import PictureError
-from index.pictures import Limits, crop
+from index.images.pictures import Limits, crop
 from support.pictures import ORIENTATION, STORED_AS, photograph
 
 LIMITS = Limits()

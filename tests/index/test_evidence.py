@@ -2,8 +2,8 @@
 
 import pytest
 
-from index.evidence import ENGLISH, FRENCH, mirrored, of_files, of_same_pixels, sentence
 from index.model import Facts, Turn
+from index.verification.evidence import ENGLISH, FRENCH, mirrored, of_files, of_same_pixels, sentence
 
 FULL = {
     "turn": "rotate_90",

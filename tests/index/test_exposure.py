@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from index.exposure import noise
+from index.verification.exposure import noise
 from support.pictures import photograph
 
 ALL = np.ones((336, 448), np.bool_)

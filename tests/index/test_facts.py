@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
-from index.facts import facts_of, frames_of, jpeg_quality, orientation_of
+from index.images.facts import facts_of, frames_of, jpeg_quality, orientation_of
 from index.model import Facts
 from support.pictures import STORED_AS, photograph
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from index import feature_hits, feature_hits_compiled, feature_index
-from index.feature_hits import Chains, keys_of, words_of
-from index.feature_index import FeatureIndex
-from index.feature_places import agreeing
-from index.features import KEPT, PER_PX, Described, describe
+from index.candidates import feature_hits, feature_hits_compiled, feature_index
+from index.candidates.feature_hits import Chains, keys_of, words_of
+from index.candidates.feature_index import FeatureIndex
+from index.candidates.feature_places import agreeing
+from index.candidates.features import KEPT, PER_PX, Described, describe
 from support.pictures import photograph
 
 

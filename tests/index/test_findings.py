@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peewee import SqliteDatabase
 
-from index import catalogue, findings
-from index.catalogue import WatchRoot
-from index.findings import Found
 from index.model import Depth, DetectParameters, Facts, Identity, Kind, Reading, Turn
+from index.records import catalogue, findings
+from index.records.catalogue import WatchRoot
+from index.records.findings import Found
 from index.schema import DuplicateGroup, Member, Verdict
 from index.store import Store
 

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.fftpack import dct
 
-from index.fingerprint import from_hex, hamming, hash_grey, rows_of, to_hex, turned
+from index.candidates.fingerprint import from_hex, hamming, hash_grey, rows_of, to_hex, turned
 from index.model import HSIZES, TURNS, Turn
 from support.pictures import photograph
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from index.framing import inner_box
+from index.candidates.framing import inner_box
 from support.pictures import photograph
 
 

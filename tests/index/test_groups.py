@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.groups import Edge, Node, components, find_stars
+from index.grouping.groups import Edge, Node, components, find_stars
 from index.model import Kind
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from index import jobs
 from index.model import JobKind, JobState
+from index.records import jobs
 from index.store import Store
 
 

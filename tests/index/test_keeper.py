@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.keeper import CRITERIA, Candidate, Reason, propose_keeper
+from index.grouping.keeper import CRITERIA, Candidate, Reason, propose_keeper
 from index.model import Facts
 
 PLAIN: dict[str, Any] = {"format": "JPEG", "width": 4000, "height": 3000, "jpeg_quality": 90, "taken": "2019-07-14"}

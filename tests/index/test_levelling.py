@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from index.fingerprint import hamming, hash_grey
-from index.levelling import levelled
-from index.parts import part_tolerance
+from index.candidates.fingerprint import hamming, hash_grey
+from index.candidates.levelling import levelled
+from index.candidates.parts import part_tolerance
 from support.pictures import photograph
 
 

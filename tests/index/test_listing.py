@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import listing, listing_pages, listing_work, schema
+from index import schema
 from index.errors import NotFound, UsageError
-from index.listing import GROUP_SORTS, GroupFilter
-from index.listing_work import ProblemFilter
 from index.model import Kind, Turn
-from index.schedules import NewSchedule, add
+from index.queries import listing, listing_work
+from index.queries.listing import GROUP_SORTS, GroupFilter
+from index.queries.listing_work import ProblemFilter
+from index.records import listing_pages
+from index.records.schedules import NewSchedule, add
 from index.store import Store
 from support.weblibrary import NOW_NS, Library
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from index import orphans, schema
+from index import schema
 from index.model import Kind, Turn
+from index.records import orphans
 from index.store import Store
 from support.weblibrary import NOW_NS, Library
 

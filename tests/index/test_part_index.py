@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from index import search_compiled, search_plain
-from index.fingerprint import hash_grey
-from index.part_index import PartIndex
-from index.parts import INSIDE, MIDDLE, part_hashes, part_tolerance
+from index.candidates import search_compiled, search_plain
+from index.candidates.fingerprint import hash_grey
+from index.candidates.part_index import PartIndex
+from index.candidates.parts import INSIDE, MIDDLE, part_hashes, part_tolerance
 from support.pictures import photograph
 
 

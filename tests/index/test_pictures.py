@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from index import pictures
+from index.candidates.fingerprint import hamming, hash_grey, rows_of
 from index.errors import PictureError
-from index.fingerprint import hamming, hash_grey, rows_of
-from index.pictures import REASONS, Limits, decode, pixel_digest, read, view
+from index.images import pictures
+from index.images.pictures import REASONS, Limits, decode, pixel_digest, read, view
 from support.pictures import ORIENTATION, STORED_AS, photograph
 
 LIMITS = Limits(max_pixels=50_000_000)

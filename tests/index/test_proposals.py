@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from index import proposals, schema
-from index.keeper import CRITERIA
+from index import schema
+from index.grouping.keeper import CRITERIA
 from index.model import Kind, Turn
-from index.proposals import Outline, WeakestLink
+from index.queries import proposals
+from index.queries.proposals import Outline, WeakestLink
 from index.store import Store
 from support.weblibrary import Library
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageOps, JpegImagePlugin, PngImagePlugin
 
-from index import compression, encoders, jpeg_file, png_file, recompress, ssimulacra2
-from index.compression import Format, Target, Wish
+from index.encoding import compression, encoders, jpeg_file, png_file, recompress, ssimulacra2
+from index.encoding.compression import Format, Target, Wish
+from index.encoding.recompress import Left, Smaller
 from index.errors import PictureError
-from index.facts import facts_of, orientation_of
-from index.pictures import Limits
-from index.recompress import Left, Smaller
+from index.images.facts import facts_of, orientation_of
+from index.images.pictures import Limits
 from support.pictures import ORIENTATION, STORED_AS, photograph
 
 LIMITS = Limits(max_pixels=50_000_000)

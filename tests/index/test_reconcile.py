@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.images.reconcile import Plan, offline_reason, reconcile
 from index.model import Identity
-from index.reconcile import Plan, offline_reason, reconcile
 
 ROOT = b"/p"
 HERE = {ROOT: 1}

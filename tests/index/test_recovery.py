@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from index import backups, findings, recovery, verdicts
-from index.backups import Backups
 from index.errors import NoRoom, StoreDamaged, StoreError
+from index.records import findings, verdicts
 from index.schema import Content, Decision, Image, Root, Setting, Verdict
 from index.store import Store
+from index.upkeep import backups, recovery
+from index.upkeep.backups import Backups
 
 PAGE_BYTES = 4096
 

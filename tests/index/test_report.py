@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from index import report
+from index.queries import report
 from index.store import Store
 
 NAME = os.fsdecode(b"/photos/caf\xe9.jpg")

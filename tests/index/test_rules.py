@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.keeper import CRITERIA, Candidate
+from index.grouping.keeper import CRITERIA, Candidate
+from index.grouping.rules import Rule, RuledFile, judge
 from index.model import Choice, Facts, Kind
-from index.rules import Rule, RuledFile, judge
 
 
 def file(

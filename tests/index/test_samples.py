@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import samples, schema
-from index.calibration import wrong_pairs
+from index import schema
+from index.candidates.calibration import wrong_pairs
+from index.candidates.search import HashIndex
 from index.model import HSIZES
-from index.search import HashIndex
+from index.records import samples
 from index.store import Store
 from support.weblibrary import Library
 

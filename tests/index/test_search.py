@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index import search, search_compiled
-from index.fingerprint import hash_grey, rows_of, turned
+from index.candidates import search, search_compiled
+from index.candidates.fingerprint import hash_grey, rows_of, turned
+from index.candidates.search import HashIndex, Pairs
+from index.candidates.search_rows import BLOCK
 from index.model import HSIZES, TURNS, Turn
-from index.search import HashIndex, Pairs
-from index.search_rows import BLOCK
 
 ENGINES = ["numba", "numpy"]
 ROTATE_90, ROTATE_270 = TURNS.index(Turn.ROTATE_90), TURNS.index(Turn.ROTATE_270)
@@ -258,7 +258,7 @@ def test_progress_is_told_and_may_leave_off():
 
 
 def test_without_numba_it_searches_with_numpy(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    monkeypatch.setitem(sys.modules, "index.search_compiled", None)
+    monkeypatch.setitem(sys.modules, "index.candidates.search_compiled", None)
     monkeypatch.setattr(search, "WORTH_COMPILING", 0)
     search._compiled.cache_clear()
     index = HashIndex(8)
@@ -283,5 +283,5 @@ def test_what_is_compiled_depends_on_its_own_file_alone():
         for alias in node.names
     }
     assert "AHEAD" in imported
-    # The instructions of index.compiling never change their meaning.
+    # The instructions of index.candidates.compiling never change their meaning.
     assert used & imported == {"popcount", "lowest"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from index.sidecar import Telling, as_xmp, lacking, read_xmp, told_by
+from index.images.sidecar import Telling, as_xmp, lacking, read_xmp, told_by
 from support.pictures import photograph
 
 

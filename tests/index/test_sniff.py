@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index.sniff import HEAD_BYTES, IMAGES, OTHERS, claims_image, looks_like_image, may_be_image
+from index.images.sniff import HEAD_BYTES, IMAGES, OTHERS, claims_image, looks_like_image, may_be_image
 
 
 @pytest.mark.parametrize("name", [b"a.jpg", b"A.JPG", b"b.c.Jpeg", b"\xff\n.png", b".jpg", b"x.HEIC", b"IMG.mpo"])

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from index import schema, upgrade
+from index import schema
 from index.errors import AlreadyRunning, StoreClosed, StoreError
 from index.schema import Root, Setting
 from index.store import Store
+from index.upkeep import upgrade
 
 TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from index import catalogue, findings, verdicts
-from index.catalogue import WatchRoot
 from index.errors import NotFound, UsageError
-from index.findings import Found
 from index.model import DetectParameters, Facts, Identity, Kind, Reading, Turn
+from index.records import catalogue, findings, verdicts
+from index.records.catalogue import WatchRoot
+from index.records.findings import Found
 from index.schema import DuplicateGroup, Verdict
 from index.store import Store
 

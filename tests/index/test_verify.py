@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from index.model import Facts, Kind, Turn
-from index.verify import Judgement, judge, prepare
+from index.verification.verify import Judgement, judge, prepare
 from support.pictures import photograph
 
 SEEDS = (1, 2)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from index import walk
+from index.images import walk
+from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
 from index.model import Identity
-from index.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
 

@@ -25,12 +25,12 @@ from urllib.parse import quote, urlencode, urlsplit
 from PIL import Image
 
 from daemon.client import Client
-from daemon.config import SECTIONS, load
-from daemon.decoding import IndexTask, index_file
-from daemon.workers import WorkerLimits, WorkerPool
+from daemon.configuration.config import SECTIONS, load
+from daemon.processes.decoding import IndexTask, index_file
+from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import ComparImgError
+from index.images.pictures import Limits
 from index.model import Identity
-from index.pictures import Limits
 from index.settings import SETTINGS, shown
 from support.mutations import mutate
 from support.pictures import build_tree, photograph

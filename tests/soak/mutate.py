@@ -18,8 +18,8 @@ from collections import Counter
 from pathlib import Path
 
 from daemon.client import Client
-from index.sniff import may_be_image
-from index.walk import Exclusions, Walk, holds_image
+from index.images.sniff import may_be_image
+from index.images.walk import Exclusions, Walk, holds_image
 from support.mutations import mutate
 from support.program import Program, wait_until_idle
 

@@ -19,14 +19,14 @@ import time
 from pathlib import Path
 
 from daemon.client import Client
-from daemon.inotify import FolderWatches, NativeRoot
-from daemon.watch_limits import max_user_watches, watches_at_most, watches_of_others
-from index import catalogue
-from index.catalogue import WatchRoot
+from daemon.watching.inotify import FolderWatches, NativeRoot
+from daemon.watching.watch_limits import max_user_watches, watches_at_most, watches_of_others
+from index.images.reconcile import reconcile
+from index.images.walk import Exclusions, Walk
 from index.model import Identity
-from index.reconcile import reconcile
+from index.records import catalogue
+from index.records.catalogue import WatchRoot
 from index.store import Store
-from index.walk import Exclusions, Walk
 from support.processes import cpu_s, family, rss_mb
 from support.program import Program, wait_until_idle
 

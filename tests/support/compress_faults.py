@@ -23,12 +23,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from daemon import compress, oneshot_compress
-from daemon.config import Config, load
-from daemon.workers import WorkerPool
-from index import pictures
+from daemon.configuration.config import Config, load
+from daemon.ctl import oneshot_compress
+from daemon.jobs import compress
+from daemon.processes.workers import WorkerPool
 from index.errors import ComparImgError
-from index.jobs import CompressParameters
+from index.images import pictures
+from index.records.jobs import CompressParameters
 from support import faults, misbehaviour
 from support.faults import NOBODY, small_disk
 from support.inline_pool import InlinePool

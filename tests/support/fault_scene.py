@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from daemon.grounds import Grounds
-from daemon.journal import Journal, Unchecked
-from daemon.undo import Undoer
-from index import batches, catalogue, jobs, trash_items
-from index.batches import Action, BatchKind, Step, StepState
-from index.catalogue import WatchRoot
-from index.jobs import UndoParameters
+from daemon.files.grounds import Grounds
+from daemon.jobs.journal import Journal, Unchecked
+from daemon.jobs.undo import Undoer
+from index.images.pictures import digest
 from index.model import Identity, JobKind
-from index.pictures import digest
+from index.records import batches, catalogue, jobs, trash_items
+from index.records.batches import Action, BatchKind, Step, StepState
+from index.records.catalogue import WatchRoot
+from index.records.jobs import UndoParameters
+from index.records.trash_items import Item
 from index.store import Store
-from index.trash_items import Item
 from support.library import NoProgress
 
 OLD, NEW, OTHER = b"the only copy " * 5000, b"the new file " * 3000, b"somebody's own file"

@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon import actions, safe_files, trash
-from daemon.workers import WorkerLimits, WorkerPool
-from index.batches import Step, StepState
+from daemon.files import actions, safe_files, trash
+from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import StoreError
+from index.records.batches import Step, StepState
 from index.store import Store
 from support.fault_scene import ACTIONS, NEW, OLD, OTHER, UNDOABLE, Making, Scene
 from support.library import NoProgress

@@ -18,8 +18,8 @@ from typing import Any
 from PIL import Image
 
 from daemon.client import Client
-from index import findings
 from index.errors import ComparImgError
+from index.records import findings
 from index.store import Store
 from support.pictures import photograph
 from support.processes import family

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from daemon.scan import Scanner, ScanRoot
-from daemon.workers import WorkerPool
-from index import catalogue, findings
-from index.catalogue import WatchRoot
-from index.jobs import ScanParameters
-from index.pictures import Limits
+from daemon.jobs.scan import Scanner, ScanRoot
+from daemon.processes.workers import WorkerPool
+from index.images.pictures import Limits
+from index.records import catalogue, findings
+from index.records.catalogue import WatchRoot
+from index.records.jobs import ScanParameters
 from index.store import Store
 
 

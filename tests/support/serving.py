@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from daemon.config import Config, load
+from daemon.configuration.config import Config, load
 
 PATIENCE_S = 30.0
 LOOK_S = 0.02

@@ -7,21 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from daemon.detect import Detector
-from daemon.runner import JobContext
-from daemon.scan import Scanner, ScanRoot
-from daemon.sort import Sorter, SortSettings
-from daemon.sort_plan import Companions
-from daemon.undo import Undoer
-from daemon.views import Views
-from daemon.workers import WorkerPool
-from index import batches, catalogue, decisions, jobs, listing, trash_items
-from index.batches import Step
-from index.catalogue import WatchRoot
-from index.decisions import Wanted
-from index.jobs import EmptyParameters, ScanParameters, SortParameters, UndoParameters
+from daemon.jobs.detect import Detector
+from daemon.jobs.runner import JobContext
+from daemon.jobs.scan import Scanner, ScanRoot
+from daemon.jobs.sort import Sorter, SortSettings
+from daemon.jobs.sort_plan import Companions
+from daemon.jobs.undo import Undoer
+from daemon.jobs.views import Views
+from daemon.processes.workers import WorkerPool
+from index.images.pictures import Limits
 from index.model import Choice, DetectParameters, JobKind
-from index.pictures import Limits
+from index.queries import listing
+from index.records import batches, catalogue, decisions, jobs, trash_items
+from index.records.batches import Step
+from index.records.catalogue import WatchRoot
+from index.records.decisions import Wanted
+from index.records.jobs import EmptyParameters, ScanParameters, SortParameters, UndoParameters
 from index.store import Store
 from support.library import NoProgress
 from support.pictures import photograph, save

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from daemon.watcher import Reconcile, Settled, WatchedRoot, Watcher, WatchTimes
+from daemon.watching.watcher import Reconcile, Settled, WatchedRoot, Watcher, WatchTimes
 from index.errors import StoreError
 from index.model import RootState
 

@@ -17,9 +17,9 @@ from PIL import ImageOps
 
 from index import schema
 from index.errors import PictureError, UsageError
-from index.findings import dump_parameters
-from index.groups import KEY_LENGTH
+from index.grouping.groups import KEY_LENGTH
 from index.model import DetectParameters, Identity, Kind, Turn
+from index.records.findings import dump_parameters
 from index.store import Store
 from support.pictures import photograph
 from webui.app import WebApp, make_app

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from index import jobs, samples, schema
+from index import schema
 from index.model import JobKind, JobState, Kind, Turn
+from index.records import jobs, samples
 from index.store import Store
 from support.weblibrary import NOW_NS, Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
 from webui.app import make_app

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from index.jobs import OFFERED
 from index.model import Kind, Turn
+from index.records.jobs import OFFERED
 from index.store import Store
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
 from webui import api

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from index.batches import Action, BatchKind, BatchState, StepState
-from index.keeper import CRITERIA
+from index.grouping.keeper import CRITERIA
+from index.grouping.rules import FOLDERS
 from index.model import KINDS, Choice, JobKind, JobState
-from index.rules import FOLDERS
+from index.records.batches import Action, BatchKind, BatchState, StepState
 from index.settings import LIVE
 from support.weblibrary import WebClient
 from webui.pages import LANGUAGES, VIEWS, preferred_language

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from index import jobs
 from index.errors import ComparImgError
 from index.model import JobKind
+from index.records import jobs
 from index.store import Store
 from support.weblibrary import Daemon, Library, WebClient, make_client
 from webui.events import STREAMS_AT_MOST

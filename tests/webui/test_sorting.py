@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from index import batches, decisions, trash_items
-from index.batches import Action, BatchKind, BatchState, Step, StepState
 from index.model import Identity, Kind, Turn
+from index.records import batches, decisions, trash_items
+from index.records.batches import Action, BatchKind, BatchState, Step, StepState
+from index.records.trash_items import Item
 from index.store import Store
-from index.trash_items import Item
 from support.weblibrary import NOW_NS, Daemon, Library, WebClient
 from webui.app import make_app
 

@@ -1,0 +1,90 @@
+"""comparimg-ctl service: ComparImg as a service of systemd, installed, looked at and taken away."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon import terminal
+from daemon.ctl.remote import as_json
+from index.errors import ComparImgError
+
+
+def register(program: click.Group) -> None:
+    program.add_command(service)
+
+
+def scoped(function: Any) -> Any:
+    """Whose service: root's for the system, anybody's own for themselves, unless said otherwise."""
+    function = click.option("--system", "scope", flag_value="system", help="The system's, at boot. [as root]")(function)
+    return click.option("--user", "scope", flag_value="user", help="Your own. [as anybody else]")(function)
+
+
+def places_of(scope: str | None) -> Any:
+    from daemon.machine.installation import Places
+
+    is_system = scope == "system" or (scope is None and os.geteuid() == 0)
+    return Places.of_system() if is_system else Places.of_user(Path.home())
+
+
+@click.group()
+def service() -> None:
+    """ComparImg as a service of systemd."""
+
+
+@service.command()
+@scoped
+@click.option("--photos", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="A folder to watch.")
+@click.option("--as", "user", default="", metavar="USER", help="Who it runs as. [whose the photographs are]")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+def install(scope: str | None, photos: tuple[Path, ...], user: str, dry_run: bool) -> None:
+    """Install it, start it now and at every boot.
+
+    Again after folders were added to the configuration, or for another version: the index is kept, and copied before
+    its tables change.
+    """
+    from daemon.machine.installation import Installation
+
+    places = places_of(scope)
+    Installation(places, click.echo, dry_run).install(photos, user)
+    if not dry_run:
+        click.echo(f"Installed. comparimg-ctl --config {places.config} status tells how it is.")
+
+
+@service.command()
+@scoped
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+def uninstall(scope: str | None, dry_run: bool) -> None:
+    """Take it away. Configuration, index, trash and photographs stay."""
+    from daemon.machine.installation import Installation
+
+    Installation(places_of(scope), click.echo, dry_run).uninstall()
+
+
+@service.command("status")
+@scoped
+@as_json
+def status_of_service(scope: str | None, in_json: bool) -> None:
+    """Whether it is installed, runs, and is well. Fails where it does not run."""
+    from daemon.machine import environment, installation
+
+    places = places_of(scope)
+    told = installation.state(places)
+    found = {
+        "installed": places.unit.exists(),
+        "unit": str(places.unit),
+        "config": str(places.config),
+        "version": environment.version_in(places.environment),
+        "systemd": told,
+    }
+    if in_json:
+        terminal.print_json(found)
+    elif not found["installed"]:
+        click.echo(f"not installed: there is no {places.unit}")
+    else:
+        click.echo(f"{places.unit}, version {found['version'] or 'of the package'}, configured by {places.config}")
+        words = (f"{name}: {value}" for name, value in told.items() if value and value != "[not set]")
+        click.echo("\n".join(words) if told else "systemd does not run here")
+    if told.get("ActiveState") != "active":
+        raise ComparImgError("The service does not run.", "comparimg-ctl service install installs and starts it.")

@@ -1,0 +1,69 @@
+"""The second way to propose pairs, for crops, frames and screenshots: local features, described by workers and kept.
+
+Used by the detector in the runner's thread; `depth = "thorough"` asks for it.
+"""
+
+from collections.abc import Sequence
+
+from daemon.jobs.scan import Progress
+from daemon.jobs.views import Views
+from daemon.processes.judging import describe_view
+from daemon.processes.workers import WorkerPool
+from index.candidates.feature_index import FeatureIndex
+from index.candidates.features import SCHEME, Described
+from index.records import catalogue
+from index.store import Store
+
+# Contents whose features are read at a time: 8 MB.
+AT_ONCE = 1000
+
+
+class Proposer:
+    """The features of the contents seen so far, by content, in the order they came. Held by one detection."""
+
+    def __init__(self, store: Store, pool: WorkerPool, views: Views) -> None:
+        self._store = store
+        self._pool = pool
+        self._views = views
+        self._index = FeatureIndex()
+        self._content_ids: list[int] = []
+
+    def load(self, progress: Progress, content_ids: Sequence[int]) -> None:
+        """Take in contents, by ascending id, whose pairs are known."""
+        for low in range(0, len(content_ids), AT_ONCE):
+            self._index.load(self._present(progress, content_ids[low : low + AT_ONCE]))
+
+    def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Take in contents, by ascending id, and give the pairs (a < b) they make with those before and one another.
+
+        Features are made once for all detections. A picture without a view takes no part.
+        """
+        pairs = self._index.add(self._present(progress, content_ids), progress.checkpoint)
+        return [(self._content_ids[earlier], self._content_ids[later]) for earlier, later in pairs]
+
+    def _present(self, progress: Progress, content_ids: Sequence[int]) -> list[Described]:
+        described = self._described(progress, content_ids)
+        present = [content_id for content_id in content_ids if content_id in described]
+        self._content_ids += present
+        return [described[content_id] for content_id in present]
+
+    def _described(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, Described]:
+        with self._store.read() as database:
+            kept = catalogue.features_of(database, content_ids, SCHEME)
+        missing = [content_id for content_id in content_ids if content_id not in kept]
+        views = self._views.ensure(missing, progress)
+        made: dict[int, bytes] = {}
+        outcomes = self._pool.run(_describe_named, [(content_id, str(path)) for content_id, path in views.items()])
+        try:
+            for outcome in outcomes:
+                progress.checkpoint()
+                if outcome.value is not None:
+                    made[outcome.item[0]] = outcome.value
+        finally:
+            outcomes.close()
+            self._store.write(lambda db: catalogue.put_features(db, SCHEME, made))
+        return {content_id: Described.from_bytes(blob) for content_id, blob in (kept | made).items()}
+
+
+def _describe_named(named: tuple[int, str]) -> bytes:
+    return describe_view(named[1])

@@ -1,0 +1,269 @@
+"""The undo job: every step that is done has a way back, which is a journaled step itself. Nothing is overwritten.
+
+What was trashed comes back to its place, or beside it under a free name where the place is taken; what was moved comes
+back as it is now; what took a file's place goes to the trash and the file comes back; what was made goes to the trash.
+Runs in the runner's thread.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from daemon.files import safe_files
+from daemon.files.grounds import Grounds
+from daemon.jobs.journal import Journal
+from daemon.jobs.scan import Context
+from daemon.jobs.sort import Rescan, Unattended, grounds_of, outcome
+from index.errors import Cancelled, StepRefused, UsageError
+from index.model import Identity, RootState
+from index.records import batches, catalogue, trash_items
+from index.records.batches import Action, BatchKind, Step, StepState
+from index.records.jobs import EmptyParameters, UndoParameters
+from index.records.trash_items import Item, ItemState
+from index.store import Store
+
+DAY_NS = 24 * 3600 * 10**9
+
+
+class Undoer:
+    """Runs undo jobs, and those that empty the trash. `rescan` brings the index to what is at some paths."""
+
+    def __init__(
+        self,
+        store: Store,
+        destinations: Callable[[], Iterable[bytes]],
+        rescan: Rescan,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._store = store
+        self._destinations = destinations
+        self._rescan = rescan
+        self._now_ns = now_ns
+
+    def undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
+        """Take back a batch, some of its steps, or bring items back from the trash."""
+        return self._carry_out(context, BatchKind.UNDO, parameters.batch, lambda grounds: self._ways(
+            grounds, parameters
+        ))  # fmt: skip
+
+    def empty(self, context: Context, parameters: EmptyParameters) -> Mapping[str, Any]:
+        """Remove files from the trashes for good: those named, or those that are there for long enough."""
+
+        def steps(grounds: Grounds) -> list[Step]:
+            before_ns = None if parameters.items else self._now_ns() - int(parameters.older_than_days * DAY_NS)
+            with self._store.read() as database:
+                items = trash_items.in_trash(database, before_ns, parameters.items)
+            return [_step_for(grounds, item, Action.DELETE) for item in items]
+
+        return self._carry_out(context, BatchKind.EMPTY, None, steps)
+
+    def _carry_out(
+        self, context: Context, kind: BatchKind, undo_of: int | None, make: Callable[[Grounds], list[Step]]
+    ) -> Mapping[str, Any]:
+        grounds = grounds_of(self._store, self._destinations())
+        journal = Journal(self._store, grounds, self._now_ns)
+        journal.recover()
+        with self._store.read() as database:
+            batch_id = batches.running_of_job(database, context.job_id)
+        if batch_id is None:
+            context.begin("planning", None)
+            batch_id = journal.begin(kind, make(grounds), context.job_id, undo_of)
+        try:
+            journal.carry_out(context, batch_id, Returns(self._store, grounds))
+        except Cancelled:
+            journal.cancel(batch_id)
+            raise
+        with self._store.read() as database:
+            steps = batches.steps_of(database, batch_id)
+        self._follow(steps)
+        return told(steps, batch_id)
+
+    def _follow(self, steps: Sequence[Step]) -> None:
+        done = [step for step in steps if step.state is StepState.DONE]
+        paths = {path for step in done for path in (step.path, step.target) if path}
+        if paths:
+            self._rescan(Unattended(), sorted(paths))
+
+    # Ways back
+
+    def _ways(self, grounds: Grounds, parameters: UndoParameters) -> list[Step]:
+        with self._store.read() as database:
+            items = trash_items.in_trash(database, None, parameters.items) if parameters.items else []
+            if parameters.items and len(items) < len(set(parameters.items)):
+                raise UsageError("Not all of these items are in the trash.", field="parameters.items")
+            of_steps = [item.step_id for item in items if item.step_id is not None]
+            chosen = [one for step_id in of_steps if (one := batches.step_or_none(database, step_id)) is not None]
+            if parameters.batch is not None:
+                row = batches.batch(database, parameters.batch)
+                if row.kind not in (BatchKind.SORT, BatchKind.COMPRESS):
+                    raise UsageError(f"The batch {row.id} ({row.kind}) cannot be undone.", field="parameters.batch")
+                chosen += _chosen(batches.steps_of(database, row.id), parameters.steps)
+        # What an undoing put in the trash comes back from there as any file does.
+        undoable = [step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP]
+        by_step = {step.id for step in undoable}
+        found: list[Step] = []
+        for step in sorted(undoable, key=lambda one: -one.id):
+            first, *others = self._ways_of(grounds, step)
+            found.append(first)
+            place = len(found)
+            found += [replace(other, companion_of=place) for other in others]
+        return found + [
+            replace(_step_for(grounds, item, Action.RESTORE), target=item.path)
+            for item in items
+            if item.step_id not in by_step
+        ]
+
+    def _ways_of(self, grounds: Grounds, step: Step) -> list[Step]:
+        """The steps that take one back; a refused one where there is no way."""
+        back = replace(step, id=0, companion_of=None, undo_of=step.id, image_id=None, keeper=b"", temp=b"",
+                       state=StepState.PLANNED, made=None)  # fmt: skip
+        try:
+            match step.action:
+                case Action.TRASH:
+                    return [self._from_trash(back)]
+                case Action.MOVE:
+                    return self._back_from_destination(grounds, step, back)
+                case Action.LINK | Action.REPLACE:
+                    return [self._in_place_again(grounds, step, back)]
+                case Action.CREATE:
+                    return [replace(back, action=Action.TRASH, path=step.target, target=b"", trash=b"")]
+            raise StepRefused("not_undoable", f"A step of the kind {step.action} cannot be undone.")
+        except StepRefused as refusal:
+            return [replace(back, action=Action.RESTORE, target=step.path, state=StepState.REFUSED,
+                            reason=refusal.reason, message=refusal.message)]  # fmt: skip
+
+    def _from_trash(self, back: Step) -> Step:
+        self._require_in_trash(back.trash)
+        return replace(back, action=Action.RESTORE, target=back.path)
+
+    def _back_from_destination(self, grounds: Grounds, step: Step, back: Step) -> list[Step]:
+        if step.trash and self._state_in_trash(step.trash) is ItemState.IN_TRASH:
+            copy = safe_files.identity_at(grounds.spot(step.target))
+            restored = replace(back, action=Action.RESTORE, target=step.path)
+            if copy is None:
+                return [restored]
+            away = replace(back, action=Action.TRASH, path=step.target, target=b"", trash=b"", identity=copy,
+                           undo_of=None, bytes=0)  # fmt: skip
+            return [restored, away]
+        there = safe_files.identity_at(grounds.spot(step.target))
+        if there is None:
+            raise StepRefused("gone", "The file is not at its destination any more.")
+        if not step.trash and there.inode != step.identity.inode:
+            raise StepRefused("changed", "At the destination there is another file now.")
+        # As it is now: what was done to it there is somebody's work.
+        digest = step.digest if step.trash else b""
+        return [replace(back, path=step.target, target=step.path, trash=b"", identity=there, digest=digest)]
+
+    def _in_place_again(self, grounds: Grounds, step: Step, back: Step) -> Step:
+        self._require_in_trash(step.trash)
+        there = safe_files.identity_at(grounds.spot(step.path))
+        is_ours = there is not None and step.made is not None and there.inode == step.made.inode
+        if step.action is Action.REPLACE:
+            is_ours = safe_files.is_same(there, step.made)
+        if not is_ours:
+            return replace(back, action=Action.RESTORE, target=step.path)
+        return replace(back, action=Action.SWAP, target=b"", made=there)
+
+    def _require_in_trash(self, place: bytes) -> None:
+        state = self._state_in_trash(place)
+        if state is not ItemState.IN_TRASH:
+            words = {ItemState.EMPTIED: "It was removed from the trash for good.",
+                     ItemState.RESTORED: "It was brought back already."}  # fmt: skip
+            raise StepRefused(
+                str(state or "gone"), words.get(state or ItemState.GONE, "It is not in the trash any more.")
+            )
+
+    def _state_in_trash(self, place: bytes) -> ItemState | None:
+        with self._store.read() as database:
+            item = trash_items.item_at(database, place)
+        return None if item is None else item.state
+
+
+class Returns:
+    """What is looked at before something comes back: its folder may be protected by now, or away."""
+
+    def __init__(self, store: Store, grounds: Grounds) -> None:
+        self._store = store
+        self._grounds = grounds
+
+    def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
+        with self._store.read() as database:
+            offline = {
+                bytes(row.path) for row in catalogue.watched_roots(database) if row.state != RootState.ONLINE
+            }
+        for step in steps:
+            yield step if step.state is not StepState.PLANNED else self._judged(step, offline)
+
+    def guard(self, step: Step) -> None:
+        pass
+
+    def _judged(self, step: Step, offline: set[bytes]) -> Step:
+        for path in filter(None, (step.path, step.target)):
+            if step.action is not Action.DELETE and self._grounds.protector_of(path) is not None:
+                return _refused(step, "protected", "Its folder is protected now.")
+            spot = self._grounds.spot(path)
+            if step.action is not Action.DELETE and (spot.top in offline or not os.path.isdir(spot.top)):
+                return _refused(step, "offline", "Its folder is offline.")
+        if step.action is Action.DELETE and not os.path.isdir(self._grounds.spot(step.trash).top):
+            return _refused(step, "offline", "Its folder is offline.")
+        if step.action is Action.TRASH:
+            return self._with_digest(step)
+        return step
+
+    def _with_digest(self, step: Step) -> Step:
+        """What is trashed while something comes back must be what was made or copied."""
+        now = None
+        try:
+            now = safe_files.identity_at(self._grounds.spot(step.path))
+        except OSError as error:
+            return _refused(step, "unreadable", f"It cannot be looked at: {error.strerror}.")
+        if now is None:
+            return _refused(step, "gone", "The file is not there any more.")
+        return replace(step, identity=now)
+
+
+def told(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
+    """What an undo job or an emptying tells of its batch."""
+    found = outcome(steps, batch_id, dry_run=False)
+    done = [step for step in steps if step.state is StepState.DONE]
+    beside = [
+        step for step in done
+        if step.action is Action.RESTORE and os.path.basename(step.target) != os.path.basename(step.path)
+    ]  # fmt: skip
+    return {
+        "batch": batch_id,
+        "restored": sum(step.action in (Action.RESTORE, Action.SWAP, Action.MOVE) for step in done),
+        "restored_beside": len(beside),
+        "deleted": sum(step.action is Action.DELETE for step in done),
+        "bytes": sum(step.bytes for step in done if step.action is Action.DELETE),
+        "refused": found["refused"],
+        "in_doubt": found["in_doubt"],
+    }
+
+
+def _chosen(steps: Sequence[Step], ids: Sequence[int]) -> list[Step]:
+    """The steps named with those that go with them, all where none is named. Raises UsageError."""
+    if not ids:
+        return list(steps)
+    unknown = set(ids) - {step.id for step in steps}
+    if unknown:
+        raise UsageError(f"The step {min(unknown)} is not in this batch.", field="parameters.steps")
+    return [step for step in steps if step.id in ids or step.companion_of in ids]
+
+
+def _step_for(grounds: Grounds, item: Item, action: Action) -> Step:
+    identity = Identity(0, item.inode, item.size_bytes, item.mtime_ns)
+    step = Step(action, item.path, identity, item.digest, trash=item.place, bytes=item.size_bytes)
+    try:
+        there = safe_files.identity_at(grounds.spot(item.place))
+    except OSError as error:
+        return _refused(step, "offline", f"The trash cannot be looked at: {error.strerror}.")
+    if there is None:
+        return _refused(step, "gone", "The file is not in the trash any more.")
+    return replace(step, identity=identity._replace(device=there.device))
+
+
+def _refused(step: Step, reason: str, message: str) -> Step:
+    return replace(step, state=StepState.REFUSED, reason=reason, message=message)

@@ -1,0 +1,103 @@
+"""The views of contents on disk, by digest: what the verifier looks at and the page shows. Made once, by workers.
+
+A view is made when a picture first has a candidate or is first shown; pictures without either cost nothing.
+"""
+
+import logging
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from daemon.processes.decoding import CropTask, PictureTask, make_crop, make_view
+from daemon.processes.workers import WorkerPool
+from index.errors import NotFound
+from index.images.pictures import Limits
+from index.model import RootState
+from index.records import catalogue
+from index.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Stepwise(Protocol):
+    def advance(self, steps: int = 1) -> None: ...
+
+
+class Views:
+    """The folder `views` of the data folder. Any thread."""
+
+    def __init__(self, store: Store, pool: WorkerPool, limits: Limits) -> None:
+        self._store = store
+        self._pool = pool
+        self._limits = limits
+        self._folder = store.data_dir / "views"
+
+    def path_of(self, digest: bytes) -> Path:
+        name = digest.hex()
+        return self._folder / name[:2] / f"{name}.jpg"
+
+    def make(self, content_id: int) -> bytes:
+        """The JPEG of one content's view, before all that waits. Raises PictureError and NotFound."""
+        task = self._task(content_id)
+        self._pool.call(make_view, task)
+        return Path(task.target).read_bytes()
+
+    def crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
+        """A part of one content's picture as a JPEG, before all that waits. Raises PictureError and NotFound."""
+        return self._pool.call(make_crop, CropTask(self._task(content_id), box, side))
+
+    def ensure(self, content_ids: Collection[int], progress: Stepwise) -> dict[int, Path]:
+        """The views of these contents as files, made where they are missing; those that cannot be are left out."""
+        with self._store.read() as database:
+            rows = catalogue.contents(database, content_ids)
+        found = {content_id: self.path_of(bytes(row.digest)) for content_id, row in rows.items()}
+        missing = [content_id for content_id, path in found.items() if not path.exists()]
+        tasks = self._tasks(missing)
+        for content_id in set(missing) - set(tasks):
+            del found[content_id]
+        outcomes = self._pool.run(_make_named, list(tasks.items()))
+        try:
+            for outcome in outcomes:
+                progress.advance(0)
+                if outcome.failure is not None:
+                    log.info("no view of content %d: %s", outcome.item[0], outcome.failure.message)
+                    del found[outcome.item[0]]
+        finally:
+            outcomes.close()
+        return found
+
+    def forget(self, digests: Iterable[bytes]) -> None:
+        """Remove the views of contents that are known no more."""
+        for digest in digests:
+            self.path_of(digest).unlink(missing_ok=True)
+
+    def pixel_tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
+        """What a worker needs to digest the pixels of each content that can be read now."""
+        return self._tasks(content_ids)
+
+    def _task(self, content_id: int) -> PictureTask:
+        tasks = self._tasks([content_id])
+        if not tasks:
+            raise NotFound(f"No file with the content {content_id} can be read now.")
+        return tasks[content_id]
+
+    def _tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
+        with self._store.read() as database:
+            rows = catalogue.contents(database, content_ids)
+            files = catalogue.files_of(database, content_ids)
+        tasks: dict[int, PictureTask] = {}
+        for content_id, row in rows.items():
+            present = [file for file in files.get(content_id, ()) if file.root_state == RootState.ONLINE]
+            if present:
+                target = self.path_of(bytes(row.digest))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                tasks[content_id] = PictureTask(
+                    bytes(present[0].path), bytes(row.digest), self._limits, str(target)
+                )
+        return tasks
+
+
+def _make_named(named: tuple[int, PictureTask]) -> None:
+    make_view(named[1])
+
+

@@ -1,0 +1,313 @@
+"""EDGE: the service put where systemd finds it: its environment, configuration, user and unit; and taken away again.
+
+Every step tells what it does before it does it, and finds out first whether it is done already, so that installing
+again is how a change of the folders, or another version, is brought in.
+"""
+
+import json
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from daemon.configuration.config import Config, load, parsed
+from daemon.machine import environment, unit
+from daemon.version import VERSION
+from index.errors import ComparImgError, UsageError
+
+USER: Final = "comparimg"
+RUNS_SYSTEMD: Final = Path("/run/systemd/system")
+COMMAND_LIMIT_S: Final = 120.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the parts of an installed service lie. `data_dir` is None where the usual one is right by itself."""
+
+    is_system: bool
+    environment: Path
+    config: Path
+    unit: Path
+    command: Path
+    data_dir: Path | None
+
+    @classmethod
+    def of_system(cls, root: Path = Path("/")) -> "Places":
+        return cls(
+            True,
+            root / "opt/comparimg",
+            root / "etc/comparimg/comparimg.toml",
+            root / "etc/systemd/system" / unit.NAME,
+            root / "usr/local/bin/comparimg-ctl",
+            root / "var/lib/comparimg",
+        )
+
+    @classmethod
+    def of_user(cls, home: Path) -> "Places":
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        share = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
+        return cls(
+            False,
+            share / "comparimg/venv",
+            config / "comparimg/comparimg.toml",
+            config / "systemd/user" / unit.NAME,
+            home / ".local/bin/comparimg-ctl",
+            None,
+        )
+
+
+class Installation:
+    """The steps. With `dry_run` each is only told."""
+
+    def __init__(self, places: Places, tell: Tell, dry_run: bool = False) -> None:
+        self._places = places
+        self._tell = tell
+        self._dry_run = dry_run
+
+    def install(self, photos: Sequence[Path], user: str = "") -> None:
+        """Install, or bring what is installed up to date. Raises ConfigError, UsageError and ComparImgError."""
+        places = self._places
+        self._require_rights()
+        text = self._configuration(photos)
+        config = self._checked(text)
+        owner = self._owner(config, user) if places.is_system else ""
+        plan = unit.Plan(
+            python=str(self._environment() / "bin/python"),
+            config=str(places.config),
+            user=owner,
+            writable=writable_folders(config),
+            protected=tuple(root.path for root in config.watch if root.protected),
+        )
+        if owner:
+            self._ensure_user(owner)
+        self._link(plan.python)
+        self._write(places.config, text, 0o640, owner)
+        self._write(places.unit, unit.render(plan), 0o644)
+        self._examine()
+        self._start()
+
+    def uninstall(self) -> None:
+        """Take away the service and its environment. Configuration, index, trash and every photograph stay."""
+        places = self._places
+        self._require_rights()
+        if not places.unit.exists() and not environment.version_in(places.environment):
+            self._tell("nothing is installed")
+            return
+        if places.unit.exists():
+            if self._has_systemd():
+                self._do("stop and disable the service", lambda: self._systemctl("disable", "--now", unit.NAME))
+            self._do(f"remove {places.unit}", places.unit.unlink)
+            if self._has_systemd():
+                self._do("have systemd forget it", lambda: self._systemctl("daemon-reload"))
+        if environment.version_in(places.environment):
+            ours = places.environment / "bin" / "comparimg-ctl"
+            if places.command.is_symlink() and Path(os.readlink(places.command)) == ours:
+                self._do(f"remove {places.command}", places.command.unlink)
+            self._do(f"remove {places.environment}", lambda: environment.remove(places.environment))
+        left = [str(place) for place in (places.config, places.data_dir) if place is not None and place.exists()]
+        if left:
+            self._tell(f"kept: {', '.join(left)}, and every photograph and trash")
+
+    # Steps
+
+    def _require_rights(self) -> None:
+        if self._places.is_system and os.geteuid() != 0 and not self._dry_run:
+            raise UsageError("Only root may install a service of the system.", "Use sudo, or --user for your own.")
+
+    def _environment(self) -> Path:
+        """The environment to run in: a new one from a checkout, the present one from anywhere else."""
+        if not environment.is_checkout():
+            self._tell(f"the program stays in {sys.prefix} (version {VERSION})")
+            return Path(sys.prefix)
+        target = self._places.environment
+        before = environment.version_in(target)
+        words = f"{before} -> {VERSION}" if before else VERSION
+        self._do(
+            f"make the environment {target} (version {words})",
+            lambda: environment.build(target, environment.base_python()),
+        )
+        return target
+
+    def _link(self, python: str) -> None:
+        """The command where a shell finds it, unless something else has the name."""
+        command, target = self._places.command, Path(python).with_name("comparimg-ctl")
+        if not environment.is_checkout() or os.path.realpath(command) == os.path.realpath(target):
+            return
+        if os.path.lexists(command) and not command.is_symlink():
+            self._tell(f"{command} is something else, and left alone")
+            return
+
+        def link() -> None:
+            command.parent.mkdir(parents=True, exist_ok=True)
+            command.unlink(missing_ok=True)
+            command.symlink_to(target)
+
+        self._do(f"link {command}", link)
+
+    def _configuration(self, photos: Sequence[Path]) -> str:
+        """The text of the configuration: what there is, with the folders in it that are not yet."""
+        places = self._places
+        try:
+            text = places.config.read_text("utf-8")
+        except FileNotFoundError:
+            text = "# Every key is told in docs/configuration.md; comparimg-ctl config show lists them.\n"
+            if places.data_dir is not None:
+                text += f"\n[daemon]\ndata_dir = {json.dumps(str(places.data_dir))}\n"
+        except OSError as error:
+            raise ComparImgError(f"{places.config} cannot be read: {error.strerror}.") from error
+        known = {os.path.realpath(root.path) for root in self._checked(text).watch}
+        for folder in photos:
+            path = os.path.abspath(os.path.expanduser(folder))
+            if not os.path.isdir(path):
+                raise UsageError(f"There is no folder {path}.", "Give the folder of your pictures.", field="photos")
+            if os.fsencode(os.path.realpath(path)) not in known:
+                text += f"\n[[watch]]\npath = {_toml(path)}\n"
+        return text
+
+    def _checked(self, text: str) -> Config:
+        """The configuration that a text makes, without its being there yet."""
+        return parsed(text, self._places.config)
+
+    def _owner(self, config: Config, user: str) -> str:
+        """Who the service runs as: whoever is named, else whose the photographs are, else a user of its own."""
+        if user:
+            if user != USER:
+                _uid(user)
+            return user
+        for root in config.watch:
+            try:
+                owner = os.stat(root.path).st_uid
+            except OSError:
+                continue
+            if owner != 0:
+                return pwd.getpwuid(owner).pw_name
+        return USER
+
+    def _ensure_user(self, name: str) -> None:
+        try:
+            _uid(name)
+        except UsageError:
+            home = str(self._places.data_dir)
+            self._do(
+                f"make the system user {name}",
+                lambda: _run("useradd", "--system", "--home-dir", home, "--shell", "/usr/sbin/nologin", name),
+            )
+
+    def _write(self, target: Path, text: str, mode: int, group_of: str = "") -> None:
+        """A file, whole or not at all; one that is so already is left alone."""
+        if target.exists() and target.read_text("utf-8") == text:
+            self._tell(f"{target} is right already")
+            return
+
+        def write() -> None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(target.name + ".partial")
+            partial.write_text(text, "utf-8")
+            before = target.stat() if target.exists() else None
+            partial.chmod(stat.S_IMODE(before.st_mode) if before else mode)
+            if before:
+                os.chown(partial, before.st_uid, before.st_gid)
+            elif group_of:
+                os.chown(partial, 0, pwd.getpwnam(group_of).pw_gid)
+            partial.replace(target)
+
+        self._do(f"write {target}", write)
+        if self._dry_run:
+            self._tell(text)
+
+    def _examine(self) -> None:
+        """What systemd itself thinks of the unit, where it is there to be asked."""
+        if self._dry_run or shutil.which("systemd-analyze") is None:
+            return
+        scope = [] if self._places.is_system else ["--user"]
+        for question in (["verify"], ["security", "--offline=true", "--no-pager"]):
+            ended = _run("systemd-analyze", *scope, *question, str(self._places.unit), check=False)
+            told = [line for line in (ended.stdout + ended.stderr).splitlines() if line.strip()]
+            if question == ["verify"]:
+                words = "nothing wrong with it" if ended.returncode == 0 and not told else "; ".join(told)
+            else:
+                words = next((line.strip(" →") for line in told if "exposure" in line), told[-1] if told else "nothing")
+            self._tell(f"systemd-analyze {question[0]}: {words}")
+
+    def _start(self) -> None:
+        if not self._has_systemd():
+            words = "systemd does not run here" if self._places.is_system else "your systemd cannot be reached"
+            self._tell(f"{words}: nothing was started")
+            return
+        self._do("have systemd read the unit", lambda: self._systemctl("daemon-reload"))
+        self._do("enable the service at boot", lambda: self._systemctl("enable", unit.NAME))
+        self._do("start it, or start it anew", lambda: self._systemctl("restart", unit.NAME))
+        if not self._places.is_system:
+            self._do("let it run while you are not logged in", lambda: _run("loginctl", "enable-linger", check=False))
+
+    def _has_systemd(self) -> bool:
+        if not RUNS_SYSTEMD.is_dir() or shutil.which("systemctl") is None:
+            return False
+        # A user's own is there for who logged in, and not for who came by su.
+        return self._places.is_system or _run("systemctl", "--user", "show-environment", check=False).returncode == 0
+
+    def _systemctl(self, *arguments: str) -> None:
+        _run("systemctl", *([] if self._places.is_system else ["--user"]), *arguments)
+
+    def _do(self, words: str, step: Callable[[], object]) -> None:
+        self._tell(f"would {words}" if self._dry_run else words)
+        if not self._dry_run:
+            step()
+
+
+def writable_folders(config: Config) -> tuple[bytes, ...]:
+    """The folders in which files may be moved, replaced or put in a trash."""
+    roots = [root.path for root in config.watch if not root.protected]
+    return tuple(sorted({*roots, *config.sort.destinations.values()}))
+
+
+def installed(places: Places) -> Config | None:
+    """The configuration of the installed service, None where none is. Raises ConfigError."""
+    return load(places.config) if places.unit.exists() else None
+
+
+def state(places: Places) -> dict[str, str]:
+    """What systemd tells of the installed service; nothing where it does not run."""
+    if not RUNS_SYSTEMD.is_dir() or shutil.which("systemctl") is None:
+        return {}
+    wanted = "ActiveState,SubState,StatusText,MainPID,NRestarts,ActiveEnterTimestamp,UnitFileState,Result,MemoryCurrent"
+    scope = [] if places.is_system else ["--user"]
+    told = _run("systemctl", *scope, "show", unit.NAME, f"--property={wanted}", check=False).stdout
+    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+
+
+def _uid(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise UsageError(f"There is no user {name}.", field="as") from None
+
+
+def _toml(path: str) -> str:
+    """A path as a TOML text. Raises UsageError where it cannot be one."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{path!r} is no UTF-8, and cannot stand in comparimg.toml.", field="photos") from None
+    return json.dumps(path, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _run(*command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ComparImgError(f"{command[0]} could not be run: {error}.") from error
+    if check and ended.returncode:
+        raise ComparImgError(
+            f"{' '.join(command)} failed: {(ended.stderr or ended.stdout).strip()}",
+            "journalctl -u comparimg tells more." if command[0] == "systemctl" else "",
+        )
+    return ended

@@ -1,0 +1,309 @@
+"""EDGE: watchdog's inotify, taught to leave folders out, to count its watches and to tell what it lost.
+
+watchdog 7.1 watches every folder below a root, stays silent where the kernel refuses more watches, and tells no handler
+that the kernel's queue ran over. What is overridden here is not all public there, so the version is pinned and tests
+hold each of the reasons. Threads: watchdog's own (one reader, one for each root, one that calls the handler).
+"""
+
+import ctypes
+import errno
+import logging
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.inotify import InotifyEmitter, InotifyWatchGroup
+from watchdog.observers.inotify_c import InotifyFD, Mask, WatchDescriptor, inotify_add_watch
+from watchdog.observers.inotify_move_event_grouper import GroupedInotifyEvent, PathedInotifyEvent
+
+from index.images.walk import Exclusions
+
+log = logging.getLogger(__name__)
+
+# Made into the kernel's mask: without it, each file that we read ourselves would be an event or two.
+EVENTS: Final[list[type[FileSystemEvent]]] = [
+    FileCreatedEvent, FileClosedEvent, FileMovedEvent, FileDeletedEvent,
+    DirCreatedEvent, DirMovedEvent, DirDeletedEvent,
+]  # fmt: skip
+
+
+class Loss(StrEnum):
+    """What may have kept events from us."""
+
+    OVERFLOW = "overflow"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class NativeRoot:
+    """A root to watch with inotify. `nested` are other roots inside it, which have their own watches.
+
+    `on_paths` gets the one or two paths that something happened to and whether they are folders, `on_loss` the root
+    and what went wrong; both run in watchdog's threads, and must be quick and raise nothing.
+    """
+
+    path: bytes
+    recursive: bool
+    exclusions: Exclusions
+    nested: Collection[bytes]
+    on_paths: Callable[[tuple[bytes, ...], bool], None]
+    on_loss: Callable[[bytes, Loss], None]
+
+    def goes_into(self, folder: bytes) -> bool:
+        """Whether a folder, whose parent is gone into, is watched."""
+        parent, name = os.path.split(folder)
+        return folder not in self.nested and not self.exclusions.excludes(parent, name)
+
+
+class FolderWatches:
+    """The inotify watches of all native roots. Constructing it raises OSError where no inotify can be had.
+
+    `at_most` says how many watches may be taken together (see watch_limits), and is asked whenever a root is added.
+    """
+
+    def __init__(self, at_most: Callable[[], int | None]) -> None:
+        self._at_most = at_most
+        self._observer = _Observer(at_most())
+        self._watches: dict[bytes, ObservedWatch] = {}
+
+    def start(self) -> None:
+        self._observer.start()
+
+    def stop(self) -> None:
+        self._observer.stop()
+        self._observer.join()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the threads run that serve all roots."""
+        return self._observer.is_alive() and self._observer.reader.is_alive()
+
+    def watches(self, path: bytes) -> bool:
+        """Whether a root is watched still: one that was deleted is not, even where another took its name."""
+        watch = self._watches.get(path)
+        return any(emitter.watch == watch and emitter.is_alive() for emitter in tuple(self._observer.emitters))
+
+    def add(self, root: NativeRoot) -> None:
+        """Watch a root: takes about 35 us a folder. Raises OSError, ENOSPC where there are more folders than watches;
+        then nothing of it is watched."""
+        self._observer.roots[root.path] = root
+        self._observer.at_most = self._at_most()
+        # Its annotations forget that bytes are taken, and then given back in the events.
+        path: Any = root.path
+        self._watches[root.path] = self._observer.schedule(
+            _Handler(root), path, recursive=root.recursive, event_filter=EVENTS
+        )
+
+    def remove(self, path: bytes) -> None:
+        """Watch a root no longer, if it was."""
+        watch = self._watches.pop(path, None)
+        if watch is not None:
+            self._observer.unschedule(watch)
+
+    def count(self, path: bytes | None = None) -> int:
+        """How many folders are watched below a root, or in all."""
+        return self._observer.count(path)
+
+
+class _Handler(FileSystemEventHandler):
+    """Passes on the paths: a handler that raises or dawdles harms all roots."""
+
+    def __init__(self, root: NativeRoot) -> None:
+        self._root = root
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        paths = tuple(os.fsencode(path) for path in (event.src_path, event.dest_path) if path)
+        self._root.on_paths(paths, event.is_directory)
+
+
+class _Observer(BaseObserver):
+    def __init__(self, at_most: int | None) -> None:
+        self.reader = InotifyFD()
+        self.reader.name = "comparimg-inotify"
+        self.roots: dict[bytes, NativeRoot] = {}
+        self.at_most = at_most
+        super().__init__(_Emitter, inotify_fd=self.reader, observer=self)
+        self.name = "comparimg-watchdog"
+
+    def on_thread_start(self) -> None:
+        self.reader.start()
+        super().on_thread_start()
+
+    def on_thread_stop(self) -> None:
+        super().on_thread_stop()
+        self.reader.stop()
+        if self.reader.ident is not None:
+            self.reader.join()
+
+    def count(self, path: bytes | None = None) -> int:
+        groups = [emitter.group for emitter in self.emitters if isinstance(emitter, _Emitter) and emitter.group]
+        return sum(group.count for group in groups if path is None or group.path == path)
+
+    def has_room(self, group: "_Group") -> bool:
+        # A group that is only being made is not among the emitters yet.
+        others = sum(
+            emitter.group.count
+            for emitter in tuple(self.emitters)
+            if isinstance(emitter, _Emitter) and emitter.group and emitter.group is not group
+        )
+        return self.at_most is None or others + group.count < self.at_most
+
+
+class _Emitter(InotifyEmitter):
+    def __init__(self, event_queue: Any, watch: ObservedWatch, *, observer: _Observer, **kwargs: Any) -> None:
+        super().__init__(event_queue, watch, **kwargs)
+        self.name = "comparimg-watchdog-root"
+        self._observer = observer
+
+    @property
+    def group(self) -> "_Group | None":
+        return self._inotify if isinstance(self._inotify, _Group) else None
+
+    def on_thread_start(self) -> None:
+        root = self._observer.roots[os.fsencode(self.watch.path)]
+        self._inotify = _Group(self._inotify_fd, root, self.get_event_mask_from_filter(), self._observer.has_room)
+
+    def build_and_queue_event(self, event: GroupedInotifyEvent, *, full_events: bool = False) -> None:
+        """A folder that moved is one event: watchdog would add one for each file below it."""
+        if not isinstance(event, PathedInotifyEvent):
+            source, target = event
+            moved = DirMovedEvent if source.ev.is_directory else FileMovedEvent
+            self.queue_event(moved(source.path, target.path))
+        elif event.ev.is_directory and event.ev.is_moved_to:
+            self.queue_event(DirCreatedEvent(event.path))
+        else:
+            if event.ev.is_directory and event.ev.is_moved_from and self.group is not None:
+                self.group.forget_moved_out(event.path)
+            super().build_and_queue_event(event, full_events=full_events)
+
+
+class _Group(InotifyWatchGroup):
+    """The watches of one root.
+
+    Kept true: `_active_callbacks_by_watch` has every watch that is ours in the reader, and `_active_callbacks_by_path`
+    the paths at which they are.
+    """
+
+    def __init__(self, reader: InotifyFD, root: NativeRoot, mask: Mask, has_room: Callable[["_Group"], bool]) -> None:
+        self._root = root
+        self._has_room = has_room
+        super().__init__(reader, root.path, event_mask=mask, is_recursive=root.recursive)
+
+    def __repr__(self) -> str:
+        # watchdog puts it into warnings, and its own would list every watch.
+        return f"<watches below {self.path!r}>"
+
+    @property
+    def count(self) -> int:
+        return len(self._active_callbacks_by_watch)
+
+    def _activate(self) -> None:
+        try:
+            super()._activate()
+        except OSError:
+            self._remove_callbacks(list(self._active_callbacks_by_watch))
+            raise
+
+    def on_queue_overflow(self) -> None:
+        """Make sure of every folder, and tell. watchdog would remove all watches and add them again; each removal is an
+        event itself, and above 16384 folders they overflow the queue again, and again."""
+        with self._lock:
+            if not self.is_active:
+                return
+            self._move_event_grouper.discard_pending_events()
+            before = set(self._active_callbacks_by_watch)
+            self._active_callbacks_by_path.clear()
+            try:
+                self._add_all_callbacks(self.path)
+            except OSError as error:
+                log.warning("the watches below %r could not be renewed: %s", self.path, error)
+            self._drop(before.difference(self._active_callbacks_by_path.values()))
+        self._root.on_loss(self.path, Loss.OVERFLOW)
+
+    def forget_moved_out(self, folder: bytes) -> None:
+        """Drop the watches of a folder that left the root, which would report it under its old path for ever."""
+        with self._lock:
+            below = folder + b"/"
+            self._drop(
+                wd
+                for wd, path in list(self._active_callbacks_by_watch.items())
+                # Another folder may have taken the name already.
+                if (path == folder or path.startswith(below)) and self._descriptor(path) != wd
+            )
+
+    def _drop(self, descriptors: Iterable[WatchDescriptor]) -> None:
+        dropped = list(descriptors)
+        self._inotify_fd.remove_callbacks([(wd, self._id) for wd in dropped])
+        for wd in dropped:
+            self._remove_watch_internally(wd)
+
+    def _add_all_callbacks(self, path: bytes) -> None:
+        """Watch a folder and those below it, each before it is listed, so that nothing falls between."""
+        if path != self.path and not self._root.goes_into(path):
+            return
+        pending = [path]
+        try:
+            while pending:
+                folder = pending.pop()
+                if self._add(folder) and self.is_recursive:
+                    pending.extend(self._folders_in(folder))
+        except OSError as error:
+            if not self.is_active or error.errno != errno.ENOSPC:
+                raise
+            self._root.on_loss(self.path, Loss.LIMIT)
+
+    def _folders_in(self, folder: bytes) -> list[bytes]:
+        try:
+            with os.scandir(folder) as listing:
+                found = [entry.path for entry in listing if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return [path for path in found if self._root.goes_into(path)]
+
+    def _add(self, folder: bytes) -> bool:
+        """Watch one folder; False where it cannot be or is gone. Raises OSError for the root, and ENOSPC."""
+        if not self._has_room(self):
+            raise OSError(errno.ENOSPC, "more folders than inotify watches")
+        wd = self._descriptor(folder)
+        if wd == -1:
+            code = ctypes.get_errno()
+            if folder == self.path or code == errno.ENOSPC:
+                raise OSError(code, os.strerror(code))
+            return False
+        if wd not in self._active_callbacks_by_watch:
+            self._inotify_fd.add_callback(self._place(folder), self.event_mask, self._callback, self._id)
+        # A folder that was moved unseen keeps its watch.
+        before = self._active_callbacks_by_watch.get(wd)
+        if before is not None and self._active_callbacks_by_path.get(before) == wd:
+            del self._active_callbacks_by_path[before]
+        self._active_callbacks_by_watch[wd] = folder
+        self._active_callbacks_by_path[folder] = wd
+        return True
+
+    def _descriptor(self, folder: bytes) -> WatchDescriptor:
+        """The watch on a folder, made where there is none yet; -1, with the C library's errno, where none can be."""
+        return inotify_add_watch(self._inotify_fd._inotify_fd, self._place(folder), self.event_mask)
+
+    def _place(self, folder: bytes) -> bytes:
+        # A root may be a symbolic link: with the slash it is the folder that is watched, not the link.
+        return folder + b"/" if folder == self.path else folder
+
+    def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
+        """As watchdog's, which raises, and so ends the reader, where the path has got another watch meanwhile."""
+        path = self._active_callbacks_by_watch.pop(wd, None)
+        if path is not None and self._active_callbacks_by_path.get(path) == wd:
+            del self._active_callbacks_by_path[path]

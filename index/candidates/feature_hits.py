@@ -1,0 +1,122 @@
+"""Descriptors of features in memory, and which are near to others: tables of chains, walked by numpy.
+
+A table has a chain for each value of some bits of a descriptor; a new one is put at its head. Its memory is four bytes
+a feature, it is never sorted anew, and everything before a picture is what its chains hold when it comes.
+"""
+
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.candidates.features import Descriptors, Places
+
+Words = NDArray[np.uint64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+# The bits of a descriptor that make the key of each table: those of ORB that hang together least and are set about as
+# often as not. Of bits chosen at random some hang together, and a chain that is walked is ten times as long.
+CHOICES: Final = (
+    (13, 23, 30, 50, 63, 82, 107, 117, 120, 138, 140, 143, 161, 173, 195, 201, 215, 227, 228, 249),
+    (14, 32, 33, 45, 60, 67, 85, 87, 104, 110, 119, 120, 127, 139, 145, 159, 161, 164, 186, 251),
+    (0, 10, 11, 15, 30, 31, 41, 68, 71, 77, 146, 163, 187, 190, 192, 212, 213, 243, 244, 252),
+    (1, 2, 9, 12, 14, 19, 24, 70, 72, 73, 76, 84, 105, 108, 193, 197, 206, 230, 239, 240),
+    (8, 9, 33, 34, 60, 65, 69, 87, 93, 175, 179, 181, 184, 190, 202, 207, 209, 245, 247, 250),
+    (3, 4, 12, 15, 30, 47, 61, 71, 77, 104, 111, 133, 148, 163, 169, 178, 179, 190, 191, 246),
+)
+TABLES: Final = len(CHOICES)
+BITS: Final = len(CHOICES[0])
+# A place where so many have met is a pattern, not a corner.
+CROWD: Final = 128
+NOBODY: Final = -1
+
+_WEIGHTS: Final = (1 << np.arange(BITS)).astype(np.int64)
+# Those of a key itself and of each that differs in one bit.
+PROBES: Final = np.array([0, *(1 << np.arange(BITS))], np.int64)
+
+# Of one picture's features, and of those before it: int64 (n,) each.
+Hits = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+class Chains:
+    """Features by number, 0 upwards. `descriptors` uint64 (capacity, 4), `owners` int32 (capacity,): the picture;
+    `places` int16 (capacity, 4) as in `Described`. `following` int32 (TABLES, capacity): the next in its chain,
+    `heads` and `lengths` int32 (TABLES, 2^BITS): of each chain. Beyond `count` all is spare."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.descriptors: Words = np.empty((0, 4), np.uint64)
+        self.owners: NDArray[np.int32] = np.empty(0, np.int32)
+        self.places: Places = np.empty((0, 4), np.int16)
+        self.following: NDArray[np.int32] = np.empty((TABLES, 0), np.int32)
+        self.heads = np.full((TABLES, 1 << BITS), NOBODY, np.int32)
+        self.lengths = np.zeros((TABLES, 1 << BITS), np.int32)
+
+    def append(self, owner: int, descriptors: Descriptors, places: Places, keys: NDArray[np.int64]) -> None:
+        """Put the features of one picture at the heads of their chains, in their order."""
+        start, end = self.count, self.count + len(descriptors)
+        if end > len(self.owners):
+            self._grow(max(end, len(self.owners) * 5 // 4 + 10_000))
+        self.descriptors[start:end] = words_of(descriptors)
+        self.places[start:end] = places
+        self.owners[start:end] = owner
+        numbers = np.arange(start, end, dtype=np.int32)
+        for table in range(TABLES):
+            by_key = np.argsort(keys[table], kind="stable")
+            key, number = keys[table][by_key], numbers[by_key]
+            first = np.ones(len(key), np.bool_)
+            first[1:] = key[1:] != key[:-1]
+            before = np.empty(len(key), np.int32)
+            before[first] = self.heads[table][key[first]]
+            before[~first] = number[:-1][~first[1:]]
+            self.following[table, number] = before
+            # Of several assignments to one place the last holds.
+            self.heads[table][key] = number
+            np.add.at(self.lengths[table], key, 1)
+        self.count = end
+
+    def _grow(self, capacity: int) -> None:
+        self.descriptors = _grown(self.descriptors, capacity)
+        self.owners = _grown(self.owners, capacity)
+        self.places = _grown(self.places, capacity)
+        following = np.empty((TABLES, capacity), np.int32)
+        following[:, : self.count] = self.following[:, : self.count]
+        self.following = following
+
+
+def keys_of(descriptors: Descriptors) -> NDArray[np.int64]:
+    """The key of each descriptor in each table: (TABLES, n)."""
+    bits = np.unpackbits(descriptors, axis=1).astype(np.int64)
+    return np.stack([bits[:, list(choice)] @ _WEIGHTS for choice in CHOICES])
+
+
+def words_of(descriptors: Descriptors) -> Words:
+    """Descriptors uint8 (n, 32) as uint64 (n, 4)."""
+    return np.ascontiguousarray(descriptors).view(np.uint64).reshape(-1, 4)
+
+
+def near(chains: Chains, words: Words, keys: NDArray[np.int64], most_bits: int) -> Hits:
+    """The features in the chains within so many bits of each of these; one that is met twice is told twice."""
+    probed = keys[:, :, None] ^ PROBES
+    table = np.broadcast_to(np.arange(TABLES)[:, None, None], probed.shape).ravel()
+    query = np.broadcast_to(np.arange(len(words))[:, None], probed.shape).ravel()
+    key = probed.ravel()
+    met = np.where(chains.lengths[table, key] <= CROWD, chains.heads[table, key], NOBODY)
+    found: list[Hits] = []
+    while True:
+        going = met != NOBODY
+        table, query, met = table[going], query[going], met[going]
+        if not len(met):
+            break
+        close = np.bitwise_count(words[query] ^ chains.descriptors[met]).sum(axis=1) <= most_bits
+        found.append((query[close], met[close].astype(np.int64)))
+        met = chains.following[table, met]
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    return np.concatenate([hits[0] for hits in found]), np.concatenate([hits[1] for hits in found])
+
+
+def _grown(array: NDArray[Scalar], length: int) -> NDArray[Scalar]:
+    larger = np.empty((length, *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger

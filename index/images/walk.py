@@ -1,0 +1,219 @@
+"""EDGE: what is on disk below a folder: the files that may be images, with their identities.
+
+Symbolic links are not followed, neither to files nor to folders. What cannot be listed is told, and so is where another
+file system begins, so that nobody takes what is only out of reach for deleted.
+"""
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
+from typing import Final
+
+from index.errors import ComparImgError
+from index.images.sniff import HEAD_BYTES, claims_image, looks_like_image, may_be_image
+from index.model import Identity
+
+# Names, in small letters, of folders that hold nobody's photographs. Hidden names (".*") are passed over as well, and
+# with them .git, .Trash-1000, .thumbnails, .stversions (Syncthing), ._* (AppleDouble) and our own .comparimg-trash.
+EXCLUDED: Final = frozenset(
+    {
+        b"@eadir", b"@tmp", b"@sharebin", b"#recycle", b"#snapshot",  # Synology
+        b"@recycle", b"@recently-snapshot", b"@__thumb",  # QNAP
+        b"~snapshot",  # NetApp
+        b"$recycle.bin", b"recycler", b"system volume information",  # Windows
+        b"network trash folder", b"temporary items",  # netatalk
+        b"__macosx",  # archives made on macOS
+        b"lost+found",  # ext4
+        b"node_modules",  # icons of programs
+    }
+)  # fmt: skip
+# Endings of folders with the previews of Lightroom: each is a small copy of a picture that is there already.
+EXCLUDED_ENDINGS: Final = (b".lrdata", b".lrcat-data")
+
+
+_KEY: Final = itemgetter(0)
+
+
+class RootUnavailable(ComparImgError):
+    """The root cannot be walked now. Nothing may be concluded about its files."""
+
+
+class Exclusions:
+    """Which names below a root are passed over: the default ones and the root's own shell patterns.
+
+    A pattern with a slash is matched against the path below the root, one without against each name.
+    """
+
+    def __init__(self, root: bytes, patterns: Sequence[bytes] = ()) -> None:
+        self._top = root.rstrip(b"/") + b"/"
+        self._name = _any_of([pattern for pattern in patterns if b"/" not in pattern.rstrip(b"/")])
+        self._path = _any_of([pattern for pattern in patterns if b"/" in pattern.rstrip(b"/")])
+
+    def excludes(self, directory: bytes, name: bytes) -> bool:
+        """Whether `name` in `directory` is passed over."""
+        small = name.lower()
+        if name.startswith(b".") or small in EXCLUDED or small.endswith(EXCLUDED_ENDINGS):
+            return True
+        if self._name is not None and self._name.match(name):
+            return True
+        if self._path is None:
+            return False
+        return self._path.match(os.path.join(directory, name)[len(self._top) :]) is not None
+
+    def excludes_path(self, path: bytes) -> bool:
+        """Whether a path below the root is passed over, itself or with a folder above it."""
+        directory = self._top
+        for name in path[len(self._top) :].split(b"/"):
+            if name and self.excludes(directory, name):
+                return True
+            directory = os.path.join(directory, name)
+        return False
+
+
+def _any_of(patterns: Sequence[bytes]) -> re.Pattern[bytes] | None:
+    if not patterns:
+        return None
+    # Latin-1 keeps every byte what it is; fnmatch itself does the same with patterns in bytes.
+    texts = (fnmatch.translate(pattern.strip(b"/").decode("latin-1")) for pattern in patterns)
+    return re.compile("|".join(texts).encode("latin-1"))
+
+
+class Walk:
+    """One walk of the folder `top`: iterating gives every file that may be an image, ascending by path.
+
+    `nested` are other roots inside it, left to their own walk. While it is iterated (once), the walk fills
+    `unreadable` (path -> why: nothing is known of what is at or below it) and `mounts` (folder -> device number, for
+    `top` and for each folder where another file system begins). `is_empty` tells whether `top` held nothing but what
+    is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
+
+    Memory is that of the listings from `top` to where it is.
+    """
+
+    def __init__(
+        self, top: bytes, exclusions: Exclusions, recursive: bool = True, nested: Collection[bytes] = ()
+    ) -> None:
+        self.unreadable: dict[bytes, str] = {}
+        self.mounts: dict[bytes, int] = {}
+        self.is_empty = True
+        self._top = top
+        self._exclusions = exclusions
+        self._recursive = recursive
+        self._nested = frozenset(nested)
+
+    def __iter__(self) -> Iterator[tuple[bytes, Identity]]:
+        try:
+            self.mounts[self._top] = os.stat(self._top).st_dev
+            found = self._list(self._top)
+        except OSError as error:
+            raise RootUnavailable(f"cannot be listed: {error.strerror}") from error
+        pending = [iter(found)]
+        devices = [self.mounts[self._top]]
+        while pending:
+            for _, path, status in pending[-1]:
+                if not stat.S_ISDIR(status.st_mode):
+                    yield path, Identity.of(status)
+                    continue
+                if status.st_dev != devices[-1]:
+                    self.mounts[path] = status.st_dev
+                pending.append(iter(self._list_below(path)))
+                devices.append(status.st_dev)
+                break
+            else:
+                pending.pop()
+                devices.pop()
+
+    def _list_below(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
+        try:
+            return self._list(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self.unreadable[directory] = f"cannot be listed: {error.strerror}"
+            return []
+
+    def _list(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
+        """(key to sort by, path, status) of the files and folders in a folder that are gone into."""
+        with os.scandir(directory) as listing:
+            # By inode: read from a cold disk in the order in which they lie there.
+            entries = sorted(listing, key=os.DirEntry.inode)
+        found = []
+        # Relative to the open folder, the kernel need not find each file's way from the root.
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for entry in entries:
+                name = entry.name
+                if self._exclusions.excludes(directory, name):
+                    continue
+                if directory == self._top:
+                    self.is_empty = False
+                path = entry.path
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        if self._recursive and path not in self._nested:
+                            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                            # With the slash, folders come where the paths below them come.
+                            found.append((path + b"/", path, status))
+                    elif may_be_image(name) and entry.is_file(follow_symlinks=False):
+                        found.append((path, path, os.stat(name, dir_fd=descriptor, follow_symlinks=False)))
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    self.unreadable[path] = f"cannot be looked at: {error.strerror}"
+        finally:
+            os.close(descriptor)
+        found.sort(key=_KEY)
+        return found
+
+
+def is_at_or_below(path: bytes, top: bytes) -> bool:
+    """Whether an absolute path is a folder or something in it; everything is below "/"."""
+    return path == top or path.startswith(top.rstrip(b"/") + b"/")
+
+
+def look(path: bytes) -> Identity | None:
+    """The identity of a regular file, None where there is none. Raises OSError where it cannot be told."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def standing_folder(path: bytes, top: bytes) -> tuple[bytes, int]:
+    """The deepest folder that exists above a path below `top`, and its device. Raises OSError where it cannot be told.
+
+    `top` itself, a root, may be reached by a symbolic link, which nothing below it may.
+    """
+    while (path := os.path.dirname(path)) != top:
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            return path, status.st_dev
+    return top, os.stat(top).st_dev
+
+
+def holds_image(path: bytes) -> bool:
+    """Whether a file is worth reading as an image: its name says so, or its first bytes do.
+
+    One that cannot be opened is, so that whoever reads it tells why.
+    """
+    if claims_image(os.path.basename(path)):
+        return True
+    try:
+        # O_NONBLOCK: a named pipe put where a file was must not hold us.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        return looks_like_image(os.read(descriptor, HEAD_BYTES))
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,320 @@
+"""The journal's rows: batches and their steps, written before anything on disk is changed.
+
+A step is about one file, the *subject*: at `path`, with an identity and a digest. What its action does:
+
+- trash    the subject goes from `path` to `trash`
+- move     the subject goes from `path` to `target`; to another file system it is copied by way of `temp`, checked, and
+           the subject goes to `trash`
+- link     a hard link to `keeper`, made at `temp`, takes the place of the subject, which goes to `trash`
+- replace  the new file at `temp` takes the place of the subject, which goes to `trash`
+- create   the new file at `temp`, the subject, gets the name `target`
+- restore  the subject goes from `trash` to `target`
+- swap     the subject goes from `trash` back to `path`; what is there now, a file that a step made, goes to `target`
+- delete   the subject at `trash` is removed for good
+
+`made_*` is the identity of the new file (link, replace) or of what is at `path` now (swap).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from peewee import SqliteDatabase, fn
+
+from index.errors import NotFound
+from index.model import Identity
+from index.records.catalogue import chunks
+from index.records.listing_pages import Page, cut_page
+from index.schema import Batch
+from index.schema import Step as StepRow
+
+
+class Action(StrEnum):
+    TRASH = "trash"
+    MOVE = "move"
+    LINK = "link"
+    REPLACE = "replace"
+    CREATE = "create"
+    RESTORE = "restore"
+    SWAP = "swap"
+    DELETE = "delete"
+
+
+class StepState(StrEnum):
+    """`doing`: begun, and in doubt until the disk was looked at. `failed`: tried, and rolled back."""
+
+    PLANNED = "planned"
+    DOING = "doing"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNDONE = "undone"
+
+
+class BatchState(StrEnum):
+    """`plan`: a dry run, never carried out."""
+
+    PLAN = "plan"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class BatchKind(StrEnum):
+    SORT = "sort"
+    COMPRESS = "compress"
+    UNDO = "undo"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step as planned or as kept; `id` is 0 before it is kept. Paths are absolute, b"" where there is none."""
+
+    action: Action
+    path: bytes
+    identity: Identity
+    digest: bytes = b""
+    target: bytes = b""
+    trash: bytes = b""
+    temp: bytes = b""
+    keeper: bytes = b""
+    image_id: int | None = None
+    group_key: str = ""
+    companion_of: int | None = None
+    undo_of: int | None = None
+    made: Identity | None = None
+    bytes: int = 0
+    state: StepState = StepState.PLANNED
+    reason: str = ""
+    message: str = ""
+    id: int = 0
+    batch_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """One batch; `counts` are its steps by state, `actions` the done ones (of a plan: the planned ones) by action,
+    `bytes` what these free."""
+
+    id: int
+    name: str
+    kind: str
+    job_id: int | None
+    undo_of: int | None
+    state: str
+    created_ns: int
+    finished_ns: int | None
+    counts: Mapping[str, int]
+    actions: Mapping[str, int]
+    bytes: int
+
+
+def add_batch(
+    database: SqliteDatabase,
+    kind: BatchKind,
+    name: str,
+    now_ns: int,
+    job_id: int | None = None,
+    undo_of: int | None = None,
+    state: BatchState = BatchState.RUNNING,
+) -> int:
+    return int(
+        Batch.insert(
+            kind=kind, name=name, job_id=job_id, undo_of=undo_of, state=state, created_ns=now_ns
+        ).execute(database)
+    )
+
+
+def add_steps(database: SqliteDatabase, batch_id: int, steps: Sequence[Step]) -> list[int]:
+    """Keep steps in their order and give their ids. `companion_of` counts from 1 within `steps` (0 or None: none)."""
+    ids: list[int] = []
+    for step in steps:
+        values = _values(step) | {"batch": batch_id}
+        values["companion_of"] = ids[step.companion_of - 1] if step.companion_of else None
+        ids.append(int(StepRow.insert(**values).execute(database)))
+    return ids
+
+
+def change_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -> None:
+    """Keep what changed of steps that are there: where they lead, what they made, how they ended."""
+    for step in steps:
+        values = _values(step)
+        changed = ("target", "trash", "temp", "made_inode", "made_size_bytes", "made_mtime_ns", "inode", "device",
+                   "size_bytes", "mtime_ns", "digest", "bytes", "state", "reason", "message")  # fmt: skip
+        done_ns = now_ns if step.state is StepState.DONE else None
+        StepRow.update({name: values[name] for name in changed} | {"done_ns": done_ns}).where(
+            StepRow.id == step.id
+        ).execute(database)
+
+
+def finish_batch(database: SqliteDatabase, batch_id: int, state: BatchState, now_ns: int) -> None:
+    """End a batch; what was not begun is cancelled."""
+    StepRow.update(state=StepState.CANCELLED).where(
+        StepRow.batch == batch_id, StepRow.state == StepState.PLANNED
+    ).execute(database)
+    Batch.update(state=state, finished_ns=now_ns).where(Batch.id == batch_id).execute(database)
+
+
+def unfinished(database: SqliteDatabase) -> list[int]:
+    """The batches under way, which a crash may have cut off."""
+    rows = Batch.select(Batch.id).where(Batch.state == BatchState.RUNNING).order_by(Batch.id)
+    return [row[0] for row in rows.tuples().execute(database)]
+
+
+def with_doubts(database: SqliteDatabase) -> list[int]:
+    """The batches that have a step of which only the disk can tell whether it was done."""
+    rows = StepRow.select(StepRow.batch).where(StepRow.state == StepState.DOING).distinct().order_by(StepRow.batch)
+    return [row[0] for row in rows.tuples().execute(database)]
+
+
+def running_of_job(database: SqliteDatabase, job_id: int) -> int | None:
+    """The batch that a job began and did not end."""
+    rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == BatchState.RUNNING)
+    return next((row[0] for row in rows.tuples().execute(database)), None)
+
+
+def steps_of(
+    database: SqliteDatabase, batch_id: int, states: Sequence[StepState] = (), ids: Sequence[int] = ()
+) -> list[Step]:
+    """The steps of a batch in their order: those in these states, those named, or all."""
+    query = StepRow.select().where(StepRow.batch == batch_id).order_by(StepRow.id)
+    if states:
+        query = query.where(StepRow.state.in_(states))
+    if not ids:
+        return [_step(row) for row in query.dicts().execute(database)]
+    found: list[Step] = []
+    for some in chunks(sorted(ids)):
+        found += [_step(row) for row in query.where(StepRow.id.in_(some)).dicts().execute(database)]
+    return found
+
+
+def step_or_none(database: SqliteDatabase, step_id: int) -> Step | None:
+    """One step, None where it is forgotten."""
+    for row in StepRow.select().where(StepRow.id == step_id).dicts().execute(database):
+        return _step(row)
+    return None
+
+
+def steps_page(
+    database: SqliteDatabase, batch_id: int, states: Sequence[str], after: tuple[Any, ...] | None, limit: int
+) -> Page[Step]:
+    """The steps of a batch in their order, a page at a time."""
+    chosen = StepRow.select().where(StepRow.batch == batch_id)
+    if states:
+        chosen = chosen.where(StepRow.state.in_(states))
+    total = chosen.count(database)
+    if after is not None:
+        chosen = chosen.where(StepRow.id > after[0])
+    rows = chosen.order_by(StepRow.id).limit(limit + 1).dicts().execute(database)
+    return cut_page([_step(row) for row in rows], limit, total, lambda row: (row.id,))
+
+
+def batch(database: SqliteDatabase, batch_id: int) -> BatchRow:
+    """One batch. Raises NotFound."""
+    for row in Batch.select().where(Batch.id == batch_id).dicts().execute(database):
+        return _batch_rows(database, [row])[0]
+    raise NotFound(f"There is no batch {batch_id}.")
+
+
+def batches_page(database: SqliteDatabase, after: tuple[Any, ...] | None, limit: int) -> Page[BatchRow]:
+    """Batches, the newest first."""
+    total = Batch.select().count(database)
+    chosen = Batch.select().order_by(Batch.id.desc()).limit(limit + 1)
+    if after is not None:
+        chosen = chosen.where(Batch.id < after[0])
+    rows = list(chosen.dicts().execute(database))
+    return cut_page(_batch_rows(database, rows), limit, total, lambda row: (row.id,))
+
+
+def latest_to_undo(database: SqliteDatabase) -> int:
+    """The newest batch of which something may be undone. Raises NotFound."""
+    rows = (
+        Batch.select(Batch.id)
+        .join(StepRow, on=StepRow.batch == Batch.id)
+        .where(Batch.kind.in_((BatchKind.SORT, BatchKind.COMPRESS)), StepRow.state == StepState.DONE)
+        .order_by(Batch.id.desc())
+        .limit(1)
+    )
+    for (batch_id,) in rows.tuples().execute(database):
+        return int(batch_id)
+    raise NotFound("There is nothing to undo.")
+
+
+def forget_old_plans(database: SqliteDatabase, keep: int) -> None:
+    """Drop all dry runs but the newest."""
+    plans = Batch.select(Batch.id).where(Batch.state == BatchState.PLAN).order_by(Batch.id.desc())
+    for (batch_id,) in plans.offset(keep).limit(-1).tuples().execute(database):
+        Batch.delete().where(Batch.id == batch_id).execute(database)
+
+
+def mark_undone(database: SqliteDatabase, step_ids: Iterable[int]) -> None:
+    for some in chunks(step_ids):
+        StepRow.update(state=StepState.UNDONE).where(StepRow.id.in_(some)).execute(database)
+
+
+def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> list[BatchRow]:
+    counts: dict[int, Counter[str]] = {row["id"]: Counter() for row in rows}
+    actions: dict[int, Counter[str]] = {row["id"]: Counter() for row in rows}
+    freed = dict.fromkeys(counts, 0)
+    kinds = {row["id"]: row["kind"] for row in rows}
+    good = {row["id"]: StepState.PLANNED if row["state"] == BatchState.PLAN else StepState.DONE for row in rows}
+    told = (
+        StepRow.select(StepRow.batch, StepRow.state, StepRow.action, fn.count(StepRow.id), fn.sum(StepRow.bytes))
+        .where(StepRow.batch.in_(list(counts)))
+        .group_by(StepRow.batch, StepRow.state, StepRow.action)
+    )
+    for batch_id, state, action, number, size in told.tuples().execute(database):
+        counts[batch_id][state] += number
+        if state == good[batch_id]:
+            actions[batch_id][action] += number
+            freed[batch_id] += 0 if kinds[batch_id] == BatchKind.UNDO else size
+    return [
+        BatchRow(**row, counts=counts[row["id"]], actions=actions[row["id"]], bytes=freed[row["id"]]) for row in rows
+    ]
+
+
+def _values(step: Step) -> dict[str, Any]:
+    values = {one.name: getattr(step, one.name) for one in fields(step)}
+    for name in ("id", "batch_id", "identity", "made"):
+        del values[name]
+    one, made = step.identity, step.made
+    return values | {
+        "device": one.device,
+        "inode": one.inode,
+        "size_bytes": one.size_bytes,
+        "mtime_ns": one.mtime_ns,
+        "made_inode": None if made is None else made.inode,
+        "made_size_bytes": None if made is None else made.size_bytes,
+        "made_mtime_ns": None if made is None else made.mtime_ns,
+    }
+
+
+def _step(row: Mapping[str, Any]) -> Step:
+    made = None
+    if row["made_inode"] is not None:
+        made = Identity(row["device"], row["made_inode"], row["made_size_bytes"], row["made_mtime_ns"])
+    return Step(
+        action=Action(row["action"]),
+        path=bytes(row["path"]),
+        identity=Identity(row["device"], row["inode"], row["size_bytes"], row["mtime_ns"]),
+        digest=bytes(row["digest"]),
+        target=bytes(row["target"]),
+        trash=bytes(row["trash"]),
+        temp=bytes(row["temp"]),
+        keeper=bytes(row["keeper"]),
+        image_id=row["image_id"],
+        group_key=row["group_key"],
+        companion_of=row["companion_of"],
+        undo_of=row["undo_of"],
+        made=made,
+        bytes=row["bytes"],
+        state=StepState(row["state"]),
+        reason=row["reason"],
+        message=row["message"],
+        id=row["id"],
+        batch_id=row["batch"],
+    )

@@ -1,0 +1,209 @@
+"""Jobs and schedules: the kinds with their typed parameters, and the rows in which work is asked for and told.
+
+Everybody who wants work inserts a row here (scheduler, REST, watcher, start-up); the daemon's runner takes them.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from peewee import SqliteDatabase
+
+from index.encoding.compression import Format, Target, parse_resolution
+from index.errors import NotFound, UsageError
+from index.model import Depth, JobKind, JobState
+from index.schema import Job
+
+# Jobs of the watcher go first: a dropped file shall not wait for the nightly detection.
+PRIORITIES = {"watch": 2, "user": 1, "schedule": 0, "start": 0}
+
+ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to look at again: `paths` (files or folders, surrogate-escaped), or the watch roots, or all of them."""
+
+    roots: list[str] = []
+    paths: list[str] = []
+
+
+class DetectJobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A new detection; what is not given comes from the settings. `folders` limits the groups to those folders."""
+
+    hsize: int | None = None
+    tolerance: int | None = None
+    turns: bool | None = None
+    verify: bool | None = None
+    depth: Depth | None = None
+    folders: list[str] = []
+
+
+class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Carry decisions out: all, or those of some groups. A `dry_run` only tells what would be done."""
+
+    dry_run: bool = False
+    groups: list[str] = []
+
+
+class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Make files smaller: those of `folders` and `files`, or of all watched folders that are not protected. What is
+    not given comes from the settings; a quality given alone sets a target of the settings aside. Paths are
+    surrogate-escaped; `least_gain` is in percent."""
+
+    folders: list[str] = []
+    files: list[str] = []
+    recursive: bool | None = None
+    quality: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    target: Target | None = None
+    resolution: str | None = None
+    keep_ratio: bool | None = None
+    enlarge: bool | None = None
+    format: Format | None = None
+    strip: bool | None = None
+    colours: Annotated[int, msgspec.Meta(ge=2, le=256)] | None = None
+    size_threshold_mb: Annotated[float, msgspec.Meta(ge=0, le=100_000)] | None = None
+    least_gain: Annotated[float, msgspec.Meta(ge=0, le=99)] | None = None
+    modify_source: bool | None = None
+    delete_source: bool | None = None
+    dry_run: bool = False
+
+
+class UndoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Undo a batch or some steps of it, or bring some items back from the trash."""
+
+    batch: int | None = None
+    steps: list[int] = []
+    items: list[int] = []
+
+
+class EmptyParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Remove for good what has been in the trash for longer than this, or some items."""
+
+    older_than_days: float = 0.0
+    items: list[int] = []
+
+
+PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
+    JobKind.SCAN: ScanParameters,
+    JobKind.DETECT: DetectJobParameters,
+    JobKind.SORT: SortParameters,
+    JobKind.COMPRESS: CompressParameters,
+    JobKind.UNDO: UndoParameters,
+    JobKind.EMPTY: EmptyParameters,
+}
+# What anybody may ask for with POST jobs, and the clock with a schedule.
+OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT)
+
+
+def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct:
+    """The typed parameters of a job. Raises UsageError naming the field that is wrong or unknown."""
+    if kind not in PARAMETERS:
+        raise UsageError(f"There is no job {kind!r}: {', '.join(PARAMETERS)}.", field="kind")
+    try:
+        checked = msgspec.convert(dict(parameters), PARAMETERS[JobKind(kind)])
+        if isinstance(checked, CompressParameters) and checked.resolution is not None:
+            parse_resolution(checked.resolution)
+        return checked
+    except UsageError as error:
+        raise UsageError(error.message, error.hint, f"parameters.{error.field}") from error
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise UsageError(f"{message}.", field="parameters" + place.rstrip("`")) from error
+
+
+def add(
+    database: SqliteDatabase, kind: JobKind, parameters: Mapping[str, Any], origin: str, now_ns: int | None = None
+) -> int:
+    """Queue a job and give its id; a queued job with the same kind and parameters is given instead of a second, and
+    becomes as urgent as what asked for it last.
+
+    Not one that a crash cut off: it may be given up after too many of them, and the new wish with it.
+    """
+    text = json.dumps(dict(parameters), sort_keys=True)
+    waiting = (
+        Job.select(Job.id)
+        .where(Job.kind == kind, Job.parameters == text, Job.state == JobState.QUEUED)
+        .where(~Job.cancel_requested, Job.attempts == 0)
+        .tuples()
+        .execute(database)
+    )
+    for (job_id,) in waiting:
+        more = (Job.id == job_id, Job.priority < PRIORITIES[origin])
+        Job.update(priority=PRIORITIES[origin]).where(*more).execute(database)
+        return int(job_id)
+    return int(
+        Job.insert(
+            kind=kind,
+            state=JobState.QUEUED,
+            origin=origin,
+            priority=PRIORITIES[origin],
+            parameters=text,
+            created_ns=time.time_ns() if now_ns is None else now_ns,
+        ).execute(database)
+    )
+
+
+def take_next(database: SqliteDatabase, now_ns: int, least_priority: int = 0) -> dict[str, Any] | None:
+    """Set the most urgent queued job running and give its row, or None when nothing (urgent enough) waits."""
+    rows = (
+        Job.select()
+        .where(Job.state == JobState.QUEUED, Job.priority >= least_priority)
+        .order_by(Job.priority.desc(), Job.id)
+        .limit(1)
+        .dicts()
+        .execute(database)
+    )
+    for row in rows:
+        changes = {"state": JobState.RUNNING, "started_ns": now_ns, "attempts": row["attempts"] + 1}
+        Job.update(**changes).where(Job.id == row["id"]).execute(database)
+        return {**row, **changes}
+    return None
+
+
+def update(database: SqliteDatabase, job_id: int, **changes: Any) -> None:
+    Job.update(**changes).where(Job.id == job_id).execute(database)
+
+
+def request_cancel(database: SqliteDatabase, job_id: int, now_ns: int) -> str:
+    """Ask a job to leave off and give its state; one that only waits is cancelled at once, an ended one stays."""
+    state = read(database, job_id)["state"]
+    if state == JobState.QUEUED:
+        update(database, job_id, state=JobState.CANCELLED, cancel_requested=True, finished_ns=now_ns)
+        return JobState.CANCELLED
+    if state == JobState.RUNNING:
+        update(database, job_id, cancel_requested=True)
+    return str(state)
+
+
+def read(database: SqliteDatabase, job_id: int) -> dict[str, Any]:
+    """One job's row. Raises NotFound."""
+    for row in Job.select().where(Job.id == job_id).dicts().execute(database):
+        return dict(row)
+    raise NotFound(f"There is no job {job_id}.")
+
+
+def is_waiting(database: SqliteDatabase, job_id: int) -> bool:
+    """Whether a job is queued or running, so that what it began goes on."""
+    waiting = Job.select().where(Job.id == job_id, Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
+    return bool(waiting.count(database))
+
+
+def requeue_running(database: SqliteDatabase) -> Sequence[int]:
+    """Put back what a crash or a stop left running; those asked to cancel are cancelled instead."""
+    running = [row[0] for row in Job.select(Job.id).where(Job.state == JobState.RUNNING).tuples().execute(database)]
+    unfinished = Job.state == JobState.RUNNING
+    cancelled = {"state": JobState.CANCELLED, "finished_ns": time.time_ns()}
+    Job.update(**cancelled).where(unfinished, Job.cancel_requested).execute(database)
+    Job.update(state=JobState.QUEUED, phase="").where(unfinished).execute(database)
+    return running
+
+
+def forget_old(database: SqliteDatabase, keep: int) -> None:
+    """Delete ended jobs beyond the newest `keep`, those of the watcher first to go."""
+    for origin_is_watch in (Job.origin == "watch", Job.origin != "watch"):
+        ended = Job.select(Job.id).where(Job.state.in_(ENDED), origin_is_watch).order_by(Job.id.desc())
+        old = [row[0] for row in ended.offset(keep).limit(-1).tuples().execute(database)]
+        for start in range(0, len(old), 500):
+            Job.delete().where(Job.id.in_(old[start : start + 500])).execute(database)
