@@ -12,7 +12,8 @@ import peewee
 
 from index.errors import ComparImgError
 from index.store import Store
-from webui import api, api_status
+from webui.api import status
+from webui.api.table import ROUTES
 from webui.crops import Crops
 from webui.events import LIFETIME_S, EventStreams
 from webui.openapi import make_document
@@ -37,13 +38,13 @@ class WebApp:
         self._views = Views(store.data_dir / "views", services.make_view, services.now_ns)
         self._crops = Crops(services.make_crop)
         self._figures = Figures(store, services.now_ns)
-        self._streams = EventStreams(store, lambda: api_status.topics(store, services), stream_lifetime_s)
+        self._streams = EventStreams(store, lambda: status.topics(store, services), stream_lifetime_s)
         self._bottle = _Bottle()
         self._bottle.config["json.enable"] = False
         self._gate = gate = Gate(services.web, services.now_ns)
-        document = json.dumps(make_document(api.ROUTES, services.version)).encode()
+        document = json.dumps(make_document(ROUTES, services.version)).encode()
         self.routes: tuple[Route, ...] = (
-            *api.ROUTES,
+            *ROUTES,
             _document_route(document),
             *page_routes(Pages(services, gate)),
         )

@@ -17,8 +17,8 @@ from index.records import compressions, decisions, findings
 from index.records.decisions import Decided
 from index.verification.evidence import sentence
 from webui import shapes, shapes_found
-from webui.api_decisions import decision_fields
-from webui.api_images import image_fields
+from webui.api.decisions import decision_fields
+from webui.api.images import image_fields
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.shapes import iso_time, path_bytes

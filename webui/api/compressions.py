@@ -12,7 +12,7 @@ from index.images.sniff import HEAD_BYTES
 from index.records import compressions, trash_items
 from index.records.compressions import State, Told
 from webui import shapes_compressing
-from webui.api_images import ASK_AGAIN, MEDIA_TYPES, UNKNOWN_TYPE, OriginalFile, get_content
+from webui.api.images import ASK_AGAIN, MEDIA_TYPES, UNKNOWN_TYPE, OriginalFile, get_content
 from webui.paging import decode_cursor, encode_cursor
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route

@@ -10,7 +10,7 @@ from index.records import batches, jobs, trash_items
 from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
 from index.records.trash_items import Item, ItemState
 from webui import shapes, shapes_sorting
-from webui.api_jobs import job_shape
+from webui.api.jobs import job_shape
 from webui.paging import decode_cursor, encode_cursor
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route

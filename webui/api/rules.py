@@ -13,7 +13,7 @@ from index.queries.listing import GroupFilter
 from index.queries.rule_rows import Effect
 from index.records import decisions
 from webui import shapes_sorting
-from webui.api_decisions import check_destination
+from webui.api.decisions import check_destination
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Route
 from webui.shapes import ListQuery, iso_time, path_bytes, path_text, tellable

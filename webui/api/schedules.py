@@ -8,7 +8,7 @@ from index.queries import listing_work
 from index.records import schedules
 from index.records.schedules import NewSchedule
 from webui import shapes
-from webui.api_jobs import taken_parameters
+from webui.api.jobs import taken_parameters
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.shapes import json_bytes, optional_time, tellable

@@ -10,7 +10,7 @@ from index.queries import listing, listing_work
 from index.queries.listing_work import ProblemFilter
 from index.store import Store
 from webui import shapes
-from webui.api_jobs import job_shape
+from webui.api.jobs import job_shape
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.services import Services
