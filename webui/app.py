@@ -17,6 +17,7 @@ from webui.api.table import ROUTES
 from webui.crops import Crops
 from webui.events import LIFETIME_S, EventStreams
 from webui.openapi import make_document
+from webui.originals import Originals
 from webui.pages import Pages, page_routes
 from webui.refusals import Refusal, refusal_for, refusal_of_status
 from webui.routes import API, Call, Reply, Route, read_body, read_key, read_query
@@ -38,6 +39,7 @@ class WebApp:
         self._views = Views(store.data_dir / "views", services.make_view, services.now_ns)
         self._crops = Crops(services.make_crop)
         self._figures = Figures(store, services.now_ns)
+        self._originals = Originals()
         self._streams = EventStreams(store, lambda: status.topics(store, services), stream_lifetime_s)
         self._bottle = _Bottle()
         self._bottle.config["json.enable"] = False
@@ -69,7 +71,8 @@ class WebApp:
                 return _response(route, self._answer(route, next(iter(keys.values()), None)))
             except (ComparImgError, peewee.PeeweeException) as error:
                 refusal = refusal_for(error)
-                if refusal.status >= 500:
+                # What is refused for now, as too many ask, is no fault to be told of each time.
+                if refusal.status >= 500 and not isinstance(error, Refusal):
                     log.warning("%s %s: %s", route.method, route.path, refusal.message)
             except Exception:
                 log.exception("%s %s failed", route.method, route.path)
@@ -86,6 +89,7 @@ class WebApp:
             views=self._views,
             crops=self._crops,
             figures=self._figures,
+            originals=self._originals,
             streams=self._streams,
             key=read_key(route, key),
             query=read_query(route, request.environ.get("QUERY_STRING", "")),

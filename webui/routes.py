@@ -14,6 +14,7 @@ import msgspec
 from index.store import Store
 from webui.crops import Crops
 from webui.events import EventStreams
+from webui.originals import Originals
 from webui.refusals import Refusal
 from webui.services import Services
 from webui.shapes import HIGHEST_ID
@@ -36,6 +37,7 @@ class Call:
     views: Views
     crops: Crops
     figures: Figures
+    originals: Originals
     streams: EventStreams
     key: Any
     query: Any

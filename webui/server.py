@@ -29,6 +29,8 @@ CONNECTIONS_OF_ONE = 100
 # Beyond this waitress itself stops reading; between the limits our own layer says what is wrong.
 HARD_BODY_LIMIT_BYTES = BODY_LIMIT_BYTES + 2**20
 IDLE_CONNECTION_S = 60
+# Whoever reads an answer more slowly than any network is, holds what others need.
+LEAST_BYTES_PER_S = 1000
 LOOK_AFTER_CONNECTIONS_S = 10
 STOP_WAIT_S = 5.0
 
@@ -47,22 +49,51 @@ class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A request has to be whole within the time for which an idle connection is kept, however it drips in."""
+    """A request has to be whole within the time for which an idle connection is kept, however it drips in.
+
+    Where there are too many connections, the one that has waited longest makes room for the newest: a browser sends
+    its request at once, and who holds connections to keep others out does not.
+    """
 
     error_task_class = _JsonErrorTask
     last_activity: float
 
     def __init__(self, server: BaseWSGIServer, *arguments: Any, **options: Any) -> None:
         super().__init__(server, *arguments, **options)
-        theirs = sum(channel.addr[0] == self.addr[0] for channel in tuple(server.active_channels.values()))
-        # Closed by the loop, before a byte is read.
-        self.will_close = theirs > CONNECTIONS_OF_ONE
+        # When an answer began to lie unread, and how much had been sent by then.
+        self._unread_since: tuple[float, int] | None = None
+        self._sent_bytes = 0
+        open_ = [channel for channel in tuple(server.active_channels.values()) if not channel.will_close]
+        theirs = [channel for channel in open_ if channel.addr[0] == self.addr[0]]
+        for crowd, at_most in ((theirs, CONNECTIONS_OF_ONE), (open_, CONNECTIONS_AT_MOST)):
+            if len(crowd) > at_most:
+                waiting = (channel for channel in crowd if not channel.requests and channel is not self)
+                # Closed by the loop.
+                min(waiting, key=lambda channel: channel.last_activity, default=self).will_close = True
+                break
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        sent = int(super().send(data, do_close) or 0)
+        self._sent_bytes += sent
+        return sent
 
     def handle_read(self) -> None:
         begun, at_s = self.request, self.last_activity
         super().handle_read()
         if begun is not None and self.request is begun:
             self.last_activity = at_s
+
+    def lies_unread(self, now_s: float, patience_s: float) -> bool:
+        """Whether an answer has been read too slowly, or not at all, for so long."""
+        if not self.total_outbufs_len:
+            self._unread_since = None
+        elif self._unread_since is None:
+            self._unread_since = now_s, self._sent_bytes
+        elif now_s - self._unread_since[0] >= patience_s:
+            moved = self._sent_bytes - self._unread_since[1]
+            self._unread_since = now_s, self._sent_bytes
+            return moved < LEAST_BYTES_PER_S * patience_s
+        return False
 
 
 class Server:
@@ -86,7 +117,8 @@ class Server:
                 host=host,
                 port=port,
                 ident=None,
-                connection_limit=CONNECTIONS_AT_MOST,
+                # Ours come first, which let the newest in.
+                connection_limit=2 * CONNECTIONS_AT_MOST,
                 # Without looking ahead, a closed connection is noticed only when something is written to it.
                 channel_request_lookahead=1,
                 channel_timeout=idle_s,
@@ -149,13 +181,12 @@ class Server:
         finally:
             wasyncore.close_all(self._map)
 
-
     def _drop_who_does_not_read(self) -> None:
         """waitress itself would keep a connection, and the thread that answers it, as long as an answer lies unread."""
-        oldest_s = time.time() - self._idle_s
+        now_s = time.monotonic()
         for listener in self._listeners:
             for channel in tuple(listener.active_channels.values()):
-                if channel.total_outbufs_len and channel.last_activity < oldest_s:
+                if channel.lies_unread(now_s, self._idle_s):
                     channel.handle_close()
 
 

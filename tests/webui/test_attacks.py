@@ -12,7 +12,8 @@ import pytest
 
 from index.store import Store
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
-from webui.server import CONNECTIONS_OF_ONE, Server
+from webui.originals import LARGE_AT_MOST
+from webui.server import CONNECTIONS_AT_MOST, CONNECTIONS_OF_ONE, THREADS, Server
 
 IDLE_S = 1
 CONTENT = "/api/v1/images/1/content"
@@ -93,16 +94,57 @@ def test_a_reader_that_does_not_read_gives_its_thread_back(server: Server, libra
         raw.close()
 
 
+@pytest.mark.attack("a reader that reads a byte at a time")
+def test_an_answer_that_is_read_byte_by_byte_is_dropped(server: Server, library: Library) -> None:
+    library.add_file("large.jpg", jpeg_bytes(draw_picture(1)) + b"\0" * 12_000_000)
+    with connection(server) as raw:
+        raw.sendall(f"GET {CONTENT} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        got = sum(len(raw.recv(1)) for _ in range(300) if not time.sleep(0.01))
+        # What has left the server by then still comes, and then the end.
+        with contextlib.suppress(ConnectionError):
+            while chunk := raw.recv(2**20):
+                got += len(chunk)
+    assert got < 12_000_000
+
+
+@pytest.mark.attack("slow readers that hold every thread")
+def test_readers_of_large_files_leave_threads_for_everybody_else(
+    store: Store, daemon: Daemon, library: Library
+) -> None:
+    library.add_file("large.jpg", jpeg_bytes(draw_picture(1)) + b"\0" * 40_000_000)
+    server = Server(make_client(store, daemon).app, "127.0.0.1", 0)
+    server.start()
+    with contextlib.ExitStack() as readers:
+        some = [readers.enter_context(connection(server)) for _ in range(THREADS + 5)]
+        for raw in some:
+            raw.sendall(f"GET {CONTENT} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        begun = [raw.recv(13).split()[1] for raw in some]
+        assert is_answered(server)
+    server.stop()
+    assert sorted(begun) == [b"200"] * LARGE_AT_MOST + [b"503"] * (len(some) - LARGE_AT_MOST)
+
+
 @pytest.mark.attack("one address that takes every connection")
-def test_one_address_does_not_shut_out_the_others(store: Store, daemon: Daemon) -> None:
+@pytest.mark.parametrize("other", ["127.0.0.1", "127.0.0.2"])
+def test_one_address_shuts_out_nobody(store: Store, daemon: Daemon, other: str) -> None:
     server = Server(make_client(store, daemon).app, "127.0.0.1", 0)
     server.start()
     with contextlib.ExitStack() as flood:
-        for _ in range(CONNECTIONS_OF_ONE + 30):
-            flood.enter_context(connection(server))
-        assert is_answered(server, "127.0.0.2")
-        with connection(server) as refused:
-            assert refused.recv(1) == b""
+        first, *_ = [flood.enter_context(connection(server)) for _ in range(CONNECTIONS_OF_ONE + 30)]
+        assert all(is_answered(server, other) for _ in range(30))
+        assert first.recv(1) == b""
+    server.stop()
+
+
+@pytest.mark.attack("many addresses that take every connection")
+def test_many_addresses_shut_out_nobody(store: Store, daemon: Daemon) -> None:
+    server = Server(make_client(store, daemon).app, "127.0.0.1", 0)
+    server.start()
+    drip = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{"
+    with contextlib.ExitStack() as flood:
+        for number in range(CONNECTIONS_AT_MOST + 50):
+            flood.enter_context(connection(server, f"127.0.1.{number % 5 + 1}")).sendall(drip)
+        assert all(is_answered(server) for _ in range(30))
     server.stop()
 
 

@@ -12,7 +12,7 @@ from index.images.sniff import HEAD_BYTES
 from index.records import compressions, trash_items
 from index.records.compressions import State, Told
 from webui import shapes_compressing
-from webui.api.images import ASK_AGAIN, MEDIA_TYPES, UNKNOWN_TYPE, OriginalFile, get_content
+from webui.api.images import ASK_AGAIN, MEDIA_TYPES, UNKNOWN_TYPE, get_content
 from webui.paging import decode_cursor, encode_cursor
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
@@ -53,7 +53,7 @@ def get_before(call: Call) -> Reply:
         return get_content(_about(call, image_id))
     if item is None:
         raise Refusal(404, "gone", "The source is neither where it was nor in the trash.")
-    return _from_trash(item)
+    return _from_trash(call, item)
 
 
 def get_after(call: Call) -> Reply:
@@ -77,7 +77,7 @@ def _about(call: Call, image_id: int) -> Call:
     return Call(**{name: getattr(call, name) for name in Call.__slots__} | {"key": image_id})
 
 
-def _from_trash(item: trash_items.Item) -> Reply:
+def _from_trash(call: Call, item: trash_items.Item) -> Reply:
     try:
         descriptor = os.open(item.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -91,7 +91,7 @@ def _from_trash(item: trash_items.Item) -> Reply:
     kind = next((kind for begin, kind in BEGINNINGS.items() if head.startswith(begin)), "WEBP")
     headers = {"Content-Length": str(status.st_size), "Cache-Control": ASK_AGAIN,
                "Content-Security-Policy": "default-src 'none'; sandbox"}  # fmt: skip
-    return Reply(OriginalFile(descriptor, status.st_size), MEDIA_TYPES[kind], headers=headers)
+    return Reply(call.originals.send(descriptor, status.st_size), MEDIA_TYPES[kind], headers=headers)
 
 
 def _shape(row: Told, image_id: int | None) -> shapes_compressing.Compression:

@@ -1,16 +1,14 @@
 """REST: one image, its view, and its original bytes. Only what the index knows is ever served, by its id."""
 
 import os
-import stat
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from index.candidates.fingerprint import to_hex
-from index.model import Identity
 from index.queries import listing
 from index.queries.listing import FileRow
 from webui import shapes
+from webui.originals import open_unchanged
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
 from webui.shapes import iso_time, path_text, path_uri
@@ -32,8 +30,6 @@ MEDIA_TYPES = {
     "HEIC": "image/heic",
 }
 UNKNOWN_TYPE = "application/octet-stream"
-
-CHUNK_BYTES = 256 * 1024
 
 
 def get_image(call: Call) -> shapes.ImageDetail:
@@ -83,7 +79,7 @@ def get_content(call: Call) -> Reply:
     tag = f'"{row.digest.hex()}"'
     if row.digest and tag in call.headers.get("If-None-Match", ""):
         return Reply(b"", "", 304, {"ETag": tag, "Cache-Control": ASK_AGAIN})
-    file = OriginalFile(_open_unchanged(row), row.size_bytes)
+    file = call.originals.send(open_unchanged(row), row.size_bytes)
     media_type = MEDIA_TYPES.get(row.facts.format, UNKNOWN_TYPE)
     headers = {
         "Content-Length": str(row.size_bytes),
@@ -95,39 +91,6 @@ def get_content(call: Call) -> Reply:
     if row.digest:
         headers["ETag"] = tag
     return Reply(file, media_type, headers=headers)
-
-
-def _open_unchanged(row: FileRow) -> int:
-    """A descriptor of exactly the file that was indexed. Raises Refusal where it is another one, or gone."""
-    try:
-        # O_NONBLOCK: a pipe put in the file's place must not hold this thread.
-        descriptor = os.open(row.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if not row.online:
-            raise Refusal(409, "offline", "The folder of this image is offline.", "Connect it again.") from error
-        raise Refusal(404, "gone", f"The file cannot be opened: {error.strerror}.") from error
-    status = os.fstat(descriptor)
-    known = Identity(row.device, row.inode, row.size_bytes, row.mtime_ns)
-    if not stat.S_ISREG(status.st_mode) or Identity.of(status) != known:
-        os.close(descriptor)
-        raise Refusal(409, "changed", "The file has changed since it was indexed.", "It will be read again shortly.")
-    return descriptor
-
-
-class OriginalFile:
-    """The bytes of an open file, as many as were promised, in chunks; closed by whoever sends them."""
-
-    def __init__(self, descriptor: int, size_bytes: int) -> None:
-        self._file = open(descriptor, "rb", buffering=0)  # noqa: SIM115 - closed by close()
-        self._left = size_bytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        while self._left and (chunk := self._file.read(min(CHUNK_BYTES, self._left))):
-            self._left -= len(chunk)
-            yield chunk
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def _disposition(path: bytes, inline: bool) -> str:
