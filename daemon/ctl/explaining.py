@@ -34,6 +34,7 @@ MEANINGS = {
     "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
     "witnesses": "blocks whose details could be measured: asked for where no hash speaks for the pair",
     "registration": "pixels by which details are shifted against each other: copies fall on each other",
+    "frames": "frames or pages of the one, of which only the first is compared, for those of the other",
     "capture": "share of the time and the camera, where both files tell, that is the same (noise can overrule)",
     "exposure": "agreement of the noise: about 1 in a copy, less between two exposures of one scene",
 }

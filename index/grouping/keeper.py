@@ -12,6 +12,7 @@ from index.model import Facts
 
 # Two pictures nearer than this are the same size for an eye, and the next criterion decides.
 PIXELS_TIE = 0.03
+SIDE_TIE = 0.01
 # The estimate from quantisation tables is good to a few points.
 JPEG_QUALITY_TIE = 3
 # Formats that keep every pixel come before those that lose some; RAW never gets here.
@@ -22,8 +23,8 @@ LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
 class Candidate:
     """One file of a group as the criteria see it.
 
-    `whole` is False for a part of another picture of the group, or one with something around it; `coloured` for the
-    grey copy of a coloured one.
+    `whole` is False for a part of another picture of the group, a frame of an animation, or one with something around
+    it; `coloured` for the grey copy of a coloured one.
     """
 
     image_id: int
@@ -85,7 +86,9 @@ def propose_keeper(candidates: Sequence[Candidate], criteria: Sequence[str] | No
 def quality_rank(facts: Facts, size_bytes: int) -> tuple[float, ...]:
     """A sort key that puts the better picture first, for choosing references; no ties are smoothed here."""
     quality = 100 if facts.format in LOSSLESS else facts.jpeg_quality
-    return (-facts.width * facts.height, -quality, -len(facts.metadata), -size_bytes)
+    # The shorter side first: what was stretched is larger than before, but not on both sides.
+    shorter = min(facts.width, facts.height)
+    return (-shorter, -facts.width * facts.height, -quality, -len(facts.metadata), -size_bytes)
 
 
 def _most(value: Callable[[Candidate], float]) -> Callable[[Sequence[Candidate]], list[Candidate]]:
@@ -97,8 +100,22 @@ def _most(value: Callable[[Candidate], float]) -> Callable[[Sequence[Candidate]]
 
 
 def _largest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    most = max(candidate.facts.width * candidate.facts.height for candidate in candidates)
-    return [c for c in candidates if c.facts.width * c.facts.height >= most * (1 - PIXELS_TIE)]
+    """Those than which none is larger. Of two of which one is wider and the other higher, one was stretched, and the
+    sizes do not tell which."""
+    of_all = {_sides(candidate) for candidate in candidates}
+    largest = {sides for sides in of_all if not any(_is_larger(other, sides) for other in of_all)}
+    return [candidate for candidate in candidates if _sides(candidate) in largest]
+
+
+def _sides(candidate: Candidate) -> tuple[int, int]:
+    """The shorter and the longer: a copy that was turned has the same."""
+    width, height = candidate.facts.width, candidate.facts.height
+    return min(width, height), max(width, height)
+
+
+def _is_larger(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    covers = all(mine >= its * (1 - SIDE_TIE) for mine, its in zip(one, other, strict=True))
+    return covers and one[0] * one[1] * (1 - PIXELS_TIE) > other[0] * other[1]
 
 
 def _finest(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -155,6 +155,9 @@ def _with_evidence(
 
 def _partial_side(evidence: Evidence) -> str:
     """Which of two pictures is a part of the other or has something around it: "first", "second", or "" for neither."""
+    if "frames" in evidence:
+        first, second = evidence["frames"]
+        return "first" if first < second else "second"
     if "frame" in evidence:
         return str(evidence["frame"])
     if "crop" in evidence:

@@ -18,6 +18,7 @@ second's size relative to the first. Keys that have nothing to tell are left out
     where       {"first": box, "second": box}: around all of that, in each picture, boxes as above
     jpeg        [quality of the first, of the second], 0 for no JPEG
     formats     [of the first, of the second], where they differ
+    frames      the same, of an animation or a file of several pages, of which only the first was compared
     taken, camera  [of the first, of the second], where both files tell and they differ
     lost, gained   metadata blocks that only the first, only the second has
     pixels      true where every pixel is equal
@@ -32,7 +33,7 @@ from index.model import Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Carried by every judgement; another value makes every pair be looked at again.
-VERIFIER: Final = "blocks/8"
+VERIFIER: Final = "blocks/9"
 
 TRANSPOSED: Final = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 SIDES: Final = {"first": "second", "second": "first"}
@@ -45,6 +46,8 @@ def of_files(first: Facts, second: Facts) -> dict[str, Any]:
         found["jpeg"] = [first.jpeg_quality, second.jpeg_quality]
     if first.format != second.format:
         found["formats"] = [first.format, second.format]
+    if first.frames != second.frames:
+        found["frames"] = [first.frames, second.frames]
     told = {"taken": [first.taken, second.taken], "camera": [first.camera, second.camera]}
     found |= {name: both for name, both in told.items() if all(both) and both[0] != both[1]}
     lost = [block for block in first.metadata if block not in second.metadata]
@@ -80,7 +83,7 @@ def mirrored(evidence: Evidence) -> dict[str, Any]:
         found["tilt"] = found["tilt"] if flipped else -found["tilt"]
     if "tone" in found:
         found["tone"] = _mirrored_tone(found["tone"])
-    for name in ("jpeg", "formats", "taken", "camera"):
+    for name in ("jpeg", "formats", "frames", "taken", "camera"):
         if name in found:
             found[name] = found[name][::-1]
     lost, gained = found.pop("lost", None), found.pop("gained", None)
@@ -110,6 +113,7 @@ def sentence(evidence: Evidence, language: str = "en") -> str:
         part
         for part in (
             words["pixels"] if evidence.get("pixels") else "",
+            _frames(evidence, words),
             words[evidence["turn"]] if "turn" in evidence else "",
             _size(evidence, words),
             _stretch(evidence, words),
@@ -129,6 +133,13 @@ def sentence(evidence: Evidence, language: str = "en") -> str:
         if part
     ]
     return ", ".join(told) or words["same"]
+
+
+def _frames(evidence: Evidence, words: Mapping[str, str]) -> str:
+    first, second = evidence.get("frames", (1, 1))
+    if first == second:
+        return ""
+    return words["still" if second == 1 else "animated" if first == 1 else "frames"].format(first, second)
 
 
 def _size(evidence: Evidence, words: Mapping[str, str]) -> str:
@@ -250,6 +261,9 @@ ENGLISH: Final = {
     "at_bottom_left": "at the bottom left",
     "at_bottom_right": "at the bottom right",
     "to": "{} to {}",
+    "still": "only the first of {0} frames",
+    "animated": "the first of {1} frames, of which the others are not compared",
+    "frames": "the first frame of {1} for that of {0}",
     "taken": "taken at another time",
     "camera": "by another camera",
     "lost": "no {}",
@@ -303,6 +317,9 @@ FRENCH: Final = {
     "at_bottom_left": "en bas à gauche",
     "at_bottom_right": "en bas à droite",
     "to": "{} vers {}",
+    "still": "seulement la première de {0} images",
+    "animated": "la première de {1} images, dont les autres ne sont pas comparées",
+    "frames": "la première image de {1} pour celle de {0}",
     "taken": "prise à un autre moment",
     "camera": "par un autre appareil",
     "lost": "sans {}",

@@ -267,6 +267,7 @@ def _fine_gates(
         Gate("registration", shift, limit, shift <= limit),
         *_exposure_gate(fine, facts, measured),
         *_capture_gate(facts, measured),
+        *_frames_gate(facts),
     )
     if not graphic:
         return gates
@@ -311,6 +312,12 @@ def _capture_gate(facts: tuple[Facts, Facts], measured: Noise) -> tuple[Gate, ..
         return ()
     share = sum(one == other for one, other in told) / len(told)
     return (Gate("capture", share, 1.0, share == 1.0 or measured.coherence >= SAME_NOISE),)
+
+
+def _frames_gate(facts: tuple[Facts, Facts]) -> tuple[Gate, ...]:
+    """Whether both have as many frames or pages. Only the first was looked at: a still is no copy of an animation."""
+    few, many = sorted(one.frames for one in facts)
+    return (Gate("frames", many, few, many == few),) if many > 1 else ()
 
 
 def _keeps_noise(facts: Facts) -> bool:

@@ -1,5 +1,6 @@
 """The image to keep: by criteria in order, near-ties told, and never by chance."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,17 @@ def test_a_difference_too_small_to_see_is_a_tie_that_the_next_criterion_decides(
     proposal = propose_keeper([larger, richer, small])
     assert proposal.image_id == 2
     assert proposal.reasons == (Reason("resolution", 2, 3, "4010x3000"), Reason("metadata", 1, 2, "exif"))
+
+
+def test_what_was_stretched_is_not_larger() -> None:
+    original, wide = candidate(1, {"width": 666, "height": 573}), candidate(2, {"width": 1600, "height": 400})
+    proposal = propose_keeper([wide, replace(original, facts=replace(original.facts, metadata=("exif",)))])
+    assert (proposal.image_id, proposal.decided_by) == (1, "metadata")
+    assert propose_keeper([wide, original], ["resolution"]).tie
+    turned = candidate(3, {"width": 573 * 2, "height": 666 * 2})
+    assert propose_keeper([original, turned, wide], ["resolution", "size"]).reasons[0] == Reason(
+        "resolution", 2, 3, "1146x1332"
+    )
 
 
 def test_jpeg_quality_is_no_word_on_other_formats() -> None:

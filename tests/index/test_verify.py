@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from index.model import Facts, Kind, Turn
+from index.verification.evidence import mirrored, sentence
 from index.verification.verify import Judgement, judge, prepare
 from support.pictures import photograph
 
@@ -198,6 +199,16 @@ def test_what_no_hash_speaks_for_is_only_possible_where_hardly_any_detail_can_be
     said = compare(whole, cut_out(whole), None, 75)
     assert said.kind is Kind.POSSIBLE
     assert failed(said) == ["witnesses"]
+
+
+def test_a_still_out_of_an_animation_is_only_possible():
+    still, moving = facts(original(1)), replace(facts(original(1)), frames=12, format="GIF")
+    same = prepare(view(original(1)))
+    said = judge(same, same, moving, still, Turn.NONE)
+    assert (said.kind, failed(said)) == (Kind.POSSIBLE, ["frames"])
+    assert sentence(said.evidence).startswith("only the first of 12 frames")
+    assert sentence(mirrored(said.evidence), "fr").startswith("la première de 12 images")
+    assert judge(same, same, moving, moving, Turn.NONE).kind is Kind.NEAR
 
 
 def test_files_that_tell_of_two_takings_are_only_possible_unless_the_noise_is_the_same():
