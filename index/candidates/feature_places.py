@@ -1,4 +1,4 @@
-"""PURE: corners of two pictures that look alike -> how many of them agree on how one picture lies over the other.
+"""PURE: corners of two pictures that look alike -> how one picture lies over the other, and how many agree on it.
 
 Any two pairs of corners fix a turn, a scale, a place and a handedness (a similarity); the angles and sizes of those
 corners must say about the same, or the pairs met by accident. Of all such hypotheses the one counts with which most
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.features import LEVEL_FACTOR, PER_PX, PER_TURN, Places
+from index.candidates.features import LEVEL_FACTOR, PER_PX, PER_TURN, Described, Descriptors, Places
 
 # Where a corner is to lie, in pixels of a view: a picture taken at a slant is none of these similarities exactly.
 TOLERANCE_PX: Final = 12.0
@@ -21,6 +21,9 @@ ANGLE_TOLERANCE: Final = 0.45
 SCALE_TOLERANCE: Final = 0.5
 # Pairs of corners looked at: the cube of it is paid for, and so many agree or not as well as all do.
 PAIRS_AT_MOST: Final = 32
+# Corners of two pictures that are already known to be worth a look may be less alike, and fewer.
+NEAR_BITS: Final = 56
+LEAST_AGREEING: Final = 4
 
 
 def agreeing(first: Places, second: Places, pairs: NDArray[np.int64]) -> int:
@@ -31,13 +34,44 @@ def agreeing(first: Places, second: Places, pairs: NDArray[np.int64]) -> int:
     pairs = _one_to_one(pairs)
     if len(pairs) < 2:
         return len(pairs)
-    a, b = _Corners(first[pairs[:, 0]]), _Corners(second[pairs[:, 1]])
+    agree = _agreements(_Corners(first[pairs[:, 0]]), _Corners(second[pairs[:, 1]]))
+    return int(np.count_nonzero(agree, axis=1).max()) if len(agree) else 1
+
+
+def placed(first: Described, second: Described) -> NDArray[np.float64] | None:
+    """How the first picture lies over the second: the similarity that most corners agree on, fitted to these by least
+    squares, as a matrix (3, 3) from pixels to pixels of views enlarged as for `describe`. It mirrors where its
+    determinant is negative. None where fewer than LEAST_AGREEING agree.
+    """
+    pairs = _mutually_nearest(first.descriptors, second.descriptors)[:PAIRS_AT_MOST]
+    if len(pairs) < LEAST_AGREEING:
+        return None
+    a, b = _Corners(first.places[pairs[:, 0]]), _Corners(second.places[pairs[:, 1]])
+    agree = _agreements(a, b)
+    best = agree[np.count_nonzero(agree, axis=1).argmax()] if len(agree) else np.zeros(len(pairs), np.bool_)
+    if np.count_nonzero(best) < LEAST_AGREEING:
+        return None
+    mirrored = bool((a.mirrored != b.mirrored)[best][0])
+    source, target = (-a.xy.conj() if mirrored else a.xy)[best], b.xy[best]
+    (factor, offset), *_ = np.linalg.lstsq(np.stack([source, np.ones_like(source)], axis=1), target, rcond=None)
+    across = -1 if mirrored else 1
+    return np.array(
+        [
+            [across * factor.real, -factor.imag, offset.real],
+            [across * factor.imag, factor.real, offset.imag],
+            [0, 0, 1],
+        ]
+    )
+
+
+def _agreements(a: "_Corners", b: "_Corners") -> NDArray[np.bool_]:
+    """Of each hypothesis that two corners make, which of the corners agree with it: (hypotheses, corners)."""
     mirrored = a.mirrored != b.mirrored
     # Of a mirrored pair the first picture is looked at in a mirror.
     a_xy = np.where(mirrored, -a.xy.conj(), a.xy)
     turned = b.angle - np.where(mirrored, np.pi - a.angle, a.angle)
     grown = np.log(LEVEL_FACTOR) * (b.level - a.level)
-    one, other = np.triu_indices(len(pairs), 1)
+    one, other = np.triu_indices(len(mirrored), 1)
     from_a, from_b = a_xy[other] - a_xy[one], b.xy[other] - b.xy[one]
     usable = (mirrored[one] == mirrored[other]) & (np.abs(from_a) >= APART_PX) & (np.abs(from_b) >= APART_PX)
     one, other, similarity = one[usable], other[usable], from_b[usable] / from_a[usable]
@@ -46,13 +80,11 @@ def agreeing(first: Places, second: Places, pairs: NDArray[np.int64]) -> int:
         off = np.abs(np.angle(np.exp(1j * turned[end]) / similarity))
         likely &= (off <= ANGLE_TOLERANCE) & (np.abs(grown[end] - np.log(np.abs(similarity))) <= SCALE_TOLERANCE)
     one, similarity = one[likely], similarity[likely]
-    if not len(one):
-        return 1
     predicted = similarity[:, None] * (a_xy - a_xy[one][:, None]) + b.xy[one][:, None]
     # Half way between the pixels of one picture and those of the other.
     tolerance = TOLERANCE_PX * np.sqrt(np.abs(similarity))[:, None]
-    agree = (np.abs(predicted - b.xy) <= tolerance) & (mirrored == mirrored[one][:, None])
-    return int(np.count_nonzero(agree, axis=1).max())
+    agree: NDArray[np.bool_] = (np.abs(predicted - b.xy) <= tolerance) & (mirrored == mirrored[one][:, None])
+    return agree
 
 
 class _Corners:
@@ -63,6 +95,21 @@ class _Corners:
         self.angle = places[:, 2] * (2 * np.pi / PER_TURN)
         self.level = (places[:, 3] // 2).astype(np.float64)
         self.mirrored = places[:, 3] % 2 == 1
+
+
+def _mutually_nearest(first: Descriptors, second: Descriptors) -> NDArray[np.int64]:
+    """The pairs of corners that are nearest to each other, and near, the nearest first: int64 (n, 2)."""
+    if not len(first) or not len(second):
+        return np.empty((0, 2), np.int64)
+    words = [np.ascontiguousarray(one).view(np.uint64) for one in (first, second)]
+    bits = np.bitwise_count(words[0][:, None] ^ words[1]).sum(axis=2, dtype=np.int64)
+    nearest = bits.argmin(axis=1)
+    own = np.arange(len(first))
+    distance = bits[own, nearest]
+    mutual = (bits.argmin(axis=0)[nearest] == own) & (distance <= NEAR_BITS)
+    pairs: NDArray[np.int64] = np.stack([own[mutual], nearest[mutual]], axis=1)
+    nearest_first: NDArray[np.int64] = pairs[distance[mutual].argsort(kind="stable")]
+    return nearest_first
 
 
 def _one_to_one(pairs: NDArray[np.int64]) -> NDArray[np.int64]:

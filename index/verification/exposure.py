@@ -32,14 +32,18 @@ LEAST_BLOCKS: Final = 12
 # A block can tell where both have noise of about one strength: standard deviations in grey levels, and their ratio.
 LEAST_NOISE: Final = 0.3
 MOST_RATIO: Final = 1.5
+# What the JPEG of a view leaves in the band by itself, in each view another: 0.3 levels and more, a part of which takes
+# the place of what was there.
+VIEW_NOISE: Final = 0.25
 ROUNDING: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """`agreement` is the covariance for one of the smaller variance, about 1 in a copy and 0 between independent noise,
-    the median of the blocks that can tell, which are the share `comparable` of those asked; None where they are too
-    few. `strength` is the standard deviation of the weaker noise there, in grey levels.
+    """`agreement` is the covariance for one of the smaller variance, less what making the views has added to it: about
+    1 in a copy and 0 between independent noise, the median of the blocks that can tell, which are the share
+    `comparable` of those asked; None where they are too few. `strength` is the standard deviation of the weaker noise
+    there, in grey levels.
 
     Of all blocks asked, `coherence` is the median correlation and `gain` by how much stronger the second's fine detail
     is; 0 and 1 where there are none."""
@@ -69,7 +73,7 @@ def noise(first: Grey, second: Grey, where: Mask) -> Noise:
     gain = float(np.sqrt((np.median(others) + ROUNDING) / (np.median(own) + ROUNDING)))
     if telling.sum() < LEAST_BLOCKS:
         return Noise(coherence=coherence, gain=gain)
-    agreement = float(np.median(common[telling] / smaller[telling]))
+    agreement = float(np.median(common[telling] / (smaller[telling] - VIEW_NOISE**2)))
     strength = float(np.sqrt(np.median(smaller[telling])))
     return Noise(agreement, float(telling.mean()), strength, coherence, gain)
 

@@ -152,9 +152,11 @@ class Laid:
         )
 
 
-def ways(first: Prepared, second: Prepared, hint: Turn | None) -> Iterator[Laid]:
+def ways(first: Prepared, second: Prepared, hint: Turn | None, placed: Map | None = None) -> Iterator[Laid]:
     """The ways to lay one over the other, to be asked for until one is good enough. `hint` is the turn that the hashes
-    suggest, None where they say nothing."""
+    suggest, None where they say nothing; `placed` is about how the first lies over the second, if anything tells."""
+    if placed is not None:
+        yield from _ways_by_placing(first, second, placed)
     found = None
     if hint is not None:
         for found in _ways_by_hash(first, second, hint):
@@ -178,6 +180,26 @@ def _ways_by_hash(first: Prepared, second: Prepared, hint: Turn) -> Iterator[Lai
             return
         start = rescaled(coarse, coarse_one.shape, coarse_other.shape, one.shape, other.shape)
     yield from _corrected(hint, one, other, start)
+
+
+def _ways_by_placing(first: Prepared, second: Prepared, placed: Map) -> Iterator[Laid]:
+    """As it is about known, in pixels of the greys, and corrected from coarse to fine."""
+    mirrored = np.linalg.det(placed[:2, :2]) < 0
+    turn = Turn.FLIP_HORIZONTAL if mirrored else Turn.NONE
+    if mirrored:
+        placed = placed @ np.array([[-1.0, 0, first.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
+    for side in (COARSE_FRAME, WIDE_FRAME):
+        one, other = turned(first.frame(side), turn), second.frame(side)
+        start = rescaled(placed, first.grey.shape, second.grey.shape, one.shape, other.shape)
+        better = align.refine(one, other, start)
+        if better is not None:
+            placed = rescaled(better, one.shape, other.shape, first.grey.shape, second.grey.shape)
+    one, other = turned(first.frame(WIDE_FRAME), turn), second.frame(WIDE_FRAME)
+    start = rescaled(placed, first.grey.shape, second.grey.shape, one.shape, other.shape)
+    if align.sane(start, one.shape):
+        yield (laid := lay(turn, one, other, start, rough=True))
+        if laid.similarity.median >= ROUGH_MEDIAN:
+            yield from _corrected(turn, one, other, start)
 
 
 def _ways_by_features(first: Prepared, second: Prepared, *, mirrored: bool) -> Iterator[Laid]:

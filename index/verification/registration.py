@@ -23,6 +23,9 @@ SMOOTHING_PX: Final = 0.8
 # A block whose shift is less certain than this has no say, and fewer blocks than this have none together.
 MOST_ERROR_PX: Final = 0.15
 LEAST_BLOCKS: Final = 6
+# The standard error of the median of n lengths, for one of that median and the root of n; of these, two are sure.
+ERROR_OF_MEDIAN: Final = 0.72
+SURE_OF_MEDIAN: Final = 2.0
 # So many blocks for each number that describes what they have in common.
 BLOCKS_PER_TERM: Final = 3
 # Corrections until what is left is less than SETTLED_PX. Gradients reach about a pixel far.
@@ -52,10 +55,11 @@ LEAST_VARIANCE: Final = 0.5
 @dataclass(frozen=True, slots=True)
 class Registration:
     """`shift_px` is by how much details are shifted against each other, typically, in pixels of the frame, less what
-    the noise would feign; 0 where fewer than LEAST_BLOCKS of the `blocks` are certain enough to tell. `laid` is the
-    first picture as it fell on the second at last."""
+    the noise would feign, and `sure_px` less what chance makes of the median of so few; 0 where fewer than LEAST_BLOCKS
+    of the `blocks` are certain enough to tell. `laid` is the first picture as it fell on the second at last."""
 
     shift_px: float
+    sure_px: float
     blocks: int
     laid: Grey
 
@@ -85,9 +89,10 @@ def _register(first: Grey, second: Grey, over: Map, where: Mask, *, relit: bool)
         seen = _evenly_lit(laid, where) if relit else laid
         found = _shifts(_explained(seen, lit, target, where), target, where)
         if len(found.x) < LEAST_BLOCKS:
-            return best or Registration(0.0, len(found.x), laid)
+            return best or Registration(0.0, 0.0, len(found.x), laid)
         common, left = _common(found, second.shape)
-        registration = Registration(_excess(left, found.error), len(found.x), laid)
+        shift_px, by_chance_px = _excess(left, found.error)
+        registration = Registration(shift_px, max(0.0, shift_px - by_chance_px), len(found.x), laid)
         if best is None or registration.shift_px < best.shift_px:
             best = registration
         correction = _field(common, second.shape)
@@ -158,10 +163,12 @@ def _common(found: _Shifts, shape: tuple[int, ...]) -> tuple[NDArray[np.float64]
     return np.asarray(fitted, np.float64), np.asarray(left, np.float64)
 
 
-def _excess(left: NDArray[np.float64], error: NDArray[np.float64]) -> float:
-    """The median length of what is left, less what the standard errors alone would make of it (Rayleigh)."""
-    squared = float(np.median(left)) ** 2 - float(np.log(2)) * float(np.median(error)) ** 2
-    return float(np.sqrt(max(0.0, squared)))
+def _excess(left: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[float, float]:
+    """The median length of what is left, less what the standard errors alone would make of it, and what chance may
+    have added to the median of so few: both of a Rayleigh distribution."""
+    median = float(np.median(left))
+    squared = median**2 - float(np.log(2)) * float(np.median(error)) ** 2
+    return float(np.sqrt(max(0.0, squared))), SURE_OF_MEDIAN * ERROR_OF_MEDIAN * median / float(np.sqrt(len(left)))
 
 
 def _field(common: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:

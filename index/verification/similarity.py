@@ -21,6 +21,11 @@ Grey = NDArray[Any]
 BLOCK: Final = 16
 # Standard deviation, in grey levels, under which a block is flat: JPEG and sensor noise reach about 2.
 FLAT: Final = 4.0
+# Of a field in the mist or a calm sea next to nothing is left then. Where fewer blocks than this have texture, fainter
+# texture counts, if there are enough blocks of it: noise alone does not agree.
+LEAST_TEXTURED: Final = 24
+FAINT: Final = (2.0, 1.2)
+LEAST_FAINT: Final = 32
 # What rounding to whole grey levels alone may correlate.
 ROUNDING: Final = 0.25
 # A block of which less than this is covered does not count.
@@ -31,6 +36,10 @@ LEAST_WHITE: Final = 0.01
 # No brightening makes white what is darker than this and leaves a picture.
 LEAST_CLIPPED: Final = 128.0
 LEVELS_PER_BIN: Final = 4
+# One pixel of so many is asked for the curve of the tones, and so many must be of a level for it to say anything.
+SPARSE: Final = 5
+LEAST_OF_LEVEL: Final = 20
+MOST_STEEP: Final = 16.0
 # Fine detail that noise, JPEG and a thumbnail lose is smoothed away in both.
 SMOOTHING_PX: Final = 1.2
 # A block below this correlation shows something else.
@@ -40,10 +49,11 @@ DIFFERENT: Final = 0.55
 @dataclass(frozen=True, eq=False)
 class Similarity:
     """Blocks of a common frame compared. `correlation` is NaN where a block does not count (not covered or flat in
-    both), `textured` how many do; shares are of those."""
+    both), `textured` how many do, `faint` whether these would be flat elsewhere; shares are of those."""
 
     correlation: NDArray[np.float32]
     textured: int
+    faint: bool = False
 
     @cached_property
     def median(self) -> float:
@@ -78,17 +88,35 @@ def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity
     b = in_blocks(cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX), BLOCK)
     share = weight.mean(axis=-1)
     lost = _lost(a, b) | _lost(b, a) | _lost(255 - a, 255 - b) | _lost(255 - b, 255 - a)
+    slopes = _steepness(a, b), _steepness(b, a)
     a, b = _levelled(a, weight), _levelled(b, weight)
     pixels = np.maximum(share, LEAST_COVERED) * BLOCK**2
     spread_a = np.sqrt(np.einsum("ijk,ijk->ij", a, a) / pixels)
     spread_b = np.sqrt(np.einsum("ijk,ijk->ij", b, b) / pixels)
     inside = (share >= LEAST_COVERED) & ~lost
-    gain = _gain(spread_a[inside], spread_b[inside])
-    counts = inside & ((spread_a > FLAT) | (spread_b > FLAT)) & ((spread_a * gain > FLAT) | (spread_b > FLAT * gain))
     # Where one picture is flat and the other is not, this is next to nothing, as it should be.
     correlation = np.einsum("ijk,ijk->ij", a, b) / pixels / (spread_a * spread_b + ROUNDING)
-    correlation = np.where(counts, correlation, np.nan).astype(np.float32)
-    return Similarity(correlation, int(counts.sum()))
+    counts = inside & _textured(spread_a, spread_b, inside, slopes, FLAT)
+    faint = False
+    if counts.sum() < LEAST_TEXTURED:
+        for flat in FAINT:
+            fainter = inside & _textured(spread_a, spread_b, inside, slopes, flat)
+            if fainter.sum() >= LEAST_FAINT:
+                counts, faint = fainter, True
+                break
+    return Similarity(np.where(counts, correlation, np.nan).astype(np.float32), int(counts.sum()), faint)
+
+
+def _textured(
+    spread_a: Grey, spread_b: Grey, inside: NDArray[np.bool_], slopes: tuple[Grey, Grey], flat: float
+) -> NDArray[np.bool_]:
+    """The blocks in which there is something to compare: more than what a change of tone makes of what is flat."""
+    gain = _gain(spread_a[inside], spread_b[inside], flat)
+    textured = ((spread_a > flat) | (spread_b > flat)) & ((spread_a * gain > flat) | (spread_b > flat * gain))
+    # Equalising and posterising make steps of the faintest slopes: what is seen only where the curve is steep was flat.
+    steep_b, steep_a = slopes
+    textured &= ((spread_a > flat) | (spread_b > flat * steep_b)) & ((spread_b > flat) | (spread_a > flat * steep_a))
+    return np.asarray(textured)
 
 
 def _lost(a: Grey, b: Grey) -> NDArray[np.bool_]:
@@ -127,9 +155,29 @@ def _levelled(blocks: Grey, weight: Grey) -> Grey:
     return np.asarray(level * weight, np.float32)
 
 
-def _gain(spread_a: Grey, spread_b: Grey) -> float:
+def _steepness(a: Grey, b: Grey) -> Grey:
+    """By how much the tones of `b` rise for those of `a` at most, at the levels of each block of `a`, 1 at least."""
+    some, others = a[..., ::SPARSE].ravel(), b[..., ::SPARSE].ravel()
+    bins = 256 // LEVELS_PER_BIN
+    level = np.clip(some / LEVELS_PER_BIN, 0, bins - 1).astype(np.int64)
+    counts = np.bincount(level, minlength=bins)
+    known = np.flatnonzero(counts >= LEAST_OF_LEVEL)
+    if len(known) < 2:
+        return np.ones(a.shape[:2], np.float32)
+    order = np.lexsort((others, level))
+    middle = np.cumsum(counts) - counts + counts // 2
+    curve = others[order][np.minimum(middle[known], len(order) - 1)]
+    rise = np.abs(np.diff(curve)) / (np.diff(known) * LEVELS_PER_BIN)
+    steep = np.ones(bins)
+    for low, high, one in zip(known[:-1], known[1:], rise, strict=True):
+        steep[low : high + 1] = np.maximum(steep[low : high + 1], one)
+    mean = np.clip(a.mean(axis=-1) / LEVELS_PER_BIN, 0, bins - 1).astype(np.int64)
+    return np.asarray(np.clip(steep[mean], 1, MOST_STEEP), np.float32)
+
+
+def _gain(spread_a: Grey, spread_b: Grey, flat: float) -> float:
     """How much contrast the second has for one of the first, over all blocks."""
-    textured = (spread_a > FLAT) & (spread_b > FLAT / 4)
+    textured = (spread_a > flat) & (spread_b > flat / 4)
     if textured.sum() < 4:
         return 1.0
     return float(np.clip(np.median(spread_b[textured] / spread_a[textured]), 0.1, 10.0))

@@ -16,7 +16,7 @@ import numpy as np
 from index.model import Facts, Kind, Turn
 from index.verification import align
 from index.verification.account import tell
-from index.verification.align import Grey, Mask
+from index.verification.align import Grey, Map, Mask
 from index.verification.evidence import mirrored
 from index.verification.exposure import Noise, noise
 from index.verification.laying import FINE_FRAME, Laid, Prepared, prepare, rescaled, turned, ways
@@ -29,17 +29,16 @@ __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
 @dataclass(frozen=True, slots=True)
 class NoiseLimits:
     """The least agreement of noise: where it is weak, little more than what JPEG and the views leave, and where it is
-    strong; and the least share of blocks that can tell. What was resized or got another frame has lost more on the way,
-    and fewer of its blocks can tell."""
+    strong."""
 
     weak: float
     strong: float
-    comparable: float
 
 
 # The gates. Real copies and look-alikes were measured on both sides of each: docs/verification.md.
 LEAST_TEXTURED: Final = 8
-# A thumbnail has few blocks in all.
+# A thumbnail has few blocks in all, and the moon in the night sky covers few: these must agree all the better.
+LEAST_MEDIAN_OF_FEW: Final = 0.97
 LEAST_TEXTURED_SHARE: Final = 0.1
 FEWEST_TEXTURED: Final = 4
 LEAST_CONTAINED: Final = 0.80
@@ -73,6 +72,11 @@ THUMBNAIL_FACTOR: Final = 1.5
 # Where even the noise is the same, the exposure is, and the shifts come from what was done to its tones.
 SAME_NOISE: Final = 0.85
 SAME_NOISE_FACTOR: Final = 2.0
+# Nearly so where it was sharpened, or some was added or taken away. An average of many exposures has a share of that
+# of each, but less of it.
+AGREEING_NOISE: Final = 0.95
+AGREEING_COHERENCE: Final = 0.8
+AGREEING_NOISE_FACTOR: Final = 1.5
 # Where neither tone nor sharpness was touched nothing else shifts details: levels of the mean, and ratios.
 UNTOUCHED_FACTOR: Final = 0.7
 SAME_LEVEL: Final = 4.0
@@ -86,11 +90,15 @@ LOST_DETAIL_FACTOR: Final = 1.5
 # finest must speak for the pair: by what both have in common in quiet places, or by details that fall on each other.
 LEAST_COHERENCE: Final = 0.2
 MOST_SHIFT_UNPROVEN_PX: Final = 0.03
-# The noise of two exposures agrees less than these, and that of a copy more.
+# The noise of two exposures agrees less than these, and that of a copy more. Neither the noise nor a shift tells all
+# alone: where details are shifted by more than STILL_PX, the noise has more to prove.
 STRONG_NOISE: Final = 0.7
-ALIKE: Final = NoiseLimits(weak=0.6, strong=0.8, comparable=0.5)
-REFRAMED: Final = NoiseLimits(weak=0.5, strong=0.7, comparable=0.3)
-RESIZED: Final = NoiseLimits(weak=0.25, strong=0.25, comparable=0.3)
+STILL_PX: Final = 0.015
+STILL: Final = NoiseLimits(weak=0.45, strong=0.75)
+SHIFTED: Final = NoiseLimits(weak=0.75, strong=0.8)
+# The least share of blocks that can tell. What was resized or got another frame has fewer of them.
+LEAST_COMPARABLE: Final = 0.5
+LEAST_COMPARABLE_REMADE: Final = 0.3
 SAME_FRAME: Final = 0.97
 SAME_SIZE: Final = 0.01
 TILTED: Final = 0.005
@@ -126,20 +134,31 @@ class Judgement:
     gates: tuple[Gate, ...]
 
 
-def judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts, hint: Turn | None) -> Judgement:
-    """Whether two pictures are the same. `hint` is the turn that the hashes suggest, None where they say nothing.
+def judge(
+    first: Prepared,
+    second: Prepared,
+    facts_first: Facts,
+    facts_second: Facts,
+    hint: Turn | None,
+    placed: Map | None = None,
+) -> Judgement:
+    """Whether two pictures are the same. `hint` is the turn that the hashes suggest, None where they say nothing;
+    `placed` is about how the first lies over the second, from pixels to pixels, where local features tell.
 
     Whichever of the two is given first, the answer is the same and its evidence led the other way.
     """
     if first.order < second.order:
-        said = _judge(second, first, facts_second, facts_first, hint.inverse if hint else None)
+        back = align.inverted(placed) if placed is not None else None
+        said = _judge(second, first, facts_second, facts_first, hint.inverse if hint else None, back)
         return replace(said, turn=said.turn.inverse, evidence=mirrored(said.evidence))
-    return _judge(first, second, facts_first, facts_second, hint)
+    return _judge(first, second, facts_first, facts_second, hint, placed)
 
 
-def _judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts, hint: Turn | None) -> Judgement:
+def _judge(
+    first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts, hint: Turn | None, placed: Map | None
+) -> Judgement:
     graphic = min(first.plain, second.plain) >= GRAPHIC_PLAIN
-    best = _best_way(first, second, hint)
+    best = _best_way(first, second, hint, placed)
     if best is None:
         gate = Gate("aligned", 0.0, 1.0, passed=False)
         return Judgement(None, 0.0, hint or Turn.NONE, {}, (gate,))
@@ -160,9 +179,9 @@ def _judge(first: Prepared, second: Prepared, facts_first: Facts, facts_second: 
     return Judgement(kind, _confidence(best, kind), turn, told, gates)
 
 
-def _best_way(first: Prepared, second: Prepared, hint: Turn | None) -> Laid | None:
+def _best_way(first: Prepared, second: Prepared, hint: Turn | None, placed: Map | None) -> Laid | None:
     best: Laid | None = None
-    for laid in ways(first, second, hint):
+    for laid in ways(first, second, hint, placed):
         if best is None or laid.score > best.score:
             best = laid
         if best.settled:
@@ -211,6 +230,11 @@ class _Fine:
         """In pixels of the coarser of the two."""
         return self.registration.shift_px / max(1.0, self.enlarged)
 
+    @property
+    def sure_shift_px(self) -> float:
+        """So much at least, in the same pixels."""
+        return self.registration.sure_px / max(1.0, self.enlarged)
+
 
 def _looked_at_closer(laid: Laid, first: Prepared, second: Prepared) -> _Fine:
     """The same way, its map corrected at a finer scale, where that makes the two agree better."""
@@ -240,6 +264,8 @@ def _gates(laid: Laid, graphic: bool) -> tuple[Gate, ...]:
     similarity = laid.similarity
     blocks = similarity.correlation.size
     least = int(np.clip(LEAST_TEXTURED_SHARE * blocks, FEWEST_TEXTURED, LEAST_TEXTURED))
+    if similarity.median >= LEAST_MEDIAN_OF_FEW and not similarity.different.any():
+        least = FEWEST_TEXTURED
     different = similarity.different_share
     most = MOST_DIFFERENT_GRAPHIC if graphic else MOST_DIFFERENT
     same = different <= most or (not graphic and _only_stamped(similarity))
@@ -260,7 +286,7 @@ def _fine_gates(
     most = _most_shift_px(fine, facts, measured)
     if not by_hash and measured.coherence < LEAST_COHERENCE:
         most = min(most, MOST_SHIFT_UNPROVEN_PX)
-    blocks, shift, limit = fine.registration.blocks, round(fine.shift_px, 3), round(most, 3)
+    blocks, shift, limit = fine.registration.blocks, round(fine.sure_shift_px, 3), round(most, 3)
     witnesses = () if by_hash else (Gate("witnesses", blocks, LEAST_BLOCKS, blocks >= LEAST_BLOCKS),)
     gates = (
         *witnesses,
@@ -283,6 +309,8 @@ def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
         return MOST_SHIFT_PX * COARSE_FACTOR
     if measured.coherence >= SAME_NOISE:
         return MOST_SHIFT_PX * SAME_NOISE_FACTOR
+    if _noise_agrees(facts, measured):
+        return MOST_SHIFT_PX * AGREEING_NOISE_FACTOR
     if fine.side < THUMBNAIL_PX:
         return MOST_SHIFT_PX * THUMBNAIL_FACTOR
     ratio = max(measured.gain, 1 / measured.gain)
@@ -292,14 +320,22 @@ def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
     return MOST_SHIFT_PX * (UNTOUCHED_FACTOR if untouched else 1.0)
 
 
+def _noise_agrees(facts: tuple[Facts, Facts], measured: Noise) -> bool:
+    """Whether noise that is strong enough to tell is that of one exposure, added to or taken from in one of them."""
+    if measured.agreement is None or not all(map(_keeps_noise, facts)) or measured.strength < STRONG_NOISE:
+        return False
+    return measured.agreement >= AGREEING_NOISE and measured.coherence >= AGREEING_COHERENCE
+
+
 def _exposure_gate(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> tuple[Gate, ...]:
     """Whether both have the noise of one exposure, where that can be told."""
     if measured.agreement is None or not all(map(_keeps_noise, facts)):
         return ()
     same_frame = min(fine.way.share_first, fine.way.share_second) >= SAME_FRAME and not fine.tilted
-    limits = REFRAMED if not same_frame else ALIKE if _of_one_size(*facts) else RESIZED
-    if measured.comparable < limits.comparable:
+    remade = not same_frame or not _of_one_size(*facts)
+    if measured.comparable < (LEAST_COMPARABLE_REMADE if remade else LEAST_COMPARABLE):
         return ()
+    limits = STILL if fine.shift_px <= STILL_PX else SHIFTED
     limit = limits.strong if measured.strength >= STRONG_NOISE else limits.weak
     return (Gate("exposure", round(measured.agreement, 3), limit, measured.agreement >= limit),)
 
