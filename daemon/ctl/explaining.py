@@ -30,7 +30,7 @@ MEANINGS = {
     "exclusive": "share of a picture that the other does not show, where neither is a part of the other",
     "correlation": "median correlation of the blocks",
     "different": "share of the blocks that show something else (one place may: a stamp, a caption)",
-    "readable": "pixels on the longer side: a drawing or text smaller than this cannot be told from another",
+    "readable": "share of the detail of a drawing or text that is lost in the smaller, where another may hide",
     "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
     "witnesses": "blocks whose details could be measured: asked for where no hash speaks for the pair",
     "registration": "pixels by which details are shifted against each other: copies fall on each other",

@@ -38,6 +38,10 @@ FEW_STEPS: Final = 12
 
 # Two neighbouring pixels that differ by no more than this are plain: not even noise is there.
 PLAIN_STEP: Final = 1.0
+# Levels to either side that are one tone, and how far and how much of the picture is to stand out from it.
+TONE_REACH: Final = 6
+STANDS_OUT: Final = 60
+LEAST_STANDING_OUT: Final = 0.01
 # What surrounds a picture is a fill, of one colour, where so many of its pixels are this close to each other.
 FILL_STEP: Final = 4.0
 FILL_SHARE: Final = 0.8
@@ -72,6 +76,17 @@ class Prepared:
         grey = self.frame(FINE_FRAME)
         across, down = cv2.absdiff(grey[:-1, 1:], grey[:-1, :-1]), cv2.absdiff(grey[1:, :-1], grey[:-1, :-1])
         return float((across + down <= PLAIN_STEP).mean())
+
+    @cached_property
+    def ground(self) -> float:
+        """The share of the picture in its commonest tone, noise and all, where something stands out from it: paper of
+        a photographed form, background of a dense screen; else 0."""
+        levels = np.bincount(self.frame(FINE_FRAME).astype(np.uint8).ravel(), minlength=256)
+        share = np.convolve(levels / levels.sum(), np.ones(2 * TONE_REACH + 1), "same")
+        commonest = int(share.argmax())
+        level = np.arange(256)
+        standing_out = float(levels[np.abs(level - commonest) >= STANDS_OUT].sum() / levels.sum())
+        return float(share[commonest]) if standing_out >= LEAST_STANDING_OUT else 0.0
 
     @cached_property
     def order(self) -> tuple[int, bytes]:

@@ -17,11 +17,12 @@ from index.model import Facts, Kind, Turn
 from index.verification import align
 from index.verification.account import tell
 from index.verification.align import Grey, Map, Mask
+from index.verification.blocks import in_blocks
 from index.verification.evidence import mirrored
 from index.verification.exposure import Noise, noise
 from index.verification.laying import FINE_FRAME, Laid, Prepared, prepare, rescaled, turned, ways
 from index.verification.registration import LEAST_BLOCKS, Registration, register
-from index.verification.similarity import Similarity, compare
+from index.verification.similarity import BLOCK, DIFFERENT, Similarity, compare
 
 __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
 
@@ -54,14 +55,20 @@ MOST_OF_MIDDLE: Final = 0.5
 LEAST_MEDIAN_STAMPED: Final = 0.95
 LEAST_SOLID: Final = 0.6
 LEAST_AGREEING: Final = 24
-# A drawing, a form or a screen: this share of it is perfectly plain. There a small difference is another text.
+# A drawing, a form or a screen: this share of it is perfectly plain, or this share of one tone. There a small
+# difference is another text.
 GRAPHIC_PLAIN: Final = 0.62
+GRAPHIC_GROUND: Final = 0.45
 MOST_DIFFERENT_GRAPHIC: Final = 0.004
-# The same at the finer scale, where blocks with the same text agree better than this.
+# The same at the finer scale, where blocks with the same text agree better than this if there is no noise.
 SAME_DETAIL: Final = 0.8
 MOST_OTHER_DETAIL: Final = 0.01
-# A drawing smaller than this, in pixels on its longer side, cannot be read.
+MOST_OTHER_DETAIL_NOISY: Final = 0.003
+# Of a drawing smaller than this, in pixels on its longer side, no more than this share of the larger one's detail may
+# be lost: of text a quarter is, of shapes next to nothing.
 READABLE_PX: Final = 300
+MOST_LOST: Final = 0.12
+LEAST_DETAILED: Final = 5.0
 # Details of a copy fall on those of the original; those of another exposure do not.
 MOST_SHIFT_PX: Final = 0.10
 # Coarse quantisation shifts details by itself, and in a thumbnail the shifts of another exposure are not to be seen.
@@ -157,7 +164,7 @@ def judge(
 def _judge(
     first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts, hint: Turn | None, placed: Map | None
 ) -> Judgement:
-    graphic = min(first.plain, second.plain) >= GRAPHIC_PLAIN
+    graphic = min(first.plain, second.plain) >= GRAPHIC_PLAIN or min(first.ground, second.ground) >= GRAPHIC_GROUND
     best = _best_way(first, second, hint, placed)
     if best is None:
         gate = Gate("aligned", 0.0, 1.0, passed=False)
@@ -194,6 +201,7 @@ class _Fine:
     """A way at the finer scale: `first` as it fell on `second` at last, in pixels of the frame of the second, `where`
     both show the same and not another thing; `enlarged` is by how much laying enlarged the first."""
 
+    of: tuple[Prepared, Prepared]
     way: Laid
     registration: Registration
     first: Grey
@@ -248,7 +256,7 @@ def _looked_at_closer(laid: Laid, first: Prepared, second: Prepared) -> _Fine:
         closer = replace(laid, laid=finer, similarity=compare(finer, laid.second, align.inside(laid.covered)))
         laid = closer if closer.score > laid.score else laid
     enlarged = float(np.sqrt(abs(np.linalg.det(over[:2, :2]))))
-    return _Fine(laid, found, found.laid, other, covered, where, enlarged)
+    return _Fine((first, second), laid, found, found.laid, other, covered, where, enlarged)
 
 
 def _agreeing(similarity: Similarity, shape: tuple[int, ...]) -> Mask:
@@ -297,11 +305,32 @@ def _fine_gates(
     )
     if not graphic:
         return gates
-    side = min(max(fine.first.shape), max(fine.second.shape))
-    if side < READABLE_PX:
-        return (*gates, Gate("readable", side, READABLE_PX, passed=False))
-    share = compare(fine.first, fine.second, fine.covered).share_below(SAME_DETAIL)
-    return (*gates, Gate("detail", round(share, 4), MOST_OTHER_DETAIL, share <= MOST_OTHER_DETAIL))
+    lost = _lost_detail(fine.of)
+    if lost > MOST_LOST:
+        return (*gates, Gate("readable", round(lost, 3), MOST_LOST, passed=False))
+    plain = min(one.plain for one in fine.of) >= GRAPHIC_PLAIN
+    same, most = (SAME_DETAIL, MOST_OTHER_DETAIL) if plain else (DIFFERENT, MOST_OTHER_DETAIL_NOISY)
+    share = compare(fine.first, fine.second, fine.covered).share_below(same)
+    return (*gates, Gate("detail", round(share, 4), most, share <= most))
+
+
+def _lost_detail(pictures: tuple[Prepared, Prepared]) -> float:
+    """The share of the detail of the larger picture that the smaller, if it is small, cannot show: in the median block
+    that has any."""
+    larger, smaller = sorted((one.frame(FINE_FRAME) for one in pictures), key=lambda frame: -max(frame.shape))
+    side = max(smaller.shape)
+    if side >= min(READABLE_PX, max(larger.shape)):
+        return 0.0
+    height, width = larger.shape
+    factor = side / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    shown = cv2.resize(cv2.resize(larger, size, interpolation=cv2.INTER_AREA), (width, height))
+    lost = in_blocks(larger - shown, BLOCK)
+    spread = in_blocks(larger, BLOCK).std(axis=-1)
+    detailed = spread > LEAST_DETAILED
+    if not detailed.any():
+        return 0.0
+    return float(np.median((lost * lost).mean(axis=-1)[detailed] / spread[detailed] ** 2))
 
 
 def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> float:

@@ -273,6 +273,51 @@ def test_one_changed_line_on_a_form_is_not_the_same_picture():
     assert compare(first, second).kind is not Kind.NEAR
 
 
+def test_paper_that_is_not_plain_for_noise_is_paper_all_the_same():
+    first, second = form("Anna"), form("Anna")
+    ImageDraw.Draw(second).rectangle((205, 480, 555, 520), fill="white")
+    ImageDraw.Draw(second).text((215, 480), "Other", fill="black", font_size=30)
+    assert compare(noisy(first, 6, 1), noisy(second, 6, 2)).kind is not Kind.NEAR
+    assert compare(noisy(first, 6, 1), jpeg(noisy(first, 6, 1), 85)).kind is Kind.NEAR
+
+
+def thumbnail(picture: Image.Image) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((160, 160), Image.Resampling.LANCZOS)
+    return small
+
+
+def test_what_cannot_be_read_in_a_thumbnail_is_only_possible_but_shapes_can_be_seen():
+    paper = form("Anna Weber", "12.40")
+    said = compare(paper, thumbnail(paper))
+    assert said.kind is Kind.POSSIBLE
+    assert [gate.name for gate in said.gates if not gate.passed] == ["readable"]
+    thing = Image.new("RGB", (800, 600), "white")
+    draw = ImageDraw.Draw(thing)
+    draw.ellipse((200, 100, 520, 480), fill=(160, 40, 60))
+    draw.rectangle((420, 220, 640, 520), fill=(40, 70, 150))
+    draw.polygon([(120, 540), (300, 300), (380, 560)], fill=(60, 130, 70))
+    assert compare(thing, thumbnail(thing)).kind is Kind.NEAR
+
+
+def faint(seed: int) -> Image.Image:
+    """A field in the mist: nowhere more than a few levels from grey."""
+    coarse = np.random.default_rng(seed).normal(0, 5, (60, 80)).astype(np.float32)
+    field = cv2.resize(coarse, (800, 600), interpolation=cv2.INTER_CUBIC)
+    return Image.fromarray((128 + field).astype(np.uint8)).convert("RGB")
+
+
+def test_a_faint_picture_is_told_from_another():
+    assert compare(faint(1), jpeg(faint(1), 85)).kind is Kind.NEAR
+    assert compare(faint(1), faint(2)).kind is not Kind.NEAR
+
+
+@pytest.mark.parametrize("quality", [40, 60])
+def test_noise_that_came_through_a_poor_jpeg_is_still_of_one_exposure(quality: int):
+    grainy = noisy(original(1), 8)
+    assert compare(grainy, jpeg(jpeg(grainy, quality), 92)).kind is Kind.NEAR
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_flat_pictures_are_never_surely_the_same(level: int):
     first = Image.new("RGB", (400, 300), (level, level, level))
