@@ -9,6 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from daemon.processes.judging import placed_in_views
+from index.candidates.features import describe
 from index.candidates.fingerprint import hamming, hash_grey, rows_of
 from index.candidates.parts import part_hashes, part_tolerance
 from index.candidates.search import HashIndex
@@ -65,8 +67,9 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
         by_part, most_by_part = _distance_of_parts(decoded, hsize), part_tolerance(limit)
         gates.append(_gate("part", by_part, most_by_part, by_part <= most_by_part))
         hint = Turn.NONE if by_part <= most_by_part else None
-    prepared = [prepare(_pixels(view)) for view in views]
-    said = judge(prepared[0], prepared[1], *facts, hint)
+    one, other = (prepare(_pixels(view)) for view in views)
+    placed = placed_in_views(one, other, describe(one.grey), describe(other.grey)) if hint is None else None
+    said = judge(one, other, *facts, hint, placed)
     gates += [_gate(gate.name, gate.value, gate.limit, gate.passed) for gate in said.gates]
     kind = Kind.EXACT if same_bytes else Kind.PIXELS if same_pixels else said.kind
     evidence = of_same_pixels(*facts) if same_pixels else said.evidence

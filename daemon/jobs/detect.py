@@ -22,6 +22,7 @@ from daemon.jobs.views import Views
 from daemon.processes.decoding import pixel_digest
 from daemon.processes.judging import PairTask, judge_pair
 from daemon.processes.workers import WorkerPool
+from index.candidates.features import SCHEME as FEATURE_SCHEME
 from index.candidates.fingerprint import SCHEME
 from index.candidates.part_index import PartIndex
 from index.candidates.parts import part_tolerance
@@ -325,8 +326,11 @@ class Detector:
             known = findings.judgements(database, [(c.a_id, c.b_id) for c in candidates], VERIFIER)
         unknown = [c for c in candidates if (c.a_id, c.b_id) not in known]
         views = self._views.ensure({i for c in unknown for i in (c.a_id, c.b_id)}, progress)
+        by_features = {i for c in unknown if c.turn is None for i in (c.a_id, c.b_id)}
+        with self._store.read() as database:
+            features = catalogue.features_of(database, by_features, FEATURE_SCHEME)
         tasks = [
-            _pair_task(c, views, facts, swapped=digests[c.a_id] > digests[c.b_id])
+            _pair_task(c, views, facts, features, swapped=digests[c.a_id] > digests[c.b_id])
             for c in sorted(unknown, key=lambda c: (c.a_id, c.b_id))
             if c.a_id in views and c.b_id in views
         ]
@@ -405,14 +409,21 @@ def _by_content(pairs: Pairs, content_ids: Sequence[int]) -> list[Candidate]:
 
 
 def _pair_task(
-    candidate: Candidate, views: Mapping[int, Path], facts: Mapping[int, Facts], swapped: bool
+    candidate: Candidate,
+    views: Mapping[int, Path],
+    facts: Mapping[int, Facts],
+    features: Mapping[int, bytes],
+    swapped: bool,
 ) -> PairTask:
     """The pair as the verifier is to see it: in the order of the digests, so that the order of arrival, which the
     ids follow, has no say in the answer."""
     first, second, turn = candidate.a_id, candidate.b_id, candidate.turn
     if swapped:
         first, second, turn = second, first, turn and turn.inverse
-    return PairTask(first, second, str(views[first]), str(views[second]), facts[first], facts[second], turn)
+    task = PairTask(first, second, str(views[first]), str(views[second]), facts[first], facts[second], turn)
+    if turn is not None or first not in features or second not in features:
+        return task
+    return replace(task, first_features=features[first], second_features=features[second])
 
 
 def _judged_row(task: PairTask, said: Judgement) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from index.candidates.features import describe
+from index.candidates.feature_places import placed
+from index.candidates.features import Described, describe, enlargement
 from index.errors import PictureError
 from index.model import Facts, Turn
 from index.verification.verify import Judgement, Prepared, judge, prepare
@@ -20,7 +22,8 @@ PREPARED_KEPT = 48
 
 @dataclass(frozen=True, slots=True)
 class PairTask:
-    """Two contents to compare, by the files of their views; `turn` is what the hashes suggest, if anything."""
+    """Two contents to compare, by the files of their views; `turn` is what the hashes suggest, if anything, and what
+    their local features do is told by these, if given."""
 
     first_id: int
     second_id: int
@@ -29,12 +32,27 @@ class PairTask:
     first_facts: Facts
     second_facts: Facts
     turn: Turn | None
+    first_features: bytes = b""
+    second_features: bytes = b""
 
 
 def judge_pair(task: PairTask) -> Judgement:
     """The verifier's word on one pair. Raises PictureError where a view cannot be read."""
     first, second = _prepared(task.first_view), _prepared(task.second_view)
-    return judge(first, second, task.first_facts, task.second_facts, task.turn)
+    described = Described.from_bytes(task.first_features), Described.from_bytes(task.second_features)
+    over = placed_in_views(first, second, *described)
+    return judge(first, second, task.first_facts, task.second_facts, task.turn, over)
+
+
+def placed_in_views(
+    first: Prepared, second: Prepared, of_first: Described, of_second: Described
+) -> NDArray[np.float64] | None:
+    """How local features say that the first lies over the second, from pixels to pixels of their views."""
+    over = placed(of_first, of_second)
+    if over is None:
+        return None
+    larger_first, larger_second = enlargement(first.grey.shape), enlargement(second.grey.shape)
+    return np.diag([1 / larger_second, 1 / larger_second, 1]) @ over @ np.diag([larger_first, larger_first, 1])
 
 
 def describe_view(path: str) -> bytes:

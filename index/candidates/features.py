@@ -115,9 +115,14 @@ class _Corners:
         return cls(rows[:, :2], rows[:, 2], rows[:, 3], rows[:, 4].astype(np.int64))
 
 
+def enlargement(shape: tuple[int, ...]) -> float:
+    """By how much a view of this shape is enlarged before its corners are looked for."""
+    return max(1.0, SIDE / max(shape))
+
+
 def _enlarged(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = grey.shape
-    scale = SIDE / max(height, width)
+    scale = enlargement(grey.shape)
     if scale <= 1:
         return np.ascontiguousarray(grey)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -199,18 +199,15 @@ def _ways_by_hash(first: Prepared, second: Prepared, hint: Turn) -> Iterator[Lai
 
 def _ways_by_placing(first: Prepared, second: Prepared, placed: Map) -> Iterator[Laid]:
     """As it is about known, in pixels of the greys, and corrected from coarse to fine."""
-    mirrored = np.linalg.det(placed[:2, :2]) < 0
-    turn = Turn.FLIP_HORIZONTAL if mirrored else Turn.NONE
-    if mirrored:
-        placed = placed @ np.array([[-1.0, 0, first.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
+    turn, over = Turn.NONE, placed
+    if np.linalg.det(placed[:2, :2]) < 0:
+        turn = Turn.FLIP_HORIZONTAL
+        over = placed @ np.array([[-1.0, 0, first.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     for side in (COARSE_FRAME, WIDE_FRAME):
         one, other = turned(first.frame(side), turn), second.frame(side)
-        start = rescaled(placed, first.grey.shape, second.grey.shape, one.shape, other.shape)
-        better = align.refine(one, other, start)
-        if better is not None:
-            placed = rescaled(better, one.shape, other.shape, first.grey.shape, second.grey.shape)
-    one, other = turned(first.frame(WIDE_FRAME), turn), second.frame(WIDE_FRAME)
-    start = rescaled(placed, first.grey.shape, second.grey.shape, one.shape, other.shape)
+        start = rescaled(over, first.grey.shape, second.grey.shape, one.shape, other.shape)
+        start = better if (better := align.refine(one, other, start)) is not None else start
+        over = rescaled(start, one.shape, other.shape, first.grey.shape, second.grey.shape)
     if align.sane(start, one.shape):
         yield (laid := lay(turn, one, other, start, rough=True))
         if laid.similarity.median >= ROUGH_MEDIAN:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from index.candidates import feature_hits, feature_hits_compiled, feature_index
 from index.candidates.feature_hits import Chains, keys_of, words_of
 from index.candidates.feature_index import FeatureIndex
-from index.candidates.feature_places import agreeing
+from index.candidates.feature_places import agreeing, placed
 from index.candidates.features import KEPT, PER_PX, Described, describe
 from support.pictures import photograph
 
@@ -187,3 +187,21 @@ def test_corners_agree_on_how_a_copy_lies(mirror: bool, angle: float, scale: flo
     assert agreeing(first, second, np.stack([np.zeros(5, np.int64), np.arange(5)], axis=1)) == 1
     shuffled = second[random.permutation(12)]
     assert agreeing(first, shuffled, pairs) <= 4
+
+
+def test_features_tell_how_one_picture_lies_over_another(originals: list[Described]) -> None:
+    width, height = 460, 360
+    for copy, mirrored in ((crop(PICTURES[3]), False), (ImageOps.mirror(crop(PICTURES[3])), True)):
+        over = placed(originals[3], described(copy))
+        assert over is not None
+        assert (np.linalg.det(over[:2, :2]) < 0) == mirrored
+        # Views of 512 pixels: of 800 in the original, of 460 in the copy, which begins at (160, 100).
+        corner = over @ np.array([160 * 512 / 800, 100 * 512 / 800, 1])
+        assert corner[:2] == pytest.approx([512 if mirrored else 0, 0], abs=4)
+        corner = over @ np.array([(160 + width) * 512 / 800, (100 + height) * 512 / 800, 1])
+        assert corner[:2] == pytest.approx([0 if mirrored else 512, height * 512 / width], abs=4)
+
+
+def test_features_of_another_picture_tell_nothing_of_how_it_lies() -> None:
+    assert placed(described(texture(1)), described(texture(2))) is None
+    assert placed(described(texture(1)), Described.nothing()) is None

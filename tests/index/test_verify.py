@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from index.model import Facts, Kind, Turn
+from index.verification import align
 from index.verification.evidence import mirrored, sentence
 from index.verification.verify import Judgement, judge, prepare
 from support.pictures import photograph
@@ -117,6 +118,27 @@ TURNS = {
     Turn.ROTATE_270: Image.Transpose.ROTATE_90,
     Turn.TRANSVERSE: Image.Transpose.TRANSVERSE,
 }
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_where_it_is_about_known_how_one_lies_over_the_other_it_begins_there(
+    mirrored: bool, monkeypatch: pytest.MonkeyPatch
+):
+    part = original(1).crop((100, 75, 700, 525))
+    copy = jpeg(ImageOps.mirror(part) if mirrored else part, 60)
+    # In views of 512 pixels; some of what is told is wrong.
+    over = np.array([[1.32, 0, -82.0], [0, 1.34, -67], [0, 0, 1]])
+    if mirrored:
+        over = np.array([[-1.0, 0, 511], [0, 1, 0], [0, 0, 1]]) @ over
+    monkeypatch.setattr(align, "fit", lambda *_: None)
+    one, other = prepare(view(original(1))), prepare(view(copy))
+    of_one, of_other = facts(original(1)), facts(copy, 60)
+    assert judge(one, other, of_one, of_other, None).kind is None
+    said = judge(one, other, of_one, of_other, None, over)
+    assert said.kind is Kind.NEAR
+    assert (said.turn is Turn.FLIP_HORIZONTAL) == mirrored
+    back = judge(other, one, of_other, of_one, None, np.linalg.inv(over))
+    assert (back.kind, back.turn) == (said.kind, said.turn.inverse)
 
 
 @pytest.mark.parametrize("turn", TURNS)
