@@ -65,9 +65,10 @@ SAME_DETAIL: Final = 0.8
 MOST_OTHER_DETAIL: Final = 0.01
 MOST_OTHER_DETAIL_NOISY: Final = 0.003
 # Of a drawing smaller than this, in pixels on its longer side, no more than this share of the larger one's detail may
-# be lost: of text a quarter is, of shapes next to nothing.
+# be lost: of text a quarter is, of shapes next to nothing. Something on white may have a fine pattern.
 READABLE_PX: Final = 300
 MOST_LOST: Final = 0.12
+MOST_LOST_NOISY: Final = 0.2
 LEAST_DETAILED: Final = 5.0
 # Details of a copy fall on those of the original; those of another exposure do not.
 MOST_SHIFT_PX: Final = 0.10
@@ -305,10 +306,10 @@ def _fine_gates(
     )
     if not graphic:
         return gates
-    lost = _lost_detail(fine.of)
-    if lost > MOST_LOST:
-        return (*gates, Gate("readable", round(lost, 3), MOST_LOST, passed=False))
     plain = min(one.plain for one in fine.of) >= GRAPHIC_PLAIN
+    lost, most_lost = _lost_detail(fine.of), MOST_LOST if plain else MOST_LOST_NOISY
+    if lost > most_lost:
+        return (*gates, Gate("readable", round(lost, 3), most_lost, passed=False))
     same, most = (SAME_DETAIL, MOST_OTHER_DETAIL) if plain else (DIFFERENT, MOST_OTHER_DETAIL_NOISY)
     share = compare(fine.first, fine.second, fine.covered).share_below(same)
     return (*gates, Gate("detail", round(share, 4), most, share <= most))
