@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 # New contents matched in one step, some seconds of work: what a crash can lose.
 BLOCK: Final = 300
+# The same by local features: searched for together, and the dearer the fewer they are; judgements are kept anyhow.
+THOROUGH_BLOCK: Final = 1000
 # Contents loaded at a time of those matched before.
 LOADED_AT_ONCE: Final = 20_000
 # Unrelated pairs of which the verifier is asked after a detection: half a minute of work, once.
@@ -172,10 +174,16 @@ class Detector:
         """Match every content beyond the watermark, and note those that new matches concern."""
         index = self._loaded(progress, detection_id, parameters)
         total = self._count_new(detection_id)
+        if index.proposer is not None:
+            with self._store.read() as database:
+                undescribed = catalogue.undescribed(database, index.last_id, SCHEME, LEAST_DETAIL, FEATURE_SCHEME)
+            if undescribed:
+                progress.begin("describing", len(undescribed))
+                index.proposer.describe(progress, undescribed)
         progress.begin("matching", total)
         while True:
             before = len(index.content_ids)
-            last = index.load_more(self._store, BLOCK)
+            last = index.load_more(self._store, BLOCK if index.proposer is None else THOROUGH_BLOCK)
             if last is None:
                 return
             candidates = self._candidates(progress, index, before, parameters)

@@ -16,6 +16,8 @@ from index.store import Store
 
 # Contents whose features are read at a time: 8 MB.
 AT_ONCE = 1000
+# Those whose features are made at a time: some seconds of work, which a crash can lose.
+MADE_AT_ONCE = 200
 
 
 class Proposer:
@@ -32,6 +34,14 @@ class Proposer:
         """Take in contents, by ascending id, whose pairs are known."""
         for low in range(0, len(content_ids), AT_ONCE):
             self._index.load(self._present(progress, content_ids[low : low + AT_ONCE]))
+
+    def describe(self, progress: Progress, content_ids: Sequence[int]) -> None:
+        """Make the features of contents, of which none are kept, before they are searched: what a stop or a crash
+        cuts off is kept all but the last seconds."""
+        for low in range(0, len(content_ids), MADE_AT_ONCE):
+            some = content_ids[low : low + MADE_AT_ONCE]
+            self._make(progress, some)
+            progress.advance(len(some))
 
     def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
         """Take in contents, by ascending id, and give the pairs (a < b) they make with those before and one another.
@@ -50,8 +60,12 @@ class Proposer:
     def _described(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, Described]:
         with self._store.read() as database:
             kept = catalogue.features_of(database, content_ids, SCHEME)
-        missing = [content_id for content_id in content_ids if content_id not in kept]
-        views = self._views.ensure(missing, progress)
+        made = self._make(progress, [content_id for content_id in content_ids if content_id not in kept])
+        return {content_id: Described.from_bytes(blob) for content_id, blob in (kept | made).items()}
+
+    def _make(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, bytes]:
+        """Features by content, kept; a picture without a view has none."""
+        views = self._views.ensure(content_ids, progress)
         made: dict[int, bytes] = {}
         outcomes = self._pool.run(_describe_named, [(content_id, str(path)) for content_id, path in views.items()])
         try:
@@ -62,7 +76,7 @@ class Proposer:
         finally:
             outcomes.close()
             self._store.write(lambda db: catalogue.put_features(db, SCHEME, made))
-        return {content_id: Described.from_bytes(blob) for content_id, blob in (kept | made).items()}
+        return made
 
 
 def _describe_named(named: tuple[int, str]) -> bytes:

@@ -12,7 +12,7 @@ before it each is proposed with the PROPOSED_AT_MOST it shares most with.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Final
 
@@ -31,6 +31,10 @@ NEAR_BITS: Final = 40
 # Of 6,000 pairs of unrelated photographs one had so many corners that agree.
 AGREEING: Final = 4
 PROPOSED_AT_MOST: Final = 20
+# So many are searched for together: laying the tables out anew costs as much as some 25 of them one by one.
+MANY: Final = 50
+
+Join = Callable[[Chains, NDArray[np.int64], int, Callable[[], None]], Iterator[Hits]]
 
 
 class FeatureIndex:
@@ -58,6 +62,9 @@ class FeatureIndex:
 
         `checkpoint` is called before each picture and may raise to leave off; the index is then of no more use.
         """
+        joined = _join() if len(pictures) >= MANY else None
+        if joined is not None:
+            return self._add_together(pictures, joined, checkpoint or _go_on)
         near = _engine()
         found: list[tuple[int, int]] = []
         for picture in pictures:
@@ -67,6 +74,20 @@ class FeatureIndex:
             hits = near(self._chains, words_of(picture.descriptors), keys, NEAR_BITS)
             found += [(earlier, self._count) for earlier in self._proposed(picture, hits)]
             self._append(picture, keys)
+        return found
+
+    def _add_together(
+        self, pictures: Sequence[Described], joined: Join, checkpoint: Callable[[], None]
+    ) -> list[tuple[int, int]]:
+        """As one after the other, with the tables laid out once for all of them."""
+        first, begins = self._count, np.empty(len(pictures), np.int64)
+        for number, picture in enumerate(pictures):
+            begins[number] = self._chains.count
+            self._append(picture, keys_of(picture.descriptors))
+        found: list[tuple[int, int]] = []
+        for number, hits in enumerate(joined(self._chains, begins, NEAR_BITS, checkpoint)):
+            checkpoint()
+            found += [(earlier, first + number) for earlier in self._proposed(pictures[number], hits)]
         return found
 
     def _append(self, picture: Described, keys: NDArray[np.int64]) -> None:
@@ -106,3 +127,16 @@ def _engine() -> Callable[[Chains, Words, NDArray[np.int64], int], Hits]:
         log.warning("local features are searched without numba, at a tenth of the speed: %s", error)
         return feature_hits.near
     return near
+
+
+@cache
+def _join() -> Join | None:
+    try:
+        from index.candidates.feature_join import joined  # noqa: PLC0415 - as above
+    except (ImportError, OSError):
+        return None
+    return joined
+
+
+def _go_on() -> None:
+    """Where nobody may want to leave off."""

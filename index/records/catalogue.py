@@ -400,6 +400,18 @@ def features_of(database: SqliteDatabase, content_ids: Iterable[int], scheme: st
     return found
 
 
+def undescribed(
+    database: SqliteDatabase, after_id: int, hash_scheme: str, least_detail: int, scheme: str
+) -> list[int]:
+    """The contents with hashes and so much detail, from above one id, of which no local features are kept."""
+    rows = database.execute_sql(
+        "SELECT id FROM content WHERE id > ? AND scheme = ? AND detail >= ? AND NOT EXISTS"
+        " (SELECT 1 FROM feature WHERE feature.content_id = content.id AND feature.scheme = ?) ORDER BY id",
+        (after_id, hash_scheme, least_detail, scheme),
+    )
+    return [row[0] for row in rows]
+
+
 def put_features(database: SqliteDatabase, scheme: str, made: Mapping[int, bytes]) -> None:
     """Keep local features, in place of any of another scheme."""
     for some in chunks(made.items(), 50):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from index.candidates import feature_hits, feature_hits_compiled, feature_index
+from index.candidates import feature_hits, feature_hits_compiled, feature_index, feature_join
 from index.candidates.feature_hits import Chains, keys_of, words_of
 from index.candidates.feature_index import FeatureIndex
 from index.candidates.feature_places import agreeing, placed
@@ -88,6 +88,10 @@ def test_neither_portions_nor_order_nor_engine_have_a_say(
     assert set(index.add(pictures[5:])) == {pair for pair in at_once if pair[1] >= 5}
     monkeypatch.setattr(feature_index, "_engine", lambda: feature_hits.near)
     assert set(FeatureIndex().add(pictures)) == at_once
+    monkeypatch.setattr(feature_index, "MANY", 2)
+    assert set(FeatureIndex().add(pictures)) == at_once
+    index = FeatureIndex()
+    assert {pair for some in (pictures[:4], pictures[4:]) for pair in index.add(some)} == at_once
 
 
 def test_no_picture_is_proposed_with_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +162,31 @@ def test_the_compiled_search_finds_what_the_plain_one_does(seed: int, many: int,
     assert told[0] <= set(zip(*(side.tolist() for side in np.nonzero(near)), strict=True))
     exact = np.bitwise_count(words_of(asked)[:, None] ^ chains.descriptors[: chains.count]).sum(axis=2) <= 1
     assert set(zip(*(side.tolist() for side in np.nonzero(exact)), strict=True)) <= told[0]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([2, 5, 128]))
+@settings(max_examples=40, deadline=None)
+def test_many_together_meet_whom_each_meets_alone(seed: int, many: int, crowd: int) -> None:
+    random = np.random.default_rng(seed)
+    kinds = random.integers(0, 256, (4, 32), np.uint8)
+
+    def some() -> np.ndarray:
+        count = int(random.integers(0, many + 1))
+        noise = np.packbits(random.random((count, 256)) < random.choice([0.0, 0.02, 0.1]), axis=1)
+        return kinds[random.integers(0, 4, count)] ^ noise
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(feature_hits, "CROWD", crowd)
+        chains, begins, alone = Chains(), [], []
+        for owner in range(9):
+            rows = some()
+            if owner >= 3:
+                begins.append(chains.count)
+                query, met = feature_hits.near(chains, words_of(rows), keys_of(rows), 40)
+                alone.append(sorted(zip(query.tolist(), met.tolist(), strict=True)))
+            chains.append(owner, rows, np.zeros((len(rows), 4), np.int16), keys_of(rows))
+        together = list(feature_join.joined(chains, np.array(begins), 40, lambda: None))
+    assert [sorted(zip(query.tolist(), met.tolist(), strict=True)) for query, met in together] == alone
 
 
 def laid(places: np.ndarray, angle: float, scale: float, shift: tuple[float, float], mirror: bool) -> np.ndarray:
