@@ -1,7 +1,7 @@
 # ComparImg in a container. /config holds configuration and index, /photos the photographs.
 #   docker build -t comparimg .
 #   docker compose up -d          (see compose.yaml)
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/comparimg
 COPY requirements.txt .
@@ -16,7 +16,7 @@ RUN /opt/comparimg/bin/pip install --no-cache-dir --no-deps . && \
     /opt/comparimg/bin/pip uninstall --yes pip && \
     python -m compileall -q /opt/comparimg/lib
 
-FROM python:3.12-slim-bookworm
+FROM python:3.11-slim-bookworm
 COPY --from=build /opt/comparimg /opt/comparimg
 COPY packaging/docker-entrypoint /usr/local/bin/docker-entrypoint
 RUN ln -s /opt/comparimg/bin/comparimg-ctl /usr/local/bin/comparimg-ctl && mkdir -m 0777 /config /photos

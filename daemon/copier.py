@@ -1,4 +1,7 @@
-"""Makes a copy of the index each day, while it is in use. Thread: comparimg-copier."""
+"""Makes a copy of the index each day, while it is in use, and the first as soon as people decided something.
+
+Thread: comparimg-copier.
+"""
 
 import logging
 import threading
@@ -6,7 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import peewee
+
 from index.errors import StoreError
+from index.records import decisions
 from index.store import Store
 
 log = logging.getLogger(__name__)
@@ -44,8 +50,17 @@ class Copier:
         began_s = time.monotonic()
         while not self._stop.wait(self._look_s):
             newest_ns = self._store.backups.newest_ns()
-            if is_due(newest_ns, self._now_ns(), time.monotonic() - began_s):
+            running_s = time.monotonic() - began_s
+            if is_due(newest_ns, self._now_ns(), running_s) or (newest_ns is None and self._holds_decisions()):
                 self._copy()
+
+    def _holds_decisions(self) -> bool:
+        try:
+            with self._store.read() as database:
+                return decisions.any_by_people(database)
+        except peewee.DatabaseError:
+            # Locked or damaged, which others tell of: the next look asks again.
+            return False
 
     def _copy(self) -> None:
         try:

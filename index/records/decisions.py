@@ -13,7 +13,7 @@ from peewee import SqliteDatabase
 from index.errors import ComparImgError, NotFound, UsageError
 from index.model import Choice
 from index.records.catalogue import chunks
-from index.schema import Decision, RuleOrder
+from index.schema import Decision, RuleOrder, Step, Verdict
 
 # Those that take an image from its place.
 AWAY = (Choice.TRASH, Choice.MOVE, Choice.LINK)
@@ -209,6 +209,11 @@ class Order:
     images: int
     bytes: int
     pending: int
+
+
+def any_by_people(database: SqliteDatabase) -> bool:
+    """Whether the index holds what no scan can bring back: a decision, a verdict, a step on a file."""
+    return any(table.select().limit(1).exists(database) for table in (Decision, Verdict, Step))
 
 
 def orders(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[Order], int]:

@@ -1,11 +1,13 @@
 """The daily copy of the index: when it is due, by whatever clock, and that a failure is told once."""
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
 
 from daemon.copier import FIRST_S, Copier, is_due
+from index import schema
 from index.store import Store
 from index.upkeep import backups
 from support.serving import until
@@ -37,6 +39,25 @@ def test_it_copies_when_the_day_is_over(tmp_path: Path) -> None:
             until(lambda: len(store.backups.newest_first()) == 3)
             assert copier.alive
         assert not copier.alive
+
+
+def test_the_first_copy_waits_only_until_people_decided_something(tmp_path: Path) -> None:
+    looks = 0
+
+    def look() -> int:
+        nonlocal looks
+        looks += 1
+        return time.time_ns()
+
+    with Store(tmp_path) as store, Copier(store, look_s=0.01, now_ns=look):
+        until(lambda: looks > 5)
+        assert store.backups.newest_first() == []
+        told = {"a_digest": b"1" * 32, "b_digest": b"2" * 32, "label": "different", "created_ns": 1}
+        store.write(lambda db: schema.Verdict.insert(told).execute(db))
+        until(lambda: len(store.backups.newest_first()) == 1)
+        after = looks
+        until(lambda: looks > after + 5)
+        assert len(store.backups.newest_first()) == 1
 
 
 def test_a_full_disk_is_told_once(
