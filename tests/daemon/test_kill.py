@@ -134,11 +134,11 @@ def read_in_all(address: str) -> int:
 @pytest.mark.fault("stopped in the middle of a scan")
 def test_asked_to_stop_in_the_middle_of_a_scan(daemon: Daemon, undisturbed: set[frozenset[str]]) -> None:
     with daemon.running() as (process, _):
-        until(lambda: len(daemon.contents()) >= 5)
+        until(lambda: len(daemon.contents()) >= 1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_WITHIN_S) == 0
     kept = daemon.contents()
-    assert 5 <= len(kept) < DISTINCT, "it was in the middle"
+    assert 1 <= len(kept) < DISTINCT, "it was in the middle"
     daemon.check()
     assert daemon.ask("SELECT state, attempts FROM job") == [("queued", 0)]
     with daemon.running() as (process, address):
