@@ -18,7 +18,7 @@ from index.store import Store
 log = logging.getLogger(__name__)
 
 EVERY_S: Final = 24 * 3600.0
-# The first copy of a new index would hold nothing if it were made at once.
+# The first copy of a new index, in which nobody decided anything, would hold nothing if it were made at once.
 FIRST_S: Final = 600.0
 LOOK_S: Final = 60.0
 
@@ -51,7 +51,8 @@ class Copier:
         while not self._stop.wait(self._look_s):
             newest_ns = self._store.backups.newest_ns()
             running_s = time.monotonic() - began_s
-            if is_due(newest_ns, self._now_ns(), running_s) or (newest_ns is None and self._holds_decisions()):
+            decided = newest_ns is None and self._holds_decisions()
+            if is_due(newest_ns, self._now_ns(), running_s, decided):
                 self._copy()
 
     def _holds_decisions(self) -> bool:
@@ -72,9 +73,10 @@ class Copier:
             self._told = type(error)
 
 
-def is_due(newest_ns: int | None, now_ns: int, running_s: float) -> bool:
-    """Whether it is time for a copy; a newest one from the future is of a clock that was wrong."""
+def is_due(newest_ns: int | None, now_ns: int, running_s: float, decided: bool) -> bool:
+    """Whether it is time for a copy; a newest one from the future is of a clock that was wrong. `decided` is whether an
+    index without any copy holds what no scan can bring back."""
     if newest_ns is None:
-        return running_s >= FIRST_S
+        return decided or running_s >= FIRST_S
     age_s = (now_ns - newest_ns) / 1e9
     return not 0 <= age_s < EVERY_S

@@ -16,18 +16,19 @@ DAY_NS = 24 * 3600 * 10**9
 
 
 @pytest.mark.parametrize(
-    ("newest_ns", "now_ns", "running_s", "due"),
+    ("newest_ns", "now_ns", "running_s", "decided", "due"),
     [
-        (None, DAY_NS, 0, False),
-        (None, DAY_NS, FIRST_S, True),
-        (DAY_NS, DAY_NS + DAY_NS // 2, FIRST_S, False),
-        (DAY_NS, 2 * DAY_NS, 0, True),
-        (900 * DAY_NS, 3 * DAY_NS, 0, True),
+        (None, DAY_NS, 0, False, False),
+        (None, DAY_NS, 0, True, True),
+        (None, DAY_NS, FIRST_S, False, True),
+        (DAY_NS, DAY_NS + DAY_NS // 2, FIRST_S, False, False),
+        (DAY_NS, 2 * DAY_NS, 0, False, True),
+        (900 * DAY_NS, 3 * DAY_NS, 0, False, True),
     ],
-    ids=["a new index", "some minutes old", "half a day", "a day", "a clock that was years ahead"],
+    ids=["a new index", "people decided", "some minutes old", "half a day", "a day", "a clock that was years ahead"],
 )
-def test_when_a_copy_is_due(newest_ns: int | None, now_ns: int, running_s: float, due: bool) -> None:
-    assert is_due(newest_ns, now_ns, running_s) is due
+def test_when_a_copy_is_due(newest_ns: int | None, now_ns: int, running_s: float, decided: bool, due: bool) -> None:
+    assert is_due(newest_ns, now_ns, running_s, decided) is due
 
 
 def test_it_copies_when_the_day_is_over(tmp_path: Path) -> None:
