@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 # New contents matched in one step, some seconds of work: what a crash can lose.
 BLOCK: Final = 300
-# The same by local features: searched for together, and the dearer the fewer they are; judgements are kept anyhow.
+# The same by local features: searched for together, and the dearer the fewer they are. A stop keeps the judgements.
 THOROUGH_BLOCK: Final = 1000
 # Contents loaded at a time of those matched before.
 LOADED_AT_ONCE: Final = 20_000

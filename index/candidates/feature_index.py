@@ -31,7 +31,8 @@ NEAR_BITS: Final = 40
 # Of 6,000 pairs of unrelated photographs one had so many corners that agree.
 AGREEING: Final = 4
 PROPOSED_AT_MOST: Final = 20
-# So many are searched for together: laying the tables out anew costs as much as some 25 of them one by one.
+# So many are searched for together. Laying the tables out anew costs as much as some 45 of them one by one among 10,000
+# pictures and 80 among 100,000, reckoned from the table of docs/search.md.
 MANY: Final = 50
 
 Join = Callable[[Chains, NDArray[np.int64], int, Callable[[], None]], Iterator[Hits]]

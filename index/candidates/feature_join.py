@@ -2,7 +2,7 @@
 
 The same hits as index.candidates.feature_hits.near gives for one picture after the other, but a table is laid out
 anew, place beside place, and walked once from end to end: at 100,000 pictures a walk along chains waits for memory at
-every step, and takes some five times as long.
+every step, and takes some four times as long.
 
 Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time.
 What was compiled is used until this file changes: what other files define comes as arguments, never as constants.

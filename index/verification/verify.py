@@ -295,10 +295,10 @@ def _fine_gates(
     most = _most_shift_px(fine, facts, measured)
     if not by_hash and measured.coherence < LEAST_COHERENCE:
         most = min(most, MOST_SHIFT_UNPROVEN_PX)
-    # Where nothing was touched the shift is measured well: allowing for few blocks there let averages of bursts pass.
-    untouched = most <= MOST_SHIFT_PX * UNTOUCHED_FACTOR
-    measured_px = fine.shift_px if untouched else fine.sure_shift_px
-    blocks, shift, limit = fine.registration.blocks, round(measured_px, 3), round(most, 3)
+    # The strictest limits allow for nothing: with an allowance for few blocks averages of bursts passed there.
+    strict = most <= MOST_SHIFT_PX * UNTOUCHED_FACTOR
+    blocks, limit = fine.registration.blocks, round(most, 3)
+    shift = round(fine.shift_px if strict else fine.sure_shift_px, 3)
     witnesses = () if by_hash else (Gate("witnesses", blocks, LEAST_BLOCKS, blocks >= LEAST_BLOCKS),)
     gates = (
         *witnesses,
