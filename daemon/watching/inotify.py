@@ -285,7 +285,13 @@ class _Group(InotifyWatchGroup):
                 raise OSError(code, os.strerror(code))
             return False
         if wd not in self._active_callbacks_by_watch:
-            self._inotify_fd.add_callback(self._place(folder), self.event_mask, self._callback, self._id)
+            try:
+                self._inotify_fd.add_callback(self._place(folder), self.event_mask, self._callback, self._id)
+            except OSError as error:
+                # It may have gone since it was asked for; raised here, that would end the reader of all roots.
+                if folder == self.path or error.errno == errno.ENOSPC:
+                    raise
+                return False
         # A folder that was moved unseen keeps its watch.
         before = self._active_callbacks_by_watch.get(wd)
         if before is not None and self._active_callbacks_by_path.get(before) == wd:

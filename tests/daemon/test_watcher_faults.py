@@ -135,6 +135,29 @@ def test_an_overflow_leads_to_a_walk_and_to_watches_that_are_true_again(photos, 
         assert not ears.hears_of(photos / "out" / "pic.jpg")
 
 
+@pytest.mark.fault("a folder goes in the moment in which it is watched")
+def test_a_folder_that_goes_while_it_is_watched_ends_nothing(photos, monkeypatch):
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        reader = reader_of(ears)
+        add, asked = reader.add_callback, []
+
+        def gone(path, *others):
+            asked.append(path)
+            if path.endswith(b"going"):
+                os.rmdir(path)
+            return add(path, *others)
+
+        monkeypatch.setattr(reader, "add_callback", gone)
+        (photos / "going").mkdir()
+        (photos / "staying").mkdir()
+        ears.wait(lambda: ears.watcher.coverage()[os.fsencode(photos)].folders == 2)
+        (photos / "staying" / "pic.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(photos / "staying" / "pic.jpg"))
+        assert [os.path.basename(path) for path in asked] == [b"going", b"staying"]
+        assert ears.reconciled() == []
+
+
 @pytest.mark.fault("the thread that reads inotify dies")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_inotify_thread_is_replaced_and_the_root_walked(photos):
