@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from daemon.jobs.progress import Unwatched
 from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.images.pictures import Limits
@@ -33,19 +34,6 @@ from index.store import Store
 ROUNDS = 3
 CORES = os.cpu_count() or 1
 SUFFIXES = {".jpg", ".jpeg"}
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
-        pass
-
-    def advance(self, steps: int = 1) -> None:
-        pass
-
-    def checkpoint(self) -> None:
-        pass
 
 
 def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
@@ -88,8 +76,8 @@ def measure(name: str, folder: Path) -> None:
                 store.write(lambda db: catalogue.sync_roots(db, [root.root]))
                 scanner = Scanner(store, pool, [root], Limits(), lambda progress: 0)
                 least = timed(partial(decode_all, bare, files))
-                whole = timed(partial(scanner.run, Silent(), ScanParameters()))
-                rescans.append(timed(partial(scanner.run, Silent(), ScanParameters())))
+                whole = timed(partial(scanner.run, Unwatched(), ScanParameters()))
+                rescans.append(timed(partial(scanner.run, Unwatched(), ScanParameters())))
             ratios.append(least / whole)
             rates.append(len(files) / whole)
     print(

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from daemon.jobs.progress import Unwatched
 from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.images.pictures import Limits
@@ -32,19 +33,6 @@ from index.records.jobs import ScanParameters
 from index.store import Store
 
 ROUNDS = 3
-
-
-class NoProgress:
-    """A job that nobody watches."""
-
-    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
-        pass
-
-    def advance(self, steps: int = 1) -> None:
-        pass
-
-    def checkpoint(self) -> None:
-        pass
 
 
 def main() -> None:
@@ -83,7 +71,7 @@ def measure(top: bytes, data_dir: Path) -> None:
             store.write(lambda db, some=readings: catalogue.record_readings(db, row.id, some, 1))
         scanner = Scanner(store, pool, [ScanRoot(root)], Limits(), lambda progress: 0)
         before = peak_mib()
-        scan = best(lambda: unchanged(scanner.run(NoProgress(), ScanParameters()), files))
+        scan = best(lambda: unchanged(scanner.run(Unwatched(), ScanParameters()), files))
         tell("scan, against the rows of the index", scan, limit)
         print(f"peak memory {before:.0f} MiB before the scans, {peak_mib():.0f} MiB after")
 

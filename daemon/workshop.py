@@ -14,8 +14,9 @@ from daemon.files.grounds import Grounds
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
 from daemon.jobs.journal import Journal
+from daemon.jobs.progress import Context, Progress
 from daemon.jobs.runner import Handler, Runner, start_job
-from daemon.jobs.scan import Context, Progress, Scanner, ScanRoot
+from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.jobs.sort import Sorter, grounds_of
 from daemon.jobs.undo import Undoer
 from daemon.jobs.views import Views

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.jobs.detect import Detector
-from daemon.jobs.scan import Progress, Scanner, ScanRoot
+from daemon.jobs.progress import Progress
+from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.jobs.views import Views
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import UsageError

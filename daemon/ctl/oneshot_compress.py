@@ -15,7 +15,8 @@ from daemon.configuration.config import Config
 from daemon.files.grounds import Grounds
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.journal import Journal
-from daemon.jobs.scan import Progress, Scanner, ScanRoot
+from daemon.jobs.progress import Progress
+from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.jobs.sort import Rescan
 from daemon.jobs.undo import Undoer
 from daemon.processes.workers import WorkerLimits, WorkerPool

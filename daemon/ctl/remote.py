@@ -315,7 +315,7 @@ def _progress(told: Any) -> str:
 
 
 def _done_of(told: Any) -> str:
-    if told["total"] is None:
+    if not told["total"]:
         return str(told["done"] or "")
     return f"{told['done']} of {told['total']}"
 

@@ -16,8 +16,8 @@ from daemon.files import actions, safe_files
 from daemon.files.grounds import Grounds
 from daemon.jobs.compress_plan import Order, Plan, make_plan, order_of
 from daemon.jobs.journal import Journal
-from daemon.jobs.scan import Context, Progress
-from daemon.jobs.sort import Rescan, Unattended
+from daemon.jobs.progress import Context, Progress, Unwatched
+from daemon.jobs.sort import Rescan
 from daemon.processes.compressing import CompressTask, Made, compress_file, compressed_bytes
 from daemon.processes.workers import Outcome, WorkerLimits, WorkerPool
 from index.encoding.compression import Wish
@@ -318,7 +318,7 @@ class Encoding:
         _settle(self._work.store, self._work.now_ns())
         changed = {path for step in ended if step.state is StepState.DONE for path in (step.path, step.target) if path}
         if changed:
-            self._rescan(Unattended(), sorted(changed))
+            self._rescan(Unwatched(), sorted(changed))
 
     def _with_result(self, step: Step, told: Told | None) -> Step:
         """A source that is to go, where a result was made; refused where not."""

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from daemon.jobs.progress import Progress
 from daemon.jobs.proposing import Proposer
-from daemon.jobs.scan import Progress
 from daemon.jobs.views import Views
 from daemon.processes.decoding import pixel_digest
 from daemon.processes.judging import PairTask, judge_pair

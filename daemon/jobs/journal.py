@@ -22,7 +22,7 @@ from daemon.files import actions, safe_files
 from daemon.files.grounds import Grounds
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Entry, Trashes, fitting
-from daemon.jobs.scan import Progress
+from daemon.jobs.progress import Progress
 from index.errors import StepRefused
 from index.images.companions import renamed
 from index.records import batches, decisions, findings, trash_items

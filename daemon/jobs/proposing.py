@@ -5,7 +5,7 @@ Used by the detector in the runner's thread; `depth = "thorough"` asks for it.
 
 from collections.abc import Sequence
 
-from daemon.jobs.scan import Progress
+from daemon.jobs.progress import Progress
 from daemon.jobs.views import Views
 from daemon.processes.judging import describe_view
 from daemon.processes.workers import WorkerPool

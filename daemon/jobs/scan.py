@@ -10,8 +10,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from daemon.jobs.progress import Progress
 from daemon.processes.decoding import KNOWN_AT_MOST, IndexTask, index_file
 from daemon.processes.workers import WorkerPool
 from daemon.watching.settle import is_fresh
@@ -45,21 +46,6 @@ class ScanRoot:
     @property
     def path(self) -> bytes:
         return self.root.path
-
-
-class Progress(Protocol):
-    """What a job is told to tell (see JobContext)."""
-
-    def begin(self, phase: str, total: int | None, done: int = 0) -> None: ...
-    def advance(self, steps: int = 1) -> None: ...
-    def checkpoint(self) -> None: ...
-
-
-class Context(Progress, Protocol):
-    """What runs a job: its progress, and which job that is; 0 where it is none."""
-
-    @property
-    def job_id(self) -> int: ...
 
 
 @dataclass(slots=True)

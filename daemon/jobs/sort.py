@@ -16,8 +16,8 @@ from typing import Any
 from daemon.files import actions, safe_files
 from daemon.files.grounds import Grounds
 from daemon.jobs.journal import Journal, temp_of
+from daemon.jobs.progress import Progress, Unwatched
 from daemon.jobs.runner import JobContext
-from daemon.jobs.scan import Progress
 from daemon.jobs.sort_plan import Beside, Companions, Intent, Planner, Terms
 from daemon.processes.decoding import PictureTask, check_picture, read_telling
 from daemon.processes.workers import WorkerPool
@@ -110,7 +110,7 @@ class Sorter:
         paths = {step.path for step in done if step.action is Action.LINK}
         paths |= {step.target for step in done if step.action is Action.MOVE}
         if paths:
-            self._rescan(Unattended(), sorted(paths))
+            self._rescan(Unwatched(), sorted(paths))
 
 
 class Checker:
@@ -281,19 +281,6 @@ class Checker:
                         name = _shown(os.path.basename(step.path))
                         raise StepRefused("companion", f"{name} belongs to it, and the one to be kept is another.")
         return replace(step, identity=identity, digest=digest, target=intended.step.target)
-
-
-class Unattended:
-    """Progress of what belongs to a job's end: it is not cut off any more."""
-
-    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
-        pass
-
-    def advance(self, steps: int = 1) -> None:
-        pass
-
-    def checkpoint(self) -> None:
-        pass
 
 
 def grounds_of(store: Store, destinations: Iterable[bytes]) -> Grounds:

@@ -14,8 +14,8 @@ from typing import Any
 from daemon.files import safe_files
 from daemon.files.grounds import Grounds
 from daemon.jobs.journal import Journal
-from daemon.jobs.scan import Context
-from daemon.jobs.sort import Rescan, Unattended, grounds_of, outcome
+from daemon.jobs.progress import Context, Unwatched
+from daemon.jobs.sort import Rescan, grounds_of, outcome
 from index.errors import Cancelled, StepRefused, UsageError
 from index.model import Identity, RootState
 from index.records import batches, catalogue, trash_items
@@ -84,7 +84,7 @@ class Undoer:
         done = [step for step in steps if step.state is StepState.DONE]
         paths = {path for step in done for path in (step.path, step.target) if path}
         if paths:
-            self._rescan(Unattended(), sorted(paths))
+            self._rescan(Unwatched(), sorted(paths))
 
     # Ways back
 

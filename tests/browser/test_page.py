@@ -351,6 +351,15 @@ def test_without_a_folder_the_page_says_what_to_do(serve: Serve, visit: Open) ->
     expect(page.get_by_text("comparimg.toml")).to_be_visible()
 
 
+def test_an_address_that_is_no_page_says_so_and_leads_back(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(f"{site.address}//compress")
+    expect(page.get_by_text("There is no page at this address.")).to_be_visible()
+    page.get_by_role("link", name="To all duplicates").click()
+    expect(page).to_have_title("Duplicates · ComparImg")
+
+
 def test_every_control_has_a_name_and_every_picture_a_text(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 2)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.ctl.main import main
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from support.library import Library
 from support.sorting import Desk
+from support.terminal import Answer, Ctl
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,21 @@ def pair(desk: Desk) -> tuple[Path, Path]:
     desk.scan()
     assert list(desk.groups().values()) == [["photos/a.jpg", "photos/small/a.jpg"]]
     return kept, copy
+
+
+@pytest.fixture
+def ctl_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ctl:
+    """The program, run in this process and in a folder and a home of its own."""
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.delenv("COMPARIMG_CONFIG", raising=False)
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+
+    def ask(*arguments: object) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return Answer(int(ended.value.code or 0), *capsys.readouterr())
+
+    return ask

@@ -7,59 +7,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from PIL import ImageOps
 
 from daemon.client import Client
-from daemon.ctl.main import main
 from daemon.service import Service
 from daemon.version import VERSION
 from support.pictures import photograph, save, unutf8
 from support.serving import config_over, until, write_config
+from support.terminal import DONE, FAILED, NO_DAEMON, WRONG_USAGE, Ctl
 
-DONE, FAILED, WRONG_USAGE, NO_DAEMON = 0, 1, 2, 3
 PROGRAM = Path(sys.executable).with_name("comparimg-ctl")
 COMMANDS = (
     "detect", "explain", "status", "groups", "group", "calibration", "problems", "verdicts", "scan", "run", "jobs",
     "job", "cancel",
     "not-duplicates", "revoke", "schedule", "config", "decide", "rules", "sort", "batches", "batch", "undo", "trash",
 )  # fmt: skip
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == DONE, self
-        return json.loads(self.out)
-
-
-Ctl = Callable[..., Answer]
-
-
-@pytest.fixture
-def ctl_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ctl:
-    """The program, run in this process and in a folder and a home of its own."""
-    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.delenv("COMPARIMG_CONFIG", raising=False)
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
-
-    def ask(*arguments: object) -> Answer:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        return Answer(int(ended.value.code or 0), *capsys.readouterr())
-
-    return ask
 
 
 @pytest.fixture(scope="module")

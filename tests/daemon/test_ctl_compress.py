@@ -1,56 +1,23 @@
 """comparimg-ctl compress, on real files: the original's command line, and what it must never do to a picture."""
 
-import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.ctl.main import main
 from index.images.pictures import digest
 from support.pictures import photograph, save, unutf8
-
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    def states(self) -> dict[str, str]:
-        return {Path(one["path"]).name: one["reason"] or one["state"] for one in self.json["items"]}
-
-
-Ctl = Callable[..., Answer]
+from support.terminal import DONE, FAILED, WRONG_USAGE, Answer, Ctl
 
 
 @pytest.fixture
-def ctl_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ctl:
-    """The program in a folder and a home of its own, with one decoding process."""
-    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.delenv("COMPARIMG_CONFIG", raising=False)
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
+def ctl_alone(ctl_alone: Ctl) -> Ctl:
+    """The program with one decoding process."""
     Path("comparimg.toml").write_text("[daemon]\nworkers = 1\n[web]\nport = 1\n")
-
-    def ask(*arguments: object) -> Answer:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        return Answer(int(ended.value.code or 0), *capsys.readouterr())
-
-    return ask
+    return ctl_alone
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +40,11 @@ def photos(tmp_path: Path, large_file: Path) -> Path:
     shutil.copyfile(large_file, folder / "below" / "LARGE.JPEG")
     (folder / "notes.txt").write_text("no picture")
     return folder
+
+
+def states(told: Answer) -> dict[str, str]:
+    """What became of each file, by its name."""
+    return {Path(one["path"]).name: one["reason"] or one["state"] for one in told.partly["items"]}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -122,7 +94,7 @@ def test_named_files_quality_resolution_threshold(ctl_alone: Ctl, photos: Path) 
     files = photos / "large.jpg", photos / "small.jpg"
     told = ctl_alone("compress", "-c", 70, "-x", "800x600", "-s", 0, *files, "--json")
     assert told.code == DONE, told
-    assert told.states() == {"large.jpg": "done", "small.jpg": "done"}
+    assert states(told) == {"large.jpg": "done", "small.jpg": "done"}
     assert size_of(photos / "large_resize.jpg") == (800, 600)
     assert size_of(photos / "small_resize.jpg") == (100, 50), "none is enlarged"
     assert not (photos / "below" / "LARGE_resize.JPEG").exists()
@@ -212,7 +184,7 @@ def test_outputs_of_one_name_overwrite_nothing(ctl_alone: Ctl, photos: Path) -> 
     before = contents(photos)
     told = ctl_alone("compress", *(photos / name for name in ("same.bmp", "same.png", "taken.png")), "-s", 0, "--json")
     assert told.code == FAILED, "that a name was taken is something to know"
-    assert told.states() == {"same.bmp": "done", "same.png": "done", "taken.png": "output_exists"}
+    assert states(told) == {"same.bmp": "done", "same.png": "done", "taken.png": "output_exists"}
     after = contents(photos)
     assert before.items() <= after.items()
     made = [photos / name for name in after.keys() - before.keys()]
@@ -234,7 +206,7 @@ def test_a_dry_run_measures_and_changes_nothing(ctl_alone: Ctl, photos: Path) ->
     assert in_trash(photos) == leftovers(photos) == []
     real = ctl_alone("compress", "-m", photos / "large.jpg", "--json")
     assert real.json["items"][0]["bytes_after"] == (photos / "large.jpg").stat().st_size
-    measured = {Path(one["path"]).name: one["bytes_after"] for one in told.json["items"]}
+    measured = {Path(one["path"]).name: one["bytes_after"] for one in told.partly["items"]}
     assert measured["large.jpg"] == (photos / "large.jpg").stat().st_size, "what was measured is what is made"
 
 
@@ -246,7 +218,7 @@ def test_protected_folders_are_refused(ctl_alone: Ctl, photos: Path, tmp_path: P
     for way in (photos, tmp_path / "link"):
         told = ctl_alone("compress", "-m", way / "large.jpg", "--json")
         assert told.code == FAILED
-        assert told.states() == {"large.jpg": "protected"}
+        assert states(told) == {"large.jpg": "protected"}
     assert contents(photos) == before
 
 
@@ -256,7 +228,7 @@ def test_hard_links_and_links_are_left(ctl_alone: Ctl, photos: Path) -> None:
     before = contents(photos)
     told = ctl_alone("compress", "-m", "-p", photos, "--json")
     assert told.code == FAILED
-    assert told.states() == {"large.jpg": "hard_linked"}
+    assert states(told) == {"large.jpg": "hard_linked"}
     assert contents(photos) == before
 
 
@@ -266,7 +238,7 @@ def test_what_is_passed_over_is_told(ctl_alone: Ctl, photos: Path) -> None:
     for name in (".hidden.jpg", "link.jpg"):
         told = ctl_alone("compress", photos / name, "--json")
         assert told.code == FAILED
-        assert [problem["reason"] for problem in told.json["problems"]] == ["passed_over"]
+        assert [problem["reason"] for problem in told.partly["problems"]] == ["passed_over"]
     assert not (photos / "link_resize.jpg").exists()
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from daemon.jobs.detect import Detector
+from daemon.jobs.progress import Unwatched
 from daemon.jobs.scan import ScanRoot
 from daemon.jobs.views import Views
 from index.images.pictures import Limits
@@ -20,7 +21,7 @@ from index.queries import report
 from index.records import orphans
 from index.records.catalogue import WatchRoot
 from index.records.jobs import DetectJobParameters
-from support.library import Library, NoProgress
+from support.library import Library
 from support.pictures import photograph, save
 
 # What Pillow does to the reference to make the copy; its rotations are counter-clockwise, ours clockwise.
@@ -68,10 +69,10 @@ class Detections:
     def scan(self) -> None:
         """Scan, and match what is new as the scanner does."""
         self.library.scan()
-        self.detector.update(NoProgress())
+        self.detector.update(Unwatched())
 
     def detect(self, **wanted: Any) -> dict[str, Any]:
-        self.detector.run(NoProgress(), DetectJobParameters(**wanted))
+        self.detector.run(Unwatched(), DetectJobParameters(**wanted))
         return self.result()
 
     def result(self) -> dict[str, Any]:

@@ -12,13 +12,13 @@ import pytest
 from daemon.files import safe_files, trash
 from daemon.files.grounds import Grounds
 from daemon.jobs.journal import Journal, Unchecked
+from daemon.jobs.progress import Unwatched
 from index.errors import Cancelled, StoreError
 from index.images.pictures import digest
 from index.model import Identity
 from index.records import batches, trash_items
 from index.records.batches import Action, BatchKind, Step, StepState
 from index.store import Store
-from support.library import NoProgress
 
 NOW_NS = 1_700_000_000 * 10**9
 
@@ -50,7 +50,7 @@ class Folder:
 
     def run(self, *steps: Step, checks: object = None, job_id: int | None = None) -> int:
         batch_id = self.journal.begin(BatchKind.SORT, steps, job_id)
-        self.journal.carry_out(NoProgress(), batch_id, checks or Unchecked())  # type: ignore[arg-type]
+        self.journal.carry_out(Unwatched(), batch_id, checks or Unchecked())  # type: ignore[arg-type]
         return batch_id
 
     def steps(self, batch_id: int) -> list[Step]:
@@ -138,7 +138,7 @@ def test_an_index_that_cannot_be_written_leaves_everything_as_it_was(folder: Fol
 
     folder.store.write = fail  # type: ignore[method-assign,assignment]
     with pytest.raises(StoreError):
-        folder.journal.carry_out(NoProgress(), batch_id, Unchecked())
+        folder.journal.carry_out(Unwatched(), batch_id, Unchecked())
     folder.store.write = real  # type: ignore[method-assign]
     assert path.read_bytes() == b"one"
     folder.journal.recover()
@@ -158,7 +158,7 @@ def test_an_index_that_cannot_be_written_after_the_act_is_told_by_the_disk(folde
 
     folder.store.write = fail_second  # type: ignore[method-assign,assignment]
     with pytest.raises(StoreError):
-        folder.journal.carry_out(NoProgress(), batch_id, Unchecked())
+        folder.journal.carry_out(Unwatched(), batch_id, Unchecked())
     folder.store.write = real  # type: ignore[method-assign]
     assert not path.exists()
     assert [step.state for step in folder.steps(batch_id)] == [StepState.DOING]
@@ -171,7 +171,7 @@ def test_an_index_that_cannot_be_written_after_the_act_is_told_by_the_disk(folde
 def test_told_to_leave_off_it_stops_between_two_steps_and_goes_on_later(folder: Folder) -> None:
     paths = [folder.add(f"{number}.jpg", b"%d" % number) for number in range(40)]
 
-    class Impatient(NoProgress):
+    class Impatient(Unwatched):
         steps = 0
 
         def advance(self, steps: int = 1) -> None:
@@ -185,7 +185,7 @@ def test_told_to_leave_off_it_stops_between_two_steps_and_goes_on_later(folder: 
     assert sum(not path.exists() for path in paths) == 20
     states = [step.state for step in folder.steps(batch_id)]
     assert (states.count(StepState.DONE), states.count(StepState.PLANNED)) == (20, 20)
-    folder.journal.carry_out(NoProgress(), batch_id, Unchecked())
+    folder.journal.carry_out(Unwatched(), batch_id, Unchecked())
     assert not any(path.exists() for path in paths)
     assert {step.state for step in folder.steps(batch_id)} == {StepState.DONE}
 

@@ -17,9 +17,9 @@ from PIL import Image
 
 from daemon.client import Client
 from daemon.ctl import oneshot
+from daemon.jobs.progress import Unwatched
 from index.records.jobs import DetectJobParameters
 from support.kills import House
-from support.library import NoProgress
 from support.pictures import photograph, save
 from support.serving import until, write_config
 
@@ -106,7 +106,7 @@ def daemon(tmp_path: Path, pictures: Path) -> Daemon:
 def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[frozenset[str]]:
     """The groups that one scan finds, by names below the folder."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    result = oneshot.detect([pictures], DetectJobParameters(), folder, NoProgress(), 1).result
+    result = oneshot.detect([pictures], DetectJobParameters(), folder, Unwatched(), 1).result
     start = len(str(pictures)) + 1
     return {frozenset(image["path"][start:] for image in group["images"]) for group in result["groups"]}
 

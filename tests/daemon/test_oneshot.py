@@ -12,10 +12,10 @@ from PIL import ImageOps
 
 from daemon.ctl import oneshot
 from daemon.ctl.oneshot import OneShot
+from daemon.jobs.progress import Unwatched
 from index.errors import UsageError
 from index.queries import report
 from index.records.jobs import DetectJobParameters
-from support.library import NoProgress
 from support.pictures import photograph, save, unutf8
 
 PARAMETERS = {
@@ -29,7 +29,7 @@ PARAMETERS = {
 
 
 def detect(data_dir: Path, *folders: Path, **wanted: object) -> OneShot:
-    return oneshot.detect(folders, DetectJobParameters(**wanted), data_dir, NoProgress(), 2)  # type: ignore[arg-type]
+    return oneshot.detect(folders, DetectJobParameters(**wanted), data_dir, Unwatched(), 2)  # type: ignore[arg-type]
 
 
 def as_json(found: OneShot) -> str:

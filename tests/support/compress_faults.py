@@ -26,6 +26,7 @@ from PIL import Image
 from daemon.configuration.config import Config, load
 from daemon.ctl import oneshot_compress
 from daemon.jobs import compress
+from daemon.jobs.progress import Unwatched
 from daemon.processes.workers import WorkerPool
 from index.errors import ComparImgError
 from index.images import pictures
@@ -33,7 +34,6 @@ from index.records.jobs import CompressParameters
 from support import faults, misbehaviour
 from support.faults import NOBODY, small_disk
 from support.inline_pool import InlinePool
-from support.library import NoProgress
 from support.pictures import photograph, save
 
 MODES = {
@@ -75,7 +75,7 @@ class Scene:
 
     def run(self, given: dict[str, object] | None = None) -> oneshot_compress.Run:
         parameters = CompressParameters(**{**GIVEN, **MODES[self.mode], **(given or {})})  # type: ignore[arg-type]
-        return oneshot_compress.compress(None, [self.source], parameters, self.data, self.config, NoProgress())
+        return oneshot_compress.compress(None, [self.source], parameters, self.data, self.config, Unwatched())
 
     def files(self) -> dict[str, bytes]:
         found = [path for path in self.photos.rglob("*") if path.is_file() and path.name != "manifest.jsonl"]
@@ -98,7 +98,7 @@ class Scene:
             wrong += [] if len(whole) == len(results) == 1 else ["no result that is whole"]
         if results:
             with contextlib.suppress(ComparImgError):
-                oneshot_compress.undo(None, (), self.data, self.config, NoProgress())
+                oneshot_compress.undo(None, (), self.data, self.config, Unwatched())
                 happened += ", undone"
             if self.files().get("x.jpg") != self.bytes:
                 wrong.append("undo does not bring the source back")

@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.files.grounds import Grounds
 from daemon.jobs.journal import Journal, Unchecked
+from daemon.jobs.progress import Unwatched
 from daemon.jobs.undo import Undoer
 from index.images.pictures import digest
 from index.model import Identity, JobKind
@@ -20,7 +21,6 @@ from index.records.catalogue import WatchRoot
 from index.records.jobs import UndoParameters
 from index.records.trash_items import Item
 from index.store import Store
-from support.library import NoProgress
 
 OLD, NEW, OTHER = b"the only copy " * 5000, b"the new file " * 3000, b"somebody's own file"
 ACTIONS = ("trash", "move", "move far", "link", "replace", "create", "restore", "swap", "delete")
@@ -63,7 +63,7 @@ class Scene:
 
     def carry_out(self, batch_id: int) -> None:
         with self.opened() as journal:
-            journal.carry_out(NoProgress(), batch_id, Making(self))
+            journal.carry_out(Unwatched(), batch_id, Making(self))
 
     def recover(self) -> None:
         with self.opened() as journal:
@@ -93,7 +93,7 @@ class Scene:
             temp = self.path.with_name("new")
             temp.write_bytes(NEW)
         kind = Action.REPLACE if self.action == "swap" else Action.TRASH
-        journal.carry_out(NoProgress(), journal.begin(BatchKind.SORT, [self._file_step(kind)]), Making(self))
+        journal.carry_out(Unwatched(), journal.begin(BatchKind.SORT, [self._file_step(kind)]), Making(self))
 
     def _item(self) -> Item:
         assert self.store is not None
@@ -157,6 +157,6 @@ class Making(Unchecked):
                 yield replace(step, made=Identity.of(temp.lstat()))
 
 
-class _Job(NoProgress):
+class _Job(Unwatched):
     def __init__(self, store: Store) -> None:
         self.job_id = store.write(lambda db: jobs.add(db, JobKind.UNDO, {}, "user"))

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from daemon.files import actions, safe_files, trash
+from daemon.jobs.progress import Unwatched
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import StoreError
 from index.records.batches import Step, StepState
 from index.store import Store
 from support.fault_scene import ACTIONS, NEW, OLD, OTHER, UNDOABLE, Making, Scene
-from support.library import NoProgress
 from support.sorting import Desk
 
 NOBODY = 65534
@@ -99,7 +99,7 @@ def killed(folder: Path, action: str, far: Path | None, number: int, after: bool
         os.close(reader)
         with scene.opened() as journal:
             _kill_at(number, after, writer)
-            journal.carry_out(NoProgress(), batch_id, Making(scene))
+            journal.carry_out(Unwatched(), batch_id, Making(scene))
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as told:

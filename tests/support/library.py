@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from daemon.jobs.progress import Unwatched
 from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.processes.workers import WorkerPool
 from index.images.pictures import Limits
@@ -9,19 +10,6 @@ from index.records import catalogue, findings
 from index.records.catalogue import WatchRoot
 from index.records.jobs import ScanParameters
 from index.store import Store
-
-
-class NoProgress:
-    """A job that nobody watches."""
-
-    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
-        pass
-
-    def advance(self, steps: int = 1) -> None:
-        pass
-
-    def checkpoint(self) -> None:
-        pass
 
 
 class Library:
@@ -40,7 +28,7 @@ class Library:
 
     def scan(self, *paths: Path) -> dict:
         names = [str(path) for path in paths]
-        return dict(self.scanner.run(NoProgress(), ScanParameters(paths=names)))
+        return dict(self.scanner.run(Unwatched(), ScanParameters(paths=names)))
 
     def images(self) -> dict[str, int | None]:
         """Path below the folder -> content id, for every image row."""

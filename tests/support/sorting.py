@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.jobs.detect import Detector
+from daemon.jobs.progress import Unwatched
 from daemon.jobs.runner import JobContext
 from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.jobs.sort import Sorter, SortSettings
@@ -24,14 +25,13 @@ from index.records.catalogue import WatchRoot
 from index.records.decisions import Wanted
 from index.records.jobs import EmptyParameters, ScanParameters, SortParameters, UndoParameters
 from index.store import Store
-from support.library import NoProgress
 from support.pictures import photograph, save
 
 # Later than anything that a test writes, so that nothing is still settling.
 LATER_NS = 3600 * 10**9
 
 
-class Job(NoProgress):
+class Job(Unwatched):
     """A job's context that nobody watches, with a row of its own in the index."""
 
     def __init__(self, store: Store, kind: JobKind = JobKind.SORT) -> None:
@@ -116,7 +116,7 @@ class Desk:
     # What is done
 
     def scan(self) -> None:
-        self.scanner.run(NoProgress(), ScanParameters())
+        self.scanner.run(Unwatched(), ScanParameters())
 
     def groups(self) -> dict[str, list[str]]:
         """The public id of each group, and the paths of its images below the folder."""

@@ -41,7 +41,7 @@ async function render() {
     if (link.dataset.nav === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (!load) return;
+  if (!load) { missing(t("missing.title"), t("missing.address")); return; }
   loading = true;
   main.ariaBusy = "true";
   const { keep } = document.activeElement?.dataset ?? {};
@@ -51,11 +51,16 @@ async function render() {
     if (keep && !signal.aborted) main.querySelector(`[data-keep="${keep}"]`)?.focus({ preventScroll: true });
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
-    show(main, h("div", { class: "empty" }, h("h1", {}, t(error.status === 404 ? "missing.title" : "failed.title")),
-      h("p", {}, errorText(error)), h("p", {}, h("a", { class: "button", href: "/" }, t("missing.back")))));
+    missing(t(error.status === 404 ? "missing.title" : "failed.title"), errorText(error));
   } finally {
     if (!signal.aborted) { loading = false; main.ariaBusy = "false"; pressWaiting(); }
   }
+}
+
+function missing(title, text) {
+  show(main, h("div", { class: "empty" }, h("h1", {}, title), h("p", {}, text),
+    h("p", {}, h("a", { class: "button", href: "/" }, t("missing.back")))));
+  main.ariaBusy = "false";
 }
 
 // Whoever presses keys faster than views load means every one of them: they wait for their view.

@@ -1,0 +1,27 @@
+"""comparimg-ctl as a test runs it: in its own process, with what it printed."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+DONE, FAILED, WRONG_USAGE, NO_DAEMON = 0, 1, 2, 3
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What a command told that did all it was asked."""
+        assert self.code == DONE, self
+        return self.partly
+
+    @property
+    def partly(self) -> Any:
+        """What a command told that may have failed at some of it."""
+        return json.loads(self.out)
+
+
+Ctl = Callable[..., Answer]
