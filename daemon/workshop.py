@@ -61,6 +61,7 @@ class Workshop:
         processes = Processes(self.pool.count, worker_limits)
         self._compressor = Compressor(store, processes, limits, settings.values, self._grounds, rescan)
         self._undoer = undoer
+        self._scanner = scanner
         handlers: Mapping[JobKind, Handler] = {
             JobKind.SCAN: scanner.run,
             JobKind.DETECT: self._detector.run,
@@ -129,6 +130,7 @@ class Workshop:
 
     def _recover(self) -> None:
         """Settle what a crash cut off, before anything else touches a file."""
+        self._scanner.recover()
         Journal(self._store, self._grounds()).recover()
         self._compressor.recover()
 

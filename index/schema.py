@@ -101,6 +101,17 @@ class Problem(Model):
     at_ns = IntegerField()
 
 
+class Suspect(Model):
+    """A file whose reading may end the whole service: index.records.suspects."""
+
+    path = BlobField(primary_key=True)
+    being_read = BooleanField()
+    crashes = IntegerField()
+
+    class Meta:
+        without_rowid = True
+
+
 class Detection(Model):
     """One set of parameters and what was found under it. Contents up to `watermark` are matched;
     `calibration` is what its tolerance is expected to propose wrongly."""

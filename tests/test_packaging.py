@@ -1,5 +1,6 @@
 """What is shipped besides the code: the entrypoint of the container does what it says, and its parts are there."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -80,3 +81,12 @@ def test_every_script_is_one_for_any_shell(script: Path) -> None:
     assert script.read_text().startswith("#!/bin/sh\n")
     assert os.access(script, os.X_OK)
     subprocess.run(["sh", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("file", ["packaging/deb", "packaging/docker-entrypoint", "Makefile", "Dockerfile"])
+def test_every_module_that_is_named_outside_the_code_is_there(file: str) -> None:
+    text = (TOP / file).read_text()
+    for statement in re.findall(r"from (?:daemon|index|webui)[.\w]* import \w+(?:, \w+)*", text):
+        exec(statement, {})
+    for module in re.findall(r"-m (daemon[.\w]*)", text):
+        assert importlib.util.find_spec(module), module

@@ -54,7 +54,9 @@ def detect(
         pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
         store.write(lambda db: findings.concern(db, catalogue.sync_roots(db, [root.root for root in roots])))
         detector = Detector(store, pool, Views(store, pool, limits), DetectParameters)
-        scan = Scanner(store, pool, roots, limits, lambda _: 0).run(progress, ScanParameters())
+        scanner = Scanner(store, pool, roots, limits, lambda _: 0)
+        scanner.recover()
+        scan = scanner.run(progress, ScanParameters())
         detector.bring_up_to_date(progress, wanted)
         with store.read() as database:
             return OneShot(report.result(database), dict(scan))

@@ -22,7 +22,7 @@ from index.images.reconcile import Plan, offline_reason, reconcile
 from index.images.sniff import may_be_image
 from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
 from index.model import Identity, Reading, RootState
-from index.records import catalogue, findings
+from index.records import catalogue, findings, suspects
 from index.records.catalogue import WatchRoot, display
 from index.records.jobs import ScanParameters
 from index.store import Store
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 # Work lost by a crash is at most what was decoded in this time.
 BATCH_S = 1.0
 BATCH = 500
+# Written down as being read in one commit: after a crash they are read one by one.
+HANDED_OUT = 200
 TOLD_AT_ONCE = 64
 
 
@@ -102,6 +104,14 @@ class Scanner:
         """Name the files that were read less than `settle_s` after they changed: they may still be being written, and
         in a polled root nobody else would notice before the next walk."""
         self._tell_fresh, self._settle_s = tell, settle_s
+
+    def recover(self) -> None:
+        """At a start: files that were being read when the service ended are read last from now on, each alone, so that
+        the others are indexed whichever of them ends it again."""
+        paths = self._store.write(suspects.note_crash)
+        if paths:
+            told = f"{display(paths[0])} was" if len(paths) == 1 else f"{len(paths)} files were"
+            log.warning("%s being read when ComparImg ended", told)
 
     def run(self, progress: Progress, parameters: ScanParameters) -> Mapping[str, Any]:
         tally = Tally()
@@ -253,8 +263,30 @@ class Scanner:
         if fresh:
             self._tell_fresh(fresh)
         progress.begin("indexing", len(to_read))
-        for some in _in_two_passes(to_read):
+        with self._store.read() as database:
+            crashes = suspects.crashes(database)
+        suspected = {path: crashes[path] for path in to_read if path in crashes}
+        for some in _in_two_passes({path: of for path, of in to_read.items() if path not in suspected}):
             self._read(progress, root_id, some, tally)
+        for path in sorted(suspected, key=lambda path: (suspected[path], path)):
+            if suspected[path] < suspects.CRASHES:
+                self._read(progress, root_id, {path: to_read[path]}, tally)
+            else:
+                self._pass_over(progress, root_id, path, to_read[path], tally)
+
+    def _pass_over(self, progress: Progress, root_id: int, path: bytes, identity: Identity, tally: Tally) -> None:
+        """Keep a file by whose reading the service ends as a problem, and leave it unread as long as it is the same."""
+        words = f"the service ended {suspects.CRASHES} times while this file was read; it is not read again"
+        log.error("%s: %s", display(path), words)
+        reading = Reading(path, identity, failure="crashed", message=words)
+
+        def keep(database: Any) -> None:
+            findings.concern(database, catalogue.record_readings(database, root_id, [reading], time.time_ns()))
+            suspects.clear(database, [path])
+
+        self._store.write(keep)
+        tally.problems += 1
+        progress.advance()
 
     def _read(
         self,
@@ -264,6 +296,7 @@ class Scanner:
         tally: Tally,
     ) -> None:
         batch: list[Reading] = []
+        being_read: set[bytes] = set()
         written_s = time.monotonic()
 
         def write() -> None:
@@ -271,14 +304,17 @@ class Scanner:
             readings = batch.copy()
             batch.clear()
             written_s = time.monotonic()
+            paths = [reading.path for reading in readings]
 
             def keep(database: Any) -> None:
                 findings.concern(database, catalogue.record_readings(database, root_id, readings, time.time_ns()))
+                suspects.clear(database, paths)
 
             if readings:
                 self._store.write(keep)
+                being_read.difference_update(paths)
 
-        outcomes = self._pool.run(index_file, self._tasks(files))
+        outcomes = self._pool.run(index_file, self._tasks(files, being_read))
         try:
             for outcome in outcomes:
                 task = outcome.item
@@ -301,9 +337,15 @@ class Scanner:
             # Also when the job is told to leave off: what was decoded is kept.
             outcomes.close()
             write()
+            if being_read:
+                self._store.write(lambda db: suspects.leave(db, being_read))
 
-    def _tasks(self, files: Mapping[bytes, Identity]) -> Iterator[IndexTask]:
-        for some in catalogue.chunks(files.items(), 200):
+    def _tasks(self, files: Mapping[bytes, Identity], being_read: set[bytes]) -> Iterator[IndexTask]:
+        """What a worker needs for each file; `being_read` gains those that are written down as being read."""
+        for some in catalogue.chunks(files.items(), HANDED_OUT):
+            paths = [path for path, _ in some]
+            self._store.write(lambda db, paths=paths: suspects.begin(db, paths))  # type: ignore[misc]
+            being_read.update(paths)
             with self._store.read() as database:
                 known = catalogue.digests_by_size(database, {identity.size_bytes for _, identity in some})
             for path, identity in some:

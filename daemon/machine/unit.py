@@ -100,8 +100,8 @@ HEADER = """\
 [Unit]
 Description=ComparImg: finds duplicate photographs and loses none
 After=local-fs.target remote-fs.target network.target
-StartLimitIntervalSec=600
-StartLimitBurst=5
+# However often it fails: a disk comes back, and a file that ends it is found out by its third time.
+StartLimitIntervalSec=0
 """
 
 # What needs a mount namespace or a privilege, which a user's manager cannot count on.

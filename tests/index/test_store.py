@@ -17,7 +17,7 @@ TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting, schema.RuleOrder, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
-    schema.Concerned,
+    schema.Concerned, schema.Suspect,
 )  # fmt: skip
 
 
