@@ -10,6 +10,7 @@ from pathlib import Path
 
 from daemon import logs
 from daemon.configuration.config import Config, for_photos, load
+from daemon.memory import share_heaps
 from daemon.service import Asked, Service
 from daemon.service_manager import ServiceManager
 from index.errors import ComparImgError, ConfigError, UsageError
@@ -20,6 +21,7 @@ log = logging.getLogger("daemon")
 def main(arguments: list[str] | None = None) -> int:
     """Run the service. Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration."""
     given = _parser().parse_args(arguments)
+    share_heaps()
 
     def read() -> Config:
         return for_photos(given.photos, given.config) if given.photos else load(given.config)

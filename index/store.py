@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Change = Callable[[SqliteDatabase], Any]
 
+# Caches of 64 and 16 MB, which an index of that size fills twice over, spared 4 % of the processor time of 20,000 new
+# contents beside 100,000, and none of reading: the system has the same pages in memory.
 # synchronous=FULL: a decision that was answered with "done" must be there after a power loss.
 WRITING = {
     "journal_mode": "wal",
@@ -41,10 +43,10 @@ WRITING = {
     "foreign_keys": 1,
     "busy_timeout": 5_000,
     "journal_size_limit": 64 * 2**20,
-    "cache_size": -64_000,
+    "cache_size": -8_000,
 }
 # Only the writer checkpoints: SQLite before 3.51.3 can corrupt a file when two connections do so at one instant.
-READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -16_000}
+READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -2_000}
 
 
 class Store:
