@@ -71,6 +71,8 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(number)
     # One line for every schedule that is looked at, which is every minute.
     logging.getLogger("apscheduler").setLevel(max(number, logging.WARNING))
+    # It takes being stopped for an error; what it loses is told by daemon.watching.
+    logging.getLogger("watchdog.observers.inotify").setLevel(logging.CRITICAL)
 
 
 def is_journal(environ: Mapping[str, str]) -> bool:

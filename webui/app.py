@@ -36,14 +36,14 @@ class WebApp:
     def __init__(self, store: Store, services: Services, stream_lifetime_s: float) -> None:
         self._store = store
         self._services = services
-        self._views = Views(store.data_dir / "views", services.make_view, services.now_ns)
+        self._views = Views(store.data_dir / "views", services.make_view, services.elapsed_ns)
         self._crops = Crops(services.make_crop)
-        self._figures = Figures(store, services.now_ns)
+        self._figures = Figures(store, services.elapsed_ns)
         self._originals = Originals()
         self._streams = EventStreams(store, lambda: status.topics(store, services), stream_lifetime_s)
         self._bottle = _Bottle()
         self._bottle.config["json.enable"] = False
-        self._gate = gate = Gate(services.web, services.now_ns)
+        self._gate = gate = Gate(services.web, services.now_ns, services.elapsed_ns)
         document = json.dumps(make_document(ROUTES, services.version)).encode()
         self.routes: tuple[Route, ...] = (
             *ROUTES,

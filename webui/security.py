@@ -54,8 +54,10 @@ ADDRESSES_KEPT = 10_000
 class Gate:
     """The rules of one app, and the memory of wrong tokens. Any web thread asks it."""
 
-    def __init__(self, access: WebAccess, now_ns: Callable[[], int]) -> None:
+    def __init__(self, access: WebAccess, now_ns: Callable[[], int], elapsed_ns: Callable[[], int]) -> None:
+        """Sessions end by the time of day, `now_ns`; a door that is closed opens again however that is set."""
         self._now_ns = now_ns
+        self._elapsed_ns = elapsed_ns
         self.access = access
         self._guard = threading.Lock()
         self._wrong: OrderedDict[str, list[int]] = OrderedDict()
@@ -144,9 +146,9 @@ class Gate:
     def _refuse_guessing(self, address: str) -> None:
         address = _whose(address)
         with self._guard:
-            recent = [at_ns for at_ns in self._wrong.get(address, []) if self._now_ns() - at_ns < TRIES_WINDOW_NS]
+            recent = [at_ns for at_ns in self._wrong.get(address, []) if self._elapsed_ns() - at_ns < TRIES_WINDOW_NS]
         if len(recent) >= TRIES:
-            left_s = (TRIES_WINDOW_NS - (self._now_ns() - recent[0])) // 10**9 + 1
+            left_s = (TRIES_WINDOW_NS - (self._elapsed_ns() - recent[0])) // 10**9 + 1
             raise Refusal(
                 429, "too_many_tries", "Too many wrong tokens.", "Wait a minute.", headers={"Retry-After": str(left_s)}
             )
@@ -155,7 +157,7 @@ class Gate:
         address = _whose(address)
         with self._guard:
             times = self._wrong.pop(address, [])
-            self._wrong[address] = [*times[1 - TRIES :], self._now_ns()]
+            self._wrong[address] = [*times[1 - TRIES :], self._elapsed_ns()]
             while len(self._wrong) > ADDRESSES_KEPT:
                 self._wrong.popitem(last=False)
 

@@ -1,5 +1,6 @@
 """What the web part is given by whoever runs it: the parts of the daemon it asks, as plain calls."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -66,7 +67,7 @@ class Services:
     """`make_view` gives the JPEG of a content's view for the page (512 pixels), `make_crop` that of a part of it (left,
     top, width and height in pixels as shown, and the longest side to be answered); both raise PictureError.
     `recompress` makes what a dry run measured, by the id of its report, and raises PictureError and NotFound. The
-    others give what their names say. Every call may come from any thread."""
+    others give what their names say; `elapsed_ns` is of a clock that nobody sets. Any thread may call."""
 
     version: str
     started_ns: int
@@ -86,3 +87,4 @@ class Services:
     retention_days: Callable[[], float] = lambda: 30.0
     index_restored: bool = False
     web: WebAccess = field(default_factory=WebAccess)
+    elapsed_ns: Callable[[], int] = time.monotonic_ns

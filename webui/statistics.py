@@ -15,26 +15,26 @@ KEPT = 200
 class Figures:
     """Answers by key, each with the revision of the index and the time it was made at. Any web thread asks."""
 
-    def __init__(self, store: Store, now_ns: Callable[[], int]) -> None:
+    def __init__(self, store: Store, elapsed_ns: Callable[[], int]) -> None:
         self._store = store
-        self._now_ns = now_ns
+        self._elapsed_ns = elapsed_ns
         self._guard = threading.Lock()
         self._kept: OrderedDict[Any, tuple[int, int, Any]] = OrderedDict()
         self._under_way: set[Any] = set()
 
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
         """What was made for this key, or is made now."""
-        revision, now_ns = self._store.revision, self._now_ns()
+        revision, elapsed_ns = self._store.revision, self._elapsed_ns()
         with self._guard:
             known = self._kept.get(key)
-            fresh = known is not None and (known[0] == revision or now_ns - known[1] < FRESH_NS)
+            fresh = known is not None and (known[0] == revision or elapsed_ns - known[1] < FRESH_NS)
             if known is not None and (fresh or key in self._under_way):
                 return known[2]
             self._under_way.add(key)
         try:
             made = make()
             with self._guard:
-                self._kept[key] = (revision, now_ns, made)
+                self._kept[key] = (revision, elapsed_ns, made)
                 while len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             return made

@@ -27,10 +27,10 @@ FAILURES_KEPT = 10_000
 class Views:
     """The folder `views` of the data folder, and the making of what is not in it yet."""
 
-    def __init__(self, folder: Path, make: Callable[[int], bytes], now_ns: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, make: Callable[[int], bytes], elapsed_ns: Callable[[], int]) -> None:
         self._folder = folder
         self._make = make
-        self._now_ns = now_ns
+        self._elapsed_ns = elapsed_ns
         self._places = threading.BoundedSemaphore(AT_A_TIME)
         self._guard = threading.Lock()
         self._under_way: dict[bytes, threading.Event] = {}
@@ -69,7 +69,7 @@ class Views:
     def _raise_failure(self, digest: bytes) -> None:
         with self._guard:
             at_ns, message = self._failures.get(digest, (0, ""))
-        if message and self._now_ns() - at_ns < FAILURE_KEPT_NS:
+        if message and self._elapsed_ns() - at_ns < FAILURE_KEPT_NS:
             raise Refusal(404, "no_view", message)
 
     def _make_and_keep(self, content_id: int, digest: bytes) -> bytes:
@@ -79,7 +79,7 @@ class Views:
             view = self._make(content_id)
         except PictureError as error:
             with self._guard:
-                self._failures[digest] = (self._now_ns(), error.message)
+                self._failures[digest] = (self._elapsed_ns(), error.message)
                 while len(self._failures) > FAILURES_KEPT:
                     self._failures.popitem(last=False)
             raise Refusal(404, "no_view", error.message) from error

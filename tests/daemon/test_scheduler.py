@@ -3,10 +3,11 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
-from daemon.jobs.scheduler import AGAIN_S, Scheduler, sync_file_schedules, was_missed
+from daemon.jobs.scheduler import AGAIN_S, Scheduler, _due_ns, sync_file_schedules, was_missed
 from index.errors import NoRoom, UsageError
 from index.model import JobKind
 from index.schema import Job, Schedule
@@ -40,6 +41,31 @@ def test_cron(trigger: str, after: str, fires: str):
 def test_what_is_no_trigger_is_refused_with_what_is_accepted(text: str):
     with pytest.raises(UsageError, match="accepted"):
         parse_trigger(text)
+
+
+@pytest.mark.parametrize(
+    ("after", "runs"),
+    [
+        # In March there is no 2:30, and what it was meant for comes an hour later by the new time.
+        ("2027-03-27 12:00", ["2027-03-28 03:30", "2027-03-29 02:30"]),
+        # In October there are two, and it comes at both.
+        ("2027-10-30 12:00", ["2027-10-31 02:30", "2027-10-31 02:30", "2027-11-01 02:30"]),
+    ],
+)
+def test_a_daily_job_in_the_nights_in_which_the_clocks_are_changed(after: str, runs: list[str]):
+    try:
+        zone = ZoneInfo("Europe/Paris")
+    except ZoneInfoNotFoundError:
+        pytest.skip("this machine knows no time zones")
+    trigger = parse_trigger("30 2 * * *")
+    trigger.timezone = zone
+    moment = datetime.fromisoformat(after).replace(tzinfo=zone)
+    for run in runs:
+        due_ns = _due_ns(trigger, int(moment.timestamp() * 1e9))
+        assert due_ns is not None
+        # A run is noted a moment after it was due.
+        moment = datetime.fromtimestamp(due_ns / 1e9 + 0.05, zone)
+        assert moment.strftime("%Y-%m-%d %H:%M") == run
 
 
 def test_missed_runs():

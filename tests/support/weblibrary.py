@@ -221,6 +221,7 @@ class Daemon:
     """What stands in for the daemon: every call is noted, and time stands still."""
 
     clock_ns: int = NOW_NS
+    elapsed_ns: int = 0
     views_made: list[int] = field(default_factory=list)
     crops_made: list[tuple[int, tuple[int, int, int, int], int]] = field(default_factory=list)
     refreshed: int = 0
@@ -255,6 +256,7 @@ class Daemon:
             schedules_changed=self.schedules_changed,
             root_watch=lambda _: RootWatch("native", 3),
             web=WebAccess(**web),
+            elapsed_ns=lambda: self.elapsed_ns,
         )
 
 

@@ -132,7 +132,7 @@ def test_a_view_that_cannot_be_made_costs_once_in_ten_minutes(client: WebClient,
         answer = client.get(THUMBNAIL)
         assert (answer.status, answer.error["code"]) == (404, "no_view")
     assert daemon.views_made == [1]
-    daemon.clock_ns += FAILURE_KEPT_NS + 1
+    daemon.elapsed_ns += FAILURE_KEPT_NS + 1
     daemon.broken = frozenset()
     assert client.get(THUMBNAIL).status == 200
 

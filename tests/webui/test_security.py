@@ -218,7 +218,8 @@ def test_guessing_is_slowed_down_for_each_address(guarded: WebClient, daemon: Da
     assert int(answer.headers["Retry-After"]) <= 61
     assert guarded.get("/api/v1/status", Authorization="Bearer guess").status == 429
     assert log_in(guarded, TOKEN, Remote_Addr="192.168.1.9").status == 204
-    daemon.clock_ns += TRIES_WINDOW_NS
+    daemon.clock_ns -= 365 * 86_400 * 10**9
+    daemon.elapsed_ns += TRIES_WINDOW_NS
     assert log_in(guarded, TOKEN).status == 204
 
 
