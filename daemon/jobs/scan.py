@@ -9,7 +9,9 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from daemon.jobs.progress import Progress
@@ -341,11 +343,20 @@ class Scanner:
                 self._store.write(lambda db: suspects.leave(db, being_read))
 
     def _tasks(self, files: Mapping[bytes, Identity], being_read: set[bytes]) -> Iterator[IndexTask]:
-        """What a worker needs for each file; `being_read` gains those that are written down as being read."""
-        for some in catalogue.chunks(files.items(), HANDED_OUT):
+        """What a worker needs for each file; `being_read` gains those that are written down as being read. That is
+        done some files ahead, so that nobody waits for the disk."""
+
+        def note(some: Sequence[tuple[bytes, Identity]]) -> "Future[None]":
             paths = [path for path, _ in some]
-            self._store.write(lambda db, paths=paths: suspects.begin(db, paths))  # type: ignore[misc]
             being_read.update(paths)
+            return self._store.submit(lambda db: suspects.begin(db, paths))
+
+        chunks = list(catalogue.chunks(files.items(), HANDED_OUT))
+        noted = [note(some) for some in chunks[:1]]
+        for some, following in zip_longest(chunks, chunks[1:]):
+            noted.pop().result()
+            if following:
+                noted.append(note(following))
             with self._store.read() as database:
                 known = catalogue.digests_by_size(database, {identity.size_bytes for _, identity in some})
             for path, identity in some:
