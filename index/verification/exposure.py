@@ -36,6 +36,12 @@ MOST_RATIO: Final = 1.5
 # the place of what was there.
 VIEW_NOISE: Final = 0.25
 ROUNDING: Final = 0.03
+# Between these quantiles of a normal distribution lie so many of its standard deviations.
+MOST_OF_ALL: Final = (0.1, 0.9)
+DEVIATIONS: Final = 2.56
+# By how much the logarithm of the ratio of two independent noises of one strength spreads from block to block. What
+# they have in common makes that less.
+CHANCE: Final = 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +51,16 @@ class Noise:
     `comparable` of those asked; None where they are too few. `strength` is the standard deviation of the weaker noise
     there, in grey levels.
 
-    Of all blocks asked, `coherence` is the median correlation and `gain` by how much stronger the second's fine detail
-    is; 0 and 1 where there are none."""
+    Of all blocks asked, `coherence` is the median correlation, `gain` by how much stronger the second's fine detail is,
+    and `unevenness` how much that changes from block to block, for what chance makes of it where the noise of both is
+    as strong everywhere; 0, 1 and 1 where there are none."""
 
     agreement: float | None = None
     comparable: float = 0.0
     strength: float = 0.0
     coherence: float = 0.0
     gain: float = 1.0
+    unevenness: float = 1.0
 
 
 def noise(first: Grey, second: Grey, where: Mask) -> Noise:
@@ -64,21 +72,25 @@ def noise(first: Grey, second: Grey, where: Mask) -> Noise:
         return Noise()
     activity = np.maximum(_activity(first), _activity(second))
     quiet = usable & (activity <= np.quantile(activity[usable], QUIET))
-    one, other = _blocks(_band(first))[quiet], _blocks(_band(second))[quiet]
+    one, other = _blocks(band(first))[quiet], _blocks(band(second))[quiet]
     own, others = np.einsum("ij,ij->i", one, one) / BLOCK**2, np.einsum("ij,ij->i", other, other) / BLOCK**2
     common = np.einsum("ij,ij->i", one, other) / BLOCK**2
     smaller, larger = np.minimum(own, others), np.maximum(own, others)
     telling = (smaller > LEAST_NOISE**2) & (larger < MOST_RATIO**2 * smaller)
     coherence = float(np.median(common / np.sqrt(own * others + ROUNDING**2)))
     gain = float(np.sqrt((np.median(others) + ROUNDING) / (np.median(own) + ROUNDING)))
+    logarithms = np.log((others + ROUNDING) / (own + ROUNDING)) / 2
+    spread = float(np.ptp(np.quantile(logarithms, MOST_OF_ALL)) / DEVIATIONS)
+    unevenness = spread / (CHANCE * float(np.sqrt(max(1 - coherence**2, ROUNDING))))
     if telling.sum() < LEAST_BLOCKS:
-        return Noise(coherence=coherence, gain=gain)
+        return Noise(coherence=coherence, gain=gain, unevenness=unevenness)
     agreement = float(np.median(common[telling] / (smaller[telling] - VIEW_NOISE**2)))
     strength = float(np.sqrt(np.median(smaller[telling])))
-    return Noise(agreement, float(telling.mean()), strength, coherence, gain)
+    return Noise(agreement, float(telling.mean()), strength, coherence, gain, unevenness)
 
 
-def _band(picture: Grey) -> Grey:
+def band(picture: Grey) -> Grey:
+    """The finest detail that the views keep, and with it the noise; float32 of the shape of the picture."""
     return cv2.GaussianBlur(picture, (0, 0), FINEST_PX) - cv2.GaussianBlur(picture, (0, 0), COARSEST_PX)
 
 

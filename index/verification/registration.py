@@ -78,6 +78,12 @@ def register(first: Grey, second: Grey, over: Map, where: Mask) -> Registration:
     return min(found, relit, key=lambda registration: registration.shift_px)
 
 
+def matched(first: Grey, second: Grey, where: Mask) -> Grey:
+    """The first picture, laid over the second, with the tone and the sharpness of it as they are `where` both show the
+    same; float32 of the one shape of all three."""
+    return _explained(first, second, cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX), where)
+
+
 def _register(first: Grey, second: Grey, over: Map, where: Mask, *, relit: bool) -> Registration:
     height, width = second.shape
     bend = np.zeros((2, height, width), np.float32)

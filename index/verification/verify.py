@@ -19,9 +19,9 @@ from index.verification.account import tell
 from index.verification.align import Grey, Map, Mask
 from index.verification.blocks import in_blocks
 from index.verification.evidence import mirrored
-from index.verification.exposure import Noise, noise
+from index.verification.exposure import Noise, band, noise
 from index.verification.laying import FINE_FRAME, Laid, Prepared, prepare, rescaled, turned, ways
-from index.verification.registration import LEAST_BLOCKS, Registration, register
+from index.verification.registration import LEAST_BLOCKS, Registration, matched, register
 from index.verification.similarity import BLOCK, DIFFERENT, Similarity, compare
 
 __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
@@ -30,10 +30,11 @@ __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
 @dataclass(frozen=True, slots=True)
 class NoiseLimits:
     """The least agreement of noise: where it is weak, little more than what JPEG and the views leave, and where it is
-    strong."""
+    strong. What is more uneven than `uneven` tells nothing."""
 
     weak: float
     strong: float
+    uneven: float
 
 
 # The gates. Real copies and look-alikes were measured on both sides of each: docs/verification.md.
@@ -94,6 +95,9 @@ SAME_GAIN: Final = 2.0
 LOST_DETAIL: Final = 0.6
 OTHER_GAIN: Final = 1.5
 LOST_DETAIL_FACTOR: Final = 1.5
+# The strength of all fine detail, noise or not, in one for that in the other. An average of a burst has 1 / 1.27.
+OTHER_SHARPNESS: Final = 1.3
+LEAST_DETAIL: Final = 0.1
 # Features alone also propose two photographs that show parts of one chart, where all but the finest agrees. There the
 # finest must speak for the pair: by what both have in common in quiet places, or by details that fall on each other.
 LEAST_COHERENCE: Final = 0.2
@@ -102,8 +106,10 @@ MOST_SHIFT_UNPROVEN_PX: Final = 0.03
 # alone: where details are shifted by more than STILL_PX, the noise has more to prove.
 STRONG_NOISE: Final = 0.7
 STILL_PX: Final = 0.015
-STILL: Final = NoiseLimits(weak=0.45, strong=0.75)
-SHIFTED: Final = NoiseLimits(weak=0.75, strong=0.8)
+# A sensor's noise is as strong in two exposures wherever one looks; quantisation leaves all of it here and none there.
+STILL: Final = NoiseLimits(weak=0.45, strong=0.75, uneven=1.35)
+SHIFTED: Final = NoiseLimits(weak=0.75, strong=0.8, uneven=2.0)
+MOST_SHIFT_UNEVEN_PX: Final = 0.05
 # The least share of blocks that can tell. What was resized or got another frame has fewer of them.
 LEAST_COMPARABLE: Final = 0.5
 LEAST_COMPARABLE_REMADE: Final = 0.3
@@ -228,6 +234,14 @@ class _Fine:
         level = abs(float(other.mean() - one.mean()))
         return level < SAME_LEVEL and 1 / SAME_CONTRAST < contrast < SAME_CONTRAST
 
+    @cached_property
+    def other_sharpness(self) -> float:
+        """By how much stronger fine detail is in one of them, 1 at least."""
+        if not self.where.any():
+            return 1.0
+        one, other = (float(band(picture)[self.where].std()) for picture in (self.first, self.second))
+        return max(one, other) / max(min(one, other), LEAST_DETAIL)
+
     @property
     def tilted(self) -> bool:
         """Whether laying turned the first by more than a pixel or so at the edges, and so smoothed its noise."""
@@ -314,7 +328,10 @@ def _fine_gates(
     if lost > most_lost:
         return (*gates, Gate("readable", round(lost, 3), most_lost, passed=False))
     same, most = (SAME_DETAIL, MOST_OTHER_DETAIL) if plain else (DIFFERENT, MOST_OTHER_DETAIL_NOISY)
-    share = compare(fine.first, fine.second, fine.covered).share_below(same)
+    # What was sharpened or blurred says the same.
+    other = fine.other_sharpness > OTHER_SHARPNESS
+    first = matched(fine.first, fine.second, fine.where) if other else fine.first
+    share = compare(first, fine.second, fine.covered).share_below(same)
     return (*gates, Gate("detail", round(share, 4), most, share <= most))
 
 
@@ -349,6 +366,8 @@ def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
     ratio = max(measured.gain, 1 / measured.gain)
     if ratio > SAME_GAIN or (ratio > OTHER_GAIN and measured.coherence < LOST_DETAIL):
         return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
+    if fine.other_sharpness > OTHER_SHARPNESS:
+        return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
     untouched = all(map(_keeps_noise, facts)) and fine.same_tone
     return MOST_SHIFT_PX * (UNTOUCHED_FACTOR if untouched else 1.0)
 
@@ -364,11 +383,13 @@ def _exposure_gate(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
     """Whether both have the noise of one exposure, where that can be told."""
     if measured.agreement is None or not all(map(_keeps_noise, facts)):
         return ()
+    limits = STILL if fine.shift_px <= STILL_PX else SHIFTED
+    if measured.unevenness > limits.uneven and fine.shift_px <= MOST_SHIFT_UNEVEN_PX:
+        return ()
     same_frame = min(fine.way.share_first, fine.way.share_second) >= SAME_FRAME and not fine.tilted
     remade = not same_frame or not _of_one_size(*facts)
     if measured.comparable < (LEAST_COMPARABLE_REMADE if remade else LEAST_COMPARABLE):
         return ()
-    limits = STILL if fine.shift_px <= STILL_PX else SHIFTED
     limit = limits.strong if measured.strength >= STRONG_NOISE else limits.weak
     return (Gate("exposure", round(measured.agreement, 3), limit, measured.agreement >= limit),)
 

@@ -49,6 +49,19 @@ def test_another_exposure_has_another_noise():
     assert measured.strength > 0.7
 
 
+def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    encoded = cv2.imencode(".jpg", picture.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.float32)
+
+
+@pytest.mark.parametrize("sigma", [2, 4, 8])
+def test_quantisation_leaves_noise_uneven_but_two_exposures_have_it_everywhere(sigma: float):
+    there, back = noise(exposure(1, sigma), exposure(2, sigma), ALL), noise(exposure(2, sigma), exposure(1, sigma), ALL)
+    assert 0.5 < there.unevenness < 1.2
+    assert there.unevenness == pytest.approx(back.unevenness, rel=1e-4)
+    assert noise(exposure(1, sigma), jpeg(exposure(1, sigma), 20), ALL).unevenness > 2
+
+
 def test_nothing_is_told_where_there_is_no_noise_or_little_to_compare():
     assert noise(scene(), scene(), ALL).agreement is None
     assert noise(exposure(1), exposure(2), np.zeros_like(ALL)).agreement is None
