@@ -133,20 +133,23 @@ class GroupFilter:
 # Totals and roots
 
 
-def totals(database: SqliteDatabase) -> Totals:
-    """The figures of the whole index, over the watched roots."""
-    images, size_bytes = database.execute_sql(
-        "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM image i JOIN root r ON r.id = i.root_id WHERE r.watched"
-    ).fetchone()
+def totals(database: SqliteDatabase, watched: Sequence[RootRow] | None = None) -> Totals:
+    """The figures of the whole index, over the watched roots; these are read where they are not given."""
+    held = roots(database) if watched is None else watched
     groups, duplicates, reclaimable_bytes, changed_ns = database.execute_sql(
         "SELECT count(*), coalesce(sum(g.images) - count(*), 0), coalesce(sum(g.reclaimable_bytes), 0),"
         " coalesce(max(g.changed_ns), 0)"
         " FROM duplicate_group g JOIN detection d ON d.id = g.detection_id WHERE d.current"
     ).fetchone()
-    (problems,) = database.execute_sql(
-        "SELECT count(*) FROM problem p JOIN root r ON r.id = p.root_id WHERE r.watched"
-    ).fetchone()
-    return Totals(images, size_bytes, groups, duplicates, reclaimable_bytes, changed_ns, problems)
+    return Totals(
+        sum(root.images for root in held),
+        sum(root.size_bytes for root in held),
+        groups,
+        duplicates,
+        reclaimable_bytes,
+        changed_ns,
+        sum(root.problems for root in held),
+    )
 
 
 def roots(database: SqliteDatabase) -> list[RootRow]:

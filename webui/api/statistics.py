@@ -21,8 +21,9 @@ def get_statistics(call: Call) -> shapes.Statistics:
 
 def _statistics(store: Store, folder: bytes, now_ns: int) -> shapes.Statistics:
     with store.read() as database:
-        totals = listing.totals(database)
-        watched = [row.path for row in listing.roots(database)]
+        held = listing.roots(database)
+        totals = listing.totals(database, held)
+        watched = [row.path for row in held]
         if not folder and len(watched) == 1:
             folder = watched[0]
         root = next((path for path in watched if _within(folder, path)), None)

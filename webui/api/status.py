@@ -4,9 +4,11 @@ import dataclasses
 from typing import Any
 
 import msgspec
+from peewee import SqliteDatabase
 
 from index.model import JobState
 from index.queries import listing, listing_work
+from index.queries.listing import Totals
 from index.queries.listing_work import ProblemFilter
 from index.store import Store
 from webui import shapes
@@ -21,15 +23,14 @@ JOBS_IN_STATUS = 20
 
 
 def get_status(call: Call) -> shapes.Status:
-    return status(call.store, call.services)
+    with call.store.read() as database:
+        return _status(database, call.services, listing.totals(database))
 
 
-def status(store: Store, services: Services) -> shapes.Status:
+def _status(database: SqliteDatabase, services: Services, found: Totals) -> shapes.Status:
     """The whole state of the service, of moderate size however large the index is."""
-    with store.read() as database:
-        found = listing.totals(database)
-        current = listing.current_parameters(database)
-        active = listing_work.jobs_page(database, (JobState.RUNNING, JobState.QUEUED), limit=JOBS_IN_STATUS).items
+    current = listing.current_parameters(database)
+    active = listing_work.jobs_page(database, (JobState.RUNNING, JobState.QUEUED), limit=JOBS_IN_STATUS).items
     parts = dict(services.health())
     figures = dataclasses.asdict(found)
     del figures["groups_changed_ns"]
@@ -54,9 +55,10 @@ def _detection_shape(parameters: Any) -> shapes.DetectionNow:
 def topics(store: Store, services: Services) -> dict[str, Any]:
     """What the stream of events tells, by the name of the event, as plain data."""
     with store.read() as database:
-        found = listing.totals(database)
-        now = msgspec.to_builtins(status(store, services))
-        roots = [msgspec.to_builtins(_root_shape(row, services)) for row in listing.roots(database)]
+        watched = listing.roots(database)
+        found = listing.totals(database, watched)
+        now = msgspec.to_builtins(_status(database, services, found))
+        roots = [msgspec.to_builtins(_root_shape(row, services)) for row in watched]
     progress = {"jobs": now.pop("jobs")}
     del now["now"]
     return {
