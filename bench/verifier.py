@@ -23,7 +23,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from index.candidates.fingerprint import hash_grey, rows_of
 from index.candidates.part_index import PartIndex
-from index.candidates.parts import part_hashes, part_tolerance
+from index.candidates.parts import part_hashes, part_tolerance, separate
 from index.candidates.search import HashIndex
 from index.images import pictures
 from index.images.pictures import Limits
@@ -97,7 +97,8 @@ def candidates(seen: list[Seen]) -> None:
     whole, part = HashIndex(HSIZE), PartIndex(HSIZE)
     rows = np.stack([one.rows for one in seen])
     whole.extend(rows)
-    part.extend(rows[:, 0], [[found.bits[HSIZE] for found in part_hashes(one.grey, one.box).values()] for one in seen])
+    found = [part_hashes(one.grey, one.box).values() for one in seen]
+    part.extend(rows[:, 0], [[bits for part in own for bits in separate(part.bits[HSIZE], HSIZE)] for own in found])
     by_hash = {
         (int(a), int(b))
         for pairs in whole.pairs(0, default_tolerance(HSIZE))

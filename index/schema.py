@@ -58,7 +58,7 @@ class Content(Model):
 
 
 class Region(Model):
-    """The hashes of a part of a picture: what is inside its frame, say."""
+    """The hashes of a part of a picture, what is inside its frame, say; of several of one role one after the other."""
 
     id = AutoField()
     content = ForeignKeyField(Content, on_delete="CASCADE")

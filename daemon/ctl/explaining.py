@@ -12,7 +12,8 @@ import numpy as np
 from daemon.processes.judging import placed_in_views
 from index.candidates.features import describe
 from index.candidates.fingerprint import hamming, hash_grey, rows_of
-from index.candidates.parts import part_hashes, part_tolerance
+from index.candidates.framing import laid_by_frame
+from index.candidates.parts import part_hashes, part_tolerance, separate
 from index.candidates.search import HashIndex
 from index.errors import PictureError, UsageError
 from index.images import pictures
@@ -25,7 +26,7 @@ MEANINGS = {
     "bytes": "the files hold the same bytes",
     "pixels": "the files decode to the same pixels",
     "hash": "bits in which the perceptual hashes differ, in the best of 8 turns; more than the limit is no candidate",
-    "part": "the same, unturned, between one picture and a part of the other: inside a frame, levelled, the middle",
+    "part": "the same, unturned, between one picture and a part of the other: in a frame, levelled, nine tenths of it",
     "aligned": "one can be laid over the other at all",
     "texture": "blocks with enough texture to be compared",
     "contained": "share of one picture that the other shows too",
@@ -62,13 +63,15 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
     pairs = next(iter(index.pairs(1, hsize * hsize)))
     distance, turn = int(pairs.distance[0]), TURNS[pairs.turn[0]]
     gates.append(_gate("hash", distance, limit, distance <= limit))
-    hint = turn if distance <= limit else None
+    hint, placed = turn if distance <= limit else None, None
+    one, other = (prepare(_pixels(view)) for view in views)
     if hint is None:
         by_part, most_by_part = _distance_of_parts(decoded, hsize), part_tolerance(limit)
         gates.append(_gate("part", by_part, most_by_part, by_part <= most_by_part))
-        hint = Turn.NONE if by_part <= most_by_part else None
-    one, other = (prepare(_pixels(view)) for view in views)
-    placed = placed_in_views(one, other, describe(one.grey), describe(other.grey)) if hint is None else None
+        if by_part <= most_by_part:
+            hint, placed = Turn.NONE, laid_by_frame(one.grey, other.grey)
+        else:
+            placed = placed_in_views(one, other, describe(one.grey), describe(other.grey))
     said = judge(one, other, *facts, hint, placed)
     gates += [_gate(gate.name, gate.value, gate.limit, gate.passed) for gate in said.gates]
     kind = Kind.EXACT if same_bytes else Kind.PIXELS if same_pixels else said.kind
@@ -98,8 +101,8 @@ def _read(path: bytes, limits: pictures.Limits) -> tuple[bytes, pictures.Decoded
 def _distance_of_parts(decoded: Sequence[pictures.Decoded], hsize: int) -> int:
     """The least distance between the whole of one picture and a part of the other."""
     wholes = [hash_grey(one.grey, one.box).bits[hsize] for one in decoded]
-    parts = [part_hashes(one.grey, one.box) for one in decoded]
-    pairs = [(wholes[k], part.bits[hsize]) for k in (0, 1) for part in parts[1 - k].values()]
+    parts = [part_hashes(one.grey, one.box).values() for one in decoded]
+    pairs = [(wholes[k], bits) for k in (0, 1) for part in parts[1 - k] for bits in separate(part.bits[hsize], hsize)]
     size = hsize * hsize // 8
     return min(int(hamming(*(np.frombuffer(bits, np.uint8, size) for bits in pair))) for pair in pairs)
 

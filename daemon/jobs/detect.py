@@ -52,12 +52,13 @@ LEAST_DETAIL: Final = 5
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A pair of contents that is proposed, a < b; the turn, applied to a, gives b, and is None where features alone
-    proposed the pair."""
+    proposed the pair. `by_part`: one is like a part of the other."""
 
     a_id: int
     b_id: int
     distance: int
     turn: Turn | None
+    by_part: bool = False
 
 
 class Detector:
@@ -252,7 +253,7 @@ class Detector:
         pairs = index.parts.pairs(start, part_tolerance(parameters.tolerance), progress.checkpoint)
         found = [(a, b, (index.content_ids[a], index.content_ids[b])) for a, b in pairs]
         return [
-            Candidate(*contents, index.hashes.distance(a, b), Turn.NONE)
+            Candidate(*contents, index.hashes.distance(a, b), Turn.NONE, by_part=True)
             for a, b, contents in found
             if contents not in by_hash
         ]
@@ -428,7 +429,8 @@ def _pair_task(
     first, second, turn = candidate.a_id, candidate.b_id, candidate.turn
     if swapped:
         first, second, turn = second, first, turn and turn.inverse
-    task = PairTask(first, second, str(views[first]), str(views[second]), facts[first], facts[second], turn)
+    seen = str(views[first]), str(views[second])
+    task = PairTask(first, second, *seen, facts[first], facts[second], turn, candidate.by_part)
     if turn is not None or first not in features or second not in features:
         return task
     return replace(task, first_features=features[first], second_features=features[second])

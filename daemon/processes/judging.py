@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from index.candidates.feature_places import placed
 from index.candidates.features import Described, describe, enlargement
+from index.candidates.framing import laid_by_frame
 from index.errors import PictureError
 from index.model import Facts, Turn
 from index.verification.verify import Judgement, Prepared, judge, prepare
@@ -22,8 +23,8 @@ PREPARED_KEPT = 48
 
 @dataclass(frozen=True, slots=True)
 class PairTask:
-    """Two contents to compare, by the files of their views; `turn` is what the hashes suggest, if anything, and what
-    their local features do is told by these, if given."""
+    """Two contents to compare, by the files of their views; `turn` is what the hashes suggest, if anything, `by_part`
+    whether one is like a part of the other, and what their local features do is told by these, if given."""
 
     first_id: int
     second_id: int
@@ -32,6 +33,7 @@ class PairTask:
     first_facts: Facts
     second_facts: Facts
     turn: Turn | None
+    by_part: bool = False
     first_features: bytes = b""
     second_features: bytes = b""
 
@@ -39,8 +41,11 @@ class PairTask:
 def judge_pair(task: PairTask) -> Judgement:
     """The verifier's word on one pair. Raises PictureError where a view cannot be read."""
     first, second = _prepared(task.first_view), _prepared(task.second_view)
-    described = Described.from_bytes(task.first_features), Described.from_bytes(task.second_features)
-    over = placed_in_views(first, second, *described)
+    if task.by_part:
+        over = laid_by_frame(first.grey, second.grey)
+    else:
+        described = Described.from_bytes(task.first_features), Described.from_bytes(task.second_features)
+        over = placed_in_views(first, second, *described)
     return judge(first, second, task.first_facts, task.second_facts, task.turn, over)
 
 

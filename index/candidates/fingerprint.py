@@ -18,7 +18,8 @@ Floats = NDArray[np.float32]
 # Left, top, right, bottom, in pixels and parts of a pixel.
 Box = tuple[float, float, float, float]
 
-SCHEME: Final = "phash/1"
+# Of the hashes of wholes and parts: what another made is read again.
+SCHEME: Final = "phash/2"
 
 # imagehash's highfreq_factor: the picture is sampled at four times the frequencies that are kept.
 OVERSAMPLING: Final = 4
@@ -50,6 +51,22 @@ def hash_grey(grey: Bytes, box: Box | None = None) -> Hashes:
         spectrum = down[rows] @ across[rows].T
         spectrum[0, 0] += level * (2 * OVERSAMPLING * hsize) ** 2
         bits[hsize] = _hash_rows(spectrum)
+        start += hsize
+    return Hashes(SCHEME, bits)
+
+
+def hash_unturned(greys: Bytes) -> Hashes:
+    """The hashes of pictures of one size, uint8 (n, height, width), as they stand: one row for each."""
+    _, height, width = greys.shape
+    levels = greys[:, :1, :1].astype(np.float32)
+    down = _analyses(height, 0.0, float(height)) @ (greys - levels)
+    across = _analyses(width, 0.0, float(width))
+    bits, start = {}, 0
+    for hsize in HSIZES:
+        rows = slice(start, start + hsize)
+        spectra = down[:, rows] @ across[rows].T
+        spectra[:, 0, 0] += levels[:, 0, 0] * (2 * OVERSAMPLING * hsize) ** 2
+        bits[hsize] = _cut(spectra.reshape(len(greys), -1))
         start += hsize
     return Hashes(SCHEME, bits)
 
@@ -127,7 +144,11 @@ def _signs(hsize: int) -> Floats:
 
 
 def _hash_rows(spectrum: Floats) -> bytes:
-    rows = (_signs(len(spectrum)) * spectrum).reshape(4, -1)
+    return _cut((_signs(len(spectrum)) * spectrum).reshape(4, -1))
+
+
+def _cut(rows: Floats) -> bytes:
+    """A bit for each coefficient above the median of its row."""
     # The median lies between two values; what is above it is above the lower one, and finding that is half the work.
     below = rows.shape[1] // 2 - 1
     lower = np.partition(rows, below, axis=1)[:, below, None]

@@ -88,7 +88,7 @@ class PartIndex:
     ) -> list[tuple[int, int]]:
         """The pairs (earlier, later) of which one looks like a part of the other, the later from `start` on."""
         found: set[tuple[int, int]] = set()
-        owners = np.array(self._owners, np.int64, copy=True)
+        owners = np.frombuffer(self._owners, np.int64)
         first_part = self._first_part[start]
         # New wholes with all parts, new parts with the wholes before them.
         wholes, parts = self._wholes.rows(start), self._parts.rows(first_part)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from peewee import SqliteDatabase
 
 from index.candidates.fingerprint import SCHEME
+from index.candidates.parts import separate
 from index.model import HSIZES, Facts, Hashes, Identity, Reading, RootState
 from index.schema import Content, Feature, Image, Problem, Region, Root
 
@@ -383,7 +384,7 @@ def region_hashes(database: SqliteDatabase, content_ids: Iterable[int], hsize: i
             some,
         )
         for content_id, bits in rows:
-            found[content_id].append(bytes(bits))
+            found[content_id] += separate(bytes(bits), hsize)
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from daemon.client import Client
 from daemon.service import Service
+from index.candidates.fingerprint import SCHEME
 from index.store import Store
 from index.upkeep import upgrade
 from support.pictures import photograph, save
@@ -55,7 +56,7 @@ def test_hashes_of_another_version_are_made_anew_and_verdicts_kept(
         assert jobs[0]["outcome"]["read"] == 4
     assert "4 files are read again" in caplog.text
     with Store(tmp_path / "data") as store, store.read() as database:
-        assert database.execute_sql("SELECT DISTINCT scheme FROM content").fetchall() == [("phash/1",)]
+        assert database.execute_sql("SELECT DISTINCT scheme FROM content").fetchall() == [(SCHEME,)]
         assert database.execute_sql("SELECT count(*) FROM content").fetchone() == (4,)
         assert database.execute_sql("SELECT count(*) FROM verdict").fetchone() == (1,)
     caplog.clear()

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.fftpack import dct
 
-from index.candidates.fingerprint import from_hex, hamming, hash_grey, rows_of, to_hex, turned
+from index.candidates.fingerprint import from_hex, hamming, hash_grey, hash_unturned, rows_of, to_hex, turned
 from index.model import HSIZES, TURNS, Turn
 from support.pictures import photograph
 
@@ -131,3 +131,15 @@ def test_any_grey_has_hashes_and_the_same_grey_the_same(grey: np.ndarray) -> Non
 def test_from_hex_refuses_what_is_no_hash() -> None:
     with pytest.raises(ValueError, match="hexadecimal"):
         from_hex("xyz")
+
+
+def test_several_pictures_of_one_size_have_the_hashes_that_each_has_alone() -> None:
+    pictures = [np.asarray(photograph(seed, 144, 144).convert("L")) for seed in range(3)]
+    greys = np.stack([*pictures, np.zeros((144, 144), np.uint8)])
+    together = hash_unturned(greys)
+    for hsize in HSIZES:
+        size = hsize * hsize // 8
+        alone = b"".join(hash_grey(grey).bits[hsize][:size] for grey in greys)
+        differing = hamming(np.frombuffer(alone, np.uint8), np.frombuffer(together.bits[hsize], np.uint8))
+        # Rounding decides a bit here and there.
+        assert differing <= 4

@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 from index.candidates import search_compiled, search_plain
 from index.candidates.fingerprint import hash_grey
 from index.candidates.part_index import PartIndex
-from index.candidates.parts import INSIDE, MIDDLE, part_hashes, part_tolerance
+from index.candidates.parts import CROPPED, INSIDE, part_hashes, part_tolerance, separate
 from support.pictures import photograph
 
 
@@ -67,6 +67,8 @@ ALTERED = {
     "tilt": lambda p: p.rotate(25, Image.Resampling.BICUBIC),
     "tilt, all of it": lambda p: p.rotate(-9, Image.Resampling.BICUBIC, expand=True, fillcolor="white"),
     "crop": lambda p: p.crop((35, 20, 640 - 30, 480 - 30)),
+    "crop at a corner": lambda p: p.crop((48, 0, 640, 480 - 36)),
+    "crop at a side": lambda p: p.crop((0, 20, 640 - 48, 480 - 20)),
 }
 
 
@@ -78,7 +80,7 @@ def test_a_framed_or_cropped_copy_looks_like_a_part(name: str, seed: int):
         grey = np.asarray(picture.convert("L"))
         parts = part_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
         whole = np.frombuffer(hash_grey(grey).bits[16][:32], np.uint8)
-        index.extend(whole[None], [[hashes.bits[16] for hashes in parts.values()]])
+        index.extend(whole[None], [[bits for hashes in parts.values() for bits in separate(hashes.bits[16], 16)]])
     assert index.pairs(0, part_tolerance(80)) == [(0, 2)]
 
 
@@ -86,5 +88,14 @@ def test_the_parts_are_named():
     framed: Image.Image = ImageOps.expand(photograph(1), 50, "white")
     grey = np.asarray(framed.convert("L"))
     parts = part_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
-    assert set(parts) == {INSIDE, MIDDLE}
-    assert {hsize: len(bits) for hsize, bits in parts[MIDDLE].bits.items()} == {8: 8, 16: 32, 32: 128}
+    assert set(parts) == {INSIDE, CROPPED}
+    assert {hsize: len(bits) for hsize, bits in parts[INSIDE].bits.items()} == {8: 8, 16: 32, 32: 128}
+    assert {hsize: len(separate(bits, hsize)) for hsize, bits in parts[CROPPED].bits.items()} == {8: 4, 16: 4, 32: 4}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (90, 120), (161, 500)])
+def test_a_picture_of_any_size_has_four_crops(size: tuple[int, int]):
+    grey = np.random.default_rng(1).integers(0, 256, size, np.uint8)
+    height, width = size
+    parts = part_hashes(grey, (0.0, 0.0, width - 0.4, height - 0.4))
+    assert len(separate(parts[CROPPED].bits[16], 16)) == 4
