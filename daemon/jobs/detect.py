@@ -1,7 +1,8 @@
 """Detection: contents are matched as they come, against all before them; a full detection is the same from zero.
 
 Runs in the runner's thread only. Owns the search index of the current detection, in memory, loaded when first needed.
-What was matched is committed block by block with its watermark, so that a stop or a crash repeats one block at most.
+What was matched is committed block by block with its watermark, and what was judged as it comes, so that a stop or a
+crash repeats the search of one block at most, and the judging of a few pairs.
 """
 
 import json
@@ -39,8 +40,10 @@ log = logging.getLogger(__name__)
 
 # New contents matched in one step, some seconds of work: what a crash can lose.
 BLOCK: Final = 300
-# The same by local features: searched for together, and the dearer the fewer they are. A stop keeps the judgements.
+# The same by local features: searched for together, and the dearer the fewer they are.
 THOROUGH_BLOCK: Final = 1000
+# Judgements kept in one step: half a second of work and more.
+JUDGED_AT_ONCE: Final = 50
 # Contents loaded at a time of those matched before.
 LOADED_AT_ONCE: Final = 20_000
 # Unrelated pairs of which the verifier is asked after a detection: half a minute of work, once.
@@ -344,6 +347,11 @@ class Detector:
             if c.a_id in views and c.b_id in views
         ]
         judged: list[dict[str, Any]] = []
+
+        def keep() -> None:
+            self._store.write(lambda db: findings.record_judgements(db, VERIFIER, judged))
+            judged.clear()
+
         outcomes = self._pool.run(judge_pair, tasks)
         try:
             for outcome in outcomes:
@@ -352,9 +360,11 @@ class Detector:
                     log.warning("pair %s was not judged: %s", outcome.item, outcome.failure)
                     continue
                 judged.append(_judged_row(outcome.item, outcome.value))
+                if len(judged) == JUDGED_AT_ONCE:
+                    keep()
         finally:
             outcomes.close()
-            self._store.write(lambda db: findings.record_judgements(db, VERIFIER, judged))
+            keep()
         with self._store.read() as database:
             known |= findings.judgements(database, [(c.a_id, c.b_id) for c in unknown], VERIFIER)
         return [

@@ -29,6 +29,8 @@ class Proposer:
         self._views = views
         self._index = FeatureIndex()
         self._content_ids: list[int] = []
+        # Those of which no view could be made: once asked is enough.
+        self._unseen: set[int] = set()
 
     def load(self, progress: Progress, content_ids: Sequence[int]) -> None:
         """Take in contents, by ascending id, whose pairs are known."""
@@ -60,7 +62,7 @@ class Proposer:
     def _described(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, Described]:
         with self._store.read() as database:
             kept = catalogue.features_of(database, content_ids, SCHEME)
-        made = self._make(progress, [content_id for content_id in content_ids if content_id not in kept])
+        made = self._make(progress, [one for one in content_ids if one not in kept and one not in self._unseen])
         return {content_id: Described.from_bytes(blob) for content_id, blob in (kept | made).items()}
 
     def _make(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, bytes]:
@@ -76,6 +78,7 @@ class Proposer:
         finally:
             outcomes.close()
             self._store.write(lambda db: catalogue.put_features(db, SCHEME, made))
+        self._unseen |= set(content_ids) - set(made)
         return made
 
 

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from daemon.jobs.progress import Unwatched
 from daemon.jobs.scan import ScanRoot
 from daemon.jobs.views import Views
 from index.images.pictures import Limits
-from index.model import DetectParameters, Turn
+from index.model import Depth, DetectParameters, Turn
 from index.queries import report
 from index.records import orphans
 from index.records.catalogue import WatchRoot
@@ -267,6 +268,15 @@ def test_what_was_judged_once_is_not_judged_again(detections: Detections, altere
     detections.detect(turns=False)
     assert detections.pool.asked == []
     assert opened == []
+
+
+def test_a_picture_of_which_no_view_can_be_made_is_asked_for_once(detections: Detections) -> None:
+    for seed in (1, 2):
+        save(photograph(seed, 320, 240), detections.photos / f"{seed}.jpg")
+    detections.library.scan()
+    (detections.photos / "1.jpg").unlink()
+    detections.detector.bring_up_to_date(Unwatched(), DetectJobParameters(depth=Depth.THOROUGH))
+    assert Counter(detections.pool.asked) == {"_make_named": 2, "_describe_named": 1}
 
 
 def test_the_kinds(detections: Detections) -> None:
