@@ -3,25 +3,28 @@
 Measured on the library itself: distances of pairs drawn at random, which in any library but a tiny one are almost
 never duplicates, and the verifier's word on the nearest of those that are not proposed. Counts are Poisson; their
 interval is Garwood's (1936) in the Wilson-Hilferty approximation, a share's is Jeffreys' in Wilson's form (1927).
-Where the sample holds too few near pairs to count, its lower tail is continued as that of a normal distribution,
-which the sum of some hundred weakly dependent bits is close to, and the interval says how far that can be trusted.
+Where the sample holds too few near pairs to count, its lower tail is continued as an exponential one, the limit of
+light tails (Pickands, Statistical Inference Using Extreme Order Statistics, 1975): chance alone would fall faster, the
+same thing before the same wall keeps it up. The interval says how far that can be trusted.
 """
 
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 # Both sides of a 95 % interval.
 Z = 1.959964
 # Fewer pairs than this are not counted but extrapolated.
 COUNTED = 10
-# The normal tail is anchored where this many pairs of the sample lie below; beyond, its slope is only a model.
+# The tail is continued from where this many pairs of the sample lie below; beyond, its slope is only a model.
 ANCHOR = 30
-# How far reality was from the continued tail for each factor of 10 that it was continued by: at most 4.2 among 759
-# photographs of clothes, where the same thing before the same wall makes more near pairs than chance does.
-DOUBT_PER_DECADE = 5.0
+# Hashes of which half the bits are set differ in an even number of bits.
+BITS_APART = 2
+# How far reality may be from the continued tail for each factor of 10 that it was continued by: above, where a library
+# has more look-alikes than its sample tells, and below, where nothing but chance brings pictures near.
+MORE_PER_DECADE = 5.0
+FEWER_PER_DECADE = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +86,15 @@ def share_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def _continued_tail(ordered: Sequence[int], tolerance: int) -> Expectation:
-    """The expected number of the sample's pairs within a tolerance that (almost) none of them reaches."""
-    normal = NormalDist()
-    count = len(ordered)
-    anchor = min(ANCHOR, count // 2)
-    if anchor < 2 or ordered[anchor - 1] >= ordered[count // 2]:
-        return poisson_interval(bisect_right(ordered, tolerance))
-    # A line through two points of the quantile plot: the anchor and the median.
-    anchor_z, anchor_distance = normal.inv_cdf(anchor / count), ordered[anchor - 1]
-    slope = (0.0 - anchor_z) / (ordered[count // 2] - anchor_distance)
-    guess = count * normal.cdf(anchor_z + slope * (tolerance + 0.5 - anchor_distance))
-    decades = max(0.0, math.log10(anchor / guess)) if guess > 0 else 300.0
-    doubt = DOUBT_PER_DECADE**decades
+    """The expected number of the sample's pairs within a tolerance that hardly any of them reaches."""
     seen = poisson_interval(bisect_right(ordered, tolerance))
-    high = min(guess * doubt, seen.high) if decades > 1 else seen.high
-    return Expectation(guess / doubt, guess, max(guess, high))
+    anchor = min(ANCHOR, len(ordered) // 2)
+    if anchor < 2 or ordered[anchor - 1] >= ordered[len(ordered) // 2]:
+        return seen
+    nearest = ordered[:anchor]
+    furthest = nearest[-1]
+    mean_excess = sum(furthest - distance for distance in nearest) / anchor + BITS_APART / 2
+    decades = max(0.0, (furthest - tolerance) / mean_excess) / math.log(10)
+    guess = min(max(anchor / 10**decades, seen.low), seen.high)
+    low, high = guess / FEWER_PER_DECADE**decades, guess * MORE_PER_DECADE**decades
+    return Expectation(max(low, seen.low), guess, min(high, seen.high))

@@ -38,7 +38,8 @@ def test_the_interval_holds_the_truth_of_a_normal_library(tolerance: int):
     truth = images * (images - 1) / 2 * NormalDist(115, 8).cdf(tolerance + 0.5)
     found = wrong_pairs(distances, images, tolerance)
     assert found.low <= truth <= found.high
-    assert found.guess == pytest.approx(truth, rel=0.6)
+    # An exponential tail falls more slowly than a normal one.
+    assert truth / 2 <= found.guess <= 4 * truth
 
 
 @given(st.lists(st.integers(0, 256), max_size=60), st.integers(0, 10_000), st.integers(0, 256))
