@@ -278,7 +278,7 @@ class Scanner:
 
     def _pass_over(self, progress: Progress, root_id: int, path: bytes, identity: Identity, tally: Tally) -> None:
         """Keep a file by whose reading the service ends as a problem, and leave it unread as long as it is the same."""
-        words = f"the service ended {suspects.CRASHES} times while this file was read; it is not read again"
+        words = f"the service ended {suspects.CRASHES} times while it was read; it is left alone until it changes"
         log.error("%s: %s", display(path), words)
         reading = Reading(path, identity, failure="crashed", message=words)
 
