@@ -24,7 +24,8 @@ class Candidate:
     """One file of a group as the criteria see it.
 
     `whole` is False for a part of another picture of the group, a frame of an animation, or one with something around
-    it; `coloured` for the grey copy of a coloured one.
+    it; `coloured` for the grey copy of a coloured one. `reworked` is True where its fine detail is not as strong as in
+    the group's reference: one of the two was sharpened or blurred, or its noise was changed.
     """
 
     image_id: int
@@ -36,6 +37,7 @@ class Candidate:
     priority: int
     whole: bool = True
     coloured: bool = True
+    reworked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,14 @@ def _finest(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [c for c in candidates if c.facts.jpeg_quality >= best - JPEG_QUALITY_TIE]
 
 
+def _heaviest(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those of the most bytes, of which compression has left more. Sharpening and noise add bytes, too, and which of
+    two was changed no picture tells: there age decides, for what was altered was there before."""
+    if any(candidate.reworked for candidate in candidates):
+        return list(candidates)
+    return _most(lambda candidate: candidate.size_bytes)(candidates)
+
+
 def _oldest_taken(candidates: Sequence[Candidate]) -> list[Candidate]:
     dates = [candidate.facts.taken for candidate in candidates if candidate.facts.taken]
     return [c for c in candidates if c.facts.taken == min(dates)] if dates else list(candidates)
@@ -165,7 +175,7 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     "lossless": Criterion(_most(lambda c: c.facts.format in LOSSLESS), lambda c: c.facts.format),
     "jpeg_quality": Criterion(_finest, lambda c: str(c.facts.jpeg_quality)),
     "taken": Criterion(_oldest_taken, lambda c: c.facts.taken),
-    "size": Criterion(_most(lambda c: c.size_bytes), lambda c: str(c.size_bytes)),
+    "size": Criterion(_heaviest, lambda c: str(c.size_bytes)),
     "age": Criterion(_most(lambda c: -c.mtime_ns), lambda c: _when(c.mtime_ns)),
     LAST: Criterion(_first_path),
 }

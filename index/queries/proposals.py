@@ -145,11 +145,19 @@ def _weakest(files: Sequence[tuple[int, Candidate]], links: Sequence[_Link]) -> 
 def _with_evidence(
     files: Sequence[tuple[int, Candidate]], reference_id: int, links: Sequence[_Link]
 ) -> list[Candidate]:
-    """The files with what only a comparison tells: which are parts of another or framed, and which are grey copies."""
+    """The files with what only a comparison tells: which are parts of another or framed, which are grey copies, and in
+    which fine detail is not as strong as in the reference."""
     partial = _lacking(reference_id, {link.content_id: _partial_side(link.evidence) for link in links})
     grey = _lacking(reference_id, {link.content_id: link.evidence.get("tone", {}).get("grey", "") for link in links})
+    reworked = {link.content_id for link in links if not {"sharpness", "noise"}.isdisjoint(link.evidence)}
     return [
-        replace(file, whole=content_id not in partial, coloured=content_id not in grey) for content_id, file in files
+        replace(
+            file,
+            whole=content_id not in partial,
+            coloured=content_id not in grey,
+            reworked=content_id in reworked,
+        )
+        for content_id, file in files
     ]
 
 

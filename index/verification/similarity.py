@@ -26,6 +26,12 @@ FLAT: Final = 4.0
 LEAST_TEXTURED: Final = 24
 FAINT: Final = (2.0, 1.2)
 LEAST_FAINT: Final = 32
+# Noise that was added makes a texture of its own and drowns what is fainter: what counts is so much more than in most
+# of so many blocks that are flat in the other picture, at most so many times what is flat.
+OVER_NOISE: Final = 1.5
+EVEN: Final = 2.0
+LEAST_OF_NOISE: Final = 16
+MOST_NOISE: Final = 2.0
 # What rounding to whole grey levels alone may correlate.
 ROUNDING: Final = 0.25
 # A block of which less than this is covered does not count.
@@ -112,11 +118,23 @@ def _textured(
 ) -> NDArray[np.bool_]:
     """The blocks in which there is something to compare: more than what a change of tone makes of what is flat."""
     gain = _gain(spread_a[inside], spread_b[inside], flat)
-    textured = ((spread_a > flat) | (spread_b > flat)) & ((spread_a * gain > flat) | (spread_b > flat * gain))
+    noise = max(_noise(spread_b, spread_a, inside, flat), _noise(spread_a, spread_b, inside, flat))
+    textured = (spread_a > noise) | (spread_b > noise)
+    textured &= (spread_a * gain > flat) | (spread_b > flat * gain)
     # Equalising and posterising make steps of the faintest slopes: what is seen only where the curve is steep was flat.
     steep_b, steep_a = slopes
     textured &= ((spread_a > flat) | (spread_b > flat * steep_b)) & ((spread_b > flat) | (spread_a > flat * steep_a))
     return np.asarray(textured)
+
+
+def _noise(plain: Grey, spread: Grey, inside: NDArray[np.bool_], flat: float) -> float:
+    """The standard deviation up to which a block may be nothing but noise: that of the blocks which are flat in the
+    other picture, of standard deviations `plain`, if it is about as strong in all of them. Things are not."""
+    of_flat = spread[inside & (plain < flat)]
+    if len(of_flat) < LEAST_OF_NOISE:
+        return flat
+    least, middle, most = np.quantile(of_flat, (0.1, 0.5, 0.9))
+    return float(np.clip(OVER_NOISE * middle, flat, MOST_NOISE * flat)) if most < EVEN * least else flat
 
 
 def _lost(a: Grey, b: Grey) -> NDArray[np.bool_]:

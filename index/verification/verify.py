@@ -328,10 +328,11 @@ def _fine_gates(
     if lost > most_lost:
         return (*gates, Gate("readable", round(lost, 3), most_lost, passed=False))
     same, most = (SAME_DETAIL, MOST_OTHER_DETAIL) if plain else (DIFFERENT, MOST_OTHER_DETAIL_NOISY)
-    # What was sharpened or blurred says the same.
-    other = fine.other_sharpness > OTHER_SHARPNESS
-    first = matched(fine.first, fine.second, fine.where) if other else fine.first
-    share = compare(first, fine.second, fine.covered).share_below(same)
+    share = compare(fine.first, fine.second, fine.covered).share_below(same)
+    if share > most and fine.other_sharpness > OTHER_SHARPNESS:
+        # What was sharpened or blurred says the same.
+        alike = matched(fine.first, fine.second, fine.where)
+        share = min(share, compare(alike, fine.second, fine.covered).share_below(same))
     return (*gates, Gate("detail", round(share, 4), most, share <= most))
 
 

@@ -68,6 +68,14 @@ def test_jpeg_quality_is_no_word_on_other_formats() -> None:
     assert propose_keeper([jpeg, webp]).decided_by == "size"
 
 
+def test_bytes_that_sharpening_or_noise_has_added_are_no_reason_and_age_is() -> None:
+    original = candidate(1, size_bytes=1000, mtime_ns=1)
+    sharpened = candidate(2, size_bytes=1500, mtime_ns=2, reworked=True)
+    proposal = propose_keeper([sharpened, original])
+    assert (proposal.image_id, proposal.decided_by) == (1, "age")
+    assert propose_keeper([replace(sharpened, reworked=False), original]).decided_by == "size"
+
+
 def test_the_criteria_given_are_followed_and_no_others() -> None:
     old, large = candidate(1, mtime_ns=1), candidate(2, {"width": 9000})
     assert propose_keeper([old, large], ["age", "resolution"]).image_id == 1

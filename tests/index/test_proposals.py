@@ -71,6 +71,18 @@ def test_the_copy_of_a_framed_reference_is_framed_too(library: Library) -> None:
     assert outline_of(library, key).proposal.image_id == images[plain]
 
 
+@pytest.mark.parametrize(("evidence", "decided_by", "kept"), [({"sharpness": 1.7}, "age", 0), ({}, "size", 1)])
+def test_the_larger_file_of_a_sharpened_copy_is_no_reason_to_keep_it(
+    library: Library, evidence: dict[str, Any], decided_by: str, kept: int
+) -> None:
+    *images, key = pair(library, evidence)
+    for image_id, size_bytes in zip(images, (1000, 2000), strict=True):
+        change = schema.Image.update(size_bytes=size_bytes, mtime_ns=image_id).where(schema.Image.id == image_id)
+        library.write(change.execute)
+    proposal = outline_of(library, key).proposal
+    assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
+
+
 def test_the_settings_order_of_criteria_is_followed(library: Library) -> None:
     first, second, key = pair(library, {}, width=8000)
     assert outline_of(library, key).proposal.image_id == second

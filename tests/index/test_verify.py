@@ -273,6 +273,25 @@ def test_what_brightening_made_white_does_not_count(seed: int):
     assert compare(original(seed), washed).kind is Kind.NEAR
 
 
+def on_a_wall(seed: int) -> Image.Image:
+    picture = ImageEnhance.Contrast(original(seed)).enhance(1.8)
+    ImageDraw.Draw(picture).rectangle((0, 0, 420, 600), fill=(214, 208, 200))
+    return picture
+
+
+def grainy(picture: Image.Image, sigma: float) -> Image.Image:
+    """With the grain of film, coarse enough to be seen in a view."""
+    grain = np.random.default_rng(5).normal(0, 1, (picture.height, picture.width)).astype(np.float32)
+    grain = cv2.GaussianBlur(grain, (0, 0), 2.2)
+    values = np.asarray(picture, np.float32) + (sigma / grain.std() * grain)[..., None]
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_grain_on_a_plain_wall_is_no_texture(seed: int):
+    assert compare(on_a_wall(seed), grainy(on_a_wall(seed), 10)).kind is Kind.NEAR
+
+
 def form(*entries: str) -> Image.Image:
     """The same form, filled in."""
     paper = Image.new("RGB", (600, 800), "white")
