@@ -185,7 +185,9 @@ def _steepness(a: Grey, b: Grey) -> Grey:
     order = np.lexsort((others, level))
     middle = np.cumsum(counts) - counts + counts // 2
     curve = others[order][np.minimum(middle[known], len(order) - 1)]
-    rise = np.abs(np.diff(curve)) / (np.diff(known) * LEVELS_PER_BIN)
+    # Curves rise. Where one leaps up and comes down again something else is there, on a wall of one tone.
+    above, below = np.maximum.accumulate(curve), np.minimum.accumulate(curve[::-1])[::-1]
+    rise = np.minimum(np.diff(above), np.diff(below)) / (np.diff(known) * LEVELS_PER_BIN)
     steep = np.ones(bins)
     for low, high, one in zip(known[:-1], known[1:], rise, strict=True):
         steep[low : high + 1] = np.maximum(steep[low : high + 1], one)

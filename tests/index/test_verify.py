@@ -273,9 +273,9 @@ def test_what_brightening_made_white_does_not_count(seed: int):
     assert compare(original(seed), washed).kind is Kind.NEAR
 
 
-def on_a_wall(seed: int) -> Image.Image:
+def on_a_wall(seed: int, wall: tuple[int, int, int] = (214, 208, 200)) -> Image.Image:
     picture = ImageEnhance.Contrast(original(seed)).enhance(1.8)
-    ImageDraw.Draw(picture).rectangle((0, 0, 420, 600), fill=(214, 208, 200))
+    ImageDraw.Draw(picture).rectangle((0, 0, 420, 600), fill=wall)
     return picture
 
 
@@ -290,6 +290,18 @@ def grainy(picture: Image.Image, sigma: float) -> Image.Image:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_grain_on_a_plain_wall_is_no_texture(seed: int):
     assert compare(on_a_wall(seed), grainy(on_a_wall(seed), 10)).kind is Kind.NEAR
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("wall", [(214, 208, 200), (40, 36, 50), (128, 128, 120)])
+def test_what_hangs_on_a_plain_wall_is_no_change_of_tone(seed: int, wall: tuple[int, int, int]):
+    bare = on_a_wall(seed, wall)
+    hung = bare.copy()
+    for number in range(6):
+        hung.paste(original(seed + 10 + number).resize((170, 170)), (20 + 200 * (number % 2), 20 + 200 * (number // 2)))
+    assert compare(bare, hung).kind is not Kind.NEAR
+    assert compare(bare, grainy(hung, 10)).kind is not Kind.NEAR
+    assert compare(hung, ImageOps.equalize(hung)).kind is Kind.NEAR
 
 
 def form(*entries: str) -> Image.Image:
