@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from daemon.processes.judging import placed_in_views
+from daemon.processes.judging import judge_framed, placed_in_views
 from index.candidates.features import describe
 from index.candidates.fingerprint import hamming, hash_grey, rows_of
 from index.candidates.framing import laid_by_frame
@@ -20,7 +20,7 @@ from index.images import pictures
 from index.model import TURNS, Kind, Turn, default_tolerance
 from index.records.catalogue import display
 from index.verification.evidence import of_same_pixels, sentence
-from index.verification.verify import judge, prepare
+from index.verification.verify import prepare
 
 MEANINGS = {
     "bytes": "the files hold the same bytes",
@@ -39,6 +39,7 @@ MEANINGS = {
     "registration": "pixels by which details are shifted against each other: copies fall on each other",
     "frames": "frames or pages of the one, of which only the first is compared, for those of the other",
     "capture": "share of the time and the camera, where both files tell, that is the same (noise can overrule)",
+    "inside": "1 where what lies inside the frames of both is the same picture by itself",
     "exposure": "agreement of the noise: about 1 in a copy, less between two exposures of one scene",
 }
 
@@ -72,7 +73,7 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
             hint, placed = Turn.NONE, laid_by_frame(one.grey, other.grey)
         else:
             placed = placed_in_views(one, other, describe(one.grey), describe(other.grey))
-    said = judge(one, other, *facts, hint, placed)
+    said = judge_framed(one, other, facts, hint, placed)
     gates += [_gate(gate.name, gate.value, gate.limit, gate.passed) for gate in said.gates]
     kind = Kind.EXACT if same_bytes else Kind.PIXELS if same_pixels else said.kind
     evidence = of_same_pixels(*facts) if same_pixels else said.evidence

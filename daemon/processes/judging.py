@@ -3,7 +3,7 @@
 A worker keeps what it prepared of the last views, since the pairs of one picture come one after the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from index.candidates.feature_places import placed
 from index.candidates.features import Described, describe, enlargement
-from index.candidates.framing import laid_by_frame
+from index.candidates.framing import LEAST_PX, Map, inner_box, laid_by_frame
 from index.errors import PictureError
-from index.model import Facts, Turn
-from index.verification.verify import Judgement, Prepared, judge, prepare
+from index.model import Facts, Kind, Turn
+from index.verification.verify import Gate, Judgement, Prepared, judge, prepare
 
 PREPARED_KEPT = 48
+# How far inside a frame what it surrounds is free of it, in pixels.
+RIM_PX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,39 @@ def judge_pair(task: PairTask) -> Judgement:
     else:
         described = Described.from_bytes(task.first_features), Described.from_bytes(task.second_features)
         over = placed_in_views(first, second, *described)
-    return judge(first, second, task.first_facts, task.second_facts, task.turn, over)
+    return judge_framed(first, second, (task.first_facts, task.second_facts), task.turn, over)
+
+
+def judge_framed(
+    first: Prepared, second: Prepared, facts: tuple[Facts, Facts], turn: Turn | None, over: Map | None
+) -> Judgement:
+    """The verifier's word on two pictures, and where both are in a frame on what is inside as well: two faint pictures
+    in one border have nothing to be compared by but the border."""
+    said = judge(first, second, *facts, turn, over)
+    if said.kind is not Kind.NEAR:
+        return said
+    insides = _inside(first), _inside(second)
+    if insides[0] is None or insides[1] is None:
+        return said
+    alone = judge(insides[0], insides[1], *facts, said.turn)
+    # All but the finest details, of which the whole picture has more.
+    same = any(gate.name == "registration" for gate in alone.gates)
+    gate = Gate("inside", float(same), 1.0, passed=same)
+    if gate.passed:
+        return replace(said, gates=(*said.gates, gate))
+    return replace(said, kind=Kind.POSSIBLE, confidence=min(said.confidence, 0.5), gates=(*said.gates, gate))
+
+
+def _inside(picture: Prepared) -> Prepared | None:
+    """What the frame of a picture surrounds, None where it has none or next to nothing in it."""
+    box = inner_box(picture.grey)
+    if box is None:
+        return None
+    left, top, right, bottom = (round(edge) for edge in box)
+    if min(right - left, bottom - top) < LEAST_PX:
+        return None
+    grey = picture.grey[top + RIM_PX : bottom - RIM_PX, left + RIM_PX : right - RIM_PX]
+    return Prepared(np.ascontiguousarray(grey), picture.colourful, picture.warmth)
 
 
 def placed_in_views(

@@ -33,7 +33,7 @@ AGREEING: Final = 4
 PROPOSED_AT_MOST: Final = 20
 # So many are searched for together. Laying the tables out anew costs as much as some 45 of them one by one among 10,000
 # pictures and 80 among 100,000, reckoned from the table of docs/search.md.
-MANY: Final = 50
+MANY: Final = 80
 
 Join = Callable[[Chains, NDArray[np.int64], int, Callable[[], None]], Iterator[Hits]]
 
