@@ -306,7 +306,7 @@ def _fine_gates(
 ) -> tuple[Gate, ...]:
     """What only a finer scale shows: whether details fall on details, whether the noise is that of one exposure, and
     whether a drawing says the same. Where no hash speaks for the pair, enough details must have been measured."""
-    most = _most_shift_px(fine, facts, measured)
+    most = _most_shift_px(fine, facts, measured, by_hash=by_hash)
     if not by_hash and measured.coherence < LEAST_COHERENCE:
         most = min(most, MOST_SHIFT_UNPROVEN_PX)
     # The strictest limits allow for nothing: with an allowance for few blocks averages of bursts passed there.
@@ -355,7 +355,7 @@ def _lost_detail(pictures: tuple[Prepared, Prepared]) -> float:
     return float(np.median((lost * lost).mean(axis=-1)[detailed] / spread[detailed] ** 2))
 
 
-def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> float:
+def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise, *, by_hash: bool) -> float:
     if min((one.jpeg_quality for one in facts if one.jpeg_quality), default=100) <= COARSE_QUALITY:
         return MOST_SHIFT_PX * COARSE_FACTOR
     if measured.coherence >= SAME_NOISE:
@@ -367,7 +367,7 @@ def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise) -> 
     ratio = max(measured.gain, 1 / measured.gain)
     if ratio > SAME_GAIN or (ratio > OTHER_GAIN and measured.coherence < LOST_DETAIL):
         return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
-    if fine.other_sharpness > OTHER_SHARPNESS:
+    if by_hash and fine.other_sharpness > OTHER_SHARPNESS:
         return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
     untouched = all(map(_keeps_noise, facts)) and fine.same_tone
     return MOST_SHIFT_PX * (UNTOUCHED_FACTOR if untouched else 1.0)
