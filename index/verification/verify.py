@@ -2,7 +2,7 @@
 
 Both are laid over each other and compared block by block. The same picture agrees nearly everywhere, and its details
 fall on each other, however it was encoded, brightened, cropped or framed; a burst, a form filled in anew or a screen in
-another language agrees in many places and differs in many others. What differs in one place only, as a stamp or a
+another language agrees in many places and differs in many others. What differs in one place or two only, as a stamp or a
 caption does, is told and let pass.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from index.model import Facts, Kind, Turn
 from index.verification import align
@@ -48,7 +49,7 @@ MOST_EXCLUSIVE: Final = 0.008
 LEAST_MEDIAN: Final = 0.85
 MOST_DIFFERENT: Final = 0.02
 MOST_ELSEWHERE: Final = 0.025
-# One place may show something else: this share of the whole, most of its blocks, and enough agrees beside it.
+# A place or two may show something else: this share of the whole, most of its blocks, and enough agrees beside it.
 MOST_IN_ONE_PLACE: Final = 0.20
 MOST_STAMPED: Final = 0.45
 # Not the middle, though: a window around other content has all else in common.
@@ -421,7 +422,7 @@ def _of_one_size(first: Facts, second: Facts) -> bool:
 
 
 def _only_stamped(similarity: Similarity) -> bool:
-    """Whether all that differs is one solid place, enough agreeing around it."""
+    """Whether all that differs is one solid place or two, enough agreeing around them."""
     different = similarity.different.astype(np.uint8)
     agreeing = similarity.textured - int(different.sum())
     if agreeing < LEAST_AGREEING or similarity.median < LEAST_MEDIAN_STAMPED:
@@ -430,17 +431,30 @@ def _only_stamped(similarity: Similarity) -> bool:
     square = np.ones((3, 3), np.uint8)
     _, labels = cv2.connectedComponents(cv2.dilate(different, square), connectivity=8)
     sizes = np.bincount(labels[different > 0])
-    largest = int(sizes.argmax())
+    places = [_filled(different * (labels == label)) for label in np.argsort(-sizes, kind="stable")[:2] if sizes[label]]
+    if _is_stamp(similarity, places[0]):
+        return True
+    # A logo and a date: the second where nobody looks for what the picture is of.
+    return len(places) == 2 and not _middle(places[1]).any() and _is_stamp(similarity, places[0] | places[1])
+
+
+def _filled(place: NDArray[np.uint8]) -> Mask:
     # With a rim, since OpenCV closes what is at a border towards it.
-    rimmed = np.pad(np.where(labels == largest, different, 0).astype(np.uint8), 1)
-    place = cv2.morphologyEx(rimmed, cv2.MORPH_CLOSE, square)[1:-1, 1:-1] > 0
-    counted = place & ~np.isnan(similarity.correlation)
-    solid = float(similarity.different[counted].mean())
-    elsewhere = similarity.different_share - int(sizes[largest]) / similarity.textured
-    small = float(place.mean()) <= MOST_IN_ONE_PLACE and int(sizes[largest]) <= MOST_STAMPED * similarity.textured
+    return cv2.morphologyEx(np.pad(place, 1), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
+
+
+def _middle(place: Mask) -> Mask:
     rows, columns = place.shape
-    middle = place[rows // 3 : rows - rows // 3, columns // 3 : columns - columns // 3]
-    small = small and float(middle.mean()) <= MOST_OF_MIDDLE
+    return place[rows // 3 : rows - rows // 3, columns // 3 : columns - columns // 3]
+
+
+def _is_stamp(similarity: Similarity, place: Mask) -> bool:
+    """Whether it is small, solid, beside the middle, and next to nothing differs elsewhere."""
+    stamped = int(similarity.different[place].sum())
+    solid = float(similarity.different[place & ~np.isnan(similarity.correlation)].mean())
+    elsewhere = similarity.different_share - stamped / similarity.textured
+    small = float(place.mean()) <= MOST_IN_ONE_PLACE and stamped <= MOST_STAMPED * similarity.textured
+    small = small and float(_middle(place).mean()) <= MOST_OF_MIDDLE
     return small and solid >= LEAST_SOLID and elsewhere <= MOST_ELSEWHERE
 
 

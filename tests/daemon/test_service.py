@@ -67,7 +67,7 @@ def test_every_part_lives_and_then_none_is_left(config: Config) -> None:
     before = set(threading.enumerate())
     with Service(config) as service:
         assert set(service.health()) == {"index", "jobs", "decoding", "watching", "schedules", "copies", "page"}
-        assert all(service.health().values())
+        until(lambda: all(service.health().values()))
         assert all(Client(service.address).get("status")["parts"].values())
     assert not any(service.health().values())
     assert set(threading.enumerate()) <= before

@@ -65,6 +65,14 @@ def stamped(picture: Image.Image) -> Image.Image:
     return marked
 
 
+def logo_at(picture: Image.Image, left: int, top: int) -> Image.Image:
+    marked = picture.copy()
+    draw = ImageDraw.Draw(marked)
+    draw.ellipse((left, top, left + 80, top + 80), fill=(255, 200, 0), outline="black", width=6)
+    draw.text((left + 14, top + 26), "2019", fill="black", font_size=24)
+    return marked
+
+
 def screenshot(picture: Image.Image) -> Image.Image:
     screen = Image.new("RGB", (1280, 800), (240, 240, 243))
     ImageDraw.Draw(screen).rectangle((0, 0, 1280, 48), fill=(50, 54, 66))
@@ -89,6 +97,7 @@ ALTERATIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "sharpened twice": lambda p: p.filter(ImageFilter.SHARPEN).filter(ImageFilter.SHARPEN),
     "ringing": lambda p: p.filter(ImageFilter.UnsharpMask(5, 200, 2)),
     "caption": stamped,
+    "caption and logo": lambda p: logo_at(stamped(p), 40, 30),
     "crop 5 %": lambda p: cropped(p, 0.95),
     "crop 15 %": lambda p: cropped(p, 0.85),
     "tilt": lambda p: p.rotate(2, Image.Resampling.BICUBIC),
@@ -103,6 +112,12 @@ def test_an_altered_copy_is_the_same_picture(name: str, seed: int):
     said = compare(original(seed), ALTERATIONS[name](original(seed)), quality=quality)
     assert said.kind is Kind.NEAR, said.gates
     assert said.confidence > 0.5
+
+
+def test_what_differs_in_a_third_place_or_in_the_middle_too_is_only_possible():
+    beside = logo_at(stamped(original(1)), 40, 30)
+    for left, top in [(640, 30), (340, 240)]:
+        assert compare(original(1), logo_at(beside, left, top)).kind is not Kind.NEAR
 
 
 @pytest.mark.parametrize("seed", SEEDS)
