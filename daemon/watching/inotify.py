@@ -245,6 +245,19 @@ class _Group(InotifyWatchGroup):
                 if (path == folder or path.startswith(below)) and self._descriptor(path) != wd
             )
 
+    def _move_watches(self, move_src_path: bytes, move_dst_path: bytes) -> bool:
+        """As watchdog's, and then both places are looked at: what is told of a folder is older than what stands there.
+
+        Made, moved away, and another made in its place: the watch that the first event put there is on the second
+        folder, would move with the first, and that one would have none.
+        """
+        moved = super()._move_watches(move_src_path, move_dst_path)
+        if moved:
+            for path in (move_dst_path, move_src_path):
+                if os.path.isdir(path) and not os.path.islink(path):
+                    self._add_all_callbacks(path)
+        return moved
+
     def _drop(self, descriptors: Iterable[WatchDescriptor]) -> None:
         dropped = list(descriptors)
         self._inotify_fd.remove_callbacks([(wd, self._id) for wd in dropped])

@@ -135,6 +135,33 @@ def test_an_overflow_leads_to_a_walk_and_to_watches_that_are_true_again(photos, 
         assert not ears.hears_of(photos / "out" / "pic.jpg")
 
 
+@pytest.mark.fault("inotify tells of a folder when another stands in its place")
+def test_a_folder_that_was_replaced_before_it_was_heard_of_is_watched_where_it_went(photos):
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        reader = reader_of(ears)
+        handle, late = reader.handle_event, []
+        reader.handle_event = late.append
+        (photos / "first").mkdir()
+        (photos / "first").rename(photos / "moved")
+        (photos / "first" / "below").mkdir(parents=True)
+        (photos / "last").mkdir()
+        end_s = time.monotonic() + DEADLINE_S
+        while not any(os.fsencode(event.name) == b"last" for event in late) and time.monotonic() < end_s:
+            time.sleep(0.01)
+        while late:
+            handle(late.pop(0))
+        reader.handle_event = handle
+        folders = sorted(path for path, _, _ in os.walk(os.fsencode(photos)))
+        group = next(iter(ears.watcher._native._observer.emitters)).group
+        assert sorted(group._active_callbacks_by_watch.values()) == folders
+        (photos / "moved" / "pic.jpg").write_bytes(b"new")
+        (photos / "first" / "below" / "pic.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(photos / "moved" / "pic.jpg"))
+        ears.wait(lambda: ears.hears_of(photos / "first" / "below" / "pic.jpg"))
+        assert ears.reconciled() == []
+
+
 @pytest.mark.fault("a folder goes in the moment in which it is watched")
 def test_a_folder_that_goes_while_it_is_watched_ends_nothing(photos, monkeypatch):
     with Ears(root(photos)) as ears:
