@@ -2,8 +2,8 @@
 
 Both are laid over each other and compared block by block. The same picture agrees nearly everywhere, and its details
 fall on each other, however it was encoded, brightened, cropped or framed; a burst, a form filled in anew or a screen in
-another language agrees in many places and differs in many others. What differs in one place or two only, as a stamp or a
-caption does, is told and let pass.
+another language agrees in many places and differs in many others. What differs in one place or two only, as stamps and
+captions do, is told and let pass.
 """
 
 from dataclasses import dataclass, replace
