@@ -102,8 +102,8 @@ def _most(value: Callable[[Candidate], float]) -> Callable[[Sequence[Candidate]]
 
 
 def _largest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those than which none is larger. Of two of which one is wider and the other higher, one was stretched, and the
-    sizes do not tell which."""
+    """Those than which none is larger. Of two of which one is wider and the other as high or higher, one was stretched,
+    and the sizes do not tell which."""
     of_all = {_sides(candidate) for candidate in candidates}
     largest = {sides for sides in of_all if not any(_is_larger(other, sides) for other in of_all)}
     return [candidate for candidate in candidates if _sides(candidate) in largest]
@@ -116,8 +116,11 @@ def _sides(candidate: Candidate) -> tuple[int, int]:
 
 
 def _is_larger(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    covers = all(mine >= its * (1 - SIDE_TIE) for mine, its in zip(one, other, strict=True))
-    return covers and one[0] * one[1] * (1 - PIXELS_TIE) > other[0] * other[1]
+    ratios = [mine / its for mine, its in zip(one, other, strict=True)]
+    # One of another shape was stretched: it must be larger on both sides.
+    stretched = max(ratios) > (1 + SIDE_TIE) * min(ratios)
+    least = 1 + SIDE_TIE if stretched else 1 - SIDE_TIE
+    return min(ratios) >= least and one[0] * one[1] * (1 - PIXELS_TIE) > other[0] * other[1]
 
 
 def _finest(candidates: Sequence[Candidate]) -> list[Candidate]:

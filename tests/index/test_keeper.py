@@ -26,7 +26,7 @@ def candidate(image_id: int, facts: dict[str, Any] | None = None, **given: Any) 
         ("priority", candidate(1, priority=1), candidate(2, {"width": 9000})),
         ("whole", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, whole=False)),
         ("coloured", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, coloured=False)),
-        ("resolution", candidate(1, {"width": 4200}), candidate(2, {"metadata": ("exif",)})),
+        ("resolution", candidate(1, {"width": 4200, "height": 3150}), candidate(2, {"metadata": ("exif",)})),
         ("metadata", candidate(1, {"metadata": ("exif",)}), candidate(2, {"format": "PNG"})),
         ("lossless", candidate(1, {"format": "PNG", "jpeg_quality": 0}), candidate(2, size_bytes=9000)),
         ("jpeg_quality", candidate(1, {"jpeg_quality": 94}), candidate(2, {"taken": "2001-01-01"})),
@@ -56,6 +56,8 @@ def test_what_was_stretched_is_not_larger() -> None:
     proposal = propose_keeper([wide, replace(original, facts=replace(original.facts, metadata=("exif",)))])
     assert (proposal.image_id, proposal.decided_by) == (1, "metadata")
     assert propose_keeper([wide, original], ["resolution"]).tie
+    wider = candidate(4, {"width": 666 * 2, "height": 573})
+    assert propose_keeper([wider, original], ["resolution"]).tie
     turned = candidate(3, {"width": 573 * 2, "height": 666 * 2})
     assert propose_keeper([original, turned, wide], ["resolution", "size"]).reasons[0] == Reason(
         "resolution", 2, 3, "1146x1332"
@@ -77,7 +79,7 @@ def test_bytes_that_sharpening_or_noise_has_added_are_no_reason_and_age_is() -> 
 
 
 def test_the_criteria_given_are_followed_and_no_others() -> None:
-    old, large = candidate(1, mtime_ns=1), candidate(2, {"width": 9000})
+    old, large = candidate(1, mtime_ns=1), candidate(2, {"width": 8000, "height": 6000})
     assert propose_keeper([old, large], ["age", "resolution"]).image_id == 1
     assert propose_keeper([old, large], ["resolution"]).image_id == 2
     tied = propose_keeper([candidate(2), candidate(1)], ["resolution"])

@@ -57,13 +57,13 @@ def test_a_larger_copy_that_lacks_something_is_not_kept(
     library: Library, evidence: dict[str, Any], decided_by: str, kept: int, swapped: bool
 ) -> None:
     """The second image is the larger one; evidence is stored from the smaller id to the larger."""
-    *images, key = pair(library, evidence, swapped, width=8000)
+    *images, key = pair(library, evidence, swapped, width=8000, height=6000)
     proposal = outline_of(library, key).proposal
     assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
 
 
 def test_the_copy_of_a_framed_reference_is_framed_too(library: Library) -> None:
-    framed, plain, copy = (library.add_content(n, width=width) for n, width in ((1, 9000), (2, 4000), (3, 8000)))
+    framed, plain, copy = (library.add_content(n, width=width, height=width * 3 // 4) for n, width in ((1, 9000), (2, 4000), (3, 8000)))
     images = {content: library.add_image(content, f"{content}.jpg") for content in (framed, plain, copy)}
     key = library.add_group(framed, (plain, Kind.NEAR, 5, Turn.NONE), (copy, Kind.NEAR, 1, Turn.NONE), evidence={})
     told = '{"frame": "first"}'
@@ -84,14 +84,14 @@ def test_the_larger_file_of_a_sharpened_copy_is_no_reason_to_keep_it(
 
 
 def test_the_settings_order_of_criteria_is_followed(library: Library) -> None:
-    first, second, key = pair(library, {}, width=8000)
+    first, second, key = pair(library, {}, width=8000, height=6000)
     assert outline_of(library, key).proposal.image_id == second
     library.write(lambda db: schema.Image.update(mtime_ns=5).where(schema.Image.id == first).execute(db))
     assert outline_of(library, key, "age", *CRITERIA).proposal.image_id == first
 
 
 def test_a_file_that_a_protected_folder_reaches_too_is_protected(library: Library) -> None:
-    first, _, key = pair(library, {}, width=8000)
+    first, _, key = pair(library, {}, width=8000, height=6000)
     with library.store.read() as database:
         same_file = dict(zip(("device", "inode"), database.execute_sql(
             "SELECT device, inode FROM image WHERE id = ?", (first,)
@@ -122,7 +122,7 @@ def test_equal_bytes_have_no_weak_link_and_leave_the_choice_to_age_or_path(libra
 
 
 def test_only_files_that_take_part_are_proposed(library: Library) -> None:
-    first, second, key = pair(library, {}, width=8000)
+    first, second, key = pair(library, {}, width=8000, height=6000)
     gone = library.add_root(Path("/gone"), watched=False)
     library.write(lambda db: schema.Image.update(root=gone).where(schema.Image.id == second).execute(db))
     told = outline_of(library, key)

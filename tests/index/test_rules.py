@@ -12,7 +12,7 @@ def file(
     image_id: int, *, content: int = 0, kind: Kind = Kind.NEAR, path: str = "", width: int = 400,
     protected: bool = False, device: int = 1, by_user: bool = False,
 ) -> RuledFile:  # fmt: skip
-    facts = Facts("JPEG", width, 300, jpeg_quality=90)
+    facts = Facts("JPEG", width, width * 3 // 4, jpeg_quality=90)
     name = (path or f"/p/{image_id}.jpg").encode()
     candidate = Candidate(image_id, name, facts, 1000, image_id, protected, 0)
     return RuledFile(candidate, content or image_id, kind, device, b"%d" % (content or image_id), by_user)
@@ -27,7 +27,7 @@ REFERENCE = file(1, kind=Kind.EXACT, width=4000)
 
 def test_the_better_picture_is_kept_and_it_is_told_why() -> None:
     (ruling,) = judge(Rule(Choice.TRASH), [REFERENCE, file(2), file(3)])
-    assert (ruling.keepers, ruling.victims, ruling.decided_by, ruling.value) == ((1,), (2, 3), "resolution", "4000x300")
+    assert (ruling.keepers, ruling.victims, ruling.decided_by, ruling.value) == ((1,), (2, 3), "resolution", "4000x3000")
 
 
 def test_kinds_are_those_of_the_match_with_the_image_kept() -> None:
