@@ -63,7 +63,10 @@ def test_a_larger_copy_that_lacks_something_is_not_kept(
 
 
 def test_the_copy_of_a_framed_reference_is_framed_too(library: Library) -> None:
-    framed, plain, copy = (library.add_content(n, width=width, height=width * 3 // 4) for n, width in ((1, 9000), (2, 4000), (3, 8000)))
+    framed, plain, copy = (
+        library.add_content(number, width=width, height=width * 3 // 4)
+        for number, width in ((1, 9000), (2, 4000), (3, 8000))
+    )
     images = {content: library.add_image(content, f"{content}.jpg") for content in (framed, plain, copy)}
     key = library.add_group(framed, (plain, Kind.NEAR, 5, Turn.NONE), (copy, Kind.NEAR, 1, Turn.NONE), evidence={})
     told = '{"frame": "first"}'
