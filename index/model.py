@@ -127,7 +127,8 @@ class Facts:
     """What one decode tells about the picture in a file, the hashes apart.
 
     `width` and `height` are in pixels as shown, EXIF orientation applied. `orientation` is the EXIF value 1 to 8.
-    `jpeg_quality` is estimated from the quantisation tables, 0 when the file is no JPEG. `detail` is the quality of the
+    `jpeg_quality` is estimated from the quantisation tables, 0 when the file is no JPEG; `earlier_quality` is that of a
+    lesser JPEG that the picture was before, 0 where nothing tells of one. `detail` is the quality of the
     picture as a witness, 0 (flat: its hash says nothing) to 100. `taken` is the EXIF date as written in
     ISO 8601 without a zone, or "". `metadata` names the blocks the file carries: exif, gps, xmp, icc, iptc.
     """
@@ -143,6 +144,7 @@ class Facts:
     detail: int = 100
     frames: int = 1
     metadata: tuple[str, ...] = field(default=())
+    earlier_quality: int = 0
 
 
 @dataclass(frozen=True, slots=True)

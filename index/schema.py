@@ -44,6 +44,7 @@ class Content(Model):
     taken = TextField(default="")
     camera = TextField(default="")
     jpeg_quality = IntegerField(default=0)
+    earlier_quality = IntegerField(default=0)
     detail = IntegerField(default=0)
     frames = IntegerField(default=1)
     metadata = TextField(default="")

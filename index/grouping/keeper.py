@@ -15,8 +15,15 @@ PIXELS_TIE = 0.03
 SIDE_TIE = 0.01
 # The estimate from quantisation tables is good to a few points.
 JPEG_QUALITY_TIE = 3
+# What an earlier JPEG was is known to a few points: one of about its quality may have been it.
+EARLIER_QUALITY_TIE = 6
+# Below this compression is seen; above, altering a picture does more to it than saving it.
+SEEN_QUALITY = 60
 # Formats that keep every pixel come before those that lose some; RAW never gets here.
 LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
+# A drawing has few colours, and in a palette takes few bits for a pixel; a photograph had more colours before.
+PALETTE_MODES = frozenset({"P", "PA"})
+LEAST_BITS_OF_PHOTOGRAPH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +31,8 @@ class Candidate:
     """One file of a group as the criteria see it.
 
     `whole` is False for a part of another picture of the group, a frame of an animation, or one with something around
-    it; `coloured` for the grey copy of a coloured one. `reworked` is True where its fine detail is not as strong as in
-    the group's reference: one of the two was sharpened or blurred, or its noise was changed.
+    it; `coloured` for the grey copy of a coloured one. `reworked` is True where not only its compression tells it from
+    the group's reference: one of the two was sharpened, blurred, brightened, written on...
     """
 
     image_id: int
@@ -85,6 +92,20 @@ def propose_keeper(candidates: Sequence[Candidate], criteria: Sequence[str] | No
     return Proposal(left[0].image_id, tuple(reasons))
 
 
+def _quality(candidate: Candidate) -> int:
+    """What compression has left of the picture, as libjpeg's quality: what an earlier JPEG has lost no later one brings
+    back. 0 where nothing tells, 100 where nothing was lost."""
+    facts = candidate.facts
+    own = 100 if facts.format in LOSSLESS and _has_all_colours(candidate) else facts.jpeg_quality
+    return min(own, facts.earlier_quality) if facts.earlier_quality else own
+
+
+def _has_all_colours(candidate: Candidate) -> bool:
+    facts = candidate.facts
+    bits = 8 * candidate.size_bytes / max(1, facts.width * facts.height)
+    return facts.mode not in PALETTE_MODES or bits < LEAST_BITS_OF_PHOTOGRAPH
+
+
 def quality_rank(facts: Facts, size_bytes: int) -> tuple[float, ...]:
     """A sort key that puts the better picture first, for choosing references; no ties are smoothed here."""
     quality = 100 if facts.format in LOSSLESS else facts.jpeg_quality
@@ -123,20 +144,39 @@ def _is_larger(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return min(ratios) >= least and one[0] * one[1] * (1 - PIXELS_TIE) > other[0] * other[1]
 
 
+def _first_saved(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that were not made from a JPEG as good as another one that is here: saving it again adds bytes and a higher
+    quality, and no detail."""
+    firsts = [_quality(c) for c in candidates if not c.facts.earlier_quality]
+    best = max(firsts, default=0) + EARLIER_QUALITY_TIE
+    return [c for c in candidates if not 0 < c.facts.earlier_quality <= best]
+
+
+def _of_each_kind(
+    choose: Callable[[Sequence[Candidate]], list[Candidate]], candidates: Sequence[Candidate]
+) -> list[Candidate]:
+    """The best of those that are altered, and the best of those that are not: which of the two was altered no picture
+    tells, and bytes and quality do not either. There age decides, for what was altered was there before."""
+    kinds = [c for c in candidates if not c.reworked], [c for c in candidates if c.reworked]
+    return [c for kind in kinds if kind for c in choose(kind)]
+
+
 def _finest(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The least recompressed JPEGs; other formats tell no quality and are left to the other criteria."""
     if any(not candidate.facts.jpeg_quality for candidate in candidates):
         return list(candidates)
-    best = max(candidate.facts.jpeg_quality for candidate in candidates)
-    return [c for c in candidates if c.facts.jpeg_quality >= best - JPEG_QUALITY_TIE]
+
+    def best(some: Sequence[Candidate], most: int = 100) -> list[Candidate]:
+        finest = max(min(most, _quality(c)) for c in some)
+        return [c for c in some if min(most, _quality(c)) >= finest - JPEG_QUALITY_TIE]
+
+    finest = _of_each_kind(best, candidates)
+    return best(finest, SEEN_QUALITY) if len({c.reworked for c in finest}) > 1 else finest
 
 
 def _heaviest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those of the most bytes, of which compression has left more. Sharpening and noise add bytes, too, and which of
-    two was changed no picture tells: there age decides, for what was altered was there before."""
-    if any(candidate.reworked for candidate in candidates):
-        return list(candidates)
-    return _most(lambda candidate: candidate.size_bytes)(candidates)
+    """Those of the most bytes, of which compression has left more."""
+    return _of_each_kind(_most(lambda candidate: candidate.size_bytes), candidates)
 
 
 def _oldest_taken(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -175,8 +215,10 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     "resolution": Criterion(_largest, lambda c: f"{c.facts.width}x{c.facts.height}"),
     # Metadata before format: a PNG made from a camera's JPEG is larger, and yet it is the copy.
     "metadata": Criterion(_most(lambda c: len(c.facts.metadata)), lambda c: ", ".join(c.facts.metadata)),
-    "lossless": Criterion(_most(lambda c: c.facts.format in LOSSLESS), lambda c: c.facts.format),
-    "jpeg_quality": Criterion(_finest, lambda c: str(c.facts.jpeg_quality)),
+    "colours": Criterion(_most(_has_all_colours)),
+    "first_saved": Criterion(_first_saved),
+    "lossless": Criterion(_most(lambda c: _quality(c) == 100 and c.facts.format in LOSSLESS), lambda c: c.facts.format),
+    "jpeg_quality": Criterion(_finest, lambda c: str(_quality(c))),
     "taken": Criterion(_oldest_taken, lambda c: c.facts.taken),
     "size": Criterion(_heaviest, lambda c: str(c.size_bytes)),
     "age": Criterion(_most(lambda c: -c.mtime_ns), lambda c: _when(c.mtime_ns)),

@@ -22,6 +22,7 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageErr
 
 from index.candidates.fingerprint import Box
 from index.errors import PictureError
+from index.images import recompression
 from index.images.facts import facts_of, frames_of, is_turned_by_pillow, orientation_of
 from index.images.sniff import HEAD_BYTES, looks_like_image
 from index.model import Facts, Identity
@@ -128,6 +129,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode at reduced scale. Raises PictureError."""
     with opened(data, limits) as image:
         facts = facts_of(image)
+        full_width = image.width
         drafted = image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
         # Scaled sizes are rounded up; the draft tells what they would have been.
@@ -135,7 +137,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         small, factor = _small(image, GREY_SIDE)
         grey = small if small.mode == "L" else small.convert("L")
         matrix, box = _upright(np.asarray(grey), width / factor, height / factor, _turn_left(image))
-        return Decoded(replace(facts, detail=_detail(grey)), matrix, box)
+        earlier = _earlier_quality(image, round(full_width / image.width))
+        return Decoded(replace(facts, detail=_detail(grey), earlier_quality=earlier), matrix, box)
 
 
 def view(data: bytes, limits: Limits) -> bytes:
@@ -391,6 +394,22 @@ def _detail(grey: Image.Image) -> int:
     down, across = levels[1:] - levels[:-1], levels[:, 1:] - levels[:, :-1]
     steps = sum(int((np.abs(step) * 100 // 255).sum()) for step in (down, across))
     return min(100, steps // 90)
+
+
+def _earlier_quality(image: Image.Image, reduction: int) -> int:
+    """The quality of a lesser JPEG that the picture was before, told by its middle; it was decoded at 1/reduction."""
+    if image.mode not in ("L", "RGB", "RGBA", "P"):
+        return 0
+    block = recompression.BLOCK_PX // reduction
+    most = recompression.MOST_BLOCKS * block
+    width, height = (min(side, most) for side in image.size)
+    left, top = (image.width - width) // 2 // block * block, (image.height - height) // 2 // block * block
+    middle = image.crop((left, top, left + width, top + height))
+    # By way of RGB, as palettes and what is transparent have no luminance of their own.
+    grey = middle if middle.mode == "L" else middle.convert("RGB").convert("L")
+    tables = getattr(image, "quantization", None)
+    own_entry = tables[0][0] if tables and 0 in tables else 0
+    return recompression.earlier_quality(np.asarray(grey), block, own_entry)
 
 
 # Colour

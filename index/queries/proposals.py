@@ -86,7 +86,8 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
     where.add(*below_any("i.path", () if current is None else current[1].folders))
     rows = database.execute_sql(
         "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns, r.protected,"
-        " r.priority, c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata"
+        " r.priority, c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
+        " c.mode, c.earlier_quality"
         " FROM member m JOIN content c ON c.id = m.content_id JOIN image i ON i.content_id = m.content_id"
         f" JOIN root r ON r.id = i.root_id AND r.watched WHERE {where} ORDER BY i.path",
         where.values,
@@ -106,9 +107,18 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
 def _candidate(
     image_id: int, path: bytes, size_bytes: int, mtime_ns: int, protected: int, priority: int, *of_content: Any
 ) -> Candidate:
-    picture_format, width, height, jpeg_quality, taken, metadata = of_content
+    picture_format, width, height, jpeg_quality, taken, metadata, mode, earlier_quality = of_content
     blocks = tuple(filter(None, metadata.split(",")))
-    facts = Facts(picture_format, width, height, taken=taken, jpeg_quality=jpeg_quality, metadata=blocks)
+    facts = Facts(
+        picture_format,
+        width,
+        height,
+        mode=mode,
+        taken=taken,
+        jpeg_quality=jpeg_quality,
+        metadata=blocks,
+        earlier_quality=earlier_quality,
+    )
     return Candidate(image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority)
 
 
@@ -145,11 +155,11 @@ def _weakest(files: Sequence[tuple[int, Candidate]], links: Sequence[_Link]) -> 
 def _with_evidence(
     files: Sequence[tuple[int, Candidate]], reference_id: int, links: Sequence[_Link]
 ) -> list[Candidate]:
-    """The files with what only a comparison tells: which are parts of another or framed, which are grey copies, and in
-    which fine detail is not as strong as in the reference."""
+    """The files with what only a comparison tells: which are parts of another or framed, which are grey copies, and
+    which are altered for the reference, or the reference for them."""
     partial = _lacking(reference_id, {link.content_id: _partial_side(link.evidence) for link in links})
     grey = _lacking(reference_id, {link.content_id: link.evidence.get("tone", {}).get("grey", "") for link in links})
-    reworked = {link.content_id for link in links if not {"sharpness", "noise"}.isdisjoint(link.evidence)}
+    reworked = {link.content_id for link in links if _is_reworked(link.evidence)}
     return [
         replace(
             file,
@@ -159,6 +169,11 @@ def _with_evidence(
         )
         for content_id, file in files
     ]
+
+
+def _is_reworked(evidence: Evidence) -> bool:
+    """Whether one of two pictures was altered by more than compressing it, apart from what tells itself which one."""
+    return bool({"sharpness", "noise", "changed"} & evidence.keys() or evidence.get("tone", {}).keys() - {"grey"})
 
 
 def _partial_side(evidence: Evidence) -> str:

@@ -269,6 +269,7 @@ def _content_id(database: SqliteDatabase, reading: Reading) -> int:
             "taken": facts.taken,
             "camera": facts.camera,
             "jpeg_quality": facts.jpeg_quality,
+            "earlier_quality": facts.earlier_quality,
             "detail": facts.detail,
             "frames": facts.frames,
             "metadata": ",".join(facts.metadata),
@@ -311,6 +312,7 @@ def facts_of(row: Any) -> Facts:
         detail=row.detail,
         frames=row.frames,
         metadata=tuple(filter(None, row.metadata.split(","))),
+        earlier_quality=row.earlier_quality,
     )
 
 

@@ -28,6 +28,8 @@ def candidate(image_id: int, facts: dict[str, Any] | None = None, **given: Any) 
         ("coloured", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, coloured=False)),
         ("resolution", candidate(1, {"width": 4200, "height": 3150}), candidate(2, {"metadata": ("exif",)})),
         ("metadata", candidate(1, {"metadata": ("exif",)}), candidate(2, {"format": "PNG"})),
+        ("colours", candidate(1, size_bytes=10**6), candidate(2, {"format": "PNG", "mode": "P"}, size_bytes=5 * 10**6)),
+        ("first_saved", candidate(1), candidate(2, {"format": "PNG", "earlier_quality": 90})),
         ("lossless", candidate(1, {"format": "PNG", "jpeg_quality": 0}), candidate(2, size_bytes=9000)),
         ("jpeg_quality", candidate(1, {"jpeg_quality": 94}), candidate(2, {"taken": "2001-01-01"})),
         ("taken", candidate(1, {"taken": "2018-01-01"}), candidate(2, size_bytes=9000)),
@@ -68,6 +70,40 @@ def test_jpeg_quality_is_no_word_on_other_formats() -> None:
     webp = candidate(1, {"format": "WEBP", "jpeg_quality": 0}, size_bytes=9)
     jpeg = candidate(2, {"jpeg_quality": 99}, size_bytes=8)
     assert propose_keeper([jpeg, webp]).decided_by == "size"
+
+
+def test_a_quality_that_an_earlier_jpeg_did_not_have_is_none() -> None:
+    original = candidate(1, {"jpeg_quality": 60}, size_bytes=1000)
+    again = candidate(2, {"jpeg_quality": 95, "earlier_quality": 59}, size_bytes=2000)
+    worse = candidate(3, {"jpeg_quality": 40}, size_bytes=500)
+    proposal = propose_keeper([again, original, worse])
+    assert proposal.image_id == 1
+    assert proposal.reasons == (Reason("first_saved", 2, 3, ""), Reason("jpeg_quality", 1, 2, "60"))
+    # Where the first is gone, what was made from it is the best there is.
+    assert propose_keeper([again, worse]).reasons == (Reason("jpeg_quality", 1, 2, "59"),)
+    png = candidate(4, {"format": "PNG", "jpeg_quality": 0, "earlier_quality": 59}, size_bytes=9000)
+    assert propose_keeper([png, original]).image_id == 1
+    assert propose_keeper([png, worse]).decided_by == "size"
+
+
+def test_a_drawing_in_a_palette_has_all_its_colours() -> None:
+    palette = {"format": "PNG", "mode": "P", "jpeg_quality": 0}
+    drawing, copy = candidate(1, palette, size_bytes=10**6), candidate(2, size_bytes=2 * 10**6)
+    assert propose_keeper([copy, drawing]).decided_by == "lossless"
+    photograph = candidate(3, palette, size_bytes=4 * 10**6)
+    assert propose_keeper([copy, photograph]).reasons == (Reason("colours", 1, 2, ""),)
+
+
+def test_quality_that_no_eye_sees_is_no_reason_between_an_original_and_an_altered_copy() -> None:
+    original = candidate(1, {"jpeg_quality": 80}, mtime_ns=1)
+    brightened = candidate(2, {"jpeg_quality": 95}, mtime_ns=2, reworked=True)
+    again = candidate(3, {"jpeg_quality": 70}, mtime_ns=0)
+    assert propose_keeper([again, brightened, original]).reasons == (
+        Reason("jpeg_quality", 2, 3, "80"),
+        Reason("age", 1, 2, "1970-01-01T00:00:00+00:00"),
+    )
+    poor = candidate(4, {"jpeg_quality": 30}, mtime_ns=1)
+    assert propose_keeper([poor, brightened]).reasons == (Reason("jpeg_quality", 1, 2, "95"),)
 
 
 def test_bytes_that_sharpening_or_noise_has_added_are_no_reason_and_age_is() -> None:

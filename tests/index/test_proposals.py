@@ -74,7 +74,15 @@ def test_the_copy_of_a_framed_reference_is_framed_too(library: Library) -> None:
     assert outline_of(library, key).proposal.image_id == images[plain]
 
 
-@pytest.mark.parametrize(("evidence", "decided_by", "kept"), [({"sharpness": 1.7}, "age", 0), ({}, "size", 1)])
+@pytest.mark.parametrize(
+    ("evidence", "decided_by", "kept"),
+    [
+        ({"sharpness": 1.7}, "age", 0),
+        ({"tone": {"brightness": 20}}, "age", 0),
+        ({"changed": 0.02}, "age", 0),
+        ({}, "size", 1),
+    ],
+)
 def test_the_larger_file_of_a_sharpened_copy_is_no_reason_to_keep_it(
     library: Library, evidence: dict[str, Any], decided_by: str, kept: int
 ) -> None:

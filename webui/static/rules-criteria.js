@@ -3,7 +3,8 @@
 import { h, icon } from "./dom.js";
 import { t } from "./text.js";
 
-const KNOWN = ["protected", "priority", "whole", "coloured", "resolution", "metadata", "lossless", "jpeg_quality", "taken", "size", "age"];
+const KNOWN = ["protected", "priority", "whole", "coloured", "resolution", "metadata", "colours", "first_saved", "lossless", "jpeg_quality",
+  "taken", "size", "age"];
 
 // Changes rule.criteria in place and calls `changed`.
 export function criteriaList(rule, known, changed) {
