@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from index.model import Facts, Turn
 from index.verification import align, evidence
-from index.verification.align import Map
+from index.verification.align import Grey, Map, Mask
 from index.verification.exposure import Noise
 from index.verification.laying import Laid, Prepared
 from index.verification.similarity import BLOCK
@@ -19,6 +19,7 @@ Box = tuple[float, float, float, float]
 # What is smaller than these is not worth a word.
 LEAST_TILT_DEGREES: Final = 0.4
 LEAST_SCALE: Final = 0.01
+LEAST_SCALE_OF_PART: Final = 0.025
 WHOLE: Final = 0.97
 SLACK: Final = 0.02
 LEAST_CHANGED: Final = 0.01
@@ -29,6 +30,12 @@ GREY: Final = 2.5
 LEAST_SATURATION: Final = 0.75
 LEAST_WARMTH: Final = 12
 LEAST_STRETCH: Final = 0.97
+# Levels: what varies less is plain, and where a frame meets a picture there is a step. Where both meet is blurred.
+LEAST_VARIED: Final = 4
+LEAST_STEP: Final = 8
+RIM_PX: Final = 4
+NEAR_PX: Final = 15
+LEAST_WEIGHT: Final = 1e-3
 # Of the strength of fine detail; it is not to be compared where one picture was resized.
 LEAST_GAIN: Final = 0.7
 MOST_SCALE_OF_DETAIL: Final = 0.1
@@ -48,12 +55,14 @@ def tell(
     if abs(tilt) >= LEAST_TILT_DEGREES:
         told["tilt"] = round(tilt, 1)
     scale = _scale(laid, facts_first, facts_second)
-    if abs(scale - 1) >= LEAST_SCALE:
+    around = _crop_or_frame(laid)
+    # Where only a part is laid over the other, its size is known less well.
+    if abs(scale - 1) >= (LEAST_SCALE_OF_PART if around else LEAST_SCALE):
         told["scale"] = round(scale, 4)
     stretch = _stretch(laid, facts_first, facts_second)
     if not LEAST_STRETCH <= stretch <= 1 / LEAST_STRETCH:
         told["stretch"] = round(stretch, 3)
-    told |= _crop_or_frame(laid)
+    told |= around
     tone = _tone(laid, first, second)
     if tone:
         told["tone"] = tone
@@ -61,9 +70,9 @@ def tell(
         # What is sharpened or blurred is still the same detail; noise makes the correlation fall as the strength grows.
         ratio = max(detail.gain, 1 / detail.gain)
         told["sharpness" if detail.coherence >= (1 + 1 / ratio) / 2 else "noise"] = round(detail.gain, 2)
-    changed = laid.similarity.different_share
-    if changed >= LEAST_CHANGED:
-        told["changed"] = round(changed, 3)
+    if laid.similarity.different_share >= LEAST_CHANGED:
+        # Of the whole picture, not only of the blocks that could be compared.
+        told["changed"] = round(float(laid.similarity.different.sum()) * BLOCK**2 / laid.second.size, 3)
         told["where"] = _where(laid)
     return turn, told | evidence.of_files(facts_first, facts_second)
 
@@ -119,15 +128,35 @@ def _crop_or_frame(laid: Laid) -> dict[str, Any]:
     if laid.share_first < WHOLE <= laid.share_second + SLACK:
         back = np.asarray(np.linalg.inv(laid.over), np.float64)
         box = _unturned(_box(laid.second.shape, back, laid.first.shape), laid.turn)
-        of, around = "first", laid.first[~_grown(laid.covered_first)]
+        of, framed = "first", _is_framed(laid.first, laid.covered_first)
     elif laid.share_second < WHOLE <= laid.share_first + SLACK:
         box = _box(laid.first.shape, laid.over, laid.second.shape)
-        of, around = "second", laid.second[~_grown(laid.covered)]
+        of, framed = "second", _is_framed(laid.second, laid.covered)
     else:
         return {}
-    if around.size and float(np.median(np.abs(around - np.median(around)))) < 4:
-        return {"frame": of}
-    return {"crop": {"of": of, "box": _rounded(box)}}
+    return {"frame": of} if framed else {"crop": {"of": of, "box": _rounded(box)}}
+
+
+def _is_framed(whole: Grey, covered: Mask) -> bool:
+    """Whether what lies around a part of a picture is a frame: plain, and another shade than the part where they meet.
+    A sky of which a crop has taken some is plain, too, and goes on."""
+    around = whole[~_grown(covered, RIM_PX)]
+    if not around.size:
+        # A frame of a few pixels is all rim.
+        around = whole[~covered]
+    if not around.size or float(np.median(np.abs(around - np.median(around)))) >= LEAST_VARIED:
+        return False
+    outside, inside = ~covered, ~_grown(~covered, 2)
+    met = covered & _grown(outside, 1)
+    beyond, within = _mean_near(whole, outside), _mean_near(whole, inside)
+    return float(np.nanmedian(np.abs(beyond - within)[met])) >= LEAST_STEP
+
+
+def _mean_near(picture: Grey, where: Mask) -> Grey:
+    """The mean of what is near each pixel of those `where`, NaN where there are none."""
+    weight = cv2.blur(where.astype(np.float32), (NEAR_PX, NEAR_PX))
+    total = cv2.blur(np.where(where, picture, 0).astype(np.float32), (NEAR_PX, NEAR_PX))
+    return np.asarray(np.where(weight > LEAST_WEIGHT, total / np.maximum(weight, LEAST_WEIGHT), np.nan), np.float32)
 
 
 def _where(laid: Laid) -> dict[str, list[float]]:
@@ -142,8 +171,8 @@ def _where(laid: Laid) -> dict[str, list[float]]:
     return {"first": _rounded(in_first), "second": _rounded(_fractions(corners[0], laid.second.shape))}
 
 
-def _grown(mask: align.Mask) -> align.Mask:
-    return cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+def _grown(mask: Mask, by_px: int) -> Mask:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by_px + 1, 2 * by_px + 1), np.uint8)) > 0
 
 
 def _box(shape: tuple[int, ...], over: Map, target: tuple[int, ...]) -> Box:
@@ -175,7 +204,9 @@ def _unturned(box: Box, turn: Turn) -> Box:
 
 def _tone(laid: Laid, first: Prepared, second: Prepared) -> dict[str, Any]:
     told: dict[str, Any] = {}
-    one, other = laid.laid[laid.covered], laid.second[laid.covered]
+    # A white caption makes no picture brighter.
+    same = laid.covered & ~_differing(laid)
+    one, other = laid.laid[same], laid.second[same]
     if one.size < 64:
         return told
     contrast = float(other.std() / max(1e-3, one.std()))
@@ -190,6 +221,17 @@ def _tone(laid: Laid, first: Prepared, second: Prepared) -> dict[str, Any]:
     elif not grey_first:
         told |= _colours(laid, first, second)
     return told
+
+
+def _differing(laid: Laid) -> Mask:
+    """Where one shows something else than the other, and what is right beside that."""
+    blocks = laid.similarity.different
+    if not blocks.size:
+        return np.zeros(laid.second.shape, np.bool_)
+    # What is left beside the last whole block is as that block is.
+    sides = zip(laid.second.shape, blocks.shape, strict=True)
+    rows, columns = (np.minimum(np.arange(side) // BLOCK, of - 1) for side, of in sides)
+    return np.asarray(_grown(blocks, 1)[np.ix_(rows, columns)], np.bool_)
 
 
 def _colours(laid: Laid, first: Prepared, second: Prepared) -> dict[str, Any]:

@@ -25,7 +25,7 @@ second's size relative to the first. Keys that have nothing to tell are left out
     similarity  median correlation of the blocks compared, 0 to 1
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from index.model import Facts, Turn
@@ -33,7 +33,7 @@ from index.model import Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Carried by every judgement; another value makes every pair be looked at again.
-VERIFIER: Final = "blocks/19"
+VERIFIER: Final = "blocks/20"
 
 TRANSPOSED: Final = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 SIDES: Final = {"first": "second", "second": "first"}
@@ -125,7 +125,7 @@ def sentence(evidence: Evidence, language: str = "en") -> str:
             _encoding(evidence, words),
             *(words[name] for name in ("taken", "camera") if name in evidence),
             *(
-                words[name].format(", ".join(block.upper() for block in evidence[name]))
+                words[name].format(_listed([block.upper() for block in evidence[name]], words["last_" + name]))
                 for name in ("lost", "gained")
                 if name in evidence
             ),
@@ -143,20 +143,21 @@ def _frames(evidence: Evidence, words: Mapping[str, str]) -> str:
 
 
 def _size(evidence: Evidence, words: Mapping[str, str]) -> str:
-    scale = evidence.get("scale", 1.0)
+    # That of the height where the width is told apart: what was only made wider is not larger as well.
+    scale = evidence.get("scale", 1.0) / max(0.01, evidence.get("stretch", 1.0)) ** 0.5
     for factor, name in ((0.5, "half"), (0.25, "quarter"), (2.0, "double")):
         if abs(scale / factor - 1) < 0.02:
             return words[name]
     if abs(scale - 1) < 0.01:
         return ""
-    return words["smaller" if scale < 1 else "larger"].format(_number(round(100 * scale, 1), words))
+    return words["smaller" if scale < 1 else "larger"].format(_percent(scale, words))
 
 
 def _stretch(evidence: Evidence, words: Mapping[str, str]) -> str:
     if "stretch" not in evidence:
         return ""
     stretch = evidence["stretch"]
-    return words["wider" if stretch > 1 else "narrower"].format(_number(round(100 * stretch, 1), words))
+    return words["wider" if stretch > 1 else "narrower"].format(_percent(stretch, words))
 
 
 def _more(name: str, factor: float) -> str:
@@ -177,7 +178,7 @@ def _frame(evidence: Evidence, words: Mapping[str, str]) -> str:
 def _changed(evidence: Evidence, words: Mapping[str, str]) -> str:
     if "changed" not in evidence:
         return ""
-    told = words["changed"].format(round(100 * evidence["changed"]))
+    told = words["changed"].format(max(1, round(100 * evidence["changed"])))
     x0, y0, x1, y1 = evidence.get("where", {}).get("second", (0, 0, 1, 1))
     down = "bottom" if y0 >= 0.6 else "top" if y1 <= 0.4 else ""
     across = "right" if x0 >= 0.6 else "left" if x1 <= 0.4 else ""
@@ -201,7 +202,7 @@ def _encoding(evidence: Evidence, words: Mapping[str, str]) -> str:
     before, after = evidence.get("jpeg", (0, 0))
     if "formats" in evidence:
         one, other = (
-            f"JPEG {quality}" if name == "JPEG" else name
+            f"JPEG {quality}" if name == "JPEG" else NAMES.get(name, name)
             for name, quality in zip(evidence["formats"], (before, after), strict=True)
         )
         return words["to"].format(one, other)
@@ -210,9 +211,22 @@ def _encoding(evidence: Evidence, words: Mapping[str, str]) -> str:
     return ""
 
 
+def _percent(factor: float, words: Mapping[str, str]) -> str:
+    """In whole numbers, but for what is next to all or next to nothing."""
+    return _number(round(100 * factor, 1 if abs(factor - 1) < 0.05 or factor < 0.1 else None), words)
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    """EXIF, GPS or XMP."""
+    return f" {last} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _number(value: float, words: Mapping[str, str]) -> str:
     return f"{value:g}".replace(".", words["point"])
 
+
+# Formats that write themselves otherwise than in capitals.
+NAMES: Final = {"WEBP": "WebP"}
 
 ENGLISH: Final = {
     "point": ".",
@@ -265,9 +279,11 @@ ENGLISH: Final = {
     "animated": "the first of {1} frames, of which the others are not compared",
     "frames": "the first frame of {1} for that of {0}",
     "taken": "taken at another time",
-    "camera": "by another camera",
+    "camera": "taken by another camera",
     "lost": "no {}",
     "gained": "with {}",
+    "last_lost": "or",
+    "last_gained": "and",
 }
 
 FRENCH: Final = {
@@ -281,13 +297,13 @@ FRENCH: Final = {
     Turn.ROTATE_270: "tournée à gauche",
     Turn.TRANSPOSE: "en miroir et tournée à gauche",
     Turn.TRANSVERSE: "en miroir et tournée à droite",
-    "half": "moitié de la taille",
-    "quarter": "quart de la taille",
+    "half": "réduite de moitié",
+    "quarter": "réduite au quart",
     "double": "deux fois plus grande",
     "smaller": "réduite à {} %",
     "larger": "agrandie à {} %",
     "crop_first": "recadrée à {} % de l'image",
-    "crop_second": "montre davantage (l'autre image en est {} %)",
+    "crop_second": "montre davantage (l'autre image en couvre {} %)",
     "frame_first": "sans le cadre",
     "frame_second": "avec un cadre ou un entourage",
     "tilt": "inclinée de {}°",
@@ -307,7 +323,7 @@ FRENCH: Final = {
     "less_noise": "plus lisse",
     "wider": "étirée à {} % en largeur",
     "narrower": "comprimée à {} % en largeur",
-    "changed": "{} % montre autre chose",
+    "changed": "autre chose sur {} % de l'image",
     "at_top": "en haut",
     "at_bottom": "en bas",
     "at_left": "à gauche",
@@ -316,12 +332,14 @@ FRENCH: Final = {
     "at_top_right": "en haut à droite",
     "at_bottom_left": "en bas à gauche",
     "at_bottom_right": "en bas à droite",
-    "to": "{} vers {}",
+    "to": "de {} à {}",
     "still": "seulement la première de {0} images",
     "animated": "la première de {1} images, dont les autres ne sont pas comparées",
     "frames": "la première image de {1} pour celle de {0}",
     "taken": "prise à un autre moment",
-    "camera": "par un autre appareil",
+    "camera": "prise avec un autre appareil",
     "lost": "sans {}",
     "gained": "avec {}",
+    "last_lost": "ni",
+    "last_gained": "et",
 }

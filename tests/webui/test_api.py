@@ -151,7 +151,7 @@ def test_one_group_tells_evidence_and_goes_on_where_the_list_stopped(client: Web
     (near,) = rest["items"]
     assert (near["kind"], near["distance"], near["turn"], near["reference"]) == ("near", 6, "flip_horizontal", False)
     assert near["evidence"] == {"scale": 0.5}
-    assert near["sentence"] == {"en": "half the size", "fr": "moitié de la taille"}
+    assert near["sentence"] == {"en": "half the size", "fr": "réduite de moitié"}
     assert (near["width"], near["height"]) == (160, 120)
 
 
