@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from daemon.processes.judging import judge_framed, placed_in_views
+from daemon.processes.judging import judge_framed, placed_by_frame, placed_in_views
 from index.candidates.features import describe
 from index.candidates.fingerprint import hamming, hash_grey, rows_of
-from index.candidates.framing import laid_by_frame
+from index.candidates.framing import Map
 from index.candidates.parts import part_hashes, part_tolerance, separate
 from index.candidates.search import HashIndex
 from index.errors import PictureError, UsageError
@@ -64,13 +64,14 @@ def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> d
     pairs = next(iter(index.pairs(1, hsize * hsize)))
     distance, turn = int(pairs.distance[0]), TURNS[pairs.turn[0]]
     gates.append(_gate("hash", distance, limit, distance <= limit))
-    hint, placed = turn if distance <= limit else None, None
+    hint = turn if distance <= limit else None
+    placed: tuple[Map, ...] | None = None
     one, other = (prepare(_pixels(view)) for view in views)
     if hint is None:
         by_part, most_by_part = _distance_of_parts(decoded, hsize), part_tolerance(limit)
         gates.append(_gate("part", by_part, most_by_part, by_part <= most_by_part))
         if by_part <= most_by_part:
-            hint, placed = Turn.NONE, laid_by_frame(one.grey, other.grey)
+            hint, placed = Turn.NONE, placed_by_frame(one, other)
         else:
             placed = placed_in_views(one, other, describe(one.grey), describe(other.grey))
     said = judge_framed(one, other, facts, hint, placed)

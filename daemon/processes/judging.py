@@ -9,9 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from index.candidates.feature_places import placed
+from index.candidates.feature_places import placings
 from index.candidates.features import Described, describe, enlargement
 from index.candidates.framing import LEAST_PX, Map, inner_box, laid_by_frame
 from index.errors import PictureError
@@ -44,19 +43,19 @@ def judge_pair(task: PairTask) -> Judgement:
     """The verifier's word on one pair. Raises PictureError where a view cannot be read."""
     first, second = _prepared(task.first_view), _prepared(task.second_view)
     if task.by_part:
-        over = laid_by_frame(first.grey, second.grey)
+        placed = placed_by_frame(first, second)
     else:
         described = Described.from_bytes(task.first_features), Described.from_bytes(task.second_features)
-        over = placed_in_views(first, second, *described)
-    return judge_framed(first, second, (task.first_facts, task.second_facts), task.turn, over)
+        placed = placed_in_views(first, second, *described)
+    return judge_framed(first, second, (task.first_facts, task.second_facts), task.turn, placed)
 
 
 def judge_framed(
-    first: Prepared, second: Prepared, facts: tuple[Facts, Facts], turn: Turn | None, over: Map | None
+    first: Prepared, second: Prepared, facts: tuple[Facts, Facts], turn: Turn | None, placed: tuple[Map, ...] | None
 ) -> Judgement:
     """The verifier's word on two pictures, and where both are in a frame on what is inside as well: two faint pictures
     in one border have nothing to be compared by but the border."""
-    said = judge(first, second, *facts, turn, over)
+    said = judge(first, second, *facts, turn, placed)
     if said.kind is not Kind.NEAR:
         return said
     insides = _inside(first), _inside(second)
@@ -83,15 +82,19 @@ def _inside(picture: Prepared) -> Prepared | None:
     return Prepared(np.ascontiguousarray(grey), picture.colourful, picture.warmth)
 
 
+def placed_by_frame(first: Prepared, second: Prepared) -> tuple[Map, ...]:
+    """How the frame of one says that the first lies over the second, from pixels to pixels of their views."""
+    over = laid_by_frame(first.grey, second.grey)
+    return () if over is None else (over,)
+
+
 def placed_in_views(
     first: Prepared, second: Prepared, of_first: Described, of_second: Described
-) -> NDArray[np.float64] | None:
-    """How local features say that the first lies over the second, from pixels to pixels of their views."""
-    over = placed(of_first, of_second)
-    if over is None:
-        return None
+) -> tuple[Map, ...]:
+    """How local features say that the first may lie over the second, from pixels to pixels of their views."""
     larger_first, larger_second = enlargement(first.grey.shape), enlargement(second.grey.shape)
-    return np.diag([1 / larger_second, 1 / larger_second, 1]) @ over @ np.diag([larger_first, larger_first, 1])
+    enlarge, reduce = np.diag([larger_first, larger_first, 1]), np.diag([1 / larger_second, 1 / larger_second, 1])
+    return tuple(reduce @ over @ enlarge for over in placings(of_first, of_second))
 
 
 def describe_view(path: str) -> bytes:

@@ -24,6 +24,7 @@ PAIRS_AT_MOST: Final = 32
 # Corners of two pictures that are already known to be worth a look may be less alike, and fewer.
 NEAR_BITS: Final = 56
 LEAST_AGREEING: Final = 4
+PLACINGS: Final = 2
 
 
 def agreeing(first: Places, second: Places, pairs: NDArray[np.int64]) -> int:
@@ -38,21 +39,29 @@ def agreeing(first: Places, second: Places, pairs: NDArray[np.int64]) -> int:
     return int(np.count_nonzero(agree, axis=1).max()) if len(agree) else 1
 
 
-def placed(first: Described, second: Described) -> NDArray[np.float64] | None:
-    """How the first picture lies over the second: the similarity that most corners agree on, fitted to these by least
-    squares, as a matrix (3, 3) from pixels to pixels of views enlarged as for `describe`. It mirrors where its
-    determinant is negative. None where fewer than LEAST_AGREEING agree.
+def placings(first: Described, second: Described) -> tuple[NDArray[np.float64], ...]:
+    """How the first picture may lie over the second: the similarity that most corners agree on, and that on which most
+    of the others do, since two pictures with one caption or logo may have nothing else in common. Each is fitted by
+    least squares, as a matrix (3, 3) from pixels to pixels of views enlarged as for `describe`, and mirrors where its
+    determinant is negative. Fewer where fewer than LEAST_AGREEING agree.
     """
     pairs = _mutually_nearest(first.descriptors, second.descriptors)[:PAIRS_AT_MOST]
-    if len(pairs) < LEAST_AGREEING:
-        return None
     a, b = _Corners(first.places[pairs[:, 0]]), _Corners(second.places[pairs[:, 1]])
     agree = _agreements(a, b)
-    best = agree[np.count_nonzero(agree, axis=1).argmax()] if len(agree) else np.zeros(len(pairs), np.bool_)
-    if np.count_nonzero(best) < LEAST_AGREEING:
-        return None
-    mirrored = bool((a.mirrored != b.mirrored)[best][0])
-    source, target = (-a.xy.conj() if mirrored else a.xy)[best], b.xy[best]
+    found: list[NDArray[np.float64]] = []
+    for _ in range(PLACINGS):
+        counts = np.count_nonzero(agree, axis=1)
+        if not len(counts) or counts.max() < LEAST_AGREEING:
+            break
+        best = agree[counts.argmax()]
+        found.append(_fitted(a, b, best))
+        agree = agree & ~best
+    return tuple(found)
+
+
+def _fitted(a: "_Corners", b: "_Corners", corners: NDArray[np.bool_]) -> NDArray[np.float64]:
+    mirrored = bool((a.mirrored != b.mirrored)[corners][0])
+    source, target = (-a.xy.conj() if mirrored else a.xy)[corners], b.xy[corners]
     (factor, offset), *_ = np.linalg.lstsq(np.stack([source, np.ones_like(source)], axis=1), target, rcond=None)
     across = -1 if mirrored else 1
     return np.array(

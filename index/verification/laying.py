@@ -4,7 +4,7 @@ The cheap ways come first: as the hashes suggest, then corrected by ECC from coa
 What clearly is another picture has cost a few milliseconds by then, and so has what clearly is the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -167,16 +167,23 @@ class Laid:
         )
 
 
-def ways(first: Prepared, second: Prepared, hint: Turn | None, placed: Map | None = None) -> Iterator[Laid]:
+def ways(
+    first: Prepared, second: Prepared, hint: Turn | None, placed: Sequence[Map] | None = None
+) -> Iterator[Laid]:
     """The ways to lay one over the other, to be asked for until one is good enough. `hint` is the turn that the hashes
-    suggest, None where they say nothing; `placed` is about how the first lies over the second, if anything tells."""
-    if placed is not None:
-        yield from _ways_by_placing(first, second, placed)
-    found = None
+    suggest, None where they say nothing; `placed` is about how the first may lie over the second, where that was asked.
+    """
+    by_placing = by_hash = None
+    for over in placed or ():
+        for by_placing in _ways_by_placing(first, second, over):
+            yield by_placing
+    if hint is None and placed is not None and by_placing is None:
+        # Most pairs that nothing but features propose met by accident. All ways of laying them cost ten times as much.
+        return
     if hint is not None:
-        for found in _ways_by_hash(first, second, hint):
-            yield found
-    trusted = hint is not None and found is not None and found.similarity.median >= PLAUSIBLE_MEDIAN
+        for by_hash in _ways_by_hash(first, second, hint):
+            yield by_hash
+    trusted = by_hash is not None and by_hash.similarity.median >= PLAUSIBLE_MEDIAN
     mirrored = hint in MIRRORED
     for parity in (mirrored,) if trusted else (mirrored, not mirrored):
         yield from _ways_by_features(first, second, mirrored=parity)
@@ -198,7 +205,8 @@ def _ways_by_hash(first: Prepared, second: Prepared, hint: Turn) -> Iterator[Lai
 
 
 def _ways_by_placing(first: Prepared, second: Prepared, placed: Map) -> Iterator[Laid]:
-    """As it is about known, in pixels of the greys, and corrected from coarse to fine."""
+    """As it is about known, in pixels of the greys, and corrected from coarse to fine; none where the two have nothing
+    in common there."""
     turn, over = Turn.NONE, placed
     if np.linalg.det(placed[:2, :2]) < 0:
         turn = Turn.FLIP_HORIZONTAL
@@ -206,12 +214,19 @@ def _ways_by_placing(first: Prepared, second: Prepared, placed: Map) -> Iterator
     for side in (COARSE_FRAME, WIDE_FRAME):
         one, other = turned(first.frame(side), turn), second.frame(side)
         start = rescaled(over, first.grey.shape, second.grey.shape, one.shape, other.shape)
-        start = better if (better := align.refine(one, other, start)) is not None else start
+        if not align.sane(start, one.shape):
+            return
+        laid = lay(turn, one, other, start, rough=True)
+        better = align.refine(one, other, start)
+        # A broad caption draws what is corrected by brightness away from where corners have put it.
+        if better is not None and (corrected := lay(turn, one, other, better, rough=True)).score > laid.score:
+            laid, start = corrected, better
+        if side == COARSE_FRAME and laid.similarity.textured and laid.similarity.median < ROUGH_MEDIAN:
+            return
         over = rescaled(start, one.shape, other.shape, first.grey.shape, second.grey.shape)
-    if align.sane(start, one.shape):
-        yield (laid := lay(turn, one, other, start, rough=True))
-        if laid.similarity.median >= ROUGH_MEDIAN:
-            yield from _corrected(turn, one, other, start)
+    yield laid
+    if laid.similarity.median >= ROUGH_MEDIAN:
+        yield from _corrected(turn, one, other, start)
 
 
 def _ways_by_features(first: Prepared, second: Prepared, *, mirrored: bool) -> Iterator[Laid]:

@@ -6,6 +6,7 @@ another language agrees in many places and differs in many others. What differs 
 captions do, is told and let pass.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -103,6 +104,9 @@ LEAST_DETAIL: Final = 0.1
 # finest must speak for the pair: by what both have in common in quiet places, or by details that fall on each other.
 LEAST_COHERENCE: Final = 0.2
 MOST_SHIFT_UNPROVEN_PX: Final = 0.03
+# And whatever was done to tones, no more than this: of 4,853 pairs of copies 17 had more, each of two that were both
+# cut out or bent; two photographs of one chart by two cameras had 0.08.
+MOST_SHIFT_BY_FEATURES_PX: Final = 0.06
 # The noise of two exposures agrees less than these, and that of a copy more. Neither the noise nor a shift tells all
 # alone: where details are shifted by more than STILL_PX, the noise has more to prove.
 STRONG_NOISE: Final = 0.7
@@ -155,22 +159,28 @@ def judge(
     facts_first: Facts,
     facts_second: Facts,
     hint: Turn | None,
-    placed: Map | None = None,
+    placed: Sequence[Map] | None = None,
 ) -> Judgement:
     """Whether two pictures are the same. `hint` is the turn that the hashes suggest, None where they say nothing;
-    `placed` is about how the first lies over the second, from pixels to pixels, where local features tell.
+    `placed` is about how the first may lie over the second, from pixels to pixels, as a frame or local features tell:
+    empty where these were asked and say nothing, None where they were not.
 
     Whichever of the two is given first, the answer is the same and its evidence led the other way.
     """
     if first.order < second.order:
-        back = align.inverted(placed) if placed is not None else None
+        back = None if placed is None else [over for one in placed if (over := align.inverted(one)) is not None]
         said = _judge(second, first, facts_second, facts_first, hint.inverse if hint else None, back)
         return replace(said, turn=said.turn.inverse, evidence=mirrored(said.evidence))
     return _judge(first, second, facts_first, facts_second, hint, placed)
 
 
 def _judge(
-    first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts, hint: Turn | None, placed: Map | None
+    first: Prepared,
+    second: Prepared,
+    facts_first: Facts,
+    facts_second: Facts,
+    hint: Turn | None,
+    placed: Sequence[Map] | None,
 ) -> Judgement:
     graphic = min(first.plain, second.plain) >= GRAPHIC_PLAIN or min(first.ground, second.ground) >= GRAPHIC_GROUND
     best = _best_way(first, second, hint, placed)
@@ -194,7 +204,7 @@ def _judge(
     return Judgement(kind, _confidence(best, kind), turn, told, gates)
 
 
-def _best_way(first: Prepared, second: Prepared, hint: Turn | None, placed: Map | None) -> Laid | None:
+def _best_way(first: Prepared, second: Prepared, hint: Turn | None, placed: Sequence[Map] | None) -> Laid | None:
     best: Laid | None = None
     for laid in ways(first, second, hint, placed):
         if best is None or laid.score > best.score:
@@ -312,6 +322,8 @@ def _fine_gates(
         most = min(most, MOST_SHIFT_UNPROVEN_PX)
     # The strictest limits allow for nothing: with an allowance for few blocks averages of bursts passed there.
     strict = most <= MOST_SHIFT_PX * UNTOUCHED_FACTOR
+    if not by_hash:
+        most = min(most, MOST_SHIFT_BY_FEATURES_PX)
     blocks, limit = fine.registration.blocks, round(most, 3)
     shift = round(fine.shift_px if strict else fine.sure_shift_px, 3)
     witnesses = () if by_hash else (Gate("witnesses", blocks, LEAST_BLOCKS, blocks >= LEAST_BLOCKS),)

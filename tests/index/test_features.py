@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from index.candidates import feature_hits, feature_hits_compiled, feature_index, feature_join
 from index.candidates.feature_hits import Chains, keys_of, words_of
 from index.candidates.feature_index import FeatureIndex
-from index.candidates.feature_places import agreeing, placed
+from index.candidates.feature_places import agreeing, placings
 from index.candidates.features import KEPT, PER_PX, Described, describe
 from support.pictures import photograph
 
@@ -221,8 +221,7 @@ def test_corners_agree_on_how_a_copy_lies(mirror: bool, angle: float, scale: flo
 def test_features_tell_how_one_picture_lies_over_another(originals: list[Described]) -> None:
     width, height = 460, 360
     for copy, mirrored in ((crop(PICTURES[3]), False), (ImageOps.mirror(crop(PICTURES[3])), True)):
-        over = placed(originals[3], described(copy))
-        assert over is not None
+        over, *_ = placings(originals[3], described(copy))
         assert (np.linalg.det(over[:2, :2]) < 0) == mirrored
         # Views of 512 pixels: of 800 in the original, of 460 in the copy, which begins at (160, 100).
         corner = over @ np.array([160 * 512 / 800, 100 * 512 / 800, 1])
@@ -232,5 +231,16 @@ def test_features_tell_how_one_picture_lies_over_another(originals: list[Describ
 
 
 def test_features_of_another_picture_tell_nothing_of_how_it_lies() -> None:
-    assert placed(described(texture(1)), described(texture(2))) is None
-    assert placed(described(texture(1)), Described.nothing()) is None
+    assert placings(described(texture(1)), described(texture(2))) == ()
+    assert placings(described(texture(1)), Described.nothing()) == ()
+
+
+def test_beside_a_caption_in_both_features_tell_how_the_pictures_lie() -> None:
+    random = np.random.default_rng(7)
+    first = np.column_stack([random.integers(0, 500 * PER_PX, (24, 2)), random.integers(0, 256, 24),
+                             random.integers(6, 12, 24)]).astype(np.int16)  # fmt: skip
+    descriptors = random.integers(0, 256, (24, 32)).astype(np.uint8)
+    caption, picture = laid(first[:14], 0.0, 1.0, (0.0, 90.0), False), laid(first[14:], 0.0, 1.5, (-60.0, -80.0), False)
+    second = Described(descriptors, np.concatenate([caption, picture]))
+    scales = [over[0, 0] for over in placings(Described(descriptors, first), second)]
+    assert scales == pytest.approx([1.0, 1.5], abs=0.02)

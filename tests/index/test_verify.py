@@ -151,11 +151,36 @@ def test_where_it_is_about_known_how_one_lies_over_the_other_it_begins_there(
     one, other = prepare(view(original(1))), prepare(view(copy))
     of_one, of_other = facts(original(1)), facts(copy, 60)
     assert judge(one, other, of_one, of_other, None).kind is None
-    said = judge(one, other, of_one, of_other, None, over)
+    said = judge(one, other, of_one, of_other, None, [over])
     assert said.kind is Kind.NEAR
     assert (said.turn is Turn.FLIP_HORIZONTAL) == mirrored
-    back = judge(other, one, of_other, of_one, None, np.linalg.inv(over))
+    back = judge(other, one, of_other, of_one, None, [np.linalg.inv(over)])
     assert (back.kind, back.turn) == (said.kind, said.turn.inverse)
+
+
+def test_where_corners_lie_stands_where_brightness_draws_away_from_it(monkeypatch: pytest.MonkeyPatch):
+    part = original(3).crop((100, 75, 700, 525))
+    ImageDraw.Draw(part).rectangle((0, 0, 600, 60), "white")
+    over = np.array([[1.3333, 0, -85.0], [0, 1.3333, -64], [0, 0, 1]])
+    away = np.array([[1.0, 0, 9], [0, 1, 20], [0, 0, 1]])
+    monkeypatch.setattr(align, "refine", lambda _first, _second, start, *_: away @ start)
+    monkeypatch.setattr(align, "fit", lambda *_: None)
+    one, other = original(3), part
+    said = judge(prepare(view(one)), prepare(view(other)), facts(one), facts(other), None, [over])
+    assert said.kind is Kind.NEAR
+
+
+@pytest.mark.parametrize("placed", [[], [np.diag([1.0, 1.0, 1.0])]])
+def test_what_features_propose_and_do_not_bear_out_costs_no_further_look(
+    placed: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    looked: list[object] = []
+    monkeypatch.setattr(align, "features", looked.append)
+    one, other = original(1), original(2)
+    said = judge(prepare(view(one)), prepare(view(other)), facts(one), facts(other), None, placed)
+    assert said.kind is None
+    assert failed(said) == ["aligned"]
+    assert not looked
 
 
 @pytest.mark.parametrize("turn", TURNS)
@@ -238,6 +263,19 @@ def test_what_no_hash_speaks_for_is_only_possible_where_hardly_any_detail_can_be
     said = compare(whole, cut_out(whole), None, 75)
     assert said.kind is Kind.POSSIBLE
     assert failed(said) == ["witnesses"]
+
+
+def test_details_that_are_a_little_out_of_place_are_let_pass_only_where_a_hash_speaks_for_the_pair():
+    whole = noisy(original(1), 3)
+    rows, columns = np.mgrid[:600, :800].astype(np.float32)
+    bent = np.random.default_rng(4).normal(0, 0.25, (2, 6, 8)).astype(np.float32)
+    bent_x, bent_y = (cv2.resize(one, (800, 600), interpolation=cv2.INTER_CUBIC) for one in bent)
+    through = cv2.remap(np.asarray(whole), columns + bent_x, rows + bent_y, cv2.INTER_CUBIC)
+    soft = ImageEnhance.Contrast(Image.fromarray(through)).enhance(0.8).filter(ImageFilter.GaussianBlur(1.2))
+    assert compare(whole, soft, Turn.NONE, 60).kind is Kind.NEAR
+    said = compare(whole, soft, None, 60)
+    assert said.kind is Kind.POSSIBLE
+    assert failed(said) == ["registration"]
 
 
 def test_a_still_out_of_an_animation_is_only_possible():
