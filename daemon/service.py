@@ -17,6 +17,7 @@ from daemon.configuration.config import Config
 from daemon.configuration.reloading import WORKSHOP, changed_keys, needing_restart
 from daemon.copier import Copier
 from daemon.jobs.scheduler import Scheduler, sync_file_schedules
+from daemon.memory import give_back
 from daemon.notifying.notifier import Notifier
 from daemon.overrides import LiveSettings
 from daemon.service_manager import ServiceManager
@@ -33,6 +34,8 @@ from webui.services import RootWatch, Services, WebAccess
 log = logging.getLogger(__name__)
 
 SUPERVISION_S = 1.0
+# Months of small changes leave holes in the heaps.
+GIVE_BACK_EVERY_S = 600.0
 # A change of the tables of a large index takes minutes, and is better not cut off.
 START_AT_MOST_S = 3600.0
 
@@ -77,7 +80,7 @@ class Service:
     def wait(self, asked: "queue.SimpleQueue[Asked]", reread: Callable[[], Config] | None = None) -> str:
         """Wait until asked to stop, or until a part died: its name, else "". `reread` gives the new configuration
         where a reload is asked for."""
-        signed_s = 0.0
+        signed_s, gave_back_s = 0.0, time.monotonic()
         while True:
             try:
                 match asked.get(timeout=SUPERVISION_S):
@@ -94,6 +97,9 @@ class Service:
                     return name
             self._vitals.look()
             self._scheduler.keep_up()
+            if time.monotonic() - gave_back_s >= GIVE_BACK_EVERY_S:
+                gave_back_s = time.monotonic()
+                give_back()
             every_s = self._manager.sign_every_s
             if every_s is not None and not self._vitals.hangs and time.monotonic() - signed_s >= every_s:
                 signed_s = time.monotonic()

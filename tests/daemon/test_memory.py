@@ -1,4 +1,4 @@
-"""The threads of the service share a few heaps of the C library."""
+"""The threads of the service share a few heaps of the C library, and what is free in these is given back."""
 
 import ctypes
 import subprocess
@@ -34,6 +34,27 @@ libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
 libc.fflush(None)
 """
 
+# Of every two small pieces one stays: nothing at the end of the heap is free, and the library keeps what is between.
+SPREAD = """
+import ctypes
+from daemon.memory import give_back
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+def resident_mb():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
+
+pieces = [(libc.malloc(ctypes.c_size_t(size)), size) for size in (100, 50_000) * 1000]
+for piece, size in pieces:
+    ctypes.memset(piece, 1, size)
+for piece, _ in pieces[1::2]:
+    libc.free(piece)
+before = resident_mb()
+give_back()
+print(before - resident_mb())
+"""
+
 
 def heaps(program: str) -> int:
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
@@ -44,3 +65,9 @@ def heaps(program: str) -> int:
 def test_threads_share_heaps() -> None:
     assert heaps(PROGRAM.replace("share_heaps()\n", "\n")) > HEAPS
     assert heaps(PROGRAM) <= HEAPS
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not the C library of GNU")
+def test_what_is_free_between_what_is_held_is_given_back() -> None:
+    told = subprocess.run([sys.executable, "-c", SPREAD], capture_output=True, text=True, check=True).stdout
+    assert float(told) > 30
