@@ -159,6 +159,7 @@ class Image(Answer, frozen=True, kw_only=True):
     taken: Annotated[str | None, Meta(description="EXIF date, as written, without a time zone")]
     camera: str
     jpeg_quality: int | None
+    earlier_quality: Annotated[int | None, Meta(description="Estimated quality of a poorer JPEG that it was before")]
     frames: Count
     metadata: list[str]
     failure: Annotated[str | None, Meta(description="Why the picture cannot be shown")]

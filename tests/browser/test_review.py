@@ -119,6 +119,21 @@ def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> No
     expect(page.locator(".pane .mark-trash.mark")).to_have_count(1)
 
 
+def test_a_quality_that_an_earlier_jpeg_did_not_have_is_not_the_better_one(serve: Serve, visit: Open) -> None:
+    site = serve()
+    once = site.library.add_content(1, jpeg_quality=60)
+    again = site.library.add_content(2, jpeg_quality=95, earlier_quality=59)
+    for content, name in ((once, "once.jpg"), (again, "again.jpg")):
+        site.library.add_image(content, name)
+    key = site.library.add_group(again, (once, Kind.NEAR, 4, Turn.NONE))
+    page = visit(but="Failed to load resource")
+    page.goto(f"{site.address}/groups/{key}")
+    row = page.get_by_role("row", name="Format, quality")
+    expect(row).to_contain_text("JPEG 95, was JPEG 59")
+    expect(row.locator(".best")).to_contain_text("JPEG 60")
+    expect(page.locator(".proposal")).to_contain_text("the others were saved again from a JPEG that was no better")
+
+
 def test_keys_work_by_their_place_and_can_be_switched_off(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 2)

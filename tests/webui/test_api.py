@@ -155,6 +155,13 @@ def test_one_group_tells_evidence_and_goes_on_where_the_list_stopped(client: Web
     assert (near["width"], near["height"]) == (160, 120)
 
 
+def test_an_image_tells_what_it_was_saved_as_before(client: WebClient, library: Library) -> None:
+    again = library.add_image(library.add_content(71, jpeg_quality=95, earlier_quality=59), "again.jpg")
+    once = library.add_image(library.add_content(72), "once.jpg")
+    told = [client.get(f"/api/v1/images/{image}").json for image in (again, once)]
+    assert [(image["jpeg_quality"], image["earlier_quality"]) for image in told] == [(95, 59), (92, None)]
+
+
 def test_a_group_tells_its_neighbours_in_the_list_asked_for(client: WebClient, library: Library) -> None:
     keys = []
     for number in range(4):

@@ -125,6 +125,7 @@ def image_fields(row: FileRow) -> dict[str, Any]:
         "taken": facts.taken or None,
         "camera": facts.camera,
         "jpeg_quality": facts.jpeg_quality or None,
+        "earlier_quality": facts.earlier_quality or None,
         "frames": facts.frames,
         "metadata": list(facts.metadata),
         "failure": row.failure or None,

@@ -37,7 +37,8 @@ export const size = (image) => (image.width ? `${number(image.width)} × ${numbe
 
 export function formatText(image) {
   if (!image.format) return "–";
-  return image.jpeg_quality ? `${image.format} ${image.jpeg_quality}` : image.format;
+  const now = image.jpeg_quality ? `${image.format} ${image.jpeg_quality}` : image.format;
+  return image.earlier_quality ? t("fact.format.earlier", { now, quality: image.earlier_quality }) : now;
 }
 
 export const dateText = (image) => day(image.taken ?? image.modified);

@@ -12,7 +12,7 @@ const time = (text) => (text ? -new Date(text).getTime() : -Infinity);
 const FACTS = [
   ["size", size, (image) => image.width * image.height],
   ["bytes", (image) => bytes(image.size_bytes), (image) => image.size_bytes],
-  ["format", formatText, (image) => image.jpeg_quality ?? (image.format ? 100 : 0)],
+  ["format", formatText, (image) => Math.min(image.jpeg_quality ?? (image.format ? 100 : 0), image.earlier_quality ?? 100)],
   ["date", (image) => (image.taken ? dateText(image) : "–"), (image) => time(image.taken)],
   ["modified", (image) => day(image.modified), (image) => time(image.modified)],
   ["camera", (image) => image.camera || "–", (image) => (image.camera ? 1 : 0)],
