@@ -472,27 +472,6 @@ def test_evidence_tells_what_was_done():
     assert compare(original(1), ALTERATIONS["tilt"](original(1))).evidence["tilt"] == pytest.approx(-2, abs=0.3)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_crop_that_takes_some_of_a_plain_sky_is_no_picture_without_its_frame(seed: int):
-    whole = original(seed)
-    whole.paste((150, 170, 200), (0, 0, 800, 90))
-    crop = compare(whole, whole.crop((0, 50, 800, 600))).evidence
-    assert "frame" not in crop
-    assert crop["crop"]["of"] == "first"
-    for border, colour in ((40, "white"), (14, "black")):
-        framed = compare(whole, ImageOps.expand(whole, border=border, fill=colour)).evidence
-        assert framed["frame"] == "second", framed
-        assert "scale" not in framed
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_caption_is_told_with_the_share_it_takes_and_makes_no_picture_brighter(seed: int):
-    told = compare(original(seed), stamped(original(seed))).evidence
-    assert 0.08 < told["changed"] < 0.14
-    assert "tone" not in told
-    assert compare(original(seed), stamped(ALTERATIONS["bright"](original(seed)))).evidence["tone"]["brightness"] > 15
-
-
 def test_evidence_tells_of_colours_sharpness_and_proportions():
     first = noisy(original(1), 3)
     assert compare(first, ImageEnhance.Color(first).enhance(2)).evidence["tone"]["saturation"] > 1.4
