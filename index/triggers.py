@@ -4,11 +4,12 @@ The web part checks them and the daemon's clock obeys them; both read them here.
 """
 
 import re
-from datetime import UTC
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from tzlocal import get_localzone
 
 from index.errors import UsageError
 
@@ -29,9 +30,44 @@ def parse_trigger(text: str) -> BaseTrigger:
         if len(words) == 2 and words[0] == "every":
             return _interval(words[1])
         *most, weekday = words
-        return CronTrigger.from_crontab(" ".join([*most, _weekdays(weekday)]))
+        return CronTrigger.from_crontab(" ".join([*most, _weekdays(weekday)]), local_zone())
     except ValueError as error:
         raise UsageError(f"{text!r} is no trigger; accepted: {ACCEPTED}.", field="trigger") from error
+
+
+class SystemZone(tzinfo):
+    """Local time as the C library has it."""
+
+    def utcoffset(self, at: datetime | None) -> timedelta | None:
+        return None if at is None else at.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, at: datetime | None) -> timedelta | None:
+        return None if at is None else timedelta(0)
+
+    def tzname(self, at: datetime | None) -> str:
+        return "system" if at is None else str(at.replace(tzinfo=None).astimezone().tzname())
+
+    def fromutc(self, at: datetime) -> datetime:
+        told = at.replace(tzinfo=UTC).astimezone()
+        here = told.replace(tzinfo=self)
+        # The hour that comes twice when clocks are put back: the second one.
+        return here if here.utcoffset() == told.utcoffset() else here.replace(fold=1)
+
+
+# One for all: times of two zones are never the same in the hour that comes twice.
+SYSTEM = SystemZone()
+
+
+def local_zone() -> tzinfo:
+    """The time zone of this machine, by its name where it has one.
+
+    TZ may hold rules in place of a name ("CET-1CEST") or nonsense, and /etc/timezone may contradict /etc/localtime:
+    the time of day is what every other program here takes it for.
+    """
+    try:
+        return get_localzone()
+    except (LookupError, ValueError, OSError):
+        return SYSTEM
 
 
 def _interval(word: str) -> IntervalTrigger:

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
@@ -66,6 +67,23 @@ def test_a_daily_job_in_the_nights_in_which_the_clocks_are_changed(after: str, r
         # A run is noted a moment after it was due.
         moment = datetime.fromtimestamp(due_ns / 1e9 + 0.05, zone)
         assert moment.strftime("%Y-%m-%d %H:%M") == run
+
+
+@pytest.mark.fault("a time zone that is no name, or nonsense, or told twice: schedules go by the system's clock")
+@pytest.mark.parametrize("zone", ["CET-1CEST,M3.5.0,M10.5.0/3", "Mars/Olympus:::", "/etc/passwd"])
+def test_a_time_zone_that_is_no_name_is_what_the_system_takes_it_for(zone: str, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", zone)
+        elsewhere.setattr("tzlocal.unix._cache_tz", None)
+        time.tzset()
+        runs, moment = [], datetime(2026, 10, 24, 12, tzinfo=UTC)
+        for _ in range(3):
+            moment = parse_trigger("30 2 * * *").get_next_fire_time(moment, moment)
+            runs.append(moment.astimezone(UTC).strftime("%d %H:%M"))
+        Scheduler(cast(Store, None))
+    time.tzset()
+    summer_time_ends = ["25 00:30", "25 01:30", "26 01:30"]
+    assert runs == (summer_time_ends if zone.startswith("CET") else ["25 02:30", "26 02:30", "27 02:30"])
 
 
 def test_missed_runs():
