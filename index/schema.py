@@ -142,6 +142,35 @@ class Judgement(Model):
         without_rowid = True
 
 
+class Attempt(Model):
+    """A pair that is being judged, or with which that failed: index.records.unjudged."""
+
+    a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    verifier = TextField()
+    being_judged = BooleanField()
+    failures = IntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("a", "b", "verifier")
+        without_rowid = True
+
+
+class Unjudged(Model):
+    """A pair that was proposed to a detection and could not be looked at yet: index.records.unjudged."""
+
+    detection = ForeignKeyField(Detection, on_delete="CASCADE")
+    a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    distance = IntegerField()
+    turn = TextField(null=True)
+    by_part = BooleanField()
+
+    class Meta:
+        primary_key = CompositeKey("detection", "a", "b")
+        without_rowid = True
+
+
 class Match(Model):
     """Two contents that are the same picture under one detection; a < b, the turn leads from a to b."""
 

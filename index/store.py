@@ -80,6 +80,11 @@ class Store:
             self._file = _file_at(self.path)
         except (DatabaseError, sqlite3.Error, OSError) as error:
             self._lock.close()
+            if _is_full(data_dir):
+                raise NoRoom(
+                    f"The index {self.path} cannot be opened: its disk is full.",
+                    "Make room there; what was indexed before is kept.",
+                ) from error
             raise StoreError(
                 f"The index {self.path} cannot be opened: {error}.",
                 "Another program may hold it, or its disk may be full or read-only; the photographs are not touched.",

@@ -2,13 +2,14 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from peewee import SqliteDatabase
+from peewee import OperationalError, SqliteDatabase
 
 from index import schema
-from index.errors import AlreadyRunning, StoreClosed, StoreError
+from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreError
 from index.schema import Root, Setting
 from index.store import Store
 from index.upkeep import upgrade
@@ -17,7 +18,7 @@ TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting, schema.RuleOrder, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
-    schema.Concerned, schema.Suspect,
+    schema.Concerned, schema.Suspect, schema.Attempt, schema.Unjudged,
 )  # fmt: skip
 
 
@@ -40,6 +41,27 @@ def test_models_are_the_tables_that_the_migrations_made(tmp_path: Path, table):
         for field in table._meta.sorted_fields:
             if not field.primary_key:
                 assert made[field.column_name].null == field.null, field.column_name
+
+
+def test_the_file_of_another_program_is_left_as_it_is(tmp_path: Path):
+    path = tmp_path / "index.sqlite3"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE image (name TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program's database") as raised:
+        Store(tmp_path)
+    assert raised.value.hint
+    assert path.read_bytes() == before
+
+
+def test_a_disk_that_is_full_at_the_first_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise OperationalError("cannot rollback - no transaction is active")
+
+    monkeypatch.setattr("index.store.upgrade", fail)
+    monkeypatch.setattr("index.store._is_full", lambda _: True)
+    with pytest.raises(NoRoom, match="its disk is full"):
+        Store(tmp_path)
 
 
 def test_readers_cannot_write(tmp_path: Path):
