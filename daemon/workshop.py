@@ -131,6 +131,7 @@ class Workshop:
     def _recover(self) -> None:
         """Settle what a crash cut off, before anything else touches a file."""
         self._scanner.recover()
+        self._detector.recover()
         Journal(self._store, self._grounds()).recover()
         self._compressor.recover()
 

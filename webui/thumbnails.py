@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from index.errors import PictureError
+from index.images.pictures import JPEG_END
 from webui.refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -62,9 +63,11 @@ class Views:
 
     def _kept(self, digest: bytes) -> bytes | None:
         try:
-            return self.path_of(digest).read_bytes()
+            view = self.path_of(digest).read_bytes()
         except OSError:
             return None
+        # After a power loss there may be the name of a file and not its bytes.
+        return view if view.endswith(JPEG_END) else None
 
     def _raise_failure(self, digest: bytes) -> None:
         with self._guard:
@@ -91,7 +94,7 @@ class Views:
     def _keep(self, digest: bytes, view: bytes) -> None:
         """Put a view in its place, whole, unless its maker did. A full disk costs the keeping, not the view."""
         target = self.path_of(digest)
-        if target.exists():
+        if self._kept(digest) is not None:
             return
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

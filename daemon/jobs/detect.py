@@ -5,36 +5,29 @@ What was matched is committed block by block with its watermark, and what was ju
 crash repeats the search of one block at most, and the judging of a few pairs.
 """
 
-import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from daemon.jobs.progress import Progress
 from daemon.jobs.proposing import Proposer
+from daemon.jobs.verifying import Judged, Verifier
 from daemon.jobs.views import Views
-from daemon.processes.decoding import pixel_digest
-from daemon.processes.judging import PairTask, judge_pair
 from daemon.processes.workers import WorkerPool
 from index.candidates.features import SCHEME as FEATURE_SCHEME
 from index.candidates.fingerprint import SCHEME
 from index.candidates.part_index import PartIndex
 from index.candidates.parts import part_tolerance
 from index.candidates.search import HashIndex, Pairs
-from index.model import TURNS, Depth, DetectParameters, Facts, Kind, Turn, default_tolerance
-from index.records import catalogue, findings, orphans, samples
-from index.records.findings import Found
+from index.model import TURNS, Depth, DetectParameters, Kind, Turn, default_tolerance
+from index.records import catalogue, findings, orphans, samples, unjudged
 from index.records.jobs import DetectJobParameters
+from index.records.unjudged import Candidate
 from index.store import Store
-from index.verification.evidence import VERIFIER, mirrored, of_same_pixels
-from index.verification.verify import Judgement
 
 log = logging.getLogger(__name__)
 
@@ -42,26 +35,12 @@ log = logging.getLogger(__name__)
 BLOCK: Final = 300
 # The same by local features: searched for together, and the dearer the fewer they are.
 THOROUGH_BLOCK: Final = 1000
-# Judgements kept in one step: half a second of work and more.
-JUDGED_AT_ONCE: Final = 50
 # Contents loaded at a time of those matched before.
 LOADED_AT_ONCE: Final = 20_000
 # Unrelated pairs of which the verifier is asked after a detection: half a minute of work, once.
 JUDGED_AT_RANDOM: Final = 100
 # Below this quality (PDQ's, 0 to 100) a hash says nothing; PDQ itself discards up to 49.
 LEAST_DETAIL: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A pair of contents that is proposed, a < b; the turn, applied to a, gives b, and is None where features alone
-    proposed the pair. `by_part`: one is like a part of the other."""
-
-    a_id: int
-    b_id: int
-    distance: int
-    turn: Turn | None
-    by_part: bool = False
 
 
 class Detector:
@@ -77,8 +56,13 @@ class Detector:
         self._store = store
         self._pool = pool
         self._views = views
+        self._verifier = Verifier(store, pool, views)
         self._settings = settings
         self._index: _Loaded | None = None
+
+    def recover(self) -> None:
+        """At a start: see Verifier."""
+        self._verifier.recover()
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection under the settings and what the job changes of them."""
@@ -117,7 +101,7 @@ class Detector:
             Candidate(a_id, b_id, int(distances[pair]), TURNS[turns[pair]])
             for pair, (a_id, b_id) in zip(nearest.tolist(), drawn.pairs[nearest].tolist(), strict=True)
         ]
-        found, _ = self._judge(progress, candidates, parameters) if parameters.verify else ([], None)
+        found = self._verifier.judge(progress, candidates, verify=True).found if parameters.verify else []
         accepted = sum(match.kind is not Kind.POSSIBLE for match in found)
         judged = len(candidates) if parameters.verify else 0
         told = samples.measured(drawn, unrelated, judged, accepted, time.time_ns())
@@ -176,6 +160,7 @@ class Detector:
 
     def _match(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
         """Match every content beyond the watermark, and note those that new matches concern."""
+        self._catch_up(progress, detection_id, parameters)
         index = self._loaded(progress, detection_id, parameters)
         total = self._count_new(detection_id)
         if index.proposer is not None:
@@ -193,20 +178,33 @@ class Detector:
             candidates = self._candidates(progress, index, before, parameters)
             candidates += self._candidates_by_parts(progress, index, before, parameters, candidates)
             candidates += self._candidates_by_features(progress, index, before, candidates)
-            found, tallies = self._judge(progress, candidates, parameters)
+            judged = self._verifier.judge(progress, candidates, parameters.verify)
 
-            def keep(
-                database: Any,
-                found: Sequence[Found] = found,
-                tallies: Counter[tuple[int, str]] = tallies,
-                last: int = last,
-            ) -> None:
-                findings.concern(database, findings.record_matches(database, detection_id, found))
-                findings.add_tallies(database, detection_id, tallies)
+            def keep(database: Any, judged: Judged = judged, last: int = last) -> None:
+                findings.concern(database, findings.record_matches(database, detection_id, judged.found))
+                findings.add_tallies(database, detection_id, judged.tallies)
+                unjudged.leave(database, detection_id, judged.later)
                 findings.set_watermark(database, detection_id, last)
 
             self._store.write(keep)
             progress.advance(len(index.content_ids) - before)
+
+    def _catch_up(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
+        """Look at the pairs that were proposed before and could not be looked at then."""
+        with self._store.read() as database:
+            waiting = unjudged.within_reach(database, detection_id)
+        if not waiting:
+            return
+        progress.begin("matching", len(waiting))
+        judged = self._verifier.judge(progress, waiting, parameters.verify)
+
+        def keep(database: Any) -> None:
+            findings.concern(database, findings.record_matches(database, detection_id, judged.found))
+            findings.add_tallies(database, detection_id, judged.tallies, proposed_before=True)
+            unjudged.take_back(database, detection_id, waiting)
+            unjudged.leave(database, detection_id, judged.later)
+
+        self._store.write(keep)
 
     def _loaded(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> "_Loaded":
         with self._store.read() as database:
@@ -272,107 +270,6 @@ class Detector:
         rows = {content_id: row for row, content_id in enumerate(index.content_ids)}
         return [Candidate(a, b, index.hashes.distance(rows[a], rows[b]), None) for a, b in pairs]
 
-    # Judging
-
-    def _judge(
-        self, progress: Progress, candidates: Sequence[Candidate], parameters: DetectParameters
-    ) -> tuple[list[Found], Counter[tuple[int, str]]]:
-        """Matches among the candidates, and how many pairs of each distance came to which kind ("" for none)."""
-        with self._store.read() as database:
-            involved = {content_id for c in candidates for content_id in (c.a_id, c.b_id)}
-            rows = catalogue.contents(database, involved)
-        facts = {content_id: catalogue.facts_of(row) for content_id, row in rows.items()}
-        found = self._same_pixels(progress, candidates, rows, facts)
-        same = {(match.a_id, match.b_id) for match in found}
-        others = [c for c in candidates if (c.a_id, c.b_id) not in same]
-        if parameters.verify:
-            digests = {content_id: bytes(row.digest) for content_id, row in rows.items()}
-            found += self._verified(progress, others, facts, digests)
-        else:
-            found += [_by_hash_alone(c) for c in others]
-        kinds = {(match.a_id, match.b_id): str(match.kind) for match in found}
-        return found, Counter((c.distance, kinds.get((c.a_id, c.b_id), "")) for c in candidates)
-
-    def _same_pixels(
-        self,
-        progress: Progress,
-        candidates: Sequence[Candidate],
-        rows: Mapping[int, Any],
-        facts: Mapping[int, Facts],
-    ) -> list[Found]:
-        """Pairs of one size and (nearly) one hash whose pixels are equal, each picture decoded once for all time."""
-        alike = [
-            c
-            for c in candidates
-            if c.turn is Turn.NONE and c.distance <= 2 and _size(facts[c.a_id]) == _size(facts[c.b_id])
-        ]
-        concerned = {content_id for c in alike for content_id in (c.a_id, c.b_id)}
-        kept = {content_id: rows[content_id].pixel_digest for content_id in concerned}
-        known = {content_id: bytes(digest) for content_id, digest in kept.items() if digest is not None}
-        tasks = self._views.pixel_tasks(concerned - set(known))
-        outcomes = self._pool.run(_digest_named, list(tasks.items()))
-        try:
-            for outcome in outcomes:
-                progress.checkpoint()
-                content_id = outcome.item[0]
-                known[content_id] = digest = outcome.value or b""
-                self._store.submit(partial(catalogue.set_pixel_digest, content_id=content_id, pixel_digest=digest))
-        finally:
-            outcomes.close()
-        same = [c for c in alike if known.get(c.a_id) and known.get(c.a_id) == known.get(c.b_id)]
-        told = [of_same_pixels(facts[c.a_id], facts[c.b_id]) for c in same]
-        return [
-            Found(c.a_id, c.b_id, Kind.PIXELS, c.distance, Turn.NONE, 1.0, evidence)
-            for c, evidence in zip(same, told, strict=True)
-        ]
-
-    def _verified(
-        self,
-        progress: Progress,
-        candidates: Sequence[Candidate],
-        facts: Mapping[int, Facts],
-        digests: Mapping[int, bytes],
-    ) -> list[Found]:
-        """What the verifier takes for the same picture; it is asked once for each pair of contents."""
-        with self._store.read() as database:
-            known = findings.judgements(database, [(c.a_id, c.b_id) for c in candidates], VERIFIER)
-        unknown = [c for c in candidates if (c.a_id, c.b_id) not in known]
-        views = self._views.ensure({i for c in unknown for i in (c.a_id, c.b_id)}, progress)
-        by_features = {i for c in unknown if c.turn is None for i in (c.a_id, c.b_id)}
-        with self._store.read() as database:
-            features = catalogue.features_of(database, by_features, FEATURE_SCHEME)
-        tasks = [
-            _pair_task(c, views, facts, features, swapped=digests[c.a_id] > digests[c.b_id])
-            for c in sorted(unknown, key=lambda c: (c.a_id, c.b_id))
-            if c.a_id in views and c.b_id in views
-        ]
-        judged: list[dict[str, Any]] = []
-
-        def keep() -> None:
-            self._store.write(lambda db: findings.record_judgements(db, VERIFIER, judged))
-            judged.clear()
-
-        outcomes = self._pool.run(judge_pair, tasks)
-        try:
-            for outcome in outcomes:
-                progress.checkpoint()
-                if outcome.value is None:
-                    log.warning("pair %s was not judged: %s", outcome.item, outcome.failure)
-                    continue
-                judged.append(_judged_row(outcome.item, outcome.value))
-                if len(judged) == JUDGED_AT_ONCE:
-                    keep()
-        finally:
-            outcomes.close()
-            keep()
-        with self._store.read() as database:
-            known |= findings.judgements(database, [(c.a_id, c.b_id) for c in unknown], VERIFIER)
-        return [
-            _as_judged(c, known[c.a_id, c.b_id])
-            for c in candidates
-            if (c.a_id, c.b_id) in known and known[c.a_id, c.b_id].kind
-        ]
-
 
 class _Loaded:
     """The hashes of the contents matched so far, in the order of their ids."""
@@ -425,61 +322,3 @@ def _by_content(pairs: Pairs, content_ids: Sequence[int]) -> list[Candidate]:
         Candidate(content_ids[first], content_ids[second], distance, TURNS[turn])
         for first, second, distance, turn in zip(*columns, strict=True)
     ]
-
-
-def _pair_task(
-    candidate: Candidate,
-    views: Mapping[int, Path],
-    facts: Mapping[int, Facts],
-    features: Mapping[int, bytes],
-    swapped: bool,
-) -> PairTask:
-    """The pair as the verifier is to see it: in the order of the digests, so that the order of arrival, which the
-    ids follow, has no say in the answer."""
-    first, second, turn = candidate.a_id, candidate.b_id, candidate.turn
-    if swapped:
-        first, second, turn = second, first, turn and turn.inverse
-    seen = str(views[first]), str(views[second])
-    task = PairTask(first, second, *seen, facts[first], facts[second], turn, candidate.by_part)
-    if turn is not None or first not in features or second not in features:
-        return task
-    return replace(task, first_features=features[first], second_features=features[second])
-
-
-def _judged_row(task: PairTask, said: Judgement) -> dict[str, Any]:
-    """A judgement as the index keeps it, led from the smaller id to the larger."""
-    swapped = task.first_id > task.second_id
-    told = mirrored(said.evidence) if swapped else said.evidence
-    return {
-        "a": min(task.first_id, task.second_id),
-        "b": max(task.first_id, task.second_id),
-        "kind": said.kind or "",
-        "turn": said.turn.inverse if swapped else said.turn,
-        "confidence": said.confidence,
-        "evidence": json.dumps(told, sort_keys=True),
-    }
-
-
-def _digest_named(named: tuple[int, Any]) -> bytes:
-    return pixel_digest(named[1])
-
-
-def _size(facts: Facts) -> tuple[int, int]:
-    return facts.width, facts.height
-
-
-def _by_hash_alone(candidate: Candidate) -> Found:
-    turn = candidate.turn or Turn.NONE
-    return Found(candidate.a_id, candidate.b_id, Kind.NEAR, candidate.distance, turn, 0.5, {})
-
-
-def _as_judged(candidate: Candidate, said: Any) -> Found:
-    return Found(
-        candidate.a_id,
-        candidate.b_id,
-        Kind(said.kind),
-        candidate.distance,
-        Turn(said.turn),
-        said.confidence,
-        json.loads(said.evidence),
-    )

@@ -3,16 +3,19 @@
 Used by the detector in the runner's thread; `depth = "thorough"` asks for it.
 """
 
+import logging
 from collections.abc import Sequence
 
 from daemon.jobs.progress import Progress
 from daemon.jobs.views import Views
-from daemon.processes.judging import describe_view
+from daemon.processes.judging import NO_VIEW, describe_view
 from daemon.processes.workers import WorkerPool
 from index.candidates.feature_index import FeatureIndex
 from index.candidates.features import SCHEME, Described
 from index.records import catalogue
 from index.store import Store
+
+log = logging.getLogger(__name__)
 
 # Contents whose features are read at a time: 8 MB.
 AT_ONCE = 1000
@@ -67,19 +70,42 @@ class Proposer:
 
     def _make(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, bytes]:
         """Features by content, kept; a picture without a view has none."""
-        views = self._views.ensure(content_ids, progress)
         made: dict[int, bytes] = {}
+        broken = self._describe(progress, content_ids, made)
+        if broken:
+            # What is gone or broken is made anew, once.
+            with self._store.read() as database:
+                rows = catalogue.contents(database, broken)
+            self._views.forget(bytes(row.digest) for row in rows.values())
+            self._describe(progress, broken, made)
+        self._unseen |= set(content_ids) - set(made)
+        return made
+
+    def _describe(self, progress: Progress, content_ids: Sequence[int], made: dict[int, bytes]) -> list[int]:
+        """Add to what is made, and keep it; those whose view cannot be read."""
+        views, _ = self._views.ensure(content_ids, progress)
+        broken: list[int] = []
+        fresh: dict[int, bytes] = {}
         outcomes = self._pool.run(_describe_named, [(content_id, str(path)) for content_id, path in views.items()])
         try:
             for outcome in outcomes:
                 progress.checkpoint()
                 if outcome.value is not None:
-                    made[outcome.item[0]] = outcome.value
+                    fresh[outcome.item[0]] = outcome.value
+                elif outcome.failure is not None and outcome.failure.reason == NO_VIEW:
+                    broken.append(outcome.item[0])
+                elif outcome.failure is not None:
+                    log.warning("%s was not described: %s", self._name(outcome.item[0]), outcome.failure.message)
         finally:
             outcomes.close()
-            self._store.write(lambda db: catalogue.put_features(db, SCHEME, made))
-        self._unseen |= set(content_ids) - set(made)
-        return made
+            self._store.write(lambda db: catalogue.put_features(db, SCHEME, fresh))
+            made |= fresh
+        return broken
+
+    def _name(self, content_id: int) -> str:
+        with self._store.read() as database:
+            files = catalogue.files_of(database, [content_id]).get(content_id)
+        return catalogue.display(bytes(files[0].path)) if files else "a file that is gone"
 
 
 def _describe_named(named: tuple[int, str]) -> bytes:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from daemon.files import safe_files
 from index.candidates.fingerprint import hash_grey
 from index.candidates.parts import part_hashes
 from index.errors import PictureError
@@ -53,18 +54,26 @@ def index_file(task: IndexTask) -> Reading:
         return Reading(task.path, identity, digest, failure=error.reason, message=error.message)
 
 
+def view_of(task: PictureTask) -> bytes:
+    """The view of a picture. Raises PictureError."""
+    return pictures.view(_read_known(task), task.limits)
+
+
 def make_view(task: PictureTask) -> None:
-    """Write the view of a picture to the file `target`, whole or not at all. Raises PictureError."""
-    view = pictures.view(_read_known(task), task.limits)
+    """Write the view of a picture to the file `target`, whole or not at all. Raises PictureError, also where it cannot
+    be written: `no_space` or `unwritable`."""
+    view = view_of(task)
     partial = f"{task.target}.{os.getpid()}"
     try:
+        os.makedirs(os.path.dirname(task.target), exist_ok=True)
         with open(partial, "wb") as file:
             file.write(view)
         os.replace(partial, task.target)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
-        raise PictureError("unreadable", f"its view cannot be kept: {error.strerror}") from error
+        reason = "no_space" if error.errno in safe_files.NO_SPACE else "unwritable"
+        raise PictureError(reason, f"its view cannot be kept: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from index.model import Facts, Kind, Turn
 from index.verification.verify import Gate, Judgement, Prepared, judge, prepare
 
 PREPARED_KEPT = 48
+# The reason where a view cannot be read, which can be made anew.
+NO_VIEW = "no_view"
 # How far inside a frame what it surrounds is free of it, in pixels.
 RIM_PX = 4
 
@@ -105,7 +107,11 @@ def describe_view(path: str) -> bytes:
 @lru_cache(maxsize=PREPARED_KEPT)
 def _prepared(path: str) -> Prepared:
     cv2.setNumThreads(1)
-    pixels: Any = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise PictureError(NO_VIEW, f"its view cannot be read: {error.strerror}") from error
+    pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
     if pixels is None:
-        raise PictureError("corrupt", "the view cannot be read")
+        raise PictureError(NO_VIEW, "its view is broken")
     return prepare(pixels)

@@ -46,6 +46,8 @@ DRAFT_SIDE: Final = 128
 GREY_SIDE: Final = 256
 VIEW_SIDE: Final = 512
 VIEW_QUALITY: Final = 88
+# What every whole JPEG of ours ends with.
+JPEG_END: Final = b"\xff\xd9"
 CROP_QUALITY: Final = 93
 # PDQ measures the quality of a picture on this many luminance values a side.
 DETAIL_SIDE: Final = 64

@@ -99,8 +99,11 @@ def watermark_of(database: SqliteDatabase, detection_id: int) -> int:
     return int(watermark)
 
 
-def add_tallies(database: SqliteDatabase, detection_id: int, counts: Mapping[tuple[int, str], int]) -> None:
-    """Count proposed pairs: (distance, kind of the match or "") -> number."""
+def add_tallies(
+    database: SqliteDatabase, detection_id: int, counts: Mapping[tuple[int, str], int], proposed_before: bool = False
+) -> None:
+    """Count proposed pairs: (distance, kind of the match or "") -> number. Those that were `proposed_before` are
+    counted already, all but what became of them."""
     for (distance, kind), number in counts.items():
         database.execute_sql(
             "INSERT INTO tally (detection_id, distance, proposed, near, possible) VALUES (?, ?, ?, ?, ?)"
@@ -109,7 +112,7 @@ def add_tallies(database: SqliteDatabase, detection_id: int, counts: Mapping[tup
             (
                 detection_id,
                 distance,
-                number,
+                0 if proposed_before else number,
                 number if kind in (Kind.NEAR, Kind.PIXELS) else 0,
                 number if kind == Kind.POSSIBLE else 0,
             ),

@@ -22,7 +22,8 @@ from index.upkeep.backups import Backups, damage, sync_folder
 DERIVED: Final = frozenset(
     {
         "root", "content", "region", "feature", "image", "problem", "detection", "judgement", "match", "tally",
-        "duplicate_group", "member", "job", "concerned", "suspect", "schema_migration",
+        "duplicate_group", "member", "job", "concerned", "suspect", "attempt", "unjudged",
+        "schema_migration",
     }
 )  # fmt: skip
 # The header of a database file, at its beginning (https://www.sqlite.org/fileformat.html).

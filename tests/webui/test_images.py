@@ -14,6 +14,8 @@ from webui.refusals import Refusal
 from webui.thumbnails import FAILURE_KEPT_NS, Views
 
 CONTENT = "/api/v1/images/1/content"
+# As much of one as is looked at.
+VIEW = b"view\xff\xd9"
 THUMBNAIL = "/api/v1/images/1/thumbnail"
 
 
@@ -137,6 +139,13 @@ def test_a_view_that_cannot_be_made_costs_once_in_ten_minutes(client: WebClient,
     assert client.get(THUMBNAIL).status == 200
 
 
+def test_a_view_that_a_power_loss_emptied_is_made_anew(client: WebClient, photo: Path, library: Library) -> None:
+    first = client.get(THUMBNAIL).body
+    (kept,) = (library.store.data_dir / "views").rglob("*.jpg")
+    kept.write_bytes(b"")
+    assert client.get(THUMBNAIL).body == first == kept.read_bytes()
+
+
 def test_a_full_disk_costs_the_keeping_and_not_the_view(client: WebClient, photo: Path, library: Library) -> None:
     (library.store.data_dir / "views").write_text("in the way")
     assert client.get(THUMBNAIL).status == 200
@@ -150,7 +159,7 @@ def test_whoever_wants_a_view_that_is_being_made_waits_for_it(tmp_path: Path) ->
         made.append(content_id)
         begun.set()
         assert go_on.wait(10)
-        return b"view"
+        return VIEW
 
     views = Views(tmp_path, make, lambda: 0)
     found: list[bytes] = []
@@ -162,7 +171,7 @@ def test_whoever_wants_a_view_that_is_being_made_waits_for_it(tmp_path: Path) ->
     go_on.set()
     for thread in threads:
         thread.join()
-    assert (found, made) == ([b"view"] * 3, [1])
+    assert (found, made) == ([VIEW] * 3, [1])
 
 
 def test_a_view_that_takes_too_long_is_busy_and_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +181,7 @@ def test_a_view_that_takes_too_long_is_busy_and_is_not_lost(tmp_path: Path, monk
     def make(_: int) -> bytes:
         begun.set()
         assert go_on.wait(10)
-        return b"view"
+        return VIEW
 
     views = Views(tmp_path, make, lambda: 0)
     thread = threading.Thread(target=lambda: views.get(1, b"\x01" * 32))
@@ -183,7 +192,7 @@ def test_a_view_that_takes_too_long_is_busy_and_is_not_lost(tmp_path: Path, monk
     assert told.value.status == 503
     go_on.set()
     thread.join()
-    assert views.get(1, b"\x01" * 32) == b"view"
+    assert views.get(1, b"\x01" * 32) == VIEW
 
 
 def test_an_error_that_is_no_picture_error_is_not_remembered(tmp_path: Path) -> None:
@@ -193,12 +202,12 @@ def test_an_error_that_is_no_picture_error_is_not_remembered(tmp_path: Path) -> 
         error = next(answers)
         if error:
             raise error
-        return b"view"
+        return VIEW
 
     views = Views(tmp_path, make, lambda: 0)
     with pytest.raises(RuntimeError):
         views.get(1, b"\x01" * 32)
-    assert views.get(1, b"\x01" * 32) == b"view"
+    assert views.get(1, b"\x01" * 32) == VIEW
 
 
 def test_failures_are_forgotten_beyond_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
