@@ -94,11 +94,18 @@ class WebApp:
             key=read_key(route, key),
             query=read_query(route, request.environ.get("QUERY_STRING", "")),
             body=read_body(route, request.environ.get("CONTENT_TYPE", ""), _raw_body(request.environ)),
-            headers=request.headers,
+            headers=_Headers(request.environ),
             address=request.environ.get("REMOTE_ADDR", ""),
             gone=request.environ.get("waitress.client_disconnected", lambda: False),
         )
         return route.handler(call)
+
+
+class _Headers(bottle.WSGIHeaderDict):  # type: ignore[misc]
+    """As they came: bottle's own would fail at one that is no UTF-8."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(self.environ[self._ekey(key)])
 
 
 class _Bottle(bottle.Bottle):  # type: ignore[misc]

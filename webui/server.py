@@ -12,6 +12,7 @@ from typing import Any
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
@@ -48,6 +49,15 @@ class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:
+            # A length of more digits than Python makes a number of.
+            raise ParsingError("a number in the headers is none") from error
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]
     """A request has to be whole within the time for which an idle connection is kept, however it drips in.
 
@@ -56,6 +66,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     """
 
     error_task_class = _JsonErrorTask
+    parser_class = _Parser
     last_activity: float
 
     def __init__(self, server: BaseWSGIServer, *arguments: Any, **options: Any) -> None:

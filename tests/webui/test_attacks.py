@@ -155,6 +155,7 @@ def test_many_addresses_shut_out_nobody(store: Store, daemon: Daemon) -> None:
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 20_000 + b"\r\n", 431),
         (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 421),
         (b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
         (b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
@@ -163,7 +164,8 @@ def test_many_addresses_shut_out_nobody(store: Store, daemon: Daemon) -> None:
         (b"GET /%00%0d%0aSet-Cookie:x=1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
         (b"GET /api/v1/jobs?" + b"&".join([b"a=1"] * 9000) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     ],
-    ids=["headers", "address", "negative", "hosts", "coding", "absolute", "binary", "trace", "crlf", "query"],
+    ids=["headers", "address", "negative", "endless", "hosts", "coding", "absolute", "binary", "trace", "crlf",
+         "query"],
 )  # fmt: skip
 def test_a_request_without_end_or_sense_is_refused(server: Server, request_: bytes, status: int) -> None:
     with connection(server) as raw:
@@ -177,6 +179,14 @@ def test_a_request_without_end_or_sense_is_refused(server: Server, request_: byt
     assert b"Set-Cookie" not in told
     assert b"Traceback" not in told
     assert is_answered(server)
+
+
+@pytest.mark.attack("headers that are no text")
+@pytest.mark.parametrize("name", ["Cookie", "Accept_Language", "If_None_Match", "Range", "Referer", "User_Agent"])
+@pytest.mark.parametrize("path", ["/", "/api/v1/status", "/static/page.css"])
+def test_a_header_that_is_no_utf8_costs_nothing(client: WebClient, name: str, path: str) -> None:
+    usual = client.get(path).status
+    assert client.ask("GET", path, **{name: "language=fr; \xff\xfe"}).status == usual < 500
 
 
 @pytest.mark.attack("JSON bombs")
