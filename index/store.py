@@ -35,7 +35,7 @@ T = TypeVar("T")
 Change = Callable[[SqliteDatabase], Any]
 
 # Caches of 64 and 16 MB, which an index of that size fills twice over, spared 4 % of the processor time of 20,000 new
-# contents beside 100,000, and none of reading: the system has the same pages in memory.
+# contents beside 100,000, and none of reading: the system has the same pages in memory. Each thread that reads has one.
 # synchronous=FULL: a decision that was answered with "done" must be there after a power loss.
 WRITING = {
     "journal_mode": "wal",
@@ -46,7 +46,7 @@ WRITING = {
     "cache_size": -8_000,
 }
 # Only the writer checkpoints: SQLite before 3.51.3 can corrupt a file when two connections do so at one instant.
-READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -2_000}
+READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -500}
 
 
 class Store:
