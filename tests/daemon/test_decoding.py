@@ -83,8 +83,8 @@ def test_a_view_is_written_whole(picture: Path, tmp_path: Path) -> None:
 
 def test_a_view_that_cannot_be_written_leaves_nothing(picture: Path, tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
-        make_view(shown(picture, tmp_path / "no folder" / "view.jpg"))
-    assert caught.value.reason == "unreadable"
+        make_view(shown(picture, picture / "view.jpg"))
+    assert caught.value.reason == "unwritable"
     assert os.listdir(tmp_path) == ["a.jpg"]
 
 
