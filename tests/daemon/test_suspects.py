@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from index.records import suspects
 from index.records.catalogue import WatchRoot
 from support.library import Library
 from support.pictures import photograph, save
-from support.program import Program
-from support.serving import PATIENCE_S, until
+from support.program import Program, run_poisoned
 
 PICTURES = 9
 
@@ -84,7 +82,7 @@ def test_the_service_is_ended_three_times_by_a_file_and_then_no_more(tmp_path: P
         save(photograph(number, 80, 60), photos / f"{number}.jpg")
     poison = save(photograph(99, 80, 60), photos / "poison.jpg")
     program = Program(tmp_path, photos, workers=2)
-    ends = [run_poisoned(program) for _ in range(suspects.CRASHES + 1)]
+    ends = [run_poisoned(program, "problem") for _ in range(suspects.CRASHES + 1)]
     assert ends == [-signal.SIGKILL] * suspects.CRASHES + [0], program.log.read_text()[-3000:]
     read = {os.path.basename(path): content for path, content in program.ask("SELECT path, content_id FROM image")}
     assert read.pop(b"poison.jpg") is None
@@ -94,19 +92,3 @@ def test_the_service_is_ended_three_times_by_a_file_and_then_no_more(tmp_path: P
     assert (path, reason) == (bytes(poison), "crashed")
     assert "ended 3 times" in message
     assert program.ask("SELECT * FROM suspect") == []
-
-
-def run_poisoned(program: Program) -> int:
-    """Start the program where some pictures end it, until it has ended or is at rest; its exit code."""
-
-    def at_rest() -> bool:
-        working = program.ask("SELECT 1 FROM job WHERE state IN ('queued', 'running')")
-        return process.poll() is not None or (not working and bool(program.ask("SELECT 1 FROM problem")))
-
-    search = os.pathsep.join(filter(None, sys.path))
-    with program.begin([sys.executable, "-m", "support.poisoned"], PYTHONPATH=search) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        until(at_rest)
-        process.terminate()
-        return process.wait(PATIENCE_S)

@@ -4,7 +4,6 @@ import errno
 import os
 import re
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -28,8 +27,7 @@ from support import poisoned
 from support.inline_pool import InlinePool
 from support.library import Library
 from support.pictures import photograph, save
-from support.program import Program
-from support.serving import PATIENCE_S, until
+from support.program import Program, run_poisoned
 
 LIMITS = Limits(max_pixels=50_000_000)
 
@@ -286,7 +284,7 @@ def test_the_service_is_ended_three_times_by_a_pair_and_then_no_more(tmp_path: P
         save(picture, photos / f"{seed}.jpg", quality=92)
         save(picture.resize((width, width * 3 // 4)), photos / f"{seed} small.jpg", quality=85)
     program = Program(tmp_path, photos, workers=2)
-    ends = [run_poisoned(program) for _ in range(unjudged.FAILURES + 1)]
+    ends = [run_poisoned(program, "duplicate_group") for _ in range(unjudged.FAILURES + 1)]
     assert ends == [-signal.SIGKILL] * unjudged.FAILURES + [0], program.log.read_text()[-3000:]
     assert len(program.ask("SELECT * FROM duplicate_group")) == 2
     log = program.log.read_text()
@@ -295,19 +293,3 @@ def test_the_service_is_ended_three_times_by_a_pair_and_then_no_more(tmp_path: P
     )
     assert program.ask("SELECT failures FROM attempt") == [(unjudged.FAILURES,)]
     program.check_index()
-
-
-def run_poisoned(program: Program) -> int:
-    """Start the program where some pairs end it, until it has ended or is at rest; its exit code."""
-
-    def at_rest() -> bool:
-        working = program.ask("SELECT 1 FROM job WHERE state IN ('queued', 'running')")
-        return process.poll() is not None or (not working and bool(program.ask("SELECT 1 FROM duplicate_group")))
-
-    search = os.pathsep.join(filter(None, sys.path))
-    with program.begin([sys.executable, "-m", "support.poisoned"], PYTHONPATH=search) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        until(at_rest)
-        process.terminate()
-        return process.wait(PATIENCE_S)

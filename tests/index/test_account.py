@@ -6,12 +6,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 from index.images.pictures import Limits, view
 from index.model import Facts, Turn
 from index.verification.verify import judge, prepare
-from support.pictures import photograph
+from support.pictures import photograph, stamped
 
 LIMITS = Limits(max_pixels=50_000_000)
 SEEDS = (1, 2, 3)
@@ -26,14 +26,6 @@ def evidence(first: Image.Image, second: Image.Image) -> dict[str, Any]:
         prepared.append(prepare(seen))
     facts = [Facts("JPEG", *picture.size, jpeg_quality=90) for picture in (first, second)]
     return dict(judge(*prepared, *facts, Turn.NONE).evidence)
-
-
-def stamped(picture: Image.Image) -> Image.Image:
-    marked = picture.copy()
-    draw = ImageDraw.Draw(marked)
-    draw.rectangle((0, 540, 800, 600), fill="white")
-    draw.text((20, 550), "HAPPY BIRTHDAY", fill="black", font_size=36)
-    return marked
 
 
 @pytest.mark.parametrize("seed", SEEDS)

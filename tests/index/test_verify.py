@@ -13,7 +13,7 @@ from index.model import Facts, Kind, Turn
 from index.verification import align
 from index.verification.evidence import mirrored, sentence
 from index.verification.verify import Judgement, judge, prepare
-from support.pictures import photograph
+from support.pictures import photograph, stamped
 
 SEEDS = (1, 2)
 
@@ -55,14 +55,6 @@ def cropped(picture: Image.Image, area: float, where: tuple[float, float] = (0.3
     width, height = round(picture.width * area**0.5), round(picture.height * area**0.5)
     left, top = round((picture.width - width) * where[0]), round((picture.height - height) * where[1])
     return picture.crop((left, top, left + width, top + height))
-
-
-def stamped(picture: Image.Image) -> Image.Image:
-    marked = picture.copy()
-    draw = ImageDraw.Draw(marked)
-    draw.rectangle((0, 540, 800, 600), fill="white")
-    draw.text((20, 550), "HAPPY BIRTHDAY", fill="black", font_size=36)
-    return marked
 
 
 def logo_at(picture: Image.Image, left: int, top: int) -> Image.Image:

@@ -82,6 +82,15 @@ def _draw_shapes(random: np.random.Generator, picture: Image.Image) -> None:
                 draw.line(box, fill=colour, width=max(2, side // 80))
 
 
+def stamped(picture: Image.Image) -> Image.Image:
+    """A picture of 800 x 600 with a white caption along its lower edge."""
+    marked = picture.copy()
+    draw = ImageDraw.Draw(marked)
+    draw.rectangle((0, 540, 800, 600), fill="white")
+    draw.text((20, 550), "HAPPY BIRTHDAY", fill="black", font_size=36)
+    return marked
+
+
 def save(picture: Image.Image, path: Path, orientation: int = 1, **options: Any) -> Path:
     """Write a file that shows `picture`, folders made as needed. The suffix says the format; `options` are Pillow's.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.client import Client
-from support.serving import until, write_config
+from support.serving import PATIENCE_S, until, write_config
 
 TOP = Path(__file__).parents[2]
 
@@ -84,3 +84,20 @@ def wait_until_idle(address: str, patience_s: float = 120.0) -> list[Mapping[str
 
     until(idle, patience_s)
     return jobs
+
+
+def run_poisoned(program: Program, last: str) -> int:
+    """Start the program where some pictures or pairs end it, until it has ended or is at rest with a row in the table
+    `last`; its exit code."""
+
+    def at_rest() -> bool:
+        working = program.ask("SELECT 1 FROM job WHERE state IN ('queued', 'running')")
+        return process.poll() is not None or (not working and bool(program.ask(f"SELECT 1 FROM {last}")))
+
+    search = os.pathsep.join(filter(None, sys.path))
+    with program.begin([sys.executable, "-m", "support.poisoned"], PYTHONPATH=search) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        until(at_rest)
+        process.terminate()
+        return process.wait(PATIENCE_S)
