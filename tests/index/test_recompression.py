@@ -64,6 +64,13 @@ def test_what_was_saved_again_as_a_poorer_jpeg_tells_only_of_that() -> None:
     assert earlier(saved(photograph(6, 400, 533), quality=50)) == 0
 
 
+@pytest.mark.parametrize(("before", "now"), [(70, 50), (70, 55), (75, 60), (75, 65), (80, 70), (85, 75)])
+def test_a_better_jpeg_saved_again_as_a_poorer_one_was_no_poorer_one(before: int, now: int) -> None:
+    for seed in range(4):
+        first = opened(saved(photograph(seed, 400, 533), quality=before))
+        assert earlier(saved(first, quality=now)) == 0
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_photographs_saved_once_tell_of_nothing(seed: int) -> None:
     picture = photograph(seed + 20, 320, 240)
