@@ -31,8 +31,8 @@ from daemon.processes.workers import WorkerPool
 from index.errors import ComparImgError
 from index.images import pictures
 from index.records.jobs import CompressParameters
-from support import faults, misbehaviour
-from support.faults import NOBODY, small_disk
+from support import faults, misbehaviour, privileges
+from support.faults import small_disk
 from support.inline_pool import InlinePool
 from support.pictures import photograph, save
 
@@ -172,16 +172,11 @@ def refusals(scratch: Path) -> Iterator[Row]:
 
 
 def forbidden(scratch: Path) -> Iterator[Row]:
-    """A folder or a file that belongs to somebody else."""
-    scratch.chmod(0o711)
-    # Somebody else may not be able to read the program: everything is loaded before.
-    Scene(Path(tempfile.mkdtemp(dir=scratch)), "beside").run()
+    """A folder or a file whose mode forbids it."""
     for fault, modes in (("EACCES: the folder may not be written to", (0o555, 0o644)),
                          ("EACCES: the source may not be read", (0o755, 0o000))):  # fmt: skip
         for mode in MODES:
             scene = Scene(Path(tempfile.mkdtemp(dir=scratch)), mode)
-            for path in (scene.folder, *scene.folder.rglob("*")):
-                os.chown(path, NOBODY, NOBODY)
             scene.photos.chmod(modes[0])
             scene.source.chmod(modes[1])
             child = os.fork()
@@ -189,8 +184,7 @@ def forbidden(scratch: Path) -> Iterator[Row]:
                 signal.alarm(CHILD_LIMIT_S)
                 code = 1
                 try:
-                    os.setgid(NOBODY)
-                    os.setuid(NOBODY)
+                    privileges.give_up()
                     run = scene.run()
                     code = int(run.outcome.get("compressed", 0) > 0 or not (run.problems or run.files))
                 except BaseException:  # noqa: BLE001 - the child ends here, whatever it is

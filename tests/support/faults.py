@@ -27,10 +27,9 @@ from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import StoreError
 from index.records.batches import Step, StepState
 from index.store import Store
+from support import privileges
 from support.fault_scene import ACTIONS, NEW, OLD, OTHER, UNDOABLE, Making, Scene
 from support.sorting import Desk
-
-NOBODY = 65534
 
 
 @dataclass
@@ -211,22 +210,18 @@ def _make_read_only(disk: Path) -> Callable[[], object]:
 
 def forbidden(scratch: Path) -> Iterator[Row]:
     """Every action by somebody who may not write to the folder."""
-    scratch.chmod(0o711)
     for action in ACTIONS:
         if action == "move far":
             continue
         folder = Path(tempfile.mkdtemp(dir=scratch))
         scene = Scene(folder, action)
         batch_id = scene.begin()
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
         closed = [path for path in (scene.photos, *scene.photos.rglob("*"), scene.best) if path.is_dir()]
         for path in closed:
             path.chmod(0o555)
         child = os.fork()
         if child == 0:
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
+            privileges.give_up()
             scene.carry_out(batch_id)
             os._exit(0)
         _, status = os.waitpid(child, 0)
