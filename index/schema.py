@@ -202,6 +202,18 @@ class Tally(Model):
         without_rowid = True
 
 
+class Absent(Model):
+    """A content that no file has, or that came `back` and is not matched again yet (see index.records.absent)."""
+
+    id = AutoField()
+    detection = ForeignKeyField(Detection, on_delete="CASCADE")
+    content = ForeignKeyField(Content, on_delete="CASCADE")
+    back = BooleanField()
+
+    class Meta:
+        indexes = ((("detection", "content"), True),)
+
+
 class DuplicateGroup(Model):
     """Images offered for one decision, with what lists are filtered and sorted by; `decided` counts the images whose
     decision is not stale."""

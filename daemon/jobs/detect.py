@@ -5,7 +5,6 @@ What was matched is committed block by block with its watermark, and what was ju
 crash repeats the search of one block at most, and the judging of a few pairs.
 """
 
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -13,34 +12,22 @@ from typing import Any, Final
 
 import numpy as np
 
+from daemon.jobs.candidates import LEAST_DETAIL, CandidateIndex
 from daemon.jobs.progress import Progress
 from daemon.jobs.proposing import Proposer
-from daemon.jobs.verifying import Judged, Verifier
+from daemon.jobs.verifying import Judged, Verifier, tallies
 from daemon.jobs.views import Views
 from daemon.processes.workers import WorkerPool
-from index.candidates.features import SCHEME as FEATURE_SCHEME
 from index.candidates.fingerprint import SCHEME
-from index.candidates.part_index import PartIndex
-from index.candidates.parts import part_tolerance
-from index.candidates.search import HashIndex, Pairs
-from index.model import TURNS, Depth, DetectParameters, Kind, Turn, default_tolerance
-from index.records import catalogue, findings, orphans, samples, unjudged
+from index.model import TURNS, Depth, DetectParameters, Kind, default_tolerance
+from index.records import absent, catalogue, findings, orphans, samples, unjudged
 from index.records.jobs import DetectJobParameters
 from index.records.unjudged import Candidate
 from index.store import Store
+from index.verification.evidence import VERIFIER
 
-log = logging.getLogger(__name__)
-
-# New contents matched in one step, some seconds of work: what a crash can lose.
-BLOCK: Final = 300
-# The same by local features: searched for together, and the dearer the fewer they are.
-THOROUGH_BLOCK: Final = 1000
-# Contents loaded at a time of those matched before.
-LOADED_AT_ONCE: Final = 20_000
 # Unrelated pairs of which the verifier is asked after a detection: half a minute of work, once.
 JUDGED_AT_RANDOM: Final = 100
-# Below this quality (PDQ's, 0 to 100) a hash says nothing; PDQ itself discards up to 49.
-LEAST_DETAIL: Final = 5
 
 
 class Detector:
@@ -58,7 +45,7 @@ class Detector:
         self._views = views
         self._verifier = Verifier(store, pool, views)
         self._settings = settings
-        self._index: _Loaded | None = None
+        self._index: CandidateIndex | None = None
 
     def recover(self) -> None:
         """At a start: see Verifier."""
@@ -159,35 +146,49 @@ class Detector:
     # Matching
 
     def _match(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
-        """Match every content beyond the watermark, and note those that new matches concern."""
+        """Match every content that is new, or back, and note those that new matches concern."""
         self._catch_up(progress, detection_id, parameters)
         index = self._loaded(progress, detection_id, parameters)
-        total = self._count_new(detection_id)
-        if index.proposer is not None:
-            with self._store.read() as database:
-                undescribed = catalogue.undescribed(database, index.last_id, SCHEME, LEAST_DETAIL, FEATURE_SCHEME)
-            if undescribed:
-                progress.begin("describing", len(undescribed))
-                index.proposer.describe(progress, undescribed)
-        progress.begin("matching", total)
-        while True:
-            before = len(index.content_ids)
-            last = index.load_more(self._store, BLOCK if index.proposer is None else THOROUGH_BLOCK)
-            if last is None:
-                return
-            candidates = self._candidates(progress, index, before, parameters)
-            candidates += self._candidates_by_parts(progress, index, before, parameters, candidates)
-            candidates += self._candidates_by_features(progress, index, before, candidates)
+        # What is left in the middle of something is loaded anew.
+        self._index = None
+        back = self._store.write(lambda db: absent.back(db, detection_id, index.last_id))
+        with self._store.read() as database:
+            new = catalogue.count_hashed(database, detection_id, index.last_id, SCHEME)
+        index.describe(progress)
+        progress.begin("matching", new + len(back))
+        for some in catalogue.chunks(back, index.block):
+            self._match_back(progress, index, parameters, some)
+        while (block := index.next_block()) is not None:
+            candidates = index.take_in(progress, block)
             judged = self._verifier.judge(progress, candidates, parameters.verify)
 
-            def keep(database: Any, judged: Judged = judged, last: int = last) -> None:
-                findings.concern(database, findings.record_matches(database, detection_id, judged.found))
+            def keep(database: Any, judged: Judged = judged, last: int = block.last_id) -> None:
+                self._keep(database, detection_id, judged)
                 findings.add_tallies(database, detection_id, judged.tallies)
-                unjudged.leave(database, detection_id, judged.later)
                 findings.set_watermark(database, detection_id, last)
 
             self._store.write(keep)
-            progress.advance(len(index.content_ids) - before)
+            progress.advance(len(block))
+        self._index = index
+
+    def _match_back(
+        self, progress: Progress, index: CandidateIndex, parameters: DetectParameters, content_ids: Sequence[int]
+    ) -> None:
+        """Match contents that have a file again. Pairs of which a word is known were counted when they were new."""
+        detection_id = index.detection_id
+        candidates = index.take_in(progress, index.block_of(content_ids))
+        with self._store.read() as database:
+            known = findings.known_pairs(database, detection_id, [c.pair for c in candidates], VERIFIER)
+        judged = self._verifier.judge(progress, candidates, parameters.verify)
+        fresh = tallies([c for c in candidates if c.pair not in known], judged.found)
+
+        def keep(database: Any) -> None:
+            self._keep(database, detection_id, judged)
+            findings.add_tallies(database, detection_id, fresh)
+            absent.matched(database, detection_id, content_ids)
+
+        self._store.write(keep)
+        progress.advance(len(content_ids))
 
     def _catch_up(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
         """Look at the pairs that were proposed before and could not be looked at then."""
@@ -199,108 +200,28 @@ class Detector:
         judged = self._verifier.judge(progress, waiting, parameters.verify)
 
         def keep(database: Any) -> None:
-            findings.concern(database, findings.record_matches(database, detection_id, judged.found))
-            findings.add_tallies(database, detection_id, judged.tallies, proposed_before=True)
             unjudged.take_back(database, detection_id, waiting)
-            unjudged.leave(database, detection_id, judged.later)
+            self._keep(database, detection_id, judged)
+            findings.add_tallies(database, detection_id, judged.tallies, proposed_before=True)
 
         self._store.write(keep)
 
-    def _loaded(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> "_Loaded":
+    @staticmethod
+    def _keep(database: Any, detection_id: int, judged: Judged) -> None:
+        findings.concern(database, findings.record_matches(database, detection_id, judged.found))
+        unjudged.leave(database, detection_id, judged.later)
+
+    def _loaded(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> CandidateIndex:
+        """The index of all that is matched and there."""
+        if self._index is not None and self._index.detection_id == detection_id and self._index.let_go(progress):
+            return self._index
+        wants_features = parameters.verify and parameters.depth is Depth.THOROUGH
+        proposer = Proposer(self._store, self._pool, self._views) if wants_features else None
+        index = CandidateIndex(self._store, detection_id, parameters, proposer)
         with self._store.read() as database:
             watermark = findings.watermark_of(database, detection_id)
-        if (
-            self._index is None
-            or self._index.detection_id != detection_id
-            or self._index.last_id > watermark
-        ):
-            wants_features = parameters.verify and parameters.depth is Depth.THOROUGH
-            proposer = Proposer(self._store, self._pool, self._views) if wants_features else None
-            self._index = _Loaded(detection_id, parameters, proposer)
-        while self._index.last_id < watermark:
-            before = len(self._index.content_ids)
-            if self._index.load_more(self._store, LOADED_AT_ONCE, watermark) is None:
-                break
-            if self._index.proposer is not None:
-                self._index.proposer.load(progress, self._index.content_ids[before:])
-        return self._index
-
-    def _count_new(self, detection_id: int) -> int:
-        with self._store.read() as database:
-            watermark = findings.watermark_of(database, detection_id)
-            return catalogue.count_hashed(database, watermark, SCHEME)
-
-    def _candidates(
-        self, progress: Progress, index: "_Loaded", start: int, parameters: DetectParameters
-    ) -> list[Candidate]:
-        found: list[Candidate] = []
-        for pairs in index.hashes.pairs(start, parameters.tolerance, lambda _: progress.checkpoint()):
-            found += _by_content(pairs, index.content_ids)
-        return found
-
-    def _candidates_by_parts(
-        self,
-        progress: Progress,
-        index: "_Loaded",
-        start: int,
-        parameters: DetectParameters,
-        known: Sequence[Candidate],
-    ) -> list[Candidate]:
-        """Pairs of which one looks like a part of the other, as small crops and framed copies do. The distance told is
-        that of the wholes."""
-        if index.parts is None:
-            return []
-        by_hash = {(candidate.a_id, candidate.b_id) for candidate in known}
-        pairs = index.parts.pairs(start, part_tolerance(parameters.tolerance), progress.checkpoint)
-        found = [(a, b, (index.content_ids[a], index.content_ids[b])) for a, b in pairs]
-        return [
-            Candidate(*contents, index.hashes.distance(a, b), Turn.NONE, by_part=True)
-            for a, b, contents in found
-            if contents not in by_hash
-        ]
-
-    def _candidates_by_features(
-        self, progress: Progress, index: "_Loaded", start: int, known: Sequence[Candidate]
-    ) -> list[Candidate]:
-        """Pairs with local features in common that no hash proposed. Their distance is told for what it is."""
-        if index.proposer is None:
-            return []
-        by_hash = {(candidate.a_id, candidate.b_id) for candidate in known}
-        pairs = [pair for pair in index.proposer.propose(progress, index.content_ids[start:]) if pair not in by_hash]
-        rows = {content_id: row for row, content_id in enumerate(index.content_ids)}
-        return [Candidate(a, b, index.hashes.distance(rows[a], rows[b]), None) for a, b in pairs]
-
-
-class _Loaded:
-    """The hashes of the contents matched so far, in the order of their ids."""
-
-    def __init__(self, detection_id: int, parameters: DetectParameters, proposer: Proposer | None) -> None:
-        self.detection_id = detection_id
-        self.proposer = proposer
-        self.last_id = 0
-        self.content_ids: list[int] = []
-        self.hashes = HashIndex(parameters.hsize, parameters.turns)
-        # Without the verifier a part that looks like a whole would be a match by itself.
-        self.parts = PartIndex(parameters.hsize) if parameters.verify else None
-
-    def load_more(self, store: Store, count: int, limit: int | None = None) -> int | None:
-        """Take in the next contents, up to the id `limit`; the last id looked at, None when there are no more."""
-        with store.read() as database:
-            contents = catalogue.hashed_contents(database, self.last_id, limit, self.hashes.hsize, SCHEME, count)
-            wanted = (content_id for content_id, _, _ in contents) if self.parts is not None else ()
-            parts = catalogue.region_hashes(database, wanted, self.hashes.hsize)
-        if not contents:
-            return None
-        self.last_id = contents[-1][0]
-        useful = [(content_id, bits) for content_id, detail, bits in contents if detail >= LEAST_DETAIL]
-        if useful:
-            packed = np.frombuffer(b"".join(bits for _, bits in useful), np.uint8)
-            rows = packed.reshape(len(useful), 4, -1)
-            self.hashes.extend(rows)
-            if self.parts is not None:
-                self.parts.extend(rows[:, 0], [parts.get(content_id, ()) for content_id, _ in useful])
-            self.content_ids += [content_id for content_id, _ in useful]
-        return self.last_id
+        index.load(progress, watermark)
+        return index
 
 
 def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectParameters:
@@ -313,12 +234,3 @@ def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectPa
     if "hsize" in changes and "tolerance" not in changes and changes["hsize"] != settings.hsize:
         changes["tolerance"] = default_tolerance(changes["hsize"])
     return replace(settings, folders=tuple(sorted(wanted.folders)), **changes)
-
-
-def _by_content(pairs: Pairs, content_ids: Sequence[int]) -> list[Candidate]:
-    """The pairs of rows as pairs of contents; ids ascend with rows."""
-    columns = (pairs.first.tolist(), pairs.second.tolist(), pairs.distance.tolist(), pairs.turn.tolist())
-    return [
-        Candidate(content_ids[first], content_ids[second], distance, TURNS[turn])
-        for first, second, distance, turn in zip(*columns, strict=True)
-    ]

@@ -6,6 +6,8 @@ Used by the detector in the runner's thread; `depth = "thorough"` asks for it.
 import logging
 from collections.abc import Sequence
 
+import numpy as np
+
 from daemon.jobs.progress import Progress
 from daemon.jobs.views import Views
 from daemon.processes.judging import NO_VIEW, describe_view
@@ -40,6 +42,10 @@ class Proposer:
         for low in range(0, len(content_ids), AT_ONCE):
             self._index.load(self._present(progress, content_ids[low : low + AT_ONCE]))
 
+    def let_go(self, content_ids: Sequence[int]) -> None:
+        """Propose these no more."""
+        self._index.remove(np.flatnonzero(np.isin(np.asarray(self._content_ids, np.int64), content_ids)).tolist())
+
     def describe(self, progress: Progress, content_ids: Sequence[int]) -> None:
         """Make the features of contents, of which none are kept, before they are searched: what a stop or a crash
         cuts off is kept all but the last seconds."""
@@ -49,12 +55,13 @@ class Proposer:
             progress.advance(len(some))
 
     def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
-        """Take in contents, by ascending id, and give the pairs (a < b) they make with those before and one another.
+        """Take in contents and give the pairs (a < b) that they make with those before and one another.
 
         Features are made once for all detections. A picture without a view takes no part.
         """
         pairs = self._index.add(self._present(progress, content_ids), progress.checkpoint)
-        return [(self._content_ids[earlier], self._content_ids[later]) for earlier, later in pairs]
+        by_content = [(self._content_ids[earlier], self._content_ids[later]) for earlier, later in pairs]
+        return [(min(pair), max(pair)) for pair in by_content]
 
     def _present(self, progress: Progress, content_ids: Sequence[int]) -> list[Described]:
         described = self._described(progress, content_ids)

@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -101,8 +101,7 @@ class Verifier:
                 self._judge_some(progress, [candidate], verify, failures, judged)
             else:
                 self._tell(candidate, f"that failed {unjudged.FAILURES} times, and is not tried again")
-        kinds = {(match.a_id, match.b_id): str(match.kind) for match in judged.found}
-        judged.tallies = Counter((c.distance, kinds.get(c.pair, "")) for c in candidates)
+        judged.tallies = tallies(candidates, judged.found)
         return judged
 
     def _judge_some(
@@ -251,6 +250,12 @@ class Verifier:
             outcomes.close()
             keep()
         return broken
+
+
+def tallies(candidates: Iterable[Candidate], found: Iterable[Found]) -> Counter[tuple[int, str]]:
+    """How many of these pairs of each distance came to which kind, "" for none."""
+    kinds = {(match.a_id, match.b_id): str(match.kind) for match in found}
+    return Counter((c.distance, kinds.get(c.pair, "")) for c in candidates)
 
 
 def _pair_task(

@@ -12,7 +12,7 @@ before it each is proposed with the PROPOSED_AT_MOST it shares most with.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final
 
@@ -47,9 +47,14 @@ class FeatureIndex:
     def __init__(self) -> None:
         self._chains = Chains()
         self._count = 0
+        self._removed: set[int] = set()
 
     def __len__(self) -> int:
         return self._count
+
+    def remove(self, pictures: Iterable[int]) -> None:
+        """Propose these no more. They keep their place in memory and in the crowds until the index is made anew."""
+        self._removed.update(pictures)
 
     def load(self, pictures: Sequence[Described]) -> None:
         """Add pictures whose pairs with one another are known."""
@@ -99,7 +104,8 @@ class FeatureIndex:
         """The pictures before this one that have enough corners in common with it, of too many the best."""
         query, met = hits
         owners = self._chains.owners[met]
-        enough = np.bincount(owners, minlength=1) >= AGREEING
+        enough = np.bincount(owners, minlength=self._count + 1) >= AGREEING
+        enough[list(self._removed)] = False
         chosen = enough[owners]
         # Met in several tables, told several times. Features ascend with their owners.
         met, query = np.divmod(np.unique(met[chosen] * len(picture) + query[chosen]), max(1, len(picture)))

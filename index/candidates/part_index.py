@@ -46,6 +46,11 @@ class _Hashes:
         self._blocks[block, :, place] = np.ascontiguousarray(hashes).view(np.uint64)
         self.count += len(hashes)
 
+    def remove(self, rows: NDArray[np.int64]) -> None:
+        """Have no bit of these set from now on: every hash of a picture has half of its bits set, so none is near."""
+        block, place = np.divmod(rows, BLOCK)
+        self._blocks[block, :, place] = 0
+
     def rows(self, start: int) -> Words:
         """The hashes from one row on, uint64 (n, words)."""
         block, place = np.divmod(np.arange(start, self.count), BLOCK)
@@ -69,6 +74,7 @@ class PartIndex:
         self._owners = array("q")
         # For each picture, how many parts came before its own.
         self._first_part = array("q", [0])
+        self._removed: set[int] = set()
 
     def __len__(self) -> int:
         return self._wholes.count
@@ -82,6 +88,12 @@ class PartIndex:
         self._owners.extend(owners)
         for own in parts:
             self._first_part.append(self._first_part[-1] + len(own))
+
+    def remove(self, pictures: NDArray[np.int64]) -> None:
+        """Let pictures be found no more. They keep their place in memory until the index is made anew."""
+        self._wholes.remove(pictures)
+        self._parts.remove(np.flatnonzero(np.isin(np.frombuffer(self._owners, np.int64), pictures)))
+        self._removed.update(pictures.tolist())
 
     def pairs(
         self, start: int, tolerance: int, checkpoint: Callable[[], None] = lambda: None
@@ -101,7 +113,8 @@ class PartIndex:
             query, row = self._wholes.near(engine, parts[low : low + STEP], start, tolerance)
             found.update(zip(owners[query + first_part + low].tolist(), row.tolist(), strict=True))
             checkpoint()
-        return sorted({(min(pair), max(pair)) for pair in found if pair[0] != pair[1]})
+        there = {(min(pair), max(pair)) for pair in found if self._removed.isdisjoint(pair)}
+        return sorted(pair for pair in there if pair[0] != pair[1])
 
 
 def _engine(comparisons: int) -> Engine:

@@ -15,6 +15,7 @@ from peewee import SqliteDatabase
 from index.candidates.fingerprint import SCHEME
 from index.candidates.parts import separate
 from index.model import HSIZES, Facts, Hashes, Identity, Reading, RootState
+from index.records import absent
 from index.schema import Content, Feature, Image, Problem, Region, Root
 
 # SQLite before 3.32 takes 999 variables in one statement; some builds still do.
@@ -186,6 +187,7 @@ def record_readings(database: SqliteDatabase, root_id: int, readings: Iterable[R
             record_problem(database, root_id, reading.path, failure, message, now_ns)
         else:
             forget_problem(database, reading.path)
+    absent.note(database, touched)
     return touched
 
 
@@ -194,6 +196,7 @@ def link_image(
 ) -> set[int]:
     """A path that leads to a file whose content is known already: no byte of it is read."""
     touched = _put_image(database, root_id, path, identity, content_id, now_ns)
+    absent.note(database, touched)
     failure, message = _failure_of(database, content_id)
     if failure:
         record_problem(database, root_id, path, failure, message, now_ns)
@@ -219,6 +222,7 @@ def forget_images(database: SqliteDatabase, paths: Iterable[bytes]) -> set[int]:
         touched.update(row[0] for row in rows if row[0] is not None)
         Image.delete().where(Image.path.in_(some)).execute(database)
         Problem.delete().where(Problem.path.in_(some)).execute(database)
+    absent.note(database, touched)
     return touched
 
 
@@ -357,23 +361,48 @@ def distinct_files(rows: Iterable[Any]) -> list[Any]:
     return list(seen.values())
 
 
-def count_hashed(database: SqliteDatabase, after_id: int, scheme: str) -> int:
-    """How many contents with an id above this have hashes."""
+# Of contents that a detection is to match as they come: those noted as absent are matched when they are back.
+_THERE = "NOT EXISTS (SELECT 1 FROM absent WHERE absent.detection_id = ? AND absent.content_id = content.id)"
+
+
+def count_hashed(database: SqliteDatabase, detection_id: int, after_id: int, scheme: str) -> int:
+    """How many contents with an id above this have hashes and a file."""
     row = database.execute_sql(
-        "SELECT count(*) FROM content WHERE id > ? AND scheme = ?", (after_id, scheme)
+        f"SELECT count(*) FROM content WHERE id > ? AND scheme = ? AND {_THERE}", (after_id, scheme, detection_id)
     ).fetchone()
     return int(row[0])
 
 
 def hashed_contents(
-    database: SqliteDatabase, after_id: int, up_to_id: int | None, hsize: int, scheme: str, limit: int
+    database: SqliteDatabase,
+    detection_id: int,
+    after_id: int,
+    up_to_id: int | None,
+    hsize: int,
+    scheme: str,
+    limit: int,
 ) -> list[tuple[int, int, bytes]]:
-    """(id, detail, the 4 rows of bits) of contents by ascending id, from above one id up to another."""
+    """(id, detail, the 4 rows of bits) of contents with a file by ascending id, from above one id up to another."""
     rows = database.execute_sql(
-        f"SELECT id, detail, hash{hsize:d} FROM content WHERE id > ? AND id <= ? AND scheme = ? ORDER BY id LIMIT ?",
-        (after_id, 2**62 if up_to_id is None else up_to_id, scheme, limit),
+        f"SELECT id, detail, hash{hsize:d} FROM content WHERE id > ? AND id <= ? AND scheme = ? AND {_THERE}"
+        " ORDER BY id LIMIT ?",
+        (after_id, 2**62 if up_to_id is None else up_to_id, scheme, detection_id, limit),
     )
     return list(rows.fetchall())
+
+
+def hashes_of(
+    database: SqliteDatabase, content_ids: Iterable[int], hsize: int, scheme: str
+) -> list[tuple[int, int, bytes]]:
+    """The same of these contents; those without hashes are left out."""
+    found: list[tuple[int, int, bytes]] = []
+    for some in chunks(content_ids):
+        found += database.execute_sql(
+            f"SELECT id, detail, hash{hsize:d} FROM content WHERE id IN ({','.join('?' * len(some))}) AND scheme = ?"
+            " ORDER BY id",
+            (*some, scheme),
+        )
+    return found
 
 
 def region_hashes(database: SqliteDatabase, content_ids: Iterable[int], hsize: int) -> dict[int, list[bytes]]:
@@ -404,13 +433,13 @@ def features_of(database: SqliteDatabase, content_ids: Iterable[int], scheme: st
 
 
 def undescribed(
-    database: SqliteDatabase, after_id: int, hash_scheme: str, least_detail: int, scheme: str
+    database: SqliteDatabase, detection_id: int, after_id: int, hash_scheme: str, least_detail: int, scheme: str
 ) -> list[int]:
-    """The contents with hashes and so much detail, from above one id, of which no local features are kept."""
+    """The contents with a file, hashes and so much detail, from above one id, of which no local features are kept."""
     rows = database.execute_sql(
-        "SELECT id FROM content WHERE id > ? AND scheme = ? AND detail >= ? AND NOT EXISTS"
+        f"SELECT id FROM content WHERE id > ? AND scheme = ? AND detail >= ? AND {_THERE} AND NOT EXISTS"
         " (SELECT 1 FROM feature WHERE feature.content_id = content.id AND feature.scheme = ?) ORDER BY id",
-        (after_id, hash_scheme, least_detail, scheme),
+        (after_id, hash_scheme, least_detail, detection_id, scheme),
     )
     return [row[0] for row in rows]
 

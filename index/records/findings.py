@@ -17,6 +17,7 @@ from index.candidates.fingerprint import SCHEME
 from index.grouping.groups import Edge, Node, Star, components, find_stars
 from index.grouping.keeper import quality_rank
 from index.model import Depth, DetectParameters, Kind, Turn
+from index.records import absent
 from index.records.catalogue import chunks, contents, distinct_files, facts_of, files_of
 from index.records.decisions import recount
 from index.schema import Detection, DuplicateGroup, Judgement, Match, Member, Verdict
@@ -70,7 +71,9 @@ def begin_detection(database: SqliteDatabase, parameters: DetectParameters, now_
     )
     for (detection_id,) in unfinished.order_by(Detection.id.desc()).limit(1).tuples().execute(database):
         return int(detection_id)
-    return int(Detection.insert(parameters=text, created_ns=now_ns).execute(database))
+    detection_id = int(Detection.insert(parameters=text, created_ns=now_ns).execute(database))
+    absent.begin(database, detection_id)
+    return detection_id
 
 
 def current_detection(database: SqliteDatabase) -> Any | None:
@@ -139,6 +142,22 @@ def judgements(
             *(content_id for pair in some for content_id in pair),
         )
         found.update(((row.a_id, row.b_id), row) for row in rows.execute(database))
+    return found
+
+
+def known_pairs(
+    database: SqliteDatabase, detection_id: int, pairs: Sequence[tuple[int, int]], verifier: str
+) -> set[tuple[int, int]]:
+    """Those of these pairs (a < b) that are matched in this detection, or that this verifier has said something of."""
+    found = set(judgements(database, pairs, verifier))
+    for some in chunks(pairs, 400):
+        marks = ",".join(["(?, ?)"] * len(some))
+        found.update(
+            database.execute_sql(
+                f"SELECT a_id, b_id FROM match WHERE detection_id = ? AND (a_id, b_id) IN (VALUES {marks})",
+                (detection_id, *(content_id for pair in some for content_id in pair)),
+            )
+        )
     return found
 
 

@@ -5,23 +5,19 @@ import random
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageEnhance
 
-from daemon.jobs.detect import Detector
 from daemon.jobs.progress import Unwatched
 from daemon.jobs.scan import ScanRoot
-from daemon.jobs.views import Views
-from index.images.pictures import Limits
-from index.model import Depth, DetectParameters, Turn
-from index.queries import report
+from index.model import Depth, Turn
 from index.records import orphans
 from index.records.catalogue import WatchRoot
 from index.records.jobs import DetectJobParameters
+from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph, save
 
@@ -35,63 +31,6 @@ MADE_BY = {
     Turn.ROTATE_270: Image.Transpose.ROTATE_90,
     Turn.TRANSVERSE: Image.Transpose.TRANSVERSE,
 }
-
-
-class CountingPool:
-    """The pool, and the names of the functions that its processes were asked to run."""
-
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-        self.asked: list[str] = []
-
-    def run(self, function: Callable[..., Any], items: Any, *others: Any, **named: Any) -> Any:
-        def counted() -> Any:
-            for item in items:
-                self.asked.append(function.__name__)
-                yield item
-
-        return self._pool.run(function, counted(), *others, **named)
-
-    def call(self, function: Callable[..., Any], item: Any) -> Any:
-        self.asked.append(function.__name__)
-        return self._pool.call(function, item)
-
-
-class Detections:
-    """A library with a detector as the service composes them."""
-
-    def __init__(self, library: Library) -> None:
-        self.library = library
-        self.photos = library.photos
-        self.pool = CountingPool(library.pool)
-        views = Views(library.store, self.pool, Limits(max_pixels=50_000_000))  # type: ignore[arg-type]
-        self.detector = Detector(library.store, self.pool, views, DetectParameters)  # type: ignore[arg-type]
-
-    def scan(self) -> None:
-        """Scan, and match what is new as the scanner does."""
-        self.library.scan()
-        self.detector.update(Unwatched())
-
-    def detect(self, **wanted: Any) -> dict[str, Any]:
-        self.detector.run(Unwatched(), DetectJobParameters(**wanted))
-        return self.result()
-
-    def result(self) -> dict[str, Any]:
-        """The result with paths below the folder, without the time it was made at."""
-        with self.library.store.read() as database:
-            found = report.result(database)
-        del found["created"]
-        start = len(str(self.photos)) + 1
-        for group in found["groups"]:
-            for told in (group["proposal"], *group["images"]):
-                told["path"] = told["path"][start:]
-        return found
-
-    def groups(self) -> list[dict[str, str]]:
-        """Path -> kind ("" for the reference) of every group."""
-        return [
-            {image["path"]: image.get("kind", "") for image in group["images"]} for group in self.result()["groups"]
-        ]
 
 
 @pytest.fixture

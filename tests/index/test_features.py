@@ -101,6 +101,17 @@ def test_no_picture_is_proposed_with_more_than_a_few(monkeypatch: pytest.MonkeyP
     assert [sum(later == picture for _, later in pairs) for picture in range(5)] == [0, 1, 2, 2, 2]
 
 
+def test_what_is_removed_is_proposed_no_more_and_stands_in_no_others_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_index, "PROPOSED_AT_MOST", 2)
+    one = described(PICTURES[0])
+    index = FeatureIndex()
+    index.load([one] * 5)
+    index.remove([0, 1, 3, 4])
+    assert index.add([one]) == [(2, 5)]
+    index.remove([2, 5])
+    assert index.add([one]) == []
+
+
 def test_a_pattern_of_many_pictures_says_nothing_more(
     monkeypatch: pytest.MonkeyPatch, originals: list[Described]
 ) -> None:

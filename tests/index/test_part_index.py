@@ -6,7 +6,7 @@ from PIL import Image, ImageOps
 
 from index.candidates import search_compiled, search_plain
 from index.candidates.fingerprint import hash_grey
-from index.candidates.part_index import PartIndex
+from index.candidates.part_index import MOST, PartIndex
 from index.candidates.parts import CROPPED, INSIDE, part_hashes, part_tolerance, separate
 from support.pictures import photograph
 
@@ -42,6 +42,19 @@ def test_the_pairs_are_those_of_brute_force_in_whatever_steps_they_come(hsize: i
     assert len(index) == 70
     assert sorted(found) == brute_force(wholes, parts, 0, tolerance)
     assert found
+
+
+def test_what_is_removed_is_found_no_more_and_stands_in_no_others_way():
+    random = np.random.default_rng(3)
+    whole = noise(random, 1, 16)[0]
+    index = PartIndex(16)
+    # More of one look than a picture is paired with; the last of them is another's only copy.
+    index.extend(np.repeat(whole[None], MOST + 5, axis=0), [[whole.tobytes()]] * (MOST + 5))
+    index.remove(np.arange(MOST + 4))
+    index.extend(whole[None], [[whole.tobytes()]])
+    assert index.pairs(MOST + 5, 8) == [(MOST + 4, MOST + 5)]
+    index.remove(np.array([MOST + 4]))
+    assert index.pairs(0, 8) == []
 
 
 @pytest.mark.parametrize("hsize", [8, 16, 32])
