@@ -93,22 +93,30 @@ def propose_keeper(candidates: Sequence[Candidate], criteria: Sequence[str] | No
 
 
 def _quality(candidate: Candidate) -> int:
+    return _quality_left(candidate.facts, candidate.size_bytes)
+
+
+def _quality_left(facts: Facts, size_bytes: int) -> int:
     """What compression has left of the picture, as libjpeg's quality: what an earlier JPEG has lost no later one brings
     back. 0 where nothing tells, 100 where nothing was lost."""
-    facts = candidate.facts
-    own = 100 if facts.format in LOSSLESS and _has_all_colours(candidate) else facts.jpeg_quality
+    own = 100 if facts.format in LOSSLESS and _all_colours(facts, size_bytes) else facts.jpeg_quality
     return min(own, facts.earlier_quality) if facts.earlier_quality else own
 
 
 def _has_all_colours(candidate: Candidate) -> bool:
-    facts = candidate.facts
-    bits = 8 * candidate.size_bytes / max(1, facts.width * facts.height)
+    return _all_colours(candidate.facts, candidate.size_bytes)
+
+
+def _all_colours(facts: Facts, size_bytes: int) -> bool:
+    bits = 8 * size_bytes / max(1, facts.width * facts.height)
     return facts.mode not in PALETTE_MODES or bits < LEAST_BITS_OF_PHOTOGRAPH
 
 
 def quality_rank(facts: Facts, size_bytes: int) -> tuple[float, ...]:
     """A sort key that puts the better picture first, for choosing references; no ties are smoothed here."""
-    quality = 100 if facts.format in LOSSLESS else facts.jpeg_quality
+    quality = _quality_left(facts, size_bytes)
+    # After the JPEG that it may have been made from, whose quality is known better.
+    quality -= EARLIER_QUALITY_TIE if facts.earlier_quality else 0
     # The shorter side first: what was stretched is larger than before, but not on both sides.
     shorter = min(facts.width, facts.height)
     return (-shorter, -facts.width * facts.height, -quality, -len(facts.metadata), -size_bytes)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.grouping.keeper import CRITERIA, Candidate, Reason, propose_keeper
+from index.grouping.keeper import CRITERIA, Candidate, Reason, propose_keeper, quality_rank
 from index.model import Facts
 
 PLAIN: dict[str, Any] = {"format": "JPEG", "width": 4000, "height": 3000, "jpeg_quality": 90, "taken": "2019-07-14"}
@@ -84,6 +84,26 @@ def test_a_quality_that_an_earlier_jpeg_did_not_have_is_none() -> None:
     png = candidate(4, {"format": "PNG", "jpeg_quality": 0, "earlier_quality": 59}, size_bytes=9000)
     assert propose_keeper([png, original]).image_id == 1
     assert propose_keeper([png, worse]).decided_by == "size"
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"jpeg_quality": 70}, {"jpeg_quality": 95, "earlier_quality": 69}),
+        # Estimated: a few points more than the JPEG had that it was.
+        ({"jpeg_quality": 70}, {"format": "PNG", "jpeg_quality": 0, "earlier_quality": 73}),
+        ({"jpeg_quality": 95, "earlier_quality": 69}, {"jpeg_quality": 50}),
+        ({"jpeg_quality": 70}, {"format": "PNG", "jpeg_quality": 0, "mode": "P"}),
+        ({"format": "PNG", "jpeg_quality": 0}, {"jpeg_quality": 98}),
+        ({"width": 5000, "jpeg_quality": 95, "earlier_quality": 69}, {"jpeg_quality": 90}),
+    ],
+)
+def test_the_reference_is_the_image_of_which_compression_has_left_most(
+    better: dict[str, Any], worse: dict[str, Any]
+) -> None:
+    photograph_bytes = 10**7
+    ranks = [quality_rank(Facts(**PLAIN | facts), photograph_bytes) for facts in (better, worse)]
+    assert ranks[0] < ranks[1]
 
 
 def test_a_drawing_in_a_palette_has_all_its_colours() -> None:
