@@ -62,9 +62,9 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
     lowest = BLOCK_PX / LARGEST_ENTRY
     highest = min(BLOCK_PX / max(COARSER * own_entry, LEAST_ENTRY), block, *(comb - lowest for comb in combs))
     first, last = round(FREQUENCIES * lowest), round(FREQUENCIES * highest)
-    heights = spectrum[first : last + 1]
-    if heights.size < 3:
+    if last - first < 2:
         return 0
+    heights = spectrum[first : last + 1]
     inner = heights[1:-1]
     is_peak = (inner >= heights[:-2]) & (inner >= heights[2:])
     if own_entry:

@@ -71,6 +71,12 @@ def test_a_better_jpeg_saved_again_as_a_poorer_one_was_no_poorer_one(before: int
         assert earlier(saved(first, quality=now)) == 0
 
 
+@pytest.mark.parametrize("quality", [1, 5, 10, 15, 18, 20, 25])
+def test_the_poorest_jpegs_are_read_and_tell_of_no_poorer_one(quality: int) -> None:
+    for size in ((400, 533), (640, 800), (1100, 1200)):
+        assert earlier(saved(photograph(7, *size), quality=quality)) == 0
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_photographs_saved_once_tell_of_nothing(seed: int) -> None:
     picture = photograph(seed + 20, 320, 240)
