@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import bottle
@@ -20,7 +20,7 @@ from webui.openapi import make_document
 from webui.originals import Originals
 from webui.pages import Pages, page_routes
 from webui.refusals import Refusal, refusal_for, refusal_of_status
-from webui.routes import API, Call, Reply, Route, read_body, read_key, read_query
+from webui.routes import API, Call, Headers, Reply, Route, read_body, read_key, read_query
 from webui.security import Environ, Gate, Guard, StartResponse
 from webui.services import Services, WebAccess
 from webui.shapes import json_bytes
@@ -41,19 +41,20 @@ class WebApp:
         self._figures = Figures(store, services.elapsed_ns)
         self._originals = Originals()
         self._streams = EventStreams(store, lambda: status.topics(store, services), stream_lifetime_s)
-        self._bottle = _Bottle()
-        self._bottle.config["json.enable"] = False
         self._gate = gate = Gate(services.web, services.now_ns, services.elapsed_ns)
+        self._pages = Pages(services, gate)
+        self._bottle = _Bottle(self._pages.told)
+        self._bottle.config["json.enable"] = False
         document = json.dumps(make_document(ROUTES, services.version)).encode()
         self.routes: tuple[Route, ...] = (
             *ROUTES,
             _document_route(document),
-            *page_routes(Pages(services, gate)),
+            *page_routes(self._pages),
         )
         for route in self.routes:
             address = route.path.replace("{file}", "<file:path>").replace("{id}", "<id>")
             self._bottle.route(address, route.method, self._responder(route))
-        self._guarded = Guard(self._bottle, gate)
+        self._guarded = Guard(self._bottle, gate, self._pages.told)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return self._guarded(environ, start_response)
@@ -77,7 +78,7 @@ class WebApp:
             except Exception:
                 log.exception("%s %s failed", route.method, route.path)
                 refusal = refusal_of_status(500)
-            return _refused(refusal)
+            return _refused(self._pages.told(refusal, bottle.request.environ))
 
         return respond
 
@@ -94,28 +95,25 @@ class WebApp:
             key=read_key(route, key),
             query=read_query(route, request.environ.get("QUERY_STRING", "")),
             body=read_body(route, request.environ.get("CONTENT_TYPE", ""), _raw_body(request.environ)),
-            headers=_Headers(request.environ),
+            headers=Headers(request.environ),
             address=request.environ.get("REMOTE_ADDR", ""),
             gone=request.environ.get("waitress.client_disconnected", lambda: False),
         )
         return route.handler(call)
 
 
-class _Headers(bottle.WSGIHeaderDict):  # type: ignore[misc]
-    """As they came: bottle's own would fail at one that is no UTF-8."""
-
-    def __getitem__(self, key: str) -> str:
-        return str(self.environ[self._ekey(key)])
-
-
 class _Bottle(bottle.Bottle):  # type: ignore[misc]
-    """A bottle whose own errors (no such address, wrong method) have the one shape as well."""
+    """A bottle whose own errors (no such address, wrong method) are told as all others are."""
+
+    def __init__(self, tell: Callable[[Refusal, Environ], Reply]) -> None:
+        super().__init__()
+        self._tell = tell
 
     def default_error_handler(self, error: bottle.HTTPError) -> bytes:
         if error.status_code >= 500:
             log.error("the web part failed", exc_info=error.exception)
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        refused = _refused(refusal_of_status(error.status_code, headers))
+        refused = _refused(self._tell(refusal_of_status(error.status_code, headers), bottle.request.environ))
         refused.apply(bottle.response)
         body: bytes = refused.body
         return body
@@ -149,6 +147,5 @@ def _response(route: Route, answer: Any) -> bottle.HTTPResponse:
     return bottle.HTTPResponse(answer.body, answer.status, **headers)
 
 
-def _refused(refusal: Refusal) -> bottle.HTTPResponse:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **refusal.headers}
-    return bottle.HTTPResponse(refusal.body(), refusal.status, **headers)
+def _refused(told: Reply) -> bottle.HTTPResponse:
+    return bottle.HTTPResponse(told.body, told.status, **{"Content-Type": told.media_type, **told.headers})

@@ -7,6 +7,7 @@ memory under an address that changes with its bytes, so that browsers keep it fo
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import bottle
 from webui import shapes
 from webui.icons import icon
 from webui.refusals import Refusal
-from webui.routes import Call, Reply, Route
-from webui.security import COOKIE, Gate
+from webui.routes import Call, Headers, Reply, Route
+from webui.security import COOKIE, Environ, Gate, is_navigation
 from webui.services import Services
 
 HERE = Path(__file__).parent
@@ -72,16 +73,24 @@ class Pages:
         self._texts = {language: json.loads(self._files[f"locale/{language}.json"]) for language in LANGUAGES}
         self._templates = {
             name: bottle.SimpleTemplate((HERE / "views" / f"{name}.html").read_text("utf-8"))
-            for name in ("shell", "login")
+            for name in ("shell", "login", "refusal")
         }
 
     def shell(self, call: Call, view: str) -> Reply:
-        return self._page(call, "shell", view=view)
+        return self._page(call.headers, "shell", view=view)
+
+    def told(self, refusal: Refusal, environ: Environ) -> Reply:
+        """A refusal as whoever asked can read it: a page with the way back for a person at an address, else JSON."""
+        headers = {"Cache-Control": "no-store", **refusal.headers}
+        if not is_navigation(environ):
+            return Reply(refusal.body(), "application/json", refusal.status, headers)
+        page = self._page(Headers(environ), "refusal", view="refusal", status=refusal.status, told=refusal)
+        return Reply(page.body, page.media_type, refusal.status, {**page.headers, **headers})
 
     def login_page(self, call: Call) -> Reply:
         if not self._gate.asks_for_token:
             return Reply(b"", "", 303, {"Location": "/"})
-        return self._page(call, "login", view="login")
+        return self._page(call.headers, "login", view="login")
 
     def log_in(self, call: Call) -> Reply:
         body: Login = call.body
@@ -103,11 +112,11 @@ class Pages:
     def favicon(self, _: Call) -> Reply:
         return Reply(self._files["icon.svg"], MEDIA_TYPES[".svg"], headers={"Cache-Control": "max-age=86400"})
 
-    def _page(self, call: Call, template: str, view: str) -> Reply:
-        language = self._language(call)
+    def _page(self, asked: Mapping[str, str], template: str, **values: Any) -> Reply:
+        language = self._language(asked)
         texts: dict[str, str] = self._texts[language]
         html: str = self._templates[template].render(
-            view=view,
+            **values,
             language=language,
             languages=LANGUAGES,
             version=self._services.version,
@@ -116,17 +125,18 @@ class Pages:
             asks_for_token=self._gate.asks_for_token,
             icon=icon,
             t=texts.__getitem__,
+            has=texts.__contains__,
         )
         headers = {"Cache-Control": ASK_AGAIN, "Content-Language": language, "Vary": "Accept-Language, Cookie"}
         return Reply(html.encode(), "text/html; charset=utf-8", headers=headers)
 
-    def _language(self, call: Call) -> str:
+    def _language(self, asked: Mapping[str, str]) -> str:
         """What the reader chose on the page, else what the service is set to, else what the browser asks for."""
-        chosen = re.search(rf"(?:^|;\s*){LANGUAGE_COOKIE}=(\w+)", call.headers.get("Cookie", ""))
+        chosen = re.search(rf"(?:^|;\s*){LANGUAGE_COOKIE}=(\w+)", asked.get("Cookie", ""))
         for language in (chosen[1] if chosen else "", self._gate.access.language):
             if language in LANGUAGES:
                 return language
-        return preferred_language(call.headers.get("Accept-Language", ""))
+        return preferred_language(asked.get("Accept-Language", ""))
 
 
 def preferred_language(header: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
+import bottle
 import msgspec
 
 from index.store import Store
@@ -25,6 +26,13 @@ API = "/api/v1"
 
 # Decisions over ten thousand groups fit in; nothing a person sends is larger.
 BODY_LIMIT_BYTES = 4 * 2**20
+
+
+class Headers(bottle.WSGIHeaderDict):  # type: ignore[misc]
+    """As they came: bottle's own would fail at one that is no UTF-8."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(self.environ[self._ekey(key)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from webui.refusals import Refusal
-from webui.routes import API, BODY_LIMIT_BYTES
+from webui.routes import API, BODY_LIMIT_BYTES, Reply
 from webui.services import WebAccess
 
 Environ = dict[str, Any]
@@ -165,9 +165,11 @@ class Gate:
 class Guard:
     """The WSGI layer: asks the gate, and puts the security headers on every answer."""
 
-    def __init__(self, app: WsgiApp, gate: Gate) -> None:
+    def __init__(self, app: WsgiApp, gate: Gate, tell: Callable[[Refusal, Environ], Reply]) -> None:
+        """`tell` puts a refusal in the form that whoever asked can read."""
         self._app = app
         self._gate = gate
+        self._tell = tell
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -178,24 +180,15 @@ class Guard:
         try:
             self._gate.check(environ)
         except Refusal as refusal:
-            if refusal.status == 401 and _is_navigation(environ):
+            if refusal.status == 401 and is_navigation(environ):
                 start("303 See Other", [("Location", "/login"), ("Content-Length", "0"), ("Cache-Control", "no-store")])
                 return []
-            return answer_refusal(refusal, start)
+            told = self._tell(refusal, environ)
+            assert isinstance(told.body, bytes)
+            headers = {"Content-Type": told.media_type, "Content-Length": str(len(told.body)), **told.headers}
+            start(f"{refusal.status} {refusal.code}", list(headers.items()))
+            return [told.body]
         return self._app(environ, start)
-
-
-def answer_refusal(refusal: Refusal, start_response: StartResponse) -> list[bytes]:
-    """A refusal as a WSGI answer."""
-    body = refusal.body()
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        **refusal.headers,
-    }
-    start_response(f"{refusal.status} {refusal.code}", list(headers.items()))
-    return [body]
 
 
 def _check_origin(environ: Environ) -> None:
@@ -208,7 +201,7 @@ def _check_origin(environ: Environ) -> None:
     if site in ("", "same-origin", "none"):
         return
     # A link on another page may lead to our pages, but nothing there may embed or call us.
-    if unsafe or not _is_navigation(environ) or environ.get("PATH_INFO", "").startswith(API):
+    if unsafe or not is_navigation(environ) or environ.get("PATH_INFO", "").startswith(API):
         raise _other_site()
 
 
@@ -224,7 +217,7 @@ def _check_body(environ: Environ) -> None:
         raise Refusal(413, "too_large", f"The body is larger than {BODY_LIMIT_BYTES} bytes.")
 
 
-def _is_navigation(environ: Environ) -> bool:
+def is_navigation(environ: Environ) -> bool:
     """Whether a person follows a link or types the address, rather than a script or a tag asking."""
     if environ["REQUEST_METHOD"] not in SAFE_METHODS or environ.get("PATH_INFO", "").startswith(API):
         return False

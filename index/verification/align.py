@@ -67,7 +67,9 @@ def refine(first: Grey, second: Grey, start: Map, perspective: bool = False, ste
 def features(grey: NDArray[np.uint8]) -> Features:
     """The strongest ORB features of a picture, spread over 8 octaves by 1.2."""
     orb: Any = cv2.ORB_create(FEATURES, fastThreshold=7)  # type: ignore[attr-defined]
-    points, descriptors = orb.detectAndCompute(grey, None)
+    # The patch that a feature is described by does not fit in, and OpenCV fails at pictures of one pixel.
+    too_small = min(grey.shape) < orb.getPatchSize()
+    points, descriptors = ((), None) if too_small else orb.detectAndCompute(grey, None)
     if descriptors is None:
         return Features(np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8))
     return Features(np.array(cv2.KeyPoint.convert(points), np.float32), descriptors)

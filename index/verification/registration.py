@@ -209,6 +209,9 @@ def _evenly_lit(picture: Grey, where: Mask) -> Grey:
 def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
     """The first with the tone of `second` and the sharpness of `target`, which is the second smoothed."""
     places = np.flatnonzero(where.ravel())
+    if not len(places):
+        # They agree nowhere: nothing tells how the one would become the other.
+        return np.asarray(first, np.float32)
     sample = places[:: max(1, len(places) // SAMPLES)]
     values = first.ravel()[sample]
     tones = np.minimum(values * (TONES / 256), TONES - 1).astype(np.int64)

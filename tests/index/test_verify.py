@@ -438,6 +438,15 @@ def test_tiny_pictures_are_judged_too():
     assert compare(small, small).kind in (Kind.NEAR, Kind.POSSIBLE, None)
 
 
+def test_pictures_of_hardly_a_pixel_and_pictures_that_agree_nowhere_are_judged_too():
+    dot = Image.new("RGB", (3, 1), "yellow")
+    assert compare(dot, Image.new("RGB", (3, 1), "teal"), None).kind is not Kind.NEAR
+    box, bar = Image.new("RGB", (100, 100)), Image.new("RGB", (100, 100))
+    ImageDraw.Draw(box).rounded_rectangle((10, 20, 90, 80), 30, fill="maroon", outline="olive", width=5)
+    ImageDraw.Draw(bar).rectangle((25, 25, 75, 75), fill="blue", outline="green", width=5)
+    assert compare(box, bar).kind is not Kind.NEAR
+
+
 @pytest.mark.parametrize("name", ["half", "crop 15 %", "caption", "grey"])
 def test_the_verdict_does_not_depend_on_which_comes_first(name: str):
     there = compare(original(1), ALTERATIONS[name](original(1)))

@@ -117,3 +117,31 @@ def test_words_of_the_vocabulary_all_have_a_text() -> None:
     keys = {f"{prefix}.{word}" for prefix, words in families for word in words}
     keys |= {f"setting.{one.key}{what}" for one in LIVE for what in ("", ".help")}
     assert keys - set(TEXTS["en"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/nowhere", 404), ("/groups/a/b", 404), ("/static/x/none", 404), ("/logout", 405), ("/?a=1&a=2", 400)],
+)  # fmt: skip
+def test_a_person_at_a_wrong_address_gets_a_page_and_a_program_json(client: WebClient, path: str, status: int) -> None:
+    page = client.get(path, Accept="text/html,*/*;q=0.8", Accept_Language="fr")
+    assert (page.status, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    text = page.body.decode()
+    assert 'lang="fr"' in text
+    assert TEXTS["fr"][f"answer.{status}"] in text
+    assert '<a class="button" href="/">' in text
+    assert page.headers["Cache-Control"] == "no-store"
+    program = client.get(path, Accept="*/*")
+    assert (program.status, program.headers["Content-Type"]) == (status, "application/json")
+
+
+def test_rest_answers_a_browser_in_json_all_the_same(client: WebClient) -> None:
+    assert client.get("/api/v1/nowhere", Accept="text/html").headers["Content-Type"] == "application/json"
+    assert client.get("/api/v1/groups/x", Accept="text/html").headers["Content-Type"] == "application/json"
+
+
+def test_a_name_that_is_not_ours_is_told_in_words_with_what_to_do(client: WebClient) -> None:
+    page = client.get("/", Host="nas.example", Accept="text/html", Accept_Language="fr")
+    assert (page.status, page.headers["Content-Language"]) == (421, "fr")
+    assert "names sous [web]" in page.body.decode()
+    assert page.headers["Content-Security-Policy"]
