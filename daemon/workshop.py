@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.configuration.config import Config, WatchSection
 from daemon.files.grounds import Grounds
+from daemon.jobs import tries
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
 from daemon.jobs.journal import Journal
@@ -131,7 +132,7 @@ class Workshop:
     def _recover(self) -> None:
         """Settle what a crash cut off, before anything else touches a file."""
         self._scanner.recover()
-        self._detector.recover()
+        tries.recover(self._store)
         Journal(self._store, self._grounds()).recover()
         self._compressor.recover()
 

@@ -143,7 +143,8 @@ class Judgement(Model):
 
 
 class Attempt(Model):
-    """A pair that is being judged, or with which that failed: index.records.unjudged."""
+    """A pair or a single content (a = b) that is being worked on, or with which that failed: index.records.attempts.
+    `verifier` names the work."""
 
     a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
     b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon.jobs import tries
 from daemon.jobs.detect import Detector
 from daemon.jobs.progress import Progress
 from daemon.jobs.scan import Scanner, ScanRoot
@@ -56,6 +57,7 @@ def detect(
         detector = Detector(store, pool, Views(store, pool, limits), DetectParameters)
         scanner = Scanner(store, pool, roots, limits, lambda _: 0)
         scanner.recover()
+        tries.recover(store)
         scan = scanner.run(progress, ScanParameters())
         detector.bring_up_to_date(progress, wanted)
         with store.read() as database:

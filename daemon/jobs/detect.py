@@ -47,10 +47,6 @@ class Detector:
         self._settings = settings
         self._index: CandidateIndex | None = None
 
-    def recover(self) -> None:
-        """At a start: see Verifier."""
-        self._verifier.recover()
-
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection under the settings and what the job changes of them."""
         parameters = resolve(self._settings(), wanted)

@@ -3,12 +3,12 @@
 Used by the detector in the runner's thread; `depth = "thorough"` asks for it.
 """
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
 
 from daemon.jobs.progress import Progress
+from daemon.jobs.tries import Tries
 from daemon.jobs.views import Views
 from daemon.processes.judging import NO_VIEW, describe_view
 from daemon.processes.workers import WorkerPool
@@ -16,8 +16,6 @@ from index.candidates.feature_index import FeatureIndex
 from index.candidates.features import SCHEME, Described
 from index.records import catalogue
 from index.store import Store
-
-log = logging.getLogger(__name__)
 
 # Contents whose features are read at a time: 8 MB.
 AT_ONCE = 1000
@@ -30,7 +28,7 @@ class Proposer:
 
     def __init__(self, store: Store, pool: WorkerPool, views: Views) -> None:
         self._store = store
-        self._pool = pool
+        self._tries = Tries(store, pool, SCHEME, "described")
         self._views = views
         self._index = FeatureIndex()
         self._content_ids: list[int] = []
@@ -93,7 +91,7 @@ class Proposer:
         views, _ = self._views.ensure(content_ids, progress)
         broken: list[int] = []
         fresh: dict[int, bytes] = {}
-        outcomes = self._pool.run(_describe_named, [(content_id, str(path)) for content_id, path in views.items()])
+        outcomes = self._tries.run(describe_view, [(content_id, str(path)) for content_id, path in views.items()])
         try:
             for outcome in outcomes:
                 progress.checkpoint()
@@ -101,19 +99,8 @@ class Proposer:
                     fresh[outcome.item[0]] = outcome.value
                 elif outcome.failure is not None and outcome.failure.reason == NO_VIEW:
                     broken.append(outcome.item[0])
-                elif outcome.failure is not None:
-                    log.warning("%s was not described: %s", self._name(outcome.item[0]), outcome.failure.message)
         finally:
             outcomes.close()
             self._store.write(lambda db: catalogue.put_features(db, SCHEME, fresh))
             made |= fresh
         return broken
-
-    def _name(self, content_id: int) -> str:
-        with self._store.read() as database:
-            files = catalogue.files_of(database, [content_id]).get(content_id)
-        return catalogue.display(bytes(files[0].path)) if files else "a file that is gone"
-
-
-def _describe_named(named: tuple[int, str]) -> bytes:
-    return describe_view(named[1])

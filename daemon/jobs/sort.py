@@ -168,7 +168,7 @@ class Checker:
         """What is to become of the images of these steps as things are now, by image."""
         digests = {step.digest for step in steps if step.companion_of is None}
         with self._store.read() as database:
-            contents = catalogue.ids_of_digests(database, digests)
+            contents = set(catalogue.ids_of_digests(database, digests).values())
             groups = group_files.groups_with(database, _closed(database, contents))
         return {intent.step.image_id or 0: intent for intent in self._planner.plan(groups, contents)}
 

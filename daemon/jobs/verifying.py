@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.jobs.progress import Progress
+from daemon.jobs.tries import Tries
 from daemon.jobs.views import OUT_OF_REACH, Views
 from daemon.processes.decoding import pixel_digest
 from daemon.processes.judging import NO_VIEW, PairTask, judge_pair
@@ -22,7 +23,7 @@ from daemon.processes.workers import WorkerPool
 from index.candidates.features import SCHEME as FEATURE_SCHEME
 from index.errors import PictureError
 from index.model import Facts, Kind, Turn
-from index.records import catalogue, findings, unjudged
+from index.records import attempts, catalogue, findings
 from index.records.findings import Found
 from index.records.unjudged import Candidate
 from index.store import Store
@@ -38,7 +39,7 @@ BEGUN_AT_ONCE: Final = 500
 # Reasons that say nothing of the picture, only of this moment.
 PASSING: Final = frozenset({OUT_OF_REACH, "unreadable", "changed"})
 # What a worker died of, or was killed for: perhaps by chance.
-LOSSES: Final = frozenset({"crashed", "timed_out", "out_of_memory", NO_VIEW})
+LOSSES: Final = attempts.LOSSES | {NO_VIEW}
 
 
 @dataclass(slots=True)
@@ -78,29 +79,23 @@ class Verifier:
     def __init__(self, store: Store, pool: WorkerPool, views: Views) -> None:
         self._store = store
         self._pool = pool
+        self._digested = Tries(store, pool, "pixels", "read to its last pixel")
         self._views = views
-
-    def recover(self) -> None:
-        """At a start: pairs that were being judged when the service ended are judged after all others from now on, each
-        alone, so that those come to a word whichever pair ends it again."""
-        count = self._store.write(unjudged.note_crash)
-        if count:
-            log.warning("%d pairs were being compared when ComparImg ended", count)
 
     def judge(self, progress: Progress, candidates: Sequence[Candidate], verify: bool) -> Judged:
         """A word on each of these; with `verify`, on those that have not the same pixels the verifier's."""
         with self._store.read() as database:
-            failures = unjudged.failures(database, VERIFIER)
+            failures = attempts.failures(database, VERIFIER)
         judged = Judged()
         calm = [c for c in candidates if c.pair not in failures]
         for some in catalogue.chunks(calm, BEGUN_AT_ONCE):
             self._judge_some(progress, some, verify, failures, judged)
         suspects = sorted((c for c in candidates if c.pair in failures), key=lambda c: (failures[c.pair], c.pair))
         for candidate in suspects:
-            if failures[candidate.pair] < unjudged.FAILURES:
+            if failures[candidate.pair] < attempts.FAILURES:
                 self._judge_some(progress, [candidate], verify, failures, judged)
             else:
-                self._tell(candidate, f"that failed {unjudged.FAILURES} times, and is not tried again")
+                self._tell(candidate, f"that failed {attempts.FAILURES} times, and is not tried again")
         judged.tallies = tallies(candidates, judged.found)
         return judged
 
@@ -132,7 +127,7 @@ class Verifier:
             if (failure := asked.failures.get(candidate.pair)) is None:
                 continue
             lost = failure.reason in LOSSES
-            again = failures.get(candidate.pair, 0) + lost < unjudged.FAILURES
+            again = failures.get(candidate.pair, 0) + lost < attempts.FAILURES
             if failure.reason in PASSING or (lost and again):
                 judged.later.append(candidate)
             if failure.reason not in PASSING:
@@ -146,11 +141,11 @@ class Verifier:
         if not pairs:
             yield asked
             return
-        self._store.write(lambda db: unjudged.begin(db, VERIFIER, pairs))
+        self._store.write(lambda db: attempts.begin(db, VERIFIER, pairs))
         try:
             yield asked
         finally:
-            self._store.write(lambda db: unjudged.end(db, VERIFIER, pairs, asked.settled, asked.lost))
+            self._store.write(lambda db: attempts.end(db, VERIFIER, pairs, asked.settled, asked.lost))
 
     def _tell(self, candidate: Candidate, words: str) -> None:
         with self._store.read() as database:
@@ -173,13 +168,13 @@ class Verifier:
         kept = {content_id: pictures.rows[content_id].pixel_digest for content_id in concerned}
         known = {content_id: bytes(digest) for content_id, digest in kept.items() if digest is not None}
         tasks = self._views.pixel_tasks(concerned - set(known))
-        outcomes = self._pool.run(_digest_named, list(tasks.items()))
+        outcomes = self._digested.run(pixel_digest, tasks.items())
         try:
             for outcome in outcomes:
                 progress.checkpoint()
                 content_id = outcome.item[0]
                 known[content_id] = digest = outcome.value or b""
-                if outcome.failure is None or outcome.failure.reason not in PASSING:
+                if outcome.failure is None or outcome.failure.reason not in PASSING | LOSSES:
                     self._store.submit(partial(catalogue.set_pixel_digest, content_id=content_id, pixel_digest=digest))
         finally:
             outcomes.close()
@@ -294,10 +289,6 @@ def _judged_row(task: PairTask, said: Judgement) -> dict[str, Any]:
         "confidence": said.confidence,
         "evidence": json.dumps(told, sort_keys=True),
     }
-
-
-def _digest_named(named: tuple[int, Any]) -> bytes:
-    return pixel_digest(named[1])
 
 
 def _size(facts: Facts) -> tuple[int, int]:

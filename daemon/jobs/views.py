@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Protocol
 
+from daemon.jobs.tries import Tries
 from daemon.processes.decoding import CropTask, PictureTask, make_crop, make_view, view_of
 from daemon.processes.workers import WorkerPool
 from index.errors import NoRoom, NotFound, PictureError, StoreError
@@ -35,7 +36,8 @@ class Views:
 
     def __init__(self, store: Store, pool: WorkerPool, limits: Limits) -> None:
         self._store = store
-        self._pool = pool
+        self._made = Tries(store, pool, "view", "given a view")
+        self._shown = Tries(store, pool, "shown", "shown")
         self._limits = limits
         self._folder = store.data_dir / "views"
 
@@ -47,18 +49,18 @@ class Views:
         """The JPEG of one content's view, before all that waits. Raises PictureError and NotFound."""
         task = self._task(content_id)
         try:
-            self._pool.call(make_view, task)
+            self._shown.call(make_view, content_id, task)
             return Path(task.target).read_bytes()
         except PictureError as error:
             if error.reason not in CANNOT_BE_KEPT:
                 raise
             log.warning("%s: %s", task.target, error.message)
         # A full disk costs the keeping, not the view.
-        return self._pool.call(view_of, task)
+        return self._shown.call(view_of, content_id, task)
 
     def crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
         """A part of one content's picture as a JPEG, before all that waits. Raises PictureError and NotFound."""
-        return self._pool.call(make_crop, CropTask(self._task(content_id), box, side))
+        return self._shown.call(make_crop, content_id, CropTask(self._task(content_id), box, side))
 
     def ensure(
         self, content_ids: Collection[int], progress: Stepwise
@@ -74,7 +76,7 @@ class Views:
             content_id: PictureError(OUT_OF_REACH, "no file with it can be read now")
             for content_id in set(content_ids) - set(found) | set(missing) - set(tasks)
         }
-        outcomes = self._pool.run(_make_named, list(tasks.items()))
+        outcomes = self._made.run(make_view, tasks.items())
         try:
             for outcome in outcomes:
                 progress.advance(0)
@@ -122,10 +124,6 @@ class Views:
                     bytes(present[0].path), bytes(row.digest), self._limits, str(target)
                 )
         return tasks
-
-
-def _make_named(named: tuple[int, PictureTask]) -> None:
-    make_view(named[1])
 
 
 def _is_whole(view: Path) -> bool:

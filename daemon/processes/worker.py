@@ -10,7 +10,9 @@ import pickle
 import resource
 import signal
 import socket
+from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 from daemon.processes.channel import Channel
 from index.errors import PictureError
@@ -48,6 +50,11 @@ def serve(descriptor: int, memory_bytes: int, parent: int) -> None:
         while True:
             for message in channel.receive():
                 channel.send(_answer(message))
+
+
+def of_item(function: Callable[[Any], Any], named: tuple[int, Any]) -> Any:
+    """Apply a function to an item that comes behind a number."""
+    return function(named[1])
 
 
 def _answer(message: bytes) -> bytes:

@@ -328,12 +328,12 @@ def contents(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, 
     return found
 
 
-def ids_of_digests(database: SqliteDatabase, digests: Iterable[bytes]) -> set[int]:
-    """The contents with these digests."""
-    found: set[int] = set()
+def ids_of_digests(database: SqliteDatabase, digests: Iterable[bytes]) -> dict[bytes, int]:
+    """The contents with these digests, by digest."""
+    found: dict[bytes, int] = {}
     for some in chunks(digests):
-        rows = Content.select(Content.id).where(Content.digest.in_(some)).tuples().execute(database)
-        found.update(row[0] for row in rows)
+        rows = Content.select(Content.digest, Content.id).where(Content.digest.in_(some)).tuples().execute(database)
+        found.update((bytes(digest), content_id) for digest, content_id in rows)
     return found
 
 

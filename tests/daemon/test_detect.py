@@ -215,7 +215,7 @@ def test_a_picture_of_which_no_view_can_be_made_is_asked_for_once(detections: De
     detections.library.scan()
     (detections.photos / "1.jpg").unlink()
     detections.detector.bring_up_to_date(Unwatched(), DetectJobParameters(depth=Depth.THOROUGH))
-    assert Counter(detections.pool.asked) == {"_make_named": 2, "_describe_named": 1}
+    assert Counter(detections.pool.asked) == {"make_view": 2, "describe_view": 1}
 
 
 def test_the_kinds(detections: Detections) -> None:

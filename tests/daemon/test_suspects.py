@@ -82,7 +82,7 @@ def test_the_service_is_ended_three_times_by_a_file_and_then_no_more(tmp_path: P
         save(photograph(number, 80, 60), photos / f"{number}.jpg")
     poison = save(photograph(99, 80, 60), photos / "poison.jpg")
     program = Program(tmp_path, photos, workers=2)
-    ends = [run_poisoned(program, "problem") for _ in range(suspects.CRASHES + 1)]
+    ends = [run_poisoned(program, "index", "problem") for _ in range(suspects.CRASHES + 1)]
     assert ends == [-signal.SIGKILL] * suspects.CRASHES + [0], program.log.read_text()[-3000:]
     read = {os.path.basename(path): content for path, content in program.ask("SELECT path, content_id FROM image")}
     assert read.pop(b"poison.jpg") is None

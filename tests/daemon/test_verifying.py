@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from daemon.jobs import verifying
+from daemon.jobs import tries, verifying
 from daemon.jobs.detect import Detector
 from daemon.jobs.progress import Unwatched
 from daemon.jobs.scan import ScanRoot
@@ -19,7 +19,7 @@ from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import Cancelled, NoRoom, StoreError
 from index.images.pictures import Limits
 from index.model import Depth, DetectParameters, RootState
-from index.records import catalogue, unjudged
+from index.records import attempts, catalogue
 from index.records.catalogue import WatchRoot
 from index.records.jobs import DetectJobParameters
 from index.verification.evidence import VERIFIER
@@ -46,7 +46,7 @@ class Desk:
         """As at a start."""
         views = Views(self.library.store, self.pool, LIMITS)
         self.detector = Detector(self.library.store, self.pool, views, DetectParameters)
-        self.detector.recover()
+        tries.recover(self.library.store)
 
     def copies(self, seed: int, *widths: int) -> None:
         picture = photograph(seed, 640, 480)
@@ -68,7 +68,7 @@ class Desk:
 
     def failures(self) -> list[int]:
         with self.library.store.read() as database:
-            return sorted(unjudged.failures(database, VERIFIER).values())
+            return sorted(attempts.failures(database, VERIFIER).values())
 
     def count(self, rows: str) -> int:
         with self.library.store.read() as database:
@@ -103,12 +103,12 @@ def test_a_pair_that_workers_die_of_is_given_up_with_a_word(
     hasty.update()
     assert hasty.matched() == {("1-320", "1-640")}, "all others are compared"
     assert hasty.later() == 1
-    for _ in range(unjudged.FAILURES):
+    for _ in range(attempts.FAILURES):
         hasty.update()
     assert hasty.matched() == {("1-320", "1-640")}
     assert hasty.later() == 0
     told = [record.getMessage() for record in caplog.records if "were not compared" in record.getMessage()]
-    assert len(told) == unjudged.FAILURES
+    assert len(told) == attempts.FAILURES
     assert all(str(hasty.photos / "2-333.jpg") in line and len(line) < 500 for line in told)
     monkeypatch.undo()
     lost = sum(hasty.pool.losses.values())
@@ -175,7 +175,7 @@ def test_a_picture_that_is_out_of_reach_is_compared_when_it_is_back(desk: Desk, 
     desk.library.store.write(lambda db: catalogue.set_state_of_root_at(db, bytes(away), RootState.OFFLINE, "gone"))
     desk.copies(1, 320)
     desk.library.scan(desk.photos / "1-320.jpg")
-    for _ in range(unjudged.FAILURES + 1):
+    for _ in range(attempts.FAILURES + 1):
         desk.detector.update(Unwatched())
     assert (desk.count("match"), desk.later()) == (0, 1)
     desk.library.store.write(lambda db: catalogue.set_state_of_root_at(db, bytes(away), RootState.ONLINE, ""))
@@ -247,7 +247,7 @@ def test_pairs_at_which_the_service_ended_come_last_and_each_alone(
     desk.library.scan()
     pairs = [tuple(sorted((a, b))) for a, b in zip(*[iter(desk.library.images().values())] * 2, strict=True)]
     for some in (pairs[:2], pairs[:1]):
-        desk.library.store.write(lambda db, some=some: unjudged.begin(db, VERIFIER, some))
+        desk.library.store.write(lambda db, some=some: attempts.begin(db, VERIFIER, some))
         desk.open()
     handed_out: list[list[tuple[int, int]]] = []
     run = desk.pool.run
@@ -284,12 +284,12 @@ def test_the_service_is_ended_three_times_by_a_pair_and_then_no_more(tmp_path: P
         save(picture, photos / f"{seed}.jpg", quality=92)
         save(picture.resize((width, width * 3 // 4)), photos / f"{seed} small.jpg", quality=85)
     program = Program(tmp_path, photos, workers=2)
-    ends = [run_poisoned(program, "duplicate_group") for _ in range(unjudged.FAILURES + 1)]
-    assert ends == [-signal.SIGKILL] * unjudged.FAILURES + [0], program.log.read_text()[-3000:]
+    ends = [run_poisoned(program, "judge", "duplicate_group") for _ in range(attempts.FAILURES + 1)]
+    assert ends == [-signal.SIGKILL] * attempts.FAILURES + [0], program.log.read_text()[-3000:]
     assert len(program.ask("SELECT * FROM duplicate_group")) == 2
     log = program.log.read_text()
     assert f"{photos / '2 small.jpg'} and {photos / '2.jpg'} were not compared" in log or (
         f"{photos / '2.jpg'} and {photos / '2 small.jpg'} were not compared" in log
     )
-    assert program.ask("SELECT failures FROM attempt") == [(unjudged.FAILURES,)]
+    assert program.ask("SELECT failures FROM attempt") == [(attempts.FAILURES,)]
     program.check_index()

@@ -1,6 +1,7 @@
 """A library with a detector as the service composes them, for the tests of what is found."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from daemon.jobs.detect import Detector
@@ -21,9 +22,11 @@ class CountingPool:
         self.asked: list[str] = []
 
     def run(self, function: Callable[..., Any], items: Any, *others: Any, **named: Any) -> Any:
+        applied = function.args[0] if isinstance(function, partial) else function
+
         def counted() -> Any:
             for item in items:
-                self.asked.append(function.__name__)
+                self.asked.append(applied.__name__)
                 yield item
 
         return self._pool.run(function, counted(), *others, **named)

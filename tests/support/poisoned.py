@@ -1,9 +1,10 @@
-"""Pictures that take with them the process that handles them, or all of the service. By the names of files, or where a
-task tells of none, by the width of the picture.
+"""Pictures that take with them the process that handles them, or all of the service. By the width of the picture, or
+where nobody knows that yet, by the name of the file.
 
-    python -m support.poisoned PYTHON -m daemon [ARGUMENT ...]
+    python -m support.poisoned WHEN PYTHON -m daemon [ARGUMENT ...]
 
-runs the program that is named behind it, `python -m daemon ...`, as if such pictures ended all of it.
+runs the program that is named behind it, `python -m daemon ...`, as if such pictures ended all of it when they are read
+(`index`), seen (`view`), described (`describe`) or compared (`judge`).
 """
 
 import os
@@ -11,9 +12,11 @@ import runpy
 import signal
 import sys
 
-from daemon.jobs import scan, verifying
-from daemon.processes.decoding import IndexTask, index_file
-from daemon.processes.judging import PairTask, judge_pair
+from PIL import Image
+
+from daemon.jobs import proposing, scan, verifying, views
+from daemon.processes.decoding import IndexTask, PictureTask, index_file, make_view
+from daemon.processes.judging import PairTask, describe_view, judge_pair
 from index.model import Reading
 from index.verification.verify import Judgement
 from support.misbehaviour import crash, hang
@@ -48,8 +51,43 @@ def judge_or_hang(task: PairTask) -> Judgement:
     return judge_pair(task)
 
 
+def view_or_kill(task: PictureTask) -> None:
+    if _is_so_wide(task.path):
+        _kill_service()
+    make_view(task)
+
+
+def view_or_crash(task: PictureTask) -> None:
+    if _is_so_wide(task.path):
+        crash(task)
+    make_view(task)
+
+
+def describe_or_kill(path: str) -> bytes:
+    if _is_so_wide(path):
+        _kill_service()
+    return describe_view(path)
+
+
+def describe_or_crash(path: str) -> bytes:
+    if _is_so_wide(path):
+        crash(path)
+    return describe_view(path)
+
+
+def describe_or_hang(path: str) -> bytes:
+    if _is_so_wide(path):
+        hang(path)
+    return describe_view(path)
+
+
 def _is_poison(task: PairTask) -> bool:
     return WIDTH in (task.first_facts.width, task.second_facts.width)
+
+
+def _is_so_wide(path: str | bytes) -> bool:
+    with Image.open(os.fsdecode(path)) as picture:
+        return picture.width == WIDTH
 
 
 def _kill_service() -> None:
@@ -61,8 +99,13 @@ if __name__ == "__main__":
     from support import poisoned
 
     # By the name under which a decoding process finds it.
-    scan.index_file = poisoned.index_or_kill
-    verifying.judge_pair = poisoned.judge_or_kill
-    _, _, _, module, *arguments = sys.argv
+    owner, name, function = {
+        "index": (scan, "index_file", poisoned.index_or_kill),
+        "view": (views, "make_view", poisoned.view_or_kill),
+        "describe": (proposing, "describe_view", poisoned.describe_or_kill),
+        "judge": (verifying, "judge_pair", poisoned.judge_or_kill),
+    }[sys.argv[1]]
+    setattr(owner, name, function)
+    _, _, _, _, module, *arguments = sys.argv
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -13,6 +13,8 @@ from daemon.client import Client
 from support.serving import PATIENCE_S, until, write_config
 
 TOP = Path(__file__).parents[2]
+# Where a program finds what tests are made of.
+SEARCH = os.pathsep.join(filter(None, sys.path))
 
 
 class Program:
@@ -86,16 +88,20 @@ def wait_until_idle(address: str, patience_s: float = 120.0) -> list[Mapping[str
     return jobs
 
 
-def run_poisoned(program: Program, last: str) -> int:
-    """Start the program where some pictures or pairs end it, until it has ended or is at rest with a row in the table
-    `last`; its exit code."""
+def poisoned(when: str) -> list[str]:
+    """What the program is begun behind, with PYTHONPATH=SEARCH, where some pictures or pairs are to end it."""
+    return [sys.executable, "-m", "support.poisoned", when]
+
+
+def run_poisoned(program: Program, when: str, last: str) -> int:
+    """Start the program where some pictures or pairs end it (see support.poisoned), until it has ended or is at rest
+    with a row in the table `last`; its exit code."""
 
     def at_rest() -> bool:
         working = program.ask("SELECT 1 FROM job WHERE state IN ('queued', 'running')")
         return process.poll() is not None or (not working and bool(program.ask(f"SELECT 1 FROM {last}")))
 
-    search = os.pathsep.join(filter(None, sys.path))
-    with program.begin([sys.executable, "-m", "support.poisoned"], PYTHONPATH=search) as process:
+    with program.begin(poisoned(when), PYTHONPATH=SEARCH) as process:
         assert process.stdout is not None
         process.stdout.readline()
         until(at_rest)
