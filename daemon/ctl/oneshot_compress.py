@@ -13,6 +13,7 @@ from typing import Any
 
 from daemon.configuration.config import Config
 from daemon.files.grounds import Grounds
+from daemon.jobs import tries
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Progress
@@ -162,6 +163,8 @@ def opened(data_dir: Path, tops: Sequence[bytes], config: Config) -> Iterator[Be
             return Grounds.of({**known, **{section.path: section.protected for section in config.watch}})
 
         compressor = Compressor(store, processes, limits, lambda: DEFAULTS, grounds, rescan)
+        scanner.recover()
+        tries.recover(store)
         Journal(store, grounds()).recover()
         compressor.recover()
         yield Bench(store, compressor, Undoer(store, lambda: (), rescan), rescan)

@@ -18,13 +18,14 @@ from daemon.jobs.compress_plan import Order, Plan, make_plan, order_of
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Context, Progress, Unwatched
 from daemon.jobs.sort import Rescan
+from daemon.jobs.tries import Tries
 from daemon.processes.compressing import CompressTask, Made, compress_file, compressed_bytes
 from daemon.processes.workers import Outcome, WorkerLimits, WorkerPool
 from index.encoding.compression import Wish
 from index.encoding.recompress import Left
-from index.errors import Cancelled, NotFound, StepRefused
+from index.errors import Cancelled, NotFound, PictureError, StepRefused
 from index.images.pictures import Limits
-from index.records import batches, compressions, findings
+from index.records import batches, catalogue, compressions, findings
 from index.records.batches import Action, BatchKind, BatchState, Step, StepState
 from index.records.compressions import State, Told
 from index.records.jobs import CompressParameters
@@ -189,6 +190,7 @@ class _Work:
         self.order = order
         self.now_ns = now_ns
         self._pool = pool
+        self._tries = Tries(store, pool, f"compress {order.wish.key}", "compressed")
         self._limits = limits
         self._progress = progress
 
@@ -204,14 +206,22 @@ class _Work:
         with self.store.read() as database:
             # A step that was made ready before, and cut off, tells of its result by now.
             sources = compressions.sources_of_steps(database, [step.id for step in by_path.values()])
-        tasks = [self._task(step, sources.get(step.id), temp_of) for step in by_path.values()]
-        outcomes = self._pool.run(compress_file, tasks)
+            tasks = [self._task(step, sources.get(step.id), temp_of) for step in by_path.values()]
+            contents = catalogue.ids_of_digests(database, [task.digest for task in tasks])
+        outcomes = self._tries.run(
+            compress_file, [(contents[task.digest], task) for task in tasks if task.digest in contents]
+        )
         try:
             for outcome in outcomes:
-                yield by_path[outcome.item.source.path], outcome
+                _, task = outcome.item
+                yield by_path[task.source.path], Outcome(task, outcome.value, outcome.failure)
                 self._progress.checkpoint()
         finally:
             outcomes.close()
+        unknown = PictureError("changed", "the index does not know what is in it any more")
+        for task in tasks:
+            if task.digest not in contents:
+                yield by_path[task.source.path], Outcome(task, None, unknown)
 
     def _task(
         self, step: Step, source: tuple[bytes, int] | None, temp_of: Callable[[Step], bytes] | None

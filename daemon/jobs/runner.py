@@ -20,6 +20,7 @@ from daemon.processes.workers import WorkersUnavailable
 from index.errors import Cancelled, ComparImgError, NoRoom, StoreClosed, StoreError
 from index.model import JobKind, JobState
 from index.records import jobs
+from index.records.attempts import FAILURES
 from index.store import Store
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ log = logging.getLogger(__name__)
 PROGRESS_INTERVAL_S = 0.5
 # A look at the row costs about 50 us; between two images of 3 ms that would be felt.
 CHECK_INTERVAL_S = 0.1
-# A job that was under way at this many crashes of the service is the likely cause.
-ATTEMPTS = 3
+# A job that was under way at this many crashes of the service is the likely cause: more than it takes to find out some
+# pictures that are (see index.records.attempts), so that it comes to its end without them.
+ATTEMPTS = 3 * FAILURES
 ENDED_JOBS_KEPT = 500
 # Nothing depends on this wait: every commit wakes the runner.
 IDLE_S = 60.0

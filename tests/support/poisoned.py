@@ -4,7 +4,7 @@ where nobody knows that yet, by the name of the file.
     python -m support.poisoned WHEN PYTHON -m daemon [ARGUMENT ...]
 
 runs the program that is named behind it, `python -m daemon ...`, as if such pictures ended all of it when they are read
-(`index`), seen (`view`), described (`describe`) or compared (`judge`).
+(`index`), seen (`view`), described (`describe`), compared (`judge`) or made smaller (`compress`).
 """
 
 import os
@@ -14,9 +14,11 @@ import sys
 
 from PIL import Image
 
-from daemon.jobs import proposing, scan, verifying, views
+from daemon.jobs import compress, proposing, scan, verifying, views
+from daemon.processes.compressing import CompressTask, Made, compress_file
 from daemon.processes.decoding import IndexTask, PictureTask, index_file, make_view
 from daemon.processes.judging import PairTask, describe_view, judge_pair
+from index.encoding.recompress import Left
 from index.model import Reading
 from index.verification.verify import Judgement
 from support.misbehaviour import crash, hang
@@ -81,6 +83,12 @@ def describe_or_hang(path: str) -> bytes:
     return describe_view(path)
 
 
+def compress_or_kill(task: CompressTask) -> Made | Left:
+    if _is_so_wide(task.source.path):
+        _kill_service()
+    return compress_file(task)
+
+
 def _is_poison(task: PairTask) -> bool:
     return WIDTH in (task.first_facts.width, task.second_facts.width)
 
@@ -103,6 +111,7 @@ if __name__ == "__main__":
         "index": (scan, "index_file", poisoned.index_or_kill),
         "view": (views, "make_view", poisoned.view_or_kill),
         "describe": (proposing, "describe_view", poisoned.describe_or_kill),
+        "compress": (compress, "compress_file", poisoned.compress_or_kill),
         "judge": (verifying, "judge_pair", poisoned.judge_or_kill),
     }[sys.argv[1]]
     setattr(owner, name, function)
