@@ -36,7 +36,7 @@ def test_measured_looked_at_done_and_taken_back(photos: Path, address: str, visi
     page.goto(f"{address}/compress")
     page.get_by_text("High quality").click()
     page.get_by_label("Only above, in MB").fill("0")
-    page.get_by_label("At most, in pixels").fill("")
+    page.get_by_label("Reduced to, in pixels").fill("")
     page.get_by_text("Replaced", exact=True).click()
     page.get_by_text("The folders below, too").click()
     page.get_by_role("button", name="Measure the savings").click()
@@ -63,3 +63,17 @@ def test_measured_looked_at_done_and_taken_back(photos: Path, address: str, visi
     page.get_by_role("button", name="Undo").first.click()
     expect(page.locator(".big")).to_contain_text("Undone")
     assert {file: file.read_bytes() for file in before} == before
+
+
+def test_every_pixel_stays_only_where_the_size_does(address: str, visit: Open) -> None:
+    page = visit()
+    page.goto(f"{address}/compress")
+    size = page.get_by_label("Reduced to, in pixels")
+    page.get_by_text("High quality").click()
+    expect(size).to_have_value("1920x1080")
+    page.get_by_text("Every pixel equal").click()
+    expect(size).to_be_disabled()
+    expect(size).to_have_value("")
+    with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/jobs")) as asked:
+        page.get_by_role("button", name="Measure the savings").click()
+    assert asked.value.post_data_json["parameters"]["resolution"] == "65535x65535"

@@ -375,3 +375,47 @@ def test_every_control_has_a_name_and_every_picture_a_text(serve: Serve, visit: 
         assert nameless == []
         assert page.evaluate("[...document.images].every((i) => i.hasAttribute('alt'))")
         assert page.locator("h1").count() == 1
+
+
+def test_what_the_service_says_is_told_in_french(serve: Serve, visit: Open) -> None:
+    site = serve()
+    library = site.library
+    library.add_problem("a.jpg", message="truncated JPEG")
+    library.add_problem("b.png", "corrupt", message="corrupt PNG: Unknown compression method 120")
+    library.add_problem("c.bmp", "too_large", message="BMP of 12885 megapixels, more than the limit of 500")
+    library.add_problem("d.jpg", "unreadable", message="cannot be read: Permission denied")
+    page = visit(but="Failed to load resource", locale="fr-FR")
+    page.goto(f"{site.address}/problems")
+    messages = page.locator(".problems li > div:nth-child(2) small")
+    expect(messages).to_have_text(
+        [
+            "ne peut pas être lu : permission refusée",
+            "BMP de 12885 mégapixels, au-delà de la limite de 500",
+            "PNG endommagé : Unknown compression method 120",
+            "JPEG tronqué",
+        ]
+    )
+    page.goto(f"{site.address}/groups/12345")
+    expect(page.locator("main p").first).to_have_text(
+        "Il n’y a pas de groupe 12345. Il a pu changer depuis l’affichage de la liste."
+    )
+
+
+def test_a_filtered_list_is_offered_anew_only_once_it_changed(serve: Serve, visit: Open) -> None:
+    site = serve()
+    add_pictures(site.library, 3)
+    page = visit()
+    page.goto(f"{site.address}/?kind=near")
+    expect(page.locator("[data-live=live]")).to_be_visible()
+    fresh = page.get_by_role("button", name="The list has changed")
+    expect(fresh).to_be_hidden()
+    site.library.write(lambda db: schema.DuplicateGroup.update(changed_ns=NOW_NS + 10**9).execute(db))
+    expect(fresh).to_be_visible()
+
+
+def test_where_one_is_stays_in_sight_on_a_phone(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit(viewport={"width": 390, "height": 844}, locale="fr-FR")
+    for place in ("problems", "verdicts", "compress"):
+        page.goto(f"{site.address}/{place}")
+        expect(page.locator(".subnav a[aria-current]")).to_be_in_viewport(ratio=0.95)

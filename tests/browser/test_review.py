@@ -119,6 +119,30 @@ def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> No
     expect(page.locator(".pane .mark-trash.mark")).to_have_count(1)
 
 
+def test_the_trash_is_emptied_while_one_watches(service: Service, photos: Path, visit: Open) -> None:
+    client = Client(service.address)
+    client.post("rules/apply", {"choice": "trash", "ties": "decide"})
+    client.post("jobs", {"kind": "sort", "parameters": {"dry_run": False}})
+    until(lambda: client.get("trash")["total"] == GROUPS and not client.get("status")["jobs"])
+    page = visit()
+    page.goto(f"{service.address}trash")
+    head = page.get_by_role("heading", level=2)
+    expect(head).to_contain_text("10 files")
+    page.get_by_role("button", name="Restore").first.click()
+    expect(page.locator(".toast")).to_contain_text("is back in its place")
+    expect(head).to_contain_text("9 files")
+    # What the settings spare is spared unless all is asked for.
+    page.get_by_role("button", name="Empty the trash").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("more than 30 days ago would be deleted")
+    dialog.get_by_role("combobox").select_option("0")
+    expect(dialog).to_contain_text("9 files would be deleted for good")
+    dialog.get_by_role("textbox").fill("delete")
+    dialog.get_by_role("button", name="Empty it").click()
+    expect(page.get_by_role("heading", name="The trash is empty")).to_be_visible()
+    expect(page.locator(".toast").last).to_contain_text("9 files were deleted for good")
+
+
 def test_a_quality_that_an_earlier_jpeg_did_not_have_is_not_the_better_one(serve: Serve, visit: Open) -> None:
     site = serve()
     once = site.library.add_content(1, jpeg_quality=60)

@@ -133,11 +133,14 @@ class Library:
         self.write(change)
         return str(key)
 
-    def add_problem(self, name: str, reason: str = "truncated", at_ns: int = NOW_NS, root_id: int = 1) -> None:
+    def add_problem(
+        self, name: str, reason: str = "truncated", at_ns: int = NOW_NS, root_id: int = 1,
+        message: str = "The file ends too early.",
+    ) -> None:  # fmt: skip
         path = bytes(self.folder) + b"/" + name.encode("utf-8", "surrogateescape")
         self.write(
             lambda db: schema.Problem.insert(
-                root=root_id, path=path, reason=reason, message="The file ends too early.", at_ns=at_ns
+                root=root_id, path=path, reason=reason, message=message, at_ns=at_ns
             ).execute(db)
         )
 

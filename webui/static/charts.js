@@ -109,7 +109,7 @@ function drawYears(years, first, last, width, height) {
     const year = first + place;
     const known = years.get(year) ?? { total: 0, months: [] };
     const title = svg("title", {});
-    title.textContent = `${year}: ${t("root.images", { n: known.total })}`;
+    title.textContent = t("fact.told", { name: String(year), value: t("root.images", { n: known.total }) });
     const bars = known.months.map((n, month) => svg("rect", { x: place * step + (step * (month + 0.1)) / 12, width: (step * 0.8) / 12,
       y: high - (high - 4) * (n / most), height: (high - 4) * (n / most), rx: 1 }));
     const label = svg("text", { x: place * step + step / 2, y: height - 5, "text-anchor": "middle" });

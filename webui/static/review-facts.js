@@ -72,7 +72,7 @@ async function copyPath(path) {
 // How an image comes from the reference, and how sure that is.
 export function matchText(image) {
   const sure = image.kind === "exact" || image.reference ? null
-    : h("small", {}, `${t("group.sure", { share: percent(image.confidence) })} · ${t("fact.distance")}: ${t("fact.bits", { n: image.distance })}`);
+    : h("small", {}, `${t("group.sure", { share: percent(image.confidence) })} · ${t("fact.told", { name: t("fact.distance"), value: t("fact.bits", { n: image.distance }) })}`);
   return h("p", { class: "evidence" }, evidenceText(image), sure);
 }
 

@@ -3,13 +3,14 @@
 import { get } from "./api.js";
 import { h, icon } from "./dom.js";
 import { MARK_ICONS } from "./marks.js";
+import { said } from "./said.js";
 import { bytes, has, number, safe, split, t } from "./text.js";
 
 const PAGE = 100;
 const ACTION_MARKS = { trash: "trash", move: "move", link: "link", create: "keep", replace: "move", restore: "keep" };
 
 // A reason in the reader's language, else the sentence of the service.
-export const refusalText = (reason, message = "") => (has(`refused.${reason}`) ? t(`refused.${reason}`) : message || reason.replaceAll("_", " "));
+export const refusalText = (reason, message = "") => (has(`refused.${reason}`) ? t(`refused.${reason}`) : said(message) || reason.replaceAll("_", " "));
 
 // Fills `place` with the steps of a batch, a page at a time; `act` adds a control to a line.
 export async function listSteps(place, batch, { query = {}, act = () => null, signal } = {}) {
@@ -36,10 +37,10 @@ function line(step, act) {
     h("span", { class: `mark mark-${ACTION_MARKS[step.action] ?? "keep"}` }, icon(MARK_ICONS[ACTION_MARKS[step.action] ?? "keep"], 14), t(`step.${step.action}`)),
     h("div", {}, h("strong", {}, name), h("small", {}, folder), to && step.action !== "trash" ? h("small", {}, to) : null,
       step.keeper ? h("small", {}, t("step.kept", { path: safe(step.keeper) })) : null,
-      step.reason ? h("small", { class: refused ? "refused" : "", title: step.message ?? "" }, refusalText(step.reason, step.message)) : null),
+      step.reason ? h("small", { class: refused ? "refused" : "", title: said(step.message) }, refusalText(step.reason, step.message)) : null),
     h("span", { class: "n" }, step.bytes ? bytes(step.bytes) : ""),
     act(step) ?? h("span", { class: refused ? "chip warn" : "chip" }, t(`step.state.${step.state}`)));
 }
 
 export const countsText = (counts) => Object.entries(counts ?? {}).filter(([, n]) => n > 0)
-  .map(([action, n]) => `${has(`step.${action}`) ? t(`step.${action}`) : action}: ${number(n)}`).join(" · ");
+  .map(([action, n]) => t("fact.told", { name: has(`step.${action}`) ? t(`step.${action}`) : action, value: number(n) })).join(" · ");

@@ -1,5 +1,7 @@
 // Words and figures in the reader's language. Texts are ICU-like: {name}, and {n, one # thing, other # things}.
 
+import { said } from "./said.js";
+
 export const language = document.documentElement.lang;
 const base = document.documentElement.dataset.base;
 
@@ -67,6 +69,5 @@ export function split(path) {
 
 export function errorText(error) {
   const known = `error.${error.code}`;
-  const message = has(known) ? t(known) : error.message;
-  return error.hint && !has(known) ? `${message} ${error.hint}` : message;
+  return has(known) ? t(known) : [error.message, error.hint].filter(Boolean).map(said).join(" ");
 }

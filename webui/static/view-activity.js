@@ -5,6 +5,7 @@ import { openDetect } from "./detect.js";
 import { h, icon, show } from "./dom.js";
 import { cancel, phaseText, queue } from "./jobs.js";
 import { live } from "./live.js";
+import { said } from "./said.js";
 import { ago, bytes, duration, errorText, has, moment, number, safe, t } from "./text.js";
 import { toast } from "./toast.js";
 
@@ -62,10 +63,10 @@ function row(job) {
 }
 
 function outcomeText(job) {
-  if (job.error) return safe(job.error);
+  if (job.error) return safe(said(job.error));
   if (job.state === "running") return phaseText(job);
   const told = Object.entries(job.outcome).filter(([name, value]) => has(`outcome.${name}`) && typeof value === "number" && value > 0)
-    .map(([name, value]) => `${t(`outcome.${name}`)}: ${name === "bytes" ? bytes(value) : number(value)}`);
+    .map(([name, value]) => t("fact.told", { name: t(`outcome.${name}`), value: name === "bytes" ? bytes(value) : number(value) }));
   if (job.outcome.dry_run) told.unshift(t("batch.dry_run"));
   return told.join(" · ") || (job.state === "done" ? t("outcome.nothing") : "–");
 }

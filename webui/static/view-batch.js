@@ -5,6 +5,7 @@ import { h, icon, show } from "./dom.js";
 import { untilEnded } from "./jobs.js";
 import { confirmed } from "./review-dialogs.js";
 import { countsText, listSteps } from "./steps.js";
+import { said } from "./said.js";
 import { subnav } from "./subnav.js";
 import { bytes, errorText, moment, t } from "./text.js";
 import { toast } from "./toast.js";
@@ -17,7 +18,7 @@ export async function render(main, { key, signal, go }) {
     try {
       const { id } = await post(`/batches/${encodeURIComponent(key)}/undo`, steps ? { steps } : {});
       const job = await untilEnded(id, signal);
-      toast(job.state === "done" ? t("batch.undone") : job.error || t("failed.title"), job.state === "done" ? "good" : "wrong");
+      toast(job.state === "done" ? t("batch.undone") : said(job.error) || t("failed.title"), job.state === "done" ? "good" : "wrong");
       if (!signal.aborted) go(location.href, { replace: true, keepScroll: true });
     } catch (error) {
       if (error.name !== "AbortError") toast(errorText(error), "wrong");

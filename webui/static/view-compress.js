@@ -6,6 +6,7 @@ import { Compare } from "./compare.js";
 import { h, icon, show } from "./dom.js";
 import { untilEnded } from "./jobs.js";
 import { confirmed } from "./review-dialogs.js";
+import { said } from "./said.js";
 import { refusalText } from "./steps.js";
 import { subnav } from "./subnav.js";
 import { bytes, errorText, figure, has, moment, number, percent, split, t } from "./text.js";
@@ -49,7 +50,15 @@ export async function render(main, { signal, go }) {
 function makeForm(now, roots) {
   const look = now.target || (now.quality === 100 ? "exact" : "number");
   const number_ = h("input", { type: "number", name: "quality", min: "1", max: "100", value: String(now.quality), "aria-label": t("compress.quality") });
-  const choose = (value) => { number_.hidden = value !== "number"; };
+  const size = h("input", { type: "text", name: "resolution", pattern: "[1-9]\\d{0,4}[xX][1-9]\\d{0,4}|", placeholder: t("compress.full_size") });
+  let wanted = now.resolution === FULL_SIZE ? "" : now.resolution;
+  // Every pixel stays as it is only where the size does.
+  const choose = (value) => {
+    number_.hidden = value !== "number";
+    if (!size.disabled) wanted = size.value || wanted;
+    size.disabled = value === "exact";
+    size.value = size.disabled ? "" : wanted;
+  };
   choose(look);
   const looks = LOOKS.map((value) => h("label", {},
     h("input", { type: "radio", name: "look", value, checked: value === look, onchange: () => choose(value) }),
@@ -60,7 +69,7 @@ function makeForm(now, roots) {
     h("div", { class: "field-row" },
       select("folder", t("compress.where"), [["", t("compress.everywhere")], ...roots.filter((root) => !root.protected).map((root) => [root.uri, split(root.path).name || root.path])], ""),
       field("size_threshold_mb", t("compress.threshold"), { type: "number", min: "0", step: "any", value: String(now.size_threshold_mb) }),
-      field("resolution", t("compress.resolution"), { type: "text", pattern: "[1-9]\\d{0,4}[xX][1-9]\\d{0,4}|", placeholder: t("compress.full_size"), value: now.resolution === FULL_SIZE ? "" : now.resolution }),
+      h("label", { class: "stack" }, t("compress.resolution"), size),
       select("format", t("compress.format"), ["", "jpeg", "webp", "avif"].map((value) => [value, value ? value.toUpperCase() : t("compress.same_format")]), now.format)),
     h("fieldset", {}, h("legend", {}, t("compress.source")), h("div", { class: "segments" }, ["keep", "modify", "delete"].map((value) => h("label", {},
       h("input", { type: "radio", name: "source", value, checked: value === source }),
@@ -86,7 +95,7 @@ function readForm(form) {
     ...(data.get("folder") ? { folders: [data.get("folder")] } : {}),
     ...(data.get("format") ? { format: data.get("format") } : {}),
     size_threshold_mb: Number(data.get("size_threshold_mb")),
-    resolution: data.get("resolution").trim() || FULL_SIZE,
+    resolution: data.get("resolution")?.trim() || FULL_SIZE,
     modify_source: data.get("source") === "modify",
     delete_source: data.get("source") === "delete",
     recursive: data.has("recursive"),
@@ -131,7 +140,7 @@ async function showReport(place, batchId, outcome, signal, go) {
     event.currentTarget.disabled = true;
     try {
       const job = await untilEnded((await post(`/batches/${batchId}/undo`, {})).id, signal);
-      toast(job.state === "done" ? t("batch.undone") : job.error, job.state === "done" ? "good" : "wrong");
+      toast(job.state === "done" ? t("batch.undone") : said(job.error), job.state === "done" ? "good" : "wrong");
       if (!signal.aborted) go(`/compress?batch=${batchId}`, { replace: true, keepScroll: true });
     } catch (error) {
       if (error.name !== "AbortError") toast(errorText(error), "wrong");
@@ -155,7 +164,7 @@ function line(item, signal) {
   const words = made
     ? [item.lossless ? t("compress.lossless") : t("compress.score", { n: figure(item.score) }), item.quality ? t("compress.at_quality", { n: item.quality }) : "",
       item.size_before !== item.size_after ? `${item.size_before.replace("x", " × ")} → ${item.size_after.replace("x", " × ")}` : "",
-      item.result && item.result !== item.path ? split(item.result).name : "", item.message ?? ""].filter(Boolean).join(" · ")
+      item.result && item.result !== item.path ? split(item.result).name : "", said(item.message)].filter(Boolean).join(" · ")
     : item.state === "undone" ? t("compress.state.undone") : reasonOf(item);
   return h("li", { class: `compression-${item.state}` },
     h("div", {}, h("strong", {}, name), h("small", {}, folder), h("small", {}, words)),

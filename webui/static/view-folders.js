@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { queue } from "./jobs.js";
 import { live, state } from "./live.js";
+import { said } from "./said.js";
 import { subnav } from "./subnav.js";
 import { ago, bytes, has, number, safe, split, t } from "./text.js";
 
@@ -28,12 +29,12 @@ function card(root) {
     h("header", {}, h("span", { class: `dot ${root.state}`, "aria-hidden": "true" }), h("h2", {}, name || "/"),
       root.protected ? h("span", { class: "chip" }, icon("lock", 13), t("root.protected")) : null),
     h("p", { class: "where" }, safe(folder)),
-    root.state === "offline" ? h("p", { class: "notice" }, t("root.offline.help"), root.reason ? ` (${root.reason})` : "") : null,
-    root.note ? h("p", { class: "notice" }, t("root.polled"), ` (${root.note})`) : null,
+    root.state === "offline" ? h("p", { class: "notice" }, t("root.offline.help"), root.reason ? ` (${said(root.reason)})` : "") : null,
+    root.note ? h("p", { class: "notice" }, t("root.polled"), ` (${said(root.note)})`) : null,
     h("dl", { class: "facts" },
       fact(t("root.state"), t(`root.${root.state}`)),
       fact(t("root.holds"), `${t("root.images", { n: root.images })} · ${bytes(root.size_bytes)}`, `/?root=${root.id}`),
-      fact(t("root.watch"), h("span", { title: root.note }, has(`mode.${root.mode}`) ? t(`mode.${root.mode}`) : root.mode || "–",
+      fact(t("root.watch"), h("span", { title: said(root.note) }, has(`mode.${root.mode}`) ? t(`mode.${root.mode}`) : root.mode || "–",
         root.mode === "native" ? ` · ${t("root.folders", { n: root.watched_folders })}` : "")),
       fact(t("root.walked"), root.walked ? ago(root.walked) : t("root.never")),
       root.problems ? fact(t("nav.problems"), number(root.problems), `/problems?root=${root.id}`) : null),

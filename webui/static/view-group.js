@@ -115,7 +115,7 @@ class Review {
     this.compare.show(first, second ?? first);
     const described = shown.find(({ image }) => image.id !== this.reference.id)?.image ?? this.reference;
     const weakest = group.weakest && group.images.total > 2
-      ? h("p", { class: "quiet weakest" }, t("group.weakest", { n: String(numberOf(group.weakest.image) || "?"), share: percent(group.weakest.confidence) })) : null;
+      ? h("p", { class: "quiet weakest" }, weakestText(group.weakest, numberOf(group.weakest.image))) : null;
     this.verdict.replaceChildren(...[matchText(described), weakest, proposalText(group, (id) => numberOf(id) || "?")].filter(Boolean));
     this.facts.replaceChildren(...[factsTable(shown, { proposed: group.proposal?.image, linkable: (image) => this.#linkable(image),
       choose: (image, choice, event) => this.#choose(image, choice, event) }), this.#folderPair(shown)].filter(Boolean));
@@ -318,6 +318,12 @@ class Review {
     };
     addEventListener("keyup", up, { signal: this.signal });
   }
+}
+
+// Of a large group, the image in question may be among those that are not loaded yet.
+function weakestText({ confidence }, place) {
+  const share = percent(confidence);
+  return place ? t("group.weakest", { n: String(place), share }) : t("group.weakest.further", { share });
 }
 
 // A file that can no longer be read as a picture has no size; it is shown as nothing, and its facts beside it.

@@ -48,11 +48,14 @@ export async function render(main, { signal, go }) {
     page.items.length ? pager(page, chosen, go) : null,
     page.items.length ? h("p", { class: "list-foot" }, h("button", { type: "button", class: "link", onclick: () => clearResults(go) }, t("clear.do"))) : null);
 
-  let shown = page.total;
+  // What is told first is how it was when the list was asked for.
+  let known = state.groups;
   live.addEventListener("groups", ({ detail }) => {
+    const changed = filtered ? known && known.changed !== detail.changed : detail.total !== page.total;
+    known ??= detail;
     // A list that changes under the eyes of a reader is worse than an old one: it is offered, not forced.
-    if (!filtered && shown !== detail.total && !page.items.length) change({});
-    else fresh.hidden = filtered ? false : detail.total === shown;
+    if (changed && !filtered && !page.items.length) change({});
+    else if (changed || !filtered) fresh.hidden = !changed;
   }, { signal });
   live.addEventListener("status", ({ detail }) => updateFigures(detail), { signal });
   decisions.addEventListener("marks", redraw, { signal });
@@ -178,6 +181,8 @@ function card(group, chosen) {
   const first = items.find(({ decision }) => decision?.choice === "keep") ?? proposed ?? items[0];
   const other = items.find(({ id }) => id === group.weakest?.image && id !== first.id) ?? items.find(({ id }) => id !== first.id);
   const told = other?.reference ? first : other;
+  // Of a large group the weakest may not be among the images that came: then only the kind holds for all of it.
+  const known = !group.weakest || items.some(({ id }) => id === group.weakest.image);
   const more = group.images.total - 2;
   const target = groupAddress(group, chosen);
   const { name } = split(first.path);
@@ -191,7 +196,7 @@ function card(group, chosen) {
       h("header", {}, kindChip(group.kind), h("span", { class: "gain" }, t("group.gain", { size: bytes(group.reclaimable_bytes) }))),
       h("h3", {}, h("a", { href: target, tabindex: "-1" }, name)),
       h("p", { class: "where" }, folderText(first)),
-      told ? h("p", { class: "evidence" }, evidenceText(told)) : null,
+      told ? h("p", { class: "evidence" }, known ? evidenceText(told) : t(`kind.${group.kind}.help`)) : null,
       h("p", { class: "facts" }, [...new Set([first, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)))),
     open ? h("button", { type: "button", class: "quick", title: t("review.accept.help"), onclick: () => accept(group) }, icon("check", 16), t("review.accept")) : null);
 }

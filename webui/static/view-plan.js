@@ -6,6 +6,7 @@ import { h, icon, show } from "./dom.js";
 import { untilEnded } from "./jobs.js";
 import { bindKeys, openHelp } from "./keys.js";
 import { confirmed } from "./review-dialogs.js";
+import { said } from "./said.js";
 import { listSteps, refusalText } from "./steps.js";
 import { subnav } from "./subnav.js";
 import { bytes, errorText, number, t } from "./text.js";
@@ -66,7 +67,7 @@ async function carryOut(outcome, button, signal, go) {
     const { id } = await post("/jobs", { kind: "sort", parameters: { dry_run: false } });
     const job = await untilEnded(id, signal);
     loadFigures().catch(() => {});
-    if (job.state === "failed") toast(job.error || t("failed.title"), "wrong");
+    if (job.state === "failed") toast(said(job.error) || t("failed.title"), "wrong");
     else toast(t("plan.done", { size: bytes(job.outcome.bytes ?? 0) }));
     if (!signal.aborted) go(job.outcome.batch ? `/history/${job.outcome.batch}` : "/history");
   } catch (error) {

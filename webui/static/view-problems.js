@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { live } from "./live.js";
 import { reasonText } from "./pictures.js";
+import { said } from "./said.js";
 import { subnav } from "./subnav.js";
 import { ago, moment, number, safe, split, t } from "./text.js";
 
@@ -42,6 +43,6 @@ function line(problem) {
   const { name, folder } = split(problem.path);
   return h("li", {},
     h("div", {}, h("strong", {}, name), h("small", { class: "where" }, folder)),
-    h("div", {}, h("span", { class: "chip warn" }, reasonText(problem.reason)), h("small", {}, safe(problem.message))),
+    h("div", {}, h("span", { class: "chip warn" }, reasonText(problem.reason)), h("small", {}, safe(said(problem.message)))),
     h("time", { class: "quiet", datetime: problem.at, title: moment(problem.at) }, ago(problem.at)));
 }

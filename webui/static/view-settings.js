@@ -2,6 +2,7 @@
 
 import { get, patch, post } from "./api.js";
 import { h, icon, show } from "./dom.js";
+import { said } from "./said.js";
 import { errorText, has, t } from "./text.js";
 import { toast } from "./toast.js";
 
@@ -43,7 +44,7 @@ async function tryNotices() {
   try {
     const { arrived, failed } = await post("/notices/test", {});
     const bad = Object.entries(failed);
-    toast(bad.length ? bad.map(([name, why]) => `${name}: ${why}`).join("; ") : t("settings.notify_arrived", { by: arrived.join(", ") }), bad.length ? "wrong" : "good");
+    toast(bad.length ? bad.map(([name, why]) => `${name}: ${said(why)}`).join("; ") : t("settings.notify_arrived", { by: arrived.join(", ") }), bad.length ? "wrong" : "good");
   } catch (error) {
     toast(errorText(error), "wrong");
   }
@@ -77,7 +78,7 @@ function control(setting, id, change) {
       onchange: (event) => change(event.target.valueAsNumber) });
   }
   const plain = value === null || typeof value === "string";
-  return h("input", { id, type: "text", value: plain ? value ?? "" : JSON.stringify(value), placeholder: setting.accepted, spellcheck: "false",
+  return h("input", { id, type: "text", value: plain ? value ?? "" : JSON.stringify(value), placeholder: said(setting.accepted), spellcheck: "false",
     onchange: (event) => {
       if (plain) { change(event.target.value); return; }
       try { change(JSON.parse(event.target.value)); } catch { toast(t("settings.not_understood"), "wrong"); }

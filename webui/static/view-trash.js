@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { untilEnded } from "./jobs.js";
 import { subnav } from "./subnav.js";
-import { ago, bytes, errorText, moment, number, split, t } from "./text.js";
+import { ago, bytes, errorText, moment, split, t } from "./text.js";
 import { toast } from "./toast.js";
 
 const PAGE = 100;
@@ -14,28 +14,37 @@ export async function render(main, { signal, go }) {
   document.title = `${t("page.trash")} · ${t("app.name")}`;
   const list = h("ul", { class: "steps-list" });
   const further = h("button", { class: "wide", type: "button", hidden: true }, t("activity.more"));
+  const holds = h("h2");
+  let [files, held] = [0, 0];
+  const tell = () => holds.replaceChildren(t("trash.holds", { n: files }), held ? ` · ${bytes(held)}` : "");
+  const takeOff = (item) => { files -= 1; held -= item.bytes; tell(); };
   let cursor = null;
   const load = async () => {
     const page = await get("/trash", { limit: PAGE, cursor }, signal);
-    list.append(...page.items.map((item) => line(item, signal)));
+    list.append(...page.items.map((item) => line(item, signal, takeOff)));
     cursor = page.next;
     further.hidden = !cursor;
     return page;
   };
   further.addEventListener("click", load);
   const page = await load();
+  [files, held] = [page.total, page.bytes];
+  tell();
   show(main, subnav("plan", "trash"),
     h("header", { class: "page-head" }, h("div", {}, h("h1", {}, t("page.trash")), h("p", { class: "quiet" }, t("trash.intro"))),
-      page.total ? h("button", { type: "button", onclick: () => askToEmpty(page, go) }, icon("trash", 16), t("trash.empty")) : null),
-    page.total ? h("section", { class: "panel" }, h("h2", {}, t("trash.holds", { n: page.total }), page.bytes ? ` · ${bytes(page.bytes)}` : ""), list, further)
+      page.total ? h("button", { type: "button", onclick: (event) => askToEmpty(files, event.currentTarget, signal, go) }, icon("trash", 16), t("trash.empty")) : null),
+    page.total ? h("section", { class: "panel" }, holds, list, further)
       : h("div", { class: "empty" }, h("span", { class: "empty-picture" }, icon("trash", 44)), h("h2", {}, t("trash.none.title")), h("p", {}, t("trash.none.text"))));
 }
 
-function line(item, signal) {
+function line(item, signal, takeOff) {
   const { name, folder } = split(item.path);
   const restore = async (event) => {
     const button = event.currentTarget;
     button.disabled = true;
+    const words = [...button.childNodes];
+    // Another job may be at work: then it waits for that.
+    button.replaceChildren(t("trash.under_way"));
     try {
       const told = await post(`/trash/${item.id}/restore`);
       if (told?.id && told.kind) {
@@ -43,9 +52,11 @@ function line(item, signal) {
         if (job.state !== "done") throw Object.assign(new Error(job.error), { code: "" });
       }
       button.closest("li").remove();
+      takeOff(item);
       toast(t("trash.restored", { name }));
     } catch (error) {
       if (error.name !== "AbortError") toast(errorText(error), "wrong");
+      button.replaceChildren(...words);
       button.disabled = false;
     }
   };
@@ -55,28 +66,45 @@ function line(item, signal) {
     h("button", { type: "button", class: "small", "aria-label": t("trash.restore_one", { name }), onclick: restore }, icon("undo", 15), t("trash.restore")));
 }
 
-// The word has to be typed: this is the only deletion there is.
-function askToEmpty(page, go) {
+// The word has to be typed: this is the only deletion there is. What the settings spare is spared unless said otherwise.
+async function askToEmpty(files, opener, signal, go) {
+  const spared = await get("/settings", { limit: 200 }, signal).then(({ items }) => items.find(({ key }) => key === "sort.retention").value, () => AGES[1]);
+  const ages = [...new Set([...AGES, spared])].sort((a, b) => a - b);
   const word = t("trash.word");
+  const text = h("p", { "aria-live": "polite" });
   const typed = h("input", { type: "text", "aria-label": t("trash.type", { word }), autocomplete: "off", spellcheck: "false" });
-  const age = h("select", { "aria-label": t("trash.age") }, AGES.map((days) => h("option", { value: String(days) }, days ? t("trash.older", { n: days }) : t("trash.all"))));
-  const button = h("button", { class: "danger", value: "empty", disabled: true }, t("trash.empty"));
+  const age = h("select", { "aria-label": t("trash.age") }, ages.map((days) => h("option", { value: String(days), selected: days === spared },
+    days ? t("trash.older", { n: days }) : t("trash.all"))));
+  const tell = () => text.replaceChildren(age.value === "0" ? t("trash.empty.text", { n: files }) : t("trash.empty.older", { n: Number(age.value) }));
+  age.addEventListener("change", tell);
+  tell();
+  const button = h("button", { class: "danger", value: "empty", disabled: true }, t("trash.empty.do"));
   typed.addEventListener("input", () => { button.disabled = typed.value.trim().toLowerCase() !== word.toLowerCase(); });
-  const dialog = h("dialog", { class: "sheet small-sheet", "aria-label": t("trash.empty") }, h("form", { method: "dialog" },
-    h("header", {}, h("h2", {}, t("trash.empty"))), h("p", {}, t("trash.empty.text", { n: number(page.total) })), age,
+  const title = t("trash.empty").replace("…", "");
+  const dialog = h("dialog", { class: "sheet small-sheet", "aria-label": title }, h("form", { method: "dialog" },
+    h("header", {}, h("h2", {}, title)), text, age,
     h("label", { class: "stack" }, t("trash.type", { word }), typed),
     h("footer", {}, h("button", { class: "plain-text", value: "", formnovalidate: true }, t("action.cancel")), button)));
-  dialog.addEventListener("close", async () => {
+  dialog.addEventListener("close", () => {
     dialog.remove();
-    if (dialog.returnValue !== "empty") return;
-    try {
-      await post("/trash/empty", { confirm: true, older_than_days: Number(age.value) });
-      toast(t("trash.emptied"));
-      go("/trash");
-    } catch (error) {
-      toast(errorText(error), "wrong");
-    }
+    if (dialog.returnValue === "empty") empty(Number(age.value), opener, signal, go);
   });
   document.body.append(dialog);
   dialog.showModal();
+}
+
+async function empty(olderThanDays, opener, signal, go) {
+  opener.disabled = true;
+  try {
+    const { id } = await post("/trash/empty", { confirm: true, older_than_days: olderThanDays });
+    toast(t("trash.emptying"));
+    const job = await untilEnded(id, signal);
+    if (job.state !== "done") throw Object.assign(new Error(job.error), { code: "" });
+    toast(t("trash.emptied", { n: job.outcome.deleted }));
+    go("/trash", { replace: true });
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    toast(errorText(error), "wrong");
+    opener.disabled = false;
+  }
 }
