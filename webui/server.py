@@ -74,6 +74,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         # When an answer began to lie unread, and how much had been sent by then.
         self._unread_since: tuple[float, int] | None = None
         self._sent_bytes = 0
+        self._was_blank = False
         open_ = [channel for channel in tuple(server.active_channels.values()) if not channel.will_close]
         theirs = [channel for channel in open_ if channel.addr[0] == self.addr[0]]
         for crowd, at_most in ((theirs, CONNECTIONS_OF_ONE), (open_, CONNECTIONS_AT_MOST)):
@@ -91,8 +92,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     def handle_read(self) -> None:
         begun, at_s = self.request, self.last_activity
         super().handle_read()
-        if begun is not None and self.request is begun:
+        if self._was_blank or (begun is not None and self.request is begun):
             self.last_activity = at_s
+
+    def received(self, data: bytes) -> bool:
+        # Allowed before a request, and no beginning of one.
+        self._was_blank = self.request is None and not data.strip(b"\r\n")
+        return not self._was_blank and bool(super().received(data))
 
     def lies_unread(self, now_s: float, patience_s: float) -> bool:
         """Whether an answer has been read too slowly, or not at all, for so long."""
