@@ -11,6 +11,7 @@ from index.verification import align, evidence
 from index.verification.align import Grey, Map, Mask
 from index.verification.exposure import Noise
 from index.verification.laying import Laid, Prepared
+from index.verification.sharpness import Sharpness
 from index.verification.similarity import BLOCK
 
 # Left, top, right and bottom, as fractions of the sides.
@@ -36,18 +37,26 @@ LEAST_STEP: Final = 8
 RIM_PX: Final = 4
 NEAR_PX: Final = 15
 LEAST_WEIGHT: Final = 1e-3
-# Of the strength of fine detail; it is not to be compared where one picture was resized.
+# Of the strength of fine detail in quiet places, and of all; it is not to be compared where one picture was resized.
 LEAST_GAIN: Final = 0.7
+LEAST_SHARPNESS: Final = 0.8
+MOVED: Final = frozenset(("tilt", "scale", "stretch", "crop", "frame"))
 MOST_SCALE_OF_DETAIL: Final = 0.1
 
 TRANSPOSED: Final = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 
 
 def tell(
-    laid: Laid, first: Prepared, second: Prepared, facts_first: Facts, facts_second: Facts, detail: Noise
+    laid: Laid,
+    first: Prepared,
+    second: Prepared,
+    facts_first: Facts,
+    facts_second: Facts,
+    noise: Noise,
+    sharpness: Sharpness,
 ) -> tuple[Turn, dict[str, Any]]:
-    """The turn that leads from the first picture to the second, and all that was done beside it. `detail` is what was
-    measured of their fine detail, of the first's to the second's."""
+    """The turn that leads from the first picture to the second, and all that was done beside it. `noise` and
+    `sharpness` are what was measured of their fine detail, of the first's to the second's."""
     turn, tilt = _turn_and_tilt(laid)
     told: dict[str, Any] = {"similarity": round(float(np.clip(laid.similarity.median, 0, 1)), 3)}
     if turn is not Turn.NONE:
@@ -66,15 +75,28 @@ def tell(
     tone = _tone(laid, first, second)
     if tone:
         told["tone"] = tone
-    if abs(scale - 1) < MOST_SCALE_OF_DETAIL and not LEAST_GAIN <= detail.gain <= 1 / LEAST_GAIN:
-        # What is sharpened or blurred is still the same detail; noise makes the correlation fall as the strength grows.
-        ratio = max(detail.gain, 1 / detail.gain)
-        told["sharpness" if detail.coherence >= (1 + 1 / ratio) / 2 else "noise"] = round(detail.gain, 2)
+    if abs(scale - 1) < MOST_SCALE_OF_DETAIL:
+        # What was tilted, or lies elsewhere in a frame, was interpolated to be laid over the other, and so is softer.
+        told |= _detail(noise, Sharpness() if told.keys() & MOVED else sharpness)
     if laid.similarity.different_share >= LEAST_CHANGED:
         # Of the whole picture, not only of the blocks that could be compared.
         told["changed"] = round(float(laid.similarity.different.sum()) * BLOCK**2 / laid.second.size, 3)
         told["where"] = _where(laid)
     return turn, told | evidence.of_files(facts_first, facts_second)
+
+
+def _detail(noise: Noise, sharpness: Sharpness) -> dict[str, float]:
+    """Whether fine detail was made stronger or weaker, or other detail was added."""
+    for gain, coherence, least in (
+        (noise.gain, noise.coherence, LEAST_GAIN),
+        (sharpness.gain, sharpness.coherence, LEAST_SHARPNESS),
+    ):
+        if not least <= gain <= 1 / least:
+            # What is sharpened or blurred is still the same detail; noise makes the correlation fall as the strength
+            # grows.
+            ratio = max(gain, 1 / gain)
+            return {"sharpness" if coherence >= (1 + 1 / ratio) / 2 else "noise": round(gain, 2)}
+    return {}
 
 
 def _turn_and_tilt(laid: Laid) -> tuple[Turn, float]:

@@ -33,7 +33,7 @@ from index.model import Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Carried by every judgement; another value makes every pair be looked at again.
-VERIFIER: Final = "blocks/20"
+VERIFIER: Final = "blocks/21"
 
 TRANSPOSED: Final = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 SIDES: Final = {"first": "second", "second": "first"}

@@ -21,9 +21,10 @@ from index.verification.account import tell
 from index.verification.align import Grey, Map, Mask
 from index.verification.blocks import in_blocks
 from index.verification.evidence import mirrored
-from index.verification.exposure import Noise, band, noise
+from index.verification.exposure import Noise, noise
 from index.verification.laying import FINE_FRAME, Laid, Prepared, prepare, rescaled, turned, ways
 from index.verification.registration import LEAST_BLOCKS, Registration, matched, register
+from index.verification.sharpness import Sharpness, sharpness
 from index.verification.similarity import BLOCK, DIFFERENT, Similarity, compare
 
 __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
@@ -99,7 +100,6 @@ OTHER_GAIN: Final = 1.5
 LOST_DETAIL_FACTOR: Final = 1.5
 # The strength of all fine detail, noise or not, in one for that in the other. An average of a burst has 1 / 1.27.
 OTHER_SHARPNESS: Final = 1.3
-LEAST_DETAIL: Final = 0.1
 # Features alone also propose two photographs that show parts of one chart, where all but the finest agrees. There the
 # finest must speak for the pair: by what both have in common in quiet places, or by details that fall on each other.
 LEAST_COHERENCE: Final = 0.2
@@ -187,7 +187,7 @@ def _judge(
     if best is None:
         gate = Gate("aligned", 0.0, 1.0, passed=False)
         return Judgement(None, 0.0, hint or Turn.NONE, {}, (gate,))
-    similarity, detail = best.similarity, Noise()
+    similarity, detail, sharper = best.similarity, Noise(), Sharpness()
     if similarity.median < CLOSER_MEDIAN or similarity.different_share > CLOSER_DIFFERENT:
         gates = _gates(best, graphic)
     else:
@@ -195,12 +195,12 @@ def _judge(
         best = fine.way
         gates = _gates(best, graphic)
         if all(gate.passed for gate in gates):
-            detail = noise(fine.first, fine.second, fine.where)
+            detail, sharper = noise(fine.first, fine.second, fine.where), fine.sharpness
             gates += _fine_gates(fine, (facts_first, facts_second), graphic, detail, by_hash=hint is not None)
     kind = _kind(best, gates)
     if kind is None:
         return Judgement(None, 0.0, best.turn, {}, gates)
-    turn, told = tell(best, first, second, facts_first, facts_second, detail)
+    turn, told = tell(best, first, second, facts_first, facts_second, detail, sharper)
     return Judgement(kind, _confidence(best, kind), turn, told, gates)
 
 
@@ -246,12 +246,8 @@ class _Fine:
         return level < SAME_LEVEL and 1 / SAME_CONTRAST < contrast < SAME_CONTRAST
 
     @cached_property
-    def other_sharpness(self) -> float:
-        """By how much stronger fine detail is in one of them, 1 at least."""
-        if not self.where.any():
-            return 1.0
-        one, other = (float(band(picture)[self.where].std()) for picture in (self.first, self.second))
-        return max(one, other) / max(min(one, other), LEAST_DETAIL)
+    def sharpness(self) -> Sharpness:
+        return sharpness(self.first, self.second, self.where)
 
     @property
     def tilted(self) -> bool:
@@ -342,7 +338,7 @@ def _fine_gates(
         return (*gates, Gate("readable", round(lost, 3), most_lost, passed=False))
     same, most = (SAME_DETAIL, MOST_OTHER_DETAIL) if plain else (DIFFERENT, MOST_OTHER_DETAIL_NOISY)
     share = compare(fine.first, fine.second, fine.covered).share_below(same)
-    if share > most and fine.other_sharpness > OTHER_SHARPNESS:
+    if share > most and fine.sharpness.ratio > OTHER_SHARPNESS:
         # What was sharpened or blurred says the same.
         alike = matched(fine.first, fine.second, fine.where)
         share = min(share, compare(alike, fine.second, fine.covered).share_below(same))
@@ -380,7 +376,7 @@ def _most_shift_px(fine: _Fine, facts: tuple[Facts, Facts], measured: Noise, *, 
     ratio = max(measured.gain, 1 / measured.gain)
     if ratio > SAME_GAIN or (ratio > OTHER_GAIN and measured.coherence < LOST_DETAIL):
         return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
-    if by_hash and fine.other_sharpness > OTHER_SHARPNESS:
+    if by_hash and fine.sharpness.ratio > OTHER_SHARPNESS:
         return MOST_SHIFT_PX * LOST_DETAIL_FACTOR
     untouched = all(map(_keeps_noise, facts)) and fine.same_tone
     return MOST_SHIFT_PX * (UNTOUCHED_FACTOR if untouched else 1.0)

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from index.images.pictures import Limits, view
 from index.model import Facts, Turn
@@ -26,6 +26,12 @@ def evidence(first: Image.Image, second: Image.Image) -> dict[str, Any]:
         prepared.append(prepare(seen))
     facts = [Facts("JPEG", *picture.size, jpeg_quality=90) for picture in (first, second)]
     return dict(judge(*prepared, *facts, Turn.NONE).evidence)
+
+
+def saved(picture: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -49,3 +55,21 @@ def test_a_caption_is_told_with_the_share_it_takes_and_makes_no_picture_brighter
     assert "tone" not in told
     brighter = stamped(ImageEnhance.Brightness(picture).enhance(1.3))
     assert evidence(picture, brighter)["tone"]["brightness"] > 15
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_edges_made_sharper_are_told_where_quiet_places_were_left_alone(seed: int) -> None:
+    first = saved(photograph(seed, 800, 600), 85)
+    sharpened = first.filter(ImageFilter.UnsharpMask(3, 120, 4))
+    assert evidence(first, sharpened)["sharpness"] > 1.25
+    assert evidence(sharpened, first)["sharpness"] < 0.8
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_compressing_or_moving_a_picture_is_no_sharpening(seed: int) -> None:
+    levels = np.asarray(photograph(seed, 320, 426), np.float32)
+    grain = np.random.default_rng(seed).normal(0, 2, levels.shape)
+    first = saved(Image.fromarray(np.clip(levels + grain, 0, 255).astype(np.uint8)), 85)
+    framed = ImageOps.expand(first, border=13, fill="white")
+    for other in (saved(first, 60), saved(first, 75), framed, first.rotate(1, Image.Resampling.BICUBIC)):
+        assert {"sharpness", "noise"}.isdisjoint(evidence(first, other))
