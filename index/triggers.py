@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from tzlocal import get_localzone
 
 from index.errors import UsageError
 
@@ -30,13 +29,19 @@ def parse_trigger(text: str) -> BaseTrigger:
         if len(words) == 2 and words[0] == "every":
             return _interval(words[1])
         *most, weekday = words
-        return CronTrigger.from_crontab(" ".join([*most, _weekdays(weekday)]), local_zone())
+        # What comes every hour, or every few minutes, does so in that hour as well.
+        kind = CronTrigger if words[1:2] and words[1].startswith("*") else _OnceTrigger
+        return kind.from_crontab(" ".join([*most, _weekdays(weekday)]), SYSTEM)
     except ValueError as error:
         raise UsageError(f"{text!r} is no trigger; accepted: {ACCEPTED}.", field="trigger") from error
 
 
 class SystemZone(tzinfo):
-    """Local time as the C library has it."""
+    """Local time as the C library has it, and so every other program here.
+
+    TZ may hold rules in place of a name ("CET-1CEST") or nonsense, and the name in /etc/timezone may be that of another
+    zone than what stands in /etc/localtime, as in a container that was given that of its host.
+    """
 
     def utcoffset(self, at: datetime | None) -> timedelta | None:
         return None if at is None else at.replace(tzinfo=None).astimezone().utcoffset()
@@ -58,16 +63,14 @@ class SystemZone(tzinfo):
 SYSTEM = SystemZone()
 
 
-def local_zone() -> tzinfo:
-    """The time zone of this machine, by its name where it has one.
+class _OnceTrigger(CronTrigger):  # type: ignore[misc]
+    """A cron trigger that takes the first of the two when clocks are put back and an hour comes twice."""
 
-    TZ may hold rules in place of a name ("CET-1CEST") or nonsense, and /etc/timezone may contradict /etc/localtime:
-    the time of day is what every other program here takes it for.
-    """
-    try:
-        return get_localzone()
-    except (LookupError, ValueError, OSError):
-        return SYSTEM
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        due: datetime | None = super().get_next_fire_time(previous, now)
+        while due is not None and due.astimezone(UTC).astimezone(self.timezone).fold:
+            due = super().get_next_fire_time(due, due)
+        return due
 
 
 def _interval(word: str) -> IntervalTrigger:

@@ -20,7 +20,7 @@ from index.model import JobKind
 from index.records import jobs
 from index.schema import Schedule
 from index.store import Store
-from index.triggers import local_zone, parse_trigger
+from index.triggers import SYSTEM, parse_trigger
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Scheduler:
         self._store = store
         # Defaults of APScheduler 3 drop what is more than a second late and warn for every run that overlaps.
         self._clock = BackgroundScheduler(
-            timezone=local_zone(), job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+            timezone=SYSTEM, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
         self._ahead_s = _wall_clock_ahead_s()
         self._again_s = math.inf

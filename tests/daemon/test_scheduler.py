@@ -1,10 +1,14 @@
 """The clock: triggers queue jobs, what was missed is made up for, cron means what cron means."""
 
+import os
+import shutil
+import subprocess
+import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
@@ -16,6 +20,8 @@ from index.store import Store
 from index.triggers import parse_trigger
 
 HOUR_NS = 3600 * 10**9
+PARIS = Path("/usr/share/zoneinfo/Europe/Paris")
+TOP = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -44,46 +50,104 @@ def test_what_is_no_trigger_is_refused_with_what_is_accepted(text: str):
         parse_trigger(text)
 
 
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the time zone of this process."""
+
+    def set_to(name: str) -> None:
+        elsewhere.setenv("TZ", name)
+        time.tzset()
+
+    with monkeypatch.context() as elsewhere:
+        yield set_to
+    time.tzset()
+
+
+@pytest.fixture
+def paris(zone: Callable[[str], None]) -> None:
+    if not PARIS.exists():
+        pytest.skip("this machine knows no time zones")
+    zone(":Europe/Paris")
+
+
+def runs_after(text: str, after: str, count: int) -> list[str]:
+    """When a job runs next, in local time. It is noted a moment after it was due."""
+    moment, runs = datetime.fromisoformat(after).astimezone(), []
+    for _ in range(count):
+        due_ns = _due_ns(parse_trigger(text), int(moment.timestamp() * 1e9))
+        assert due_ns is not None
+        moment = datetime.fromtimestamp(due_ns / 1e9 + 0.05).astimezone()
+        runs.append(moment.strftime("%m-%d %H:%M %Z"))
+    return runs
+
+
+@pytest.mark.usefixtures("paris")
 @pytest.mark.parametrize(
-    ("after", "runs"),
+    ("text", "after", "runs"),
     [
         # In March there is no 2:30, and what it was meant for comes an hour later by the new time.
-        ("2027-03-27 12:00", ["2027-03-28 03:30", "2027-03-29 02:30"]),
-        # In October there are two, and it comes at both.
-        ("2027-10-30 12:00", ["2027-10-31 02:30", "2027-10-31 02:30", "2027-11-01 02:30"]),
+        ("30 2 * * *", "2027-03-27 12:00", ["03-28 03:30 CEST", "03-29 02:30 CEST"]),
+        # In October there are two, and it comes at the first.
+        ("30 2 * * *", "2027-10-30 12:00", ["10-31 02:30 CEST", "11-01 02:30 CET"]),
+        ("0,30 2 * * *", "2027-10-30 12:00", ["10-31 02:00 CEST", "10-31 02:30 CEST", "11-01 02:00 CET"]),
+        ("0 3 * * *", "2027-10-30 12:00", ["10-31 03:00 CET", "11-01 03:00 CET"]),
+        # What comes every hour does so in both.
+        ("30 * * * *", "2027-10-31 01:40", ["10-31 02:30 CEST", "10-31 02:30 CET", "10-31 03:30 CET"]),
     ],
 )
-def test_a_daily_job_in_the_nights_in_which_the_clocks_are_changed(after: str, runs: list[str]):
-    try:
-        zone = ZoneInfo("Europe/Paris")
-    except ZoneInfoNotFoundError:
-        pytest.skip("this machine knows no time zones")
+def test_a_job_in_the_nights_in_which_the_clocks_are_changed(text: str, after: str, runs: list[str]):
+    assert runs_after(text, after, len(runs)) == runs
+
+
+@pytest.mark.usefixtures("paris")
+@pytest.mark.fault("the night in which the clocks are put back: a job between two and three runs once")
+def test_in_the_hour_that_comes_twice_nothing_is_due_or_missed_again():
     trigger = parse_trigger("30 2 * * *")
-    trigger.timezone = zone
-    moment = datetime.fromisoformat(after).replace(tzinfo=zone)
-    for run in runs:
-        due_ns = _due_ns(trigger, int(moment.timestamp() * 1e9))
-        assert due_ns is not None
-        # A run is noted a moment after it was due.
-        moment = datetime.fromtimestamp(due_ns / 1e9 + 0.05, zone)
-        assert moment.strftime("%Y-%m-%d %H:%M") == run
+    first = datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
+    for minutes in range(0, 180, 10):
+        now = first + timedelta(minutes=minutes, seconds=1)
+        assert not was_missed(trigger, int((first.timestamp() + 0.05) * 1e9), int(now.timestamp() * 1e9))
+        due = trigger.get_next_fire_time(None, now)
+        assert due.astimezone(UTC) == datetime(2027, 11, 1, 1, 30, tzinfo=UTC)
 
 
 @pytest.mark.fault("a time zone that is no name, or nonsense, or told twice: schedules go by the system's clock")
-@pytest.mark.parametrize("zone", ["CET-1CEST,M3.5.0,M10.5.0/3", "Mars/Olympus:::", "/etc/passwd"])
-def test_a_time_zone_that_is_no_name_is_what_the_system_takes_it_for(zone: str, monkeypatch: pytest.MonkeyPatch):
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("TZ", zone)
-        elsewhere.setattr("tzlocal.unix._cache_tz", None)
-        time.tzset()
-        runs, moment = [], datetime(2026, 10, 24, 12, tzinfo=UTC)
-        for _ in range(3):
-            moment = parse_trigger("30 2 * * *").get_next_fire_time(moment, moment)
-            runs.append(moment.astimezone(UTC).strftime("%d %H:%M"))
-        Scheduler(cast(Store, None))
-    time.tzset()
-    summer_time_ends = ["25 00:30", "25 01:30", "26 01:30"]
-    assert runs == (summer_time_ends if zone.startswith("CET") else ["25 02:30", "26 02:30", "27 02:30"])
+@pytest.mark.parametrize("name", ["CET-1CEST,M3.5.0,M10.5.0/3", "Mars/Olympus:::", "/etc/passwd"])
+def test_a_time_zone_that_is_no_name_is_what_the_system_takes_it_for(name: str, zone: Callable[[str], None]):
+    zone(name)
+    runs, moment = [], datetime(2026, 10, 24, 12, tzinfo=UTC)
+    for _ in range(3):
+        moment = parse_trigger("30 2 * * *").get_next_fire_time(moment, moment)
+        runs.append(moment.astimezone(UTC).strftime("%d %H:%M"))
+    Scheduler(cast(Store, None))
+    summer_time_ends = ["25 00:30", "26 01:30", "27 01:30"]
+    assert runs == (summer_time_ends if name.startswith("CET") else ["25 02:30", "26 02:30", "27 02:30"])
+
+
+@pytest.mark.fault("a time zone that is no name, or nonsense, or told twice: schedules go by the system's clock")
+@pytest.mark.parametrize("named", ["Etc/UTC", "Mars/Olympus", "Asia/Tokyo"])
+def test_a_name_that_contradicts_the_clock_is_not_believed(named: str, tmp_path: Path):
+    """In a name space of its own, as in a container that was given the local time of its host and no name for it."""
+    if not PARIS.exists():
+        pytest.skip("this machine knows no time zones")
+    (tmp_path / "timezone").write_text(f"{named}\n")
+    shutil.copyfile(PARIS, tmp_path / "localtime")
+    asked = (
+        "from datetime import UTC, datetime; from index.triggers import parse_trigger;"
+        "print(parse_trigger('0 3 * * *').get_next_fire_time(None, datetime(2026, 7, 1, tzinfo=UTC)).astimezone(UTC))"
+    )
+    inside = ["sh", "-c", 'mount --bind "$1" /etc && shift && exec "$@"', "sh", tmp_path, sys.executable, "-c", asked]
+    told = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", *inside],
+        cwd=TOP,
+        env={name: value for name, value in os.environ.items() if name != "TZ"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unshare" in told.stderr or "mount:" in told.stderr:
+        pytest.skip("no name space can be made here")
+    assert told.stdout == "2026-07-01 01:00:00+00:00\n", told.stderr
 
 
 def test_missed_runs():
