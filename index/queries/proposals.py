@@ -20,6 +20,8 @@ from index.verification.evidence import Evidence, mirrored
 
 # A copy that shows this share of the other is the whole picture still: an edge narrower by a few pixels.
 WHOLE_SHARE: Final = 0.97
+# Formats of which the lossy form smooths noise away.
+SMOOTHING: Final = frozenset({"WEBP", "AVIF"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,12 @@ def _with_evidence(
     which are altered for the reference, or the reference for them."""
     partial = _lacking(reference_id, {link.content_id: _partial_side(link.evidence) for link in links})
     grey = _lacking(reference_id, {link.content_id: link.evidence.get("tone", {}).get("grey", "") for link in links})
-    reworked = {link.content_id for link in links if _is_reworked(link.evidence)}
+    of_content = dict(files)
+    reworked = {
+        link.content_id
+        for link in links
+        if _is_reworked(link.evidence, of_content.get(reference_id), of_content.get(link.content_id))
+    }
     return [
         replace(
             file,
@@ -171,9 +178,15 @@ def _with_evidence(
     ]
 
 
-def _is_reworked(evidence: Evidence) -> bool:
+def _is_reworked(evidence: Evidence, reference: Candidate | None, member: Candidate | None) -> bool:
     """Whether one of two pictures was altered by more than compressing it, apart from what tells itself which one."""
-    return bool({"sharpness", "noise", "changed"} & evidence.keys() or evidence.get("tone", {}).keys() - {"grey"})
+    if {"sharpness", "changed"} & evidence.keys() or evidence.get("tone", {}).keys() - {"grey"}:
+        return True
+    if "noise" not in evidence or reference is None or member is None:
+        return "noise" in evidence
+    smoother, noisier = (member, reference) if evidence["noise"] < 1 else (reference, member)
+    # Its noise went with its bytes.
+    return not (smoother.facts.format in SMOOTHING and smoother.size_bytes < noisier.size_bytes)
 
 
 def _partial_side(evidence: Evidence) -> str:

@@ -94,6 +94,31 @@ def test_the_larger_file_of_a_sharpened_copy_is_no_reason_to_keep_it(
     assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("picture_format", "size_bytes", "noise", "decided_by", "kept"),
+    [
+        ("WEBP", 500, 0.6, "size", 0),
+        ("AVIF", 500, 0.6, "size", 0),
+        # Smoothed, and kept without loss.
+        ("WEBP", 2000, 0.6, "age", 1),
+        # No compression adds noise to a file of fewer bytes.
+        ("WEBP", 500, 1.6, "age", 1),
+        ("JPEG", 500, 0.6, "age", 1),
+    ],
+)
+def test_noise_that_compression_took_is_no_reason_to_go_by_age(
+    library: Library, picture_format: str, size_bytes: int, noise: float, decided_by: str, kept: int, swapped: bool
+) -> None:
+    """The second image is the copy, and its file is the older one."""
+    quality = 92 if picture_format == "JPEG" else 0
+    *images, key = pair(library, {"noise": noise}, swapped, format=picture_format, jpeg_quality=quality)
+    change = schema.Image.update(size_bytes=size_bytes, mtime_ns=1).where(schema.Image.id == images[1])
+    library.write(change.execute)
+    proposal = outline_of(library, key).proposal
+    assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
+
+
 def test_the_settings_order_of_criteria_is_followed(library: Library) -> None:
     first, second, key = pair(library, {}, width=8000, height=6000)
     assert outline_of(library, key).proposal.image_id == second
