@@ -138,9 +138,12 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         width, height = drafted[1][2:] if drafted else image.size
         small, factor = _small(image, GREY_SIDE)
         grey = small if small.mode == "L" else small.convert("L")
-        matrix, box = _upright(np.asarray(grey), width / factor, height / factor, _turn_left(image))
-        earlier = _earlier_quality(image, round(full_width / image.width))
-        return Decoded(replace(facts, detail=_detail(grey), earlier_quality=earlier), matrix, box)
+        stored, turn, detail = np.asarray(grey), _turn_left(image), _detail(grey)
+        blocks = _middle_blocks(image, round(full_width / image.width))
+    # From here on it is our own work that may fail, and no picture is told to be corrupt for that.
+    matrix, box = _upright(stored, width / factor, height / factor, turn)
+    earlier = recompression.earlier_quality(*blocks) if blocks is not None else 0
+    return Decoded(replace(facts, detail=detail, earlier_quality=earlier), matrix, box)
 
 
 def view(data: bytes, limits: Limits) -> bytes:
@@ -398,10 +401,11 @@ def _detail(grey: Image.Image) -> int:
     return min(100, steps // 90)
 
 
-def _earlier_quality(image: Image.Image, reduction: int) -> int:
-    """The quality of a lesser JPEG that the picture was before, told by its middle; it was decoded at 1/reduction."""
+def _middle_blocks(image: Image.Image, reduction: int) -> tuple[NDArray[np.uint8], int, int] | None:
+    """The luminance of a picture's middle, decoded at 1/reduction, as recompression.earlier_quality asks for it; None
+    where it was stored as no JPEG's pixels are."""
     if image.mode not in ("L", "RGB", "RGBA", "P"):
-        return 0
+        return None
     block = recompression.BLOCK_PX // reduction
     most = recompression.MOST_BLOCKS * block
     width, height = (min(side, most) for side in image.size)
@@ -411,7 +415,7 @@ def _earlier_quality(image: Image.Image, reduction: int) -> int:
     grey = middle if middle.mode == "L" else middle.convert("RGB").convert("L")
     tables = getattr(image, "quantization", None)
     own_entry = tables[0][0] if tables and 0 in tables else 0
-    return recompression.earlier_quality(np.asarray(grey), block, own_entry)
+    return np.asarray(grey), block, own_entry
 
 
 # Colour

@@ -5,8 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
+from index.candidates.fingerprint import hash_grey
+from index.images import pictures
 from index.images.pictures import Limits, decode
 from index.images.recompression import earlier_quality, quality_of_entry
 from support.pictures import photograph
@@ -95,3 +99,34 @@ def test_what_is_flat_small_or_clipped_tells_nothing() -> None:
 def test_a_quality_is_that_of_its_first_entry(quality: int) -> None:
     tables = Image.open(io.BytesIO(saved(photograph(1, 64, 64), quality=quality))).quantization  # type: ignore[attr-defined]
     assert quality_of_entry(tables[0][0]) == pytest.approx(quality, abs=2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    quality=st.integers(1, 100),
+    subsampling=st.integers(0, 2),
+    progressive=st.booleans(),
+    size=st.tuples(st.integers(1, 1300), st.integers(1, 1300)),
+    mode=st.sampled_from(["RGB", "L", "CMYK"]),
+    seed=st.integers(0, 9),
+)
+def test_whatever_jpeg_another_program_makes_is_a_picture(
+    quality: int, subsampling: int, progressive: bool, size: tuple[int, int], mode: str, seed: int
+) -> None:
+    file = io.BytesIO()
+    picture = photograph(seed, 320, 240).resize(size).convert(mode)
+    picture.save(file, "JPEG", quality=quality, subsampling=subsampling, progressive=progressive)
+    decoded = decode(file.getvalue(), LIMITS)
+    assert (decoded.facts.width, decoded.facts.height) == size
+    hash_grey(decoded.grey, decoded.box)
+
+
+def test_our_own_mistakes_are_not_told_as_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: Any) -> int:
+        raise IndexError("out of range")
+
+    monkeypatch.setattr(pictures.recompression, "earlier_quality", mistaken)
+    file = io.BytesIO()
+    photograph(1).save(file, "JPEG")
+    with pytest.raises(IndexError):
+        decode(file.getvalue(), LIMITS)
