@@ -112,9 +112,11 @@ class _Watch:
     had_files: bool = False
     is_native: bool = False
     note: str = ""
-    # What inotify had to give when the root was more than that; 0 where something else was wrong.
+    # The most that inotify had to give when the root was more than that; 0 where something else was wrong.
     refused_at: int = 0
     retry_s: float = math.inf
+    # When it is tried whatever inotify has to give: the root may have become smaller.
+    retry_anyway_s: float = math.inf
     told: tuple[RootState, str] | None = None
     answered_s: float = 0.0
     reconcile_s: float = math.inf
@@ -400,7 +402,9 @@ class Watcher:
             return
         before = watch.note
         watch.retry_s = self._clock() + self._times.retry_s
-        watch.refused_at = self._room() if error.errno == errno.ENOSPC else 0
+        watch.retry_anyway_s = self._clock() + self._times.reconcile_s
+        # Other programs come and go: what was too little once is so the next minute.
+        watch.refused_at = max(watch.refused_at, self._room()) if error.errno == errno.ENOSPC else 0
         if error.errno == errno.ENOSPC:
             watch.note = (
                 f"has more folders than inotify may watch (fs.inotify.max_user_watches is {max_user_watches()}), "
@@ -417,16 +421,20 @@ class Watcher:
         return 2**31 if limit is None else limit - (self._native.count() if self._native is not None else 0)
 
     def _retry_native(self, now_s: float) -> None:
-        """Watch what fell back as soon as there is more room than when it did: to find out takes a walk each time."""
+        """Watch what fell back as soon as there is more room than when it did, and look from time to time whether it
+        fits by now: to find out takes a walk each time."""
         for watch in self._roots.values():
             if now_s < watch.retry_s or watch.state is not RootState.ONLINE or not watch.note:
                 continue
             watch.retry_s = now_s + self._times.retry_s
-            if watch.refused_at and self._room() <= watch.refused_at:
-                continue
+            if watch.refused_at:
+                room = self._room()
+                if room <= watch.refused_at and now_s < watch.retry_anyway_s:
+                    continue
+                watch.refused_at = max(watch.refused_at, room)
             self._watch_natively(watch)
             if watch.is_native:
-                watch.note, watch.retry_s = "", math.inf
+                watch.note, watch.retry_s, watch.refused_at = "", math.inf, 0
                 log.info("%s is watched again", _display(watch))
                 self._reconcile_soon(watch, "it is watched again", 0.0)
 

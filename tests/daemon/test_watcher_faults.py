@@ -13,6 +13,7 @@ import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, Mask, WatchDescriptor
 
 from daemon.watching import root_guard
+from daemon.watching.inotify import FolderWatches
 from daemon.watching.watch_limits import SHARE_OF_WATCHES, max_user_watches, watches_at_most, watches_of_others
 from daemon.watching.watcher import WatchMode, WatchTimes
 from index.model import RootState
@@ -70,6 +71,31 @@ def test_a_root_that_fell_back_is_watched_again_when_there_is_room(photos, caplo
         ears.wait(lambda: ears.hears_of(photos / "7" / "a.jpg"))
     of_watcher = [record for record in caplog.records if record.name == "daemon.watching.watcher"]
     assert [record.levelname for record in of_watcher] == ["WARNING", "INFO"]
+
+
+@pytest.mark.fault("watches free again: watched again")
+def test_a_root_that_became_smaller_is_watched_again(photos):
+    for number in range(10):
+        (photos / str(number)).mkdir()
+    often = WatchTimes(settle_s=0.15, guard_s=0.1, poll_s=0.2, retry_s=0.1, reconcile_s=0.5)
+    with Ears(root(photos), times=often, watches_at_most=lambda: 6) as ears:
+        ears.wait(lambda: "poll" in ears.reconciled())
+        for number in range(8):
+            (photos / str(number)).rmdir()
+        ears.wait(lambda: "it is watched again" in ears.reconciled())
+
+
+def test_watches_that_come_and_go_elsewhere_are_no_reason_to_try_again_and_again(photos, monkeypatch):
+    for number in range(10):
+        (photos / str(number)).mkdir()
+    tried = []
+    add = FolderWatches.add
+    monkeypatch.setattr(FolderWatches, "add", lambda self, root: tried.append(root) or add(self, root))
+    room = itertools.cycle([6, 5, 4, 3])
+    often = WatchTimes(settle_s=0.15, guard_s=0.1, poll_s=0.1, retry_s=0.1)
+    with Ears(root(photos), times=often, watches_at_most=lambda: next(room)) as ears:
+        ears.wait(lambda: ears.reconciled().count("poll") >= 15)
+    assert len(tried) < 5
 
 
 def test_what_other_programs_watch_is_counted(tmp_path):

@@ -4,7 +4,8 @@
 
 Watching and walking are measured on 100,000 folders with 1,000,000 files of no bytes; starting and idling with the real
 program over 100,000 such files in folders of 50, of which the index is filled beforehand as a first scan would have
-(reading empty files tells nothing of reading photographs: see bench.indexing for that).
+(reading empty files tells nothing of reading photographs: see bench.indexing for that), and over 200,000 folders with
+nothing in them, which are more than most systems let a program watch.
 """
 
 import argparse
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--folders", type=int, default=100_000)
     parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--known", type=int, default=100_000)
+    parser.add_argument("--empty", type=int, default=200_000)
     parser.add_argument("--idle", type=float, default=IDLE_S, help="seconds to do nothing for")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="comparimg-size-") as place:
@@ -47,6 +49,11 @@ def main() -> int:
         photos = Path(place, "photos")
         make(photos, options.known // 50, options.known)
         start_and_idle(Program(Path(place), photos), options.idle)
+    with tempfile.TemporaryDirectory(prefix="comparimg-size-") as place:
+        tell("empty folders", str(options.empty))
+        empty = Path(place, "empty")
+        make(empty, options.empty, 0)
+        start_and_idle(Program(Path(place), empty), options.idle)
     return 0
 
 
