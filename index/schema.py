@@ -30,6 +30,15 @@ class Root(Model):
     walked_ns = IntegerField(null=True)
 
 
+class Holding(Model):
+    """What a root holds. Triggers keep it in step with `Image` and `Problem`; nothing else writes it."""
+
+    root = ForeignKeyField(Root, primary_key=True)
+    images = IntegerField(default=0)
+    size_bytes = IntegerField(default=0)
+    problems = IntegerField(default=0)
+
+
 class Content(Model):
     """Bytes known by their digest, and what one decode told of them; `failure` is set where it failed."""
 

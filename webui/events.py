@@ -20,7 +20,7 @@ HEARTBEAT_S = 12.0
 LIFETIME_S = 15 * 60.0
 # Nobody sees more than two changes a second.
 SHORTEST_PAUSE_S = 0.5
-# A look counts rows: 0.3 s among two million images. Pages that are left open are worth a tenth of a processor at most.
+# A look sums up the groups. Pages that are left open are worth a tenth of a processor at most, however many those are.
 PAUSE_FOR_A_LOOK = 9.0
 # How long a stream may take to notice that the service stops or its reader is gone.
 LONGEST_WAIT_S = 1.0

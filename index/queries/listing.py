@@ -156,10 +156,7 @@ def roots(database: SqliteDatabase) -> list[RootRow]:
     """The watched roots by path, each with what it holds."""
     rows = database.execute_sql(
         "SELECT r.id, r.path, r.protected, r.priority, r.watched, r.state, r.reason, r.walked_ns,"
-        " coalesce(i.n, 0), coalesce(i.size_bytes, 0), coalesce(p.n, 0) FROM root r"
-        " LEFT JOIN (SELECT root_id, count(*) n, sum(size_bytes) size_bytes FROM image GROUP BY root_id) i"
-        " ON i.root_id = r.id"
-        " LEFT JOIN (SELECT root_id, count(*) n FROM problem GROUP BY root_id) p ON p.root_id = r.id"
+        " h.images, h.size_bytes, h.problems FROM root r JOIN holding h ON h.root_id = r.id"
         " WHERE r.watched ORDER BY r.path"
     )
     return [RootRow(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), *row[5:]) for row in rows]

@@ -21,8 +21,8 @@ from index.upkeep.backups import Backups, damage, sync_folder
 # did: a table that is added counts as such without anybody thinking of it.
 DERIVED: Final = frozenset(
     {
-        "root", "content", "region", "feature", "image", "problem", "detection", "judgement", "match", "tally",
-        "duplicate_group", "member", "job", "concerned", "suspect", "attempt", "unjudged",
+        "root", "holding", "content", "region", "feature", "image", "problem", "detection", "judgement", "match",
+        "tally", "duplicate_group", "member", "job", "concerned", "suspect", "attempt", "unjudged",
         "schema_migration",
     }
 )  # fmt: skip

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from peewee import SqliteDatabase
 
 from index import schema
 from index.errors import NotFound, UsageError
@@ -13,7 +14,7 @@ from index.model import Kind, Turn
 from index.queries import listing, listing_work
 from index.queries.listing import GROUP_SORTS, GroupFilter
 from index.queries.listing_work import ProblemFilter
-from index.records import listing_pages
+from index.records import catalogue, listing_pages
 from index.records.schedules import NewSchedule, add
 from index.store import Store
 from support.weblibrary import NOW_NS, Library
@@ -43,6 +44,57 @@ def add_groups(library: Library, count: int) -> list[str]:
             )
         )  # fmt: skip
     return keys
+
+
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["write", "move", "remove", "problem", "resolve"]), st.integers(0, 5), st.integers(1, 2)),
+    max_size=30,
+)
+
+
+@given(changes=CHANGES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_roots_hold_is_what_a_count_would_tell_whatever_comes_and_goes(library: Library, changes) -> None:
+    def change(database: SqliteDatabase) -> None:
+        schema.Root.insert(path=b"/other").on_conflict_ignore().execute(database)
+        schema.Image.delete().execute(database)
+        schema.Problem.delete().execute(database)
+        for number, (what, place, root) in enumerate(changes):
+            path = b"/%d" % place
+            match what:
+                case "write":
+                    values = {"root": root, "device": 1, "inode": place, "size_bytes": number, "mtime_ns": 1,
+                              "indexed_ns": 1}  # fmt: skip
+                    upsert = schema.Image.insert(path=path, **values)
+                    upsert.on_conflict(conflict_target=[schema.Image.path], update=values).execute(database)
+                case "move":
+                    schema.Image.update(root=root).where(schema.Image.path == path).execute(database)
+                    schema.Problem.update(root=root).where(schema.Problem.path == path).execute(database)
+                case "remove":
+                    schema.Image.delete().where(schema.Image.path == path).execute(database)
+                case "problem":
+                    catalogue.record_problem(database, root, path, "corrupt", "", 1)
+                case "resolve":
+                    schema.Problem.delete().where(schema.Problem.path == path).execute(database)
+
+    library.write(change)
+    with library.store.read() as database:
+        counted = database.execute_sql(
+            "SELECT r.id, (SELECT count(*) FROM image WHERE root_id = r.id),"
+            " (SELECT coalesce(sum(size_bytes), 0) FROM image WHERE root_id = r.id),"
+            " (SELECT count(*) FROM problem WHERE root_id = r.id) FROM root r WHERE r.watched ORDER BY r.path"
+        ).fetchall()
+        assert [(one.id, one.images, one.size_bytes, one.problems) for one in listing.roots(database)] == counted
+
+
+def test_no_row_of_an_image_is_read_to_tell_how_many_there_are(library: Library) -> None:
+    asked: list[str] = []
+    with library.store.read() as database:
+        database.connection().set_trace_callback(asked.append)
+        listing.totals(database)
+        database.connection().set_trace_callback(None)
+        assert asked
+        assert all(" image" not in statement for statement in asked)
 
 
 def all_pages(library: Library, sort: str, ascending: bool, limit: int, chosen: GroupFilter) -> list[listing.GroupRow]:
