@@ -156,7 +156,7 @@ class Detector:
             self._match_back(progress, index, parameters, some)
         while (block := index.next_block()) is not None:
             candidates = index.take_in(progress, block)
-            judged = self._verifier.judge(progress, candidates, parameters.verify)
+            judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(block))
 
             def keep(database: Any, judged: Judged = judged, last: int = block.last_id) -> None:
                 self._keep(database, detection_id, judged)
@@ -164,7 +164,6 @@ class Detector:
                 findings.set_watermark(database, detection_id, last)
 
             self._store.write(keep)
-            progress.advance(len(block))
         self._index = index
 
     def _match_back(
@@ -175,7 +174,7 @@ class Detector:
         candidates = index.take_in(progress, index.block_of(content_ids))
         with self._store.read() as database:
             known = findings.known_pairs(database, detection_id, [c.pair for c in candidates], VERIFIER)
-        judged = self._verifier.judge(progress, candidates, parameters.verify)
+        judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(content_ids))
         fresh = tallies([c for c in candidates if c.pair not in known], judged.found)
 
         def keep(database: Any) -> None:
@@ -184,7 +183,6 @@ class Detector:
             absent.matched(database, detection_id, content_ids)
 
         self._store.write(keep)
-        progress.advance(len(content_ids))
 
     def _catch_up(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
         """Look at the pairs that were proposed before and could not be looked at then."""
@@ -193,7 +191,7 @@ class Detector:
         if not waiting:
             return
         progress.begin("matching", len(waiting))
-        judged = self._verifier.judge(progress, waiting, parameters.verify)
+        judged = self._verifier.judge(progress, waiting, parameters.verify, steps=len(waiting))
 
         def keep(database: Any) -> None:
             unjudged.take_back(database, detection_id, waiting)

@@ -82,20 +82,26 @@ class Verifier:
         self._digested = Tries(store, pool, "pixels", "read to its last pixel")
         self._views = views
 
-    def judge(self, progress: Progress, candidates: Sequence[Candidate], verify: bool) -> Judged:
-        """A word on each of these; with `verify`, on those that have not the same pixels the verifier's."""
+    def judge(self, progress: Progress, candidates: Sequence[Candidate], verify: bool, steps: int = 0) -> Judged:
+        """A word on each of these; with `verify`, on those that have not the same pixels the verifier's. The job is
+        `steps` further in the end, and on the way by the share of the pairs that have a word."""
         with self._store.read() as database:
             failures = attempts.failures(database, VERIFIER)
         judged = Judged()
         calm = [c for c in candidates if c.pair not in failures]
+        done = told = 0
         for some in catalogue.chunks(calm, BEGUN_AT_ONCE):
             self._judge_some(progress, some, verify, failures, judged)
+            done += len(some)
+            progress.advance(steps * done // len(candidates) - told)
+            told = steps * done // len(candidates)
         suspects = sorted((c for c in candidates if c.pair in failures), key=lambda c: (failures[c.pair], c.pair))
         for candidate in suspects:
             if failures[candidate.pair] < attempts.FAILURES:
                 self._judge_some(progress, [candidate], verify, failures, judged)
             else:
                 self._tell(candidate, f"that failed {attempts.FAILURES} times, and is not tried again")
+        progress.advance(steps - told)
         judged.tallies = tallies(candidates, judged.found)
         return judged
 

@@ -336,9 +336,22 @@ def test_the_token_is_asked_for_and_a_wrong_one_is_refused(serve: Serve, visit: 
     page = visit()
     page.goto(site.address)
     expect(page).to_have_url(f"{site.address}/login")
+    box = page.locator("form").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] / 2 == pytest.approx(640, abs=2)
     page.get_by_label("Token").fill("s3cret")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Find duplicates…")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_label("Language").select_option("fr")
+    button = page.get_by_role("button", name="Se déconnecter").bounding_box()
+    dot = page.locator("[data-live]").bounding_box()
+    assert button is not None
+    assert dot is not None
+    assert button["height"] < 45
+    assert dot["x"] > 60
+    page.get_by_label("Langue").select_option("en")
+    expect(page.get_by_role("link", name="ComparImg", exact=True)).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url(f"{site.address}/login")
 

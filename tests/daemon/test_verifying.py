@@ -129,6 +129,36 @@ def test_a_pair_that_workers_died_of_by_chance_is_judged_in_the_end(
     assert (hasty.later(), hasty.failures()) == (0, [])
 
 
+class Told(Unwatched):
+    """Notes how far a job says it is, and of how much."""
+
+    def __init__(self) -> None:
+        self.totals: list[int | None] = []
+        self.steps: list[int] = []
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        if phase == "matching":
+            self.totals.append(total)
+
+    def advance(self, steps: int = 1) -> None:
+        if self.totals and steps:
+            self.steps.append(steps)
+
+
+def test_progress_goes_on_while_the_many_pairs_of_a_few_pictures_are_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "BEGUN_AT_ONCE", 2)
+    desk.copies(1, 640, 600, 560, 520)
+    desk.library.scan()
+    told = Told()
+    desk.detector.update(told)
+    assert len(desk.matched()) == 6
+    assert told.totals == [4]
+    assert sum(told.steps) == 4
+    assert len(told.steps) == 3
+
+
 @pytest.mark.fault("views cut to nothing by a power loss, or deleted while pictures are compared: made anew")
 @pytest.mark.parametrize("depth", list(Depth))
 def test_views_that_are_empty_are_made_anew(desk: Desk, depth: Depth) -> None:

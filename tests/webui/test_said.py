@@ -55,5 +55,12 @@ def test_what_stands_in_a_sentence_stands_in_its_french_form(english: str) -> No
 
 
 def test_what_settings_accept_has_its_french_form() -> None:
-    words = {one.accepted for one in LIVE if not one.choices and one.minimum is None}
-    assert words - set(SAID) == set()
+    words = {one.accepted for one in LIVE if not one.choices}
+    words = {re.sub(r"^\S+ to \d+$", "{n} to {n}", word) for word in words}
+    assert {re.sub(r"^0, or \d+ to \d+$", "0, or {n} to {n}", word) for word in words} - set(SAID) == set()
+
+
+@pytest.mark.parametrize("name", ["fr", "said.fr"])
+def test_french_punctuation_begins_no_line(name: str) -> None:
+    texts = json.loads((HOUSE / "webui" / "locale" / f"{name}.json").read_text()).values()
+    assert [text for text in texts if re.search(r" [:;?!»]|« ", text)] == []
