@@ -12,10 +12,11 @@ from playwright.sync_api import Page, expect
 from daemon.client import Client
 from daemon.service import Service
 from index import schema
-from index.model import Kind, Turn
+from index.model import JobKind, Kind, Turn
+from index.records import jobs
 from support.pictures import photograph, save
 from support.serving import config_over, until
-from support.weblibrary import Library, add_pictures
+from support.weblibrary import NOW_NS, Library, add_pictures
 
 Open = Callable[..., Page]
 Serve = Callable[..., Any]
@@ -100,6 +101,19 @@ def test_ten_groups_by_keyboard_alone_applied_and_undone(service: Service, photo
     page.keyboard.press("Enter")
     expect(page.locator(".state-of-undone")).to_have_count(GROUPS)
     assert files_in(photos) == before
+
+
+def test_a_plan_behind_another_job_says_so(serve: Serve, visit: Open) -> None:
+    site = serve()
+    key = add_pictures(site.library, 1)[0]
+    site.store.write(lambda db: jobs.add(db, JobKind.SCAN, {}, "user"))
+    site.store.write(lambda db: jobs.take_next(db, NOW_NS, 0))
+    page = visit()
+    page.goto(f"{site.address}/groups/{key}")
+    with page.expect_response("**/decisions"):
+        page.keyboard.press("a")
+    page.goto(f"{site.address}/plan")
+    expect(page.get_by_text("Another job is at work; this one follows it.")).to_be_visible()
 
 
 def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> None:

@@ -87,10 +87,17 @@ export function showRunning(place) {
 
 const LOOK_MS = 700;
 
-// The job once it has ended: looked at when its progress is told, and now and then.
-export async function untilEnded(id, signal) {
+// Words for what a page waits for: another job, where one is at work before this.
+export function waitingText(job, words) {
+  const behind = job.state === "queued" && state.progress.jobs.some((other) => other.id !== job.id && other.state === "running");
+  return behind ? t("job.waits") : words;
+}
+
+// The job once it has ended: looked at when its progress is told, and now and then. `look` is shown it each time.
+export async function untilEnded(id, signal, look = () => {}) {
   for (;;) {
     const job = await get(`/jobs/${id}`, {}, signal);
+    look(job);
     if (job.state !== "queued" && job.state !== "running") return job;
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, LOOK_MS);

@@ -4,7 +4,7 @@
 import { get, post } from "./api.js";
 import { Compare } from "./compare.js";
 import { h, icon, show } from "./dom.js";
-import { untilEnded } from "./jobs.js";
+import { untilEnded, waitingText } from "./jobs.js";
 import { confirmed } from "./review-dialogs.js";
 import { said } from "./said.js";
 import { refusalText } from "./steps.js";
@@ -107,10 +107,11 @@ function readForm(form) {
 
 async function run(parameters, place, signal, go) {
   try {
-    place.replaceChildren(h("section", { class: "panel" }, h("p", { class: "quiet" }, t(parameters.dry_run ? "compress.measuring" : "compress.working")),
-      h("progress", { "aria-label": t("job.compress") })));
+    const what = t(parameters.dry_run ? "compress.measuring" : "compress.working");
+    const words = h("p", { class: "quiet" }, what);
+    place.replaceChildren(h("section", { class: "panel" }, words, h("progress", { "aria-label": t("job.compress") })));
     const { id } = await post("/jobs", { kind: "compress", parameters });
-    const job = await untilEnded(id, signal);
+    const job = await untilEnded(id, signal, (now) => { words.textContent = waitingText(now, what); });
     if (job.state !== "done") throw Object.assign(new Error(job.error || t("compress.stopped")), { code: "" });
     await showReport(place, job.outcome.batch, job.outcome, signal, go);
   } catch (error) {

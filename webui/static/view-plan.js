@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { loadFigures, settled } from "./decisions.js";
 import { h, icon, show } from "./dom.js";
-import { untilEnded } from "./jobs.js";
+import { untilEnded, waitingText } from "./jobs.js";
 import { bindKeys, openHelp } from "./keys.js";
 import { confirmed } from "./review-dialogs.js";
 import { said } from "./said.js";
@@ -30,9 +30,10 @@ export async function render(main, { signal, go }) {
 // A dry run checks every file and every keeper as the real one will, and touches none.
 async function makePlan(place, signal, go) {
   try {
-    place.replaceChildren(h("p", { class: "quiet" }, t("plan.checking")), h("progress", { "aria-label": t("plan.checking") }));
+    const words = h("p", { class: "quiet" }, t("plan.checking"));
+    place.replaceChildren(words, h("progress", { "aria-label": t("plan.checking") }));
     const { id } = await post("/jobs", { kind: "sort", parameters: { dry_run: true } });
-    const job = await untilEnded(id, signal);
+    const job = await untilEnded(id, signal, (now) => { words.textContent = waitingText(now, t("plan.checking")); });
     if (signal.aborted) return;
     if (job.state !== "done") throw Object.assign(new Error(job.error || t("plan.stopped")), { code: "" });
     await drawPlan(place, job.outcome, signal, go);
