@@ -109,7 +109,8 @@ class Tries:
                 yield outcome
         finally:
             outcomes.close()
-            end(under_way.union(one.item[0] for one in ended))
+            if under_way or ended:
+                end(under_way.union(one.item[0] for one in ended))
 
     def _tell(self, outcome: Outcome[tuple[int, Any], Any], count: int) -> None:
         assert outcome.failure is not None
