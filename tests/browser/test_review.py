@@ -103,6 +103,21 @@ def test_ten_groups_by_keyboard_alone_applied_and_undone(service: Service, photo
     assert files_in(photos) == before
 
 
+def test_a_path_of_any_length_leaves_the_facts_in_sight_on_a_phone(serve: Serve, visit: Open) -> None:
+    site = serve()
+    near, far = site.library.add_content(1), site.library.add_content(2)
+    site.library.add_image(near, "near.jpg")
+    site.library.add_image(far, "/".join(["a folder " + 150 * "x"] * 12 + [150 * "y" + ".jpg"]))
+    key = site.library.add_group(near, (far, Kind.NEAR, 4, Turn.NONE))
+    page = visit(but="Failed to load resource", viewport={"width": 390, "height": 844}, locale="fr-FR")
+    page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".compare-facts")).to_be_visible()
+    assert page.locator(".compare-facts").evaluate("(table) => table.offsetHeight") < 1000
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cut = "(labels) => labels.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
+    assert page.locator(".act > span").evaluate_all(cut) == []
+
+
 def test_a_plan_behind_another_job_says_so(serve: Serve, visit: Open) -> None:
     site = serve()
     key = add_pictures(site.library, 1)[0]

@@ -29,7 +29,7 @@ export function factsTable(shown, { choose, proposed, linkable }) {
       h("tr", { class: "deciding" }, h("th", { scope: "row" }, h("span", { class: "sr" }, t("fact.decision"))),
         shown.map(({ image }) => h("td", {}, markButtons(image, split(image.path).name, { linkable: linkable(image), choose: (choice, event) => choose(image, choice, event) })))),
       FACTS.map(([fact, text, value]) => row(t(`fact.${fact}`), cells(images, text, value))),
-      row(t("fact.folder"), images.map((image) => h("td", { class: "where" }, folderText(image),
+      row(t("fact.folder"), images.map((image) => h("td", { class: "where" }, h("span", { class: "folder", title: safe(image.path) }, folderText(image)),
         image.protected ? h("span", { class: "lock", title: t("root.protected") }, icon("lock", 13)) : null, alsoAt(image)))),
       row(t("fact.file"), images.map((image) => h("td", {}, links(image))))));
 }
