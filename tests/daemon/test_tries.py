@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -17,7 +18,7 @@ from daemon.jobs.tries import Tries
 from daemon.jobs.views import Views
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.candidates.features import SCHEME
-from index.errors import PictureError
+from index.errors import NoRoom, PictureError
 from index.images.pictures import Limits
 from index.model import Depth, DetectParameters
 from index.records import attempts
@@ -138,6 +139,22 @@ def test_a_person_may_ask_again_for_what_a_process_died_of(taken: Library) -> No
             work.call(misbehaviour.obey, bad, ("crash", None))
     taken.store.write(lambda db: None)
     assert rows(taken, "attempt") == 0
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["full", "busy"])
+def test_who_looks_at_the_page_does_not_wait_for_an_index_that_cannot_be_written(
+    taken: Library, answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(change: object) -> Future[None]:
+        future: Future[None] = Future()
+        if answers:
+            future.set_exception(NoRoom("database or disk is full"))
+        return future
+
+    monkeypatch.setattr(taken.store, "submit", refuse)
+    monkeypatch.setattr(tries, "NOTED_S", 0.05)
+    bad, *_ = content_ids(taken)
+    assert Tries(taken.store, taken.pool, "work", "").call(misbehaviour.same, bad, "shown") == "shown"
 
 
 @pytest.mark.fault("a picture by which processes die or hang that describe it: given up by name, all others described")
