@@ -5,7 +5,7 @@ A rule says nothing of groups that a person has decided anything about, and take
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,10 +50,12 @@ class Effect:
     order_id: int = 0
 
 
-def preview(database: SqliteDatabase, rule: Rule, chosen: GroupFilter) -> Effect:
-    """What the rule would decide."""
+def preview(
+    database: SqliteDatabase, rule: Rule, chosen: GroupFilter, gone: Callable[[], bool] = lambda: False
+) -> Effect:
+    """What the rule would decide, as far as it is known when whoever asked is `gone`: it takes long among many groups."""
     effect = Effect()
-    for key, files, rulings in _ruled(database, rule, chosen):
+    for key, files, rulings in _ruled(database, rule, chosen, gone):
         _count(effect, key, files, rulings)
     return effect
 
@@ -101,10 +103,12 @@ def apply(database: SqliteDatabase, rule: Rule, chosen: GroupFilter, now_ns: int
 
 
 def _ruled(
-    database: SqliteDatabase, rule: Rule, chosen: GroupFilter
+    database: SqliteDatabase, rule: Rule, chosen: GroupFilter, gone: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[str, dict[int, RuledFile], list[Ruling]]]:
     """Every group of which the rule says something, by its public id, with its files by image."""
     for some in chunks(ids_of_groups(database, chosen), AT_A_TIME):
+        if gone():
+            return
         keys = dict(some)
         for group_id, files in _files(database, list(keys)).items():
             rulings = judge(rule, files)

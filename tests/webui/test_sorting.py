@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from index.model import Identity, Kind, Turn
+from index.queries import rule_rows
 from index.records import batches, decisions, trash_items
 from index.records.batches import Action, BatchKind, BatchState, Step, StepState
 from index.records.trash_items import Item
@@ -140,6 +141,14 @@ def test_destinations(client: WebClient, tmp_path: Path) -> None:
 
 
 # Rules
+
+
+def test_a_preview_that_nobody_waits_for_any_more_leaves_off(
+    client: WebClient, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = rule_rows.preview
+    monkeypatch.setattr(rule_rows, "preview", lambda *given: made(*given[:3], lambda: not given[3]()))
+    assert client.send("POST", "/api/v1/rules/preview", {"choice": "trash"}).json["groups"] == 0
 
 
 def test_a_rule_is_seen_before_it_decides_and_taken_back(client: WebClient, group: str) -> None:

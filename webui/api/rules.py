@@ -22,7 +22,7 @@ from webui.shapes import ListQuery, iso_time, path_bytes, path_text, tellable
 def post_preview(call: Call) -> shapes_sorting.RuleEffect:
     rule, chosen = _rule(call)
     with call.store.read() as database:
-        return _shape(rule_rows.preview(database, rule, chosen))
+        return _shape(rule_rows.preview(database, rule, chosen, call.gone))
 
 
 def post_apply(call: Call) -> shapes_sorting.RuleEffect:
