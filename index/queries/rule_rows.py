@@ -53,7 +53,7 @@ class Effect:
 def preview(
     database: SqliteDatabase, rule: Rule, chosen: GroupFilter, gone: Callable[[], bool] = lambda: False
 ) -> Effect:
-    """What the rule would decide, as far as it is known when whoever asked is `gone`: it takes long among many groups."""
+    """What the rule would decide. Among many groups that takes long: it leaves off when whoever asked is `gone`."""
     effect = Effect()
     for key, files, rulings in _ruled(database, rule, chosen, gone):
         _count(effect, key, files, rulings)
