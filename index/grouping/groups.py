@@ -6,18 +6,22 @@ members still free first (the classical approximation of a smallest dominating s
 the Set-Covering Problem, 1979), ties going to the better picture. A content is a member of one group at most; one
 that is a member may also be the reference of a second group, for a copy that matches it and not its own reference.
 Two contents with a verdict are never in one group, not even as members of a third's: the nearer is, and the other is
-offered in a group of its own or once that is decided.
+offered in a group of its own or once that is decided. Nor are two that are no more than possibly the same brought
+together by a much smaller picture, in which what tells them apart is not to be seen: two photographs of a burst are no
+copies of each other because a thumbnail could be of either.
 """
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from index.model import KINDS, Kind
 
 Rank = tuple[object, ...]
 
+# A reference so many times smaller than two of its members shows less of them than they do of each other.
+MUCH_LARGER = 1.3
 # 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
 KEY_LENGTH = 16
 
@@ -25,12 +29,14 @@ KEY_LENGTH = 16
 @dataclass(frozen=True, slots=True)
 class Node:
     """A content that takes part: `rank` orders better pictures first and ends with the digest, so that no two are
-    equal; `files` is how many files hold these bytes, each counted once however many paths lead to it."""
+    equal; `files` is how many files hold these bytes, each counted once however many paths lead to it; `side` the
+    shorter one in pixels."""
 
     content_id: int
     digest: bytes
     rank: Rank
     files: int
+    side: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +85,16 @@ def find_stars(
             side[edge.b_id].append(edge)
     taken: set[int] = set()
     stars: list[Star] = []
-    apart = _apart(denied)
+    apart = _neighbours(denied)
+    unsure = _neighbours((edge.a_id, edge.b_id) for found in doubtful.values() for edge in found)
     for prefix, adjacent in (("", sure), ("p", doubtful)):
         together: dict[int, set[int]] = defaultdict(set)
 
         def members(
             content_id: int, adjacent: dict[int, list[Edge]] = adjacent, together: dict[int, set[int]] = together
-        ) -> list[Edge]:
+        ) -> Sequence[Edge]:
             free = [edge for edge in adjacent[content_id] if _other(edge, content_id) not in taken]
-            return _compatible(nodes, content_id, free, together[content_id], apart) if apart else free
+            return _compatible(nodes, content_id, free, together[content_id], apart, unsure)
 
         for free_reference in (True, False):
             for reference_id, found in _cover(nodes, adjacent, members, taken, free_reference):
@@ -101,40 +108,51 @@ def find_stars(
     return sorted(_merged(stars, nodes), key=lambda star: star.key)
 
 
-def _apart(denied: Set[tuple[int, int]]) -> dict[int, set[int]]:
-    """The contents that each must not be in a group with."""
-    apart: dict[int, set[int]] = defaultdict(set)
-    for a_id, b_id in denied:
-        apart[a_id].add(b_id)
-        apart[b_id].add(a_id)
-    return apart
+def _neighbours(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
+    """The contents that each makes a pair with."""
+    found: dict[int, set[int]] = defaultdict(set)
+    for a_id, b_id in pairs:
+        found[a_id].add(b_id)
+        found[b_id].add(a_id)
+    return found
 
 
 def _compatible(
     nodes: Mapping[int, Node],
     reference_id: int,
-    edges: Iterable[Edge],
+    edges: Sequence[Edge],
     together: Set[int],
-    apart: Mapping[int, set[int]],
-) -> list[Edge]:
+    apart: Mapping[int, Set[int]],
+    unsure: Mapping[int, Set[int]],
+) -> Sequence[Edge]:
     """Those edges, the nearest first, whose members may be in a group with one another and with those in it already."""
+    others = [_other(edge, reference_id) for edge in edges]
+    if apart.keys().isdisjoint(others) and unsure.keys().isdisjoint(others):
+        return edges
+    least = MUCH_LARGER * nodes[reference_id].side
     inside = set(together)
+    larger = {content_id for content_id in inside if nodes[content_id].side >= least}
     found = []
     for edge in sorted(edges, key=lambda edge: _nearness(nodes, reference_id, edge)):
         other = _other(edge, reference_id)
-        if not inside & apart.get(other, set()):
-            inside.add(other)
-            found.append(edge)
+        if inside & apart.get(other, frozenset()):
+            continue
+        if nodes[other].side >= least:
+            if larger & unsure.get(other, frozenset()):
+                continue
+            larger.add(other)
+        inside.add(other)
+        found.append(edge)
     return found
 
 
 def _cover(
     nodes: Mapping[int, Node],
     adjacent: Mapping[int, list[Edge]],
-    members: Callable[[int], list[Edge]],
+    members: Callable[[int], Sequence[Edge]],
     taken: set[int],
     free_reference: bool,
-) -> Iterable[tuple[int, list[Edge]]]:
+) -> Iterable[tuple[int, Sequence[Edge]]]:
     """Choose stars over contents not in `taken`, adding to it; the reference itself is free too, or need not be."""
     heap = [
         (-len(members(content_id)), nodes[content_id].rank, content_id)

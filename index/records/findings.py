@@ -314,7 +314,7 @@ def _nodes(database: SqliteDatabase, files: Mapping[int, Sequence[Any]]) -> dict
         if not row.failure:
             digest = bytes(row.digest)
             rank = (*quality_rank(facts_of(row), row.size_bytes), digest)
-            nodes[content_id] = Node(content_id, digest, rank, len(files[content_id]))
+            nodes[content_id] = Node(content_id, digest, rank, len(files[content_id]), min(row.width, row.height))
     return nodes
 
 

@@ -9,9 +9,9 @@ from index.grouping.groups import Edge, Node, components, find_stars
 from index.model import Kind
 
 
-def node(content_id: int, files: int = 1, pixels: int = 0) -> Node:
+def node(content_id: int, files: int = 1, pixels: int = 0, side: int = 1000) -> Node:
     digest = content_id.to_bytes(8, "big") * 4
-    return Node(content_id, digest, (-pixels, digest), files)
+    return Node(content_id, digest, (-pixels, digest), files, side)
 
 
 def edge(a: int, b: int, kind: Kind = Kind.NEAR, distance: int = 5, confidence: float = 0.9) -> Edge:
@@ -68,6 +68,26 @@ def test_two_denied_members_are_not_in_one_group_and_the_nearer_is():
     assert shape(find_stars(nodes, edges, {(1, 2), (1, 3)})) == {(2, "near", frozenset({3}))}
 
 
+def test_a_thumbnail_brings_no_two_photographs_together_that_are_not_surely_the_same():
+    """Two of a burst, 1 and 2, each with a copy; 5 is a small copy that may be of either."""
+    nodes = {**nodes_of(1, 2, 3, 4, side=3000), 5: node(5, side=300)}
+    edges = [edge(1, 3), edge(2, 4), *(edge(n, 5, distance=n) for n in (1, 2, 3, 4)),
+             edge(1, 2, Kind.POSSIBLE), edge(3, 4, Kind.POSSIBLE), edge(1, 4, Kind.POSSIBLE)]  # fmt: skip
+    assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({3, 5})), (2, "near", frozenset({4}))}
+    # Without copies of theirs each is offered beside the thumbnail, and none in the place of the other.
+    nodes, edges = {1: nodes[1], 2: nodes[2], 5: nodes[5]}, [edge(1, 5), edge(2, 5, distance=9), edges[-3]]
+    assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({5})), (5, "near", frozenset({2}))}
+
+
+def test_a_picture_of_their_size_brings_together_what_was_changed_in_two_ways():
+    """1 is the original, and the two copies are unlike each other by what was done to each."""
+    nodes = nodes_of(1, 2, 3, side=3000)
+    edges = [edge(1, 2), edge(1, 3), edge(2, 3, Kind.POSSIBLE)]
+    assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({2, 3}))}
+    nodes[1] = node(1, side=2400)
+    assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({2, 3}))}
+
+
 def test_contents_that_take_no_part_are_left_out():
     assert find_stars(nodes_of(1), [edge(1, 2)]) == []
 
@@ -85,7 +105,11 @@ def test_laws(graph, rng: random.Random, data):
     size, pairs = graph
     kind = st.sampled_from([Kind.NEAR, Kind.PIXELS, Kind.POSSIBLE])
     kinds = data.draw(st.lists(kind, min_size=len(pairs), max_size=len(pairs)))
-    nodes = {i: node(i, files=data.draw(st.integers(1, 2)), pixels=data.draw(st.integers(0, 2))) for i in range(size)}
+    drawn = {name: st.sampled_from(values) for name, values in (("files", [1, 2]), ("side", [100, 1000]))}
+    nodes = {
+        i: node(i, pixels=data.draw(st.integers(0, 2)), **{name: data.draw(values) for name, values in drawn.items()})
+        for i in range(size)
+    }
     edges = [edge(a, b, kind) for (a, b), kind in zip(pairs, kinds, strict=True)]
     stars = find_stars(nodes, edges)
 
@@ -105,9 +129,12 @@ def test_laws(graph, rng: random.Random, data):
     for star in stars:
         assert all(e in edges and star.reference_id in (e.a_id, e.b_id) for e in star.edges)
         assert star.edges or nodes[star.reference_id].files > 1, "no group of one"
-    grouped = {star.reference_id for star in stars if not star.key.startswith("p")} | {
-        star.member_id(e) for star in stars if not star.key.startswith("p") for e in star.edges
-    }
+    unsure = {(e.a_id, e.b_id) for e in edges if e.kind is Kind.POSSIBLE}
+    for star in stars:
+        large = [one for one in map(star.member_id, star.edges) if nodes[one].side > nodes[star.reference_id].side]
+        if not star.key.startswith("p"):
+            assert unsure.isdisjoint((a, b) for a in large for b in large), "brought together by a thumbnail"
+    grouped = {star.reference_id for star in stars} | {star.member_id(e) for star in stars for e in star.edges}
     for e in edges:
         if e.kind is not Kind.POSSIBLE:
             assert {e.a_id, e.b_id} <= grouped, "whoever matches surely is offered"
