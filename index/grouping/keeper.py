@@ -215,8 +215,6 @@ LAST: Final = "path"
 
 # In the order that holds where no other is set.
 CRITERIA: Final[Mapping[str, Criterion]] = {
-    "protected": Criterion(_most(lambda c: c.protected)),
-    "priority": Criterion(_most(lambda c: c.priority), lambda c: str(c.priority)),
     # Before resolution: with a frame around it, or grown from a part of it, a copy can be the larger one.
     "whole": Criterion(_most(lambda c: c.whole)),
     "coloured": Criterion(_most(lambda c: c.coloured)),
@@ -227,6 +225,10 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     "first_saved": Criterion(_first_saved),
     "lossless": Criterion(_most(lambda c: _quality(c) == 100 and c.facts.format in LOSSLESS), lambda c: c.facts.format),
     "jpeg_quality": Criterion(_finest, lambda c: str(_quality(c))),
+    # After all that tells how much a picture shows: what is protected stays in any case, and a small copy in a folder
+    # that is preferred is no reason to let go of the original.
+    "protected": Criterion(_most(lambda c: c.protected)),
+    "priority": Criterion(_most(lambda c: c.priority), lambda c: str(c.priority)),
     "taken": Criterion(_oldest_taken, lambda c: c.facts.taken),
     "size": Criterion(_heaviest, lambda c: str(c.size_bytes)),
     "age": Criterion(_most(lambda c: -c.mtime_ns), lambda c: _when(c.mtime_ns)),

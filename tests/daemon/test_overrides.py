@@ -61,7 +61,7 @@ def test_the_order_of_the_criteria_holds_at_once(live: LiveSettings) -> None:
         with pytest.raises(UsageError):
             live.change({"sort.rules": wrong})
     live.change({"sort.rules": None})
-    assert live.keeper_criteria()[0] == "protected"
+    assert live.keeper_criteria()[0] == "whole"
 
 
 def test_a_secret_is_not_shown(live: LiveSettings) -> None:

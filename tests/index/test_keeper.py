@@ -22,16 +22,16 @@ def candidate(image_id: int, facts: dict[str, Any] | None = None, **given: Any) 
 @pytest.mark.parametrize(
     ("criterion", "better", "worse"),
     [
-        ("protected", candidate(1, protected=True), candidate(2, {"width": 9000}, priority=9)),
-        ("priority", candidate(1, priority=1), candidate(2, {"width": 9000})),
-        ("whole", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, whole=False)),
+        ("whole", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, whole=False, protected=True)),
         ("coloured", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, coloured=False)),
         ("resolution", candidate(1, {"width": 4200, "height": 3150}), candidate(2, {"metadata": ("exif",)})),
         ("metadata", candidate(1, {"metadata": ("exif",)}), candidate(2, {"format": "PNG"})),
         ("colours", candidate(1, size_bytes=10**6), candidate(2, {"format": "PNG", "mode": "P"}, size_bytes=5 * 10**6)),
         ("first_saved", candidate(1), candidate(2, {"format": "PNG", "earlier_quality": 90})),
         ("lossless", candidate(1, {"format": "PNG", "jpeg_quality": 0}), candidate(2, size_bytes=9000)),
-        ("jpeg_quality", candidate(1, {"jpeg_quality": 94}), candidate(2, {"taken": "2001-01-01"})),
+        ("jpeg_quality", candidate(1, {"jpeg_quality": 94}), candidate(2, protected=True)),
+        ("protected", candidate(1, protected=True), candidate(2, priority=9)),
+        ("priority", candidate(1, priority=1), candidate(2, {"taken": "2001-01-01"})),
         ("taken", candidate(1, {"taken": "2018-01-01"}), candidate(2, size_bytes=9000)),
         ("size", candidate(1, size_bytes=1001), candidate(2, mtime_ns=1)),
         ("age", candidate(1, mtime_ns=1), candidate(2, path=b"/a")),
@@ -51,6 +51,12 @@ def test_a_difference_too_small_to_see_is_a_tie_that_the_next_criterion_decides(
     proposal = propose_keeper([larger, richer, small])
     assert proposal.image_id == 2
     assert proposal.reasons == (Reason("resolution", 2, 3, "4010x3000"), Reason("metadata", 1, 2, "exif"))
+
+
+def test_a_small_copy_in_a_folder_of_high_priority_does_not_replace_the_original() -> None:
+    original, copy = candidate(1), candidate(2, {"width": 1024, "height": 768}, protected=True, priority=9)
+    assert propose_keeper([copy, original]).image_id == 1
+    assert propose_keeper([copy, original], ["priority", *CRITERIA]).image_id == 2
 
 
 def test_what_was_stretched_is_not_larger() -> None:

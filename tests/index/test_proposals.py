@@ -127,7 +127,7 @@ def test_the_settings_order_of_criteria_is_followed(library: Library) -> None:
 
 
 def test_a_file_that_a_protected_folder_reaches_too_is_protected(library: Library) -> None:
-    first, _, key = pair(library, {}, width=8000, height=6000)
+    first, _, key = pair(library, {})
     with library.store.read() as database:
         same_file = dict(zip(("device", "inode"), database.execute_sql(
             "SELECT device, inode FROM image WHERE id = ?", (first,)
