@@ -404,8 +404,8 @@ def test_what_the_service_says_is_told_in_french(serve: Serve, visit: Open) -> N
         [
             "ne peut pas être lu : permission refusée",
             "BMP de 12885 mégapixels, au-delà de la limite de 500",
-            "PNG endommagé : Unknown compression method 120",
-            "JPEG tronqué",
+            "fichier PNG endommagé : Unknown compression method 120",
+            "fichier JPEG tronqué",
         ]
     )
     page.goto(f"{site.address}/groups/12345")
