@@ -211,7 +211,7 @@ def test_a_stop_while_what_is_back_is_matched_costs_nothing(
 
 
 @pytest.mark.parametrize("left_at_least", [candidates.LEFT_AT_LEAST, 1])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_whatever_comes_and_goes_the_groups_are_those_of_a_detection_from_zero(
     detections: Detections, monkeypatch: pytest.MonkeyPatch, seed: int, left_at_least: int
 ) -> None:

@@ -74,7 +74,7 @@ def taken(library: Library) -> Library:
 
 @pytest.fixture
 def hasty(library: Library) -> Iterator[WorkerPool]:
-    with WorkerPool(2, WorkerLimits(time_limit_s=5, memory_bytes=2 * 2**30)) as pool:
+    with WorkerPool(2, WorkerLimits(time_limit_s=4, memory_bytes=2 * 2**30)) as pool:
         yield pool
 
 

@@ -101,7 +101,7 @@ def test_a_quality_is_that_of_its_first_entry(quality: int) -> None:
     assert quality_of_entry(tables[0][0]) == pytest.approx(quality, abs=2)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     quality=st.integers(1, 100),
     subsampling=st.integers(0, 2),
