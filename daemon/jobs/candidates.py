@@ -77,14 +77,14 @@ class CandidateIndex:
     def load(self, progress: Progress, up_to_id: int) -> None:
         """Take in the contents up to an id, whose pairs are known."""
         with self._store.read() as database:
-            _, self._noted = absent.since(database, self.detection_id, 0)
+            self._noted = absent.latest(database)
         while (block := self._read(LOADED_AT_ONCE, up_to_id)) is not None:
             content_ids = self._add(block)
             if self._proposer is not None:
                 self._proposer.load(progress, content_ids)
         self.last_id = up_to_id
 
-    def let_go(self, progress: Progress) -> bool:
+    def let_go(self) -> bool:
         """Propose no more what lost its last file since this was done; False where that was so much that the index is
         better loaded anew."""
         with self._store.read() as database:
@@ -98,7 +98,6 @@ class CandidateIndex:
             if self._proposer is not None:
                 self._proposer.let_go(lost)
             self._left += len(lost)
-        progress.checkpoint()
         return self._left <= max(LEFT_AT_LEAST, int(LEFT_SHARE * len(self._content_ids)))
 
     # What is to be matched

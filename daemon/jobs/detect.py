@@ -207,7 +207,7 @@ class Detector:
 
     def _loaded(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> CandidateIndex:
         """The index of all that is matched and there."""
-        if self._index is not None and self._index.detection_id == detection_id and self._index.let_go(progress):
+        if self._index is not None and self._index.detection_id == detection_id and self._index.let_go():
             return self._index
         wants_features = parameters.verify and parameters.depth is Depth.THOROUGH
         proposer = Proposer(self._store, self._pool, self._views) if wants_features else None

@@ -44,6 +44,11 @@ def since(database: SqliteDatabase, detection_id: int, last: int) -> tuple[list[
     return [content_id for _, content_id in rows], rows[-1][0] if rows else last
 
 
+def latest(database: SqliteDatabase) -> int:
+    """The number of the latest that was noted for any detection, 0 where none is."""
+    return int(database.execute_sql("SELECT coalesce(max(id), 0) FROM absent").fetchone()[0])
+
+
 def back(database: SqliteDatabase, detection_id: int, watermark: int) -> list[int]:
     """The contents that have a file again and are to be matched anew, by ascending id. Those above the detection's
     watermark are matched as they come."""
