@@ -1,7 +1,8 @@
 """EDGE: does one journaled step on disk, and tells from the disk alone whether a step that was cut off is done.
 
 Every action is a few changes of names, in an order such that the subject has a name at every moment. `settle` knows the
-states between them: it finishes what is past the point where the path holds the new file, and takes back the rest.
+states between them: it finishes what is past the point where the path holds the new file, and takes back the rest. A
+step counts as done only where the disk says so. What another program saves meanwhile is put back or kept (Rescue).
 """
 
 import errno
@@ -11,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from daemon.files import safe_files
+from daemon.files.removal import Proof
+from daemon.files.rescue import Rescue
 from daemon.files.safe_files import Spot, is_same
 from index.errors import StepRefused
 from index.model import Identity
@@ -19,20 +22,52 @@ from index.records.batches import Action, Step
 SpotOf = Callable[[bytes], Spot]
 # Called at the last moment; raises StepRefused where the step may not be done after all.
 Guard = Callable[[Step], None]
+# How often a program may save a file anew while its save is put back.
+MOST_SAVES: Final = 10_000
 
 
-def act(step: Step, spot_of: SpotOf, guard: Guard) -> None:
+def act(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
     """Do a step. Raises StepRefused where something is not as it was, FileExistsError where the target's name is
     taken, OSError. After any of them `settle` tells what is."""
-    ACTS[step.action](step, spot_of, guard)
+    ACTS[step.action](step, spot_of, guard, rescue)
 
 
-def settle(step: Step, spot_of: SpotOf) -> bool:
+def settle(step: Step, spot_of: SpotOf, rescue: Rescue) -> bool:
     """Whether a step is done, after finishing or taking back what was cut off in the middle.
 
     Raises OSError where the disk cannot be looked at: then nothing is known.
     """
-    return SETTLES[step.action](step, spot_of)
+    return SETTLES[step.action](step, spot_of, rescue)
+
+
+def put_back(step: Step, spot_of: SpotOf) -> None:
+    """After a crash: give files of a step their names back which were about to be removed. Raises OSError."""
+    for path in filter(None, (step.path, step.target, step.trash, step.temp)):
+        safe_files.put_back(spot_of(path))
+
+
+def drop_temp(step: Step, spot_of: SpotOf, temp: Spot, rescue: Rescue) -> None:
+    """Remove the temporary file of a step that is not done, if it is the one that was recorded; else keep it."""
+    # Looked at first: a file system that is read-only says so also of what is not there.
+    if safe_files.identity_at(temp) is None:
+        return
+    proof = _proof_of_new(step, spot_of)
+    if proof is None or not safe_files.remove(temp, proof):
+        rescue.keep(temp, spot_of(step.target if step.action in (Action.MOVE, Action.CREATE) else step.path))
+
+
+def _proof_of_new(step: Step, spot_of: SpotOf) -> Proof | None:
+    """The proof of the file that a step was to put in place, None where it was not recorded."""
+    match step.action:
+        case Action.REPLACE if step.made is not None:
+            return safe_files.recorded(step.made, step.made_digest)
+        case Action.CREATE:
+            return safe_files.recorded(step.identity, step.digest)
+        case Action.LINK:
+            return safe_files.second_name_of(spot_of(step.keeper))
+        case Action.SWAP:
+            return safe_files.second_name_of(spot_of(step.trash))
+    return None
 
 
 @contextmanager
@@ -63,51 +98,75 @@ def _as_refusal(error: OSError) -> StepRefused:
 
 def _is_open_at(descriptor: int, spot: Spot) -> bool:
     """Whether a name is that of an open file."""
-    found = safe_files.identity_at(spot)
-    status = Identity.of(os.fstat(descriptor))
-    return found is not None and (found.device, found.inode) == (status.device, status.inode)
+    return _inode_at(spot) == _inode(descriptor)
+
+
+def _inode(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def _inode_at(spot: Spot) -> tuple[int, int] | None:
+    there = safe_files.identity_at(spot)
+    return None if there is None else (there.device, there.inode)
+
+
+def _replaced() -> StepRefused:
+    return StepRefused("changed", "The file was replaced at the last moment.")
 
 
 # Doing
 
 
-def _take(step: Step, source: Spot, target: Spot, guard: Guard) -> None:
+def _take(step: Step, source: Spot, target: Spot, guard: Guard, rescue: Rescue) -> None:
     """Give the subject another name; what somebody put in its place meanwhile goes back."""
     with held(source, step.identity, step.digest) as subject:
         guard(step)
-        safe_files.rename_new(source, target)
-        if not _is_open_at(subject, target):
-            safe_files.rename_new(target, source)
-            raise StepRefused("changed", "The file was replaced at the last moment.")
+        _take_away(subject, source, target, rescue)
 
 
-def _trash(step: Step, spot_of: SpotOf, guard: Guard) -> None:
-    _take(step, spot_of(step.path), spot_of(step.trash), guard)
+def _take_away(subject: int, source: Spot, target: Spot, rescue: Rescue) -> None:
+    """Give an open file another name. Raises StepRefused where it was another one: that has its name again, or, where a
+    third one took that, is kept."""
+    safe_files.rename_new(source, target)
+    if _is_open_at(subject, target):
+        return
+    _bring_back(target, source, rescue)
+    raise _replaced()
 
 
-def _move(step: Step, spot_of: SpotOf, guard: Guard) -> None:
+def _bring_back(now: Spot, before: Spot, rescue: Rescue) -> None:
+    try:
+        safe_files.rename_new(now, before)
+    except FileNotFoundError:
+        pass
+    except FileExistsError:
+        # Saved again since: what is there is newer. This one stays where it is.
+        rescue.note(now, before)
+
+
+def _trash(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
+    _take(step, spot_of(step.path), spot_of(step.trash), guard, rescue)
+
+
+def _move(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
     source, target = spot_of(step.path), spot_of(step.target)
     if not step.trash:
-        _take(step, source, target, guard)
+        _take(step, source, target, guard, rescue)
         return
-    temp, place = spot_of(step.temp), spot_of(step.trash)
     with held(source, step.identity) as subject:
         guard(step)
-        if safe_files.copy_new(subject, temp) != step.digest:
+        if not safe_files.copy_new(subject, target, spot_of(step.temp), step.digest):
             raise StepRefused("changed", "The bytes of the file are not those that were decided about.")
-        try:
-            safe_files.rename_new(temp, target)
-        except OSError:
-            _remove_temp(temp)
-            raise
         safe_files.sync_folders([target])
-        safe_files.rename_new(source, place)
-        if not _is_open_at(subject, place):
-            safe_files.rename_new(place, source)
-            raise StepRefused("changed", f"The file was replaced at the last moment. Its copy is at {_shown(target)}.")
+        try:
+            _take_away(subject, source, spot_of(step.trash), rescue)
+        except StepRefused:
+            words = f"The file was replaced at the last moment. Its copy is at {_shown(target)}."
+            raise StepRefused("changed", words) from None
 
 
-def _link(step: Step, spot_of: SpotOf, guard: Guard) -> None:
+def _link(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
     path, keeper, temp = spot_of(step.path), spot_of(step.keeper), spot_of(step.temp)
     assert step.made is not None
     with held(path, step.identity) as subject, held(keeper, step.made) as kept:
@@ -119,22 +178,27 @@ def _link(step: Step, spot_of: SpotOf, guard: Guard) -> None:
         safe_files.link_new(keeper, temp)
         if not _is_open_at(kept, temp):
             raise StepRefused("keeper_changed", "The file to keep was replaced at the last moment.")
-        _put_in_place(subject, temp, path, spot_of(step.trash))
+        _put_in_place(subject, kept, temp, path, spot_of(step.trash), rescue)
 
 
-def _replace(step: Step, spot_of: SpotOf, guard: Guard) -> None:
-    path = spot_of(step.path)
-    with held(path, step.identity, step.digest) as subject:
+def _replace(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
+    path, temp = spot_of(step.path), spot_of(step.temp)
+    assert step.made is not None
+    with held(path, step.identity, step.digest) as subject, held(temp, step.made) as coming:
         guard(step)
-        _put_in_place(subject, spot_of(step.temp), path, spot_of(step.trash))
+        _put_in_place(subject, coming, temp, path, spot_of(step.trash), rescue)
 
 
-def _create(step: Step, spot_of: SpotOf, guard: Guard) -> None:
-    guard(step)
-    safe_files.rename_new(spot_of(step.temp), spot_of(step.target))
+def _create(step: Step, spot_of: SpotOf, guard: Guard, _rescue: Rescue) -> None:
+    temp, target = spot_of(step.temp), spot_of(step.target)
+    with held(temp, step.identity, step.digest) as made:
+        guard(step)
+        safe_files.rename_new(temp, target)
+        if not _is_open_at(made, target):
+            raise StepRefused("changed", "The new file was replaced at the last moment.")
 
 
-def _restore(step: Step, spot_of: SpotOf, guard: Guard) -> None:
+def _restore(step: Step, spot_of: SpotOf, guard: Guard, _rescue: Rescue) -> None:
     place = spot_of(step.trash)
     if safe_files.identity_at(place) is None:
         raise StepRefused("gone", "The file is not in the trash any more.")
@@ -142,55 +206,89 @@ def _restore(step: Step, spot_of: SpotOf, guard: Guard) -> None:
     safe_files.rename_new(place, spot_of(step.target))
 
 
-def _swap(step: Step, spot_of: SpotOf, guard: Guard) -> None:
-    path, place, temp = spot_of(step.path), spot_of(step.trash), spot_of(step.temp)
+def _swap(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
+    path, place, temp, away = (spot_of(one) for one in (step.path, step.trash, step.temp, step.target))
     assert step.made is not None
-    with held(path, step.made) as present:
-        if safe_files.identity_at(place) is None:
-            raise StepRefused("gone", "The file is not in the trash any more.")
+    if safe_files.identity_at(place) is None:
+        raise StepRefused("gone", "The file is not in the trash any more.")
+    with held(path, step.made, step.made_digest) as present, safe_files.opened_file(place) as original:
         guard(step)
-        safe_files.rename_new(place, temp)
-        _put_in_place(present, temp, path, spot_of(step.target))
+        try:
+            # The original keeps its name in the trash until it is seen to be back.
+            safe_files.link_new(place, temp)
+        except OSError as error:
+            if error.errno not in safe_files.NO_LINKS:
+                raise
+            # Without a second name nothing may be exchanged: a program that saves at that moment would replace it.
+            _take_away(present, path, away, rescue)
+            safe_files.rename_new(place, path)
+            return
+        _put_in_place(present, original, temp, path, away, rescue)
+        if not _is_open_at(original, path):
+            raise StepRefused("changed", "The file was saved again at the last moment.")
+        safe_files.remove(place, safe_files.second_name_of(path))
 
 
-def _delete(step: Step, spot_of: SpotOf, guard: Guard) -> None:
+def _delete(step: Step, spot_of: SpotOf, guard: Guard, _rescue: Rescue) -> None:
     place = spot_of(step.trash)
+    if not step.digest:
+        raise StepRefused("not_recorded", "The digest of the file was never recorded.")
     with held(place, step.identity):
         guard(step)
-        safe_files.remove(place)
+    if not safe_files.remove(place, safe_files.recorded(step.identity, step.digest)):
+        raise StepRefused("changed", "The file in the trash is not the one that was put there.")
 
 
-def _put_in_place(present: int, new: Spot, path: Spot, away: Spot) -> None:
-    """Let `new` take the place of the open file `present`, which gets the name `away`; `path` is never without a
-    file where the file system can exchange names, or has hard links."""
+def _put_in_place(present: int, coming: int, new: Spot, path: Spot, away: Spot, rescue: Rescue) -> None:
+    """Let the open file `coming`, which has the name `new`, take the place of the open file `present`, which gets the
+    name `away`. Where the file system can exchange names `path` is never without a file."""
     try:
         safe_files.exchange(new, path)
     except OSError as error:
         if error.errno not in safe_files.UNSUPPORTED:
             raise
-        _put_without_exchange(present, new, path, away)
-        return
-    if not _is_open_at(present, new):
-        safe_files.exchange(new, path)
-        raise StepRefused("changed", "The file was replaced at the last moment.")
-    safe_files.rename_new(new, away)
-
-
-def _put_without_exchange(present: int, new: Spot, path: Spot, away: Spot) -> None:
-    try:
-        safe_files.link_new(path, away)
-    except OSError as error:
-        if error.errno not in safe_files.NO_LINKS:
-            raise
-        safe_files.rename_new(path, away)
-        if not _is_open_at(present, away):
-            safe_files.rename_new(away, path)
-            raise StepRefused("changed", "The file was replaced at the last moment.") from None
+        _take_away(present, path, away, rescue)
         safe_files.rename_new(new, path)
         return
-    if not (_is_open_at(present, away) and _is_open_at(present, path)):
-        raise StepRefused("changed", "The file was replaced at the last moment.")
-    safe_files.rename_over(new, path)
+    if _is_open_at(present, new):
+        # Whatever is at the path by now: ours, or what was saved over it since.
+        safe_files.rename_new(new, away)
+        return
+    _give_back_saved(_inode(coming), new, path, rescue)
+    raise _replaced()
+
+
+def _give_back_saved(ours: tuple[int, int], new: Spot, path: Spot, rescue: Rescue) -> None:
+    """After an exchange that took away a file which somebody saved at that moment: give it its name again.
+
+    It may have been saved again since. What comes away in an exchange is newer than what was brought, but for what the
+    exchange before brought: so the newest save has the path in the end. An older one is kept.
+    """
+    brought = ours
+    for _ in range(MOST_SAVES):
+        saved = _inode_at(new)
+        if saved is None:
+            return
+        try:
+            safe_files.exchange(new, path)
+        except FileNotFoundError:
+            # Moved away since it was saved.
+            _bring_back_or_keep(new, path, rescue)
+            return
+        if _inode_at(new) == brought:
+            break
+        brought = saved
+    if _inode_at(new) != ours:
+        rescue.keep(new, path)
+
+
+def _bring_back_or_keep(now: Spot, path: Spot, rescue: Rescue) -> None:
+    try:
+        safe_files.rename_new(now, path)
+    except FileNotFoundError:
+        pass
+    except FileExistsError:
+        rescue.keep(now, path)
 
 
 # Telling from the disk
@@ -198,141 +296,166 @@ def _put_without_exchange(present: int, new: Spot, path: Spot, away: Spot) -> No
 
 def _is_at(spot: Spot, identity: Identity | None) -> bool:
     """Whether a file is at a spot, by its inode even where somebody has written to it since."""
-    found = safe_files.identity_at(spot)
-    return is_same(found, identity) or (found is not None and identity is not None and found.inode == identity.inode)
+    there = safe_files.identity_at(spot)
+    return is_same(there, identity) or (there is not None and identity is not None and there.inode == identity.inode)
 
 
-def _took(source: Spot, target: Spot, identity: Identity, target_is_ours: bool) -> bool:
+def _took(source: Spot, target: Spot, identity: Identity) -> bool:
     """Whether a renaming happened. Where the file system has no RENAME_NOREPLACE it may be cut off in its middle: the
     file has both names, or the new one is held by an empty file."""
-    before, there = safe_files.identity_at(source), safe_files.identity_at(target)
-    if there is None:
+    if not _is_at(target, identity):
         return False
-    if before is not None and (before.device, before.inode) == (there.device, there.inode):
-        safe_files.remove(source)
-        return True
-    if is_same(there, identity) or (before is None and there.inode == identity.inode):
-        return True
-    return not _was_reserved(target, identity) and target_is_ours
-
-
-def _was_reserved(spot: Spot, expected: Identity | None) -> bool:
-    """Whether there is but the empty file that held the name; it is removed. The name was free when the step began."""
-    there = safe_files.identity_at(spot)
-    if there is None or there.size_bytes or expected is None or not expected.size_bytes:
-        return False
-    safe_files.remove(spot)
+    if _inode_at(source) == _inode_at(target):
+        safe_files.remove(source, safe_files.second_name_of(target))
     return True
 
 
-def _rename_back(now: Spot, before: Spot) -> None:
-    """Take a renaming back, or what there is of it."""
-    one, other = safe_files.identity_at(now), safe_files.identity_at(before)
-    if one is None:
-        return
-    if other is None:
-        safe_files.rename_new(now, before)
-    elif not one.size_bytes or (one.device, one.inode) == (other.device, other.inode):
-        safe_files.remove(now)
+def _settle_taken(step: Step, source: Spot, place: Spot, rescue: Rescue) -> bool:
+    """As `_took`, to a name in the trash: what else is found there came from the path, and goes back."""
+    if _took(source, place, step.identity):
+        return True
+    there = safe_files.identity_at(place)
+    if there is not None and (there.size_bytes or not step.identity.size_bytes):
+        _bring_back(place, source, rescue)
+    return False
 
 
-def _settle_trash(step: Step, spot_of: SpotOf) -> bool:
-    return _took(spot_of(step.path), spot_of(step.trash), step.identity, target_is_ours=True)
+def _settle_trash(step: Step, spot_of: SpotOf, rescue: Rescue) -> bool:
+    return _settle_taken(step, spot_of(step.path), spot_of(step.trash), rescue)
 
 
-def _settle_move(step: Step, spot_of: SpotOf) -> bool:
+def _settle_move(step: Step, spot_of: SpotOf, rescue: Rescue) -> bool:
     source, target = spot_of(step.path), spot_of(step.target)
     if not step.trash:
-        return _took(source, target, step.identity, target_is_ours=False)
+        return _took(source, target, step.identity)
     place, temp = spot_of(step.trash), spot_of(step.temp)
-    if _took(source, place, step.identity, target_is_ours=True):
-        return True
-    _remove_temp(temp)
-    if _was_reserved(target, step.identity) or not _holds(target, step.digest):
+    if _settle_taken(step, source, place, rescue):
+        return _holds(target, step.digest) or not _is_restored(place, source)
+    drop_temp(step, spot_of, temp, rescue)
+    if not _holds(target, step.digest) or not _is_at(source, step.identity):
         return False
-    if not _is_at(source, step.identity):
-        return safe_files.identity_at(source) is None
     try:
         safe_files.rename_new(source, place)
     except OSError:
         return False  # both have the bytes: a copy more is no harm
+    return _settle_taken(step, source, place, rescue)
+
+
+def _is_restored(place: Spot, source: Spot) -> bool:
+    """Give the source of a move its name again where the copy is not at its destination; whether that was done."""
+    try:
+        safe_files.rename_new(place, source)
+    except OSError:
+        return False
     return True
 
 
-def _settle_put(step: Step, spot_of: SpotOf) -> bool:
-    def drop(temp: Spot) -> bool:
-        # The name may hold the old file, after an exchange: only what is the new one is removed.
-        if _is_at(temp, step.made):
-            safe_files.remove(temp)
-        return True
-
-    return _settle_putting(
-        step.identity, step.made, spot_of(step.temp), spot_of(step.path), spot_of(step.trash), drop
-    )
+def _settle_put(step: Step, spot_of: SpotOf, rescue: Rescue) -> bool:
+    """Where `_put_in_place` was cut off for a file that can be made again."""
+    path, temp, away = spot_of(step.path), spot_of(step.temp), spot_of(step.trash)
+    done = _settle_exchange(step.identity, step.made, temp, path, away, rescue)
+    drop_temp(step, spot_of, temp, rescue)
+    return done
 
 
-def _settle_swap(step: Step, spot_of: SpotOf) -> bool:
-    place = spot_of(step.trash)
-
-    def put_back(temp: Spot) -> bool:
-        _rename_back(temp, place)
-        return False
-
-    assert step.made is not None
-    return _settle_putting(
-        step.made, step.identity, spot_of(step.temp), spot_of(step.path), spot_of(step.target), put_back
-    )
-
-
-def _settle_putting(
-    old: Identity, new: Identity | None, temp: Spot, path: Spot, away: Spot, take_back: Callable[[Spot], bool]
+def _settle_exchange(
+    old: Identity, new: Identity | None, temp: Spot, path: Spot, away: Spot, rescue: Rescue
 ) -> bool:
-    """Where `_put_in_place` was cut off. `old` was at `path` and goes to `away`, `new` was at `temp`; `take_back` does
-    away with a new file that is not needed, and tells whether the step is done without it."""
-    if safe_files.identity_at(away) is None or _was_reserved(away, old):
+    """Whether `old`, which was at `path`, has gone to `away`, and `new`, which was at `temp`, has come to the path."""
+    if not _is_at(away, old):
         if _is_at(temp, old) and not _is_at(temp, new):
-            safe_files.rename_new(temp, away)
-            return True
-        take_back(temp)
+            return _take_to_trash(temp, path, away, rescue)
+        if not _is_at(temp, new):
+            _settle_saved(new, temp, path, rescue)
         return False
-    now = safe_files.identity_at(path)
-    if _is_at(path, new):
-        if _is_at(temp, old):
-            _remove_second_name(temp, away)
-        return True
-    if _is_at(path, old):  # it has both names
-        if _is_at(temp, new):
-            safe_files.rename_over(temp, path)
-            return True
-        _remove_second_name(away, path)
-        return False
-    if _is_at(temp, new) and (now is None or _was_reserved(path, new)):
+    if _inode_at(path) == _inode_at(away):  # it has both names
+        safe_files.remove(path, safe_files.second_name_of(away))
+    if safe_files.identity_at(path) is None or (_is_at(temp, new) and _is_reserved(path, new)):
+        if not _is_at(temp, new):
+            safe_files.rename_new(away, path)
+            return False
+        if safe_files.identity_at(path) is not None:
+            rescue.keep(path, path)
         safe_files.rename_new(temp, path)
-        return True
-    if now is None:
-        safe_files.rename_new(away, path)
-        return False
-    return take_back(temp)  # somebody put another file there, which stays
+    # It is in the trash, and the path holds the new file, or what somebody saved since.
+    return True
 
 
-def _settle_create(step: Step, spot_of: SpotOf) -> bool:
+def _take_to_trash(temp: Spot, path: Spot, away: Spot, rescue: Rescue) -> bool:
+    """After an exchange: the old file, which only has the temporary name, goes to the trash."""
+    try:
+        safe_files.rename_new(temp, away)
+    except FileExistsError:  # by an empty file that reserved the name
+        rescue.keep(temp, path)
+    return True
+
+
+def _settle_saved(new: Identity | None, temp: Spot, path: Spot, rescue: Rescue) -> None:
+    """Where a crash hit while what somebody saved was given its name again."""
+    if safe_files.identity_at(temp) is None or new is None:
+        return
+    if _is_at(path, new):
+        _give_back_saved((safe_files.identity_at(path) or new)[:2], temp, path, rescue)
+    else:
+        _bring_back_or_keep(temp, path, rescue)
+
+
+def _settle_swap(step: Step, spot_of: SpotOf, rescue: Rescue) -> bool:
+    path, place, temp, away = (spot_of(one) for one in (step.path, step.trash, step.temp, step.target))
+    assert step.made is not None
+    original, present = step.identity, step.made
+    done = _is_at(path, original)
+    if _is_at(temp, present) and not _is_at(temp, original):
+        # Exchanged: what was there goes to the trash in any case.
+        _take_to_trash(temp, path, away, rescue)
+    elif safe_files.identity_at(temp) is not None and not _is_at(temp, original):
+        _settle_saved(original, temp, path, rescue)
+        done = _is_at(path, original)
+    if _is_at(path, present) and _inode_at(path) == _inode_at(away):
+        safe_files.remove(away, safe_files.second_name_of(path))
+    if not done and _is_reserved(path, original) and _is_at(away, present):
+        rescue.keep(path, path)
+    if not done and safe_files.identity_at(path) is None and _is_at(away, present):
+        source = temp if _is_at(temp, original) else place
+        if _is_at(source, original):
+            safe_files.rename_new(source, path)
+            done = True
+    if done and _inode_at(place) == _inode_at(path):
+        safe_files.remove(place, safe_files.second_name_of(path))
+    if safe_files.identity_at(temp) is not None:
+        if safe_files.identity_at(place) is None and not done:
+            safe_files.rename_new(temp, place)
+        elif not safe_files.remove(temp, safe_files.second_name_of(path if done else place)):
+            rescue.keep(temp, path)
+    if not done and safe_files.identity_at(away) is not None and not _is_reserved(away, present):
+        rescue.note(away, path)
+    return done
+
+
+def _settle_create(step: Step, spot_of: SpotOf, rescue: Rescue) -> bool:
     temp, target = spot_of(step.temp), spot_of(step.target)
-    if _took(temp, target, step.identity, target_is_ours=False):
+    if _took(temp, target, step.identity):
         return True
-    _remove_temp(temp)
+    drop_temp(step, spot_of, temp, rescue)
     return False
 
 
-def _settle_restore(step: Step, spot_of: SpotOf) -> bool:
+def _settle_restore(step: Step, spot_of: SpotOf, _rescue: Rescue) -> bool:
     place, target = spot_of(step.trash), spot_of(step.target)
     before = safe_files.identity_at(place)
-    return _took(place, target, before or step.identity, target_is_ours=False) or (
-        before is None and safe_files.identity_at(target) is not None
-    )
+    if before is None:
+        return safe_files.identity_at(target) is not None
+    return _took(place, target, before)
 
 
-def _settle_delete(step: Step, spot_of: SpotOf) -> bool:
+def _settle_delete(step: Step, spot_of: SpotOf, _rescue: Rescue) -> bool:
     return safe_files.identity_at(spot_of(step.trash)) is None
+
+
+def _is_reserved(spot: Spot, expected: Identity | None) -> bool:
+    """Whether there is but the empty file that held the name, which was free when the step began."""
+    there = safe_files.identity_at(spot)
+    return there is not None and not there.size_bytes and expected is not None and bool(expected.size_bytes)
 
 
 def _holds(spot: Spot, digest: bytes) -> bool:
@@ -343,25 +466,11 @@ def _holds(spot: Spot, digest: bytes) -> bool:
         return False
 
 
-def _remove_temp(temp: Spot) -> None:
-    """Remove a temporary file of ours, which is never the only one with its bytes that a person knows of."""
-    # Looked at first: a file system that is read-only says so also of what is not there.
-    if safe_files.identity_at(temp) is not None:
-        safe_files.remove(temp)
-
-
-def _remove_second_name(name: Spot, other: Spot) -> None:
-    """Remove a name of a file that has another one, after a look at both."""
-    first, second = safe_files.identity_at(name), safe_files.identity_at(other)
-    if first is not None and second is not None and (first.device, first.inode) == (second.device, second.inode):
-        safe_files.remove(name)
-
-
 def _shown(spot: Spot) -> str:
     return spot.path.decode("utf-8", "replace")
 
 
-ACTS: Final[Mapping[Action, Callable[[Step, SpotOf, Guard], None]]] = {
+ACTS: Final[Mapping[Action, Callable[[Step, SpotOf, Guard, Rescue], None]]] = {
     Action.TRASH: _trash,
     Action.MOVE: _move,
     Action.LINK: _link,
@@ -372,7 +481,7 @@ ACTS: Final[Mapping[Action, Callable[[Step, SpotOf, Guard], None]]] = {
     Action.DELETE: _delete,
 }
 
-SETTLES: Final[Mapping[Action, Callable[[Step, SpotOf], bool]]] = {
+SETTLES: Final[Mapping[Action, Callable[[Step, SpotOf, Rescue], bool]]] = {
     Action.TRASH: _settle_trash,
     Action.MOVE: _settle_move,
     Action.LINK: _settle_put,

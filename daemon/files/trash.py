@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from daemon.files import safe_files
+from daemon.files.file_names import fitting
 from daemon.files.grounds import Grounds
 from daemon.files.mounts import mounts_below, read_mounts
 from daemon.files.safe_files import Spot
@@ -24,7 +25,6 @@ from index.records.trash_items import Item
 
 NAME: Final = b".comparimg-trash"
 MANIFEST: Final = b"manifest.jsonl"
-LONGEST_NAME: Final = 255
 # What keeps us from making a folder here, and not in the next one below.
 NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR})
 
@@ -116,15 +116,6 @@ def home_of(place: bytes) -> bytes:
 
 def is_in_trash(path: bytes) -> bool:
     return NAME in path.split(b"/")
-
-
-def fitting(prefix: bytes, name: bytes, suffix: bytes = b"") -> bytes:
-    """A file name with something before its stem and after it, the stem cut where it would be too long."""
-    stem, dot, ending = name.rpartition(b".")
-    if not stem or len(ending) > 20:
-        stem, dot, ending = name, b"", b""
-    room = LONGEST_NAME - len(prefix) - len(suffix) - len(dot) - len(ending)
-    return prefix + _cut(stem, room) + suffix + dot + ending
 
 
 def read_manifest(spot: Spot, home: bytes) -> list[Entry]:
@@ -231,15 +222,6 @@ def _entry(home: bytes, told: dict[str, Any]) -> Entry:
         batch_id=int(told["batch"]),
         at_ns=int(datetime.fromisoformat(told["at"]).timestamp()) * 10**9,
     )
-
-
-def _cut(stem: bytes, room: int) -> bytes:
-    """At most so many bytes of a name, no letter of UTF-8 cut in the middle."""
-    if len(stem) <= room:
-        return stem
-    cut = stem[: max(room, 1)]
-    whole = cut.decode("utf-8", "ignore").encode()
-    return whole if stem.startswith(whole) and whole else cut
 
 
 def _is_folder(path: bytes) -> bool:

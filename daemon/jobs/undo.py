@@ -118,7 +118,7 @@ class Undoer:
     def _ways_of(self, grounds: Grounds, step: Step) -> list[Step]:
         """The steps that take one back; a refused one where there is no way."""
         back = replace(step, id=0, companion_of=None, undo_of=step.id, image_id=None, keeper=b"", temp=b"",
-                       state=StepState.PLANNED, made=None)  # fmt: skip
+                       state=StepState.PLANNED, made=None, made_digest=b"")  # fmt: skip
         try:
             match step.action:
                 case Action.TRASH:
