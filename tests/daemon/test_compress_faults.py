@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.files import safe_files, trash
+from daemon.files import removal, safe_files, trash
 from index.encoding import recompress
 from index.errors import ComparImgError, PictureError, StoreError
 from index.store import Store
