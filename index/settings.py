@@ -281,7 +281,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "Whether what only an image that goes to the trash tells (date, place, rating, keywords) is written into "
             "an XMP sidecar beside the one kept, where that has none. No picture is changed."),
     Setting("sort.retention", "int", 30,
-            "Days for which an image in the trash is spared when the trash is emptied. It is never emptied unasked.",
+            "Days for which an image in the trash is spared when the trash is emptied, by the clock and by the time "
+            "the machine was on. It is never emptied unasked.",
             minimum=0, maximum=36500),
     Setting("compress.quality", "int", 100,
             "Quality of what is written. At 100 no pixel changes where the size stays: only the packing does.",

@@ -1,7 +1,6 @@
 """comparimg-ctl with a daemon: decide, by hand and by rule; carry out, undo; the trash."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -419,8 +418,7 @@ def trash_empty(
     if older_than is None:
         settings = {one["key"]: one["value"] for one in ask.pages("settings")}
         older_than = float(settings["sort.retention"])
-    before = (datetime.now(UTC) - timedelta(days=older_than)).isoformat().replace("+00:00", "Z")
-    found = [one for one in ask.pages("trash") if one["trashed"] < before]
+    found = [one for one in ask.pages("trash") if one["age_days"] >= older_than]
     size = sum(one["bytes"] for one in found)
     told = f"{terminal.counted(len(found), 'file')} ({terminal.bytes_in_words(size)}) for good"
     if dry_run:
