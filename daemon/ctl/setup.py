@@ -43,7 +43,7 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
 
 @schedule.command()
 @click.argument("name")
-@click.argument("kind", type=click.Choice(["detect", "scan"]))
+@click.argument("kind", type=click.Choice(["detect", "scan", "sort", "compress"]))
 @click.argument("trigger")
 @click.option("-p", "--parameters", default="{}", help="Parameters of the job, in JSON.")
 @as_json
