@@ -133,3 +133,9 @@ def test_a_wrong_parameter_is_refused_when_it_is_asked_for(
     answer = client.send("POST", f"/api/v1/{route}", body)
     assert (answer.status, answer.error["field"]) == (400, field)
     assert client.get(f"/api/v1/{route}").json["total"] == 0
+
+
+def test_a_group_to_be_sorted_is_a_text(client: WebClient) -> None:
+    """It is no path, where bytes that are no UTF-8 are taken."""
+    answer = client.send("POST", "/api/v1/jobs", {"kind": "sort", "parameters": {"groups": ["k", "\udcff"]}})
+    assert (answer.status, answer.error["field"]) == (400, "parameters.groups")

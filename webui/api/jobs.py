@@ -47,8 +47,18 @@ def taken_parameters(call: Call, kind: str, given: dict[str, Any]) -> dict[str, 
     jobs.check_parameters(kind, given)
     if kind == JobKind.DETECT and given.get("tolerance") is not None:
         _check_tolerance(call, given)
+    if kind == JobKind.SORT:
+        _check_groups(given.get("groups", []))
     lists = {name: value for name, value in given.items() if isinstance(value, list)}
     return given | {name: [os.fsdecode(path_bytes(path)) for path in paths] for name, paths in lists.items()}
+
+
+def _check_groups(keys: list[str]) -> None:
+    """Unlike paths they are text. Raises Refusal."""
+    try:
+        "".join(keys).encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(400, "bad_request", "A text in it is no Unicode.", field="parameters.groups") from error
 
 
 def _check_tolerance(call: Call, given: dict[str, Any]) -> None:
