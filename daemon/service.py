@@ -97,6 +97,7 @@ class Service:
                     return name
             self._vitals.look()
             self._scheduler.keep_up()
+            self._store.keep_lock()
             if time.monotonic() - gave_back_s >= GIVE_BACK_EVERY_S:
                 gave_back_s = time.monotonic()
                 give_back()

@@ -9,7 +9,6 @@ makes `fault` say so, and is to be closed and opened again: what was deleted und
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import queue
@@ -24,7 +23,8 @@ from typing import Any, Self, TypeVar
 
 from peewee import DatabaseError, SqliteDatabase
 
-from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreDamaged, StoreError
+from index.errors import NoRoom, StoreClosed, StoreDamaged, StoreError
+from index.lock import DataLock
 from index.upkeep.backups import Backups, is_damage, sync_folder, write_copy
 from index.upkeep.recovery import recover
 from index.upkeep.upgrade import upgrade
@@ -63,7 +63,7 @@ class Store:
         self._fault = ""
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _lock(data_dir / "lock")
+            self._lock = DataLock(self.path)
         except OSError as error:
             raise StoreError(
                 f"The data folder {data_dir} cannot be used: {error.strerror}.",
@@ -158,6 +158,10 @@ class Store:
         if not self._fault and not self._closed and _file_at(self.path) != self._file:
             self._fault = f"The index {self.path} was deleted or replaced while it was in use."
         return self._fault
+
+    def keep_lock(self) -> None:
+        """Hold the data folder also where somebody deleted the lock file. To be called now and then."""
+        self._lock.keep()
 
     def back_up(self) -> Path:
         """Make a copy of the whole index while it is in use, in place of the oldest one. Raises StoreError."""
@@ -281,23 +285,3 @@ def _file_at(path: Path) -> tuple[int, int] | None:
         status = path.stat()
         return status.st_dev, status.st_ino
     return None
-
-
-def _lock(path: Path) -> Any:
-    """Hold the data folder for this process; the lock goes with the process, however it ends."""
-    handle = path.open("a+")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.seek(0)
-        holder = handle.read().strip()
-        handle.close()
-        raise AlreadyRunning(
-            f"Another ComparImg (process {holder or 'unknown'}) is using {path.parent}.",
-            "Stop it, or name another folder with --data-dir.",
-        ) from error
-    handle.seek(0)
-    handle.truncate()
-    handle.write(f"{os.getpid()}\n")
-    handle.flush()
-    return handle
