@@ -233,6 +233,7 @@ class Service:
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,
             index_restored=bool(self._store.recovered),
+            index_put_back=lambda: bool(self._store.put_back),
             recompress=self._recompress,
             retention_days=self._settings.retention_days,
             web=_access(self._config),
