@@ -99,6 +99,7 @@ class Service:
             self._vitals.look()
             self._scheduler.keep_up()
             self._uptime.keep_up()
+            self._store.keep_lock()
             if time.monotonic() - gave_back_s >= GIVE_BACK_EVERY_S:
                 gave_back_s = time.monotonic()
                 give_back()
@@ -237,6 +238,7 @@ class Service:
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,
             index_restored=bool(self._store.recovered),
+            index_put_back=lambda: bool(self._store.put_back),
             recompress=self._recompress,
             retention_days=self._settings.retention_days,
             boot_time=boot_time,

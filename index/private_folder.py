@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 OTHERS: Final = 0o077
 OTHERS_WRITE: Final = 0o022
 # What ComparImg makes in it. A home has hidden folders as well, where it is that of the service's own user.
-FILES: Final = ("index.sqlite3", "index-", "lock", "token")
+FILES: Final = ("index.", "index-", "lock", "token")
 FOLDERS: Final = ("backups", "views", "lost+found")
 
 

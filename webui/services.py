@@ -87,6 +87,7 @@ class Services:
     recompress: Callable[[int], bytes] = lambda _: b""
     retention_days: Callable[[], float] = lambda: 30.0
     index_restored: bool = False
+    index_put_back: Callable[[], bool] = lambda: False
     web: WebAccess = field(default_factory=WebAccess)
     elapsed_ns: Callable[[], int] = time.monotonic_ns
     boot_time: Callable[[], BootTime] = lambda: BootTime("", 0)

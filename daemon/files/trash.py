@@ -11,7 +11,7 @@ import json
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -48,10 +48,11 @@ class Entry:
 
 
 class Trashes:
-    """The trashes of the configured folders. Used by one thread."""
+    """The trashes of the configured folders; `mark` gives what every line tells of the index. Used by one thread."""
 
-    def __init__(self, grounds: Grounds) -> None:
+    def __init__(self, grounds: Grounds, mark: Callable[[], Mapping[str, Any]] = dict) -> None:
         self._grounds = grounds
+        self._mark = mark
         self._homes: dict[Spot, bytes] = {}
 
     def place_for(self, spot: Spot, batch_name: str, step_id: int) -> Spot:
@@ -68,8 +69,10 @@ class Trashes:
         by_home: dict[bytes, list[Entry]] = defaultdict(list)
         for entry in entries:
             by_home[home_of(entry.place)].append(entry)
+        mark = self._mark() if by_home else {}
         for home, some in by_home.items():
-            _append(self._grounds.spot(os.path.join(home, MANIFEST)), b"".join(_line(home, entry) for entry in some))
+            lines = b"".join(_line(home, entry, mark) for entry in some)
+            _append(self._grounds.spot(os.path.join(home, MANIFEST)), lines)
 
     def forget_places(self) -> None:
         """Look anew where each trash is: mounts may have changed."""
@@ -191,7 +194,7 @@ def _append(manifest: Spot, lines: bytes) -> None:
             os.fsync(folder)
 
 
-def _line(home: bytes, entry: Entry) -> bytes:
+def _line(home: bytes, entry: Entry, mark: Mapping[str, Any]) -> bytes:
     told = {
         "at": datetime.fromtimestamp(entry.at_ns // 10**9, UTC).isoformat(),
         "event": entry.event,
@@ -202,6 +205,7 @@ def _line(home: bytes, entry: Entry) -> bytes:
         "inode": entry.inode,
         "blake3": entry.digest.hex(),
         "batch": entry.batch_id,
+        **mark,
     }
     return json.dumps(told, ensure_ascii=True).encode() + b"\n"
 

@@ -26,6 +26,7 @@ from daemon.files.grounds import Grounds
 from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Entry, Trashes
+from daemon.jobs import put_back
 from daemon.jobs.progress import Progress
 from index.errors import StepRefused
 from index.images.companions import renamed
@@ -79,8 +80,9 @@ class Journal:
     def __init__(self, store: Store, grounds: Grounds, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._grounds = grounds
-        self._trashes = Trashes(grounds)
+        self._trashes = Trashes(grounds, lambda: put_back.told_of(store.mark))
         self._now_ns = now_ns
+        self._is_put_back = False
 
     def begin(
         self,
@@ -90,7 +92,10 @@ class Journal:
         undo_of: int | None = None,
         state: BatchState = BatchState.RUNNING,
     ) -> int:
-        """Commit a batch with all its steps, in their order, and give its id."""
+        """Commit a batch with all its steps, in their order, and give its id. Raises StoreError where `recover` found
+        that the index had been put back."""
+        if self._is_put_back:
+            raise put_back.refusal()
         now_ns = self._now_ns()
         moment = datetime.fromtimestamp(now_ns // 10**9, UTC)
 
@@ -147,7 +152,9 @@ class Journal:
 
     def recover(self) -> None:
         """Look at the disk for every step in doubt; end the batches that no job will go on with; take into the index
-        what lies in trashes that it does not know of (it may have been lost)."""
+        what lies in trashes that it does not know of (it may have been lost). In an index that was put back all of it
+        is ended before."""
+        self._is_put_back = put_back.end_if_behind(self._store, self._grounds, self._trashes.homes())
         with self._store.read() as database:
             doubtful = batches.with_doubts(database)
         for batch_id in doubtful:

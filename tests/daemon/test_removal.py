@@ -192,7 +192,8 @@ REMOVING = {"unlink", "remove", "rmdir", "removedirs", "rename", "renames", "rep
 # What takes names away outside daemon.files.removal: in the data folder, in ComparImg's own installation, or where a
 # person named the file to be written. A module that comes to this list needs a reason that docs/safety.md gives.
 ELSEWHERE = {
-    "index/upkeep/backups.py", "index/upkeep/recovery.py", "index/store.py", "webui/thumbnails.py",
+    "index/lock.py", "index/store.py", "index/upkeep/backups.py", "index/upkeep/recovery.py",
+    "index/upkeep/replacing.py", "index/upkeep/witness.py", "webui/thumbnails.py",
     "daemon/jobs/views.py", "daemon/processes/decoding.py", "daemon/configuration/tokens.py",
     "daemon/machine/environment.py", "daemon/machine/installation.py", "daemon/ctl/detect.py",
 }  # fmt: skip
