@@ -2,12 +2,12 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from daemon.files import safe_files
 from daemon.files.safe_files import Spot
-from index.images.companions import Fold, belongs, bond_of, case_blind, claims_picture, exact, owners_of, stem_of
+from index.images.companions import Fold, belongs, case_blind, claims_picture, exact, owners_of, stem_of
 from index.images.sniff import HEAD_BYTES, looks_like_image, may_be_image
 
 
@@ -55,20 +55,16 @@ def fold_of(spot: Spot, names: Collection[bytes]) -> Fold:
     return exact
 
 
-def is_image(spot: Spot) -> bool:
-    """Whether a file is an image by its name, or by its first bytes where the name does not tell."""
+def is_picture(spot: Spot) -> bool:
+    """Whether a file is an image, a RAW or a film by its name, or an image by its first bytes where the name does not
+    tell."""
     if claims_picture(spot.name) or not may_be_image(spot.name):
-        return claims_picture(spot.name) and bond_of(spot.name) is None
+        return claims_picture(spot.name)
     try:
         with safe_files.opened_file(spot) as descriptor:
             return looks_like_image(os.pread(descriptor, HEAD_BYTES, 0))
     except OSError:
         return False
-
-
-def pictures_in(spot: Spot, names: Iterable[bytes]) -> list[bytes]:
-    """Of some names in the folder of a spot, those of images, RAW files and films."""
-    return [name for name in names if claims_picture(name) or is_image(spot.beside(name))]
 
 
 def owners_left(spot: Spot) -> list[bytes]:
@@ -78,4 +74,4 @@ def owners_left(spot: Spot) -> list[bytes]:
     fold = fold_of(spot, names)
     stem = fold(stem_of(spot.name))
     near = [name for name in names if fold(name).startswith(stem) and belongs(spot.name, name, fold)]
-    return owners_of(spot.name, pictures_in(spot, near), fold)
+    return owners_of(spot.name, (name for name in near if is_picture(spot.beside(name))), fold)

@@ -23,7 +23,7 @@ from daemon.files.grounds import Grounds
 from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Entry, Trashes
-from daemon.jobs.naming import NAMES_TRIED, NAMING, Naming, follows, has_one_name, is_same_party, returns
+from daemon.jobs.naming import NAMES_TRIED, NAMING, Naming, follows, is_same_stem, returns
 from daemon.jobs.progress import Progress
 from index.errors import StepRefused
 from index.records import batches, decisions, findings, trash_items
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 # Steps between two commits: enough that the disk is not waited for at each, few enough to be checked just before.
 AT_A_TIME: Final = 16
+# Where many images have one stem ("scan.001" and so on), which would otherwise stay together.
+MOST_AT_A_TIME: Final = 8 * AT_A_TIME
 # Actions that need a temporary name beside the path (or the target).
 BY_TEMP: Final = frozenset({Action.MOVE, Action.LINK, Action.REPLACE, Action.CREATE, Action.SWAP})
 FROM_TRASH: Final = frozenset({Action.RESTORE, Action.SWAP, Action.DELETE})
@@ -267,10 +269,10 @@ class Journal:
             if step.action in FROM_TRASH and safe_files.identity_at(self._grounds.spot(step.trash)) is None:
                 words = "The file is not in the trash any more, or its disk is away."
                 return replace(step, state=StepState.REFUSED, reason="gone", message=words)
-            if step.action in BY_TEMP:
-                step = replace(step, temp=self.temp_of(row.name, step))
             if step.action in NAMING:
                 step = replace(step, target=names.target(step))
+            if step.action in BY_TEMP:
+                step = replace(step, temp=self.temp_of(row.name, step))
             if step.action is Action.MOVE:
                 source, target = self._grounds.spot(step.path), self._grounds.spot(step.target)
                 if safe_files.can_rename(source, target):
@@ -322,8 +324,10 @@ class Journal:
                 refused = replace(step, state=StepState.REFUSED, reason=refusal.reason, message=refusal.message)
                 return self._ended(step, refused, rescue)
             except FileExistsError as error:
-                if step.action not in NAMING or not names.has_choice(step):
+                if step.action not in NAMING:
                     return self._ended(step, _failed(step, error), rescue)
+                if not names.has_choice(step):
+                    return self._ended(step, _name_taken(step), rescue)
             except OSError as error:
                 log.warning("%s %s failed: %s", step.action, display(step.path), error)
                 return self._ended(step, _failed(step, error), rescue)
@@ -429,11 +433,11 @@ def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
     image: Step | None = None
     for step in steps:
         if step.companion_of is None:
-            image, before = step, image
-            is_cut = len(portion) >= AT_A_TIME and (before is None or not is_same_party(before, step))
-        if len(portion) >= AT_A_TIME and step.companion_of is None:
-            yield portion
-            portion = []
+            is_apart = image is None or not is_same_stem(image, step) or len(portion) >= MOST_AT_A_TIME
+            if len(portion) >= AT_A_TIME and is_apart:
+                yield portion
+                portion = []
+            image = step
         portion.append(step)
     if portion:
         yield portion
@@ -456,6 +460,11 @@ def _with_kept(step: Step, kept: Sequence[Kept]) -> Step:
         words = f"Another file that was saved at that moment is kept as {display(one.place)}."
         step = replace(step, message=f"{step.message} {words}".strip())
     return step
+
+
+def _name_taken(step: Step) -> Step:
+    words = f"The name that would match that of its image, {display(os.path.basename(step.target))}, is taken."
+    return replace(step, state=StepState.REFUSED, reason="name_taken", message=words)
 
 
 def _failed(step: Step, error: OSError) -> Step:

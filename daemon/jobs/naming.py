@@ -10,29 +10,26 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from daemon.files import safe_files
 from daemon.files.beside import Folder
 from daemon.files.file_names import LONGEST_NAME, fitting
 from daemon.files.safe_files import Spot
-from index.images.companions import bond_of, images_behind, mixes, renamed, stem_of
+from index.images.companions import bond_of, case_blind, images_behind, mixes, renamed, stem_of
+from index.records import batches
 from index.records.batches import Action, Step, StepState
+from index.store import Store
 
 # Actions whose target is a name that must be free, with the word that is put behind it where it is not.
 NAMING: Final = {Action.MOVE: b"", Action.CREATE: b"", Action.RESTORE: b"restored"}
 NAMES_TRIED: Final = 1000
+MOST_MEMBERS: Final = 500
+# The states of an image that comes to where its companions follow it.
 COMING: Final = frozenset({StepState.PLANNED, StepState.DONE})
 
 # An image with its siblings and companions: the folder that they leave, their stem there, and the folder they come to.
 Party = tuple[bytes, bytes, bytes]
-
-
-class Rows(Protocol):
-    """The journal's rows of other portions, batches and runs."""
-
-    def step(self, step_id: int) -> Step | None: ...
-    def way_back(self, step_id: int) -> Step | None: ...
 
 
 def follows(step: Step) -> bool:
@@ -45,18 +42,19 @@ def returns(step: Step) -> bool:
     return step.action is Action.RESTORE or (step.action is Action.MOVE and step.undo_of is not None)
 
 
-def has_one_name(step: Step) -> bool:
-    """Whether there is but one name that a new file may get: that of a companion, or a sidecar made for an image."""
-    return follows(step) or (step.action is Action.CREATE and step.companion_of is not None)
+def is_same_stem(first: Step, second: Step) -> bool:
+    """Whether two steps are about files of one folder that may share companions, on whatever file system."""
+    (folder, name), (other, last) = os.path.split(first.path), os.path.split(second.path)
+    return folder == other and case_blind(stem_of(name)) == case_blind(stem_of(last))
 
 
 class Naming:
     """The names for the steps of one portion. Used by one thread."""
 
-    def __init__(self, steps: Sequence[Step], spot_of: Callable[[bytes], Spot], rows: Rows) -> None:
+    def __init__(self, steps: Sequence[Step], spot_of: Callable[[bytes], Spot], store: Store) -> None:
         self._steps = {step.id: step for step in steps}
         self._spot_of = spot_of
-        self._rows = rows
+        self._store = store
         self._folders: dict[bytes, Folder] = {}
         self._claimed: dict[bytes, Party] = {}
         self._origins: dict[int, bytes] = {}
@@ -76,15 +74,22 @@ class Naming:
             with safe_files.opened_folder(spot.top, spot.folder, make=True):
                 pass
         if follows(step):
-            image = self._step(step.companion_of)
-            if image is not None and image.target and image.state in COMING:
+            image = self._leader(step)
+            if image is not None:
                 return self._matching(step, image)
             return self._alone(step, spot) if returns(step) else step.target
-        if has_one_name(step):
+        if not self.has_choice(step):
             return step.target
         if returns(step) and step.undo_of is not None and bond_of(self._origin(step)) is not None:
             return self._alone(step, spot)
         return self._free(step, spot)
+
+    def has_choice(self, step: Step) -> bool:
+        """Whether a file may get another name where its own is taken: not a companion whose image has its name, and
+        not a sidecar that is made for an image."""
+        if follows(step):
+            return returns(step) and self._leader(step) is None
+        return step.action is not Action.CREATE or step.companion_of is None
 
     def _matching(self, step: Step, image: Step) -> bytes:
         """The name of a companion beside what its image is called now."""
@@ -124,7 +129,8 @@ class Naming:
         image = self._image(step)
         is_crowded = False
         if image is not None:
-            back = self._rows.way_back(image.id)
+            with self._store.read() as database:
+                back = batches.way_back(database, image.id)
             if back is not None and back.target and self._is_still_at(back):
                 folder, after = os.path.split(back.target)
                 name = renamed(origin, os.path.basename(image.path), after)
@@ -151,14 +157,22 @@ class Naming:
     def _step(self, step_id: int | None) -> Step | None:
         if step_id is None:
             return None
-        return self._steps[step_id] if step_id in self._steps else self._rows.step(step_id)
+        if step_id in self._steps:
+            return self._steps[step_id]
+        with self._store.read() as database:
+            return batches.step_or_none(database, step_id)
+
+    def _leader(self, step: Step) -> Step | None:
+        """The step of the image whose name a companion takes, None where that does not come."""
+        image = self._step(step.companion_of)
+        return image if image is not None and image.target and image.state in COMING else None
 
     def _origin(self, step: Step) -> bytes:
         """The name that a file had when it was with its image, or with its companions."""
         if step.undo_of is None:
             return os.path.basename(step.path)
         if step.undo_of not in self._origins:
-            undone = self._rows.step(step.undo_of)
+            undone = self._step(step.undo_of)
             self._origins[step.undo_of] = os.path.basename((undone or step).path)
         return self._origins[step.undo_of]
 
@@ -176,10 +190,10 @@ class Naming:
     def _members(self, party: Party) -> list[Step]:
         """The steps of a party: those of this portion, and those right before it that a run that was cut off did."""
         found = [one for one in self._steps.values() if self._is_of(one, party)]
-        first = self._steps[min(self._steps)]
-        while self._is_of(first, party) and (before := self._rows.step(first.id - 1)) is not None:
-            first = before
-            if first.batch_id == found[0].batch_id and self._is_of(first, party):
+        first: Step | None = self._steps[min(self._steps)]
+        while first is not None and self._is_of(first, party) and len(found) < MOST_MEMBERS:
+            first = self._step(first.id - 1)
+            if first is not None and first.batch_id == found[0].batch_id and self._is_of(first, party):
                 found.append(first)
         return found
 

@@ -19,7 +19,7 @@ from daemon.files.grounds import Grounds
 from daemon.jobs.journal import Journal, temp_of
 from daemon.jobs.progress import Progress, Unwatched
 from daemon.jobs.runner import JobContext
-from daemon.jobs.sort_plan import Beside, Companions, Intent, Planner, Terms, in_order
+from daemon.jobs.sort_plan import Companions, Intent, Planner, Terms, in_order
 from daemon.processes.decoding import PictureTask, check_picture, read_telling
 from daemon.processes.workers import WorkerPool
 from index.errors import Cancelled, StepRefused
@@ -171,7 +171,7 @@ class Checker:
         if is_companion(step):
             left = owners_left(self._grounds.spot(step.path))
             if left:
-                raise StepRefused("with_image", f"It belongs to {_shown(left[0])} too, which stays.")
+                raise StepRefused("with_image", f"It also belongs to {_shown(left[0])}, which stays.")
 
     def _intents(self, steps: Sequence[Step]) -> dict[int, Intent]:
         """What is to become of the images of these steps as things are now, by image."""
@@ -225,21 +225,23 @@ class Checker:
         if intent.step.path != step.path or intent.step.identity != step.identity:
             raise StepRefused("changed", "The file was moved or changed since it was planned.")
         keepers = [_first_verified(of_group, verified) for of_group in intent.keepers]
-        known = {one.path: one for one in beside if one.action is not Action.CREATE} | planned
+        known = {**{one.path: one for one in beside if one.action is not Action.CREATE}, **planned}
         going = [one for one in intent.beside if one.step.action is not Action.CREATE]
         if any(one.step.path not in known for one in going):
             raise StepRefused("companion", "A file that belongs to it was not there when it was planned.")
         kept = [(file.path, verified[file.path]) for file in keepers]
         others: dict[int, Step] = {}
+        all_twins: list[tuple[bytes, Identity]] = []
         for one in going:
             ready, twins = self._companion_ready(known[one.step.path], one.step.identity, one.twin)
             others[ready.id] = replace(ready, target=one.step.target, keeper=keepers[0].path)
             self._kept[ready.id] = kept + twins
+            all_twins += twins
         others |= {
             one.id: self._sidecar_ready(one, step, keepers[0]) for one in beside if one.action is Action.CREATE
         }
         # The image stays where one of the twins went away at the last moment.
-        self._kept[step.id] = [*kept, *(pair for number in others for pair in self._kept.get(number, kept)[len(kept) :])]
+        self._kept[step.id] = kept + all_twins
         return replace(
             step, keeper=keepers[0].path, target=intent.step.target, made=intent.step.made, bytes=intent.step.bytes
         ), others

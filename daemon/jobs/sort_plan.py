@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from daemon.files import safe_files
-from daemon.files.beside import Folder, pictures_in
+from daemon.files.beside import Folder, is_picture
 from daemon.files.grounds import Grounds
 from daemon.files.trash import is_in_trash
 from index.errors import StepRefused
@@ -85,11 +85,13 @@ class Planner:
         self._terms = terms
         self._now_ns = now_ns
         self._folders: dict[bytes, Folder] = {}
+        self._pictures: dict[bytes, bool] = {}
         self._sidecars: set[bytes] = set()
 
     def look_again(self) -> None:
         """Forget what was seen of the disk."""
         self._folders = {}
+        self._pictures = {}
 
     def plan(self, groups: Sequence[SortGroup], content_ids: Collection[int]) -> list[Intent]:
         """An intent for every file with one of these contents that is decided to go, by path. Every group of these
@@ -238,12 +240,14 @@ class Planner:
         before the sidecars that may be theirs. What several images share follows one that is moved, if there is one,
         so that it stays with it. Raises StepRefused where something would be left alone, or lost sight of."""
         folder, name = os.path.split(of)
-        names = self._names_near(folder, name)
+        names, fold = self._names_near(folder, name), self._folder(folder).fold
+        companions = companions_of(name, names, fold)
+        if not companions:
+            return []
         leaving = going[folder]
-        pictures = {*pictures_in(self._grounds.spot(of), names), *(one for one in names if one in leaving), name}
-        fold = self._folder(folder).fold
+        pictures = {name, *(one for one in names if one in leaving or self._is_picture(os.path.join(folder, one)))}
         found = []
-        for companion in companions_of(name, names, fold):
+        for companion in companions:
             images = images_behind(companion.name, pictures, fold)
             movers = [one for one in images if leaving.get(one) is Choice.MOVE]
             if not all(one in leaving for one in images) or name != max(movers or images):
@@ -315,6 +319,12 @@ class Planner:
             with contextlib.suppress(OSError):
                 self._folders[folder] = Folder.of(self._grounds.spot(os.path.join(folder, b".")))
         return self._folders[folder]
+
+    def _is_picture(self, path: bytes) -> bool:
+        """Whether a file is an image, a RAW or a film, looked up once."""
+        if path not in self._pictures:
+            self._pictures[path] = is_picture(self._grounds.spot(path))
+        return self._pictures[path]
 
     def _names_near(self, folder: bytes, name: bytes) -> list[bytes]:
         """The names in a folder that have the stem of a name, or the name, or a RAW or film of it, for their stem."""

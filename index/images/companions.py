@@ -1,8 +1,8 @@
 """PURE: which files beside an image belong to it: sidecars, the RAW it was developed from, the film of a Live Photo.
 
-A sidecar that has the whole name of a picture and an ending more (`a.jpg.xmp`) is its own. A file that has only the stem
-(`a.xmp`, `a.cr2`, `a.mov`) belongs to every image of that stem in the folder, and a sidecar also to a RAW or film of
-that stem; it stays as long as any of them does.
+A sidecar that has the whole name of a picture and an ending more (`a.jpg.xmp`) is its own. A file that has only the
+stem (`a.xmp`, `a.cr2`, `a.mov`) belongs to every image of that stem in the folder, and a sidecar also to a RAW or film
+of that stem; it stays as long as any of them does.
 """
 
 from collections.abc import Callable, Collection, Iterable
