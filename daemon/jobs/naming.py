@@ -44,7 +44,8 @@ def returns(step: Step) -> bool:
 
 def is_same_stem(first: Step, second: Step) -> bool:
     """Whether two steps are about files of one folder that may share companions, on whatever file system."""
-    (folder, name), (other, last) = os.path.split(first.path), os.path.split(second.path)
+    places = [one.target if returns(one) else one.path for one in (first, second)]
+    (folder, name), (other, last) = map(os.path.split, places)
     return folder == other and case_blind(stem_of(name)) == case_blind(stem_of(last))
 
 
@@ -169,11 +170,15 @@ class Naming:
 
     def _origin(self, step: Step) -> bytes:
         """The name that a file had when it was with its image, or with its companions."""
+        return os.path.basename(self._before(step))
+
+    def _before(self, step: Step) -> bytes:
+        """Where a file was then."""
         if step.undo_of is None:
-            return os.path.basename(step.path)
+            return step.path
         if step.undo_of not in self._origins:
             undone = self._step(step.undo_of)
-            self._origins[step.undo_of] = os.path.basename((undone or step).path)
+            self._origins[step.undo_of] = (undone or step).path
         return self._origins[step.undo_of]
 
     def _image(self, step: Step) -> Step | None:
@@ -184,7 +189,7 @@ class Naming:
     def _party(self, step: Step) -> Party:
         while follows(step) and (image := self._step(step.companion_of)) is not None:
             step = image
-        folder, name = os.path.split(step.path)
+        folder, name = os.path.split(self._before(step))
         return folder, stem_of(name), os.path.dirname(step.target)
 
     def _members(self, party: Party) -> list[Step]:
