@@ -17,16 +17,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from daemon.files import safe_files
-from daemon.files.file_names import fitting
+from daemon.files.file_names import TRASH as NAME
+from daemon.files.file_names import fitting, is_in_trash
 from daemon.files.grounds import Grounds
 from daemon.files.mounts import mounts_below, read_mounts
 from daemon.files.safe_files import Spot
 from index.records.trash_items import Item
 
-NAME: Final = b".comparimg-trash"
 MANIFEST: Final = b"manifest.jsonl"
 # What keeps us from making a folder here, and not in the next one below.
 NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR})
+
+
+__all__ = ["MANIFEST", "NAME", "Entry", "Trashes", "home_of", "is_in_trash", "read_manifest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +115,6 @@ class Trashes:
 def home_of(place: bytes) -> bytes:
     """The trash folder that a place is in."""
     return place[: place.index(b"/" + NAME + b"/") + len(NAME) + 1]
-
-
-def is_in_trash(path: bytes) -> bool:
-    return NAME in path.split(b"/")
 
 
 def read_manifest(spot: Spot, home: bytes) -> list[Entry]:

@@ -18,7 +18,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+<<<<<<< HEAD
 from daemon.files import actions, safe_files
+=======
+from daemon.files import actions, safe_files, settling
+from daemon.files.file_names import fitting
+from daemon.files.folder_lock import in_use
+>>>>>>> main
 from daemon.files.grounds import Grounds
 from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
@@ -115,9 +121,10 @@ class Journal:
             planned = batches.steps_of(database, batch_id, (StepState.PLANNED,))
         total = sum(row.counts.values())
         progress.begin(str(row.kind), total, total - len(planned))
-        for some in _portions(planned):
-            progress.checkpoint()
-            self._do_some(progress, row, some, checks)
+        with in_use(self._grounds.spot(path).top for step in planned for path in (step.path, step.target) if path):
+            for some in _portions(planned):
+                progress.checkpoint()
+                self._do_some(progress, row, some, checks)
         self._end(batch_id, BatchState.DONE)
         progress.begin(str(row.kind), total, total)  # told at once, while steps are told now and then
 
@@ -168,8 +175,8 @@ class Journal:
                 if not self._is_reachable(step):
                     log.warning("step %d of batch %d stays in doubt: its disk is away", step.id, batch_id)
                     continue
-                actions.put_back(step, self._grounds.spot)
-                done = actions.settle(step, self._grounds.spot, rescue)
+                settling.put_back(step, self._grounds.spot)
+                done = settling.settle(step, self._grounds.spot, rescue)
             except OSError as error:
                 log.warning("step %d of batch %d stays in doubt: %s", step.id, batch_id, error)
                 continue
@@ -201,7 +208,7 @@ class Journal:
             if step.action in BY_TEMP and step.action is not Action.SWAP:
                 try:
                     temp = self._grounds.spot(self.temp_of(row.name, step))
-                    actions.drop_temp(step, self._grounds.spot, temp, rescue)
+                    settling.drop_temp(step, self._grounds.spot, temp, rescue)
                 except OSError as error:
                     log.warning("the temporary file of step %d stays: %s", step.id, error)
         self._keep_items(rescue.take())
@@ -347,7 +354,8 @@ class Journal:
     def _ended(self, step: Step, not_done: Step, rescue: Rescue) -> Step:
         """How a step ended that raised: the disk has the last word."""
         try:
-            return replace(step, state=StepState.DONE) if actions.settle(step, self._grounds.spot, rescue) else not_done
+            is_done = settling.settle(step, self._grounds.spot, rescue)
+            return replace(step, state=StepState.DONE) if is_done else not_done
         except OSError as error:
             log.warning("step %d stays in doubt: %s", step.id, error)
             return step

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from daemon.files import safe_files
+from daemon.files import safe_files, settling
 from daemon.files.grounds import Grounds
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Context, Unwatched
@@ -153,7 +153,12 @@ class Undoer:
         there = safe_files.identity_at(grounds.spot(step.target))
         if there is None:
             raise StepRefused("gone", "The file is not at its destination any more.")
-        if not step.trash and there.inode != step.identity.inode and not self._is_saved_anew(grounds, step):
+        if (
+            not step.trash
+            and there.inode != step.identity.inode
+            and not (step.digest and settling.holds(grounds.spot(step.target), step.digest))
+            and not self._is_saved_anew(grounds, step)
+        ):
             raise StepRefused("changed", "At the destination there is another file now.")
         # As it is now: what was done to it there is somebody's work.
         digest = step.digest if step.trash else b""
@@ -169,7 +174,9 @@ class Undoer:
         if image is None or image.state is not StepState.DONE:
             return False
         there = safe_files.identity_at(grounds.spot(image.target))
-        return there is not None and there.inode == image.identity.inode
+        return there is not None and (
+            there.inode == image.identity.inode or settling.holds(grounds.spot(image.target), image.digest)
+        )
 
     def _in_place_again(self, grounds: Grounds, step: Step, back: Step) -> Step:
         self._require_in_trash(step.trash)
@@ -177,6 +184,8 @@ class Undoer:
         is_ours = there is not None and step.made is not None and there.inode == step.made.inode
         if step.action is Action.REPLACE:
             is_ours = safe_files.is_same(there, step.made)
+            if there is not None and not is_ours and step.made_digest:
+                is_ours = settling.holds(grounds.spot(step.path), step.made_digest)
         if not is_ours:
             return replace(back, action=Action.RESTORE, target=step.path)
         return replace(back, action=Action.SWAP, target=b"", made=there)

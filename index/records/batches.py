@@ -175,6 +175,13 @@ def with_doubts(database: SqliteDatabase) -> list[int]:
     return [row[0] for row in rows.tuples().execute(database)]
 
 
+def needs_temp(database: SqliteDatabase, name: str, temp: bytes) -> bool:
+    """Whether a batch of this name is under way, or a step in doubt has this temporary file."""
+    running = Batch.select().where(Batch.name == name, Batch.state == BatchState.RUNNING)
+    doubtful = StepRow.select().where(StepRow.state == StepState.DOING, StepRow.temp == temp)
+    return bool(running.exists(database) or doubtful.exists(database))
+
+
 def running_of_job(database: SqliteDatabase, job_id: int) -> int | None:
     """The batch that a job began and did not end."""
     rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == BatchState.RUNNING)
