@@ -18,13 +18,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-<<<<<<< HEAD
-from daemon.files import actions, safe_files
-=======
 from daemon.files import actions, safe_files, settling
-from daemon.files.file_names import fitting
 from daemon.files.folder_lock import in_use
->>>>>>> main
 from daemon.files.grounds import Grounds
 from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
@@ -249,6 +244,7 @@ class Journal:
         done: list[Step] = []
         rescue = self._rescue(row)
         stays = {step.id for step in steps} - {step.id for step in waiting}
+        names.leave(stays)
         try:
             while waiting:
                 if waiting[0].companion_of is None:  # an image does not go without its companions

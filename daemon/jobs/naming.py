@@ -10,6 +10,7 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from daemon.files import safe_files
@@ -63,6 +64,11 @@ class Naming:
     def note(self, step: Step) -> None:
         """Take over what became of a step of the portion: where it leads, how it ended."""
         self._steps[step.id] = step
+
+    def leave(self, step_ids: Iterable[int]) -> None:
+        """Take over that steps are not begun."""
+        for number in step_ids:
+            self._steps[number] = replace(self._steps[number], state=StepState.FAILED)
 
     def look_again(self) -> None:
         """Forget what was seen of the disk."""

@@ -118,6 +118,8 @@ def twin_of(companion: bytes, keeper: bytes, names: Collection[bytes]) -> bytes 
 def renamed(companion: bytes, before: bytes, after: bytes) -> bytes:
     """The name of a companion whose image got another name: `a.xmp` beside `a (2).jpg` is `a (2).xmp`. A name that is
     not that of a companion of `before` stays as it is."""
+    if before == after:
+        return companion
     if companion[len(before) :].startswith(b".") and belongs(companion, before, case_blind):
         return after + companion[len(before) :]
     rest = companion[len(stem_of(before)) :]

@@ -100,6 +100,7 @@ def test_the_twin_of_a_companion() -> None:
         ("a.mov", "b.jpg", "b.mov"),
         ("a.CR2.xmp", "b.jpg", "b.CR2.xmp"),
         ("A.xmp", "b.jpg", "b.xmp"),
+        ("A.xmp", "a.jpg", "A.xmp"),
         ("A.JPG.xmp", "b.jpg", "b.jpg.xmp"),
         ("holiday.jpg", "b.jpg", "holiday.jpg"),
         ("ab.xmp", "b.jpg", "ab.xmp"),
