@@ -9,27 +9,25 @@ Used by one thread, the runner's; `recover` before it starts.
 """
 
 import errno
-import itertools
 import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from daemon.files import actions, safe_files, settling
-from daemon.files.file_names import fitting
 from daemon.files.folder_lock import in_use
 from daemon.files.grounds import Grounds
 from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Entry, Trashes
 from daemon.jobs import put_back
+from daemon.jobs.naming import NAMES_TRIED, NAMING, Naming, follows, is_same_stem, returns
 from daemon.jobs.progress import Progress
 from index.errors import StepRefused
-from index.images.companions import renamed
 from index.records import batches, decisions, findings, trash_items
 from index.records.batches import Action, BatchKind, BatchState, Step, StepState
 from index.records.catalogue import display, forget_images
@@ -41,12 +39,11 @@ log = logging.getLogger(__name__)
 
 # Steps between two commits: enough that the disk is not waited for at each, few enough to be checked just before.
 AT_A_TIME: Final = 16
+# Where many images have one stem ("scan.001" and so on), which would otherwise stay together.
+MOST_AT_A_TIME: Final = 8 * AT_A_TIME
 # Actions that need a temporary name beside the path (or the target).
 BY_TEMP: Final = frozenset({Action.MOVE, Action.LINK, Action.REPLACE, Action.CREATE, Action.SWAP})
-# Actions whose target is a name that must be free.
-NAMING: Final = {Action.MOVE: b"", Action.CREATE: b"", Action.RESTORE: b"restored"}
 FROM_TRASH: Final = frozenset({Action.RESTORE, Action.SWAP, Action.DELETE})
-NAMES_TRIED: Final = 1000
 PLANS_KEPT: Final = 10
 
 
@@ -242,10 +239,10 @@ class Journal:
         self._trashes.forget_places()
         ready: list[Step] = []
         ended: list[Step] = []
-        images: dict[int, Step] = {}
+        names = Naming(steps, self._grounds.spot, self._store)
         for step in checks.prepare(steps):
-            one = step if step.state is not StepState.PLANNED else self._placed(row, step, images)
-            images[one.id] = one
+            one = step if step.state is not StepState.PLANNED else self._placed(row, step, names)
+            names.note(one)
             (ready if one.state is StepState.PLANNED else ended).append(one)
         begun = [replace(step, state=StepState.DOING) for step in ready]
         self._keep([*ended, *begun])
@@ -253,17 +250,20 @@ class Journal:
         waiting = self._recorded(begun)
         done: list[Step] = []
         rescue = self._rescue(row)
-        stays = {step.id for step in steps if step.companion_of is None} - {step.id for step in waiting}
+        stays = {step.id for step in steps} - {step.id for step in waiting}
+        names.leave(stays)
         try:
             while waiting:
-                progress.checkpoint()
+                if waiting[0].companion_of is None:  # an image does not go without its companions
+                    progress.checkpoint()
                 # Taken out before it is begun: if anything unforeseen ends this, it stays in doubt until the disk is
                 # looked at, while what was not begun is planned as before.
                 step = waiting.pop(0)
-                if step.companion_of in stays:
+                if step.companion_of in stays and not returns(step):
                     ended_step = self._ended(step, _with_image(step), rescue)
                 else:
-                    ended_step = self._do(row, step, checks, rescue)
+                    ended_step = self._do(step, checks, names, rescue)
+                names.note(ended_step)
                 done.append(_with_kept(ended_step, rescue.kept))
                 self._keep_items(rescue.take())
                 if ended_step.state is not StepState.DONE:
@@ -273,21 +273,16 @@ class Journal:
             self._sync(done)
             self._keep([*done, *(replace(step, state=StepState.PLANNED) for step in waiting)])
 
-    def _placed(self, row: batches.BatchRow, step: Step, images: Mapping[int, Step]) -> Step:
-        """A step with the names that it will use, free at this moment; `images` are those placed already, whose
-        companions are named as they are."""
-        image = images.get(step.companion_of or 0)
+    def _placed(self, row: batches.BatchRow, step: Step, names: Naming) -> Step:
+        """A step with the names that it will use, free at this moment."""
         try:
-            if step.action is Action.MOVE and image is not None and image.target:
-                name = renamed(*(os.path.basename(path) for path in (step.path, image.path, image.target)))
-                step = replace(step, target=os.path.join(os.path.dirname(image.target), name))
             if step.action in FROM_TRASH and safe_files.identity_at(self._grounds.spot(step.trash)) is None:
                 words = "The file is not in the trash any more, or its disk is away."
                 return replace(step, state=StepState.REFUSED, reason="gone", message=words)
+            if step.action in NAMING:
+                step = replace(step, target=names.target(step))
             if step.action in BY_TEMP:
                 step = replace(step, temp=self.temp_of(row.name, step))
-            if step.action in NAMING:
-                step = replace(step, target=self._free_name(step))
             if step.action is Action.MOVE:
                 source, target = self._grounds.spot(step.path), self._grounds.spot(step.target)
                 if safe_files.can_rename(source, target):
@@ -311,17 +306,6 @@ class Journal:
         with safe_files.opened_file(self._grounds.spot(path)) as descriptor:
             return safe_files.digest_of(descriptor)
 
-    def _free_name(self, step: Step) -> bytes:
-        """The target, or the nearest name to it that nobody has; its folder is made for what comes back."""
-        spot = self._grounds.spot(step.target)
-        if step.action is Action.RESTORE:
-            with safe_files.opened_folder(spot.top, spot.folder, make=True):
-                pass
-        for name in _names(spot.name, NAMING[step.action]):
-            if safe_files.identity_at(spot.beside(name)) is None:
-                return spot.beside(name).path
-        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-
     def _recorded(self, steps: Sequence[Step]) -> list[Step]:
         """Tell the manifests; the steps for which that could not be done are failed, the others are given."""
         recorded, failed = [], []
@@ -338,10 +322,12 @@ class Journal:
         self._keep(failed)
         return recorded
 
-    def _do(self, row: batches.BatchRow, step: Step, checks: Checks, rescue: Rescue) -> Step:
+    def _do(self, step: Step, checks: Checks, names: Naming, rescue: Rescue) -> Step:
         """Do one step; as it ended."""
-        for _ in range(NAMES_TRIED):
+        for number in range(NAMES_TRIED):
             try:
+                if follows(step) or number:
+                    step = self._renamed(step, names)
                 actions.act(step, self._grounds.spot, checks.guard, rescue)
                 return replace(step, state=StepState.DONE)
             except StepRefused as refusal:
@@ -350,13 +336,23 @@ class Journal:
             except FileExistsError as error:
                 if step.action not in NAMING:
                     return self._ended(step, _failed(step, error), rescue)
-                # Somebody took the name since it was found free.
-                step = replace(self._placed(row, step, {}), state=StepState.DOING)
-                self._keep([step])
+                if not names.has_choice(step):
+                    return self._ended(step, _name_taken(step), rescue)
             except OSError as error:
                 log.warning("%s %s failed: %s", step.action, display(step.path), error)
                 return self._ended(step, _failed(step, error), rescue)
         return self._ended(step, _failed(step, OSError(errno.EEXIST, os.strerror(errno.EEXIST))), rescue)
+
+    def _renamed(self, step: Step, names: Naming) -> Step:
+        """A step with its target as things are now: its image may have got another name, or somebody took the name
+        since it was found free."""
+        names.look_again()
+        target = names.target(step)
+        if target == step.target:
+            return step
+        step = replace(step, target=target)
+        self._keep([step])
+        return step
 
     def _ended(self, step: Step, not_done: Step, rescue: Rescue) -> Step:
         """How a step ended that raised: the disk has the last word."""
@@ -443,12 +439,16 @@ def _entry(event: str, item: Item, step: Step) -> Entry:
 
 
 def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Some steps at a time, those that go with an image in one portion with it."""
+    """Some steps at a time, those that go with an image in one portion with it, and images of one stem together."""
     portion: list[Step] = []
+    image: Step | None = None
     for step in steps:
-        if len(portion) >= AT_A_TIME and step.companion_of is None:
-            yield portion
-            portion = []
+        if step.companion_of is None:
+            is_apart = image is None or not is_same_stem(image, step) or len(portion) >= MOST_AT_A_TIME
+            if len(portion) >= AT_A_TIME and is_apart:
+                yield portion
+                portion = []
+            image = step
         portion.append(step)
     if portion:
         yield portion
@@ -473,6 +473,11 @@ def _with_kept(step: Step, kept: Sequence[Kept]) -> Step:
     return step
 
 
+def _name_taken(step: Step) -> Step:
+    words = f"The name that would match that of its image, {display(os.path.basename(step.target))}, is taken."
+    return replace(step, state=StepState.REFUSED, reason="name_taken", message=words)
+
+
 def _failed(step: Step, error: OSError) -> Step:
     reason = {
         errno.ENOSPC: "no_space", errno.EDQUOT: "no_space", errno.EROFS: "read_only", errno.EACCES: "no_permission",
@@ -481,15 +486,6 @@ def _failed(step: Step, error: OSError) -> Step:
     }.get(error.errno or 0, "failed")  # fmt: skip
     words = error.strerror or str(error)
     return replace(step, state=StepState.FAILED, reason=reason, message=f"It could not be done: {words}.")
-
-
-def _names(name: bytes, word: bytes) -> Iterable[bytes]:
-    """A name, then those like it: "a (2).jpg", or with a word "a (restored).jpg", "a (restored 2).jpg"."""
-    yield name
-    if word:
-        yield fitting(b"", name, b" (%s)" % word)
-    for number in itertools.islice(itertools.count(2), NAMES_TRIED):
-        yield fitting(b"", name, b" (%s)" % b" ".join(filter(None, [word, b"%d" % number])))
 
 
 def _stands_on(spot: Spot, device: int) -> bool:

@@ -7,6 +7,7 @@ Runs in the runner's thread.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,9 +16,11 @@ from daemon.files import safe_files, settling
 from daemon.files.grounds import Grounds
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Context, Unwatched
+from daemon.jobs.returning import Ways, chosen_steps, companion_steps, is_companion, steps_behind
 from daemon.jobs.sort import Rescan, grounds_of, outcome
 from daemon.uptime import boot_time
 from index.errors import Cancelled, StepRefused, UsageError
+from index.images.companions import Bond, bond_of
 from index.model import Identity, RootState
 from index.records import batches, catalogue, trash_items, uptime
 from index.records.batches import Action, BatchKind, Step, StepState
@@ -110,27 +113,27 @@ class Undoer:
             items = trash_items.in_trash(database, None, parameters.items) if parameters.items else []
             if parameters.items and len(items) < len(set(parameters.items)):
                 raise UsageError("Not all of these items are in the trash.", field="parameters.items")
-            of_steps = [item.step_id for item in items if item.step_id is not None]
-            chosen = [one for step_id in of_steps if (one := batches.step_or_none(database, step_id)) is not None]
+            chosen: list[Step] = []
+            for item in items:
+                if item.step_id is not None and (one := batches.step_or_none(database, item.step_id)) is not None:
+                    behind = batches.steps_of(database, one.batch_id, ids=steps_behind(one))
+                    chosen += [one, *companion_steps(one, behind)]
             if parameters.batch is not None:
                 row = batches.batch(database, parameters.batch)
                 if row.kind not in (BatchKind.SORT, BatchKind.COMPRESS):
                     raise UsageError(f"The batch {row.id} ({row.kind}) cannot be undone.", field="parameters.batch")
-                chosen += _chosen(batches.steps_of(database, row.id), parameters.steps)
+                chosen += chosen_steps(batches.steps_of(database, row.id), parameters.steps)
         # What an undoing put in the trash comes back from there as any file does.
-        undoable = [step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP]
-        by_step = {step.id for step in undoable}
-        found: list[Step] = []
-        for step in sorted(undoable, key=lambda one: -one.id):
-            first, *others = self._ways_of(grounds, step)
-            found.append(first)
-            place = len(found)
-            found += [replace(other, companion_of=place) for other in others]
-        return found + [
-            replace(_step_for(grounds, item, Action.RESTORE), target=item.path)
+        undoable = {step.id: step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP}
+        ways = [self._ways_of(grounds, step) for step in sorted(undoable.values(), key=lambda one: -one.id)]
+        ways += [
+            [replace(_step_for(grounds, item, Action.RESTORE), target=item.path)]
             for item in items
-            if item.step_id not in by_step
+            if item.step_id not in undoable
         ]
+        return Ways(undoable).in_order(ways)
+
+    # One step
 
     def _ways_of(self, grounds: Grounds, step: Step) -> list[Step]:
         """The steps that take one back; a refused one where there is no way."""
@@ -171,11 +174,26 @@ class Undoer:
             not step.trash
             and there.inode != step.identity.inode
             and not (step.digest and settling.holds(grounds.spot(step.target), step.digest))
+            and not self._is_saved_anew(grounds, step)
         ):
             raise StepRefused("changed", "At the destination there is another file now.")
         # As it is now: what was done to it there is somebody's work.
         digest = step.digest if step.trash else b""
         return [replace(back, path=step.target, target=step.path, trash=b"", identity=there, digest=digest)]
+
+    def _is_saved_anew(self, grounds: Grounds, step: Step) -> bool:
+        """Whether a file at the destination is a sidecar beside the image that it was moved with: many programs save
+        one as a new file, which is the image's by its name."""
+        if not is_companion(step) or bond_of(os.path.basename(step.path)) is not Bond.SIDECAR:
+            return False
+        with self._store.read() as database:
+            image = batches.step_or_none(database, step.companion_of or 0)
+        if image is None or image.state is not StepState.DONE:
+            return False
+        there = safe_files.identity_at(grounds.spot(image.target))
+        return there is not None and (
+            there.inode == image.identity.inode or settling.holds(grounds.spot(image.target), image.digest)
+        )
 
     def _in_place_again(self, grounds: Grounds, step: Step, back: Step) -> Step:
         self._require_in_trash(step.trash)
@@ -250,6 +268,8 @@ class Returns:
 def told(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
     """What an undo job or an emptying tells of its batch."""
     found = outcome(steps, batch_id, dry_run=False)
+    not_back = [step for step in steps if step.companion_of is None or step.undo_of is not None]
+    refused = Counter(step.reason for step in not_back if step.state in (StepState.REFUSED, StepState.FAILED))
     done = [step for step in steps if step.state is StepState.DONE]
     beside = [
         step for step in done
@@ -261,19 +281,9 @@ def told(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
         "restored_beside": len(beside),
         "deleted": sum(step.action is Action.DELETE for step in done),
         "bytes": sum(step.bytes for step in done if step.action is Action.DELETE),
-        "refused": found["refused"],
+        "refused": dict(refused),
         "in_doubt": found["in_doubt"],
     }
-
-
-def _chosen(steps: Sequence[Step], ids: Sequence[int]) -> list[Step]:
-    """The steps named with those that go with them, all where none is named. Raises UsageError."""
-    if not ids:
-        return list(steps)
-    unknown = set(ids) - {step.id for step in steps}
-    if unknown:
-        raise UsageError(f"The step {min(unknown)} is not in this batch.", field="parameters.steps")
-    return [step for step in steps if step.id in ids or step.companion_of in ids]
 
 
 def _step_for(grounds: Grounds, item: Item, action: Action) -> Step:

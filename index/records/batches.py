@@ -142,10 +142,11 @@ def add_steps(database: SqliteDatabase, batch_id: int, steps: Sequence[Step]) ->
 
 
 def change_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -> None:
-    """Keep what changed of steps that are there: where they lead, what they made, how they ended."""
+    """Keep what changed of steps that are there: where they lead, what they made, which image was the keeper, how they
+    ended."""
     for step in steps:
         values = _values(step)
-        changed = ("target", "trash", "temp", "made_inode", "made_size_bytes", "made_mtime_ns", "made_digest",
+        changed = ("target", "trash", "temp", "keeper", "made_inode", "made_size_bytes", "made_mtime_ns", "made_digest",
                    "inode", "device", "size_bytes", "mtime_ns", "digest", "bytes", "state", "reason",
                    "message")  # fmt: skip
         done_ns = now_ns if step.state is StepState.DONE else None
@@ -205,6 +206,14 @@ def steps_of(
 def step_or_none(database: SqliteDatabase, step_id: int) -> Step | None:
     """One step, None where it is forgotten."""
     for row in StepRow.select().where(StepRow.id == step_id).dicts().execute(database):
+        return _step(row)
+    return None
+
+
+def way_back(database: SqliteDatabase, step_id: int) -> Step | None:
+    """The last step that took one back, None where it was not taken back."""
+    rows = StepRow.select().where(StepRow.undo_of == step_id, StepRow.state == StepState.DONE)
+    for row in rows.order_by(StepRow.id.desc()).limit(1).dicts().execute(database):
         return _step(row)
     return None
 
