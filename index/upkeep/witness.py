@@ -85,17 +85,23 @@ class Witness:
         if not self._is_anchored or not anchor.exists():
             anchor.unlink(missing_ok=True)
             # Comes to the disk with the other file. Where it does not, the safe side is taken.
-            anchor.write_bytes(ANCHOR_TEXT)
+            with open(anchor, "xb", opener=_private) as file:
+                file.write(ANCHOR_TEXT)
             self._is_anchored = True
         status = anchor.stat()
         record = Record(*mark, self._index_inode, status.st_ino, status.st_ctime_ns, time.time_ns())
         partial = self._path.with_name(f"{FILE}-partial")
-        with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with open(partial, "wb", opener=_private) as file:
             file.write(json.dumps(asdict(record)).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, self._path)
         sync_folder(self._path.parent)
+
+
+def _private(name: str, flags: int) -> int:
+    """Open a file that is its owner's alone from the beginning: changing its mode later would change its ctime."""
+    return os.open(name, flags, 0o600)
 
 
 def record_beside(index: Path) -> Record | None:
