@@ -241,6 +241,9 @@ class TrashItem(Answer, frozen=True, kw_only=True):
     path: Path
     uri: Uri
     place: Path
+    restore_to: Annotated[Path, Meta(description="Where it is restored to, or beside it where that name is taken")]
+    needs_confirmation: Annotated[bool, Meta(description="Whether that is another place than it is known to come from")]
+    adopted: Annotated[bool, Meta(description="Whether only the manifest of the trash tells of it")]
     trashed: Time
     bytes: Count
     batch: int | None
@@ -256,6 +259,12 @@ class TrashList(Answer, frozen=True, kw_only=True):
 
 class TrashQuery(ListQuery, frozen=True, kw_only=True):
     state: Literal["in_trash", "restored", "emptied", "gone"] = "in_trash"
+
+
+class RestoreItem(Body, frozen=True, kw_only=True):
+    """`confirm` allows a place of which the item says `needs_confirmation`."""
+
+    confirm: bool = False
 
 
 class EmptyTrash(Body, frozen=True, kw_only=True):

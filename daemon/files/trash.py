@@ -7,41 +7,33 @@ step. `manifest.jsonl` is appended to, and on the disk, before a file comes or g
 
 import contextlib
 import errno
-import json
+import logging
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
 
-from daemon.files import safe_files
+from daemon.files import safe_files, trash_trust
 from daemon.files.grounds import Grounds
+from daemon.files.manifest import NAME as MANIFEST
+from daemon.files.manifest import Entry, line_of
 from daemon.files.mounts import mounts_below, read_mounts
 from daemon.files.safe_files import Spot
-from index.records.trash_items import Item
+from index.images.trash_places import NAME, holder_of, home_of, is_in_trash
+from index.images.walk import is_at_or_below
 
-NAME: Final = b".comparimg-trash"
-MANIFEST: Final = b"manifest.jsonl"
+log = logging.getLogger(__name__)
+
 LONGEST_NAME: Final = 255
+EXECUTABLE: Final = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 # What keeps us from making a folder here, and not in the next one below.
 NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a manifest: what happened to the file at `place`. Events: trash, restored, emptied."""
-
-    event: str
-    place: bytes
-    path: bytes
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-    digest: bytes
-    batch_id: int
-    at_ns: int
+class UntrustedTrash(PermissionError):
+    """A trash folder that other users may have put something in: daemon.files.trash_trust."""
 
 
 class Trashes:
@@ -66,39 +58,52 @@ class Trashes:
         for entry in entries:
             by_home[home_of(entry.place)].append(entry)
         for home, some in by_home.items():
-            _append(self._grounds.spot(os.path.join(home, MANIFEST)), b"".join(_line(home, entry) for entry in some))
+            append(self._grounds.spot(os.path.join(home, MANIFEST)), b"".join(line_of(home, entry) for entry in some))
 
     def forget_places(self) -> None:
         """Look anew where each trash is: mounts may have changed."""
         self._homes = {}
 
-    def homes(self) -> list[bytes]:
-        """The trash folders that there are in the configured folders and where other file systems begin below."""
+    def homes(self, known: Iterable[bytes] = ()) -> list[bytes]:
+        """The trash folders that there are in the configured folders and where other file systems begin below, and
+        those of the `known` ones that there are."""
         mounts = read_mounts()
-        found = set()
+        found = {
+            home for home in known
+            if os.path.basename(home) == NAME and not is_in_trash(holder_of(home)) and self._grounds.is_below_any(home)
+        }  # fmt: skip
         for top in self._grounds.paths:
             real = os.path.realpath(top)
             below = [top + mount.point[len(real.rstrip(b"/")) :] for mount in mounts_below(real, mounts)]
-            found |= {os.path.join(folder, NAME) for folder in (top, *below)}
+            found |= {os.path.join(folder, NAME) for folder in (top, *below) if not is_in_trash(folder)}
         return sorted(home for home in found if _is_folder(home))
 
-    def items_in(self, home: bytes) -> list[Item]:
-        """What a manifest tells of files that are there now, whoever put them there."""
-        found = []
-        for entry in read_manifest(self._grounds.spot(os.path.join(home, MANIFEST)), home):
-            with contextlib.suppress(OSError):
-                if entry.event == "trash" and safe_files.identity_at(self._grounds.spot(entry.place)) is not None:
-                    found.append(
-                        Item(
-                            place=entry.place,
-                            path=entry.path,
-                            inode=entry.inode,
-                            size_bytes=entry.size_bytes,
-                            mtime_ns=entry.mtime_ns,
-                            digest=entry.digest,
-                            trashed_ns=entry.at_ns,
-                        )
-                    )
+    def objection(self, home: bytes) -> str:
+        """Why a trash folder must not be used, "" where it may be. Raises OSError where it cannot be looked at."""
+        return trash_trust.objection(self._grounds.spot(home).top, home)
+
+    @contextmanager
+    def opened_manifest(self, home: bytes) -> Iterator[int]:
+        """The manifest of a trash folder. Raises OSError."""
+        with safe_files.opened_file(self._grounds.spot(os.path.join(home, MANIFEST))) as descriptor:
+            yield descriptor
+
+    def files_among(self, places: Iterable[bytes]) -> set[bytes]:
+        """Those of some places at which there is a regular file now."""
+        return files_among({place: self._grounds.spot(place) for place in places})
+
+    def prefixes(self, home: bytes) -> dict[bytes, bytes]:
+        """The configured folders that are, by their real directories, the folder that holds a trash, above it, or in
+        it: what each path begins with there, and the part of that folder it is the same as."""
+        holder = holder_of(home)
+        real = os.path.realpath(holder)
+        found = {real: b"", holder: b""}
+        for ground in self._grounds.paths:
+            of_ground = os.path.realpath(ground)
+            if is_at_or_below(real, of_ground):
+                found.setdefault(ground + real[len(of_ground.rstrip(b"/")) :], b"")
+            elif is_at_or_below(of_ground, real):
+                found.setdefault(ground, of_ground[len(real.rstrip(b"/")) + 1 :])
         return found
 
     def _home(self, spot: Spot) -> bytes:
@@ -109,13 +114,34 @@ class Trashes:
         return self._homes[key]
 
 
-def home_of(place: bytes) -> bytes:
-    """The trash folder that a place is in."""
-    return place[: place.index(b"/" + NAME + b"/") + len(NAME) + 1]
+def files_among(spots: Mapping[bytes, Spot]) -> set[bytes]:
+    """Those of some places at which there is a regular file now; each folder is opened once."""
+    by_folder: dict[tuple[bytes, bytes], list[bytes]] = defaultdict(list)
+    for place, spot in spots.items():
+        by_folder[spot.top, spot.folder].append(place)
+    found = set()
+    for (top, path), places in by_folder.items():
+        with contextlib.suppress(OSError), safe_files.opened_folder(top, path) as folder:
+            for place in places:
+                with contextlib.suppress(OSError):
+                    status = os.stat(os.path.basename(place), dir_fd=folder, follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        found.add(place)
+    return found
 
 
-def is_in_trash(path: bytes) -> bool:
-    return NAME in path.split(b"/")
+def make_plain(descriptor: int) -> bool:
+    """Take from an open file what lets it be executed, or run with other rights; whether that is so now. It is left
+    alone where it has other names, belongs to somebody else, or its file system keeps no modes. Raises OSError."""
+    status = os.fstat(descriptor)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & EXECUTABLE and status.st_nlink == 1:
+        try:
+            os.fchmod(descriptor, mode & ~EXECUTABLE)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                raise
+    return not os.fstat(descriptor).st_mode & EXECUTABLE
 
 
 def fitting(prefix: bytes, name: bytes, suffix: bytes = b"") -> bytes:
@@ -125,20 +151,6 @@ def fitting(prefix: bytes, name: bytes, suffix: bytes = b"") -> bytes:
         stem, dot, ending = name, b"", b""
     room = LONGEST_NAME - len(prefix) - len(suffix) - len(dot) - len(ending)
     return prefix + _cut(stem, room) + suffix + dot + ending
-
-
-def read_manifest(spot: Spot, home: bytes) -> list[Entry]:
-    """The last that a manifest tells of each place; lines that a crash cut off, or a person broke, are passed over."""
-    found: dict[bytes, Entry] = {}
-    try:
-        with safe_files.opened_file(spot) as descriptor, open(descriptor, "rb", closefd=False) as lines:
-            for line in lines:
-                with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                    entry = _entry(home, json.loads(line))
-                    found[entry.place] = entry
-    except OSError:
-        return []
-    return list(found.values())
 
 
 def _find_home(spot: Spot) -> bytes:
@@ -157,6 +169,8 @@ def _find_home(spot: Spot) -> bytes:
     for folder in folders[start:]:
         try:
             return _make_home(spot.top, folder, keys[-1])
+        except UntrustedTrash:
+            raise  # a person is to look at it; another trash below it would hide that
         except OSError as error:
             if error.errno not in NOT_HERE:
                 raise
@@ -172,6 +186,9 @@ def _make_home(top: bytes, folder: bytes, key: tuple[int, int]) -> bytes:
             os.fsync(parent)
         inner = os.open(NAME, safe_files.FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     try:
+        why = trash_trust.objection(top, home)
+        if why:
+            raise UntrustedTrash(errno.EPERM, why, os.fsdecode(home))
         # Something else mounted there would take the files to another disk.
         if safe_files.mount_key(inner) != key:
             raise OSError(errno.EPERM, "another file system is mounted on the trash")
@@ -184,7 +201,8 @@ def _make_home(top: bytes, folder: bytes, key: tuple[int, int]) -> bytes:
     return home
 
 
-def _append(manifest: Spot, lines: bytes) -> None:
+def append(manifest: Spot, lines: bytes) -> None:
+    """Append lines to a manifest, made where it is missing, and bring them to the disk. Raises OSError."""
     with safe_files.opened_folder(manifest.top, manifest.folder) as folder:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(manifest.name, flags, 0o600, dir_fd=folder)
@@ -199,38 +217,6 @@ def _append(manifest: Spot, lines: bytes) -> None:
             os.close(descriptor)
         if not size:
             os.fsync(folder)
-
-
-def _line(home: bytes, entry: Entry) -> bytes:
-    told = {
-        "at": datetime.fromtimestamp(entry.at_ns // 10**9, UTC).isoformat(),
-        "event": entry.event,
-        "file": os.fsdecode(entry.place[len(home) + 1 :]),
-        "from": os.fsdecode(entry.path),
-        "bytes": entry.size_bytes,
-        "mtime_ns": entry.mtime_ns,
-        "inode": entry.inode,
-        "blake3": entry.digest.hex(),
-        "batch": entry.batch_id,
-    }
-    return json.dumps(told, ensure_ascii=True).encode() + b"\n"
-
-
-def _entry(home: bytes, told: dict[str, Any]) -> Entry:
-    name = os.fsencode(told["file"])
-    if name.startswith(b"/") or b".." in name.split(b"/"):
-        raise ValueError(name)
-    return Entry(
-        event=str(told["event"]),
-        place=os.path.join(home, name),
-        path=os.fsencode(told["from"]),
-        size_bytes=int(told["bytes"]),
-        mtime_ns=int(told["mtime_ns"]),
-        inode=int(told["inode"]),
-        digest=bytes.fromhex(told["blake3"]),
-        batch_id=int(told["batch"]),
-        at_ns=int(datetime.fromisoformat(told["at"]).timestamp()) * 10**9,
-    )
 
 
 def _cut(stem: bytes, room: int) -> bytes:

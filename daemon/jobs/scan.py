@@ -101,6 +101,11 @@ class Scanner:
         self._update_groups = update_groups
         self._tell_fresh: Callable[[Collection[bytes]], None] = lambda paths: None
         self._settle_s = 0.0
+        self._tell_trashes: Callable[[Sequence[bytes]], object] = lambda folders: None
+
+    def report_trashes_to(self, tell: Callable[[Sequence[bytes]], object]) -> None:
+        """Name the trash folders that a walk of a whole root passes: the index may not know of them."""
+        self._tell_trashes = tell
 
     def report_fresh_to(self, tell: Callable[[Collection[bytes]], None], settle_s: float) -> None:
         """Name the files that were read less than `settle_s` after they changed: they may still be being written, and
@@ -182,6 +187,8 @@ class Scanner:
         reason = offline_reason(plan, walk.is_empty, device, row.device)
         if reason is not None:
             raise RootUnavailable(reason)
+        if walk.trashes:
+            self._tell_trashes(walk.trashes)
         return plan, walk.unreadable
 
     def _compare_some(

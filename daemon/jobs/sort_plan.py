@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from daemon.files import safe_files
 from daemon.files.grounds import Grounds
-from daemon.files.trash import is_in_trash
 from index.errors import StepRefused
 from index.images.companions import Bond, companions_of, stem_of, twin_of
+from index.images.trash_places import is_in_trash
 from index.model import Choice, Identity
 from index.queries.group_files import GroupFile, Lost, SortGroup
 from index.records.batches import Action, Step, StepState

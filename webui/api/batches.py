@@ -5,8 +5,9 @@ from typing import Any
 from msgspec import UNSET
 from peewee import SqliteDatabase
 
+from index.images.trash_places import WayBack, confirmation_text
 from index.model import JobKind
-from index.records import batches, jobs, trash_items
+from index.records import batches, catalogue, jobs, trash_items
 from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
 from index.records.trash_items import Item, ItemState
 from webui import shapes, shapes_sorting
@@ -63,8 +64,9 @@ def get_trash(call: Call) -> shapes_sorting.TrashList:
     after = decode_cursor(query.cursor, f"trash {query.state}", (int, int))
     with call.store.read() as database:
         page, size = trash_items.page(database, (query.state,), after, query.limit)
+        folders = _folders(call, database)
     return shapes_sorting.TrashList(
-        items=[_item_shape(item) for item in page.items],
+        items=[_item_shape(item, trash_items.way_back_of(item, folders)) for item in page.items],
         next=encode_cursor(f"trash {query.state}", page.after),
         total=page.total,
         bytes=size,
@@ -72,11 +74,19 @@ def get_trash(call: Call) -> shapes_sorting.TrashList:
 
 
 def post_restore(call: Call) -> Reply:
+    body: shapes_sorting.RestoreItem = call.body
+
     def ask(database: SqliteDatabase) -> dict[str, Any]:
         item = trash_items.item(database, call.key)
         if item.state is not ItemState.IN_TRASH:
             raise Refusal(409, "not_in_trash", "It is not in the trash any more.")
-        return _queue(database, call, JobKind.UNDO, {"items": [item.id]})
+        way = trash_items.way_back_of(item, _folders(call, database))
+        if way.asks and not body.confirm:
+            words = confirmation_text(item.adopted, path_text(way.path))
+            raise Refusal(409, "needs_confirmation", words, 'Send {"confirm": true}.', field="confirm")
+        # What needs none is not confirmed: it may need it by the time the job runs.
+        confirmed = {"confirm": True} if way.asks else {}
+        return _queue(database, call, JobKind.UNDO, {"items": [item.id], **confirmed})
 
     return _accepted(call.store.write(ask))
 
@@ -133,12 +143,21 @@ def _step_shape(step: Step) -> shapes_sorting.Step:
     )
 
 
-def _item_shape(item: Item) -> shapes_sorting.TrashItem:
+def _folders(call: Call, database: SqliteDatabase) -> list[bytes]:
+    """The folders in which files are changed now."""
+    watched = [bytes(root.path) for root in catalogue.watched_roots(database)]
+    return [*watched, *call.services.destinations().values()]
+
+
+def _item_shape(item: Item, way: WayBack) -> shapes_sorting.TrashItem:
     return shapes_sorting.TrashItem(
         id=item.id,
         path=path_text(item.path),
         uri=path_uri(item.path),
         place=path_text(item.place),
+        restore_to=path_text(way.path),
+        needs_confirmation=way.asks,
+        adopted=item.adopted,
         trashed=iso_time(item.trashed_ns),
         bytes=item.size_bytes,
         batch=item.batch_id,
@@ -171,7 +190,7 @@ ROUTES = (
     ),
     Route(
         "POST", f"{API}/trash/{{id}}/restore", post_restore, "Bring a file back from the trash", "trash", shapes.Job,
-        status=202, key_type=int, headers=FOLLOW, errors=(409,),
+        status=202, key_type=int, body=shapes_sorting.RestoreItem, body_optional=True, headers=FOLLOW, errors=(409,),
     ),
     Route(
         "POST", f"{API}/trash/empty", post_empty, "Remove what is in the trash for good", "trash", shapes.Job,
