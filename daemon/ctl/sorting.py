@@ -9,7 +9,8 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import as_json, client, follow, limited, tell_job
-from index.errors import ComparImgError, NoDaemon, UsageError
+from daemon.ctl.trash_recover import recover
+from index.errors import ComparImgError, NeedsConfirmation, NoDaemon, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -19,6 +20,7 @@ CHOICES = ("keep", "trash", "move", "link", "undecided")
 def register(program: click.Group) -> None:
     for command in (decide, rules, sort, batches, batch, undo, trash):
         program.add_command(command)
+    trash.add_command(recover)
 
 
 def waiting(function: Function) -> Function:
@@ -384,12 +386,17 @@ def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
 
 @trash.command("restore")
 @click.argument("item", metavar="ID", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask where it comes back to another place than its own.")
 @click.option("--dry-run", is_flag=True, help="Only tell where it would come back to.")
 @waiting
 @as_json
 @click.pass_context
-def trash_restore(context: click.Context, item: int, dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Bring one file back to where it was, or beside it where something else is there."""
+def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, wait: bool, in_json: bool) -> None:
+    """Bring one file back to where it was, or beside it where something else is there.
+
+    A file that is known only from the manifest of its trash, and came from outside the folder that holds the trash by
+    that manifest, comes back into that folder, after a question.
+    """
     ask = client(context)
     if dry_run:
         told = next((one for one in ask.pages("trash") if one["id"] == item), None)
@@ -398,9 +405,14 @@ def trash_restore(context: click.Context, item: int, dry_run: bool, wait: bool, 
         if in_json:
             terminal.print_json(told)
         else:
-            click.echo(f"{terminal.printable(told['place'])} would come back to {terminal.printable(told['path'])}")
+            place, target = terminal.printable(told["place"]), terminal.printable(told["restore_to"])
+            click.echo(f"{place} would come back to {target}{', once confirmed' if told['needs_confirmation'] else ''}")
         return
-    started = ask.post(f"trash/{item}/restore", {})
+    try:
+        started = ask.post(f"trash/{item}/restore", {"confirm": yes})
+    except NeedsConfirmation as refusal:
+        click.confirm(f"{refusal.message} Restore it?", abort=True, err=True)
+        started = ask.post(f"trash/{item}/restore", {"confirm": True})
     tell_job(follow(ask, started["id"]) if wait else started, in_json)
 
 

@@ -58,7 +58,7 @@ class Trashes:
         for entry in entries:
             by_home[home_of(entry.place)].append(entry)
         for home, some in by_home.items():
-            append(self._grounds.spot(os.path.join(home, MANIFEST)), b"".join(line_of(home, entry) for entry in some))
+            _append(self._grounds.spot(os.path.join(home, MANIFEST)), b"".join(line_of(home, entry) for entry in some))
 
     def forget_places(self) -> None:
         """Look anew where each trash is: mounts may have changed."""
@@ -201,7 +201,7 @@ def _make_home(top: bytes, folder: bytes, key: tuple[int, int]) -> bytes:
     return home
 
 
-def append(manifest: Spot, lines: bytes) -> None:
+def _append(manifest: Spot, lines: bytes) -> None:
     """Append lines to a manifest, made where it is missing, and bring them to the disk. Raises OSError."""
     with safe_files.opened_folder(manifest.top, manifest.folder) as folder:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
