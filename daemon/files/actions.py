@@ -155,7 +155,7 @@ def _swap(step: Step, spot_of: SpotOf, guard: Guard) -> None:
 
 def _delete(step: Step, spot_of: SpotOf, guard: Guard) -> None:
     place = spot_of(step.trash)
-    with held(place, step.identity):
+    with held(place, step.identity, step.digest):
         guard(step)
         safe_files.remove(place)
 
