@@ -21,6 +21,7 @@ from daemon.jobs.progress import Context, Progress
 from daemon.jobs.runner import Handler, Runner, start_job
 from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.jobs.sort import Sorter, grounds_of
+from daemon.jobs.strays import keep_strays
 from daemon.jobs.undo import Undoer
 from daemon.jobs.views import Views
 from daemon.overrides import LiveSettings
@@ -78,6 +79,7 @@ class Workshop:
         self.watcher = self._make_watcher()
         scanner.report_fresh_to(self.watcher.touch, daemon.settle_s)
         scanner.report_trashes_to(lambda passed: Adoption(store, self._grounds(), time.time_ns()).look(passed))
+        scanner.report_strays_to(lambda paths: keep_strays(store, self._grounds(), paths))
 
     def open(self) -> None:
         """Bring the roots of the index up to date, settle what a crash left in doubt, and begin."""

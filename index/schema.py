@@ -352,6 +352,7 @@ class Step(Model):
     made_inode = IntegerField(null=True)
     made_size_bytes = IntegerField(null=True)
     made_mtime_ns = IntegerField(null=True)
+    made_digest = BlobField(default=b"")
     bytes = IntegerField(default=0)
     state = TextField()
     reason = TextField(default="")

@@ -6,35 +6,28 @@ either happens or raises OSError (FileExistsError where a name is taken) and lea
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
 
+from daemon.files import contents, removal
+from daemon.files.contents import are_equal, digest_of
+from daemon.files.removal import FOLDER, NO_LINKS, READ, UNSUPPORTED, Proof
+from index.images.trash_places import is_in_trash
 from index.model import Identity
-
-FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: a named pipe put where a picture was must not hold us.
-READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-PIECE_BYTES: Final = 2**20
-# Flags of renameat2(2).
-NOREPLACE: Final = 1
-EXCHANGE: Final = 2
-# What a file system (NFS, some of FUSE), an old kernel or an old C library says to those flags.
-UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
-# What a file system without hard links (FAT, some network shares) says to link(2).
-NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 # What a full disk says, a used-up quota, and a limit on the size of files.
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# What a file system (NFS, FAT, some of FUSE) says to a file without a name, and a system without /proc to naming it.
+NO_UNNAMED: Final = frozenset({*UNSUPPORTED, errno.EISDIR, errno.ENOENT})
 
-_libc = ctypes.CDLL(None, use_errno=True)
+__all__ = ["FOLDER", "NO_LINKS", "NO_SPACE", "READ", "UNSUPPORTED", "Spot", "are_equal", "digest_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,35 +106,6 @@ def is_same(first: Identity | None, second: Identity | None) -> bool:
     )
 
 
-def digest_of(descriptor: int) -> bytes:
-    """The content digest of an open file, as index.images.pictures.digest has it."""
-    found = blake3()
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    while piece := os.read(descriptor, PIECE_BYTES):
-        found.update(piece)
-    return bytes(found.digest())
-
-
-def are_equal(first: int, second: int) -> bool:
-    """Whether two open files hold the same bytes, compared one by one."""
-    for descriptor in (first, second):
-        os.lseek(descriptor, 0, os.SEEK_SET)
-    while True:
-        pieces = [_read_fully(descriptor) for descriptor in (first, second)]
-        if pieces[0] != pieces[1]:
-            return False
-        if not pieces[0]:
-            return True
-
-
-def _read_fully(descriptor: int) -> bytes:
-    """A piece as long as can be had: read(2) may give less than asked for."""
-    piece = b""
-    while len(piece) < PIECE_BYTES and (more := os.read(descriptor, PIECE_BYTES - len(piece))):
-        piece += more
-    return piece
-
-
 def mount_key(descriptor: int) -> tuple[int, int]:
     """What two folders must have in common for a rename between them: the mount (a bind mount is another one) and the
     device (a btrfs subvolume is another one)."""
@@ -166,18 +130,13 @@ def can_rename(first: Spot, second: Spot) -> bool:
 def rename_new(source: Spot, target: Spot) -> None:
     """Give a file a new name that nobody has."""
     with opened_folder(source.top, source.folder) as old, opened_folder(target.top, target.folder) as new:
-        try:
-            _renameat2(old, source.name, new, target.name, NOREPLACE)
-        except OSError as error:
-            if error.errno not in UNSUPPORTED:
-                raise
-            _rename_by_link(old, source.name, new, target.name)
+        removal.move(old, source.name, new, target.name, into_ours=is_in_trash(target.path))
 
 
 def exchange(first: Spot, second: Spot) -> None:
-    """Let two files change places, in one moment. Raises OSError with one of UNSUPPORTED where that cannot be done."""
+    """Let two files change places, in one step. Raises OSError with one of UNSUPPORTED where that cannot be done."""
     with opened_folder(first.top, first.folder) as one, opened_folder(second.top, second.folder) as other:
-        _renameat2(one, first.name, other, second.name, EXCHANGE)
+        removal.exchange(one, first.name, other, second.name)
 
 
 def link_new(source: Spot, target: Spot) -> None:
@@ -186,62 +145,131 @@ def link_new(source: Spot, target: Spot) -> None:
         os.link(source.name, target.name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
 
 
-def rename_over(source: Spot, target: Spot) -> None:
-    """Let a file take the name of another one that has a second name; the caller has made sure of that."""
-    with opened_folder(source.top, source.folder) as old, opened_folder(target.top, target.folder) as new:
-        os.rename(source.name, target.name, src_dir_fd=old, dst_dir_fd=new)
-
-
-def remove(spot: Spot) -> None:
-    """Remove a name: of a temporary file of ours, a second name, or what a person orders to be emptied."""
+def remove(spot: Spot, proof: Proof) -> bool:
+    """Remove a file where `proof` holds of it; whether it is gone. Otherwise it stays under its name or, where that was
+    taken meanwhile, beside it."""
     with opened_folder(spot.top, spot.folder) as folder:
-        os.unlink(spot.name, dir_fd=folder)
-
-
-def copy_new(descriptor: int, target: Spot) -> bytes:
-    """Copy an open file to a name that nobody has, with its times, mode and (where possible) extended attributes, to
-    the disk itself; the digest of what was read back from there. A failure removes what was begun."""
-    with opened_folder(target.top, target.folder) as folder:
-        copy = os.open(
-            target.name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
-        )
         try:
-            _copy_bytes(descriptor, copy)
-            _copy_attributes(descriptor, copy)
-            os.fsync(copy)
-            # What is in memory still would be read back from there, whatever the disk made of it.
-            os.posix_fadvise(copy, 0, 0, os.POSIX_FADV_DONTNEED)
-            return digest_of(copy)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(target.name, dir_fd=folder)
-            raise
-        finally:
-            os.close(copy)
+            return removal.remove(folder, spot.name, proof) is None
+        except FileNotFoundError:
+            return True
+
+
+def remove_folder(spot: Spot) -> None:
+    """Remove an empty folder that was made for a removal. Raises OSError."""
+    with opened_folder(spot.top, spot.folder) as folder:
+        removal.remove_private_folder(folder, spot.name)
+
+
+def put_back(spot: Spot) -> None:
+    """Give a file its name back that a crash left in a folder made for its removal."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), opened_folder(spot.top, spot.folder) as folder:
+        removal.put_back_all(folder, spot.name)
+
+
+def recorded(identity: Identity, digest: bytes) -> Proof:
+    """The proof of a file that is recorded by its inode and the digest of its bytes."""
+
+    def proof(descriptor: int) -> bool:
+        is_it = os.fstat(descriptor).st_ino == identity.inode
+        return is_it and bool(digest) and digest_of(descriptor) == digest
+
+    return proof
+
+
+def second_name_of(other: Spot) -> Proof:
+    """The proof of a file that has another name, looked at when it is asked for."""
+
+    def proof(descriptor: int) -> bool:
+        try:
+            with opened_folder(other.top, other.folder) as folder:
+                return removal.second_name(folder, other.name)(descriptor)
+        except OSError:
+            return False
+
+    return proof
+
+
+def copy_new(descriptor: int, target: Spot, temp: Spot, digest: bytes) -> bool:
+    """Copy an open file to a name that nobody has, with its times, mode and (where possible) extended attributes, to
+    the disk itself. Whether what is read back from there has the digest: otherwise nothing is left of it.
+
+    Where the file system can, the copy has no name before it is complete; elsewhere it is made under the name `temp`.
+    Raises FileExistsError where a name is taken, OSError; a failure leaves nothing.
+    """
+
+    def fill(copy: int) -> bool:
+        contents.copy_bytes(descriptor, copy)
+        contents.copy_attributes(descriptor, copy)
+        return _digest_on_disk(copy) == digest
+
+    return _made(target, temp, fill) is not None
 
 
 def write_new(data: bytes, like: int, target: Spot) -> Identity:
     """Write a file under a name that nobody has, with the times, mode, owner and extended attributes of an open one,
-    to the disk itself, and compare what is read back from there. A failure removes what was begun."""
+    to the disk itself, and compare what is read back from there. A failure leaves nothing."""
+
+    def fill(copy: int) -> bool:
+        contents.write_fully(copy, data)
+        contents.copy_attributes(like, copy)
+        if _digest_on_disk(copy) != bytes(blake3(data).digest()):
+            raise OSError(errno.EIO, "the disk gives back other bytes than were written")
+        return True
+
+    made = _made(target, target, fill)
+    assert made is not None
+    return made
+
+
+def _made(target: Spot, temp: Spot, fill: Callable[[int], bool]) -> Identity | None:
+    """Make a file with the bytes that `fill` writes, and give it its name if that returns true."""
     with opened_folder(target.top, target.folder) as folder:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        made = os.open(target.name, flags, 0o600, dir_fd=folder)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(made, rest) :]
-            _copy_attributes(like, made)
-            os.fsync(made)
-            os.posix_fadvise(made, 0, 0, os.POSIX_FADV_DONTNEED)
-            if digest_of(made) != bytes(blake3(data).digest()):
-                raise OSError(errno.EIO, "the disk gives back other bytes than were written")
-            return Identity.of(os.fstat(made))
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(target.name, dir_fd=folder)
-            raise
+            copy = os.open(b".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in NO_UNNAMED:
+                raise
+            return _made_under_name(folder, target, temp, fill)
+        try:
+            if not fill(copy):
+                return None
+            try:
+                os.link(b"/proc/self/fd/%d" % copy, target.name, dst_dir_fd=folder, follow_symlinks=True)
+            except OSError as error:
+                if error.errno not in NO_UNNAMED | NO_LINKS:
+                    raise
+            else:
+                return Identity.of(os.fstat(copy))
         finally:
-            os.close(made)
+            os.close(copy)
+        return _made_under_name(folder, target, temp, fill)
+
+
+def _made_under_name(folder: int, target: Spot, temp: Spot, fill: Callable[[int], bool]) -> Identity | None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    copy = os.open(temp.name, flags, 0o600, dir_fd=folder)
+    is_kept = False
+    try:
+        is_kept = fill(copy)
+        if is_kept and temp != target:
+            removal.move(folder, temp.name, folder, target.name)
+        return Identity.of(os.fstat(copy)) if is_kept else None
+    except BaseException:
+        is_kept = False
+        raise
+    finally:
+        if not is_kept:
+            status = os.fstat(copy)
+            with contextlib.suppress(OSError):
+                removal.remove(folder, temp.name, lambda file: os.path.samestat(os.fstat(file), status))
+        os.close(copy)
+
+
+def _digest_on_disk(descriptor: int) -> bytes:
+    """The digest of a file as the disk has it."""
+    contents.bring_to_disk(descriptor)
+    return digest_of(descriptor)
 
 
 def sync_folders(spots: Iterable[Spot]) -> None:
@@ -254,64 +282,3 @@ def sync_folders(spots: Iterable[Spot]) -> None:
             # Some network file systems have no such thing for folders; what is gone needs none.
             if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise
-
-
-def _renameat2(old: int, source: bytes, new: int, target: bytes, flags: int) -> None:
-    call = getattr(_libc, "renameat2", None)
-    if call is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if call(old, source, new, target, flags) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), os.fsdecode(target))
-
-
-def _rename_by_link(old: int, source: bytes, new: int, target: bytes) -> None:
-    """A new name by link(2), which never overwrites, then the old one away."""
-    try:
-        os.link(source, target, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        _rename_by_reserving(old, source, new, target)
-        return
-    if _inode(old, source) == _inode(new, target):
-        os.unlink(source, dir_fd=old)
-
-
-def _rename_by_reserving(old: int, source: bytes, new: int, target: bytes) -> None:
-    """A new name by an empty file that reserves it, which is then replaced: for file systems that have neither."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    os.close(os.open(target, flags, 0o600, dir_fd=new))
-    reserved = _inode(new, target)
-    try:
-        os.rename(source, target, src_dir_fd=old, dst_dir_fd=new)
-    except OSError:
-        if _inode(new, target) == reserved:
-            os.unlink(target, dir_fd=new)
-        raise
-
-
-def _inode(folder: int, name: bytes) -> tuple[int, int]:
-    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    return status.st_dev, status.st_ino
-
-
-def _copy_bytes(source: int, target: int) -> None:
-    os.lseek(source, 0, os.SEEK_SET)
-    while piece := os.read(source, PIECE_BYTES):
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[os.write(target, rest) :]
-
-
-def _copy_attributes(source: int, target: int) -> None:
-    status = os.fstat(source)
-    with contextlib.suppress(OSError):
-        for name in os.listxattr(source):
-            with contextlib.suppress(OSError):
-                os.setxattr(target, name, os.getxattr(source, name))
-    with contextlib.suppress(OSError):
-        os.fchown(target, status.st_uid, status.st_gid)
-    with contextlib.suppress(OSError):
-        os.fchmod(target, stat.S_IMODE(status.st_mode))
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from daemon.files import safe_files, trash_trust
+from daemon.files import manifest, safe_files, trash_trust
+from daemon.files.file_names import fitting
 from daemon.files.grounds import Grounds
 from daemon.files.manifest import NAME as MANIFEST
 from daemon.files.manifest import Entry, line_of
@@ -26,7 +27,6 @@ from index.images.walk import is_at_or_below
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAME: Final = 255
 EXECUTABLE: Final = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 # What keeps us from making a folder here, and not in the next one below.
 NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR})
@@ -88,6 +88,16 @@ class Trashes:
         with safe_files.opened_file(self._grounds.spot(os.path.join(home, MANIFEST))) as descriptor:
             yield descriptor
 
+    def entries(self, home: bytes) -> Iterator[Entry]:
+        """Every line of a manifest that can be read; none where there is none, or where the folder is not used."""
+        with contextlib.suppress(OSError):
+            if not self.objection(home):
+                with self.opened_manifest(home) as descriptor:
+                    for line, _ in manifest.read_lines(descriptor):
+                        entry = manifest.parse(home, line)
+                        if entry is not None:
+                            yield entry
+
     def files_among(self, places: Iterable[bytes]) -> set[bytes]:
         """Those of some places at which there is a regular file now."""
         return files_among({place: self._grounds.spot(place) for place in places})
@@ -142,15 +152,6 @@ def make_plain(descriptor: int) -> bool:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
                 raise
     return not os.fstat(descriptor).st_mode & EXECUTABLE
-
-
-def fitting(prefix: bytes, name: bytes, suffix: bytes = b"") -> bytes:
-    """A file name with something before its stem and after it, the stem cut where it would be too long."""
-    stem, dot, ending = name.rpartition(b".")
-    if not stem or len(ending) > 20:
-        stem, dot, ending = name, b"", b""
-    room = LONGEST_NAME - len(prefix) - len(suffix) - len(dot) - len(ending)
-    return prefix + _cut(stem, room) + suffix + dot + ending
 
 
 def _find_home(spot: Spot) -> bytes:
@@ -219,13 +220,6 @@ def _append(manifest: Spot, lines: bytes) -> None:
             os.fsync(folder)
 
 
-def _cut(stem: bytes, room: int) -> bytes:
-    """At most so many bytes of a name, no letter of UTF-8 cut in the middle."""
-    if len(stem) <= room:
-        return stem
-    cut = stem[: max(room, 1)]
-    whole = cut.decode("utf-8", "ignore").encode()
-    return whole if stem.startswith(whole) and whole else cut
 
 
 def _is_folder(path: bytes) -> bool:

@@ -14,10 +14,11 @@ from itertools import islice
 from typing import Final
 
 from daemon.files import manifest, safe_files, trash_trust
+from daemon.files.file_names import fitting
 from daemon.files.grounds import Grounds
 from daemon.files.manifest import Entry
 from daemon.files.safe_files import Spot
-from daemon.files.trash import Trashes, files_among, fitting, make_plain
+from daemon.files.trash import Trashes, files_among, make_plain
 from index.images.sniff import claims_image
 from index.images.trash_places import NAME, holder_of, origin, way_back_adopted
 

@@ -286,19 +286,29 @@ class Encoding:
             for step, found in self._work.made(making, lambda step: self._journal.temp_of(self._batch.name, step)):
                 told[step.path] = self._work.told(step, found)
                 ready[step.id] = _ready(step, found, told[step.path])
-            now_ns = self._work.now_ns()
-            rows = list(told.values())
-            self._work.store.write(lambda db: compressions.add(db, self._batch.id, rows, now_ns))
+                self._record(ready[step.id], told[step.path])
         except BaseException:
             # First the processes: one that is at work would write its result later.
             self._work.close()
-            self._forget_temps(making)
+            with suppress(Exception):
+                self._journal.drop_temps(self._batch.id, [step.id for step in making])
             raise
         for step in steps:
             if step.action is Action.TRASH:
                 ready[step.id] = self._with_result(step, told.get(step.path))
         self._begun = [ready[step.id] for step in steps]
         return self._begun
+
+    def _record(self, step: Step, told: Told) -> None:
+        """Commit what was made at once: after a crash its temporary file is known by that."""
+        now_ns = self._work.now_ns()
+
+        def record(database: Any) -> None:
+            compressions.add(database, self._batch.id, [told], now_ns)
+            if step.state is StepState.PLANNED:
+                batches.change_steps(database, [step], now_ns)
+
+        self._work.store.write(record)
 
     def guard(self, step: Step) -> None:
         """Raises StepRefused where a source would go to the trash without its result being there."""
@@ -324,7 +334,7 @@ class Encoding:
         with self._work.store.read() as database:
             ended = batches.steps_of(database, self._batch.id, ids=[step.id for step in begun])
         # What was not begun, or failed before, has left its result.
-        self._forget_temps(step for step in ended if step.state not in (StepState.DONE, StepState.DOING))
+        self._journal.drop_temps(self._batch.id, [step.id for step in ended])
         _settle(self._work.store, self._work.now_ns())
         changed = {path for step in ended if step.state is StepState.DONE for path in (step.path, step.target) if path}
         if changed:
@@ -340,11 +350,6 @@ class Encoding:
             return replace(step, state=StepState.REFUSED, reason=reason, message="Nothing takes its place.")
         return replace(step, bytes=_freed(told))
 
-    def _forget_temps(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            with suppress(OSError):
-                safe_files.remove(self._work.grounds.spot(self._journal.temp_of(self._batch.name, step)))
-
 
 def _ready(step: Step, found: Outcome[CompressTask, Made | Left], told: Told) -> Step:
     """A step whose result lies ready, or a refused one."""
@@ -353,7 +358,7 @@ def _ready(step: Step, found: Outcome[CompressTask, Made | Left], told: Told) ->
         return replace(step, state=StepState.REFUSED, reason=told.reason, message=told.message)
     if step.action is Action.CREATE:
         return replace(step, identity=made.identity, digest=made.digest)
-    return replace(step, made=made.identity, bytes=_freed(told))
+    return replace(step, made=made.identity, made_digest=made.digest, bytes=_freed(told))
 
 
 def _freed(told: Told) -> int:

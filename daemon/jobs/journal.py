@@ -12,17 +12,21 @@ import errno
 import itertools
 import logging
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from daemon.files import actions, safe_files
+from daemon.files import actions, safe_files, settling
+from daemon.files.file_names import fitting
+from daemon.files.folder_lock import in_use
 from daemon.files.grounds import Grounds
 from daemon.files.manifest import Entry
+from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
-from daemon.files.trash import Trashes, UntrustedTrash, fitting
+from daemon.files.trash import Trashes, UntrustedTrash
 from daemon.jobs.adoption import Adoption
 from daemon.jobs.progress import Progress
 from index.errors import StepRefused
@@ -93,7 +97,8 @@ class Journal:
         moment = datetime.fromtimestamp(now_ns // 10**9, UTC)
 
         def keep(database: Any) -> int:
-            name = f"{moment:%Y%m%d-%H%M%S}-{kind}"
+            # Another service on the same folder may begin one of the same kind in the same second.
+            name = f"{moment:%Y%m%d-%H%M%S}-{kind}-{secrets.token_hex(4)}"
             batch_id = batches.add_batch(database, kind, name, now_ns, job_id, undo_of, state)
             batches.add_steps(database, batch_id, steps)
             _keep_gone(database, steps)
@@ -111,12 +116,15 @@ class Journal:
         self.settle(batch_id)
         with self._store.read() as database:
             row = batches.batch(database, batch_id)
+        self._drop_temps(row)
+        with self._store.read() as database:
             planned = batches.steps_of(database, batch_id, (StepState.PLANNED,))
         total = sum(row.counts.values())
         progress.begin(str(row.kind), total, total - len(planned))
-        for some in _portions(planned):
-            progress.checkpoint()
-            self._do_some(progress, row, some, checks)
+        with in_use(self._grounds.spot(path).top for step in planned for path in (step.path, step.target) if path):
+            for some in _portions(planned):
+                progress.checkpoint()
+                self._do_some(progress, row, some, checks)
         self._end(batch_id, BatchState.DONE)
         progress.begin(str(row.kind), total, total)  # told at once, while steps are told now and then
 
@@ -127,6 +135,15 @@ class Journal:
     def temp_of(self, batch_name: str, step: Step) -> bytes:
         """The name of a step's temporary file."""
         return temp_of(batch_name, step)
+
+    def drop_temps(self, batch_id: int, step_ids: Iterable[int]) -> None:
+        """Remove the temporary files of steps that were planned and are not done, those that were recorded as made;
+        others under such a name are kept."""
+        with self._store.read() as database:
+            row = batches.batch(database, batch_id)
+            steps = batches.steps_of(database, batch_id, ids=list(step_ids))
+        unfinished = [step for step in steps if step.state not in (StepState.DONE, StepState.DOING, StepState.UNDONE)]
+        self._drop(row, unfinished)
 
     # After a crash
 
@@ -141,7 +158,7 @@ class Journal:
             running = [batches.batch(database, batch_id) for batch_id in batches.unfinished(database)]
             orphans = [row for row in running if row.job_id is None or not is_waiting(database, row.job_id)]
         for row in orphans:
-            self._remove_temps(row)
+            self._drop_temps(row)
             self._end(row.id, BatchState.CANCELLED)
         Adoption(self._store, self._grounds, self._now_ns()).look()
 
@@ -151,19 +168,22 @@ class Journal:
         with self._store.read() as database:
             row = batches.batch(database, batch_id)
             doubtful = batches.steps_of(database, batch_id, (StepState.DOING,))
+        rescue = self._rescue(row)
         ended = []
         for step in doubtful:
             try:
                 if not self._is_reachable(step):
                     log.warning("step %d of batch %d stays in doubt: its disk is away", step.id, batch_id)
                     continue
-                done = actions.settle(step, self._grounds.spot)
+                settling.put_back(step, self._grounds.spot)
+                done = settling.settle(step, self._grounds.spot, rescue)
             except OSError as error:
                 log.warning("step %d of batch %d stays in doubt: %s", step.id, batch_id, error)
                 continue
             log.info("step %d (%s %s) was %s", step.id, step.action, display(step.path), "done" if done else "not done")
             again = StepState.PLANNED if row.state == BatchState.RUNNING else StepState.CANCELLED
-            ended.append(replace(step, state=StepState.DONE if done else again))
+            ended.append(_with_kept(replace(step, state=StepState.DONE if done else again), rescue.kept))
+            self._keep_items(rescue.take())
         self._sync(ended)
         self._keep(ended)
 
@@ -176,16 +196,31 @@ class Journal:
         found = [safe_files.identity_at(spot) for spot in spots if os.path.isdir(spot.top)]
         return any(safe_files.is_same(one, known) for one in found for known in (step.identity, step.made))
 
-    def _remove_temps(self, row: batches.BatchRow) -> None:
+    def _drop_temps(self, row: batches.BatchRow) -> None:
         """The temporary files of steps that were being prepared when the batch was cut off."""
         with self._store.read() as database:
             planned = batches.steps_of(database, row.id, (StepState.PLANNED,))
-        for step in planned:
+        self._drop(row, planned)
+
+    def _drop(self, row: batches.BatchRow, steps: Iterable[Step]) -> None:
+        rescue = self._rescue(row)
+        for step in steps:
             if step.action in BY_TEMP and step.action is not Action.SWAP:
                 try:
-                    safe_files.remove(self._grounds.spot(self.temp_of(row.name, step)))
-                except OSError:
-                    continue
+                    temp = self._grounds.spot(self.temp_of(row.name, step))
+                    settling.drop_temp(step, self._grounds.spot, temp, rescue)
+                except OSError as error:
+                    log.warning("the temporary file of step %d stays: %s", step.id, error)
+        self._keep_items(rescue.take())
+
+    def _rescue(self, row: batches.BatchRow) -> Rescue:
+        return Rescue(self._trashes, f"{row.name}-{row.id}", row.id, self._now_ns)
+
+    def _keep_items(self, kept: Sequence[Kept]) -> None:
+        """Commit what was kept in the trash."""
+        items = [one.item for one in kept if one.item is not None]
+        if items:
+            self._store.write(lambda db: trash_items.add(db, items))
 
     # Some steps at a time
 
@@ -204,6 +239,7 @@ class Journal:
         progress.advance(len(ended))
         waiting = self._recorded(begun)
         done: list[Step] = []
+        rescue = self._rescue(row)
         stays = {step.id for step in steps if step.companion_of is None} - {step.id for step in waiting}
         try:
             while waiting:
@@ -212,10 +248,11 @@ class Journal:
                 # looked at, while what was not begun is planned as before.
                 step = waiting.pop(0)
                 if step.companion_of in stays:
-                    ended_step = self._ended(step, _with_image(step))
+                    ended_step = self._ended(step, _with_image(step), rescue)
                 else:
-                    ended_step = self._do(row, step, checks)
-                done.append(ended_step)
+                    ended_step = self._do(row, step, checks, rescue)
+                done.append(_with_kept(ended_step, rescue.kept))
+                self._keep_items(rescue.take())
                 if ended_step.state is not StepState.DONE:
                     stays.add(step.id)
                 progress.advance()
@@ -247,7 +284,7 @@ class Journal:
             elif step.action in (Action.TRASH, Action.LINK, Action.REPLACE):
                 step = replace(step, trash=self._place_for(row, step))
             elif step.action is Action.SWAP:
-                step = replace(step, target=self._place_for(row, step))
+                step = replace(step, target=self._place_for(row, step), made_digest=self._digest_at(step.path))
         except OSError as error:
             if not os.path.isdir(self._grounds.spot(step.path or step.trash).top):
                 return replace(step, state=StepState.REFUSED, reason="offline", message="Its folder is offline.")
@@ -256,6 +293,10 @@ class Journal:
 
     def _place_for(self, row: batches.BatchRow, step: Step) -> bytes:
         return self._trashes.place_for(self._grounds.spot(step.path), f"{row.name}-{row.id}", step.id).path
+
+    def _digest_at(self, path: bytes) -> bytes:
+        with safe_files.opened_file(self._grounds.spot(path)) as descriptor:
+            return safe_files.digest_of(descriptor)
 
     def _free_name(self, step: Step) -> bytes:
         """The target, or the nearest name to it that nobody has; its folder is made for what comes back."""
@@ -284,30 +325,31 @@ class Journal:
         self._keep(failed)
         return recorded
 
-    def _do(self, row: batches.BatchRow, step: Step, checks: Checks) -> Step:
+    def _do(self, row: batches.BatchRow, step: Step, checks: Checks, rescue: Rescue) -> Step:
         """Do one step; as it ended."""
         for _ in range(NAMES_TRIED):
             try:
-                actions.act(step, self._grounds.spot, checks.guard)
+                actions.act(step, self._grounds.spot, checks.guard, rescue)
                 return replace(step, state=StepState.DONE)
             except StepRefused as refusal:
-                return self._ended(step, replace(step, state=StepState.REFUSED, reason=refusal.reason,
-                                                 message=refusal.message))  # fmt: skip
+                refused = replace(step, state=StepState.REFUSED, reason=refusal.reason, message=refusal.message)
+                return self._ended(step, refused, rescue)
             except FileExistsError as error:
                 if step.action not in NAMING:
-                    return self._ended(step, _failed(step, error))
+                    return self._ended(step, _failed(step, error), rescue)
                 # Somebody took the name since it was found free.
                 step = replace(self._placed(row, step, {}), state=StepState.DOING)
                 self._keep([step])
             except OSError as error:
                 log.warning("%s %s failed: %s", step.action, display(step.path), error)
-                return self._ended(step, _failed(step, error))
-        return self._ended(step, _failed(step, OSError(errno.EEXIST, os.strerror(errno.EEXIST))))
+                return self._ended(step, _failed(step, error), rescue)
+        return self._ended(step, _failed(step, OSError(errno.EEXIST, os.strerror(errno.EEXIST))), rescue)
 
-    def _ended(self, step: Step, not_done: Step) -> Step:
+    def _ended(self, step: Step, not_done: Step, rescue: Rescue) -> Step:
         """How a step ended that raised: the disk has the last word."""
         try:
-            return replace(step, state=StepState.DONE) if actions.settle(step, self._grounds.spot) else not_done
+            is_done = settling.settle(step, self._grounds.spot, rescue)
+            return replace(step, state=StepState.DONE) if is_done else not_done
         except OSError as error:
             log.warning("step %d stays in doubt: %s", step.id, error)
             return step
@@ -374,7 +416,7 @@ def _item(step: Step, now_ns: int) -> Item | None:
     one, place, digest = step.identity, step.trash, step.digest
     if step.action is Action.SWAP:
         assert step.made is not None
-        one, place, digest = step.made, step.target, b""
+        one, place, digest = step.made, step.target, step.made_digest
     elif step.action not in (Action.TRASH, Action.LINK, Action.REPLACE, Action.MOVE) or not place:
         return None
     return Item(place, step.path, one.inode, one.size_bytes, one.mtime_ns, digest, now_ns, step.batch_id, step.id)
@@ -408,6 +450,14 @@ def _keep_gone(database: Any, steps: Sequence[Step]) -> None:
 def _with_image(step: Step) -> Step:
     words = "The image that it belongs to stays."
     return replace(step, state=StepState.REFUSED, reason="with_image", message=words)
+
+
+def _with_kept(step: Step, kept: Sequence[Kept]) -> Step:
+    """A step that says where a file was kept that came in its way."""
+    for one in kept:
+        words = f"Another file that was saved at that moment is kept as {display(one.place)}."
+        step = replace(step, message=f"{step.message} {words}".strip())
+    return step
 
 
 def _failed(step: Step, error: OSError) -> Step:

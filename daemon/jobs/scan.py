@@ -102,10 +102,15 @@ class Scanner:
         self._tell_fresh: Callable[[Collection[bytes]], None] = lambda paths: None
         self._settle_s = 0.0
         self._tell_trashes: Callable[[Sequence[bytes]], object] = lambda folders: None
+        self._keep_strays: Callable[[Collection[bytes]], object] = lambda paths: None
 
     def report_trashes_to(self, tell: Callable[[Sequence[bytes]], object]) -> None:
         """Name the trash folders that a walk of a whole root passes: the index may not know of them."""
         self._tell_trashes = tell
+
+    def report_strays_to(self, keep: Callable[[Collection[bytes]], object]) -> None:
+        """Name what a crash may have left under names of ours, as far as walks of whole roots meet it."""
+        self._keep_strays = keep
 
     def report_fresh_to(self, tell: Callable[[Collection[bytes]], None], settle_s: float) -> None:
         """Name the files that were read less than `settle_s` after they changed: they may still be being written, and
@@ -189,6 +194,8 @@ class Scanner:
             raise RootUnavailable(reason)
         if walk.trashes:
             self._tell_trashes(walk.trashes)
+        if walk.strays:
+            self._keep_strays(walk.strays)
         return plan, walk.unreadable
 
     def _compare_some(

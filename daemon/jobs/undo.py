@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from daemon.files import safe_files
+from daemon.files import safe_files, settling
 from daemon.files.grounds import Grounds
 from daemon.files.manifest import DIGEST_BYTES
 from daemon.files.trash import make_plain
@@ -133,7 +133,7 @@ class Undoer:
     def _ways_of(self, grounds: Grounds, step: Step) -> list[Step]:
         """The steps that take one back; a refused one where there is no way."""
         back = replace(step, id=0, companion_of=None, undo_of=step.id, image_id=None, keeper=b"", temp=b"",
-                       state=StepState.PLANNED, made=None)  # fmt: skip
+                       state=StepState.PLANNED, made=None, made_digest=b"")  # fmt: skip
         try:
             match step.action:
                 case Action.TRASH:
@@ -165,7 +165,11 @@ class Undoer:
         there = safe_files.identity_at(grounds.spot(step.target))
         if there is None:
             raise StepRefused("gone", "The file is not at its destination any more.")
-        if not step.trash and there.inode != step.identity.inode:
+        if (
+            not step.trash
+            and there.inode != step.identity.inode
+            and not (step.digest and settling.holds(grounds.spot(step.target), step.digest))
+        ):
             raise StepRefused("changed", "At the destination there is another file now.")
         # As it is now: what was done to it there is somebody's work.
         digest = step.digest if step.trash else b""
@@ -177,6 +181,8 @@ class Undoer:
         is_ours = there is not None and step.made is not None and there.inode == step.made.inode
         if step.action is Action.REPLACE:
             is_ours = safe_files.is_same(there, step.made)
+            if there is not None and not is_ours and step.made_digest:
+                is_ours = settling.holds(grounds.spot(step.path), step.made_digest)
         if not is_ours:
             return replace(back, action=Action.RESTORE, target=step.path)
         return replace(back, action=Action.SWAP, target=b"", made=there)

@@ -4,7 +4,7 @@ The result is a temporary file, on the disk and read back from there, with the s
 attributes; the journal gives it its name. The source is only ever read.
 """
 
-import contextlib
+import errno
 import os
 from dataclasses import dataclass, replace
 
@@ -65,12 +65,20 @@ def compressed_bytes(task: CompressTask) -> bytes:
 
 def _written(data: bytes, source: Spot, temp: Spot) -> Identity:
     try:
-        # One of an earlier attempt, which was cut off: the name is ours.
-        with contextlib.suppress(FileNotFoundError):
-            safe_files.remove(temp)
         with safe_files.opened_file(source) as like:
-            return safe_files.write_new(data, like, temp)
+            try:
+                return safe_files.write_new(data, like, temp)
+            except FileExistsError:
+                # By this task, in a process that ended before it could answer.
+                return _written_before(data, temp)
     except OSError as error:
         reason = "no_space" if error.errno in safe_files.NO_SPACE else "unwritable"
         words = error.strerror or os.strerror(error.errno or 0)
         raise PictureError(reason, f"the result cannot be written: {words}") from error
+
+
+def _written_before(data: bytes, temp: Spot) -> Identity:
+    with safe_files.opened_file(temp) as made:
+        if safe_files.digest_of(made) != pictures.digest(data):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        return Identity.of(os.fstat(made))

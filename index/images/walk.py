@@ -33,6 +33,8 @@ EXCLUDED: Final = frozenset(
 )  # fmt: skip
 # Endings of folders with the previews of Lightroom: each is a small copy of a picture that is there already.
 EXCLUDED_ENDINGS: Final = (b".lrdata", b".lrcat-data")
+# Temporary files of ours, and folders made for a removal: a crash may have left them.
+STRAY: Final = re.compile(rb"\.comparimg-.+\.(part|removing)")
 
 
 _KEY: Final = itemgetter(0)
@@ -87,9 +89,9 @@ class Walk:
 
     `nested` are other roots inside it, left to their own walk. While it is iterated (once), the walk fills
     `unreadable` (path -> why: nothing is known of what is at or below it) and `mounts` (folder -> device number, for
-    `top` and for each folder where another file system begins) and `trashes` (our own, which are passed over).
-    `is_empty` tells whether `top` held nothing but what is excluded. Iterating raises RootUnavailable where `top` is no
-    folder that can be listed.
+    `top` and for each folder where another file system begins), `trashes` (our own) and `strays` (what a crash may
+    have left under names of ours), both of which are passed over. `is_empty` tells whether `top` held nothing but what
+    is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
 
     Memory is that of the listings from `top` to where it is.
     """
@@ -100,6 +102,7 @@ class Walk:
         self.unreadable: dict[bytes, str] = {}
         self.mounts: dict[bytes, int] = {}
         self.trashes: list[bytes] = []
+        self.strays: list[bytes] = []
         self.is_empty = True
         self._top = top
         self._exclusions = exclusions
@@ -151,6 +154,8 @@ class Walk:
                 if self._exclusions.excludes(directory, name):
                     if name == TRASH and entry.is_dir(follow_symlinks=False):
                         self.trashes.append(entry.path)
+                    elif STRAY.fullmatch(name):
+                        self.strays.append(entry.path)
                     continue
                 if directory == self._top:
                     self.is_empty = False

@@ -12,7 +12,8 @@ A step is about one file, the *subject*: at `path`, with an identity and a diges
 - swap     the subject goes from `trash` back to `path`; what is there now, a file that a step made, goes to `target`
 - delete   the subject at `trash` is removed for good
 
-`made_*` is the identity of the new file (link, replace) or of what is at `path` now (swap).
+`made_*` is the identity of the new file (link, replace) or of what is at `path` now (swap), `made_digest` the digest of
+its bytes where it was made by us or is to go to the trash.
 """
 
 from collections import Counter
@@ -87,6 +88,7 @@ class Step:
     companion_of: int | None = None
     undo_of: int | None = None
     made: Identity | None = None
+    made_digest: bytes = b""
     bytes: int = 0
     state: StepState = StepState.PLANNED
     reason: str = ""
@@ -143,8 +145,9 @@ def change_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -
     """Keep what changed of steps that are there: where they lead, what they made, how they ended."""
     for step in steps:
         values = _values(step)
-        changed = ("target", "trash", "temp", "made_inode", "made_size_bytes", "made_mtime_ns", "inode", "device",
-                   "size_bytes", "mtime_ns", "digest", "bytes", "state", "reason", "message")  # fmt: skip
+        changed = ("target", "trash", "temp", "made_inode", "made_size_bytes", "made_mtime_ns", "made_digest",
+                   "inode", "device", "size_bytes", "mtime_ns", "digest", "bytes", "state", "reason",
+                   "message")  # fmt: skip
         done_ns = now_ns if step.state is StepState.DONE else None
         StepRow.update({name: values[name] for name in changed} | {"done_ns": done_ns}).where(
             StepRow.id == step.id
@@ -169,6 +172,13 @@ def with_doubts(database: SqliteDatabase) -> list[int]:
     """The batches that have a step of which only the disk can tell whether it was done."""
     rows = StepRow.select(StepRow.batch).where(StepRow.state == StepState.DOING).distinct().order_by(StepRow.batch)
     return [row[0] for row in rows.tuples().execute(database)]
+
+
+def needs_temp(database: SqliteDatabase, name: str, temp: bytes) -> bool:
+    """Whether a batch of this name is under way, or a step in doubt has this temporary file."""
+    running = Batch.select().where(Batch.name == name, Batch.state == BatchState.RUNNING)
+    doubtful = StepRow.select().where(StepRow.state == StepState.DOING, StepRow.temp == temp)
+    return bool(running.exists(database) or doubtful.exists(database))
 
 
 def running_of_job(database: SqliteDatabase, job_id: int) -> int | None:
@@ -311,6 +321,7 @@ def _step(row: Mapping[str, Any]) -> Step:
         companion_of=row["companion_of"],
         undo_of=row["undo_of"],
         made=made,
+        made_digest=bytes(row["made_digest"]),
         bytes=row["bytes"],
         state=StepState(row["state"]),
         reason=row["reason"],

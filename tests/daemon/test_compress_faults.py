@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.files import safe_files, trash
+from daemon.files import removal, safe_files, trash
 from index.encoding import recompress
 from index.errors import ComparImgError, PictureError, StoreError
 from index.store import Store
@@ -57,7 +57,7 @@ WISHES = st.fixed_dictionaries(
 )
 # What is broken, and from which call on. Each breaks as it would: the change is not made.
 BREAKABLE: dict[str, tuple[object, str, Callable[[], Exception]]] = {
-    "rename": (safe_files, "_renameat2", lambda: OSError(5, "Input/output error")),
+    "rename": (removal, "_renameat2", lambda: OSError(5, "Input/output error")),
     "write": (safe_files, "write_new", lambda: OSError(28, "No space left on device")),
     "manifest": (trash, "_append", lambda: OSError(30, "Read-only file system")),
     "commit": (Store, "write", lambda: StoreError("The index could not be changed.")),

@@ -3,6 +3,7 @@ settled."""
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,9 +80,10 @@ def test_trash_keeps_every_file_its_origin_and_its_name(folder: Folder) -> None:
     first, second = folder.add("a/IMG_1.jpg", b"one"), folder.add("b/IMG_1.jpg", b"two")
     batch_id = folder.run(folder.step(Action.TRASH, first), folder.step(Action.TRASH, second))
     assert [step.state for step in folder.steps(batch_id)] == [StepState.DONE, StepState.DONE]
-    assert folder.names() == [
-        f".comparimg-trash/20231114-221320-sort-{batch_id}/{number}-IMG_1.jpg" for number in (1, 2)
-    ]
+    with folder.store.read() as database:
+        name = batches.batch(database, batch_id).name
+    assert re.fullmatch(r"20231114-221320-sort-[0-9a-f]{8}", name)
+    assert folder.names() == [f".comparimg-trash/{name}-{batch_id}/{number}-IMG_1.jpg" for number in (1, 2)]
     items = folder.in_trash()
     assert [(item.path, Path(os.fsdecode(item.place)).read_bytes()) for item in items] == [
         (bytes(first), b"one"), (bytes(second), b"two"),

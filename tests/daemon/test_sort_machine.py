@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 from PIL import Image
 
-from daemon.files import safe_files, trash
+from daemon.files import removal, trash
 from daemon.jobs.journal import Journal
 from daemon.jobs.sort import grounds_of
 from daemon.processes.workers import WorkerLimits, WorkerPool
@@ -65,9 +65,9 @@ def crash_at(number: int) -> Iterator[None]:
         return do
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(safe_files, "_renameat2", dying(safe_files._renameat2))
-        patch.setattr(safe_files, "remove", dying(safe_files.remove))
-        patch.setattr(safe_files, "link_new", dying(safe_files.link_new))
+        patch.setattr(removal, "_renameat2", dying(removal._renameat2))
+        for name in ("link", "unlink", "rename", "mkdir", "rmdir"):
+            patch.setattr(os, name, dying(getattr(os, name)))
         patch.setattr(trash, "_append", dying(trash._append))
         patch.setattr(Store, "write", dying(Store.write))
         with contextlib.suppress(CutOff):

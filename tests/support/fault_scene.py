@@ -154,7 +154,7 @@ class Making(Unchecked):
             if step.action is Action.CREATE:
                 yield replace(step, identity=Identity.of(temp.lstat()), digest=digest(NEW))
             else:
-                yield replace(step, made=Identity.of(temp.lstat()))
+                yield replace(step, made=Identity.of(temp.lstat()), made_digest=digest(NEW))
 
 
 class _Job(Unwatched):
