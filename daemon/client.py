@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from index.errors import ComparImgError, NeedsConfirmation, NoDaemon, NotFound, UsageError
+from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
 
 TIMEOUT_S = 30.0
 
@@ -78,8 +78,6 @@ def _translated(status: int, body: bytes) -> ComparImgError:
         message, hint, field = told["message"], told.get("hint") or "", told.get("field") or ""
     except (ValueError, KeyError, TypeError):
         return ComparImgError(f"The daemon answered {status}: {body[:200]!r}")
-    if told.get("code") == "needs_confirmation":
-        return NeedsConfirmation(message, hint)
     if status == 404:
         return NotFound(message, hint)
     if status == 400 or status == 422:

@@ -38,10 +38,6 @@ class NotFound(ComparImgError):
     """What was asked for is not in the index: HTTP 404."""
 
 
-class NeedsConfirmation(ComparImgError):
-    """A daemon does this only after a person has confirmed it."""
-
-
 # About one file: recorded as a problem, never the end of a job.
 
 

@@ -259,10 +259,12 @@ class TrashList(Answer, frozen=True, kw_only=True):
 
 class TrashQuery(ListQuery, frozen=True, kw_only=True):
     state: Literal["in_trash", "restored", "emptied", "gone"] = "in_trash"
+    item: RowId | UnsetType = UNSET
 
 
 class RestoreItem(Body, frozen=True, kw_only=True):
-    """`confirm` allows a place of which the item says `needs_confirmation`."""
+    """`confirm` allows the place of an item that says `needs_confirmation`. Without it the job refuses that, and tells
+    in `unconfirmed` of its outcome where the file would go."""
 
     confirm: bool = False
 

@@ -10,7 +10,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import as_json, client, follow, limited, tell_job
 from daemon.ctl.trash_recover import recover
-from index.errors import ComparImgError, NeedsConfirmation, NoDaemon, UsageError
+from index.errors import ComparImgError, NoDaemon, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -398,21 +398,22 @@ def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, w
     that manifest, comes back into that folder, after a question.
     """
     ask = client(context)
+    told = next(iter(ask.get("trash", item=item)["items"]), None) if item > 0 else None
+    if told is None:
+        raise ComparImgError(f"There is no item {item} in the trash.")
+    place, target = terminal.printable(told["place"]), terminal.printable(told["restore_to"])
     if dry_run:
-        told = next((one for one in ask.pages("trash") if one["id"] == item), None)
-        if told is None:
-            raise ComparImgError(f"There is no item {item} in the trash.")
         if in_json:
             terminal.print_json(told)
         else:
-            place, target = terminal.printable(told["place"]), terminal.printable(told["restore_to"])
             click.echo(f"{place} would come back to {target}{', once confirmed' if told['needs_confirmation'] else ''}")
         return
-    try:
-        started = ask.post(f"trash/{item}/restore", {"confirm": yes})
-    except NeedsConfirmation as refusal:
-        click.confirm(f"{refusal.message} Restore it?", abort=True, err=True)
-        started = ask.post(f"trash/{item}/restore", {"confirm": True})
+    if told["needs_confirmation"] and not yes:
+        came = terminal.printable(told["path"])
+        known = f"Its manifest says that it came from {came}." if told["adopted"] else "Its folder is not configured."
+        click.echo(f"{known} It would come back to {target}.", err=True)
+        click.confirm("Restore it there?", abort=True, err=True)
+    started = ask.post(f"trash/{item}/restore", {"confirm": told["needs_confirmation"]})
     tell_job(follow(ask, started["id"]) if wait else started, in_json)
 
 

@@ -1,6 +1,7 @@
 """comparimg-ctl trash recover: files brought back by the manifests of trashes, without an index or a daemon."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon import terminal
-from index.errors import ComparImgError, ConfigError, NotFound, UsageError
+from index.errors import ComparImgError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from daemon.files.trash_recovery import Found
@@ -51,8 +52,8 @@ def recover(
         files = map(trash_recovery.checked, files)
     said = _said(files, "restoring" if restore else "looking", restore, in_json, quiet)
     count, restored, wrong = len(said), sum(one["restored"] for one in said), sum(map(_is_wrong, said))
-    left = sum(max(0, _count(home) - sum(one["trash"] == os.fsdecode(home) for one in said)) for home in homes)
-    left += restored if restore else 0
+    still = Counter(one["trash"] for one in said if not one["restored"])
+    left = sum(max(0, _count(home) - still[os.fsdecode(home)]) for home in homes)
     if in_json:
         terminal.print_json({"trashes": [os.fsdecode(home) for home in homes], "files": said, "not_listed": left})
     else:
@@ -149,11 +150,8 @@ def _require_nobody_else(context: click.Context, top: bytes) -> Callable[[bytes]
 
     if process_of(default_data_dir()) is not None:
         raise ComparImgError("A compression is running.", "Wait until it has ended.")
-    try:
-        config = load(context.obj["config"])
-    except ConfigError as error:
-        _warn([f"what is protected, and whether a service is running, is not known: {error.source} cannot be used"])
-        return lambda path: ""
+    # One that cannot be read is no reason to take nothing for protected.
+    config = load(context.obj["config"])
     roots = {section.path: section.protected for section in config.watch}
     folders = map(os.path.realpath, [*roots, *config.sort.destinations.values()])
     if process_of(config.daemon.data_dir) is not None and any(

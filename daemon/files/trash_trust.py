@@ -6,11 +6,10 @@ folder looks alike: so what looks wrong is compared with a folder made there for
 
 import contextlib
 import os
-import secrets
 import stat
 from typing import Final
 
-from daemon.files import safe_files
+from daemon.files import removal, safe_files
 from daemon.files.manifest import NAME as MANIFEST
 
 OTHERS_WRITE: Final = "other users can write to the trash folder"
@@ -25,20 +24,15 @@ BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 def objection(top: bytes, home: bytes) -> str:
     """Why a trash folder at or below `top` must not be used, "" where it may be. Raises OSError where it cannot be
     looked at."""
-    with safe_files.opened_folder(top, home) as folder:
-        status = os.fstat(folder)
-        with safe_files.opened_folder(top, os.path.dirname(home)) as holder:
-            owners = {0, os.geteuid(), os.fstat(holder).st_uid}
-        manifest = None
+    holder = os.path.dirname(home)
+    with safe_files.opened_folder(top, home) as folder, safe_files.opened_folder(top, holder) as outer:
+        owners = {0, os.geteuid(), os.fstat(outer).st_uid}
+        looked_at = [os.fstat(folder)]
         with contextlib.suppress(FileNotFoundError):
-            manifest = os.stat(MANIFEST, dir_fd=folder, follow_symlinks=False)
-        looked_at = [status] if manifest is None else [status, manifest]
-        if not _objection(looked_at, owners, BY_OTHERS):
-            return ""
-        made = _as_made_here(folder)
-        if made is None:
-            return _objection(looked_at, owners, BY_OTHERS)
-        return _objection(looked_at, owners | {made.st_uid}, BY_OTHERS & ~made.st_mode)
+            looked_at.append(os.stat(MANIFEST, dir_fd=folder, follow_symlinks=False))
+        found = _objection(looked_at, owners, BY_OTHERS)
+        made = _as_made_here(folder) if found else None
+        return found if made is None else _objection(looked_at, owners | {made.st_uid}, BY_OTHERS & ~made.st_mode)
 
 
 def _objection(looked_at: list[os.stat_result], owners: set[int], modes: int) -> str:
@@ -49,15 +43,8 @@ def _objection(looked_at: list[os.stat_result], owners: set[int], modes: int) ->
 
 def _as_made_here(folder: int) -> os.stat_result | None:
     """What a folder looks like that is made in another one with mode 0700; None where none can be made."""
-    name = b".comparimg-%s.probe" % secrets.token_hex(8).encode()
     try:
-        os.mkdir(name, 0o700, dir_fd=folder)
+        with removal.private_folder(folder) as made:
+            return os.fstat(made)
     except OSError:
         return None
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return None
-    finally:
-        with contextlib.suppress(OSError):
-            os.rmdir(name, dir_fd=folder)

@@ -31,6 +31,7 @@ from index.records.jobs import EmptyParameters, UndoParameters
 from index.records.trash_items import Item, ItemState
 from index.store import Store
 
+UNCONFIRMED_TOLD = 10
 DAY_NS = 24 * 3600 * 10**9
 
 
@@ -290,6 +291,7 @@ def told(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
         "deleted": sum(step.action is Action.DELETE for step in done),
         "bytes": sum(step.bytes for step in done if step.action is Action.DELETE),
         "refused": found["refused"],
+        "unconfirmed": [step.message for step in steps if step.reason == "needs_confirmation"][:UNCONFIRMED_TOLD],
         "in_doubt": found["in_doubt"],
     }
 

@@ -134,13 +134,16 @@ def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequen
 
 
 def page(
-    database: SqliteDatabase, states: Sequence[str], after: tuple[Any, ...] | None, limit: int
+    database: SqliteDatabase, states: Sequence[str], after: tuple[Any, ...] | None, limit: int, item_id: int = 0
 ) -> tuple[Page[Item], int]:
-    """Items in these states, the newest first, and how many bytes they are in all."""
-    chosen = TrashItem.select().where(TrashItem.state.in_(states))
+    """Items in these states, or one of them, the newest first, and how many bytes they are in all."""
+    wanted = TrashItem.state.in_(states)
+    if item_id:
+        wanted &= TrashItem.id == item_id
+    chosen = TrashItem.select().where(wanted)
     total, size = (
         TrashItem.select(fn.count(TrashItem.id), fn.coalesce(fn.sum(TrashItem.size_bytes), 0))
-        .where(TrashItem.state.in_(states))
+        .where(wanted)
         .tuples()
         .execute(database)[0]
     )

@@ -1,15 +1,25 @@
 """Trashes that came from elsewhere: nothing in their manifests leads out of their folder, and nothing is removed for
 what they say."""
 
+import importlib.util
 import os
+import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from peewee import SqliteDatabase
 
+from daemon.files.grounds import Grounds
+from daemon.jobs.adoption import Adoption
+from daemon.processes.workers import WorkerPool
+from index.records import trash_items
 from index.records.batches import Step, StepState
+from index.records.trash_items import Item
+from index.upkeep.upgrade import MIGRATIONS
+from support.sorting import Desk
 from support.trashes import NAME, Keeper, plant, write_line
 
 
@@ -322,3 +332,62 @@ def test_a_trash_of_another_user_is_a_problem_but_not_that_of_the_owner_of_the_f
     plant(keeper.photos, "b/2-y.jpg")
     keeper.start()
     assert len(keeper.items()) == 1
+
+
+# Where it was made below the top of a root
+
+
+def test_a_trash_below_the_top_is_found_again_without_the_index(tmp_path: Path, pool: WorkerPool) -> None:
+    desk = Desk(tmp_path, pool)
+    kept = desk.picture("photos/ann/a.jpg")
+    copy = desk.copy(kept, "photos/bob/copy.jpg")
+    # There can be no trash at the top.
+    (desk.photos / NAME).symlink_to("nowhere")
+    desk.scan()
+    desk.decide({kept: "keep", copy: "trash"})
+    desk.sort()
+    (before,) = desk.in_trash()
+    assert before.place.startswith(bytes(desk.photos / "bob" / NAME))
+    desk.close()
+    shutil.rmtree(tmp_path / "data")
+    desk.open()
+
+    def look(passed: Sequence[bytes] = ()) -> int:
+        grounds = Grounds.of({bytes(desk.photos): False})
+        return Adoption(desk.store, grounds, 0).look(passed)
+
+    assert look() == 0
+    desk.scanner.report_trashes_to(look)
+    desk.scan()
+    (after,) = desk.in_trash()
+    assert (after.place, after.path, after.digest) == (before.place, before.path, before.digest)
+    plant(desk.photos / "bob", "b/1-x.jpg")
+    assert look() == 1, "it is remembered"
+    assert desk.undo(items=[after.id])["restored"] == 1
+    assert copy.exists()
+    desk.close()
+
+
+def test_every_trash_that_the_index_filled_is_remembered(keeper: Keeper) -> None:
+    home = keeper.photos / "deep" / NAME
+    item = Item(bytes(home / "b" / "1-x.jpg"), bytes(keeper.photos / "deep" / "x.jpg"), 1, 1, 1, b"", 1, 1, 1)
+    keeper.store.write(lambda db: trash_items.add(db, [item]))
+    plant(keeper.photos / "deep", "b/2-y.jpg")
+    keeper.start()
+    assert bytes(home / "b" / "2-y.jpg") in [one.place for one in keeper.items()]
+
+
+def test_an_earlier_index_comes_to_know_its_trashes_and_what_only_a_manifest_told(tmp_path: Path) -> None:
+    database = SqliteDatabase(str(tmp_path / "index"))
+    database.execute_sql("CREATE TABLE trash_item (id INTEGER PRIMARY KEY, place BLOB NOT NULL, step_id INTEGER)")
+    for place, step_id in ((b"/p/.comparimg-trash/b/1-x", 1), (b"/p/.comparimg-trash/b/2-y", None), (b"/odd", None)):
+        database.execute_sql("INSERT INTO trash_item (place, step_id) VALUES (?, ?)", (place, step_id))
+    spec = importlib.util.spec_from_file_location("migration", MIGRATIONS / "0014_trash.py")
+    assert spec is not None and spec.loader is not None
+    migration = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(migration)
+    migration.up(None, database)
+    rows = database.execute_sql("SELECT adopted, elsewhere FROM trash_item ORDER BY id").fetchall()
+    assert rows == [(0, b""), (1, b""), (1, b"")]
+    assert database.execute_sql("SELECT folder, read_bytes FROM trash_home").fetchall() == [(b"/p/.comparimg-trash", 0)]
+    database.close()

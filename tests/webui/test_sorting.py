@@ -299,15 +299,13 @@ def test_a_place_that_the_index_does_not_know_must_be_confirmed(client: WebClien
     ]
     for one in listed:
         address = f"/api/v1/trash/{one['id']}/restore"
-        refused = client.send("POST", address) if one["needs_confirmation"] else None
-        if refused is not None:
-            assert (refused.status, refused.error["code"]) == (409, "needs_confirmation")
-            assert one["restore_to"] in refused.error["message"]
-            assert client.send("POST", address, {"confirm": False}).status == 409
-            assert client.send("POST", address, {"confirm": "yes"}).status == 400
-        told = client.send("POST", address, {"confirm": True})
-        assert told.status == 202
-        assert told.json["parameters"] == {"items": [one["id"]], **({"confirm": True} if refused else {})}
+        assert client.get(f"/api/v1/trash?item={one['id']}").json["items"] == [one]
+        for body, confirmed in ((None, False), ({}, False), ({"confirm": False}, False), ({"confirm": True}, True)):
+            told = client.send("POST", address, body)
+            confirms = {"confirm": True} if confirmed and one["needs_confirmation"] else {}
+            assert (told.status, told.json["parameters"]) == (202, {"items": [one["id"]], **confirms})
+        assert client.send("POST", address, {"confirm": "yes"}).status == 400
+    assert client.get("/api/v1/trash?item=99").json["items"] == []
 
 
 def test_nobody_orders_an_emptying_by_the_way(client: WebClient) -> None:

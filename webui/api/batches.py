@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import UNSET
 from peewee import SqliteDatabase
 
-from index.images.trash_places import WayBack, confirmation_text
+from index.images.trash_places import WayBack
 from index.model import JobKind
 from index.records import batches, catalogue, jobs, trash_items
 from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
@@ -62,8 +62,9 @@ def post_undo(call: Call) -> Reply:
 def get_trash(call: Call) -> shapes_sorting.TrashList:
     query: shapes_sorting.TrashQuery = call.query
     after = decode_cursor(query.cursor, f"trash {query.state}", (int, int))
+    item_id = 0 if query.item is UNSET else query.item
     with call.store.read() as database:
-        page, size = trash_items.page(database, (query.state,), after, query.limit)
+        page, size = trash_items.page(database, (query.state,), after, query.limit, item_id)
         folders = _folders(call, database)
     return shapes_sorting.TrashList(
         items=[_item_shape(item, trash_items.way_back_of(item, folders)) for item in page.items],
@@ -81,11 +82,8 @@ def post_restore(call: Call) -> Reply:
         if item.state is not ItemState.IN_TRASH:
             raise Refusal(409, "not_in_trash", "It is not in the trash any more.")
         way = trash_items.way_back_of(item, _folders(call, database))
-        if way.asks and not body.confirm:
-            words = confirmation_text(item.adopted, path_text(way.path))
-            raise Refusal(409, "needs_confirmation", words, 'Send {"confirm": true}.', field="confirm")
-        # What needs none is not confirmed: it may need it by the time the job runs.
-        confirmed = {"confirm": True} if way.asks else {}
+        # What needs no confirmation has none: it may need one by the time the job runs, which then refuses it.
+        confirmed = {"confirm": True} if way.asks and body.confirm else {}
         return _queue(database, call, JobKind.UNDO, {"items": [item.id], **confirmed})
 
     return _accepted(call.store.write(ask))
