@@ -43,7 +43,8 @@ class Entry:
 def read_lines(descriptor: int, start: int = 0, most_bytes: int | None = None) -> Iterator[tuple[bytes, int]]:
     """The lines of an open file from a position, each with the position behind it; b"" for one that is too long.
 
-    A last line that is not ended comes with the position before it. Reading ends after `most_bytes` or a little more.
+    A last line that is not ended comes with the position before it, one that is too long as far as it was skipped.
+    Reading ends after `most_bytes` or a little more.
     """
     position = reading = start
     rest, skipping = b"", False
@@ -52,7 +53,7 @@ def read_lines(descriptor: int, start: int = 0, most_bytes: int | None = None) -
         if not piece:
             if rest:
                 yield rest, position
-            return
+            break
         reading += len(piece)
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
@@ -62,6 +63,8 @@ def read_lines(descriptor: int, start: int = 0, most_bytes: int | None = None) -
         if skipping or len(rest) > LONGEST_LINE_BYTES:
             position += len(rest)
             rest, skipping = b"", True
+    if skipping:
+        yield b"", position
 
 
 def parse(home: bytes, line: bytes) -> Entry | None:

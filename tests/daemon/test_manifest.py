@@ -126,7 +126,7 @@ def test_lines_are_those_of_the_file_wherever_reading_begins(
         patch.setattr(manifest, "PIECE_BYTES", 64)
         found = list(read_lines(descriptor))
         kept = [line if len(line) <= 96 else b"" for line in lines]
-        if not ended and kept and (not lines[-1] or len(lines[-1]) > 96):
+        if not ended and kept and not lines[-1]:
             kept.pop()
         assert [line for line, _ in found] == kept
         if left < len(found):
@@ -144,6 +144,16 @@ def test_a_line_of_a_quarter_of_a_gigabyte_is_skipped_with_little_memory(tmp_pat
         found = [parse(HOME, line) for line, _ in read_lines(descriptor) if line]
     assert found == [ENTRY]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000, "kilobytes"
+
+
+def test_a_line_longer_than_what_is_read_at_a_time_is_passed(tmp_path: Path) -> None:
+    file = tmp_path / "manifest.jsonl"
+    file.write_bytes(b"x" * 2_000_000 + b"\n" + line_of(HOME, ENTRY))
+    read: list[tuple[bytes, int]] = [(b"", 0)]
+    with opened(file) as descriptor:
+        for _ in range(5):
+            read += list(read_lines(descriptor, read[-1][1], 600_000))
+    assert [entry for line, _ in read if (entry := parse(HOME, line))] == [ENTRY]
 
 
 def test_reading_ends_where_it_is_told_and_goes_on_there(tmp_path: Path) -> None:
