@@ -396,6 +396,26 @@ class TrashHome(Model):
         table_name = "trash_home"
 
 
+class Uptime(Model):
+    """How long the machine has been on: index.records.uptime. One row: the last record, and the total until then."""
+
+    id = IntegerField(primary_key=True)
+    boot = TextField()
+    boottime_ns = IntegerField()
+    total_ns = IntegerField()
+
+
+class TrashUptime(Model):
+    """The total of `Uptime` at which an item of the trash was first seen there. A trigger drops it with the time at
+    which the item was put there."""
+
+    item = ForeignKeyField(TrashItem, primary_key=True, on_delete="CASCADE")
+    total_ns = IntegerField()
+
+    class Meta:
+        table_name = "trash_uptime"
+
+
 class Compression(Model):
     """What was made of a file, or why it was left: index.records.compressions. Sizes are "width x height" as stored."""
 

@@ -25,6 +25,7 @@ from typing import Any, Self, TypeVar
 from peewee import DatabaseError, SqliteDatabase
 
 from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreDamaged, StoreError
+from index.private_folder import make_private, restrict_files
 from index.upkeep.backups import Backups, is_damage, sync_folder, write_copy
 from index.upkeep.recovery import recover
 from index.upkeep.upgrade import upgrade
@@ -64,6 +65,7 @@ class Store:
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = _lock(data_dir / "lock")
+            make_private(data_dir)
         except OSError as error:
             raise StoreError(
                 f"The data folder {data_dir} cannot be used: {error.strerror}.",
@@ -78,6 +80,8 @@ class Store:
             self._reading = SqliteDatabase(f"{self.path.absolute().as_uri()}?mode=rw", pragmas=READING, uri=True)
             upgrade(self._writing, self.path, self.backups)
             self._file = _file_at(self.path)
+            # SQLite gives its log the mode of the index, which may have been made just now.
+            restrict_files(data_dir)
         except (DatabaseError, sqlite3.Error, OSError) as error:
             self._lock.close()
             if _is_full(data_dir):

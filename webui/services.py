@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from index.grouping.keeper import CRITERIA
+from index.records.uptime import BootTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,4 @@ class Services:
     index_restored: bool = False
     web: WebAccess = field(default_factory=WebAccess)
     elapsed_ns: Callable[[], int] = time.monotonic_ns
+    boot_time: Callable[[], BootTime] = lambda: BootTime("", 0)

@@ -245,6 +245,9 @@ class TrashItem(Answer, frozen=True, kw_only=True):
     needs_confirmation: Annotated[bool, Meta(description="Whether that is another place than it is known to come from")]
     adopted: Annotated[bool, Meta(description="Whether only the manifest of the trash tells of it")]
     trashed: Time
+    age_days: Annotated[
+        float, Meta(description="Days in the trash by the clock or by the time the machine was on, whichever is less")
+    ]
     bytes: Count
     batch: int | None
     state: Literal["in_trash", "restored", "emptied", "gone"]

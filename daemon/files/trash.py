@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from daemon.files import manifest, safe_files, trash_trust
+from daemon.files import manifest, removal, safe_files, trash_trust
 from daemon.files.file_names import fitting
+from daemon.files.folder_lock import is_in_use
 from daemon.files.grounds import Grounds
 from daemon.files.manifest import NAME as MANIFEST
 from daemon.files.manifest import Entry, line_of
@@ -101,6 +102,25 @@ class Trashes:
     def files_among(self, places: Iterable[bytes]) -> set[bytes]:
         """Those of some places at which there is a regular file now."""
         return files_among({place: self._grounds.spot(place) for place in places})
+
+    def put_back(self, places: Iterable[bytes]) -> bool:
+        """Give files at these places their names back that a crash left in a folder made for their removal; whether
+        there was such a folder. What another process is at stays."""
+        found = False
+        by_folder: dict[Spot, list[Spot]] = defaultdict(list)
+        for place in places:
+            spot = self._grounds.spot(place)
+            by_folder[spot.beside(b"")].append(spot)
+        for folder, spots in by_folder.items():
+            with contextlib.suppress(OSError):
+                with safe_files.opened_folder(folder.top, folder.folder) as descriptor:
+                    names = map(os.fsencode, os.listdir(descriptor))
+                    is_left = any(map(removal.PRIVATE.fullmatch, names))
+                if is_left and not is_in_use(folder.folder):
+                    for spot in spots:
+                        safe_files.put_back(spot)
+                    found = True
+        return found
 
     def prefixes(self, home: bytes) -> dict[bytes, bytes]:
         """The configured folders that are, by their real directories, the folder that holds a trash, above it, or in

@@ -124,8 +124,13 @@ class Adoption:
 
     def _items(self, telling: "_Telling", lines: Iterable[bytes]) -> list[Item]:
         """What some lines tell of files that are there now."""
-        entries = {entry.place: entry for entry in telling.entries(lines)}
-        there = self._trashes.files_among(entries)
+        told = list(telling.entries(lines))
+        places = {entry.place for entry in told}
+        there = self._trashes.files_among(places)
+        if self._trashes.put_back(places - there):
+            there = self._trashes.files_among(places)
+        # Whether a file was restored or removed since is told by the disk.
+        entries = {entry.place: entry for entry in told if entry.event == "trash"}
         return [telling.item(entry) for place, entry in entries.items() if place in there]
 
     def _keep(self, home: Home) -> None:
@@ -142,8 +147,7 @@ class _Telling:
     def entries(self, lines: Iterable[bytes]) -> Iterator[Entry]:
         for line in lines:
             entry = manifest.parse(self.home, line) if line else None
-            # Whether a file was restored or removed since is told by the disk.
-            if entry is not None and entry.event == "trash":
+            if entry is not None:
                 yield entry
 
     def item(self, entry: Entry) -> Item:

@@ -196,6 +196,7 @@ class Scanner:
             self._tell_trashes(walk.trashes)
         if walk.strays:
             self._keep_strays(walk.strays)
+            self._tell_trashes(walk.trashes)
         return plan, walk.unreadable
 
     def _compare_some(

@@ -23,7 +23,7 @@ from daemon.files.rescue import Rescue
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Trashes
 from index.images.walk import is_at_or_below
-from index.records import batches, trash_items
+from index.records import batches, trash_homes, trash_items
 from index.store import Store
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def keep_strays(
             continue
         try:
             if TEMPORARY.fullmatch(spot.name):
-                _keep_temporary(trashes, grounds, rescue, spot)
+                _keep_temporary(store, trashes, grounds, rescue, spot)
             else:
                 _empty_private(rescue, spot)
             count += 1
@@ -67,9 +67,11 @@ def _is_needed(store: Store, path: bytes) -> bool:
         return batches.needs_temp(database, match[1].decode("ascii", "replace"), path)
 
 
-def _keep_temporary(trashes: Trashes, grounds: Grounds, rescue: Rescue, spot: Spot) -> None:
+def _keep_temporary(store: Store, trashes: Trashes, grounds: Grounds, rescue: Rescue, spot: Spot) -> None:
     identity = safe_files.identity_at(spot)
-    for home in trashes.homes():
+    with store.read() as database:
+        known = trash_homes.every(database)
+    for home in trashes.homes(known):
         if identity is None or not is_at_or_below(spot.path, os.path.dirname(home)):
             continue
         for entry in trashes.entries(home):
@@ -78,6 +80,7 @@ def _keep_temporary(trashes: Trashes, grounds: Grounds, rescue: Rescue, spot: Sp
                 if safe_files.identity_at(place) is None:
                     log.warning("%s was on its way to the trash", os.fsdecode(entry.path))
                     safe_files.rename_new(spot, place)
+                    store.write(lambda db, home=home: trash_homes.read_again(db, home))  # type: ignore[misc]
                     return
     rescue.keep(spot, spot.beside(spot.name.lstrip(b".")))
 

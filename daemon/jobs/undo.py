@@ -19,16 +19,18 @@ from daemon.files.trash import make_plain
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Context, Unwatched
 from daemon.jobs.sort import Rescan, grounds_of, outcome
+from daemon.uptime import boot_time
 from index.errors import Cancelled, StepRefused, UsageError
 from index.images.sniff import claims_image
 from index.images.trash_places import confirmation_text, holder_of, home_of, is_in_trash
 from index.images.walk import is_at_or_below
 from index.model import Identity, RootState
-from index.records import batches, catalogue, trash_items
+from index.records import batches, catalogue, trash_items, uptime
 from index.records.batches import Action, BatchKind, Step, StepState
 from index.records.catalogue import display
 from index.records.jobs import EmptyParameters, UndoParameters
 from index.records.trash_items import Item, ItemState
+from index.records.uptime import BootTime
 from index.store import Store
 
 UNCONFIRMED_TOLD = 10
@@ -44,11 +46,13 @@ class Undoer:
         destinations: Callable[[], Iterable[bytes]],
         rescan: Rescan,
         now_ns: Callable[[], int] = time.time_ns,
+        boot_time: Callable[[], BootTime] = boot_time,
     ) -> None:
         self._store = store
         self._destinations = destinations
         self._rescan = rescan
         self._now_ns = now_ns
+        self._boot_time = boot_time
 
     def undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
         """Take back a batch, some of its steps, or bring items back from the trash."""
@@ -57,15 +61,28 @@ class Undoer:
         ))  # fmt: skip
 
     def empty(self, context: Context, parameters: EmptyParameters) -> Mapping[str, Any]:
-        """Remove files from the trashes for good: those named, or those that are there for long enough."""
+        """Remove files from the trashes for good: those named, all, or those that are there for long enough. `spared`
+        in the outcome counts those for which only the wall clock says so."""
+        spared: list[Item] = []
 
         def steps(grounds: Grounds) -> list[Step]:
-            before_ns = None if parameters.items else self._now_ns() - int(parameters.older_than_days * DAY_NS)
-            with self._store.read() as database:
-                items = trash_items.in_trash(database, before_ns, parameters.items)
+            items = self._store.write(lambda database: self._to_empty(database, parameters, spared))
             return [_step_for(grounds, item, Action.DELETE) for item in items]
 
-        return self._carry_out(context, BatchKind.EMPTY, None, steps)
+        told = self._carry_out(context, BatchKind.EMPTY, None, steps)
+        return {**told, "spared": len(spared)}
+
+    def _to_empty(self, database: Any, parameters: EmptyParameters, spared: list[Item]) -> list[Item]:
+        """By age, an item is due only if the wall clock and the time the machine was on agree."""
+        if parameters.items or not parameters.older_than_days:
+            return trash_items.in_trash(database, None, parameters.items)
+        least_ns = int(parameters.older_than_days * DAY_NS)
+        items = trash_items.in_trash(database, self._now_ns() - least_ns)
+        now = self._boot_time()
+        uptime.record(database, now)
+        ages = uptime.ages_ns(database, [item.id for item in items], now)
+        spared += [item for item in items if ages[item.id] < least_ns]
+        return [item for item in items if ages[item.id] >= least_ns]
 
     def _carry_out(
         self, context: Context, kind: BatchKind, undo_of: int | None, make: Callable[[Grounds], list[Step]]

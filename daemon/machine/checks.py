@@ -25,6 +25,7 @@ from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
 from daemon.watching.watch_limits import max_user_watches, watches_of_others
 from index.images.trash_places import NAME as TRASH
+from index.private_folder import OTHERS, OTHERS_WRITE, why_left
 from index.upkeep.backups import Backups
 from index.upkeep.upgrade import MIGRATIONS
 
@@ -123,9 +124,22 @@ def data_folder(config: Config) -> Iterator[Finding]:
         remedy = "Run the doctor as the user of the service, or give the folder to it."
         yield Finding(about, Grade.WRONG, "it cannot be written by this user", remedy)
     yield from _space(about, existing)
-    if folder.exists() and folder.stat().st_mode & 0o077 and os.path.lexists(folder / "token"):
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        yield Finding(about, Grade.NOTE, f"others may look into it (mode {mode:o})", f"chmod 700 {folder}")
+    yield from _rights(about, folder)
+
+
+def _rights(about: str, folder: Path) -> Iterator[Finding]:
+    """Whether others may look into it, or even put another index there."""
+    if not folder.exists() or not folder.stat().st_mode & OTHERS:
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    may = "write into it" if mode & OTHERS_WRITE else "look into it"
+    try:
+        reason = why_left(folder)
+    except OSError as error:
+        reason = error.strerror or "it cannot be listed"
+    told = f"others may {may} (mode {mode:o})" + (f", and the service leaves it so: {reason}" if reason else "")
+    remedy = f"chmod 700 {folder}" + ("" if reason else "; the next start of the service does so")
+    yield Finding(about, Grade.WARNING if mode & OTHERS_WRITE else Grade.NOTE, told, remedy)
 
 
 def index(config: Config) -> Iterator[Finding]:

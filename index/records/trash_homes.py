@@ -40,3 +40,8 @@ def every(database: SqliteDatabase) -> dict[bytes, Home]:
 def keep(database: SqliteDatabase, home: Home) -> None:
     """Remember how far a manifest was read."""
     TrashHome.insert({name: getattr(home, name) for name in Home.__slots__}).on_conflict_replace().execute(database)
+
+
+def read_again(database: SqliteDatabase, folder: bytes) -> None:
+    """Have a manifest read from its start at the next look: a file came to the place in it without a new line."""
+    TrashHome.update(inode=0, read_bytes=0).where(TrashHome.folder == folder).execute(database)

@@ -299,6 +299,17 @@ def test_a_disk_that_was_away_brings_back_what_was_taken_for_gone(keeper: Keeper
     assert outcome(keeper.restore()) == DONE
 
 
+def test_what_a_crash_left_in_the_middle_of_a_removal_is_in_the_trash_again(keeper: Keeper) -> None:
+    file = plant(keeper.photos, "b/1-x.jpg")
+    private = file.parent / ".comparimg-0123456789abcdef.removing"
+    private.mkdir()
+    file.rename(private / file.name)
+    keeper.start()
+    assert keeper.item().place == bytes(file)
+    assert file.read_bytes() == b"data"
+    assert not private.exists()
+
+
 # A trash of others
 
 

@@ -18,7 +18,8 @@ TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting, schema.RuleOrder, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
-    schema.Concerned, schema.Suspect, schema.Attempt, schema.Unjudged, schema.Holding,
+    schema.Concerned, schema.Suspect, schema.Attempt, schema.Unjudged, schema.Holding, schema.Uptime,
+    schema.TrashUptime,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from peewee import SqliteDatabase
 
 from index.images.trash_places import WayBack
 from index.model import JobKind
-from index.records import batches, catalogue, jobs, trash_items
+from index.records import batches, catalogue, jobs, trash_items, uptime
 from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
 from index.records.trash_items import Item, ItemState
 from webui import shapes, shapes_sorting
@@ -16,6 +16,8 @@ from webui.paging import decode_cursor, encode_cursor
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
 from webui.shapes import ListQuery, iso_time, json_bytes, optional_time, path_text, path_uri
+
+DAY_NS = 86_400 * 10**9
 
 
 def get_batches(call: Call) -> shapes_sorting.BatchList:
@@ -65,9 +67,16 @@ def get_trash(call: Call) -> shapes_sorting.TrashList:
     item_id = 0 if query.item is UNSET else query.item
     with call.store.read() as database:
         page, size = trash_items.page(database, (query.state,), after, query.limit, item_id)
+        ages_ns = uptime.ages_ns(database, [item.id for item in page.items], call.services.boot_time())
         folders = _folders(call, database)
+    now_ns = call.services.now_ns()
     return shapes_sorting.TrashList(
-        items=[_item_shape(item, trash_items.way_back_of(item, folders)) for item in page.items],
+        items=[
+            _item_shape(
+                item, trash_items.way_back_of(item, folders), min(ages_ns[item.id], now_ns - item.trashed_ns)
+            )
+            for item in page.items
+        ],
         next=encode_cursor(f"trash {query.state}", page.after),
         total=page.total,
         bytes=size,
@@ -147,7 +156,7 @@ def _folders(call: Call, database: SqliteDatabase) -> list[bytes]:
     return [*watched, *call.services.destinations().values()]
 
 
-def _item_shape(item: Item, way: WayBack) -> shapes_sorting.TrashItem:
+def _item_shape(item: Item, way: WayBack, age_ns: int) -> shapes_sorting.TrashItem:
     return shapes_sorting.TrashItem(
         id=item.id,
         path=path_text(item.path),
@@ -157,6 +166,7 @@ def _item_shape(item: Item, way: WayBack) -> shapes_sorting.TrashItem:
         needs_confirmation=way.asks,
         adopted=item.adopted,
         trashed=iso_time(item.trashed_ns),
+        age_days=max(0, age_ns) / DAY_NS,
         bytes=item.size_bytes,
         batch=item.batch_id,
         state=item.state.value,
