@@ -5,6 +5,7 @@ The watcher asks for the first scan of a root once its watches stand, so that no
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from daemon.configuration.config import Config, WatchSection
 from daemon.files.grounds import Grounds
 from daemon.jobs import tries
+from daemon.jobs.adoption import Adoption
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
 from daemon.jobs.journal import Journal
@@ -76,6 +78,7 @@ class Workshop:
         self._settings = settings
         self.watcher = self._make_watcher()
         scanner.report_fresh_to(self.watcher.touch, daemon.settle_s)
+        scanner.report_trashes_to(lambda passed: Adoption(store, self._grounds(), time.time_ns()).look(passed))
         scanner.report_strays_to(lambda paths: keep_strays(store, self._grounds(), paths))
 
     def open(self) -> None:
@@ -136,6 +139,7 @@ class Workshop:
         self._scanner.recover()
         tries.recover(self._store)
         Journal(self._store, self._grounds()).recover()
+        Adoption(self._store, self._grounds(), time.time_ns()).find_again()
         self._compressor.recover()
 
     def _undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:

@@ -361,7 +361,7 @@ class Step(Model):
 
 
 class TrashItem(Model):
-    """A file that is or was in a trash: `place` is where it lies, `path` where it came from."""
+    """A file that is or was in a trash: index.records.trash_items."""
 
     id = AutoField()
     place = BlobField(unique=True)
@@ -374,9 +374,26 @@ class TrashItem(Model):
     step_id = IntegerField(null=True)
     trashed_ns = IntegerField()
     state = TextField()
+    adopted = BooleanField(default=False)
+    elsewhere = BlobField(default=b"")
 
     class Meta:
         table_name = "trash_item"
+
+
+class TrashHome(Model):
+    """A trash folder, and how far its manifest was read: index.records.trash_homes."""
+
+    folder = BlobField(primary_key=True)
+    inode = IntegerField(default=0)
+    size_bytes = IntegerField(default=0)
+    mtime_ns = IntegerField(default=0)
+    read_bytes = IntegerField(default=0)
+    tail = BlobField(default=b"")
+    objection = TextField(default="")
+
+    class Meta:
+        table_name = "trash_home"
 
 
 class Uptime(Model):

@@ -81,7 +81,8 @@ def _operation(route: Route, by_kind: Mapping[int, Any], components: Mapping[str
         },
     }
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": by_kind[id(route.body)]}}}
+        content = {JSON: {"schema": by_kind[id(route.body)]}}
+        operation["requestBody"] = {"required": not route.body_optional, "content": content}
         operation["responses"]["415"] = _refusal(415)
     return operation
 

@@ -69,7 +69,8 @@ class Reply:
 class Route:
     """`path` may hold one name in braces, `key_type` says whether it is a number or a word. `answer` is a shape, or
     None where the answer is not JSON; `media_types` are then what it may be. `errors` are the statuses it may refuse
-    with, besides those that every route may. `any_query` leaves the query to the page's own modules."""
+    with, besides those that every route may. With `body_optional` no body is one with all defaults. `any_query`
+    leaves the query to the page's own modules."""
 
     method: str
     path: str
@@ -83,6 +84,7 @@ class Route:
     query: type[msgspec.Struct] | None = None
     any_query: bool = False
     body: Any = None
+    body_optional: bool = False
     errors: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -120,6 +122,8 @@ def read_body(route: Route, media_type: str, raw: bytes) -> Any:
     """The typed JSON body. Raises Refusal naming the field that is wrong or unknown."""
     if route.body is None:
         return None
+    if route.body_optional and not raw:
+        return _convert({}, route.body, strict=True)
     if media_type.partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "not_json", "The body must be JSON.", "Send Content-Type: application/json.")
     try:

@@ -241,6 +241,9 @@ class TrashItem(Answer, frozen=True, kw_only=True):
     path: Path
     uri: Uri
     place: Path
+    restore_to: Annotated[Path, Meta(description="Where it is restored to, or beside it where that name is taken")]
+    needs_confirmation: Annotated[bool, Meta(description="Whether that is another place than it is known to come from")]
+    adopted: Annotated[bool, Meta(description="Whether only the manifest of the trash tells of it")]
     trashed: Time
     age_days: Annotated[
         float, Meta(description="Days in the trash by the clock or by the time the machine was on, whichever is less")
@@ -259,6 +262,14 @@ class TrashList(Answer, frozen=True, kw_only=True):
 
 class TrashQuery(ListQuery, frozen=True, kw_only=True):
     state: Literal["in_trash", "restored", "emptied", "gone"] = "in_trash"
+    item: RowId | UnsetType = UNSET
+
+
+class RestoreItem(Body, frozen=True, kw_only=True):
+    """`confirm` allows the place of an item that says `needs_confirmation`. Without it the job refuses that, and tells
+    in `unconfirmed` of its outcome where the file would go."""
+
+    confirm: bool = False
 
 
 class EmptyTrash(Body, frozen=True, kw_only=True):

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.files.trash import is_in_trash
 from index.errors import ConfigError, UsageError
+from index.images.trash_places import is_in_trash
 from index.images.walk import Exclusions
 from index.model import default_tolerance
 from index.settings import (

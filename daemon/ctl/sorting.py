@@ -10,6 +10,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import as_json, client, follow, limited, tell_job
 from daemon.ctl.rest_path import at
+from daemon.ctl.trash_recover import recover
 from index.errors import ComparImgError, NoDaemon, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -32,6 +33,7 @@ class Days(click.FloatRange):
 def register(program: click.Group) -> None:
     for command in (decide, rules, sort, batches, batch, undo, trash):
         program.add_command(command)
+    trash.add_command(recover)
 
 
 def waiting(function: Function) -> Function:
@@ -397,23 +399,34 @@ def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
 
 @trash.command("restore")
 @click.argument("item", metavar="ID", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask where it comes back to another place than its own.")
 @click.option("--dry-run", is_flag=True, help="Only tell where it would come back to.")
 @waiting
 @as_json
 @click.pass_context
-def trash_restore(context: click.Context, item: int, dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Bring one file back to where it was, or beside it where something else is there."""
+def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, wait: bool, in_json: bool) -> None:
+    """Bring one file back to where it was, or beside it where something else is there.
+
+    A file that is known only from the manifest of its trash, and came from outside the folder that holds the trash by
+    that manifest, comes back into that folder, after a question.
+    """
     ask = client(context)
+    told = next(iter(ask.get("trash", item=item)["items"]), None) if item > 0 else None
+    if told is None:
+        raise ComparImgError(f"There is no item {item} in the trash.")
+    place, target = terminal.printable(told["place"]), terminal.printable(told["restore_to"])
     if dry_run:
-        told = next((one for one in ask.pages("trash") if one["id"] == item), None)
-        if told is None:
-            raise ComparImgError(f"There is no item {item} in the trash.")
         if in_json:
             terminal.print_json(told)
         else:
-            click.echo(f"{terminal.printable(told['place'])} would come back to {terminal.printable(told['path'])}")
+            click.echo(f"{place} would come back to {target}{', once confirmed' if told['needs_confirmation'] else ''}")
         return
-    started = ask.post(at("trash", item, "restore"), {})
+    if told["needs_confirmation"] and not yes:
+        came = terminal.printable(told["path"])
+        known = f"Its manifest says that it came from {came}." if told["adopted"] else "Its folder is not configured."
+        click.echo(f"{known} It would come back to {target}.", err=True)
+        click.confirm("Restore it there?", abort=True, err=True)
+    started = ask.post(at("trash", item, "restore"), {"confirm": told["needs_confirmation"]})
     tell_job(follow(ask, started["id"]) if wait else started, in_json)
 
 

@@ -53,7 +53,7 @@ def remove(folder: int, name: bytes, proof: Proof) -> bytes | None:
     another file took its own meanwhile. Raises FileNotFoundError where there is none, and OSError (also from `proof`)
     with the file under its name again.
     """
-    with _private_folder(folder) as private:
+    with private_folder(folder) as private:
         # The folder is new: there is nothing that this could replace.
         os.rename(name, name, src_dir_fd=folder, dst_dir_fd=private)
         try:
@@ -136,7 +136,7 @@ def remove_private_folder(folder: int, name: bytes) -> None:
 
 
 @contextmanager
-def _private_folder(folder: int) -> Iterator[int]:
+def private_folder(folder: int) -> Iterator[int]:
     """A new folder in another, which goes when it is empty in the end."""
     name = b".comparimg-%s.removing" % secrets.token_hex(8).encode()
     os.mkdir(name, 0o700, dir_fd=folder)

@@ -13,8 +13,10 @@ from typing import Final
 
 from daemon.files import safe_files
 from daemon.files.file_names import visible_names
+from daemon.files.manifest import Entry
 from daemon.files.safe_files import Spot
-from daemon.files.trash import Entry, Trashes, is_in_trash
+from daemon.files.trash import Trashes
+from index.images.trash_places import is_in_trash
 from index.model import Identity
 from index.records.trash_items import Item
 

@@ -18,8 +18,8 @@ from blake3 import blake3
 
 from daemon.files import contents, removal
 from daemon.files.contents import are_equal, digest_of
-from daemon.files.file_names import is_in_trash
 from daemon.files.removal import FOLDER, NO_LINKS, READ, UNSUPPORTED, Proof
+from index.images.trash_places import is_in_trash
 from index.model import Identity
 
 # What a full disk says, a used-up quota, and a limit on the size of files.

@@ -7,44 +7,34 @@ step. `manifest.jsonl` is appended to, and on the disk, before a file comes or g
 
 import contextlib
 import errno
-import json
+import logging
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from daemon.files import safe_files
-from daemon.files.file_names import TRASH as NAME
-from daemon.files.file_names import fitting, is_in_trash
+from daemon.files import manifest, removal, safe_files, trash_trust
+from daemon.files.file_names import fitting
+from daemon.files.folder_lock import is_in_use
 from daemon.files.grounds import Grounds
+from daemon.files.manifest import NAME as MANIFEST
+from daemon.files.manifest import Entry, line_of
 from daemon.files.mounts import mounts_below, read_mounts
 from daemon.files.safe_files import Spot
-from index.records.trash_items import Item
+from index.images.trash_places import NAME, holder_of, home_of, is_in_trash
+from index.images.walk import is_at_or_below
 
-MANIFEST: Final = b"manifest.jsonl"
+log = logging.getLogger(__name__)
+
+EXECUTABLE: Final = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 # What keeps us from making a folder here, and not in the next one below.
 NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR})
 
 
-__all__ = ["MANIFEST", "NAME", "Entry", "Trashes", "home_of", "is_in_trash", "read_manifest"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a manifest: what happened to the file at `place`. Events: trash, restored, emptied."""
-
-    event: str
-    place: bytes
-    path: bytes
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-    digest: bytes
-    batch_id: int
-    at_ns: int
+class UntrustedTrash(PermissionError):
+    """A trash folder that other users may have put something in: daemon.files.trash_trust."""
 
 
 class Trashes:
@@ -71,40 +61,82 @@ class Trashes:
             by_home[home_of(entry.place)].append(entry)
         mark = self._mark() if by_home else {}
         for home, some in by_home.items():
-            lines = b"".join(_line(home, entry, mark) for entry in some)
+            lines = b"".join(line_of(home, entry, mark) for entry in some)
             _append(self._grounds.spot(os.path.join(home, MANIFEST)), lines)
 
     def forget_places(self) -> None:
         """Look anew where each trash is: mounts may have changed."""
         self._homes = {}
 
-    def homes(self) -> list[bytes]:
-        """The trash folders that there are in the configured folders and where other file systems begin below."""
+    def homes(self, known: Iterable[bytes] = ()) -> list[bytes]:
+        """The trash folders that there are in the configured folders and where other file systems begin below, and
+        those of the `known` ones that there are."""
         mounts = read_mounts()
-        found = set()
+        found = {
+            home for home in known
+            if os.path.basename(home) == NAME and not is_in_trash(holder_of(home)) and self._grounds.is_below_any(home)
+        }  # fmt: skip
         for top in self._grounds.paths:
             real = os.path.realpath(top)
             below = [top + mount.point[len(real.rstrip(b"/")) :] for mount in mounts_below(real, mounts)]
-            found |= {os.path.join(folder, NAME) for folder in (top, *below)}
+            found |= {os.path.join(folder, NAME) for folder in (top, *below) if not is_in_trash(folder)}
         return sorted(home for home in found if _is_folder(home))
 
-    def items_in(self, home: bytes) -> list[Item]:
-        """What a manifest tells of files that are there now, whoever put them there."""
-        found = []
-        for entry in read_manifest(self._grounds.spot(os.path.join(home, MANIFEST)), home):
+    def objection(self, home: bytes) -> str:
+        """Why a trash folder must not be used, "" where it may be. Raises OSError where it cannot be looked at."""
+        return trash_trust.objection(self._grounds.spot(home).top, home)
+
+    @contextmanager
+    def opened_manifest(self, home: bytes) -> Iterator[int]:
+        """The manifest of a trash folder. Raises OSError."""
+        with safe_files.opened_file(self._grounds.spot(os.path.join(home, MANIFEST))) as descriptor:
+            yield descriptor
+
+    def entries(self, home: bytes) -> Iterator[Entry]:
+        """Every line of a manifest that can be read; none where there is none, or where the folder is not used."""
+        with contextlib.suppress(OSError):
+            if not self.objection(home):
+                with self.opened_manifest(home) as descriptor:
+                    for line, _ in manifest.read_lines(descriptor):
+                        entry = manifest.parse(home, line)
+                        if entry is not None:
+                            yield entry
+
+    def files_among(self, places: Iterable[bytes]) -> set[bytes]:
+        """Those of some places at which there is a regular file now."""
+        return files_among({place: self._grounds.spot(place) for place in places})
+
+    def put_back(self, places: Iterable[bytes]) -> bool:
+        """Give files at these places their names back that a crash left in a folder made for their removal; whether
+        there was such a folder. What another process is at stays."""
+        found = False
+        by_folder: dict[Spot, list[Spot]] = defaultdict(list)
+        for place in places:
+            spot = self._grounds.spot(place)
+            by_folder[spot.beside(b"")].append(spot)
+        for folder, spots in by_folder.items():
             with contextlib.suppress(OSError):
-                if entry.event == "trash" and safe_files.identity_at(self._grounds.spot(entry.place)) is not None:
-                    found.append(
-                        Item(
-                            place=entry.place,
-                            path=entry.path,
-                            inode=entry.inode,
-                            size_bytes=entry.size_bytes,
-                            mtime_ns=entry.mtime_ns,
-                            digest=entry.digest,
-                            trashed_ns=entry.at_ns,
-                        )
-                    )
+                with safe_files.opened_folder(folder.top, folder.folder) as descriptor:
+                    names = map(os.fsencode, os.listdir(descriptor))
+                    is_left = any(map(removal.PRIVATE.fullmatch, names))
+                if is_left and not is_in_use(folder.folder):
+                    for spot in spots:
+                        safe_files.put_back(spot)
+                    found = True
+        return found
+
+    def prefixes(self, home: bytes) -> dict[bytes, bytes]:
+        """The configured folders that are, by their real directories, the folder that holds a trash, above it, or in
+        it: what each path begins with there, and the part of that folder it is the same as."""
+        holder = holder_of(home)
+        real = os.path.realpath(holder)
+        found = {real: b"", holder: b""}
+        for ground in self._grounds.paths:
+            of_ground = os.path.realpath(ground)
+            if is_at_or_below(real, of_ground):
+                found.setdefault(ground + real[len(of_ground.rstrip(b"/")) :], b"")
+            elif is_at_or_below(of_ground, real):
+                found.setdefault(ground, of_ground[len(real.rstrip(b"/")) + 1 :])
         return found
 
     def _home(self, spot: Spot) -> bytes:
@@ -115,23 +147,34 @@ class Trashes:
         return self._homes[key]
 
 
-def home_of(place: bytes) -> bytes:
-    """The trash folder that a place is in."""
-    return place[: place.index(b"/" + NAME + b"/") + len(NAME) + 1]
+def files_among(spots: Mapping[bytes, Spot]) -> set[bytes]:
+    """Those of some places at which there is a regular file now; each folder is opened once."""
+    by_folder: dict[tuple[bytes, bytes], list[bytes]] = defaultdict(list)
+    for place, spot in spots.items():
+        by_folder[spot.top, spot.folder].append(place)
+    found = set()
+    for (top, path), places in by_folder.items():
+        with contextlib.suppress(OSError), safe_files.opened_folder(top, path) as folder:
+            for place in places:
+                with contextlib.suppress(OSError):
+                    status = os.stat(os.path.basename(place), dir_fd=folder, follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        found.add(place)
+    return found
 
 
-def read_manifest(spot: Spot, home: bytes) -> list[Entry]:
-    """The last that a manifest tells of each place; lines that a crash cut off, or a person broke, are passed over."""
-    found: dict[bytes, Entry] = {}
-    try:
-        with safe_files.opened_file(spot) as descriptor, open(descriptor, "rb", closefd=False) as lines:
-            for line in lines:
-                with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                    entry = _entry(home, json.loads(line))
-                    found[entry.place] = entry
-    except OSError:
-        return []
-    return list(found.values())
+def make_plain(descriptor: int) -> bool:
+    """Take from an open file what lets it be executed, or run with other rights; whether that is so now. It is left
+    alone where it has other names, belongs to somebody else, or its file system keeps no modes. Raises OSError."""
+    status = os.fstat(descriptor)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & EXECUTABLE and status.st_nlink == 1:
+        try:
+            os.fchmod(descriptor, mode & ~EXECUTABLE)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                raise
+    return not os.fstat(descriptor).st_mode & EXECUTABLE
 
 
 def _find_home(spot: Spot) -> bytes:
@@ -150,6 +193,8 @@ def _find_home(spot: Spot) -> bytes:
     for folder in folders[start:]:
         try:
             return _make_home(spot.top, folder, keys[-1])
+        except UntrustedTrash:
+            raise  # a person is to look at it; another trash below it would hide that
         except OSError as error:
             if error.errno not in NOT_HERE:
                 raise
@@ -165,6 +210,9 @@ def _make_home(top: bytes, folder: bytes, key: tuple[int, int]) -> bytes:
             os.fsync(parent)
         inner = os.open(NAME, safe_files.FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     try:
+        why = trash_trust.objection(top, home)
+        if why:
+            raise UntrustedTrash(errno.EPERM, why, os.fsdecode(home))
         # Something else mounted there would take the files to another disk.
         if safe_files.mount_key(inner) != key:
             raise OSError(errno.EPERM, "another file system is mounted on the trash")
@@ -178,6 +226,7 @@ def _make_home(top: bytes, folder: bytes, key: tuple[int, int]) -> bytes:
 
 
 def _append(manifest: Spot, lines: bytes) -> None:
+    """Append lines to a manifest, made where it is missing, and bring them to the disk. Raises OSError."""
     with safe_files.opened_folder(manifest.top, manifest.folder) as folder:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(manifest.name, flags, 0o600, dir_fd=folder)
@@ -194,37 +243,6 @@ def _append(manifest: Spot, lines: bytes) -> None:
             os.fsync(folder)
 
 
-def _line(home: bytes, entry: Entry, mark: Mapping[str, Any]) -> bytes:
-    told = {
-        "at": datetime.fromtimestamp(entry.at_ns // 10**9, UTC).isoformat(),
-        "event": entry.event,
-        "file": os.fsdecode(entry.place[len(home) + 1 :]),
-        "from": os.fsdecode(entry.path),
-        "bytes": entry.size_bytes,
-        "mtime_ns": entry.mtime_ns,
-        "inode": entry.inode,
-        "blake3": entry.digest.hex(),
-        "batch": entry.batch_id,
-        **mark,
-    }
-    return json.dumps(told, ensure_ascii=True).encode() + b"\n"
-
-
-def _entry(home: bytes, told: dict[str, Any]) -> Entry:
-    name = os.fsencode(told["file"])
-    if name.startswith(b"/") or b".." in name.split(b"/"):
-        raise ValueError(name)
-    return Entry(
-        event=str(told["event"]),
-        place=os.path.join(home, name),
-        path=os.fsencode(told["from"]),
-        size_bytes=int(told["bytes"]),
-        mtime_ns=int(told["mtime_ns"]),
-        inode=int(told["inode"]),
-        digest=bytes.fromhex(told["blake3"]),
-        batch_id=int(told["batch"]),
-        at_ns=int(datetime.fromisoformat(told["at"]).timestamp()) * 10**9,
-    )
 
 
 def _is_folder(path: bytes) -> bool:

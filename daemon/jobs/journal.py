@@ -21,10 +21,12 @@ from typing import Any, Final, Protocol
 from daemon.files import actions, safe_files, settling
 from daemon.files.folder_lock import in_use
 from daemon.files.grounds import Grounds
+from daemon.files.manifest import Entry
 from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
-from daemon.files.trash import Entry, Trashes
+from daemon.files.trash import Trashes, UntrustedTrash
 from daemon.jobs import put_back
+from daemon.jobs.adoption import Adoption
 from daemon.jobs.naming import NAMES_TRIED, NAMING, Naming, follows, is_same_stem, returns
 from daemon.jobs.progress import Progress
 from index.errors import StepRefused
@@ -162,7 +164,7 @@ class Journal:
         for row in orphans:
             self._drop_temps(row)
             self._end(row.id, BatchState.CANCELLED)
-        self._adopt()
+        Adoption(self._store, self._grounds, self._now_ns()).look()
 
     def settle(self, batch_id: int) -> None:
         """Find out which of the begun steps of a batch are done, and finish or take back what is half done. What is
@@ -223,14 +225,6 @@ class Journal:
         items = [one.item for one in kept if one.item is not None]
         if items:
             self._store.write(lambda db: trash_items.add(db, items))
-
-    def _adopt(self) -> None:
-        for home in self._trashes.homes():
-            items = self._trashes.items_in(home)
-            if items:
-                found = self._store.write(lambda db, items=items: trash_items.add_found(db, items))  # type: ignore[misc]
-                if found:
-                    log.info("%s holds %d files that the index did not know of", display(home), found)
 
     # Some steps at a time
 
@@ -484,6 +478,8 @@ def _failed(step: Step, error: OSError) -> Step:
         errno.EPERM: "no_permission", errno.EXDEV: "other_file_system", errno.ENOENT: "gone", errno.ELOOP: "not_a_file",
         errno.EEXIST: "name_taken",
     }.get(error.errno or 0, "failed")  # fmt: skip
+    if isinstance(error, UntrustedTrash):
+        reason = "untrusted_trash"
     words = error.strerror or str(error)
     return replace(step, state=StepState.FAILED, reason=reason, message=f"It could not be done: {words}.")
 

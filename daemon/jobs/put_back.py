@@ -10,10 +10,12 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from daemon.files import safe_files
 from daemon.files.grounds import Grounds
-from daemon.files.trash import MANIFEST
+from daemon.files.manifest import LONGEST_LINE_BYTES
+from daemon.files.manifest import NAME as MANIFEST
 from index.errors import StoreError
 from index.records.catalogue import display
 from index.store import Store
@@ -25,8 +27,10 @@ log = logging.getLogger(__name__)
 # line is of this index.
 PIECE_BYTES: Final = 2**20
 MOST_BYTES: Final = 64 * 2**20
-# The longest line of ours, with two paths of 4,096 bytes that are no UTF-8, is shorter.
-LONGEST_LINE_BYTES: Final = 64 * 2**10
+
+
+# Manifests that were looked at since an index was opened: whoever writes to them after that is at its counter.
+_looked_at: WeakKeyDictionary[Store, set[tuple[bytes, int]]] = WeakKeyDictionary()
 
 
 def told_of(mark: Mark | None) -> Mapping[str, Any]:
@@ -36,11 +40,17 @@ def told_of(mark: Mark | None) -> Mapping[str, Any]:
 
 def end_if_behind(store: Store, grounds: Grounds, homes: Iterable[bytes]) -> bool:
     """Where the manifests of these trash folders are ahead of the index, end everything unfinished in it that changes
-    files; whether that was so."""
+    files; whether that was so. Each manifest is looked at once after the index was opened."""
     mark = store.mark
     if mark is None:
         return False
-    highest = max((_highest_in(grounds, home, mark.index_id) for home in homes), default=0)
+    looked_at = _looked_at.setdefault(store, set())
+    highest = 0
+    for home in homes:
+        there = _inode_of(grounds, home)
+        if there is not None and (home, there) not in looked_at:
+            looked_at.add((home, there))
+            highest = max(highest, _highest_in(grounds, home, mark.index_id))
     if highest <= mark.counter:
         return False
     store.end_as_put_back(highest)
@@ -52,6 +62,14 @@ def refusal() -> StoreError:
         "An earlier copy of the index was put back, so this job was ended before it changed anything.",
         "Start it again if it is still wanted.",
     )
+
+
+def _inode_of(grounds: Grounds, home: bytes) -> int | None:
+    try:
+        identity = safe_files.identity_at(grounds.spot(os.path.join(home, MANIFEST)))
+    except OSError:
+        return None
+    return None if identity is None else identity.inode
 
 
 def _highest_in(grounds: Grounds, home: bytes, index_id: str) -> int:

@@ -101,7 +101,12 @@ class Scanner:
         self._update_groups = update_groups
         self._tell_fresh: Callable[[Collection[bytes]], None] = lambda paths: None
         self._settle_s = 0.0
+        self._tell_trashes: Callable[[Sequence[bytes]], object] = lambda folders: None
         self._keep_strays: Callable[[Collection[bytes]], object] = lambda paths: None
+
+    def report_trashes_to(self, tell: Callable[[Sequence[bytes]], object]) -> None:
+        """Name the trash folders that a walk of a whole root passes: the index may not know of them."""
+        self._tell_trashes = tell
 
     def report_strays_to(self, keep: Callable[[Collection[bytes]], object]) -> None:
         """Name what a crash may have left under names of ours, as far as walks of whole roots meet it."""
@@ -187,8 +192,11 @@ class Scanner:
         reason = offline_reason(plan, walk.is_empty, device, row.device)
         if reason is not None:
             raise RootUnavailable(reason)
+        if walk.trashes:
+            self._tell_trashes(walk.trashes)
         if walk.strays:
             self._keep_strays(walk.strays)
+            self._tell_trashes(walk.trashes)
         return plan, walk.unreadable
 
     def _compare_some(

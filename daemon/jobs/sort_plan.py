@@ -15,9 +15,9 @@ from enum import StrEnum
 from daemon.files import safe_files
 from daemon.files.beside import Folder, is_picture
 from daemon.files.grounds import Grounds
-from daemon.files.trash import is_in_trash
 from index.errors import StepRefused
 from index.images.companions import Bond, bond_of, case_blind, companions_of, images_behind, stem_of, twin_of
+from index.images.trash_places import is_in_trash
 from index.model import Choice, Identity
 from index.queries.group_files import GroupFile, Lost, SortGroup
 from index.records.batches import Action, Step, StepState

@@ -18,11 +18,12 @@ from typing import Final
 from daemon.files import safe_files
 from daemon.files.folder_lock import is_in_use
 from daemon.files.grounds import Grounds
+from daemon.files.manifest import Entry
 from daemon.files.rescue import Rescue
 from daemon.files.safe_files import Spot
-from daemon.files.trash import MANIFEST, Entry, Trashes, read_manifest
+from daemon.files.trash import Trashes
 from index.images.walk import is_at_or_below
-from index.records import batches, trash_items
+from index.records import batches, trash_homes, trash_items
 from index.store import Store
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def keep_strays(
             continue
         try:
             if TEMPORARY.fullmatch(spot.name):
-                _keep_temporary(trashes, grounds, rescue, spot)
+                _keep_temporary(store, trashes, grounds, rescue, spot)
             else:
                 _empty_private(rescue, spot)
             count += 1
@@ -66,17 +67,20 @@ def _is_needed(store: Store, path: bytes) -> bool:
         return batches.needs_temp(database, match[1].decode("ascii", "replace"), path)
 
 
-def _keep_temporary(trashes: Trashes, grounds: Grounds, rescue: Rescue, spot: Spot) -> None:
+def _keep_temporary(store: Store, trashes: Trashes, grounds: Grounds, rescue: Rescue, spot: Spot) -> None:
     identity = safe_files.identity_at(spot)
-    for home in trashes.homes():
+    with store.read() as database:
+        known = trash_homes.every(database)
+    for home in trashes.homes(known):
         if identity is None or not is_at_or_below(spot.path, os.path.dirname(home)):
             continue
-        for entry in read_manifest(grounds.spot(os.path.join(home, MANIFEST)), home):
+        for entry in trashes.entries(home):
             if _is_of(entry, identity.inode, identity.size_bytes, identity.mtime_ns):
                 place = grounds.spot(entry.place)
                 if safe_files.identity_at(place) is None:
                     log.warning("%s was on its way to the trash", os.fsdecode(entry.path))
                     safe_files.rename_new(spot, place)
+                    store.write(lambda db, home=home: trash_homes.read_again(db, home))  # type: ignore[misc]
                     return
     rescue.keep(spot, spot.beside(spot.name.lstrip(b".")))
 

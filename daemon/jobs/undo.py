@@ -5,6 +5,7 @@ back as it is now; what took a file's place goes to the trash and the file comes
 Runs in the runner's thread.
 """
 
+import errno
 import os
 import time
 from collections import Counter
@@ -14,6 +15,8 @@ from typing import Any
 
 from daemon.files import safe_files, settling
 from daemon.files.grounds import Grounds
+from daemon.files.manifest import DIGEST_BYTES
+from daemon.files.trash import make_plain
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Context, Unwatched
 from daemon.jobs.returning import Ways, chosen_steps, companion_steps, is_companion, steps_behind
@@ -21,14 +24,19 @@ from daemon.jobs.sort import Rescan, grounds_of, outcome
 from daemon.uptime import boot_time
 from index.errors import Cancelled, StepRefused, UsageError
 from index.images.companions import Bond, bond_of
+from index.images.sniff import claims_image
+from index.images.trash_places import confirmation_text, holder_of, home_of, is_in_trash
+from index.images.walk import is_at_or_below
 from index.model import Identity, RootState
 from index.records import batches, catalogue, trash_items, uptime
 from index.records.batches import Action, BatchKind, Step, StepState
+from index.records.catalogue import display
 from index.records.jobs import EmptyParameters, UndoParameters
 from index.records.trash_items import Item, ItemState
 from index.records.uptime import BootTime
 from index.store import Store
 
+UNCONFIRMED_TOLD = 10
 DAY_NS = 24 * 3600 * 10**9
 
 
@@ -113,6 +121,10 @@ class Undoer:
             items = trash_items.in_trash(database, None, parameters.items) if parameters.items else []
             if parameters.items and len(items) < len(set(parameters.items)):
                 raise UsageError("Not all of these items are in the trash.", field="parameters.items")
+            folders = [bytes(row.path) for row in catalogue.watched_roots(database)] + list(self._destinations())
+            back = {item.id: trash_items.way_back_of(item, folders) for item in items}
+            unasked = [item for item in items if back[item.id].asks and not parameters.confirm]
+            items = [item for item in items if item not in unasked]
             chosen: list[Step] = []
             for item in items:
                 if item.step_id is not None and (one := batches.step_or_none(database, item.step_id)) is not None:
@@ -127,7 +139,11 @@ class Undoer:
         undoable = {step.id: step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP}
         ways = [self._ways_of(grounds, step) for step in sorted(undoable.values(), key=lambda one: -one.id)]
         ways += [
-            [replace(_step_for(grounds, item, Action.RESTORE), target=item.path)]
+            [_unconfirmed(_step_for(grounds, item, Action.RESTORE), item, back[item.id].path)] for item in unasked
+        ]
+        # What a manifest says of the place is taken for nothing more than the way back that came of it.
+        ways += [
+            [replace(_step_for(grounds, item, Action.RESTORE), path=back[item.id].path, target=back[item.id].path)]
             for item in items
             if item.step_id not in undoable
         ]
@@ -238,7 +254,23 @@ class Returns:
             yield step if step.state is not StepState.PLANNED else self._judged(step, offline)
 
     def guard(self, step: Step) -> None:
-        pass
+        """What only a manifest knows comes back as a plain file that nobody can run. Raises StepRefused, OSError."""
+        if step.action is not Action.RESTORE or not self._is_adopted(step.trash):
+            return
+        try:
+            with safe_files.opened_file(self._grounds.spot(step.trash)) as descriptor:
+                is_plain = make_plain(descriptor)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EINVAL):
+                raise StepRefused("not_a_file", "There is no regular file in the trash.") from error
+            raise
+        if not is_plain and not claims_image(os.path.basename(step.target)):
+            raise StepRefused("executable", "The file can be executed, and that cannot be changed. Restore it by hand.")
+
+    def _is_adopted(self, place: bytes) -> bool:
+        with self._store.read() as database:
+            item = trash_items.item_at(database, place)
+        return item is not None and item.adopted
 
     def _judged(self, step: Step, offline: set[bytes]) -> Step:
         for path in filter(None, (step.path, step.target)):
@@ -249,8 +281,22 @@ class Returns:
                 return _refused(step, "offline", "Its folder is offline.")
         if step.action is Action.DELETE and not os.path.isdir(self._grounds.spot(step.trash).top):
             return _refused(step, "offline", "Its folder is offline.")
+        if step.action is Action.RESTORE:
+            return self._with_place(step)
         if step.action is Action.TRASH:
             return self._with_digest(step)
+        return step
+
+    def _with_place(self, step: Step) -> Step:
+        """A file comes back neither into a trash nor into the data folder; and what only a manifest knows not out of
+        the folder that holds its trash, whatever links lead."""
+        real = os.path.realpath(os.path.dirname(step.target))
+        if is_in_trash(real) or is_at_or_below(real, os.path.realpath(os.fsencode(self._store.data_dir))):
+            return _refused(step, "not_there", "Nothing is restored into a trash or into the data folder.")
+        if self._is_adopted(step.trash):
+            holder = os.path.realpath(holder_of(home_of(step.trash)))
+            if not is_at_or_below(real, holder):
+                return _refused(step, "not_there", "A link leads out of the folder that holds the trash.")
         return step
 
     def _with_digest(self, step: Step) -> Step:
@@ -282,6 +328,7 @@ def told(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
         "deleted": sum(step.action is Action.DELETE for step in done),
         "bytes": sum(step.bytes for step in done if step.action is Action.DELETE),
         "refused": dict(refused),
+        "unconfirmed": [step.message for step in steps if step.reason == "needs_confirmation"][:UNCONFIRMED_TOLD],
         "in_doubt": found["in_doubt"],
     }
 
@@ -295,7 +342,17 @@ def _step_for(grounds: Grounds, item: Item, action: Action) -> Step:
         return _refused(step, "offline", f"The trash cannot be looked at: {error.strerror}.")
     if there is None:
         return _refused(step, "gone", "The file is not in the trash any more.")
+    if action is Action.DELETE:
+        # A manifest may say anything: only what proves that it is the very file is a reason to remove one.
+        if len(item.digest) != DIGEST_BYTES:
+            return _refused(step, "not_recorded", "The digest of the file was never recorded.")
+        if not safe_files.is_same(there, identity):
+            return _refused(step, "changed", "The file in the trash is not the one that was put there.")
     return replace(step, identity=identity._replace(device=there.device))
+
+
+def _unconfirmed(step: Step, item: Item, place: bytes) -> Step:
+    return _refused(step, "needs_confirmation", confirmation_text(item.adopted, display(place)))
 
 
 def _refused(step: Step, reason: str, message: str) -> Step:

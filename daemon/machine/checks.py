@@ -3,6 +3,7 @@
 Each check gives findings: what was seen, how good that is, and what to do where it is not. None needs the daemon.
 """
 
+import contextlib
 import os
 import resource
 import shutil
@@ -18,10 +19,12 @@ from importlib import util
 from pathlib import Path
 
 from daemon.configuration.config import Config, WatchSection
+from daemon.files import trash_trust
 from daemon.files.mounts import Mount, mount_of, read_mounts
 from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
 from daemon.watching.watch_limits import max_user_watches, watches_of_others
+from index.images.trash_places import NAME as TRASH
 from index.private_folder import OTHERS, OTHERS_WRITE, why_left
 from index.upkeep import lineage
 from index.upkeep.backups import Backups
@@ -235,6 +238,9 @@ def _writing(about: str, section: WatchSection, mount: Mount | None, names: list
         yield Finding(about, Grade.WARNING, "it may not be written: nothing in it can go to the trash", remedy)
     else:
         yield from _space(about, Path(os.fsdecode(section.path)))
+    with contextlib.suppress(OSError):
+        if why := trash_trust.objection(section.path, os.path.join(section.path, TRASH)):
+            yield Finding(about, Grade.WARNING, f"its trash is not used: {why}", trash_trust.REMEDIES[why])
     if mount is not None and mount.kind in PLAIN_FILE_SYSTEMS:
         yield Finding(about, Grade.NOTE, f"{mount.kind} has no hard links: duplicates can be moved, not linked")
     elif _folds_case(section.path, names):

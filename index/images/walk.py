@@ -14,6 +14,7 @@ from typing import Final
 
 from index.errors import ComparImgError
 from index.images.sniff import HEAD_BYTES, claims_image, looks_like_image, may_be_image
+from index.images.trash_places import NAME as TRASH
 from index.model import Identity
 
 # Names, in small letters, of folders that hold nobody's photographs. Hidden names (".*") are passed over as well, and
@@ -88,8 +89,8 @@ class Walk:
 
     `nested` are other roots inside it, left to their own walk. While it is iterated (once), the walk fills
     `unreadable` (path -> why: nothing is known of what is at or below it) and `mounts` (folder -> device number, for
-    `top` and for each folder where another file system begins) and `strays` (what a crash may have left under names of
-    ours). `is_empty` tells whether `top` held nothing but what
+    `top` and for each folder where another file system begins), `trashes` (our own) and `strays` (what a crash may
+    have left under names of ours), both of which are passed over. `is_empty` tells whether `top` held nothing but what
     is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
 
     Memory is that of the listings from `top` to where it is.
@@ -100,6 +101,7 @@ class Walk:
     ) -> None:
         self.unreadable: dict[bytes, str] = {}
         self.mounts: dict[bytes, int] = {}
+        self.trashes: list[bytes] = []
         self.strays: list[bytes] = []
         self.is_empty = True
         self._top = top
@@ -150,7 +152,9 @@ class Walk:
             for entry in entries:
                 name = entry.name
                 if self._exclusions.excludes(directory, name):
-                    if STRAY.fullmatch(name):
+                    if name == TRASH and entry.is_dir(follow_symlinks=False):
+                        self.trashes.append(entry.path)
+                    elif STRAY.fullmatch(name):
                         self.strays.append(entry.path)
                     continue
                 if directory == self._top:

@@ -71,11 +71,13 @@ class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class UndoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Undo a batch or some steps of it, or bring some items back from the trash."""
+    """Undo a batch or some steps of it, or bring some items back from the trash. `confirm`: also to a place that a
+    person must have confirmed (index.images.trash_places)."""
 
     batch: int | None = None
     steps: list[int] = []
     items: list[int] = []
+    confirm: bool = False
 
 
 class EmptyParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

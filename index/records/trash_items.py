@@ -8,6 +8,9 @@ from typing import Any
 from peewee import SqliteDatabase, fn
 
 from index.errors import NotFound
+from index.images.trash_places import WayBack, home_of, is_in_trash, way_back, way_back_adopted
+from index.images.walk import is_at_or_below
+from index.records import trash_homes
 from index.records.catalogue import chunks
 from index.records.listing_pages import Page, cut_page
 from index.schema import TrashItem
@@ -24,7 +27,11 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file put in the trash: `place` is where it lies, `path` where it came from."""
+    """One file put in the trash: `place` is where it lies, `path` where it came from.
+
+    `adopted`: only a manifest tells of it, which anybody may have written. Where that says that it came from outside
+    the folder that holds the trash, `elsewhere` is the place there that it may be restored to, after a question.
+    """
 
     place: bytes
     path: bytes
@@ -37,33 +44,51 @@ class Item:
     step_id: int | None = None
     state: ItemState = ItemState.IN_TRASH
     id: int = 0
+    adopted: bool = False
+    elsewhere: bytes = b""
 
 
 FIELDS = tuple(name for name in Item.__slots__ if name != "id")
+TOLD_BY_MANIFEST = ("path", "inode", "size_bytes", "mtime_ns", "digest", "trashed_ns", "elsewhere")
 
 
 def add(database: SqliteDatabase, items: Iterable[Item]) -> None:
     """Keep items; one whose place is known already is told anew."""
-    for some in chunks(items, 80):
+    homes = set()
+    for some in chunks(items, 60):
         rows = [{name: getattr(item, name) for name in FIELDS} for item in some]
         TrashItem.insert_many(rows).on_conflict(
             conflict_target=[TrashItem.place],
             preserve=[getattr(TrashItem, name) for name in FIELDS if name != "place"],
         ).execute(database)
+        homes |= {home_of(item.place) for item in some if is_in_trash(item.place)}
+    trash_homes.note(database, homes)
 
 
-def add_found(database: SqliteDatabase, items: Iterable[Item]) -> int:
-    """Keep items that were found in a trash and are not known, or taken for gone; how many those were."""
+def adopt(database: SqliteDatabase, items: Iterable[Item]) -> int:
+    """Keep items that a manifest tells of; how many of them were not known, or taken for gone. What the index knows
+    by itself stays as it is."""
     found = 0
-    for some in chunks(items, 80):
+    for some in chunks(items, 60):
         rows = [{name: getattr(item, name) for name in FIELDS} for item in some]
         places = TrashItem.place.in_([item.place for item in some])
-        away = TrashItem.state == ItemState.GONE
-        found += TrashItem.update(state=ItemState.IN_TRASH).where(places, away).execute(database)
+        found += TrashItem.update(state=ItemState.IN_TRASH).where(places, TrashItem.state == ItemState.GONE).execute(
+            database
+        )
         known = TrashItem.select().where(places).count(database)
-        TrashItem.insert_many(rows).on_conflict_ignore().execute(database)
+        TrashItem.insert_many(rows).on_conflict(
+            conflict_target=[TrashItem.place],
+            preserve=[getattr(TrashItem, name) for name in TOLD_BY_MANIFEST],
+            where=TrashItem.adopted,
+        ).execute(database)
         found += len(some) - known
     return found
+
+
+def gone(database: SqliteDatabase) -> list[bytes]:
+    """The places from which somebody took a file by hand."""
+    rows = TrashItem.select(TrashItem.place).where(TrashItem.state == ItemState.GONE).tuples().execute(database)
+    return [bytes(place) for (place,) in rows]
 
 
 def set_state(database: SqliteDatabase, places: Iterable[bytes], state: ItemState) -> None:
@@ -84,9 +109,16 @@ def item_at(database: SqliteDatabase, place: bytes) -> Item | None:
     return None
 
 
+def way_back_of(one: Item, folders: Iterable[bytes]) -> WayBack:
+    """Where an item is restored to, and whether only after a question; `folders` are those in use now."""
+    if one.adopted:
+        return way_back_adopted(one.place, one.path, one.elsewhere)
+    return way_back(one.path, any(is_at_or_below(one.path, folder) for folder in folders))
+
+
 def with_digest(database: SqliteDatabase, digest: bytes, path: bytes) -> Item | None:
-    """What is in the trash with this content from this path, the newest of several."""
-    query = TrashItem.select().where(TrashItem.digest == digest, TrashItem.path == path)
+    """What the index itself put in the trash with this content from this path, the newest of several."""
+    query = TrashItem.select().where(TrashItem.digest == digest, TrashItem.path == path, ~TrashItem.adopted)
     there = query.where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.id.desc()).limit(1)
     return next((_item(row) for row in there.dicts().execute(database)), None)
 
@@ -102,13 +134,16 @@ def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequen
 
 
 def page(
-    database: SqliteDatabase, states: Sequence[str], after: tuple[Any, ...] | None, limit: int
+    database: SqliteDatabase, states: Sequence[str], after: tuple[Any, ...] | None, limit: int, item_id: int = 0
 ) -> tuple[Page[Item], int]:
-    """Items in these states, the newest first, and how many bytes they are in all."""
-    chosen = TrashItem.select().where(TrashItem.state.in_(states))
+    """Items in these states, or one of them, the newest first, and how many bytes they are in all."""
+    wanted = TrashItem.state.in_(states)
+    if item_id:
+        wanted &= TrashItem.id == item_id
+    chosen = TrashItem.select().where(wanted)
     total, size = (
         TrashItem.select(fn.count(TrashItem.id), fn.coalesce(fn.sum(TrashItem.size_bytes), 0))
-        .where(TrashItem.state.in_(states))
+        .where(wanted)
         .tuples()
         .execute(database)[0]
     )
@@ -123,5 +158,5 @@ def page(
 
 
 def _item(row: dict[str, Any]) -> Item:
-    blobs = {name: bytes(row[name]) for name in ("place", "path", "digest")}
+    blobs = {name: bytes(row[name]) for name in ("place", "path", "digest", "elsewhere")}
     return Item(**{**row, **blobs, "state": ItemState(row["state"])})

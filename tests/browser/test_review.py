@@ -16,6 +16,7 @@ from index.model import JobKind, Kind, Turn
 from index.records import jobs
 from support.pictures import photograph, save
 from support.serving import config_over, until
+from support.trashes import plant
 from support.weblibrary import NOW_NS, Library, add_pictures
 
 Open = Callable[..., Page]
@@ -170,6 +171,27 @@ def test_the_trash_is_emptied_while_one_watches(service: Service, photos: Path, 
     dialog.get_by_role("button", name="Empty it").click()
     expect(page.get_by_role("heading", name="The trash is empty")).to_be_visible()
     expect(page.locator(".toast").last).to_contain_text("9 files were deleted for good")
+
+
+def test_a_place_that_a_manifest_chose_is_shown_and_confirmed(tmp_path: Path, visit: Open) -> None:
+    folder = tmp_path / "photos"
+    save(photograph(1), folder / "a.jpg")
+    plant(folder, "b/1-stick.jpg", **{"from": "/media/stick/2020/stick.jpg", "path": "2020/stick.jpg"})
+    with Service(config_over(tmp_path, folder)) as service:
+        client = Client(service.address)
+        until(lambda: client.get("trash")["total"] == 1 and not client.get("status")["jobs"])
+        page = visit()
+        page.goto(f"{service.address}trash")
+        page.get_by_role("button", name="Restore stick.jpg").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("/media/stick/2020/stick.jpg")
+        expect(dialog).to_contain_text(str(folder / "2020" / "stick.jpg"))
+        dialog.get_by_role("button", name="Cancel").click()
+        assert not (folder / "2020").exists()
+        page.get_by_role("button", name="Restore stick.jpg").click()
+        dialog.get_by_role("button", name="Restore it there").click()
+        expect(page.locator(".toast")).to_contain_text(f"was restored to {folder / '2020'}")
+    assert (folder / "2020" / "stick.jpg").read_bytes() == b"data"
 
 
 def test_a_quality_that_an_earlier_jpeg_did_not_have_is_not_the_better_one(serve: Serve, visit: Open) -> None:

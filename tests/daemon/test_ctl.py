@@ -19,6 +19,7 @@ from daemon.version import VERSION
 from support.pictures import photograph, save, unutf8
 from support.serving import config_over, until, write_config
 from support.terminal import DONE, FAILED, NO_DAEMON, WRONG_USAGE, Ctl
+from support.trashes import plant
 
 PROGRAM = Path(sys.executable).with_name("comparimg-ctl")
 COMMANDS = (
@@ -408,6 +409,21 @@ def test_decide_sort_undo_and_the_trash(sorting: tuple[Ctl, Path]) -> None:
     assert ask("undo", "--wait", "--json").json["outcome"]["restored"] == 1
     assert copy.exists()
     assert ask("undo").code == FAILED, "there is nothing left to undo"
+
+
+def test_a_place_of_a_manifest_is_asked_about(sorting: tuple[Ctl, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, photos = sorting
+    plant(photos, "b/1-x.txt", **{"from": "/media/stick/x.txt", "path": "sub/x.txt"})
+    ask("scan", "--wait")
+    (item,) = ask("trash", "list", "--json").json
+    assert "sub/x.txt, once confirmed" in ask("trash", "restore", item["id"], "--dry-run").out
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    answer = ask("trash", "restore", item["id"], "--wait")
+    assert (answer.code, str(photos / "sub" / "x.txt") in answer.err) == (FAILED, True)
+    assert not (photos / "sub").exists()
+    assert ask("trash", "restore", item["id"], "--yes", "--wait", "--json").json["outcome"]["restored"] == 1
+    assert (photos / "sub" / "x.txt").exists()
+    assert ask("trash", "restore", item["id"]).code == FAILED, "it is not in the trash any more"
 
 
 def test_rules_and_emptying(sorting: tuple[Ctl, Path]) -> None:

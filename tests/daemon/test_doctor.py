@@ -77,6 +77,15 @@ def test_a_folder_that_may_not_be_written_is_told(file: Path, tmp_path: Path, mo
     assert wrong(examine(file), Grade.WARNING) == {}
 
 
+def test_a_trash_that_others_can_write_to_is_reported(file: Path, tmp_path: Path) -> None:
+    trash = tmp_path / "photos" / ".comparimg-trash"
+    trash.mkdir(mode=0o700)
+    assert wrong(examine(file), Grade.WARNING) == {}
+    trash.chmod(0o777)
+    assert "other users can write" in wrong(examine(file), Grade.WARNING)["folder"]
+    assert any("chmod -R go-w" in one.remedy for one in examine(file))
+
+
 @pytest.mark.parametrize(
     ("mount", "grade", "word"),
     [

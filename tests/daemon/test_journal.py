@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files import safe_files, trash
+from daemon.files import trash
 from daemon.files.grounds import Grounds
+from daemon.files.manifest import parse
 from daemon.jobs.journal import Journal, Unchecked
 from daemon.jobs.progress import Unwatched
 from index.errors import Cancelled, StoreError
@@ -207,8 +208,23 @@ def test_what_the_index_does_not_know_of_is_found_by_the_manifest(folder: Folder
     ]
     second = folder.add("b.jpg", b"b")
     folder.run(folder.step(Action.TRASH, second))
-    entries = trash.read_manifest(safe_files.Spot(bytes(folder.photos), bytes(manifest)), bytes(manifest.parent))
-    assert [entry.path for entry in entries] == [bytes(odd), bytes(second)], "nothing is lost behind a broken line"
+    entries = [parse(bytes(manifest.parent), line) for line in manifest.read_bytes().splitlines()]
+    paths = [entry.path for entry in entries if entry]
+    assert paths == [bytes(odd), bytes(second)], "nothing is lost behind a broken line"
+
+
+def test_nothing_goes_to_a_trash_that_others_can_write_to(folder: Folder) -> None:
+    home = folder.photos / ".comparimg-trash"
+    home.mkdir()
+    home.chmod(0o777)
+    path = folder.add("a/b/x.jpg", b"one")
+    (step,) = folder.steps(folder.run(folder.step(Action.TRASH, path)))
+    assert (step.state, step.reason) == (StepState.FAILED, "untrusted_trash")
+    assert "other users can write to the trash folder" in step.message
+    assert folder.names() == ["a/b/x.jpg"], "nor to another one below it"
+    home.chmod(0o700)
+    (step,) = folder.steps(folder.run(folder.step(Action.TRASH, path)))
+    assert step.state is StepState.DONE
 
 
 def test_a_name_that_is_too_long_is_cut_and_keeps_its_ending() -> None:

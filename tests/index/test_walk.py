@@ -243,3 +243,14 @@ def test_the_root_of_all_folders_is_one_too() -> None:
     assert everything.excludes_path(b"/proc/1/fd")
     assert everything.excludes_path(b"/home/.hidden/a.jpg")
     assert not everything.excludes_path(b"/home/ann/a.jpg")
+
+
+def test_trashes_of_ours_are_passed_over_and_reported(tmp_path: Path) -> None:
+    for name in (".comparimg-trash/b", "a/b/.comparimg-trash", ".hidden/.comparimg-trash"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".comparimg-trash" / "b" / "1-x.jpg").write_bytes(b"x")
+    (tmp_path / "a" / ".comparimg-trash").symlink_to(tmp_path)
+    found = walked(tmp_path)
+    assert list(found) == []
+    top = os.fsencode(tmp_path)
+    assert sorted(found.trashes) == [top + b"/.comparimg-trash", top + b"/a/b/.comparimg-trash"]

@@ -262,6 +262,7 @@ def test_undo_is_a_job(client: WebClient, library: Library) -> None:
 
 
 def test_the_trash_is_listed_restored_from_and_emptied(client: WebClient, library: Library) -> None:
+    library.add_root(Path("/p"))
     items = [Item(b"/p/.comparimg-trash/b/%d" % n, b"/p/%d.jpg" % n, n, 100, 1, b"d", NOW_NS + n) for n in range(3)]
     library.write(lambda db: trash_items.add(db, items))
     page = client.get("/api/v1/trash?limit=2").json
@@ -277,6 +278,34 @@ def test_the_trash_is_listed_restored_from_and_emptied(client: WebClient, librar
     assert (answer.status, answer.json["parameters"]) == (202, {"older_than_days": 30.0})
     answer = client.send("POST", "/api/v1/trash/empty", {"confirm": True, "older_than_days": 0})
     assert answer.json["parameters"] == {"older_than_days": 0.0}
+
+
+def test_a_place_that_the_index_does_not_know_must_be_confirmed(client: WebClient, library: Library) -> None:
+    library.add_root(Path("/p"))
+    home = b"/p/.comparimg-trash/b/"
+    items = [
+        Item(home + b"1-in.jpg", b"/p/in.jpg", 1, 1, 1, b"", NOW_NS, adopted=True),
+        Item(home + b"2-out.jpg", b"/etc/out.jpg", 2, 1, 1, b"", NOW_NS + 1, adopted=True, elsewhere=b"/p/a/out.jpg"),
+        Item(home + b"3-old.jpg", b"/etc/old.jpg", 3, 1, 1, b"", NOW_NS + 2, adopted=True),
+        Item(b"/was/.comparimg-trash/b/4-was.jpg", b"/was/was.jpg", 4, 1, 1, b"", NOW_NS + 3, 1, 1),
+    ]
+    library.write(lambda db: trash_items.add(db, items))
+    listed = client.get("/api/v1/trash").json["items"]
+    assert [(one["restore_to"], one["needs_confirmation"], one["adopted"]) for one in reversed(listed)] == [
+        ("/p/in.jpg", False, True),
+        ("/p/a/out.jpg", True, True),
+        ("/p/old.jpg", True, True),
+        ("/was/was.jpg", True, False),
+    ]
+    for one in listed:
+        address = f"/api/v1/trash/{one['id']}/restore"
+        assert client.get(f"/api/v1/trash?item={one['id']}").json["items"] == [one]
+        for body, confirmed in ((None, False), ({}, False), ({"confirm": False}, False), ({"confirm": True}, True)):
+            told = client.send("POST", address, body)
+            confirms = {"confirm": True} if confirmed and one["needs_confirmation"] else {}
+            assert (told.status, told.json["parameters"]) == (202, {"items": [one["id"]], **confirms})
+        assert client.send("POST", address, {"confirm": "yes"}).status == 400
+    assert client.get("/api/v1/trash?item=99").json["items"] == []
 
 
 def test_nobody_orders_an_emptying_by_the_way(client: WebClient) -> None:

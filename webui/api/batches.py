@@ -5,8 +5,9 @@ from typing import Any
 from msgspec import UNSET
 from peewee import SqliteDatabase
 
+from index.images.trash_places import WayBack
 from index.model import JobKind
-from index.records import batches, jobs, trash_items, uptime
+from index.records import batches, catalogue, jobs, trash_items, uptime
 from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
 from index.records.trash_items import Item, ItemState
 from webui import shapes, shapes_sorting
@@ -63,12 +64,19 @@ def post_undo(call: Call) -> Reply:
 def get_trash(call: Call) -> shapes_sorting.TrashList:
     query: shapes_sorting.TrashQuery = call.query
     after = decode_cursor(query.cursor, f"trash {query.state}", (int, int))
+    item_id = 0 if query.item is UNSET else query.item
     with call.store.read() as database:
-        page, size = trash_items.page(database, (query.state,), after, query.limit)
+        page, size = trash_items.page(database, (query.state,), after, query.limit, item_id)
         ages_ns = uptime.ages_ns(database, [item.id for item in page.items], call.services.boot_time())
+        folders = _folders(call, database)
     now_ns = call.services.now_ns()
     return shapes_sorting.TrashList(
-        items=[_item_shape(item, min(ages_ns[item.id], now_ns - item.trashed_ns)) for item in page.items],
+        items=[
+            _item_shape(
+                item, trash_items.way_back_of(item, folders), min(ages_ns[item.id], now_ns - item.trashed_ns)
+            )
+            for item in page.items
+        ],
         next=encode_cursor(f"trash {query.state}", page.after),
         total=page.total,
         bytes=size,
@@ -76,11 +84,16 @@ def get_trash(call: Call) -> shapes_sorting.TrashList:
 
 
 def post_restore(call: Call) -> Reply:
+    body: shapes_sorting.RestoreItem = call.body
+
     def ask(database: SqliteDatabase) -> dict[str, Any]:
         item = trash_items.item(database, call.key)
         if item.state is not ItemState.IN_TRASH:
             raise Refusal(409, "not_in_trash", "It is not in the trash any more.")
-        return _queue(database, call, JobKind.UNDO, {"items": [item.id]})
+        way = trash_items.way_back_of(item, _folders(call, database))
+        # What needs no confirmation has none: it may need one by the time the job runs, which then refuses it.
+        confirmed = {"confirm": True} if way.asks and body.confirm else {}
+        return _queue(database, call, JobKind.UNDO, {"items": [item.id], **confirmed})
 
     return _accepted(call.store.write(ask))
 
@@ -137,12 +150,21 @@ def _step_shape(step: Step) -> shapes_sorting.Step:
     )
 
 
-def _item_shape(item: Item, age_ns: int) -> shapes_sorting.TrashItem:
+def _folders(call: Call, database: SqliteDatabase) -> list[bytes]:
+    """The folders in which files are changed now."""
+    watched = [bytes(root.path) for root in catalogue.watched_roots(database)]
+    return [*watched, *call.services.destinations().values()]
+
+
+def _item_shape(item: Item, way: WayBack, age_ns: int) -> shapes_sorting.TrashItem:
     return shapes_sorting.TrashItem(
         id=item.id,
         path=path_text(item.path),
         uri=path_uri(item.path),
         place=path_text(item.place),
+        restore_to=path_text(way.path),
+        needs_confirmation=way.asks,
+        adopted=item.adopted,
         trashed=iso_time(item.trashed_ns),
         age_days=max(0, age_ns) / DAY_NS,
         bytes=item.size_bytes,
@@ -176,7 +198,7 @@ ROUTES = (
     ),
     Route(
         "POST", f"{API}/trash/{{id}}/restore", post_restore, "Bring a file back from the trash", "trash", shapes.Job,
-        status=202, key_type=int, headers=FOLLOW, errors=(409,),
+        status=202, key_type=int, body=shapes_sorting.RestoreItem, body_optional=True, headers=FOLLOW, errors=(409,),
     ),
     Route(
         "POST", f"{API}/trash/empty", post_empty, "Remove what is in the trash for good", "trash", shapes.Job,

@@ -3,8 +3,9 @@
 import { get, post } from "./api.js";
 import { h, icon, show } from "./dom.js";
 import { untilEnded } from "./jobs.js";
+import { refusalText } from "./steps.js";
 import { subnav } from "./subnav.js";
-import { ago, bytes, errorText, moment, split, t } from "./text.js";
+import { ago, bytes, errorText, moment, safe, split, t } from "./text.js";
 import { toast } from "./toast.js";
 
 const PAGE = 100;
@@ -41,19 +42,22 @@ function line(item, signal, takeOff) {
   const { name, folder } = split(item.path);
   const restore = async (event) => {
     const button = event.currentTarget;
+    if (item.needs_confirmation && !await confirmPlace(item)) return;
     button.disabled = true;
     const words = [...button.childNodes];
     // Another job may be at work: then it waits for that.
     button.replaceChildren(t("trash.under_way"));
     try {
-      const told = await post(`/trash/${item.id}/restore`);
+      const told = await post(`/trash/${item.id}/restore`, { confirm: item.needs_confirmation });
       if (told?.id && told.kind) {
         const job = await untilEnded(told.id, signal);
         if (job.state !== "done") throw Object.assign(new Error(job.error), { code: "" });
+        const [refused] = Object.keys(job.outcome.refused);
+        if (refused) throw Object.assign(new Error(refusalText(refused)), { code: "" });
       }
       button.closest("li").remove();
       takeOff(item);
-      toast(t("trash.restored", { name }));
+      toast(item.needs_confirmation ? t("trash.restored_to", split(item.restore_to)) : t("trash.restored", { name }));
     } catch (error) {
       if (error.name !== "AbortError") toast(errorText(error), "wrong");
       button.replaceChildren(...words);
@@ -64,6 +68,20 @@ function line(item, signal, takeOff) {
     h("div", {}, h("strong", {}, name), h("small", {}, folder), h("small", { title: moment(item.trashed) }, ago(item.trashed))),
     h("span", { class: "n" }, bytes(item.bytes)),
     h("button", { type: "button", class: "small", "aria-label": t("trash.restore_one", { name }), onclick: restore }, icon("undo", 15), t("trash.restore")));
+}
+
+// A place that is not known to be the file's own is confirmed by whoever sees it.
+function confirmPlace(item) {
+  const title = t("trash.confirm.title");
+  const { folder, name } = split(item.restore_to);
+  const place = h("p", { class: "where" }, folder === "/" ? `/${name}` : `${folder}/${name}`);
+  const texts = item.adopted ? [h("p", {}, t("trash.confirm.adopted")), h("p", { class: "where" }, safe(item.path)), h("p", {}, t("trash.confirm.place"))] : [h("p", {}, t("trash.confirm.former"))];
+  const dialog = h("dialog", { class: "sheet small-sheet", "aria-label": title }, h("form", { method: "dialog" },
+    h("header", {}, h("h2", {}, title)), texts, place,
+    h("footer", {}, h("button", { class: "plain-text", value: "", formnovalidate: true }, t("action.cancel")), h("button", { value: "restore" }, t("trash.confirm.do")))));
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "restore"); }));
 }
 
 // The word has to be typed: this is the only deletion there is. What the settings spare is spared unless said otherwise.
