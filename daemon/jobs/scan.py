@@ -4,8 +4,10 @@ Every way to learn of a change ends here, in one comparison of what is seen with
 path of its own: not the first scan, not a dropped file, not what happened while the service was down.
 """
 
+import functools
 import logging
 import os
+import stat
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,10 +21,11 @@ from daemon.processes.decoding import KNOWN_AT_MOST, IndexTask, index_file
 from daemon.processes.workers import WorkerPool
 from daemon.watching.settle import is_fresh
 from index.errors import UsageError
+from index.images import descent
 from index.images.pictures import Limits
 from index.images.reconcile import Plan, offline_reason, reconcile
 from index.images.sniff import may_be_image
-from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
+from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below
 from index.model import Identity, Reading, RootState
 from index.records import catalogue, findings, suspects
 from index.records.catalogue import WatchRoot, display
@@ -118,7 +121,7 @@ class Scanner:
     def run(self, progress: Progress, parameters: ScanParameters) -> Mapping[str, Any]:
         tally = Tally()
         if parameters.paths:
-            for root, paths in self._by_root(map(os.fsencode, parameters.paths)).items():
+            for root, paths in self._by_root(map(_normal, parameters.paths)).items():
                 self._scan(progress, root, paths, tally)
         else:
             for root in self._chosen(parameters.roots):
@@ -167,7 +170,7 @@ class Scanner:
         tally.moved += len(plan.moved)
         tally.missing += len(plan.missing)
         tally.unchanged += plan.unchanged
-        self._apply(progress, row.id, plan, unreadable, paths is None, tally)
+        self._apply(progress, root, row.id, plan, unreadable, paths is None, tally)
         if paths is None:
             self._store.write(lambda db: catalogue.set_root_walked(db, row.id, time.time_ns()))
 
@@ -178,7 +181,7 @@ class Scanner:
         walk = self._walk(root, root.path)
         with self._store.read() as database:
             known = catalogue.known_in_order(database, row.id)
-            plan = reconcile(_told(progress, walk), known, walk.unreadable, walk.mounts, holds_image)
+            plan = reconcile(_told(progress, walk), known, walk.unreadable, walk.mounts, *_looks(root))
         reason = offline_reason(plan, walk.is_empty, device, row.device)
         if reason is not None:
             raise RootUnavailable(reason)
@@ -194,14 +197,16 @@ class Scanner:
         exclusions = Exclusions(root.path, root.exclude)
         for path in paths:
             try:
-                folder, device = standing_folder(path, root.path)
+                folder, device = descent.standing_folder(root.path, path)
                 mounts[folder] = device
                 if exclusions.excludes_path(path) or (not root.recursive and folder != root.path):
                     continue
-                identity = look(path)
-                if identity is not None and may_be_image(os.path.basename(path)):
-                    seen[path] = identity
-                elif identity is None and os.path.isdir(path) and not os.path.islink(path):
+                status = _status(root.path, path)
+                if status is None:
+                    continue
+                if stat.S_ISREG(status.st_mode) and may_be_image(os.path.basename(path)):
+                    seen[path] = Identity.of(status)
+                elif stat.S_ISDIR(status.st_mode):
                     walk = self._walk(root, path)
                     seen.update(_told(progress, walk))
                     unreadable |= walk.unreadable
@@ -215,17 +220,18 @@ class Scanner:
             for path in paths:
                 known |= catalogue.known_below(database, path)
         ours = sorted(file for file in known.items() if self._root_of(file[0]) is root)
-        return reconcile(sorted(seen.items()), ours, unreadable, mounts, holds_image), unreadable
+        return reconcile(sorted(seen.items()), ours, unreadable, mounts, *_looks(root)), unreadable
 
     def _walk(self, root: ScanRoot, top: bytes) -> Walk:
         nested = [other.path for other in self._roots if is_at_or_below(other.path, root.path) and other is not root]
-        return Walk(top, Exclusions(root.path, root.exclude), root.recursive, nested)
+        return Walk(top, Exclusions(root.path, root.exclude), root.recursive, nested, root.path)
 
     # What to do about it
 
     def _apply(
         self,
         progress: Progress,
+        root: ScanRoot,
         root_id: int,
         plan: Plan,
         unreadable: Mapping[bytes, str],
@@ -269,10 +275,10 @@ class Scanner:
             crashes = suspects.crashes(database)
         suspected = {path: crashes[path] for path in to_read if path in crashes}
         for some in _in_two_passes({path: of for path, of in to_read.items() if path not in suspected}):
-            self._read(progress, root_id, some, tally)
+            self._read(progress, root, root_id, some, tally)
         for path in sorted(suspected, key=lambda path: (suspected[path], path)):
             if suspected[path] < suspects.CRASHES:
-                self._read(progress, root_id, {path: to_read[path]}, tally)
+                self._read(progress, root, root_id, {path: to_read[path]}, tally)
             else:
                 self._pass_over(progress, root_id, path, to_read[path], tally)
 
@@ -293,6 +299,7 @@ class Scanner:
     def _read(
         self,
         progress: Progress,
+        root: ScanRoot,
         root_id: int,
         files: Mapping[bytes, Identity],
         tally: Tally,
@@ -316,7 +323,7 @@ class Scanner:
                 self._store.write(keep)
                 being_read.difference_update(paths)
 
-        outcomes = self._pool.run(index_file, self._tasks(files, being_read))
+        outcomes = self._pool.run(index_file, self._tasks(root, files, being_read))
         try:
             for outcome in outcomes:
                 task = outcome.item
@@ -342,7 +349,9 @@ class Scanner:
             if being_read:
                 self._store.write(lambda db: suspects.leave(db, being_read))
 
-    def _tasks(self, files: Mapping[bytes, Identity], being_read: set[bytes]) -> Iterator[IndexTask]:
+    def _tasks(
+        self, root: ScanRoot, files: Mapping[bytes, Identity], being_read: set[bytes]
+    ) -> Iterator[IndexTask]:
         """What a worker needs for each file; `being_read` gains those that are written down as being read. That is
         done some files ahead, so that nobody waits for the disk."""
 
@@ -361,7 +370,7 @@ class Scanner:
                 known = catalogue.digests_by_size(database, {identity.size_bytes for _, identity in some})
             for path, identity in some:
                 digests = frozenset(sorted(known.get(identity.size_bytes, ()))[:KNOWN_AT_MOST])
-                yield IndexTask(path, identity, digests, self._limits)
+                yield IndexTask(path, root.path, identity, digests, self._limits)
 
 
 def _told(progress: Progress, walk: Walk) -> Iterator[tuple[bytes, Identity]]:
@@ -371,6 +380,24 @@ def _told(progress: Progress, walk: Walk) -> Iterator[tuple[bytes, Identity]]:
         if number % TOLD_AT_ONCE == 0:
             progress.advance(TOLD_AT_ONCE)
         yield file
+
+
+def _normal(path: str) -> bytes:
+    """A path as the index writes it: whatever `..` and double slashes are in it, it has one name there."""
+    return b"/" + os.path.normpath(os.fsencode(path)).lstrip(b"/")
+
+
+def _looks(root: ScanRoot) -> tuple[Callable[[bytes], bool], Callable[[bytes], bool]]:
+    """What the comparison asks the disk: whether a file is worth reading, and whether a path leads through a link."""
+    return functools.partial(holds_image, root.path), descent.link_finder(root.path)
+
+
+def _status(root: bytes, path: bytes) -> os.stat_result | None:
+    """The status of what is at a path, None where nothing is, or a link is on the way. Raises OSError."""
+    try:
+        return descent.status(root, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _require_files(root: bytes) -> None:

@@ -185,7 +185,7 @@ class Checker:
                         break
                     of_group.pop(0)
                 if of_group and of_group[0].path not in verified:
-                    tasks[of_group[0].path] = PictureTask(of_group[0].path, of_group[0].digest, self._limits)
+                    tasks[of_group[0].path] = self._task(of_group[0].path, of_group[0].digest)
             if not tasks:
                 return verified
             tried |= set(tasks)
@@ -198,6 +198,9 @@ class Checker:
                         log.warning("%s is no keeper: %s", _shown(outcome.item.path), outcome.failure.message)
             finally:
                 outcomes.close()
+
+    def _task(self, path: bytes, digest: bytes) -> PictureTask:
+        return PictureTask(path, self._grounds.spot(path).top, digest, self._limits)
 
     def _ready(
         self, step: Step, beside: Sequence[Step], intent: Intent | None, verified: Mapping[bytes, Identity]
@@ -231,8 +234,7 @@ class Checker:
         try:
             if made.path != keeper.path:
                 raise StepRefused("keeper_changed", "Another image is kept than was planned.")
-            pictures = [PictureTask(step.path, step.digest, self._limits),
-                        PictureTask(keeper.path, keeper.digest, self._limits)]  # fmt: skip
+            pictures = [self._task(step.path, step.digest), self._task(keeper.path, keeper.digest)]
             told: dict[bytes, Telling] = {}
             for found in self._pool.run(read_telling, pictures):
                 told[found.item.path] = found.value or Telling()

@@ -81,6 +81,12 @@ def every_root(database: SqliteDatabase) -> dict[bytes, bool]:
     return {bytes(path): bool(protected and watched) for path, protected, watched in rows}
 
 
+def root_above(database: SqliteDatabase, path: bytes) -> bytes | None:
+    """The innermost of the folders that are or were watched which a path is below."""
+    above = [root for root in every_root(database) if path.startswith(root.rstrip(b"/") + b"/")]
+    return max(above, key=len, default=None)
+
+
 def set_root_state(
     database: SqliteDatabase, root_id: int, state: RootState, reason: str = "", device: int | None = None
 ) -> None:
@@ -341,8 +347,9 @@ def files_of(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, 
     """The image rows (of watched roots) of each content, by path; rows reaching one file are all given."""
     found: dict[int, list[Any]] = defaultdict(list)
     for some in chunks(content_ids):
+        of_root = Root.protected, Root.priority, Root.path.alias("root_path"), Root.state.alias("root_state")
         query = (
-            Image.select(Image, Root.protected, Root.priority, Root.state.alias("root_state"))
+            Image.select(Image, *of_root)
             .join(Root)
             .where(Image.content.in_(some), Root.watched)
             .order_by(Image.path)
