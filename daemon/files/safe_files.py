@@ -18,6 +18,7 @@ from blake3 import blake3
 
 from daemon.files import removal
 from daemon.files.removal import FOLDER, NO_LINKS, READ, UNSUPPORTED, Proof
+from index.images import descent
 from index.model import Identity
 
 PIECE_BYTES: Final = 2**20
@@ -54,9 +55,7 @@ def opened_folder(top: bytes, folder: bytes, make: bool = False) -> Iterator[int
     """A folder at or below `top`, opened without following a link below it, made where it is missing if asked."""
     descriptor = os.open(top, FOLDER)
     try:
-        for name in folder[len(top) :].split(b"/"):
-            if not name:
-                continue
+        for name in descent.steps(top, folder):
             if make:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, dir_fd=descriptor)
