@@ -58,7 +58,7 @@ class Workshop:
             scanner.run(progress, ScanParameters(paths=[os.fsdecode(path) for path in paths]))
 
         sorter = Sorter(store, self.pool, limits, settings.sorting, rescan)
-        undoer = Undoer(store, lambda: settings.destinations().values(), rescan)
+        undoer = Undoer(store, lambda: settings.destinations().values(), rescan, claims=settings.claims)
         processes = Processes(self.pool.count, worker_limits)
         self._compressor = Compressor(store, processes, limits, settings.values, self._grounds, rescan)
         self._undoer = undoer
@@ -119,7 +119,7 @@ class Workshop:
         return self.watcher.coverage().get(root)
 
     def _grounds(self) -> Grounds:
-        return grounds_of(self._store, self._settings.destinations().values())
+        return grounds_of(self._store, self._settings.destinations().values(), self._settings.claims)
 
     def _reopen_outdated(self, database: Any) -> None:
         """After an upgrade that hashes otherwise: groups are found anew by themselves, hashes want the files."""

@@ -26,6 +26,7 @@ from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Entry, Trashes
 from daemon.jobs.progress import Progress
+from daemon.jobs.protecting import unless_protected
 from index.errors import StepRefused
 from index.images.companions import renamed
 from index.records import batches, decisions, findings, trash_items
@@ -232,9 +233,13 @@ class Journal:
         self._grounds.look_again()
         self._trashes.forget_places()
         ready: list[Step] = []
-        ended: list[Step] = []
+        judged = [unless_protected(step, self._grounds) for step in steps]
+        ended = [step for step in judged if step.state is not StepState.PLANNED]
         images: dict[int, Step] = {}
-        for step in checks.prepare(steps):
+        prepared = list(checks.prepare([step for step in judged if step.state is StepState.PLANNED]))
+        # That may have taken minutes: whoever protects a folder meanwhile is heeded.
+        self._grounds.look_again()
+        for step in (unless_protected(step, self._grounds) for step in prepared):
             one = step if step.state is not StepState.PLANNED else self._placed(row, step, images)
             images[one.id] = one
             (ready if one.state is StepState.PLANNED else ended).append(one)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon.files import actions, safe_files
-from daemon.files.grounds import Grounds
+from daemon.files.grounds import Claim, Grounds
 from daemon.jobs.journal import Journal, temp_of
 from daemon.jobs.progress import Progress, Unwatched
 from daemon.jobs.runner import JobContext
@@ -47,6 +47,7 @@ class SortSettings:
     companions: Companions
     settle_s: float
     carries_metadata: bool = False
+    claims: Callable[[], Sequence[Claim]] = tuple
 
 
 class Sorter:
@@ -71,7 +72,7 @@ class Sorter:
     def run(self, context: JobContext, parameters: SortParameters) -> Mapping[str, Any]:
         """Carry out what is decided, or only tell it; where a stop cut the job off, go on with its batch."""
         settings = self._settings()
-        grounds = grounds_of(self._store, settings.destinations.values())
+        grounds = grounds_of(self._store, settings.destinations.values(), settings.claims)
         journal = Journal(self._store, grounds, self._now_ns)
         terms = Terms(settings.destinations, settings.companions, settings.settle_s, settings.carries_metadata)
         planner = Planner(grounds, terms, self._now_ns)
@@ -285,11 +286,13 @@ class Checker:
         return replace(step, identity=identity, digest=digest, target=intended.step.target)
 
 
-def grounds_of(store: Store, destinations: Iterable[bytes]) -> Grounds:
-    """Every folder that is or was watched, and the destinations."""
+def grounds_of(
+    store: Store, destinations: Iterable[bytes], claims: Callable[[], Sequence[Claim]] = tuple
+) -> Grounds:
+    """Every folder that is or was watched, and the destinations. `claims` are those of other configurations."""
     with store.read() as database:
         roots = catalogue.every_root(database)
-    return Grounds.of(roots, destinations)
+    return Grounds.of(roots, destinations, claims)
 
 
 def in_order(intents: Iterable[Intent]) -> list[Step]:
