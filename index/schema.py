@@ -17,11 +17,13 @@ from peewee import (
 
 
 class Root(Model):
-    """A configured folder. `watched` is false once it left the configuration."""
+    """A configured folder. `watched` is false once it left the configuration; `protected` holds by the configuration
+    (`configured`) or by a marker file that the last scan found."""
 
     id = AutoField()
     path = BlobField(unique=True)
     protected = BooleanField(default=False)
+    configured = BooleanField(default=False)
     priority = IntegerField(default=0)
     watched = BooleanField(default=True)
     state = TextField(default="online")
@@ -377,6 +379,46 @@ class TrashItem(Model):
 
     class Meta:
         table_name = "trash_item"
+
+
+class Disk(Model):
+    """A file system that a watched folder, or a folder in it, stands on or stood on: index.records.disks."""
+
+    id = AutoField()
+    root = ForeignKeyField(Root, on_delete="CASCADE")
+    folder = BlobField()
+    identity = TextField()
+    place = BlobField()
+    present = BooleanField()
+    seen_ns = IntegerField()
+
+    class Meta:
+        indexes = ((("root", "folder", "identity", "place"), True),)
+
+
+class DiskImage(Model):
+    """An image of a file system that is away, and what was decided about it: `choice` "" where nothing was."""
+
+    id = AutoField()
+    disk = ForeignKeyField(Disk, on_delete="CASCADE")
+    path = BlobField()
+    device = IntegerField()
+    inode = IntegerField()
+    size_bytes = IntegerField()
+    mtime_ns = IntegerField()
+    content = ForeignKeyField(Content, null=True, on_delete="SET NULL", backref="+")
+    digest = BlobField()
+    choice = TextField()
+    destination = TextField()
+    origin = TextField()
+    criterion = TextField()
+    order = ForeignKeyField(RuleOrder, null=True, on_delete="SET NULL", backref="+")
+    decided_for = BlobField()
+    decided_ns = IntegerField()
+
+    class Meta:
+        table_name = "disk_image"
+        indexes = ((("disk", "path"), True),)
 
 
 class Compression(Model):

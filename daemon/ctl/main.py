@@ -18,7 +18,7 @@ SECTIONS = (
     ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
-    ("How it is set up", ("doctor", "service", "schedule", "config", "token", "notify-test")),
+    ("How it is set up", ("doctor", "disks", "service", "schedule", "config", "token", "notify-test")),
 )
 
 
@@ -45,9 +45,9 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
-    from daemon.ctl import calibration, compress, detect, doctor, remote, service, setup, sorting
+    from daemon.ctl import calibration, compress, detect, disks, doctor, remote, service, setup, sorting
 
-    for module in (calibration, compress, detect, doctor, remote, service, setup, sorting):
+    for module in (calibration, compress, detect, disks, doctor, remote, service, setup, sorting):
         module.register(program)
     sys.exit(run(arguments))
 

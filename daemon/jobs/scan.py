@@ -9,13 +9,16 @@ import logging
 import os
 import stat
 import time
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+from daemon.files.grounds import Grounds
+from daemon.jobs import disks
+from daemon.jobs.disks import Ground, Seen
 from daemon.jobs.progress import Progress
 from daemon.processes.decoding import KNOWN_AT_MOST, IndexTask, index_file
 from daemon.processes.workers import WorkerPool
@@ -27,7 +30,7 @@ from index.images.reconcile import Plan, offline_reason, reconcile
 from index.images.sniff import may_be_image
 from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below
 from index.model import Identity, Reading, RootState
-from index.records import catalogue, findings, suspects
+from index.records import catalogue, findings, markers, suspects
 from index.records.catalogue import WatchRoot, display
 from index.records.jobs import ScanParameters
 from index.store import Store
@@ -150,15 +153,18 @@ class Scanner:
         """Compare one root, or some paths in it, with the index and act on the difference."""
         with self._store.read() as database:
             row = next(r for r in catalogue.watched_roots(database) if bytes(r.path) == root.path)
+        ground = self._ground(root, row.id)
         try:
             device = os.stat(root.path).st_dev
+            seen = disks.look(self._store, ground)
             # What came back under another device number is for a walk of all of it to recognise.
-            if paths is None or root.path in paths or row.device not in (None, device):
+            if paths is None or root.path in paths or row.device not in (None, device) or seen.changed:
                 paths = None
-                plan, unreadable = self._compare_all(progress, root, row, device)
+                plan, unreadable = self._compare_all(progress, root, row, device, seen)
             else:
                 _require_files(root.path)
-                plan, unreadable = self._compare_some(progress, root, paths)
+                plan, unreadable = self._compare_some(progress, root, paths, seen)
+            disks.keep(self._store, ground, seen)
         except (OSError, RootUnavailable) as error:
             reason = error.message if isinstance(error, RootUnavailable) else str(error.strerror)
             self._store.write(lambda db: catalogue.set_root_state(db, row.id, RootState.OFFLINE, reason))
@@ -171,24 +177,34 @@ class Scanner:
         tally.missing += len(plan.missing)
         tally.unchanged += plan.unchanged
         self._apply(progress, root, row.id, plan, unreadable, paths is None, tally)
+        disks.carry_over(self._store, row.id)
         if paths is None:
-            self._store.write(lambda db: catalogue.set_root_walked(db, row.id, time.time_ns()))
+            marked = Grounds.of({}).protection_of(os.path.join(root.path, b"-")) is not None
+
+            def walked(database: Any) -> None:
+                findings.concern(database, markers.note(database, row.id, marked))
+                catalogue.set_root_walked(database, row.id, time.time_ns())
+
+            self._store.write(walked)
 
     # What is there
 
-    def _compare_all(self, progress: Progress, root: ScanRoot, row: Any, device: int) -> tuple[Plan, dict[bytes, str]]:
+    def _compare_all(
+        self, progress: Progress, root: ScanRoot, row: Any, device: int, seen: Seen
+    ) -> tuple[Plan, dict[bytes, str]]:
         """The plan for a whole root, and what could not be looked at with the reason."""
         walk = self._walk(root, root.path)
         with self._store.read() as database:
             known = catalogue.known_in_order(database, row.id)
-            plan = reconcile(_told(progress, walk), known, walk.unreadable, walk.mounts, *_looks(root))
-        reason = offline_reason(plan, walk.is_empty, device, row.device)
+            unknown = ChainMap(walk.unreadable, dict(seen.away))
+            plan = reconcile(_told(progress, walk), known, unknown, walk.mounts, *_looks(root))
+        reason = offline_reason(plan, walk.is_empty, device, None if seen.is_known else row.device)
         if reason is not None:
             raise RootUnavailable(reason)
         return plan, walk.unreadable
 
     def _compare_some(
-        self, progress: Progress, root: ScanRoot, paths: Sequence[bytes]
+        self, progress: Progress, root: ScanRoot, paths: Sequence[bytes], disk: Seen
     ) -> tuple[Plan, dict[bytes, str]]:
         """The same for the files at these paths or, where a path is a folder, below it."""
         seen: dict[bytes, Identity] = {}
@@ -220,11 +236,21 @@ class Scanner:
             for path in paths:
                 known |= catalogue.known_below(database, path)
         ours = sorted(file for file in known.items() if self._root_of(file[0]) is root)
-        return reconcile(sorted(seen.items()), ours, unreadable, mounts, *_looks(root)), unreadable
+        unknown = ChainMap(unreadable, dict(disk.away))
+        return reconcile(sorted(seen.items()), ours, unknown, mounts, *_looks(root)), unreadable
 
     def _walk(self, root: ScanRoot, top: bytes) -> Walk:
-        nested = [other.path for other in self._roots if is_at_or_below(other.path, root.path) and other is not root]
-        return Walk(top, Exclusions(root.path, root.exclude), root.recursive, nested, root.path)
+        return Walk(top, Exclusions(root.path, root.exclude), root.recursive, self._nested(root), root.path)
+
+    def _nested(self, root: ScanRoot) -> tuple[bytes, ...]:
+        return tuple(
+            other.path for other in self._roots if is_at_or_below(other.path, root.path) and other is not root
+        )
+
+    def _ground(self, root: ScanRoot, root_id: int) -> Ground:
+        exclusions = Exclusions(root.path, root.exclude)
+        walk = functools.partial(self._walk, root)
+        return Ground(root_id, root.path, root.recursive, exclusions, self._nested(root), walk)
 
     # What to do about it
 

@@ -53,6 +53,7 @@ class RootRow:
     images: int
     size_bytes: int
     problems: int
+    away_images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,9 @@ def roots(database: SqliteDatabase) -> list[RootRow]:
     """The watched roots by path, each with what it holds."""
     rows = database.execute_sql(
         "SELECT r.id, r.path, r.protected, r.priority, r.watched, r.state, r.reason, r.walked_ns,"
-        " h.images, h.size_bytes, h.problems FROM root r JOIN holding h ON h.root_id = r.id"
+        " h.images, h.size_bytes, h.problems,"
+        " (SELECT count(*) FROM disk k JOIN disk_image p ON p.disk_id = k.id WHERE k.root_id = r.id)"
+        " FROM root r JOIN holding h ON h.root_id = r.id"
         " WHERE r.watched ORDER BY r.path"
     )
     return [RootRow(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), *row[5:]) for row in rows]

@@ -53,7 +53,10 @@ def sync_roots(database: SqliteDatabase, roots: Sequence[WatchRoot]) -> set[int]
     changed: set[int] = set()
     for root in roots:
         row = before.pop(root.path, None)
-        values = {"protected": root.protected, "priority": root.priority, "watched": True}
+        # What a marker file protects stays so until a scan finds none.
+        marked = row is not None and row.protected and not row.configured
+        values = {"protected": root.protected or marked, "configured": root.protected, "priority": root.priority,
+                  "watched": True}  # fmt: skip
         if row is None:
             Root.insert(path=root.path, **values).execute(database)
         elif any(getattr(row, name) != value for name, value in values.items()):
@@ -76,8 +79,8 @@ def watched_roots(database: SqliteDatabase) -> list[Any]:
 
 
 def every_root(database: SqliteDatabase) -> dict[bytes, bool]:
-    """The folders that are watched, and those that were, with whether each is protected (now, and watched)."""
-    rows = Root.select(Root.path, Root.protected, Root.watched).order_by(Root.path).tuples().execute(database)
+    """The folders that are watched, and those that were, with whether the configuration protects each."""
+    rows = Root.select(Root.path, Root.configured, Root.watched).order_by(Root.path).tuples().execute(database)
     return {bytes(path): bool(protected and watched) for path, protected, watched in rows}
 
 

@@ -11,11 +11,13 @@ import pytest
 from daemon.files.grounds import Claim, Grounds
 from daemon.files.mounts import Mount, layers_of, parse_mountinfo
 from daemon.files.ways import MARKER, Ways
-from daemon.jobs.protecting import changed_paths
+from daemon.jobs.protecting import changed_paths, unless_protected
 from daemon.processes.workers import WorkerPool
 from index.errors import ConfigError
 from index.model import Identity
+from index.queries import listing
 from index.records.batches import Action, Step, StepState
+from index.records.decisions import Protected
 from support.faults import can_mount
 from support.sorting import Desk
 
@@ -137,6 +139,38 @@ def test_a_marker_is_seen_through_links_and_may_be_anything(tmp_path: Path) -> N
     grounds.look_again()
     assert grounds.protector_of(bytes(tmp_path / "way/a.jpg")) == bytes(tmp_path / "safe")
     assert grounds.protector_of(bytes(tmp_path / "way/none/yet/a.jpg")) == bytes(tmp_path / "safe")
+
+
+@pytest.mark.parametrize("place", ["photos", "."])
+def test_a_marker_at_a_root_is_shown_after_a_scan(desk: Desk, pair: tuple[Path, Path], place: str) -> None:
+    def shown() -> tuple[bool, bool]:
+        with desk.store.read() as database:
+            (root,) = listing.roots(database)
+            image_id = desk.image_id(pair[0])
+            return root.protected, listing.files_with_ids(database, [image_id])[image_id].protected
+
+    assert shown() == (False, False)
+    marker = mark(desk.folder / place)
+    desk.scan()
+    assert shown() == (True, True)
+    with pytest.raises(Protected):
+        desk.decide({pair[0]: "keep", pair[1]: "trash"})
+    desk.store.close()
+    desk.open()
+    assert shown() == (True, True)
+    marker.unlink()
+    desk.scan()
+    assert shown() == (False, False)
+    desk.decide({pair[0]: "keep", pair[1]: "trash"})
+    assert desk.sort()["trash"] == 1
+
+
+def test_no_sidecar_is_written_into_a_marked_folder(tmp_path: Path) -> None:
+    mark(tmp_path)
+    kept = bytes(tmp_path / "a.jpg")
+    step = Step(Action.CREATE, kept, Identity(0, 0, 0, 0), target=kept + b".xmp")
+    refused = unless_protected(step, Grounds.of({bytes(tmp_path): False}))
+    assert (refused.state, refused.reason) == (StepState.REFUSED, "protected")
 
 
 # Other configurations
