@@ -24,7 +24,8 @@ PROGRAM = Path(sys.executable).with_name("comparimg-ctl")
 COMMANDS = (
     "detect", "explain", "status", "groups", "group", "calibration", "problems", "verdicts", "scan", "run", "jobs",
     "job", "cancel",
-    "not-duplicates", "revoke", "schedule", "config", "decide", "rules", "sort", "batches", "batch", "undo", "trash", "disks",
+    "not-duplicates", "revoke", "schedule", "config", "decide", "rules", "sort", "batches", "batch", "undo", "trash",
+    "disks",
 )  # fmt: skip
 
 
