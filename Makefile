@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
 export PHOTOS
 
-.PHONY: setup run test check bench bench-compress screenshots clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz soak size
+.PHONY: setup run test check bench bench-compress screenshots clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -66,6 +66,7 @@ SOAK = PYTHONPATH=.:tests $(PYTHON) -m
 RUNS := 300
 SEED := 1
 COUNT := 10000
+ROUNDS := 10000
 SECONDS := 600
 
 kill-soak: $(VENV)/installed-dev
@@ -75,6 +76,10 @@ kill-soak: $(VENV)/installed-dev
 # nothing happens.
 size: $(VENV)/installed-dev
 	$(SOAK) soak.size
+
+# An editor that saves a picture at random moments of every action that changes it: ROUNDS=10000
+race: $(VENV)/installed-dev
+	$(SOAK) soak.race --rounds $(ROUNDS) --seed $(SEED)
 
 fuzz: $(VENV)/installed-dev
 	$(SOAK) soak.fuzz --seconds $(SECONDS) --seed $(SEED)

@@ -1,5 +1,6 @@
 """REST to a running daemon, over urllib: what comparimg-ctl speaks."""
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -13,24 +14,28 @@ TIMEOUT_S = 30.0
 
 
 class Client:
-    """Requests to one daemon. Raises NoDaemon when nobody answers, and the daemon's own errors as ours."""
+    """Requests to one daemon, by paths that daemon.ctl.rest_path makes. Raises NoDaemon when nobody answers, and the
+    daemon's own errors as ours."""
 
     def __init__(self, address: str, token: str = "") -> None:
-        self.address = address.rstrip("/")
+        """Raises UsageError for what is no address, or can be no token."""
+        self.address = _checked_address(address)
+        if not (token.isascii() and token.isprintable()):
+            raise UsageError("The token has characters that none can have.", "See $COMPARIMG_TOKEN.", field="token")
         self._token = token
 
     def get(self, path: str, /, **query: Any) -> Any:
         given = {name: value for name, value in query.items() if value is not None}
-        return self._ask("GET", path + ("?" + urllib.parse.urlencode(given) if given else ""))
+        return self._ask("GET", path, urllib.parse.urlencode(given, errors="surrogateescape"))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("POST", path, body)
+        return self._ask("POST", path, body=body)
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("PUT", path, body)
+        return self._ask("PUT", path, body=body)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("PATCH", path, body)
+        return self._ask("PATCH", path, body=body)
 
     def delete(self, path: str) -> Any:
         return self._ask("DELETE", path)
@@ -50,11 +55,11 @@ class Client:
             if cursor is None:
                 return
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.address}/api/v1/{path}", data, method=method)
+    def _ask(self, method: str, path: str, query: str = "", body: Mapping[str, Any] | None = None) -> Any:
+        address = f"{self.address}/api/v1/{path}" + (f"?{query}" if query else "")
+        request = urllib.request.Request(address, None if body is None else _json(body), method=method)
         request.add_header("Accept", "application/json")
-        if data is not None:
+        if body is not None:
             request.add_header("Content-Type", "application/json")
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
@@ -70,13 +75,34 @@ class Client:
                 f"No daemon answers at {self.address} ({reason}).",
                 "Start it with `make run`, or name its address with --address.",
             ) from error
+        except (ValueError, http.client.HTTPException, OSError) as error:
+            raise ComparImgError(f"What answers at {self.address} is no ComparImg.") from error
+
+
+def _checked_address(text: str) -> str:
+    hint = "Give one like http://localhost:5000 with --address."
+    try:
+        parts = urllib.parse.urlsplit(text)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        is_good = False
+    if not (is_good and text.isascii() and text.isprintable() and not set(text) & set(' "<>\\^`{|}?#')):
+        raise UsageError(f"{text!r} is no address of a daemon.", hint, field="address")
+    return text.rstrip("/")
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except ValueError as error:
+        raise UsageError("Numbers that are infinite, or none, cannot be sent.") from error
 
 
 def _translated(status: int, body: bytes) -> ComparImgError:
     try:
         told = json.loads(body)["error"]
-        message, hint, field = told["message"], told.get("hint") or "", told.get("field") or ""
-    except (ValueError, KeyError, TypeError):
+        message, hint, field = str(told["message"]), told.get("hint") or "", told.get("field") or ""
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ComparImgError(f"The daemon answered {status}: {body[:200]!r}")
     if status == 404:
         return NotFound(message, hint)

@@ -21,6 +21,7 @@ from daemon.memory import give_back
 from daemon.notifying.notifier import Notifier
 from daemon.overrides import LiveSettings
 from daemon.service_manager import ServiceManager
+from daemon.uptime import UptimeRecorder, boot_time
 from daemon.version import VERSION
 from daemon.vitals import RUNNER_LIMIT_S, Vitals
 from daemon.workshop import Workshop
@@ -97,6 +98,8 @@ class Service:
                     return name
             self._vitals.look()
             self._scheduler.keep_up()
+            self._uptime.keep_up()
+            self._store.keep_lock()
             if time.monotonic() - gave_back_s >= GIVE_BACK_EVERY_S:
                 gave_back_s = time.monotonic()
                 give_back()
@@ -143,6 +146,9 @@ class Service:
         config, stack = self._config, self._stack
         self._manager.allow(START_AT_MOST_S, "Opening the index")
         self._store = stack.enter_context(Store(config.daemon.data_dir, config.daemon.backups))
+        self._uptime = UptimeRecorder(self._store)
+        self._uptime.record()
+        stack.callback(self._uptime.record)
         self._settings = LiveSettings(self._store, config)
         self._open_workshop()
         stack.callback(self._close_workshop)
@@ -232,8 +238,10 @@ class Service:
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,
             index_restored=bool(self._store.recovered),
+            index_put_back=lambda: bool(self._store.put_back),
             recompress=self._recompress,
             retention_days=self._settings.retention_days,
+            boot_time=boot_time,
             web=_access(self._config),
         )
 

@@ -1,5 +1,6 @@
 """What a command prints: tables and figures for people, JSON for scripts, a progress bar where a terminal is."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -30,7 +31,10 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
 
 def printable(text: str) -> str:
     """A text that any terminal shows on one line."""
-    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    shown = text
+    # Not where a lone surrogate stands for no byte: it is shown as any other letter that cannot be.
+    with contextlib.suppress(UnicodeEncodeError):
+        shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
 
 

@@ -5,7 +5,7 @@ The watcher asks for the first scan of a root once its watches stand, so that no
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,11 +19,13 @@ from daemon.jobs.progress import Context, Progress
 from daemon.jobs.runner import Handler, Runner, start_job
 from daemon.jobs.scan import Scanner, ScanRoot
 from daemon.jobs.sort import Sorter, grounds_of
+from daemon.jobs.strays import keep_strays
 from daemon.jobs.undo import Undoer
 from daemon.jobs.views import Views
 from daemon.overrides import LiveSettings
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
+from index.errors import ConfigError
 from index.images.pictures import Limits
 from index.model import JobKind, RootState
 from index.records import catalogue, findings
@@ -75,6 +77,7 @@ class Workshop:
         self._settings = settings
         self.watcher = self._make_watcher()
         scanner.report_fresh_to(self.watcher.touch, daemon.settle_s)
+        scanner.report_strays_to(self._keep_strays)
 
     def open(self) -> None:
         """Bring the roots of the index up to date, settle what a crash left in doubt, and begin."""
@@ -120,6 +123,12 @@ class Workshop:
 
     def _grounds(self) -> Grounds:
         return grounds_of(self._store, self._settings.destinations().values(), self._settings.claims)
+
+    def _keep_strays(self, paths: Collection[bytes]) -> None:
+        try:
+            keep_strays(self._store, self._grounds(), paths)
+        except ConfigError as error:
+            log.warning("what a crash left stays where it is: %s", error)
 
     def _reopen_outdated(self, database: Any) -> None:
         """After an upgrade that hashes otherwise: groups are found anew by themselves, hashes want the files."""

@@ -381,44 +381,24 @@ class TrashItem(Model):
         table_name = "trash_item"
 
 
-class Disk(Model):
-    """A file system that a watched folder, or a folder in it, stands on or stood on: index.records.disks."""
+class Uptime(Model):
+    """How long the machine has been on: index.records.uptime. One row: the last record, and the total until then."""
 
-    id = AutoField()
-    root = ForeignKeyField(Root, on_delete="CASCADE")
-    folder = BlobField()
-    identity = TextField()
-    place = BlobField()
-    present = BooleanField()
-    seen_ns = IntegerField()
-
-    class Meta:
-        indexes = ((("root", "folder", "identity", "place"), True),)
+    id = IntegerField(primary_key=True)
+    boot = TextField()
+    boottime_ns = IntegerField()
+    total_ns = IntegerField()
 
 
-class DiskImage(Model):
-    """An image of a file system that is away, and what was decided about it: `choice` "" where nothing was."""
+class TrashUptime(Model):
+    """The total of `Uptime` at which an item of the trash was first seen there. A trigger drops it with the time at
+    which the item was put there."""
 
-    id = AutoField()
-    disk = ForeignKeyField(Disk, on_delete="CASCADE")
-    path = BlobField()
-    device = IntegerField()
-    inode = IntegerField()
-    size_bytes = IntegerField()
-    mtime_ns = IntegerField()
-    content = ForeignKeyField(Content, null=True, on_delete="SET NULL", backref="+")
-    digest = BlobField()
-    choice = TextField()
-    destination = TextField()
-    origin = TextField()
-    criterion = TextField()
-    order = ForeignKeyField(RuleOrder, null=True, on_delete="SET NULL", backref="+")
-    decided_for = BlobField()
-    decided_ns = IntegerField()
+    item = ForeignKeyField(TrashItem, primary_key=True, on_delete="CASCADE")
+    total_ns = IntegerField()
 
     class Meta:
-        table_name = "disk_image"
-        indexes = ((("disk", "path"), True),)
+        table_name = "trash_uptime"
 
 
 class Compression(Model):

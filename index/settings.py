@@ -112,6 +112,16 @@ def check_tolerance(hsize: int, tolerance: int) -> None:
         )
 
 
+def parse_resolution(text: str) -> tuple[int, int]:
+    """Width and height of "1920x1080". Raises UsageError."""
+    width, sign, height = text.lower().partition("x")
+    if not (sign and width.isascii() and width.isdecimal() and height.isascii() and height.isdecimal()):
+        raise UsageError(f"{text!r} is no resolution; give width x height, 800x600 for example.", field="resolution")
+    if not (0 < int(width) <= 65_535 and 0 < int(height) <= 65_535):
+        raise UsageError(f"{text!r} is no resolution; each side has 1 to 65535 pixels.", field="resolution")
+    return int(width), int(height)
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""
     try:
@@ -200,7 +210,10 @@ def _is_trigger(text: str) -> bool:
 
 
 def _is_resolution(text: str) -> bool:
-    return re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", text) is not None
+    try:
+        return bool(parse_resolution(text))
+    except UsageError:
+        return False
 
 
 def _is_token(text: str) -> bool:
@@ -281,7 +294,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "Whether what only an image that goes to the trash tells (date, place, rating, keywords) is written into "
             "an XMP sidecar beside the one kept, where that has none. No picture is changed."),
     Setting("sort.retention", "int", 30,
-            "Days for which an image in the trash is spared when the trash is emptied. It is never emptied unasked.",
+            "Days for which an image in the trash is spared when the trash is emptied, by the clock and by the time "
+            "the machine was on. It is never emptied unasked.",
             minimum=0, maximum=36500),
     Setting("compress.quality", "int", 100,
             "Quality of what is written. At 100 no pixel changes where the size stays: only the packing does.",

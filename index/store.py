@@ -9,13 +9,13 @@ makes `fault` say so, and is to be closed and opened again: what was deleted und
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import queue
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -24,10 +24,15 @@ from typing import Any, Self, TypeVar
 
 from peewee import DatabaseError, SqliteDatabase
 
-from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreDamaged, StoreError
+from index.errors import NoRoom, StoreClosed, StoreDamaged, StoreError
+from index.lock import DataLock
+from index.private_folder import make_private, restrict_files
+from index.upkeep import lineage
 from index.upkeep.backups import Backups, is_damage, sync_folder, write_copy
+from index.upkeep.lineage import Doubt
 from index.upkeep.recovery import recover
 from index.upkeep.upgrade import upgrade
+from index.upkeep.witness import Mark, Witness
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +58,10 @@ class Store:
     """The index of one data folder. Any thread may read and ask for changes; `close` drains what was asked."""
 
     def __init__(self, data_dir: Path, backups_kept: int = 3) -> None:
-        """Open the index of `data_dir`, making, restoring or migrating it; `recovered` says what was restored, or "".
+        """Open the index of `data_dir`, making, restoring or migrating it.
 
-        Raises AlreadyRunning and StoreError.
+        `recovered` says what was restored, `put_back` what was ended because somebody had put an earlier index back;
+        "" where nothing was. Raises AlreadyRunning and StoreError.
         """
         self.data_dir = data_dir
         self.path = data_dir / "index.sqlite3"
@@ -63,7 +69,8 @@ class Store:
         self._fault = ""
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _lock(data_dir / "lock")
+            self._lock = DataLock(self.path)
+            make_private(data_dir)
         except OSError as error:
             raise StoreError(
                 f"The data folder {data_dir} cannot be used: {error.strerror}.",
@@ -76,8 +83,12 @@ class Store:
             self._writing = SqliteDatabase(str(self.path), pragmas=WRITING)
             # Not made where it is missing: a reader would put an empty index in the place of one that is gone.
             self._reading = SqliteDatabase(f"{self.path.absolute().as_uri()}?mode=rw", pragmas=READING, uri=True)
+            is_new = not (self.path.exists() and self.path.stat().st_size)
             upgrade(self._writing, self.path, self.backups)
             self._file = _file_at(self.path)
+            # SQLite gives its log the mode of the index, which may have been made just now.
+            restrict_files(data_dir)
+            self.put_back, self._witness = self._admit(is_new)
         except (DatabaseError, sqlite3.Error, OSError) as error:
             self._lock.close()
             if _is_full(data_dir):
@@ -159,6 +170,26 @@ class Store:
             self._fault = f"The index {self.path} was deleted or replaced while it was in use."
         return self._fault
 
+    @property
+    def mark(self) -> Mark | None:
+        """Which index this is and how far it is, for what is kept outside of it; None where its tables have no such."""
+        with self.read() as database:
+            return self._mark_in(database)
+
+    def end_as_put_back(self, counter: int) -> None:
+        """End everything unfinished that changes files: the manifests of the trashes hold a higher `counter`, so this
+        index is an earlier copy that was put back."""
+
+        def end(database: SqliteDatabase) -> str:
+            return lineage.renew(database.connection(), self.path, Doubt.MANIFESTS, counter, time.time_ns())
+
+        self.put_back = self.write(end)
+        log.error("%s", self.put_back)
+
+    def keep_lock(self) -> None:
+        """Hold the data folder also where somebody deleted the lock file. To be called now and then."""
+        self._lock.keep()
+
     def back_up(self) -> Path:
         """Make a copy of the whole index while it is in use, in place of the oldest one. Raises StoreError."""
         try:
@@ -178,6 +209,22 @@ class Store:
                 self._queue.put(None)
         self._thread.join()
         self._lock.close()
+
+    def _admit(self, is_new: bool) -> tuple[str, Witness | None]:
+        self._writing.connect()
+        try:
+            told, witness = lineage.admit(
+                self.path, self._writing.connection(), is_new=is_new, was_restored=bool(self.recovered),
+                now_ns=time.time_ns(),
+            )  # fmt: skip
+        finally:
+            self._writing.close()
+        if told:
+            log.error("%s", told)
+        return told, witness
+
+    def _mark_in(self, database: SqliteDatabase) -> Mark | None:
+        return None if self._witness is None else Mark(*database.execute_sql(lineage.QUESTION).fetchone())
 
     def _write(self) -> None:
         try:
@@ -219,6 +266,8 @@ class Store:
             self._rescue()
         else:
             try:
+                if self._witness is not None:
+                    self._transact(lambda database: lineage.count_if_unfinished(database.connection()))
                 self._writing.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             except DatabaseError as error:
                 log.warning("the log of %s stays beside it: %s", self.path, error)
@@ -231,12 +280,15 @@ class Store:
         partial = self.path.with_name(f"{self.path.stem}-partial{self.path.suffix}")
         try:
             partial.unlink(missing_ok=True)
+            mark = self._mark_in(self._writing)
             write_copy(self._writing.connection(), partial)
             self._writing.close()
             for suffix in ("-wal", "-shm"):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
             os.replace(partial, self.path)
             sync_folder(self.path.parent)
+            if self._witness is not None and mark is not None:
+                self._witness.follow(mark)
         except (DatabaseError, sqlite3.Error, OSError) as error:
             log.error("the index %s, deleted while it was in use, could not be put back: %s", self.path, error)
         else:
@@ -247,11 +299,15 @@ class Store:
         self._writing.execute_sql("BEGIN IMMEDIATE")
         try:
             result = change(self._writing)
+            mark = self._mark_in(self._writing)
             self._writing.execute_sql("COMMIT")
         except BaseException:
             if self._writing.connection().in_transaction:
                 self._writing.execute_sql("ROLLBACK")
             raise
+        if self._witness is not None and mark is not None:
+            # Only after the commit: the index is never behind what is told of it outside.
+            self._witness.keep(mark)
         return result
 
     def _in_words(self, error: DatabaseError, done: str) -> StoreError:
@@ -281,23 +337,3 @@ def _file_at(path: Path) -> tuple[int, int] | None:
         status = path.stat()
         return status.st_dev, status.st_ino
     return None
-
-
-def _lock(path: Path) -> Any:
-    """Hold the data folder for this process; the lock goes with the process, however it ends."""
-    handle = path.open("a+")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.seek(0)
-        holder = handle.read().strip()
-        handle.close()
-        raise AlreadyRunning(
-            f"Another ComparImg (process {holder or 'unknown'}) is using {path.parent}.",
-            "Stop it, or name another folder with --data-dir.",
-        ) from error
-    handle.seek(0)
-    handle.truncate()
-    handle.write(f"{os.getpid()}\n")
-    handle.flush()
-    return handle

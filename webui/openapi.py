@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from index import settings
-from index.records.jobs import OFFERED, PARAMETERS, DetectJobParameters
+from index.records.jobs import OFFERED, PARAMETERS, setting_of
 from webui.refusals import ErrorAnswer
 from webui.routes import Route
 from webui.shapes import HIGHEST_ID, NewJob, NewSchedule
@@ -138,16 +137,16 @@ def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tell_job_parameters(components: dict[str, Any]) -> None:
     """Which parameters go with which kind of job, for new jobs and schedules alike, and what they accept."""
-    for name, schema in components[DetectJobParameters.__name__]["properties"].items():
-        definition = settings.BY_KEY.get(f"detect.{name}")
-        for choice in schema.get("anyOf", []) if definition else []:
-            if choice.get("type") == "integer" and definition is not None:
-                bounds = {
-                    "enum": list(definition.choices),
-                    "minimum": definition.minimum,
-                    "maximum": definition.maximum,
-                }
-                choice |= {word: bound for word, bound in bounds.items() if bound not in ([], None)}
+    for kind in OFFERED:
+        for name, schema in components[PARAMETERS[kind].__name__]["properties"].items():
+            definition = setting_of(kind, name)
+            if definition is None:
+                continue
+            schema["description"] = definition.help
+            bounds = {"enum": list(definition.choices), "minimum": definition.minimum, "maximum": definition.maximum}
+            for choice in schema.get("anyOf", []):
+                if choice.get("type") in ("integer", "number"):
+                    choice |= {word: bound for word, bound in bounds.items() if bound not in ([], None)}
     for taken in (NewJob, NewSchedule):
         shape = components[taken.__name__]
         choices = [

@@ -55,7 +55,7 @@ class Gate:
     """The rules of one app, and the memory of wrong tokens. Any web thread asks it."""
 
     def __init__(self, access: WebAccess, now_ns: Callable[[], int], elapsed_ns: Callable[[], int]) -> None:
-        """Sessions end by the time of day, `now_ns`; a door that is closed opens again however that is set."""
+        """Sessions end by the time of day, `now_ns`; wrong tokens are forgotten by a clock that nobody sets."""
         self._now_ns = now_ns
         self._elapsed_ns = elapsed_ns
         self.access = access
@@ -92,9 +92,8 @@ class Gate:
 
     def log_in(self, given: str, address: str, over_tls: bool = False) -> str:
         """The Set-Cookie header for whoever gives the right token. Raises Refusal."""
-        self._refuse_guessing(address)
         if not self._token or not _same(given, self._token):
-            self._remember_wrong(address)
+            self._count_wrong(address)
             raise Refusal(401, "wrong_token", "This is not the token.", "comparimg-ctl token shows it.", "token")
         expires_ns = self._now_ns() + SESSION_NS
         value = f"{expires_ns}.{self._signature(expires_ns)}"
@@ -113,13 +112,12 @@ class Gate:
     def _check_token(self, environ: Environ) -> None:
         if self._has_session(environ):
             return
-        address = environ.get("REMOTE_ADDR", "")
-        self._refuse_guessing(address)
+        # The right token first: behind a proxy all requests come from one address, and guesses must lock nobody out.
         scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "bearer" and _same(given.strip(), self._token):
             return
         if given:
-            self._remember_wrong(address)
+            self._count_wrong(environ.get("REMOTE_ADDR", ""))
         raise Refusal(
             401,
             "token_needed",
@@ -143,23 +141,21 @@ class Gate:
     def _signature(self, expires_ns: int) -> str:
         return hmac.new(self._token.encode(), f"session {expires_ns}".encode(), hashlib.sha256).hexdigest()
 
-    def _refuse_guessing(self, address: str) -> None:
+    def _count_wrong(self, address: str) -> None:
+        """Remember a wrong token. Raises Refusal where there were too many of them lately, which this one joins not."""
         address = _whose(address)
+        now_ns = self._elapsed_ns()
         with self._guard:
-            recent = [at_ns for at_ns in self._wrong.get(address, []) if self._elapsed_ns() - at_ns < TRIES_WINDOW_NS]
-        if len(recent) >= TRIES:
-            left_s = (TRIES_WINDOW_NS - (self._elapsed_ns() - recent[0])) // 10**9 + 1
+            recent = [at_ns for at_ns in self._wrong.pop(address, []) if now_ns - at_ns < TRIES_WINDOW_NS]
+            is_closed = len(recent) >= TRIES
+            self._wrong[address] = recent if is_closed else [*recent, now_ns]
+            while len(self._wrong) > ADDRESSES_KEPT:
+                self._wrong.popitem(last=False)
+        if is_closed:
+            left_s = (TRIES_WINDOW_NS - (now_ns - recent[0])) // 10**9 + 1
             raise Refusal(
                 429, "too_many_tries", "Too many wrong tokens.", "Wait a minute.", headers={"Retry-After": str(left_s)}
             )
-
-    def _remember_wrong(self, address: str) -> None:
-        address = _whose(address)
-        with self._guard:
-            times = self._wrong.pop(address, [])
-            self._wrong[address] = [*times[1 - TRIES :], self._elapsed_ns()]
-            while len(self._wrong) > ADDRESSES_KEPT:
-                self._wrong.popitem(last=False)
 
 
 class Guard:
@@ -228,7 +224,7 @@ def is_navigation(environ: Environ) -> bool:
 
 
 def _same(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), right.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), right.encode())
 
 
 def _own_names(access: WebAccess) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from index.grouping.keeper import CRITERIA
+from index.records.uptime import BootTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +87,7 @@ class Services:
     recompress: Callable[[int], bytes] = lambda _: b""
     retention_days: Callable[[], float] = lambda: 30.0
     index_restored: bool = False
+    index_put_back: Callable[[], bool] = lambda: False
     web: WebAccess = field(default_factory=WebAccess)
     elapsed_ns: Callable[[], int] = time.monotonic_ns
+    boot_time: Callable[[], BootTime] = lambda: BootTime("", 0)

@@ -79,6 +79,9 @@ class Status(Answer, frozen=True, kw_only=True):
     now: Time
     healthy: bool
     index_restored: Annotated[bool, Meta(description="At this start the index was restored from a copy, or built anew")]
+    index_put_back: Annotated[
+        bool, Meta(description="Since this start it was noticed that somebody put an earlier copy of the index back")
+    ]
     parts: Annotated[dict[str, bool], Meta(description="The parts of the service, and whether each is alive")]
     totals: Totals
     detection: DetectionNow | None

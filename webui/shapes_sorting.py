@@ -242,6 +242,9 @@ class TrashItem(Answer, frozen=True, kw_only=True):
     uri: Uri
     place: Path
     trashed: Time
+    age_days: Annotated[
+        float, Meta(description="Days in the trash by the clock or by the time the machine was on, whichever is less")
+    ]
     bytes: Count
     batch: int | None
     state: Literal["in_trash", "restored", "emptied", "gone"]

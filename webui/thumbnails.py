@@ -97,7 +97,7 @@ class Views:
         if self._kept(digest) is not None:
             return
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, partial = tempfile.mkstemp(dir=target.parent, suffix=".partial")
             try:
                 with os.fdopen(handle, "wb") as file:

@@ -10,6 +10,7 @@ import click
 from daemon import terminal
 from index.encoding.compression import Format, Target
 from index.errors import ComparImgError, UsageError
+from index.model import JobKind
 
 
 def register(program: click.Group) -> None:
@@ -28,9 +29,11 @@ def register(program: click.Group) -> None:
 @click.option(
     "-s", "--size-threshold", metavar="MB", type=click.FloatRange(0), default=1.0, help="Leave smaller files. [1]"
 )
-@click.option("--target", type=click.Choice([str(one) for one in Target]), help="Find the least quality that looks so.")
-@click.option("--format", "picture_format", type=click.Choice([str(one) for one in Format]), help="Convert to this.")
-@click.option("--colours", "--colors", type=click.IntRange(2, 256), help="Reduce PNG to so many colours.")
+@click.option("--target", type=click.Choice(["", *map(str, Target)]), metavar="|".join(Target), default="",
+              help="Find the least quality that looks so.")
+@click.option("--format", "picture_format", type=click.Choice(["", *map(str, Format)]), metavar="|".join(Format),
+              default="", help="Convert to this.")
+@click.option("--colours", "--colors", type=click.IntRange(0, 256), default=0, help="Reduce PNG to so many colours.")
 @click.option("--strip", is_flag=True, help="Drop metadata, all but colours and orientation.")
 @click.option("--enlarge", is_flag=True, help="Scale smaller pictures up, too.")
 @click.option(
@@ -52,9 +55,9 @@ def compress(
     resolution: str,
     no_ratio: bool,
     size_threshold: float,
-    target: str | None,
-    picture_format: str | None,
-    colours: int | None,
+    target: str,
+    picture_format: str,
+    colours: int,
     strip: bool,
     enlarge: bool,
     least_gain: float,
@@ -70,28 +73,28 @@ def compress(
     """
     from daemon.configuration.config import load
     from daemon.ctl import oneshot_compress
-    from index.encoding.compression import parse_resolution
-    from index.records.jobs import CompressParameters
+    from index.records.jobs import CompressParameters, check_parameters
 
     if not files and directory is None:
         raise UsageError("There is nothing to compress.", "Name files, or a folder with -p.", field="files")
-    parse_resolution(resolution)
-    parameters = CompressParameters(
-        recursive=recursive,
-        quality=compression,
-        target=Target(target) if target else None,
-        resolution=resolution,
-        keep_ratio=not no_ratio,
-        enlarge=enlarge,
-        format=Format(picture_format) if picture_format else None,
-        strip=strip,
-        colours=colours,
-        size_threshold_mb=size_threshold,
-        least_gain=least_gain,
-        modify_source=modify_source,
-        delete_source=delete_source,
-        dry_run=dry_run,
-    )
+    given = {
+        "recursive": recursive,
+        "quality": compression,
+        "target": target,
+        "resolution": resolution,
+        "keep_ratio": not no_ratio,
+        "enlarge": enlarge,
+        "format": picture_format,
+        "strip": strip,
+        "colours": colours,
+        "size_threshold_mb": size_threshold,
+        "least_gain": least_gain,
+        "modify_source": modify_source,
+        "delete_source": delete_source,
+        "dry_run": dry_run,
+    }
+    parameters = check_parameters(JobKind.COMPRESS, given)
+    assert isinstance(parameters, CompressParameters)
     place = data_dir or oneshot_compress.default_data_dir()
     bar = terminal.Bar(quiet or in_json)
     try:

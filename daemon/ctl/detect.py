@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -62,6 +63,8 @@ def detect(
         verify=False if no_verify else None,
         depth=None if depth is None else Depth(depth),
     )
+    for file in (json_file, csv_file):
+        _require_replaceable(file)
     bar = terminal.Bar(quiet)
     try:
         found = oneshot.detect(folders, wanted, data_dir or oneshot.default_data_dir(), bar, os.cpu_count() or 1)
@@ -78,21 +81,44 @@ def detect(
 
 
 def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any], TextIO], None]) -> None:
-    """Write a whole file or none: beside its place first, then renamed over it."""
+    """Write a whole file or none: beside its place first, then renamed over it. Of what is there only an earlier result
+    is replaced: a slip of the hand must not cost a picture."""
     if target == "-":
         if isinstance(sys.stdout, TextIOWrapper):
             # A path that is no UTF-8 leaves as the bytes it is, whatever the locale.
             sys.stdout.reconfigure(errors="surrogateescape")
         write(result, sys.stdout)
         return
-    partial = Path(f"{target}.partial")
+    partial = Path(target).with_name(f".comparimg-{secrets.token_hex(8)}.result")
+    _require_replaceable(target)
     try:
-        with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            write(result, file)
-        partial.replace(target)
+        if Path(target).exists() and not Path(target).is_file():
+            with open(target, "w", encoding="utf-8", errors="surrogateescape", newline="") as device:
+                write(result, device)
+            return
+        with partial.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            try:
+                write(result, file)
+                file.flush()
+                os.fsync(file.fileno())
+                partial.replace(target)
+            except BaseException:
+                partial.unlink()
+                raise
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ComparImgError(f"{target} cannot be written: {error.strerror}.") from error
+
+
+def _require_replaceable(target: str | None) -> None:
+    """Raises UsageError for a file that is no result of an earlier run."""
+    from index.queries import report
+
+    if target in (None, "-") or not os.path.isfile(target):
+        return
+    with open(target, encoding="utf-8", errors="replace", newline="") as file:
+        head = file.read(200)
+    if head and not report.is_result(head):
+        raise UsageError(f"{target} exists and is not an earlier result of ComparImg, so it is not overwritten.")
 
 
 def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from daemon import terminal
+from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -104,7 +105,7 @@ def groups(
 @click.pass_context
 def group(context: click.Context, key: str, in_json: bool) -> None:
     """Show one group: its images and how each matches the reference."""
-    told = client(context).get(f"groups/{key}", limit=200)
+    told = client(context).get(at("groups", key), limit=200)
     if in_json:
         terminal.print_json(told)
         return
@@ -213,7 +214,7 @@ def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -
 def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
     """Show one job."""
     ask = client(context)
-    tell_job(follow(ask, job_id) if wait else ask.get(f"jobs/{job_id}"), in_json)
+    tell_job(follow(ask, job_id) if wait else ask.get(at("jobs", job_id)), in_json)
 
 
 @click.command()
@@ -223,8 +224,8 @@ def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
 def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
     """Ask a job to leave off; what it did so far is kept."""
     ask = client(context)
-    ask.delete(f"jobs/{job_id}")
-    tell_job(ask.get(f"jobs/{job_id}"), in_json)
+    ask.delete(at("jobs", job_id))
+    tell_job(ask.get(at("jobs", job_id)), in_json)
 
 
 @click.command("not-duplicates")
@@ -237,7 +238,7 @@ def deny(context: click.Context, named: tuple[str, ...], alternates: bool, note:
     """Remember that the images of a group, or two files or more, are no duplicates of one another."""
     said = {"label": "alternates" if alternates else "not_duplicates", "note": note}
     if len(named) == 1:
-        told = client(context).post(f"groups/{named[0]}/not-duplicates", said)
+        told = client(context).post(at("groups", named[0], "not-duplicates"), said)
     else:
         told = client(context).post("verdicts", {**said, "paths": [os.path.abspath(path) for path in named]})
     if in_json:
@@ -272,7 +273,7 @@ def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
 @click.pass_context
 def revoke(context: click.Context, batch: str, in_json: bool) -> None:
     """Take back what one order declared to be no duplicates."""
-    told = client(context).delete(f"verdicts/{batch}")
+    told = client(context).delete(at("verdicts", batch))
     if in_json:
         terminal.print_json(told)
     else:
@@ -287,7 +288,7 @@ def _start(context: click.Context, kind: str, parameters: dict[str, Any], wait: 
 
 def follow(ask: Any, job_id: int) -> Any:
     """Wait for a job to end, with a line of progress where a terminal is."""
-    while (told := ask.get(f"jobs/{job_id}"))["state"] not in ENDED:
+    while (told := ask.get(at("jobs", job_id)))["state"] not in ENDED:
         if sys.stderr.isatty():
             click.echo(f"\r\033[K{_progress(told)}", nl=False, err=True)
         time.sleep(FOLLOW_EVERY_S)
@@ -324,5 +325,5 @@ def parsed(text: str) -> Any:
     """A parameter as JSON where it is some, else as the text it is."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -8,6 +8,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import as_json, client, parsed
+from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
 
 
@@ -43,7 +44,7 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
 
 @schedule.command()
 @click.argument("name")
-@click.argument("kind", type=click.Choice(["detect", "scan"]))
+@click.argument("kind", type=click.Choice(["detect", "scan", "sort", "compress"]))
 @click.argument("trigger")
 @click.option("-p", "--parameters", default="{}", help="Parameters of the job, in JSON.")
 @as_json
@@ -52,7 +53,7 @@ def add(context: click.Context, name: str, kind: str, trigger: str, parameters: 
     """Start a job by cron ("0 3 * * *") or interval ("every 6h")."""
     try:
         given = json.loads(parameters)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"The parameters are no JSON: {error}.", field="parameters") from error
     body = {"name": name, "kind": kind, "trigger": trigger, "parameters": given}
     told = client(context).post("schedules", body)
@@ -72,7 +73,7 @@ def remove(context: click.Context, name: str, in_json: bool) -> None:
     found = next((one for one in ask.pages("schedules") if one["name"] == name), None)
     if found is None:
         raise NotFound(f"There is no schedule {name!r}.")
-    ask.delete(f"schedules/{found['id']}")
+    ask.delete(at("schedules", found["id"]))
     if in_json:
         terminal.print_json({"removed": found})
     else:

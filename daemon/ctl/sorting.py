@@ -1,7 +1,7 @@
 """comparimg-ctl with a daemon: decide, by hand and by rule; carry out, undo; the trash."""
 
+import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,11 +9,24 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import as_json, client, follow, limited, tell_job
+from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, NoDaemon, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+# Digits of the largest number that the index can hold.
+LONGEST_NUMBER = 19
 CHOICES = ("keep", "trash", "move", "link", "undecided")
+
+
+class Days(click.FloatRange):
+    """A number of days; nan, which is in every range to click, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        days: float = super().convert(value, param, ctx)
+        if math.isnan(days):
+            self.fail(f"{value!r} is not a number of days.", param, ctx)
+        return days
 
 
 def register(program: click.Group) -> None:
@@ -47,16 +60,16 @@ def decide(
         raise UsageError("Name images, or --proposed, or --clear.")
     decisions = [_wanted(one) for one in wanted]
     if proposed or clear:
-        told = ask.get(f"groups/{key}", limit=200)
+        told = ask.get(at("groups", key), limit=200)
         kept = told["proposal"]["image"] if told["proposal"] else None
         decisions = [
             {"image": image["id"], "choice": "undecided" if clear else _proposed(image, kept)}
             for image in _every_image(ask, key, told)
         ]
     answer = (
-        ask.put(f"groups/{key}/decisions", {"decisions": decisions})
+        ask.put(at("groups", key, "decisions"), {"decisions": decisions})
         if decisions
-        else ask.get(f"groups/{key}/decisions")
+        else ask.get(at("groups", key, "decisions"))
     )
     if in_json:
         terminal.print_json(answer)
@@ -71,7 +84,7 @@ def decide(
 def _wanted(text: str) -> dict[str, Any]:
     image, sign, choice = text.partition("=")
     choice, _, destination = choice.partition(":")
-    if not sign or not image.isdecimal() or choice not in CHOICES:
+    if not sign or not image.isdecimal() or len(image) > LONGEST_NUMBER or choice not in CHOICES:
         raise UsageError(f"{text!r} is no IMAGE=CHOICE: 12=keep, 12=trash, 12=link, 12=move:NAME, 12=undecided.")
     return {"image": int(image), "choice": choice, **({"destination": destination} if destination else {})}
 
@@ -84,7 +97,7 @@ def _every_image(ask: Any, key: str, told: Any) -> list[Any]:
     images = list(told["images"]["items"])
     cursor = told["images"]["next"]
     while cursor:
-        page = ask.get(f"groups/{key}", limit=200, cursor=cursor)["images"]
+        page = ask.get(at("groups", key), limit=200, cursor=cursor)["images"]
         images += page["items"]
         cursor = page["next"]
     return images
@@ -163,7 +176,7 @@ def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
 @click.pass_context
 def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
     """Take back what a rule decided, as far as it is not carried out."""
-    told = client(context).delete(f"orders/{order}")
+    told = client(context).delete(at("orders", order))
     if in_json:
         terminal.print_json(told)
     else:
@@ -266,7 +279,7 @@ def batches(context: click.Context, limit: int, in_json: bool) -> None:
 def batch(context: click.Context, batch_id: int, state: str | None, in_json: bool) -> None:
     """Show one batch with its steps."""
     ask = client(context)
-    told = ask.get(f"batches/{batch_id}", limit=1)
+    told = ask.get(at("batches", batch_id), limit=1)
     if in_json:
         terminal.print_json({**told, "steps": list(_steps(ask, batch_id, state))})
         return
@@ -323,14 +336,14 @@ def _undo(ask: Any, batch_id: int | None, steps: tuple[int, ...], dry_run: bool,
         else:
             _print_steps(found)
         return
-    started = ask.post(f"batches/{batch_id}/undo", {"steps": list(steps)})
+    started = ask.post(at("batches", batch_id, "undo"), {"steps": list(steps)})
     tell_job(follow(ask, started["id"]) if wait else started, in_json)
 
 
 def _steps(ask: Any, batch_id: int, state: str | None) -> Any:
     cursor = None
     while True:
-        page = ask.get(f"batches/{batch_id}", limit=200, cursor=cursor, state=state)["steps"]
+        page = ask.get(at("batches", batch_id), limit=200, cursor=cursor, state=state)["steps"]
         yield from page["items"]
         cursor = page["next"]
         if cursor is None:
@@ -400,12 +413,12 @@ def trash_restore(context: click.Context, item: int, dry_run: bool, wait: bool, 
         else:
             click.echo(f"{terminal.printable(told['place'])} would come back to {terminal.printable(told['path'])}")
         return
-    started = ask.post(f"trash/{item}/restore", {})
+    started = ask.post(at("trash", item, "restore"), {})
     tell_job(follow(ask, started["id"]) if wait else started, in_json)
 
 
 @trash.command("empty")
-@click.option("--older-than", metavar="DAYS", type=click.FloatRange(0), help="[sort.retention]")
+@click.option("--older-than", metavar="DAYS", type=Days(0, 36500), help="[sort.retention]")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only tell how much would be removed.")
 @waiting
@@ -419,8 +432,7 @@ def trash_empty(
     if older_than is None:
         settings = {one["key"]: one["value"] for one in ask.pages("settings")}
         older_than = float(settings["sort.retention"])
-    before = (datetime.now(UTC) - timedelta(days=older_than)).isoformat().replace("+00:00", "Z")
-    found = [one for one in ask.pages("trash") if one["trashed"] < before]
+    found = [one for one in ask.pages("trash") if one["age_days"] >= older_than]
     size = sum(one["bytes"] for one in found)
     told = f"{terminal.counted(len(found), 'file')} ({terminal.bytes_in_words(size)}) for good"
     if dry_run:

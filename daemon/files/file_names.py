@@ -1,11 +1,17 @@
-"""PURE: file names made of other ones, no longer than a file system allows."""
+"""PURE: names of our own, and file names made of other ones, no longer than a file system allows."""
 
 from collections.abc import Iterator
 from typing import Final
 
+TRASH: Final = b".comparimg-trash"
 LONGEST_NAME: Final = 255
 # An ending longer than this is part of the name.
 LONGEST_ENDING: Final = 20
+
+
+def is_in_trash(path: bytes) -> bool:
+    """Whether a path is a trash or something in one."""
+    return TRASH in path.split(b"/")
 
 
 def fitting(prefix: bytes, name: bytes, suffix: bytes = b"") -> bytes:

@@ -1,10 +1,12 @@
 """EDGE: removal. The only module that takes the last name of a file away outside our own data folder. Any thread.
 
 Three kinds of files may be removed (docs/safety.md): a file that we made and a trashed file that a person ordered to be
-emptied, both recorded by inode and digest, and a second name of a file that has another one. Any name can be given to
-another file at any moment, so a look at the name proves nothing. It is first moved into a new folder, which nobody else
-knows and only we may write to. There the file is checked, then unlinked. A file that is not proven gets its name back,
-or a visible one near to it.
+emptied, both recorded by inode and digest, and a second name of a file that has another one. (Where a file system can
+neither rename without replacing nor link, a file is moved by a copy that is compared: the original counts as such.)
+
+Any name can be given to another file at any moment, so a look at the name proves nothing. It is first moved into a new
+folder, which nobody else knows and only we may write to. There the file is checked, then unlinked. A file that is not
+proven gets its name back, or a visible one near to it.
 
 Folders are given as open descriptors, names without slashes. Plain renames and unlink(2) are used nowhere else.
 """
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from daemon.files import contents
 from daemon.files.file_names import visible_names
 
 log = logging.getLogger(__name__)
@@ -64,18 +67,42 @@ def remove(folder: int, name: bytes, proof: Proof) -> bytes | None:
         return None
 
 
-def move(old: int, source: bytes, new: int, target: bytes) -> None:
+def move(old: int, source: bytes, new: int, target: bytes, into_ours: bool = False) -> None:
     """Give a file a new name that nobody has. Raises FileExistsError where it is taken, OSError.
 
-    Where the file system cannot do that in one step the file has both names for a moment, or an empty file holds the
-    new one. A crash may leave that.
+    Where the file system cannot do that in one step the file has both names for a moment. Where it has no hard links
+    either the file is copied, and the original removed; `into_ours` says that only we write to the new folder, so that
+    a plain rename suffices there. A crash may leave both.
     """
     try:
         _renameat2(old, source, new, target, NOREPLACE)
+        return
     except OSError as error:
         if error.errno not in UNSUPPORTED:
             raise
-        _move_by_link(old, source, new, target)
+    try:
+        os.link(source, target, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+    else:
+        # Another file that was saved under the old name since is not proven, and stays.
+        remove(old, source, second_name(new, target))
+        return
+    if not into_ours:
+        _move_by_copy(old, source, new, target)
+    elif _is_free(new, target):
+        os.rename(source, target, src_dir_fd=old, dst_dir_fd=new)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _is_free(folder: int, name: bytes) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def exchange(old: int, source: bytes, new: int, target: bytes) -> None:
@@ -99,6 +126,13 @@ def put_back_all(folder: int, name: bytes) -> None:
                 os.close(descriptor)
             with contextlib.suppress(OSError):
                 os.rmdir(private, dir_fd=folder)
+
+
+def remove_private_folder(folder: int, name: bytes) -> None:
+    """Remove a folder that a crash left, if it is empty. Raises OSError, ValueError for any other folder."""
+    if not PRIVATE.fullmatch(name):
+        raise ValueError(name)
+    os.rmdir(name, dir_fd=folder)
 
 
 @contextmanager
@@ -162,62 +196,55 @@ def _move_out(private: int, name: bytes, folder: int, target: bytes) -> None:
     except OSError as error:
         if error.errno not in UNSUPPORTED:
             raise
+    mode = os.stat(name, dir_fd=private, follow_symlinks=False).st_mode
+    if stat.S_ISDIR(mode):
+        os.rename(name, target, src_dir_fd=private, dst_dir_fd=folder)  # a folder replaces no file
+        return
     try:
         os.link(name, target, src_dir_fd=private, dst_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        _move_by_reserving(private, name, folder, target)
-        return
-    if _is_one_file(private, name, folder, target):
-        os.unlink(name, dir_fd=private)
-
-
-def _move_by_link(old: int, source: bytes, new: int, target: bytes) -> None:
-    """A new name by link(2), which never overwrites; then the old one is removed as a second name."""
-    try:
-        os.link(source, target, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        _move_by_reserving(old, source, new, target)
-        return
-    # Another file that was saved under the old name since is not proven, and stays.
-    remove(old, source, second_name(new, target))
-
-
-def _move_by_reserving(old: int, source: bytes, new: int, target: bytes) -> None:
-    """A new name by an empty file that reserves it and is then replaced: for file systems that have neither."""
-    reserved = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=new)
-    try:
-        status = os.fstat(reserved)
-        try:
-            os.rename(source, target, src_dir_fd=old, dst_dir_fd=new)
-        except OSError:
-            with contextlib.suppress(OSError):
-                remove(new, target, lambda file: os.path.samestat(os.fstat(file), status) and not status.st_size)
-            raise
-        _keep_written(reserved, new, target)
-    finally:
-        os.close(reserved)
-
-
-def _keep_written(reserved: int, folder: int, name: bytes) -> None:
-    """Keep what another program wrote into the empty file that reserved a name, before it was replaced."""
-    size = os.fstat(reserved).st_size
-    if not size:
-        return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    for candidate in visible_names(name):
-        with contextlib.suppress(FileExistsError):
-            copy = os.open(candidate, flags, 0o600, dir_fd=folder)
-            try:
-                while piece := os.pread(reserved, 2**20, os.fstat(copy).st_size):
-                    os.write(copy, piece)
-                os.fsync(copy)
-            finally:
-                os.close(copy)
+        if not stat.S_ISLNK(mode):
+            _move_by_copy(private, name, folder, target)
             return
+        os.symlink(os.readlink(name, dir_fd=private), target, dir_fd=folder)
+    os.unlink(name, dir_fd=private)
+
+
+def _move_by_copy(old: int, source: bytes, new: int, target: bytes) -> None:
+    """A copy under a name that nobody has, then the original is removed: for file systems that have neither."""
+    original = os.open(source, READ, dir_fd=old)
+    try:
+        status = os.fstat(original)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        copy = os.open(target, flags, 0o600, dir_fd=new)
+        try:
+            made = os.fstat(copy)
+            is_whole = False
+            try:
+                contents.copy_bytes(original, copy)
+                contents.copy_attributes(original, copy)
+                contents.bring_to_disk(copy)
+                is_whole = contents.are_equal(original, copy)
+            finally:
+                if not is_whole:
+                    remove(new, target, lambda file: os.path.samestat(os.fstat(file), made))
+        finally:
+            os.close(copy)
+        if not is_whole:
+            raise OSError(errno.EIO, "the file changed while it was copied, or the disk gives back other bytes")
+
+        def is_copied(file: int) -> bool:
+            there = os.stat(target, dir_fd=new, follow_symlinks=False)
+            now = os.fstat(file)
+            return os.path.samestat(now, status) and _state(now) == _state(status) and os.path.samestat(there, made)
+
+        remove(old, source, is_copied)
+    finally:
+        os.close(original)
 
 
 def second_name(folder: int, name: bytes) -> Proof:
@@ -231,11 +258,6 @@ def second_name(folder: int, name: bytes) -> Proof:
         return os.path.samestat(other, os.fstat(descriptor))
 
     return proof
-
-
-def _is_one_file(old: int, source: bytes, new: int, target: bytes) -> bool:
-    first = os.stat(source, dir_fd=old, follow_symlinks=False)
-    return os.path.samestat(first, os.stat(target, dir_fd=new, follow_symlinks=False))
 
 
 def _renameat2(old: int, source: bytes, new: int, target: bytes, flags: int) -> None:

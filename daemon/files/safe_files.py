@@ -16,18 +16,19 @@ from typing import Final
 
 from blake3 import blake3
 
-from daemon.files import removal
+from daemon.files import contents, removal
+from daemon.files.contents import are_equal, digest_of
+from daemon.files.file_names import is_in_trash
 from daemon.files.removal import FOLDER, NO_LINKS, READ, UNSUPPORTED, Proof
 from index.images import descent
 from index.model import Identity
 
-PIECE_BYTES: Final = 2**20
 # What a full disk says, a used-up quota, and a limit on the size of files.
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # What a file system (NFS, FAT, some of FUSE) says to a file without a name, and a system without /proc to naming it.
 NO_UNNAMED: Final = frozenset({*UNSUPPORTED, errno.EISDIR, errno.ENOENT})
 
-__all__ = ["FOLDER", "NO_LINKS", "NO_SPACE", "READ", "UNSUPPORTED", "Spot"]
+__all__ = ["FOLDER", "NO_LINKS", "NO_SPACE", "READ", "UNSUPPORTED", "Spot", "are_equal", "digest_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +105,6 @@ def is_same(first: Identity | None, second: Identity | None) -> bool:
     )
 
 
-def digest_of(descriptor: int) -> bytes:
-    """The content digest of an open file, as index.images.pictures.digest has it."""
-    found = blake3()
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    while piece := os.read(descriptor, PIECE_BYTES):
-        found.update(piece)
-    return bytes(found.digest())
-
-
-def are_equal(first: int, second: int) -> bool:
-    """Whether two open files hold the same bytes, compared one by one."""
-    for descriptor in (first, second):
-        os.lseek(descriptor, 0, os.SEEK_SET)
-    while True:
-        pieces = [_read_fully(descriptor) for descriptor in (first, second)]
-        if pieces[0] != pieces[1]:
-            return False
-        if not pieces[0]:
-            return True
-
-
-def _read_fully(descriptor: int) -> bytes:
-    """A piece as long as can be had: read(2) may give less than asked for."""
-    piece = b""
-    while len(piece) < PIECE_BYTES and (more := os.read(descriptor, PIECE_BYTES - len(piece))):
-        piece += more
-    return piece
-
-
 def mount_key(descriptor: int) -> tuple[int, int]:
     """What two folders must have in common for a rename between them: the mount (a bind mount is another one) and the
     device (a btrfs subvolume is another one)."""
@@ -157,7 +129,7 @@ def can_rename(first: Spot, second: Spot) -> bool:
 def rename_new(source: Spot, target: Spot) -> None:
     """Give a file a new name that nobody has."""
     with opened_folder(source.top, source.folder) as old, opened_folder(target.top, target.folder) as new:
-        removal.move(old, source.name, new, target.name)
+        removal.move(old, source.name, new, target.name, into_ours=is_in_trash(target.path))
 
 
 def exchange(first: Spot, second: Spot) -> None:
@@ -180,6 +152,12 @@ def remove(spot: Spot, proof: Proof) -> bool:
             return removal.remove(folder, spot.name, proof) is None
         except FileNotFoundError:
             return True
+
+
+def remove_folder(spot: Spot) -> None:
+    """Remove an empty folder that was made for a removal. Raises OSError."""
+    with opened_folder(spot.top, spot.folder) as folder:
+        removal.remove_private_folder(folder, spot.name)
 
 
 def put_back(spot: Spot) -> None:
@@ -220,8 +198,8 @@ def copy_new(descriptor: int, target: Spot, temp: Spot, digest: bytes) -> bool:
     """
 
     def fill(copy: int) -> bool:
-        _copy_bytes(descriptor, copy)
-        _copy_attributes(descriptor, copy)
+        contents.copy_bytes(descriptor, copy)
+        contents.copy_attributes(descriptor, copy)
         return _digest_on_disk(copy) == digest
 
     return _made(target, temp, fill) is not None
@@ -232,10 +210,8 @@ def write_new(data: bytes, like: int, target: Spot) -> Identity:
     to the disk itself, and compare what is read back from there. A failure leaves nothing."""
 
     def fill(copy: int) -> bool:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(copy, rest) :]
-        _copy_attributes(like, copy)
+        contents.write_fully(copy, data)
+        contents.copy_attributes(like, copy)
         if _digest_on_disk(copy) != bytes(blake3(data).digest()):
             raise OSError(errno.EIO, "the disk gives back other bytes than were written")
         return True
@@ -291,9 +267,7 @@ def _made_under_name(folder: int, target: Spot, temp: Spot, fill: Callable[[int]
 
 def _digest_on_disk(descriptor: int) -> bytes:
     """The digest of a file as the disk has it."""
-    os.fsync(descriptor)
-    # What is in memory still would be read back from there, whatever the disk made of it.
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    contents.bring_to_disk(descriptor)
     return digest_of(descriptor)
 
 
@@ -307,24 +281,3 @@ def sync_folders(spots: Iterable[Spot]) -> None:
             # Some network file systems have no such thing for folders; what is gone needs none.
             if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise
-
-
-def _copy_bytes(source: int, target: int) -> None:
-    os.lseek(source, 0, os.SEEK_SET)
-    while piece := os.read(source, PIECE_BYTES):
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[os.write(target, rest) :]
-
-
-def _copy_attributes(source: int, target: int) -> None:
-    status = os.fstat(source)
-    with contextlib.suppress(OSError):
-        for name in os.listxattr(source):
-            with contextlib.suppress(OSError):
-                os.setxattr(target, name, os.getxattr(source, name))
-    with contextlib.suppress(OSError):
-        os.fchown(target, status.st_uid, status.st_gid)
-    with contextlib.suppress(OSError):
-        os.fchmod(target, stat.S_IMODE(status.st_mode))
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

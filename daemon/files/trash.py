@@ -11,22 +11,25 @@ import json
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from daemon.files import safe_files
-from daemon.files.file_names import fitting
+from daemon.files.file_names import TRASH as NAME
+from daemon.files.file_names import fitting, is_in_trash
 from daemon.files.grounds import Grounds
 from daemon.files.mounts import mounts_below, read_mounts
 from daemon.files.safe_files import Spot
 from index.records.trash_items import Item
 
-NAME: Final = b".comparimg-trash"
 MANIFEST: Final = b"manifest.jsonl"
 # What keeps us from making a folder here, and not in the next one below.
 NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR})
+
+
+__all__ = ["MANIFEST", "NAME", "Entry", "Trashes", "home_of", "is_in_trash", "read_manifest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,11 @@ class Entry:
 
 
 class Trashes:
-    """The trashes of the configured folders. Used by one thread."""
+    """The trashes of the configured folders; `mark` gives what every line tells of the index. Used by one thread."""
 
-    def __init__(self, grounds: Grounds) -> None:
+    def __init__(self, grounds: Grounds, mark: Callable[[], Mapping[str, Any]] = dict) -> None:
         self._grounds = grounds
+        self._mark = mark
         self._homes: dict[Spot, bytes] = {}
 
     def place_for(self, spot: Spot, batch_name: str, step_id: int) -> Spot:
@@ -65,8 +69,10 @@ class Trashes:
         by_home: dict[bytes, list[Entry]] = defaultdict(list)
         for entry in entries:
             by_home[home_of(entry.place)].append(entry)
+        mark = self._mark() if by_home else {}
         for home, some in by_home.items():
-            _append(self._grounds.spot(os.path.join(home, MANIFEST)), b"".join(_line(home, entry) for entry in some))
+            lines = b"".join(_line(home, entry, mark) for entry in some)
+            _append(self._grounds.spot(os.path.join(home, MANIFEST)), lines)
 
     def forget_places(self) -> None:
         """Look anew where each trash is: mounts may have changed."""
@@ -112,10 +118,6 @@ class Trashes:
 def home_of(place: bytes) -> bytes:
     """The trash folder that a place is in."""
     return place[: place.index(b"/" + NAME + b"/") + len(NAME) + 1]
-
-
-def is_in_trash(path: bytes) -> bool:
-    return NAME in path.split(b"/")
 
 
 def read_manifest(spot: Spot, home: bytes) -> list[Entry]:
@@ -192,7 +194,7 @@ def _append(manifest: Spot, lines: bytes) -> None:
             os.fsync(folder)
 
 
-def _line(home: bytes, entry: Entry) -> bytes:
+def _line(home: bytes, entry: Entry, mark: Mapping[str, Any]) -> bytes:
     told = {
         "at": datetime.fromtimestamp(entry.at_ns // 10**9, UTC).isoformat(),
         "event": entry.event,
@@ -203,6 +205,7 @@ def _line(home: bytes, entry: Entry) -> bytes:
         "inode": entry.inode,
         "blake3": entry.digest.hex(),
         "batch": entry.batch_id,
+        **mark,
     }
     return json.dumps(told, ensure_ascii=True).encode() + b"\n"
 

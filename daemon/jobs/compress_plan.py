@@ -20,6 +20,7 @@ from index.records.batches import Action, Step
 from index.records.compressions import State, Told
 from index.records.jobs import CompressParameters
 from index.records.listing_pages import Where, below_any
+from index.settings import parse_resolution
 
 MEGABYTE = 2**20
 
@@ -61,7 +62,7 @@ def order_of(values: Mapping[str, Any], given: CompressParameters) -> Order:
         value = getattr(given, name)
         return values[f"compress.{name}"] if value is None else value
 
-    width, height = compression.parse_resolution(wanted("resolution"))
+    width, height = parse_resolution(wanted("resolution"))
     target = wanted("target") if given.quality is None else given.target
     picture_format = wanted("format")
     return Order(

@@ -23,6 +23,7 @@ from index.model import TURNS, Depth, DetectParameters, Kind, default_tolerance
 from index.records import absent, catalogue, findings, orphans, samples, unjudged
 from index.records.jobs import DetectJobParameters
 from index.records.unjudged import Candidate
+from index.settings import check_tolerance
 from index.store import Store
 from index.verification.evidence import VERIFIER
 
@@ -219,7 +220,8 @@ class Detector:
 
 
 def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectParameters:
-    """The settings with what a job asks for instead; a tolerance is given in bits of the hsize it is for."""
+    """The settings with what a job asks for instead; a tolerance is given in bits of the hsize it is for. Raises
+    UsageError for one of more bits than there are."""
     changes: dict[str, Any] = {
         name: value
         for name in ("hsize", "tolerance", "turns", "verify", "depth")
@@ -227,4 +229,6 @@ def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectPa
     }
     if "hsize" in changes and "tolerance" not in changes and changes["hsize"] != settings.hsize:
         changes["tolerance"] = default_tolerance(changes["hsize"])
-    return replace(settings, folders=tuple(sorted(wanted.folders)), **changes)
+    resolved = replace(settings, folders=tuple(sorted(wanted.folders)), **changes)
+    check_tolerance(resolved.hsize, resolved.tolerance)
+    return resolved

@@ -9,26 +9,27 @@ Used by one thread, the runner's; `recover` before it starts.
 """
 
 import errno
-import itertools
 import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from daemon.files import actions, safe_files
-from daemon.files.file_names import fitting
+from daemon.files import actions, safe_files, settling
+from daemon.files.folder_lock import in_use
 from daemon.files.grounds import Grounds
 from daemon.files.rescue import Kept, Rescue
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Entry, Trashes
+from daemon.jobs import put_back
+from daemon.jobs.naming import NAMES_TRIED, NAMING, Naming, follows, returns
+from daemon.jobs.portions import portions
 from daemon.jobs.progress import Progress
 from daemon.jobs.protecting import unless_protected
 from index.errors import StepRefused
-from index.images.companions import renamed
 from index.records import batches, decisions, findings, trash_items
 from index.records.batches import Action, BatchKind, BatchState, Step, StepState
 from index.records.catalogue import display, forget_images
@@ -38,14 +39,9 @@ from index.store import Store
 
 log = logging.getLogger(__name__)
 
-# Steps between two commits: enough that the disk is not waited for at each, few enough to be checked just before.
-AT_A_TIME: Final = 16
 # Actions that need a temporary name beside the path (or the target).
 BY_TEMP: Final = frozenset({Action.MOVE, Action.LINK, Action.REPLACE, Action.CREATE, Action.SWAP})
-# Actions whose target is a name that must be free.
-NAMING: Final = {Action.MOVE: b"", Action.CREATE: b"", Action.RESTORE: b"restored"}
 FROM_TRASH: Final = frozenset({Action.RESTORE, Action.SWAP, Action.DELETE})
-NAMES_TRIED: Final = 1000
 PLANS_KEPT: Final = 10
 
 
@@ -79,8 +75,9 @@ class Journal:
     def __init__(self, store: Store, grounds: Grounds, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._grounds = grounds
-        self._trashes = Trashes(grounds)
+        self._trashes = Trashes(grounds, lambda: put_back.told_of(store.mark))
         self._now_ns = now_ns
+        self._is_put_back = False
 
     def begin(
         self,
@@ -90,7 +87,10 @@ class Journal:
         undo_of: int | None = None,
         state: BatchState = BatchState.RUNNING,
     ) -> int:
-        """Commit a batch with all its steps, in their order, and give its id."""
+        """Commit a batch with all its steps, in their order, and give its id. Raises StoreError where `recover` found
+        that the index had been put back."""
+        if self._is_put_back:
+            raise put_back.refusal()
         now_ns = self._now_ns()
         moment = datetime.fromtimestamp(now_ns // 10**9, UTC)
 
@@ -119,9 +119,10 @@ class Journal:
             planned = batches.steps_of(database, batch_id, (StepState.PLANNED,))
         total = sum(row.counts.values())
         progress.begin(str(row.kind), total, total - len(planned))
-        for some in _portions(planned):
-            progress.checkpoint()
-            self._do_some(progress, row, some, checks)
+        with in_use(self._grounds.spot(path).top for step in planned for path in (step.path, step.target) if path):
+            for some in portions(planned):
+                progress.checkpoint()
+                self._do_some(progress, row, some, checks)
         self._end(batch_id, BatchState.DONE)
         progress.begin(str(row.kind), total, total)  # told at once, while steps are told now and then
 
@@ -146,7 +147,9 @@ class Journal:
 
     def recover(self) -> None:
         """Look at the disk for every step in doubt; end the batches that no job will go on with; take into the index
-        what lies in trashes that it does not know of (it may have been lost)."""
+        what lies in trashes that it does not know of (it may have been lost). In an index that was put back all of it
+        is ended before."""
+        self._is_put_back = put_back.end_if_behind(self._store, self._grounds, self._trashes.homes())
         with self._store.read() as database:
             doubtful = batches.with_doubts(database)
         for batch_id in doubtful:
@@ -172,8 +175,8 @@ class Journal:
                 if not self._is_reachable(step):
                     log.warning("step %d of batch %d stays in doubt: its disk is away", step.id, batch_id)
                     continue
-                actions.put_back(step, self._grounds.spot)
-                done = actions.settle(step, self._grounds.spot, rescue)
+                settling.put_back(step, self._grounds.spot)
+                done = settling.settle(step, self._grounds.spot, rescue)
             except OSError as error:
                 log.warning("step %d of batch %d stays in doubt: %s", step.id, batch_id, error)
                 continue
@@ -205,7 +208,7 @@ class Journal:
             if step.action in BY_TEMP and step.action is not Action.SWAP:
                 try:
                     temp = self._grounds.spot(self.temp_of(row.name, step))
-                    actions.drop_temp(step, self._grounds.spot, temp, rescue)
+                    settling.drop_temp(step, self._grounds.spot, temp, rescue)
                 except OSError as error:
                     log.warning("the temporary file of step %d stays: %s", step.id, error)
         self._keep_items(rescue.take())
@@ -235,13 +238,13 @@ class Journal:
         ready: list[Step] = []
         judged = [unless_protected(step, self._grounds) for step in steps]
         ended = [step for step in judged if step.state is not StepState.PLANNED]
-        images: dict[int, Step] = {}
+        names = Naming(judged, self._grounds.spot, self._store)
         prepared = list(checks.prepare([step for step in judged if step.state is StepState.PLANNED]))
         # That may have taken minutes: whoever protects a folder meanwhile is heeded.
         self._grounds.look_again()
         for step in (unless_protected(step, self._grounds) for step in prepared):
-            one = step if step.state is not StepState.PLANNED else self._placed(row, step, images)
-            images[one.id] = one
+            one = step if step.state is not StepState.PLANNED else self._placed(row, step, names)
+            names.note(one)
             (ready if one.state is StepState.PLANNED else ended).append(one)
         begun = [replace(step, state=StepState.DOING) for step in ready]
         self._keep([*ended, *begun])
@@ -249,17 +252,20 @@ class Journal:
         waiting = self._recorded(begun)
         done: list[Step] = []
         rescue = self._rescue(row)
-        stays = {step.id for step in steps if step.companion_of is None} - {step.id for step in waiting}
+        stays = {step.id for step in steps} - {step.id for step in waiting}
+        names.leave(stays)
         try:
             while waiting:
-                progress.checkpoint()
+                if waiting[0].companion_of is None:  # an image does not go without its companions
+                    progress.checkpoint()
                 # Taken out before it is begun: if anything unforeseen ends this, it stays in doubt until the disk is
                 # looked at, while what was not begun is planned as before.
                 step = waiting.pop(0)
-                if step.companion_of in stays:
+                if step.companion_of in stays and not returns(step):
                     ended_step = self._ended(step, _with_image(step), rescue)
                 else:
-                    ended_step = self._do(row, step, checks, rescue)
+                    ended_step = self._do(step, checks, names, rescue)
+                names.note(ended_step)
                 done.append(_with_kept(ended_step, rescue.kept))
                 self._keep_items(rescue.take())
                 if ended_step.state is not StepState.DONE:
@@ -269,21 +275,16 @@ class Journal:
             self._sync(done)
             self._keep([*done, *(replace(step, state=StepState.PLANNED) for step in waiting)])
 
-    def _placed(self, row: batches.BatchRow, step: Step, images: Mapping[int, Step]) -> Step:
-        """A step with the names that it will use, free at this moment; `images` are those placed already, whose
-        companions are named as they are."""
-        image = images.get(step.companion_of or 0)
+    def _placed(self, row: batches.BatchRow, step: Step, names: Naming) -> Step:
+        """A step with the names that it will use, free at this moment."""
         try:
-            if step.action is Action.MOVE and image is not None and image.target:
-                name = renamed(*(os.path.basename(path) for path in (step.path, image.path, image.target)))
-                step = replace(step, target=os.path.join(os.path.dirname(image.target), name))
             if step.action in FROM_TRASH and safe_files.identity_at(self._grounds.spot(step.trash)) is None:
                 words = "The file is not in the trash any more, or its disk is away."
                 return replace(step, state=StepState.REFUSED, reason="gone", message=words)
+            if step.action in NAMING:
+                step = replace(step, target=names.target(step))
             if step.action in BY_TEMP:
                 step = replace(step, temp=self.temp_of(row.name, step))
-            if step.action in NAMING:
-                step = replace(step, target=self._free_name(step))
             if step.action is Action.MOVE:
                 source, target = self._grounds.spot(step.path), self._grounds.spot(step.target)
                 if safe_files.can_rename(source, target):
@@ -307,17 +308,6 @@ class Journal:
         with safe_files.opened_file(self._grounds.spot(path)) as descriptor:
             return safe_files.digest_of(descriptor)
 
-    def _free_name(self, step: Step) -> bytes:
-        """The target, or the nearest name to it that nobody has; its folder is made for what comes back."""
-        spot = self._grounds.spot(step.target)
-        if step.action is Action.RESTORE:
-            with safe_files.opened_folder(spot.top, spot.folder, make=True):
-                pass
-        for name in _names(spot.name, NAMING[step.action]):
-            if safe_files.identity_at(spot.beside(name)) is None:
-                return spot.beside(name).path
-        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-
     def _recorded(self, steps: Sequence[Step]) -> list[Step]:
         """Tell the manifests; the steps for which that could not be done are failed, the others are given."""
         recorded, failed = [], []
@@ -334,10 +324,12 @@ class Journal:
         self._keep(failed)
         return recorded
 
-    def _do(self, row: batches.BatchRow, step: Step, checks: Checks, rescue: Rescue) -> Step:
+    def _do(self, step: Step, checks: Checks, names: Naming, rescue: Rescue) -> Step:
         """Do one step; as it ended."""
-        for _ in range(NAMES_TRIED):
+        for number in range(NAMES_TRIED):
             try:
+                if follows(step) or number:
+                    step = self._renamed(step, names)
                 actions.act(step, self._grounds.spot, checks.guard, rescue)
                 return replace(step, state=StepState.DONE)
             except StepRefused as refusal:
@@ -346,18 +338,29 @@ class Journal:
             except FileExistsError as error:
                 if step.action not in NAMING:
                     return self._ended(step, _failed(step, error), rescue)
-                # Somebody took the name since it was found free.
-                step = replace(self._placed(row, step, {}), state=StepState.DOING)
-                self._keep([step])
+                if not names.has_choice(step):
+                    return self._ended(step, _name_taken(step), rescue)
             except OSError as error:
                 log.warning("%s %s failed: %s", step.action, display(step.path), error)
                 return self._ended(step, _failed(step, error), rescue)
         return self._ended(step, _failed(step, OSError(errno.EEXIST, os.strerror(errno.EEXIST))), rescue)
 
+    def _renamed(self, step: Step, names: Naming) -> Step:
+        """A step with its target as things are now: its image may have got another name, or somebody took the name
+        since it was found free."""
+        names.look_again()
+        target = names.target(step)
+        if target == step.target:
+            return step
+        step = replace(step, target=target)
+        self._keep([step])
+        return step
+
     def _ended(self, step: Step, not_done: Step, rescue: Rescue) -> Step:
         """How a step ended that raised: the disk has the last word."""
         try:
-            return replace(step, state=StepState.DONE) if actions.settle(step, self._grounds.spot, rescue) else not_done
+            is_done = settling.settle(step, self._grounds.spot, rescue)
+            return replace(step, state=StepState.DONE) if is_done else not_done
         except OSError as error:
             log.warning("step %d stays in doubt: %s", step.id, error)
             return step
@@ -437,18 +440,6 @@ def _entry(event: str, item: Item, step: Step) -> Entry:
     )  # fmt: skip
 
 
-def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Some steps at a time, those that go with an image in one portion with it."""
-    portion: list[Step] = []
-    for step in steps:
-        if len(portion) >= AT_A_TIME and step.companion_of is None:
-            yield portion
-            portion = []
-        portion.append(step)
-    if portion:
-        yield portion
-
-
 def _keep_gone(database: Any, steps: Sequence[Step]) -> None:
     """Somebody took these out of the trash."""
     gone = [step.trash for step in steps if step.reason == "gone" and step.action in FROM_TRASH]
@@ -468,6 +459,11 @@ def _with_kept(step: Step, kept: Sequence[Kept]) -> Step:
     return step
 
 
+def _name_taken(step: Step) -> Step:
+    words = f"The name that would match that of its image, {display(os.path.basename(step.target))}, is taken."
+    return replace(step, state=StepState.REFUSED, reason="name_taken", message=words)
+
+
 def _failed(step: Step, error: OSError) -> Step:
     reason = {
         errno.ENOSPC: "no_space", errno.EDQUOT: "no_space", errno.EROFS: "read_only", errno.EACCES: "no_permission",
@@ -476,15 +472,6 @@ def _failed(step: Step, error: OSError) -> Step:
     }.get(error.errno or 0, "failed")  # fmt: skip
     words = error.strerror or str(error)
     return replace(step, state=StepState.FAILED, reason=reason, message=f"It could not be done: {words}.")
-
-
-def _names(name: bytes, word: bytes) -> Iterable[bytes]:
-    """A name, then those like it: "a (2).jpg", or with a word "a (restored).jpg", "a (restored 2).jpg"."""
-    yield name
-    if word:
-        yield fitting(b"", name, b" (%s)" % word)
-    for number in itertools.islice(itertools.count(2), NAMES_TRIED):
-        yield fitting(b"", name, b" (%s)" % b" ".join(filter(None, [word, b"%d" % number])))
 
 
 def _stands_on(spot: Spot, device: int) -> bool:

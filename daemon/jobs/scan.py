@@ -107,6 +107,11 @@ class Scanner:
         self._update_groups = update_groups
         self._tell_fresh: Callable[[Collection[bytes]], None] = lambda paths: None
         self._settle_s = 0.0
+        self._keep_strays: Callable[[Collection[bytes]], object] = lambda paths: None
+
+    def report_strays_to(self, keep: Callable[[Collection[bytes]], object]) -> None:
+        """Name what a crash may have left under names of ours, as far as walks of whole roots meet it."""
+        self._keep_strays = keep
 
     def report_fresh_to(self, tell: Callable[[Collection[bytes]], None], settle_s: float) -> None:
         """Name the files that were read less than `settle_s` after they changed: they may still be being written, and
@@ -201,6 +206,8 @@ class Scanner:
         reason = offline_reason(plan, walk.is_empty, device, None if seen.is_known else row.device)
         if reason is not None:
             raise RootUnavailable(reason)
+        if walk.strays:
+            self._keep_strays(walk.strays)
         return plan, walk.unreadable
 
     def _compare_some(

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon.files import actions, safe_files
+from daemon.files.beside import owners_left
 from daemon.files.grounds import Claim, Grounds
 from daemon.jobs.journal import Journal, temp_of
 from daemon.jobs.progress import Progress, Unwatched
 from daemon.jobs.runner import JobContext
-from daemon.jobs.sort_plan import Beside, Companions, Intent, Planner, Terms
+from daemon.jobs.sort_plan import Companions, Intent, Planner, Terms, in_order
 from daemon.processes.decoding import PictureTask, check_picture, read_telling
 from daemon.processes.workers import WorkerPool
 from index.errors import Cancelled, StepRefused
-from index.images.companions import renamed
 from index.images.pictures import Limits
 from index.images.pictures import digest as pictures_digest
 from index.images.sidecar import Telling, as_xmp, lacking
@@ -125,45 +125,54 @@ class Checker:
         self._limits = limits
         self._grounds = grounds
         self._planner = planner
-        self._keepers: dict[int, list[tuple[bytes, Identity]]] = {}
+        # What must be as it was checked, by step: the image to keep, and the twins of companions.
+        self._kept: dict[int, list[tuple[bytes, Identity]]] = {}
 
     def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
         """Each step, refused where anything is not as it was planned."""
         self._planner.look_again()
         intents = self._intents(steps)
         verified = self._verify(intents.values())
+        by_id = {step.id: step for step in steps}
         refusals: dict[int, StepRefused] = {}
         ready: dict[int, Step] = {}
         for step in steps:
             if step.companion_of is not None:
-                if not any(other.id == step.companion_of for other in steps):
+                if step.companion_of not in by_id:
                     ready |= self._left_over(step)
                 continue
-            beside = [other for other in steps if other.companion_of == step.id]
+            beside = [other for other in steps if _image_of(other, by_id) == step.id and other is not step]
+            planned = {other.path: other for other in steps if is_companion(other)}
             try:
                 intent = intents.get(step.image_id or 0)
-                ready[step.id], others = self._ready(step, beside, intent, verified)
+                ready[step.id], others = self._ready(step, beside, planned, intent, verified)
                 ready |= others
             except StepRefused as refusal:
                 refusals[step.id] = refusal
         for step in steps:
-            refusal_of_it = refusals.get(step.companion_of or step.id)
-            if step.id in ready:
+            refusal_of_it = refusals.get(step.id)
+            image = _image_of(step, by_id)
+            if step.id in ready and image not in refusals:
                 yield ready[step.id]
-            elif refusal_of_it is not None and step.companion_of is None:
+            elif refusal_of_it is not None:
                 yield _refused(step, refusal_of_it)
             else:
                 words = "An image that it belongs to stays, or it is not what it was."
                 yield _refused(step, StepRefused("with_image", words))
 
     def guard(self, step: Step) -> None:
-        """Raises StepRefused where the keeper is not what it was when it was checked."""
-        for path, identity in self._keepers.get(step.companion_of or step.id, ()):
+        """Raises StepRefused where the keeper, or a companion's twin beside it, is not what it was when it was
+        checked, and where a picture that a companion belongs to is still there."""
+        for path, identity in self._kept.get(step.id, self._kept.get(step.companion_of or 0, ())):
             found = None
             with contextlib.suppress(OSError):
                 found = safe_files.identity_at(self._grounds.spot(path))
             if found != identity:
                 raise StepRefused("keeper_changed", f"The image to keep, {_shown(path)}, changed or went away.")
+        if is_companion(step):
+            left = owners_left(self._grounds.spot(step.path))
+            if left:
+                raise StepRefused("with_image", f"It also belongs to {_shown(left[0])}, which stays.")
 
     def _intents(self, steps: Sequence[Step]) -> dict[int, Intent]:
         """What is to become of the images of these steps as things are now, by image."""
@@ -204,9 +213,15 @@ class Checker:
         return PictureTask(path, self._grounds.spot(path).top, digest, self._limits)
 
     def _ready(
-        self, step: Step, beside: Sequence[Step], intent: Intent | None, verified: Mapping[bytes, Identity]
+        self,
+        step: Step,
+        beside: Sequence[Step],
+        planned: Mapping[bytes, Step],
+        intent: Intent | None,
+        verified: Mapping[bytes, Identity],
     ) -> tuple[Step, dict[int, Step]]:
-        """A step and those that go with it, ready to be done. Raises StepRefused."""
+        """A step and those that go with it, ready to be done; `beside` are those journaled behind it, `planned` the
+        companions of all images by path. Raises StepRefused."""
         if intent is None or intent.step.action is not step.action:
             raise StepRefused("undecided", "The decision was changed meanwhile, or its group is no more.")
         if intent.step.state is StepState.REFUSED:
@@ -214,17 +229,23 @@ class Checker:
         if intent.step.path != step.path or intent.step.identity != step.identity:
             raise StepRefused("changed", "The file was moved or changed since it was planned.")
         keepers = [_first_verified(of_group, verified) for of_group in intent.keepers]
-        planned = {one.path: one for one in beside if one.action is not Action.CREATE}
+        known = {**{one.path: one for one in beside if one.action is not Action.CREATE}, **planned}
         going = [one for one in intent.beside if one.step.action is not Action.CREATE]
-        if any(one.step.path not in planned for one in going):
+        if any(one.step.path not in known for one in going):
             raise StepRefused("companion", "A file that belongs to it was not there when it was planned.")
-        others = {
-            planned[one.step.path].id: self._companion_ready(planned[one.step.path], one) for one in going
-        }
+        kept = [(file.path, verified[file.path]) for file in keepers]
+        others: dict[int, Step] = {}
+        all_twins: list[tuple[bytes, Identity]] = []
+        for one in going:
+            ready, twins = self._companion_ready(known[one.step.path], one.step.identity, one.twin)
+            others[ready.id] = replace(ready, target=one.step.target, keeper=keepers[0].path)
+            self._kept[ready.id] = kept + twins
+            all_twins += twins
         others |= {
             one.id: self._sidecar_ready(one, step, keepers[0]) for one in beside if one.action is Action.CREATE
         }
-        self._keepers[step.id] = [(file.path, verified[file.path]) for file in keepers]
+        # The image stays where one of the twins went away at the last moment.
+        self._kept[step.id] = kept + all_twins
         return replace(
             step, keeper=keepers[0].path, target=intent.step.target, made=intent.step.made, bytes=intent.step.bytes
         ), others
@@ -235,6 +256,8 @@ class Checker:
         try:
             if made.path != keeper.path:
                 raise StepRefused("keeper_changed", "Another image is kept than was planned.")
+            if safe_files.identity_at(self._grounds.spot(made.target)) is not None:
+                raise StepRefused("name_taken", "The image that stays has a sidecar by now.")
             pictures = [self._task(step.path, step.digest), self._task(keeper.path, keeper.digest)]
             told: dict[bytes, Telling] = {}
             for found in self._pool.run(read_telling, pictures):
@@ -255,35 +278,41 @@ class Checker:
             return _refused(made, StepRefused("failed", f"The sidecar cannot be written: {error.strerror}."))
 
     def _left_over(self, step: Step) -> dict[int, Step]:
-        """A file whose image went before a crash: it goes after it."""
+        """A file whose image went before a crash: it goes after it, where it may still go. RAW and film need the twin
+        beside the keeper that the image had."""
         with self._store.read() as database:
             image = batches.step_or_none(database, step.companion_of or 0)
         if image is None or image.state is not StepState.DONE or step.action is Action.CREATE:
             return {}
-        with contextlib.suppress(StepRefused), actions.held(self._grounds.spot(step.path), step.identity) as subject:
-            target = step.target
-            if image.target:
-                name = renamed(*(os.path.basename(path) for path in (step.path, image.path, image.target)))
-                target = os.path.join(os.path.dirname(image.target), name)
-            return {step.id: replace(step, digest=safe_files.digest_of(subject), target=target)}
+        with contextlib.suppress(StepRefused):
+            twin = None
+            if is_companion(step) and self._planner.needs_twin(step):
+                twin = self._planner.twin(step.path, step.identity, image.keeper)
+                if twin is None:
+                    return {}
+            ready, self._kept[step.id] = self._companion_ready(step, step.identity, twin)
+            return {step.id: ready}
         return {}
 
-    def _companion_ready(self, step: Step, intended: Beside) -> Step:
-        """A file that goes with an image, with its digest; where it needs a twin, that is compared. Raises
-        StepRefused."""
-        identity = intended.step.identity
+    def _companion_ready(
+        self, step: Step, identity: Identity, twin: bytes | None
+    ) -> tuple[Step, list[tuple[bytes, Identity]]]:
+        """A file that goes with an image, with its digest; where it needs a twin, that is compared, and given with
+        its identity. Raises StepRefused."""
+        twins = []
         with actions.held(self._grounds.spot(step.path), identity) as subject:
             digest = safe_files.digest_of(subject)
-            if intended.twin is not None:
-                twin = self._grounds.spot(intended.twin)
-                there = safe_files.identity_at(twin)
+            if twin is not None:
+                spot = self._grounds.spot(twin)
+                there = safe_files.identity_at(spot)
                 if there is None:
-                    raise StepRefused("companion", f"{_shown(intended.twin)} is not there any more.")
-                with actions.held(twin, there) as other:
+                    raise StepRefused("companion", f"{_shown(twin)} is not there any more.")
+                with actions.held(spot, there) as other:
                     if not safe_files.are_equal(subject, other):
                         name = _shown(os.path.basename(step.path))
                         raise StepRefused("companion", f"{name} belongs to it, and the one to be kept is another.")
-        return replace(step, identity=identity, digest=digest, target=intended.step.target)
+                twins.append((twin, there))
+        return replace(step, identity=identity, digest=digest), twins
 
 
 def grounds_of(
@@ -295,14 +324,9 @@ def grounds_of(
     return Grounds.of(roots, destinations, claims)
 
 
-def in_order(intents: Iterable[Intent]) -> list[Step]:
-    """The steps of intents, each behind the image that it belongs to."""
-    steps: list[Step] = []
-    for intent in intents:
-        steps.append(intent.step)
-        place = len(steps)
-        steps += [replace(one.step, companion_of=place) for one in intent.beside]
-    return steps
+def is_companion(step: Step) -> bool:
+    """Whether a step of a sort is about a companion, and not about another name of its image, or a sidecar made."""
+    return step.companion_of is not None and step.image_id is None and step.action is not Action.CREATE
 
 
 def outcome(steps: Sequence[Step], batch_id: int, dry_run: bool) -> dict[str, Any]:
@@ -326,6 +350,13 @@ def _closed(database: Any, content_ids: Iterable[int]) -> set[int]:
     """These contents and all others of their groups, so that for each of them every group is known."""
     groups = group_files.groups_with(database, content_ids)
     return set(content_ids) | {file.content_id for group in groups for file in group.files}
+
+
+def _image_of(step: Step, by_id: Mapping[int, Step]) -> int:
+    """The step of the image that a step goes with, its own where it is one."""
+    while step.companion_of is not None and step.companion_of in by_id:
+        step = by_id[step.companion_of]
+    return step.id
 
 
 def _first_verified(of_group: Sequence[GroupFile], verified: Mapping[bytes, Identity]) -> GroupFile:

@@ -4,6 +4,7 @@ Looks at names, sizes and times, and reads no file: the bytes are looked at by d
 """
 
 import contextlib
+import itertools
 import os
 import time
 from collections import defaultdict
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from daemon.files import safe_files
+from daemon.files.beside import Folder, is_picture
 from daemon.files.grounds import Grounds
 from daemon.files.trash import is_in_trash
 from index.errors import StepRefused
-from index.images.companions import Bond, companions_of, stem_of, twin_of
+from index.images.companions import Bond, bond_of, case_blind, companions_of, images_behind, stem_of, twin_of
 from index.model import Choice, Identity
 from index.queries.group_files import GroupFile, Lost, SortGroup
 from index.records.batches import Action, Step, StepState
@@ -24,6 +26,9 @@ from index.records.batches import Action, Step, StepState
 TELLING = frozenset({"taken", "gps", "xmp", "iptc"})
 WORDS = frozenset({"xmp", "iptc"})
 ACTIONS = {Choice.TRASH: Action.TRASH, Choice.MOVE: Action.MOVE, Choice.LINK: Action.LINK}
+
+# The images that leave their folder, by folder and name.
+Going = dict[bytes, dict[bytes, Choice]]
 
 
 class Companions(StrEnum):
@@ -46,10 +51,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A file that goes with an image: its step, and the file beside the keeper that must have its bytes, if any."""
+    """A file that goes with an image: its step, and the file beside the keeper that must have its bytes, if any.
+
+    A companion goes after all images that it belongs to (`owners`, paths), and takes its name from one of them, or from
+    another name of that one (`leader`, a path); for other files these are empty.
+    """
 
     step: Step
     twin: bytes | None = None
+    leader: bytes = b""
+    owners: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +84,14 @@ class Planner:
         self._grounds = grounds
         self._terms = terms
         self._now_ns = now_ns
-        self._names: dict[bytes, dict[bytes, list[bytes]]] = {}
+        self._folders: dict[bytes, Folder] = {}
+        self._pictures: dict[bytes, bool] = {}
         self._sidecars: set[bytes] = set()
 
     def look_again(self) -> None:
         """Forget what was seen of the disk."""
-        self._names = {}
+        self._folders = {}
+        self._pictures = {}
 
     def plan(self, groups: Sequence[SortGroup], content_ids: Collection[int]) -> list[Intent]:
         """An intent for every file with one of these contents that is decided to go, by path. Every group of these
@@ -91,14 +104,15 @@ class Planner:
                 groups_of[file.inode].append(group)
                 if not file.stays:
                     victims.setdefault(file.inode, file)
-        going: dict[bytes, set[bytes]] = defaultdict(set)
+        going: Going = defaultdict(dict)
         for file in victims.values():
-            if file.choice is not Choice.LINK:
-                folder, name = os.path.split(file.path)
-                going[folder].add(name)
+            if file.choice is not None and file.choice is not Choice.LINK:
+                for path in (file.path, *file.also_at):
+                    folder, name = os.path.split(path)
+                    going[folder][name] = file.choice
         concerned = (file for file in victims.values() if file.content_id in content_ids)
         ordered = sorted(concerned, key=lambda file: file.path)
-        return [self._intent(file, groups_of[file.inode], going) for file in ordered]
+        return without_shared([self._intent(file, groups_of[file.inode], going) for file in ordered])
 
     def lost(self, decisions: Iterable[Lost]) -> list[Intent]:
         """Refused intents for decisions that nothing can come of."""
@@ -112,9 +126,7 @@ class Planner:
             found.append(Intent(_refused(step, StepRefused(one.reason, words[one.reason]))))
         return found
 
-    def _intent(
-        self, file: GroupFile, groups: Sequence[SortGroup], going: Mapping[bytes, Collection[bytes]]
-    ) -> Intent:
+    def _intent(self, file: GroupFile, groups: Sequence[SortGroup], going: Going) -> Intent:
         assert file.choice is not None
         step = Step(
             ACTIONS[file.choice], file.path, file.identity, file.digest, image_id=file.image_id,
@@ -136,7 +148,8 @@ class Planner:
             freed = status.st_size if status.st_nlink == 1 + len(names) and file.choice is Choice.TRASH else 0
             step = replace(step, bytes=freed)
             beside = [Beside(replace(step, path=name, bytes=0, target=self._beside(step, name))) for name in names]
-            beside += self._companions(step, keepers[0][0], going)
+            for path in (file.path, *names):
+                beside += self._companions(step, path, keepers[0][0], going)
             beside += self._sidecar(step, file, keepers[0][0])
             return Intent(step, keepers, tuple(beside))
         except StepRefused as refusal:
@@ -227,13 +240,23 @@ class Planner:
 
     # What is beside it
 
-    def _companions(
-        self, step: Step, keeper: GroupFile, going: Mapping[bytes, Collection[bytes]]
-    ) -> list[Beside]:
-        """What goes with an image. Raises StepRefused where something would be left alone, or lost sight of."""
-        folder, name = os.path.split(step.path)
+    def _companions(self, step: Step, of: bytes, keeper: GroupFile, going: Going) -> list[Beside]:
+        """What goes with an image that is at a path: the companions that no staying image has a part in, RAW and film
+        before the sidecars that may be theirs. What several images share follows one that is moved, if there is one,
+        so that it stays with it. Raises StepRefused where something would be left alone, or lost sight of."""
+        folder, name = os.path.split(of)
+        names, fold = self._names_near(folder, name), self._folder(folder).fold
+        companions = companions_of(name, names, fold)
+        if not companions:
+            return []
+        leaving = going[folder]
+        pictures = {name, *(one for one in names if one in leaving or self._is_picture(os.path.join(folder, one)))}
         found = []
-        for companion in companions_of(name, self._names_near(folder, name), going[folder]):
+        for companion in companions:
+            images = images_behind(companion.name, pictures, fold)
+            movers = [one for one in images if leaving.get(one) is Choice.MOVE]
+            if not all(one in leaving for one in images) or name != max(movers or images):
+                continue
             path = os.path.join(folder, companion.name)
             identity = safe_files.identity_at(self._grounds.spot(path))
             if identity is None:
@@ -243,15 +266,16 @@ class Planner:
             if self._terms.companions is Companions.BLOCK:
                 raise StepRefused("companion", f"{shown} beside it would be left alone.")
             if self._terms.companions is Companions.MATCHED and companion.bond is not Bond.SIDECAR:
-                twin = self._twin(path, identity, keeper) if step.action is Action.TRASH else None
+                twin = self.twin(path, identity, keeper.path) if step.action is Action.TRASH else None
                 if twin is None and step.action is Action.TRASH:
                     raise StepRefused("companion", f"{shown} belongs to it, and the image to keep has no such file.")
             beside = replace(
                 step, path=path, identity=identity, digest=b"", image_id=None, bytes=identity.size_bytes,
                 target=self._beside(step, path),
             )  # fmt: skip
-            found.append(Beside(beside, twin))
-        return found
+            owners = tuple(os.path.join(folder, one) for one in images)
+            found.append(Beside(beside, twin, of, owners))
+        return sorted(found, key=lambda one: bond_of(one.step.path) is Bond.SIDECAR)
 
     def _sidecar(self, step: Step, file: GroupFile, keeper: GroupFile) -> list[Beside]:
         """The sidecar that is to tell of the keeper what only the image that goes does; none where there is one."""
@@ -264,7 +288,7 @@ class Planner:
         folder, name = os.path.split(keeper.path)
         target = keeper.path + b".xmp"
         if target in self._sidecars or any(
-            other.lower().endswith(b".xmp") for other in self._names_near(folder, name)
+            other.lower().endswith(b".xmp") for other in self._folder(folder).around(name)
         ):
             return []
         self._sidecars.add(target)
@@ -274,9 +298,9 @@ class Planner:
         )  # fmt: skip
         return [Beside(made)]
 
-    def _twin(self, path: bytes, identity: Identity, keeper: GroupFile) -> bytes | None:
-        """The file beside the keeper that may have the same bytes."""
-        folder, name = os.path.split(keeper.path)
+    def twin(self, path: bytes, identity: Identity, keeper: bytes) -> bytes | None:
+        """The file beside the image to keep that may have the same bytes as a companion; both by their paths."""
+        folder, name = os.path.split(keeper)
         twin = twin_of(os.path.basename(path), name, self._names_near(folder, name))
         if twin is None:
             return None
@@ -285,20 +309,74 @@ class Planner:
             return None
         return os.path.join(folder, twin)
 
+    def needs_twin(self, companion: Step) -> bool:
+        """Whether a companion may go only where the image to keep has the same file."""
+        bond = bond_of(os.path.basename(companion.path))
+        matched = self._terms.companions is Companions.MATCHED
+        return matched and companion.action is Action.TRASH and bond is not Bond.SIDECAR
+
     def _beside(self, step: Step, path: bytes) -> bytes:
         """Where a file goes that goes with an image."""
         return os.path.join(os.path.dirname(step.target), os.path.basename(path)) if step.target else b""
 
-    def _names_near(self, folder: bytes, name: bytes) -> list[bytes]:
-        """The names in a folder that have the stem of a name, or the name for their stem."""
-        if folder not in self._names:
-            by_stem: dict[bytes, list[bytes]] = defaultdict(list)
+    def _folder(self, folder: bytes) -> Folder:
+        """What a folder holds, looked up once; nothing where it cannot be read."""
+        if folder not in self._folders:
+            self._folders[folder] = Folder({})
             with contextlib.suppress(OSError):
-                for other in os.listdir(folder):
-                    by_stem[stem_of(other)].append(other)
-            self._names[folder] = by_stem
-        by_stem = self._names[folder]
-        return [*by_stem.get(stem_of(name), ()), *by_stem.get(name, ())]
+                self._folders[folder] = Folder.of(self._grounds.spot(os.path.join(folder, b".")))
+        return self._folders[folder]
+
+    def _is_picture(self, path: bytes) -> bool:
+        """Whether a file is an image, a RAW or a film, looked up once."""
+        if path not in self._pictures:
+            self._pictures[path] = is_picture(self._grounds.spot(path))
+        return self._pictures[path]
+
+    def _names_near(self, folder: bytes, name: bytes) -> list[bytes]:
+        """The names in a folder that have the stem of a name, or the name, or a RAW or film of it, for their stem."""
+        names = self._folder(folder).around(name)
+        return self._folder(folder).around(name, *(one for one in names if bond_of(one) in (Bond.RAW, Bond.FILM)))
+
+
+def in_order(intents: Iterable[Intent]) -> list[Step]:
+    """The steps of intents: images of one stem one after the other, each followed by what goes with it, and what
+    several share behind the last of them. `companion_of` is the place of the leader, counted from 1."""
+    steps: list[Step] = []
+    for _, some in itertools.groupby(sorted(intents, key=_place), key=_same_stem):
+        together = list(some)
+        places: dict[bytes, int] = {}
+        shared = [one for intent in together for one in intent.beside if one.owners]
+        for intent in together:
+            steps.append(intent.step)
+            places[intent.step.path] = first = len(steps)
+            for one in intent.beside:
+                if not one.owners:
+                    steps.append(replace(one.step, companion_of=first))
+                    places.setdefault(one.step.path, len(steps))
+            last = intent is together[-1]
+            for one in [one for one in shared if last or places.keys() >= set(one.owners)]:
+                shared.remove(one)
+                steps.append(replace(one.step, companion_of=places[one.leader]))
+    return steps
+
+
+def _place(intent: Intent) -> tuple[bytes, bytes, bytes]:
+    folder, name = os.path.split(intent.step.path)
+    return folder, case_blind(stem_of(name)), name
+
+
+def _same_stem(intent: Intent) -> tuple[bytes, bytes]:
+    return _place(intent)[:2]
+
+
+def without_shared(intents: Sequence[Intent]) -> list[Intent]:
+    """Intents without the companions of which an image stays, since it is refused."""
+    staying = {intent.step.path for intent in intents if intent.step.state is StepState.REFUSED}
+    return [
+        replace(intent, beside=tuple(one for one in intent.beside if staying.isdisjoint(one.owners)))
+        for intent in intents
+    ]
 
 
 def _refused(step: Step, refusal: StepRefused) -> Step:

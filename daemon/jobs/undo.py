@@ -7,21 +7,26 @@ Runs in the runner's thread.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from daemon.files import safe_files
+from daemon.files import safe_files, settling
 from daemon.files.grounds import Claim, Grounds
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Context, Unwatched
+from daemon.jobs.returning import Ways, chosen_steps, companion_steps, is_companion, steps_behind
 from daemon.jobs.sort import Rescan, grounds_of, outcome
+from daemon.uptime import boot_time
 from index.errors import Cancelled, StepRefused, UsageError
+from index.images.companions import Bond, bond_of
 from index.model import Identity, RootState
-from index.records import batches, catalogue, trash_items
+from index.records import batches, catalogue, trash_items, uptime
 from index.records.batches import Action, BatchKind, Step, StepState
 from index.records.jobs import EmptyParameters, UndoParameters
 from index.records.trash_items import Item, ItemState
+from index.records.uptime import BootTime
 from index.store import Store
 
 DAY_NS = 24 * 3600 * 10**9
@@ -37,6 +42,7 @@ class Undoer:
         destinations: Callable[[], Iterable[bytes]],
         rescan: Rescan,
         now_ns: Callable[[], int] = time.time_ns,
+        boot_time: Callable[[], BootTime] = boot_time,
         claims: Callable[[], Sequence[Claim]] = tuple,
     ) -> None:
         self._store = store
@@ -44,6 +50,7 @@ class Undoer:
         self._claims = claims
         self._rescan = rescan
         self._now_ns = now_ns
+        self._boot_time = boot_time
 
     def undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
         """Take back a batch, some of its steps, or bring items back from the trash."""
@@ -52,15 +59,28 @@ class Undoer:
         ))  # fmt: skip
 
     def empty(self, context: Context, parameters: EmptyParameters) -> Mapping[str, Any]:
-        """Remove files from the trashes for good: those named, or those that are there for long enough."""
+        """Remove files from the trashes for good: those named, all, or those that are there for long enough. `spared`
+        in the outcome counts those for which only the wall clock says so."""
+        spared: list[Item] = []
 
         def steps(grounds: Grounds) -> list[Step]:
-            before_ns = None if parameters.items else self._now_ns() - int(parameters.older_than_days * DAY_NS)
-            with self._store.read() as database:
-                items = trash_items.in_trash(database, before_ns, parameters.items)
+            items = self._store.write(lambda database: self._to_empty(database, parameters, spared))
             return [_step_for(grounds, item, Action.DELETE) for item in items]
 
-        return self._carry_out(context, BatchKind.EMPTY, None, steps)
+        told = self._carry_out(context, BatchKind.EMPTY, None, steps)
+        return {**told, "spared": len(spared)}
+
+    def _to_empty(self, database: Any, parameters: EmptyParameters, spared: list[Item]) -> list[Item]:
+        """By age, an item is due only if the wall clock and the time the machine was on agree."""
+        if parameters.items or not parameters.older_than_days:
+            return trash_items.in_trash(database, None, parameters.items)
+        least_ns = int(parameters.older_than_days * DAY_NS)
+        items = trash_items.in_trash(database, self._now_ns() - least_ns)
+        now = self._boot_time()
+        uptime.record(database, now)
+        ages = uptime.ages_ns(database, [item.id for item in items], now)
+        spared += [item for item in items if ages[item.id] < least_ns]
+        return [item for item in items if ages[item.id] >= least_ns]
 
     def _carry_out(
         self, context: Context, kind: BatchKind, undo_of: int | None, make: Callable[[Grounds], list[Step]]
@@ -96,27 +116,27 @@ class Undoer:
             items = trash_items.in_trash(database, None, parameters.items) if parameters.items else []
             if parameters.items and len(items) < len(set(parameters.items)):
                 raise UsageError("Not all of these items are in the trash.", field="parameters.items")
-            of_steps = [item.step_id for item in items if item.step_id is not None]
-            chosen = [one for step_id in of_steps if (one := batches.step_or_none(database, step_id)) is not None]
+            chosen: list[Step] = []
+            for item in items:
+                if item.step_id is not None and (one := batches.step_or_none(database, item.step_id)) is not None:
+                    behind = batches.steps_of(database, one.batch_id, ids=steps_behind(one))
+                    chosen += [one, *companion_steps(one, behind)]
             if parameters.batch is not None:
                 row = batches.batch(database, parameters.batch)
                 if row.kind not in (BatchKind.SORT, BatchKind.COMPRESS):
                     raise UsageError(f"The batch {row.id} ({row.kind}) cannot be undone.", field="parameters.batch")
-                chosen += _chosen(batches.steps_of(database, row.id), parameters.steps)
+                chosen += chosen_steps(batches.steps_of(database, row.id), parameters.steps)
         # What an undoing put in the trash comes back from there as any file does.
-        undoable = [step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP]
-        by_step = {step.id for step in undoable}
-        found: list[Step] = []
-        for step in sorted(undoable, key=lambda one: -one.id):
-            first, *others = self._ways_of(grounds, step)
-            found.append(first)
-            place = len(found)
-            found += [replace(other, companion_of=place) for other in others]
-        return found + [
-            replace(_step_for(grounds, item, Action.RESTORE), target=item.path)
+        undoable = {step.id: step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP}
+        ways = [self._ways_of(grounds, step) for step in sorted(undoable.values(), key=lambda one: -one.id)]
+        ways += [
+            [replace(_step_for(grounds, item, Action.RESTORE), target=item.path)]
             for item in items
-            if item.step_id not in by_step
+            if item.step_id not in undoable
         ]
+        return Ways(undoable).in_order(ways)
+
+    # One step
 
     def _ways_of(self, grounds: Grounds, step: Step) -> list[Step]:
         """The steps that take one back; a refused one where there is no way."""
@@ -153,11 +173,30 @@ class Undoer:
         there = safe_files.identity_at(grounds.spot(step.target))
         if there is None:
             raise StepRefused("gone", "The file is not at its destination any more.")
-        if not step.trash and there.inode != step.identity.inode:
+        if (
+            not step.trash
+            and there.inode != step.identity.inode
+            and not (step.digest and settling.holds(grounds.spot(step.target), step.digest))
+            and not self._is_saved_anew(grounds, step)
+        ):
             raise StepRefused("changed", "At the destination there is another file now.")
         # As it is now: what was done to it there is somebody's work.
         digest = step.digest if step.trash else b""
         return [replace(back, path=step.target, target=step.path, trash=b"", identity=there, digest=digest)]
+
+    def _is_saved_anew(self, grounds: Grounds, step: Step) -> bool:
+        """Whether a file at the destination is a sidecar beside the image that it was moved with: many programs save
+        one as a new file, which is the image's by its name."""
+        if not is_companion(step) or bond_of(os.path.basename(step.path)) is not Bond.SIDECAR:
+            return False
+        with self._store.read() as database:
+            image = batches.step_or_none(database, step.companion_of or 0)
+        if image is None or image.state is not StepState.DONE:
+            return False
+        there = safe_files.identity_at(grounds.spot(image.target))
+        return there is not None and (
+            there.inode == image.identity.inode or settling.holds(grounds.spot(image.target), image.digest)
+        )
 
     def _in_place_again(self, grounds: Grounds, step: Step, back: Step) -> Step:
         self._require_in_trash(step.trash)
@@ -165,6 +204,8 @@ class Undoer:
         is_ours = there is not None and step.made is not None and there.inode == step.made.inode
         if step.action is Action.REPLACE:
             is_ours = safe_files.is_same(there, step.made)
+            if there is not None and not is_ours and step.made_digest:
+                is_ours = settling.holds(grounds.spot(step.path), step.made_digest)
         if not is_ours:
             return replace(back, action=Action.RESTORE, target=step.path)
         return replace(back, action=Action.SWAP, target=b"", made=there)
@@ -228,6 +269,8 @@ class Returns:
 def told(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
     """What an undo job or an emptying tells of its batch."""
     found = outcome(steps, batch_id, dry_run=False)
+    not_back = [step for step in steps if step.companion_of is None or step.undo_of is not None]
+    refused = Counter(step.reason for step in not_back if step.state in (StepState.REFUSED, StepState.FAILED))
     done = [step for step in steps if step.state is StepState.DONE]
     beside = [
         step for step in done
@@ -239,19 +282,9 @@ def told(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
         "restored_beside": len(beside),
         "deleted": sum(step.action is Action.DELETE for step in done),
         "bytes": sum(step.bytes for step in done if step.action is Action.DELETE),
-        "refused": found["refused"],
+        "refused": dict(refused),
         "in_doubt": found["in_doubt"],
     }
-
-
-def _chosen(steps: Sequence[Step], ids: Sequence[int]) -> list[Step]:
-    """The steps named with those that go with them, all where none is named. Raises UsageError."""
-    if not ids:
-        return list(steps)
-    unknown = set(ids) - {step.id for step in steps}
-    if unknown:
-        raise UsageError(f"The step {min(unknown)} is not in this batch.", field="parameters.steps")
-    return [step for step in steps if step.id in ids or step.companion_of in ids]
 
 
 def _step_for(grounds: Grounds, item: Item, action: Action) -> Step:

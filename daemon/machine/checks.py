@@ -22,6 +22,8 @@ from daemon.files.mounts import Mount, mount_of, read_mounts
 from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
 from daemon.watching.watch_limits import max_user_watches, watches_of_others
+from index.private_folder import OTHERS, OTHERS_WRITE, why_left
+from index.upkeep import lineage
 from index.upkeep.backups import Backups
 from index.upkeep.upgrade import MIGRATIONS
 
@@ -31,6 +33,8 @@ WATCHES_FEW = 65_536
 FILES_FEW = 1_024
 # A copy is made daily; two missed ones are no accident.
 BACKUP_OLD_NS = 3 * 86_400 * 10**9
+# For how long it is of interest that an earlier copy of the index was put back.
+PUT_BACK_NS = 30 * 86_400 * 10**9
 # Without names that differ in case only, without links, or both.
 PLAIN_FILE_SYSTEMS = {"vfat", "msdos", "exfat", "fuseblk", "ntfs", "ntfs3", "fuse.exfat"}
 # This program is younger than any earlier date.
@@ -120,9 +124,22 @@ def data_folder(config: Config) -> Iterator[Finding]:
         remedy = "Run the doctor as the user of the service, or give the folder to it."
         yield Finding(about, Grade.WRONG, "it cannot be written by this user", remedy)
     yield from _space(about, existing)
-    if folder.exists() and folder.stat().st_mode & 0o077 and os.path.lexists(folder / "token"):
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        yield Finding(about, Grade.NOTE, f"others may look into it (mode {mode:o})", f"chmod 700 {folder}")
+    yield from _rights(about, folder)
+
+
+def _rights(about: str, folder: Path) -> Iterator[Finding]:
+    """Whether others may look into it, or even put another index there."""
+    if not folder.exists() or not folder.stat().st_mode & OTHERS:
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    may = "write into it" if mode & OTHERS_WRITE else "look into it"
+    try:
+        reason = why_left(folder)
+    except OSError as error:
+        reason = error.strerror or "it cannot be listed"
+    told = f"others may {may} (mode {mode:o})" + (f", and the service leaves it so: {reason}" if reason else "")
+    remedy = f"chmod 700 {folder}" + ("" if reason else "; the next start of the service does so")
+    yield Finding(about, Grade.WARNING if mode & OTHERS_WRITE else Grade.NOTE, told, remedy)
 
 
 def index(config: Config) -> Iterator[Finding]:
@@ -141,6 +158,7 @@ def index(config: Config) -> Iterator[Finding]:
             known = {name for (name,) in database.execute("SELECT name FROM schema_migration")}
             (images,) = database.execute("SELECT count(*) FROM image").fetchone()
             (newest_ns,) = database.execute("SELECT coalesce(max(indexed_ns), 0) FROM image").fetchone()
+            put_back = lineage.put_back(database)
     except sqlite3.Error as error:
         remedy = "Start the service: it restores what is damaged from the newest copy."
         yield Finding(about, Grade.WRONG, f"it cannot be read: {error}", remedy)
@@ -157,6 +175,9 @@ def index(config: Config) -> Iterator[Finding]:
         yield Finding(about, Grade.WRONG, f"a newer ComparImg made it (it has {newer[0]})", remedy)
     if older := sorted(ours - known):
         yield Finding(about, Grade.NOTE, f"the next start brings it to this version ({', '.join(older)}), after a copy")
+    if put_back is not None and time.time_ns() - put_back[0] < PUT_BACK_NS:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(put_back[0] / 1e9))
+        yield Finding(about, Grade.NOTE, f"{when}: {put_back[1]}", "comparimg-ctl jobs lists the jobs that were ended.")
     if newest_ns > time.time_ns() + 86_400 * 10**9:
         yield Finding("clock", Grade.WRONG, "it is set back: the index holds what was done later", "Set the clock.")
     yield from _backups(Backups(config.daemon.data_dir))

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Final
 
 from index.encoding.ssimulacra2 import HIGH, MEDIUM, VISUALLY_LOSSLESS
-from index.errors import UsageError
 
 SUFFIX: Final = b"_resize"
 # What is found in folders. Others are told why not when they are named.
@@ -87,16 +86,6 @@ class Wish:
     def is_lossless(self) -> bool:
         """Whether no pixel may change where neither size nor format does."""
         return self.target is None and self.quality == LOSSLESS_QUALITY and not self.colours
-
-
-def parse_resolution(text: str) -> tuple[int, int]:
-    """Width and height of "1920x1080". Raises UsageError."""
-    width, sign, height = text.lower().partition("x")
-    if not (sign and width.isascii() and width.isdecimal() and height.isascii() and height.isdecimal()):
-        raise UsageError(f"{text!r} is no resolution; give width x height, 800x600 for example.", field="resolution")
-    if not (0 < int(width) <= 65_535 and 0 < int(height) <= 65_535):
-        raise UsageError(f"{text!r} is no resolution; each side has 1 to 65535 pixels.", field="resolution")
-    return int(width), int(height)
 
 
 def fitted(width: int, height: int, wish: Wish) -> tuple[int, int]:

@@ -61,6 +61,16 @@ def end_of_picture(data: bytes) -> int:
     raise NoJpeg("has no end marker")
 
 
+def start_of_index(data: bytes) -> int | None:
+    """Where the index of further pictures begins, from which its offsets count; None without one. Raises NoJpeg."""
+    for marker, start, end in _markers(data):
+        if marker in (SOS, EOI):
+            return None
+        if _is_index(Segment(marker, data[start + 4 : end])):
+            return start + 4 + len(SEVERAL_PICTURES)
+    return None
+
+
 def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
     """The file with these segments in place of its metadata. Raises NoJpeg, and ValueError for one too long."""
     first: list[bytes] = []

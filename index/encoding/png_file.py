@@ -33,6 +33,11 @@ def metadata_of(data: bytes) -> list[Chunk]:
     return [chunk for chunk in _chunks(data) if chunk.kind in COLOUR or _tells(chunk.kind)]
 
 
+def end_of_picture(data: bytes) -> int:
+    """Where its last chunk ends: what comes behind is something else. Raises NoPng."""
+    return len(SIGNATURE) + sum(12 + len(chunk.payload) for chunk in _chunks(data))
+
+
 def bits_per_channel(data: bytes) -> int:
     """1, 2, 4, 8 or 16. Raises NoPng."""
     header = next(_chunks(data))

@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from index.encoding import compression, encoders, jpeg_file, png_file, quality_search, ssimulacra2
+from index.encoding import (
+    bmp_file,
+    compression,
+    encoders,
+    jpeg_file,
+    png_file,
+    quality_search,
+    ssimulacra2,
+    webp_file,
+)
 from index.encoding.compression import Wish
 from index.encoding.dressing import Clothes, clothes_of
 from index.errors import PictureError
@@ -24,7 +33,7 @@ from index.model import Facts
 
 Bytes = NDArray[np.uint8]
 
-# Behind a picture's end some programs fill up with these; anything else is something: a film, a second picture.
+# Behind a picture's end some programs fill up with these; anything else is something: a film, a second picture, a file.
 FILLING: Final = b"\0\n\r "
 # Previews that a camera puts behind the picture (CIPA DC-007); other kinds are pictures in their own right.
 PREVIEW: Final = "Large Thumbnail"
@@ -130,9 +139,7 @@ def _source(data: bytes, image: Image.Image, wish: Wish) -> _Source:
         raise _Refused("format", f"{facts.format} is not made smaller: only JPEG, PNG, BMP and WebP are.")
     if facts.frames > 1:
         raise _Refused("animation", "It moves, and one picture would be left of it.")
-    notes: tuple[str, ...] = ()
-    if facts.format == "JPEG":
-        data, notes = _first_picture(data, image)
+    data, notes = _picture_alone(data, image, facts.format)
     pixels = image.copy()
     pixels.info = {"transparency": image.info["transparency"]} if "transparency" in image.info else {}
     sampling = JpegImagePlugin.get_sampling(image) if facts.format == "JPEG" else -1
@@ -148,19 +155,54 @@ def _source(data: bytes, image: Image.Image, wish: Wish) -> _Source:
     )
 
 
-def _first_picture(data: bytes, image: Image.Image) -> tuple[bytes, tuple[str, ...]]:
-    """A JPEG file up to the end of its picture, and a note where a preview behind it is given up."""
+def _picture_alone(data: bytes, image: Image.Image, picture_format: str) -> tuple[bytes, tuple[str, ...]]:
+    """The file without what is behind its picture, and notes of that. Raises _Refused where it is more than filling and
+    a camera's preview, PictureError where the file is not built as its format says."""
+    alone, notes = data, []
     try:
-        end = jpeg_file.end_of_picture(data)
-    except jpeg_file.NoJpeg as error:
-        raise PictureError("corrupt", f"corrupt JPEG: {error}") from error
-    if not data[end:].strip(FILLING):
-        return data, ()
-    others = _kinds_behind(image)
-    if others and all(kind.startswith(PREVIEW) for kind in others):
-        return data[:end], ("the camera's preview behind the picture is left out",)
-    told = f"{len(data) - end} bytes behind the picture (a film, a depth map, more brightness) would be lost."
-    raise _Refused("more_in_file", told)
+        match picture_format:
+            case "JPEG":
+                end = jpeg_file.end_of_picture(data)
+                rest, preview = _besides_previews(data, end, image)
+                alone = data[:end]
+                if preview:
+                    notes.append("the camera's preview behind the picture is left out")
+            case "PNG":
+                end = png_file.end_of_picture(data)
+                alone, rest = data[:end], data[end:]
+            case "WEBP":
+                rest = webp_file.remainder(data)
+            case _:
+                rest = bmp_file.remainder(data)
+    except (jpeg_file.NoJpeg, png_file.NoPng, webp_file.NoWebp, bmp_file.NoBmp) as error:
+        raise PictureError("corrupt", f"corrupt {picture_format}: {error}") from error
+    if rest.strip(FILLING):
+        words = f"{len(rest)} bytes behind the picture (a film, a depth map, more brightness) would be lost."
+        raise _Refused("more_in_file", words)
+    if rest:
+        notes.append(f"{len(rest)} bytes of filling behind the picture are left out")
+    return alone, tuple(notes)
+
+
+def _besides_previews(data: bytes, end: int, image: Image.Image) -> tuple[bytes, bool]:
+    """What is behind the picture of a JPEG besides a camera's previews, and whether there are such."""
+    kinds = _kinds_behind(image)
+    base = jpeg_file.start_of_index(data)
+    if base is None or not kinds or not all(kind.startswith(PREVIEW) for kind in kinds):
+        return data[end:], False
+    rest, position = [], end
+    for entry in sorted(getattr(image, "mpinfo", {})[0xB002][1:], key=lambda one: int(one["DataOffset"])):
+        start = base + int(entry["DataOffset"])
+        preview = data[start : start + int(entry["Size"])]
+        try:
+            behind = start + jpeg_file.end_of_picture(preview)
+        except jpeg_file.NoJpeg:
+            return data[end:], False
+        if start < position:
+            return data[end:], False
+        rest.append(data[position:start])
+        position = behind
+    return b"".join([*rest, data[position:]]), True
 
 
 def _kinds_behind(image: Image.Image) -> list[str]:

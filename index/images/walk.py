@@ -34,6 +34,8 @@ EXCLUDED: Final = frozenset(
 )  # fmt: skip
 # Endings of folders with the previews of Lightroom: each is a small copy of a picture that is there already.
 EXCLUDED_ENDINGS: Final = (b".lrdata", b".lrcat-data")
+# Temporary files of ours, and folders made for a removal: a crash may have left them.
+STRAY: Final = re.compile(rb"\.comparimg-.+\.(part|removing)")
 
 
 _KEY: Final = itemgetter(0)
@@ -88,9 +90,10 @@ class Walk:
 
     `nested` are other roots inside it, left to their own walk. `root` is the watched folder that `top` is at or below,
     by default `top` itself; no link below it is followed, whoever exchanges a folder for one. While it is iterated
-    (once), the walk fills `unreadable` (path -> why: nothing is known of what is at or below it) and `mounts` (folder
-    -> device number, for `top` and for each folder where another file system begins). `is_empty` tells whether `top`
-    held nothing but what is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
+    (once), the walk fills `unreadable` (path -> why: nothing is known of what is at or below it), `mounts` (folder ->
+    device number, for `top` and for each folder where another file system begins) and `strays` (what a crash may have
+    left under names of ours). `is_empty` tells whether `top` held nothing but what is excluded. Iterating raises
+    RootUnavailable where `top` is no folder that can be listed.
 
     Memory is that of the listings from `top` to where it is.
     """
@@ -105,6 +108,7 @@ class Walk:
     ) -> None:
         self.unreadable: dict[bytes, str] = {}
         self.mounts: dict[bytes, int] = {}
+        self.strays: list[bytes] = []
         self.is_empty = True
         self._top = top
         self._root = top if root is None else root
@@ -156,6 +160,8 @@ class Walk:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 if self._exclusions.excludes(directory, name):
+                    if STRAY.fullmatch(name):
+                        self.strays.append(os.path.join(directory, name))
                     continue
                 if directory == self._top:
                     self.is_empty = False

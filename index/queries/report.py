@@ -46,6 +46,11 @@ def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> d
     }
 
 
+def is_result(head: str) -> bool:
+    """Whether a text begins as a result file does, in JSON or CSV."""
+    return head.startswith(("group,group_kind,", '{\n "format": "comparimg/'))
+
+
 def write_json(found: dict[str, Any], target: TextIO) -> None:
     """Plain ASCII: bytes of a path that are no UTF-8 are lone surrogates, escaped, and survive the round trip."""
     json.dump(found, target, indent=1, ensure_ascii=True)

@@ -142,10 +142,11 @@ def add_steps(database: SqliteDatabase, batch_id: int, steps: Sequence[Step]) ->
 
 
 def change_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -> None:
-    """Keep what changed of steps that are there: where they lead, what they made, how they ended."""
+    """Keep what changed of steps that are there: where they lead, what they made, which image was the keeper, how they
+    ended."""
     for step in steps:
         values = _values(step)
-        changed = ("target", "trash", "temp", "made_inode", "made_size_bytes", "made_mtime_ns", "made_digest",
+        changed = ("target", "trash", "temp", "keeper", "made_inode", "made_size_bytes", "made_mtime_ns", "made_digest",
                    "inode", "device", "size_bytes", "mtime_ns", "digest", "bytes", "state", "reason",
                    "message")  # fmt: skip
         done_ns = now_ns if step.state is StepState.DONE else None
@@ -174,6 +175,13 @@ def with_doubts(database: SqliteDatabase) -> list[int]:
     return [row[0] for row in rows.tuples().execute(database)]
 
 
+def needs_temp(database: SqliteDatabase, name: str, temp: bytes) -> bool:
+    """Whether a batch of this name is under way, or a step in doubt has this temporary file."""
+    running = Batch.select().where(Batch.name == name, Batch.state == BatchState.RUNNING)
+    doubtful = StepRow.select().where(StepRow.state == StepState.DOING, StepRow.temp == temp)
+    return bool(running.exists(database) or doubtful.exists(database))
+
+
 def running_of_job(database: SqliteDatabase, job_id: int) -> int | None:
     """The batch that a job began and did not end."""
     rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == BatchState.RUNNING)
@@ -198,6 +206,14 @@ def steps_of(
 def step_or_none(database: SqliteDatabase, step_id: int) -> Step | None:
     """One step, None where it is forgotten."""
     for row in StepRow.select().where(StepRow.id == step_id).dicts().execute(database):
+        return _step(row)
+    return None
+
+
+def way_back(database: SqliteDatabase, step_id: int) -> Step | None:
+    """The last step that took one back, None where it was not taken back."""
+    rows = StepRow.select().where(StepRow.undo_of == step_id, StepRow.state == StepState.DONE)
+    for row in rows.order_by(StepRow.id.desc()).limit(1).dicts().execute(database):
         return _step(row)
     return None
 

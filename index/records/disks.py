@@ -13,7 +13,7 @@ from peewee import SqliteDatabase
 from index.errors import NotFound
 from index.model import Identity
 from index.records import catalogue
-from index.schema import Disk, DiskImage
+from index.schema_disks import Disk, DiskImage
 
 PAGE = 5000
 # Enough to tell whether these are the files that were there.

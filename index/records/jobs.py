@@ -6,12 +6,12 @@ Everybody who wants work inserts a row here (scheduler, REST, watcher, start-up)
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from peewee import SqliteDatabase
 
-from index.encoding.compression import Format, Target, parse_resolution
+from index import settings
 from index.errors import NotFound, UsageError
 from index.model import Depth, JobKind, JobState
 from index.schema import Job
@@ -49,20 +49,20 @@ class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Make files smaller: those of `folders` and `files`, or of all watched folders that are not protected. What is
-    not given comes from the settings; a quality given alone sets a target of the settings aside. Paths are
-    surrogate-escaped; `least_gain` is in percent."""
+    not given comes from the settings; a quality given alone sets a target of the settings aside. `target` "" is none,
+    `format` "" keeps the format, 0 `colours` keep all. Paths are surrogate-escaped; `least_gain` is in percent."""
 
     folders: list[str] = []
     files: list[str] = []
     recursive: bool | None = None
     quality: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
-    target: Target | None = None
+    target: Literal["", "visually-lossless", "high", "medium"] | None = None
     resolution: str | None = None
     keep_ratio: bool | None = None
     enlarge: bool | None = None
-    format: Format | None = None
+    format: Literal["", "jpeg", "webp", "avif"] | None = None
     strip: bool | None = None
-    colours: Annotated[int, msgspec.Meta(ge=2, le=256)] | None = None
+    colours: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
     size_threshold_mb: Annotated[float, msgspec.Meta(ge=0, le=100_000)] | None = None
     least_gain: Annotated[float, msgspec.Meta(ge=0, le=99)] | None = None
     modify_source: bool | None = None
@@ -94,7 +94,9 @@ PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.EMPTY: EmptyParameters,
 }
 # What anybody may ask for with POST jobs, and the clock with a schedule.
-OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT)
+OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT, JobKind.COMPRESS)
+# The jobs whose parameters stand in for settings, and the section of those: a parameter takes what its setting takes.
+SECTIONS = {JobKind.DETECT: "detect", JobKind.COMPRESS: "compress"}
 
 
 def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct:
@@ -103,14 +105,22 @@ def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct
         raise UsageError(f"There is no job {kind!r}: {', '.join(PARAMETERS)}.", field="kind")
     try:
         checked = msgspec.convert(dict(parameters), PARAMETERS[JobKind(kind)])
-        if isinstance(checked, CompressParameters) and checked.resolution is not None:
-            parse_resolution(checked.resolution)
-        return checked
-    except UsageError as error:
-        raise UsageError(error.message, error.hint, f"parameters.{error.field}") from error
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         raise UsageError(f"{message}.", field="parameters" + place.rstrip("`")) from error
+    for name, value in parameters.items():
+        definition = setting_of(JobKind(kind), name)
+        if definition is not None and value is not None:
+            try:
+                definition.check(value)
+            except UsageError as error:
+                raise UsageError(error.message, error.hint, f"parameters.{name}") from error
+    return checked
+
+
+def setting_of(kind: JobKind, name: str) -> settings.Setting | None:
+    """The setting that a parameter of a job stands in for, where there is one."""
+    return settings.BY_KEY.get(f"{SECTIONS.get(kind)}.{name}")
 
 
 def add(

@@ -1,17 +1,20 @@
 """Copies of the index beside it: made while it is in use, verified, numbered, the oldest of them given up.
 
-They are numbered rather than dated: a clock that was wrong once must not decide which of them is the newest.
+They are numbered rather than dated: a clock that was wrong once must not decide which of them is the newest. In a copy
+everything that is under way has been ended, as it is put back at another time.
 """
 
 import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from index.errors import NoRoom, StoreDamaged
+from index.upkeep.unfinished import end_in_copy
 
 FOLDER: Final = "backups"
 # A copy must not be what fills the disk that the index itself needs to grow on.
@@ -50,7 +53,7 @@ class Backups:
         partial = self.folder / "partial"
         partial.unlink(missing_ok=True)
         try:
-            write_copy(source, partial)
+            write_copy(source, partial, lambda copy: end_in_copy(copy, time.time_ns()))
             told = damage(partial)
             if told:
                 raise StoreDamaged(f"The index is damaged: {told}.", "Start ComparImg again: it restores a copy.")
@@ -90,13 +93,22 @@ def _number(name: str) -> int:
     return int(match[1])
 
 
-def write_copy(source: sqlite3.Connection, target: Path) -> None:
-    """Copy all pages of an open index to a new file, which then stands by itself and is on the disk."""
-    copy = sqlite3.connect(target)
+def write_copy(
+    source: sqlite3.Connection, target: Path, change: Callable[[sqlite3.Connection], None] | None = None
+) -> None:
+    """Copy all pages of an open index to a new file, which then stands by itself and is on the disk. What `change` does
+    is in it, all of it or nothing."""
+    copy = sqlite3.connect(target, isolation_level=None)
     try:
         source.backup(copy)
         # The copy says of itself that it has a write-ahead log; one that has none can be moved as one file.
         copy.execute("PRAGMA journal_mode = delete")
+        if change is not None:
+            # No journal is left beside it: where this is cut off, the copy is not used.
+            copy.execute("PRAGMA journal_mode = memory")
+            copy.execute("BEGIN IMMEDIATE")
+            change(copy)
+            copy.execute("COMMIT")
     finally:
         copy.close()
     with target.open("rb") as written:

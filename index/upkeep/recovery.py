@@ -2,7 +2,8 @@
 
 Verdicts, decisions, settings, what was moved where: all that people did is in tables of its own, and is read out of
 the damaged file as far as that goes. What is known of pictures comes from the copy, and the first scan brings it up to
-date. The damaged file is kept beside under another name; nothing is deleted.
+date. The damaged file is kept beside under another name; nothing is deleted. Jobs and batches that are unfinished in
+the result are ended: nothing that changes files is resumed from it.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from index.upkeep.backups import Backups, damage, sync_folder
+from index.upkeep.unfinished import end_unfinished
 
 # What can be made anew from the files themselves, and what is meant for one run. Every other table holds what people
 # did: a table that is added counts as such without anybody thinking of it.
@@ -23,7 +25,7 @@ DERIVED: Final = frozenset(
     {
         "root", "holding", "content", "region", "feature", "image", "problem", "detection", "judgement", "match",
         "tally", "duplicate_group", "member", "job", "concerned", "suspect", "attempt", "unjudged",
-        "schema_migration",
+        "schema_migration", "lineage",
     }
 )  # fmt: skip
 # The header of a database file, at its beginning (https://www.sqlite.org/fileformat.html).
@@ -39,7 +41,7 @@ def recover(path: Path, backups: Backups, upgrade: Callable[[Path], None]) -> st
     at any point and called again. Raises sqlite3.Error where the index cannot be looked at (it is locked, say: that is
     no damage), OSError, and what `upgrade` raises.
     """
-    ready = path.with_name(f"{path.stem}-restored{path.suffix}")
+    ready = ready_beside(path)
     exists = path.exists()
     if exists and path.stat().st_size:
         fault = damage(path)
@@ -52,15 +54,15 @@ def recover(path: Path, backups: Backups, upgrade: Callable[[Path], None]) -> st
             return ""
     if ready.exists():
         # An earlier call was interrupted when all but the names was done.
-        _put_aside(path)
-        _put_in_place(ready, path)
+        put_aside(path)
+        put_in_place(ready, path)
         return f"The index {path} could not be used ({fault}), and was restored."
     return _replace(path, ready, fault, backups, upgrade)
 
 
 def _replace(path: Path, ready: Path, fault: str, backups: Backups, upgrade: Callable[[Path], None]) -> str:
     partial = path.with_name(f"{path.stem}-partial{path.suffix}")
-    _unlink(partial)
+    unlink(partial)
     copy = next((one for one in backups.newest_first() if _is_whole(one)), None)
     if copy is not None:
         shutil.copyfile(copy, partial)
@@ -70,15 +72,16 @@ def _replace(path: Path, ready: Path, fault: str, backups: Backups, upgrade: Cal
         if path.exists() and path.stat().st_size:
             with _readable(path, copy) as source:
                 taken = salvage(source, target)
-        # Those that were under way when the copy was made have long ended, one way or the other.
-        ended = "UPDATE job SET state = 'cancelled', finished_ns = ? WHERE state IN ('queued', 'running')"
-        target.execute(ended, (time.time_ns(),))
+        # Also in what was read out of the damaged file: how far it is behind the files is not known.
+        target.execute("BEGIN IMMEDIATE")
+        end_unfinished(target, time.time_ns(), but=())
+        target.execute("COMMIT")
         target.execute("PRAGMA journal_mode = delete")
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     os.replace(partial, ready)
-    aside = _put_aside(path)
-    _put_in_place(ready, path)
+    aside = put_aside(path)
+    put_in_place(ready, path)
     words = [f"The index {path} could not be used: {fault}."]
     if copy is None:
         words.append("There is no copy of it, so it is built anew: every picture is read again.")
@@ -113,7 +116,7 @@ def _readable(damaged: Path, copy: Path | None) -> Iterator[Path]:
             file.write((mended.stat().st_size // page_bytes).to_bytes(4, "big"))
         yield mended
     finally:
-        _unlink(mended)
+        unlink(mended)
 
 
 def _has_tables(index: Path) -> bool:
@@ -131,10 +134,16 @@ def _is_whole(copy: Path) -> bool:
         return False
 
 
-def _put_aside(path: Path) -> Path | None:
-    """Rename a damaged index with what SQLite keeps beside it; None where there is none."""
+def ready_beside(path: Path) -> Path:
+    """Where an index stands that is about to take the place of the one at `path`, and does so at the next start where
+    it was interrupted after that one was put aside."""
+    return path.with_name(f"{path.stem}-restored{path.suffix}")
+
+
+def put_aside(path: Path, word: str = "damaged") -> Path | None:
+    """Rename an index with what SQLite keeps beside it; None where there is none."""
     number = 1
-    while (aside := path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")).exists():
+    while (aside := path.with_name(f"{path.stem}-{word}-{number}{path.suffix}")).exists():
         number += 1
     # The index itself last: an interrupted call finds it and begins again.
     for suffix in reversed(BESIDE):
@@ -144,7 +153,8 @@ def _put_aside(path: Path) -> Path | None:
     return aside if aside.exists() else None
 
 
-def _put_in_place(ready: Path, path: Path) -> None:
+def put_in_place(ready: Path, path: Path) -> None:
+    """Give an index that is on the disk the name of the one that was put aside."""
     for suffix in BESIDE[1:]:
         # A log without its index would be taken for the log of the one that is put there.
         with contextlib.suppress(FileNotFoundError):
@@ -153,7 +163,8 @@ def _put_in_place(ready: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _unlink(path: Path) -> None:
+def unlink(path: Path) -> None:
+    """Remove a file of our own in the data folder, with what SQLite keeps beside it."""
     for suffix in BESIDE:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files import actions, removal, safe_files
+from daemon.files import actions, removal, safe_files, settling
 from daemon.files.grounds import Grounds
 from daemon.files.rescue import Rescue
 from daemon.files.trash import NAME, Trashes
@@ -37,8 +37,8 @@ class Scene:
         actions.act(self.step, self.grounds.spot, lambda step: None, self.rescue())
 
     def settle(self) -> bool:
-        actions.put_back(self.step, self.grounds.spot)
-        return actions.settle(self.step, self.grounds.spot, self.rescue())
+        settling.put_back(self.step, self.grounds.spot)
+        return settling.settle(self.step, self.grounds.spot, self.rescue())
 
     def rescue(self) -> Rescue:
         return Rescue(Trashes(self.grounds), "batch", now_ns=lambda: 10**18)
@@ -48,8 +48,13 @@ class Scene:
         return {p.name: p.read_bytes() for p in (self.folder / os.fsdecode(NAME)).glob("*-kept/*")}
 
     def files(self) -> dict[str, bytes]:
-        return {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*")
-                if p.is_file() and os.fsdecode(NAME) not in p.parts}
+        """Every file but those kept, by its path; those in the trash as if that were the folder above theirs."""
+        found = [p.relative_to(self.folder) for p in self.folder.rglob("*") if p.is_file()]
+        return {
+            str(p).removeprefix(f"{os.fsdecode(NAME)}/"): (self.folder / p).read_bytes()
+            for p in found
+            if p.name != "manifest.jsonl" and not p.parent.name.endswith("-kept")
+        }
 
 
 def identity(path: Path) -> Identity:
@@ -58,12 +63,13 @@ def identity(path: Path) -> Identity:
 
 def scene(tmp_path: Path, name: str) -> Scene:
     folder = tmp_path / "photos"
-    for inner in ("a", "best", "t"):
-        (folder / inner).mkdir(parents=True)
-    path, place, temp = folder / "a" / "x.jpg", folder / "t" / "1-x.jpg", folder / "a" / ".part"
+    trash = folder / os.fsdecode(NAME) / "t"
+    for inner in (folder / "a", folder / "best", trash):
+        inner.mkdir(parents=True)
+    path, place, temp = folder / "a" / "x.jpg", trash / "1-x.jpg", folder / "a" / ".part"
     kept = folder / "a" / "kept.jpg"
     target = folder / "best" / "x.jpg"
-    other = folder / "t" / "2-x.jpg"
+    other = trash / "2-x.jpg"
     path.write_bytes(OLD)
     action = Action(name.partition(" ")[0])
     step = Step(action, bytes(path), identity(path), digest(OLD), trash=bytes(place), temp=bytes(temp))
@@ -199,8 +205,16 @@ def test_cut_off_at_every_change_nothing_is_lost_and_the_disk_tells(
                                             or k != "a/.part"}  # fmt: skip
         if name == "create" and not done:
             expected = {}
-        # An empty file that held a name stays: it may be somebody else's by now.
-        found = {k: v for k, v in made.files().items() if v or "links" not in file_system}
+        found = made.files()
+        if "links" in file_system:
+            # What was copied so far stays, under a name of its own: nothing proves that it is not somebody else's.
+            target = os.path.relpath(os.fsdecode(made.step.target or made.step.path), made.folder)
+            if found.get(target) != expected.get(target) and OLD.startswith(found.get(target, b"?")):
+                found = {k: v for k, v in found.items() if k != target}
+                expected = {k: v for k, v in expected.items() if k != target}
+            if name == "swap" and not done and found != expected:
+                # Copied, and the original not removed yet: it stays in the trash, and so does what was at the path.
+                expected = {"t/1-x.jpg": OLD, "a/x.jpg": OLD, "t/2-x.jpg": NEW}
         if name == "move far" and not done and found != expected:
             assert found == expected | {"best/x.jpg": OLD}, "a copy more is no harm"
         else:

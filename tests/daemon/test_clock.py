@@ -59,6 +59,19 @@ class Scene:
         until(lambda: self.ask.get(f"jobs/{job['id']}")["state"] in ("done", "failed", "cancelled"))
         return self.ask.get(f"jobs/{job['id']}")
 
+    def put_in_trash(self) -> Path:
+        """Drop twins and sort the copy away; where the copy was."""
+        copy = self.drop_twins()
+        until(lambda: self.ask.get("status")["totals"]["groups"])
+        self.ask.post("rules/apply", {"choice": "trash", "ties": "decide"})
+        assert self.wait_for(self.ask.post("jobs", {"kind": "sort", "parameters": {}}))["outcome"]["trash"]
+        return copy
+
+    def empty(self) -> dict[str, Any]:
+        """Empty the trash of what is beyond the retention, which is 30 days."""
+        outcome: dict[str, Any] = self.wait_for(self.ask.post("trash/empty", {"confirm": True}))["outcome"]
+        return outcome
+
     def next_run_in_h(self) -> float:
         """When the schedule runs next, by the program's own clock."""
         (schedule,) = self.ask.get("schedules")["items"]
@@ -104,3 +117,20 @@ def test_whatever_the_clock_says_the_service_goes_on(scene: Scene) -> None:
         scene.wait_for(ask.post(f"batches/{batch}/undo", {}))
         assert copy.exists()
         assert ask.get("status")["healthy"]
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C compiler to make a clock with that can be set")
+@pytest.mark.fault("the clock is a year wrong when files go to the trash, and two months ahead when it is emptied")
+def test_a_wrong_clock_empties_no_trash(scene: Scene) -> None:
+    scene.clock.set(-YEAR_S)
+    scene.put_in_trash()
+    scene.clock.set(0)
+    held = scene.ask.get("trash")
+    assert held["total"] > 0
+    assert {item["age_days"] < 1 for item in held["items"]} == {True}
+    for ahead_s in (0, YEAR_S // 6):
+        scene.clock.set(ahead_s)
+        outcome = scene.empty()
+        assert (outcome["deleted"], outcome["spared"]) == (0, held["total"])
+    assert all(Path(item["place"]).exists() for item in held["items"])
+    scene.clock.set(0)

@@ -162,6 +162,22 @@ def test_detect_that_cannot_write_its_file_failed(ctl_alone: Ctl, tmp_path: Path
     assert "cannot be written" in err
 
 
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+def test_detect_overwrites_nothing_but_an_earlier_result(ctl_alone: Ctl, tmp_path: Path, option: str) -> None:
+    photos = pair_in(tmp_path / "photos")
+    result = tmp_path / "result"
+    for _ in range(2):
+        assert ctl_alone("detect", photos, option, result).code == DONE
+    picture = next(photos.iterdir())
+    before = {path: path.read_bytes() for path in photos.iterdir()}
+    code, _, err = ctl_alone("detect", photos, option, picture)
+    assert code == WRONG_USAGE
+    assert "is not overwritten" in err
+    assert {path: path.read_bytes() for path in photos.iterdir()} == before
+    assert ctl_alone("detect", photos, option, "/dev/null").code == DONE
+    assert not Path("/dev/null").is_file()
+
+
 def test_explain_tells_gate_by_gate(ctl_alone: Ctl, tmp_path: Path) -> None:
     first = save(photograph(4), tmp_path / "a.png")
     second = save(photograph(4).resize((320, 240)), tmp_path / "b.jpg", quality=80)

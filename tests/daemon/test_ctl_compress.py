@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,6 +164,22 @@ def test_a_failed_encoding_leaves_the_source(ctl_alone: Ctl, photos: Path) -> No
     told = ctl_alone("compress", "-d", photos / "corrupt.jpg", "-s", 0)
     assert told.code == FAILED
     assert "truncated" in told.err
+    assert contents(photos) == before
+    assert in_trash(photos) == leftovers(photos) == []
+
+
+@pytest.mark.parametrize("flag", ["-m", "-d"])
+@pytest.mark.parametrize(("ending", "options"), [("png", {}), ("bmp", {}), ("webp", {"lossless": True, "method": 0})])
+def test_what_is_behind_a_picture_stays_with_it(
+    ctl_alone: Ctl, photos: Path, flag: str, ending: str, options: dict[str, Any]
+) -> None:
+    file = save(photograph(1, 200, 150), photos / f"with more.{ending}", **options)
+    with file.open("ab") as more:
+        more.write(b"a film of 18 bytes")
+    before = contents(photos)
+    told = ctl_alone("compress", flag, "-x", "100x100", file, "-s", 0)
+    assert told.code == FAILED
+    assert "18 bytes behind the picture" in told.err
     assert contents(photos) == before
     assert in_trash(photos) == leftovers(photos) == []
 

@@ -91,6 +91,29 @@ def test_a_file_system_that_cannot_all_is_told(
     assert any(one.grade is grade and word in one.told for one in examine(file))
 
 
+@pytest.mark.parametrize(
+    ("mode", "more", "grade", "words"),
+    [
+        (0o777, False, Grade.WARNING, "others may write into it (mode 777)"),
+        (0o770, True, Grade.WARNING, "the service leaves it so: there are other folders in it"),
+        (0o755, False, Grade.NOTE, "others may look into it (mode 755)"),
+    ],
+)
+def test_a_data_folder_that_others_may_use_is_named(
+    file: Path, tmp_path: Path, mode: int, more: bool, grade: Grade, words: str
+) -> None:
+    data = load(file).daemon.data_dir
+    data.mkdir(parents=True, exist_ok=True)
+    if more:
+        (data / "Pictures").mkdir()
+    data.chmod(mode)
+    (finding,) = [one for one in examine(file) if "others may" in one.told]
+    assert (finding.grade, finding.remedy.startswith(f"chmod 700 {data}")) == (grade, True)
+    assert words in finding.told
+    data.chmod(0o700)
+    assert not [one for one in examine(file) if "others may" in one.told]
+
+
 def test_a_full_disk_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, grade in ((10**6, Grade.WRONG), (10**9, Grade.WARNING)):
         monkeypatch.setattr(checks.shutil, "disk_usage", lambda _, free=free: shutil._ntuple_diskusage(1, 1, free))

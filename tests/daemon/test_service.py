@@ -1,5 +1,6 @@
 """The whole service in this process: it indexes what it is given, sees what is dropped, and ends cleanly."""
 
+import os
 import queue
 import shutil
 import socket
@@ -19,6 +20,7 @@ from daemon.jobs.runner import Runner
 from daemon.service import Asked, Service
 from index.errors import AlreadyRunning, ComparImgError
 from support.pictures import photograph, save
+from support.program import Program
 from support.serving import config_over, until
 
 
@@ -97,6 +99,20 @@ def test_two_services_do_not_share_an_index(service: Service, config: Config) ->
     with pytest.raises(AlreadyRunning), Service(config):
         pass
     assert all(service.health().values())
+
+
+def test_a_second_program_is_refused_although_the_lock_file_was_deleted(tmp_path: Path, config: Config) -> None:
+    program = Program(tmp_path, Path(os.fsdecode(config.watch[0].path)))
+    lock = tmp_path / "data" / "lock"
+    with program.running() as (first, address):
+        lock.unlink()
+        with program.begin() as second:
+            assert second.wait(30) == 1
+        assert f"is using {tmp_path / 'data'}" in program.log.read_text()
+        until(lambda: lock.exists() and lock.read_text() == f"{first.pid}\n")
+        assert all(Client(address).get("status")["parts"].values())
+        first.terminate()
+        assert first.wait(15) == 0
 
 
 def test_a_page_that_cannot_listen_ends_the_start_and_leaves_nothing(tmp_path: Path, config: Config) -> None:

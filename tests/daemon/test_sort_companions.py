@@ -1,11 +1,17 @@
 """What goes along with an image, what holds it back, and what it tells that is kept beside the other."""
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import ExifTags, Image
 
+from daemon.files import actions
 from daemon.jobs.sort_plan import Companions
+from index.images.companions import case_blind
+from index.records.batches import Action, Step
 from index.records.jobs import SortParameters
 from support.pictures import photograph
 from support.sorting import Desk, Job
@@ -122,6 +128,194 @@ def test_a_shared_sidecar_stays_as_long_as_one_image_stays(desk: Desk) -> None:
     assert not sidecar.exists()
 
 
+@pytest.fixture
+def shared(desk: Desk) -> Path:
+    """A folder with two images of one stem, both decided to go, each with a keeper in a folder of its own."""
+    folder = desk.photos / "d"
+    for number, ending in enumerate(("jpg", "png")):
+        desk.picture(f"photos/k{number}/a.{ending}", number)
+        desk.picture(f"photos/d/IMG_1.{ending}", number, (200, 150), 80)
+    desk.scan()
+    desk.decide({folder / "IMG_1.jpg": "trash", folder / "IMG_1.png": "trash"})
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def rot(path: Path) -> None:
+    """Damage a file so that its size and time are as before."""
+    status = path.stat()
+    path.write_bytes(b"\0" * status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("companion", ["IMG_1.xmp", "IMG_1.MOV", "IMG_1.CR2"])
+@pytest.mark.parametrize(("keeper", "stays"), [("k0/a.jpg", "IMG_1.jpg"), ("k1/a.png", "IMG_1.png")])
+def test_what_two_images_share_stays_with_the_one_that_cannot_go(
+    desk: Desk, shared: Path, companion: str, keeper: str, stays: str
+) -> None:
+    (shared / companion).write_bytes(b"of both")
+    for twin in ("k0/a.jpg", "k1/a.png"):
+        (desk.photos / twin).with_suffix(companion[5:]).write_bytes(b"of both")
+    rot(desk.photos / keeper)
+    before = desk.files()
+    told = desk.sort()
+    assert (told["trash"], told["companions"], reasons(told)) == (1, 0, {"keeper_unreadable": 1})
+    assert names(shared) == {stays, companion}
+    desk.undo(told["batch"])
+    assert desk.files() == before
+
+
+def test_what_two_images_share_goes_with_both(desk: Desk, shared: Path) -> None:
+    for name in ("IMG_1.xmp", "IMG_1.jpg.xmp", "IMG_1.png.xmp", "IMG_1.AAE"):
+        (shared / name).write_text(name)
+    before = desk.files()
+    told = desk.sort()
+    assert (told["trash"], told["companions"], names(shared)) == (2, 4, set())
+    desk.undo(told["batch"])
+    assert desk.files() == before
+
+
+@pytest.mark.parametrize("name", ["IMG_1.webp", "IMG_1.JPG", "IMG_1.weird", "IMG_1"])
+def test_an_image_that_the_index_does_not_know_keeps_what_is_its_own_too(
+    desk: Desk, shared: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (shared / "IMG_1.xmp").write_text("of all")
+    real = actions.act
+
+    def act(*arguments: Any) -> None:
+        (shared / name).write_bytes((desk.photos / "k0" / "a.jpg").read_bytes())  # after everything was checked
+        real(*arguments)
+
+    monkeypatch.setattr(actions, "act", act)
+    told = desk.sort()
+    assert (told["trash"], told["companions"]) == (2, 0)
+    assert names(shared) == {name, "IMG_1.xmp"}
+    assert desk.steps(told["batch"])[-1].message == f"It also belongs to {name}, which stays."
+
+
+def test_where_the_folder_cannot_be_read_a_companion_stays(
+    desk: Desk, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shared / "IMG_1.xmp").write_text("of both")
+
+    def fail(spot: object) -> list[bytes]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("daemon.jobs.sort.owners_left", fail)
+        told = desk.sort()
+    assert (told["trash"], told["companions"], names(shared)) == (2, 0, {"IMG_1.xmp"})
+    assert desk.steps(told["batch"])[-1].reason == "no_permission"
+
+
+def test_a_sidecar_stays_with_a_raw_that_stays(
+    desk: Desk, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, copy = pair
+    desk.companions = Companions.TOGETHER
+    for name in ("a.CR2", "a.xmp", "a.CR2.xmp"):
+        copy.with_name(name).write_text(name)
+    before = desk.files()
+    desk.decide({copy: "trash"})
+    real = actions.act
+
+    def act(step: Step, *others: Any) -> None:
+        if step.path.endswith(b".CR2"):
+            copy.with_name("a.CR2").write_text("developed anew")
+        real(step, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "act", act)
+        told = desk.sort()
+    assert (told["trash"], names(copy.parent)) == (1, {"a.CR2", "a.xmp", "a.CR2.xmp"})
+    copy.with_name("a.CR2").write_text("a.CR2")
+    desk.undo(told["batch"])
+    assert desk.files() == before
+    desk.decide({copy: "trash"})
+    assert (desk.sort()["companions"], names(copy.parent)) == (3, set())
+
+
+def test_an_image_stays_where_the_same_raw_went_away_at_the_last_moment(
+    desk: Desk, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, copy = pair
+    for one in pair:
+        one.with_suffix(".CR2").write_bytes(b"the negative")
+    desk.decide({copy: "trash"})
+    real = actions.act
+
+    def act(*arguments: Any) -> None:
+        kept.with_suffix(".CR2").unlink(missing_ok=True)
+        real(*arguments)
+
+    monkeypatch.setattr(actions, "act", act)
+    told = desk.sort()
+    assert (told["trash"], told["companions"], reasons(told)) == (0, 0, {"keeper_changed": 1})
+    assert names(copy.parent) == {"a.jpg", "a.CR2"}
+
+
+@pytest.mark.parametrize("twin", [b"the negative", b"another one", None])
+def test_a_raw_that_a_crash_left_goes_only_where_the_same_is_still_kept(
+    desk: Desk, pair: tuple[Path, Path], twin: bytes | None
+) -> None:
+    kept, copy = pair
+    for one in pair:
+        one.with_suffix(".CR2").write_bytes(b"the negative")
+    desk.decide({copy: "trash"})
+
+    class CutOff(BaseException):
+        pass
+
+    class Impatient(Job):
+        patient = False
+
+        def advance(self, steps: int = 1) -> None:
+            if not copy.exists() and not self.patient:
+                raise CutOff
+
+    job = Impatient(desk.store)
+    with pytest.raises(CutOff):
+        desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
+    kept.with_suffix(".CR2").unlink()
+    if twin is not None:
+        kept.with_suffix(".CR2").write_bytes(twin)
+    job.patient = True
+    desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
+    assert copy.with_suffix(".CR2").exists() is (twin != b"the negative")
+
+
+def test_on_a_disk_that_is_blind_to_case_names_match_all_the_same(
+    desk: Desk, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shared / "img_1.XMP").write_text("of both")
+    before = desk.files()
+    assert desk.sort(dry_run=True)["companions"] == 0
+    monkeypatch.setattr("daemon.files.beside.fold_of", lambda *_: case_blind)
+    rot(desk.photos / "k0" / "a.jpg")
+    assert (desk.sort()["trash"], names(shared)) == (1, {"IMG_1.jpg", "img_1.XMP"})
+    (desk.photos / "k0" / "a.jpg").write_bytes(before["photos/k0/a.jpg"])
+    desk.scan()
+    desk.decide({shared / "IMG_1.jpg": "move"})
+    (desk.best / "IMG_1.jpg").write_bytes(b"somebody's")
+    told = desk.sort()
+    assert names(desk.best) == {"IMG_1.jpg", "IMG_1 (2).jpg", "IMG_1 (2).XMP"}
+    desk.undo(told["batch"])
+    assert names(shared) == {"IMG_1.jpg", "img_1.XMP"}
+
+
+def test_what_is_linked_keeps_its_companions(desk: Desk) -> None:
+    kept = desk.picture("photos/a.jpg")
+    copy = desk.copy(kept, "photos/copy.jpg")
+    (desk.photos / "copy.xmp").write_text("of it")
+    desk.scan()
+    desk.decide({copy: "link"})
+    assert desk.sort()["link"] == 1
+    assert (desk.photos / "copy.xmp").read_text() == "of it"
+
+
 # Metadata that only the image that goes has
 
 
@@ -152,6 +346,25 @@ def test_what_only_the_image_that_goes_tells_is_kept_beside_the_other(desk: Desk
     assert kept.read_bytes() == before["photos/large.png"], "no picture is changed"
     desk.undo(told["batch"])
     assert {name: data for name, data in desk.files().items() if "trash" not in name} == before
+
+
+def test_a_sidecar_that_appears_at_the_last_moment_is_left_as_it_is(
+    desk: Desk, telling: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, _ = telling
+    desk.carries_metadata = True
+    real = actions.act
+
+    def act(step: Step, *others: Any) -> None:
+        if step.action is Action.CREATE:
+            kept.with_name("large.png.xmp").write_text("somebody's")
+        real(step, *others)
+
+    monkeypatch.setattr(actions, "act", act)
+    told = desk.sort()
+    assert (told["trash"], told["companions"]) == (1, 0)
+    assert kept.with_name("large.png.xmp").read_text() == "somebody's"
+    assert names(desk.photos) == {".comparimg-trash", "large.png", "large.png.xmp"}
 
 
 @pytest.mark.parametrize("spoil", ["off", "there is one", "image stays"])

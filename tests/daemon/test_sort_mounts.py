@@ -73,6 +73,33 @@ def test_a_disk_below_the_root_has_a_trash_of_its_own(desk: Desk, mounts: Mounts
     assert desk.files() == before
 
 
+def test_images_of_one_name_keep_their_companions_on_another_disk(desk: Desk, mounts: Mounts) -> None:
+    mounts.disk(desk.best)
+    images = []
+    for number in (1, 2):
+        desk.picture(f"photos/keep/{number}.jpg", number)
+        images.append(desk.picture(f"photos/trip{number}/IMG_1.jpg", number, (200, 150), 80))
+        images[-1].with_suffix(".xmp").write_text(f"sidecar {number}")
+    desk.scan()
+    before = desk.files()
+    desk.decide(dict.fromkeys(images, "move"))
+    told = desk.sort()
+    moved = {path.name: path.read_bytes() for path in desk.best.iterdir()}
+    assert moved == {
+        "IMG_1.jpg": before["photos/trip1/IMG_1.jpg"], "IMG_1.xmp": b"sidecar 1",
+        "IMG_1 (2).jpg": before["photos/trip2/IMG_1.jpg"], "IMG_1 (2).xmp": b"sidecar 2",
+    }  # fmt: skip
+    images[0].write_bytes(b"newer")
+    desk.undo(told["batch"])
+    found = {path.name: path.read_bytes() for path in images[0].parent.iterdir()}
+    assert found == {
+        "IMG_1.jpg": b"newer", "IMG_1 (restored).jpg": before["photos/trip1/IMG_1.jpg"],
+        "IMG_1 (restored).xmp": b"sidecar 1",
+    }  # fmt: skip
+    assert {path.name for path in images[1].parent.iterdir()} == {"IMG_1.jpg", "IMG_1.xmp"}
+    assert {path.name for path in desk.best.iterdir()} <= {".comparimg-trash"}
+
+
 def test_a_destination_on_another_disk_is_copied_to_and_the_original_goes_to_the_trash(
     desk: Desk, mounts: Mounts
 ) -> None:

@@ -1,47 +1,19 @@
 """Sorting in the whole service: its own watcher sees what it does, and a kill in the middle costs nothing."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from daemon.client import Client
 from daemon.service import Service
-from support.pictures import photograph, save
 from support.serving import config_over, until, write_config
-
-LONG_AGO_S = 1_600_000_000
-
-
-def make_twins(photos: Path, count: int) -> list[Path]:
-    """Pictures, each with a copy of its bytes; the copies."""
-    copies = []
-    for number in range(count):
-        first = save(photograph(number, 96, 72), photos / f"{number:03}.png")
-        copies.append(photos / "copies" / first.name)
-        copies[-1].parent.mkdir(exist_ok=True)
-        shutil.copyfile(first, copies[-1])
-        for path in (first, copies[-1]):
-            os.utime(path, (LONG_AGO_S, LONG_AGO_S))
-    return copies
-
-
-def wait_for(ask: Client, job: Any) -> Any:
-    until(lambda: ask.get(f"jobs/{job['id']}")["state"] in ("done", "failed", "cancelled"))
-    return ask.get(f"jobs/{job['id']}")
-
-
-def decide_all(ask: Client, groups: int) -> None:
-    until(lambda: ask.get("status")["totals"]["groups"] == groups)
-    effect = ask.post("rules/apply", {"choice": "trash", "ties": "decide"})
-    assert effect["groups"] == groups
+from support.twins import decide_all, make_twins, wait_for
 
 
 def test_what_the_service_does_itself_does_not_surprise_it(tmp_path: Path) -> None:

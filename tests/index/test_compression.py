@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.encoding.compression import Format, Target, Wish, fitted, is_done, is_worth_it, parse_resolution, result_name
+from index.encoding.compression import Format, Target, Wish, fitted, is_done, is_worth_it, result_name
 from index.errors import UsageError
+from index.settings import parse_resolution
 
 SIDES = st.integers(1, 20_000)
 WISHES = st.builds(Wish, width=SIDES, height=SIDES, keep_ratio=st.booleans(), enlarge=st.booleans())

@@ -2,79 +2,33 @@
 
 import io
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageDraw, ImageOps, JpegImagePlugin, PngImagePlugin
+from PIL import Image, ImageDraw, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from index.encoding import compression, encoders, jpeg_file, png_file, recompress, ssimulacra2
 from index.encoding.compression import Format, Target, Wish
-from index.encoding.recompress import Left, Smaller
+from index.encoding.recompress import Left
 from index.errors import PictureError
 from index.images.facts import facts_of, orientation_of
-from index.images.pictures import Limits
 from support.pictures import ORIENTATION, STORED_AS, photograph
-
-LIMITS = Limits(max_pixels=50_000_000)
-AS_IT_IS = {"width": 10_000, "height": 10_000, "least_gain": 0.0}
-SAME = Wish(**AS_IT_IS)
-HALF = Wish(width=200, height=200, quality=90)
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
-IPTC = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x0b\x1c\x02\x78\0\x06family\0"
-
-
-@cache
-def wide_gamut() -> bytes:
-    """A profile that is not sRGB."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-
-
-def exif_block(**tags: Any) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x010F] = "Maker"
-    exif[0x0132] = "2019:07:14 10:31:02"
-    details = exif.get_ifd(0x8769)
-    details[0x9003] = "2019:07:14 10:31:02"
-    details[0xA002], details[0xA003] = 400, 300
-    details[0x927C] = b"maker note \xff\0 with offsets of its own"
-    for tag, value in tags.items():
-        exif[int(tag.removeprefix("tag"))] = value
-    return exif
-
-
-def saved(picture: Image.Image, picture_format: str, **options: Any) -> bytes:
-    target = io.BytesIO()
-    picture.save(target, picture_format, **options)
-    return target.getvalue()
-
-
-def camera_file(picture: Image.Image | None = None, orientation: int = 1, **options: Any) -> bytes:
-    """A JPEG with every kind of metadata."""
-    picture = picture or photograph(1, 400, 300)
-    exif = exif_block(**{f"tag{ORIENTATION}": orientation})
-    given = {"quality": 95, "exif": exif, "icc_profile": wide_gamut(), "xmp": XMP, "dpi": (300, 300),
-             "comment": b"by hand", **options}  # fmt: skip
-    data = saved(picture, "JPEG", **given)
-    segments = jpeg_file.metadata_of(data)
-    return jpeg_file.with_metadata(data, [*segments, jpeg_file.Segment(0xED, IPTC)])
-
-
-def made(data: bytes, wish: Wish) -> tuple[Smaller, Image.Image]:
-    found = recompress.recompress(data, wish, LIMITS)
-    assert isinstance(found, Smaller), found
-    image = Image.open(io.BytesIO(found.data))
-    image.load()
-    return found, image
-
-
-def left(data: bytes, wish: Wish) -> Left:
-    found = recompress.recompress(data, wish, LIMITS)
-    assert isinstance(found, Left), found
-    return found
-
+from support.recompressing import (
+    AS_IT_IS,
+    HALF,
+    LIMITS,
+    SAME,
+    XMP,
+    camera_file,
+    exif_block,
+    left,
+    made,
+    saved,
+    several_pictures,
+    wide_gamut,
+)
 
 # Without loss
 
@@ -358,11 +312,6 @@ def test_a_film_behind_the_picture_is_not_lost() -> None:
 
 def test_filling_behind_the_picture_is_no_film() -> None:
     assert made(camera_file() + b"\0" * 100, SAME)[0].lossless
-
-
-def several_pictures() -> bytes:
-    small = photograph(1, 400, 300).resize((80, 60))
-    return saved(photograph(1, 400, 300), "MPO", save_all=True, append_images=[small], quality=95)
 
 
 def test_further_pictures_in_the_file_are_not_lost() -> None:

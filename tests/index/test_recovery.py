@@ -63,6 +63,12 @@ def pages_of(index: Path, table: str) -> list[int]:
         return [row[0] for row in database.execute("SELECT pageno FROM dbstat WHERE name = ?", (table,))]
 
 
+def dump(index: Path) -> list[str]:
+    """Everything in an index but how often it was opened."""
+    with closing(sqlite3.connect(index)) as database:
+        return [line for line in database.iterdump() if not line.startswith('INSERT INTO "lineage"')]
+
+
 def overwrite(index: Path, page: int, filling: bytes = b"\xa5") -> None:
     with index.open("r+b") as file:
         file.seek((page - 1) * PAGE_BYTES)
@@ -70,11 +76,11 @@ def overwrite(index: Path, page: int, filling: bytes = b"\xa5") -> None:
 
 
 def test_a_whole_index_is_left_as_it_is(data: Path) -> None:
-    before = (data / "index.sqlite3").read_bytes()
+    before = dump(data / "index.sqlite3")
     with Store(data) as store:
-        assert store.recovered == ""
+        assert (store.recovered, store.put_back) == ("", "")
         assert denied(store) == {pair(1, 2), pair(3, 4)}
-    assert (data / "index.sqlite3").read_bytes()[100:] == before[100:]
+    assert dump(data / "index.sqlite3") == before
     assert not list(data.glob("*damaged*"))
 
 

@@ -8,6 +8,7 @@ lost; a row that lost anything, or left a step in doubt, makes the whole fail.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -23,8 +24,11 @@ from typing import Any
 
 from daemon.files import actions, removal, trash
 from daemon.jobs.progress import Unwatched
+from daemon.jobs.strays import keep_strays
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from index.errors import StoreError
+from index.images.walk import Exclusions, Walk
+from index.records import trash_items
 from index.records.batches import Step, StepState
 from index.store import Store
 from support import privileges
@@ -88,10 +92,13 @@ def _precious(scene: Scene, step: Step, others: Iterable[bytes]) -> dict[str, by
 # Kills
 
 
-def killed(folder: Path, action: str, far: Path | None, number: int, after: bool) -> tuple[str, Row] | None:
-    """Kill the process before or after its change with this number; None where it makes fewer."""
+def killed(folder: Path, action: str, far: Path | None, number: int, after: bool, index: str) -> Row | None:
+    """Kill the process before or after its change with this number, and keep its index, lose it, or put back the one of
+    before; None where it makes fewer."""
     scene = Scene(folder, action, far)
     batch_id = scene.begin()
+    if index == "older":
+        shutil.copytree(folder / "data", folder / "older")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -107,8 +114,42 @@ def killed(folder: Path, action: str, far: Path | None, number: int, after: bool
     if not os.WIFSIGNALED(status):
         assert status == 0, f"{action} failed by itself"
         return None
-    happened, lost = judge(scene, batch_id)
-    return change, Row("kill -9", action, f"{'after' if after else 'before'} {change}", happened, lost)
+    if index == "kept":
+        happened, lost = judge(scene, batch_id)
+    else:
+        shutil.rmtree(folder / "data")
+        if index == "older":
+            (folder / "older").rename(folder / "data")
+        happened, lost = judge_without_index(scene)
+    fault = {"kept": "kill -9", "lost": "kill -9, index lost", "older": "kill -9, older index put back"}[index]
+    return Row(fault, action, f"{'after' if after else 'before'} {change}", happened, lost)
+
+
+def judge_without_index(scene: Scene) -> tuple[str, str]:
+    """Whether a start and a scan with an index that knows nothing of it bring every file to where it is seen: at a
+    visible name, or listed in the trash."""
+    scene.recover()
+    with scene.opened() as journal:
+        assert scene.store is not None
+        for top in (scene.photos, scene.best):
+            walk = Walk(bytes(top), Exclusions(bytes(top)))
+            list(walk)
+            keep_strays(scene.store, scene.grounds(), walk.strays)
+        journal.recover()
+        with scene.store.read() as database:
+            places = [Path(os.fsdecode(item.place)) for item in trash_items.in_trash(database)]
+    listed = {place.read_bytes() for place in places if place.exists()}
+    files = scene.files()
+    hidden = [name for name in files if ".comparimg-" in name.replace(".comparimg-trash/", "")]
+    seen = listed | {data for name, data in files.items() if ".comparimg-" not in name}
+    is_emptied = scene.action == "delete" and OLD not in files.values()
+    precious = {"the file": OLD} if not is_emptied else {}
+    if scene.action == "swap":
+        precious["the new file"] = NEW
+    missing = [name for name, data in precious.items() if data not in seen]
+    if hidden:
+        missing.append(f"left behind: {', '.join(hidden)}")
+    return "emptied" if is_emptied else "all seen again", "; ".join(missing) or "nothing"
 
 
 def _kill_at(number: int, after: bool, writer: int) -> None:
@@ -137,21 +178,21 @@ def _kill_at(number: int, after: bool, writer: int) -> None:
 
 
 def kills(scratch: Path, far: Path | None, stride: int = 1) -> Iterator[Row]:
-    """Every action killed at every `stride`th of its changes, before it and after."""
-    for action in ACTIONS:
+    """Every action killed at every `stride`th of its changes, before it and after, whatever becomes of the index."""
+    for action, index in itertools.product(ACTIONS, ("kept", "lost", "older")):
         if action == "move far" and far is None:
             continue
         for after in (False, True):
             for number in range(int(after) % stride, 100, stride):
                 folder = Path(tempfile.mkdtemp(dir=scratch))
                 other = Path(tempfile.mkdtemp(dir=far)) if far is not None and action == "move far" else None
-                found = killed(folder, action, other, number, after)
+                found = killed(folder, action, other, number, after, index)
                 shutil.rmtree(folder)
                 if other is not None:
                     shutil.rmtree(other)
                 if found is None:
                     break
-                yield found[1]
+                yield found
 
 
 # Disks that refuse

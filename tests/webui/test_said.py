@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.settings import LIVE
+from index.upkeep import unfinished
 
 HOUSE = Path(__file__).parents[2]
 SAID: dict[str, str] = json.loads((HOUSE / "webui" / "locale" / "said.fr.json").read_text())
@@ -43,6 +44,11 @@ def test_what_errors_say_has_its_french_form() -> None:
     said = set(sentences())
     assert len(said) > 100
     assert said - {key.replace("{n}", "{}") for key in SAID} == set()
+
+
+@pytest.mark.parametrize("text", [unfinished.JOB, unfinished.BEGUN, unfinished.PLANNED])
+def test_what_is_said_of_jobs_and_steps_ended_by_a_restoration_has_its_french_form(text: str) -> None:
+    assert set(re.split(r"(?<=[.]) (?=[A-Z])", text)) <= set(SAID)
 
 
 @pytest.mark.parametrize("english", SAID)

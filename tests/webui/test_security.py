@@ -7,8 +7,10 @@ import pytest
 
 from index.store import Store
 from support.weblibrary import Daemon, Library, WebClient, make_client
+from webui.refusals import Refusal
 from webui.routes import BODY_LIMIT_BYTES
-from webui.security import TRIES, TRIES_WINDOW_NS
+from webui.security import ADDRESSES_KEPT, TRIES, TRIES_WINDOW_NS, Gate
+from webui.services import WebAccess
 
 JOB = {"kind": "scan"}
 TOKEN = "s3cret-t0ken"
@@ -138,6 +140,11 @@ def guarded(store: Store, daemon: Daemon) -> WebClient:
     return make_client(store, daemon, token=TOKEN)
 
 
+@pytest.fixture
+def access() -> WebAccess:
+    return WebAccess(token=TOKEN)
+
+
 def log_in(client: WebClient, token: str, **headers: str) -> Any:
     return client.send("POST", "/login", {"token": token}, **headers)
 
@@ -213,21 +220,59 @@ def test_a_cookie_of_another_token_or_with_a_later_end_is_no_session(
 def test_guessing_is_slowed_down_for_each_address(guarded: WebClient, daemon: Daemon) -> None:
     for _ in range(TRIES):
         assert log_in(guarded, "guess").status == 401
-    answer = log_in(guarded, TOKEN)
+    answer = log_in(guarded, "guess")
     assert (answer.status, answer.error["code"]) == (429, "too_many_tries")
     assert int(answer.headers["Retry-After"]) <= 61
     assert guarded.get("/api/v1/status", Authorization="Bearer guess").status == 429
-    assert log_in(guarded, TOKEN, Remote_Addr="192.168.1.9").status == 204
+    assert log_in(guarded, "guess", Remote_Addr="192.168.1.9").status == 401
     daemon.clock_ns -= 365 * 86_400 * 10**9
     daemon.elapsed_ns += TRIES_WINDOW_NS
-    assert log_in(guarded, TOKEN).status == 204
+    assert log_in(guarded, "guess").status == 401
 
 
-def test_who_has_a_session_is_not_locked_out_by_the_guesses_of_others(guarded: WebClient) -> None:
+@pytest.mark.attack("guesses that lock out whoever has the token, behind a proxy too")
+def test_the_right_token_is_let_in_while_others_guess(guarded: WebClient) -> None:
+    """All from one address, as behind a proxy: the door is closed to wrong tokens only."""
     value = log_in(guarded, TOKEN).headers["Set-Cookie"].split(";")[0]
-    for _ in range(TRIES):
+    for _ in range(3 * TRIES):
         log_in(guarded, "guess")
-    assert guarded.get("/api/v1/status", Cookie=value).status == 200
+        guarded.get("/api/v1/status", Authorization="Bearer guess")
+        assert guarded.get("/api/v1/status", Authorization=f"Bearer {TOKEN}").status == 200
+        assert log_in(guarded, TOKEN).status == 204
+        assert guarded.get("/api/v1/status", Cookie=value).status == 200
+    assert log_in(guarded, "guess").status == 429
+    assert guarded.get("/api/v1/status").status == 401, "who gives no token has guessed none"
+    assert guarded.get("/", **PAGE).headers["Location"] == "/login"
+    assert guarded.get("/login", **PAGE).status == 200
+
+
+@pytest.mark.attack("guesses that go on for ever")
+def test_whoever_goes_on_guessing_is_refused_no_longer_than_who_stops(guarded: WebClient, daemon: Daemon) -> None:
+    for second in range(TRIES_WINDOW_NS // 10**9):
+        assert log_in(guarded, "guess").status == (401 if second < TRIES else 429)
+        daemon.elapsed_ns += 10**9
+    assert log_in(guarded, "guess").status == 401
+
+
+@pytest.mark.attack("guesses from more addresses than there is memory for")
+def test_wrong_tokens_of_many_addresses_take_little_memory(access: WebAccess) -> None:
+    gate = Gate(access, lambda: 0, lambda: 0)
+    for number in range(ADDRESSES_KEPT + 100):
+        with pytest.raises(Refusal, match="not the token"):
+            gate.log_in("guess", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert len(gate._wrong) == ADDRESSES_KEPT
+    for _ in range(100):
+        with pytest.raises(Refusal):
+            gate.log_in("guess", "10.0.0.1")
+    assert max(map(len, gate._wrong.values())) == TRIES
+    assert gate.log_in(TOKEN, "10.0.0.1")
+
+
+@pytest.mark.parametrize("given", ["", "\ud800", "é" * 100_000, TOKEN + "\n", TOKEN + "\0", TOKEN.upper()])
+def test_what_is_no_token_is_a_wrong_one(access: WebAccess, given: str) -> None:
+    with pytest.raises(Refusal) as raised:
+        Gate(access, lambda: 0, lambda: 0).log_in(given, "10.0.0.1")
+    assert raised.value.code == "wrong_token"
 
 
 @pytest.mark.attack("login and logout by another site")

@@ -6,7 +6,7 @@ from msgspec import UNSET
 from peewee import SqliteDatabase
 
 from index.model import JobKind
-from index.records import batches, jobs, trash_items
+from index.records import batches, jobs, trash_items, uptime
 from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
 from index.records.trash_items import Item, ItemState
 from webui import shapes, shapes_sorting
@@ -15,6 +15,8 @@ from webui.paging import decode_cursor, encode_cursor
 from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
 from webui.shapes import ListQuery, iso_time, json_bytes, optional_time, path_text, path_uri
+
+DAY_NS = 86_400 * 10**9
 
 
 def get_batches(call: Call) -> shapes_sorting.BatchList:
@@ -63,8 +65,10 @@ def get_trash(call: Call) -> shapes_sorting.TrashList:
     after = decode_cursor(query.cursor, f"trash {query.state}", (int, int))
     with call.store.read() as database:
         page, size = trash_items.page(database, (query.state,), after, query.limit)
+        ages_ns = uptime.ages_ns(database, [item.id for item in page.items], call.services.boot_time())
+    now_ns = call.services.now_ns()
     return shapes_sorting.TrashList(
-        items=[_item_shape(item) for item in page.items],
+        items=[_item_shape(item, min(ages_ns[item.id], now_ns - item.trashed_ns)) for item in page.items],
         next=encode_cursor(f"trash {query.state}", page.after),
         total=page.total,
         bytes=size,
@@ -133,13 +137,14 @@ def _step_shape(step: Step) -> shapes_sorting.Step:
     )
 
 
-def _item_shape(item: Item) -> shapes_sorting.TrashItem:
+def _item_shape(item: Item, age_ns: int) -> shapes_sorting.TrashItem:
     return shapes_sorting.TrashItem(
         id=item.id,
         path=path_text(item.path),
         uri=path_uri(item.path),
         place=path_text(item.place),
         trashed=iso_time(item.trashed_ns),
+        age_days=max(0, age_ns) / DAY_NS,
         bytes=item.size_bytes,
         batch=item.batch_id,
         state=item.state.value,

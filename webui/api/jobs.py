@@ -8,7 +8,6 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index import settings
-from index.errors import UsageError
 from index.model import JobKind, JobState
 from index.queries import listing_work
 from index.records import jobs
@@ -32,7 +31,7 @@ def get_jobs(call: Call) -> shapes.JobList:
 
 def post_job(call: Call) -> Reply:
     body: shapes.NewJob = call.body
-    parameters = taken_parameters(body.kind, body.parameters)
+    parameters = taken_parameters(call, body.kind, body.parameters)
 
     def add(database: SqliteDatabase) -> dict[str, Any]:
         job_id = jobs.add(database, JobKind(body.kind), parameters, "user", call.services.now_ns())
@@ -43,25 +42,31 @@ def post_job(call: Call) -> Reply:
     return Reply(json_bytes(job_shape(row)), "application/json", 202, {"Location": location})
 
 
-def taken_parameters(kind: str, given: dict[str, Any]) -> dict[str, Any]:
+def taken_parameters(call: Call, kind: str, given: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a job, checked, with the paths in them in the form that jobs keep. Raises UsageError."""
     jobs.check_parameters(kind, given)
-    if kind == JobKind.DETECT:
-        _check_detection(given)
+    if kind == JobKind.DETECT and given.get("tolerance") is not None:
+        _check_tolerance(call, given)
+    if kind == JobKind.SORT:
+        _check_groups(given.get("groups", []))
     lists = {name: value for name, value in given.items() if isinstance(value, list)}
     return given | {name: [os.fsdecode(path_bytes(path)) for path in paths] for name, paths in lists.items()}
 
 
-def _check_detection(given: dict[str, Any]) -> None:
-    """Raises UsageError where a value would not be taken as a setting either."""
-    for name, value in given.items():
-        if value is not None and f"detect.{name}" in settings.BY_KEY:
-            try:
-                settings.setting(f"detect.{name}").check(value)
-            except UsageError as error:
-                raise UsageError(error.message, error.hint, f"parameters.{name}") from error
-    if given.get("hsize") is not None and given.get("tolerance") is not None:
-        settings.check_tolerance(given["hsize"], given["tolerance"])
+def _check_groups(keys: list[str]) -> None:
+    """Unlike paths they are text. Raises Refusal."""
+    try:
+        "".join(keys).encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(400, "bad_request", "A text in it is no Unicode.", field="parameters.groups") from error
+
+
+def _check_tolerance(call: Call, given: dict[str, Any]) -> None:
+    """A tolerance is in bits of the hsize that is given, or else set. Raises UsageError."""
+    hsize = given.get("hsize")
+    if hsize is None:
+        hsize = next(view.value for view in call.services.settings.views() if view.key == "detect.hsize")
+    settings.check_tolerance(hsize, given["tolerance"])
 
 
 def get_job(call: Call) -> shapes.Job:

@@ -29,7 +29,7 @@ def get_schedules(call: Call) -> shapes.ScheduleList:
 
 
 def post_schedule(call: Call) -> Reply:
-    new = _checked(call.body)
+    new = _checked(call)
     schedule_id = call.store.write(lambda database: schedules.add(database, new, call.services.now_ns()))
     call.services.schedules_changed()
     location = f"{API}/schedules/{schedule_id}"
@@ -37,7 +37,7 @@ def post_schedule(call: Call) -> Reply:
 
 
 def put_schedule(call: Call) -> shapes.Schedule:
-    new = _checked(call.body)
+    new = _checked(call)
     call.store.write(lambda database: schedules.replace(database, call.key, new, call.services.now_ns()))
     call.services.schedules_changed()
     return _read(call, call.key)
@@ -49,8 +49,9 @@ def delete_schedule(call: Call) -> Reply:
     return Reply(b"", "", 204)
 
 
-def _checked(body: shapes.NewSchedule) -> NewSchedule:
-    parameters = taken_parameters(body.kind, body.parameters)
+def _checked(call: Call) -> NewSchedule:
+    body: shapes.NewSchedule = call.body
+    parameters = taken_parameters(call, body.kind, body.parameters)
     new = NewSchedule(body.name, body.kind, body.trigger, parameters, body.enabled)
     new.check()
     return new

@@ -40,6 +40,7 @@ def _status(database: SqliteDatabase, services: Services, found: Totals) -> shap
         now=iso_time(services.now_ns()),
         healthy=all(parts.values()),
         index_restored=services.index_restored,
+        index_put_back=services.index_put_back(),
         parts=parts,
         totals=shapes.Totals(**figures),
         detection=None if current is None else _detection_shape(current[1]),

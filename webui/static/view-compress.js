@@ -93,7 +93,7 @@ function readForm(form) {
   return {
     ...target, ...quality,
     ...(data.get("folder") ? { folders: [data.get("folder")] } : {}),
-    ...(data.get("format") ? { format: data.get("format") } : {}),
+    format: data.get("format"),
     size_threshold_mb: Number(data.get("size_threshold_mb")),
     resolution: data.get("resolution")?.trim() || FULL_SIZE,
     modify_source: data.get("source") === "modify",

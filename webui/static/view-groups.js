@@ -99,11 +99,12 @@ export function address(chosen) {
 
 // Figures and folders
 
-function figures({ totals, detection, index_restored: restored }, roots, page, chosen, signal) {
+function figures({ totals, detection, index_restored: restored, index_put_back: putBack }, roots, page, chosen, signal) {
   const figure = (name, value, tone = "") =>
     h("div", { class: `figure ${tone}` }, h("dt", {}, t(`figure.${name}`)), h("dd", { data: { figure: name } }, value));
   return h("section", { class: "hero" },
     restored ? h("p", { class: "notice", role: "status" }, t("index.restored")) : null,
+    putBack ? h("p", { class: "notice", role: "status" }, t("index.put_back")) : null,
     h("div", { class: "hero-figures" }, h("dl", { class: "figures" },
       figure("reclaimable", bytes(totals.reclaimable_bytes), "main"), figure("groups", number(totals.groups)),
       figure("images", number(totals.images))), progressLine(signal)),

@@ -100,7 +100,8 @@ async function empty(olderThanDays, opener, signal, go) {
     toast(t("trash.emptying"));
     const job = await untilEnded(id, signal);
     if (job.state !== "done") throw Object.assign(new Error(job.error), { code: "" });
-    toast(t("trash.emptied", { n: job.outcome.deleted }));
+    const { deleted, spared } = job.outcome;
+    toast([t("trash.emptied", { n: deleted }), spared ? t("trash.spared", { n: spared }) : ""].join(" ").trim());
     go("/trash", { replace: true });
   } catch (error) {
     if (error.name === "AbortError") return;

@@ -1,0 +1,66 @@
+"""comparimg-ctl index: the copies of the index, listed and put back. Needs no daemon; putting back needs it stopped."""
+
+import time
+from pathlib import Path
+
+import click
+
+from daemon import terminal
+from daemon.ctl.remote import as_json
+
+
+def register(program: click.Group) -> None:
+    program.add_command(index)
+
+
+@click.group()
+def index() -> None:
+    """Copies of the index."""
+
+
+@index.command("list")
+@as_json
+@click.pass_context
+def list_copies(context: click.Context, in_json: bool) -> None:
+    """List the copies of the index, the newest first."""
+    from index.upkeep.backups import Backups
+
+    copies = [(copy, copy.stat()) for copy in Backups(_data_dir(context)).newest_first()]
+    if in_json:
+        terminal.print_json(
+            [{"file": str(copy), "made_s": int(status.st_mtime), "bytes": status.st_size} for copy, status in copies]
+        )
+        return
+    made = "%Y-%m-%d %H:%M"
+    terminal.print_table(
+        ("copy", "made", "size"),
+        [
+            (copy.name, time.strftime(made, time.localtime(status.st_mtime)), terminal.bytes_in_words(status.st_size))
+            for copy, status in copies
+        ],
+    )
+
+
+@index.command()
+@click.argument("copy", type=click.Path(path_type=Path), metavar="FILE")
+@click.pass_context
+def restore(context: click.Context, copy: Path) -> None:
+    """Put a copy in the place of the index.
+
+    FILE is one that `index list` names, or the path of any other. The service must be stopped. The present index is
+    kept beside. No job that was unfinished in the copy is resumed.
+    """
+    from index.upkeep.backups import FOLDER
+    from index.upkeep.replacing import replace_index
+
+    data_dir = _data_dir(context)
+    named = data_dir / FOLDER / copy
+    file = named if copy.name == str(copy) and named.exists() else copy
+    kept = replace_index(data_dir / "index.sqlite3", file)
+    click.echo(f"{file} is the index now." + (f" The one before is kept as {kept}." if kept is not None else ""))
+
+
+def _data_dir(context: click.Context) -> Path:
+    from daemon.configuration.config import load
+
+    return load(context.obj["config"]).daemon.data_dir

@@ -1,0 +1,74 @@
+"""EDGE: the bytes of open files: read, compared, copied. Any thread."""
+
+import contextlib
+import os
+import stat
+from typing import Final
+
+from blake3 import blake3
+
+PIECE_BYTES: Final = 2**20
+
+
+def digest_of(descriptor: int) -> bytes:
+    """The content digest of an open file, as index.images.pictures.digest has it."""
+    found = blake3()
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while piece := os.read(descriptor, PIECE_BYTES):
+        found.update(piece)
+    return bytes(found.digest())
+
+
+def are_equal(first: int, second: int) -> bool:
+    """Whether two open files hold the same bytes, compared one by one."""
+    for descriptor in (first, second):
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    while True:
+        pieces = [_read_fully(descriptor) for descriptor in (first, second)]
+        if pieces[0] != pieces[1]:
+            return False
+        if not pieces[0]:
+            return True
+
+
+def write_fully(descriptor: int, data: bytes) -> None:
+    """Write all of some bytes: write(2) may take fewer than it is given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def copy_bytes(source: int, target: int) -> None:
+    """Copy all bytes of an open file to another one, from its position on."""
+    os.lseek(source, 0, os.SEEK_SET)
+    while piece := os.read(source, PIECE_BYTES):
+        write_fully(target, piece)
+
+
+def copy_attributes(source: int, target: int) -> None:
+    """Copy times and, where possible, mode, owner and extended attributes."""
+    status = os.fstat(source)
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(source):
+            with contextlib.suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name))
+    with contextlib.suppress(OSError):
+        os.fchown(target, status.st_uid, status.st_gid)
+    with contextlib.suppress(OSError):
+        os.fchmod(target, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def bring_to_disk(descriptor: int) -> None:
+    """Bring a file to the disk, and let what is read next come from there."""
+    os.fsync(descriptor)
+    # What is in memory still would be read instead, whatever the disk made of it.
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _read_fully(descriptor: int) -> bytes:
+    """A piece as long as can be had: read(2) may give less than asked for."""
+    piece = b""
+    while len(piece) < PIECE_BYTES and (more := os.read(descriptor, PIECE_BYTES - len(piece))):
+        piece += more
+    return piece

@@ -1,0 +1,52 @@
+"""PURE: the chunks of a WebP file (RFC 9649): which of its bytes are neither the picture nor its metadata."""
+
+from typing import Final
+
+RIFF_HEADER: Final = 12
+CHUNK_HEADER: Final = 8
+EXTENDED: Final = b"VP8X"
+PICTURES: Final = (b"VP8 ", b"VP8L")
+# Chunks that an extended file may have, each with the flag in its header without which readers pass it over.
+FLAGGED: Final = {b"ICCP": 0x20, b"ALPH": 0x10, b"EXIF": 0x08, b"XMP ": 0x04}
+
+
+class NoWebp(ValueError):
+    """The bytes are not built as a WebP file."""
+
+
+def remainder(data: bytes) -> bytes:
+    """All that is behind the picture, or in chunks that are neither picture nor metadata, in its order. Raises NoWebp.
+
+    Frames of an animation are among it.
+    """
+    if data[:4] != b"RIFF" or data[8:RIFF_HEADER] != b"WEBP":
+        raise NoWebp("does not begin as one")
+    end = CHUNK_HEADER + int.from_bytes(data[4:8], "little")
+    if end > len(data):
+        raise NoWebp("has no end")
+    rest: list[bytes] = []
+    flags: int | None = None
+    seen: set[bytes] = set()
+    position = RIFF_HEADER
+    while position + CHUNK_HEADER <= end:
+        kind = data[position : position + 4]
+        length = int.from_bytes(data[position + 4 : position + CHUNK_HEADER], "little")
+        # Chunks begin at even places. Some writers leave the last one's filling out.
+        following = min(position + CHUNK_HEADER + length + length % 2, max(end, position + CHUNK_HEADER + length))
+        if following > end:
+            raise NoWebp(f"has a chunk at byte {position} that does not end")
+        if kind == EXTENDED and position == RIFF_HEADER and length:
+            flags = data[position + CHUNK_HEADER]
+        elif kind in seen or not _is_of_picture(kind, flags, seen):
+            rest.append(data[position:following])
+        seen.add(kind)
+        position = following
+    if not seen & set(PICTURES):
+        raise NoWebp("has no picture")
+    return b"".join([*rest, data[position:]])
+
+
+def _is_of_picture(kind: bytes, flags: int | None, seen: set[bytes]) -> bool:
+    if kind in PICTURES:
+        return not seen & set(PICTURES)
+    return flags is not None and bool(flags & FLAGGED.get(kind, 0))
