@@ -72,7 +72,7 @@ def measured(work: Callable[[], object]) -> tuple[float, float]:
 def measure(name: str, folder: Path) -> None:
     files = sorted(os.fsencode(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     shares = [files[number::CORES] for number in range(CORES)]
-    tasks = [IndexTask(path, Identity(0, 0, 0, 0), frozenset(), Limits()) for path in files]
+    tasks = [IndexTask(path, os.path.dirname(path), Identity(0, 0, 0, 0), frozenset(), Limits()) for path in files]
 
     def index() -> None:
         failed = [outcome.value.message for outcome in pool.run(index_file, tasks) if outcome.value.failure]

@@ -6,7 +6,9 @@ Any thread may ask. Nothing is held here: the overrides are rows of the index.
 from collections.abc import Mapping
 from typing import Any
 
+from daemon.configuration import protected
 from daemon.configuration.config import Config, describe, plain
+from daemon.files.grounds import Claim
 from daemon.jobs.sort import SortSettings
 from daemon.jobs.sort_plan import Companions
 from index.model import Depth, DetectParameters, default_tolerance
@@ -67,11 +69,17 @@ class LiveSettings:
         """For how long what is in the trash is spared when it is emptied."""
         return float(self._config.sort.retention)
 
+    def claims(self) -> list[Claim]:
+        """What other configurations that can be found protect. Raises ConfigError."""
+        return protected.claims(self._config.source, self._config.daemon.data_dir)
+
     def sorting(self) -> SortSettings:
         """What a sort job runs with."""
         sort = self._config.sort
         settle_s = self._config.daemon.settle_s
-        return SortSettings(self.destinations(), Companions(sort.companions), settle_s, sort.carry_metadata)
+        return SortSettings(
+            self.destinations(), Companions(sort.companions), settle_s, sort.carry_metadata, self.claims
+        )
 
     def keeper_criteria(self) -> tuple[str, ...]:
         """What decides which image of a group is proposed to be kept, the first first."""

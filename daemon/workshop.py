@@ -6,7 +6,7 @@ The watcher asks for the first scan of a root once its watches stand, so that no
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -27,6 +27,7 @@ from daemon.jobs.views import Views
 from daemon.overrides import LiveSettings
 from daemon.processes.workers import WorkerLimits, WorkerPool
 from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
+from index.errors import ConfigError
 from index.images.pictures import Limits
 from index.model import JobKind, RootState
 from index.records import catalogue, findings
@@ -61,7 +62,7 @@ class Workshop:
             scanner.run(progress, ScanParameters(paths=[os.fsdecode(path) for path in paths]))
 
         sorter = Sorter(store, self.pool, limits, settings.sorting, rescan)
-        undoer = Undoer(store, lambda: settings.destinations().values(), rescan)
+        undoer = Undoer(store, lambda: settings.destinations().values(), rescan, claims=settings.claims)
         processes = Processes(self.pool.count, worker_limits)
         self._compressor = Compressor(store, processes, limits, settings.values, self._grounds, rescan)
         self._undoer = undoer
@@ -78,8 +79,8 @@ class Workshop:
         self._settings = settings
         self.watcher = self._make_watcher()
         scanner.report_fresh_to(self.watcher.touch, daemon.settle_s)
-        scanner.report_trashes_to(lambda passed: Adoption(store, self._grounds(), time.time_ns()).look(passed))
-        scanner.report_strays_to(lambda paths: keep_strays(store, self._grounds(), paths))
+        scanner.report_trashes_to(self._adopt)
+        scanner.report_strays_to(self._keep_strays)
 
     def open(self) -> None:
         """Bring the roots of the index up to date, settle what a crash left in doubt, and begin."""
@@ -124,7 +125,19 @@ class Workshop:
         return self.watcher.coverage().get(root)
 
     def _grounds(self) -> Grounds:
-        return grounds_of(self._store, self._settings.destinations().values())
+        return grounds_of(self._store, self._settings.destinations().values(), self._settings.claims)
+
+    def _adopt(self, passed: Collection[bytes]) -> None:
+        try:
+            Adoption(self._store, self._grounds(), time.time_ns()).look(passed)
+        except ConfigError as error:
+            log.warning("the trashes below the watched folders are not read: %s", error)
+
+    def _keep_strays(self, paths: Collection[bytes]) -> None:
+        try:
+            keep_strays(self._store, self._grounds(), paths)
+        except ConfigError as error:
+            log.warning("what a crash left stays where it is: %s", error)
 
     def _reopen_outdated(self, database: Any) -> None:
         """After an upgrade that hashes otherwise: groups are found anew by themselves, hashes want the files."""

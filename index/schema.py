@@ -17,11 +17,13 @@ from peewee import (
 
 
 class Root(Model):
-    """A configured folder. `watched` is false once it left the configuration."""
+    """A configured folder. `watched` is false once it left the configuration; `protected` holds by the configuration
+    (`configured`) or by a marker file that the last scan found."""
 
     id = AutoField()
     path = BlobField(unique=True)
     protected = BooleanField(default=False)
+    configured = BooleanField(default=False)
     priority = IntegerField(default=0)
     watched = BooleanField(default=True)
     state = TextField(default="online")

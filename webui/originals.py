@@ -3,11 +3,12 @@
 A large one holds a web thread until its reader has nearly all of it, however slowly, so only a few are sent at a time.
 """
 
+import errno
 import os
-import stat
 import threading
 from collections.abc import Callable, Iterator
 
+from index.images import descent
 from index.model import Identity
 from index.queries.listing import FileRow
 from webui.refusals import Refusal
@@ -64,15 +65,20 @@ class Originals:
 def open_unchanged(row: FileRow) -> int:
     """A descriptor of exactly the file that was indexed. Raises Refusal where it is another one, or gone."""
     try:
-        # O_NONBLOCK: a pipe put in the file's place must not hold this thread.
-        descriptor = os.open(row.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = descent.open_file(row.root_path, row.path)
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise _changed() from error
         if not row.online:
             raise Refusal(409, "offline", "The folder of this image is offline.", "Connect it again.") from error
         raise Refusal(404, "gone", f"The file cannot be opened: {error.strerror}.") from error
     status = os.fstat(descriptor)
     known = Identity(row.device, row.inode, row.size_bytes, row.mtime_ns)
-    if not stat.S_ISREG(status.st_mode) or Identity.of(status) != known:
+    if Identity.of(status) != known:
         os.close(descriptor)
-        raise Refusal(409, "changed", "The file has changed since it was indexed.", "It will be read again shortly.")
+        raise _changed()
     return descriptor
+
+
+def _changed() -> Refusal:
+    return Refusal(409, "changed", "The file has changed since it was indexed.", "It will be read again shortly.")

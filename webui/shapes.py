@@ -102,6 +102,7 @@ class Root(Answer, frozen=True, kw_only=True):
     images: Count
     size_bytes: Count
     problems: Count
+    away_images: Annotated[Count, Meta(description="Images of disks in whose place another one is: GET disks")]
     walked: Time | None
 
 

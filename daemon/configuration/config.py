@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from daemon.configuration.places import why_not
 from index.errors import ConfigError, UsageError
-from index.images.trash_places import is_in_trash
-from index.images.walk import Exclusions
+from index.images.walk import Exclusions, is_at_or_below
 from index.model import default_tolerance
 from index.settings import (
     BY_KEY,
@@ -282,7 +282,7 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
     sections = {name: reader.section(name, table.get(name, {}), name) for name in plain_sections}
     daemon, detect, sort = sections["daemon"], sections["detect"], sections["sort"]
 
-    daemon["data_dir"] = reader.absolute(daemon["data_dir"] or _usual_data_dir(environ), "daemon.data_dir")
+    daemon["data_dir"] = reader.absolute(daemon["data_dir"] or usual_data_dir(environ), "daemon.data_dir")
     daemon["log_file"] = reader.absolute(daemon["log_file"], "daemon.log_file") if daemon["log_file"] else None
     daemon["workers"] = daemon["workers"] or len(os.sched_getaffinity(0))
     if detect["tolerance"] is None:
@@ -338,37 +338,41 @@ def _contradictions(sections: Mapping[str, Mapping[str, Any]], watch: Sequence[W
         problems.append(f"detect.tolerance: {error.message}")
     data_dir = os.fsencode(sections["daemon"]["data_dir"])
     for number, root in enumerate(watch):
-        if _is_watched(root, data_dir):
+        if told := why_not(root.path, [data_dir]):
+            problems.append(f"watch[{number}].path: {os.fsdecode(root.path)} {told}.")
+        elif _is_watched(root, data_dir):
             problems.append(
                 f"daemon.data_dir: {os.fsdecode(data_dir)} is in the watched folder of watch[{number}]; accepted: a "
                 "folder outside it, or one that exclude passes over."
             )
     for name, folder in sections["sort"]["destinations"].items():
-        if told := _wrong_destination(folder, watch):
+        if told := why_not(folder, [data_dir]) or _wrong_destination(folder, watch):
             problems.append(f"sort.destinations.{name}: {os.fsdecode(folder)} {told}.")
     return problems
 
 
 def _wrong_destination(folder: bytes, watch: Sequence[WatchSection]) -> str:
     """Why nothing can be moved to a folder, "" where it can. One that is not there may be on a disk that is away."""
-    if is_in_trash(folder):
-        return "is in a trash; accepted: a folder outside it"
     if os.path.exists(folder) and not os.path.isdir(folder):
         return "is no folder; accepted: a folder"
-    inside = [root for root in watch if folder == root.path or folder.startswith(root.path.rstrip(b"/") + b"/")]
-    if inside and max(inside, key=lambda root: len(root.path)).protected:
-        return "is in a protected folder, which is never changed; accepted: a folder outside it"
+    for path in (folder, os.path.realpath(folder)):
+        inside = [root for root in watch if is_at_or_below(path, root.path)]
+        if inside and max(inside, key=lambda root: len(root.path)).protected:
+            return "is in a protected folder, which is never changed; accepted: a folder outside it"
     return ""
 
 
 def _is_watched(root: WatchSection, folder: bytes) -> bool:
-    if folder == root.path:
-        return True
-    below = folder.startswith(root.path.rstrip(b"/") + b"/")
-    return below and root.recursive and not Exclusions(root.path, root.exclude).excludes_path(folder)
+    """Whether a walk of a root goes into a folder, be the root reached by a link, or the folder."""
+    real = os.path.realpath(folder)
+    for top, below in ((root.path, folder), (os.path.realpath(root.path), real)):
+        if below != top and is_at_or_below(below, top) and root.recursive:
+            return not Exclusions(top, root.exclude).excludes_path(below)
+    return False
 
 
-def _usual_data_dir(environ: Mapping[str, str]) -> str:
+def usual_data_dir(environ: Mapping[str, str]) -> str:
+    """The data folder where the configuration names none; may begin with ~."""
     if given := environ.get("STATE_DIRECTORY"):
         return given.partition(":")[0]
     return os.path.join(environ.get("XDG_DATA_HOME") or "~/.local/share", "comparimg")

@@ -22,7 +22,7 @@ SECTIONS = (
     ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
-    ("How it is set up", ("doctor", "service", "index", "schedule", "config", "token", "notify-test")),
+    ("How it is set up", ("doctor", "disks", "service", "index", "schedule", "config", "token", "notify-test")),
 )
 
 
@@ -49,9 +49,9 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
-    from daemon.ctl import calibration, compress, copies, detect, doctor, remote, service, setup, sorting
+    from daemon.ctl import calibration, compress, copies, detect, disks, doctor, remote, service, setup, sorting
 
-    for module in (calibration, compress, copies, detect, doctor, remote, service, setup, sorting):
+    for module in (calibration, compress, copies, detect, disks, doctor, remote, service, setup, sorting):
         module.register(program)
     sys.exit(run(arguments))
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon.configuration.config import usual_data_dir
+from daemon.configuration.places import patterns_without, why_not
 from daemon.jobs import tries
 from daemon.jobs.detect import Detector
 from daemon.jobs.progress import Progress
@@ -47,8 +49,11 @@ def detect(
     progress: Progress,
     workers: int,
 ) -> OneShot:
-    """Index folders and find the duplicates in them. Raises UsageError for what is no folder."""
-    roots = [ScanRoot(WatchRoot(path)) for path in _distinct(folders)]
+    """Index folders and find the duplicates in them. Raises UsageError for what is no folder of pictures."""
+    data_dirs = [os.fsencode(data_dir), os.fsencode(os.path.expanduser(usual_data_dir(os.environ)))]
+    roots = [
+        ScanRoot(WatchRoot(path), exclude=patterns_without(path, data_dirs)) for path in _distinct(folders, data_dirs)
+    ]
     limits = Limits()
     with ExitStack() as stack:
         store = stack.enter_context(Store(data_dir))
@@ -64,11 +69,13 @@ def detect(
             return OneShot(report.result(database), dict(scan))
 
 
-def _distinct(folders: Sequence[Path]) -> list[bytes]:
-    """The real paths of folders, each once."""
+def _distinct(folders: Sequence[Path], data_dirs: Sequence[bytes]) -> list[bytes]:
+    """The real paths of folders, each once. Raises UsageError for what is no folder of pictures."""
     found = []
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder.", field="DIR")
+        if told := why_not(os.fsencode(folder.absolute()), data_dirs):
+            raise UsageError(f"{folder} {told}.", field="DIR")
         found.append(os.fsencode(os.path.realpath(folder)))
     return sorted(set(found))

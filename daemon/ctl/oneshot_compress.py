@@ -1,7 +1,7 @@
 """`comparimg-ctl compress` without a daemon: the same job over an index of its own, on what the command line names.
 
-The index is kept, so that a second run does nothing and `undo` finds what to bring back. Folders that the configuration
-protects are refused here too.
+The index is kept, so that a second run does nothing and `undo` finds what to bring back. Folders that any
+configuration protects are refused here too.
 """
 
 import os
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon.configuration import protected
 from daemon.configuration.config import Config
-from daemon.files.grounds import Grounds
+from daemon.configuration.places import patterns_without, why_not
+from daemon.files.grounds import Claim, Grounds
 from daemon.jobs import tries
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.journal import Journal
@@ -64,12 +66,13 @@ def compress(
     progress: Progress,
 ) -> Run:
     """Make files smaller: those named, and those in a folder. Raises UsageError for what is not there."""
-    top = None if folder is None else _real_folder(folder)
-    named = _real_files(files)
+    data_dirs = [os.fsencode(data_dir), os.fsencode(config.daemon.data_dir)]
+    top = None if folder is None else _real_folder(folder, data_dirs)
+    named = _real_files(files, data_dirs)
     recursive = bool(parameters.recursive)
     least_bytes = int((parameters.size_threshold_mb or 0) * 2**20)
     tops = sorted({*([] if top is None else [top]), *map(os.path.dirname, named)})
-    found = sorted({*named, *([] if top is None else _found_in(top, recursive))})
+    found = sorted({*named, *([] if top is None else _found_in(top, recursive, data_dirs))})
     large = [path for path in found if os.path.getsize(path) >= least_bytes]
     with opened(data_dir, tops, config) as bench:
         bench.rescan(progress, large)
@@ -142,7 +145,13 @@ class Bench:
 
 @contextmanager
 def opened(data_dir: Path, tops: Sequence[bytes], config: Config) -> Iterator[Bench]:
-    """The index, with these folders and those of earlier runs; what a crash cut off is settled first."""
+    """The index, with these folders and those of earlier runs; what a crash cut off is settled first. Raises
+    ConfigError where a configuration that may protect them cannot be read."""
+
+    def claims() -> list[Claim]:
+        return protected.claims(config.source, data_dir)
+
+    claims()  # before anything is read: what cannot be read might protect all of it
     limits = Limits(config.daemon.max_megapixels * 1_000_000)
     processes = Processes(
         config.daemon.workers, WorkerLimits(config.daemon.time_limit_s, config.daemon.memory_mb * 2**20)
@@ -160,14 +169,14 @@ def opened(data_dir: Path, tops: Sequence[bytes], config: Config) -> Iterator[Be
         def grounds() -> Grounds:
             with store.read() as database:
                 known = catalogue.every_root(database)
-            return Grounds.of({**known, **{section.path: section.protected for section in config.watch}})
+            return Grounds.of(known, claims=claims)
 
         compressor = Compressor(store, processes, limits, lambda: DEFAULTS, grounds, rescan)
         scanner.recover()
         tries.recover(store)
         Journal(store, grounds()).recover()
         compressor.recover()
-        yield Bench(store, compressor, Undoer(store, lambda: (), rescan), rescan)
+        yield Bench(store, compressor, Undoer(store, lambda: (), rescan, claims=claims), rescan)
 
 
 def _with_files(parameters: CompressParameters, files: list[str]) -> CompressParameters:
@@ -175,14 +184,17 @@ def _with_files(parameters: CompressParameters, files: list[str]) -> CompressPar
     return CompressParameters(**{**given, "files": files, "folders": []})
 
 
-def _real_folder(folder: Path) -> bytes:
+def _real_folder(folder: Path, data_dirs: Sequence[bytes]) -> bytes:
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder.", field="directory")
+    if told := why_not(os.fsencode(folder.absolute()), data_dirs):
+        raise UsageError(f"{folder} {told}.", field="directory")
     return os.fsencode(os.path.realpath(folder))
 
 
-def _real_files(files: Iterable[Path]) -> list[bytes]:
-    """The files by paths without links in their folders. Raises UsageError where one is not there."""
+def _real_files(files: Iterable[Path], data_dirs: Sequence[bytes]) -> list[bytes]:
+    """The files by paths without links in their folders. Raises UsageError where one is not there, or no picture of
+    anybody's."""
     found = []
     for file in files:
         if file.is_dir():
@@ -190,13 +202,15 @@ def _real_files(files: Iterable[Path]) -> list[bytes]:
         if not file.is_file():
             raise UsageError(f"There is no file {file}.", field="files")
         folder = os.path.realpath(os.fsencode(file.absolute().parent))
+        if told := why_not(os.fsencode(file.absolute()), data_dirs):
+            raise UsageError(f"{file} {told}.", field="files")
         found.append(os.path.join(folder, os.fsencode(file.name)))
     return sorted(set(found))
 
 
-def _found_in(top: bytes, recursive: bool) -> list[bytes]:
+def _found_in(top: bytes, recursive: bool, data_dirs: Sequence[bytes]) -> list[bytes]:
     """The pictures in a folder; not those that an earlier run put beside their source."""
-    walk = Walk(top, Exclusions(top), recursive)
+    walk = Walk(top, Exclusions(top, patterns_without(top, data_dirs)), recursive)
     paths = [path for path, _ in walk if path.lower().endswith(ENDINGS)]
     return [path for path in paths if not os.path.splitext(path)[0].endswith(compression.SUFFIX)]
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,18 +26,37 @@ LOCAL_FUSE: Final = frozenset(
         "fuse.gocryptfs", "fuse.encfs", "fuse.ecryptfs", "fuse.cryfs",
     }
 )  # fmt: skip
+# File systems that show folders of other ones: a change through them is a change there.
+STACKED: Final = frozenset(
+    {
+        "overlay", "aufs", "unionfs", "ecryptfs", "shiftfs",
+        "fuse.mergerfs", "fuse.mhddfs", "fuse.unionfs", "fuse.unionfs-fuse", "fuse.shfs", "fuse.bindfs",
+        "fuse.fuse-overlayfs",
+    }
+)  # fmt: skip
+# Options of overlay that name such folders.
+LAYERS: Final = frozenset({b"lowerdir", b"lowerdir+", b"upperdir", b"datadir+"})
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
     """One line of mountinfo; `mount_id` tells a file system mounted anew from the one before. `root` is the folder
-    of the file system (that of `device`) which is mounted: not its topmost one where a folder is bound elsewhere."""
+    of the file system (that of `device`) which is mounted: not its topmost one where a folder is bound elsewhere.
+    `source` and `options` are those of the file system, the options as they stand there."""
 
     mount_id: int
     point: bytes
     kind: str
     device: bytes = b""
     root: bytes = b"/"
+    source: bytes = b""
+    options: bytes = b""
+
+    @property
+    def is_stacked(self) -> bool:
+        # bindfs has no name of its own.
+        is_bindfs = self.kind == "fuse" and self.source.startswith(b"/") and not self.source.startswith(b"/dev/")
+        return self.kind in STACKED or is_bindfs
 
     @property
     def is_remote(self) -> bool:
@@ -60,8 +79,13 @@ def parse_mountinfo(lines: Iterable[bytes]) -> list[Mount]:
         fields, _, rest = line.partition(b" - ")
         parts = fields.split(b" ")
         if len(parts) >= 5 and rest:
-            kind = rest.split(b" ")[0].decode("ascii", "replace")
-            mounts.append(Mount(int(parts[0]), _unescape(parts[4]), kind, parts[2], _unescape(parts[3])))
+            kind, source, options, *_ = [*rest.rstrip(b"\n").split(b" "), b"", b""]
+            mounts.append(
+                Mount(
+                    int(parts[0]), _unescape(parts[4]), kind.decode("ascii", "replace"), parts[2], _unescape(parts[3]),
+                    _unescape(source), options,
+                )
+            )  # fmt: skip
     return mounts
 
 
@@ -87,6 +111,39 @@ def place_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, b
         return None
     below = path[len(mount.point.rstrip(b"/")) :]
     return mount.device, (mount.root.rstrip(b"/") + below).rstrip(b"/") or b"/"
+
+
+def layers_of(mount: Mount) -> tuple[bytes, ...]:
+    """The folders that a stacked file system shows, as far as its line names them by absolute paths.
+
+    They are named as the process that mounted it saw them: in a container, or after something was mounted over them,
+    another folder or none may be there.
+    """
+    if not mount.is_stacked:
+        return ()
+    # Those in user space, and ecryptfs, name them as what is mounted.
+    found = [layer for value in (*_options(mount, LAYERS), mount.source) for layer in _separate(value)]
+    return tuple(dict.fromkeys(layer for layer in found if layer.startswith(b"/")))
+
+
+def upper_layer(mount: Mount) -> bytes:
+    """The folder in which a change through an overlay is kept, as it was named: perhaps relative to an unknown one,
+    or as another process saw it. b"" where none is named."""
+    return next(_options(mount, frozenset({b"upperdir"})), b"")
+
+
+def _options(mount: Mount, keys: Collection[bytes]) -> Iterator[bytes]:
+    for option in mount.options.split(b","):
+        key, _, value = option.partition(b"=")
+        if key in keys:
+            yield _unescape(value)
+
+
+def _separate(value: bytes) -> Iterator[bytes]:
+    """The folders in a value: separated by colons, where a backslash takes the next character for itself."""
+    for part in re.findall(rb"(?:\\.|[^:\\])+", value, re.DOTALL):
+        folder = re.sub(rb"\\(.)", rb"\1", part, flags=re.DOTALL)
+        yield folder.rstrip(b"/") or folder
 
 
 def ways_into(folder: bytes, mounts: Iterable[Mount]) -> dict[bytes, bytes]:

@@ -19,6 +19,7 @@ from blake3 import blake3
 from daemon.files import contents, removal
 from daemon.files.contents import are_equal, digest_of
 from daemon.files.removal import FOLDER, NO_LINKS, READ, UNSUPPORTED, Proof
+from index.images import descent
 from index.images.trash_places import is_in_trash
 from index.model import Identity
 
@@ -55,9 +56,7 @@ def opened_folder(top: bytes, folder: bytes, make: bool = False) -> Iterator[int
     """A folder at or below `top`, opened without following a link below it, made where it is missing if asked."""
     descriptor = os.open(top, FOLDER)
     try:
-        for name in folder[len(top) :].split(b"/"):
-            if not name:
-                continue
+        for name in descent.steps(top, folder):
             if make:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, dir_fd=descriptor)

@@ -191,8 +191,8 @@ def _refusal(row: Any, facts: Facts, order: Order, grounds: Grounds) -> tuple[st
         return row.failure, f"It cannot be read as a picture: {row.failure_message}."
     if row.root_state != RootState.ONLINE:
         return "offline", "Its folder is offline."
-    if grounds.protector_of(row.path) is not None:
-        return "protected", "It is in a protected folder, which is never changed."
+    if (protection := grounds.protection_of(row.path)) is not None:
+        return "protected", protection.sentence
     if facts.format not in compression.TAKEN:
         return "format", f"{facts.format} is not made smaller: only JPEG, PNG, BMP and WebP are."
     if facts.frames > 1:

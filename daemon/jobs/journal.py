@@ -13,7 +13,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -27,8 +27,10 @@ from daemon.files.safe_files import Spot
 from daemon.files.trash import Trashes, UntrustedTrash
 from daemon.jobs import put_back
 from daemon.jobs.adoption import Adoption
-from daemon.jobs.naming import NAMES_TRIED, NAMING, Naming, follows, is_same_stem, returns
+from daemon.jobs.naming import NAMES_TRIED, NAMING, Naming, follows, returns
+from daemon.jobs.portions import portions
 from daemon.jobs.progress import Progress
+from daemon.jobs.protecting import unless_protected
 from index.errors import StepRefused
 from index.records import batches, decisions, findings, trash_items
 from index.records.batches import Action, BatchKind, BatchState, Step, StepState
@@ -39,10 +41,6 @@ from index.store import Store
 
 log = logging.getLogger(__name__)
 
-# Steps between two commits: enough that the disk is not waited for at each, few enough to be checked just before.
-AT_A_TIME: Final = 16
-# Where many images have one stem ("scan.001" and so on), which would otherwise stay together.
-MOST_AT_A_TIME: Final = 8 * AT_A_TIME
 # Actions that need a temporary name beside the path (or the target).
 BY_TEMP: Final = frozenset({Action.MOVE, Action.LINK, Action.REPLACE, Action.CREATE, Action.SWAP})
 FROM_TRASH: Final = frozenset({Action.RESTORE, Action.SWAP, Action.DELETE})
@@ -124,7 +122,7 @@ class Journal:
         total = sum(row.counts.values())
         progress.begin(str(row.kind), total, total - len(planned))
         with in_use(self._grounds.spot(path).top for step in planned for path in (step.path, step.target) if path):
-            for some in _portions(planned):
+            for some in portions(planned):
                 progress.checkpoint()
                 self._do_some(progress, row, some, checks)
         self._end(batch_id, BatchState.DONE)
@@ -232,9 +230,13 @@ class Journal:
         self._grounds.look_again()
         self._trashes.forget_places()
         ready: list[Step] = []
-        ended: list[Step] = []
-        names = Naming(steps, self._grounds.spot, self._store)
-        for step in checks.prepare(steps):
+        judged = [unless_protected(step, self._grounds) for step in steps]
+        ended = [step for step in judged if step.state is not StepState.PLANNED]
+        names = Naming(judged, self._grounds.spot, self._store)
+        prepared = list(checks.prepare([step for step in judged if step.state is StepState.PLANNED]))
+        # That may have taken minutes: whoever protects a folder meanwhile is heeded.
+        self._grounds.look_again()
+        for step in (unless_protected(step, self._grounds) for step in prepared):
             one = step if step.state is not StepState.PLANNED else self._placed(row, step, names)
             names.note(one)
             (ready if one.state is StepState.PLANNED else ended).append(one)
@@ -430,22 +432,6 @@ def _entry(event: str, item: Item, step: Step) -> Entry:
         event, item.place, item.path, item.size_bytes, item.mtime_ns, item.inode, item.digest, step.batch_id,
         item.trashed_ns,
     )  # fmt: skip
-
-
-def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Some steps at a time, those that go with an image in one portion with it, and images of one stem together."""
-    portion: list[Step] = []
-    image: Step | None = None
-    for step in steps:
-        if step.companion_of is None:
-            is_apart = image is None or not is_same_stem(image, step) or len(portion) >= MOST_AT_A_TIME
-            if len(portion) >= AT_A_TIME and is_apart:
-                yield portion
-                portion = []
-            image = step
-        portion.append(step)
-    if portion:
-        yield portion
 
 
 def _keep_gone(database: Any, steps: Sequence[Step]) -> None:

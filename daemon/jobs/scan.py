@@ -4,27 +4,33 @@ Every way to learn of a change ends here, in one comparison of what is seen with
 path of its own: not the first scan, not a dropped file, not what happened while the service was down.
 """
 
+import functools
 import logging
 import os
+import stat
 import time
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+from daemon.files.grounds import Grounds
+from daemon.jobs import disks
+from daemon.jobs.disks import Ground, Seen
 from daemon.jobs.progress import Progress
 from daemon.processes.decoding import KNOWN_AT_MOST, IndexTask, index_file
 from daemon.processes.workers import WorkerPool
 from daemon.watching.settle import is_fresh
 from index.errors import UsageError
+from index.images import descent
 from index.images.pictures import Limits
 from index.images.reconcile import Plan, offline_reason, reconcile
 from index.images.sniff import may_be_image
-from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
+from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below
 from index.model import Identity, Reading, RootState
-from index.records import catalogue, findings, suspects
+from index.records import catalogue, findings, markers, suspects
 from index.records.catalogue import WatchRoot, display
 from index.records.jobs import ScanParameters
 from index.store import Store
@@ -128,7 +134,7 @@ class Scanner:
     def run(self, progress: Progress, parameters: ScanParameters) -> Mapping[str, Any]:
         tally = Tally()
         if parameters.paths:
-            for root, paths in self._by_root(map(os.fsencode, parameters.paths)).items():
+            for root, paths in self._by_root(map(_normal, parameters.paths)).items():
                 self._scan(progress, root, paths, tally)
         else:
             for root in self._chosen(parameters.roots):
@@ -157,15 +163,18 @@ class Scanner:
         """Compare one root, or some paths in it, with the index and act on the difference."""
         with self._store.read() as database:
             row = next(r for r in catalogue.watched_roots(database) if bytes(r.path) == root.path)
+        ground = self._ground(root, row.id)
         try:
             device = os.stat(root.path).st_dev
+            seen = disks.look(self._store, ground)
             # What came back under another device number is for a walk of all of it to recognise.
-            if paths is None or root.path in paths or row.device not in (None, device):
+            if paths is None or root.path in paths or row.device not in (None, device) or seen.changed:
                 paths = None
-                plan, unreadable = self._compare_all(progress, root, row, device)
+                plan, unreadable = self._compare_all(progress, root, row, device, seen)
             else:
                 _require_files(root.path)
-                plan, unreadable = self._compare_some(progress, root, paths)
+                plan, unreadable = self._compare_some(progress, root, paths, seen)
+            disks.keep(self._store, ground, seen)
         except (OSError, RootUnavailable) as error:
             reason = error.message if isinstance(error, RootUnavailable) else str(error.strerror)
             self._store.write(lambda db: catalogue.set_root_state(db, row.id, RootState.OFFLINE, reason))
@@ -177,19 +186,29 @@ class Scanner:
         tally.moved += len(plan.moved)
         tally.missing += len(plan.missing)
         tally.unchanged += plan.unchanged
-        self._apply(progress, row.id, plan, unreadable, paths is None, tally)
+        self._apply(progress, root, row.id, plan, unreadable, paths is None, tally)
+        disks.carry_over(self._store, row.id)
         if paths is None:
-            self._store.write(lambda db: catalogue.set_root_walked(db, row.id, time.time_ns()))
+            marked = Grounds.of({}).protection_of(os.path.join(root.path, b"-")) is not None
+
+            def walked(database: Any) -> None:
+                findings.concern(database, markers.note(database, row.id, marked))
+                catalogue.set_root_walked(database, row.id, time.time_ns())
+
+            self._store.write(walked)
 
     # What is there
 
-    def _compare_all(self, progress: Progress, root: ScanRoot, row: Any, device: int) -> tuple[Plan, dict[bytes, str]]:
+    def _compare_all(
+        self, progress: Progress, root: ScanRoot, row: Any, device: int, seen: Seen
+    ) -> tuple[Plan, dict[bytes, str]]:
         """The plan for a whole root, and what could not be looked at with the reason."""
         walk = self._walk(root, root.path)
         with self._store.read() as database:
             known = catalogue.known_in_order(database, row.id)
-            plan = reconcile(_told(progress, walk), known, walk.unreadable, walk.mounts, holds_image)
-        reason = offline_reason(plan, walk.is_empty, device, row.device)
+            unknown = ChainMap(walk.unreadable, dict(seen.away))
+            plan = reconcile(_told(progress, walk), known, unknown, walk.mounts, *_looks(root))
+        reason = offline_reason(plan, walk.is_empty, device, None if seen.is_known else row.device)
         if reason is not None:
             raise RootUnavailable(reason)
         if walk.trashes:
@@ -200,7 +219,7 @@ class Scanner:
         return plan, walk.unreadable
 
     def _compare_some(
-        self, progress: Progress, root: ScanRoot, paths: Sequence[bytes]
+        self, progress: Progress, root: ScanRoot, paths: Sequence[bytes], disk: Seen
     ) -> tuple[Plan, dict[bytes, str]]:
         """The same for the files at these paths or, where a path is a folder, below it."""
         seen: dict[bytes, Identity] = {}
@@ -209,14 +228,16 @@ class Scanner:
         exclusions = Exclusions(root.path, root.exclude)
         for path in paths:
             try:
-                folder, device = standing_folder(path, root.path)
+                folder, device = descent.standing_folder(root.path, path)
                 mounts[folder] = device
                 if exclusions.excludes_path(path) or (not root.recursive and folder != root.path):
                     continue
-                identity = look(path)
-                if identity is not None and may_be_image(os.path.basename(path)):
-                    seen[path] = identity
-                elif identity is None and os.path.isdir(path) and not os.path.islink(path):
+                status = _status(root.path, path)
+                if status is None:
+                    continue
+                if stat.S_ISREG(status.st_mode) and may_be_image(os.path.basename(path)):
+                    seen[path] = Identity.of(status)
+                elif stat.S_ISDIR(status.st_mode):
                     walk = self._walk(root, path)
                     seen.update(_told(progress, walk))
                     unreadable |= walk.unreadable
@@ -230,17 +251,28 @@ class Scanner:
             for path in paths:
                 known |= catalogue.known_below(database, path)
         ours = sorted(file for file in known.items() if self._root_of(file[0]) is root)
-        return reconcile(sorted(seen.items()), ours, unreadable, mounts, holds_image), unreadable
+        unknown = ChainMap(unreadable, dict(disk.away))
+        return reconcile(sorted(seen.items()), ours, unknown, mounts, *_looks(root)), unreadable
 
     def _walk(self, root: ScanRoot, top: bytes) -> Walk:
-        nested = [other.path for other in self._roots if is_at_or_below(other.path, root.path) and other is not root]
-        return Walk(top, Exclusions(root.path, root.exclude), root.recursive, nested)
+        return Walk(top, Exclusions(root.path, root.exclude), root.recursive, self._nested(root), root.path)
+
+    def _nested(self, root: ScanRoot) -> tuple[bytes, ...]:
+        return tuple(
+            other.path for other in self._roots if is_at_or_below(other.path, root.path) and other is not root
+        )
+
+    def _ground(self, root: ScanRoot, root_id: int) -> Ground:
+        exclusions = Exclusions(root.path, root.exclude)
+        walk = functools.partial(self._walk, root)
+        return Ground(root_id, root.path, root.recursive, exclusions, self._nested(root), walk)
 
     # What to do about it
 
     def _apply(
         self,
         progress: Progress,
+        root: ScanRoot,
         root_id: int,
         plan: Plan,
         unreadable: Mapping[bytes, str],
@@ -284,10 +316,10 @@ class Scanner:
             crashes = suspects.crashes(database)
         suspected = {path: crashes[path] for path in to_read if path in crashes}
         for some in _in_two_passes({path: of for path, of in to_read.items() if path not in suspected}):
-            self._read(progress, root_id, some, tally)
+            self._read(progress, root, root_id, some, tally)
         for path in sorted(suspected, key=lambda path: (suspected[path], path)):
             if suspected[path] < suspects.CRASHES:
-                self._read(progress, root_id, {path: to_read[path]}, tally)
+                self._read(progress, root, root_id, {path: to_read[path]}, tally)
             else:
                 self._pass_over(progress, root_id, path, to_read[path], tally)
 
@@ -308,6 +340,7 @@ class Scanner:
     def _read(
         self,
         progress: Progress,
+        root: ScanRoot,
         root_id: int,
         files: Mapping[bytes, Identity],
         tally: Tally,
@@ -331,7 +364,7 @@ class Scanner:
                 self._store.write(keep)
                 being_read.difference_update(paths)
 
-        outcomes = self._pool.run(index_file, self._tasks(files, being_read))
+        outcomes = self._pool.run(index_file, self._tasks(root, files, being_read))
         try:
             for outcome in outcomes:
                 task = outcome.item
@@ -357,7 +390,9 @@ class Scanner:
             if being_read:
                 self._store.write(lambda db: suspects.leave(db, being_read))
 
-    def _tasks(self, files: Mapping[bytes, Identity], being_read: set[bytes]) -> Iterator[IndexTask]:
+    def _tasks(
+        self, root: ScanRoot, files: Mapping[bytes, Identity], being_read: set[bytes]
+    ) -> Iterator[IndexTask]:
         """What a worker needs for each file; `being_read` gains those that are written down as being read. That is
         done some files ahead, so that nobody waits for the disk."""
 
@@ -376,7 +411,7 @@ class Scanner:
                 known = catalogue.digests_by_size(database, {identity.size_bytes for _, identity in some})
             for path, identity in some:
                 digests = frozenset(sorted(known.get(identity.size_bytes, ()))[:KNOWN_AT_MOST])
-                yield IndexTask(path, identity, digests, self._limits)
+                yield IndexTask(path, root.path, identity, digests, self._limits)
 
 
 def _told(progress: Progress, walk: Walk) -> Iterator[tuple[bytes, Identity]]:
@@ -386,6 +421,24 @@ def _told(progress: Progress, walk: Walk) -> Iterator[tuple[bytes, Identity]]:
         if number % TOLD_AT_ONCE == 0:
             progress.advance(TOLD_AT_ONCE)
         yield file
+
+
+def _normal(path: str) -> bytes:
+    """A path as the index writes it: whatever `..` and double slashes are in it, it has one name there."""
+    return b"/" + os.path.normpath(os.fsencode(path)).lstrip(b"/")
+
+
+def _looks(root: ScanRoot) -> tuple[Callable[[bytes], bool], Callable[[bytes], bool]]:
+    """What the comparison asks the disk: whether a file is worth reading, and whether a path leads through a link."""
+    return functools.partial(holds_image, root.path), descent.link_finder(root.path)
+
+
+def _status(root: bytes, path: bytes) -> os.stat_result | None:
+    """The status of what is at a path, None where nothing is, or a link is on the way. Raises OSError."""
+    try:
+        return descent.status(root, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _require_files(root: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.files import actions, safe_files
 from daemon.files.beside import owners_left
-from daemon.files.grounds import Grounds
+from daemon.files.grounds import Claim, Grounds
 from daemon.jobs.journal import Journal, temp_of
 from daemon.jobs.progress import Progress, Unwatched
 from daemon.jobs.runner import JobContext
@@ -47,6 +47,7 @@ class SortSettings:
     companions: Companions
     settle_s: float
     carries_metadata: bool = False
+    claims: Callable[[], Sequence[Claim]] = tuple
 
 
 class Sorter:
@@ -71,7 +72,7 @@ class Sorter:
     def run(self, context: JobContext, parameters: SortParameters) -> Mapping[str, Any]:
         """Carry out what is decided, or only tell it; where a stop cut the job off, go on with its batch."""
         settings = self._settings()
-        grounds = grounds_of(self._store, settings.destinations.values())
+        grounds = grounds_of(self._store, settings.destinations.values(), settings.claims)
         journal = Journal(self._store, grounds, self._now_ns)
         terms = Terms(settings.destinations, settings.companions, settings.settle_s, settings.carries_metadata)
         planner = Planner(grounds, terms, self._now_ns)
@@ -194,7 +195,7 @@ class Checker:
                         break
                     of_group.pop(0)
                 if of_group and of_group[0].path not in verified:
-                    tasks[of_group[0].path] = PictureTask(of_group[0].path, of_group[0].digest, self._limits)
+                    tasks[of_group[0].path] = self._task(of_group[0].path, of_group[0].digest)
             if not tasks:
                 return verified
             tried |= set(tasks)
@@ -207,6 +208,9 @@ class Checker:
                         log.warning("%s is no keeper: %s", _shown(outcome.item.path), outcome.failure.message)
             finally:
                 outcomes.close()
+
+    def _task(self, path: bytes, digest: bytes) -> PictureTask:
+        return PictureTask(path, self._grounds.spot(path).top, digest, self._limits)
 
     def _ready(
         self,
@@ -254,8 +258,7 @@ class Checker:
                 raise StepRefused("keeper_changed", "Another image is kept than was planned.")
             if safe_files.identity_at(self._grounds.spot(made.target)) is not None:
                 raise StepRefused("name_taken", "The image that stays has a sidecar by now.")
-            pictures = [PictureTask(step.path, step.digest, self._limits),
-                        PictureTask(keeper.path, keeper.digest, self._limits)]  # fmt: skip
+            pictures = [self._task(step.path, step.digest), self._task(keeper.path, keeper.digest)]
             told: dict[bytes, Telling] = {}
             for found in self._pool.run(read_telling, pictures):
                 told[found.item.path] = found.value or Telling()
@@ -312,11 +315,13 @@ class Checker:
         return replace(step, identity=identity, digest=digest), twins
 
 
-def grounds_of(store: Store, destinations: Iterable[bytes]) -> Grounds:
-    """Every folder that is or was watched, and the destinations."""
+def grounds_of(
+    store: Store, destinations: Iterable[bytes], claims: Callable[[], Sequence[Claim]] = tuple
+) -> Grounds:
+    """Every folder that is or was watched, and the destinations. `claims` are those of other configurations."""
     with store.read() as database:
         roots = catalogue.every_root(database)
-    return Grounds.of(roots, destinations)
+    return Grounds.of(roots, destinations, claims)
 
 
 def is_companion(step: Step) -> bool:

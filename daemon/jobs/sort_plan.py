@@ -160,9 +160,10 @@ class Planner:
         if not file.online:
             raise StepRefused("offline", "Its folder is offline.")
         for path in (file.path, *file.also_at):
-            protector = self._grounds.protector_of(path)
-            if file.protected or protector is not None:
-                raise StepRefused("protected", f"It is in the protected folder {_shown(protector or path)}.")
+            if (protection := self._grounds.protection_of(path)) is not None:
+                raise StepRefused("protected", protection.sentence)
+            if file.protected:
+                raise StepRefused("protected", f"It is in the protected folder {_shown(os.path.dirname(path))}.")
         spot = self._grounds.spot(file.path)
         try:
             with safe_files.opened_file(spot) as descriptor:
@@ -183,6 +184,8 @@ class Planner:
             other
             for other in group.files
             if other.stays and other.readable and other.online and other.inode != file.inode and self._is_there(other)
+            # A file and what a stacked file system shows of it differ in their devices.
+            and not self._grounds.is_same_entry(other.path, file.path)
         ]
         if not found:
             raise StepRefused("no_keeper", "No other image of its group stays and can be read.")
@@ -205,7 +208,9 @@ class Planner:
         for other in equal:
             try:
                 # Writing to one name would change the other: what protects a file is not to be had by a second name.
-                if not other.protected and safe_files.can_rename(spot, self._grounds.spot(other.path)):
+                if other.protected or self._grounds.protection_of(other.path) is not None:
+                    continue
+                if safe_files.can_rename(spot, self._grounds.spot(other.path)):
                     return other
             except OSError:
                 continue
@@ -229,8 +234,8 @@ class Planner:
             raise StepRefused("no_destination", f"There is no destination {file.destination!r} any more.")
         if is_in_trash(folder) or not os.path.isdir(folder):
             raise StepRefused("no_destination", f"The folder {_shown(folder)} of {file.destination} is not there.")
-        if self._grounds.protector_of(folder) is not None:
-            raise StepRefused("protected", f"The destination {file.destination} is in a protected folder.")
+        if (protection := self._grounds.protection_of(os.path.join(folder, b"-"))) is not None:
+            raise StepRefused("protected", f"The destination {file.destination}: {protection.sentence}")
         return os.path.join(folder, os.path.basename(file.path))
 
     # What is beside it
@@ -275,6 +280,8 @@ class Planner:
     def _sidecar(self, step: Step, file: GroupFile, keeper: GroupFile) -> list[Beside]:
         """The sidecar that is to tell of the keeper what only the image that goes does; none where there is one."""
         if not self._terms.carries_metadata or step.action is not Action.TRASH or keeper.protected:
+            return []
+        if self._grounds.protection_of(keeper.path) is not None:
             return []
         if not (file.metadata - keeper.metadata) & TELLING and not file.metadata & WORDS:
             return []

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from daemon.files import safe_files, settling
-from daemon.files.grounds import Grounds
+from daemon.files.grounds import Claim, Grounds
 from daemon.files.manifest import DIGEST_BYTES
 from daemon.files.trash import make_plain
 from daemon.jobs.journal import Journal
@@ -41,7 +41,8 @@ DAY_NS = 24 * 3600 * 10**9
 
 
 class Undoer:
-    """Runs undo jobs, and those that empty the trash. `rescan` brings the index to what is at some paths."""
+    """Runs undo jobs, and those that empty the trash. `rescan` brings the index to what is at some
+    paths, `claims` are what other configurations protect."""
 
     def __init__(
         self,
@@ -50,9 +51,11 @@ class Undoer:
         rescan: Rescan,
         now_ns: Callable[[], int] = time.time_ns,
         boot_time: Callable[[], BootTime] = boot_time,
+        claims: Callable[[], Sequence[Claim]] = tuple,
     ) -> None:
         self._store = store
         self._destinations = destinations
+        self._claims = claims
         self._rescan = rescan
         self._now_ns = now_ns
         self._boot_time = boot_time
@@ -90,7 +93,7 @@ class Undoer:
     def _carry_out(
         self, context: Context, kind: BatchKind, undo_of: int | None, make: Callable[[Grounds], list[Step]]
     ) -> Mapping[str, Any]:
-        grounds = grounds_of(self._store, self._destinations())
+        grounds = grounds_of(self._store, self._destinations(), self._claims)
         journal = Journal(self._store, grounds, self._now_ns)
         journal.recover()
         with self._store.read() as database:
@@ -274,8 +277,6 @@ class Returns:
 
     def _judged(self, step: Step, offline: set[bytes]) -> Step:
         for path in filter(None, (step.path, step.target)):
-            if step.action is not Action.DELETE and self._grounds.protector_of(path) is not None:
-                return _refused(step, "protected", "Its folder is protected now.")
             spot = self._grounds.spot(path)
             if step.action is not Action.DELETE and (spot.top in offline or not os.path.isdir(spot.top)):
                 return _refused(step, "offline", "Its folder is offline.")

@@ -121,7 +121,7 @@ class Views:
             if present:
                 target = self.path_of(bytes(row.digest))
                 tasks[content_id] = PictureTask(
-                    bytes(present[0].path), bytes(row.digest), self._limits, str(target)
+                    bytes(present[0].path), bytes(present[0].root_path), bytes(row.digest), self._limits, str(target)
                 )
         return tasks
 

@@ -124,7 +124,11 @@ def _answering(config: Config, address: str | None) -> Iterator[Finding]:
         if root["state"] != "online":
             yield Finding(f"folder {root['path']}", Grade.WRONG, f"it is offline to the daemon: {root['reason']}",
                           "Mount it; what is known of its images is kept.")  # fmt: skip
-        elif root["note"]:
+        if root["away_images"]:
+            told = f"{counted(root['away_images'], 'image')} of another disk that was mounted here wait for it"
+            yield Finding(f"folder {root['path']}", Grade.NOTE, told,
+                          "comparimg-ctl disks list shows it; where it never comes back: disks forget ID.")  # fmt: skip
+        if root["state"] == "online" and root["note"]:
             yield Finding(f"folder {root['path']}", Grade.WARNING, f"it {root['note']}")
 
 

@@ -42,7 +42,7 @@ class Made:
 
 def compress_file(task: CompressTask) -> Made | Left:
     """Raises PictureError, also where the result cannot be written: `no_space` or `unwritable`."""
-    data, _ = pictures.read(task.source.path, task.limits.max_bytes)
+    data, _ = pictures.read(task.source.path, task.limits.max_bytes, task.source.top)
     if pictures.digest(data) != task.digest:
         raise PictureError("changed", "is not what it was when it was indexed")
     found = recompress(data, task.wish, task.limits)
@@ -54,7 +54,7 @@ def compress_file(task: CompressTask) -> Made | Left:
 
 def compressed_bytes(task: CompressTask) -> bytes:
     """The bytes of what would be made. Raises PictureError, also where nothing would."""
-    data, _ = pictures.read(task.source.path, task.limits.max_bytes)
+    data, _ = pictures.read(task.source.path, task.limits.max_bytes, task.source.top)
     if pictures.digest(data) != task.digest:
         raise PictureError("changed", "is not what it was when it was measured")
     found = recompress(data, task.wish, task.limits)

@@ -19,9 +19,11 @@ KNOWN_AT_MOST: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class IndexTask:
-    """A file to index. `identity` is what the walk saw; `known` the digests of the contents with its size."""
+    """A file to index, below the watched folder `top`. `identity` is what the walk saw; `known` the digests of the
+    contents with its size."""
 
     path: bytes
+    top: bytes
     identity: Identity
     known: frozenset[bytes]
     limits: pictures.Limits
@@ -29,9 +31,11 @@ class IndexTask:
 
 @dataclass(frozen=True, slots=True)
 class PictureTask:
-    """A file that holds a known content: `digest` is checked, as it may have changed since it was indexed."""
+    """A file below the watched folder `top` that holds a known content: `digest` is checked, as it may have changed
+    since it was indexed."""
 
     path: bytes
+    top: bytes
     digest: bytes
     limits: pictures.Limits
     target: str = ""
@@ -40,7 +44,7 @@ class PictureTask:
 def index_file(task: IndexTask) -> Reading:
     """Read a file once; decode it unless its bytes are known. A failure is part of what is told."""
     try:
-        data, identity = pictures.read(task.path, task.limits.max_bytes)
+        data, identity = pictures.read(task.path, task.limits.max_bytes, task.top)
     except PictureError as error:
         return Reading(task.path, task.identity, failure=error.reason, message=error.message)
     digest = pictures.digest(data)
@@ -92,7 +96,7 @@ def make_crop(task: CropTask) -> bytes:
 
 def check_picture(task: PictureTask) -> Identity:
     """The identity of a file that holds the content it should and can be decoded. Raises PictureError."""
-    data, identity = pictures.read(task.path, task.limits.max_bytes)
+    data, identity = pictures.read(task.path, task.limits.max_bytes, task.top)
     if pictures.digest(data) != task.digest:
         raise PictureError("changed", "is not what it was when it was indexed")
     pictures.decode(data, task.limits)
@@ -111,7 +115,7 @@ def pixel_digest(task: PictureTask) -> bytes:
 
 
 def _read_known(task: PictureTask) -> bytes:
-    data, _ = pictures.read(task.path, task.limits.max_bytes)
+    data, _ = pictures.read(task.path, task.limits.max_bytes, task.top)
     if pictures.digest(data) != task.digest:
         raise PictureError("changed", "is not what it was when it was indexed")
     return data

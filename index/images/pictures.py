@@ -4,10 +4,10 @@ Runs in worker processes only: a decoder may crash, hang or eat memory here. Wha
 PictureError with one of REASONS; nothing of Pillow leaves this module.
 """
 
+import errno
 import io
 import math
 import os
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageErr
 
 from index.candidates.fingerprint import Box
 from index.errors import PictureError
-from index.images import recompression
+from index.images import descent, recompression
 from index.images.facts import facts_of, frames_of, is_turned_by_pillow, orientation_of
 from index.images.sniff import HEAD_BYTES, looks_like_image
 from index.model import Facts, Identity
@@ -94,15 +94,16 @@ class Decoded:
 # Reading
 
 
-def read(path: bytes, max_bytes: int = MAX_BYTES) -> tuple[bytes, Identity]:
-    """The bytes of a regular file and the identity they had. Raises PictureError: unreadable, changed, too_large."""
+def read(path: bytes, max_bytes: int = MAX_BYTES, top: bytes | None = None) -> tuple[bytes, Identity]:
+    """The bytes of a regular file and the identity they had; no link below the watched folder `top` is followed, by
+    default none in the last name. Raises PictureError: unreadable, changed, too_large."""
     try:
-        # O_NONBLOCK: a named pipe put where a picture was must not hold the worker.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if top is None:
+            path = os.path.join(os.getcwdb(), path)
+            top = os.path.dirname(path)
+        descriptor = descent.open_file(top, path)
         try:
             before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                raise PictureError("unreadable", "is no regular file")
             if before.st_size > max_bytes:
                 size = f"{before.st_size / 1e6:.0f} MB"
                 raise PictureError("too_large", f"{size}, more than the limit of {max_bytes / 1e6:.0f}")
@@ -112,7 +113,8 @@ def read(path: bytes, max_bytes: int = MAX_BYTES) -> tuple[bytes, Identity]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise PictureError("unreadable", f"cannot be read: {error.strerror}") from error
+        ours = error.errno == errno.EINVAL and error.strerror
+        raise PictureError("unreadable", ours or f"cannot be read: {error.strerror}") from error
     identity = Identity.of(after)
     if Identity.of(before) != identity or len(data) != identity.size_bytes:
         raise PictureError("changed", "changed while it was read")

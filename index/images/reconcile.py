@@ -4,7 +4,8 @@ The rule on deletions. They are believed where the root is a folder that can be 
 file system it stood on (or on one that holds at least one of the known files). Then:
 - what lies below a folder that could not be listed is neither seen nor gone;
 - a file is gone only if the folder that stands above it is on the file system that the file was on: a disk mounted
-  below the root and taken away loses nothing, whether its mount point is still there or not.
+  below the root and taken away loses nothing, whether its mount point is still there or not. A file to which a
+  symbolic link leads is gone in any case.
 There is no "too many at once": a deletion costs a row, never what is known of the content or was decided about it, and
 someone who clears out nine tenths of a folder is right. A file that is gone from one path and turned up at another with
 the same identity was moved, and is not read again.
@@ -54,12 +55,14 @@ def reconcile(
     unreadable: Collection[bytes] = (),
     mounts: Mapping[bytes, int] | None = None,
     admit: Callable[[bytes], bool] = lambda path: True,
+    is_behind_link: Callable[[bytes], bool] = lambda path: False,
 ) -> Plan:
     """Compare one walk with the rows of the same root, both ascending by path (raises ValueError otherwise).
 
     `unreadable` and `mounts` are those of the walk (see Walk), and are looked at only when `seen` is exhausted.
     `admit` is asked of each file that would have to be read and says whether it is one for the index; otherwise it
-    counts as not there. One pass over both: O(n) time, memory for what differs, about 300 bytes a file.
+    counts as not there. `is_behind_link` is asked of each row that would be kept as away: what a symbolic link leads to
+    is gone, whatever it stands on. One pass over both: O(n) time, memory for what differs, about 300 bytes a file.
     """
     differing: dict[bytes, Identity] = {}
     before: dict[bytes, Identity] = {}
@@ -101,8 +104,9 @@ def reconcile(
     missing: dict[bytes, Identity] = {}
     for path, identity in gone.items():
         current = _on(renumbered, identity)
-        stands = not devices or _nearest(path, devices) == current.device
-        if stands and not (unreadable and _is_below(path, unreadable)):
+        if unreadable and _is_below(path, unreadable):
+            continue
+        if not devices or _nearest(path, devices) == current.device or is_behind_link(path):
             missing[path] = current
     away = len(gone) - len(missing)
 

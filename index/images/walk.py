@@ -4,6 +4,7 @@ Symbolic links are not followed, neither to files nor to folders. What cannot be
 file system begins, so that nobody takes what is only out of reach for deleted.
 """
 
+import errno
 import fnmatch
 import os
 import re
@@ -13,6 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from index.errors import ComparImgError
+from index.images import descent
 from index.images.sniff import HEAD_BYTES, claims_image, looks_like_image, may_be_image
 from index.images.trash_places import NAME as TRASH
 from index.model import Identity
@@ -87,17 +89,23 @@ def _any_of(patterns: Sequence[bytes]) -> re.Pattern[bytes] | None:
 class Walk:
     """One walk of the folder `top`: iterating gives every file that may be an image, ascending by path.
 
-    `nested` are other roots inside it, left to their own walk. While it is iterated (once), the walk fills
-    `unreadable` (path -> why: nothing is known of what is at or below it) and `mounts` (folder -> device number, for
-    `top` and for each folder where another file system begins), `trashes` (our own) and `strays` (what a crash may
-    have left under names of ours), both of which are passed over. `is_empty` tells whether `top` held nothing but what
-    is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
+    `nested` are other roots inside it, left to their own walk. `root` is the watched folder that `top` is at or below,
+    by default `top` itself; no link below it is followed, whoever exchanges a folder for one. While it is iterated
+    (once), the walk fills `unreadable` (path -> why: nothing is known of what is at or below it), `mounts` (folder ->
+    device number, for `top` and for each folder where another file system begins), `trashes` (our own) and `strays`
+    (what a crash may have left under names of ours), both of which are passed over. `is_empty` tells whether `top` held
+    nothing but what is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
 
     Memory is that of the listings from `top` to where it is.
     """
 
     def __init__(
-        self, top: bytes, exclusions: Exclusions, recursive: bool = True, nested: Collection[bytes] = ()
+        self,
+        top: bytes,
+        exclusions: Exclusions,
+        recursive: bool = True,
+        nested: Collection[bytes] = (),
+        root: bytes | None = None,
     ) -> None:
         self.unreadable: dict[bytes, str] = {}
         self.mounts: dict[bytes, int] = {}
@@ -105,13 +113,14 @@ class Walk:
         self.strays: list[bytes] = []
         self.is_empty = True
         self._top = top
+        self._root = top if root is None else root
         self._exclusions = exclusions
         self._recursive = recursive
         self._nested = frozenset(nested)
 
     def __iter__(self) -> Iterator[tuple[bytes, Identity]]:
         try:
-            self.mounts[self._top] = os.stat(self._top).st_dev
+            self.mounts[self._top] = descent.status(self._root, self._top).st_dev
             found = self._list(self._top)
         except OSError as error:
             raise RootUnavailable(f"cannot be listed: {error.strerror}") from error
@@ -142,24 +151,25 @@ class Walk:
 
     def _list(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
         """(key to sort by, path, status) of the files and folders in a folder that are gone into."""
-        with os.scandir(directory) as listing:
-            # By inode: read from a cold disk in the order in which they lie there.
-            entries = sorted(listing, key=os.DirEntry.inode)
         found = []
-        # Relative to the open folder, the kernel need not find each file's way from the root.
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Relative to the open folder, the kernel need not find each file's way from the root, and no link can come in
+        # between.
+        descriptor = descent.open_folder(self._root, directory)
         try:
+            with os.scandir(descriptor) as listing:
+                # By inode: read from a cold disk in the order in which they lie there.
+                entries = sorted(listing, key=os.DirEntry.inode)
             for entry in entries:
-                name = entry.name
+                name = os.fsencode(entry.name)
                 if self._exclusions.excludes(directory, name):
                     if name == TRASH and entry.is_dir(follow_symlinks=False):
-                        self.trashes.append(entry.path)
+                        self.trashes.append(os.path.join(directory, name))
                     elif STRAY.fullmatch(name):
-                        self.strays.append(entry.path)
+                        self.strays.append(os.path.join(directory, name))
                     continue
                 if directory == self._top:
                     self.is_empty = False
-                path = entry.path
+                path = os.path.join(directory, name)
                 try:
                     if entry.is_dir(follow_symlinks=False):
                         if self._recursive and path not in self._nested:
@@ -184,7 +194,10 @@ def is_at_or_below(path: bytes, top: bytes) -> bool:
 
 
 def look(path: bytes) -> Identity | None:
-    """The identity of a regular file, None where there is none. Raises OSError where it cannot be told."""
+    """The identity of a regular file, None where there is none. Raises OSError where it cannot be told.
+
+    Links in its folders are followed: for what waits to come to rest, and is opened otherwise afterwards.
+    """
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -192,35 +205,19 @@ def look(path: bytes) -> Identity | None:
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def standing_folder(path: bytes, top: bytes) -> tuple[bytes, int]:
-    """The deepest folder that exists above a path below `top`, and its device. Raises OSError where it cannot be told.
-
-    `top` itself, a root, may be reached by a symbolic link, which nothing below it may.
-    """
-    while (path := os.path.dirname(path)) != top:
-        try:
-            status = os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        if stat.S_ISDIR(status.st_mode):
-            return path, status.st_dev
-    return top, os.stat(top).st_dev
-
-
-def holds_image(path: bytes) -> bool:
-    """Whether a file is worth reading as an image: its name says so, or its first bytes do.
+def holds_image(top: bytes, path: bytes) -> bool:
+    """Whether a file below a watched folder is worth reading as an image: its name says so, or its first bytes do.
 
     One that cannot be opened is, so that whoever reads it tells why.
     """
     if claims_image(os.path.basename(path)):
         return True
     try:
-        # O_NONBLOCK: a named pipe put where a file was must not hold us.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+        descriptor = descent.open_file(top, path)
+    except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno != errno.EINVAL  # what is no file has no bytes
     try:
         return looks_like_image(os.read(descriptor, HEAD_BYTES))
     except OSError:

@@ -53,6 +53,7 @@ class RootRow:
     images: int
     size_bytes: int
     problems: int
+    away_images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class FileRow:
     id: int
     path: bytes
     root_id: int
+    root_path: bytes
     protected: bool
     online: bool
     device: int
@@ -156,7 +158,9 @@ def roots(database: SqliteDatabase) -> list[RootRow]:
     """The watched roots by path, each with what it holds."""
     rows = database.execute_sql(
         "SELECT r.id, r.path, r.protected, r.priority, r.watched, r.state, r.reason, r.walked_ns,"
-        " h.images, h.size_bytes, h.problems FROM root r JOIN holding h ON h.root_id = r.id"
+        " h.images, h.size_bytes, h.problems,"
+        " (SELECT count(*) FROM disk k JOIN disk_image p ON p.disk_id = k.id WHERE k.root_id = r.id)"
+        " FROM root r JOIN holding h ON h.root_id = r.id"
         " WHERE r.watched ORDER BY r.path"
     )
     return [RootRow(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), *row[5:]) for row in rows]
@@ -424,19 +428,22 @@ def files_with_ids(
     found: dict[int, FileRow] = {}
     for some in chunks(image_ids):
         rows = database.execute_sql(
-            "SELECT i.id, i.path, i.root_id, r.protected, r.state, i.device, i.inode, i.size_bytes, i.mtime_ns,"
+            "SELECT i.id, i.path, i.root_id, r.path, r.protected, r.state, i.device, i.inode, i.size_bytes, i.mtime_ns,"
             " i.content_id FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
             f" WHERE i.id IN ({','.join('?' * len(some))})",
             some,
         ).fetchall()
-        content_ids = [row[9] for row in rows if row[9] is not None]
+        content_ids = [row[10] for row in rows if row[10] is not None]
         contents = {row.id: row for row in Content.select().where(Content.id.in_(content_ids)).execute(database)}
-        for image_id, path, root_id, protected, state, device, inode, size_bytes, mtime_ns, content_id in rows:
+        for (
+            image_id, path, root_id, root_path, protected, state, device, inode, size_bytes, mtime_ns, content_id
+        ) in rows:  # fmt: skip
             content = contents.get(content_id)
             found[image_id] = FileRow(
                 id=image_id,
                 path=bytes(path),
                 root_id=root_id,
+                root_path=bytes(root_path),
                 protected=bool(protected),
                 online=state == "online",
                 device=device,

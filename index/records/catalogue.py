@@ -53,7 +53,10 @@ def sync_roots(database: SqliteDatabase, roots: Sequence[WatchRoot]) -> set[int]
     changed: set[int] = set()
     for root in roots:
         row = before.pop(root.path, None)
-        values = {"protected": root.protected, "priority": root.priority, "watched": True}
+        # What a marker file protects stays so until a scan finds none.
+        marked = row is not None and row.protected and not row.configured
+        values = {"protected": root.protected or marked, "configured": root.protected, "priority": root.priority,
+                  "watched": True}  # fmt: skip
         if row is None:
             Root.insert(path=root.path, **values).execute(database)
         elif any(getattr(row, name) != value for name, value in values.items()):
@@ -76,9 +79,15 @@ def watched_roots(database: SqliteDatabase) -> list[Any]:
 
 
 def every_root(database: SqliteDatabase) -> dict[bytes, bool]:
-    """The folders that are watched, and those that were, with whether each is protected (now, and watched)."""
-    rows = Root.select(Root.path, Root.protected, Root.watched).order_by(Root.path).tuples().execute(database)
+    """The folders that are watched, and those that were, with whether the configuration protects each."""
+    rows = Root.select(Root.path, Root.configured, Root.watched).order_by(Root.path).tuples().execute(database)
     return {bytes(path): bool(protected and watched) for path, protected, watched in rows}
+
+
+def root_above(database: SqliteDatabase, path: bytes) -> bytes | None:
+    """The innermost of the folders that are or were watched which a path is below."""
+    above = [root for root in every_root(database) if path.startswith(root.rstrip(b"/") + b"/")]
+    return max(above, key=len, default=None)
 
 
 def set_root_state(
@@ -341,8 +350,9 @@ def files_of(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, 
     """The image rows (of watched roots) of each content, by path; rows reaching one file are all given."""
     found: dict[int, list[Any]] = defaultdict(list)
     for some in chunks(content_ids):
+        of_root = Root.protected, Root.priority, Root.path.alias("root_path"), Root.state.alias("root_state")
         query = (
-            Image.select(Image, Root.protected, Root.priority, Root.state.alias("root_state"))
+            Image.select(Image, *of_root)
             .join(Root)
             .where(Image.content.in_(some), Root.watched)
             .order_by(Image.path)

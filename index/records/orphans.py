@@ -1,7 +1,7 @@
 """Contents that no file has any more: since when, and which are forgotten at last.
 
 What is forgotten could be found out again by reading a file: facts, hashes, features, judgements. A content of which
-people said something, that was made from or into another, or whose bytes lie in a trash, stays known.
+people said something, that was made from or into another, or whose bytes lie in a trash or on a disk elsewhere, stays.
 """
 
 from typing import Final
@@ -21,6 +21,7 @@ _NEEDED: Final = (
     "SELECT a_digest FROM verdict UNION SELECT b_digest FROM verdict UNION SELECT digest FROM decision"
     f" UNION SELECT digest FROM trash_item WHERE state = '{ItemState.IN_TRASH}'"
     " UNION SELECT source_digest FROM compression UNION SELECT result_digest FROM compression"
+    " UNION SELECT digest FROM disk_image"
 )
 
 

@@ -137,7 +137,7 @@ def test_a_file_is_read_whole(folder: Path) -> None:
         ("[[watch]]\npath = '/a'\n[[watch]]\npath = '/b/../a/'", "watch[1].path: /a is the folder of watch[0] already"),
         ("[[watch]]\npath = '/a'\nmode = 'magic'", 'watch[0].mode: "magic" is not accepted; accepted: auto, native'),
         ("[daemon]\ndata_dir = '/a/b'\n[[watch]]\npath = '/a'", "daemon.data_dir: /a/b is in the watched folder"),
-        ("[daemon]\ndata_dir = '/a'\n[[watch]]\npath = '/a'", "daemon.data_dir: /a is in the watched folder"),
+        ("[daemon]\ndata_dir = '/a'\n[[watch]]\npath = '/a'", "watch[0].path: /a is in the data folder /a"),
         ("[web", "is no TOML: "),
     ],
 )
@@ -158,6 +158,45 @@ def test_the_same_folder_by_a_symbolic_link_is_the_same(folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "link").symlink_to("real")
     assert len(problems(folder, "[[watch]]\npath = '../real'\n[[watch]]\npath = '../link'")) == 1
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        ("photos/.comparimg-trash", "is in a trash"),
+        ("photos/.comparimg-trash/20261125-sort-1", "is in a trash"),
+        ("way", "is in a trash"),
+        ("photos/.Comparimg-Trash/x", "is in a trash"),
+        ("state", "is in the data folder"),
+        ("state/views", "is in the data folder"),
+        ("to state", "is in the data folder"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["watch", "destination"])
+def test_a_trash_or_a_data_folder_holds_nobodys_pictures(folder: Path, root: str, told: str, kind: str) -> None:
+    (folder / "photos/.comparimg-trash").mkdir(parents=True)
+    (folder / "state/views").mkdir(parents=True)
+    (folder / "way").symlink_to("photos/.comparimg-trash")
+    (folder / "to state").symlink_to("state")
+    text = f"[daemon]\ndata_dir = '{folder}/state'\n"
+    text += f"[[watch]]\npath = '{folder}/{root}'" if kind == "watch" else ""
+    text += f"[sort]\ndestinations = {{best = '{folder}/{root}'}}" if kind == "destination" else ""
+    (found,) = problems(folder, text)
+    assert told in found
+    assert found.startswith("watch[0].path" if kind == "watch" else "sort.destinations.best")
+
+
+def test_a_folder_given_at_the_start_is_no_trash_either(folder: Path) -> None:
+    (folder / "photos/.comparimg-trash").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="is in a trash"):
+        for_photos(folder / "photos/.comparimg-trash", None, {})
+
+
+def test_a_data_folder_reached_by_a_link_is_in_the_watched_one_all_the_same(folder: Path) -> None:
+    (folder / "photos/state").mkdir(parents=True)
+    (folder / "state").symlink_to("photos/state")
+    (found,) = problems(folder, f"[daemon]\ndata_dir = '{folder}/state'\n[[watch]]\npath = '{folder}/photos'")
+    assert "is in the watched folder" in found
 
 
 @pytest.mark.parametrize("extra", ["[daemon]\ndata_dir = '/a/.state'", "[daemon]\ndata_dir = '/a/state'"])

@@ -26,6 +26,7 @@ COMMANDS = (
     "detect", "explain", "status", "groups", "group", "calibration", "problems", "verdicts", "scan", "run", "jobs",
     "job", "cancel",
     "not-duplicates", "revoke", "schedule", "config", "decide", "rules", "sort", "batches", "batch", "undo", "trash",
+    "disks",
 )  # fmt: skip
 
 
@@ -116,6 +117,7 @@ def test_wrong_usage_is_2_and_told(ctl_alone: Ctl, arguments: tuple[str, ...]) -
         ("config", "set", "detect.hsize", "8"), ("decide", "k", "1=keep"), ("rules", "preview"), ("rules", "apply"),
         ("rules", "list"), ("rules", "revoke", "1"), ("sort",), ("sort", "--dry-run"), ("batches",), ("batch", "1"),
         ("undo",), ("undo", "1"), ("trash", "list"), ("trash", "restore", "1"), ("trash", "empty", "--yes"),
+        ("disks", "list"), ("disks", "forget", "1"),
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -284,3 +284,15 @@ def test_there_is_nothing_to_undo(ctl_alone: Ctl) -> None:
     told = ctl_alone("undo", "--one-shot")
     assert told.code == FAILED
     assert "nothing to undo" in told.err
+
+
+def test_a_trash_and_a_data_folder_hold_nobodys_pictures(ctl_alone: Ctl, photos: Path, tmp_path: Path) -> None:
+    data = photos / "state"
+    for folder in (photos / ".comparimg-trash", data):
+        shutil.copytree(photos / "below", folder)
+        for options in (("-p", folder), (folder / "LARGE.JPEG",)):
+            told = ctl_alone("compress", *options, "--data-dir", data)
+            assert told.code == WRONG_USAGE
+            assert "accepted: a folder outside it" in told.err
+    told = ctl_alone("compress", "-p", photos, "-r", "--data-dir", data, "--json")
+    assert {Path(one["path"]).parent for one in told.json["items"]} == {photos, photos / "below"}

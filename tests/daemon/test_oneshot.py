@@ -205,3 +205,19 @@ def test_framed_and_slightly_cropped_copies_are_found_without_local_features(tmp
     assert max(image.get("distance", 0) for image in group["images"]) > 80
     by_hash = json.loads(as_json(detect(tmp_path / "data", tmp_path / "photos", verify=False)))
     assert by_hash["groups"] == []
+
+
+def test_a_trash_and_a_data_folder_hold_nobodys_pictures(tmp_path: Path) -> None:
+    (tmp_path / "photos/.comparimg-trash/x").mkdir(parents=True)
+    (tmp_path / "data/views").mkdir(parents=True)
+    for name in ("photos/.comparimg-trash", "photos/.comparimg-trash/x", "data", "data/views"):
+        with pytest.raises(UsageError, match="is in"):
+            detect(tmp_path / "data", tmp_path / name)
+
+
+def test_a_data_folder_inside_the_folder_is_passed_over(tmp_path: Path) -> None:
+    save(photograph(1), tmp_path / "photos/a.png")
+    save(photograph(2), tmp_path / "photos/data[1]/views/ab/b.png")
+    save(photograph(3), tmp_path / "photos/sub/data[1]/c.png")
+    found = detect(tmp_path / "photos/data[1]", tmp_path / "photos")
+    assert found.scan["files"] == 2

@@ -208,6 +208,7 @@ def test_another_disk_in_its_place_is_offline(library):
     library.scan()
     library.store.write(lambda db: db.execute_sql("UPDATE image SET device = 7, inode = 1"))
     library.store.write(lambda db: db.execute_sql("UPDATE root SET device = 7"))
+    library.store.write(lambda db: db.execute_sql("DELETE FROM disk"))  # as of one that nothing identifies
     assert library.scan()["offline"] == [str(library.photos)]
     assert list(library.images()) == ["a.png"]
 

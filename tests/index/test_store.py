@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from peewee import OperationalError, SqliteDatabase
 
-from index import schema
+from index import schema, schema_disks
 from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreError
 from index.schema import Root, Setting
 from index.store import Store
@@ -19,7 +19,7 @@ TABLES = (
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting, schema.RuleOrder, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
     schema.Concerned, schema.Suspect, schema.Attempt, schema.Unjudged, schema.Holding, schema.Uptime,
-    schema.TrashUptime,
+    schema.TrashUptime, schema_disks.Disk, schema_disks.DiskImage,
 )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from index.images import walk
-from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look, standing_folder
+from index.images.descent import standing_folder
+from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look
 from index.model import Identity
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
@@ -78,9 +79,9 @@ def test_excluded_folders_are_not_gone_into(tmp_path, monkeypatch):
     put(tmp_path / "kept" / "a.jpg")
     listed = []
     scandir = os.scandir
-    monkeypatch.setattr(walk.os, "scandir", lambda path: listed.append(path) or scandir(path))
+    monkeypatch.setattr(walk.os, "scandir", lambda folder: listed.append(os.stat(folder)) or scandir(folder))
     assert names(tmp_path) == [b"kept/a.jpg"]
-    assert [os.fsdecode(path) for path in listed] == [str(tmp_path), str(tmp_path / "kept")]
+    assert [status.st_ino for status in listed] == [path.stat().st_ino for path in (tmp_path, tmp_path / "kept")]
 
 
 @pytest.mark.parametrize(
@@ -126,10 +127,10 @@ def test_what_cannot_be_listed_is_told(tmp_path, monkeypatch):
     closed = os.path.dirname(put(tmp_path / "closed" / "b.jpg"))
     scandir = os.scandir
 
-    def refusing(path):
-        if path == closed:
+    def refusing(folder):
+        if os.path.samestat(os.stat(folder), os.stat(closed)):
             raise PermissionError(13, "Permission denied")
-        return scandir(path)
+        return scandir(folder)
 
     monkeypatch.setattr(walk.os, "scandir", refusing)
     found = walked(tmp_path)
@@ -198,14 +199,14 @@ def test_where_another_file_system_begins(tmp_path):
         found = walked(tmp_path)
         assert len(list(found)) == 1
         assert found.mounts == {os.fsencode(tmp_path): here, os.fsencode(below): os.stat(below).st_dev}
-        assert standing_folder(put(below / "b" / "c.jpg"), top) == (os.fsencode(below / "b"), os.stat(below).st_dev)
-        assert standing_folder(os.fsencode(below / "gone" / "b.jpg"), top) == (
+        assert standing_folder(top, put(below / "b" / "c.jpg")) == (os.fsencode(below / "b"), os.stat(below).st_dev)
+        assert standing_folder(top, os.fsencode(below / "gone" / "b.jpg")) == (
             os.fsencode(below),
             os.stat(below).st_dev,
         )
     finally:
         subprocess.run(["umount", str(below)], check=True)
-    assert standing_folder(os.fsencode(below / "a.jpg"), top) == (os.fsencode(below), here)
+    assert standing_folder(top, os.fsencode(below / "a.jpg")) == (os.fsencode(below), here)
 
 
 def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path):
@@ -214,7 +215,7 @@ def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path):
     link.symlink_to("real")
     assert names(link) == [b"a/b.jpg"]
     top = os.fsencode(link)
-    assert standing_folder(top + b"/gone/b.jpg", top) == (top, os.stat(link).st_dev)
+    assert standing_folder(top, top + b"/gone/b.jpg") == (top, os.stat(link).st_dev)
 
 
 def test_a_look_at_one_path(tmp_path):
@@ -226,12 +227,13 @@ def test_a_look_at_one_path(tmp_path):
 
 
 def test_what_the_name_does_not_tell_the_first_bytes_do(tmp_path):
-    assert holds_image(put(tmp_path / "picture", JPEG))
-    assert not holds_image(put(tmp_path / "README", b"read this"))
-    assert holds_image(put(tmp_path / "broken.jpg", b"read this"))
-    assert not holds_image(os.fsencode(tmp_path / "none"))
+    top = os.fsencode(tmp_path)
+    assert holds_image(top, put(tmp_path / "picture", JPEG))
+    assert not holds_image(top, put(tmp_path / "README", b"read this"))
+    assert holds_image(top, put(tmp_path / "broken.jpg", b"read this"))
+    assert not holds_image(top, os.fsencode(tmp_path / "none"))
     os.mkfifo(tmp_path / "pipe")
-    assert not holds_image(os.fsencode(tmp_path / "pipe"))
+    assert not holds_image(top, os.fsencode(tmp_path / "pipe"))
 
 
 def test_the_root_of_all_folders_is_one_too() -> None:

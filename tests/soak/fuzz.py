@@ -81,7 +81,7 @@ def fuzz_decoders(chance: random.Random, seconds: float, kept: Path) -> Counter[
                 name, data = chance.choice(files)
                 path = Path(place, f"{number % 2000}-{name}")
                 path.write_bytes(mutate(chance, data, datas))
-                yield IndexTask(bytes(path), Identity(0, 0, 0, 0), frozenset(), Limits(50_000_000))
+                yield IndexTask(bytes(path), bytes(path.parent), Identity(0, 0, 0, 0), frozenset(), Limits(50_000_000))
 
         for outcome in pool.run(index_file, tasks()):
             path = Path(outcome.item.path.decode())

@@ -73,7 +73,7 @@ def through(program: Program) -> int:
     seen = {path for path, _ in Walk(top, Exclusions(top))}
     images = {bytes(path) for (path,) in program.ask("SELECT path FROM image")}
     problems = {bytes(path): reason for path, reason in program.ask("SELECT path, reason FROM problem")}
-    passed = {path for path in seen - images - set(problems) if not holds_image(path)}
+    passed = {path for path in seen - images - set(problems) if not holds_image(top, path)}
     lost = seen - images - set(problems) - passed
     everything = sum(1 for path in program.photos.rglob("*") if path.is_file())
     other = sum(not may_be_image(path.name.encode(errors="surrogateescape")) for path in program.photos.rglob("*"))

@@ -3,10 +3,11 @@
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from daemon.files.grounds import Claim
 from daemon.jobs.detect import Detector
 from daemon.jobs.progress import Unwatched
 from daemon.jobs.runner import JobContext
@@ -59,6 +60,7 @@ class Desk:
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.companions = companions
         self.carries_metadata = False
+        self.claims: Callable[[], Sequence[Claim]] = tuple
         self.destinations = {"best": bytes(self.best)}
         self.pool = pool
         self.roots = [
@@ -83,7 +85,7 @@ class Desk:
         self.store.close()
 
     def settings(self) -> SortSettings:
-        return SortSettings(self.destinations, self.companions, 3.0, self.carries_metadata)
+        return SortSettings(self.destinations, self.companions, 3.0, self.carries_metadata, self.claims)
 
     def now_ns(self) -> int:
         return time.time_ns() + self.offset_ns

@@ -9,7 +9,7 @@ import pytest
 
 from index import schema
 from index.model import JobKind, JobState, Kind, Turn
-from index.records import jobs, samples
+from index.records import disks, jobs, samples
 from index.store import Store
 from support.weblibrary import NOW_NS, Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
 from webui.app import make_app
@@ -456,3 +456,21 @@ def test_what_a_tolerance_makes_expect_is_told_for_this_library(client: WebClien
     assert client.get("/api/v1/calibration?hsize=8").json["items"] == []
     answer = client.get("/api/v1/calibration?hsize=8&tolerance=65")
     assert (answer.status, answer.error["field"]) == (400, "tolerance")
+
+
+def test_disks_that_are_away_are_listed_and_forgotten(client: WebClient, library: Library) -> None:
+    library.add_file("a.jpg", jpeg_bytes(draw_picture(1)))
+
+    def put_away(database: Any) -> None:
+        folder = bytes(library.folder)
+        disks.put_away(database, 1, disks.Standing(folder, "ext:1", b"/"), (), 10**18)
+        disks.record(database, 1, disks.Standing(folder, "ext:2", b"/"), 2 * 10**18)
+
+    library.write(put_away)
+    (disk,) = client.get("/api/v1/disks").json["items"]
+    assert (disk["identity"], disk["images"], disk["decided"], disk["path"]) == ("ext:1", 1, 0, str(library.folder))
+    assert client.get("/api/v1/roots").json["items"][0]["away_images"] == 1
+    assert client.ask("DELETE", f"/api/v1/disks/{disk['id']}").status == 204
+    assert client.get("/api/v1/disks").json["items"] == []
+    assert client.ask("DELETE", f"/api/v1/disks/{disk['id']}").status == 404
+    assert client.get("/api/v1/roots").json["items"][0]["away_images"] == 0

@@ -66,6 +66,18 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(client: WebClient, photo:
     assert answer.status == 404
 
 
+@pytest.mark.attack("symbolic links laid after indexing")
+def test_a_link_in_the_place_of_a_folder_is_not_followed(
+    client: WebClient, photo: Path, tmp_path: Path, library: Library
+) -> None:
+    library.write(lambda db: db.execute_sql("UPDATE root SET path = ?", (bytes(photo.parent.parent),)))
+    assert client.get(CONTENT).status == 200
+    photo.parent.rename(tmp_path / "elsewhere")
+    photo.parent.symlink_to(tmp_path / "elsewhere")
+    assert photo.exists()
+    assert client.get(CONTENT).status == 404
+
+
 @pytest.mark.attack("pipes laid to hold a thread")
 def test_a_pipe_in_the_place_of_a_file_holds_no_thread(client: WebClient, photo: Path) -> None:
     photo.unlink()

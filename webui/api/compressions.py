@@ -2,14 +2,14 @@
 
 import json
 import os
-import stat
 from typing import Any
 
 from msgspec import UNSET
 
 from index.errors import NotFound, PictureError
+from index.images import descent
 from index.images.sniff import HEAD_BYTES
-from index.records import compressions, trash_items
+from index.records import catalogue, compressions, trash_items
 from index.records.compressions import State, Told
 from webui import shapes_compressing
 from webui.api.images import ASK_AGAIN, MEDIA_TYPES, UNKNOWN_TYPE, get_content
@@ -78,13 +78,16 @@ def _about(call: Call, image_id: int) -> Call:
 
 
 def _from_trash(call: Call, item: trash_items.Item) -> Reply:
+    with call.store.read() as database:
+        # A trash in a folder that is no watched one is opened from the folder that it is in.
+        top = catalogue.root_above(database, item.place) or item.place.rsplit(b"/", 3)[0]
     try:
-        descriptor = os.open(item.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = descent.open_file(top, item.place)
     except OSError as error:
         raise Refusal(404, "gone", f"The file in the trash cannot be opened: {error.strerror}.") from error
     status = os.fstat(descriptor)
     known = (item.inode, item.size_bytes, item.mtime_ns)
-    if not stat.S_ISREG(status.st_mode) or (status.st_ino, status.st_size, status.st_mtime_ns) != known:
+    if (status.st_ino, status.st_size, status.st_mtime_ns) != known:
         os.close(descriptor)
         raise Refusal(409, "changed", "The file in the trash is not the one that was put there.")
     head = os.pread(descriptor, HEAD_BYTES, 0)

@@ -105,6 +105,7 @@ def _root_shape(row: listing.RootRow, services: Services) -> shapes.Root:
         images=row.images,
         size_bytes=row.size_bytes,
         problems=row.problems,
+        away_images=row.away_images,
         walked=optional_time(row.walked_ns),
     )
 

@@ -6,6 +6,7 @@ from webui.api import (
     calibration,
     compressions,
     decisions,
+    disks,
     groups,
     images,
     jobs,
@@ -20,6 +21,7 @@ from webui.api import (
 
 ROUTES = (
     *status.ROUTES,
+    *disks.ROUTES,
     *statistics.ROUTES,
     *groups.ROUTES,
     *calibration.ROUTES,

@@ -37,6 +37,7 @@ function card(root) {
       fact(t("root.watch"), h("span", { title: said(root.note) }, has(`mode.${root.mode}`) ? t(`mode.${root.mode}`) : root.mode || "–",
         root.mode === "native" ? ` · ${t("root.folders", { n: root.watched_folders })}` : "")),
       fact(t("root.walked"), root.walked ? ago(root.walked) : t("root.never")),
+      root.away_images ? fact(t("root.away"), t("root.images", { n: root.away_images })) : null,
       root.problems ? fact(t("nav.problems"), number(root.problems), `/problems?root=${root.id}`) : null),
     h("footer", {}, h("button", { type: "button", disabled: root.state === "offline", onclick: () => queue("scan", { roots: [root.uri] }) },
       icon("refresh", 16), t("action.scan"))));

@@ -1,0 +1,122 @@
+"""What every configuration that can be found protects, whichever of them a program runs with.
+
+A `comparimg.toml` in the current folder hides the user's and the system's from `config.find`. What those protect stays
+protected: each that is there is read, and with them the indexes of the data folders that they name, where a service
+has written down what its configuration protects. Only the watched folders are looked at, so that a mistake elsewhere
+in another configuration stops nobody. What cannot be read might protect anything, and raises ConfigError.
+"""
+
+import os
+import sqlite3
+import tomllib
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from daemon.configuration.config import FILE_NAME, SYSTEM_FILE, usual_data_dir
+from daemon.files.grounds import Claim
+from index.errors import ConfigError
+
+INDEX: Final = "index.sqlite3"
+# Of a service of the system.
+SYSTEM_DATA: Final = Path("/var/lib/comparimg")
+BUSY_S: Final = 5.0
+
+
+def claims(
+    named: Path | None = None, own_data: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> list[Claim]:
+    """What is protected by the configurations: the one `named`, $COMPARIMG_CONFIG, the current folder's, the user's,
+    the system's; and by the indexes in their data folders and the usual ones, without that in `own_data`.
+
+    Raises ConfigError where one of them is there and cannot be read.
+    """
+    found = []
+    own_share = {name: value for name, value in environ.items() if name == "XDG_DATA_HOME"}
+    folders = [*(Path(usual_data_dir(of)) for of in ({}, own_share, environ)), SYSTEM_DATA]
+    for source in _sources(named, environ):
+        table = _read(source)
+        found.append(Claim(str(source), _watched(table, source)))
+        folders += _data_folder(table, source)
+    seen = set() if own_data is None else {os.path.realpath(own_data)}
+    for folder in folders:
+        real = os.path.realpath(os.path.expanduser(folder))
+        if real not in seen and os.path.exists(os.path.join(real, INDEX)):
+            found.append(_of_index(Path(real, INDEX)))
+        seen.add(real)
+    return found
+
+
+def _sources(named: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
+    """The files that are there, each once."""
+    folders = filter(None, (environ.get("XDG_CONFIG_HOME"), os.path.expanduser("~/.config")))
+    of_user = [Path(folder, "comparimg", FILE_NAME) for folder in folders]
+    seen = set()
+    places = (named, environ.get("COMPARIMG_CONFIG"), Path.cwd() / FILE_NAME, *of_user, SYSTEM_FILE)
+    for place in [place for place in places if place]:
+        path = os.path.abspath(os.path.expanduser(place))
+        if os.path.realpath(path) not in seen and os.path.exists(path):
+            seen.add(os.path.realpath(path))
+            yield Path(path)
+
+
+def _read(source: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(source.read_text("utf-8-sig"))
+    except OSError as error:
+        raise _unknown(source, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise _unknown(source, f"is no TOML: {error}") from error
+
+
+def _watched(table: Mapping[str, Any], source: Path) -> dict[bytes, bool]:
+    sections = table.get("watch", [])
+    if not isinstance(sections, list) or not all(isinstance(section, dict) for section in sections):
+        raise _unknown(source, "watch: is one section; accepted: [[watch]], once for each folder")
+    found = {}
+    for number, section in enumerate(sections):
+        path, protected = section.get("path"), section.get("protected", False)
+        if not isinstance(path, str) or not isinstance(protected, bool):
+            raise _unknown(source, f"watch[{number}]: names no folder, or does not say whether it is protected")
+        found[os.fsencode(_absolute(path, source))] = protected
+    return found
+
+
+def _data_folder(table: Mapping[str, Any], source: Path) -> list[Path]:
+    section = table.get("daemon")
+    given = section.get("data_dir") if isinstance(section, dict) else None
+    return [Path(_absolute(given, source))] if isinstance(given, str) and given else []
+
+
+def _absolute(path: str, source: Path) -> str:
+    return os.path.abspath(os.path.join(source.parent, os.path.expanduser(path)))
+
+
+def _of_index(file: Path) -> Claim:
+    """What the configuration protected that the service of an index last ran with."""
+    try:
+        rows = _rows(file, "mode=ro") if file.stat().st_size else []
+    except (sqlite3.Error, OSError) as error:
+        # Whoever may not write beside it cannot take part in its locks, and needs none where nobody has it open.
+        if os.path.exists(f"{file}-wal"):
+            raise _unknown(file, f"cannot be read: {error}") from error
+        try:
+            rows = _rows(file, "mode=ro&immutable=1")
+        except sqlite3.Error as second:
+            raise _unknown(file, f"cannot be read: {second}") from second
+    return Claim(str(file), {bytes(path): bool(protected) for path, protected in rows})
+
+
+def _rows(file: Path, mode: str) -> list[tuple[bytes, int]]:
+    address = f"file:{urllib.parse.quote(os.fsencode(file))}?{mode}"
+    with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as database:
+        tables = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'root'"
+        if database.execute(tables).fetchone() is None:
+            return []
+        return database.execute("SELECT path, protected FROM root WHERE watched").fetchall()
+
+
+def _unknown(source: Path, problem: str) -> ConfigError:
+    return ConfigError(str(source), [f"{problem}. What it protects is not known, so that no file is changed."])

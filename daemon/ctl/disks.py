@@ -1,0 +1,43 @@
+"""comparimg-ctl disks: those that are away, whose images wait for them."""
+
+import click
+
+from daemon import terminal
+from daemon.ctl.remote import as_json, client
+
+
+def register(program: click.Group) -> None:
+    program.add_command(disks)
+
+
+@click.group()
+def disks() -> None:
+    """Disks in whose place another one is mounted: the images of the first wait until it is back."""
+
+
+@disks.command("list")
+@as_json
+@click.pass_context
+def listing(context: click.Context, in_json: bool) -> None:
+    """List the disks that are away."""
+    found = list(client(context).pages("disks"))
+    if in_json:
+        terminal.print_json(found)
+        return
+    terminal.print_table(
+        ("disk", "folder", "identity", "images", "decided", "seen"),
+        [(one["id"], one["path"], one["identity"], one["images"], one["decided"], one["seen"]) for one in found],
+    )
+
+
+@disks.command()
+@click.argument("disk_id", metavar="ID", type=int)
+@as_json
+@click.pass_context
+def forget(context: click.Context, disk_id: int, in_json: bool) -> None:
+    """Forget a disk that does not come back: its images, and what was decided about them. No file is touched."""
+    client(context).delete(f"disks/{disk_id}")
+    if in_json:
+        terminal.print_json({"forgotten": disk_id})
+    else:
+        click.echo(f"disk {disk_id} is forgotten")

@@ -1,0 +1,51 @@
+"""REST: disks that are away, whose images wait for them, and how to wait no longer."""
+
+from index.records import disks
+from webui import shapes, shapes_disks
+from webui.paging import decode_cursor, encode_cursor
+from webui.routes import API, Call, Reply, Route
+from webui.shapes import iso_time, path_text, path_uri
+
+
+def get_disks(call: Call) -> shapes_disks.DiskList:
+    query: shapes.ListQuery = call.query
+    before = decode_cursor(query.cursor, "disks", (int, int))
+    with call.store.read() as database:
+        rows = disks.away(database)
+    ahead = [row for row in rows if before is None or (row.seen_ns, row.id) < tuple(before)]
+    shown = ahead[: query.limit]
+    last = (shown[-1].seen_ns, shown[-1].id) if len(ahead) > len(shown) else None
+    return shapes_disks.DiskList(
+        items=[
+            shapes_disks.AwayDisk(
+                id=row.id,
+                root=row.root_id,
+                path=path_text(row.folder),
+                uri=path_uri(row.folder),
+                identity=row.identity,
+                seen=iso_time(row.seen_ns),
+                images=row.images,
+                decided=row.decided,
+            )
+            for row in shown
+        ],
+        next=encode_cursor("disks", last),
+        total=len(rows),
+    )
+
+
+def delete_disk(call: Call) -> Reply:
+    call.store.write(lambda database: disks.forget(database, call.key))
+    return Reply(b"", "", 204)
+
+
+ROUTES = (
+    Route(
+        "GET", f"{API}/disks", get_disks, "Disks that are away, and the images that wait for them", "status",
+        shapes_disks.DiskList, query=shapes.ListQuery,
+    ),
+    Route(
+        "DELETE", f"{API}/disks/{{id}}", delete_disk, "Forget a disk that is away, and what was decided there",
+        "status", status=204, key_type=int,
+    ),
+)  # fmt: skip
