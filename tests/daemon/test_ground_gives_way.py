@@ -60,7 +60,7 @@ def test_a_full_disk_while_indexing_is_waited_for(program: Program, tmp_path: Pa
     data = tmp_path / "data"
     data.mkdir()
     # Room for the tables of the index and hardly more; without the ballast also for a log that waits to be merged.
-    script = f'mount -t tmpfs -o size=8m tmpfs {data} && head -c 7M /dev/zero > {data}/ballast && exec "$@"'
+    script = f'mount -t tmpfs -o size=8m tmpfs {data} && head -c 6800K /dev/zero > {data}/ballast && exec "$@"'
     many = [save(photograph(300 + number, 64, 48), program.photos / "many" / f"{number}.png") for number in range(30)]
     for number in range(400):
         path = program.photos / "more" / f"{number}.png"
