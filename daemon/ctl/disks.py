@@ -4,6 +4,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import as_json, client
+from daemon.ctl.rest_path import at
 
 
 def register(program: click.Group) -> None:
@@ -36,7 +37,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 @click.pass_context
 def forget(context: click.Context, disk_id: int, in_json: bool) -> None:
     """Forget a disk that does not come back: its images, and what was decided about them. No file is touched."""
-    client(context).delete(f"disks/{disk_id}")
+    client(context).delete(at("disks", disk_id))
     if in_json:
         terminal.print_json({"forgotten": disk_id})
     else:

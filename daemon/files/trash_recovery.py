@@ -19,6 +19,7 @@ from daemon.files.grounds import Grounds
 from daemon.files.manifest import Entry
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Trashes, files_among, make_plain
+from index.images.companions import bond_of, companions_of, renamed, stem_of
 from index.images.sniff import claims_image
 from index.images.trash_places import NAME, holder_of, origin, way_back_adopted
 
@@ -111,11 +112,12 @@ def checked(found: Found) -> Found:
 
 def restored(some: Iterator[Found], refusal: Callable[[bytes], str]) -> Iterator[Found]:
     """Bring files back, each as it ended. `refusal` says why nothing may come to a path, or ""."""
+    renamings = Renamings()
     while portion := list(islice(some, RESTORED_AT_ONCE)):
         refused = [replace(found, message=why) for found in portion if (why := refusal(found.target))]
         yield from refused
         targets = {found.target for found in refused}
-        done = _recorded([found for found in portion if found.target not in targets])
+        done = _recorded([found for found in portion if found.target not in targets], renamings)
         yield from done
         ended = [found for found in done if found.restored]
         safe_files.sync_folders(
@@ -123,7 +125,29 @@ def restored(some: Iterator[Found], refusal: Callable[[bytes], str]) -> Iterator
         )
 
 
-def _recorded(portion: list[Found]) -> list[Found]:
+class Renamings:
+    """The images that came back under another name than their own: their companions take the matching one."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
+
+    def note(self, wanted: bytes, got: bytes) -> None:
+        """Take note of the path that a file was to have, and of the one that it got."""
+        folder, name = os.path.split(wanted)
+        if got != wanted and bond_of(name) is None:
+            self._names[folder, stem_of(name)] = name, os.path.basename(got)
+
+    def target(self, path: bytes) -> bytes:
+        """The path that matches what the image of a companion is called now; that of any other file is its own."""
+        folder, name = os.path.split(path)
+        for stem in (stem_of(name), stem_of(stem_of(name))):
+            image, now = self._names.get((folder, stem), (b"", b""))
+            if image and any(one.name == name for one in companions_of(image, (name, stem_of(name)))):
+                return os.path.join(folder, renamed(name, image, now))
+        return path
+
+
+def _recorded(portion: list[Found], renamings: Renamings) -> list[Found]:
     """Write into the manifest what comes back, then bring it back."""
     now_ns = time.time_ns()
     ready = []
@@ -135,12 +159,13 @@ def _recorded(portion: list[Found]) -> list[Found]:
         except OSError as error:
             ready += [replace(found, message=_reason(error)) for found in some]
         else:
-            ready += [_bring_back(found) for found in some]
+            ready += [_bring_back(found, renamings) for found in some]
     return ready
 
 
-def _bring_back(found: Found) -> Found:
-    place, target = _spot(found.home, found.entry.place), _spot(found.home, found.target)
+def _bring_back(found: Found, renamings: Renamings) -> Found:
+    place = _spot(found.home, found.entry.place)
+    target = _spot(found.home, renamings.target(found.target))
     try:
         with safe_files.opened_file(place) as descriptor:
             bytes_are = _compare(found.entry, descriptor)
@@ -148,7 +173,9 @@ def _bring_back(found: Found) -> Found:
                 return replace(found, bytes=bytes_are, message="it can be executed, and that cannot be changed")
             with safe_files.opened_folder(target.top, target.folder, make=True):
                 pass
-            return replace(found, bytes=bytes_are, restored=True, target=_moved(place, target))
+            path = _moved(place, target)
+            renamings.note(found.target, path)
+            return replace(found, bytes=bytes_are, restored=True, target=path)
     except OSError as error:
         return replace(found, message=_reason(error))
 

@@ -22,6 +22,7 @@ from daemon.files.manifest import Entry
 from daemon.files.rescue import Rescue
 from daemon.files.safe_files import Spot
 from daemon.files.trash import Trashes
+from daemon.jobs import put_back
 from index.images.walk import is_at_or_below
 from index.records import batches, trash_homes, trash_items
 from index.store import Store
@@ -36,7 +37,7 @@ def keep_strays(
 ) -> int:
     """Bring such files, found at these paths, to where they are seen; how many. Those that a step may still need, and
     those of a process that is at work, stay."""
-    trashes = Trashes(grounds)
+    trashes = Trashes(grounds, lambda: put_back.told_of(store.mark))
     name = f"{datetime.fromtimestamp(now_ns() // 10**9, UTC):%Y%m%d-%H%M%S}-crash-{secrets.token_hex(4)}"
     rescue = Rescue(trashes, name, now_ns=now_ns)
     count = 0

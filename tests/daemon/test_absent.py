@@ -253,10 +253,15 @@ def test_an_index_of_before_is_told_what_is_gone(tmp_path: Path, monkeypatch: py
         patch.setattr(upgrade, "MIGRATIONS", before)
         with Store(tmp_path / "data") as store:
             rows = Rows(store, tmp_path)
-            rows.add_root()
             rows.add_detection()
             there, gone = rows.add_content(1), rows.add_content(2)
-            rows.add_image(there, "a.jpg")
+
+            def add_image(database: Any) -> None:
+                """With the columns of then."""
+                database.execute_sql("INSERT INTO root VALUES (1, x'2f', 0, 0, 1, 'online', '', NULL, NULL)")
+                database.execute_sql("INSERT INTO image VALUES (1, 1, x'2f61', 1, 1, 1, 1, ?, 1)", (there,))
+
+            store.write(add_image)
     with Store(tmp_path / "data") as store, store.read() as database:
         assert database.execute_sql("SELECT detection_id, content_id, back FROM absent").fetchall() == [
             (rows.detection_id, gone, 0)

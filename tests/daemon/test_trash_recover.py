@@ -58,6 +58,19 @@ def test_nothing_is_overwritten_and_other_bytes_are_reported(ctl_alone: Ctl, tmp
     assert (photos / "x (restored).jpg").read_bytes() == b"theirs"
 
 
+def test_companions_follow_an_image_that_comes_back_beside_a_newer_one(ctl_alone: Ctl, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    names = ("x.jpg", "x.jpg.xmp", "x.xmp", "x.CR2", "x.CR2.xmp", "y.jpg", "y.xmp")
+    for number, name in enumerate(names):
+        plant(photos, f"b/{number}-{name}", name.encode(), **{"from": str(photos / name)})
+    (photos / "x.jpg").write_bytes(b"newer")
+    ctl_alone("trash", "recover", photos, "--restore")
+    assert {path.name: path.read_bytes().decode() for path in photos.iterdir() if path.is_file()} == {
+        "x.jpg": "newer", "y.jpg": "y.jpg", "y.xmp": "y.xmp",
+        **{name.replace("x.", "x (restored).", 1): name for name in names if name.startswith("x.")},
+    }  # fmt: skip
+
+
 def test_a_file_that_cannot_be_restored_keeps_no_other_back(ctl_alone: Ctl, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     plant(photos, "b/1-tool", mode=0o755, **{"from": str(photos / "tool")})
