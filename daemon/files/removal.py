@@ -20,7 +20,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from daemon.files import contents
@@ -41,19 +41,31 @@ EXCHANGE: Final = 2
 UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 # What a file system without hard links (FAT, some network shares) says to link(2).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+# What a full disk says, a used-up quota, and a limit on the size of files.
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PRIVATE: Final = re.compile(rb"\.comparimg-[0-9a-f]{16}\.removing")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def remove(folder: int, name: bytes, proof: Proof) -> bytes | None:
+def remove(folder: int, name: bytes, proof: Proof, is_ours: bool = False) -> bytes | None:
     """Remove a name where `proof` holds of the file behind it; None when it is removed.
+
+    `is_ours` says that only we write to the folder: there a full disk, which has no room for a new folder, is no
+    hindrance to emptying it.
 
     Otherwise the file stays, and its name in the folder is returned: its own, or a visible one near to it where
     another file took its own meanwhile. Raises FileNotFoundError where there is none, and OSError (also from `proof`)
     with the file under its name again.
     """
-    with private_folder(folder) as private:
+    try:
+        stack = ExitStack()
+        private = stack.enter_context(private_folder(folder))
+    except OSError as error:
+        if error.errno not in NO_SPACE or not is_ours:
+            raise
+        return _remove_here(folder, name, proof)
+    with stack:
         # The folder is new: there is nothing that this could replace.
         os.rename(name, name, src_dir_fd=folder, dst_dir_fd=private)
         try:
@@ -65,6 +77,14 @@ def remove(folder: int, name: bytes, proof: Proof) -> bytes | None:
             return _put_back(private, name, folder)
         os.unlink(name, dir_fd=private)
         return None
+
+
+def _remove_here(folder: int, name: bytes, proof: Proof) -> bytes | None:
+    """As `remove`, in a folder to which only we write."""
+    if not _is_proven(folder, name, proof):
+        return name
+    os.unlink(name, dir_fd=folder)
+    return None
 
 
 def move(old: int, source: bytes, new: int, target: bytes, into_ours: bool = False) -> None:

@@ -18,13 +18,11 @@ from blake3 import blake3
 
 from daemon.files import contents, removal
 from daemon.files.contents import are_equal, digest_of
-from daemon.files.removal import FOLDER, NO_LINKS, READ, UNSUPPORTED, Proof
+from daemon.files.removal import FOLDER, NO_LINKS, NO_SPACE, READ, UNSUPPORTED, Proof
 from index.images import descent
 from index.images.trash_places import is_in_trash
 from index.model import Identity
 
-# What a full disk says, a used-up quota, and a limit on the size of files.
-NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # What a file system (NFS, FAT, some of FUSE) says to a file without a name, and a system without /proc to naming it.
 NO_UNNAMED: Final = frozenset({*UNSUPPORTED, errno.EISDIR, errno.ENOENT})
 
@@ -149,7 +147,7 @@ def remove(spot: Spot, proof: Proof) -> bool:
     taken meanwhile, beside it."""
     with opened_folder(spot.top, spot.folder) as folder:
         try:
-            return removal.remove(folder, spot.name, proof) is None
+            return removal.remove(folder, spot.name, proof, is_in_trash(spot.path)) is None
         except FileNotFoundError:
             return True
 

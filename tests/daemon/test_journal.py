@@ -1,6 +1,7 @@
 """The journal on real files and a real index: what is begun is known, what is done can be told, what is cut off is
 settled."""
 
+import errno
 import json
 import os
 import re
@@ -237,3 +238,20 @@ def test_a_name_that_is_too_long_is_cut_and_keeps_its_ending() -> None:
     cut.decode()
     assert trash.fitting(b"", b"a.jpg", b" (2)") == b"a (2).jpg"
     assert trash.fitting(b"", b".hidden", b" (2)") == b".hidden (2)"
+
+
+def test_a_full_disk_can_be_emptied(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is room neither for a line in the manifest nor for a folder."""
+    folder.run(folder.step(Action.TRASH, folder.add("a.jpg", b"one")))
+    (item,) = folder.in_trash()
+
+    def is_full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(trash, "_append", is_full)
+    monkeypatch.setattr(os, "mkdir", is_full)
+    place = Path(os.fsdecode(item.place))
+    delete = Step(Action.DELETE, item.path, Identity.of(place.lstat()), item.digest, trash=item.place)
+    assert [step.state for step in folder.steps(folder.run(delete))] == [StepState.DONE]
+    assert not place.exists()
+    assert folder.in_trash() == []

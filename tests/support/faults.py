@@ -200,7 +200,7 @@ def kills(scratch: Path, far: Path | None, stride: int = 1) -> Iterator[Row]:
 
 def refusals(scratch: Path) -> Iterator[Row]:
     """Full disks, read-only ones, folders that may not be written to, on small file systems made for it."""
-    for action in ("trash", "move far", "link", "replace"):
+    for action in ("trash", "move far", "link", "replace", "restore", "swap", "delete"):
         yield _refused(scratch, "ENOSPC: the disk is full", action, _fill)
     for action in ACTIONS:
         yield _refused(scratch, "EROFS: mounted read-only", action, _make_read_only)
