@@ -42,6 +42,7 @@ def test_a_line_of_an_older_version_has_no_relative_path() -> None:
     assert parse(HOME, json.dumps(told).encode()) == replace(ENTRY, relative=b"")
 
 
+@pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -67,6 +68,7 @@ def test_a_line_without_a_value_is_passed_over(name: str) -> None:
     assert parse(HOME, json.dumps({key: value for key, value in GOOD.items() if key != name}).encode()) is None
 
 
+@pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
 @pytest.mark.parametrize("relative", ["/etc/x", "../x", ".config/x", "a/../../x", "", "a/\0", "x" * 5000])
 def test_a_relative_path_that_leads_elsewhere_is_none(relative: str) -> None:
     assert parse(HOME, json.dumps({**GOOD, "path": relative}).encode()) == replace(ENTRY, relative=b"")
@@ -77,6 +79,7 @@ def test_what_is_no_digest_is_none(digest: Any) -> None:
     assert parse(HOME, json.dumps({**GOOD, "blake3": digest}).encode()) == replace(ENTRY, digest=b"")
 
 
+@pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
 @pytest.mark.parametrize("line", [b"", b"\0" * 100, b"[" * 60_000, b'{"a":' * 10_000, b"null", b"\xff\xfe{}", b"[]"])
 def test_what_is_no_line_is_passed_over(line: bytes) -> None:
     assert parse(HOME, line) is None
@@ -91,6 +94,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=150)
 @given(st.fixed_dictionaries({name: st.just(value) | VALUES for name, value in GOOD.items()}))
+@pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
 def test_whatever_a_line_holds_it_is_read_or_passed_over(told: dict[str, Any]) -> None:
     entry = parse(HOME, json.dumps(told).encode())
     if entry is not None:
@@ -102,6 +106,7 @@ def test_whatever_a_line_holds_it_is_read_or_passed_over(told: dict[str, Any]) -
 
 @settings(max_examples=100)
 @given(st.binary(max_size=200))
+@pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
 def test_bytes_are_no_line(line: bytes) -> None:
     parse(HOME, line)
 
@@ -133,6 +138,7 @@ def test_lines_are_those_of_the_file_wherever_reading_begins(
             assert list(read_lines(descriptor, found[left][1])) == found[left + 1 :] or not ended
 
 
+@pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
 def test_a_line_of_a_quarter_of_a_gigabyte_is_skipped_with_little_memory(tmp_path: Path) -> None:
     file = tmp_path / "manifest.jsonl"
     with file.open("wb") as made:

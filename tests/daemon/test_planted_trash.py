@@ -48,6 +48,7 @@ def test_a_file_from_below_the_folder_comes_back_without_a_question(keeper: Keep
     assert keeper.files() == ["photos/a/x.jpg"]
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_to_another_place_it_comes_only_when_that_is_confirmed(keeper: Keeper, tmp_path: Path) -> None:
     outside = tmp_path / "home" / ".config" / "autostart"
     outside.mkdir(parents=True)
@@ -82,6 +83,7 @@ def test_the_folder_reached_by_a_link_is_the_same_folder(tmp_path: Path) -> None
     keeper.close()
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 @pytest.mark.parametrize("told", ["/.bashrc", "/.config/autostart/x.desktop", f"/{NAME}/b/2-y", "/.comparimg-1.part"])
 def test_a_hidden_name_is_never_restored_to(keeper: Keeper, told: str) -> None:
     plant(keeper.photos, "b/1-.profile", **{"from": f"{keeper.photos}{told}", "path": told[1:]})
@@ -91,6 +93,7 @@ def test_a_hidden_name_is_never_restored_to(keeper: Keeper, told: str) -> None:
     assert keeper.files() == ["photos/profile"]
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_a_protected_folder_below_is_not_restored_into(keeper: Keeper) -> None:
     plant(keeper.photos, "b/1-x.jpg", **{"from": str(keeper.photos / "kept" / "x.jpg")})
     keeper.start()
@@ -98,6 +101,7 @@ def test_a_protected_folder_below_is_not_restored_into(keeper: Keeper) -> None:
     assert keeper.files() == []
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_the_data_folder_is_not_restored_into(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, roots=(".",))
     plant(tmp_path, "b/1-x.jpg", **{"from": str(tmp_path / "data" / "backups" / "x")})
@@ -108,6 +112,7 @@ def test_the_data_folder_is_not_restored_into(tmp_path: Path) -> None:
     keeper.close()
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_a_link_below_is_not_followed(keeper: Keeper, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (keeper.photos / "link").symlink_to(tmp_path / "outside")
@@ -117,6 +122,7 @@ def test_a_link_below_is_not_followed(keeper: Keeper, tmp_path: Path) -> None:
     assert list((tmp_path / "outside").iterdir()) == []
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_a_watched_folder_below_that_is_a_link_is_no_way_out(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "photos").mkdir()
@@ -138,6 +144,7 @@ def test_nothing_is_overwritten(keeper: Keeper) -> None:
     assert (keeper.photos / "x (restored).jpg").read_bytes() == b"theirs"
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_what_is_no_regular_file_is_not_offered(keeper: Keeper, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
@@ -157,6 +164,7 @@ def test_what_is_no_regular_file_is_not_offered(keeper: Keeper, tmp_path: Path) 
     assert keeper.items() == []
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_a_file_exchanged_for_a_link_after_it_was_listed_stays(keeper: Keeper, tmp_path: Path) -> None:
     file = plant(keeper.photos, "b/1-x.jpg")
     keeper.start()
@@ -166,6 +174,7 @@ def test_a_file_exchanged_for_a_link_after_it_was_listed_stays(keeper: Keeper, t
     assert file.is_symlink()
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_an_executable_with_other_names_comes_back_as_a_picture_only(keeper: Keeper) -> None:
     file = plant(keeper.photos, "b/1-tool", mode=0o755, **{"from": str(keeper.photos / "tool")})
     os.link(file, keeper.folder / "other name")
@@ -174,6 +183,7 @@ def test_an_executable_with_other_names_comes_back_as_a_picture_only(keeper: Kee
     assert (keeper.folder / "other name").stat().st_mode & 0o111, "somebody else's name of it keeps its mode"
 
 
+@pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
 def test_a_row_that_an_earlier_version_took_from_a_manifest_is_confined(keeper: Keeper, tmp_path: Path) -> None:
     plant(keeper.photos, "b/1-x.jpg", **{"from": str(tmp_path / "outside" / "x.jpg")})
     keeper.start()
@@ -195,6 +205,7 @@ def test_a_file_as_it_was_recorded_is_removed(keeper: Keeper) -> None:
     assert not file.exists()
 
 
+@pytest.mark.attack("a trash that other users can write to, or a file exchanged in it")
 @pytest.mark.parametrize(
     ("told", "reason"),
     [
@@ -313,6 +324,7 @@ def test_what_a_crash_left_in_the_middle_of_a_removal_is_in_the_trash_again(keep
 # A trash of others
 
 
+@pytest.mark.attack("a trash that other users can write to, or a file exchanged in it")
 def test_a_trash_that_others_can_write_to_is_a_problem_until_it_is_not(keeper: Keeper) -> None:
     plant(keeper.photos, "b/1-x.jpg")
     trash = keeper.photos / NAME
@@ -329,6 +341,7 @@ def test_a_trash_that_others_can_write_to_is_a_problem_until_it_is_not(keeper: K
     assert keeper.problems() == []
 
 
+@pytest.mark.attack("a trash that other users can write to, or a file exchanged in it")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_a_trash_of_another_user_is_a_problem_but_not_that_of_the_owner_of_the_folder(keeper: Keeper) -> None:
     plant(keeper.photos, "b/1-x.jpg")

@@ -168,6 +168,7 @@ def check_nothing_lost(made: Scene, editor: Editor, contents: set[bytes], when: 
         assert files["a/x.jpg"] == editor.saved[-1], "the newest save has the path"
 
 
+@pytest.mark.fault("an editor saves the file before or after any change that an action makes: nothing is lost")
 @pytest.mark.parametrize("name", NAMES)
 def test_an_editor_that_saves_at_any_moment_of_an_action_loses_nothing(
     tmp_path: Path, name: str, file_system: str

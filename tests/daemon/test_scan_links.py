@@ -34,6 +34,7 @@ def outside(library: Library, tmp_path: Path) -> Path:
     return tmp_path / "outside"
 
 
+@pytest.mark.attack("a scan of paths that lead out of the watched folder by a link")
 @pytest.mark.usefixtures("outside")
 def test_a_path_through_a_link_is_not_indexed(library: Library) -> None:
     photos = library.photos
@@ -45,6 +46,7 @@ def test_a_path_through_a_link_is_not_indexed(library: Library) -> None:
     assert library.problems() == {}
 
 
+@pytest.mark.attack("a scan of paths that lead out of the watched folder by a link")
 def test_a_path_that_climbs_out_is_not_indexed(library: Library, outside: Path) -> None:
     for name in ("../outside/deep/secret.png", "link/../../outside/deep/secret.png", "../outside"):
         library.scan(Path(str(library.photos) + "/" + name))
@@ -60,6 +62,7 @@ def test_a_path_has_one_name_however_it_is_written(library: Library) -> None:
     assert list(library.images()) == ["sub/a.png"]
 
 
+@pytest.mark.attack("a scan of paths that lead out of the watched folder by a link")
 @pytest.mark.parametrize("device", ["same", "other"])
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_was_indexed_behind_a_link_disappears(
@@ -78,6 +81,7 @@ def test_what_was_indexed_behind_a_link_disappears(
     assert (outside / "deep/secret.png").exists()
 
 
+@pytest.mark.attack("a scan of paths that lead out of the watched folder by a link")
 def test_a_folder_exchanged_for_a_link_before_it_is_read_is_not_read(library: Library, outside: Path) -> None:
     photos, secret = library.photos, outside / "deep/secret.png"
     save(photos / "deep/secret.png", 3)
