@@ -182,8 +182,10 @@ def kills(scratch: Path, far: Path | None, stride: int = 1) -> Iterator[Row]:
     for action, index in itertools.product(ACTIONS, ("kept", "lost", "older")):
         if action == "move far" and far is None:
             continue
+        # What is done without an index is the same for most changes.
+        step = stride if index == "kept" or stride == 1 else 3 * stride
         for after in (False, True):
-            for number in range(int(after) % stride, 100, stride):
+            for number in range(int(after) % step, 100, step):
                 folder = Path(tempfile.mkdtemp(dir=scratch))
                 other = Path(tempfile.mkdtemp(dir=far)) if far is not None and action == "move far" else None
                 found = killed(folder, action, other, number, after, index)
