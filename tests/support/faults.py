@@ -178,11 +178,10 @@ def _kill_at(number: int, after: bool, writer: int) -> None:
 
 
 def kills(scratch: Path, far: Path | None, stride: int = 1) -> Iterator[Row]:
-    """Every action killed at every `stride`th of its changes, before it and after, whatever becomes of the index."""
+    """Every action killed at every `stride`th of its changes (without its index more seldom), before it and after."""
     for action, index in itertools.product(ACTIONS, ("kept", "lost", "older")):
         if action == "move far" and far is None:
             continue
-        # What is done without an index is the same for most changes.
         step = stride if index == "kept" or stride == 1 else 3 * stride
         for after in (False, True):
             for number in range(int(after) % step, 100, step):
