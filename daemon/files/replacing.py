@@ -4,6 +4,7 @@ What another program saved meanwhile has its name again in the end, the newest s
 """
 
 import os
+from collections.abc import Callable
 from typing import Final
 
 from daemon.files import safe_files
@@ -51,18 +52,19 @@ def take_away(subject: int, source: Spot, target: Spot, rescue: Rescue) -> None:
     safe_files.rename_new(source, target)
     if has_come(subject, target):
         return
-    bring_back(target, source, rescue)
+    bring_back(target, source, rescue.note)
     raise replaced()
 
 
-def bring_back(now: Spot, before: Spot, rescue: Rescue) -> None:
+def bring_back(now: Spot, before: Spot, or_else: Callable[[Spot, Spot], object]) -> None:
+    """Give a file its name again. Where another one has that by now, which is newer, `or_else` is called with both
+    spots: Rescue.note where this one is seen where it is, Rescue.keep where it has a name of ours. Raises OSError."""
     try:
         safe_files.rename_new(now, before)
     except FileNotFoundError:
         pass
     except FileExistsError:
-        # Saved again since: what is there is newer. This one stays where it is.
-        rescue.note(now, before)
+        or_else(now, before)
 
 
 def put_in_place(present: int, coming: int, new: Spot, path: Spot, away: Spot, rescue: Rescue) -> None:
@@ -99,19 +101,10 @@ def give_back_saved(ours: tuple[int, int], new: Spot, path: Spot, rescue: Rescue
             safe_files.exchange(new, path)
         except FileNotFoundError:
             # Moved away since it was saved.
-            bring_back_or_keep(new, path, rescue)
+            bring_back(new, path, rescue.keep)
             return
         if inode_at(new) == brought:
             break
         brought = saved
     if inode_at(new) != ours:
         rescue.keep(new, path)
-
-
-def bring_back_or_keep(now: Spot, path: Spot, rescue: Rescue) -> None:
-    try:
-        safe_files.rename_new(now, path)
-    except FileNotFoundError:
-        pass
-    except FileExistsError:
-        rescue.keep(now, path)

@@ -9,7 +9,7 @@ from typing import Final
 from daemon.files import safe_files
 from daemon.files.actions import SpotOf
 from daemon.files.removal import Proof
-from daemon.files.replacing import bring_back, bring_back_or_keep, give_back_saved, inode_at
+from daemon.files.replacing import bring_back, give_back_saved, inode_at
 from daemon.files.rescue import Rescue
 from daemon.files.safe_files import Spot, is_same
 from index.model import Identity
@@ -85,7 +85,7 @@ def _settle_taken(step: Step, source: Spot, place: Spot, rescue: Rescue) -> bool
         return True
     there = safe_files.identity_at(place)
     if there is not None and (there.size_bytes or not step.identity.size_bytes):
-        bring_back(place, source, rescue)
+        bring_back(place, source, rescue.note)
     return False
 
 
@@ -166,7 +166,7 @@ def _settle_saved(new: Identity | None, temp: Spot, path: Spot, rescue: Rescue) 
     if _is_at(path, new):
         give_back_saved((safe_files.identity_at(path) or new)[:2], temp, path, rescue)
     else:
-        bring_back_or_keep(temp, path, rescue)
+        bring_back(temp, path, rescue.keep)
 
 
 def _settle_swap(step: Step, spot_of: SpotOf, rescue: Rescue) -> bool:
