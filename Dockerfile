@@ -5,9 +5,10 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/comparimg
 COPY requirements.txt .
-# What you bring yourself, if its licence suits you (docs/dependencies.md): --build-arg EXTRAS=pillow-heif reads HEIC.
+# What you bring yourself, if its licence suits you (docs/dependencies.md): --build-arg EXTRAS="PACKAGE..."
 ARG EXTRAS=""
-RUN /opt/comparimg/bin/pip install --no-cache-dir --no-compile -r requirements.txt $EXTRAS
+RUN /opt/comparimg/bin/pip install --no-cache-dir --no-compile --no-deps -r requirements.txt && \
+    if [ -n "$EXTRAS" ]; then /opt/comparimg/bin/pip install --no-cache-dir --no-compile $EXTRAS; fi
 COPY pyproject.toml README.md LICENSE ./
 COPY daemon daemon
 COPY index index

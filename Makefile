@@ -1,5 +1,6 @@
 # make run PHOTOS=~/Pictures    watch that folder; the page is at http://localhost:5000/
-# make test                     the whole test suite
+# make test                     the test suite
+# make test-slow                what takes long: the service killed again and again, tables of faults
 # make setup | check | bench | screenshots | clean
 
 # The first of these that is Python 3.11 or newer makes the environment.
@@ -8,10 +9,15 @@ BROWSERS := chromium chromium-browser google-chrome
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
+NPX := npm_config_ignore_scripts=true npx --yes
+ESLINT := 9.39.5
+PRETTIER := 3.10.1
 
 export PHOTOS
+# Where compiled modules may not be kept, each program that starts compiles 250 of them.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run test check bench bench-compress screenshots clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size
+.PHONY: setup run test test-slow check check-python check-js bench bench-compress screenshots clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size size-index tables originality model
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -22,21 +28,56 @@ run: setup
 	if [ ! -d "$$PHOTOS" ]; then echo "There is no folder $$PHOTOS. Give one: make run PHOTOS=~/Pictures" >&2; exit 2; fi; \
 	exec $(PYTHON) -m daemon --photos "$$PHOTOS"
 
-# ARGS are pytest's: make test ARGS="-k trash"
+# ARGS are pytest's: make test ARGS="-k trash". One process more than cores: many tests wait for programs they started.
+PYTEST := $(PYTHON) -m pytest -n $$(($$(nproc) + 1)) --dist worksteal
+
 test: $(VENV)/installed-dev
 	@for browser in $(BROWSERS); do command -v $$browser >/dev/null && found=1; done; \
 	[ -n "$$found" ] || echo "No browser found ($(BROWSERS)): the tests of the web page are left out."; \
-	exec $(PYTHON) -m pytest -n auto $(ARGS)
+	exec $(PYTEST) -m "not slow" $(ARGS)
 
-check: $(VENV)/installed-dev
+test-slow: $(VENV)/installed-dev
+	$(PYTEST) -m slow $(ARGS)
+
+check: check-python check-js
+
+check-python: $(VENV)/installed-dev
 	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
+	$(PYTHON) tests/check_words.py
+
+# The modules of the page, with the rules of eslint.config.js and the layout of Prettier. Only this needs Node.
+check-js:
+	@command -v npx >/dev/null || { echo "make check-js needs npx, a part of Node.js 18.18 or newer; it was not found." \
+		"On Debian and Ubuntu: sudo apt install nodejs npm" >&2; exit 1; }
+	$(NPX) eslint@$(ESLINT) webui/static eslint.config.js
+	$(NPX) prettier@$(PRETTIER) --check "webui/static/**/*.js" eslint.config.js
 
 bench: $(VENV)/installed-dev
 	@for script in bench/[!_]*.py; do \
 		[ -e "$$script" ] || { echo "There are no benchmarks." >&2; exit 1; }; \
 		name=$$(basename "$$script" .py); echo "== $$name"; $(PYTHON) -m "bench.$$name" || exit; \
 	done
+
+# The weights by which the original is told, fitted on a folder of photographs: make originality PHOTOS=~/Pictures
+originality: $(VENV)/installed-dev
+	$(PYTHON) -m fitting.originality "$$PHOTOS" --write
+
+# The model that ships, trained on a folder of photographs: an hour or more on one core, and again where it was stopped.
+# make model PHOTOS=DIR STEPS=1000: build/model/default.onnx, to be put in place by hand. See docs/model-card.md.
+STEPS := 1000
+MODEL := build/model
+
+model: $(MODEL)/installed
+	@[ -d "$$PHOTOS" ] || { echo "Name a folder of photographs: make model PHOTOS=DIR" >&2; exit 2; }
+	$(MODEL)/venv/bin/python -m fitting.model.train "$$PHOTOS" --out $(MODEL) --steps $(STEPS)
+	$(MODEL)/venv/bin/python -m fitting.model.export $(MODEL)/weights.pt "$$PHOTOS" --out $(MODEL)/default.onnx
+	$(MODEL)/venv/bin/python -m fitting.model.measure $(MODEL)/default.onnx "$$PHOTOS"
+
+# The tables of thresholds in docs/, from the structures in the code.
+tables: $(VENV)/installed-dev
+	PYTHONPATH=.:tests $(PYTHON) -m support.threshold_tables
 
 # Every attack that the page is tested against, by itself, with a table of what became of it.
 attacks: $(VENV)/installed-dev
@@ -57,7 +98,7 @@ fault-table: $(VENV)/installed-dev
 
 # Made-up people decide, sort, undo, edit, unplug and pull the plug for longer than in the tests: EXAMPLES=300
 soak-sort: $(VENV)/installed-dev
-	COMPARIMG_SOAK_EXAMPLES=$${EXAMPLES:-300} $(PYTHON) -m pytest tests/daemon/test_sort_machine.py
+	COMPARIMG_SOAK_EXAMPLES=$${EXAMPLES:-300} $(PYTHON) -m pytest tests/daemon/jobs/test_sort_machine.py
 
 # Programs that run long, print what they did, and end with 1 where something did not hold.
 # RUNS=300 SEED=1: the service is killed that often at random moments. FOLDER=DIR COUNT=10000 SEED=1: broken files made
@@ -76,6 +117,12 @@ kill-soak: $(VENV)/installed-dev
 # nothing happens.
 size: $(VENV)/installed-dev
 	$(SOAK) soak.size
+
+# What an index of IMAGES images and GROUPS groups costs, made of rows: IMAGES=2000000 GROUPS=300000
+IMAGES := 2000000
+GROUPS := 300000
+size-index: $(VENV)/installed-dev
+	$(SOAK) soak.size_index --images $(IMAGES) --groups $(GROUPS)
 
 # An editor that saves a picture at random moments of every action that changes it: ROUNDS=10000
 race: $(VENV)/installed-dev
@@ -116,11 +163,17 @@ $(VENV)/bin/python:
 # The stamps are touched last: what was interrupted is done again.
 $(VENV)/installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what ComparImg needs into $(VENV): once, about a minute."
-	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps -r requirements.txt
 	$(PIP) install --no-deps --editable .
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@echo "Installing what the tests need."
 	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+$(MODEL)/installed: fitting/model/requirements.txt | $(VENV)/bin/python
+	@echo "Installing what the model is trained with into $(MODEL)/venv: PyTorch, a gigabyte or more."
+	$(PYTHON) -m venv $(MODEL)/venv
+	$(MODEL)/venv/bin/pip --disable-pip-version-check --quiet install -r fitting/model/requirements.txt
 	@touch $@

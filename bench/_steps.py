@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from index.candidates.fingerprint import hash_grey
-from index.images import facts, pictures
-from index.images.pictures import Limits
+from index.imaging.candidates.perceptual_hash import hash_grey
+from index.imaging.decoding import facts, pictures
+from index.imaging.decoding.pictures import Limits
 
 TIMES = 5
 
@@ -32,7 +32,7 @@ def steps_us(paths: Sequence[bytes]) -> dict[str, float]:
         "digest": _mean_us(pictures.digest, datas),
         "header": _mean_us(_header, datas),
         "decode": _mean_us(lambda data: pictures.decode(data, Limits()), datas),
-        "hash": _mean_us(lambda one: hash_grey(one.grey, one.box), decoded),
+        "hash": _mean_us(lambda picture: hash_grey(picture.grey, picture.box), decoded),
     }
 
 

@@ -5,7 +5,7 @@
 Without a folder, photographs and charts are made first. Of each folder at most 20 pictures are taken, or MOST, evenly
 spread, and none is scaled. The score is SSIMULACRA 2 beside the file as it is, computed here by ours for all of them
 (tests hold it to another implementation). "At equal score" gives each program the least quality at which it scores what
-plain Pillow does at quality 85. Bytes are told beside those of the files as they are, and processor seconds for each
+plain Pillow does at quality 85. Bytes are printed beside those of the files as they are, and processor seconds for each
 megapixel.
 """
 
@@ -26,10 +26,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from bench.decode import make_pictures
-from index.encoding import encoders, quality_search, ssimulacra2
-from index.encoding.compression import Format, Target, Wish
-from index.encoding.recompress import Smaller, recompress
-from index.images.pictures import Limits, opened
+from index.imaging.decoding.pictures import Limits, opened
+from index.imaging.encoding import encoders, quality_search, ssimulacra2
+from index.imaging.encoding.compression import CompressionOptions, Format, Target
+from index.imaging.encoding.recompress import Recompressed, recompress
 
 MOST = int(os.environ.get("MOST", "20"))
 QUALITY = 85
@@ -115,10 +115,10 @@ def aim_of(picture: Picture) -> float:
     return ssimulacra2.score(picture.pixels[:, :, :3], pixels_of(plain(picture)))
 
 
-def ours(wish: Wish) -> Maker:
+def ours(options: CompressionOptions) -> Maker:
     def make(picture: Picture) -> bytes | None:
-        found = recompress(picture.data, wish, Limits())
-        return found.data if isinstance(found, Smaller) else None
+        result = recompress(picture.data, options, Limits())
+        return result.data if isinstance(result, Recompressed) else None
 
     return make
 
@@ -143,23 +143,25 @@ OF_JPEG: dict[str, Maker] = {
     "at equal score: jpegoptim": lambda p: least(p, lambda q: jpegoptim(p, f"-m{q}"), aim_of(p)),
     "at equal score: ComparImg": ours_at,
     "every pixel equal: jpegoptim": jpegoptim,
-    "every pixel equal: ComparImg -c 100": ours(Wish(**UNSCALED)),  # type: ignore[arg-type]
+    "every pixel equal: ComparImg -c 100": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
     **{
-        f"ComparImg --target {target}": ours(Wish(target=target, **UNSCALED))  # type: ignore[arg-type]
+        f"ComparImg --target {target}": ours(CompressionOptions(target=target, **UNSCALED))  # type: ignore[arg-type]
         for target in Target
     },
     **{
-        f"ComparImg --target high --format {one}": ours(Wish(target=Target.HIGH, format=one, **UNSCALED))  # type: ignore[arg-type]
+        f"ComparImg --target high --format {one}": ours(CompressionOptions(target=Target.HIGH, format=one, **UNSCALED))  # type: ignore[arg-type]
         for one in (Format.WEBP, Format.AVIF)
     },
 }
 OF_PNG: dict[str, Maker] = {
     "every pixel equal: Pillow, optimize": lambda p: saved(p.pixels, "PNG", optimize=True),
     "every pixel equal: oxipng -o2": lambda p: through(["oxipng", "-o2", "--stdout", "-q"], p),
-    "every pixel equal: ComparImg": ours(Wish(**UNSCALED)),  # type: ignore[arg-type]
+    "every pixel equal: ComparImg": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
     "256 colours: pngquant": lambda p: through(["pngquant", "--output", "-", "256"], p),
-    "256 colours: ComparImg --colours 256": ours(Wish(colours=256, **UNSCALED)),  # type: ignore[arg-type]
-    "ComparImg --target high --format webp": ours(Wish(target=Target.HIGH, format=Format.WEBP, **UNSCALED)),  # type: ignore[arg-type]
+    "256 colours: ComparImg --colours 256": ours(CompressionOptions(colours=256, **UNSCALED)),  # type: ignore[arg-type]
+    "ComparImg --target high --format webp": ours(
+        CompressionOptions(target=Target.HIGH, format=Format.WEBP, **UNSCALED)
+    ),  # type: ignore[arg-type]
 }
 
 

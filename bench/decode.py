@@ -5,7 +5,7 @@
 Without a folder, synthetic photographs of 12, 2 and 0.2 megapixels are made first. The bare loop opens each file,
 decodes it at the scale that indexing takes, and does nothing else; it runs in the same processes at the same priority,
 each with its share of the files. The two are run in turn, five times. Processor time is what is compared first (it is
-the work, whatever else the machine does), then the clock. The steps of one process are told one by one, and the
+the work, whatever else the machine does), then the clock. The steps of one process are printed one by one, and the
 memory of the processes. What the index does with the readings is for bench.indexing to measure.
 """
 
@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from bench._steps import decode_all, steps_us
-from daemon.processes.decoding import IndexTask, index_file
-from daemon.processes.workers import WorkerLimits, WorkerPool
-from index.images.pictures import Limits
+from daemon.processes.decode_task import IndexTask, index_file
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.imaging.decoding.pictures import Limits
 from index.model import Identity
 
 ROUNDS = 5
@@ -90,8 +90,8 @@ def measure(name: str, folder: Path) -> None:
         peak = max(megabytes(child, "VmHWM") for child in children())
         print(f"  memory: {megabytes('self', 'VmRSS')} MB here, {peak} MB at most in a process")
         steps = pool.call(steps_us, files[:: max(1, len(files) // 40)])
-        told = ", ".join(f"{name} {us:.0f}" for name, us in steps.items())
-        print(f"  microseconds a file, warm: {told} (decode contains header)")
+        durations = ", ".join(f"{name} {us:.0f}" for name, us in steps.items())
+        print(f"  microseconds a file, warm: {durations} (decode contains header)")
 
 
 def main(arguments: list[str]) -> None:

@@ -3,9 +3,9 @@
     python -m bench.indexing [DIR]     (or PHOTOS=DIR make bench)
 
 Without a folder, 60 synthetic photographs of 12 megapixels and 300 of a third of one are made first. The two are run
-in turn, three times, and the ratio is told: 1.0 would be indexing for nothing. Indexing is the whole of it: walk, read,
-digest, decode, three hashes in all turns, facts, and the rows in SQLite. A second scan of the unchanged folder and the
-peak memory are told too.
+in turn, three times, and the ratio is printed: 1.0 would be indexing for nothing. Indexing is the whole of it: walk,
+read, digest, decode, three hashes in all turns, facts, and the rows in SQLite. A second scan of the unchanged folder
+and the peak memory are printed too.
 """
 
 import os
@@ -22,14 +22,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.scan import Scanner, ScanRoot
-from daemon.processes.workers import WorkerLimits, WorkerPool
-from index.images.pictures import Limits
-from index.records import catalogue
-from index.records.catalogue import WatchRoot
-from index.records.jobs import ScanParameters
-from index.store import Store
+from daemon.jobs.progress import NullProgress
+from daemon.jobs.scan import Scanner
+from daemon.jobs.scan_roots import ScanRoot
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.database.records import images
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import ScanParameters
+from index.database.store import Store
+from index.imaging.decoding.pictures import Limits
 
 ROUNDS = 3
 CORES = os.cpu_count() or 1
@@ -73,11 +74,11 @@ def measure(name: str, folder: Path) -> None:
         list(pool.run(abs, range(4 * CORES)))
         for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory() as data, Store(Path(data)) as store:
-                store.write(lambda db: catalogue.sync_roots(db, [root.root]))
+                store.write(lambda db: images.sync_roots(db, [root.root]))
                 scanner = Scanner(store, pool, [root], Limits(), lambda progress: 0)
                 least = timed(partial(decode_all, bare, files))
-                whole = timed(partial(scanner.run, Unwatched(), ScanParameters()))
-                rescans.append(timed(partial(scanner.run, Unwatched(), ScanParameters())))
+                whole = timed(partial(scanner.run, NullProgress(), ScanParameters()))
+                rescans.append(timed(partial(scanner.run, NullProgress(), ScanParameters())))
             ratios.append(least / whole)
             rates.append(len(files) / whole)
     print(

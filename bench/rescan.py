@@ -21,16 +21,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.scan import Scanner, ScanRoot
-from daemon.processes.workers import WorkerLimits, WorkerPool
-from index.images.pictures import Limits
-from index.images.walk import Exclusions, Walk
+from daemon.jobs.progress import NullProgress
+from daemon.jobs.scan import Scanner
+from daemon.jobs.scan_roots import ScanRoot
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.database.records import images
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import ScanParameters
+from index.database.store import Store
+from index.imaging.decoding.pictures import Limits
+from index.imaging.discovery.walk import Exclusions, Walk
 from index.model import Reading
-from index.records import catalogue
-from index.records.catalogue import WatchRoot
-from index.records.jobs import ScanParameters
-from index.store import Store
 
 ROUNDS = 3
 
@@ -60,19 +61,19 @@ def measure(top: bytes, data_dir: Path) -> None:
     files = sum(1 for _ in Walk(top, Exclusions(top)))
     print(f"{f'{files} files':<36}{'processor':>10}{'clock':>11}")
     print(f"{'find -printf':<36}{limit[0]:8.2f} s {limit[1]:8.2f} s")
-    tell("walk", best(lambda: sum(1 for _ in Walk(top, Exclusions(top)))), limit)
+    report("walk", best(lambda: sum(1 for _ in Walk(top, Exclusions(top)))), limit)
     with Store(data_dir) as store, WorkerPool(1, WorkerLimits(20, 2**30)) as pool:
         root = WatchRoot(top)
-        store.write(lambda db: catalogue.sync_roots(db, [root]))
+        store.write(lambda db: images.sync_roots(db, [root]))
         with store.read() as database:
-            (row,) = catalogue.watched_roots(database)
+            (row,) = images.watched_roots(database)
         seen = ((path, identity) for path, identity in Walk(top, Exclusions(top)))
         while readings := [Reading(*file, hashlib.sha256(file[0]).digest()) for file in itertools.islice(seen, 5000)]:
-            store.write(lambda db, some=readings: catalogue.record_readings(db, row.id, some, 1))
+            store.write(lambda db, chunk=readings: images.record_readings(db, row.id, chunk, 1))
         scanner = Scanner(store, pool, [ScanRoot(root)], Limits(), lambda progress: 0)
         before = peak_mib()
-        scan = best(lambda: unchanged(scanner.run(Unwatched(), ScanParameters()), files))
-        tell("scan, against the rows of the index", scan, limit)
+        scan = best(lambda: unchanged(scanner.run(NullProgress(), ScanParameters()), files))
+        report("scan, against the rows of the index", scan, limit)
         print(f"peak memory {before:.0f} MiB before the scans, {peak_mib():.0f} MiB after")
 
 
@@ -101,7 +102,7 @@ def best(work: Callable[[], object]) -> tuple[float, float]:
     return min(cpu_s for cpu_s, _ in times), min(clock_s for _, clock_s in times)
 
 
-def tell(what: str, times: tuple[float, float], limit: tuple[float, float]) -> None:
+def report(what: str, times: tuple[float, float], limit: tuple[float, float]) -> None:
     ratio = times[0] / limit[0]
     print(f"{what:<36}{times[0]:8.2f} s {times[1]:8.2f} s {ratio:8.2f} times the processor time of find")
 

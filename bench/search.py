@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from index.candidates import search, search_compiled
-from index.candidates.search import HashIndex
-from index.candidates.search_rows import Bytes, Rows
+from index.imaging.candidates.search import hash_index, numba_search
+from index.imaging.candidates.search.hash_index import HashIndex
+from index.imaging.candidates.search.hash_rows import Bytes, Rows
 from index.model import default_tolerance
 
 MANY = 1_000_000
@@ -38,12 +38,12 @@ def main() -> None:
     print("\n| one against 1,000,000, engine | milliseconds, best of 50 | median | worst |")
     print("|---|---|---|---|")
     index = HashIndex(options.hsize)
-    some = spectra(min(options.rows, 100_000), options.hsize)
-    appended_s, _ = timed(lambda: [index.extend(some) for _ in range(MANY // len(some))])
+    sample = spectra(min(options.rows, 100_000), options.hsize)
+    appended_s, _ = timed(lambda: [index.extend(sample) for _ in range(MANY // len(sample))])
     for engine in ("numba", "numpy"):
         probe(engine, index, spectra(50, options.hsize, seed=1), tolerance)
     rows = Rows(options.hsize)
-    rows.extend(some)
+    rows.extend(sample)
     arrays = (rows.hashes, rows.planes, rows.slack, rows.present)
     print(f"\nmemory: {sum(array.nbytes for array in arrays) / len(rows.hashes):.0f} bytes an image", end="; ")
     print(f"all of this in {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
@@ -55,31 +55,31 @@ def join(engine: str, index: HashIndex, hashes: Bytes, tolerance: int) -> None:
     index.extend(hashes)
     use(engine)
     index.near(hashes[:1], tolerance)
-    found = 0
+    pair_count = 0
 
     def whole() -> None:
-        nonlocal found
-        found = sum(len(pairs) for pairs in index.pairs(0, tolerance))
+        nonlocal pair_count
+        pair_count = sum(len(pairs) for pairs in index.pairs(0, tolerance))
 
     seconds, busy_s = timed(whole)
     pairs = len(index) * (len(index) - 1) / 2
     minutes = seconds / pairs * MANY * (MANY - 1) / 2 / 60
     whether = "" if len(index) == MANY else ", extrapolated"
-    print(f"| {engine} | {len(index):,} | {found:,} | {seconds:.1f} | {busy_s:.1f} |", end=" ")
+    print(f"| {engine} | {len(index):,} | {pair_count:,} | {seconds:.1f} | {busy_s:.1f} |", end=" ")
     print(f"{busy_s / pairs * 1e9:.2f} | {minutes:.1f} min{whether} |")
 
 
 def probe(engine: str, index: HashIndex, hashes: Bytes, tolerance: int) -> None:
     use(engine)
     index.near(hashes[:1], tolerance)
-    times_ms = sorted(timed(lambda one=one: index.near(one[None], tolerance))[0] * 1e3 for one in hashes)
+    times_ms = sorted(timed(lambda hash_=hash_: index.near(hash_[None], tolerance))[0] * 1e3 for hash_ in hashes)
     print(f"| {engine} | {times_ms[0]:.1f} | {times_ms[len(times_ms) // 2]:.1f} | {times_ms[-1]:.1f} |")
 
 
 def use(engine: str) -> None:
     """Let every search, however small, go through one engine."""
-    search.WORTH_COMPILING = 0
-    search._compiled = lambda: search_compiled.nearest if engine == "numba" else None
+    hash_index.WORTH_COMPILING = 0
+    hash_index._compiled = lambda: numba_search.nearest if engine == "numba" else None
 
 
 def spectra(count: int, hsize: int, seed: int = 0) -> Bytes:
@@ -111,7 +111,7 @@ def loading_s() -> float:
     script = """if True:
         import sys, time
         import numpy as np
-        from index.candidates import search
+        from index.imaging.candidates import search
         index = search.HashIndex(16)
         index.extend(np.zeros((1, 4, 32), np.uint8))
         start = time.perf_counter()

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from index.candidates.feature_index import FeatureIndex
-from index.candidates.features import KEPT, Described, describe
+from index.imaging.candidates.features.descriptors import KEPT, FeatureSet, describe
+from index.imaging.candidates.features.feature_index import FeatureIndex
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.pictures import photograph
@@ -28,7 +28,7 @@ ASKED = 100
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=10_000, help="how many there are at last")
+    parser.add_argument("--pictures", type=int, default=10_000, help="how many there are in the end")
     parser.add_argument("--photos", type=Path, help="a folder of photographs to take the features from")
     options = parser.parse_args()
     pictures = list(photographs(options.photos)) if options.photos else [photograph(seed) for seed in range(60)]
@@ -43,16 +43,16 @@ def main() -> None:
     growth(described, options.pictures, DISTURBED if options.photos else DISTURBED_MUCH)
 
 
-def growth(described: Sequence[Described], most: int, disturbed: float) -> None:
-    pool = np.concatenate([one.descriptors for one in described])
-    places = np.concatenate([one.places for one in described])
+def growth(described: Sequence[FeatureSet], most: int, disturbed: float) -> None:
+    pool = np.concatenate([features.descriptors for features in described])
+    places = np.concatenate([features.places for features in described])
     bits = np.unpackbits(pool, axis=1).astype(np.bool_)
     rng = np.random.default_rng(0)
 
-    def another() -> Described:
+    def another() -> FeatureSet:
         rows = rng.integers(0, len(pool), KEPT)
         noise = rng.random((KEPT, 256)) < disturbed
-        return Described(np.packbits(bits[rows] ^ noise, axis=1), places[rng.integers(0, len(pool), KEPT)])
+        return FeatureSet(np.packbits(bits[rows] ^ noise, axis=1), places[rng.integers(0, len(pool), KEPT)])
 
     index = FeatureIndex()
     index.add([another() for _ in range(2)])
@@ -69,16 +69,16 @@ def growth(described: Sequence[Described], most: int, disturbed: float) -> None:
         print(f"| {len(index):,} | {busy_ms:.1f} | {len(pairs) / ASKED:.2f} | {memory_mb:.0f} |")
 
 
-def recall(pictures: Sequence[Image.Image], described: Sequence[Described]) -> None:
+def recall(pictures: Sequence[Image.Image], described: Sequence[FeatureSet]) -> None:
     """Of copies that no hash of the whole can see, how many are proposed with their originals."""
-    found = []
+    shares = []
     for name, change in CHANGES.items():
         index = FeatureIndex()
         index.load(described)
         pairs = index.add([described_of(change(picture)) for picture in pictures])
         hits = sum((number, len(described) + number) in set(pairs) for number in range(len(pictures)))
-        found.append(f"{name} {hits / len(pictures):.2f}")
-    print("proposed with their originals: " + ", ".join(found))
+        shares.append(f"{name} {hits / len(pictures):.2f}")
+    print("proposed with their originals: " + ", ".join(shares))
 
 
 def framed(picture: Image.Image) -> Image.Image:
@@ -102,21 +102,21 @@ CHANGES = {
 }
 
 
-def described_of(picture: Image.Image) -> Described:
+def described_of(picture: Image.Image) -> FeatureSet:
     view = picture.convert("L")
     view.thumbnail((512, 512))
     return describe(np.asarray(view))
 
 
 def photographs(folder: Path) -> Sequence[Image.Image]:
-    found = []
+    pictures = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
             with Image.open(path) as image:
                 picture = ImageOps.exif_transpose(image).convert("RGB")
             picture.thumbnail((1024, 1024))
-            found.append(picture)
-    return found[:2_000]
+            pictures.append(picture)
+    return pictures[:2_000]
 
 
 if __name__ == "__main__":

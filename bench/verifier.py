@@ -10,25 +10,26 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import io
-import random
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from index.candidates.fingerprint import hash_grey, rows_of
-from index.candidates.part_index import PartIndex
-from index.candidates.parts import part_hashes, part_tolerance, separate
-from index.candidates.search import HashIndex
-from index.images import pictures
-from index.images.pictures import Limits
+from bench._photographs import photographs
+from index.imaging.candidates.crop_hashes import crop_hashes, crop_tolerance, separate
+from index.imaging.candidates.perceptual_hash import hash_grey, rows_of
+from index.imaging.candidates.search.crop_index import CropIndex
+from index.imaging.candidates.search.hash_index import HashIndex
+from index.imaging.decoding import pictures
+from index.imaging.decoding.pictures import Limits
+from index.imaging.verification.verify import Prepared, judge, prepare
 from index.model import TURNS, Facts, Kind, default_tolerance
-from index.verification.verify import Prepared, judge, prepare
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.pictures import photograph
@@ -45,7 +46,10 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=24, help="as many of them, or made as many")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    originals = list(opened(options.folder, options.pictures) if options.folder else made(options.pictures))
+    if options.folder:
+        originals = [picture for _, picture in islice(photographs(options.folder, LONG_SIDE, 1), options.pictures)]
+    else:
+        originals = list(made(options.pictures))
     seen = [Seen(jpeg(picture, 92)) for picture in originals]
     print(f"{len(seen)} pictures, {options.folder or 'made'}; processor time of one thread\n")
     print("| pair | pairs | near | possible | ms a pair | pairs a second |")
@@ -66,11 +70,11 @@ class Seen:
         self.facts: Facts = decoded.facts
         self.grey, self.box = decoded.grey, decoded.box
         self.rows = rows_of(hash_grey(decoded.grey, decoded.box), HSIZE)
-        view = np.frombuffer(pictures.view(data, Limits()), np.uint8)
+        view = np.frombuffer(pictures.preview(data, Limits()), np.uint8)
         self._pixels = np.asarray(cv2.imdecode(view, cv2.IMREAD_COLOR_RGB), np.uint8)
 
     def prepared(self) -> Prepared:
-        """Anew, so that nothing is kept of another pair."""
+        """Start again, so that nothing is kept of another pair."""
         return prepare(self._pixels)
 
 
@@ -80,8 +84,8 @@ def report(name: str, pairs: list[tuple[Seen, Seen]]) -> None:
     for first, second in pairs:
         index = HashIndex(HSIZE)
         index.extend(np.stack([first.rows, second.rows]))
-        found = next(iter(index.pairs(1, HSIZE * HSIZE)))
-        hint = TURNS[found.turn[0]] if found.distance[0] <= default_tolerance(HSIZE) else None
+        proposed = next(iter(index.pairs(1, HSIZE * HSIZE)))
+        hint = TURNS[proposed.turn[0]] if proposed.distance[0] <= default_tolerance(HSIZE) else None
         prepared = first.prepared(), second.prepared()
         start_s = time.process_time()
         said = judge(*prepared, first.facts, second.facts, hint)
@@ -94,44 +98,28 @@ def report(name: str, pairs: list[tuple[Seen, Seen]]) -> None:
 
 def candidates(seen: list[Seen]) -> None:
     """How many pairs are proposed among pictures that are all different: each costs a look."""
-    whole, part = HashIndex(HSIZE), PartIndex(HSIZE)
-    rows = np.stack([one.rows for one in seen])
+    whole, part = HashIndex(HSIZE), CropIndex(HSIZE)
+    rows = np.stack([picture.rows for picture in seen])
     whole.extend(rows)
-    found = [part_hashes(one.grey, one.box).values() for one in seen]
-    part.extend(rows[:, 0], [[bits for part in own for bits in separate(part.bits[HSIZE], HSIZE)] for own in found])
+    crops = [crop_hashes(picture.grey, picture.box).values() for picture in seen]
+    part.extend(rows[:, 0], [[bits for part in own for bits in separate(part.bits[HSIZE], HSIZE)] for own in crops])
     by_hash = {
         (int(a), int(b))
         for pairs in whole.pairs(0, default_tolerance(HSIZE))
         for a, b in zip(pairs.first, pairs.second, strict=True)
     }
-    by_part = set(part.pairs(0, part_tolerance(default_tolerance(HSIZE)))) - by_hash
+    by_part = set(part.pairs(0, crop_tolerance(default_tolerance(HSIZE)))) - by_hash
     each_by_hash, each_by_part = len(by_hash) / len(seen), len(by_part) / len(seen)
     print(f"\nwrong candidates an image: {each_by_hash:.3f} by hash, {each_by_part:.3f} more by part")
 
 
 def parts(seen: list[Seen]) -> None:
-    for name, step in (("whole", hash_grey), ("parts", part_hashes)):
+    for name, step in (("whole", hash_grey), ("parts", crop_hashes)):
         step(seen[0].grey, seen[0].box)
         start_s = time.process_time()
         for one in seen:
             step(one.grey, one.box)
         print(f"hashes of {name}: {1000 * (time.process_time() - start_s) / len(seen):.2f} ms an image")
-
-
-def opened(folder: Path, count: int) -> Iterator[Image.Image]:
-    paths = sorted(Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
-    random.Random(1).shuffle(paths)
-    for path in paths:
-        if count == 0:
-            return
-        try:
-            with Image.open(path) as image:
-                picture = ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, ValueError):
-            continue
-        picture.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
-        count -= 1
-        yield picture
 
 
 def made(count: int) -> Iterator[Image.Image]:

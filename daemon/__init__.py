@@ -1,1 +1,1 @@
-"""What lives: threads, processes, the clock, files moved. The only folder that knows all parts."""
+"""The service: threads, processes, the scheduler, changes on disk. The only package that imports all others."""

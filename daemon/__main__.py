@@ -1,4 +1,4 @@
-"""`python -m daemon`: the service, until SIGTERM or SIGINT. SIGHUP has it read its configuration anew."""
+"""`python -m daemon`: the service, until SIGTERM or SIGINT. SIGHUP makes it reload its configuration."""
 
 import argparse
 import logging
@@ -10,10 +10,12 @@ from pathlib import Path
 
 from daemon import logs
 from daemon.configuration.config import Config, for_photos, load
-from daemon.memory import share_heaps
-from daemon.service import Asked, Service
-from daemon.service_manager import ServiceManager
+from daemon.console_language import console_language
+from daemon.malloc import limit_arenas
+from daemon.sd_notify import SystemdNotifier
+from daemon.service import Service, SignalRequest
 from index.errors import ComparImgError, ConfigError, UsageError
+from index.messages import render
 
 log = logging.getLogger("daemon")
 
@@ -21,7 +23,7 @@ log = logging.getLogger("daemon")
 def main(arguments: list[str] | None = None) -> int:
     """Run the service. Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration."""
     given = _parser().parse_args(arguments)
-    share_heaps()
+    limit_arenas()
 
     def read() -> Config:
         return for_photos(given.photos, given.config) if given.photos else load(given.config)
@@ -31,18 +33,21 @@ def main(arguments: list[str] | None = None) -> int:
         logs.set_up("debug" if given.debug else config.daemon.log, config.daemon.log_file)
         return _run(config, read)
     except ComparImgError as error:
-        print(f"comparimg: {error.message}", *filter(None, [error.hint]), sep="\n  ", file=sys.stderr)
+        lines = [render(message, console_language()) for message in (error.message, error.hint) if message is not None]
+        print(f"comparimg: {lines[0]}", *lines[1:], sep="\n  ", file=sys.stderr)
         return 2 if isinstance(error, ConfigError | UsageError) else 1
 
 
 def _run(config: Config, read: Callable[[], Config]) -> int:
-    if not config.watch:
-        log.warning("no folder is watched: name some in comparimg.toml, or start with --photos DIR")
-    # A simple queue may be put on in the middle of anything, also of a wait for it; an event may not.
-    asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
-    for number, meaning in ((signal.SIGTERM, Asked.STOP), (signal.SIGINT, Asked.STOP), (signal.SIGHUP, Asked.RELOAD)):
+    # A signal handler may put to a SimpleQueue at any moment, even during a wait for it; an Event is not reentrant.
+    asked: queue.SimpleQueue[SignalRequest] = queue.SimpleQueue()
+    for number, meaning in (
+        (signal.SIGTERM, SignalRequest.STOP),
+        (signal.SIGINT, SignalRequest.STOP),
+        (signal.SIGHUP, SignalRequest.RELOAD),
+    ):
         signal.signal(number, lambda *_, meaning=meaning: asked.put(meaning))
-    with Service(config, ServiceManager()) as service:
+    with Service(config, SystemdNotifier()) as service:
         print(f"ComparImg is at {service.address}", flush=True)
         dead = service.wait(asked, read)
         if dead:

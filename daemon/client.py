@@ -1,4 +1,4 @@
-"""REST to a running daemon, over urllib: what comparimg-ctl speaks."""
+"""The REST client of comparimg-ctl, over urllib."""
 
 import http.client
 import json
@@ -9,20 +9,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
+from index.messages import LANGUAGES, of_os_error, text
 
 TIMEOUT_S = 30.0
 
 
 class Client:
-    """Requests to one daemon, by paths that daemon.ctl.rest_path makes. Raises NoDaemon when nobody answers, and the
-    daemon's own errors as ours."""
+    """Requests to one daemon, by paths that daemon.ctl.rest_path makes. Raises NoDaemon if none answers, and the
+    daemon's errors as the matching exceptions."""
 
-    def __init__(self, address: str, token: str = "") -> None:
-        """Raises UsageError for what is no address, or can be no token."""
+    def __init__(self, address: str, token: str = "", language: str = LANGUAGES[0]) -> None:
+        """`language` is that of the daemon's messages. Raises UsageError for an invalid address or token."""
         self.address = _checked_address(address)
         if not (token.isascii() and token.isprintable()):
-            raise UsageError("The token has characters that none can have.", "See $COMPARIMG_TOKEN.", field="token")
+            raise UsageError("ctl.token_characters", field="token")
         self._token = token
+        self._language = language
 
     def get(self, path: str, /, **query: Any) -> Any:
         given = {name: value for name, value in query.items() if value is not None}
@@ -59,6 +61,7 @@ class Client:
         address = f"{self.address}/api/v1/{path}" + (f"?{query}" if query else "")
         request = urllib.request.Request(address, None if body is None else _json(body), method=method)
         request.add_header("Accept", "application/json")
+        request.add_header("Accept-Language", self._language)
         if body is not None:
             request.add_header("Content-Type", "application/json")
         if self._token:
@@ -71,23 +74,21 @@ class Client:
                 raise _translated(error.code, error.read()) from None
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", error)
-            raise NoDaemon(
-                f"No daemon answers at {self.address} ({reason}).",
-                "Start it with `make run`, or name its address with --address.",
-            ) from error
+            if isinstance(reason, OSError):
+                reason = of_os_error(reason)
+            raise NoDaemon("ctl.no_daemon", address=self.address, error=reason) from error
         except (ValueError, http.client.HTTPException, OSError) as error:
-            raise ComparImgError(f"What answers at {self.address} is no ComparImg.") from error
+            raise ComparImgError("ctl.not_comparimg", address=self.address) from error
 
 
 def _checked_address(text: str) -> str:
-    hint = "Give one like http://localhost:5000 with --address."
     try:
         parts = urllib.parse.urlsplit(text)
         is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 0) >= 0
     except ValueError:
         is_good = False
     if not (is_good and text.isascii() and text.isprintable() and not set(text) & set(' "<>\\^`{|}?#')):
-        raise UsageError(f"{text!r} is no address of a daemon.", hint, field="address")
+        raise UsageError("ctl.no_address", address=text, field="address")
     return text.rstrip("/")
 
 
@@ -95,17 +96,18 @@ def _json(body: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(body, allow_nan=False).encode()
     except ValueError as error:
-        raise UsageError("Numbers that are infinite, or none, cannot be sent.") from error
+        raise UsageError("ctl.infinite_number") from error
 
 
 def _translated(status: int, body: bytes) -> ComparImgError:
     try:
-        told = json.loads(body)["error"]
-        message, hint, field = str(told["message"]), told.get("hint") or "", told.get("field") or ""
+        error = json.loads(body)["error"]
+        message, field = text(str(error["message"])), error.get("field") or ""
+        hint = text(str(error["hint"])) if error.get("hint") else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ComparImgError(f"The daemon answered {status}: {body[:200]!r}")
+        return ComparImgError("ctl.daemon_answered", status=status, body=repr(body[:200]))
     if status == 404:
-        return NotFound(message, hint)
+        return NotFound(message, hint=hint)
     if status == 400 or status == 422:
-        return UsageError(message, hint, field)
-    return ComparImgError(message, hint)
+        return UsageError(message, hint=hint, field=field)
+    return ComparImgError(message, hint=hint)

@@ -1,7 +1,7 @@
-"""Whether the writer and the runner do their work, not only whether their threads exist. Thread: main.
+"""Checks that the writer and the runner do their work, not only that their threads exist. Thread: main.
 
-The writer is asked for a change that changes nothing: it passes the queue, begins, commits and comes back, and no disk
-is woken for it. The runner says by itself when it was last at a checkpoint.
+The writer gets an empty change: it passes through the queue, begins, commits and returns, without waking a disk. The
+runner records its own heartbeat at every checkpoint.
 """
 
 import logging
@@ -14,14 +14,14 @@ from index.errors import ComparImgError
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 20.0
-# Above what the largest single change takes (the groups of a million images made anew), far below what nobody notices.
+# More than the largest single change takes (rebuilding the groups of a million images), and soon enough to help.
 WRITER_LIMIT_S = 300.0
-# Between two checkpoints lies at most the decode of one file, twice, and a change of the index.
+# Between two checkpoints there is at most the decode of one file, twice, and a change of the index.
 RUNNER_LIMIT_S = 600.0
 
 
-class Vitals:
-    """`ask_writer` queues a change, `silence_s` tells how long the runner has been silent."""
+class HealthMonitor:
+    """`ask_writer` queues an empty change, `silence_s` returns the time since the runner's last heartbeat."""
 
     def __init__(
         self,
@@ -37,21 +37,21 @@ class Vitals:
         self._asked: Future[None] | None = None
         self._asked_s = clock()
         self._refusal = ""
-        self._trouble: Mapping[str, str] = {}
+        self._problems: Mapping[str, str] = {}
         self._hangs = False
 
     @property
-    def trouble(self) -> Mapping[str, str]:
-        """The parts that do not do their work, each with what is wrong. Any thread may ask."""
-        return self._trouble
+    def problems(self) -> Mapping[str, str]:
+        """The parts that do not do their work, each with what is wrong. Any thread."""
+        return self._problems
 
     @property
     def hangs(self) -> bool:
-        """Whether a part is beyond help but by a new start; a locked or full disk is not."""
+        """Whether a part hangs, so that only a restart helps; not so for a locked or full disk."""
         return self._hangs
 
-    def look(self) -> None:
-        """Ask again where it is time to, and make up the mind. To be called every second or so."""
+    def check(self) -> None:
+        """Check the writer if it is time to, and update the state. Call it about every second."""
         now_s = self._clock()
         if self._asked is not None and self._asked.done():
             self._refusal = str(self._asked.exception() or "")
@@ -67,13 +67,13 @@ class Vitals:
             hanging["index"] = f"no change came through for {WRITER_LIMIT_S:.0f} s"
         if self._silence_s() > self.runner_limit_s:
             hanging["jobs"] = f"the running job gave no sign of life for {self.runner_limit_s:.0f} s"
-        self._conclude({"index": self._refusal, **hanging} if self._refusal else hanging)
+        self._update({"index": self._refusal, **hanging} if self._refusal else hanging)
         self._hangs = bool(hanging)
 
-    def _conclude(self, trouble: Mapping[str, str]) -> None:
-        for name, told in trouble.items():
-            if name not in self._trouble:
-                log.critical("the part %r does not do its work: %s", name, told)
-        for name in set(self._trouble) - set(trouble):
+    def _update(self, problems: Mapping[str, str]) -> None:
+        for name, problem in problems.items():
+            if name not in self._problems:
+                log.critical("the part %r does not do its work: %s", name, problem)
+        for name in set(self._problems) - set(problems):
             log.warning("the part %r works again", name)
-        self._trouble = trouble
+        self._problems = problems

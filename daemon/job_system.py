@@ -1,6 +1,6 @@
-"""The parts that work on the files: made for one configuration, and made anew where another one holds. Thread: main.
+"""The parts that work on files: created for one configuration, and replaced when it changes. Thread: main.
 
-The watcher asks for the first scan of a root once its watches stand, so that nothing falls between.
+The watcher requests the first scan of a root once its watches are set up, so that no change is missed.
 """
 
 import logging
@@ -11,41 +11,48 @@ from contextlib import ExitStack
 from typing import Any
 
 from daemon.configuration.config import Config, WatchSection
-from daemon.files.grounds import Grounds
-from daemon.jobs import tries
-from daemon.jobs.adoption import Adoption
+from daemon.files.protected_paths import ManagedFolders
+from daemon.jobs import quarantine
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
+from daemon.jobs.embedding_model import EmbeddingModel
 from daemon.jobs.journal import Journal
+from daemon.jobs.leftovers import rescue_leftovers
+from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Context, Progress
-from daemon.jobs.runner import Handler, Runner, start_job
-from daemon.jobs.scan import Scanner, ScanRoot
-from daemon.jobs.sort import Sorter, grounds_of
-from daemon.jobs.strays import keep_strays
+from daemon.jobs.runner import Handler, JobContext, Runner, start_job
+from daemon.jobs.scan import Scanner
+from daemon.jobs.scan_roots import ScanRoot
+from daemon.jobs.sort import Sorter, managed_folders
+from daemon.jobs.trash_import import TrashImport
 from daemon.jobs.undo import Undoer
-from daemon.jobs.views import Views
-from daemon.overrides import LiveSettings
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.live_settings import LiveSettings
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
+from index.database.records import decoder_set, images, matches, temporary_roots
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import ScanParameters, UndoParameters
+from index.database.store import Store
 from index.errors import ConfigError
-from index.images.pictures import Limits
+from index.imaging.decoding import decoders
+from index.imaging.decoding.pictures import Limits
+from index.messages import Message
 from index.model import JobKind, RootState
-from index.records import catalogue, findings
-from index.records.catalogue import WatchRoot
-from index.records.jobs import ScanParameters, UndoParameters
-from index.store import Store
+from index.paths import display
 
 log = logging.getLogger(__name__)
 
-# A job that does not leave off within this time waits for a decode, and is not waited for.
-LEAVE_OFF_S = 3.0
+# A job that does not stop within this time is waiting for a decode, which is then killed.
+STOP_LIMIT_S = 3.0
+# How soon a job that waits for the index to be checked notices that it is to stop.
+CHECKED_EVERY_S = 0.5
 
 
-class Workshop:
-    """Everything between the index and the page's requests, at work from `open` to `close`."""
+class JobSystem:
+    """The job runner, the worker processes and the watcher, running from `open` to `close`."""
 
     def __init__(self, store: Store, settings: LiveSettings, config: Config) -> None:
-        """Make the parts of this configuration, without starting any."""
+        """Create the parts for this configuration, without starting any."""
         self._store = store
         self._config = config
         self._stack = ExitStack()
@@ -53,8 +60,11 @@ class Workshop:
         limits = Limits(daemon.max_megapixels * 1_000_000)
         worker_limits = WorkerLimits(daemon.time_limit_s, daemon.memory_mb * 2**20)
         self.pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
-        self.views = Views(store, self.pool, limits)
-        self._detector = Detector(store, self.pool, self.views, settings.detect_parameters)
+        self.previews = Previews(store, self.pool, limits, daemon.previews_mb * 2**20)
+        # A pool of its own: its processes hold the model, and are killed without loss to what others decode.
+        self.model_pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
+        self._model = EmbeddingModel(store, self.model_pool, config.model)
+        self._detector = Detector(store, self.pool, self.previews, settings.detect_parameters, self._model)
         self._roots = [_scan_root(section) for section in config.watch]
         scanner = Scanner(store, self.pool, self._roots, limits, self._detector.update)
 
@@ -64,53 +74,54 @@ class Workshop:
         sorter = Sorter(store, self.pool, limits, settings.sorting, rescan)
         undoer = Undoer(store, lambda: settings.destinations().values(), rescan, claims=settings.claims)
         processes = Processes(self.pool.count, worker_limits)
-        self._compressor = Compressor(store, processes, limits, settings.values, self._grounds, rescan)
+        self._compressor = Compressor(store, processes, limits, settings.values, self._managed_folders, rescan)
         self._undoer = undoer
-        self._scanner = scanner
         handlers: Mapping[JobKind, Handler] = {
             JobKind.SCAN: scanner.run,
             JobKind.DETECT: self._detector.run,
-            JobKind.SORT: sorter.run,
-            JobKind.COMPRESS: self._compressor.run,
-            JobKind.UNDO: self._undo,
-            JobKind.EMPTY: undoer.empty,
+            JobKind.SORT: once_checked(store, sorter.run),
+            JobKind.COMPRESS: once_checked(store, self._compressor.run),
+            JobKind.UNDO: once_checked(store, self._undo),
+            JobKind.EMPTY: once_checked(store, undoer.empty),
         }
         self.runner = Runner(store, handlers)
         self._settings = settings
         self.watcher = self._make_watcher()
         scanner.report_fresh_to(self.watcher.touch, daemon.settle_s)
-        scanner.report_trashes_to(self._adopt)
-        scanner.report_strays_to(self._keep_strays)
+        scanner.report_trashes_to(self._import_trashes)
+        scanner.report_strays_to(self._rescue_leftovers)
 
     def open(self) -> None:
-        """Bring the roots of the index up to date, settle what a crash left in doubt, and begin."""
+        """Update the roots in the index, recover from a crash, and start the parts."""
         stack = self._stack
         stack.callback(self.pool.close)
+        stack.callback(self.model_pool.close)
 
-        def sync(database: Any) -> set[int]:
-            left = catalogue.sync_roots(database, [root.root for root in self._roots])
-            findings.concern(database, left)
+        def sync(database: Any) -> bool:
+            matches.mark_stale(database, images.sync_roots(database, [root.root for root in self._roots]))
+            matches.mark_stale(database, temporary_roots.drop_unused(database))
             self._reopen_outdated(database)
-            return left
+            self._reopen_failed(database)
+            return bool(matches.stale_contents(database))
 
-        left = self._store.write(sync)
+        has_stale = self._store.write(sync)
         self._recover()
-        self._tell_of_destinations()
+        self._log_destinations()
         self.runner.start()
         stack.callback(self._end_jobs)
         self.watcher.start()
         stack.callback(self.watcher.stop)
-        if left and not self._roots:
-            # No root is there whose scan would take them out of their groups.
+        if has_stale and not self._roots:
+            # There is no root whose scan would remove them from their groups.
             start_job(self._store, JobKind.SCAN, ScanParameters(), "start")
 
     def close(self) -> None:
-        """End within seconds: a job goes back to the queue, and a decode that lasts is not waited for."""
+        """Stop within seconds: the running job goes back to the queue, and a slow decode is killed."""
         self._stack.close()
 
     @property
     def parts(self) -> Mapping[str, Callable[[], bool]]:
-        """Whether each of the parts lives, by its name for people."""
+        """Whether each of the parts is alive, by its name for people."""
         return {
             "jobs": lambda: self.runner.alive,
             "decoding": lambda: self.pool.alive,
@@ -118,41 +129,52 @@ class Workshop:
         }
 
     def recompress(self, row_id: int) -> bytes:
-        """What a dry run of a compression measured (see daemon.jobs.compress)."""
+        """The result that a dry run of a compression measured (see daemon.jobs.compress)."""
         return self._compressor.preview(self.pool, row_id)
 
     def coverage(self, root: bytes) -> Coverage | None:
         return self.watcher.coverage().get(root)
 
-    def _grounds(self) -> Grounds:
-        return grounds_of(self._store, self._settings.destinations().values(), self._settings.claims)
+    def _managed_folders(self) -> ManagedFolders:
+        return managed_folders(self._store, self._settings.destinations().values(), self._settings.claims)
 
-    def _adopt(self, passed: Collection[bytes]) -> None:
+    def _import_trashes(self, passed: Collection[bytes]) -> None:
         try:
-            Adoption(self._store, self._grounds(), time.time_ns()).look(passed)
+            TrashImport(self._store, self._managed_folders(), time.time_ns()).check(passed)
         except ConfigError as error:
             log.warning("the trashes below the watched folders are not read: %s", error)
 
-    def _keep_strays(self, paths: Collection[bytes]) -> None:
+    def _rescue_leftovers(self, paths: Collection[bytes]) -> None:
+        if not self._store.wait_until_checked():
+            # The next scan finds them again.
+            return
         try:
-            keep_strays(self._store, self._grounds(), paths)
+            rescue_leftovers(self._store, self._managed_folders(), paths)
         except ConfigError as error:
             log.warning("what a crash left stays where it is: %s", error)
 
     def _reopen_outdated(self, database: Any) -> None:
-        """After an upgrade that hashes otherwise: groups are found anew by themselves, hashes want the files."""
-        detection = findings.current_detection(database)
-        if detection is not None and findings.is_outdated(detection):
-            count = catalogue.reopen_outdated(database)
-            told = f"{count} files are" if count else "no file is"
-            log.warning("another version found the groups: they are found anew, and %s read again", told)
+        """After an upgrade with other hashes or facts: mark the files to be read again. Their groups are then
+        recalculated anyway."""
+        detection = matches.current_detection(database)
+        if detection is None:
+            images.invalidate_outdated(database)
+        elif matches.is_outdated(detection):
+            count = images.invalidate_outdated(database)
+            files = f"{count} files are" if count else "no file is"
+            log.warning("another version found the groups: they are recalculated, and %s read again", files)
+
+    def _reopen_failed(self, database: Any) -> None:
+        """After a change of the decoders: mark the files that could not be read to be read again."""
+        count = decoder_set.reread_failures(database, decoders.decoder_set())
+        if count:
+            log.info("the decoders changed: %d files that could not be read are read again", count)
 
     def _recover(self) -> None:
-        """Settle what a crash cut off, before anything else touches a file."""
-        self._scanner.recover()
-        tries.recover(self._store)
-        Journal(self._store, self._grounds()).recover()
-        Adoption(self._store, self._grounds(), time.time_ns()).find_again()
+        """Recover what a crash interrupted, before anything else touches a file."""
+        quarantine.recover(self._store)
+        Journal(self._store, self._managed_folders()).recover()
+        TrashImport(self._store, self._managed_folders(), time.time_ns()).recheck()
         self._compressor.recover()
 
     def _undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
@@ -160,45 +182,57 @@ class Workshop:
         self._compressor.recover()
         return outcome
 
-    def _tell_of_destinations(self) -> None:
-        """Neither is wrong, and both may surprise."""
+    def _log_destinations(self) -> None:
+        """Log destinations that do not exist or are not watched: neither is an error, but both may surprise."""
         for name, folder in self._settings.destinations().items():
-            shown = catalogue.display(folder)
+            shown = display(folder)
             if not os.path.isdir(folder):
                 log.warning("the destination %s, %s, is not there: nothing is moved to it", name, shown)
             elif not any(folder == root.path or folder.startswith(root.path + b"/") for root in self._roots):
                 log.info("the destination %s, %s, is not watched: what is moved there leaves the index", name, shown)
 
     def _end_jobs(self) -> None:
-        self.runner.leave_off()
-        if not self.runner.join(LEAVE_OFF_S):
+        self.runner.interrupt()
+        if not self.runner.join(STOP_LIMIT_S):
             self._compressor.stop()
             self.pool.close()
+            self.model_pool.close()
         self.runner.join()
 
     def _make_watcher(self) -> Watcher:
-        """Everything the watcher tells becomes a scan job; one that names its files is not kept waiting."""
+        """A watcher whose reports become scan jobs; those of single files are urgent."""
         store, daemon = self._store, self._config.daemon
         watched = [
             WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
             for section in self._config.watch
         ]
 
-        def settled(told: Settled) -> None:
-            paths = sorted(os.fsdecode(path) for path in told.paths)
+        def settled(event: Settled) -> None:
+            paths = sorted(os.fsdecode(path) for path in event.paths)
             start_job(store, JobKind.SCAN, ScanParameters(paths=paths), "watch")
 
-        def reconcile(told: Reconcile) -> None:
-            log.info("%s is walked: %s", catalogue.display(told.root), told.reason)
-            start_job(store, JobKind.SCAN, ScanParameters(roots=[os.fsdecode(told.root)]), "start")
+        def reconcile(request: Reconcile) -> None:
+            log.info("%s is scanned: %s", display(request.root), request.reason)
+            start_job(store, JobKind.SCAN, ScanParameters(roots=[os.fsdecode(request.root)]), "start")
 
-        def root_state(path: bytes, state: RootState, reason: str) -> None:
-            store.write(lambda db: catalogue.set_state_of_root_at(db, path, state, reason))
+        def root_state(path: bytes, state: RootState, reason: Message | None) -> None:
+            store.write(lambda db: images.set_state_of_root_at(db, path, state, reason))
 
-        times = WatchTimes(
-            settle_s=daemon.settle_s, poll_s=daemon.poll_s, reconcile_s=daemon.scan_interval_h * 3600
-        )
+        times = WatchTimes(settle_s=daemon.settle_s, poll_s=daemon.poll_s, reconcile_s=daemon.scan_interval_h * 3600)
         return Watcher(watched, settled, reconcile, root_state, times)
+
+
+def once_checked(store: Store, handler: Handler) -> Handler:
+    """A handler that changes files, begun only when the pages of the index are known to be whole."""
+
+    def run(context: JobContext, parameters: Any) -> Mapping[str, Any]:
+        if not store.wait_until_checked():
+            context.begin("checking", None)
+        while not store.wait_until_checked(CHECKED_EVERY_S):
+            context.checkpoint()
+        return handler(context, parameters)
+
+    return run
 
 
 def _scan_root(section: WatchSection) -> ScanRoot:

@@ -1,52 +1,65 @@
-"""The settings that may be changed while the service runs: the configuration's values with the overrides over them.
+"""The settings that may be changed while the service runs: the configuration, with the overrides applied.
 
-Any thread may ask. Nothing is held here: the overrides are rows of the index.
+Any thread. The overrides are rows of the index; nothing is cached here.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from daemon.configuration import protected
-from daemon.configuration.config import Config, describe, plain
-from daemon.files.grounds import Claim
+from daemon.configuration import protected_folders
+from daemon.configuration.config import Config, describe, to_json
+from daemon.configuration.overridden import overridden
+from daemon.files.protected_paths import Claim
 from daemon.jobs.sort import SortSettings
 from daemon.jobs.sort_plan import Companions
-from index.model import Depth, DetectParameters, default_tolerance
-from index.settings import BY_KEY, Setting, change_overrides, merge, read_overrides
-from index.store import Store
-from webui.services import SettingView
+from index.database.records.folder_overrides import read_destinations, read_roots
+from index.database.records.setting_overrides import change_overrides, read_overrides
+from index.database.store import Store
+from index.messages import Message
+from index.model import Depth, DetectParameters, Method, default_tolerance
+from index.settings import BY_KEY, Setting, merge
+from webui.services import EffectiveSetting
 
 
 class LiveSettings:
-    """What the page and the jobs are told of the settings, and where the page changes them."""
+    """The settings as the page and the jobs read them, and as the page changes them."""
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Take another configuration for the one below the overrides."""
+        """Replace the configuration below the overrides."""
         self._config = config
         self._configured = config.values()
 
+    def configured(self) -> Config:
+        """The configuration without what was changed while the service runs."""
+        return self._config
+
+    def effective(self) -> Config:
+        """The configuration with the watched folders and destinations that were added or changed meanwhile."""
+        with self._store.read() as database:
+            return overridden(self._config, read_roots(database), read_destinations(database))
+
     def overrides(self) -> dict[str, Any]:
-        """What is overridden now, by key."""
+        """The present overrides, by key."""
         with self._store.read() as database:
             return read_overrides(database)
 
-    def views(self) -> list[SettingView]:
-        """Every setting as it is now, those of the watched folders apart; of a secret only whether it is set."""
+    def all_settings(self) -> list[EffectiveSetting]:
+        """Every present setting except those of the watched folders; of a secret only whether it is set."""
         overrides = self.overrides()
-        rows = describe(self._config, overrides)
+        rows = describe(self.effective(), overrides)
         hsize = merge(self._configured, overrides)["detect.hsize"]
-        return [_view(BY_KEY[row["key"]], row, hsize) for row in rows if row["key"] in BY_KEY]
+        return [_effective(BY_KEY[row["key"]], row, hsize) for row in rows if row["key"] in BY_KEY]
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Override these settings; None goes back to the configuration's value. Raises UsageError, then none is."""
+        """Override these settings; None restores the configuration's value. Changes none if it raises UsageError."""
         self._store.write(lambda database: change_overrides(database, self._configured, changes))
 
     def detect_parameters(self) -> DetectParameters:
-        """What a detection runs with that asks for nothing else."""
+        """The parameters of a detection that overrides none."""
         values = merge(self._configured, self.overrides())
         return DetectParameters(
             algorithm=values["detect.algorithm"],
@@ -55,26 +68,27 @@ class LiveSettings:
             turns=values["detect.turns"],
             verify=values["detect.verify"],
             depth=Depth(values["detect.depth"]),
+            method=Method(values["detect.method"]),
         )
 
     def values(self) -> Mapping[str, Any]:
-        """Every value that holds, by its key."""
+        """Every present value, by its key."""
         return merge(self._configured, self.overrides())
 
     def destinations(self) -> Mapping[str, bytes]:
         """The folders that images may be moved to, by name."""
-        return dict(self._config.sort.destinations)
+        return dict(self.effective().sort.destinations)
 
     def retention_days(self) -> float:
-        """For how long what is in the trash is spared when it is emptied."""
+        """The age below which files stay in the trash when it is emptied."""
         return float(self._config.sort.retention)
 
     def claims(self) -> list[Claim]:
         """What other configurations that can be found protect. Raises ConfigError."""
-        return protected.claims(self._config.source, self._config.daemon.data_dir)
+        return protected_folders.claims(self._config.source, self._config.daemon.data_dir)
 
     def sorting(self) -> SortSettings:
-        """What a sort job runs with."""
+        """The settings of a sort job."""
         sort = self._config.sort
         settle_s = self._config.daemon.settle_s
         return SortSettings(
@@ -82,19 +96,23 @@ class LiveSettings:
         )
 
     def keeper_criteria(self) -> tuple[str, ...]:
-        """What decides which image of a group is proposed to be kept, the first first."""
+        """The criteria by which the keeper of a group is proposed, highest priority first."""
         return tuple(merge(self._configured, self.overrides())["sort.rules"])
 
 
-def _view(definition: Setting, row: Mapping[str, Any], hsize: int) -> SettingView:
+def _effective(definition: Setting, row: Mapping[str, Any], hsize: int) -> EffectiveSetting:
     default, accepted, maximum = definition.default, definition.accepted, definition.maximum
     if definition.key == "detect.tolerance":
-        default, accepted, maximum = default_tolerance(hsize), f"0 to {hsize**2}", hsize**2
-    return SettingView(
+        default, accepted, maximum = (
+            default_tolerance(hsize),
+            Message("accepted.range", least=0, most=hsize**2),
+            hsize**2,
+        )
+    return EffectiveSetting(
         key=definition.key,
         type=definition.type,
         value=row["value"],
-        default=plain(default),
+        default=to_json(default),
         origin=row["origin"],
         accepted=accepted,
         help=definition.help,

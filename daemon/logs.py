@@ -1,7 +1,7 @@
-"""How the log is written: to the journal with priorities, to a file that rotates, or to standard error.
+"""Sets up the log: to the systemd journal with priorities, to a rotating file, or to standard error.
 
-One record is one line, whatever is in it: a file may be called "a\\n2026-01-01 ERROR all is lost". Only what an error
-left behind, its traceback, takes more lines.
+One record is one line, whatever it contains: a file may be called "a\\n2026-01-01 ERROR all is lost". Only a traceback
+takes more lines.
 """
 
 import logging
@@ -13,18 +13,19 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from index.errors import ConfigError
+from index.messages import Message, of_os_error
 
 FILE_BYTES = 10 * 2**20
 FILES_KEPT = 5
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-# The journal knows the time by itself.
+# The journal adds the time.
 JOURNAL_LINE = "%(name)s: %(message)s"
-# syslog(3), as sd-daemon(3) has them before a line.
+# Priorities of syslog(3), which sd-daemon(3) expects before a line.
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
 class OneLine(logging.Formatter):
-    """A message with its control characters, and bytes that are no UTF-8, written out."""
+    """A message with control characters, and bytes that are not UTF-8, escaped."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         record.message = plain(record.message)
@@ -32,7 +33,7 @@ class OneLine(logging.Formatter):
 
 
 class JournalLine(OneLine):
-    """With the priority before each line, which systemd takes off."""
+    """With the priority before each line, which systemd removes."""
 
     def format(self, record: logging.LogRecord) -> str:
         priority = PRIORITIES.get(record.levelno, 6)
@@ -40,20 +41,22 @@ class JournalLine(OneLine):
 
 
 def plain(text: str) -> str:
-    """A text on one line that every encoding of a log can hold."""
+    """A text escaped to one line that any encoding of a log can hold."""
     text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda match: ascii(match[0])[1:-1], text)
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def set_up(level: str, file: Path | None, environ: Mapping[str, str] = os.environ) -> None:
-    """Send the log of the whole process to `file`, or where there is none to standard error. Raises ConfigError."""
+    """Send the log of the whole process to `file`, or to standard error if it is None. Raises ConfigError."""
     handler: logging.Handler
     if file is not None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             handler = RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
         except OSError as error:
-            raise ConfigError("daemon.log_file", [f"{file} cannot be written: {error.strerror}."]) from error
+            raise ConfigError(
+                "daemon.log_file", [Message("config.log_unwritable", file=file, error=of_os_error(error))]
+            ) from error
         handler.setFormatter(OneLine(LINE))
     else:
         handler = logging.StreamHandler(sys.stderr)
@@ -69,14 +72,14 @@ def set_up(level: str, file: Path | None, environ: Mapping[str, str] = os.enviro
 def set_level(level: str) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.getLogger().setLevel(number)
-    # One line for every schedule that is looked at, which is every minute.
+    # It logs a line for every schedule that it checks, every minute.
     logging.getLogger("apscheduler").setLevel(max(number, logging.WARNING))
-    # It takes being stopped for an error; what it loses is told by daemon.watching.
+    # It logs a stop as an error; lost events are reported by daemon.watching.
     logging.getLogger("watchdog.observers.inotify").setLevel(logging.CRITICAL)
 
 
 def is_journal(environ: Mapping[str, str]) -> bool:
-    """Whether standard error goes to the journal, and not only that of whoever started us."""
+    """Whether our standard error goes to the journal: the variable may be inherited from a parent process."""
     device, _, inode = environ.get("JOURNAL_STREAM", "").partition(":")
     try:
         status = os.fstat(sys.stderr.fileno())

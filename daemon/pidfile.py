@@ -1,4 +1,4 @@
-"""EDGE: the process that holds a data folder, as another program of this machine sees it."""
+"""EDGE: finds the process that has locked a data folder, from another program of this machine."""
 
 import contextlib
 import fcntl
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def process_of(data_dir: Path) -> int | None:
-    """The process id of the service that uses a data folder, None where none does (or it may not be asked)."""
+    """The process id of the service that uses a data folder, None if none does (or the lock cannot be read)."""
     try:
         with (data_dir / "lock").open() as lock:
             try:
@@ -21,7 +21,7 @@ def process_of(data_dir: Path) -> int | None:
 
 
 def reload(data_dir: Path) -> bool:
-    """Have that service read its configuration anew; whether one was told to."""
+    """Make that service reload its configuration; whether one was signalled."""
     process = process_of(data_dir)
     if process is None:
         return False

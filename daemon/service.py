@@ -1,11 +1,12 @@
-"""Composition root: makes the parts in the order they need one another, waits, changes the configuration, unwinds.
+"""Composition root: starts the parts in the order of their dependencies, waits, reloads the configuration, stops.
 
-When a part dies unasked the service says which, stops and ends with a code that is not zero: whoever supervises it
-starts a clean process. Thread: main.
+If a part dies, the service logs which, stops and exits with a code that is not zero, so that its supervisor starts a
+new process. Thread: main.
 """
 
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -13,21 +14,22 @@ from enum import StrEnum
 
 from daemon import logs
 from daemon.configuration import tokens
-from daemon.configuration.config import Config
-from daemon.configuration.reloading import WORKSHOP, changed_keys, needing_restart
-from daemon.copier import Copier
+from daemon.configuration.config import JOB_SYSTEM_KEYS, Config, changed_keys, keys_needing_restart
+from daemon.folder_setup import FolderSetup
+from daemon.health import RUNNER_LIMIT_S, HealthMonitor
+from daemon.index_backup import IndexBackup
+from daemon.job_system import JobSystem
 from daemon.jobs.scheduler import Scheduler, sync_file_schedules
-from daemon.memory import give_back
+from daemon.live_settings import LiveSettings
+from daemon.malloc import trim
 from daemon.notifying.notifier import Notifier
-from daemon.overrides import LiveSettings
-from daemon.service_manager import ServiceManager
+from daemon.sd_notify import SystemdNotifier
 from daemon.uptime import UptimeRecorder, boot_time
 from daemon.version import VERSION
-from daemon.vitals import RUNNER_LIMIT_S, Vitals
-from daemon.workshop import Workshop
+from index.database.store import Store
 from index.errors import ConfigError
+from index.messages import Message
 from index.model import JobKind
-from index.store import Store
 from webui.app import WebApp, make_app
 from webui.server import Server
 from webui.services import RootWatch, Services, WebAccess
@@ -35,14 +37,14 @@ from webui.services import RootWatch, Services, WebAccess
 log = logging.getLogger(__name__)
 
 SUPERVISION_S = 1.0
-# Months of small changes leave holes in the heaps.
-GIVE_BACK_EVERY_S = 600.0
-# A change of the tables of a large index takes minutes, and is better not cut off.
+# Months of small changes fragment the heaps.
+TRIM_EVERY_S = 600.0
+# A migration of a large index takes minutes, and should not be interrupted.
 START_AT_MOST_S = 3600.0
 
 
-class Asked(StrEnum):
-    """What a signal asks of the service."""
+class SignalRequest(StrEnum):
+    """What a signal requests of the service."""
 
     STOP = "stop"
     RELOAD = "reload"
@@ -51,11 +53,13 @@ class Asked(StrEnum):
 class Service:
     """One running daemon. `address` is known once it is entered."""
 
-    def __init__(self, config: Config, manager: ServiceManager | None = None) -> None:
+    def __init__(self, config: Config, manager: SystemdNotifier | None = None) -> None:
         self._config = config
-        self._manager = manager or ServiceManager({})
+        self._manager = manager or SystemdNotifier({})
         self._stack = ExitStack()
         self._alive: dict[str, Callable[[], bool]] = {}
+        # Set by any thread; the main one then has the new folders watched.
+        self._folders_changed = threading.Event()
         self.address = ""
 
     def __enter__(self) -> "Service":
@@ -64,7 +68,7 @@ class Service:
         except BaseException:
             self._stack.close()
             raise
-        self._manager.ready(self._told())
+        self._manager.ready(self._status_line())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,21 +78,21 @@ class Service:
         log.info("stopped")
 
     def health(self) -> Mapping[str, bool]:
-        """Whether each part lives and does its work."""
-        trouble = self._vitals.trouble
-        return {name: alive() and name not in trouble for name, alive in self._parts().items()}
+        """Whether each part is alive and does its work."""
+        problems = self._health.problems
+        return {name: alive() and name not in problems for name, alive in self._parts().items()}
 
-    def wait(self, asked: "queue.SimpleQueue[Asked]", reread: Callable[[], Config] | None = None) -> str:
-        """Wait until asked to stop, or until a part died: its name, else "". `reread` gives the new configuration
-        where a reload is asked for."""
-        signed_s, gave_back_s = 0.0, time.monotonic()
+    def wait(self, asked: "queue.SimpleQueue[SignalRequest]", reread: Callable[[], Config] | None = None) -> str:
+        """Wait until asked to stop, or until a part has died: its name, else "". `reread` returns the new configuration
+        for a reload."""
+        notified_s, trimmed_s = 0.0, time.monotonic()
         while True:
             try:
                 match asked.get(timeout=SUPERVISION_S):
-                    case Asked.STOP:
+                    case SignalRequest.STOP:
                         return ""
-                    case Asked.RELOAD if reread is not None:
-                        self._reread(reread)
+                    case SignalRequest.RELOAD if reread is not None:
+                        self._reload_from_file(reread)
             except queue.Empty:
                 pass
             for name, alive in self._parts().items():
@@ -96,46 +100,53 @@ class Service:
                     if self._store.fault:
                         log.critical("%s", self._store.fault)
                     return name
-            self._vitals.look()
-            self._scheduler.keep_up()
-            self._uptime.keep_up()
-            self._store.keep_lock()
-            if time.monotonic() - gave_back_s >= GIVE_BACK_EVERY_S:
-                gave_back_s = time.monotonic()
-                give_back()
+            if self._folders_changed.is_set():
+                self._folders_changed.clear()
+                self.reload(self._config)
+            self._health.check()
+            self._scheduler.check_clock()
+            self._uptime.record_if_due()
+            self._store.renew_lock()
+            if time.monotonic() - trimmed_s >= TRIM_EVERY_S:
+                trimmed_s = time.monotonic()
+                trim()
             every_s = self._manager.sign_every_s
-            if every_s is not None and not self._vitals.hangs and time.monotonic() - signed_s >= every_s:
-                signed_s = time.monotonic()
+            if every_s is not None and not self._health.hangs and time.monotonic() - notified_s >= every_s:
+                notified_s = time.monotonic()
                 self._manager.alive()
-                self._manager.status(self._told())
+                self._manager.status(self._status_line())
 
     def reload(self, config: Config) -> tuple[str, ...]:
-        """Let another configuration hold from now on; the keys that changed and need a restart."""
-        changed = changed_keys(self._config, config)
+        """Use another configuration from now on; the changed keys that need a restart."""
         before, self._config = self._config, config
+        changed = changed_keys(before, config)
         if changed & {"daemon.log"}:
             logs.set_level(config.daemon.log)
         self._settings.configure(config)
-        self._app.let_in(_access(config))
+        self._app.set_access(_access(config))
         self._notifier.configure(config)
         if any(key.endswith(".schedule") for key in changed):
             self._sync_schedules()
             self._scheduler.refresh()
-        if changed & WORKSHOP:
-            log.info("the configuration changed: %s", ", ".join(sorted(changed & WORKSHOP)))
-            self._close_workshop()
-            self._open_workshop()
-        return needing_restart(before, config)
+        # The folders that were added or changed on the page belong to it as well.
+        changed_parts = changed_keys(self._in_effect, self._settings.effective()) & JOB_SYSTEM_KEYS
+        if changed_parts:
+            log.info("the configuration changed: %s", ", ".join(sorted(changed_parts)))
+            self._close_job_system()
+            self._open_job_system()
+        return keys_needing_restart(before, config)
 
-    def _reread(self, reread: Callable[[], Config]) -> None:
+    def _reload_from_file(self, reread: Callable[[], Config]) -> None:
         self._manager.reloading()
         try:
             left = self.reload(reread())
         except ConfigError as error:
-            log.error("the configuration was not reloaded, and the one before holds: %s", "; ".join(error.problems))
+            log.error(
+                "the configuration was not reloaded, the previous one stays: %s", "; ".join(map(str, error.problems))
+            )
             self._manager.ready("The new configuration is wrong, the one before holds")
         else:
-            status = self._told()
+            status = self._status_line()
             log.info("the configuration was reloaded")
             if left:
                 log.warning("a restart is needed for %s", ", ".join(left))
@@ -145,13 +156,16 @@ class Service:
     def _start(self) -> None:
         config, stack = self._config, self._stack
         self._manager.allow(START_AT_MOST_S, "Opening the index")
-        self._store = stack.enter_context(Store(config.daemon.data_dir, config.daemon.backups))
+        self._store = stack.enter_context(Store(config.daemon.data_dir, config.daemon.backups, check_later=True))
         self._uptime = UptimeRecorder(self._store)
         self._uptime.record()
         stack.callback(self._uptime.record)
         self._settings = LiveSettings(self._store, config)
-        self._open_workshop()
-        stack.callback(self._close_workshop)
+        self._folders = FolderSetup(self._store, self._settings, self._folders_changed.set)
+        self._open_job_system()
+        if not self._in_effect.watch:
+            log.warning("no folder is watched: add one on the page, or name some in comparimg.toml")
+        stack.callback(self._close_job_system)
         self._sync_schedules()
         self._scheduler = Scheduler(self._store)
         self._scheduler.start()
@@ -166,59 +180,59 @@ class Service:
             "page": lambda: self._server.alive,
         }
         if config.daemon.backups:
-            copier = stack.enter_context(Copier(self._store))
-            self._alive["copies"] = lambda: copier.alive
+            backup = stack.enter_context(IndexBackup(self._store))
+            self._alive["copies"] = lambda: backup.alive
         self.address = self._server.address
         self._notifier = Notifier(self._store, config, self.address)
         self._notifier.start()
         stack.callback(self._notifier.stop)
 
-    def _open_workshop(self) -> None:
-        config = self._config
-        self._workshop = Workshop(self._store, self._settings, config)
+    def _open_job_system(self) -> None:
+        config = self._in_effect = self._settings.effective()
+        self._job_system = JobSystem(self._store, self._settings, config)
         limit_s = max(RUNNER_LIMIT_S, 3 * config.daemon.time_limit_s)
-        self._vitals = Vitals(
-            lambda: self._store.submit(lambda database: None), lambda: self._workshop.runner.silence_s, limit_s
+        self._health = HealthMonitor(
+            lambda: self._store.submit(lambda database: None), lambda: self._job_system.runner.silence_s, limit_s
         )
         try:
-            self._workshop.open()
+            self._job_system.open()
         except BaseException:
-            self._workshop.close()
+            self._job_system.close()
             raise
 
-    # The workshop of the moment: another one may take its place.
+    # The present job system: a reload may replace it, so nothing below keeps a reference.
 
-    def _close_workshop(self) -> None:
-        self._workshop.close()
+    def _close_job_system(self) -> None:
+        self._job_system.close()
 
     def _parts(self) -> Mapping[str, Callable[[], bool]]:
-        return {**self._alive, **self._workshop.parts}
+        return {**self._alive, **self._job_system.parts}
 
-    def _make_view(self, content_id: int) -> bytes:
-        return self._workshop.views.make(content_id)
+    def _make_preview(self, content_id: int) -> bytes:
+        return self._job_system.previews.make(content_id)
 
     def _make_crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
-        return self._workshop.views.crop(content_id, box, side)
+        return self._job_system.previews.crop(content_id, box, side)
 
     def _recompress(self, row_id: int) -> bytes:
-        return self._workshop.recompress(row_id)
+        return self._job_system.recompress(row_id)
 
     def _root_watch(self, path: bytes) -> RootWatch:
-        seen = self._workshop.coverage(path)
+        seen = self._job_system.coverage(path)
         return RootWatch(str(seen.mode), seen.folders, seen.note) if seen else RootWatch()
 
-    def _test_notices(self) -> Mapping[str, str]:
+    def _test_notices(self) -> Mapping[str, Message | None]:
         return self._notifier.test()
 
     def _worker_losses(self) -> Mapping[str, int]:
-        return self._workshop.pool.losses
+        return self._job_system.pool.losses
 
     def _sync_schedules(self) -> None:
         wanted = {
             "detect": (JobKind.DETECT, self._config.detect.schedule),
             "compress": (JobKind.COMPRESS, self._config.compress.schedule),
         }
-        given = {name: one for name, one in wanted.items() if one[1]}
+        given = {name: schedule for name, schedule in wanted.items() if schedule[1]}
         self._store.write(lambda db: sync_file_schedules(db, given))
 
     def _services(self) -> Services:
@@ -226,12 +240,13 @@ class Service:
             version=VERSION,
             started_ns=time.time_ns(),
             settings=self._settings,
-            make_view=self._make_view,
+            make_preview=self._make_preview,
             make_crop=self._make_crop,
             health=self.health,
             now_ns=time.time_ns,
             next_run_ns=self._scheduler.next_run_ns,
             schedules_changed=self._scheduler.refresh,
+            folders=self._folders,
             root_watch=self._root_watch,
             worker_losses=self._worker_losses,
             test_notices=self._test_notices,
@@ -245,12 +260,12 @@ class Service:
             web=_access(self._config),
         )
 
-    def _told(self) -> str:
-        """How it is, in a line for `systemctl status`."""
-        trouble = self._vitals.trouble
-        if trouble:
-            return "; ".join(f"{name}: {told}" for name, told in trouble.items())
-        folders = len(self._config.watch)
+    def _status_line(self) -> str:
+        """The state of the service, in a line for `systemctl status`."""
+        problems = self._health.problems
+        if problems:
+            return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        folders = len(self._in_effect.watch)
         return f"At {self.address}, watching {folders} folder{'' if folders == 1 else 's'}"
 
 

@@ -1,25 +1,30 @@
-"""What a command prints: tables and figures for people, JSON for scripts, a progress bar where a terminal is."""
+"""Output of commands: tables and figures for people, JSON for scripts, a progress bar on a terminal."""
 
 import contextlib
 import json
+import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-# A quiet line instead of a bar is printed at most this often.
+from daemon.console_language import console_language
+from index.messages import Message, render
+
+# Without a terminal, a line of progress is printed at most this often.
 LINE_EVERY_S = 10.0
 
 
 def print_json(value: Any) -> None:
-    """ASCII, so that bytes of a path that are no UTF-8 survive."""
+    """Print ASCII, so that bytes of a path that are not UTF-8 are preserved."""
     click.echo(json.dumps(value, indent=1, ensure_ascii=True))
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as they need be; nothing but a word where there are no rows."""
+    """Print columns as wide as their longest cell; "none" if there are no rows."""
     texts = [[printable(str(cell)) for cell in row] for row in rows]
     if not texts:
         click.echo("none")
@@ -29,13 +34,41 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def in_words(message: Message | None) -> str:
+    """A message in the language of the console, "" for none."""
+    return "" if message is None else render(message, console_language())
+
+
+def said(message: Message | None) -> str:
+    """The same, as any terminal shows it on one line."""
+    return printable(in_words(message))
+
+
 def printable(text: str) -> str:
     """A text that any terminal shows on one line."""
     shown = text
-    # Not where a lone surrogate stands for no byte: it is shown as any other letter that cannot be.
+    # A lone surrogate that stands for no byte is replaced below, like any character that cannot be printed.
     with contextlib.suppress(UnicodeEncodeError):
         shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
+    return "".join(
+        letter
+        if _is_shown(letter, shown[place - 1 : place], shown[place + 1 : place + 2])
+        else "\N{REPLACEMENT CHARACTER}"
+        for place, letter in enumerate(shown)
+    )
+
+
+def _is_shown(letter: str, before: str, after: str) -> bool:
+    """Whether a terminal can show a character as it is. The joiner inside an emoji is a part of it."""
+    if letter == "\N{ZERO WIDTH JOINER}":
+        joined = unicodedata.category(before or " "), unicodedata.category(after or " ")
+        return (joined[0] in ("So", "Sk") or before == "\N{VARIATION SELECTOR-16}") and joined[1] == "So"
+    return letter.isprintable() or letter == "\N{NO-BREAK SPACE}"
+
+
+def printable_path(path: bytes) -> str:
+    """A path that any terminal shows on one line."""
+    return printable(os.fsdecode(path))
 
 
 def bytes_in_words(count: float) -> str:
@@ -46,9 +79,9 @@ def bytes_in_words(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def counted(number: int, singular: str, plural: str = "") -> str:
     """ "1 group", "3 groups"."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def duration_in_words(seconds: float) -> str:
@@ -60,7 +93,7 @@ def duration_in_words(seconds: float) -> str:
 
 
 class Bar:
-    """The progress of work in this process: a bar on a terminal, quiet lines elsewhere, nothing when `quiet`."""
+    """The progress of work in this process: a bar on a terminal, a line at intervals elsewhere, none if `quiet`."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -87,7 +120,7 @@ class Bar:
             self._bar.update(steps)
 
     def checkpoint(self) -> None:
-        """Nothing can ask a command in the foreground to leave off but a signal."""
+        """Does nothing: a command in the foreground is only stopped by a signal."""
 
     def end(self) -> None:
         if self._bar is not None:

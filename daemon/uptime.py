@@ -1,7 +1,7 @@
-"""EDGE: the clock that nobody can set, read, and recorded in the index now and then. Threads: any, main.
+"""EDGE: reads the time since boot, which no one can set, and records it in the index. Threads: any, main.
 
-A record costs a commit, which wakes a sleeping disk. After a crash the time since the last one is not counted: files in
-the trash are then spared for that much longer.
+A record needs a commit, which wakes a sleeping disk. After a crash the time since the last one is not counted: files
+stay in the trash for that much longer.
 """
 
 import logging
@@ -12,10 +12,10 @@ from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 
+from index.database.records import uptime
+from index.database.records.uptime import BootTime
+from index.database.store import Store
 from index.errors import ComparImgError
-from index.records import uptime
-from index.records.uptime import BootTime
-from index.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def boot_time() -> BootTime:
 
 @cache
 def _boot() -> str:
-    """Which start of the machine this is. Where that is not known every process counts its own time only."""
+    """The id of this boot of the machine. If it is unknown, every process counts its own time only."""
     try:
         return BOOT_ID.read_text("ascii").strip()
     except (OSError, ValueError):
@@ -38,7 +38,7 @@ def _boot() -> str:
 
 
 class UptimeRecorder:
-    """Records when asked, and every six hours while `keep_up` is called."""
+    """Records on request, and every six hours by `record_if_due`."""
 
     def __init__(
         self,
@@ -52,10 +52,10 @@ class UptimeRecorder:
         self._recorded_s = clock()
 
     def record(self) -> "Future[int] | None":
-        """Queue a record. One that fails is logged: the trash is only spared for longer."""
+        """Queue a record. A failure is only logged: files then stay in the trash for longer."""
         self._recorded_s = self._clock()
         try:
-            # The clock is read within the change, after every file that the index has in the trash by then.
+            # The clock is read within the change, so after every file of the trash that the index has by then.
             future = self._store.submit(lambda database: uptime.record(database, self._boot_time()))
         except ComparImgError as error:
             log.warning("the uptime was not recorded: %s", error)
@@ -63,8 +63,8 @@ class UptimeRecorder:
         future.add_done_callback(_log_failure)
         return future
 
-    def keep_up(self) -> None:
-        """Record where it is time to. To be called every second or so."""
+    def record_if_due(self) -> None:
+        """Record if it is time to. Call it about every second."""
         if self._clock() - self._recorded_s >= RECORD_EVERY_S:
             self.record()
 

@@ -1,1 +1,1 @@
-"""What ComparImg knows: pure rules about images, and the one SQLite file. Imports nothing of daemon or webui."""
+"""Rules about images, and the SQLite file. Imports nothing of daemon or webui."""

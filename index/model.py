@@ -1,11 +1,15 @@
-"""The vocabulary of product.md as frozen dataclasses and enums. Imports nothing of ours."""
+"""The vocabulary (docs/glossary.md) as frozen dataclasses and enums. Of ours it imports index.messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from index.messages import Message
 
 HSIZES = (8, 16, 32)
+# Camera RAW files, by the names that their facts have as `format`. They are seen by their embedded preview.
+RAW_FORMATS = frozenset("ARW CR2 CR3 CRW DNG NEF ORF PEF RAF RAW RW2 SRW".split())
 
 
 class Turn(StrEnum):
@@ -30,10 +34,12 @@ class Turn(StrEnum):
 
 
 TURNS = tuple(Turn)
+# Those that swap width and height.
+TRANSPOSED = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 
 
 class Kind(StrEnum):
-    """What a match is, from the surest to the least sure."""
+    """The kind of a match, from the most to the least certain."""
 
     EXACT = "exact"
     PIXELS = "pixels"
@@ -47,7 +53,7 @@ KINDS = tuple(Kind)
 def default_tolerance(hsize: int) -> int:
     """The tolerance for a hash size where none is given: 80 of 256 bits, in proportion.
 
-    No two of 1,000 unrelated photographs were as near (ImageNet, pHash at hsize 16).
+    No two of 1,000 unrelated photographs were that close (ImageNet, pHash at hsize 16).
     """
     return 80 * hsize * hsize // 256
 
@@ -57,8 +63,18 @@ class Depth(StrEnum):
     THOROUGH = "thorough"
 
 
+class Method(StrEnum):
+    """Which pairs are candidates: near by hash, near by vectors of a model, or both. AUTO: as the machine allows."""
+
+    AUTO = "auto"
+    HASH = "hash"
+    HASH_AND_MODEL = "hash+model"
+    HASH_THEN_MODEL = "hash,model"
+    MODEL = "model"
+
+
 class Choice(StrEnum):
-    """What an image's decision says; one without a decision is undecided."""
+    """The choice of a decision; an image without a decision is undecided."""
 
     KEEP = "keep"
     TRASH = "trash"
@@ -67,7 +83,7 @@ class Choice(StrEnum):
 
 
 class JobKind(StrEnum):
-    """`undo` and `empty` are asked for by routes of their own, never by the clock."""
+    """`undo` and `empty` are requested by routes of their own, and never scheduled."""
 
     SCAN = "scan"
     DETECT = "detect"
@@ -86,7 +102,7 @@ class JobState(StrEnum):
 
 
 class StatResult(Protocol):
-    """What is used of os.stat_result."""
+    """The part of os.stat_result that is used."""
 
     @property
     def st_dev(self) -> int: ...
@@ -104,9 +120,9 @@ class RootState(StrEnum):
 
 
 class Identity(NamedTuple):
-    """What tells one file on disk from another without reading it.
+    """Identifies a file on disk, in its present state, without reading it.
 
-    A tuple, since a scan makes and compares two for each file there is: a frozen dataclass takes four times as long.
+    A tuple, since a scan makes and compares two for each file: a frozen dataclass takes four times as long.
     """
 
     device: int
@@ -116,21 +132,80 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: StatResult) -> "Identity":
-        """The identity in a stat result; an inode beyond 63 bits (some network file systems) is kept as its
-        two's complement, which is what an SQLite integer can hold."""
+        """The identity in a stat result. Inodes beyond 63 bits, which some network file systems have, become their
+        two's complement, since SQLite's integers are signed."""
         inode = status.st_ino if status.st_ino < 2**63 else status.st_ino - 2**64
         return cls(status.st_dev, inode, status.st_size, status.st_mtime_ns)
 
 
+class FileVersion(NamedTuple):
+    """A file as it is now: with another size or time it is another one. Device and inode are left out, as both may
+    change when the machine restarts."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: bytes, identity: Identity) -> "FileVersion":
+        return cls(path, identity.size_bytes, identity.mtime_ns)
+
+
+# Of what the facts say; contents whose facts an earlier version found are read again.
+FACTS_VERSION = 1
+
+
+class Attachment(NamedTuple):
+    """What a file holds behind its picture. `kind` is `film`, `gain_map`, `depth_map`, `view` (a further picture in its
+    own right), `trailer` (a maker's record) or `data` (anything else); `digest` is that of its bytes, in hexadecimal,
+    shortened."""
+
+    kind: str
+    size_bytes: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRecord:
+    """What a camera wrote beside its picture; "", None or nothing where the file does not have it.
+
+    `modified` and `original` are the EXIF dates DateTime and DateTimeOriginal as they stand there, `subseconds` the
+    digits after the second of the latter. `exposure_s` is in seconds, `aperture` the f-number, `bias_ev` in stops.
+    `numbers` are those that the maker note counts exposures with, each as "tag:value". `maker_note` and `tables` are
+    digests of the maker note and the quantisation tables; `standard_tables` says that libjpeg makes such tables, so any
+    program may have. `declared` is the width and height that the EXIF has.
+    """
+
+    make: str = ""
+    software: str = ""
+    modified: str = ""
+    original: str = ""
+    subseconds: str = ""
+    exposure_s: float | None = None
+    aperture: float | None = None
+    iso: float | None = None
+    bias_ev: float | None = None
+    unique_id: str = ""
+    burst_id: str = ""
+    numbers: tuple[str, ...] = ()
+    maker_note: str = ""
+    tables: str = ""
+    standard_tables: bool = False
+    declared: tuple[int, int] = (0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one decode tells about the picture in a file, the hashes apart.
+    """The properties of a picture found by decoding its file, except its hashes.
 
     `width` and `height` are in pixels as shown, EXIF orientation applied. `orientation` is the EXIF value 1 to 8.
     `jpeg_quality` is estimated from the quantisation tables, 0 when the file is no JPEG; `earlier_quality` is that of a
-    lesser JPEG that the picture was before, 0 where nothing tells of one. `detail` is the quality of the
-    picture as a witness, 0 (flat: its hash says nothing) to 100. `taken` is the EXIF date as written in
-    ISO 8601 without a zone, or "". `metadata` names the blocks the file carries: exif, gps, xmp, icc, iptc.
+    poorer JPEG from which the picture was saved again, 0 where there is no trace of one. `detail` is how much
+    structure the picture has, 0 (flat: its hash means nothing) to 100. `taken` is the EXIF date in ISO 8601 without a
+    zone, or "". `metadata` names the blocks in the file: exif, gps, xmp, icc, iptc. `record` is what its camera wrote
+    beside the picture. `bit_depth` is the number of bits a channel, `transparent` whether a pixel is less than opaque.
+    `attachments` are what lies behind the first picture. `damage` is what a decoder complained of while it decoded the
+    whole picture, in its own words, "" for nothing.
     """
 
     format: str
@@ -145,14 +220,19 @@ class Facts:
     frames: int = 1
     metadata: tuple[str, ...] = field(default=())
     earlier_quality: int = 0
+    record: CameraRecord = CameraRecord()
+    bit_depth: int = 8
+    transparent: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """The perceptual hashes of one picture under one scheme, packed bits, 4 flips each.
+    """The perceptual hashes of one picture in one scheme, as packed bits of 4 flips.
 
     `bits[hsize]` is 4 rows of hsize*hsize/8 bytes in the order NONE, FLIP_HORIZONTAL, FLIP_VERTICAL, ROTATE_180 of
-    `Turn`; the 4 transposed turns are the same bits with rows and columns exchanged, and are not kept.
+    `Turn`. The other 4 turns are the same bits with rows and columns exchanged, and are not stored.
     """
 
     scheme: str
@@ -161,8 +241,12 @@ class Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading one file told. `facts` and `hashes` are None where the bytes were known or `failure` says why not;
-    `digest` is None where even the bytes could not be had. `regions`: hashes of parts (index.candidates.parts)."""
+    """The result of reading one file.
+
+    `facts` and `hashes` are None where the bytes were known already, or where `failure` says why there are none;
+    `digest` is None where even the bytes could not be read. `regions` holds the hashes of parts of the picture
+    (imaging.candidates.crop_hashes).
+    """
 
     path: bytes
     identity: Identity
@@ -171,12 +255,17 @@ class Reading:
     hashes: Hashes | None = None
     regions: Mapping[str, Hashes] | None = None
     failure: str = ""
-    message: str = ""
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DetectParameters:
-    """What a detection depends on; two detections with equal parameters over equal files give equal groups."""
+    """The parameters of a detection. Equal parameters and equal files give equal groups.
+
+    A search in `folders` that is not `recursive` leaves out the folders below them. `method` is the one asked for,
+    `used` the one that the state of the model allows; `model` is the key of the model that it uses, "" for none. AUTO
+    as `used` stands for: not decided yet.
+    """
 
     algorithm: str = "phash"
     hsize: int = 16
@@ -185,3 +274,65 @@ class DetectParameters:
     verify: bool = True
     depth: Depth = Depth.FAST
     folders: tuple[str, ...] = ()
+    recursive: bool = True
+    method: Method = Method.AUTO
+    used: Method = Method.AUTO
+    model: str = ""
+
+    @property
+    def by_hash(self) -> bool:
+        """Whether near hashes make a pair a candidate."""
+        return self.used is not Method.MODEL
+
+    @property
+    def by_model(self) -> bool:
+        """Whether near vectors make a pair a candidate."""
+        return self.used in (Method.HASH_AND_MODEL, Method.MODEL)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWatermark:
+    """The time up to which notices were sent, in ns.
+
+    `sent_ns` is when the last one was sent; `roots` holds the states of the watched folders at that time, by display
+    path.
+    """
+
+    until_ns: int
+    sent_ns: int = 0
+    roots: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    id: int
+    kind: str
+    state: str
+    origin: str
+    seconds: float
+    outcome: dict[str, Any]
+    error: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    path: str
+    state: str
+    reason: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    """What happened since a time, for a notice.
+
+    `groups` of `groups_total` are new or changed; `reclaimable_bytes` are those of all groups. `jobs` ended, and
+    `more_jobs` that are not listed. `problems` are counted by reason. `roots` are all watched folders as they are now.
+    """
+
+    groups: int = 0
+    groups_total: int = 0
+    reclaimable_bytes: int = 0
+    jobs: tuple[EndedJob, ...] = ()
+    more_jobs: int = 0
+    problems: Mapping[str, int] = field(default_factory=dict)
+    roots: tuple[RootStatus, ...] = ()

@@ -1,6 +1,6 @@
-"""PURE: the words in which a schedule says when: five cron fields, or "every 6h".
+"""PURE: parses the trigger of a schedule: five cron fields, or "every 6h".
 
-The web part checks them and the daemon's clock obeys them; both read them here.
+REST checks triggers and the daemon's scheduler runs them; both parse them here.
 """
 
 import re
@@ -11,36 +11,37 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from index.errors import UsageError
+from index.messages import Message
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# A job every few seconds would only ever run itself.
-SHORTEST_S = 10
+# A job every few seconds would leave no time for any other.
+SHORTEST_INTERVAL_S = 10
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
-ACCEPTED = 'five cron fields ("0 3 * * *" is every night at 3) or "every 30m", "every 6h", "every 2d"'
+ACCEPTED = Message("trigger.accepted")
 
 
 def parse_trigger(text: str) -> BaseTrigger:
-    """The trigger that a text describes. Cron is in local time, for "nightly at 3"; an interval knows no time zone.
+    """The trigger that a text describes. Cron fields are in local time; an interval is independent of time zones.
 
-    Raises UsageError saying what is accepted.
+    Raises UsageError, which says what is accepted.
     """
-    words = text.split()
+    fields = text.split()
     try:
-        if len(words) == 2 and words[0] == "every":
-            return _interval(words[1])
-        *most, weekday = words
-        # What comes every hour, or every few minutes, does so in that hour as well.
-        kind = CronTrigger if words[1:2] and words[1].startswith("*") else _OnceTrigger
+        if len(fields) == 2 and fields[0] == "every":
+            return _interval(fields[1])
+        *most, weekday = fields
+        # A job for every hour, or every few minutes, also runs in the hour that is repeated when clocks go back.
+        kind = CronTrigger if fields[1:2] and fields[1].startswith("*") else _OnceTrigger
         return kind.from_crontab(" ".join([*most, _weekdays(weekday)]), SYSTEM)
     except ValueError as error:
-        raise UsageError(f"{text!r} is no trigger; accepted: {ACCEPTED}.", field="trigger") from error
+        raise UsageError("trigger.invalid", text=text, accepted=ACCEPTED, field="trigger") from error
 
 
-class SystemZone(tzinfo):
-    """Local time as the C library has it, and so every other program here.
+class SystemTimezone(tzinfo):
+    """Local time as the C library defines it, and so as every other program on this machine sees it.
 
-    TZ may hold rules in place of a name ("CET-1CEST") or nonsense, and the name in /etc/timezone may be that of another
-    zone than what stands in /etc/localtime, as in a container that was given that of its host.
+    TZ may hold rules in place of a name ("CET-1CEST") or be invalid, and /etc/timezone may name another zone than
+    /etc/localtime holds, as in a container that was given the file of its host.
     """
 
     def utcoffset(self, at: datetime | None) -> timedelta | None:
@@ -53,18 +54,18 @@ class SystemZone(tzinfo):
         return "system" if at is None else str(at.replace(tzinfo=None).astimezone().tzname())
 
     def fromutc(self, at: datetime) -> datetime:
-        told = at.replace(tzinfo=UTC).astimezone()
-        here = told.replace(tzinfo=self)
-        # The hour that comes twice when clocks are put back: the second one.
-        return here if here.utcoffset() == told.utcoffset() else here.replace(fold=1)
+        local = at.replace(tzinfo=UTC).astimezone()
+        here = local.replace(tzinfo=self)
+        # Where clocks are put back, an hour is repeated: this is its second occurrence.
+        return here if here.utcoffset() == local.utcoffset() else here.replace(fold=1)
 
 
-# One for all: times of two zones are never the same in the hour that comes twice.
-SYSTEM = SystemZone()
+# One instance for all: in a repeated hour, times of two different zone objects never compare equal.
+SYSTEM = SystemTimezone()
 
 
 class _OnceTrigger(CronTrigger):  # type: ignore[misc]
-    """A cron trigger that takes the first of the two when clocks are put back and an hour comes twice."""
+    """A cron trigger that fires only once in an hour that is repeated when clocks are put back: the first time."""
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         due: datetime | None = super().get_next_fire_time(previous, now)
@@ -74,17 +75,17 @@ class _OnceTrigger(CronTrigger):  # type: ignore[misc]
 
 
 def _interval(word: str) -> IntervalTrigger:
-    found = re.fullmatch(r"(\d{1,6})([smhd])", word)
-    if not found or int(found[1]) * UNITS_S[found[2]] < SHORTEST_S:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", word)
+    if not match or int(match[1]) * UNITS_S[match[2]] < SHORTEST_INTERVAL_S:
         raise ValueError(word)
-    return IntervalTrigger(seconds=int(found[1]) * UNITS_S[found[2]], timezone=UTC)
+    return IntervalTrigger(seconds=int(match[1]) * UNITS_S[match[2]], timezone=UTC)
 
 
 def _weekdays(field: str) -> str:
-    """Cron counts weekdays from Sunday, APScheduler from Monday; names mean the same to both."""
+    """The weekday field with names for numbers: cron counts weekdays from Sunday, APScheduler from Monday."""
 
-    def names(found: re.Match[str]) -> str:
-        first, last = int(found[1]), int(found[2] or found[1])
-        return ",".join(WEEKDAYS[first : last + 1]) or found[0]
+    def names(match: re.Match[str]) -> str:
+        first, last = int(match[1]), int(match[2] or match[1])
+        return ",".join(WEEKDAYS[first : last + 1]) or match[0]
 
     return re.sub(r"(?<![/\w])([0-7])(?:-([0-7]))?(?![\w/])", names, field)

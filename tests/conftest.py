@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SHARED = {"pool", "browser"}
 # Marks whose tests have a table of their own, with what became of each that held and each that did not.
 TABLES = {"attack": ("refused", "LET THROUGH"), "fault": ("survived", "NOT SURVIVED")}
+MEMORY, DISK = Path("/dev/shm"), Path("/var/tmp")
+# The tests together write about a gigabyte.
+LEAST_ROOM_BYTES = 4 * 2**30
 GRACE_S = 3.0
 LOOK_S = 0.02
 
@@ -56,6 +60,27 @@ def chromium() -> str:
     pytest.skip(f"no browser found ({', '.join(BROWSERS)})")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Put what the tests write into memory: on a disk they wait half of their time. TMPDIR names another place."""
+    if not config.option.basetemp and "TMPDIR" not in os.environ and _has_room(MEMORY):
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > LEAST_ROOM_BYTES
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """pytest's own; on a disk for tests that are marked so."""
+    if request.node.get_closest_marker("disk") is None or not tmp_path.is_relative_to(MEMORY):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="comparimg-test-", dir=DISK, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     for mark in TABLES:
         parser.addoption(f"--{mark}s", action="store_true", help=f"the tests of {mark}s alone, with a table")
@@ -77,9 +102,9 @@ def _table(reporter: pytest.TerminalReporter, mark: str, good: str, bad: str) ->
             for name, value in report.user_properties:
                 if name == mark:
                     tried.setdefault(str(value), []).append(outcome == "passed")
-    for told, held in sorted(tried.items()):
+    for title, held in sorted(tried.items()):
         became = good if all(held) else f"{held.count(False)} {bad}"
-        reporter.write_line(f"{became:12} {len(held):3} tried  {told}")
+        reporter.write_line(f"{became:12} {len(held):3} tried  {title}")
     every = [one for held in tried.values() for one in held]
     reporter.write_line(f"{len(tried)} {mark}s in {len(every)} ways: {every.count(True)} {good}")
 
@@ -103,26 +128,28 @@ def _threads() -> set[threading.Thread]:
 
 def _children() -> dict[int, str]:
     """The child processes of this one, by process id, as their command lines. One that ended unwaited-for counts."""
-    found = {}
+    commands = {}
     for task in Path("/proc/self/task").iterdir():
         try:
             numbers = (task / "children").read_text().split()
-            found.update({int(number): _command(number) for number in numbers})
+            commands.update({int(number): _command(number) for number in numbers})
         except OSError:  # the thread ended meanwhile
             continue
-    return found
+    return commands
 
 
 def _command(number: str) -> str:
     raw = Path("/proc", number, "cmdline").read_bytes()
-    return raw.replace(b"\0", b" ").decode(errors="replace")[:120] or "(ended, but nobody waited for it)"
+    return raw.replace(b"\0", b" ").decode(errors="replace")[:120] or "(ended, but no one waited for it)"
 
 
 def _check(threads: set[threading.Thread], children: dict[int, str]) -> None:
     end_s = time.monotonic() + GRACE_S
     while True:
         left = [f"the thread {thread.name}" for thread in _threads() - threads]
-        left += [f"the process {number}: {told}" for number, told in _children().items() if number not in children]
+        left += [
+            f"the process {number}: {command}" for number, command in _children().items() if number not in children
+        ]
         if not left or time.monotonic() > end_s:
             break
         time.sleep(LOOK_S)

@@ -63,19 +63,19 @@ def test_every_dependency_stands_with_its_version_in_the_docs() -> None:
     assert dict(ROW.findall(text_of(TOP / "docs" / "dependencies.md"))) == pins
 
 
-def test_the_guide_to_the_review_tells_every_key() -> None:
-    script = text_of(TOP / "webui" / "static" / "keys.js")
+def test_the_guide_to_the_review_lists_every_key() -> None:
+    script = text_of(TOP / "webui" / "static" / "components" / "keys.js")
     keys = [key for line in re.findall(r"\bkeys: \[([^\]]+)\]", script) for key in re.findall(r'"([^"]+)"', line)]
     table = re.findall(r"^\| (`.+`) \|", text_of(TOP / "docs" / "review.md"), re.MULTILINE)
     assert len(keys) > 40
     assert sorted(key for row in table for key in re.findall(r"`([^`]+)`", row)) == sorted(keys)
 
 
-def test_no_page_tells_of_a_command_there_is_not() -> None:
+def test_no_page_mentions_a_command_that_does_not_exist() -> None:
     assert {name for page in PAGES for name in COMMAND.findall(text_of(page))} <= commands()
 
 
-def test_the_manual_of_the_shell_tells_of_every_command() -> None:
+def test_the_manual_of_the_shell_describes_every_command() -> None:
     manual = TOP / "docs" / "commands.md"
     if not manual.exists():
         pytest.skip("docs/commands.md is not written yet")
@@ -87,3 +87,15 @@ def commands() -> set[str]:
     with pytest.raises(SystemExit, match=r"^0$"):
         main(["--version"])
     return set(program.commands)
+
+
+def test_every_pattern_of_the_architecture_finds_its_file() -> None:
+    page = text_of(TOP / "docs/architecture.md")
+    rows = re.findall(r"^\| Where [^|]+ \| `([^`]+)` \| `([^`]+)`", page, re.MULTILINE)
+    assert len(rows) == 8
+    for pattern, name in rows:
+        files = [path for part in ("index", "daemon", "webui") for path in (TOP / part).rglob("*.py")]
+        hits = {path.relative_to(TOP).as_posix() for path in files if pattern in path.read_text("utf-8")}
+        beside = {hit for hit in hits if hit.startswith("webui/")} if name == "webui/api/table.py" else {name}
+        assert name in hits
+        assert hits <= beside, pattern

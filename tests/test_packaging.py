@@ -5,13 +5,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 import pytest
 
 from daemon.configuration.config import load
+from support.pictures import photograph, save
 
 TOP = Path(__file__).parents[1]
 ENTRYPOINT = TOP / "packaging" / "docker-entrypoint"
@@ -28,7 +32,7 @@ def enter(config: Path, *command: str, **environ: str) -> "subprocess.CompletedP
 
 @pytest.fixture
 def config() -> Iterator[Path]:
-    """Where somebody else's process may look, too: pytest's own folders are its user's alone."""
+    """Where the process of another user may look, too: pytest's own folders are its user's alone."""
     with tempfile.TemporaryDirectory(prefix="comparimg-packaging-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -37,7 +41,7 @@ def config() -> Iterator[Path]:
 
 
 @as_root
-def test_it_makes_a_configuration_becomes_who_it_is_told_to_be_and_can_gain_nothing(config: Path) -> None:
+def test_it_writes_a_configuration_runs_as_the_given_user_and_can_gain_nothing(config: Path) -> None:
     ended = enter(config, "sh", "-c", "id -u; id -g; umask; grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status",
                   PUID="1234", PGID="1235", UMASK="027")  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -52,20 +56,20 @@ def test_it_makes_a_configuration_becomes_who_it_is_told_to_be_and_can_gain_noth
 
 
 @as_root
-def test_started_as_somebody_it_stays_so_and_says_where_it_may_not_write(config: Path) -> None:
+def test_started_as_another_user_it_keeps_that_user_and_reports_where_it_may_not_write(config: Path) -> None:
     copy = config.parent.parent / "entrypoint"
     shutil.copyfile(ENTRYPOINT, copy)
 
-    def as_nobody(*command: str) -> "subprocess.CompletedProcess[str]":
+    def as_other_user(*command: str) -> "subprocess.CompletedProcess[str]":
         become = ["setpriv", "--reuid", "4321", "--regid", "4321", "--clear-groups", "sh", str(copy), *command]
         environ = {"PATH": os.environ["PATH"], "COMPARIMG_CONFIG": str(config)}
         return subprocess.run(become, env=environ, capture_output=True, text=True, check=False, cwd="/")
 
-    ended = as_nobody("id", "-u")
+    ended = as_other_user("id", "-u")
     assert ended.returncode == 2
     assert f"{config} cannot be written" in ended.stderr
     config.write_text("")
-    assert as_nobody("id", "-u").stdout == "4321\n"
+    assert as_other_user("id", "-u").stdout == "4321\n"
 
 
 def test_every_file_that_the_image_is_built_of_is_there_and_let_through() -> None:
@@ -74,6 +78,14 @@ def test_every_file_that_the_image_is_built_of_is_there_and_let_through() -> Non
     let_through = {line[1:] for line in (TOP / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert names == let_through
     assert all((TOP / name).exists() for name in names)
+
+
+def test_every_data_file_is_in_the_wheel() -> None:
+    patterns = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["webui"]
+    shipped = {name for pattern in patterns for name in glob(pattern, root_dir=TOP / "webui", recursive=True)}
+    files = {path.relative_to(TOP / "webui").as_posix() for path in (TOP / "webui").rglob("*") if path.is_file()}
+    assert {name for name in files if not name.endswith((".py", ".pyc"))} <= shipped
+    assert "static/views/groups.js" in shipped
 
 
 @pytest.mark.parametrize("script", sorted((TOP / "packaging").iterdir()), ids=lambda path: path.name)
@@ -90,3 +102,39 @@ def test_every_module_that_is_named_outside_the_code_is_there(file: str) -> None
         exec(statement, {})
     for module in re.findall(r"-m (daemon[.\w]*)", text):
         assert importlib.util.find_spec(module), module
+
+
+ABSENT = ("scipy", "pywt")
+EVERY_MODULE = """
+import importlib, pkgutil, sys
+for package in ("daemon", "index", "webui"):
+    for found in pkgutil.walk_packages([package], f"{package}."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+assert not {"imagehash", "scipy", "pywt"} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-c", EVERY_MODULE],
+        ["-c", "from daemon.ctl.main import main; main()", "detect", "PHOTOS", "--data-dir", "DATA", "--json", "-"],
+        ["-c", "from daemon.ctl.main import main; main()", "explain", "PHOTOS/a.png", "PHOTOS/b.jpg"],
+        ["-c", "from daemon.ctl.main import main; main()", "compress", "PHOTOS/a.png", "-s", "0", "--data-dir", "DATA"],
+    ],
+    ids=["every module", "detect", "explain", "compress"],
+)
+def test_it_runs_without_what_is_left_out_of_an_installation(tmp_path: Path, command: list[str]) -> None:
+    for name in ABSENT:
+        (tmp_path / "absent" / name).mkdir(parents=True)
+        (tmp_path / "absent" / name / "__init__.py").write_text(f"raise ImportError('there is no {name} here')\n")
+    save(photograph(1), tmp_path / "photos" / "a.png")
+    save(photograph(1), tmp_path / "photos" / "b.jpg", quality=90)
+    places = {"PHOTOS": str(tmp_path / "photos"), "DATA": str(tmp_path / "data")}
+    arguments = [re.sub("PHOTOS|DATA", lambda match: places[match[0]], word) for word in command]
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=TOP, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "absent"), "XDG_DATA_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-2000:]

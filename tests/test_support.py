@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from index.candidates.fingerprint import hamming, hash_grey, rows_of, turned
+from index.imaging.candidates.perceptual_hash import hamming, hash_grey, rows_of, turned
 from support.pictures import build_tree, photograph, save, unutf8
 
 

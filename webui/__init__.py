@@ -1,1 +1,1 @@
-"""What asks: REST, the page and its thumbnails. Reads the index and files requests; it never acts on a file."""
+"""REST, the page and its thumbnails. Reads the index and queues jobs; it never changes a file."""

@@ -1,4 +1,4 @@
-"""The WSGI app: the table of routes on a bottle of its own, behind the guard. Any web thread runs it."""
+"""The WSGI app: the table of routes in a Bottle app, behind the security middleware. Called by any web thread."""
 
 import io
 import json
@@ -10,40 +10,40 @@ import bottle
 import msgspec
 import peewee
 
+from index.database.store import Store
 from index.errors import ComparImgError
-from index.store import Store
 from webui.api import status
 from webui.api.table import ROUTES
 from webui.crops import Crops
+from webui.downloads import Downloads
 from webui.events import LIFETIME_S, EventStreams
+from webui.http_errors import HttpError, http_error_for, http_error_of_status
 from webui.openapi import make_document
-from webui.originals import Originals
-from webui.pages import Pages, page_routes
-from webui.refusals import Refusal, refusal_for, refusal_of_status
+from webui.pages import Pages, page_routes, preferred_language
 from webui.routes import API, Call, Headers, Reply, Route, read_body, read_key, read_query
-from webui.security import Environ, Gate, Guard, StartResponse
+from webui.schemas import json_bytes
+from webui.security import AccessPolicy, Environ, SecurityMiddleware, StartResponse
 from webui.services import Services, WebAccess
-from webui.shapes import json_bytes
-from webui.statistics import Figures
-from webui.thumbnails import Views
+from webui.statistics_cache import StatisticsCache
+from webui.thumbnails import Thumbnails
 
 log = logging.getLogger(__name__)
 
 
 class WebApp:
-    """A WSGI app over one index; `close` ends its streams of events."""
+    """The WSGI app of one index; `close` ends its event streams."""
 
     def __init__(self, store: Store, services: Services, stream_lifetime_s: float) -> None:
         self._store = store
         self._services = services
-        self._views = Views(store.data_dir / "views", services.make_view, services.elapsed_ns)
+        self._thumbnails = Thumbnails(store.data_dir / "views", services.make_preview, services.elapsed_ns)
         self._crops = Crops(services.make_crop)
-        self._figures = Figures(store, services.elapsed_ns)
-        self._originals = Originals()
+        self._statistics = StatisticsCache(store, services.elapsed_ns)
+        self._downloads = Downloads()
         self._streams = EventStreams(store, lambda: status.topics(store, services), stream_lifetime_s)
-        self._gate = gate = Gate(services.web, services.now_ns, services.elapsed_ns)
-        self._pages = Pages(services, gate)
-        self._bottle = _Bottle(self._pages.told)
+        self._policy = policy = AccessPolicy(services.web, services.now_ns, services.elapsed_ns)
+        self._pages = Pages(services, policy)
+        self._bottle = _Bottle(self._pages.error_page)
         self._bottle.config["json.enable"] = False
         document = json.dumps(make_document(ROUTES, services.version)).encode()
         self.routes: tuple[Route, ...] = (
@@ -54,14 +54,14 @@ class WebApp:
         for route in self.routes:
             address = route.path.replace("{file}", "<file:path>").replace("{id}", "<id>")
             self._bottle.route(address, route.method, self._responder(route))
-        self._guarded = Guard(self._bottle, gate, self._pages.told)
+        self._secured = SecurityMiddleware(self._bottle, policy, self._pages.error_page)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        return self._guarded(environ, start_response)
+        return self._secured(environ, start_response)
 
-    def let_in(self, access: WebAccess) -> None:
-        """Let in whom another configuration lets in, from now on. Sessions go with the token they were given for."""
-        self._gate.access = access
+    def set_access(self, access: WebAccess) -> None:
+        """Change the access rules while requests are served. Sessions end if their token is replaced."""
+        self._policy.access = access
 
     def close(self) -> None:
         self._streams.close()
@@ -71,26 +71,28 @@ class WebApp:
             try:
                 return _response(route, self._answer(route, next(iter(keys.values()), None)))
             except (ComparImgError, peewee.PeeweeException) as error:
-                refusal = refusal_for(error)
-                # What is refused for now, as too many ask, is no fault to be told of each time.
-                if refusal.status >= 500 and not isinstance(error, Refusal):
-                    log.warning("%s %s: %s", route.method, route.path, refusal.message)
+                http_error = http_error_for(error)
+                # An HttpError with 503 means too many requests at the moment: not a fault to be logged each time.
+                if http_error.status >= 500 and not isinstance(error, HttpError):
+                    log.warning("%s %s: %s", route.method, route.path, http_error.message)
             except Exception:
                 log.exception("%s %s failed", route.method, route.path)
-                refusal = refusal_of_status(500)
-            return _refused(self._pages.told(refusal, bottle.request.environ))
+                http_error = http_error_of_status(500)
+            return _http_response(self._pages.error_page(http_error, bottle.request.environ))
 
         return respond
 
     def _answer(self, route: Route, key: str | None) -> Any:
         request = bottle.request
+        if route.is_setup:
+            self._policy.check_setup(request.environ)
         call = Call(
             store=self._store,
             services=self._services,
-            views=self._views,
+            thumbnails=self._thumbnails,
             crops=self._crops,
-            figures=self._figures,
-            originals=self._originals,
+            statistics=self._statistics,
+            downloads=self._downloads,
             streams=self._streams,
             key=read_key(route, key),
             query=read_query(route, request.environ.get("QUERY_STRING", "")),
@@ -98,29 +100,32 @@ class WebApp:
             headers=Headers(request.environ),
             address=request.environ.get("REMOTE_ADDR", ""),
             gone=request.environ.get("waitress.client_disconnected", lambda: False),
+            language=preferred_language(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")),
         )
         return route.handler(call)
 
 
 class _Bottle(bottle.Bottle):  # type: ignore[misc]
-    """A bottle whose own errors (no such address, wrong method) are told as all others are."""
+    """A Bottle app whose own errors (no such address, wrong method) are answered in the same form as all others."""
 
-    def __init__(self, tell: Callable[[Refusal, Environ], Reply]) -> None:
+    def __init__(self, error_page: Callable[[HttpError, Environ], Reply]) -> None:
         super().__init__()
-        self._tell = tell
+        self._error_page = error_page
 
     def default_error_handler(self, error: bottle.HTTPError) -> bytes:
         if error.status_code >= 500:
             log.error("the web part failed", exc_info=error.exception)
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        refused = _refused(self._tell(refusal_of_status(error.status_code, headers), bottle.request.environ))
+        refused = _http_response(
+            self._error_page(http_error_of_status(error.status_code, headers), bottle.request.environ)
+        )
         refused.apply(bottle.response)
         body: bytes = refused.body
         return body
 
 
 def make_app(store: Store, services: Services, stream_lifetime_s: float = LIFETIME_S) -> WebApp:
-    """The app of one daemon. Tests give the streams a short life."""
+    """The app of one daemon. Tests use a short lifetime for streams."""
     return WebApp(store, services, stream_lifetime_s)
 
 
@@ -147,5 +152,5 @@ def _response(route: Route, answer: Any) -> bottle.HTTPResponse:
     return bottle.HTTPResponse(answer.body, answer.status, **headers)
 
 
-def _refused(told: Reply) -> bottle.HTTPResponse:
-    return bottle.HTTPResponse(told.body, told.status, **{"Content-Type": told.media_type, **told.headers})
+def _http_response(reply: Reply) -> bottle.HTTPResponse:
+    return bottle.HTTPResponse(reply.body, reply.status, **{"Content-Type": reply.media_type, **reply.headers})

@@ -1,7 +1,6 @@
-"""Parts of pictures at full resolution, for what a browser cannot show itself: made by the workers, the last ones kept.
+"""Crops: parts of pictures at full resolution, made by the workers, with a cache of recent ones.
 
-A whole picture is decoded for each part, so only a few are made at a time, and those a reader goes back to come from
-memory.
+A whole picture is decoded for each crop, so only a few are made at a time, and recent ones are served from memory.
 """
 
 import threading
@@ -9,55 +8,55 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from index.errors import PictureError
-from webui.refusals import Refusal
+from webui.http_errors import HttpError
 
 Box = tuple[int, int, int, int]
 
-# A part may be of a picture of some hundred megapixels; two at once is what a machine with many more cores can bear.
-AT_A_TIME = 2
+# A picture may have hundreds of megapixels: more than two at a time are too much even for a machine with many cores.
+MAX_CONCURRENT = 2
 WAIT_S = 30.0
-KEPT_BYTES = 64 * 2**20
+CACHE_BYTES = 64 * 2**20
 
 
 class Crops:
-    """The making of parts, and the last 64 MB of them. Any web thread asks."""
+    """Makes crops, and caches the last 64 MB of them. Thread-safe."""
 
-    def __init__(self, make: Callable[[int, Box, int], bytes], kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, make: Callable[[int, Box, int], bytes], kept_bytes: int = CACHE_BYTES) -> None:
         self._make = make
-        self._kept_bytes = kept_bytes
-        self._places = threading.BoundedSemaphore(AT_A_TIME)
-        self._guard = threading.Lock()
-        self._kept: OrderedDict[tuple[bytes, Box, int], bytes] = OrderedDict()
-        self._bytes = 0
+        self._limit_bytes = kept_bytes
+        self._slots = threading.BoundedSemaphore(MAX_CONCURRENT)
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[tuple[bytes, Box, int], bytes] = OrderedDict()
+        self._cached_bytes = 0
 
     def get(self, content_id: int, digest: bytes, box: Box, side: int) -> bytes:
-        """The JPEG of a part. Raises Refusal: 404 where there can be none, 503 where it takes too long."""
+        """The JPEG of a crop. Raises HttpError: 404 where there can be none, 503 where it takes too long."""
         key = (digest, box, side)
-        if (kept := self._look(key)) is not None:
+        if (kept := self._cached(key)) is not None:
             return kept
-        if not self._places.acquire(timeout=WAIT_S):
-            raise Refusal(503, "busy", "This part is still being made.", headers={"Retry-After": "2"})
+        if not self._slots.acquire(timeout=WAIT_S):
+            raise HttpError(503, "busy", "rest.crop_in_making", headers={"Retry-After": "2"})
         try:
-            # Whoever asked for the same part meanwhile has left it here.
-            made = self._look(key)
+            # Another thread may have made the same crop in the meantime.
+            made = self._cached(key)
             if made is None:
                 made = self._make(content_id, box, side)
-                self._keep(key, made)
+                self._store(key, made)
             return made
         except PictureError as error:
-            raise Refusal(404, "no_view", error.message) from error
+            raise HttpError(404, "no_view", error.message) from error
         finally:
-            self._places.release()
+            self._slots.release()
 
-    def _look(self, key: tuple[bytes, Box, int]) -> bytes | None:
-        with self._guard:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
+    def _cached(self, key: tuple[bytes, Box, int]) -> bytes | None:
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+            return self._cache.get(key)
 
-    def _keep(self, key: tuple[bytes, Box, int], part: bytes) -> None:
-        with self._guard:
-            self._bytes += len(part) - len(self._kept.pop(key, b""))
-            self._kept[key] = part
-            while self._bytes > self._kept_bytes:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
+    def _store(self, key: tuple[bytes, Box, int], part: bytes) -> None:
+        with self._lock:
+            self._cached_bytes += len(part) - len(self._cache.pop(key, b""))
+            self._cache[key] = part
+            while self._cached_bytes > self._limit_bytes:
+                self._cached_bytes -= len(self._cache.popitem(last=False)[1])

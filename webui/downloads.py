@@ -1,6 +1,7 @@
-"""The bytes of indexed files, sent as they are: opened without following a link, and only while they are the same file.
+"""Downloads of indexed files: opened without following links, and only while they are the files that were indexed.
 
-A large one holds a web thread until its reader has nearly all of it, however slowly, so only a few are sent at a time.
+A large download occupies a web thread until the client has received nearly all of it, however slowly, so the number of
+large downloads at a time is limited.
 """
 
 import errno
@@ -8,19 +9,20 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
-from index.images import descent
+from index.database.queries.listing import FileRow
+from index.imaging.discovery import descent
+from index.messages import of_os_error
 from index.model import Identity
-from index.queries.listing import FileRow
-from webui.refusals import Refusal
+from webui.http_errors import HttpError
 
 CHUNK_BYTES = 256 * 1024
-# What the server takes from a thread at once, whatever its reader does.
+# The server buffers this much of an answer, however slowly the client reads.
 LARGE_BYTES = 16 * 2**20
 LARGE_AT_MOST = 6
 
 
-class OriginalFile:
-    """The bytes of an open file, as many as were promised, in chunks; closed by whoever sends them."""
+class FileDownload:
+    """Iterates over the bytes of an open file in chunks, no more than `size_bytes`; the WSGI server closes it."""
 
     def __init__(self, descriptor: int, size_bytes: int, ended: Callable[[], object] = lambda: None) -> None:
         self._file = open(descriptor, "rb", buffering=0)  # noqa: SIM115 - closed by close()
@@ -33,45 +35,39 @@ class OriginalFile:
             yield chunk
 
     def close(self) -> None:
-        """Give file and place back. May be called again."""
+        """Close the file and free the slot. May be called again."""
         self._file.close()
         ended, self._ended = self._ended, None
         if ended is not None:
             ended()
 
 
-class Originals:
-    """The files that are being sent by one app. Any web thread asks."""
+class Downloads:
+    """The downloads in progress of one app. Thread-safe."""
 
     def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(LARGE_AT_MOST)
+        self._slots = threading.BoundedSemaphore(LARGE_AT_MOST)
 
-    def send(self, descriptor: int, size_bytes: int) -> OriginalFile:
-        """The bytes of an open file, which is closed with them. Raises Refusal where it is one too many at a time."""
+    def send(self, descriptor: int, size_bytes: int) -> FileDownload:
+        """A download of an open file, which is closed with it. Raises HttpError with 503 where there are too many."""
         if size_bytes <= LARGE_BYTES:
-            return OriginalFile(descriptor, size_bytes)
-        if not self._places.acquire(blocking=False):
+            return FileDownload(descriptor, size_bytes)
+        if not self._slots.acquire(blocking=False):
             os.close(descriptor)
-            raise Refusal(
-                503,
-                "busy",
-                f"{LARGE_AT_MOST} large files are being sent already.",
-                "Ask again when one of them has arrived.",
-                headers={"Retry-After": "5"},
-            )
-        return OriginalFile(descriptor, size_bytes, self._places.release)
+            raise HttpError(503, "busy", "rest.too_many_downloads", n=LARGE_AT_MOST, headers={"Retry-After": "5"})
+        return FileDownload(descriptor, size_bytes, self._slots.release)
 
 
 def open_unchanged(row: FileRow) -> int:
-    """A descriptor of exactly the file that was indexed. Raises Refusal where it is another one, or gone."""
+    """A descriptor of exactly the file that was indexed. Raises HttpError where it was replaced, changed or removed."""
     try:
         descriptor = descent.open_file(row.root_path, row.path)
     except OSError as error:
         if error.errno == errno.EINVAL:
             raise _changed() from error
         if not row.online:
-            raise Refusal(409, "offline", "The folder of this image is offline.", "Connect it again.") from error
-        raise Refusal(404, "gone", f"The file cannot be opened: {error.strerror}.") from error
+            raise HttpError(409, "offline", "rest.root_offline") from error
+        raise HttpError(404, "gone", "rest.file_unopenable", error=of_os_error(error)) from error
     status = os.fstat(descriptor)
     known = Identity(row.device, row.inode, row.size_bytes, row.mtime_ns)
     if Identity.of(status) != known:
@@ -80,5 +76,5 @@ def open_unchanged(row: FileRow) -> int:
     return descriptor
 
 
-def _changed() -> Refusal:
-    return Refusal(409, "changed", "The file has changed since it was indexed.", "It will be read again shortly.")
+def _changed() -> HttpError:
+    return HttpError(409, "changed", "rest.file_changed")

@@ -1,8 +1,8 @@
-"""Server-sent events: what is new, told to pages as soon as it is committed. One web thread for each open stream.
+"""Server-sent events: changes of the index, sent to pages as soon as they are committed. Each stream uses a web thread.
 
-A stream sleeps until the index changes, looks at every topic and sends those that differ from what it sent last: a
-client that was away misses nothing, and a burst of changes costs one look, which all streams share. The number of
-streams is bounded, because each holds a thread; so is their life, because a connection may die without a word.
+A stream sleeps until the index changes, reads the state of every topic and sends those that differ from what it sent
+last. So a client that was disconnected misses nothing, and a burst of changes is read once, for all streams. The number
+of streams is limited, because each occupies a thread; so is their lifetime, because a connection may die unnoticed.
 """
 
 import json
@@ -11,75 +11,79 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from index.database.store import Store
 from index.errors import StoreClosed
-from index.store import Store
-from webui.refusals import Refusal
+from index.messages import LANGUAGES
+from webui.http_errors import HttpError
 
 STREAMS_AT_MOST = 8
 HEARTBEAT_S = 12.0
 LIFETIME_S = 15 * 60.0
-# Nobody sees more than two changes a second.
+# More than two updates a second would be invisible.
 SHORTEST_PAUSE_S = 0.5
-# A look sums up the groups. Pages that are left open are worth a tenth of a processor at most, however many those are.
-PAUSE_FOR_A_LOOK = 9.0
-# How long a stream may take to notice that the service stops or its reader is gone.
+# Reading the topics sums up all groups. A pause of 9 times as long limits it to a tenth of a processor core, however
+# many pages are open.
+PAUSE_FACTOR = 9.0
+# How long a stream may take to notice that the service stops or its client is gone.
 LONGEST_WAIT_S = 1.0
 
 
 class EventStreams:
     """The open streams of one app."""
 
-    def __init__(self, store: Store, look: Callable[[], Mapping[str, Any]], lifetime_s: float = LIFETIME_S) -> None:
-        """`look` gives every topic with its present state as plain data."""
+    def __init__(
+        self, store: Store, read_topics: Callable[[], Mapping[str, Mapping[str, Any]]], lifetime_s: float = LIFETIME_S
+    ) -> None:
+        """`read_topics` gives, by language, every topic with its present state as plain data."""
         self.store = store
         self.lifetime_s = lifetime_s
         self.stopping = threading.Event()
-        self._places = threading.BoundedSemaphore(STREAMS_AT_MOST)
-        self._look = look
-        self._looking = threading.Lock()
-        self._seen: tuple[int, Mapping[str, Any]] = (-1, {})
-        self._next_look_s = 0.0
+        self._slots = threading.BoundedSemaphore(STREAMS_AT_MOST)
+        self._read_topics = read_topics
+        self._lock = threading.Lock()
+        self._last: tuple[int, Mapping[str, Mapping[str, Any]]] = (-1, {})
+        self._next_read_s = 0.0
 
-    def open(self, gone: Callable[[], bool]) -> "EventStream":
-        """A new stream, until its reader is `gone`. Raises Refusal with 503 when there are too many; the page then
-        asks now and then instead."""
-        if self.stopping.is_set() or not self._places.acquire(blocking=False):
-            raise Refusal(
-                503,
-                "too_many_streams",
-                f"{STREAMS_AT_MOST} pages are following already.",
-                "Ask for the status now and then instead.",
-                headers={"Retry-After": "30"},
+    def open(self, gone: Callable[[], bool], language: str = LANGUAGES[0]) -> "EventStream":
+        """A new stream in a language, until its client is `gone`. Raises HttpError with 503 when there are too many;
+        the page then asks now and then instead."""
+        if self.stopping.is_set() or not self._slots.acquire(blocking=False):
+            raise HttpError(
+                503, "too_many_streams", "rest.too_many_streams", n=STREAMS_AT_MOST, headers={"Retry-After": "30"}
             )
-        return EventStream(self, gone, self._places.release)
+        return EventStream(self, gone, self._slots.release, language)
 
     def close(self) -> None:
         """End every stream within a second, and refuse new ones."""
         self.stopping.set()
 
     def pause_s(self) -> float:
-        """How long it is until the topics are looked at again."""
-        return max(0.0, self._next_look_s - time.monotonic())
+        """The time until the topics are read again, in seconds."""
+        return max(0.0, self._next_read_s - time.monotonic())
 
-    def topics(self) -> tuple[int, Mapping[str, Any]]:
-        """Every topic, and the revision of the store at which it was looked at: before the pause is over, the last."""
-        with self._looking:
+    def topics(self) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+        """The state of every topic by language, and the revision of the store at which it was read. Read again after
+        a pause."""
+        with self._lock:
             start_s = time.monotonic()
-            if start_s >= self._next_look_s:
-                # Taken before the look: what is committed meanwhile is looked at again.
+            if start_s >= self._next_read_s:
+                # Taken before reading, so that a change committed in the meantime is read again.
                 revision = self.store.revision
-                self._seen = revision, self._look()
+                self._last = revision, self._read_topics()
                 end_s = time.monotonic()
-                self._next_look_s = end_s + max(SHORTEST_PAUSE_S, PAUSE_FOR_A_LOOK * (end_s - start_s))
-            return self._seen
+                self._next_read_s = end_s + max(SHORTEST_PAUSE_S, PAUSE_FACTOR * (end_s - start_s))
+            return self._last
 
 
 class EventStream:
-    """The bytes of one stream; whoever iterates over it closes it."""
+    """The bytes of one stream; the WSGI server iterates over it and closes it."""
 
-    def __init__(self, streams: EventStreams, gone: Callable[[], bool], release: Callable[[], None]) -> None:
+    def __init__(
+        self, streams: EventStreams, gone: Callable[[], bool], release: Callable[[], None], language: str
+    ) -> None:
         self._streams = streams
         self._gone = gone
+        self._language = language
         self._release: Callable[[], None] | None = release
         self._sent: dict[str, Any] = {}
         self._revision = -1
@@ -89,16 +93,16 @@ class EventStream:
         return self
 
     def __next__(self) -> bytes:
-        """The next events, or a comment as a sign of life; StopIteration when the stream has lived long enough."""
+        """The next events, or a comment as a heartbeat; StopIteration at the end of the stream's lifetime."""
         quiet_until_s = time.monotonic() + HEARTBEAT_S
         store, stopping = self._streams.store, self._streams.stopping
         try:
             while not stopping.is_set() and not self._gone() and time.monotonic() < self._ends_s:
                 if store.wait_for_change(self._revision, LONGEST_WAIT_S) > self._revision:
-                    # Who has just come is told at once how things were a moment ago.
+                    # A new client gets the last state at once, without the pause.
                     if self._revision >= 0 and stopping.wait(self._streams.pause_s()):
                         break
-                    news = self._news()
+                    news = self._new_events()
                     if news:
                         return news
                 if time.monotonic() >= quiet_until_s:
@@ -108,14 +112,15 @@ class EventStream:
         raise StopIteration
 
     def close(self) -> None:
-        """Give the place back. May be called again."""
+        """Free the slot of the stream. May be called again."""
         release, self._release = self._release, None
         if release is not None:
             release()
 
-    def _news(self) -> bytes:
+    def _new_events(self) -> bytes:
         greeting = b"retry: 3000\n\n" if self._revision < 0 else b""
-        self._revision, now = self._streams.topics()
+        self._revision, by_language = self._streams.topics()
+        now = by_language[self._language]
         changed = {topic: state for topic, state in now.items() if self._sent.get(topic) != state}
         self._sent = dict(now)
         return greeting + b"".join(

@@ -1,4 +1,4 @@
-"""The line icons of the navigation, as SVG that takes the colour of the text beside it."""
+"""The icons of the navigation, as SVG in the colour of the surrounding text."""
 
 PATHS = {
     "groups": '<rect x="3" y="8" width="12" height="12" rx="2.5"/><path d="M9 5.5A2.5 2.5 0 0 1 11.5 3h7A2.5 2.5 0 0 1 '

@@ -1,6 +1,7 @@
-"""GET /metrics: how the service is in Prometheus' text format, asked of the index and the parts at each visit.
+"""GET /metrics: the state of the service in Prometheus' text format.
 
-Nothing is counted here: what is kept is told, so that figures survive a start, and cost nothing between visits.
+Nothing is counted here. The values are read from the index and the parts of the service at each request, so that they
+survive a restart and cost nothing in between.
 """
 
 import os
@@ -11,24 +12,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from index.queries import listing, listing_work, statistics
-from index.store import Store
+from index.database.queries import job_listing, listing, statistics
+from index.database.store import Store
 from webui.routes import Call, Reply, Route
+from webui.schemas import path_text
 from webui.services import Services
-from webui.shapes import path_text
 
-# A folder's name in a label, whatever its bytes; readers of this format take UTF-8 only.
 PREFIX = "comparimg"
 
 
 def get_metrics(call: Call) -> Reply:
     registry = CollectorRegistry()
-    registry.register(_Figures(call.store, call.services))
+    registry.register(_MetricsCollector(call.store, call.services))
     ProcessCollector(registry=registry)
     return Reply(generate_latest(registry), CONTENT_TYPE_LATEST)
 
 
-class _Figures(Collector):
+class _MetricsCollector(Collector):
     def __init__(self, store: Store, services: Services) -> None:
         self._store = store
         self._services = services
@@ -54,44 +54,50 @@ class _Figures(Collector):
         with self._store.read() as database:
             totals = listing.totals(database)
             kinds = statistics.by_kind(database)
-            reasons = listing_work.reasons_of_problems(database)
-            decided = listing_work.groups_by_decided(database)
+            reasons = job_listing.reasons_of_problems(database)
+            decided = job_listing.groups_by_decided(database)
         yield _gauge("images", "Image files that the index knows", [], {(): totals.images})
         yield _gauge("image_bytes", "Their size", [], {(): totals.size_bytes})
-        yield _gauge("groups", "Groups of duplicates", ["kind"], {(one.kind,): one.groups for one in kinds})
+        yield _gauge("groups", "Groups of duplicates", ["kind"], {(figures.kind,): figures.groups for figures in kinds})
         yield _gauge("groups_decided", "Groups by how far they are decided", ["decided"],
                      {(name,): count for name, count in decided.items()})  # fmt: skip
         yield _gauge("duplicates", "Images in groups beyond one of each", [], {(): totals.duplicates})
         yield _gauge("reclaimable_bytes", "What the copies take", ["kind"],
-                     {(one.kind,): one.reclaimable_bytes for one in kinds})  # fmt: skip
+                     {(figures.kind,): figures.reclaimable_bytes for figures in kinds})  # fmt: skip
         yield _gauge("problems", "Files that could not be read as pictures", ["reason"],
                      {(reason,): count for reason, count in reasons.items()})  # fmt: skip
 
     def _jobs(self) -> Iterator[Metric]:
         with self._store.read() as database:
-            states = listing_work.jobs_by_kind_and_state(database)
-            last = listing_work.last_jobs(database)
+            states = job_listing.jobs_by_kind_and_state(database)
+            last_jobs = job_listing.last_jobs(database)
         yield _gauge("jobs", "Jobs that are remembered", ["kind", "state"], states)
         yield _gauge("jobs_waiting", "Jobs in the queue", [],
                      {(): sum(count for (_, state), count in states.items() if state == "queued")})  # fmt: skip
         yield _gauge("job_last_duration_seconds", "How long the last job of a kind took", ["kind", "state"],
-                     {(row.kind, row.state): (row.finished_ns - row.started_ns) / 1e9 for row in last})  # fmt: skip
+                     {(row.kind, row.state): (row.finished_ns - row.started_ns) / 1e9
+                      for row in last_jobs})  # fmt: skip
         yield _gauge("job_last_finished_timestamp_seconds", "When it ended", ["kind", "state"],
-                     {(row.kind, row.state): row.finished_ns / 1e9 for row in last})  # fmt: skip
+                     {(row.kind, row.state): row.finished_ns / 1e9 for row in last_jobs})  # fmt: skip
 
     def _roots(self) -> Iterator[Metric]:
         with self._store.read() as database:
             rows = listing.roots(database)
-        seen = {row.path: self._services.root_watch(row.path) for row in rows}
+        watches = {row.path: self._services.root_watch(row.path) for row in rows}
         for name, help_, value in (
             ("root_online", "Whether a watched folder is there", lambda row: float(row.state == "online")),
-            ("root_native", "Whether the system tells of changes", lambda row: float(seen[row.path].mode == "native")),
-            ("root_watched_folders", "Folders in it that are watched", lambda row: seen[row.path].folders),
+            (
+                "root_native",
+                "Whether the system reports changes",
+                lambda row: float(watches[row.path].mode == "native"),
+            ),
+            ("root_watched_folders", "Folders in it that are watched", lambda row: watches[row.path].folders),
             ("root_images", "Images in it", lambda row: row.images),
             ("root_bytes", "Their size", lambda row: row.size_bytes),
             ("root_problems", "Files in it that could not be read", lambda row: row.problems),
             ("root_walked_timestamp_seconds", "When it was last walked", lambda row: (row.walked_ns or 0) / 1e9),
         ):
+            # path_text: a label must be UTF-8, whatever the bytes of the path.
             yield _gauge(name, help_, ["root"], {(path_text(row.path),): value(row) for row in rows})
 
 

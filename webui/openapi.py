@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the very table of routes that the app registers."""
+"""The OpenAPI 3.1 document, generated from the table of routes that the app registers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
-from index.records.jobs import OFFERED, PARAMETERS, setting_of
-from webui.refusals import ErrorAnswer
+from index.database.records.jobs import OFFERED, PARAMETERS, setting_of
+from webui.api.job_schemas import NewJob
+from webui.api.schedule_schemas import NewSchedule
+from webui.http_errors import ErrorAnswer
 from webui.routes import Route
-from webui.shapes import HIGHEST_ID, NewJob, NewSchedule
+from webui.schemas import HIGHEST_ID
 
 REFERENCE = "#/components/schemas/{name}"
 JSON = "application/json"
@@ -21,7 +23,7 @@ STATUS_TEXTS = {
     200: "Done",
     201: "Made",
     202: "Queued",
-    204: "Done, nothing to tell",
+    204: "Done, no content",
     304: "What you have is still right",
     400: "The request is wrong; `field` says where",
     401: "A token is needed",
@@ -47,7 +49,7 @@ def make_document(routes: Iterable[Route], version: str) -> dict[str, Any]:
         [*kinds, *(PARAMETERS[kind] for kind in OFFERED), ErrorAnswer], ref_template=REFERENCE
     )
     by_kind = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=False)}
-    _tell_job_parameters(components)
+    _describe_job_parameters(components)
     used = {name: schema for name, schema in components.items() if not name.endswith("Query")}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -77,34 +79,34 @@ def _operation(route: Route, by_kind: Mapping[int, Any], components: Mapping[str
         "parameters": [*_path_parameters(route), *_query_parameters(route, components)],
         "responses": {
             str(route.status): _answer(route, by_kind),
-            **{str(status): _refusal(status) for status in statuses},
+            **{str(status): _error(status) for status in statuses},
         },
     }
     if route.body is not None:
         content = {JSON: {"schema": by_kind[id(route.body)]}}
         operation["requestBody"] = {"required": not route.body_optional, "content": content}
-        operation["responses"]["415"] = _refusal(415)
+        operation["responses"]["415"] = _error(415)
     return operation
 
 
 def _answer(route: Route, by_kind: Mapping[int, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": STATUS_TEXTS[route.status]}
+    response: dict[str, Any] = {"description": STATUS_TEXTS[route.status]}
     if route.answer is not None:
-        found["content"] = {JSON: {"schema": by_kind[id(route.answer)]}}
+        response["content"] = {JSON: {"schema": by_kind[id(route.answer)]}}
     elif route.media_types:
-        found["content"] = {media_type: {} for media_type in route.media_types}
+        response["content"] = {media_type: {} for media_type in route.media_types}
     if route.headers:
-        found["headers"] = {
+        response["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in route.headers.items()
         }
-    return found
+    return response
 
 
-def _refusal(status: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": STATUS_TEXTS[status]}
+def _error(status: int) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": STATUS_TEXTS[status]}
     if status >= 400:
-        found["content"] = {JSON: {"schema": {"$ref": REFERENCE.format(name="ErrorAnswer")}}}
-    return found
+        response["content"] = {JSON: {"schema": {"$ref": REFERENCE.format(name="ErrorAnswer")}}}
+    return response
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -121,23 +123,24 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 def _query_parameters(route: Route, components: Mapping[str, Any]) -> list[dict[str, Any]]:
     if route.query is None:
         return []
-    shape = components[route.query.__name__]
-    found = []
-    for name, schema in shape["properties"].items():
+    component = components[route.query.__name__]
+    parameters = []
+    for name, schema in component["properties"].items():
         parameter = {"name": name, "in": "query", "schema": _plain(schema)}
         description = schema.get("description")
-        found.append(parameter | ({"description": description} if description else {}))
-    return found
+        parameters.append(parameter | ({"description": description} if description else {}))
+    return parameters
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter without what is told beside it; one left out is not a value, so "" is no default."""
+    """The schema of a query parameter, without its description, which stands beside it, and without a default of "",
+    which means that the parameter is left out."""
     hidden = ("description", *(["default"] if schema.get("default") == "" else []))
     return {name: value for name, value in schema.items() if name not in hidden}
 
 
-def _tell_job_parameters(components: dict[str, Any]) -> None:
-    """Which parameters go with which kind of job, for new jobs and schedules alike, and what they accept."""
+def _describe_job_parameters(components: dict[str, Any]) -> None:
+    """Add which parameters each kind of job has, for new jobs and schedules alike, and what they accept."""
     for kind in OFFERED:
         for name, schema in components[PARAMETERS[kind].__name__]["properties"].items():
             definition = setting_of(kind, name)
@@ -148,19 +151,19 @@ def _tell_job_parameters(components: dict[str, Any]) -> None:
             for choice in schema.get("anyOf", []):
                 if choice.get("type") in ("integer", "number"):
                     choice |= {word: bound for word, bound in bounds.items() if bound not in ([], None)}
-    for taken in (NewJob, NewSchedule):
-        shape = components[taken.__name__]
+    for body in (NewJob, NewSchedule):
+        component = components[body.__name__]
         choices = [
             {
                 "type": "object",
                 "properties": {
-                    **shape["properties"],
+                    **component["properties"],
                     "kind": {"const": str(kind)},
                     "parameters": {"$ref": REFERENCE.format(name=parameters.__name__)},
                 },
-                "required": shape["required"],
+                "required": component["required"],
                 "additionalProperties": False,
             }
             for kind, parameters in ((kind, PARAMETERS[kind]) for kind in OFFERED)
         ]
-        components[taken.__name__] = {"title": taken.__name__, "oneOf": choices}
+        components[body.__name__] = {"title": body.__name__, "oneOf": choices}

@@ -1,7 +1,8 @@
-"""The pages: one shell for every address, rendered in the reader's language, the files it is made of, and the login.
+"""The HTML of the page: one shell for every address, rendered in the user's language; its files; and the login.
 
-The shell holds no data; its modules fetch that over REST. Every file it loads is read once at start and served from
-memory under an address that changes with its bytes, so that browsers keep it for ever and no path leads elsewhere.
+The shell contains no data; its JavaScript modules fetch it over REST. Every file it loads is read once at start and
+served from memory, so that no request can reach another file. Its address changes with its bytes, so that browsers may
+cache it for ever.
 """
 
 import hashlib
@@ -13,20 +14,22 @@ from typing import Any
 
 import bottle
 
-from webui import shapes
+from index.messages import LANGUAGES, render
+from webui import schemas
+from webui.http_errors import HttpError
 from webui.icons import icon
-from webui.refusals import Refusal
 from webui.routes import Call, Headers, Reply, Route
-from webui.security import COOKIE, Environ, Gate, is_navigation
+from webui.security import COOKIE, AccessPolicy, Environ, is_navigation
 from webui.services import Services
 
 HERE = Path(__file__).parent
-LANGUAGES = ("en", "fr")
 LANGUAGE_COOKIE = "language"
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
 
-# A page that is already open when the service is upgraded asks for modules by their old address.
+# A page that is open while the service is upgraded requests modules by their old address: it must get the new ones.
 KEEP_FOREVER = "private, max-age=31536000, immutable"
-ASK_AGAIN = "no-cache"
+REVALIDATE = "no-cache"
 
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -37,10 +40,11 @@ MEDIA_TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 
-# Every address of the one shell, with the view that its modules show there.
+# Every address of the shell, with the view that its modules show there.
 VIEWS = {
     "/": "groups",
     "/groups/{id}": "group",
+    "/end": "end",
     "/rules": "rules",
     "/plan": "plan",
     "/history": "history",
@@ -57,45 +61,48 @@ VIEWS = {
 }
 
 
-class Login(shapes.Body, frozen=True, kw_only=True):
+class Login(schemas.Body, frozen=True, kw_only=True):
     token: str
 
 
 class Pages:
     """The rendered shell and the files behind it, for one app."""
 
-    def __init__(self, services: Services, gate: Gate) -> None:
+    def __init__(self, services: Services, policy: AccessPolicy) -> None:
         self._services = services
-        self._gate = gate
+        self._policy = policy
         self._files = _read_files()
         joined = b"".join(name.encode() + data for name, data in sorted(self._files.items()))
         self.version = hashlib.sha256(joined).hexdigest()[:12]
         self._texts = {language: json.loads(self._files[f"locale/{language}.json"]) for language in LANGUAGES}
         self._templates = {
-            name: bottle.SimpleTemplate((HERE / "views" / f"{name}.html").read_text("utf-8"))
+            name: bottle.SimpleTemplate((HERE / "templates" / f"{name}.html").read_text("utf-8"))
             for name in ("shell", "login", "refusal")
         }
 
     def shell(self, call: Call, view: str) -> Reply:
         return self._page(call.headers, "shell", view=view)
 
-    def told(self, refusal: Refusal, environ: Environ) -> Reply:
-        """A refusal as whoever asked can read it: a page with the way back for a person at an address, else JSON."""
-        headers = {"Cache-Control": "no-store", **refusal.headers}
+    def error_page(self, http_error: HttpError, environ: Environ) -> Reply:
+        """The response to an error: a page with a link back for a browser that navigates, otherwise JSON."""
+        headers = {"Cache-Control": "no-store", **http_error.headers}
         if not is_navigation(environ):
-            return Reply(refusal.body(), "application/json", refusal.status, headers)
-        page = self._page(Headers(environ), "refusal", view="refusal", status=refusal.status, told=refusal)
-        return Reply(page.body, page.media_type, refusal.status, {**page.headers, **headers})
+            language = preferred_language(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+            return Reply(http_error.body(language), "application/json", http_error.status, headers)
+        asked = Headers(environ)
+        message = render(http_error.advice, self._language(asked))
+        page = self._page(asked, "refusal", view="refusal", status=http_error.status, message=message)
+        return Reply(page.body, page.media_type, http_error.status, {**page.headers, **headers})
 
     def login_page(self, call: Call) -> Reply:
-        if not self._gate.asks_for_token:
+        if not self._policy.asks_for_token:
             return Reply(b"", "", 303, {"Location": "/"})
         return self._page(call.headers, "login", view="login")
 
     def log_in(self, call: Call) -> Reply:
         body: Login = call.body
-        # Behind a proxy that speaks TLS the browser tells so by its origin.
-        cookie = self._gate.log_in(body.token, call.address, call.headers.get("Origin", "").startswith("https://"))
+        # Behind a proxy that terminates TLS, the browser's Origin header shows it.
+        cookie = self._policy.log_in(body.token, call.address, call.headers.get("Origin", "").startswith("https://"))
         return Reply(b"", "", 204, {"Set-Cookie": cookie})
 
     def log_out(self, _: Call) -> Reply:
@@ -105,55 +112,62 @@ class Pages:
         version, _, name = call.key.partition("/")
         data = self._files.get(name)
         if data is None:
-            raise Refusal(404, "not_found", "There is no such file.")
-        cache = KEEP_FOREVER if version == self.version else ASK_AGAIN
+            raise HttpError(404, "not_found", "rest.no_file")
+        cache = KEEP_FOREVER if version == self.version else REVALIDATE
         return Reply(data, MEDIA_TYPES[Path(name).suffix], headers={"Cache-Control": cache})
 
     def favicon(self, _: Call) -> Reply:
         return Reply(self._files["icon.svg"], MEDIA_TYPES[".svg"], headers={"Cache-Control": "max-age=86400"})
 
-    def _page(self, asked: Mapping[str, str], template: str, **values: Any) -> Reply:
-        language = self._language(asked)
+    def _page(self, request_headers: Mapping[str, str], template: str, **values: Any) -> Reply:
+        language = self._language(request_headers)
         texts: dict[str, str] = self._texts[language]
         html: str = self._templates[template].render(
             **values,
             language=language,
             languages=LANGUAGES,
+            theme=_theme(request_headers),
             version=self._services.version,
             base=f"/static/{self.version}",
             modules=sorted(name for name in self._files if name.endswith(".js")),
-            asks_for_token=self._gate.asks_for_token,
+            asks_for_token=self._policy.asks_for_token,
             icon=icon,
             t=texts.__getitem__,
             has=texts.__contains__,
         )
-        headers = {"Cache-Control": ASK_AGAIN, "Content-Language": language, "Vary": "Accept-Language, Cookie"}
+        headers = {"Cache-Control": REVALIDATE, "Content-Language": language, "Vary": "Accept-Language, Cookie"}
         return Reply(html.encode(), "text/html; charset=utf-8", headers=headers)
 
-    def _language(self, asked: Mapping[str, str]) -> str:
-        """What the reader chose on the page, else what the service is set to, else what the browser asks for."""
-        chosen = re.search(rf"(?:^|;\s*){LANGUAGE_COOKIE}=(\w+)", asked.get("Cookie", ""))
-        for language in (chosen[1] if chosen else "", self._gate.access.language):
+    def _language(self, headers: Mapping[str, str]) -> str:
+        """The language chosen on the page, else that of the configuration, else the browser's."""
+        chosen = re.search(rf"(?:^|;\s*){LANGUAGE_COOKIE}=(\w+)", headers.get("Cookie", ""))
+        for language in (chosen[1] if chosen else "", self._policy.access.language):
             if language in LANGUAGES:
                 return language
-        return preferred_language(asked.get("Accept-Language", ""))
+        return preferred_language(headers.get("Accept-Language", ""))
+
+
+def _theme(headers: Mapping[str, str]) -> str:
+    """The theme chosen on the page; "" leaves it to the system."""
+    chosen = re.search(rf"(?:^|;\s*){THEME_COOKIE}=(\w+)", headers.get("Cookie", ""))
+    return chosen[1] if chosen and chosen[1] in THEMES else ""
 
 
 def preferred_language(header: str) -> str:
-    """The best of our languages for an Accept-Language header (RFC 9110, 12.5.4), English when none is wanted."""
+    """The best of our languages for an Accept-Language header (RFC 9110, 12.5.4); English if none matches."""
     best, best_weight = LANGUAGES[0], 0.0
     for part in header.lower().split(","):
         name, _, parameters = part.strip().partition(";")
         language = name.split("-")[0]
-        found = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", parameters)
-        weight = float(found[1]) if found else 1.0
+        match = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", parameters)
+        weight = float(match[1]) if match else 1.0
         if language in LANGUAGES and weight > best_weight:
             best, best_weight = language, weight
     return best
 
 
 def page_routes(pages: Pages) -> tuple[Route, ...]:
-    """The routes beside the API; they are no part of the OpenAPI document."""
+    """The routes of the page; they are not in the OpenAPI document."""
 
     def showing(view: str) -> Any:
         return lambda call: pages.shell(call, view)
@@ -174,11 +188,11 @@ def page_routes(pages: Pages) -> tuple[Route, ...]:
 
 
 def _read_files() -> dict[str, bytes]:
-    """Every file of the page by its name below /static/VERSION/, those of the languages below locale/."""
-    found = {}
+    """Every file of the page by its name below /static/VERSION/; those of the languages are below locale/."""
+    files = {}
     for folder, prefix in (("static", ""), ("locale", "locale/")):
         root = HERE / folder
         for path in sorted(root.rglob("*")):
             if path.suffix in MEDIA_TYPES:
-                found[prefix + path.relative_to(root).as_posix()] = path.read_bytes()
-    return found
+                files[prefix + path.relative_to(root).as_posix()] = path.read_bytes()
+    return files

@@ -1,17 +1,17 @@
-"""PURE: cursors, the opaque words in which a page of a list says where the next one begins."""
+"""PURE: cursors, the opaque strings by which a page of a list says where the next one begins."""
 
 import base64
 import binascii
 import json
 from typing import Any
 
-from webui.refusals import Refusal
+from webui.http_errors import HttpError
 
 Place = tuple[Any, ...]
 
 
 def encode_cursor(order: str, place: Place | None) -> str | None:
-    """A cursor for the place after which a list goes on; `order` names the list and how it is sorted."""
+    """A cursor for the sort key after which a list continues; `order` names the list and how it is sorted."""
     if place is None:
         return None
     plain = [value.hex() if isinstance(value, bytes) else value for value in place]
@@ -19,18 +19,18 @@ def encode_cursor(order: str, place: Place | None) -> str | None:
 
 
 def decode_cursor(cursor: str, order: str, kinds: tuple[type, ...]) -> Place | None:
-    """The place in a cursor made for this `order`, its values of these kinds. Raises Refusal for any other text."""
+    """The sort key in a cursor made for this `order`, with values of these types. Raises HttpError for any other."""
     if not cursor:
         return None
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        found = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
-        made_for, *place = found
+        values = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+        made_for, *place = values
         if made_for == order and len(place) == len(kinds):
             return tuple(map(_value, place, kinds))
     except (binascii.Error, ValueError, TypeError):
         pass
-    raise Refusal(400, "bad_request", "This cursor belongs to no such list.", "Begin again without it.", "cursor")
+    raise HttpError(400, "bad_request", "rest.unknown_cursor", field="cursor")
 
 
 def _value(value: Any, kind: type) -> Any:

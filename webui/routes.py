@@ -1,6 +1,6 @@
-"""What a route is: an address, what it takes and answers, and the function behind it. OpenAPI and app read the table.
+"""Routes: an address, the types of its query, body and answer, and its handler. The app and OpenAPI read the table.
 
-A handler is given a `Call` and returns a shape of webui.shapes, or a `Reply` where it is not plain JSON.
+A handler takes a `Call` and returns a schema (a msgspec.Struct), or a `Reply` where the answer is not plain JSON.
 """
 
 import json
@@ -12,24 +12,25 @@ from urllib.parse import parse_qsl
 import bottle
 import msgspec
 
-from index.store import Store
+from index.database.store import Store
+from index.messages import LANGUAGES
 from webui.crops import Crops
+from webui.downloads import Downloads
 from webui.events import EventStreams
-from webui.originals import Originals
-from webui.refusals import Refusal
+from webui.http_errors import HttpError
+from webui.schemas import HIGHEST_ID
 from webui.services import Services
-from webui.shapes import HIGHEST_ID
-from webui.statistics import Figures
-from webui.thumbnails import Views
+from webui.statistics_cache import StatisticsCache
+from webui.thumbnails import Thumbnails
 
 API = "/api/v1"
 
-# Decisions over ten thousand groups fit in; nothing a person sends is larger.
+# Decisions on ten thousand groups fit in; no other request is larger.
 BODY_LIMIT_BYTES = 4 * 2**20
 
 
 class Headers(bottle.WSGIHeaderDict):  # type: ignore[misc]
-    """As they came: bottle's own would fail at one that is no UTF-8."""
+    """The headers of a request as received: Bottle's own mapping fails at values that are no UTF-8."""
 
     def __getitem__(self, key: str) -> str:
         return str(self.environ[self._ekey(key)])
@@ -37,15 +38,16 @@ class Headers(bottle.WSGIHeaderDict):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, checked: the id in the address, the query and the body are of the route's types. `address` is
-    whom it comes from, `gone` tells whether they still listen."""
+    """One checked request: the id in the address (`key`), the query and the body are of the route's types. `address`
+    is that of the client; `gone` returns whether it has disconnected. `language` is that of the messages in the
+    answer."""
 
     store: Store
     services: Services
-    views: Views
+    thumbnails: Thumbnails
     crops: Crops
-    figures: Figures
-    originals: Originals
+    statistics: StatisticsCache
+    downloads: Downloads
     streams: EventStreams
     key: Any
     query: Any
@@ -53,11 +55,12 @@ class Call:
     headers: Mapping[str, str]
     address: str
     gone: Callable[[], bool]
+    language: str = LANGUAGES[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer in full, for what is more than a shape with the route's status."""
+    """A complete response, for answers other than a schema with the route's status."""
 
     body: bytes | Iterable[bytes] | IO[bytes]
     media_type: str
@@ -67,10 +70,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path` may hold one name in braces, `key_type` says whether it is a number or a word. `answer` is a shape, or
-    None where the answer is not JSON; `media_types` are then what it may be. `errors` are the statuses it may refuse
-    with, besides those that every route may. With `body_optional` no body is one with all defaults. `any_query`
-    leaves the query to the page's own modules."""
+    """One entry of the table.
+
+    `path` may contain one name in braces; `key_type` is its type, int or str. `answer` is a schema, or None where the
+    answer is not JSON and has one of `media_types`. `errors` are the error statuses in addition to those of every
+    route. With `body_optional` a missing body means all defaults. `any_query` accepts any query, which the page's own
+    modules read. What `is_setup` says shows or chooses folders of the server: see AccessPolicy.check_setup.
+    """
 
     method: str
     path: str
@@ -87,50 +93,51 @@ class Route:
     body_optional: bool = False
     errors: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_setup: bool = False
 
 
 def read_key(route: Route, text: str | None) -> Any:
-    """The id in an address. Raises Refusal, as for something that does not exist, when it can be none."""
+    """The id in an address. Raises HttpError with 404 where the text is no valid id."""
     if route.key_type is None or text is None:
         return None
     if route.key_type is str and len(text) <= 100:
         return text
     if route.key_type is int and text.isascii() and text.isdecimal() and len(text) < 20 and 0 < int(text) <= HIGHEST_ID:
         return int(text)
-    raise Refusal(404, "not_found", "There is nothing at this address.")
+    raise HttpError(404, "not_found", "rest.no_address")
 
 
 def read_query(route: Route, query_string: str) -> Any:
-    """The typed query. Raises Refusal naming the parameter that is wrong, unknown or given twice."""
+    """The typed query. Raises HttpError with the parameter that is wrong, unknown or given twice."""
     given: dict[str, str] = {}
     pairs = parse_qsl(query_string, keep_blank_values=True, encoding="utf-8", errors="surrogateescape")
     for name, value in pairs:
         if name in given:
-            raise Refusal(400, "bad_request", f"{name} is given twice.", field=name)
+            raise HttpError(400, "bad_request", "rest.given_twice", name=name, field=name)
         given[name] = value
     if route.any_query:
         return None
     if route.query is None:
         if given:
             name = next(iter(given))
-            raise Refusal(400, "bad_request", f"There is no parameter {name} here.", field=name)
+            raise HttpError(400, "bad_request", "rest.unknown_parameter", name=name, field=name)
         return None
     return _convert(given, route.query, strict=False)
 
 
 def read_body(route: Route, media_type: str, raw: bytes) -> Any:
-    """The typed JSON body. Raises Refusal naming the field that is wrong or unknown."""
+    """The typed JSON body. Raises HttpError with the field that is wrong or unknown."""
     if route.body is None:
         return None
     if route.body_optional and not raw:
         return _convert({}, route.body, strict=True)
     if media_type.partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "not_json", "The body must be JSON.", "Send Content-Type: application/json.")
+        raise HttpError(415, "not_json", "rest.not_json")
     try:
-        # Not msgspec's own decoder: it refuses the lone surrogates by which paths that are no UTF-8 come back.
+        # Not msgspec's own decoder, which refuses lone surrogates: they stand for bytes of paths that are no UTF-8.
         given = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "bad_json", f"The body is no JSON: {error}.") from error
+        raise HttpError(400, "bad_json", "rest.bad_json", error=error) from error
     return _convert(given, route.body, strict=True)
 
 
@@ -142,7 +149,7 @@ def _convert(given: Any, kind: Any, strict: bool) -> Any:
         name = place.rstrip("`").removeprefix("$.").removeprefix("$")
         if not name and "unknown field `" in message:
             name = message.rsplit("`", 2)[1]
-        raise Refusal(400, "bad_request", f"{message}.", field=name) from error
+        raise HttpError(400, "bad_request", "rest.invalid", problem=message, field=name) from error
     except UnicodeEncodeError as error:
-        # A lone surrogate where a word was expected; where a path may stand it is taken.
-        raise Refusal(400, "bad_request", "A text in it is no Unicode.") from error
+        # A lone surrogate where a word was expected; in paths it is accepted.
+        raise HttpError(400, "bad_request", "rest.no_unicode") from error

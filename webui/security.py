@@ -1,7 +1,7 @@
-"""Who is let in, and what a browser may do with the answers: a WSGI layer around the whole app.
+"""Access control, and the security headers of every answer: a WSGI middleware around the whole app.
 
-Refuses names it is not called by (DNS rebinding), requests from other sites, bodies that are too large, and, where a
-token is configured, whoever does not have it. Nothing here ever logs a token.
+Refuses requests to other host names (DNS rebinding), from other sites, with bodies that are too large, and, where a
+token is configured, without it. Nothing here ever logs a token.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
-from webui.refusals import Refusal
+from index.settings import is_loopback
+from webui.http_errors import HttpError
 from webui.routes import API, BODY_LIMIT_BYTES, Reply
 from webui.services import WebAccess
 
@@ -42,35 +43,41 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 COOKIE = "comparimg"
 SESSION_NS = 30 * 86_400 * 10**9
-# What a page that asks for the token is made of, and what a container asks whether it lives: no secret is in them.
+# Needed without a token: the login page and its files, and the health check of a container. They contain no secret.
 OPEN_PATHS = ("/healthz", "/login", "/favicon.ico")
 OPEN_FOLDERS = ("/static/",)
+
+# Added by proxies: the request may come from anywhere, although the connection is a local one.
+FORWARDING = (
+    "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_SERVER", "HTTP_X_REAL_IP", "HTTP_CF_CONNECTING_IP", "HTTP_TRUE_CLIENT_IP",
+)  # fmt: skip
 
 TRIES = 5
 TRIES_WINDOW_NS = 60 * 10**9
 ADDRESSES_KEPT = 10_000
 
 
-class Gate:
-    """The rules of one app, and the memory of wrong tokens. Any web thread asks it."""
+class AccessPolicy:
+    """The access rules of one app, and the recent wrong tokens. Thread-safe."""
 
     def __init__(self, access: WebAccess, now_ns: Callable[[], int], elapsed_ns: Callable[[], int]) -> None:
-        """Sessions end by the time of day, `now_ns`; wrong tokens are forgotten by a clock that nobody sets."""
+        """Sessions expire by the wall clock, `now_ns`; wrong tokens by a monotonic one, `elapsed_ns`."""
         self._now_ns = now_ns
         self._elapsed_ns = elapsed_ns
         self.access = access
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._wrong: OrderedDict[str, list[int]] = OrderedDict()
 
     @property
     def access(self) -> WebAccess:
-        """Where the page listens and whom it lets in; may be exchanged while requests are served."""
+        """Where the page listens, and who has access; may be replaced while requests are served."""
         return self._access
 
     @access.setter
     def access(self, access: WebAccess) -> None:
         self._names = _own_names(access)
-        self._any_address = _is_wildcard(access.host) or not _is_loopback(access.host)
+        self._any_address = _is_wildcard(access.host) or not is_loopback(access.host)
         self._access = access
 
     @property
@@ -82,7 +89,7 @@ class Gate:
         return bool(self._token)
 
     def check(self, environ: Environ) -> None:
-        """Raises Refusal where the request may not pass."""
+        """Raises HttpError for a request that is refused."""
         self._check_host(environ)
         _check_origin(environ)
         _check_body(environ)
@@ -90,11 +97,20 @@ class Gate:
         if self._token and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
             self._check_token(environ)
 
+    def check_setup(self, environ: Environ) -> None:
+        """Raises HttpError for a request that may not see or choose folders of this machine: without a token only its
+        own users may, that is on the loopback, by no further name, and through no proxy."""
+        if self._token:
+            # `check` has seen it.
+            return
+        if self._access.names or not is_loopback(self._access.host) or any(name in environ for name in FORWARDING):
+            raise HttpError(403, "setup_needs_token", "rest.setup_needs_token")
+
     def log_in(self, given: str, address: str, over_tls: bool = False) -> str:
-        """The Set-Cookie header for whoever gives the right token. Raises Refusal."""
-        if not self._token or not _same(given, self._token):
-            self._count_wrong(address)
-            raise Refusal(401, "wrong_token", "This is not the token.", "comparimg-ctl token shows it.", "token")
+        """The Set-Cookie header for a correct token. Raises HttpError for a wrong one."""
+        if not self._token or not _is_equal(given, self._token):
+            self._record_wrong(address)
+            raise HttpError(401, "wrong_token", "rest.wrong_token", field="token")
         expires_ns = self._now_ns() + SESSION_NS
         value = f"{expires_ns}.{self._signature(expires_ns)}"
         secure = "; Secure" if over_tls else ""
@@ -102,29 +118,22 @@ class Gate:
 
     def _check_host(self, environ: Environ) -> None:
         name = _host_name(environ.get("HTTP_HOST", ""))
-        # A page of another site can reach us under its own name only, never under an address.
+        # DNS rebinding sends the attacker's host name, never an address.
         if name in self._names or (self._any_address and _is_address(name)):
             return
-        raise Refusal(
-            421, "wrong_host", "ComparImg is not called by this name.", "Add it to names under [web] in comparimg.toml."
-        )
+        raise HttpError(421, "wrong_host", "rest.wrong_host")
 
     def _check_token(self, environ: Environ) -> None:
         if self._has_session(environ):
             return
-        # The right token first: behind a proxy all requests come from one address, and guesses must lock nobody out.
+        # The right token is checked before the limit on wrong ones: behind a proxy all requests come from one address,
+        # and the guesses of one client must not lock out the others.
         scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(given.strip(), self._token):
+        if scheme.lower() == "bearer" and _is_equal(given.strip(), self._token):
             return
         if given:
-            self._count_wrong(environ.get("REMOTE_ADDR", ""))
-        raise Refusal(
-            401,
-            "token_needed",
-            "A token is needed.",
-            "Log in on the page, or send Authorization: Bearer.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+            self._record_wrong(environ.get("REMOTE_ADDR", ""))
+        raise HttpError(401, "token_needed", "rest.token_needed", headers={"WWW-Authenticate": "Bearer"})
 
     def _has_session(self, environ: Environ) -> bool:
         try:
@@ -136,16 +145,16 @@ class Gate:
         expires, _, signature = cookie.value.partition(".")
         if not (expires.isascii() and expires.isdecimal() and len(expires) < 20):
             return False
-        return _same(signature, self._signature(int(expires))) and self._now_ns() < int(expires)
+        return _is_equal(signature, self._signature(int(expires))) and self._now_ns() < int(expires)
 
     def _signature(self, expires_ns: int) -> str:
         return hmac.new(self._token.encode(), f"session {expires_ns}".encode(), hashlib.sha256).hexdigest()
 
-    def _count_wrong(self, address: str) -> None:
-        """Remember a wrong token. Raises Refusal where there were too many of them lately, which this one joins not."""
-        address = _whose(address)
+    def _record_wrong(self, address: str) -> None:
+        """Record a wrong token. Raises HttpError where there were too many recently; this one is then not recorded."""
+        address = _client_of(address)
         now_ns = self._elapsed_ns()
-        with self._guard:
+        with self._lock:
             recent = [at_ns for at_ns in self._wrong.pop(address, []) if now_ns - at_ns < TRIES_WINDOW_NS]
             is_closed = len(recent) >= TRIES
             self._wrong[address] = recent if is_closed else [*recent, now_ns]
@@ -153,19 +162,17 @@ class Gate:
                 self._wrong.popitem(last=False)
         if is_closed:
             left_s = (TRIES_WINDOW_NS - (now_ns - recent[0])) // 10**9 + 1
-            raise Refusal(
-                429, "too_many_tries", "Too many wrong tokens.", "Wait a minute.", headers={"Retry-After": str(left_s)}
-            )
+            raise HttpError(429, "too_many_tries", "rest.too_many_tries", headers={"Retry-After": str(left_s)})
 
 
-class Guard:
-    """The WSGI layer: asks the gate, and puts the security headers on every answer."""
+class SecurityMiddleware:
+    """The WSGI middleware: checks requests by the policy, and adds the security headers to every answer."""
 
-    def __init__(self, app: WsgiApp, gate: Gate, tell: Callable[[Refusal, Environ], Reply]) -> None:
-        """`tell` puts a refusal in the form that whoever asked can read."""
+    def __init__(self, app: WsgiApp, policy: AccessPolicy, error_page: Callable[[HttpError, Environ], Reply]) -> None:
+        """`error_page` renders an error in the form that the client can read."""
         self._app = app
-        self._gate = gate
-        self._tell = tell
+        self._policy = policy
+        self._error_page = error_page
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -174,21 +181,21 @@ class Guard:
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         try:
-            self._gate.check(environ)
-        except Refusal as refusal:
-            if refusal.status == 401 and is_navigation(environ):
+            self._policy.check(environ)
+        except HttpError as http_error:
+            if http_error.status == 401 and is_navigation(environ):
                 start("303 See Other", [("Location", "/login"), ("Content-Length", "0"), ("Cache-Control", "no-store")])
                 return []
-            told = self._tell(refusal, environ)
-            assert isinstance(told.body, bytes)
-            headers = {"Content-Type": told.media_type, "Content-Length": str(len(told.body)), **told.headers}
-            start(f"{refusal.status} {refusal.code}", list(headers.items()))
-            return [told.body]
+            reply = self._error_page(http_error, environ)
+            assert isinstance(reply.body, bytes)
+            headers = {"Content-Type": reply.media_type, "Content-Length": str(len(reply.body)), **reply.headers}
+            start(f"{http_error.status} {http_error.code}", list(headers.items()))
+            return [reply.body]
         return self._app(environ, start)
 
 
 def _check_origin(environ: Environ) -> None:
-    """Only our own page's requests, or those of programs, which send neither header."""
+    """Raises HttpError unless the request comes from our own page, or from a program, which sends neither header."""
     site = environ.get("HTTP_SEC_FETCH_SITE", "")
     origin = environ.get("HTTP_ORIGIN", "")
     unsafe = environ["REQUEST_METHOD"] not in SAFE_METHODS
@@ -196,25 +203,25 @@ def _check_origin(environ: Environ) -> None:
         raise _other_site()
     if site in ("", "same-origin", "none"):
         return
-    # A link on another page may lead to our pages, but nothing there may embed or call us.
+    # Another site may link to our pages, but not embed or call them.
     if unsafe or not is_navigation(environ) or environ.get("PATH_INFO", "").startswith(API):
         raise _other_site()
 
 
-def _other_site() -> Refusal:
-    return Refusal(403, "other_site", "Requests from other sites are refused.")
+def _other_site() -> HttpError:
+    return HttpError(403, "other_site", "rest.other_site")
 
 
 def _check_body(environ: Environ) -> None:
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal():
-        raise Refusal(400, "bad_request", "The length of the body is no number.")
+        raise HttpError(400, "bad_request", "rest.body_length")
     if int(length) > BODY_LIMIT_BYTES:
-        raise Refusal(413, "too_large", f"The body is larger than {BODY_LIMIT_BYTES} bytes.")
+        raise HttpError(413, "too_large", "rest.body_too_large", limit=BODY_LIMIT_BYTES)
 
 
 def is_navigation(environ: Environ) -> bool:
-    """Whether a person follows a link or types the address, rather than a script or a tag asking."""
+    """Whether a browser navigates to a page, as opposed to a script or an embedding tag."""
     if environ["REQUEST_METHOD"] not in SAFE_METHODS or environ.get("PATH_INFO", "").startswith(API):
         return False
     mode = environ.get("HTTP_SEC_FETCH_MODE")
@@ -223,20 +230,20 @@ def is_navigation(environ: Environ) -> bool:
     return "text/html" in environ.get("HTTP_ACCEPT", "")
 
 
-def _same(given: str, right: str) -> bool:
+def _is_equal(given: str, right: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), right.encode())
 
 
 def _own_names(access: WebAccess) -> frozenset[str]:
     names = {*LOOPBACK, access.host.strip("[]").lower(), *(name.lower() for name in access.names)}
-    if not _is_loopback(access.host):
+    if not is_loopback(access.host):
         own = socket.gethostname().lower()
         names |= {own, own.partition(".")[0], own.partition(".")[0] + ".local"}
     return frozenset(names - {""})
 
 
 def _host_name(header: str) -> str:
-    """The name in a Host header, without port and brackets; "" where there is none to be found."""
+    """The name in a Host header, without port and brackets; "" where it is invalid."""
     try:
         return (urlsplit(f"//{header}").hostname or "").rstrip(".")
     except ValueError:
@@ -258,8 +265,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _whose(address: str) -> str:
-    """Who tries: of IPv6 the network, as one machine has as many addresses in it as it likes."""
+def _client_of(address: str) -> str:
+    """By which address attempts are counted: for IPv6 the /64 network, as one machine can use all addresses in it."""
     try:
         number = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -273,10 +280,3 @@ def _whose(address: str) -> str:
 
 def _is_wildcard(host: str) -> bool:
     return host.strip("[]") in ("", "0.0.0.0", "::")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

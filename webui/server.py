@@ -1,6 +1,6 @@
 """The HTTP server: waitress in a thread of its own, `comparimg-web`, with a pool of threads for requests.
 
-It listens as soon as it is made, so that a port in use is an error at start, and answers from `start` on.
+It listens as soon as it is constructed, so that a port in use is an error at start, and serves requests after `start`.
 """
 
 import contextlib
@@ -19,29 +19,31 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from index.errors import ComparImgError
 from webui.app import WebApp
 from webui.events import STREAMS_AT_MOST
-from webui.refusals import refusal_of_status
+from webui.http_errors import http_error_of_status
+from webui.pages import preferred_language
 from webui.routes import BODY_LIMIT_BYTES
 
-# Every stream of events holds a thread; the rest is for requests, a few of which wait for views being made.
+# Every event stream occupies a thread; the others serve requests, a few of which wait for thumbnails.
 THREADS = STREAMS_AT_MOST + 12
 CONNECTIONS_AT_MOST = 200
-# One address shall not shut out the others; browsers open six, a proxy perhaps some dozens.
+# One address must not shut out the others; a browser opens six connections, a proxy perhaps some dozens.
 CONNECTIONS_OF_ONE = 100
-# Beyond this waitress itself stops reading; between the limits our own layer says what is wrong.
+# Beyond this waitress itself stops reading; between the two limits our own middleware answers with an error.
 HARD_BODY_LIMIT_BYTES = BODY_LIMIT_BYTES + 2**20
 IDLE_CONNECTION_S = 60
-# Whoever reads an answer more slowly than any network is, holds what others need.
+# A client that reads an answer more slowly than this occupies what others need.
 LEAST_BYTES_PER_S = 1000
-LOOK_AFTER_CONNECTIONS_S = 10
+CLEANUP_INTERVAL_S = 10
 STOP_WAIT_S = 5.0
 
 
 class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """What waitress refuses before the app sees it has the one error shape too."""
+    """Answers what waitress itself refuses with the same JSON as all other errors."""
 
     def execute(self) -> None:
-        refusal = refusal_of_status(self.request.error.code)
-        body = refusal.body()
+        http_error = http_error_of_status(self.request.error.code)
+        language = preferred_language(getattr(self.request, "headers", {}).get("ACCEPT_LANGUAGE", ""))
+        body = http_error.body(language)
         self.status = f"{self.request.error.code} {self.request.error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.set_close_on_finish()
@@ -54,15 +56,16 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
         try:
             super().parse_header(header_plus)
         except ValueError as error:
-            # A length of more digits than Python makes a number of.
+            # A Content-Length with more digits than int() accepts.
             raise ParsingError("a number in the headers is none") from error
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A request has to be whole within the time for which an idle connection is kept, however it drips in.
+    """A connection with limits against slow clients.
 
-    Where there are too many connections, the one that has waited longest makes room for the newest: a browser sends
-    its request at once, and who holds connections to keep others out does not.
+    A request must be complete within the idle timeout, however slowly it arrives. Where there are too many connections,
+    the one that has been idle longest is closed for the newest: a browser sends its request at once, and a client that
+    only holds connections does not.
     """
 
     error_task_class = _JsonErrorTask
@@ -71,7 +74,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     def __init__(self, server: BaseWSGIServer, *arguments: Any, **options: Any) -> None:
         super().__init__(server, *arguments, **options)
-        # When an answer began to lie unread, and how much had been sent by then.
+        # Since when an answer has been waiting to be read, and how many bytes had been sent by then.
         self._unread_since: tuple[float, int] | None = None
         self._sent_bytes = 0
         self._was_blank = False
@@ -80,7 +83,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         for crowd, at_most in ((theirs, CONNECTIONS_OF_ONE), (open_, CONNECTIONS_AT_MOST)):
             if len(crowd) > at_most:
                 waiting = (channel for channel in crowd if not channel.requests and channel is not self)
-                # Closed by the loop.
+                # waitress' loop closes it.
                 min(waiting, key=lambda channel: channel.last_activity, default=self).will_close = True
                 break
 
@@ -96,12 +99,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.last_activity = at_s
 
     def received(self, data: bytes) -> bool:
-        # Allowed before a request, and no beginning of one.
+        # Blank lines are allowed before a request, but do not start one.
         self._was_blank = self.request is None and not data.strip(b"\r\n")
         return not self._was_blank and bool(super().received(data))
 
-    def lies_unread(self, now_s: float, patience_s: float) -> bool:
-        """Whether an answer has been read too slowly, or not at all, for so long."""
+    def is_stalled(self, now_s: float, patience_s: float) -> bool:
+        """Whether an answer has been read too slowly, or not at all, for `patience_s`."""
         if not self.total_outbufs_len:
             self._unread_since = None
         elif self._unread_since is None:
@@ -117,9 +120,11 @@ class Server:
     """One listening address with one app behind it."""
 
     def __init__(self, app: WebApp, host: str, port: int, idle_s: int = IDLE_CONNECTION_S) -> None:
-        """Listen at host and port; port 0 takes any free one. A connection is kept for `idle_s` in which nothing moves.
-        Raises ComparImgError when the address cannot be had."""
-        # It tells every page that was closed while it loaded, and every moment at which all threads were busy.
+        """Listen at host and port; port 0 takes any free one. Idle connections are closed after `idle_s`.
+
+        Raises ComparImgError when the address is not available.
+        """
+        # It would warn of every page that is closed while loading, and whenever all threads are busy.
         logging.getLogger("waitress").setLevel(logging.ERROR)
         self._app = app
         self.host = host
@@ -134,12 +139,12 @@ class Server:
                 host=host,
                 port=port,
                 ident=None,
-                # Ours come first, which let the newest in.
+                # Our own limits are reached first; they accept the newest connection.
                 connection_limit=2 * CONNECTIONS_AT_MOST,
-                # Without looking ahead, a closed connection is noticed only when something is written to it.
+                # Without lookahead, a closed connection is noticed only when something is written to it.
                 channel_request_lookahead=1,
                 channel_timeout=idle_s,
-                cleanup_interval=min(idle_s, LOOK_AFTER_CONNECTIONS_S),
+                cleanup_interval=min(idle_s, CLEANUP_INTERVAL_S),
                 max_request_body_size=HARD_BODY_LIMIT_BYTES,
                 max_request_header_size=64 * 1024,
                 clear_untrusted_proxy_headers=True,
@@ -148,10 +153,7 @@ class Server:
         except (OSError, ValueError) as error:
             self._dispatcher.shutdown()
             wasyncore.close_all(self._map)
-            raise ComparImgError(
-                f"The page cannot listen at {host}:{port}: {error}.",
-                "Choose another port with [web] port in comparimg.toml.",
-            ) from error
+            raise ComparImgError("web.cannot_listen", host=host, port=port, error=error) from error
         self._listeners = [part for part in self._map.values() if isinstance(part, BaseWSGIServer)]
         for listener in self._listeners:
             listener.channel_class = _Channel
@@ -161,12 +163,12 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The real port, also where 0 was asked for."""
+        """The actual port, also where 0 was requested."""
         return int(self._listeners[0].effective_port)
 
     @property
     def address(self) -> str:
-        """What to open in a browser on this machine."""
+        """The address for a browser on this machine."""
         return f"http://{_name_in_address(self.host)}:{self.port}/"
 
     @property
@@ -177,33 +179,34 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the streams, let the requests under way end, close. May be called when never started, and again."""
+        """End the streams, wait for requests under way, close. May be called before `start`, and again."""
         self._app.close()
         self._dispatcher.shutdown(timeout=STOP_WAIT_S)
         self._stopping.set()
         if not self._thread.is_alive():
             wasyncore.close_all(self._map)
             return
-        # The thread may see by itself that it is to stop, and close what would wake it.
+        # The thread may have noticed already that it is to stop, and closed the trigger.
         with contextlib.suppress(OSError):
             self._listeners[0].pull_trigger()
         self._thread.join()
 
     def _serve(self) -> None:
         try:
-            # Not the server's own run(): only its own thread can close sockets without pulling them from under poll.
+            # Not the server's own run(): sockets must be closed by the thread that polls them.
             while not self._stopping.is_set():
                 wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
-                self._drop_who_does_not_read()
+                self._drop_slow_readers()
         finally:
             wasyncore.close_all(self._map)
 
-    def _drop_who_does_not_read(self) -> None:
-        """waitress itself would keep a connection, and the thread that answers it, as long as an answer lies unread."""
+    def _drop_slow_readers(self) -> None:
+        """Close connections whose answers are not read. waitress itself would keep them, and the threads that serve
+        them."""
         now_s = time.monotonic()
         for listener in self._listeners:
             for channel in tuple(listener.active_channels.values()):
-                if channel.lies_unread(now_s, self._idle_s):
+                if channel.is_stalled(now_s, self._idle_s):
                     channel.handle_close()
 
 

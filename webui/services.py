@@ -1,20 +1,21 @@
-"""What the web part is given by whoever runs it: the parts of the daemon it asks, as plain calls."""
+"""The interface of webui to the daemon: the parts of the daemon that it uses, as plain functions."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from index.grouping.keeper import CRITERIA
-from index.records.uptime import BootTime
+from index.database.records.uptime import BootTime
+from index.imaging.grouping.keeper import CRITERIA
+from index.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
-class SettingView:
-    """One setting: its value now, and where that comes from ("default", "file" or "override").
+class EffectiveSetting:
+    """One setting: its present value, and the origin of it ("default", "file" or "override").
 
-    `accepted` says in words what may be given; `choices` and the bounds are there where there are such. One that is
-    not `live` cannot be changed while the service runs, and is shown only. The value of a secret is never in here.
+    `accepted` describes the accepted values; `choices` and the bounds are set where there are any. A setting that is
+    not `live` is read-only while the service runs. The value of a secret is never included.
     """
 
     key: str
@@ -22,7 +23,7 @@ class SettingView:
     value: Any
     default: Any
     origin: str
-    accepted: str
+    accepted: Message
     help: str
     live: bool = True
     choices: tuple[Any, ...] = ()
@@ -31,12 +32,12 @@ class SettingView:
 
 
 class Settings(Protocol):
-    """Every setting, and the change of those that may change while the service runs."""
+    """All settings, and the way to change those that may change while the service runs."""
 
-    def views(self) -> Sequence[SettingView]: ...
+    def all_settings(self) -> Sequence[EffectiveSetting]: ...
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Override these settings; None goes back to the configuration file's value. All of them or none.
+        """Override these settings, all of them or none; None removes an override.
 
         Raises UsageError with the key as its field.
         """
@@ -44,7 +45,7 @@ class Settings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebAccess:
-    """Where the page listens and whom it lets in. `names` are further host names it may be called by."""
+    """Where the page listens, and who has access. `names` are further host names by which it may be requested."""
 
     host: str = "127.0.0.1"
     port: int = 5000
@@ -55,33 +56,111 @@ class WebAccess:
 
 @dataclass(frozen=True, slots=True)
 class RootWatch:
-    """How a root is watched: `mode` is "native" or "poll", `folders` how many the system tells of, `note` why it is
-    polled where it might be expected not to be."""
+    """How a root is watched: `mode` is "native" or "poll", `folders` is the number of folders for which the system
+    reports changes, and `note` is why it is polled where that is unexpected."""
 
     mode: str = ""
     folders: int = 0
-    note: str = ""
+    note: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RootSetting:
+    """How a watched folder is set up. `origin` is "file" (comparimg.toml) or "page"; `changed` are the keys of a folder
+    of the file that were changed on the page. `protected_by` is "file", "page" or ""; a marker file may protect it as
+    well. `mode` is the wanted one, "auto" too."""
+
+    path: bytes
+    origin: str
+    recursive: bool
+    exclude: tuple[str, ...]
+    priority: int
+    mode: str
+    protected_by: str
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """A folder that is offered: its path without links, its name, and whether it is watched already."""
+
+    path: bytes
+    name: bytes
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """The folders in `under`, some of them if `is_cut`. `parent` is b"" for a folder at the top of what is offered, and
+    None for the list of those, and for a folder outside it, which is not `is_offered`."""
+
+    under: bytes
+    parent: bytes | None
+    entries: tuple[FolderEntry, ...]
+    is_cut: bool
+    is_offered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A named folder that images can be moved to; `origin` is "file" or "page"."""
+
+    name: str
+    path: bytes
+    origin: str
+
+
+class Folders(Protocol):
+    """The watched folders and the destinations, and the ways to change them while the service runs. Every way raises
+    UsageError or NotFound for what is not possible, and ComparImgError for what comparimg.toml has."""
+
+    def roots(self) -> Mapping[bytes, RootSetting]: ...
+
+    def add_root(self, path: bytes, values: Mapping[str, Any]) -> bytes:
+        """Returns the path without links, under which it is watched."""
+
+    def change_root(self, path: bytes, changes: Mapping[str, Any]) -> None: ...
+
+    def remove_root(self, path: bytes) -> None: ...
+
+    def add_temporary(self, path: bytes, recursive: bool) -> bytes:
+        """Index a folder for a limited search, with the folders below it or without; the path without links. A watched
+        one is left as it is."""
+
+    def browse(self, under: bytes) -> FolderListing: ...
+
+    def write_problem(self, path: bytes) -> Message | None: ...
+
+    def destinations(self) -> Sequence[Destination]: ...
+
+    def add_destination(self, name: str, path: bytes, create: bool) -> Destination: ...
+
+    def remove_destination(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`make_view` gives the JPEG of a content's view for the page (512 pixels), `make_crop` that of a part of it (left,
-    top, width and height in pixels as shown, and the longest side to be answered); both raise PictureError.
-    `recompress` makes what a dry run measured, by the id of its report, and raises PictureError and NotFound. The
-    others give what their names say; `elapsed_ns` is of a clock that nobody sets. Any thread may call."""
+    """The functions of the daemon; all are thread-safe.
+
+    `make_preview` returns the JPEG of a content's preview (512 pixels). `make_crop` returns that of a crop (left, top,
+    width and height in pixels as shown, and the longest side of the result). Both raise PictureError. `recompress`
+    repeats what a dry run measured, by the id of its report; it raises PictureError and NotFound. `elapsed_ns` is a
+    monotonic clock.
+    """
 
     version: str
     started_ns: int
     settings: Settings
-    make_view: Callable[[int], bytes]
+    make_preview: Callable[[int], bytes]
     make_crop: Callable[[int, tuple[int, int, int, int], int], bytes]
     health: Callable[[], Mapping[str, bool]]
     now_ns: Callable[[], int]
     next_run_ns: Callable[[int], int | None]
     schedules_changed: Callable[[], None]
+    folders: Folders
     root_watch: Callable[[bytes], RootWatch] = lambda _: RootWatch()
     worker_losses: Callable[[], Mapping[str, int]] = dict
-    test_notices: Callable[[], Mapping[str, str]] = dict
+    test_notices: Callable[[], Mapping[str, Message | None]] = dict
     keeper_criteria: Callable[[], Sequence[str]] = lambda: tuple(CRITERIA)
     destinations: Callable[[], Mapping[str, bytes]] = dict
     recompress: Callable[[int], bytes] = lambda _: b""

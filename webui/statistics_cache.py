@@ -1,43 +1,43 @@
-"""The figures for charts, kept for a while: whoever finds them old makes them anew, the others are not kept waiting."""
+"""A cache of statistics for charts: one request recalculates old entries, while others are still served from it."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from index.store import Store
+from index.database.store import Store
 
-# How old figures may be while the index changes; where nothing changed they are as good as new.
+# The maximum age of an entry while the index changes. Without changes it does not expire.
 FRESH_NS = 30 * 10**9
-KEPT = 200
+MAX_ENTRIES = 200
 
 
-class Figures:
-    """Answers by key, each with the revision of the index and the time it was made at. Any web thread asks."""
+class StatisticsCache:
+    """Results by key, each with the revision of the index and the time at which it was calculated. Thread-safe."""
 
     def __init__(self, store: Store, elapsed_ns: Callable[[], int]) -> None:
         self._store = store
         self._elapsed_ns = elapsed_ns
-        self._guard = threading.Lock()
-        self._kept: OrderedDict[Any, tuple[int, int, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[Any, tuple[int, int, Any]] = OrderedDict()
         self._under_way: set[Any] = set()
 
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What was made for this key, or is made now."""
+        """The cached result for this key, or the result of `make`."""
         revision, elapsed_ns = self._store.revision, self._elapsed_ns()
-        with self._guard:
-            known = self._kept.get(key)
+        with self._lock:
+            known = self._cache.get(key)
             fresh = known is not None and (known[0] == revision or elapsed_ns - known[1] < FRESH_NS)
             if known is not None and (fresh or key in self._under_way):
                 return known[2]
             self._under_way.add(key)
         try:
             made = make()
-            with self._guard:
-                self._kept[key] = (revision, elapsed_ns, made)
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
+            with self._lock:
+                self._cache[key] = (revision, elapsed_ns, made)
+                while len(self._cache) > MAX_ENTRIES:
+                    self._cache.popitem(last=False)
             return made
         finally:
-            with self._guard:
+            with self._lock:
                 self._under_way.discard(key)

@@ -1,1 +1,1 @@
-"""comparimg.toml, what differs between two of it, and the token that is kept beside the index."""
+"""comparimg.toml, the differences between two configurations, and the token that is stored beside the index."""

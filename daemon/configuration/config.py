@@ -1,6 +1,6 @@
-"""comparimg.toml -> one frozen Config: found, read and checked as a whole, every problem told at once.
+"""comparimg.toml -> one frozen Config: found, read and checked as a whole, with every problem reported at once.
 
-The keys, their defaults and what they accept are those of index.settings; here is how they make a configuration.
+The keys, their defaults and what they accept are defined in index.settings.
 """
 
 import os
@@ -8,23 +8,38 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from daemon.configuration.places import why_not
+from daemon.configuration.reserved_folders import objection
 from index.errors import ConfigError, UsageError
-from index.images.walk import Exclusions, is_at_or_below
+from index.imaging.discovery.walk import Exclusions, is_at_or_below
+from index.messages import Message, of_os_error
 from index.model import default_tolerance
 from index.settings import (
     BY_KEY,
     SETTINGS,
     Setting,
     check_tolerance,
+    display_value,
     merge,
-    near_name,
-    shown,
+    suggestion,
 )
+
+RESTART_KEYS: Final = frozenset({"daemon.backups", "daemon.data_dir", "daemon.log_file", "web.host", "web.port"})
+# Keys for which the job system is restarted; the others are read whenever they are needed.
+JOB_SYSTEM_KEYS: Final = frozenset(
+    {
+        "watch", "daemon.workers", "daemon.time_limit_s", "daemon.memory_mb", "daemon.previews_mb",
+        "daemon.max_megapixels", "daemon.settle_s", "daemon.poll_s", "daemon.scan_interval_h",
+        "model.file", "model.size", "model.fit", "model.mean", "model.std", "model.layout", "model.channels",
+        "model.output", "model.provider",
+    }
+)  # fmt: skip
+
+# The model that comes with the program.
+DEFAULT_MODEL = "default"
 
 FILE_NAME = "comparimg.toml"
 SYSTEM_FILE = Path("/etc/comparimg") / FILE_NAME
@@ -38,6 +53,7 @@ class DaemonSection(msgspec.Struct, frozen=True, kw_only=True):
     log_file: Path | None
     time_limit_s: float
     memory_mb: int
+    previews_mb: int
     max_megapixels: int
     settle_s: float
     poll_s: float
@@ -63,11 +79,26 @@ class DetectSection(msgspec.Struct, frozen=True, kw_only=True):
     turns: bool
     verify: bool
     depth: str
+    method: str
     schedule: str
 
 
+class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The model: an absolute path, or DEFAULT_MODEL, and what describes it."""
+
+    file: str
+    size: str
+    fit: str
+    mean: str
+    std: str
+    layout: str
+    channels: str
+    output: str
+    provider: str
+
+
 class SortSection(msgspec.Struct, frozen=True, kw_only=True):
-    """`destinations` are absolute folders by name, `rules` criteria of index.grouping.keeper, `retention` days."""
+    """`destinations` are absolute folders by name, `rules` criteria of grouping.keeper, `retention` days."""
 
     destinations: dict[str, bytes]
     rules: tuple[str, ...]
@@ -99,6 +130,7 @@ class WebSection(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     language: str
     names: tuple[str, ...]
+    browse: tuple[bytes, ...]
 
 
 class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,12 +141,13 @@ class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What a service or a command runs with. `source` is the file read, None where there was none; `given` are the
-    keys that stand in it."""
+    """The configuration of a service or a command. `source` is the file read, None if there was none; `given` are the
+    keys in it."""
 
     daemon: DaemonSection
     watch: tuple[WatchSection, ...]
     detect: DetectSection
+    model: ModelSection
     sort: SortSection
     compress: CompressSection
     web: WebSection
@@ -124,12 +157,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def values(self) -> dict[str, Any]:
         """Every value by its key; those of the watched folders are one list under `watch`."""
-        found: dict[str, Any] = {"watch": [msgspec.structs.asdict(root) for root in self.watch]}
+        values: dict[str, Any] = {"watch": [msgspec.structs.asdict(root) for root in self.watch]}
         for section in SECTIONS:
             if section != "watch":
                 for name, value in msgspec.structs.asdict(getattr(self, section)).items():
-                    found[f"{section}.{name}"] = value
-        return found
+                    values[f"{section}.{name}"] = value
+        return values
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -138,7 +171,12 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
     return _build(source, {} if source is None else _parse(source), environ)
 
 
-def parsed(text: str, source: Path, environ: Mapping[str, str] = os.environ) -> Config:
+def defaults() -> Config:
+    """The configuration where there is no file."""
+    return _build(None, {}, {})
+
+
+def parse_text(text: str, source: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration that a text would make as the file `source`. Raises ConfigError."""
     return _build(source, _table(text, source), environ)
 
@@ -150,7 +188,7 @@ def for_photos(folder: Path, path: Path | None = None, environ: Mapping[str, str
     """
     folder = Path(os.path.abspath(os.path.expanduser(folder)))
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Give the folder of your pictures.", field="photos")
+        raise UsageError("config.photos_missing", path=folder, field="photos")
     source = find(path, environ)
     table = {} if source is None else _parse(source)
     return _build(source, {**table, "watch": [{"path": str(folder)}]}, environ)
@@ -162,14 +200,14 @@ def find(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | N
         return Path(os.path.abspath(os.path.expanduser(path)))
     if named := environ.get("COMPARIMG_CONFIG"):
         return Path(os.path.abspath(os.path.expanduser(named)))
-    # os.path and not Path: a user without a home, or who may not look into a place, has no file there.
+    # os.path and not Path: without a home, or without access to one of the folders, there is no file there.
     own = Path(environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "comparimg" / FILE_NAME
     places = (Path.cwd() / FILE_NAME, own, SYSTEM_FILE)
     return next((place for place in places if os.path.exists(place)), None)
 
 
 def describe(config: Config, overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of key, value, origin ("default", "file" or "override") and help; the token is told as being set."""
+    """Rows of key, value, origin ("default", "file" or "override") and help; of a secret only that it is set."""
     rows = []
     values = merge(config.values(), overrides)
     for definition in SETTINGS:
@@ -178,12 +216,18 @@ def describe(config: Config, overrides: Mapping[str, Any]) -> list[dict[str, Any
         value = values[definition.key]
         if definition.secret and value:
             value = "(set)"
-        rows.append({"key": definition.key, "value": plain(value), "origin": origin(definition.key, config, overrides),
-                     "help": definition.help})  # fmt: skip
+        rows.append(
+            {
+                "key": definition.key,
+                "value": to_json(value),
+                "origin": origin(definition.key, config, overrides),
+                "help": definition.help,
+            }
+        )
     for number, root in enumerate(config.watch):
         for name, value in msgspec.structs.asdict(root).items():
             key = f"watch[{number}].{name}"
-            rows.append({"key": key, "value": plain(value), "origin": origin(key, config, overrides),
+            rows.append({"key": key, "value": to_json(value), "origin": origin(key, config, overrides),
                          "help": BY_KEY[f"watch.{name}"].help})  # fmt: skip
     return rows
 
@@ -191,68 +235,74 @@ def describe(config: Config, overrides: Mapping[str, Any]) -> list[dict[str, Any
 def origin(key: str, config: Config, overrides: Mapping[str, Any]) -> str:
     """Where the value of a key comes from."""
     if key == "detect.tolerance" and key not in overrides and "detect.hsize" in overrides:
-        # Bits mean something at the hsize they were given for only (see index.settings.merge).
+        # A tolerance in bits is only valid for the hsize it was given for (see index.settings.merge).
         return origin(key, config, {}) if overrides["detect.hsize"] == config.detect.hsize else "default"
     if key in overrides:
         return "override"
     return "file" if key in config.given else "default"
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it; a path that is not UTF-8 with surrogate escapes."""
+def to_json(value: Any) -> Any:
+    """A value converted for JSON; a path that is not UTF-8 gets surrogate escapes."""
     if isinstance(value, bytes):
         return os.fsdecode(value)
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
+        return [to_json(item) for item in value]
     if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
+        return {name: to_json(item) for name, item in value.items()}
     return value
 
 
 def _parse(source: Path) -> dict[str, Any]:
     try:
-        # Some editors begin a text with a byte order mark, which is no TOML.
+        # Some editors write a byte order mark, which TOML does not allow.
         return _table(source.read_text("utf-8-sig"), source)
     except OSError as error:
-        raise ConfigError(str(source), [f"cannot be read: {error.strerror}"]) from error
+        raise ConfigError(str(source), [Message("config.unreadable", error=of_os_error(error))]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(str(source), [f"is no UTF-8 text: byte {error.start}"]) from error
+        raise ConfigError(str(source), [Message("config.no_utf8", byte=error.start)]) from error
 
 
 def _table(text: str, source: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(source), [f"is no TOML: {error}"]) from error
+        raise ConfigError(str(source), [Message("config.no_toml", error=error)]) from error
 
 
 @dataclass
 class _Reader:
-    """Takes the sections out of a parsed file and keeps every problem, so that nobody mends them one by one."""
+    """Reads the sections of a parsed file and collects every problem, so that all can be fixed at once."""
 
     folder: Path
-    problems: list[str] = field(default_factory=list)
+    problems: list[Message] = field(default_factory=list)
     given: set[str] = field(default_factory=set)
 
     def section(self, name: str, table: Any, place: str) -> dict[str, Any]:
-        """The values of one section by name, defaults where nothing (good) is given. `place` is told for it."""
-        definitions = {one.key.partition(".")[2]: one for one in SETTINGS if one.key.startswith(f"{name}.")}
-        values: dict[str, Any] = {key: one.default for key, one in definitions.items()}
+        """The values of one section by name, with defaults for missing and wrong ones. `place` is its name in
+        messages."""
+        definitions = {
+            definition.key.partition(".")[2]: definition
+            for definition in SETTINGS
+            if definition.key.startswith(f"{name}.")
+        }
+        values: dict[str, Any] = {key: definition.default for key, definition in definitions.items()}
         if not isinstance(table, dict):
-            self.problems.append(f"{place}: {shown(table)} is no section; accepted: [{name}] with its keys.")
+            self.problems.append(Message("config.no_section", place=place, value=display_value(table), name=name))
             return values
         for key, given in table.items():
             if key in definitions:
                 values[key] = self._value(definitions[key], given, f"{place}.{key}")
             else:
-                near = near_name(key, definitions)
-                accepted = f"accepted: {', '.join(definitions)}."
-                self.problems.append(f"{place}.{key}: there is no such key. {near or accepted}")
-        for key, one in definitions.items():
-            if one.required and key not in table:
-                self.problems.append(f"{place}.{key}: is missing; accepted: {one.accepted}.")
+                advice = suggestion(key, definitions) or Message("config.accepted", names=", ".join(definitions))
+                self.problems.append(Message("config.unknown_key", place=f"{place}.{key}", advice=advice))
+        for key, definition in definitions.items():
+            if definition.required and key not in table:
+                self.problems.append(
+                    Message("config.missing_key", place=f"{place}.{key}", accepted=definition.accepted)
+                )
         return values
 
     def _value(self, definition: Setting, given: Any, place: str) -> Any:
@@ -260,15 +310,15 @@ class _Reader:
         try:
             return definition.check(given)
         except UsageError as error:
-            self.problems.append(f"{place}: {error.message}")
+            self.problems.append(Message("config.at", place=place, problem=error.message))
             return definition.default
 
     def absolute(self, text: str, place: str) -> Path:
-        """A path in the file: ~ is the home, and relative is to the file's folder."""
+        """A path in the file: ~ is the home, and a relative path starts at the file's folder."""
         try:
             return Path(os.path.abspath(self.folder / Path(text).expanduser()))
         except RuntimeError:
-            self.problems.append(f"{place}: {shown(text)} names no user's home; accepted: a folder.")
+            self.problems.append(Message("config.no_home", place=place, value=display_value(text)))
             return self.folder
 
 
@@ -276,29 +326,37 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
     reader = _Reader(Path.cwd() if source is None else source.parent)
     for name in table:
         if name not in SECTIONS:
-            accepted = f"accepted: {', '.join(SECTIONS)}."
-            reader.problems.append(f"{name}: there is no such section. {near_name(name, SECTIONS) or accepted}")
+            accepted = Message("config.accepted", names=", ".join(SECTIONS))
+            reader.problems.append(
+                Message("config.unknown_section", place=name, advice=suggestion(name, SECTIONS) or accepted)
+            )
     plain_sections = [name for name in SECTIONS if name != "watch"]
     sections = {name: reader.section(name, table.get(name, {}), name) for name in plain_sections}
-    daemon, detect, sort = sections["daemon"], sections["detect"], sections["sort"]
+    daemon, detect, sort, model = (sections[name] for name in ("daemon", "detect", "sort", "model"))
 
-    daemon["data_dir"] = reader.absolute(daemon["data_dir"] or usual_data_dir(environ), "daemon.data_dir")
+    daemon["data_dir"] = reader.absolute(daemon["data_dir"] or default_data_dir(environ), "daemon.data_dir")
     daemon["log_file"] = reader.absolute(daemon["log_file"], "daemon.log_file") if daemon["log_file"] else None
     daemon["workers"] = daemon["workers"] or len(os.sched_getaffinity(0))
+    if model["file"] != DEFAULT_MODEL:
+        model["file"] = str(reader.absolute(model["file"], "model.file"))
     if detect["tolerance"] is None:
         detect["tolerance"] = default_tolerance(detect["hsize"])
     sort["destinations"] = {
         name: os.fsencode(reader.absolute(folder, f"sort.destinations.{name}"))
         for name, folder in sort["destinations"].items()
     }
-    watch = _watched(reader, table.get("watch", []))
-    reader.problems += _contradictions(sections, watch)
+    sections["web"]["browse"] = tuple(
+        os.fsencode(reader.absolute(folder, "web.browse")) for folder in sections["web"]["browse"]
+    )
+    watch = _watch_sections(reader, table.get("watch", []))
+    reader.problems += _conflicts(sections, watch)
     if reader.problems:
-        raise ConfigError("the default configuration" if source is None else str(source), reader.problems)
+        raise ConfigError(Message("config.defaults") if source is None else str(source), reader.problems)
     return Config(
         daemon=DaemonSection(**daemon),
         watch=watch,
         detect=DetectSection(**detect),
+        model=ModelSection(**model),
         sort=SortSection(**sort),
         compress=CompressSection(**sections["compress"]),
         web=WebSection(**sections["web"]),
@@ -308,9 +366,9 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
     )
 
 
-def _watched(reader: _Reader, tables: Any) -> tuple[WatchSection, ...]:
+def _watch_sections(reader: _Reader, tables: Any) -> tuple[WatchSection, ...]:
     if not isinstance(tables, list):
-        reader.problems.append("watch: is one section; accepted: [[watch]], once for each folder.")
+        reader.problems.append(Message("config.watch_no_list"))
         return ()
     roots = []
     seen: dict[str, str] = {}
@@ -322,48 +380,59 @@ def _watched(reader: _Reader, tables: Any) -> tuple[WatchSection, ...]:
         path = reader.absolute(values["path"], f"{place}.path")
         first = seen.setdefault(os.path.realpath(path), place)
         if first != place:
-            told = f"{path} is the folder of {first} already; accepted: each folder once."
-            reader.problems.append(f"{place}.path: {told}")
+            reader.problems.append(Message("config.folder_twice", place=f"{place}.path", path=path, first=first))
         patterns = tuple(os.fsencode(pattern) for pattern in values["exclude"])
         roots.append(WatchSection(**{**values, "path": os.fsencode(path), "exclude": patterns}))
     return tuple(roots)
 
 
-def _contradictions(sections: Mapping[str, Mapping[str, Any]], watch: Sequence[WatchSection]) -> list[str]:
-    """What no key is to blame for alone."""
-    problems = []
+def _conflicts(sections: Mapping[str, Mapping[str, Any]], watch: Sequence[WatchSection]) -> list[Message]:
+    """The problems of keys that contradict one another."""
+    problems: list[Message] = []
     try:
         check_tolerance(sections["detect"]["hsize"], sections["detect"]["tolerance"])
     except UsageError as error:
-        problems.append(f"detect.tolerance: {error.message}")
+        problems.append(Message("config.at", place="detect.tolerance", problem=error.message))
     data_dir = os.fsencode(sections["daemon"]["data_dir"])
     for number, root in enumerate(watch):
-        if told := why_not(root.path, [data_dir]):
-            problems.append(f"watch[{number}].path: {os.fsdecode(root.path)} {told}.")
+        if problem := objection(root.path, [data_dir]):
+            problems.append(_unusable(f"watch[{number}].path", root.path, problem))
         elif _is_watched(root, data_dir):
-            problems.append(
-                f"daemon.data_dir: {os.fsdecode(data_dir)} is in the watched folder of watch[{number}]; accepted: a "
-                "folder outside it, or one that exclude passes over."
-            )
+            problems.append(Message("config.data_dir_watched", path=os.fsdecode(data_dir), place=f"watch[{number}]"))
     for name, folder in sections["sort"]["destinations"].items():
-        if told := why_not(folder, [data_dir]) or _wrong_destination(folder, watch):
-            problems.append(f"sort.destinations.{name}: {os.fsdecode(folder)} {told}.")
+        if problem := destination_problem(folder, data_dir, watch):
+            problems.append(_unusable(f"sort.destinations.{name}", folder, problem))
     return problems
 
 
-def _wrong_destination(folder: bytes, watch: Sequence[WatchSection]) -> str:
-    """Why nothing can be moved to a folder, "" where it can. One that is not there may be on a disk that is away."""
+def root_problem(root: WatchSection, data_dir: bytes) -> Message | None:
+    """Why a folder cannot be watched, None if it can. Whether it exists is not looked at."""
+    if problem := objection(root.path, [data_dir]):
+        return problem
+    return Message("config.holds_data_folder", path=os.fsdecode(data_dir)) if _is_watched(root, data_dir) else None
+
+
+def destination_problem(folder: bytes, data_dir: bytes, watch: Sequence[WatchSection]) -> Message | None:
+    """Why nothing can be moved to a folder, None if it can. A missing one is allowed: its disk may not be mounted."""
+    return objection(folder, [data_dir]) or _destination_problem(folder, watch)
+
+
+def _unusable(place: str, folder: bytes, problem: Message) -> Message:
+    return Message("config.folder_unusable", place=place, path=os.fsdecode(folder), problem=problem)
+
+
+def _destination_problem(folder: bytes, watch: Sequence[WatchSection]) -> Message | None:
     if os.path.exists(folder) and not os.path.isdir(folder):
-        return "is no folder; accepted: a folder"
+        return Message("config.no_folder")
     for path in (folder, os.path.realpath(folder)):
         inside = [root for root in watch if is_at_or_below(path, root.path)]
         if inside and max(inside, key=lambda root: len(root.path)).protected:
-            return "is in a protected folder, which is never changed; accepted: a folder outside it"
-    return ""
+            return Message("config.in_protected_folder")
+    return None
 
 
 def _is_watched(root: WatchSection, folder: bytes) -> bool:
-    """Whether a walk of a root goes into a folder, be the root reached by a link, or the folder."""
+    """Whether a walk of a root visits a folder, even if the root or the folder is a link."""
     real = os.path.realpath(folder)
     for top, below in ((root.path, folder), (os.path.realpath(root.path), real)):
         if below != top and is_at_or_below(below, top) and root.recursive:
@@ -371,8 +440,19 @@ def _is_watched(root: WatchSection, folder: bytes) -> bool:
     return False
 
 
-def usual_data_dir(environ: Mapping[str, str]) -> str:
-    """The data folder where the configuration names none; may begin with ~."""
+def default_data_dir(environ: Mapping[str, str]) -> str:
+    """The default data folder; may begin with ~."""
     if given := environ.get("STATE_DIRECTORY"):
         return given.partition(":")[0]
     return os.path.join(environ.get("XDG_DATA_HOME") or "~/.local/share", "comparimg")
+
+
+def changed_keys(before: Config, after: Config) -> frozenset[str]:
+    """The keys whose values differ; the watched folders together are the key `watch`."""
+    old, new = before.values(), after.values()
+    return frozenset(key for key in new if new[key] != old[key])
+
+
+def keys_needing_restart(before: Config, after: Config) -> tuple[str, ...]:
+    """The changed keys that need a restart."""
+    return tuple(sorted(changed_keys(before, after) & RESTART_KEYS))

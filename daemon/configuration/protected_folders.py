@@ -1,9 +1,9 @@
-"""What every configuration that can be found protects, whichever of them a program runs with.
+"""The folders that any configuration protects, whichever of them a program runs with.
 
 A `comparimg.toml` in the current folder hides the user's and the system's from `config.find`. What those protect stays
-protected: each that is there is read, and with them the indexes of the data folders that they name, where a service
-has written down what its configuration protects. Only the watched folders are looked at, so that a mistake elsewhere
-in another configuration stops nobody. What cannot be read might protect anything, and raises ConfigError.
+protected: each existing one is read, and also the indexes of the data folders that they name, in which a service has
+recorded what its configuration protects. Only the watched folders are read, so that a mistake elsewhere in another
+configuration stops no command. A configuration that cannot be read might protect anything, and raises ConfigError.
 """
 
 import os
@@ -15,12 +15,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.configuration.config import FILE_NAME, SYSTEM_FILE, usual_data_dir
-from daemon.files.grounds import Claim
+from daemon.configuration.config import FILE_NAME, SYSTEM_FILE, default_data_dir
+from daemon.files.protected_paths import Claim
 from index.errors import ConfigError
+from index.messages import Message, of_os_error
 
 INDEX: Final = "index.sqlite3"
-# Of a service of the system.
+# The data folder of a system service.
 SYSTEM_DATA: Final = Path("/var/lib/comparimg")
 BUSY_S: Final = 5.0
 
@@ -28,29 +29,29 @@ BUSY_S: Final = 5.0
 def claims(
     named: Path | None = None, own_data: Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> list[Claim]:
-    """What is protected by the configurations: the one `named`, $COMPARIMG_CONFIG, the current folder's, the user's,
-    the system's; and by the indexes in their data folders and the usual ones, without that in `own_data`.
+    """What the configurations protect: the one `named`, $COMPARIMG_CONFIG, the current folder's, the user's, the
+    system's; and what the indexes in their data folders and the default ones protect, except that in `own_data`.
 
-    Raises ConfigError where one of them is there and cannot be read.
+    Raises ConfigError if one of them exists and cannot be read.
     """
-    found = []
+    all_claims = []
     own_share = {name: value for name, value in environ.items() if name == "XDG_DATA_HOME"}
-    folders = [*(Path(usual_data_dir(of)) for of in ({}, own_share, environ)), SYSTEM_DATA]
+    folders = [*(Path(default_data_dir(variables)) for variables in ({}, own_share, environ)), SYSTEM_DATA]
     for source in _sources(named, environ):
         table = _read(source)
-        found.append(Claim(str(source), _watched(table, source)))
+        all_claims.append(Claim(str(source), _watch_roots(table, source)))
         folders += _data_folder(table, source)
     seen = set() if own_data is None else {os.path.realpath(own_data)}
     for folder in folders:
         real = os.path.realpath(os.path.expanduser(folder))
         if real not in seen and os.path.exists(os.path.join(real, INDEX)):
-            found.append(_of_index(Path(real, INDEX)))
+            all_claims.append(_claim_of_index(Path(real, INDEX)))
         seen.add(real)
-    return found
+    return all_claims
 
 
 def _sources(named: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
-    """The files that are there, each once."""
+    """The existing files, each once."""
     folders = filter(None, (environ.get("XDG_CONFIG_HOME"), os.path.expanduser("~/.config")))
     of_user = [Path(folder, "comparimg", FILE_NAME) for folder in folders]
     seen = set()
@@ -66,22 +67,22 @@ def _read(source: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(source.read_text("utf-8-sig"))
     except OSError as error:
-        raise _unknown(source, f"cannot be read: {error.strerror}") from error
+        raise _unreadable(source, Message("config.unreadable", error=of_os_error(error))) from error
     except ValueError as error:
-        raise _unknown(source, f"is no TOML: {error}") from error
+        raise _unreadable(source, Message("config.no_toml", error=error)) from error
 
 
-def _watched(table: Mapping[str, Any], source: Path) -> dict[bytes, bool]:
+def _watch_roots(table: Mapping[str, Any], source: Path) -> dict[bytes, bool]:
     sections = table.get("watch", [])
     if not isinstance(sections, list) or not all(isinstance(section, dict) for section in sections):
-        raise _unknown(source, "watch: is one section; accepted: [[watch]], once for each folder")
-    found = {}
+        raise _unreadable(source, Message("config.watch_no_list_here"))
+    roots = {}
     for number, section in enumerate(sections):
         path, protected = section.get("path"), section.get("protected", False)
         if not isinstance(path, str) or not isinstance(protected, bool):
-            raise _unknown(source, f"watch[{number}]: names no folder, or does not say whether it is protected")
-        found[os.fsencode(_absolute(path, source))] = protected
-    return found
+            raise _unreadable(source, Message("config.watch_incomplete", number=number))
+        roots[os.fsencode(_absolute(path, source))] = protected
+    return roots
 
 
 def _data_folder(table: Mapping[str, Any], source: Path) -> list[Path]:
@@ -94,18 +95,19 @@ def _absolute(path: str, source: Path) -> str:
     return os.path.abspath(os.path.join(source.parent, os.path.expanduser(path)))
 
 
-def _of_index(file: Path) -> Claim:
-    """What the configuration protected that the service of an index last ran with."""
+def _claim_of_index(file: Path) -> Claim:
+    """What the last configuration of the service of an index protected."""
     try:
         rows = _rows(file, "mode=ro") if file.stat().st_size else []
     except (sqlite3.Error, OSError) as error:
-        # Whoever may not write beside it cannot take part in its locks, and needs none where nobody has it open.
+        # Without the right to write beside the file, SQLite cannot lock it. If no process has it open, no lock is
+        # needed.
         if os.path.exists(f"{file}-wal"):
-            raise _unknown(file, f"cannot be read: {error}") from error
+            raise _unreadable(file, Message("config.unreadable", error=error)) from error
         try:
             rows = _rows(file, "mode=ro&immutable=1")
         except sqlite3.Error as second:
-            raise _unknown(file, f"cannot be read: {second}") from second
+            raise _unreadable(file, Message("config.unreadable", error=second)) from second
     return Claim(str(file), {bytes(path): bool(protected) for path, protected in rows})
 
 
@@ -118,5 +120,5 @@ def _rows(file: Path, mode: str) -> list[tuple[bytes, int]]:
         return database.execute("SELECT path, protected FROM root WHERE watched").fetchall()
 
 
-def _unknown(source: Path, problem: str) -> ConfigError:
-    return ConfigError(str(source), [f"{problem}. What it protects is not known, so that no file is changed."])
+def _unreadable(source: Path, problem: Message) -> ConfigError:
+    return ConfigError(str(source), [Message("config.protection_unknown", problem=problem)])

@@ -1,1 +1,1 @@
-"""The command line, with a daemon and without one."""
+"""The commands of comparimg-ctl, with a daemon and without one."""

@@ -1,4 +1,4 @@
-"""comparimg-ctl index: the copies of the index, listed and put back. Needs no daemon; putting back needs it stopped."""
+"""comparimg-ctl index: lists and restores backups of the index. Needs no daemon; restoring needs it stopped."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import as_json
+from daemon.ctl.remote import json_option
 
 
 def register(program: click.Group) -> None:
@@ -19,11 +19,11 @@ def index() -> None:
 
 
 @index.command("list")
-@as_json
+@json_option
 @click.pass_context
 def list_copies(context: click.Context, in_json: bool) -> None:
     """List the copies of the index, the newest first."""
-    from index.upkeep.backups import Backups
+    from index.database.upkeep.backups import Backups
 
     copies = [(copy, copy.stat()) for copy in Backups(_data_dir(context)).newest_first()]
     if in_json:
@@ -50,8 +50,8 @@ def restore(context: click.Context, copy: Path) -> None:
     FILE is one that `index list` names, or the path of any other. The service must be stopped. The present index is
     kept beside. No job that was unfinished in the copy is resumed.
     """
-    from index.upkeep.backups import FOLDER
-    from index.upkeep.replacing import replace_index
+    from index.database.upkeep.backups import FOLDER
+    from index.database.upkeep.restore import replace_index
 
     data_dir = _data_dir(context)
     named = data_dir / FOLDER / copy

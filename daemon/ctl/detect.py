@@ -1,4 +1,4 @@
-"""comparimg-ctl on folders, without a daemon: detect and explain."""
+"""comparimg-ctl detect and explain: on folders and files, without a daemon."""
 
 import json
 import os
@@ -14,7 +14,8 @@ import click
 
 from daemon import terminal
 from index.errors import ComparImgError, UsageError
-from index.model import HSIZES, Depth
+from index.messages import of_os_error
+from index.model import HSIZES, Depth, Method
 
 
 def register(program: click.Group) -> None:
@@ -29,17 +30,22 @@ def register(program: click.Group) -> None:
 @click.option("--no-turns", is_flag=True, help="Do not look for mirrored and turned copies.")
 @click.option("--no-verify", is_flag=True, help="Take every candidate for a duplicate without looking at it.")
 @click.option("--depth", type=click.Choice([str(d) for d in Depth]), help="How far to look for crops. [fast]")
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed. [auto]")
 @click.option("--json", "json_file", metavar="FILE", help="Write the result there; - is the standard output.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write a row for each image there.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the index is kept between runs.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+@click.pass_context
 def detect(
+    context: click.Context,
+    /,
     folders: tuple[Path, ...],
     hsize: str | None,
     tolerance: int | None,
     no_turns: bool,
     no_verify: bool,
     depth: str | None,
+    method: str | None,
     json_file: str | None,
     csv_file: str | None,
     data_dir: Path | None,
@@ -50,8 +56,8 @@ def detect(
     Without a daemon, and without changing any file. A second run re-reads only what changed.
     """
     from daemon.ctl import oneshot
-    from index.queries import report
-    from index.records.jobs import DetectJobParameters
+    from index.database.queries import result_file
+    from index.database.records.jobs import DetectJobParameters
     from index.settings import check_tolerance
 
     if tolerance is not None:
@@ -62,30 +68,45 @@ def detect(
         turns=False if no_turns else None,
         verify=False if no_verify else None,
         depth=None if depth is None else Depth(depth),
+        method=None if method is None else Method(method),
     )
+    model = _model_section(context.obj["config"], method)
     for file in (json_file, csv_file):
         _require_replaceable(file)
     bar = terminal.Bar(quiet)
     try:
-        found = oneshot.detect(folders, wanted, data_dir or oneshot.default_data_dir(), bar, os.cpu_count() or 1)
+        run = oneshot.detect(folders, wanted, data_dir or oneshot.default_data_dir(), bar, os.cpu_count() or 1, model)
     finally:
         bar.end()
     if json_file is not None:
-        _write(json_file, found.result, report.write_json)
+        _write(json_file, run.result, result_file.write_json)
     if csv_file is not None:
-        _write(csv_file, found.result, report.write_csv)
+        _write(csv_file, run.result, result_file.write_csv)
     if not quiet and "-" not in (json_file, csv_file):
-        _summarise(found.result, found.scan)
-    if found.scan["offline"]:
-        raise ComparImgError(f"Not looked at, as it could not be: {', '.join(found.scan['offline'])}.")
+        _summarise(run.result, run.scan)
+    if run.scan["offline"]:
+        raise ComparImgError("ctl.folders_offline", folders=", ".join(run.scan["offline"]))
+
+
+def _model_section(config_file: Path | None, method: str | None) -> Any:
+    """The model of the configuration. Where no method asks for it, a configuration that cannot be read is no matter."""
+    from daemon.configuration.config import defaults, load
+    from index.errors import ConfigError
+
+    try:
+        return load(config_file).model
+    except ConfigError:
+        if method not in (None, str(Method.AUTO), str(Method.HASH)) or config_file is not None:
+            raise
+        return defaults().model
 
 
 def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any], TextIO], None]) -> None:
-    """Write a whole file or none: beside its place first, then renamed over it. Of what is there only an earlier result
-    is replaced: a slip of the hand must not cost a picture."""
+    """Write a file atomically: under a temporary name, then renamed. Only an earlier result is replaced: a mistyped
+    name must not overwrite a picture."""
     if target == "-":
         if isinstance(sys.stdout, TextIOWrapper):
-            # A path that is no UTF-8 leaves as the bytes it is, whatever the locale.
+            # A path that is not UTF-8 is written as its bytes, whatever the locale.
             sys.stdout.reconfigure(errors="surrogateescape")
         write(result, sys.stdout)
         return
@@ -106,19 +127,19 @@ def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any],
                 partial.unlink()
                 raise
     except OSError as error:
-        raise ComparImgError(f"{target} cannot be written: {error.strerror}.") from error
+        raise ComparImgError("ctl.unwritable", path=target, error=of_os_error(error)) from error
 
 
 def _require_replaceable(target: str | None) -> None:
-    """Raises UsageError for a file that is no result of an earlier run."""
-    from index.queries import report
+    """Raises UsageError for an existing file that is not the result of an earlier run."""
+    from index.database.queries import result_file
 
     if target in (None, "-") or not os.path.isfile(target):
         return
     with open(target, encoding="utf-8", errors="replace", newline="") as file:
         head = file.read(200)
-    if head and not report.is_result(head):
-        raise UsageError(f"{target} exists and is not an earlier result of ComparImg, so it is not overwritten.")
+    if head and not result_file.is_result(head):
+        raise UsageError("ctl.not_our_result", path=target)
 
 
 def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
@@ -129,13 +150,36 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
         f"{terminal.counted(scan['files'], 'file')}: {scan['read']} decoded, {scan['known']} recognised by their bytes,"
         f" {scan['unchanged']} unchanged."
     )
-    told = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "none"
-    found = terminal.counted(len(groups), "group")
-    click.echo(f"{found} of duplicates ({told}); {terminal.bytes_in_words(gain)} in copies.")
+    details = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "none"
+    group_count = terminal.counted(len(groups), "group")
+    click.echo(f"{group_count} of duplicates ({details}); {terminal.bytes_in_words(gain)} in copies.")
+    if result["skipped"]:
+        click.echo(f"Left out by name: {_skipped_in_words(result['skipped'])}.")
     if result["problems"]:
         reasons = Counter(problem["reason"] for problem in result["problems"])
-        told = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.most_common())
-        click.echo(f"{terminal.counted(len(result['problems']), 'file')} could not be read as pictures: {told}.")
+        details = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.most_common())
+        click.echo(f"{terminal.counted(len(result['problems']), 'file')} could not be read as pictures: {details}.")
+
+
+# What a kind of skipped files is called, if there is one and if there are several.
+SKIPPED_KINDS = {
+    "raw": ("RAW file", "RAW files"),
+    "picture": ("picture of another format", "pictures of other formats"),
+    "film": ("film", "films"),
+    "sidecar": ("sidecar", "sidecars"),
+    "other": ("other file", "other files"),
+}
+
+
+def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
+    """ "2 films (mov, mp4), 1 sidecar (xmp), 7 other files": endings only where a person may look for a picture."""
+    parts = []
+    for kind, endings in skipped.items():
+        number = sum(endings.values())
+        of_one, of_many = SKIPPED_KINDS[kind]
+        named = "" if kind == "other" else f" ({', '.join(endings)})"
+        parts.append(f"{number:,} {of_one if number == 1 else of_many}{named}")
+    return ", ".join(parts)
 
 
 @click.command()
@@ -143,23 +187,43 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), default="16", help="Hash size. [16]")
 @click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ.")
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed. [auto]")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-def explain(first: Path, second: Path, hsize: str, tolerance: int | None, as_json: bool) -> None:
-    """Tell why two files are duplicates or not, gate by gate."""
-    from daemon.ctl import explaining
+@click.pass_context
+def explain(
+    context: click.Context,
+    /,
+    first: Path,
+    second: Path,
+    hsize: str,
+    tolerance: int | None,
+    method: str | None,
+    as_json: bool,
+) -> None:
+    """Show why two files are duplicates or not, gate by gate."""
+    from daemon.ctl import explanation
+    from daemon.jobs import embedding_model
+    from index.errors import PictureError
 
     for path in (first, second):
         if not path.is_file():
-            raise UsageError(f"{path} is no file.")
-    told = explaining.explain(os.fsencode(first), os.fsencode(second), int(hsize), tolerance)
+            raise UsageError("ctl.no_file", path=path)
+    asked = method or str(Method.AUTO)
+    section = _model_section(context.obj["config"], method)
+    task = embedding_model.task_for(section, section.file, {})
+    model = None if asked == Method.HASH or (asked == Method.AUTO and not os.path.exists(task.path)) else task
+    try:
+        report = explanation.explain(os.fsencode(first), os.fsencode(second), int(hsize), tolerance, model)
+    except PictureError as error:
+        raise ComparImgError("model.unusable", problem=embedding_model.failure_of(error)) from error
     if as_json:
-        terminal.print_json(told)
+        terminal.print_json(report)
         return
-    click.echo(f"{told['verdict']}: {told['sentence']['en']}" if told["sentence"] else told["verdict"])
+    click.echo(f"{report['verdict']}: {report['sentence']['en']}" if report["sentence"] else report["verdict"])
     rows = [
         ("passed" if gate["passed"] else "FAILED", gate["name"], gate["value"], gate["limit"], gate["meaning"])
-        for gate in told["gates"]
+        for gate in report["gates"]
     ]
     terminal.print_table(("", "gate", "measured", "limit", "meaning"), rows)
-    if told["evidence"]:
-        click.echo(json.dumps(told["evidence"]))
+    if report["evidence"]:
+        click.echo(json.dumps(report["evidence"]))

@@ -1,9 +1,9 @@
-"""comparimg-ctl disks: those that are away, whose images wait for them."""
+"""comparimg-ctl disks: those that are not mounted, and whose images are put aside."""
 
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import as_json, client
+from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at
 
 
@@ -17,23 +17,23 @@ def disks() -> None:
 
 
 @disks.command("list")
-@as_json
+@json_option
 @click.pass_context
 def listing(context: click.Context, in_json: bool) -> None:
     """List the disks that are away."""
-    found = list(client(context).pages("disks"))
+    rows = list(client(context).pages("disks"))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("disk", "folder", "identity", "images", "decided", "seen"),
-        [(one["id"], one["path"], one["identity"], one["images"], one["decided"], one["seen"]) for one in found],
+        [(row["id"], row["path"], row["identity"], row["images"], row["decided"], row["seen"]) for row in rows],
     )
 
 
 @disks.command()
 @click.argument("disk_id", metavar="ID", type=int)
-@as_json
+@json_option
 @click.pass_context
 def forget(context: click.Context, disk_id: int, in_json: bool) -> None:
     """Forget a disk that does not come back: its images, and what was decided about them. No file is touched."""

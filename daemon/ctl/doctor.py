@@ -1,11 +1,11 @@
-"""comparimg-ctl doctor: what is wrong, and what to do about it; fails where something is."""
+"""comparimg-ctl doctor: prints the findings of daemon.machine.doctor; fails if something is wrong."""
 
 from pathlib import Path
 
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import as_json
+from daemon.ctl.remote import json_option
 from index.errors import ComparImgError
 
 MARKS = {"good": "ok", "note": "note", "warning": "WARN", "wrong": "WRONG"}
@@ -16,10 +16,10 @@ def register(program: click.Group) -> None:
 
 
 @click.command()
-@as_json
+@json_option
 @click.pass_context
 def doctor(context: click.Context, in_json: bool) -> None:
-    """Look at this machine, the folders, the index and the service, and tell what to do.
+    """Check this machine, the folders, the index and the service, and say what to do.
 
     Changes nothing, and needs no daemon. Fails where something is wrong.
     """
@@ -28,16 +28,26 @@ def doctor(context: click.Context, in_json: bool) -> None:
     from daemon.machine.installation import Places
 
     places = [Places.of_system(), Places.of_user(Path.home())]
-    found = []
+    findings = []
     for finding in looking.examine(context.obj["config"], places, context.obj["address"]):
-        found.append(finding)
+        findings.append(finding)
         if not in_json:
-            click.echo(f"{MARKS[finding.grade]:5}  {terminal.printable(f'{finding.about}: {finding.told}')}")
+            click.echo(
+                f"{MARKS[finding.grade]:5}  {terminal.printable(finding.about)}: {terminal.said(finding.message)}"
+            )
             if finding.remedy:
-                click.echo(f"       {terminal.printable(finding.remedy)}")
+                click.echo(f"       {terminal.said(finding.remedy)}")
     if in_json:
-        rows = [{"about": one.about, "grade": one.grade, "told": one.told, "remedy": one.remedy} for one in found]
+        rows = [
+            {
+                "about": finding.about,
+                "grade": finding.grade,
+                "told": terminal.in_words(finding.message),
+                "remedy": terminal.in_words(finding.remedy),
+            }
+            for finding in findings
+        ]
         terminal.print_json(rows)
-    wrong = sum(one.grade is Grade.WRONG for one in found)
+    wrong = sum(finding.grade is Grade.WRONG for finding in findings)
     if wrong:
-        raise ComparImgError(f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong.")
+        raise ComparImgError("ctl.things_wrong", n=wrong)

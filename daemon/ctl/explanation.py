@@ -1,33 +1,48 @@
-"""Why two files are duplicates or not: the gates of a detection, one after the other, on these two alone.
+"""Explains why two files are duplicates or not: applies the gates of a detection, one by one, to these two.
 
-Runs in the process that asks, on files the user names: no index, no worker.
+Runs in the process of the command, on files that the user names, without an index; only a model runs in a worker.
 """
 
+import os
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
-from daemon.processes.judging import judge_framed, placed_by_frame, placed_in_views
-from index.candidates.features import describe
-from index.candidates.fingerprint import hamming, hash_grey, rows_of
-from index.candidates.framing import Map
-from index.candidates.parts import part_hashes, part_tolerance, separate
-from index.candidates.search import HashIndex
+from daemon.processes.model_task import EmbedTask, ModelTask, embed_preview
+from daemon.processes.verify_task import (
+    transforms_by_frame,
+    transforms_in_previews,
+    verify_inside_frames,
+    verify_on_black,
+)
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.errors import PictureError, UsageError
-from index.images import pictures
+from index.imaging.candidates.border_detection import Map
+from index.imaging.candidates.crop_hashes import crop_hashes, crop_tolerance, separate
+from index.imaging.candidates.features.descriptors import describe
+from index.imaging.candidates.perceptual_hash import hamming, hash_grey, rows_of
+from index.imaging.candidates.search.hash_index import HashIndex
+from index.imaging.decoding import pictures
+from index.imaging.decoding.pixel_digest import pixel_digest
+from index.imaging.embedding.vector_index import PROPOSALS
+from index.imaging.embedding.vectors import cosines
+from index.imaging.verification.edit_evidence import of_same_pixels, sentence
+from index.imaging.verification.file_facts import kind_of_same_pixels
+from index.imaging.verification.verify import prepare
+from index.messages import LANGUAGES
 from index.model import TURNS, Kind, Turn, default_tolerance
-from index.records.catalogue import display
-from index.verification.evidence import of_same_pixels, sentence
-from index.verification.verify import prepare
+from index.paths import display
 
 MEANINGS = {
     "bytes": "the files hold the same bytes",
     "pixels": "the files decode to the same pixels",
     "hash": "bits in which the perceptual hashes differ, in the best of 8 turns; more than the limit is no candidate",
-    "part": "the same, unturned, between one picture and a part of the other: in a frame, levelled, nine tenths of it",
-    "aligned": "one can be laid over the other at all",
+    "model": "cosine of the vectors by the model, where one can be used: below the limit, it proposes no pair",
+    "part": "the same, unturned, between one picture and a part of the other: in a frame, deskewed, nine tenths of it",
+    "aligned": "the two can be aligned at all",
     "texture": "blocks with enough texture to be compared",
     "contained": "share of one picture that the other shows too",
     "exclusive": "share of a picture that the other does not show, where neither is a part of the other",
@@ -37,73 +52,104 @@ MEANINGS = {
     "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
     "witnesses": "blocks whose details could be measured: asked for where no hash speaks for the pair",
     "registration": "pixels by which details are shifted against each other: copies fall on each other",
-    "frames": "frames or pages of the one, of which only the first is compared, for those of the other",
-    "capture": "share of the time and the camera, where both files tell, that is the same (noise can overrule)",
-    "inside": "1 where what lies inside the frames of both is the same picture by itself",
+    "frames": "frames or pages, of which only the first is compared where not all are equal",
+    "background": "1 where two transparent pictures are the same on black as well",
+    "attachments": "1 where films and further pictures behind both are the same",
+    "capture": "share of the time and the camera, where both files have them, that is the same (noise can overrule)",
+    "added": "places that differ and cannot be explained by something added to one of the two (a stamp, a caption)",
+    "records": "what the cameras recorded (exposure, lens, counters) that contradicts one exposure",
+    "clipped": "share in which each keeps detail where the other is white or black: no edit of one file gives both",
+    "inside": "1 where what lies inside the frames of both is the same picture",
     "exposure": "agreement of the noise: about 1 in a copy, less between two exposures of one scene",
 }
 
 
-def explain(first: bytes, second: bytes, hsize: int, tolerance: int | None) -> dict[str, Any]:
-    """The verdict with every gate. Raises UsageError where a file cannot be read as a picture."""
+def explain(
+    first: bytes, second: bytes, hsize: int, tolerance: int | None, model: ModelTask | None = None
+) -> dict[str, Any]:
+    """The verdict with every gate, that of the model where one is given. Raises UsageError if a file cannot be read as
+    a picture, and PictureError if the model fails."""
     limits = pictures.Limits()
     limit = default_tolerance(hsize) if tolerance is None else tolerance
     read = [_read(path, limits) for path in (first, second)]
-    datas, decoded, views = zip(*read, strict=True)
+    datas, decoded, previews = zip(*read, strict=True)
     facts = decoded[0].facts, decoded[1].facts
     gates = []
     same_bytes = datas[0] == datas[1]
     gates.append(_gate("bytes", int(same_bytes), 1, same_bytes))
     same_pixels = same_bytes or (
         (facts[0].width, facts[0].height) == (facts[1].width, facts[1].height)
-        and (digests := [pictures.pixel_digest(data, limits) for data in datas])[0] == digests[1] != b""
+        and (digests := [pixel_digest(data, limits) for data in datas])[0] == digests[1] != b""
     )
     gates.append(_gate("pixels", int(same_pixels), 1, same_pixels))
     index = HashIndex(hsize)
-    index.extend(np.stack([rows_of(hash_grey(one.grey, one.box), hsize) for one in decoded]))
+    index.extend(np.stack([rows_of(hash_grey(picture.grey, picture.box), hsize) for picture in decoded]))
     pairs = next(iter(index.pairs(1, hsize * hsize)))
     distance, turn = int(pairs.distance[0]), TURNS[pairs.turn[0]]
     gates.append(_gate("hash", distance, limit, distance <= limit))
     hint = turn if distance <= limit else None
+    cosine = None if model is None else _cosine(model, previews)
+    if cosine is not None:
+        gates.append(_gate("model", round(cosine, 4), PROPOSALS.min_first, cosine >= PROPOSALS.min_first))
+    by_model = cosine is not None and cosine >= PROPOSALS.min_first
     placed: tuple[Map, ...] | None = None
-    one, other = (prepare(_pixels(view)) for view in views)
+    picture, other_picture = (prepare(_pixels(preview)) for preview in previews)
     if hint is None:
-        by_part, most_by_part = _distance_of_parts(decoded, hsize), part_tolerance(limit)
+        by_part, most_by_part = _distance_of_parts(decoded, hsize), crop_tolerance(limit)
         gates.append(_gate("part", by_part, most_by_part, by_part <= most_by_part))
         if by_part <= most_by_part:
-            hint, placed = Turn.NONE, placed_by_frame(one, other)
-        else:
-            placed = placed_in_views(one, other, describe(one.grey), describe(other.grey))
-    said = judge_framed(one, other, facts, hint, placed)
-    gates += [_gate(gate.name, gate.value, gate.limit, gate.passed) for gate in said.gates]
-    kind = Kind.EXACT if same_bytes else Kind.PIXELS if same_pixels else said.kind
-    evidence = of_same_pixels(*facts) if same_pixels else said.evidence
+            hint, placed = Turn.NONE, transforms_by_frame(picture, other_picture)
+        elif not by_model:
+            placed = transforms_in_previews(
+                picture, other_picture, describe(picture.grey), describe(other_picture.grey)
+            )
+    judgement = verify_inside_frames(picture, other_picture, facts, hint, placed)
+    if judgement.kind is Kind.NEAR and all(file.transparent for file in facts):
+        on_black = [prepare(_pixels(pictures.preview(data, limits, pictures.BLACK))) for data in datas]
+        judgement = verify_on_black(judgement, on_black[0], on_black[1], facts, placed)
+    gates += [_gate(gate.name, gate.value, gate.limit, gate.passed) for gate in judgement.gates]
+    kind = Kind.EXACT if same_bytes else kind_of_same_pixels(*facts) if same_pixels else judgement.kind
+    evidence = of_same_pixels(*facts) if same_pixels else judgement.evidence
+    if cosine is not None:
+        evidence = {**evidence, "cosine": round(cosine, 4)} if kind else evidence
     proposed = same_pixels or hint is not None
     return {
-        "verdict": _verdict(kind, proposed),
+        "verdict": _verdict(kind, proposed or by_model),
         "kind": kind,
         "proposed_by_hash": proposed,
         "distance": distance,
-        "turn": str(Turn.NONE if same_pixels else said.turn),
+        "turn": str(Turn.NONE if same_pixels else judgement.turn),
         "evidence": evidence,
-        "sentence": {language: sentence(evidence, language) for language in ("en", "fr")} if kind else {},
+        "sentence": {language: sentence(evidence, language) for language in LANGUAGES} if kind else {},
         "gates": gates,
     }
 
 
+def _cosine(model: ModelTask, previews: Sequence[bytes]) -> float:
+    """The cosine of two pictures by a model, which runs in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="comparimg-") as folder, WorkerPool(1, WorkerLimits()) as pool:
+        vectors = []
+        for number, preview in enumerate(previews):
+            view = os.path.join(folder, f"{number}.jpg")
+            with open(view, "xb") as file:
+                file.write(preview)
+            vectors.append(np.frombuffer(pool.call(embed_preview, EmbedTask(model, view)), np.int8))
+    return float(cosines(vectors[0][None], vectors[1])[0])
+
+
 def _read(path: bytes, limits: pictures.Limits) -> tuple[bytes, pictures.Decoded, bytes]:
-    """The bytes of a file, what decoding tells, its view."""
+    """The bytes of a file, the decoded picture, its preview."""
     try:
         data = pictures.read(path)[0]
-        return data, pictures.decode(data, limits), pictures.view(data, limits)
+        return data, pictures.decode(data, limits), pictures.preview(data, limits)
     except PictureError as error:
-        raise UsageError(f"{display(path)} cannot be compared: {error.message}.") from error
+        raise UsageError("ctl.not_comparable", path=display(path), problem=error.message) from error
 
 
 def _distance_of_parts(decoded: Sequence[pictures.Decoded], hsize: int) -> int:
-    """The least distance between the whole of one picture and a part of the other."""
-    wholes = [hash_grey(one.grey, one.box).bits[hsize] for one in decoded]
-    parts = [part_hashes(one.grey, one.box).values() for one in decoded]
+    """The least Hamming distance between the whole of one picture and a crop of the other."""
+    wholes = [hash_grey(picture.grey, picture.box).bits[hsize] for picture in decoded]
+    parts = [crop_hashes(picture.grey, picture.box).values() for picture in decoded]
     pairs = [(wholes[k], bits) for k in (0, 1) for part in parts[1 - k] for bits in separate(part.bits[hsize], hsize)]
     size = hsize * hsize // 8
     return min(int(hamming(*(np.frombuffer(bits, np.uint8, size) for bits in pair))) for pair in pairs)
@@ -121,5 +167,5 @@ def _verdict(kind: Kind | None, proposed: bool) -> str:
     return str(kind)
 
 
-def _pixels(view: bytes) -> Any:
-    return cv2.imdecode(np.frombuffer(view, np.uint8), cv2.IMREAD_COLOR_RGB)
+def _pixels(preview: bytes) -> Any:
+    return cv2.imdecode(np.frombuffer(preview, np.uint8), cv2.IMREAD_COLOR_RGB)

@@ -1,33 +1,41 @@
-"""`comparimg-ctl`: one program for people and scripts.
+"""`comparimg-ctl`: the command line, for people and scripts.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no daemon running. Every command that answers takes
---json. What a command needs is imported when it runs, so that --help is instant.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no daemon running. Every command with output takes
+--json. The modules of a command are imported when it runs, so that --help is instant.
 """
 
 import errno
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from daemon.console_language import console_language
 from daemon.version import VERSION
 from index.errors import ComparImgError, ConfigError, NoDaemon, UsageError
+from index.messages import Message, of_os_error, render, text
 
-# Letters of an error; an argument that stands in it may be of any length.
+# The longest line of an error, in characters; an argument quoted in it may have any length.
 LONGEST_LINE = 500
+# Those that do not belong to a language, as the no-break space does.
+BLANKS = re.compile("[ \t\r\n]+")
 SECTIONS = (
-    ("On folders, without a daemon", ("detect", "explain", "compress")),
+    ("On folders, without a daemon", ("detect", "explain", "compress", "model")),
     ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
-    ("How it is set up", ("doctor", "disks", "service", "index", "schedule", "config", "token", "notify-test")),
+    (
+        "How it is set up",
+        ("doctor", "roots", "disks", "service", "index", "schedule", "config", "token", "notify-test"),
+    ),
 )
 
 
 class Sectioned(click.Group):
-    """A group whose help lists its commands by what they are for."""
+    """A group whose help lists its commands in sections."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for title, names in SECTIONS:
@@ -49,48 +57,68 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
-    from daemon.ctl import calibration, compress, copies, detect, disks, doctor, remote, service, setup, sorting
+    from daemon.ctl import (
+        calibration,
+        compress,
+        copies,
+        detect,
+        disks,
+        doctor,
+        model,
+        remote,
+        roots,
+        service,
+        setup,
+        sorting,
+    )
 
-    for module in (calibration, compress, copies, detect, disks, doctor, remote, service, setup, sorting):
+    for module in (calibration, compress, copies, detect, disks, doctor, model, remote, roots, service, setup, sorting):
         module.register(program)
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None) -> int:
-    """The only place where an error becomes words and an exit code."""
+    """Run the command. This is the only place where an error is printed and becomes an exit code."""
     try:
         result: Any = program.main(arguments, prog_name="comparimg-ctl", standalone_mode=False)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        hint = f"See {context.command_path} --help." if context is not None else ""
-        return _say([error.format_message()], hint, error.exit_code)
+        hint = None if context is None else Message("ctl.see_help", command=context.command_path)
+        return _print_error(text(error.format_message()), hint, error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 1
     except ComparImgError as error:
         code = 3 if isinstance(error, NoDaemon) else 2 if isinstance(error, UsageError | ConfigError) else 1
-        lines = error.message.splitlines() if isinstance(error, ConfigError) else [error.message]
-        return _say(lines, error.hint, code)
+        return _print_error(error.message, error.hint, code)
     except BrokenPipeError:
-        # Whoever read us has enough, as `head` does.
+        # The reader of our output has closed it, as `head` does.
         sys.stderr.close()
         return 0
     except OSError as error:
-        # A file that cannot be used, or a name that no file can have.
-        about = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return _say([f"{about}{error.strerror or error}."], "", 2 if error.errno == errno.ENAMETOOLONG else 1)
+        # A file that cannot be used, or an invalid file name.
+        message = Message("ctl.system_error", error=of_os_error(error))
+        if isinstance(error.filename, str | bytes):
+            path = os.fsdecode(error.filename)
+            message = Message("ctl.system_error_of", path=path, error=of_os_error(error))
+        return _print_error(message, None, 2 if error.errno == errno.ENAMETOOLONG else 1)
     except UnicodeEncodeError:
-        return _say(["An argument is no text."], "", 2)
+        return _print_error(Message("ctl.argument_no_text"), None, 2)
     return result if isinstance(result, int) else 0
 
 
-def _say(lines: list[str], hint: str, code: int) -> int:
-    """Tell an error, with what to do about it in a line of its own, whatever stands in them; gives the exit code."""
+def _print_error(message: Message, hint: Message | None, code: int) -> int:
+    """Print an error, with its hint on a separate line, each escaped for the terminal. Returns the exit code."""
     from daemon.terminal import printable
 
-    for number, line in enumerate([*lines, *([f"  {hint}"] if hint else [])]):
-        told = line if number else f"comparimg-ctl: {' '.join(line.split())}"
-        if len(told) > LONGEST_LINE:
-            told = f"{told[: LONGEST_LINE // 2]}...{told[-LONGEST_LINE // 2 :]}"
-        click.echo(printable(told), err=True)
+    in_words = render(message, console_language())
+    # Only what is wrong with a configuration is said in several lines.
+    lines = in_words.splitlines() if message.code == "config.problems" else [in_words]
+    if hint is not None:
+        lines.append(f"  {render(hint, console_language())}")
+    for number, line in enumerate(lines):
+        shown = line if number else f"comparimg-ctl: {BLANKS.sub(' ', line).strip()}"
+        if len(shown) > LONGEST_LINE:
+            shown = f"{shown[: LONGEST_LINE // 2]}...{shown[-LONGEST_LINE // 2 :]}"
+        click.echo(printable(shown), err=True)
     return code

@@ -1,6 +1,6 @@
-"""`comparimg-ctl detect` without a daemon: the same parts, composed for one run in this process.
+"""`comparimg-ctl detect` without a daemon: the parts of the service, composed for one run in this process.
 
-The index is kept, so that a second run reads only what changed; every folder it ever saw shares it.
+The index is kept, so that a second run reads only what changed; all folders share it.
 """
 
 import os
@@ -10,34 +10,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.configuration.config import usual_data_dir
-from daemon.configuration.places import patterns_without, why_not
-from daemon.jobs import tries
+from daemon.configuration.config import ModelSection, defaults
+from daemon.configuration.config import default_data_dir as service_data_dir
+from daemon.configuration.reserved_folders import exclusion_patterns, objection
+from daemon.jobs import quarantine
 from daemon.jobs.detect import Detector
+from daemon.jobs.embedding_model import EmbeddingModel
+from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Progress
-from daemon.jobs.scan import Scanner, ScanRoot
-from daemon.jobs.views import Views
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.jobs.scan import Scanner
+from daemon.jobs.scan_roots import ScanRoot
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.database.queries import result_file
+from index.database.records import decoder_set, images, matches, vectors
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import DetectJobParameters, ScanParameters
+from index.database.store import Store
 from index.errors import UsageError
-from index.images.pictures import Limits
-from index.model import DetectParameters
-from index.queries import report
-from index.records import catalogue, findings
-from index.records.catalogue import WatchRoot
-from index.records.jobs import DetectJobParameters, ScanParameters
-from index.store import Store
+from index.imaging.decoding import decoders
+from index.imaging.decoding.pictures import Limits
+from index.model import DetectParameters, Method
 
 
 @dataclass(frozen=True, slots=True)
 class OneShot:
-    """What one run found: the result of format comparimg/1 and what the scan did."""
+    """The outcome of one run: the result in the format comparimg/1, and that of the scan."""
 
     result: dict[str, Any]
     scan: dict[str, Any]
 
 
 def default_data_dir() -> Path:
-    """Not the daemon's: one that runs holds its own index."""
+    """A folder other than the daemon's, since a running daemon locks its index."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "comparimg" / "detect"
 
@@ -48,34 +52,50 @@ def detect(
     data_dir: Path,
     progress: Progress,
     workers: int,
+    model: ModelSection | None = None,
 ) -> OneShot:
-    """Index folders and find the duplicates in them. Raises UsageError for what is no folder of pictures."""
-    data_dirs = [os.fsencode(data_dir), os.fsencode(os.path.expanduser(usual_data_dir(os.environ)))]
+    """Index folders and find the duplicates in them. Raises UsageError for missing and reserved folders, and where the
+    method asks for a model that cannot be used."""
+    data_dirs = [os.fsencode(data_dir), os.fsencode(os.path.expanduser(service_data_dir(os.environ)))]
     roots = [
-        ScanRoot(WatchRoot(path), exclude=patterns_without(path, data_dirs)) for path in _distinct(folders, data_dirs)
+        ScanRoot(WatchRoot(path), exclude=exclusion_patterns(path, data_dirs)) for path in _distinct(folders, data_dirs)
     ]
     limits = Limits()
     with ExitStack() as stack:
         store = stack.enter_context(Store(data_dir))
         pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
-        store.write(lambda db: findings.concern(db, catalogue.sync_roots(db, [root.root for root in roots])))
-        detector = Detector(store, pool, Views(store, pool, limits), DetectParameters)
+        store.write(lambda db: matches.mark_stale(db, images.sync_roots(db, [root.root for root in roots])))
+        store.write(lambda db: decoder_set.reread_failures(db, decoders.decoder_set()))
+        model_pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
+        embedding = EmbeddingModel(store, model_pool, model or defaults().model)
+        detector = Detector(store, pool, Previews(store, pool, limits), DetectParameters, embedding)
         scanner = Scanner(store, pool, roots, limits, lambda _: 0)
-        scanner.recover()
-        tries.recover(store)
+        quarantine.recover(store)
         scan = scanner.run(progress, ScanParameters())
         detector.bring_up_to_date(progress, wanted)
+        if wanted.method not in (None, Method.AUTO, Method.HASH):
+            _require_model(store)
         with store.read() as database:
-            return OneShot(report.result(database), dict(scan))
+            return OneShot(result_file.result(database), dict(scan))
+
+
+def _require_model(store: Store) -> None:
+    """What a person asked for by name is not quietly done in another way. Raises UsageError."""
+    with store.read() as database:
+        state = vectors.model_state(database)
+    if state is None:
+        raise UsageError("model.none")
+    if state.failure is not None:
+        raise UsageError("model.unusable", problem=state.failure)
 
 
 def _distinct(folders: Sequence[Path], data_dirs: Sequence[bytes]) -> list[bytes]:
-    """The real paths of folders, each once. Raises UsageError for what is no folder of pictures."""
-    found = []
+    """The real paths of folders, each once. Raises UsageError for missing and reserved folders."""
+    paths = []
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(f"{folder} is no folder.", field="DIR")
-        if told := why_not(os.fsencode(folder.absolute()), data_dirs):
-            raise UsageError(f"{folder} {told}.", field="DIR")
-        found.append(os.fsencode(os.path.realpath(folder)))
-    return sorted(set(found))
+            raise UsageError("ctl.no_folder", path=folder, field="DIR")
+        if problem := objection(os.fsencode(folder.absolute()), data_dirs):
+            raise UsageError("ctl.folder_unusable", path=folder, problem=problem, field="DIR")
+        paths.append(os.fsencode(os.path.realpath(folder)))
+    return sorted(set(paths))

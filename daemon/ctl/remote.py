@@ -1,4 +1,4 @@
-"""comparimg-ctl with a daemon, over REST: what there is, and what to do."""
+"""comparimg-ctl with a daemon, over REST: status, groups, jobs, verdicts."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from daemon import terminal
+from daemon.console_language import console_language
 from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, UsageError
 
@@ -20,15 +21,15 @@ FOLLOW_EVERY_S = 0.5
 
 
 def register(program: click.Group) -> None:
-    for command in (status, groups, group, problems, scan, run, jobs, job, cancel, deny, verdicts, revoke):
+    for command in (status, groups, group, problems, scan, run, jobs, job, cancel, not_duplicates, verdicts, revoke):
         program.add_command(command)
 
 
-def as_json(function: Function) -> Function:
+def json_option(function: Function) -> Function:
     return click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")(function)
 
 
-def limited(function: Function) -> Function:
+def limit_option(function: Function) -> Function:
     return click.option("-n", "--limit", type=click.IntRange(1), default=50, help="How many at most. [50]")(function)
 
 
@@ -39,25 +40,25 @@ def client(context: click.Context) -> Any:
     from daemon.configuration.config import load
 
     config = load(context.obj["config"])
-    # An address that means all of them is reached at this machine's own, which needs no name to be looked up.
+    # A wildcard address is reached by the loopback address, which needs no name resolution.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.web.host, config.web.host)
     address = context.obj["address"] or f"http://{f'[{host}]' if ':' in host else host}:{config.web.port}"
-    return Client(address, tokens.to_send(config))
+    return Client(address, tokens.client_token(config), console_language())
 
 
 @click.command()
-@as_json
+@json_option
 @click.pass_context
 def status(context: click.Context, in_json: bool) -> None:
     """How the daemon is, what it knows and what it does."""
-    ask = client(context)
-    told, roots = ask.get("status"), list(ask.pages("roots"))
+    api = client(context)
+    report, roots = api.get("status"), list(api.pages("roots"))
     if in_json:
-        terminal.print_json({**told, "roots": roots})
+        terminal.print_json({**report, "roots": roots})
         return
-    totals = told["totals"]
-    dead = [name for name, lives in told["parts"].items() if not lives]
-    click.echo(f"ComparImg {told['version']}, {'healthy' if not dead else 'FAILING: ' + ', '.join(dead)}")
+    totals = report["totals"]
+    dead = [name for name, lives in report["parts"].items() if not lives]
+    click.echo(f"ComparImg {report['version']}, {'healthy' if not dead else 'FAILING: ' + ', '.join(dead)}")
     click.echo(
         f"{terminal.counted(totals['images'], 'image')} ({terminal.bytes_in_words(totals['size_bytes'])}),"
         f" {terminal.counted(totals['groups'], 'group')} of duplicates,"
@@ -68,81 +69,90 @@ def status(context: click.Context, in_json: bool) -> None:
         ("folder", "state", "watched", "images", ""),
         [(root["path"], root["state"], root["mode"], root["images"], root["reason"]) for root in roots],
     )
-    for one in told["jobs"]:
-        click.echo(_progress(one))
+    for job in report["jobs"]:
+        click.echo(_progress(job))
 
 
 @click.command()
 @click.option("--kind", help="exact, pixels, near, possible, or several with commas.")
 @click.option("--path", help="With an image in this folder, or with this in its path.")
 @click.option("--sort", type=click.Choice(["reclaimable", "size", "confidence", "date"]), default="reclaimable")
-@limited
-@as_json
+@click.option("--scenes", is_flag=True, help="Scenes instead: other exposures, texts or colours, none a copy.")
+@limit_option
+@json_option
 @click.pass_context
 def groups(
-    context: click.Context, kind: str | None, path: str | None, sort: str, limit: int, in_json: bool
+    context: click.Context, kind: str | None, path: str | None, sort: str, scenes: bool, limit: int, in_json: bool
 ) -> None:
     """List the groups of duplicates, those with most to gain first."""
-    found = list(client(context).pages("groups", limit, kind=kind, path=path, sort=sort))
+    which = "only" if scenes else "without"
+    rows = list(client(context).pages("groups", limit, kind=kind, path=path, sort=sort, scenes=which))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("group", "kind", "images", "to gain", "reference"),
         [
             (
-                one["id"], one["kind"], one["images"]["total"],
-                terminal.bytes_in_words(one["reclaimable_bytes"]), one["images"]["items"][0]["path"],
+                row["id"], row["kind"], row["images"]["total"],
+                terminal.bytes_in_words(row["reclaimable_bytes"]), row["images"]["items"][0]["path"],
             )
-            for one in found
+            for row in rows
         ],
     )  # fmt: skip
 
 
 @click.command()
 @click.argument("key", metavar="ID")
-@as_json
+@json_option
 @click.pass_context
 def group(context: click.Context, key: str, in_json: bool) -> None:
     """Show one group: its images and how each matches the reference."""
-    told = client(context).get(at("groups", key), limit=200)
+    group = client(context).get(at("groups", key), limit=200)
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(group)
         return
-    click.echo(f"{told['kind']}, {terminal.bytes_in_words(told['reclaimable_bytes'])} to gain")
-    keeper = (told["proposal"] or {}).get("image")
+    click.echo(f"{group['kind']}, {terminal.bytes_in_words(group['reclaimable_bytes'])} to gain")
+    keeper = (group["proposal"] or {}).get("image")
     terminal.print_table(
         ("", "kind", "bits", "size", "bytes", "path", ""),
         [
             (
-                "keep" if one["id"] == keeper else "",
-                "reference" if one["reference"] else one["kind"],
-                "" if one["reference"] else one["distance"],
-                f"{one['width']}x{one['height']}",
-                terminal.bytes_in_words(one["size_bytes"]),
-                one["path"],
-                (one["sentence"] or {}).get("en", ""),
+                "keep" if image["id"] == keeper else "",
+                "reference" if image["reference"] else image["kind"],
+                "" if image["reference"] else image["distance"],
+                f"{image['width']}x{image['height']}",
+                terminal.bytes_in_words(image["size_bytes"]),
+                image["path"],
+                (image["sentence"] or {}).get("en", ""),
             )
-            for one in told["images"]["items"]
+            for image in group["images"]["items"]
         ],
     )
-    for line in _proposal_in_words(told):
+    for line in _proposal_in_words(group):
         click.echo(line)
 
 
-def _proposal_in_words(told: Any) -> list[str]:
-    """Why one image is proposed to be kept, and which match of the group is least sure."""
+def _proposal_in_words(group: Any) -> list[str]:
+    """Why the keeper is proposed, and which match of the group is the weakest."""
     lines = []
-    proposal, weakest = told["proposal"], told["weakest"]
+    proposal, weakest = group["proposal"], group["weakest"]
     if proposal is not None:
         steps = [
-            f"{one['criterion'].replace('_', ' ')} {one['value']}".strip() + f" ({one['left']} of {one['of']} left)"
-            for one in proposal["reasons"]
+            f"{entry['criterion'].replace('_', ' ')} {entry['value']}".strip()
+            + f" ({entry['left']} of {entry['of']} left)"
+            for entry in proposal["reasons"]
         ]
-        tie = "; a tie but for the path" if proposal["tie"] else ""
+        tie = "; not certain, so it is left to you" if proposal["tie"] else ""
         lines.append(f"proposed to be kept by {', '.join(steps)}{tie}")
+        if proposal["original_absent"]:
+            lines.append("the original does not seem to be here: something speaks against every image")
+        named = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
+        for entry in proposal["speaking"]:
+            one, other = (named.get(entry[side], f"image {entry[side]}") for side in ("image", "other"))
+            lines.append(f"for {one}, beside {other}: {entry['sentence']['en']}")
     if weakest is not None:
-        paths = {one["id"]: one["path"] for one in told["images"]["items"]}
+        paths = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
         where = paths.get(weakest["image"], f"image {weakest['image']}")
         sure = f"{weakest['kind']}, {weakest['confidence']:.0%} sure, {weakest['distance']} bits"
         lines.append(f"weakest match: {where}, {sure}")
@@ -150,22 +160,22 @@ def _proposal_in_words(told: Any) -> list[str]:
 
 
 @click.command()
-@limited
-@as_json
+@limit_option
+@json_option
 @click.pass_context
 def problems(context: click.Context, limit: int, in_json: bool) -> None:
     """List the files that could not be read as pictures."""
-    found = list(client(context).pages("problems", limit))
+    rows = list(client(context).pages("problems", limit))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
-    terminal.print_table(("reason", "path", "what happened"), [(p["reason"], p["path"], p["message"]) for p in found])
+    terminal.print_table(("reason", "path", "what happened"), [(p["reason"], p["path"], p["message"]) for p in rows])
 
 
 @click.command()
 @click.argument("folders", metavar="[ROOT]...", nargs=-1)
 @click.option("--wait", is_flag=True, help="Wait until it is done.")
-@as_json
+@json_option
 @click.pass_context
 def scan(context: click.Context, folders: tuple[str, ...], wait: bool, in_json: bool) -> None:
     """Have the watched folders, or some of them, walked now."""
@@ -176,153 +186,153 @@ def scan(context: click.Context, folders: tuple[str, ...], wait: bool, in_json: 
 @click.argument("kind", type=click.Choice(["detect", "scan", "compress"]))
 @click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="For example hsize=8.")
 @click.option("--wait", is_flag=True, help="Wait until it is done.")
-@as_json
+@json_option
 @click.pass_context
 def run(context: click.Context, kind: str, given: tuple[str, ...], wait: bool, in_json: bool) -> None:
     """Queue a job, with parameters that differ from the settings."""
     parameters: dict[str, Any] = {}
-    for one in given:
-        name, sign, value = one.partition("=")
+    for text in given:
+        name, sign, value = text.partition("=")
         if not sign:
-            raise UsageError(f"{one!r} is no NAME=VALUE.", field="parameter")
-        parameters[name] = parsed(value)
+            raise UsageError("ctl.no_assignment", text=text, field="parameter")
+        parameters[name] = parse_value(value)
     _start(context, kind, parameters, wait, in_json)
 
 
 @click.command()
 @click.option("--state", help="queued, running, done, failed, cancelled, or several with commas.")
-@limited
-@as_json
+@limit_option
+@json_option
 @click.pass_context
 def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -> None:
     """List the jobs, the newest first."""
-    found = list(client(context).pages("jobs", limit, state=state))
+    rows = list(client(context).pages("jobs", limit, state=state))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("job", "kind", "state", "asked by", "progress", ""),
-        [(one["id"], one["kind"], one["state"], one["origin"], _done_of(one), one["error"]) for one in found],
+        [(row["id"], row["kind"], row["state"], row["origin"], _done_of(row), row["error"]) for row in rows],
     )
 
 
 @click.command()
 @click.argument("job_id", metavar="ID", type=int)
 @click.option("--wait", is_flag=True, help="Wait until it is done.")
-@as_json
+@json_option
 @click.pass_context
 def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
     """Show one job."""
-    ask = client(context)
-    tell_job(follow(ask, job_id) if wait else ask.get(at("jobs", job_id)), in_json)
+    api = client(context)
+    print_job(follow(api, job_id) if wait else api.get(at("jobs", job_id)), in_json)
 
 
 @click.command()
 @click.argument("job_id", metavar="ID", type=int)
-@as_json
+@json_option
 @click.pass_context
 def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
     """Ask a job to leave off; what it did so far is kept."""
-    ask = client(context)
-    ask.delete(at("jobs", job_id))
-    tell_job(ask.get(at("jobs", job_id)), in_json)
+    api = client(context)
+    api.delete(at("jobs", job_id))
+    print_job(api.get(at("jobs", job_id)), in_json)
 
 
 @click.command("not-duplicates")
 @click.argument("named", metavar="GROUP|FILE...", nargs=-1, required=True)
 @click.option("--alternates", is_flag=True, help="The same scene, both wanted.")
 @click.option("--note", default="", help="Why, for yourself.")
-@as_json
+@json_option
 @click.pass_context
-def deny(context: click.Context, named: tuple[str, ...], alternates: bool, note: str, in_json: bool) -> None:
+def not_duplicates(context: click.Context, named: tuple[str, ...], alternates: bool, note: str, in_json: bool) -> None:
     """Remember that the images of a group, or two files or more, are no duplicates of one another."""
-    said = {"label": "alternates" if alternates else "not_duplicates", "note": note}
+    body = {"label": "alternates" if alternates else "not_duplicates", "note": note}
     if len(named) == 1:
-        told = client(context).post(at("groups", named[0], "not-duplicates"), said)
+        answer = client(context).post(at("groups", named[0], "not-duplicates"), body)
     else:
-        told = client(context).post("verdicts", {**said, "paths": [os.path.abspath(path) for path in named]})
+        answer = client(context).post("verdicts", {**body, "paths": [os.path.abspath(path) for path in named]})
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(answer)
     else:
-        pairs = terminal.counted(told["pairs"], "pair")
-        click.echo(f"remembered for {pairs}; take it back with: comparimg-ctl revoke {told['batch']}")
+        pairs = terminal.counted(answer["pairs"], "pair")
+        click.echo(f"remembered for {pairs}; take it back with: comparimg-ctl revoke {answer['batch']}")
 
 
 @click.command()
-@limited
-@as_json
+@limit_option
+@json_option
 @click.pass_context
 def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
     """List what was declared to be no duplicates."""
-    found = list(client(context).pages("verdicts", limit))
+    rows = list(client(context).pages("verdicts", limit))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("batch", "label", "first", "second", "note"),
         [
-            (one["batch"], one["label"], *(", ".join(side) or "(no file now)" for side in one["paths"]), one["note"])
-            for one in found
+            (row["batch"], row["label"], *(", ".join(side) or "(no file now)" for side in row["paths"]), row["note"])
+            for row in rows
         ],
     )
 
 
 @click.command()
 @click.argument("batch", metavar="BATCH")
-@as_json
+@json_option
 @click.pass_context
 def revoke(context: click.Context, batch: str, in_json: bool) -> None:
-    """Take back what one order declared to be no duplicates."""
-    told = client(context).delete(at("verdicts", batch))
+    """Revoke a verdict, or all verdicts of one order."""
+    answer = client(context).delete(at("verdicts", batch))
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(answer)
     else:
-        click.echo(f"taken back for {terminal.counted(told['pairs'], 'pair')}")
+        click.echo(f"taken back for {terminal.counted(answer['pairs'], 'pair')}")
 
 
 def _start(context: click.Context, kind: str, parameters: dict[str, Any], wait: bool, in_json: bool) -> None:
-    ask = client(context)
-    started = ask.post("jobs", {"kind": kind, "parameters": parameters})
-    tell_job(follow(ask, started["id"]) if wait else started, in_json)
+    api = client(context)
+    started = api.post("jobs", {"kind": kind, "parameters": parameters})
+    print_job(follow(api, started["id"]) if wait else started, in_json)
 
 
-def follow(ask: Any, job_id: int) -> Any:
-    """Wait for a job to end, with a line of progress where a terminal is."""
-    while (told := ask.get(at("jobs", job_id)))["state"] not in ENDED:
+def follow(api: Any, job_id: int) -> Any:
+    """Wait for a job to end, with a line of progress on a terminal."""
+    while (job := api.get(at("jobs", job_id)))["state"] not in ENDED:
         if sys.stderr.isatty():
-            click.echo(f"\r\033[K{_progress(told)}", nl=False, err=True)
+            click.echo(f"\r\033[K{_progress(job)}", nl=False, err=True)
         time.sleep(FOLLOW_EVERY_S)
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
-    return told
+    return job
 
 
-def tell_job(told: Any, in_json: bool) -> None:
+def print_job(job: Any, in_json: bool) -> None:
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(job)
     else:
-        click.echo(_progress(told))
-        for name, value in told["outcome"].items():
+        click.echo(_progress(job))
+        for name, value in job["outcome"].items():
             click.echo(f"  {name.replace('_', ' ')}: {json.dumps(value)}")
-    if told["state"] == "failed":
-        raise ComparImgError(f"The job failed: {told['error']}")
+    if job["state"] == "failed":
+        raise ComparImgError("ctl.job_failed", problem=job["error"])
 
 
-def _progress(told: Any) -> str:
-    words = [f"job {told['id']}", told["kind"], told["state"], told["phase"], _done_of(told)]
-    if told["state"] == "running" and told["left_s"] is not None:
-        words.append(f"{terminal.duration_in_words(told['left_s'])} left")
-    return " ".join(filter(None, words))
+def _progress(job: Any) -> str:
+    parts = [f"job {job['id']}", job["kind"], job["state"], job["phase"], _done_of(job)]
+    if job["state"] == "running" and job["left_s"] is not None:
+        parts.append(f"{terminal.duration_in_words(job['left_s'])} left")
+    return " ".join(filter(None, parts))
 
 
-def _done_of(told: Any) -> str:
-    if not told["total"]:
-        return str(told["done"] or "")
-    return f"{told['done']} of {told['total']}"
+def _done_of(job: Any) -> str:
+    if not job["total"]:
+        return str(job["done"] or "")
+    return f"{job['done']} of {job['total']}"
 
 
-def parsed(text: str) -> Any:
-    """A parameter as JSON where it is some, else as the text it is."""
+def parse_value(text: str) -> Any:
+    """A parameter parsed as JSON, or the text itself if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -1,24 +1,24 @@
-"""Paths of REST, made of what people give on the command line: every part quoted, in this one place."""
+"""Paths of REST, made from arguments of the command line: the only place where they are quoted."""
 
 import os
 import urllib.parse
 
 from index.errors import UsageError
 
-# More than any id or name that the daemon gives.
+# Longer than any id or name of the daemon.
 LONGEST_SEGMENT_BYTES = 1000
 
 
 def at(*segments: object) -> str:
-    """The path of REST made of these, quoted: `at("groups", key)`. Raises UsageError for what can be no part of one."""
+    """The path of REST with these segments, quoted: `at("groups", key)`. Raises UsageError for an invalid segment."""
     return "/".join(map(_quoted, segments))
 
 
 def _quoted(segment: object) -> str:
-    """Bytes that are no UTF-8 as they are. A slash would lead elsewhere, quoted or not: servers take it for one."""
+    """A segment, its bytes percent-encoded. A slash is refused: even quoted, servers take it as a separator."""
     raw = os.fsencode(str(segment))
     if not raw or b"/" in raw or b"\0" in raw or raw in (b".", b".."):
-        raise UsageError(f"{str(segment)!r} can be no id or name.")
+        raise UsageError("ctl.no_id", text=str(segment))
     if len(raw) > LONGEST_SEGMENT_BYTES:
-        raise UsageError(f"{str(segment)[:20]!r}... is too long for an id or name.")
+        raise UsageError("ctl.id_too_long", text=str(segment)[:20])
     return urllib.parse.quote(raw, safe="")

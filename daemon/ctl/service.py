@@ -1,4 +1,4 @@
-"""comparimg-ctl service: ComparImg as a service of systemd, installed, looked at and taken away."""
+"""comparimg-ctl service: installs, shows and uninstalls the systemd service."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import as_json
+from daemon.ctl.remote import json_option
 from index.errors import ComparImgError
 
 
@@ -15,10 +15,10 @@ def register(program: click.Group) -> None:
     program.add_command(service)
 
 
-def scoped(function: Any) -> Any:
-    """Whose service: root's for the system, anybody's own for themselves, unless said otherwise."""
+def scope_options(function: Any) -> Any:
+    """The options for whose service: by default the system's for root, and the user's own for others."""
     function = click.option("--system", "scope", flag_value="system", help="The system's, at boot. [as root]")(function)
-    return click.option("--user", "scope", flag_value="user", help="Your own. [as anybody else]")(function)
+    return click.option("--user", "scope", flag_value="user", help="Your own. [as another user]")(function)
 
 
 def places_of(scope: str | None) -> Any:
@@ -34,10 +34,10 @@ def service() -> None:
 
 
 @service.command()
-@scoped
+@scope_options
 @click.option("--photos", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="A folder to watch.")
 @click.option("--as", "user", default="", metavar="USER", help="Who it runs as. [whose the photographs are]")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 def install(scope: str | None, photos: tuple[Path, ...], user: str, dry_run: bool) -> None:
     """Install it, start it now and at every boot.
 
@@ -49,12 +49,12 @@ def install(scope: str | None, photos: tuple[Path, ...], user: str, dry_run: boo
     places = places_of(scope)
     Installation(places, click.echo, dry_run).install(photos, user)
     if not dry_run:
-        click.echo(f"Installed. comparimg-ctl --config {places.config} status tells how it is.")
+        click.echo(f"Installed. comparimg-ctl --config {places.config} status shows its state.")
 
 
 @service.command()
-@scoped
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@scope_options
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 def uninstall(scope: str | None, dry_run: bool) -> None:
     """Take it away. Configuration, index, trash and photographs stay."""
     from daemon.machine.installation import Installation
@@ -63,28 +63,28 @@ def uninstall(scope: str | None, dry_run: bool) -> None:
 
 
 @service.command("status")
-@scoped
-@as_json
+@scope_options
+@json_option
 def status_of_service(scope: str | None, in_json: bool) -> None:
     """Whether it is installed, runs, and is well. Fails where it does not run."""
     from daemon.machine import environment, installation
 
     places = places_of(scope)
-    told = installation.state(places)
-    found = {
+    systemd_state = installation.state(places)
+    report = {
         "installed": places.unit.exists(),
         "unit": str(places.unit),
         "config": str(places.config),
         "version": environment.version_in(places.environment),
-        "systemd": told,
+        "systemd": systemd_state,
     }
     if in_json:
-        terminal.print_json(found)
-    elif not found["installed"]:
+        terminal.print_json(report)
+    elif not report["installed"]:
         click.echo(f"not installed: there is no {places.unit}")
     else:
-        click.echo(f"{places.unit}, version {found['version'] or 'of the package'}, configured by {places.config}")
-        words = (f"{name}: {value}" for name, value in told.items() if value and value != "[not set]")
-        click.echo("\n".join(words) if told else "systemd does not run here")
-    if told.get("ActiveState") != "active":
-        raise ComparImgError("The service does not run.", "comparimg-ctl service install installs and starts it.")
+        click.echo(f"{places.unit}, version {report['version'] or 'of the package'}, configured by {places.config}")
+        lines = (f"{name}: {value}" for name, value in systemd_state.items() if value and value != "[not set]")
+        click.echo("\n".join(lines) if systemd_state else "systemd does not run here")
+    if systemd_state.get("ActiveState") != "active":
+        raise ComparImgError("ctl.service_stopped")

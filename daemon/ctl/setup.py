@@ -1,4 +1,4 @@
-"""comparimg-ctl on how it is set up: schedules and configuration."""
+"""comparimg-ctl schedule, config, token and notify-test."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import as_json, client, parsed
+from daemon.ctl.remote import client, json_option, parse_value
 from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
+from index.messages import Message, joined
 
 
 def register(program: click.Group) -> None:
@@ -21,23 +22,23 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def schedule() -> None:
-    """When jobs start by themselves."""
+    """Schedules: when jobs start."""
 
 
 @schedule.command("list")
-@as_json
+@json_option
 @click.pass_context
 def list_schedules(context: click.Context, in_json: bool) -> None:
     """List the schedules and when each runs next."""
-    found = list(client(context).pages("schedules"))
+    rows = list(client(context).pages("schedules"))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("name", "job", "when", "next", "from"),
         [
-            (one["name"], one["kind"], one["trigger"], one["next_run"] if one["enabled"] else "off", one["origin"])
-            for one in found
+            (row["name"], row["kind"], row["trigger"], row["next_run"] if row["enabled"] else "off", row["origin"])
+            for row in rows
         ],
     )
 
@@ -47,35 +48,35 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
 @click.argument("kind", type=click.Choice(["detect", "scan", "sort", "compress"]))
 @click.argument("trigger")
 @click.option("-p", "--parameters", default="{}", help="Parameters of the job, in JSON.")
-@as_json
+@json_option
 @click.pass_context
 def add(context: click.Context, name: str, kind: str, trigger: str, parameters: str, in_json: bool) -> None:
     """Start a job by cron ("0 3 * * *") or interval ("every 6h")."""
     try:
         given = json.loads(parameters)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"The parameters are no JSON: {error}.", field="parameters") from error
+        raise UsageError("ctl.parameters_no_json", error=error, field="parameters") from error
     body = {"name": name, "kind": kind, "trigger": trigger, "parameters": given}
-    told = client(context).post("schedules", body)
+    answer = client(context).post("schedules", body)
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(answer)
     else:
-        click.echo(f"{told['name']}: {told['kind']} next at {told['next_run']}")
+        click.echo(f"{answer['name']}: {answer['kind']} next at {answer['next_run']}")
 
 
 @schedule.command()
 @click.argument("name")
-@as_json
+@json_option
 @click.pass_context
 def remove(context: click.Context, name: str, in_json: bool) -> None:
     """Remove a schedule."""
-    ask = client(context)
-    found = next((one for one in ask.pages("schedules") if one["name"] == name), None)
-    if found is None:
-        raise NotFound(f"There is no schedule {name!r}.")
-    ask.delete(at("schedules", found["id"]))
+    api = client(context)
+    entry = next((entry for entry in api.pages("schedules") if entry["name"] == name), None)
+    if entry is None:
+        raise NotFound("ctl.unknown_schedule", name=name)
+    api.delete(at("schedules", entry["id"]))
     if in_json:
-        terminal.print_json({"removed": found})
+        terminal.print_json({"removed": entry})
     else:
         click.echo(f"removed {name}")
 
@@ -87,35 +88,39 @@ def config() -> None:
 
 @config.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@as_json
+@json_option
 @click.pass_context
 def check(context: click.Context, file: Path | None, in_json: bool) -> None:
-    """Read the configuration and tell everything that is wrong with it."""
+    """Check the configuration and report every problem in it."""
     from daemon.configuration.config import load
 
-    found = load(file or context.obj["config"])
+    configuration = load(file or context.obj["config"])
     if in_json:
-        terminal.print_json({"source": found.source and str(found.source), "problems": []})
+        terminal.print_json({"source": configuration.source and str(configuration.source), "problems": []})
     else:
-        click.echo(f"{found.source or 'no file, the defaults'}: good, {len(found.watch)} watched folders")
+        click.echo(
+            f"{configuration.source or 'no file, the defaults'}: good, {len(configuration.watch)} watched folders"
+        )
 
 
 @config.command()
-@as_json
+@json_option
 @click.pass_context
 def show(context: click.Context, in_json: bool) -> None:
     """Every setting with its value and where that comes from."""
     from daemon.configuration.config import describe, load
 
-    found = load(context.obj["config"])
+    configuration = load(context.obj["config"])
     overrides: dict[str, Any] = {}
     try:
         overrides = {
-            one["key"]: one["value"] for one in client(context).pages("settings") if one["origin"] == "override"
+            setting["key"]: setting["value"]
+            for setting in client(context).pages("settings")
+            if setting["origin"] == "override"
         }
     except NoDaemon:
         click.echo("no daemon runs: settings changed while it ran are not shown", err=True)
-    rows = describe(found, overrides)
+    rows = describe(configuration, overrides)
     if in_json:
         terminal.print_json(rows)
     else:
@@ -127,51 +132,60 @@ def show(context: click.Context, in_json: bool) -> None:
 @config.command("set")
 @click.argument("key")
 @click.argument("value")
-@as_json
+@json_option
 @click.pass_context
 def set_value(context: click.Context, key: str, value: str, in_json: bool) -> None:
     """Change a setting of the running daemon; "default" goes back to the file's value."""
-    ask = client(context)
-    ask.patch("settings", {key: None if value == "default" else parsed(value)})
-    told = next(one for one in ask.pages("settings") if one["key"] == key)
+    api = client(context)
+    api.patch("settings", {key: None if value == "default" else parse_value(value)})
+    setting = next(setting for setting in api.pages("settings") if setting["key"] == key)
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(setting)
     else:
-        click.echo(f"{key} = {json.dumps(told['value'])} ({told['origin']})")
+        click.echo(f"{key} = {json.dumps(setting['value'])} ({setting['origin']})")
 
 
 @click.command()
 @click.option("--new", is_flag=True, help="Make another one. The one before, and every session it opened, ends.")
-@as_json
+@json_option
 @click.pass_context
 def token(context: click.Context, new: bool, in_json: bool) -> None:
     """Show the token that the page and programs on other machines are asked for."""
-    from daemon import running
+    from daemon import pidfile
     from daemon.configuration import tokens
     from daemon.configuration.config import load
 
-    found = load(context.obj["config"])
-    given = tokens.renew(found) if new else tokens.required(found) or tokens.kept(found.daemon.data_dir)
-    told = running.reload(found.daemon.data_dir) if new else False
+    configuration = load(context.obj["config"])
+    given = (
+        tokens.renew(configuration)
+        if new
+        else tokens.required(configuration) or tokens.stored(configuration.daemon.data_dir)
+    )
+    reloaded = pidfile.reload(configuration.daemon.data_dir) if new else False
     if in_json:
-        terminal.print_json({"token": given, "needed": bool(tokens.required(found)), "reloaded": told})
+        terminal.print_json({"token": given, "needed": bool(tokens.required(configuration)), "reloaded": reloaded})
         return
     click.echo(given or "none")
-    if not tokens.required(found):
-        click.echo(f"The page listens at {found.web.host} only, where no token is asked for.", err=True)
-    elif new and not told:
+    if not tokens.required(configuration):
+        click.echo(f"The page listens at {configuration.web.host} only, where no token is asked for.", err=True)
+    elif new and not reloaded:
         click.echo("A service that runs takes it when it is reloaded or started again.", err=True)
 
 
 @click.command("notify-test")
-@as_json
+@json_option
 @click.pass_context
 def notify_test(context: click.Context, in_json: bool) -> None:
-    """Send a test notice, and tell whether it arrived."""
-    told = client(context).post("notices/test", {})
+    """Send a test notice, and report whether it arrived."""
+    answer = client(context).post("notices/test", {})
     if in_json:
-        terminal.print_json(told)
-    for name in [] if in_json else told["arrived"]:
+        terminal.print_json(answer)
+    for name in [] if in_json else answer["arrived"]:
         click.echo(f"{name}: arrived")
-    if told["failed"]:
-        raise ComparImgError("; ".join(f"{name}: {words}" for name, words in told["failed"].items()))
+    if answer["failed"]:
+        raise ComparImgError(
+            joined(
+                "join.notes",
+                [Message("ctl.not_delivered", name=name, problem=reason) for name, reason in answer["failed"].items()],
+            )
+        )

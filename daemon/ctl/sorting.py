@@ -1,4 +1,4 @@
-"""comparimg-ctl with a daemon: decide, by hand and by rule; carry out, undo; the trash."""
+"""comparimg-ctl with a daemon: decide, by hand and by rule; sort, undo; the trash."""
 
 import math
 from collections.abc import Callable
@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import as_json, client, follow, limited, tell_job
+from daemon.ctl.remote import client, follow, json_option, limit_option, print_job
 from daemon.ctl.rest_path import at
 from daemon.ctl.trash_recover import recover
 from index.errors import ComparImgError, NoDaemon, UsageError
+from index.messages import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,7 +22,7 @@ CHOICES = ("keep", "trash", "move", "link", "undecided")
 
 
 class Days(click.FloatRange):
-    """A number of days; nan, which is in every range to click, is none."""
+    """A number of days. NaN, which click accepts in any range, is refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         days: float = super().convert(value, param, ctx)
@@ -36,7 +37,7 @@ def register(program: click.Group) -> None:
     trash.add_command(recover)
 
 
-def waiting(function: Function) -> Function:
+def wait_option(function: Function) -> Function:
     return click.option("--wait", is_flag=True, help="Wait until it is done.")(function)
 
 
@@ -48,7 +49,7 @@ def waiting(function: Function) -> Function:
 @click.argument("wanted", metavar="[IMAGE=CHOICE]...", nargs=-1)
 @click.option("--proposed", is_flag=True, help="Keep the image that is proposed, put the others in the trash.")
 @click.option("--clear", is_flag=True, help="Make every image of the group undecided.")
-@as_json
+@json_option
 @click.pass_context
 def decide(
     context: click.Context, key: str, wanted: tuple[str, ...], proposed: bool, clear: bool, in_json: bool
@@ -57,21 +58,21 @@ def decide(
 
     Without any, the decisions are shown. Nothing happens to a file until `comparimg-ctl sort`.
     """
-    ask = client(context)
+    api = client(context)
     if bool(wanted) + proposed + clear > 1:
-        raise UsageError("Name images, or --proposed, or --clear.")
-    decisions = [_wanted(one) for one in wanted]
+        raise UsageError("ctl.what_to_decide")
+    decisions = [_parse_decision(item) for item in wanted]
     if proposed or clear:
-        told = ask.get(at("groups", key), limit=200)
-        kept = told["proposal"]["image"] if told["proposal"] else None
+        group = api.get(at("groups", key), limit=200)
+        kept = group["proposal"]["image"] if group["proposal"] else None
         decisions = [
-            {"image": image["id"], "choice": "undecided" if clear else _proposed(image, kept)}
-            for image in _every_image(ask, key, told)
+            {"image": image["id"], "choice": "undecided" if clear else _proposed_choice(image, kept)}
+            for image in _all_images(api, key, group)
         ]
     answer = (
-        ask.put(at("groups", key, "decisions"), {"decisions": decisions})
+        api.put(at("groups", key, "decisions"), {"decisions": decisions})
         if decisions
-        else ask.get(at("groups", key, "decisions"))
+        else api.get(at("groups", key, "decisions"))
     )
     if in_json:
         terminal.print_json(answer)
@@ -79,35 +80,35 @@ def decide(
     click.echo(f"decided: {answer['decided']}")
     terminal.print_table(
         ("image", "choice", "to", "by"),
-        [(one["image"], one["choice"], one["destination"] or "", _by(one)) for one in answer["items"]],
+        [(item["image"], item["choice"], item["destination"] or "", _decided_by(item)) for item in answer["items"]],
     )
 
 
-def _wanted(text: str) -> dict[str, Any]:
+def _parse_decision(text: str) -> dict[str, Any]:
     image, sign, choice = text.partition("=")
     choice, _, destination = choice.partition(":")
     if not sign or not image.isdecimal() or len(image) > LONGEST_NUMBER or choice not in CHOICES:
-        raise UsageError(f"{text!r} is no IMAGE=CHOICE: 12=keep, 12=trash, 12=link, 12=move:NAME, 12=undecided.")
+        raise UsageError("ctl.no_decision", text=text)
     return {"image": int(image), "choice": choice, **({"destination": destination} if destination else {})}
 
 
-def _proposed(image: Any, kept: int | None) -> str:
+def _proposed_choice(image: Any, kept: int | None) -> str:
     return "keep" if image["id"] == kept or image["protected"] else "trash"
 
 
-def _every_image(ask: Any, key: str, told: Any) -> list[Any]:
-    images = list(told["images"]["items"])
-    cursor = told["images"]["next"]
+def _all_images(api: Any, key: str, group: Any) -> list[Any]:
+    images = list(group["images"]["items"])
+    cursor = group["images"]["next"]
     while cursor:
-        page = ask.get(at("groups", key), limit=200, cursor=cursor)["images"]
+        page = api.get(at("groups", key), limit=200, cursor=cursor)["images"]
         images += page["items"]
         cursor = page["next"]
     return images
 
 
-def _by(one: Any) -> str:
-    by = f"a rule ({one['criterion']})" if one["origin"] == "rule" else "you"
-    return f"{by}, stale: the file changed since" if one["stale"] else by
+def _decided_by(decision: Any) -> str:
+    by = f"a rule ({decision['criterion']})" if decision["origin"] == "rule" else "you"
+    return f"{by}, stale: the file changed since" if decision["stale"] else by
 
 
 # Rules
@@ -118,11 +119,11 @@ def rules() -> None:
     """Decide about many groups at once, by ordered criteria or by folders."""
 
 
-def ruled(function: Function) -> Function:
+def rule_options(function: Function) -> Function:
     for option in (
         click.option("--choice", type=click.Choice(["trash", "move", "link"]), default="trash", show_default=True),
         click.option("--to", metavar="NAME", help="The destination, for move."),
-        click.option("--kind", default="exact,pixels,near", show_default=True, help="Match kinds, with commas."),
+        click.option("--kind", default="exact,pixels", show_default=True, help="Match kinds, with commas."),
         click.option("--criteria", help="What decides which image stays, the first first, with commas. [sort.rules]"),
         click.option("--ties", type=click.Choice(["ask", "decide"]), default="ask", show_default=True,
                      help="Where only the path differs: leave it to you, or decide by it."),
@@ -135,54 +136,54 @@ def ruled(function: Function) -> Function:
 
 
 @rules.command("preview")
-@ruled
-@as_json
+@rule_options
+@json_option
 @click.pass_context
 def rules_preview(context: click.Context, /, in_json: bool, **given: Any) -> None:
-    """Tell what a rule would decide."""
-    _tell_effect(client(context).post("rules/preview", _rule(**given)), in_json, "would decide")
+    """Show what a rule would decide."""
+    _print_effect(client(context).post("rules/preview", _rule(**given)), in_json, "would decide")
 
 
 @rules.command("apply")
-@ruled
-@as_json
+@rule_options
+@json_option
 @click.pass_context
 def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
     """Decide by a rule. No file is touched until `comparimg-ctl sort`."""
-    told = client(context).post("rules/apply", _rule(**given))
-    _tell_effect(told, in_json, "decided")
+    answer = client(context).post("rules/apply", _rule(**given))
+    _print_effect(answer, in_json, "decided")
     if not in_json:
-        click.echo(f"take it back with: comparimg-ctl rules revoke {told['order']}")
+        click.echo(f"take it back with: comparimg-ctl rules revoke {answer['order']}")
 
 
 @rules.command("list")
-@limited
-@as_json
+@limit_option
+@json_option
 @click.pass_context
 def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
     """List the rules that were applied, the newest first."""
-    found = list(client(context).pages("orders", limit))
+    rows = list(client(context).pages("orders", limit))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("order", "when", "choice", "groups", "images", "not carried out"),
-        [(one["id"], one["created"], one["rule"]["choice"], one["groups"], one["images"], one["open"])
-         for one in found],
+        [(row["id"], row["created"], row["rule"]["choice"], row["groups"], row["images"], row["open"])
+         for row in rows],
     )  # fmt: skip
 
 
 @rules.command("revoke")
 @click.argument("order", metavar="ORDER", type=int)
-@as_json
+@json_option
 @click.pass_context
 def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
-    """Take back what a rule decided, as far as it is not carried out."""
-    told = client(context).delete(at("orders", order))
+    """Revoke what a rule decided, as far as it is not applied yet."""
+    answer = client(context).delete(at("orders", order))
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(answer)
     else:
-        click.echo(f"took back {terminal.counted(told['decisions'], 'decision')}")
+        click.echo(f"took back {terminal.counted(answer['decisions'], 'decision')}")
 
 
 def _rule(
@@ -190,12 +191,12 @@ def _rule(
     path: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     if bool(keep) != bool(give_way):
-        raise UsageError("--keep and --give-way go together.")
-    body: dict[str, Any] = {"choice": choice, "ties": ties, "kinds": _words(kind)}
+        raise UsageError("ctl.keep_and_give_way")
+    body: dict[str, Any] = {"choice": choice, "ties": ties, "kinds": _split_list(kind)}
     if to:
         body["destination"] = to
     if criteria:
-        body["criteria"] = _words(criteria)
+        body["criteria"] = _split_list(criteria)
     if keep:
         body["folders"] = {"keep": keep, "give_way": give_way}
     if path:
@@ -203,25 +204,27 @@ def _rule(
     return body
 
 
-def _words(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _tell_effect(told: Any, in_json: bool, word: str) -> None:
+def _print_effect(effect: Any, in_json: bool, word: str) -> None:
     if in_json:
-        terminal.print_json(told)
+        terminal.print_json(effect)
         return
-    size = terminal.bytes_in_words(told["bytes"])
-    groups, images = terminal.counted(told["groups"], "group"), terminal.counted(told["images"], "image")
+    size = terminal.bytes_in_words(effect["bytes"])
+    groups, images = terminal.counted(effect["groups"], "group"), terminal.counted(effect["images"], "image")
     click.echo(f"{word} {groups}: {images}, {size}")
-    if told["undecided_ties"]:
-        click.echo(f"{terminal.counted(told['undecided_ties'], 'tie')} left to you")
-    for name, number in sorted(told["by_criterion"].items(), key=lambda one: -one[1]):
+    if effect["undecided_ties"]:
+        click.echo(f"{terminal.counted(effect['undecided_ties'], 'tie')} left to you")
+    for name, number in sorted(effect["by_criterion"].items(), key=lambda entry: -entry[1]):
         click.echo(f"  by {name}: {number}")
-    for one in told["sample"]:
-        value = f" {one['value']}" if one["value"] else ""
-        click.echo(f"{one['group']}  keeps {terminal.printable(one['keeper']['path'])} ({one['decided_by']}{value})")
-        for victim in one["victims"]:
+    for group in effect["sample"]:
+        value = f" {group['value']}" if group["value"] else ""
+        click.echo(
+            f"{group['group']}  keeps {terminal.printable(group['keeper']['path'])} ({group['decided_by']}{value})"
+        )
+        for victim in group["victims"]:
             click.echo(f"    not {terminal.printable(victim['path'])}")
 
 
@@ -230,45 +233,45 @@ def _tell_effect(told: Any, in_json: bool, word: str) -> None:
 
 @click.command()
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Only tell every step, and touch nothing.")
-@waiting
-@as_json
+@click.option("--dry-run", is_flag=True, help="Show every step, and change nothing.")
+@wait_option
+@json_option
 @click.pass_context
 def sort(context: click.Context, groups: tuple[str, ...], dry_run: bool, wait: bool, in_json: bool) -> None:
     """Carry out what is decided: all of it, or for some groups."""
-    ask = client(context)
+    api = client(context)
     parameters: dict[str, Any] = {"groups": list(groups)} if groups else {}
     if dry_run:
         parameters["dry_run"] = True
-    started = ask.post("jobs", {"kind": "sort", "parameters": parameters})
+    started = api.post("jobs", {"kind": "sort", "parameters": parameters})
     if not (wait or dry_run):
-        tell_job(started, in_json)
+        print_job(started, in_json)
         return
-    told = follow(ask, started["id"])
-    tell_job(told, in_json)
-    if in_json or "batch" not in told["outcome"]:
+    job = follow(api, started["id"])
+    print_job(job, in_json)
+    if in_json or "batch" not in job["outcome"]:
         return
-    _tell_steps(ask, told["outcome"]["batch"], None if dry_run else "refused,failed,doing")
+    _print_step_report(api, job["outcome"]["batch"], None if dry_run else "refused,failed,doing")
     if not dry_run:
-        click.echo(f"undo it with: comparimg-ctl undo {told['outcome']['batch']}")
+        click.echo(f"undo it with: comparimg-ctl undo {job['outcome']['batch']}")
 
 
 @click.command()
-@limited
-@as_json
+@limit_option
+@json_option
 @click.pass_context
 def batches(context: click.Context, limit: int, in_json: bool) -> None:
     """List what was planned, carried out and undone, the newest first."""
-    found = list(client(context).pages("batches", limit))
+    rows = list(client(context).pages("batches", limit))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("batch", "kind", "state", "when", "steps", "bytes", "can be undone"),
         [
-            (one["id"], one["kind"], one["state"], one["created"], _counts(one["states"]),
-             terminal.bytes_in_words(one["bytes"]), one["undoable"] or "")
-            for one in found
+            (row["id"], row["kind"], row["state"], row["created"], _counts(row["states"]),
+             terminal.bytes_in_words(row["bytes"]), row["undoable"] or "")
+            for row in rows
         ],
     )  # fmt: skip
 
@@ -276,32 +279,34 @@ def batches(context: click.Context, limit: int, in_json: bool) -> None:
 @click.command()
 @click.argument("batch_id", metavar="ID", type=int)
 @click.option("--state", help="Steps in these states only: done, refused, failed, ... with commas.")
-@as_json
+@json_option
 @click.pass_context
 def batch(context: click.Context, batch_id: int, state: str | None, in_json: bool) -> None:
     """Show one batch with its steps."""
-    ask = client(context)
-    told = ask.get(at("batches", batch_id), limit=1)
+    api = client(context)
+    report = api.get(at("batches", batch_id), limit=1)
     if in_json:
-        terminal.print_json({**told, "steps": list(_steps(ask, batch_id, state))})
+        terminal.print_json({**report, "steps": list(_steps(api, batch_id, state))})
         return
-    click.echo(f"batch {told['id']} {told['kind']} {told['state']}: {_counts(told['states'])}")
-    _tell_steps(ask, batch_id, state)
+    click.echo(f"batch {report['id']} {report['kind']} {report['state']}: {_counts(report['states'])}")
+    _print_step_report(api, batch_id, state)
 
 
 @click.command()
 @click.argument("batch_id", metavar="[BATCH]", type=int, required=False)
 @click.option("--step", "steps", type=int, multiple=True, help="Only this step; may be given again.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would come back.")
+@click.option("--decide-again", is_flag=True, help="Leave the groups undecided, instead of decided as before.")
+@click.option("--dry-run", is_flag=True, help="Show what would be restored, and change nothing.")
 @click.option("--one-shot", is_flag=True, help="What `comparimg-ctl compress` did without a daemon.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where that is remembered.")
-@waiting
-@as_json
+@wait_option
+@json_option
 @click.pass_context
 def undo(
     context: click.Context,
     batch_id: int | None,
     steps: tuple[int, ...],
+    decide_again: bool,
     dry_run: bool,
     one_shot: bool,
     data_dir: Path | None,
@@ -316,55 +321,63 @@ def undo(
 
     if not (one_shot or data_dir is not None):
         try:
-            _undo(client(context), batch_id, steps, dry_run, wait, in_json)
+            _undo(client(context), batch_id, steps, decide_again, dry_run, wait, in_json)
         except NoDaemon as error:
             if not compress.was_used():
                 raise
-            click.echo(f"{error.message} So this is about what was compressed without one.", err=True)
+            click.echo(terminal.said(Message("ctl.without_daemon", problem=error.message)), err=True)
         else:
             return
-    compress.undo_alone(context, batch_id, steps, dry_run, in_json, data_dir)
+    compress.undo_local(context, batch_id, steps, dry_run, in_json, data_dir)
 
 
-def _undo(ask: Any, batch_id: int | None, steps: tuple[int, ...], dry_run: bool, wait: bool, in_json: bool) -> None:
+def _undo(
+    api: Any,
+    batch_id: int | None,
+    steps: tuple[int, ...],
+    decide_again: bool,
+    dry_run: bool,
+    wait: bool,
+    in_json: bool,
+) -> None:
     if batch_id is None:
-        batch_id = next((one["id"] for one in ask.pages("batches") if one["undoable"]), None)
+        batch_id = next((row["id"] for row in api.pages("batches") if row["undoable"]), None)
         if batch_id is None:
-            raise ComparImgError("There is nothing to undo.")
+            raise ComparImgError("batch.nothing_to_undo")
     if dry_run:
-        found = [step for step in _steps(ask, batch_id, "done") if not steps or step["id"] in steps]
+        planned = [step for step in _steps(api, batch_id, "done") if not steps or step["id"] in steps]
         if in_json:
-            terminal.print_json(found)
+            terminal.print_json(planned)
         else:
-            _print_steps(found)
+            _print_steps(planned)
         return
-    started = ask.post(at("batches", batch_id, "undo"), {"steps": list(steps)})
-    tell_job(follow(ask, started["id"]) if wait else started, in_json)
+    started = api.post(at("batches", batch_id, "undo"), {"steps": list(steps), "decide_again": decide_again})
+    print_job(follow(api, started["id"]) if wait else started, in_json)
 
 
-def _steps(ask: Any, batch_id: int, state: str | None) -> Any:
+def _steps(api: Any, batch_id: int, state: str | None) -> Any:
     cursor = None
     while True:
-        page = ask.get(at("batches", batch_id), limit=200, cursor=cursor, state=state)["steps"]
+        page = api.get(at("batches", batch_id), limit=200, cursor=cursor, state=state)["steps"]
         yield from page["items"]
         cursor = page["next"]
         if cursor is None:
             return
 
 
-def _tell_steps(ask: Any, batch_id: int, state: str | None) -> None:
-    found = list(_steps(ask, batch_id, state))
-    if found:
-        _print_steps(found)
+def _print_step_report(api: Any, batch_id: int, state: str | None) -> None:
+    steps = list(_steps(api, batch_id, state))
+    if steps:
+        _print_steps(steps)
 
 
 def _print_steps(steps: list[Any]) -> None:
     terminal.print_table(
         ("step", "action", "state", "bytes", "path", "to", ""),
         [
-            (one["id"], one["action"], one["state"], terminal.bytes_in_words(one["bytes"]), one["path"],
-             one["target"] or "", one["message"] or "")
-            for one in steps
+            (step["id"], step["action"], step["state"], terminal.bytes_in_words(step["bytes"]), step["path"],
+             step["target"] or "", step["message"] or "")
+            for step in steps
         ],
     )  # fmt: skip
 
@@ -382,27 +395,27 @@ def trash() -> None:
 
 
 @trash.command("list")
-@limited
-@as_json
+@limit_option
+@json_option
 @click.pass_context
 def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
     """List what is in the trash, the newest first."""
-    found = list(client(context).pages("trash", limit))
+    rows = list(client(context).pages("trash", limit))
     if in_json:
-        terminal.print_json(found)
+        terminal.print_json(rows)
         return
     terminal.print_table(
         ("item", "trashed", "bytes", "from"),
-        [(one["id"], one["trashed"], terminal.bytes_in_words(one["bytes"]), one["path"]) for one in found],
+        [(row["id"], row["trashed"], terminal.bytes_in_words(row["bytes"]), row["path"]) for row in rows],
     )
 
 
 @trash.command("restore")
 @click.argument("item", metavar="ID", type=int)
 @click.option("--yes", is_flag=True, help="Do not ask where it comes back to another place than its own.")
-@click.option("--dry-run", is_flag=True, help="Only tell where it would come back to.")
-@waiting
-@as_json
+@click.option("--dry-run", is_flag=True, help="Show where it would be restored to, and change nothing.")
+@wait_option
+@json_option
 @click.pass_context
 def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, wait: bool, in_json: bool) -> None:
     """Bring one file back to where it was, or beside it where something else is there.
@@ -410,51 +423,53 @@ def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, w
     A file that is known only from the manifest of its trash, and came from outside the folder that holds the trash by
     that manifest, comes back into that folder, after a question.
     """
-    ask = client(context)
-    told = next(iter(ask.get("trash", item=item)["items"]), None) if item > 0 else None
-    if told is None:
-        raise ComparImgError(f"There is no item {item} in the trash.")
-    place, target = terminal.printable(told["place"]), terminal.printable(told["restore_to"])
+    api = client(context)
+    entry = next(iter(api.get("trash", item=item)["items"]), None) if item > 0 else None
+    if entry is None:
+        raise ComparImgError("trash.unknown_item", item=item)
+    place, target = terminal.printable(entry["place"]), terminal.printable(entry["restore_to"])
     if dry_run:
         if in_json:
-            terminal.print_json(told)
+            terminal.print_json(entry)
         else:
-            click.echo(f"{place} would come back to {target}{', once confirmed' if told['needs_confirmation'] else ''}")
+            click.echo(
+                f"{place} would come back to {target}{', once confirmed' if entry['needs_confirmation'] else ''}"
+            )
         return
-    if told["needs_confirmation"] and not yes:
-        came = terminal.printable(told["path"])
-        known = f"Its manifest says that it came from {came}." if told["adopted"] else "Its folder is not configured."
+    if entry["needs_confirmation"] and not yes:
+        came = terminal.printable(entry["path"])
+        known = f"Its manifest says that it came from {came}." if entry["adopted"] else "Its folder is not configured."
         click.echo(f"{known} It would come back to {target}.", err=True)
         click.confirm("Restore it there?", abort=True, err=True)
-    started = ask.post(at("trash", item, "restore"), {"confirm": told["needs_confirmation"]})
-    tell_job(follow(ask, started["id"]) if wait else started, in_json)
+    started = api.post(at("trash", item, "restore"), {"confirm": entry["needs_confirmation"]})
+    print_job(follow(api, started["id"]) if wait else started, in_json)
 
 
 @trash.command("empty")
 @click.option("--older-than", metavar="DAYS", type=Days(0, 36500), help="[sort.retention]")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Only tell how much would be removed.")
-@waiting
-@as_json
+@click.option("--dry-run", is_flag=True, help="Show how much would be removed, and change nothing.")
+@wait_option
+@json_option
 @click.pass_context
 def trash_empty(
     context: click.Context, older_than: float | None, yes: bool, dry_run: bool, wait: bool, in_json: bool
 ) -> None:
     """Remove files from the trash for good. This cannot be undone."""
-    ask = client(context)
+    api = client(context)
     if older_than is None:
-        settings = {one["key"]: one["value"] for one in ask.pages("settings")}
+        settings = {entry["key"]: entry["value"] for entry in api.pages("settings")}
         older_than = float(settings["sort.retention"])
-    found = [one for one in ask.pages("trash") if one["age_days"] >= older_than]
-    size = sum(one["bytes"] for one in found)
-    told = f"{terminal.counted(len(found), 'file')} ({terminal.bytes_in_words(size)}) for good"
+    items = [entry for entry in api.pages("trash") if entry["age_days"] >= older_than]
+    size = sum(entry["bytes"] for entry in items)
+    amount = f"{terminal.counted(len(items), 'file')} ({terminal.bytes_in_words(size)}) for good"
     if dry_run:
         if in_json:
-            terminal.print_json({"items": len(found), "bytes": size})
+            terminal.print_json({"items": len(items), "bytes": size})
         else:
-            click.echo(f"would remove {told}")
+            click.echo(f"would remove {amount}")
         return
     if not yes:
-        click.confirm(f"Remove {told}?", abort=True, err=True)
-    started = ask.post("trash/empty", {"confirm": True, "older_than_days": older_than})
-    tell_job(follow(ask, started["id"]) if wait else started, in_json)
+        click.confirm(f"Remove {amount}?", abort=True, err=True)
+    started = api.post("trash/empty", {"confirm": True, "older_than_days": older_than})
+    print_job(follow(api, started["id"]) if wait else started, in_json)

@@ -1,4 +1,4 @@
-"""comparimg-ctl trash recover: files brought back by the manifests of trashes, without an index or a daemon."""
+"""comparimg-ctl trash recover: restores files by the manifests of trashes, without an index or a daemon."""
 
 import os
 from collections import Counter
@@ -10,9 +10,10 @@ import click
 
 from daemon import terminal
 from index.errors import ComparImgError, NotFound, UsageError
+from index.messages import Message, hint_of, of_os_error
 
 if TYPE_CHECKING:
-    from daemon.files.trash_recovery import Found
+    from daemon.files.trash_recovery import TrashedFile
 
 
 @click.command("recover")
@@ -35,137 +36,148 @@ def recover(
     from daemon.files import trash_recovery
 
     if restore and dry_run:
-        raise UsageError("Give --restore or --dry-run, not both.")
+        raise UsageError("ctl.restore_or_dry_run")
     top = os.fsencode(os.path.realpath(folder))
     if not os.path.isdir(top):
-        raise UsageError(f"{folder} is no folder.")
-    refusal = _require_nobody_else(context, top) if restore else None
+        raise UsageError("ctl.no_folder", path=folder)
+    refusal_for = _require_no_service(context, top) if restore else None
     unreadable: list[bytes] = []
-    homes = list(trash_recovery.trashes_in(top, unreadable))
-    _warn(f"{_shown(path)} cannot be listed" for path in unreadable)
-    if not homes:
-        raise NotFound(f"There is no trash at or below {_shown(top)}.")
-    files: Iterator[Found] = (found for home in homes for found in _files_in(home))
-    if refusal is not None:
-        files = trash_recovery.restored(files, refusal)
+    trash_folders = list(trash_recovery.trash_folders_in(top, unreadable))
+    _warn(f"{terminal.printable_path(path)} cannot be listed" for path in unreadable)
+    if not trash_folders:
+        raise NotFound("ctl.no_trash", path=terminal.printable_path(top))
+    files: Iterator[TrashedFile] = (file for trash_folder in trash_folders for file in _files_in(trash_folder))
+    if refusal_for is not None:
+        files = trash_recovery.restore_files(files, refusal_for)
     elif check:
-        files = map(trash_recovery.checked, files)
-    said = _said(files, "restoring" if restore else "looking", restore, in_json, quiet)
-    count, restored, wrong = len(said), sum(one["restored"] for one in said), sum(map(_is_wrong, said))
-    still = Counter(one["trash"] for one in said if not one["restored"])
-    left = sum(max(0, _count(home) - still[os.fsdecode(home)]) for home in homes)
+        files = map(trash_recovery.check_bytes, files)
+    rows = _process(files, "restoring" if restore else "looking", restore, in_json, quiet)
+    count, restored, wrong = len(rows), sum(row["restored"] for row in rows), sum(map(_is_wrong, rows))
+    still = Counter(row["trash"] for row in rows if not row["restored"])
+    left = sum(max(0, _count(trash_folder) - still[os.fsdecode(trash_folder)]) for trash_folder in trash_folders)
     if in_json:
-        terminal.print_json({"trashes": [os.fsdecode(home) for home in homes], "files": said, "not_listed": left})
+        terminal.print_json(
+            {
+                "trashes": [os.fsdecode(trash_folder) for trash_folder in trash_folders],
+                "files": rows,
+                "not_listed": left,
+            }
+        )
     else:
-        _tell(count, restored, wrong, left, restore, quiet)
+        _print_summary(count, restored, wrong, left, restore, quiet)
     if wrong or unreadable:
         context.exit(1)
 
 
-def _files_in(home: bytes) -> Iterator["Found"]:
+def _files_in(trash_folder: bytes) -> Iterator["TrashedFile"]:
     from daemon.files import trash_recovery
-    from daemon.files.trash_trust import REMEDIES
 
     try:
-        objection = trash_recovery.objection(home)
+        objection = trash_recovery.objection(trash_folder)
         if objection:
-            _warn([f"{_shown(home)}: {objection}. {REMEDIES[objection]}"])
-        yield from trash_recovery.files_in(home)
+            hint = hint_of(objection) or ""
+            path = terminal.printable_path(trash_folder)
+            _warn([terminal.said(Message("ctl.trash_not_used", path=path, problem=objection, hint=hint))])
+        yield from trash_recovery.files_in(trash_folder)
     except OSError as error:
-        _warn([f"the manifest of {_shown(home)} cannot be read: {error.strerror}"])
+        path = terminal.printable_path(trash_folder)
+        _warn([terminal.said(Message("ctl.manifest_unreadable", path=path, error=of_os_error(error)))])
 
 
-def _said(files: Iterable["Found"], phase: str, restore: bool, in_json: bool, quiet: bool) -> list[dict[str, Any]]:
+def _process(
+    files: Iterable["TrashedFile"], phase: str, restore: bool, in_json: bool, quiet: bool
+) -> list[dict[str, Any]]:
     bar = terminal.Bar(quiet or not restore)
     bar.begin(phase, None)
-    said = []
+    rows = []
     try:
-        for found in files:
-            said.append(_as_json(found))
+        for file in files:
+            rows.append(_as_json(file))
             bar.advance()
-            if not in_json and (not quiet or _is_wrong(said[-1])):
-                click.echo(_line(found))
+            if not in_json and (not quiet or _is_wrong(rows[-1])):
+                click.echo(_line(file))
     finally:
         bar.end()
-    return said
+    return rows
 
 
-def _as_json(found: "Found") -> dict[str, Any]:
-    entry = found.entry
+def _as_json(file: "TrashedFile") -> dict[str, Any]:
+    entry = file.entry
     return {
-        "trash": os.fsdecode(found.home),
+        "trash": os.fsdecode(file.trash_folder),
         "file": os.fsdecode(entry.place),
         "from": os.fsdecode(entry.path),
-        "to": os.fsdecode(found.target),
-        "elsewhere": found.elsewhere,
+        "to": os.fsdecode(file.target),
+        "elsewhere": file.elsewhere,
         "bytes": entry.size_bytes,
-        "content": str(found.bytes),
-        "restored": found.restored,
-        "message": found.message or None,
+        "content": str(file.bytes),
+        "restored": file.restored,
+        "message": None if file.message is None else terminal.said(file.message),
     }
 
 
-def _is_wrong(one: dict[str, Any]) -> bool:
-    return one["message"] is not None or one["content"] == "different"
+def _is_wrong(row: dict[str, Any]) -> bool:
+    return row["message"] is not None or row["content"] == "different"
 
 
-def _line(found: "Found") -> str:
-    sign = "=>" if found.restored else "->"
+def _line(file: "TrashedFile") -> str:
+    sign = "=>" if file.restored else "->"
     notes = [
-        f"the manifest says {_shown(found.entry.path)}" if found.elsewhere else "",
-        "its bytes are not those that were recorded" if found.bytes == "different" else "",
-        f"not restored: {found.message}" if found.message else "",
+        f"the manifest says {terminal.printable_path(file.entry.path)}" if file.elsewhere else "",
+        "its bytes are not those that were recorded" if file.bytes == "different" else "",
+        f"not restored: {terminal.said(file.message)}" if file.message is not None else "",
     ]
-    told = "; ".join(filter(None, notes))
-    return f"{_shown(found.entry.place)} {sign} {_shown(found.target)}{f' ({told})' if told else ''}"
+    remark = "; ".join(filter(None, notes))
+    place, target = terminal.printable_path(file.entry.place), terminal.printable_path(file.target)
+    return f"{place} {sign} {target}{f' ({remark})' if remark else ''}"
 
 
-def _tell(count: int, restored: int, wrong: int, left: int, restore: bool, quiet: bool) -> None:
+def _print_summary(count: int, restored: int, wrong: int, left: int, restore: bool, quiet: bool) -> None:
     if not quiet:
         files = terminal.counted(count, "file")
         click.echo(f"{restored} of {files} restored" if restore else f"{files}; bring them back with --restore")
     if wrong:
         click.echo(f"{terminal.counted(wrong, 'file')} could not be restored or changed, see above", err=True)
     if left:
-        click.echo(f"{terminal.counted(left, 'file')} in a trash of which no manifest tells", err=True)
+        click.echo(f"{terminal.counted(left, 'file')} in a trash and in no manifest", err=True)
 
 
-def _count(home: bytes) -> int:
+def _count(trash_folder: bytes) -> int:
     from daemon.files import trash_recovery
 
     try:
-        return trash_recovery.count_files(home)
+        return trash_recovery.count_files(trash_folder)
     except OSError:
         return 0
 
 
-def _require_nobody_else(context: click.Context, top: bytes) -> Callable[[bytes], str]:
-    """Refuse while a service or a one-shot compression that may use these folders holds its index. One of another
-    configuration, user or machine cannot be seen from here. Gives why nothing may be restored to a path, or ""."""
+def _require_no_service(context: click.Context, top: bytes) -> Callable[[bytes], Message | None]:
+    """Refuse while a service or a one-shot compression that may use these folders is running. One of another
+    configuration, user or machine cannot be detected. Returns a function: why nothing may be
+    restored to a path, None where something may."""
     from daemon.configuration.config import load
     from daemon.ctl.oneshot_compress import default_data_dir
-    from daemon.files.grounds import Grounds
-    from daemon.running import process_of
-    from index.images.walk import is_at_or_below
+    from daemon.files.protected_paths import ManagedFolders
+    from daemon.pidfile import process_of
+    from index.imaging.discovery.walk import is_at_or_below
 
     if process_of(default_data_dir()) is not None:
-        raise ComparImgError("A compression is running.", "Wait until it has ended.")
-    # One that cannot be read is no reason to take nothing for protected.
+        raise ComparImgError("ctl.compression_running")
+    # A configuration that cannot be read raises: it might protect these folders.
     config = load(context.obj["config"])
     roots = {section.path: section.protected for section in config.watch}
     folders = map(os.path.realpath, [*roots, *config.sort.destinations.values()])
     if process_of(config.daemon.data_dir) is not None and any(
         is_at_or_below(top, folder) or is_at_or_below(folder, top) for folder in folders
     ):
-        hint = "Use comparimg-ctl trash list and trash restore, or stop the service first."
-        raise ComparImgError("The service is running, and its index would not know of what is restored.", hint)
-    grounds, data_dir = Grounds.of(roots), os.path.realpath(os.fsencode(config.daemon.data_dir))
+        raise ComparImgError("ctl.service_running")
+    managed, data_dir = ManagedFolders.of(roots), os.path.realpath(os.fsencode(config.daemon.data_dir))
 
-    def refusal(path: bytes) -> str:
-        if grounds.protector_of(path) is not None:
-            return "its folder is protected"
+    def refusal(path: bytes) -> Message | None:
+        if managed.protector_of(path) is not None:
+            return Message("trash.folder_protected")
         in_data = is_at_or_below(os.path.realpath(os.path.dirname(path)), data_dir)
-        return "its place is in the data folder" if in_data else ""
+        return Message("trash.into_data_folder") if in_data else None
 
     return refusal
 
@@ -173,7 +185,3 @@ def _require_nobody_else(context: click.Context, top: bytes) -> Callable[[bytes]
 def _warn(sentences: Iterable[str]) -> None:
     for sentence in sentences:
         click.echo(f"comparimg-ctl: {sentence}", err=True)
-
-
-def _shown(path: bytes) -> str:
-    return terminal.printable(os.fsdecode(path))

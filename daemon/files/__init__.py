@@ -1,1 +1,1 @@
-"""Changes on disk that lose nothing: where files may be changed, single steps, the trash."""
+"""Changes on disk that lose no file: where files may be changed, the single steps, the trash."""

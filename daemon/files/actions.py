@@ -1,7 +1,7 @@
-"""EDGE: does one journaled step on disk.
+"""EDGE: performs one journaled step on disk.
 
-Every action is a few changes of names, in an order such that the subject has a name at every moment. A step counts as
-done only where the disk says so; daemon.files.settling knows the states between its changes.
+Every action is a few renames, in an order that leaves the file a name at every moment. Whether a step is done is read
+from the disk alone; daemon.files.step_recovery handles the states between its renames.
 """
 
 import errno
@@ -10,160 +10,157 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from daemon.files import replacing, safe_files
+from daemon.files import replacement, safe_files
 from daemon.files.rescue import Rescue
-from daemon.files.safe_files import Spot, is_same
+from daemon.files.safe_files import FileRef, is_same
+from index.database.records.batches import Action, Step
 from index.errors import StepRefused
+from index.messages import of_os_error
 from index.model import Identity
-from index.records.batches import Action, Step
+from index.paths import display
 
-SpotOf = Callable[[bytes], Spot]
-# Called at the last moment; raises StepRefused where the step may not be done after all.
+FileRefOf = Callable[[bytes], FileRef]
+# Called just before the first rename; raises StepRefused if the step must not be done after all.
 Guard = Callable[[Step], None]
 
 
-def act(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
-    """Do a step. Raises StepRefused where something is not as it was, FileExistsError where the target's name is
-    taken, OSError. After any of them `settle` tells what is."""
-    ACTS[step.action](step, spot_of, guard, rescue)
+def perform(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
+    """Perform a step. Raises StepRefused if a file is not as expected, FileExistsError if the target's name is taken,
+    OSError. After any of them, step_recovery.recover_step finds out what was done."""
+    ACTIONS[step.action](step, file_ref_of, guard, rescue)
 
 
 @contextmanager
-def held(spot: Spot, identity: Identity, digest: bytes = b"") -> Iterator[int]:
-    """A file opened and found to be what it was, its bytes included where a digest is given. Raises StepRefused."""
+def opened_unchanged(file_ref: FileRef, identity: Identity, digest: bytes = b"") -> Iterator[int]:
+    """An open file, checked to be unchanged: by its identity, and by its bytes if a digest is given. Raises
+    StepRefused."""
     with ExitStack() as stack:
         try:
-            descriptor = stack.enter_context(safe_files.opened_file(spot))
+            descriptor = stack.enter_context(safe_files.opened_file(file_ref))
             before = os.fstat(descriptor)
             if not is_same(Identity.of(before), identity):
-                raise StepRefused("changed", "The file is not the one that was decided about.")
+                raise StepRefused("changed", "step.other_file")
             if digest and safe_files.digest_of(descriptor) != digest:
-                raise StepRefused("changed", "The bytes of the file are not those that were decided about.")
+                raise StepRefused("changed", "step.other_bytes")
             if Identity.of(os.fstat(descriptor)) != Identity.of(before):
-                raise StepRefused("changed", "The file changed while it was checked.")
+                raise StepRefused("changed", "step.changed_while_checked")
         except OSError as error:
-            raise _as_refusal(error) from error
+            raise _refusal_of(error) from error
         yield descriptor
 
 
-def _as_refusal(error: OSError) -> StepRefused:
+def _refusal_of(error: OSError) -> StepRefused:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return StepRefused("gone", "The file is not there any more.")
+        return StepRefused("gone", "step.gone")
     if error.errno in (errno.ELOOP, errno.EINVAL):
-        return StepRefused("not_a_file", "There is a symbolic link, or no regular file, where the file was.")
-    return StepRefused("unreadable", f"The file cannot be read: {error.strerror}.")
+        return StepRefused("not_a_file", "step.not_a_file")
+    return StepRefused("unreadable", "step.unreadable", error=of_os_error(error))
 
 
-# Doing
-
-
-def _take(step: Step, source: Spot, target: Spot, guard: Guard, rescue: Rescue) -> None:
-    """Give the subject another name; what somebody put in its place meanwhile goes back."""
-    with held(source, step.identity, step.digest) as subject:
+def _move_unchanged(step: Step, source: FileRef, target: FileRef, guard: Guard, rescue: Rescue) -> None:
+    """Rename a file if it is unchanged. If another program replaced it in the meantime, the replacement is renamed
+    back."""
+    with opened_unchanged(source, step.identity, step.digest) as subject:
         guard(step)
-        replacing.take_away(subject, source, target, rescue)
+        replacement.move_away(subject, source, target, rescue)
 
 
-def _trash(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
-    _take(step, spot_of(step.path), spot_of(step.trash), guard, rescue)
+def _move_to_trash(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
+    _move_unchanged(step, file_ref_of(step.path), file_ref_of(step.trash), guard, rescue)
 
 
-def _move(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
-    source, target = spot_of(step.path), spot_of(step.target)
+def _move(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
+    source, target = file_ref_of(step.path), file_ref_of(step.target)
     if not step.trash:
-        _take(step, source, target, guard, rescue)
+        _move_unchanged(step, source, target, guard, rescue)
         return
-    with held(source, step.identity) as subject:
+    with opened_unchanged(source, step.identity) as subject:
         guard(step)
-        if not safe_files.copy_new(subject, target, spot_of(step.temp), step.digest):
-            raise StepRefused("changed", "The bytes of the file are not those that were decided about.")
+        if not safe_files.copy_new(subject, target, file_ref_of(step.temp), step.digest):
+            raise StepRefused("changed", "step.other_bytes")
         safe_files.sync_folders([target])
         try:
-            replacing.take_away(subject, source, spot_of(step.trash), rescue)
+            replacement.move_away(subject, source, file_ref_of(step.trash), rescue)
         except StepRefused:
-            words = f"The file was replaced at the last moment. Its copy is at {_shown(target)}."
-            raise StepRefused("changed", words) from None
+            raise StepRefused("changed", "step.replaced_copied", path=display(target.path)) from None
 
 
-def _link(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
-    path, keeper, temp = spot_of(step.path), spot_of(step.keeper), spot_of(step.temp)
+def _link(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
+    path, keeper, temp = file_ref_of(step.path), file_ref_of(step.keeper), file_ref_of(step.temp)
     assert step.made is not None
-    with held(path, step.identity) as subject, held(keeper, step.made) as kept:
-        if replacing.is_open_at(kept, path):
-            raise StepRefused("same_file", "Both are one file already.")
+    with opened_unchanged(path, step.identity) as subject, opened_unchanged(keeper, step.made) as kept:
+        if replacement.is_open_at(kept, path):
+            raise StepRefused("same_file", "step.same_file")
         if not safe_files.are_equal(subject, kept):
-            raise StepRefused("changed", "The file and the one to keep are not equal byte for byte.")
+            raise StepRefused("changed", "step.not_equal")
         guard(step)
         safe_files.link_new(keeper, temp)
-        if not replacing.is_open_at(kept, temp):
-            raise StepRefused("keeper_changed", "The file to keep was replaced at the last moment.")
-        replacing.put_in_place(subject, kept, temp, path, spot_of(step.trash), rescue)
+        if not replacement.is_open_at(kept, temp):
+            raise StepRefused("keeper_changed", "step.keeper_replaced")
+        replacement.replace_file(subject, kept, temp, path, file_ref_of(step.trash), rescue)
 
 
-def _replace(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
-    path, temp = spot_of(step.path), spot_of(step.temp)
+def _replace(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
+    path, temp = file_ref_of(step.path), file_ref_of(step.temp)
     assert step.made is not None
-    with held(path, step.identity, step.digest) as subject, held(temp, step.made) as coming:
+    with opened_unchanged(path, step.identity, step.digest) as subject, opened_unchanged(temp, step.made) as new_file:
         guard(step)
-        replacing.put_in_place(subject, coming, temp, path, spot_of(step.trash), rescue)
+        replacement.replace_file(subject, new_file, temp, path, file_ref_of(step.trash), rescue)
 
 
-def _create(step: Step, spot_of: SpotOf, guard: Guard, _rescue: Rescue) -> None:
-    temp, target = spot_of(step.temp), spot_of(step.target)
-    with held(temp, step.identity, step.digest) as made:
+def _create(step: Step, file_ref_of: FileRefOf, guard: Guard, _rescue: Rescue) -> None:
+    temp, target = file_ref_of(step.temp), file_ref_of(step.target)
+    with opened_unchanged(temp, step.identity, step.digest) as made:
         guard(step)
         safe_files.rename_new(temp, target)
-        if not replacing.has_come(made, target):
-            raise StepRefused("changed", "The new file was replaced at the last moment.")
+        if not replacement.has_arrived(made, target):
+            raise StepRefused("changed", "step.result_replaced")
 
 
-def _restore(step: Step, spot_of: SpotOf, guard: Guard, _rescue: Rescue) -> None:
-    place = spot_of(step.trash)
-    if safe_files.identity_at(place) is None:
-        raise StepRefused("gone", "The file is not in the trash any more.")
+def _restore(step: Step, file_ref_of: FileRefOf, guard: Guard, _rescue: Rescue) -> None:
+    trashed = file_ref_of(step.trash)
+    if safe_files.identity_at(trashed) is None:
+        raise StepRefused("gone", "step.not_in_trash")
     guard(step)
-    safe_files.rename_new(place, spot_of(step.target))
+    safe_files.rename_new(trashed, file_ref_of(step.target))
 
 
-def _swap(step: Step, spot_of: SpotOf, guard: Guard, rescue: Rescue) -> None:
-    path, place, temp, away = (spot_of(one) for one in (step.path, step.trash, step.temp, step.target))
+def _swap(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
+    path, trashed, temp, away = map(file_ref_of, (step.path, step.trash, step.temp, step.target))
     assert step.made is not None
-    if safe_files.identity_at(place) is None:
-        raise StepRefused("gone", "The file is not in the trash any more.")
-    with held(path, step.made, step.made_digest) as present, safe_files.opened_file(place) as original:
+    if safe_files.identity_at(trashed) is None:
+        raise StepRefused("gone", "step.not_in_trash")
+    with opened_unchanged(path, step.made, step.made_digest) as present, safe_files.opened_file(trashed) as original:
         guard(step)
         try:
-            # The original keeps its name in the trash until it is seen to be back.
-            safe_files.link_new(place, temp)
+            # The original keeps its name in the trash until it is verified to be at its path.
+            safe_files.link_new(trashed, temp)
         except OSError as error:
             if error.errno not in safe_files.NO_LINKS:
                 raise
-            # Without a second name nothing may be exchanged: a program that saves at that moment would replace it.
-            replacing.take_away(present, path, away, rescue)
-            safe_files.rename_new(place, path)
+            # Without hard links the only name of the original must not be exchanged: a program that saves at that
+            # moment would overwrite it.
+            replacement.move_away(present, path, away, rescue)
+            safe_files.rename_new(trashed, path)
             return
-        replacing.put_in_place(present, original, temp, path, away, rescue)
-        if not replacing.is_open_at(original, path):
-            raise StepRefused("changed", "The file was saved again at the last moment.")
-        safe_files.remove(place, safe_files.second_name_of(path))
+        replacement.replace_file(present, original, temp, path, away, rescue)
+        if not replacement.is_open_at(original, path):
+            raise StepRefused("changed", "step.saved_again")
+        safe_files.remove(trashed, safe_files.proof_by_second_name(path))
 
 
-def _delete(step: Step, spot_of: SpotOf, guard: Guard, _rescue: Rescue) -> None:
-    place = spot_of(step.trash)
+def _delete(step: Step, file_ref_of: FileRefOf, guard: Guard, _rescue: Rescue) -> None:
+    trashed = file_ref_of(step.trash)
     if not step.digest:
-        raise StepRefused("not_recorded", "The digest of the file was never recorded.")
-    with held(place, step.identity):
+        raise StepRefused("not_recorded", "step.not_recorded")
+    with opened_unchanged(trashed, step.identity):
         guard(step)
-    if not safe_files.remove(place, safe_files.recorded(step.identity, step.digest)):
-        raise StepRefused("changed", "The file in the trash is not the one that was put there.")
+    if not safe_files.remove(trashed, safe_files.proof_by_record(step.identity, step.digest)):
+        raise StepRefused("changed", "step.other_in_trash")
 
 
-def _shown(spot: Spot) -> str:
-    return spot.path.decode("utf-8", "replace")
-
-
-ACTS: Final[Mapping[Action, Callable[[Step, SpotOf, Guard, Rescue], None]]] = {
-    Action.TRASH: _trash,
+ACTIONS: Final[Mapping[Action, Callable[[Step, FileRefOf, Guard, Rescue], None]]] = {
+    Action.TRASH: _move_to_trash,
     Action.MOVE: _move,
     Action.LINK: _link,
     Action.REPLACE: _replace,

@@ -1,4 +1,4 @@
-"""EDGE: the bytes of open files: read, compared, copied. Any thread."""
+"""EDGE: reads, compares and copies the bytes of open files. Any thread."""
 
 import contextlib
 import os
@@ -11,16 +11,16 @@ PIECE_BYTES: Final = 2**20
 
 
 def digest_of(descriptor: int) -> bytes:
-    """The content digest of an open file, as index.images.pictures.digest has it."""
-    found = blake3()
+    """The content digest of an open file, the same as that of pictures.digest."""
+    hasher = blake3()
     os.lseek(descriptor, 0, os.SEEK_SET)
     while piece := os.read(descriptor, PIECE_BYTES):
-        found.update(piece)
-    return bytes(found.digest())
+        hasher.update(piece)
+    return bytes(hasher.digest())
 
 
 def are_equal(first: int, second: int) -> bool:
-    """Whether two open files hold the same bytes, compared one by one."""
+    """Whether two open files hold the same bytes, by comparing them all."""
     for descriptor in (first, second):
         os.lseek(descriptor, 0, os.SEEK_SET)
     while True:
@@ -32,14 +32,14 @@ def are_equal(first: int, second: int) -> bool:
 
 
 def write_fully(descriptor: int, data: bytes) -> None:
-    """Write all of some bytes: write(2) may take fewer than it is given."""
+    """Write all the data: write(2) may write less than it is given."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
 def copy_bytes(source: int, target: int) -> None:
-    """Copy all bytes of an open file to another one, from its position on."""
+    """Copy all bytes of an open file to another one, at the current position of that one."""
     os.lseek(source, 0, os.SEEK_SET)
     while piece := os.read(source, PIECE_BYTES):
         write_fully(target, piece)
@@ -59,15 +59,15 @@ def copy_attributes(source: int, target: int) -> None:
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def bring_to_disk(descriptor: int) -> None:
-    """Bring a file to the disk, and let what is read next come from there."""
+def sync_and_drop_cache(descriptor: int) -> None:
+    """Sync a file to the disk, and drop it from the page cache."""
     os.fsync(descriptor)
-    # What is in memory still would be read instead, whatever the disk made of it.
+    # A later read would return the cached bytes, whatever the disk has stored.
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _read_fully(descriptor: int) -> bytes:
-    """A piece as long as can be had: read(2) may give less than asked for."""
+    """A full piece, or what is left of the file: read(2) may return less than asked for."""
     piece = b""
     while len(piece) < PIECE_BYTES and (more := os.read(descriptor, PIECE_BYTES - len(piece))):
         piece += more

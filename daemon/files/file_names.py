@@ -1,15 +1,18 @@
-"""PURE: file names made of other ones, no longer than a file system allows."""
+"""PURE: file names derived from others, no longer than a file system allows."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
 LONGEST_NAME: Final = 255
 # An ending longer than this is part of the name.
 LONGEST_ENDING: Final = 20
+# How many similar names are tried before a file counts as without a free one.
+NAMES_TRIED: Final = 1000
 
 
 def fitting(prefix: bytes, name: bytes, suffix: bytes = b"") -> bytes:
-    """A file name with something before its stem and after it, the stem cut where it would be too long."""
+    """A file name with a prefix and a suffix around its stem; the stem is cut if the name would be too long."""
     stem, dot, ending = name.rpartition(b".")
     if not stem or len(ending) > LONGEST_ENDING:
         stem, dot, ending = name, b"", b""
@@ -17,15 +20,26 @@ def fitting(prefix: bytes, name: bytes, suffix: bytes = b"") -> bytes:
     return prefix + _cut(stem, room) + suffix + dot + ending
 
 
-def visible_names(name: bytes, most: int = 1000) -> Iterator[bytes]:
-    """Names for a file that is kept beside another one: "a (kept).jpg", "a (kept 2).jpg". None of them is hidden."""
+def visible_names(name: bytes) -> Iterator[bytes]:
+    """Names for a file that is kept beside another: "a (kept).jpg", "a (kept 2).jpg". None of them is hidden."""
     shown = name.lstrip(b".") or b"file"
-    for number in range(1, most + 1):
+    for number in range(1, NAMES_TRIED + 1):
         yield fitting(b"", shown, b" (kept)" if number == 1 else b" (kept %d)" % number)
 
 
+def names_like(name: bytes, word: bytes, reserve: int = 0) -> Iterator[bytes]:
+    """A name, then similar ones: "a (2).jpg", or with a word "a (restored).jpg", "a (restored 2).jpg"; `reserve` bytes
+    shorter than the longest name allowed."""
+    yield name
+    room = b"x" * reserve
+    if word:
+        yield fitting(room, name, b" (%s)" % word)[reserve:]
+    for number in itertools.islice(itertools.count(2), NAMES_TRIED):
+        yield fitting(room, name, b" (%s)" % b" ".join(filter(None, [word, b"%d" % number])))[reserve:]
+
+
 def _cut(stem: bytes, room: int) -> bytes:
-    """At most so many bytes of a name, no letter of UTF-8 cut in the middle."""
+    """At most `room` bytes of a name, without cutting a UTF-8 character in two."""
     if len(stem) <= room:
         return stem
     cut = stem[: max(room, 1)]

@@ -1,14 +1,15 @@
-"""EDGE: which file system a folder stands on, told by what stays the same over restarts and mounts. Reads only.
+"""EDGE: identifies the file system of a folder by what is stable across restarts and mounts. Reads only.
 
-Device numbers change with the order in which disks come, and the next disk gets the one before's. What identifies a
-file system is asked for in one way for each kind, so that it never changes by the way it was learnt:
+Device numbers depend on the order in which disks appear, and are reused. Each kind of file system is identified in
+exactly one way, so that its identity never depends on how it was determined:
 
-- ext2 to ext4, btrfs (each subvolume), ZFS (each dataset): the number in statfs(2), made of their own identifier.
-- XFS: its UUID, which it tells anybody.
-- Others on a block device (FAT, exFAT, NTFS, F2FS): the UUID that udev found; none without udev, in a container say.
-- NFS, SMB: the server and the folder it gives. That may change under the same files, so it proves no other disk.
+- ext2 to ext4, btrfs (each subvolume), ZFS (each dataset): the number in statfs(2), derived from their own identifier.
+- XFS: its UUID, which any user may read.
+- Others on a block device (FAT, exFAT, NTFS, F2FS): the UUID that udev found; none without udev, as in a container.
+- NFS, SMB: the server and its exported folder. Both may change while the files are the same, so a difference does not
+  prove that it is another disk.
 
-Nothing identifies others: tmpfs, overlay, most in user space.
+The rest has no identity: tmpfs, overlay, most file systems in user space.
 """
 
 import array
@@ -18,8 +19,8 @@ from collections.abc import Collection
 from enum import Enum
 from typing import Final
 
-from daemon.files.mounts import Mount, mount_of, mounts_below, place_in_file_system
-from index.records.disks import Standing
+from daemon.files.mounts import Mount, mount_of, mounts_below, path_in_file_system
+from index.database.records.disks import DiskLocation
 
 FAMILIES: Final = {
     "ext2": "ext", "ext3": "ext", "ext4": "ext", "btrfs": "btrfs", "zfs": "zfs", "xfs": "xfs",
@@ -29,44 +30,44 @@ BY_NUMBER: Final = frozenset({"ext", "btrfs", "zfs"})
 BY_NAME: Final = frozenset({"nfs", "smb"})
 UDEV: Final = "/run/udev/data"
 BY_UUID: Final = "/dev/disk/by-uuid"
-# XFS_IOC_FSGEOMETRY_V1: 112 bytes, the UUID from the 64th on.
+# XFS_IOC_FSGEOMETRY_V1: 112 bytes, with the UUID at offset 64.
 XFS_GEOMETRY: Final = 0x80705864
 XFS_GEOMETRY_BYTES: Final = 112
 XFS_UUID: Final = slice(64, 80)
 
 
-class Likeness(Enum):
-    """Whether a folder stands where it stood."""
+class DiskMatch(Enum):
+    """Whether a folder is on the same disk as before."""
 
     SAME = "same"
     OTHER = "other"
-    PERHAPS = "perhaps"  # another, unless its files say that it is the same
+    PERHAPS = "perhaps"  # another one, unless its files show that it is the same
     UNKNOWN = "unknown"
 
 
-def compare(before: Standing, now: Standing) -> Likeness:
+def compare(before: DiskLocation, now: DiskLocation) -> DiskMatch:
     if not before.identity or not now.identity:
-        return Likeness.UNKNOWN
+        return DiskMatch.UNKNOWN
     if (before.identity, before.place) == (now.identity, now.place):
-        return Likeness.SAME
+        return DiskMatch.SAME
     if before.identity == now.identity or BY_NAME & {_family(before), _family(now)}:
-        return Likeness.PERHAPS
-    return Likeness.OTHER
+        return DiskMatch.PERHAPS
+    return DiskMatch.OTHER
 
 
 def mount_points(root: bytes, mounts: Collection[Mount]) -> list[bytes]:
-    """The mount points below a folder, by paths that begin with it, be it a link."""
+    """The mount points below a folder, as paths that begin with it even if it is a link."""
     real = os.path.realpath(root)
     return [root.rstrip(b"/") + mount.point[len(real.rstrip(b"/")) :] for mount in mounts_below(real, mounts)]
 
 
-def standing_of(folder: bytes, mounts: Collection[Mount]) -> Standing:
-    """Raises OSError where the folder cannot be looked at."""
+def location_of(folder: bytes, mounts: Collection[Mount]) -> DiskLocation:
+    """The file system of a folder, and its place in it. Raises OSError if the folder cannot be examined."""
     real = os.path.realpath(folder)
-    mount, place = mount_of(real, mounts), place_in_file_system(real, mounts)
+    mount, place = mount_of(real, mounts), path_in_file_system(real, mounts)
     if mount is None or place is None:
-        return Standing(folder, "", b"")
-    return Standing(folder, _identity(real, mount), place[1])
+        return DiskLocation(folder, "", b"")
+    return DiskLocation(folder, _identity(real, mount), place[1])
 
 
 def _identity(folder: bytes, mount: Mount) -> str:
@@ -81,25 +82,25 @@ def _identity(folder: bytes, mount: Mount) -> str:
     return f"{family or 'uuid'}:{value}" if value else ""
 
 
-def _family(standing: Standing) -> str:
-    return standing.identity.partition(":")[0]
+def _family(location: DiskLocation) -> str:
+    return location.identity.partition(":")[0]
 
 
 def _xfs_uuid(folder: bytes) -> str:
-    told = array.array("B", bytes(XFS_GEOMETRY_BYTES))
+    buffer = array.array("B", bytes(XFS_GEOMETRY_BYTES))
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.ioctl(descriptor, XFS_GEOMETRY, told)
+            fcntl.ioctl(descriptor, XFS_GEOMETRY, buffer)
         finally:
             os.close(descriptor)
     except OSError:
         return ""
-    return bytes(told[XFS_UUID]).hex()
+    return bytes(buffer[XFS_UUID]).hex()
 
 
 def _uuid_of(device: int) -> str:
-    """What udev says of a block device."""
+    """The UUID that udev has for a block device, "" if there is none."""
     try:
         with open(f"{UDEV}/b{os.major(device)}:{os.minor(device)}", encoding="utf-8", errors="replace") as lines:
             return next((line[13:].strip() for line in lines if line.startswith("E:ID_FS_UUID=")), "")

@@ -1,7 +1,7 @@
-"""EDGE: says to other processes of this machine that files below a folder are being changed. Any thread.
+"""EDGE: lets other processes of this machine know that files below a folder are being changed. Any thread.
 
-A shared flock(2) on the folder itself: there is no file to leave behind, and it ends with the process. Where a file
-system has no such locks nobody is told, and nobody asks in vain.
+A shared flock(2) on the folder itself: it needs no lock file, and the kernel releases it with the process. On file
+systems without such locks it has no effect: every folder counts as unused.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ from typing import Final
 
 from daemon.files.removal import FOLDER
 
-# Whoever asks holds a lock for a moment, too.
+# A process that checks for a lock holds one itself for a moment.
 TRIES: Final = 50
 WAIT_S: Final = 0.02
 
 
 @contextmanager
 def in_use(folders: Iterable[bytes]) -> Iterator[None]:
-    """Keep shared locks on these folders, where they can be had."""
+    """Hold shared locks on those of these folders that can be locked."""
     with ExitStack() as stack:
         for folder in sorted(set(folders)):
             with contextlib.suppress(OSError):
@@ -32,7 +32,7 @@ def in_use(folders: Iterable[bytes]) -> Iterator[None]:
 
 
 def is_in_use(folder: bytes) -> bool:
-    """Whether anybody keeps a lock on a folder or on one above it."""
+    """Whether any process holds a lock on a folder or on one above it."""
     while True:
         with contextlib.suppress(FileNotFoundError, PermissionError):
             descriptor = os.open(folder, FOLDER)

@@ -1,4 +1,4 @@
-"""EDGE: on which file system a folder stands, and which others are mounted below it. Reads /proc/self/mountinfo."""
+"""EDGE: the mount that a folder is on, and the mounts below it. Reads /proc/self/mountinfo."""
 
 import os
 import re
@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from index.images.walk import is_at_or_below
+from index.imaging.discovery.walk import is_at_or_below
 
 MOUNTINFO: Final = "/proc/self/mountinfo"
 
-# Where changes are made by other machines (or by the host of this one), inotify tells only of our own.
+# Other machines (or the host of this one) change files here, and inotify reports only our own changes.
 REMOTE: Final = frozenset(
     {
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "coda", "davfs",
@@ -18,7 +18,7 @@ REMOTE: Final = frozenset(
         "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "fakeowner", "grpcfuse", "osxfs",
     }
 )  # fmt: skip
-# File systems in user space are mostly remote ones (sshfs, rclone, s3fs); these are not.
+# Most file systems in user space are remote (sshfs, rclone, s3fs); these are not.
 LOCAL_FUSE: Final = frozenset(
     {
         "fuseblk", "fuse.ntfs-3g", "fuse.exfat", "fuse.zfs", "fuse.veracrypt",
@@ -26,7 +26,7 @@ LOCAL_FUSE: Final = frozenset(
         "fuse.gocryptfs", "fuse.encfs", "fuse.ecryptfs", "fuse.cryfs",
     }
 )  # fmt: skip
-# File systems that show folders of other ones: a change through them is a change there.
+# File systems that show folders of others: a change made through them is a change there.
 STACKED: Final = frozenset(
     {
         "overlay", "aufs", "unionfs", "ecryptfs", "shiftfs",
@@ -40,9 +40,9 @@ LAYERS: Final = frozenset({b"lowerdir", b"lowerdir+", b"upperdir", b"datadir+"})
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo; `mount_id` tells a file system mounted anew from the one before. `root` is the folder
-    of the file system (that of `device`) which is mounted: not its topmost one where a folder is bound elsewhere.
-    `source` and `options` are those of the file system, the options as they stand there."""
+    """One line of mountinfo; `mount_id` changes when a file system is mounted again. `root` is the mounted folder
+    within the file system (that of `device`): not its topmost one for a bind mount. `source` and `options` are those of
+    the file system, the options still escaped."""
 
     mount_id: int
     point: bytes
@@ -54,7 +54,7 @@ class Mount:
 
     @property
     def is_stacked(self) -> bool:
-        # bindfs has no name of its own.
+        # bindfs has no file system type of its own.
         is_bindfs = self.kind == "fuse" and self.source.startswith(b"/") and not self.source.startswith(b"/dev/")
         return self.kind in STACKED or is_bindfs
 
@@ -64,7 +64,7 @@ class Mount:
 
 
 def read_mounts() -> list[Mount]:
-    """Every mount this process sees, in order; none where the system does not tell."""
+    """Every mount this process sees, in order; none if the list cannot be read."""
     try:
         with open(MOUNTINFO, "rb") as file:
             return parse_mountinfo(file)
@@ -90,7 +90,7 @@ def parse_mountinfo(lines: Iterable[bytes]) -> list[Mount]:
 
 
 def mount_of(path: bytes, mounts: Iterable[Mount]) -> Mount | None:
-    """The mount on which an absolute path without symbolic links stands: the deepest, and of two the later."""
+    """The mount that an absolute path without symbolic links is on: the deepest, and of several there the latest."""
     best: Mount | None = None
     for mount in mounts:
         if is_at_or_below(path, mount.point) and (best is None or len(mount.point) >= len(best.point)):
@@ -98,37 +98,57 @@ def mount_of(path: bytes, mounts: Iterable[Mount]) -> Mount | None:
     return best
 
 
+class MountTable:
+    """Mounts by their points, for looking up many paths: a lookup costs what the path is deep, whatever is mounted."""
+
+    def __init__(self, mounts: Iterable[Mount]) -> None:
+        self._latest = {mount.point: mount for mount in mounts}
+
+    def mount_of(self, path: bytes) -> Mount | None:
+        """The same as the function `mount_of`."""
+        while (mount := self._latest.get(path)) is None and path not in (b"", b"/"):
+            path = path.rpartition(b"/")[0] or b"/"
+        return mount
+
+    def place_of(self, path: bytes) -> tuple[bytes, bytes] | None:
+        """The same as the function `path_in_file_system`."""
+        mount = self.mount_of(path)
+        return None if mount is None else _place_on(mount, path)
+
+
 def mounts_below(path: bytes, mounts: Iterable[Mount]) -> list[Mount]:
     """The mounts whose points are below a path."""
     return [mount for mount in mounts if mount.point != path and is_at_or_below(mount.point, path)]
 
 
-def place_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, bytes] | None:
+def path_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, bytes] | None:
     """The device and the path within its file system of an absolute path without symbolic links: the same for every
-    mount, bound or not, by which a file is reached. None where no mount is known."""
+    mount, bound or not, through which a file is reached. None if no mount is known."""
     mount = mount_of(path, mounts)
-    if mount is None:
-        return None
+    return None if mount is None else _place_on(mount, path)
+
+
+def _place_on(mount: Mount, path: bytes) -> tuple[bytes, bytes]:
     below = path[len(mount.point.rstrip(b"/")) :]
     return mount.device, (mount.root.rstrip(b"/") + below).rstrip(b"/") or b"/"
 
 
 def layers_of(mount: Mount) -> tuple[bytes, ...]:
-    """The folders that a stacked file system shows, as far as its line names them by absolute paths.
+    """The folders that a stacked file system shows, as far as its mountinfo line has them as absolute paths.
 
-    They are named as the process that mounted it saw them: in a container, or after something was mounted over them,
+    The paths are those that the process that mounted it saw: in a container, or after something was mounted over them,
     another folder or none may be there.
     """
     if not mount.is_stacked:
         return ()
-    # Those in user space, and ecryptfs, name them as what is mounted.
-    found = [layer for value in (*_options(mount, LAYERS), mount.source) for layer in _separate(value)]
-    return tuple(dict.fromkeys(layer for layer in found if layer.startswith(b"/")))
+    # File systems in user space, and ecryptfs, have them as the source of the mount.
+    layers = [layer for value in (*_options(mount, LAYERS), mount.source) for layer in _split_paths(value)]
+    return tuple(dict.fromkeys(layer for layer in layers if layer.startswith(b"/")))
 
 
 def upper_layer(mount: Mount) -> bytes:
-    """The folder in which a change through an overlay is kept, as it was named: perhaps relative to an unknown one,
-    or as another process saw it. b"" where none is named."""
+    """The folder in which an overlay stores changes, as its mount options have it: perhaps relative to an unknown
+    folder, or as another process saw it. b"" if there is none."""
     return next(_options(mount, frozenset({b"upperdir"})), b"")
 
 
@@ -139,36 +159,36 @@ def _options(mount: Mount, keys: Collection[bytes]) -> Iterator[bytes]:
             yield _unescape(value)
 
 
-def _separate(value: bytes) -> Iterator[bytes]:
-    """The folders in a value: separated by colons, where a backslash takes the next character for itself."""
+def _split_paths(value: bytes) -> Iterator[bytes]:
+    """The folders in a value, separated by colons; a backslash escapes the next character."""
     for part in re.findall(rb"(?:\\.|[^:\\])+", value, re.DOTALL):
         folder = re.sub(rb"\\(.)", rb"\1", part, flags=re.DOTALL)
         yield folder.rstrip(b"/") or folder
 
 
-def ways_into(folder: bytes, mounts: Iterable[Mount]) -> dict[bytes, bytes]:
-    """Mount points, or folders below them, by which what is at or below a folder is reached as well: each with the
-    folder it is the same as.
+def bind_mounts_into(folder: bytes, mounts: Iterable[Mount]) -> dict[bytes, bytes]:
+    """Other paths to what is at or below a folder: mount points, or folders below them, each with the folder it is the
+    same as.
 
-    For where the mount that the folder stands on is not listed, as in a chroot, and its place in the file system cannot
-    be told: the same inode at the end of the same path is the same folder. Only local file systems are touched.
+    For a folder whose mount is not listed, as in a chroot, so that its place in the file system is unknown: the same
+    inode at the end of the same path is the same folder. Only local file systems are touched.
     """
-    found = {}
+    aliases = {}
     for mount in mounts:
         if mount.is_remote:
             continue
-        for end in _ends(mount.root):
+        for end in _path_ends(mount.root):
             if _is_one_folder(os.path.join(folder, end), mount.point):
-                found[mount.point] = os.path.join(folder, end).rstrip(b"/")
-        for end in _ends(folder):
-            way = os.path.join(mount.point, end)
-            if way != folder and _is_one_folder(way, folder):
-                found[way.rstrip(b"/")] = folder
-    return found
+                aliases[mount.point] = os.path.join(folder, end).rstrip(b"/")
+        for end in _path_ends(folder):
+            alias = os.path.join(mount.point, end)
+            if alias != folder and _is_one_folder(alias, folder):
+                aliases[alias.rstrip(b"/")] = folder
+    return aliases
 
 
-def _ends(path: bytes) -> list[bytes]:
-    """What a path ends in, from nothing to all of it."""
+def _path_ends(path: bytes) -> list[bytes]:
+    """The ends of a path, from the empty one to the whole path."""
     names = [name for name in path.split(b"/") if name]
     return [b"/".join(names[start:]) for start in range(len(names), -1, -1)]
 

@@ -1,6 +1,6 @@
-"""EDGE: the ways by which a folder can be reached: mounts of its file system, and stacked file systems that show it.
+"""EDGE: the aliases of a path: other paths to it, through mounts of its file system and stacked file systems.
 
-A change by one of them is a change by all. Reads the disk, changes nothing. Used by one thread.
+A change through one of them is a change through all. Reads the disk, changes nothing. Used by one thread.
 """
 
 import os
@@ -9,24 +9,24 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from daemon.files.mounts import Mount, layers_of, mount_of, place_in_file_system, upper_layer
-from index.images.walk import is_at_or_below
+from daemon.files.mounts import Mount, MountTable, layers_of, upper_layer
+from index.imaging.discovery.walk import is_at_or_below
 
 # The file that protects its folder and everything below it.
 MARKER: Final = b".comparimg-protected"
-# Where mergerfs tells on which of its branches a file or folder lies.
+# The extended attribute in which mergerfs lists the branches that hold a file or folder.
 BRANCHES: Final = "user.mergerfs.allpaths"
-# More ways than this to one folder are a loop of mounts that show each other.
-WAYS_AT_MOST: Final = 64
+# More aliases than this mean a loop of mounts that show each other.
+MOST_ALIASES: Final = 64
 
 Step = Callable[[bytes], Iterable[bytes]]
 
 
-class Ways:
-    """The ways through one list of mounts."""
+class PathAliases:
+    """The aliases that one list of mounts gives."""
 
     def __init__(self, mounts: Sequence[Mount]) -> None:
-        self._mounts = mounts
+        self._table = MountTable(mounts)
         self._of_device: dict[bytes, list[Mount]] = defaultdict(list)
         for mount in mounts:
             self._of_device[mount.device].append(mount)
@@ -34,22 +34,29 @@ class Ways:
         self._layers = {mount: [os.path.realpath(layer) for layer in layers_of(mount)] for mount in stacked}
         self._marked: dict[bytes, bool] = {}
 
-    def to(self, path: bytes) -> tuple[bytes, ...]:
-        """The paths of what a path without links names, itself first: on every mount that shows it, in the folders
-        that a stacked file system shows there, and where a stacked one shows it."""
-        below = self._closure(path, self._into_layers)
-        above = self._closure(path, self._out_of_layers)
+    def of(self, path: bytes) -> tuple[bytes, ...]:
+        """A path without links and its aliases, itself first: on every mount that shows it, in the layers of a stacked
+        file system that it is on, and on stacked file systems that have it as a layer."""
+        if not self._layers:
+            return tuple(self._reachable(path, lambda _: ()))
+        below = self._reachable(path, self._into_layers)
+        above = self._reachable(path, self._out_of_layers)
         return tuple(dict.fromkeys([*below, *above]))
 
-    def marked_above(self, path: bytes) -> bytes | None:
+    def is_on_stack(self, path: bytes) -> bool:
+        """Whether a path is on a stacked file system."""
+        mount = self._table.mount_of(path)
+        return mount is not None and mount.is_stacked
+
+    def nearest_marked_folder(self, path: bytes) -> bytes | None:
         """The nearest folder at or above a path that holds a marker file."""
-        return next((folder for folder in upwards(path) if self._is_marked(folder)), None)
+        return next((folder for folder in with_parents(path) if self._is_marked(folder)), None)
 
     def is_shown_from(self, path: bytes, top: bytes) -> bool:
-        """Whether what a path on a stacked file system names (or its folder, where nothing is there) lies below `top`,
-        by its inode at the end of the same path: for where no line tells which folders are shown, or tells it as
+        """Whether the file at a path on a stacked file system (or its folder, if there is no file) lies below `top`,
+        judged by the inode at the end of the same path: for when mountinfo does not have the layers, or has them as
         another process sees them, as in a container."""
-        mount = mount_of(path, self._mounts)
+        mount = self._table.mount_of(path)
         if mount is None or not mount.is_stacked or is_at_or_below(path, top):
             return False
         seen = _status(path)
@@ -59,47 +66,47 @@ class Ways:
         if seen is None or not is_at_or_below(path, mount.point):
             return False
         inside, upper = _names(path[len(mount.point) :]), _names(upper_layer(mount))
-        # Of what leads to the file in its layer, any beginning may lie above `top`.
+        # Of the path to the file in its layer, any leading part may lie above `top`.
         ends = [inside[start:] for start in range(len(inside) + 1)]
         ends += [[*upper[start:], *inside] for start in range(len(upper))]
         return any(_is_same(seen, os.path.join(top, *end)) for end in ends)
 
-    def _closure(self, path: bytes, through_stacks: Step) -> list[bytes]:
-        found = [path]
-        for way in found:  # grows while it is gone through
-            for other in (*self._mounted(way), *through_stacks(way)):
-                if other not in found and len(found) < WAYS_AT_MOST:
-                    found.append(other)
-        return found
+    def _reachable(self, path: bytes, through_stacks: Step) -> list[bytes]:
+        aliases = [path]
+        for alias in aliases:  # grows during the loop
+            for other in (*self._by_mounts(alias), *through_stacks(alias)):
+                if other not in aliases and len(aliases) < MOST_ALIASES:
+                    aliases.append(other)
+        return aliases
 
-    def _mounted(self, way: bytes) -> Iterator[bytes]:
-        place = place_in_file_system(way, self._mounts)
+    def _by_mounts(self, path: bytes) -> Iterator[bytes]:
+        place = self._table.place_of(path)
         if place is None:
             return
         device, inner = place
         for mount in self._of_device[device]:
             if is_at_or_below(inner, mount.root):
-                other = _joined(mount.point, inner[len(mount.root.rstrip(b"/")) :])
-                if mount_of(other, self._mounts) is mount:
-                    yield other
+                alias = _joined(mount.point, inner[len(mount.root.rstrip(b"/")) :])
+                if self._table.mount_of(alias) is mount:
+                    yield alias
 
-    def _into_layers(self, way: bytes) -> Iterator[bytes]:
-        mount = mount_of(way, self._mounts)
+    def _into_layers(self, path: bytes) -> Iterator[bytes]:
+        mount = self._table.mount_of(path)
         if mount is None or not mount.is_stacked:
             return
-        below = way[len(mount.point.rstrip(b"/")) :]
+        below = path[len(mount.point.rstrip(b"/")) :]
         inner = mount.root.rstrip(b"/") + below
         for layer in self._layers[mount]:
             yield _joined(layer, inner)
         if mount.kind == "fuse.mergerfs":
-            yield from _branches(way)
+            yield from _mergerfs_branches(path)
 
-    def _out_of_layers(self, way: bytes) -> Iterator[bytes]:
+    def _out_of_layers(self, path: bytes) -> Iterator[bytes]:
         for mount, layers in self._layers.items():
             for layer in layers:
-                if not is_at_or_below(way, layer):
+                if not is_at_or_below(path, layer):
                     continue
-                inner = way[len(layer.rstrip(b"/")) :] or b"/"
+                inner = path[len(layer.rstrip(b"/")) :] or b"/"
                 if is_at_or_below(inner, mount.root):
                     yield _joined(mount.point, inner[len(mount.root.rstrip(b"/")) :])
 
@@ -109,16 +116,16 @@ class Ways:
         return self._marked[folder]
 
 
-def upwards(path: bytes) -> Iterator[bytes]:
+def with_parents(path: bytes) -> Iterator[bytes]:
     """An absolute path and every folder above it, the nearest first."""
     while path not in (b"/", b""):
         yield path
-        path = os.path.dirname(path)
+        path = path.rpartition(b"/")[0].rstrip(b"/")
     yield b"/"
 
 
 def key_of(folder: bytes) -> tuple[int, int] | None:
-    """What tells a folder from others by whatever path it is reached: its device and inode."""
+    """The device and inode of a folder, which are the same for each of its aliases; None if it is no folder."""
     status = _status(folder)
     return None if status is None or not stat.S_ISDIR(status.st_mode) else (status.st_dev, status.st_ino)
 
@@ -131,7 +138,8 @@ def _status(path: bytes) -> os.stat_result | None:
 
 
 def _is_same(seen: os.stat_result, path: bytes) -> bool:
-    """Whether a file has another's inode, kind and time: on another file system, where that shows the first one's."""
+    """Whether the file at a path has the given inode, kind and time. Its device may differ: a stacked file system shows
+    files under its own."""
     status = _status(path)
     return status is not None and (
         (status.st_ino, stat.S_IFMT(status.st_mode), status.st_mtime_ns)
@@ -143,14 +151,14 @@ def _names(path: bytes) -> list[bytes]:
     return [name for name in path.split(b"/") if name]
 
 
-def _branches(path: bytes) -> list[bytes]:
-    for one in (path, os.path.dirname(path)):
+def _mergerfs_branches(path: bytes) -> list[bytes]:
+    for existing in (path, os.path.dirname(path)):
         try:
-            found = os.getxattr(one, BRANCHES).split(b"\0")
+            branches = os.getxattr(existing, BRANCHES).split(b"\0")
         except OSError:
             continue
-        rest = path[len(one) :]
-        return [os.path.realpath(branch) + rest for branch in found if branch.startswith(b"/")]
+        rest = path[len(existing) :]
+        return [os.path.realpath(branch) + rest for branch in branches if branch.startswith(b"/")]
     return []
 
 

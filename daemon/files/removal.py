@@ -1,12 +1,12 @@
-"""EDGE: removal. The only module that takes the last name of a file away outside our own data folder. Any thread.
+"""EDGE: removal. The only module that removes the last name of a file outside our own data folder. Any thread.
 
 Three kinds of files may be removed (docs/safety.md): a file that we made and a trashed file that a person ordered to be
-emptied, both recorded by inode and digest, and a second name of a file that has another one. (Where a file system can
-neither rename without replacing nor link, a file is moved by a copy that is compared: the original counts as such.)
+emptied, both recorded by inode and digest, and a second name of a file that has another one. (If a file system can
+neither rename without replacing nor link, a file is moved by a verified copy: the original counts as a second name.)
 
-Any name can be given to another file at any moment, so a look at the name proves nothing. It is first moved into a new
-folder, which nobody else knows and only we may write to. There the file is checked, then unlinked. A file that is not
-proven gets its name back, or a visible one near to it.
+At any moment another program can give the name to another file, so checking the file under its name proves nothing. The
+file is first moved into a new folder, whose name no one else knows and to which only we may write. There it is checked,
+then unlinked. A file without proof gets its name back, or a visible name close to it.
 
 Folders are given as open descriptors, names without slashes. Plain renames and unlink(2) are used nowhere else.
 """
@@ -23,25 +23,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from daemon.files import contents
+from daemon.files import file_bytes
 from daemon.files.file_names import visible_names
+from index.errors import FileError
 
 log = logging.getLogger(__name__)
 
-# Whether an open file is one that may be removed.
+# Whether an open file may be removed.
 Proof = Callable[[int], bool]
 
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: a named pipe put where a picture was must not hold us.
+# O_NONBLOCK: a named pipe in the place of a picture must not block us.
 READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # Flags of renameat2(2).
 NOREPLACE: Final = 1
 EXCHANGE: Final = 2
-# What a file system (NFS, some of FUSE), an old kernel or an old C library says to those flags.
+# Errors of a file system (NFS, some of FUSE), an old kernel or an old C library without those flags.
 UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
-# What a file system without hard links (FAT, some network shares) says to link(2).
+# Errors of link(2) on a file system without hard links (FAT, some network shares).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-# What a full disk says, a used-up quota, and a limit on the size of files.
+# Errors of a full disk, an exhausted quota, and a limit on the size of files.
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PRIVATE: Final = re.compile(rb"\.comparimg-[0-9a-f]{16}\.removing")
 
@@ -49,14 +50,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def remove(folder: int, name: bytes, proof: Proof, is_ours: bool = False) -> bytes | None:
-    """Remove a name where `proof` holds of the file behind it; None when it is removed.
+    """Remove a name if `proof` is true for the file that has it; None when it is removed.
 
-    `is_ours` says that only we write to the folder: there a full disk, which has no room for a new folder, is no
-    hindrance to emptying it.
-
-    Otherwise the file stays, and its name in the folder is returned: its own, or a visible one near to it where
-    another file took its own meanwhile. Raises FileNotFoundError where there is none, and OSError (also from `proof`)
+    Otherwise the file stays, and its name in the folder is returned: its own, or a visible one close to it if another
+    file has taken its own in the meantime. Raises FileNotFoundError if there is none, and OSError (also from `proof`)
     with the file under its name again.
+
+    `is_ours` says that only we write to the folder: then the file can be removed even if the disk is full and has no
+    room for a new folder.
     """
     try:
         stack = ExitStack()
@@ -66,15 +67,15 @@ def remove(folder: int, name: bytes, proof: Proof, is_ours: bool = False) -> byt
             raise
         return _remove_here(folder, name, proof)
     with stack:
-        # The folder is new: there is nothing that this could replace.
+        # The folder is new and empty: this rename cannot replace a file.
         os.rename(name, name, src_dir_fd=folder, dst_dir_fd=private)
         try:
             proven = _is_proven(private, name, proof)
         except BaseException:
-            _put_back(private, name, folder)
+            _restore_name(private, name, folder)
             raise
         if not proven:
-            return _put_back(private, name, folder)
+            return _restore_name(private, name, folder)
         os.unlink(name, dir_fd=private)
         return None
 
@@ -88,11 +89,11 @@ def _remove_here(folder: int, name: bytes, proof: Proof) -> bytes | None:
 
 
 def move(old: int, source: bytes, new: int, target: bytes, into_ours: bool = False) -> None:
-    """Give a file a new name that nobody has. Raises FileExistsError where it is taken, OSError.
+    """Rename a file to a free name. Raises FileExistsError if it is taken, OSError.
 
-    Where the file system cannot do that in one step the file has both names for a moment. Where it has no hard links
-    either the file is copied, and the original removed; `into_ours` says that only we write to the new folder, so that
-    a plain rename suffices there. A crash may leave both.
+    If the file system cannot do that in one step, the file has both names for a moment. If it has no hard links either,
+    the file is copied and the original removed; `into_ours` says that only we write to the new folder, so that a plain
+    rename is safe there. A crash may leave both.
     """
     try:
         _renameat2(old, source, new, target, NOREPLACE)
@@ -106,8 +107,8 @@ def move(old: int, source: bytes, new: int, target: bytes, into_ours: bool = Fal
         if error.errno not in NO_LINKS:
             raise
     else:
-        # Another file that was saved under the old name since is not proven, and stays.
-        remove(old, source, second_name(new, target))
+        # If another file was saved under the old name since, the proof fails and that file stays.
+        remove(old, source, proof_by_second_name(new, target))
         return
     if not into_ours:
         _move_by_copy(old, source, new, target)
@@ -126,13 +127,13 @@ def _is_free(folder: int, name: bytes) -> bool:
 
 
 def exchange(old: int, source: bytes, new: int, target: bytes) -> None:
-    """Let two files change names, in one step. Raises OSError with one of UNSUPPORTED where that cannot be done."""
+    """Exchange the names of two files, in one step. Raises OSError with one of UNSUPPORTED if that is impossible."""
     _renameat2(old, source, new, target, EXCHANGE)
 
 
-def put_back_all(folder: int, name: bytes) -> None:
-    """Give a file its name back that a crash left in a folder made for its removal. What cannot be given its own name
-    stands beside it under a visible one."""
+def undo_removals(folder: int, name: bytes) -> None:
+    """Give a file its name back if a crash left it in a private folder, made for its removal. If its name is taken, it
+    gets a visible one beside it."""
     for inner in os.listdir(folder):
         private = os.fsencode(inner)
         if not PRIVATE.fullmatch(private):
@@ -141,7 +142,7 @@ def put_back_all(folder: int, name: bytes) -> None:
             descriptor = os.open(private, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
             try:
                 if name in map(os.fsencode, os.listdir(descriptor)):
-                    _put_back(descriptor, name, folder)
+                    _restore_name(descriptor, name, folder)
             finally:
                 os.close(descriptor)
             with contextlib.suppress(OSError):
@@ -149,7 +150,7 @@ def put_back_all(folder: int, name: bytes) -> None:
 
 
 def remove_private_folder(folder: int, name: bytes) -> None:
-    """Remove a folder that a crash left, if it is empty. Raises OSError, ValueError for any other folder."""
+    """Remove an empty private folder that a crash left. Raises OSError, ValueError for any other folder."""
     if not PRIVATE.fullmatch(name):
         raise ValueError(name)
     os.rmdir(name, dir_fd=folder)
@@ -157,7 +158,7 @@ def remove_private_folder(folder: int, name: bytes) -> None:
 
 @contextmanager
 def private_folder(folder: int) -> Iterator[int]:
-    """A new folder in another, which goes when it is empty in the end."""
+    """A new folder in another one, removed at the end if it is empty."""
     name = b".comparimg-%s.removing" % secrets.token_hex(8).encode()
     os.mkdir(name, 0o700, dir_fd=folder)
     try:
@@ -177,7 +178,7 @@ def _is_proven(folder: int, name: bytes, proof: Proof) -> bool:
     try:
         descriptor = os.open(name, READ, dir_fd=folder)
     except PermissionError:
-        return False  # what cannot be read cannot be proven
+        return False  # a file that cannot be read cannot be proven
     try:
         before = os.fstat(descriptor)
         return (
@@ -194,8 +195,8 @@ def _state(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _put_back(private: int, name: bytes, folder: int) -> bytes:
-    """Give a file its name in a folder again, or a visible one near to it; the name. Nothing is overwritten."""
+def _restore_name(private: int, name: bytes, folder: int) -> bytes:
+    """Give a file its name in a folder back, or a visible one close to it. Returns the name. Nothing is overwritten."""
     for candidate in (name, *visible_names(name)):
         try:
             _move_out(private, name, folder, candidate)
@@ -203,13 +204,13 @@ def _put_back(private: int, name: bytes, folder: int) -> bytes:
             continue
         if candidate != name:
             shown = candidate.decode("utf-8", "replace")
-            log.warning("another file took the name of one that was to be looked at, which is kept as %s", shown)
+            log.warning("another file took the name of one that was being checked, which is kept as %s", shown)
         return candidate
     raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def _move_out(private: int, name: bytes, folder: int, target: bytes) -> None:
-    """As `move`, out of a folder to which only we write: the name there is still that of the same file."""
+    """As `move`, out of a folder to which only we write: so the name there is still that of the same file."""
     try:
         _renameat2(private, name, folder, target, NOREPLACE)
         return
@@ -218,7 +219,7 @@ def _move_out(private: int, name: bytes, folder: int, target: bytes) -> None:
             raise
     mode = os.stat(name, dir_fd=private, follow_symlinks=False).st_mode
     if stat.S_ISDIR(mode):
-        os.rename(name, target, src_dir_fd=private, dst_dir_fd=folder)  # a folder replaces no file
+        os.rename(name, target, src_dir_fd=private, dst_dir_fd=folder)  # a folder cannot replace a file
         return
     try:
         os.link(name, target, src_dir_fd=private, dst_dir_fd=folder, follow_symlinks=False)
@@ -233,7 +234,7 @@ def _move_out(private: int, name: bytes, folder: int, target: bytes) -> None:
 
 
 def _move_by_copy(old: int, source: bytes, new: int, target: bytes) -> None:
-    """A copy under a name that nobody has, then the original is removed: for file systems that have neither."""
+    """Copy a file to a free name, then remove the original: for file systems with neither of the other two ways."""
     original = os.open(source, READ, dir_fd=old)
     try:
         status = os.fstat(original)
@@ -245,17 +246,17 @@ def _move_by_copy(old: int, source: bytes, new: int, target: bytes) -> None:
             made = os.fstat(copy)
             is_whole = False
             try:
-                contents.copy_bytes(original, copy)
-                contents.copy_attributes(original, copy)
-                contents.bring_to_disk(copy)
-                is_whole = contents.are_equal(original, copy)
+                file_bytes.copy_bytes(original, copy)
+                file_bytes.copy_attributes(original, copy)
+                file_bytes.sync_and_drop_cache(copy)
+                is_whole = file_bytes.are_equal(original, copy)
             finally:
                 if not is_whole:
                     remove(new, target, lambda file: os.path.samestat(os.fstat(file), made))
         finally:
             os.close(copy)
         if not is_whole:
-            raise OSError(errno.EIO, "the file changed while it was copied, or the disk gives back other bytes")
+            raise FileError(errno.EIO, "file.changed_while_copied")
 
         def is_copied(file: int) -> bool:
             there = os.stat(target, dir_fd=new, follow_symlinks=False)
@@ -267,8 +268,8 @@ def _move_by_copy(old: int, source: bytes, new: int, target: bytes) -> None:
         os.close(original)
 
 
-def second_name(folder: int, name: bytes) -> Proof:
-    """The proof of a file that has another name, looked at when it is asked for."""
+def proof_by_second_name(folder: int, name: bytes) -> Proof:
+    """The proof that a file has another name, which is read when the proof is called."""
 
     def proof(descriptor: int) -> bool:
         try:

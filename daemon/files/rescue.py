@@ -1,11 +1,10 @@
-"""EDGE: keeps files that stand under one of our names and are not what we put there. Used by one thread.
+"""EDGE: keeps files that have one of our names and that we did not put there. Used by one thread.
 
-Such a file goes to the trash, with a line in the manifest, or, where there can be no trash, beside its path under a
-visible name. It is never removed.
+Such a file goes to the trash, with a line in the manifest. If there can be no trash, it gets a visible name beside its
+path. It is never removed.
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ from typing import Final
 
 from daemon.files import safe_files
 from daemon.files.file_names import visible_names
-from daemon.files.manifest import Entry
-from daemon.files.safe_files import Spot
+from daemon.files.safe_files import FileRef
 from daemon.files.trash import Trashes
-from index.images.trash_places import is_in_trash
+from daemon.files.trash_manifest import Entry
+from index.database.records.trash_items import Item
+from index.imaging.discovery.trash_places import is_in_trash
 from index.model import Identity
-from index.records.trash_items import Item
+from index.paths import display
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,8 @@ FOLDER_SUFFIX: Final = "-kept"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A file that was kept: the path it is for, where it is now, and what the index is to know of it if it is in a
-    trash."""
+class RescuedFile:
+    """A file that was kept: the path it belongs to, where it is now, and its row of the index if it is in a trash."""
 
     path: bytes
     place: bytes
@@ -36,75 +35,76 @@ class Kept:
 
 
 class Rescue:
-    """Keeps such files for one batch: `batch_name` names its folder in the trash. `kept` tells which, until taken."""
+    """Keeps such files for one batch: `batch_name` names its folder in the trash. `kept` lists them until `drain`."""
 
     def __init__(
         self, trashes: Trashes, batch_name: str, batch_id: int = 0, now_ns: Callable[[], int] = time.time_ns
     ) -> None:
-        self.kept: list[Kept] = []
+        self.kept: list[RescuedFile] = []
         self._trashes = trashes
         self._batch_name = batch_name
         self._batch_id = batch_id
         self._now_ns = now_ns
 
-    def take(self) -> list[Kept]:
-        """What was kept since this was last asked."""
+    def drain(self) -> list[RescuedFile]:
+        """What was kept since the last call."""
         kept, self.kept = self.kept, []
         return kept
 
-    def keep(self, spot: Spot, of: Spot) -> bytes:
-        """Keep what is at a spot as a file of the path `of`; where it is now, b"" where nothing was there. Raises
-        OSError where it can be given no other name: then it stays."""
-        identity = safe_files.identity_at(spot)
+    def keep(self, file_ref: FileRef, of: FileRef) -> bytes:
+        """Keep the file at a path as one that belongs to the path `of`. Returns where it is now, b"" if there was none.
+        Raises OSError if it cannot be renamed: then it stays."""
+        identity = safe_files.identity_at(file_ref)
         if identity is None:
             return b""
-        kept = self._in_trash(spot, of, identity) or self._beside(spot, of)
-        log.warning("%s was not what was expected there; it is kept as %s", _shown(spot.path), _shown(kept.place))
+        kept = self._keep_in_trash(file_ref, of, identity) or self._keep_beside(file_ref, of)
+        log.warning("%s is not the expected file; it is kept as %s", display(file_ref.path), display(kept.place))
         self.kept.append(kept)
         return kept.place
 
-    def note(self, place: Spot, of: Spot) -> None:
-        """Record a file that stays where a step took it, in the trash or at a destination, and is not the step's."""
+    def record(self, place: FileRef, of: FileRef) -> None:
+        """Record a file that a step moved by mistake, and that stays where it is now, in the trash or at a
+        destination."""
         identity = safe_files.identity_at(place)
         if identity is None:
             return
-        log.warning("%s is another file than was to go there", _shown(place.path))
+        log.warning("%s is not the file that was to be moved there", display(place.path))
         if not is_in_trash(place.path):
-            self.kept.append(Kept(of.path, place.path))
+            self.kept.append(RescuedFile(of.path, place.path))
             return
         item = self._item(place, of, identity, _digest(place))
         self._trashes.record([_entry(item)])
-        self.kept.append(Kept(of.path, place.path, item))
+        self.kept.append(RescuedFile(of.path, place.path, item))
 
-    def _in_trash(self, spot: Spot, of: Spot, identity: Identity) -> Kept | None:
+    def _keep_in_trash(self, file_ref: FileRef, of: FileRef, identity: Identity) -> RescuedFile | None:
         try:
-            digest = _digest(spot)
+            digest = _digest(file_ref)
             if not digest:
                 return None
             place = self._trashes.place_for(of, self._batch_name + FOLDER_SUFFIX, len(self.kept) + 1)
             for name in (place.name, *visible_names(place.name)):
-                place = place.beside(name)
+                place = place.sibling(name)
                 if safe_files.identity_at(place) is None:
                     break
             item = self._item(place, of, identity, digest)
             self._trashes.record([_entry(item)])
-            safe_files.rename_new(spot, place)
-            return Kept(of.path, place.path, item)
+            safe_files.rename_new(file_ref, place)
+            return RescuedFile(of.path, place.path, item)
         except OSError as error:
-            log.warning("%s cannot go to the trash: %s", _shown(spot.path), error)
+            log.warning("%s cannot go to the trash: %s", display(file_ref.path), error)
             return None
 
-    def _beside(self, spot: Spot, of: Spot) -> Kept:
+    def _keep_beside(self, file_ref: FileRef, of: FileRef) -> RescuedFile:
         for name in visible_names(of.name):
-            target = spot.beside(name)
+            target = file_ref.sibling(name)
             try:
-                safe_files.rename_new(spot, target)
+                safe_files.rename_new(file_ref, target)
             except FileExistsError:
                 continue
-            return Kept(of.path, target.path)
-        raise FileExistsError(f"no name is free beside {_shown(of.path)}")
+            return RescuedFile(of.path, target.path)
+        raise FileExistsError(f"no name is free beside {display(of.path)}")
 
-    def _item(self, place: Spot, of: Spot, identity: Identity, digest: bytes) -> Item:
+    def _item(self, place: FileRef, of: FileRef, identity: Identity, digest: bytes) -> Item:
         return Item(
             place.path, of.path, identity.inode, identity.size_bytes, identity.mtime_ns, digest, self._now_ns(),
             self._batch_id or None,
@@ -118,14 +118,10 @@ def _entry(item: Item) -> Entry:
     )  # fmt: skip
 
 
-def _digest(spot: Spot) -> bytes:
-    """The digest of a regular file that can be read, b"" of anything else."""
+def _digest(file_ref: FileRef) -> bytes:
+    """The digest of a regular file that can be read, b"" for anything else."""
     try:
-        with safe_files.opened_file(spot) as descriptor:
+        with safe_files.opened_file(file_ref) as descriptor:
             return safe_files.digest_of(descriptor)
     except OSError:
         return b""
-
-
-def _shown(path: bytes) -> str:
-    return os.fsdecode(path).encode("utf-8", "replace").decode()

@@ -1,8 +1,8 @@
 """EDGE: changes of names on disk that follow no link and overwrite nothing. Any thread.
 
-A file is named by a `Spot`. Its folder is opened step by step from a folder that the configuration names, and no step
-may be a symbolic link, so that nobody can lead a change elsewhere by exchanging a folder for a link. Everything here
-either happens or raises OSError (FileExistsError where a name is taken) and leaves the names as they were.
+A file is named by a `FileRef`. Its folder is opened level by level from a managed folder, and no level may be a
+symbolic link, so that no one can divert a change by replacing a folder with a link. Each function either succeeds, or
+raises OSError (FileExistsError if a name is taken) and leaves the names as they were.
 """
 
 import contextlib
@@ -16,42 +16,43 @@ from typing import Final
 
 from blake3 import blake3
 
-from daemon.files import contents, removal
-from daemon.files.contents import are_equal, digest_of
+from daemon.files import file_bytes, removal
+from daemon.files.file_bytes import are_equal, digest_of
 from daemon.files.removal import FOLDER, NO_LINKS, NO_SPACE, READ, UNSUPPORTED, Proof
-from index.images import descent
-from index.images.trash_places import is_in_trash
+from index.errors import FileError
+from index.imaging.discovery import descent
+from index.imaging.discovery.trash_places import is_in_trash
 from index.model import Identity
 
-# What a file system (NFS, FAT, some of FUSE) says to a file without a name, and a system without /proc to naming it.
+# Errors of a file system (NFS, FAT, some of FUSE) without O_TMPFILE, and of naming such a file without /proc.
 NO_UNNAMED: Final = frozenset({*UNSUPPORTED, errno.EISDIR, errno.ENOENT})
 
-__all__ = ["FOLDER", "NO_LINKS", "NO_SPACE", "READ", "UNSUPPORTED", "Spot", "are_equal", "digest_of"]
+__all__ = ["FOLDER", "NO_LINKS", "NO_SPACE", "READ", "UNSUPPORTED", "FileRef", "are_equal", "digest_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A name in a folder at or below `top`; both are absolute. `top` itself may be reached by a link."""
+class FileRef:
+    """A path in a folder at or below `top`; both are absolute. `top` itself may be reached by a link."""
 
     top: bytes
     path: bytes
 
     @property
     def folder(self) -> bytes:
-        return os.path.dirname(self.path)
+        return self.path.rpartition(b"/")[0] or b"/"
 
     @property
     def name(self) -> bytes:
-        return os.path.basename(self.path)
+        return self.path.rpartition(b"/")[2]
 
-    def beside(self, name: bytes) -> "Spot":
+    def sibling(self, name: bytes) -> "FileRef":
         """Another name in the same folder."""
-        return Spot(self.top, os.path.join(self.folder, name))
+        return FileRef(self.top, os.path.join(self.folder, name))
 
 
 @contextmanager
 def opened_folder(top: bytes, folder: bytes, make: bool = False) -> Iterator[int]:
-    """A folder at or below `top`, opened without following a link below it, made where it is missing if asked."""
+    """A folder at or below `top`, opened without following a link below it; with `make` it is created if missing."""
     descriptor = os.open(top, FOLDER)
     try:
         for name in descent.steps(top, folder):
@@ -68,34 +69,36 @@ def opened_folder(top: bytes, folder: bytes, make: bool = False) -> Iterator[int
 
 
 @contextmanager
-def opened_file(spot: Spot) -> Iterator[int]:
-    """A regular file, opened for reading. Raises OSError, with ELOOP for a link and EINVAL for what is no file."""
-    with opened_folder(spot.top, spot.folder) as folder:
-        descriptor = os.open(spot.name, READ, dir_fd=folder)
+def opened_file(file_ref: FileRef) -> Iterator[int]:
+    """A regular file, opened for reading. Raises OSError, with ELOOP for a link and EINVAL for anything else."""
+    with opened_folder(file_ref.top, file_ref.folder) as folder:
+        descriptor = os.open(file_ref.name, READ, dir_fd=folder)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file")
+            raise FileError(errno.EINVAL, "file.not_regular")
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def identity_at(spot: Spot) -> Identity | None:
-    """What is at a spot, None where nothing is. Raises OSError where that cannot be told, and where `top` is away."""
-    os.stat(spot.top)
+def identity_at(file_ref: FileRef) -> Identity | None:
+    """The identity of what is at a path, None if nothing is. Raises OSError if that cannot be determined, and if `top`
+    is missing."""
+    os.stat(file_ref.top)
     try:
-        with opened_folder(spot.top, spot.folder) as folder:
-            return Identity.of(os.stat(spot.name, dir_fd=folder, follow_symlinks=False))
+        with opened_folder(file_ref.top, file_ref.folder) as folder:
+            return Identity.of(os.stat(file_ref.name, dir_fd=folder, follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a folder on the way became a link: whatever is behind it is not ours
+        if error.errno == errno.ELOOP:  # a folder in the path became a link: what is behind it is another file
             return None
         raise
 
 
 def is_same(first: Identity | None, second: Identity | None) -> bool:
-    """Whether two looks were at one unchanged file. A device number is no witness: a disk comes back under another."""
+    """Whether two identities are those of one unchanged file. The device is ignored: a disk may return under another
+    number."""
     return (
         first is not None
         and second is not None
@@ -104,68 +107,77 @@ def is_same(first: Identity | None, second: Identity | None) -> bool:
 
 
 def mount_key(descriptor: int) -> tuple[int, int]:
-    """What two folders must have in common for a rename between them: the mount (a bind mount is another one) and the
-    device (a btrfs subvolume is another one)."""
+    """What two folders must have in common for a rename between them: the mount (a bind mount is a different one) and
+    the device (a btrfs subvolume is a different one)."""
     device = os.fstat(descriptor).st_dev
     try:
         with open(f"/proc/self/fdinfo/{descriptor}", "rb") as lines:
-            told = next(line for line in lines if line.startswith(b"mnt_id:"))
-            return int(told.split()[1]), device
+            entry = next(line for line in lines if line.startswith(b"mnt_id:"))
+            return int(entry.split()[1]), device
     except (OSError, StopIteration, ValueError):
         return 0, device
 
 
-def can_rename(first: Spot, second: Spot) -> bool:
-    """Whether a file of the one folder can get a name in the other without being copied."""
-    with opened_folder(first.top, first.folder) as one, opened_folder(second.top, second.folder) as other:
-        return mount_key(one) == mount_key(other)
+def can_rename(first: FileRef, second: FileRef) -> bool:
+    """Whether a file can be moved from the first folder to the second without being copied."""
+    with (
+        opened_folder(first.top, first.folder) as first_folder,
+        opened_folder(second.top, second.folder) as second_folder,
+    ):
+        return mount_key(first_folder) == mount_key(second_folder)
 
 
 # Changes
 
 
-def rename_new(source: Spot, target: Spot) -> None:
-    """Give a file a new name that nobody has."""
+def rename_new(source: FileRef, target: FileRef) -> None:
+    """Rename a file to a free name."""
     with opened_folder(source.top, source.folder) as old, opened_folder(target.top, target.folder) as new:
         removal.move(old, source.name, new, target.name, into_ours=is_in_trash(target.path))
 
 
-def exchange(first: Spot, second: Spot) -> None:
-    """Let two files change places, in one step. Raises OSError with one of UNSUPPORTED where that cannot be done."""
-    with opened_folder(first.top, first.folder) as one, opened_folder(second.top, second.folder) as other:
-        removal.exchange(one, first.name, other, second.name)
+def exchange(first: FileRef, second: FileRef) -> None:
+    """Exchange two files, in one step. Raises OSError with one of UNSUPPORTED if that is impossible."""
+    with (
+        opened_folder(first.top, first.folder) as first_folder,
+        opened_folder(second.top, second.folder) as second_folder,
+    ):
+        removal.exchange(first_folder, first.name, second_folder, second.name)
 
 
-def link_new(source: Spot, target: Spot) -> None:
-    """Give a file another name besides its own, that nobody has."""
+def link_new(source: FileRef, target: FileRef) -> None:
+    """Give a file a second, free name."""
     with opened_folder(source.top, source.folder) as old, opened_folder(target.top, target.folder) as new:
         os.link(source.name, target.name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
 
 
-def remove(spot: Spot, proof: Proof) -> bool:
-    """Remove a file where `proof` holds of it; whether it is gone. Otherwise it stays under its name or, where that was
-    taken meanwhile, beside it."""
-    with opened_folder(spot.top, spot.folder) as folder:
+def remove(file_ref: FileRef, proof: Proof) -> bool:
+    """Remove a file if `proof` is true for it; whether it is gone. Otherwise it stays under its name or, if that was
+    taken in the meantime, beside it."""
+    with opened_folder(file_ref.top, file_ref.folder) as folder:
         try:
-            return removal.remove(folder, spot.name, proof, is_in_trash(spot.path)) is None
+            return removal.remove(folder, file_ref.name, proof, is_in_trash(file_ref.path)) is None
         except FileNotFoundError:
             return True
 
 
-def remove_folder(spot: Spot) -> None:
-    """Remove an empty folder that was made for a removal. Raises OSError."""
-    with opened_folder(spot.top, spot.folder) as folder:
-        removal.remove_private_folder(folder, spot.name)
+def remove_folder(file_ref: FileRef) -> None:
+    """Remove an empty private folder, made for a removal. Raises OSError."""
+    with opened_folder(file_ref.top, file_ref.folder) as folder:
+        removal.remove_private_folder(folder, file_ref.name)
 
 
-def put_back(spot: Spot) -> None:
-    """Give a file its name back that a crash left in a folder made for its removal."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), opened_folder(spot.top, spot.folder) as folder:
-        removal.put_back_all(folder, spot.name)
+def undo_removals(file_ref: FileRef) -> None:
+    """Give a file its name back if a crash left it in a private folder, made for its removal."""
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        opened_folder(file_ref.top, file_ref.folder) as folder,
+    ):
+        removal.undo_removals(folder, file_ref.name)
 
 
-def recorded(identity: Identity, digest: bytes) -> Proof:
-    """The proof of a file that is recorded by its inode and the digest of its bytes."""
+def proof_by_record(identity: Identity, digest: bytes) -> Proof:
+    """The proof that a file is the recorded one, by its inode and the digest of its bytes."""
 
     def proof(descriptor: int) -> bool:
         is_it = os.fstat(descriptor).st_ino == identity.inode
@@ -174,60 +186,60 @@ def recorded(identity: Identity, digest: bytes) -> Proof:
     return proof
 
 
-def second_name_of(other: Spot) -> Proof:
-    """The proof of a file that has another name, looked at when it is asked for."""
+def proof_by_second_name(other: FileRef) -> Proof:
+    """The proof that a file has another name, which is read when the proof is called."""
 
     def proof(descriptor: int) -> bool:
         try:
             with opened_folder(other.top, other.folder) as folder:
-                return removal.second_name(folder, other.name)(descriptor)
+                return removal.proof_by_second_name(folder, other.name)(descriptor)
         except OSError:
             return False
 
     return proof
 
 
-def copy_new(descriptor: int, target: Spot, temp: Spot, digest: bytes) -> bool:
-    """Copy an open file to a name that nobody has, with its times, mode and (where possible) extended attributes, to
-    the disk itself. Whether what is read back from there has the digest: otherwise nothing is left of it.
+def copy_new(descriptor: int, target: FileRef, temp: FileRef, digest: bytes) -> bool:
+    """Copy an open file to a free name, with its times, mode and (if possible) extended attributes, and sync it.
+    Whether what is read back from the disk has the digest: otherwise the copy is removed.
 
-    Where the file system can, the copy has no name before it is complete; elsewhere it is made under the name `temp`.
-    Raises FileExistsError where a name is taken, OSError; a failure leaves nothing.
+    If the file system can do so, the copy has no name until it is complete; otherwise it is written under the name
+    `temp`. Raises FileExistsError if a name is taken, OSError; a failure leaves nothing.
     """
 
     def fill(copy: int) -> bool:
-        contents.copy_bytes(descriptor, copy)
-        contents.copy_attributes(descriptor, copy)
+        file_bytes.copy_bytes(descriptor, copy)
+        file_bytes.copy_attributes(descriptor, copy)
         return _digest_on_disk(copy) == digest
 
-    return _made(target, temp, fill) is not None
+    return _create_file(target, temp, fill) is not None
 
 
-def write_new(data: bytes, like: int, target: Spot) -> Identity:
-    """Write a file under a name that nobody has, with the times, mode, owner and extended attributes of an open one,
-    to the disk itself, and compare what is read back from there. A failure leaves nothing."""
+def write_new(data: bytes, like: int, target: FileRef) -> Identity:
+    """Write a file under a free name, with the times, mode, owner and extended attributes of an open one, sync it, and
+    compare what is read back from the disk. A failure leaves nothing."""
 
     def fill(copy: int) -> bool:
-        contents.write_fully(copy, data)
-        contents.copy_attributes(like, copy)
+        file_bytes.write_fully(copy, data)
+        file_bytes.copy_attributes(like, copy)
         if _digest_on_disk(copy) != bytes(blake3(data).digest()):
-            raise OSError(errno.EIO, "the disk gives back other bytes than were written")
+            raise FileError(errno.EIO, "file.other_bytes")
         return True
 
-    made = _made(target, target, fill)
+    made = _create_file(target, target, fill)
     assert made is not None
     return made
 
 
-def _made(target: Spot, temp: Spot, fill: Callable[[int], bool]) -> Identity | None:
-    """Make a file with the bytes that `fill` writes, and give it its name if that returns true."""
+def _create_file(target: FileRef, temp: FileRef, fill: Callable[[int], bool]) -> Identity | None:
+    """Create a file with the bytes that `fill` writes, and give it its name if `fill` returns true."""
     with opened_folder(target.top, target.folder) as folder:
         try:
             copy = os.open(b".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder)
         except OSError as error:
             if error.errno not in NO_UNNAMED:
                 raise
-            return _made_under_name(folder, target, temp, fill)
+            return _create_named_file(folder, target, temp, fill)
         try:
             if not fill(copy):
                 return None
@@ -240,10 +252,10 @@ def _made(target: Spot, temp: Spot, fill: Callable[[int], bool]) -> Identity | N
                 return Identity.of(os.fstat(copy))
         finally:
             os.close(copy)
-        return _made_under_name(folder, target, temp, fill)
+        return _create_named_file(folder, target, temp, fill)
 
 
-def _made_under_name(folder: int, target: Spot, temp: Spot, fill: Callable[[int], bool]) -> Identity | None:
+def _create_named_file(folder: int, target: FileRef, temp: FileRef, fill: Callable[[int], bool]) -> Identity | None:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     copy = os.open(temp.name, flags, 0o600, dir_fd=folder)
     is_kept = False
@@ -264,18 +276,18 @@ def _made_under_name(folder: int, target: Spot, temp: Spot, fill: Callable[[int]
 
 
 def _digest_on_disk(descriptor: int) -> bytes:
-    """The digest of a file as the disk has it."""
-    contents.bring_to_disk(descriptor)
+    """The digest of a file as it is stored on the disk."""
+    file_bytes.sync_and_drop_cache(descriptor)
     return digest_of(descriptor)
 
 
-def sync_folders(spots: Iterable[Spot]) -> None:
-    """Bring the names in the folders of these spots to the disk."""
-    for top, path in {(spot.top, spot.folder) for spot in spots}:
+def sync_folders(file_refs: Iterable[FileRef]) -> None:
+    """Sync the folders of these files to the disk, and so the names in them."""
+    for top, path in {(file_ref.top, file_ref.folder) for file_ref in file_refs}:
         try:
             with opened_folder(top, path) as folder:
                 os.fsync(folder)
         except OSError as error:
-            # Some network file systems have no such thing for folders; what is gone needs none.
+            # Some network file systems cannot sync folders; a folder that is gone need not be.
             if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise

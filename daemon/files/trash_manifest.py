@@ -1,8 +1,8 @@
-"""EDGE: the manifest of a trash, line by line: written so that it needs no ComparImg to be read, and read warily.
+"""EDGE: reads and writes the lines of a trash's manifest. Any text editor can read them; nothing in them is trusted.
 
-A manifest may be broken, cut off, of any size, or made to deceive: it is read in pieces from where it was left, lines
-that are too long are skipped, and every value in a line is checked. Nothing in it is trusted: see
-index.images.trash_places for where a file may come back to.
+A manifest may be damaged, cut off, of any size, or forged: it is read in pieces from where the last reading ended,
+lines that are too long are skipped, and every value in a line is checked. See discovery.trash_places for the paths to
+which a file may be restored.
 """
 
 import json
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from index.images.trash_places import below, holder_of, is_absolute, is_trash_name, is_visible
+from index.imaging.discovery.trash_places import below, holder_of, is_absolute, is_trash_name, is_visible
 
 NAME: Final = b"manifest.jsonl"
 EVENTS: Final = frozenset({"trash", "restored", "emptied"})
-# The longest line of ours, with two paths of 4,096 bytes that are no UTF-8, has 52 KB.
+# The longest line that we write, with two paths of 4,096 bytes that are not UTF-8, has 52 KB.
 LONGEST_LINE_BYTES: Final = 64 * 2**10
 PIECE_BYTES: Final = 256 * 2**10
 DIGEST_BYTES: Final = 32
@@ -26,7 +26,7 @@ HIGHEST: Final = 2**63 - 1
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a manifest: what happened to the file at `place`. Events: trash, restored, emptied. `relative` is
-    the path from the folder that holds the trash, b"" where the line does not tell."""
+    its path relative to the folder that holds the trash, b"" if the line does not have it."""
 
     event: str
     place: bytes
@@ -41,10 +41,10 @@ class Entry:
 
 
 def read_lines(descriptor: int, start: int = 0, most_bytes: int | None = None) -> Iterator[tuple[bytes, int]]:
-    """The lines of an open file from a position, each with the position behind it; b"" for one that is too long.
+    """The lines of an open file from a position, each with the position after it; b"" for one that is too long.
 
-    A last line that is not ended comes with the position before it, one that is too long as far as it was skipped.
-    Reading ends after `most_bytes` or a little more.
+    A last line without its end comes with the position before it, one that is too long with the position up to which
+    it was skipped. Reading ends after `most_bytes` or a little more.
     """
     position = reading = start
     rest, skipping = b"", False
@@ -67,22 +67,22 @@ def read_lines(descriptor: int, start: int = 0, most_bytes: int | None = None) -
         yield b"", position
 
 
-def parse(home: bytes, line: bytes) -> Entry | None:
-    """What a line of the manifest in a trash folder tells, None where it is none that ComparImg could have written."""
+def parse(trash_folder: bytes, line: bytes) -> Entry | None:
+    """The entry in a line of the manifest of a trash folder, None if ComparImg cannot have written the line."""
     try:
-        told = json.loads(line)
-        return _entry(home, told) if isinstance(told, dict) else None
+        values = json.loads(line)
+        return _entry(trash_folder, values) if isinstance(values, dict) else None
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         return None
 
 
-def line_of(home: bytes, entry: Entry, mark: Mapping[str, Any] | None = None) -> bytes:
-    """The line for an entry, with its end; `mark` is what it tells of the index that writes it."""
-    relative = below(holder_of(home), entry.path)
-    told = {
+def line_of(trash_folder: bytes, entry: Entry, mark: Mapping[str, Any] | None = None) -> bytes:
+    """The line for an entry, with its end; `mark` are the fields that identify the index that writes it."""
+    relative = below(holder_of(trash_folder), entry.path)
+    values = {
         "at": datetime.fromtimestamp(entry.at_ns // 10**9, UTC).isoformat(),
         "event": entry.event,
-        "file": os.fsdecode(entry.place[len(home) + 1 :]),
+        "file": os.fsdecode(entry.place[len(trash_folder) + 1 :]),
         **({} if relative is None else {"path": os.fsdecode(relative)}),
         "from": os.fsdecode(entry.path),
         "bytes": entry.size_bytes,
@@ -92,27 +92,27 @@ def line_of(home: bytes, entry: Entry, mark: Mapping[str, Any] | None = None) ->
         "batch": entry.batch_id,
         **(mark or {}),
     }
-    return json.dumps(told, ensure_ascii=True).encode() + b"\n"
+    return json.dumps(values, ensure_ascii=True).encode() + b"\n"
 
 
-def _entry(home: bytes, told: dict[str, Any]) -> Entry:
-    event, name, path = told["event"], _bytes(told["file"]), _bytes(told["from"])
+def _entry(trash_folder: bytes, values: dict[str, Any]) -> Entry:
+    event, name, path = values["event"], _bytes(values["file"]), _bytes(values["from"])
     if event not in EVENTS or not is_trash_name(name) or not is_absolute(path):
         raise ValueError
-    at = datetime.fromisoformat(told["at"])
+    at = datetime.fromisoformat(values["at"])
     at_s = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
-    relative = _bytes(told.get("path", ""))
+    relative = _bytes(values.get("path", ""))
     return Entry(
         event=event,
-        place=os.path.join(home, name),
+        place=os.path.join(trash_folder, name),
         path=path,
-        size_bytes=_whole(told["bytes"], 0),
-        mtime_ns=_whole(told["mtime_ns"], -HIGHEST),
-        # One beyond 63 bits is kept as its two's complement.
-        inode=_whole(told["inode"], -HIGHEST - 1),
-        digest=_digest(told["blake3"]),
-        batch_id=_whole(told["batch"], 0),
-        at_ns=_whole(at_s * 10**9, 0),
+        size_bytes=_integer(values["bytes"], 0),
+        mtime_ns=_integer(values["mtime_ns"], -HIGHEST),
+        # An inode number beyond 63 bits is stored as its two's complement.
+        inode=_integer(values["inode"], -HIGHEST - 1),
+        digest=_digest(values["blake3"]),
+        batch_id=_integer(values["batch"], 0),
+        at_ns=_integer(at_s * 10**9, 0),
         relative=relative if is_visible(relative) else b"",
     )
 
@@ -123,16 +123,16 @@ def _bytes(text: Any) -> bytes:
     return os.fsencode(text)
 
 
-def _whole(value: Any, least: int) -> int:
+def _integer(value: Any, least: int) -> int:
     if type(value) is not int or not least <= value <= HIGHEST:
         raise ValueError
     return value
 
 
 def _digest(text: Any) -> bytes:
-    """A digest, b"" for what is none: the file can be restored, and not removed."""
+    """A digest, b"" if it is invalid: then the file can be restored, but not removed."""
     try:
-        found = bytes.fromhex(text)
+        digest = bytes.fromhex(text)
     except (TypeError, ValueError):
         return b""
-    return found if len(found) == DIGEST_BYTES else b""
+    return digest if len(digest) == DIGEST_BYTES else b""

@@ -1,7 +1,7 @@
-"""EDGE: files brought back from trashes by their manifests alone, without an index.
+"""EDGE: restores files from trashes by their manifests alone, without an index.
 
-A manifest may say anything, so a file comes back below the folder that holds its trash and nowhere else
-(index.images.trash_places), under a name that nobody has, and without what lets it be executed.
+A manifest may be forged, so a file is restored only below the folder that holds its trash (discovery.trash_places),
+under a free name, and without execute bits.
 """
 
 import errno
@@ -13,24 +13,24 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final
 
-from daemon.files import manifest, safe_files, trash_trust
-from daemon.files.file_names import fitting
-from daemon.files.grounds import Grounds
-from daemon.files.manifest import Entry
-from daemon.files.safe_files import Spot
-from daemon.files.trash import Trashes, files_among, make_plain
-from index.images.companions import bond_of, companions_of, renamed, stem_of
-from index.images.sniff import claims_image
-from index.images.trash_places import NAME, holder_of, origin, way_back_adopted
+from daemon.files import safe_files, trash_manifest, trash_trust
+from daemon.files.file_names import names_like
+from daemon.files.protected_paths import ManagedFolders
+from daemon.files.safe_files import FileRef
+from daemon.files.trash import Trashes, files_among, remove_execute_bits
+from daemon.files.trash_manifest import Entry
+from index.imaging.discovery.companions import bond_of, companions_of, keys_of, renamed, stem_of
+from index.imaging.discovery.file_types import claims_image
+from index.imaging.discovery.trash_places import NAME, adopted_restore_target, holder_of, origin
+from index.messages import Message, of_os_error
 
 LINES_AT_ONCE: Final = 2_000
-# Lines told to the manifest before their files are moved, with one wait for the disk.
+# Lines written to the manifest before their files are moved, with one sync.
 RESTORED_AT_ONCE: Final = 64
-NAMES_TRIED: Final = 1_000
 
 
-class Bytes(StrEnum):
-    """What the bytes of a file are beside the digest in the manifest."""
+class ByteCheck(StrEnum):
+    """How the bytes of a file compare with the digest in the manifest."""
 
     UNCHECKED = "unchecked"
     SAME = "same"
@@ -39,61 +39,61 @@ class Bytes(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file in a trash: `target` is where it comes back to, `elsewhere` whether the manifest says another place.
+class TrashedFile:
+    """A file in a trash: `target` is where it is restored to, `elsewhere` whether the manifest has another path.
 
-    `restored`: it came back to the target. `message` says why something could not be done.
+    `restored`: it was restored to the target. `message` says why something could not be done.
     """
 
-    home: bytes
+    trash_folder: bytes
     entry: Entry
     target: bytes
     elsewhere: bool
-    bytes: Bytes = Bytes.UNCHECKED
+    bytes: ByteCheck = ByteCheck.UNCHECKED
     restored: bool = False
-    message: str = ""
+    message: Message | None = None
 
 
-def trashes_in(folder: bytes, unreadable: list[bytes]) -> Iterator[bytes]:
-    """The trash folders at or below an absolute folder without links; `unreadable` gets the folders that cannot be
-    listed. No link is followed."""
+def trash_folders_in(folder: bytes, unreadable: list[bytes]) -> Iterator[bytes]:
+    """The trash folders at or below an absolute folder without links; folders that cannot be listed are added to
+    `unreadable`. No link is followed."""
     if os.path.basename(folder) == NAME:
         yield folder
         return
     for path, names, _ in os.walk(folder, onerror=lambda error: unreadable.append(os.fsencode(error.filename))):
         if NAME in names:
             names.remove(NAME)
-            home = os.path.join(path, NAME)
-            if not os.path.islink(home):
-                yield home
+            trash_folder = os.path.join(path, NAME)
+            if not os.path.islink(trash_folder):
+                yield trash_folder
         names.sort()
 
 
-def objection(home: bytes) -> str:
-    """Why the service would not use a trash folder, or "". Raises OSError."""
-    return trash_trust.objection(holder_of(home), home)
+def objection(trash_folder: bytes) -> Message | None:
+    """Why the service would not use a trash folder, None if it would. Raises OSError."""
+    return trash_trust.objection(holder_of(trash_folder), trash_folder)
 
 
-def files_in(home: bytes) -> Iterator[Found]:
-    """What the manifest of a trash tells of the files that are there. Raises OSError where it cannot be read."""
-    holder = holder_of(home)
+def files_in(trash_folder: bytes) -> Iterator[TrashedFile]:
+    """The files in a trash that its manifest lists. Raises OSError if the manifest cannot be read."""
+    holder = holder_of(trash_folder)
     prefixes = {os.path.realpath(holder): b"", holder: b""}
-    with safe_files.opened_file(_spot(home, os.path.join(home, manifest.NAME))) as descriptor:
-        lines = manifest.read_lines(descriptor)
-        while portion := list(islice(lines, LINES_AT_ONCE)):
-            parsed = (manifest.parse(home, line) for line, _ in portion if line)
+    with safe_files.opened_file(_file_ref(trash_folder, os.path.join(trash_folder, trash_manifest.NAME))) as descriptor:
+        lines = trash_manifest.read_lines(descriptor)
+        while chunk := list(islice(lines, LINES_AT_ONCE)):
+            parsed = (trash_manifest.parse(trash_folder, line) for line, _ in chunk if line)
             entries = {entry.place: entry for entry in parsed if entry is not None and entry.event == "trash"}
-            there = files_among({place: _spot(home, place) for place in entries})
+            there = files_among({place: _file_ref(trash_folder, place) for place in entries})
             for place, entry in entries.items():
                 if place in there:
-                    way = way_back_adopted(place, *origin(place, entry.path, entry.relative, prefixes))
-                    yield Found(home, entry, way.path, way.asks)
+                    restore_target = adopted_restore_target(place, *origin(place, entry.path, entry.relative, prefixes))
+                    yield TrashedFile(trash_folder, entry, restore_target.path, restore_target.asks)
 
 
-def count_files(home: bytes) -> int:
-    """How many files there are in a trash, whatever its manifest tells."""
+def count_files(trash_folder: bytes) -> int:
+    """The number of files in a trash, listed in its manifest or not."""
     count = 0
-    with os.scandir(home) as batches:
+    with os.scandir(trash_folder) as batches:
         for batch in batches:
             if batch.is_dir(follow_symlinks=False):
                 with os.scandir(batch.path) as files:
@@ -101,107 +101,106 @@ def count_files(home: bytes) -> int:
     return count
 
 
-def checked(found: Found) -> Found:
+def check_bytes(file: TrashedFile) -> TrashedFile:
     """The file with its bytes compared with the digest in the manifest."""
     try:
-        with safe_files.opened_file(_spot(found.home, found.entry.place)) as descriptor:
-            return replace(found, bytes=_compare(found.entry, descriptor))
+        with safe_files.opened_file(_file_ref(file.trash_folder, file.entry.place)) as descriptor:
+            return replace(file, bytes=_compare(file.entry, descriptor))
     except OSError as error:
-        return replace(found, message=_reason(error))
+        return replace(file, message=of_os_error(error))
 
 
-def restored(some: Iterator[Found], refusal: Callable[[bytes], str]) -> Iterator[Found]:
-    """Bring files back, each as it ended. `refusal` says why nothing may come to a path, or ""."""
+def restore_files(
+    files: Iterator[TrashedFile], refusal_for: Callable[[bytes], Message | None]
+) -> Iterator[TrashedFile]:
+    """Restore files, and give the outcome of each. `refusal_for` says why nothing may be restored to a path, None if
+    something may."""
     renamings = Renamings()
-    while portion := list(islice(some, RESTORED_AT_ONCE)):
-        refused = [replace(found, message=why) for found in portion if (why := refusal(found.target))]
+    while chunk := list(islice(files, RESTORED_AT_ONCE)):
+        refused = [replace(file, message=why) for file in chunk if (why := refusal_for(file.target))]
         yield from refused
-        targets = {found.target for found in refused}
-        done = _recorded([found for found in portion if found.target not in targets], renamings)
+        targets = {file.target for file in refused}
+        done = _record_and_restore([file for file in chunk if file.target not in targets], renamings)
         yield from done
-        ended = [found for found in done if found.restored]
+        ended = [file for file in done if file.restored]
         safe_files.sync_folders(
-            _spot(found.home, path) for found in ended for path in (found.target, found.entry.place)
+            _file_ref(file.trash_folder, path) for file in ended for path in (file.target, file.entry.place)
         )
 
 
 class Renamings:
-    """The images that came back under another name than their own: their companions take the matching one."""
+    """The images that were restored under another name than their own: their companions get a matching one."""
 
     def __init__(self) -> None:
         self._names: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
 
-    def note(self, wanted: bytes, got: bytes) -> None:
-        """Take note of the path that a file was to have, and of the one that it got."""
+    def record(self, wanted: bytes, got: bytes) -> None:
+        """Record the path that a file was to have, and the one that it got."""
         folder, name = os.path.split(wanted)
         if got != wanted and bond_of(name) is None:
-            self._names[folder, stem_of(name)] = name, os.path.basename(got)
+            for key in keys_of(name):
+                self._names[folder, key] = name, os.path.basename(got)
 
     def target(self, path: bytes) -> bytes:
-        """The path that matches what the image of a companion is called now; that of any other file is its own."""
+        """The path of a companion that matches the present name of its image; any other file keeps its path."""
         folder, name = os.path.split(path)
-        for stem in (stem_of(name), stem_of(stem_of(name))):
-            image, now = self._names.get((folder, stem), (b"", b""))
-            if image and any(one.name == name for one in companions_of(image, (name, stem_of(name)))):
+        for key in sorted({key for near in (name, stem_of(name)) for key in keys_of(near)}):
+            image, now = self._names.get((folder, key), (b"", b""))
+            if image and any(companion.name == name for companion in companions_of(image, (name, stem_of(name)))):
                 return os.path.join(folder, renamed(name, image, now))
         return path
 
 
-def _recorded(portion: list[Found], renamings: Renamings) -> list[Found]:
-    """Write into the manifest what comes back, then bring it back."""
+def _record_and_restore(files: list[TrashedFile], renamings: Renamings) -> list[TrashedFile]:
+    """Write to the manifests which files are restored, then restore them."""
     now_ns = time.time_ns()
     ready = []
-    for home in {found.home for found in portion}:
-        some = [found for found in portion if found.home == home]
-        entries = [replace(found.entry, event="restored", path=found.target, at_ns=now_ns) for found in some]
+    for trash_folder in {file.trash_folder for file in files}:
+        in_folder = [file for file in files if file.trash_folder == trash_folder]
+        entries = [replace(file.entry, event="restored", path=file.target, at_ns=now_ns) for file in in_folder]
         try:
-            Trashes(Grounds.of({holder_of(home): False})).record(entries)
+            Trashes(ManagedFolders.of({holder_of(trash_folder): False})).record(entries)
         except OSError as error:
-            ready += [replace(found, message=_reason(error)) for found in some]
+            ready += [replace(file, message=of_os_error(error)) for file in in_folder]
         else:
-            ready += [_bring_back(found, renamings) for found in some]
+            ready += [_restore_file(file, renamings) for file in in_folder]
     return ready
 
 
-def _bring_back(found: Found, renamings: Renamings) -> Found:
-    place = _spot(found.home, found.entry.place)
-    target = _spot(found.home, renamings.target(found.target))
+def _restore_file(file: TrashedFile, renamings: Renamings) -> TrashedFile:
+    place = _file_ref(file.trash_folder, file.entry.place)
+    target = _file_ref(file.trash_folder, renamings.target(file.target))
     try:
         with safe_files.opened_file(place) as descriptor:
-            bytes_are = _compare(found.entry, descriptor)
-            if not make_plain(descriptor) and not claims_image(target.name):
-                return replace(found, bytes=bytes_are, message="it can be executed, and that cannot be changed")
+            bytes_are = _compare(file.entry, descriptor)
+            if not remove_execute_bits(descriptor) and not claims_image(target.name):
+                return replace(file, bytes=bytes_are, message=Message("trash.executable"))
             with safe_files.opened_folder(target.top, target.folder, make=True):
                 pass
-            path = _moved(place, target)
-            renamings.note(found.target, path)
-            return replace(found, bytes=bytes_are, restored=True, target=path)
+            path = _move_to_free_name(place, target)
+            renamings.record(file.target, path)
+            return replace(file, bytes=bytes_are, restored=True, target=path)
     except OSError as error:
-        return replace(found, message=_reason(error))
+        return replace(file, message=of_os_error(error))
 
 
-def _moved(place: Spot, target: Spot) -> bytes:
-    """Give the file at a place in a trash its name, or the nearest that is free; the path."""
-    for number in range(NAMES_TRIED):
-        word = b" (restored)" if number == 1 else b" (restored %d)" % number
-        spot = target.beside(fitting(b"", target.name, word)) if number else target
+def _move_to_free_name(place: FileRef, target: FileRef) -> bytes:
+    """Move the file at a place in a trash to its target, or to the nearest free name; the path."""
+    for name in names_like(target.name, b"restored"):
+        file_ref = target.sibling(name)
         try:
-            safe_files.rename_new(place, spot)
+            safe_files.rename_new(place, file_ref)
         except FileExistsError:
             continue
-        return spot.path
+        return file_ref.path
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
-def _compare(entry: Entry, descriptor: int) -> Bytes:
+def _compare(entry: Entry, descriptor: int) -> ByteCheck:
     if not entry.digest:
-        return Bytes.UNRECORDED
-    return Bytes.SAME if safe_files.digest_of(descriptor) == entry.digest else Bytes.DIFFERENT
+        return ByteCheck.UNRECORDED
+    return ByteCheck.SAME if safe_files.digest_of(descriptor) == entry.digest else ByteCheck.DIFFERENT
 
 
-def _spot(home: bytes, path: bytes) -> Spot:
-    return Spot(holder_of(home), path)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def _file_ref(trash_folder: bytes, path: bytes) -> FileRef:
+    return FileRef(holder_of(trash_folder), path)

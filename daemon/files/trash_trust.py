@@ -1,7 +1,7 @@
-"""EDGE: whether a trash folder is one that nobody else can have put files or lines into.
+"""EDGE: whether other users can have put files into a trash folder, or lines into its manifest.
 
-ComparImg makes it with mode 0700. Where the file system keeps no owners or modes (FAT, many network shares), every
-folder looks alike: so what looks wrong is compared with a folder made there for that purpose.
+ComparImg creates it with mode 0700. On file systems without owners or modes (FAT, many network shares) every folder
+looks the same: so a folder that looks wrong is compared with a new one, created there for that purpose.
 """
 
 import contextlib
@@ -10,39 +10,36 @@ import stat
 from typing import Final
 
 from daemon.files import removal, safe_files
-from daemon.files.manifest import NAME as MANIFEST
+from daemon.files.trash_manifest import NAME as MANIFEST
+from index.messages import Message
 
-OTHERS_WRITE: Final = "other users can write to the trash folder"
-OTHER_OWNER: Final = "the trash folder belongs to another user"
-REMEDIES: Final = {
-    OTHERS_WRITE: "Look at what is in it, then run chmod -R go-w on it.",
-    OTHER_OWNER: "Look at what is in it, then give it to the user of the service with chown -R.",
-}
+OTHERS_WRITE: Final = Message("trash.others_write")
+OTHER_OWNER: Final = Message("trash.other_owner")
 BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
-def objection(top: bytes, home: bytes) -> str:
-    """Why a trash folder at or below `top` must not be used, "" where it may be. Raises OSError where it cannot be
-    looked at."""
-    holder = os.path.dirname(home)
-    with safe_files.opened_folder(top, home) as folder, safe_files.opened_folder(top, holder) as outer:
+def objection(top: bytes, trash_folder: bytes) -> Message | None:
+    """Why a trash folder at or below `top` must not be used, None if it may be. Raises OSError if it cannot be
+    examined."""
+    holder = os.path.dirname(trash_folder)
+    with safe_files.opened_folder(top, trash_folder) as folder, safe_files.opened_folder(top, holder) as outer:
         owners = {0, os.geteuid(), os.fstat(outer).st_uid}
-        looked_at = [os.fstat(folder)]
+        statuses = [os.fstat(folder)]
         with contextlib.suppress(FileNotFoundError):
-            looked_at.append(os.stat(MANIFEST, dir_fd=folder, follow_symlinks=False))
-        found = _objection(looked_at, owners, BY_OTHERS)
-        made = _as_made_here(folder) if found else None
-        return found if made is None else _objection(looked_at, owners | {made.st_uid}, BY_OTHERS & ~made.st_mode)
+            statuses.append(os.stat(MANIFEST, dir_fd=folder, follow_symlinks=False))
+        reason = _objection(statuses, owners, BY_OTHERS)
+        made = _reference_status(folder) if reason else None
+        return reason if made is None else _objection(statuses, owners | {made.st_uid}, BY_OTHERS & ~made.st_mode)
 
 
-def _objection(looked_at: list[os.stat_result], owners: set[int], modes: int) -> str:
-    if any(status.st_uid not in owners for status in looked_at):
+def _objection(statuses: list[os.stat_result], owners: set[int], modes: int) -> Message | None:
+    if any(status.st_uid not in owners for status in statuses):
         return OTHER_OWNER
-    return OTHERS_WRITE if any(status.st_mode & modes for status in looked_at) else ""
+    return OTHERS_WRITE if any(status.st_mode & modes for status in statuses) else None
 
 
-def _as_made_here(folder: int) -> os.stat_result | None:
-    """What a folder looks like that is made in another one with mode 0700; None where none can be made."""
+def _reference_status(folder: int) -> os.stat_result | None:
+    """The status of a new folder, created in another one with mode 0700; None if none can be created."""
     try:
         with removal.private_folder(folder) as made:
             return os.fstat(made)

@@ -1,1 +1,1 @@
-"""The jobs, the one runner that takes them, the clock that asks for them, and the journal they act by."""
+"""The jobs, the runner and scheduler that start them, and the journal of the changes they make."""

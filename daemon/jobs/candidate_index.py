@@ -1,44 +1,47 @@
-"""The contents that a detection has matched and that have a file, in memory: new ones are proposed with these.
+"""The search index in memory: the contents that a detection has matched, for finding candidate pairs with new ones.
 
-By hash, by hashes of parts and, where the depth asks for it, by local features. Used in the runner's thread.
+Searched by hash and by crop hashes, for a thorough detection by local features, and by the vectors of a model where the
+method says so. Used in the runner's thread.
 """
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from peewee import SqliteDatabase
 
+from daemon.jobs.feature_candidates import FeatureCandidates
+from daemon.jobs.flat_pictures import Digests, FlatPictures, equal_pairs
 from daemon.jobs.progress import Progress
-from daemon.jobs.proposing import Proposer
-from index.candidates.features import SCHEME as FEATURE_SCHEME
-from index.candidates.fingerprint import SCHEME
-from index.candidates.part_index import PartIndex
-from index.candidates.parts import part_tolerance
-from index.candidates.search import HashIndex
-from index.model import TURNS, DetectParameters, Turn
-from index.records import absent, catalogue
-from index.records.unjudged import Candidate
-from index.store import Store
+from daemon.jobs.vector_candidates import VectorCandidates
+from index.database.records import images, missing_contents
+from index.database.records.deferred_pairs import CandidatePair
+from index.database.store import Store
+from index.imaging.candidates.crop_hashes import crop_tolerance
+from index.imaging.candidates.features.descriptors import SCHEME as FEATURE_SCHEME
+from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.candidates.search.crop_index import CropIndex
+from index.imaging.candidates.search.hash_index import HashIndex
+from index.model import TURNS, DetectParameters, Method, Turn
 
-# New contents matched in one step, some seconds of work: what a crash can lose.
+# New contents matched in one step, a few seconds of work: what a crash can lose.
 BLOCK: Final = 300
-# The same by local features: searched for together, and the dearer the fewer they are.
+# The same with local features: one search serves a whole block, so larger blocks cost less for each content.
 THOROUGH_BLOCK: Final = 1000
-# Contents loaded at a time of those matched before.
+# Contents loaded at a time, of those matched before.
 LOADED_AT_ONCE: Final = 20_000
-# Below this quality (PDQ's, 0 to 100) a hash says nothing; PDQ itself discards up to 49.
+# Below this quality (as in PDQ, 0 to 100) a hash is meaningless; PDQ itself discards up to 49.
 LEAST_DETAIL: Final = 5
-# Rows let go of keep their memory. So many of all, and at the least so many, and the rest is loaded anew.
-LEFT_SHARE: Final = 0.1
-LEFT_AT_LEAST: Final = 1000
+# Removed rows keep their memory: above this share of all rows, and this number, the index is loaded again.
+REMOVED_SHARE: Final = 0.1
+REMOVED_AT_LEAST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some contents: (id, detail, the 4 rows of bits), and the hashes of the parts of each; ids ascend."""
+    """Some contents by ascending id, (id, detail, the 4 rows of bits), and the crop hashes of each."""
 
     contents: Sequence[tuple[int, int, bytes]]
     parts: dict[int, list[bytes]]
@@ -52,91 +55,112 @@ class Block:
 
 
 class CandidateIndex:
-    """The contents of one detection, in the order they were taken in."""
+    """The contents of one detection, in the order in which they were added."""
 
     def __init__(
-        self, store: Store, detection_id: int, parameters: DetectParameters, proposer: Proposer | None
+        self,
+        store: Store,
+        detection_id: int,
+        parameters: DetectParameters,
+        features: FeatureCandidates | None,
+        vectors: VectorCandidates | None = None,
     ) -> None:
         self.detection_id = detection_id
-        self.block = BLOCK if proposer is None else THOROUGH_BLOCK
-        # The highest of all that were taken in as they came.
+        self.block = BLOCK if features is None else THOROUGH_BLOCK
+        # The highest id of those that were added in order.
         self.last_id = 0
         self._store = store
         self._tolerance = parameters.tolerance
-        self._proposer = proposer
+        self._features = features
+        self._vectors = vectors
+        self._parameters = parameters
         self._content_ids = array("q")
         self._hashes = HashIndex(parameters.hsize, parameters.turns)
-        # Without the verifier a part that looks like a whole would be a match by itself.
-        self._parts = PartIndex(parameters.hsize) if parameters.verify else None
-        # Up to where it is known which contents lost their files, and how many did.
-        self._noted = 0
-        self._left = 0
+        self._flat = FlatPictures(store)
+        # Without the verifier, a crop that looks like a whole picture would be a match without a check.
+        self._parts = CropIndex(parameters.hsize) if parameters.verify else None
+        # The latest missing content that was removed, and how many were.
+        self._missing_mark = 0
+        self._removed_count = 0
 
-    # What is matched already
+    # Contents matched before
 
     def load(self, progress: Progress, up_to_id: int) -> None:
-        """Take in the contents up to an id, whose pairs are known."""
+        """Add the contents up to an id, whose pairs are known."""
         with self._store.read() as database:
-            self._noted = absent.latest(database)
+            self._missing_mark = missing_contents.latest_missing(database)
         while (block := self._read(LOADED_AT_ONCE, up_to_id)) is not None:
             content_ids = self._add(block)
-            if self._proposer is not None:
-                self._proposer.load(progress, content_ids)
+            self._flat.add(_flat(block))
+            if self._features is not None:
+                self._features.load(progress, content_ids)
+            if self._vectors is not None:
+                self._vectors.load(content_ids)
         self.last_id = up_to_id
 
-    def let_go(self) -> bool:
-        """Propose no more what lost its last file since this was done; False where that was so much that the index is
-        better loaded anew."""
+    def remove_missing(self) -> bool:
+        """Remove the contents that lost their last file since the last call; False if those were so many that the index
+        should be loaded again."""
         with self._store.read() as database:
-            lost, self._noted = absent.since(database, self.detection_id, self._noted)
+            lost, self._missing_mark = missing_contents.missing_since(database, self.detection_id, self._missing_mark)
         if lost:
             content_ids = np.frombuffer(self._content_ids, np.int64)
             rows = np.flatnonzero(np.isin(content_ids, lost))
             self._hashes.remove(rows)
+            self._flat.remove(lost)
             if self._parts is not None:
                 self._parts.remove(rows)
-            if self._proposer is not None:
-                self._proposer.let_go(lost)
-            self._left += len(lost)
-        return self._left <= max(LEFT_AT_LEAST, int(LEFT_SHARE * len(self._content_ids)))
+            if self._features is not None:
+                self._features.remove(lost)
+            if self._vectors is not None:
+                self._vectors.remove(lost)
+            self._removed_count += len(lost)
+        return self._removed_count <= max(REMOVED_AT_LEAST, int(REMOVED_SHARE * len(self._content_ids)))
 
-    # What is to be matched
+    # Contents to be matched
 
     def describe(self, progress: Progress) -> None:
-        """Make the features of all that is to come and has none."""
-        if self._proposer is None:
+        """Make the features and vectors of the contents to be matched that have none. Raises ModelFailed."""
+        if self._vectors is not None:
+            self._vectors.describe(progress, self.detection_id, LEAST_DETAIL)
+        if self._features is None:
             return
         with self._store.read() as database:
-            undescribed = catalogue.undescribed(
+            undescribed = images.without_features(
                 database, self.detection_id, self.last_id, SCHEME, LEAST_DETAIL, FEATURE_SCHEME
             )
         if undescribed:
             progress.begin("describing", len(undescribed))
-            self._proposer.describe(progress, undescribed)
+            self._features.describe(progress, undescribed)
 
     def next_block(self) -> Block | None:
-        """The next contents that came, or None when there are no more."""
+        """The next new contents, None when there are no more."""
         return self._read(self.block, None)
 
     def block_of(self, content_ids: Sequence[int]) -> Block:
-        """These contents, whichever they are."""
+        """These contents, which need not be new."""
         with self._store.read() as database:
-            contents = catalogue.hashes_of(database, content_ids, self._hashes.hsize, SCHEME)
+            contents = images.hashes_of(database, content_ids, self._hashes.hsize, SCHEME)
             return self._with_parts(database, contents)
 
-    def take_in(self, progress: Progress, block: Block) -> list[Candidate]:
-        """Take contents in and give the pairs they may make with those before them and one another."""
+    def add_block(self, progress: Progress, block: Block, digests: Digests) -> list[CandidatePair]:
+        """Add contents; the candidate pairs that they form with one another and with those added before. `digests`
+        gives the pixel digests of contents."""
         start = len(self._content_ids)
+        flat = _flat(block)
+        equal = equal_pairs(flat, self._flat.add(flat), digests)
         content_ids = self._add(block)
-        found = self._by_hash(progress, start)
-        known = {candidate.pair for candidate in found}
-        found += self._by_parts(progress, start, known)
-        found += self._by_features(progress, content_ids, {candidate.pair for candidate in found})
-        return found
+        candidates: list[CandidatePair] = []
+        if self._parameters.by_hash:
+            candidates += self._by_hash(progress, start)
+            candidates += self._by_parts(progress, start, {candidate.pair for candidate in candidates})
+        candidates = self._with_vectors(progress, content_ids, candidates)
+        candidates += self._by_features(progress, content_ids, {candidate.pair for candidate in candidates})
+        return candidates + equal
 
     def _read(self, count: int, up_to_id: int | None) -> Block | None:
         with self._store.read() as database:
-            contents = catalogue.hashed_contents(
+            contents = images.hashed_contents(
                 database, self.detection_id, self.last_id, up_to_id, self._hashes.hsize, SCHEME, count
             )
             block = self._with_parts(database, contents)
@@ -147,10 +171,10 @@ class CandidateIndex:
 
     def _with_parts(self, database: SqliteDatabase, contents: Sequence[tuple[int, int, bytes]]) -> Block:
         wanted = [content_id for content_id, _, _ in contents] if self._parts is not None else []
-        return Block(contents, catalogue.region_hashes(database, wanted, self._hashes.hsize))
+        return Block(contents, images.region_hashes(database, wanted, self._hashes.hsize))
 
     def _add(self, block: Block) -> list[int]:
-        """The contents that have enough in them to take part, by ascending id."""
+        """Add the contents with enough detail; their ids, ascending."""
         useful = [(content_id, bits) for content_id, detail, bits in block.contents if detail >= LEAST_DETAIL]
         content_ids = [content_id for content_id, _ in useful]
         if useful:
@@ -162,36 +186,64 @@ class CandidateIndex:
             self._content_ids.extend(content_ids)
         return content_ids
 
-    def _by_hash(self, progress: Progress, start: int) -> list[Candidate]:
-        found: list[Candidate] = []
+    def _by_hash(self, progress: Progress, start: int) -> list[CandidatePair]:
+        candidates: list[CandidatePair] = []
         for pairs in self._hashes.pairs(start, self._tolerance, lambda _: progress.checkpoint()):
             columns = (pairs.first.tolist(), pairs.second.tolist(), pairs.distance.tolist(), pairs.turn.tolist())
             for first, second, distance, turn in zip(*columns, strict=True):
-                a_id, b_id, way = self._content_ids[first], self._content_ids[second], TURNS[turn]
-                # What came back has a lower id than much of what was matched before it.
-                one = (a_id, b_id, distance, way) if a_id < b_id else (b_id, a_id, distance, way.inverse)
-                found.append(Candidate(*one))
-        return found
+                a_id, b_id, pair_turn = self._content_ids[first], self._content_ids[second], TURNS[turn]
+                # A content that returned may have a lower id than some that were matched before it.
+                pair = (a_id, b_id, distance, pair_turn) if a_id < b_id else (b_id, a_id, distance, pair_turn.inverse)
+                candidates.append(CandidatePair(*pair))
+        return candidates
 
-    def _by_parts(self, progress: Progress, start: int, known: set[tuple[int, int]]) -> list[Candidate]:
-        """Pairs of which one looks like a part of the other, as small crops and framed copies do. The distance told is
-        that of the wholes."""
+    def _by_parts(self, progress: Progress, start: int, known: set[tuple[int, int]]) -> list[CandidatePair]:
+        """Pairs of which one looks like a part of the other, such as small crops and framed copies. Their distance is
+        that between the whole pictures."""
         if self._parts is None:
             return []
-        rows = self._parts.pairs(start, part_tolerance(self._tolerance), progress.checkpoint)
+        rows = self._parts.pairs(start, crop_tolerance(self._tolerance), progress.checkpoint)
         pairs = [(self._pair(a, b), self._hashes.distance(a, b)) for a, b in rows]
-        return [Candidate(*pair, distance, Turn.NONE, by_part=True) for pair, distance in pairs if pair not in known]
+        return [
+            CandidatePair(*pair, distance, Turn.NONE, by_part=True) for pair, distance in pairs if pair not in known
+        ]
 
     def _by_features(
         self, progress: Progress, content_ids: Sequence[int], known: set[tuple[int, int]]
-    ) -> list[Candidate]:
-        """Pairs with local features in common that no hash proposed. Their distance is told for what it is."""
-        if self._proposer is None:
+    ) -> list[CandidatePair]:
+        """Pairs with common local features that no hash proposed. Their distance is stored for information only."""
+        if self._features is None:
             return []
-        pairs = [pair for pair in self._proposer.propose(progress, content_ids) if pair not in known]
+        pairs = [pair for pair in self._features.propose(progress, content_ids) if pair not in known]
         rows = {content_id: row for row, content_id in enumerate(self._content_ids)} if pairs else {}
-        return [Candidate(a, b, self._hashes.distance(rows[a], rows[b]), None) for a, b in pairs]
+        return [CandidatePair(a, b, self._hashes.distance(rows[a], rows[b]), None) for a, b in pairs]
+
+    def _with_vectors(
+        self, progress: Progress, content_ids: Sequence[int], candidates: list[CandidatePair]
+    ) -> list[CandidatePair]:
+        """The candidates with their cosines; with those that the model proposes, or without those that it does not let
+        through, as the method says. A vector is that of a picture as it is, and says nothing of a turned pair."""
+        if self._vectors is None:
+            return candidates
+        proposed = self._vectors.propose(progress, content_ids)
+        known = [
+            replace(one, cosine=self._vectors.cosine(*one.pair)) if one.turn is Turn.NONE else one for one in candidates
+        ]
+        if self._parameters.used is Method.HASH_THEN_MODEL:
+            return [one for one in known if self._vectors.lets_through(one.cosine)]
+        found = {one.pair for one in known}
+        fresh = [one for one in proposed if one.pair not in found]
+        rows = {content_id: row for row, content_id in enumerate(self._content_ids)} if fresh else {}
+        return known + [
+            CandidatePair(*one.pair, self._hashes.distance(rows[one.a_id], rows[one.b_id]), None, cosine=one.cosine)
+            for one in fresh
+        ]
 
     def _pair(self, first: int, second: int) -> tuple[int, int]:
         a_id, b_id = self._content_ids[first], self._content_ids[second]
         return min(a_id, b_id), max(a_id, b_id)
+
+
+def _flat(block: Block) -> list[int]:
+    """The contents with too little detail for a hash."""
+    return [content_id for content_id, detail, _ in block.contents if detail < LEAST_DETAIL]

@@ -1,8 +1,7 @@
-"""The compress job: makes files smaller in worker processes, and lets the journal put the results in place.
+"""The compress job: compresses files in worker processes, and has the journal put the results in place.
 
-Before a step is begun its result lies beside the source, checked and on the disk, and the index knows what it is about
-to be. A source that goes to the trash does so only while its result is there, byte for byte. Runs in the runner's
-thread.
+Before a step is started, its result is beside the source, verified and synced, and recorded in the index. A source goes
+to the trash only while its result is there, byte for byte. Runs in the runner's thread.
 """
 
 import logging
@@ -13,35 +12,38 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from daemon.files import actions, safe_files
-from daemon.files.grounds import Grounds
-from daemon.jobs.compress_plan import Order, Plan, make_plan, order_of
+from daemon.files.protected_paths import ManagedFolders
+from daemon.jobs.compress_plan import CompressPlan, CompressRequest, make_plan, request_of
 from daemon.jobs.journal import Journal
-from daemon.jobs.progress import Context, Progress, Unwatched
+from daemon.jobs.progress import Context, NullProgress, Progress
+from daemon.jobs.quarantine import Quarantine
 from daemon.jobs.sort import Rescan
-from daemon.jobs.tries import Tries
-from daemon.processes.compressing import CompressTask, Made, compress_file, compressed_bytes
-from daemon.processes.workers import Outcome, WorkerLimits, WorkerPool
-from index.encoding.compression import Wish
-from index.encoding.recompress import Left
+from daemon.processes.compress_task import CompressResult, CompressTask, compress_file, compressed_bytes
+from daemon.processes.worker_pool import Outcome, WorkerLimits, WorkerPool
+from index.database.records import batches, compressions, images, matches
+from index.database.records.batches import Action, BatchKind, BatchState, Step, StepState
+from index.database.records.compressions import CompressionRecord, State
+from index.database.records.jobs import CompressParameters
+from index.database.store import Store
 from index.errors import Cancelled, NotFound, PictureError, StepRefused
-from index.images.pictures import Limits
-from index.records import batches, catalogue, compressions, findings
-from index.records.batches import Action, BatchKind, BatchState, Step, StepState
-from index.records.compressions import State, Told
-from index.records.jobs import CompressParameters
-from index.store import Store
+from index.imaging.decoding.pictures import Limits
+from index.imaging.encoding.compression import CompressionOptions
+from index.imaging.encoding.recompress import Skipped
+from index.messages import Message, joined, of_os_error
 
 log = logging.getLogger(__name__)
 
-# To find the least quality, a picture is coded and looked at some twenty times.
+# To find the lowest quality, a picture is encoded and compared about twenty times.
 TIMES_OF_A_DECODE: Final = 10
-# Reports of a dry run that are kept at once, and files that it measures between two commits.
+# Files that a dry run measures between two commits.
 MEASURED_AT_ONCE: Final = 64
+# Actions that put a result in place; the others follow them.
+MAKING: Final = (Action.CREATE, Action.REPLACE)
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The worker processes of a job: an encoder needs longer than a decoder."""
+    """The worker processes of a job: an encoder gets more time than a decoder."""
 
     count: int
     limits: WorkerLimits
@@ -52,8 +54,8 @@ class Processes:
 
 
 class Compressor:
-    """Runs compress jobs. `values` are the settings by key, `grounds` the folders and what protects them; `rescan`
-    brings the index to what is at some paths."""
+    """Runs compress jobs. `values` are the settings by key, `folders` the managed folders; `rescan` updates the index
+    for some paths."""
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class Compressor:
         processes: Processes,
         limits: Limits,
         values: Callable[[], Mapping[str, Any]],
-        grounds: Callable[[], Grounds],
+        folders: Callable[[], ManagedFolders],
         rescan: Rescan,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -69,91 +71,91 @@ class Compressor:
         self._processes = processes
         self._limits = limits
         self._values = values
-        self._grounds = grounds
+        self._folders = folders
         self._rescan = rescan
         self._now_ns = now_ns
         self._pool: WorkerPool | None = None
 
     def stop(self) -> None:
-        """End the processes of a job that is at work, whatever they do. Any thread."""
+        """Kill the processes of a running job, whatever they do. Any thread."""
         if (pool := self._pool) is not None:
             pool.close()
 
     def preview(self, pool: WorkerPool, row_id: int) -> bytes:
-        """What a dry run measured, made once more, for a person to look at. Any thread. Raises PictureError and
+        """The result that a dry run measured, made again, for a person to look at. Any thread. Raises PictureError and
         NotFound."""
         with self._store.read() as database:
             row = compressions.read(database, row_id)
         try:
-            wish = Wish.from_key(row.wish)
+            options = CompressionOptions.from_key(row.options_key)
         except ValueError as error:
-            raise NotFound("Another version measured this.") from error
-        spot = self._grounds().spot(row.path)
-        task = CompressTask(spot, row.source_digest, row.source_bytes, wish, self._limits)
+            raise NotFound("compress.other_version") from error
+        file_ref = self._folders().file_ref(row.path)
+        task = CompressTask(file_ref, row.source_digest, row.source_bytes, options, self._limits)
         return pool.call(compressed_bytes, task)
 
     def recover(self) -> None:
-        """After the journal has settled what a crash cut off: take in how it ended."""
-        _settle(self._store, self._now_ns())
+        """After the journal has recovered interrupted steps: update the compression records with their outcome."""
+        _update_records(self._store, self._now_ns())
 
     def run(self, context: Context, parameters: CompressParameters) -> Mapping[str, Any]:
         """The outcome: the batch, counts, and bytes before and after. Raises UsageError for wrong parameters."""
-        order = order_of(self._values(), parameters)
-        grounds = self._grounds()
-        journal = Journal(self._store, grounds, self._now_ns)
+        request = request_of(self._values(), parameters)
+        folders = self._folders()
+        journal = Journal(self._store, folders, self._now_ns)
         if not parameters.dry_run:
             journal.recover()
             self.recover()
         with self._store.read() as database:
             batch_id = batches.running_of_job(database, context.job_id)
-        plan = Plan()
+        plan = CompressPlan()
         if batch_id is None:
             context.begin("planning", None)
             with self._store.read() as database:
-                plan = make_plan(database, order, grounds)
+                plan = make_plan(database, request, folders)
             state = BatchState.PLAN if parameters.dry_run else BatchState.RUNNING
             batch_id = journal.begin(BatchKind.COMPRESS, plan.steps, context.job_id, state=state)
-            self._store.write(lambda db: compressions.add(db, batch_id, plan.told, self._now_ns()))
+            self._store.write(lambda db: compressions.add(db, batch_id, plan.records, self._now_ns()))
         with self._store.read() as database:
             batch = batches.batch(database, batch_id)
         with ExitStack() as stack:
             pool = self._pool = stack.enter_context(self._processes.open())
-            work = _Work(self._store, pool, grounds, order, self._limits, context, self._now_ns)
+            work = _Compression(self._store, pool, folders, request, self._limits, context, self._now_ns)
             if parameters.dry_run:
                 self._measure(work, context, batch_id)
             else:
-                encoding = Encoding(work, journal, batch, self._rescan)
+                checks = CompressChecks(work, journal, batch, self._rescan)
                 try:
-                    journal.carry_out(context, batch_id, encoding)
+                    journal.carry_out(context, batch_id, checks)
                 except Cancelled:
                     journal.cancel(batch_id)
                     raise
                 finally:
-                    encoding.end()
+                    checks.finish_begun()
         return self._outcome(batch_id, plan, parameters.dry_run)
 
-    def _measure(self, work: "_Work", progress: Progress, batch_id: int) -> None:
-        """Make everything and keep nothing but what it would save."""
+    def _measure(self, work: "_Compression", progress: Progress, batch_id: int) -> None:
+        """Compress every file, and record only what that would save."""
         with self._store.read() as database:
-            steps = [step for step in batches.steps_of(database, batch_id) if step.action is not Action.TRASH]
+            steps = [step for step in batches.steps_of(database, batch_id) if step.action in MAKING]
         progress.begin("measuring", len(steps))
-        told: list[Told] = []
+        records: list[CompressionRecord] = []
 
-        def keep() -> None:
-            rows = told.copy()
-            told.clear()
+        def store() -> None:
+            rows = records.copy()
+            records.clear()
             self._store.write(lambda db: compressions.add(db, batch_id, rows, self._now_ns()))
 
         try:
-            for step, found in work.made(steps, temp_of=None):
-                told.append(work.told(step, found))
-                if len(told) >= MEASURED_AT_ONCE:
-                    keep()
+            for step, outcome in work.compress(steps, temp_of=None):
+                records.append(work.record(step, outcome))
+                if len(records) >= MEASURED_AT_ONCE:
+                    store()
                 progress.advance()
         finally:
-            keep()
+            store()
 
-    def _outcome(self, batch_id: int, plan: Plan, dry_run: bool) -> Mapping[str, Any]:
+    def _outcome(self, batch_id: int, plan: CompressPlan, dry_run: bool) -> Mapping[str, Any]:
         with self._store.read() as database:
             totals = compressions.totals(database, batch_id)
             refused = compressions.reasons(database, batch_id)
@@ -172,43 +174,43 @@ class Compressor:
         }
 
 
-class _Work:
-    """Lets worker processes make files smaller, and tells of it."""
+class _Compression:
+    """Has worker processes compress files, and makes the records of it."""
 
     def __init__(
         self,
         store: Store,
         pool: WorkerPool,
-        grounds: Grounds,
-        order: Order,
+        folders: ManagedFolders,
+        request: CompressRequest,
         limits: Limits,
         progress: Progress,
         now_ns: Callable[[], int],
     ) -> None:
         self.store = store
-        self.grounds = grounds
-        self.order = order
+        self.folders = folders
+        self.request = request
         self.now_ns = now_ns
         self._pool = pool
-        self._tries = Tries(store, pool, f"compress {order.wish.key}", "compressed")
+        self._quarantine = Quarantine[int](store, pool, f"compress {request.options.key}", "compressed")
         self._limits = limits
         self._progress = progress
 
     def close(self) -> None:
-        """End the processes, whatever they do."""
+        """Kill the processes, whatever they do."""
         self._pool.close()
 
-    def made(
+    def compress(
         self, steps: Iterable[Step], temp_of: Callable[[Step], bytes] | None
-    ) -> Iterator[tuple[Step, Outcome[CompressTask, Made | Left]]]:
-        """Each step with what came of it, as they end. With `temp_of` the results are kept under those names."""
+    ) -> Iterator[tuple[Step, Outcome[CompressTask, CompressResult | Skipped]]]:
+        """Each step with its outcome, as they end. With `temp_of`, the results are written under those names."""
         by_path = {step.path: step for step in steps}
         with self.store.read() as database:
-            # A step that was made ready before, and cut off, tells of its result by now.
+            # A step that was prepared before an interruption has the digest of its result by now.
             sources = compressions.sources_of_steps(database, [step.id for step in by_path.values()])
             tasks = [self._task(step, sources.get(step.id), temp_of) for step in by_path.values()]
-            contents = catalogue.ids_of_digests(database, [task.digest for task in tasks])
-        outcomes = self._tries.run(
+            contents = images.ids_of_digests(database, [task.digest for task in tasks])
+        outcomes = self._quarantine.run(
             compress_file, [(contents[task.digest], task) for task in tasks if task.digest in contents]
         )
         try:
@@ -218,7 +220,7 @@ class _Work:
                 self._progress.checkpoint()
         finally:
             outcomes.close()
-        unknown = PictureError("changed", "the index does not know what is in it any more")
+        unknown = PictureError("changed", "picture.unknown_content")
         for task in tasks:
             if task.digest not in contents:
                 yield by_path[task.source.path], Outcome(task, None, unknown)
@@ -227,29 +229,33 @@ class _Work:
         self, step: Step, source: tuple[bytes, int] | None, temp_of: Callable[[Step], bytes] | None
     ) -> CompressTask:
         digest, size_bytes = source or (step.digest, step.identity.size_bytes)
-        temp = None if temp_of is None else self.grounds.spot(temp_of(step))
-        return CompressTask(self.grounds.spot(step.path), digest, size_bytes, self.order.wish, self._limits, temp)
+        temp = None if temp_of is None else self.folders.file_ref(temp_of(step))
+        return CompressTask(
+            self.folders.file_ref(step.path), digest, size_bytes, self.request.options, self._limits, temp
+        )
 
-    def told(self, step: Step, found: Outcome[CompressTask, Made | Left]) -> Told:
-        """The report of one file, as it is before anything is put in place."""
-        base = Told(
+    def record(self, step: Step, outcome: Outcome[CompressTask, CompressResult | Skipped]) -> CompressionRecord:
+        """The record of one file, before its result is put in place."""
+        base = CompressionRecord(
             path=step.path,
             state=State.FAILED,
-            wish=self.order.wish.key,
-            source_bytes=found.item.size_bytes,
-            source_digest=found.item.digest,
+            options_key=self.request.options.key,
+            source_bytes=outcome.item.size_bytes,
+            source_digest=outcome.item.digest,
             result_path=step.target or step.path,
             step_id=step.id,
         )
-        if found.failure is not None:
-            return replace(base, reason=found.failure.reason, message=f"{found.failure.message}.")
-        if isinstance(found.value, Left):
-            left = found.value
+        if outcome.failure is not None:
+            return replace(
+                base, reason=outcome.failure.reason, message=Message("compress.failed", problem=outcome.failure.message)
+            )
+        if isinstance(outcome.value, Skipped):
+            left = outcome.value
             state = State.REFUSED if left.refused else State.LEFT
             return replace(base, state=state, reason=left.reason, message=left.message, result_bytes=left.best_bytes)
-        made = found.value
+        made = outcome.value
         assert made is not None
-        smaller, wish = made.smaller, self.order.wish
+        smaller, options = made.smaller, self.request.options
         return replace(
             base,
             state=State.MEASURED if made.identity is None else State.MAKING,
@@ -261,16 +267,16 @@ class _Work:
             lossless=smaller.lossless,
             quality=smaller.quality,
             score=smaller.score,
-            target=wish.target.value if wish.target and not smaller.lossless else "",
-            message="; ".join(smaller.notes),
+            target=options.target.value if options.target and not smaller.lossless else "",
+            message=joined("join.notes", smaller.notes) if smaller.notes else None,
         )
 
 
-class Encoding:
-    """The journal's checks of a compression: makes the results of the next steps, and looks once more before a source
-    goes to the trash. `end` takes in how the last ones ended."""
+class CompressChecks:
+    """The journal's checks of a compression: makes the results of the next steps, and checks again before a source goes
+    to the trash. `finish_begun` records the outcome of the last steps."""
 
-    def __init__(self, work: _Work, journal: Journal, batch: batches.BatchRow, rescan: Rescan) -> None:
+    def __init__(self, work: _Compression, journal: Journal, batch: batches.BatchRow, rescan: Rescan) -> None:
         self._work = work
         self._journal = journal
         self._batch = batch
@@ -278,97 +284,137 @@ class Encoding:
         self._begun: list[Step] = []
 
     def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
-        self.end()
-        making = [step for step in steps if step.action is not Action.TRASH]
+        self.finish_begun()
+        making = [step for step in steps if step.action in MAKING]
         ready: dict[int, Step] = {}
-        told: dict[bytes, Told] = {}
+        records: dict[bytes, CompressionRecord] = {}
         try:
-            for step, found in self._work.made(making, lambda step: self._journal.temp_of(self._batch.name, step)):
-                told[step.path] = self._work.told(step, found)
-                ready[step.id] = _ready(step, found, told[step.path])
-                self._record(ready[step.id], told[step.path])
+            for step, outcome in self._work.compress(
+                making, lambda step: self._journal.temp_of(self._batch.name, step)
+            ):
+                records[step.path] = self._work.record(step, outcome)
+                ready[step.id] = _with_result(step, outcome, records[step.path])
+                self._record(ready[step.id], records[step.path])
         except BaseException:
-            # First the processes: one that is at work would write its result later.
+            # The processes first: one that is still running would write its result later.
             self._work.close()
             with suppress(Exception):
-                self._journal.drop_temps(self._batch.id, [step.id for step in making])
+                self._journal.remove_temps(self._batch.id, [step.id for step in making])
             raise
         for step in steps:
             if step.action is Action.TRASH:
-                ready[step.id] = self._with_result(step, told.get(step.path))
+                ready[step.id] = self._trash_if_compressed(step, records.get(step.path))
+            elif step.action is Action.MOVE:
+                leader = ready.get(step.companion_of or 0)
+                ready[step.id] = self._with_its_image(step, leader)
         self._begun = [ready[step.id] for step in steps]
         return self._begun
 
-    def _record(self, step: Step, told: Told) -> None:
-        """Commit what was made at once: after a crash its temporary file is known by that."""
+    def _record(self, step: Step, compression: CompressionRecord) -> None:
+        """Commit a result as soon as it is made: after a crash this identifies its temporary file."""
         now_ns = self._work.now_ns()
 
         def record(database: Any) -> None:
-            compressions.add(database, self._batch.id, [told], now_ns)
+            compressions.add(database, self._batch.id, [compression], now_ns)
             if step.state is StepState.PLANNED:
-                batches.change_steps(database, [step], now_ns)
+                batches.update_steps(database, [step], now_ns)
 
         self._work.store.write(record)
 
     def guard(self, step: Step) -> None:
-        """Raises StepRefused where a source would go to the trash without its result being there."""
+        """Raises StepRefused if a source is to go to the trash and its result is not there."""
+        if step.action is Action.MOVE:
+            self._guard_companion(step)
         if step.action is not Action.TRASH:
             return
         with self._work.store.read() as database:
-            told = compressions.of_step(database, self._batch.id, step.path)
-            created = None if told is None or told.step_id is None else batches.step_or_none(database, told.step_id)
-        if told is None or created is None:
-            raise StepRefused("no_result", "Nothing was made of it that could take its place.")
-        result = self._work.grounds.spot(created.target)
+            record = compressions.find_in_batch(database, self._batch.id, step.path)
+            created = (
+                None if record is None or record.step_id is None else batches.step_or_none(database, record.step_id)
+            )
+        if record is None or created is None:
+            raise StepRefused("no_result", "compress.no_result")
+        result = self._work.folders.file_ref(created.target)
         there = safe_files.identity_at(result)
         if there is None:
-            raise StepRefused("no_result", "What was made of it is not there.")
-        with actions.held(result, there, told.result_digest):
+            raise StepRefused("no_result", "compress.result_gone")
+        with actions.opened_unchanged(result, there, record.result_digest):
             return
 
-    def end(self) -> None:
-        """Take in how steps ended, and bring the index to it."""
+    def _guard_companion(self, step: Step) -> None:
+        """Raises StepRefused if the image of a companion did not get its new name: the result is not there, or the
+        source still is."""
+        with self._work.store.read() as database:
+            image = batches.step_or_none(database, step.companion_of or 0)
+        if image is None or safe_files.identity_at(self._work.folders.file_ref(image.target)) is None:
+            raise StepRefused("no_result", "compress.result_gone")
+        if safe_files.identity_at(self._work.folders.file_ref(image.path)) is not None:
+            raise StepRefused("companion", "compress.source_stays")
+
+    def _with_its_image(self, step: Step, image: Step | None) -> Step:
+        """The step that renames a companion, with its digest; refused if its image is not compressed."""
+        if image is None:
+            with self._work.store.read() as database:
+                image = batches.step_or_none(database, step.companion_of or 0)
+        if image is None or image.state not in (StepState.PLANNED, StepState.DONE):
+            message = Message("compress.nothing_in_place")
+            return replace(step, state=StepState.REFUSED, reason="no_result", message=message)
+        try:
+            with actions.opened_unchanged(self._work.folders.file_ref(step.path), step.identity) as subject:
+                return replace(step, digest=safe_files.digest_of(subject))
+        except StepRefused as refusal:
+            return replace(step, state=StepState.REFUSED, reason=refusal.reason, message=refusal.message)
+        except OSError as error:
+            message = Message("compress.companion_unreadable", error=of_os_error(error))
+            return replace(step, state=StepState.REFUSED, reason="companion", message=message)
+
+    def finish_begun(self) -> None:
+        """Record the outcome of the steps that were begun, and update the index."""
         begun, self._begun = self._begun, []
         if not begun:
             return
         with self._work.store.read() as database:
             ended = batches.steps_of(database, self._batch.id, ids=[step.id for step in begun])
-        # What was not begun, or failed before, has left its result.
-        self._journal.drop_temps(self._batch.id, [step.id for step in ended])
-        _settle(self._work.store, self._work.now_ns())
+        # The results of steps that were not started, or that failed, are still there.
+        self._journal.remove_temps(self._batch.id, [step.id for step in ended])
+        _update_records(self._work.store, self._work.now_ns())
         changed = {path for step in ended if step.state is StepState.DONE for path in (step.path, step.target) if path}
         if changed:
-            self._rescan(Unwatched(), sorted(changed))
+            self._rescan(NullProgress(), sorted(changed))
 
-    def _with_result(self, step: Step, told: Told | None) -> Step:
-        """A source that is to go, where a result was made; refused where not."""
-        if told is None:
+    def _trash_if_compressed(self, step: Step, record: CompressionRecord | None) -> Step:
+        """The step that trashes a source, refused if there is no result."""
+        if record is None:
             with self._work.store.read() as database:
-                told = compressions.of_step(database, self._batch.id, step.path)
-        if told is None or not told.result_digest:
-            reason = told.reason if told is not None else "no_result"
-            return replace(step, state=StepState.REFUSED, reason=reason, message="Nothing takes its place.")
-        return replace(step, bytes=_freed(told))
+                record = compressions.find_in_batch(database, self._batch.id, step.path)
+        if record is None or not record.result_digest:
+            reason = record.reason if record is not None else "no_result"
+            return replace(step, state=StepState.REFUSED, reason=reason, message=Message("compress.nothing_in_place"))
+        return replace(step, bytes=_freed(record))
 
 
-def _ready(step: Step, found: Outcome[CompressTask, Made | Left], told: Told) -> Step:
-    """A step whose result lies ready, or a refused one."""
-    made = found.value
-    if not isinstance(made, Made) or made.identity is None:
-        return replace(step, state=StepState.REFUSED, reason=told.reason, message=told.message)
+def _with_result(
+    step: Step, outcome: Outcome[CompressTask, CompressResult | Skipped], record: CompressionRecord
+) -> Step:
+    """A step with its result, which is ready beside the source, or a refused one."""
+    made = outcome.value
+    if not isinstance(made, CompressResult) or made.identity is None:
+        return replace(step, state=StepState.REFUSED, reason=record.reason, message=record.message)
     if step.action is Action.CREATE:
         return replace(step, identity=made.identity, digest=made.digest)
-    return replace(step, made=made.identity, made_digest=made.digest, bytes=_freed(told))
+    return replace(step, made=made.identity, made_digest=made.digest, bytes=_freed(record))
 
 
-def _freed(told: Told) -> int:
-    return max(0, told.source_bytes - told.result_bytes)
+def _freed(record: CompressionRecord) -> int:
+    return max(0, record.source_bytes - record.result_bytes)
 
 
-def _settle(store: Store, now_ns: int) -> set[int]:
-    def settle(database: Any) -> set[int]:
-        concerned = compressions.settle(database, now_ns)
-        findings.concern(database, concerned)
+def _update_records(store: Store, now_ns: int) -> set[int]:
+    """Update the compression records with the outcome of their steps; the contents that this changes."""
+
+    def update(database: Any) -> set[int]:
+        concerned = compressions.record_step_outcomes(database, now_ns)
+        matches.mark_stale(database, concerned)
         return concerned
 
-    return store.write(settle)
+    return store.write(update)

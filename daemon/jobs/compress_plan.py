@@ -1,36 +1,42 @@
-"""The plan of a compression: which of the indexed files are made smaller, into which files, and which are not and why.
+"""The plan of a compression: which indexed files are compressed, into which files, and which are not and why.
 
-Nothing is decoded here: what is known of a content, and what compression remembers of it, says what there is to do.
+Nothing is decoded here: the plan follows from the facts and the earlier compressions of each content in the index.
 """
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from peewee import SqliteDatabase
 
-from daemon.files.grounds import Grounds
-from index.encoding import compression
-from index.encoding.compression import Format, Target, Wish
+from daemon.files import safe_files
+from daemon.files.protected_paths import ManagedFolders
+from daemon.files.siblings import Folder, is_picture
+from index.database.records import compressions, images
+from index.database.records.batches import Action, Step
+from index.database.records.compressions import CompressionRecord, State
+from index.database.records.jobs import CompressParameters
+from index.database.records.sql_paging import Where, below_any
 from index.errors import UsageError
+from index.imaging.discovery.companions import companions_of, owners_of, renamed
+from index.imaging.encoding import compression
+from index.imaging.encoding.compression import CompressionOptions, Format, Target
+from index.messages import Message, of_json
 from index.model import Facts, Identity, RootState
-from index.records import catalogue, compressions
-from index.records.batches import Action, Step
-from index.records.compressions import State, Told
-from index.records.jobs import CompressParameters
-from index.records.listing_pages import Where, below_any
+from index.paths import display
 from index.settings import parse_resolution
 
 MEGABYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a compression is asked to do. Without `folders` and `files` it is about all watched folders; with
-    `modify` the result takes the source's place, with `delete` the source goes to the trash."""
+class CompressRequest:
+    """What to compress, and how. Without `folders` and `files`: all watched folders. With `modify` the result takes the
+    source's place, with `delete` the source goes to the trash."""
 
-    wish: Wish
+    options: CompressionOptions
     least_bytes: int
     modify: bool = False
     delete: bool = False
@@ -44,19 +50,19 @@ class Order:
 
 
 @dataclass(slots=True)
-class Plan:
-    """`steps` in their order, each file's together; `told` of files that are not touched. Of all `files`, `known` need
-    nothing, as was found before, and `undone` were brought back after the same was done to them."""
+class CompressPlan:
+    """`steps` in their order, those of one file together; `records` of the files that are not touched. Of all `files`,
+    `known` were compressed before or need no compression, and `undone` were restored after the same compression."""
 
     steps: list[Step] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    records: list[CompressionRecord] = field(default_factory=list)
     files: int = 0
     known: int = 0
     undone: int = 0
 
 
-def order_of(values: Mapping[str, Any], given: CompressParameters) -> Order:
-    """The settings (`compress.quality` and so on) with what a job gives over them. Raises UsageError."""
+def request_of(values: Mapping[str, Any], given: CompressParameters) -> CompressRequest:
+    """The settings (`compress.quality` and so on), overridden by the parameters of a job. Raises UsageError."""
 
     def wanted(name: str) -> Any:
         value = getattr(given, name)
@@ -65,8 +71,8 @@ def order_of(values: Mapping[str, Any], given: CompressParameters) -> Order:
     width, height = parse_resolution(wanted("resolution"))
     target = wanted("target") if given.quality is None else given.target
     picture_format = wanted("format")
-    return Order(
-        wish=Wish(
+    return CompressRequest(
+        options=CompressionOptions(
             quality=wanted("quality"),
             target=Target(target) if target else None,
             width=width,
@@ -87,47 +93,73 @@ def order_of(values: Mapping[str, Any], given: CompressParameters) -> Order:
     )
 
 
-def make_plan(database: SqliteDatabase, order: Order, grounds: Grounds) -> Plan:
-    """Decide about every indexed file that the order is about. Raises UsageError for what is not watched."""
-    _require_watched(order, grounds)
-    plan = Plan()
-    rows = list(_rows(database, order))
-    facts = {bytes(row.digest): catalogue.facts_of(row) for row in rows}
-    needless = compressions.done_contents(database, facts, order.wish)
-    undone = compressions.undone_contents(database, facts, order.wish)
-    results = compressions.results_of(database, facts, order.wish) if order.keeps_source else {}
+def make_plan(database: SqliteDatabase, request: CompressRequest, folders: ManagedFolders) -> CompressPlan:
+    """Plan every selected file of the index. Raises UsageError for paths that are not watched."""
+    _require_watched(request, folders)
+    plan = CompressPlan()
+    rows = list(_rows(database, request))
+    facts = {bytes(row.digest): images.facts_of(row) for row in rows}
+    needless = compressions.done_contents(database, facts, request.options)
+    undone = compressions.undone_contents(database, facts, request.options)
+    results = compressions.results_of(database, facts, request.options) if request.keeps_source else {}
     seen: set[tuple[int, int]] = set()
+    beside = _Companions(folders)
     for row in rows:
         if (row.device, row.inode) in seen:
             continue
         seen.add((row.device, row.inode))
         plan.files += 1
         digest = bytes(row.digest)
-        refusal = _refusal(row, facts[digest], order, grounds)
-        if refusal is None and digest in undone and row.path not in order.files:
+        refusal = _refusal(row, facts[digest], request, folders)
+        if refusal is None and digest in undone and row.path not in request.files:
             plan.undone += 1
         elif refusal is None and (digest in needless or _has_result(database, row.path, results.get(digest, ()))):
             plan.known += 1
         else:
-            _add(plan, order, row, facts[digest], refusal)
+            _add(plan, request, row, facts[digest], refusal, beside)
     return plan
 
 
-def _require_watched(order: Order, grounds: Grounds) -> None:
-    for field_name, paths in (("folders", order.folders), ("files", order.files)):
+class _Companions:
+    """The companions that have to change their names with those of images; each folder is read once."""
+
+    def __init__(self, folders: ManagedFolders) -> None:
+        self._folders = folders
+        self._read: dict[bytes, Folder] = {}
+
+    def to_rename(self, image: bytes, result: bytes) -> Iterator[tuple[bytes, bytes, Identity]]:
+        """Path, new path and identity of each file that belongs to an image and to no other picture, and whose name
+        would not be that of a companion of the result."""
+        folder, name = os.path.split(image)
+        file_ref = self._folders.file_ref(image)
+        if folder not in self._read:
+            self._read[folder] = Folder({})
+            with contextlib.suppress(OSError):
+                self._read[folder] = Folder.of(file_ref)
+        names, fold = self._read[folder].related(name), self._read[folder].fold
+        for companion in companions_of(name, names, fold):
+            named = renamed(companion.name, name, os.path.basename(result))
+            others = [other for other in owners_of(companion.name, names, fold) if other != name]
+            if named == companion.name or any(is_picture(file_ref.sibling(other)) for other in others):
+                continue
+            identity = safe_files.identity_at(file_ref.sibling(companion.name))
+            if identity is not None:
+                yield os.path.join(folder, companion.name), os.path.join(folder, named), identity
+
+
+def _require_watched(request: CompressRequest, folders: ManagedFolders) -> None:
+    for field_name, paths in (("folders", request.folders), ("files", request.files)):
         for path in paths:
-            if not grounds.is_below_any(path):
-                raise UsageError(
-                    f"{catalogue.display(path)} is in no watched folder.", field=f"parameters.{field_name}"
-                )
+            if not folders.is_below_any(path):
+                raise UsageError("compress.not_watched", path=display(path), field=f"parameters.{field_name}")
 
 
-def _rows(database: SqliteDatabase, order: Order) -> Sequence[Any]:
+def _rows(database: SqliteDatabase, request: CompressRequest) -> Sequence[Any]:
     where = Where()
-    where.add("r.watched")
-    where.add("i.size_bytes >= ?", order.least_bytes)
-    if order.folders or order.files:
-        places = [os.fsdecode(path) for path in (*order.folders, *order.files)]
+    where.add("r.watched AND NOT r.temporary")
+    where.add("i.size_bytes >= ?", request.least_bytes)
+    if request.folders or request.files:
+        places = [os.fsdecode(path) for path in (*request.folders, *request.files)]
         term, *values = below_any("i.path", places)
         where.add(term, *values)
     cursor = database.execute_sql(
@@ -137,11 +169,11 @@ def _rows(database: SqliteDatabase, order: Order) -> Sequence[Any]:
         where.values,
     )
     names = [column[0] for column in cursor.description]
-    return [row for values in cursor if _is_meant(row := _Row(dict(zip(names, values, strict=True))), order)]
+    return [row for values in cursor if _is_selected(row := _Row(dict(zip(names, values, strict=True))), request)]
 
 
 class _Row:
-    """A row by its columns; of two with one name, the content's."""
+    """A row by its columns; of two columns of one name, that of the content."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
@@ -150,59 +182,71 @@ class _Row:
         raise AttributeError(name)
 
 
-def _is_meant(row: Any, order: Order) -> bool:
-    """Whether the order is about a file: named, or in one of its folders."""
-    if row.path in order.files:
+def _is_selected(row: Any, request: CompressRequest) -> bool:
+    """Whether the request selects a file: by name, or by its folder."""
+    if row.path in request.files:
         return True
     if row.format not in compression.TAKEN and not row.failure:
         return False
-    if order.keeps_source and os.path.splitext(row.path)[0].endswith(compression.SUFFIX):
+    if request.keeps_source and os.path.splitext(row.path)[0].endswith(compression.SUFFIX):
         return False
-    folders = order.folders or (() if order.files else (row.root_path,))
+    folders = request.folders or (() if request.files else (row.root_path,))
     folder = os.path.dirname(row.path)
-    return any(folder == top or (order.recursive and folder.startswith(top.rstrip(b"/") + b"/")) for top in folders)
+    return any(folder == top or (request.recursive and folder.startswith(top.rstrip(b"/") + b"/")) for top in folders)
 
 
-def _add(plan: Plan, order: Order, row: Any, facts: Facts, refusal: tuple[str, str] | None) -> None:
+def _add(
+    plan: CompressPlan,
+    request: CompressRequest,
+    row: Any,
+    facts: Facts,
+    refusal: tuple[str, Message] | None,
+    beside: "_Companions",
+) -> None:
     path, digest = bytes(row.path), bytes(row.digest)
     target = path
     if refusal is None:
         folder, name = os.path.split(path)
-        made = compression.result_name(name, facts.format, order.wish, beside=not order.modify)
+        made = compression.result_name(name, facts.format, request.options, beside=not request.modify)
         target = os.path.join(folder, made)
         if target != path and os.path.lexists(target):
-            refusal = "output_exists", f"There is a file {catalogue.display(made)} already."
+            refusal = "output_exists", Message("compress.output_exists", name=display(made))
     if refusal is not None:
-        plan.told.append(_told(row, facts, order, State.REFUSED, *refusal))
+        plan.records.append(_record_of(row, facts, request, State.REFUSED, *refusal))
         return
     identity = Identity(row.device, row.inode, row.size_bytes, row.mtime_ns)
     if target == path:
         plan.steps.append(Step(Action.REPLACE, path, identity, digest))
         return
     plan.steps.append(Step(Action.CREATE, path, identity, digest, target=target))
-    if not order.keeps_source:
-        # They belong together: one is not undone without the other.
-        plan.steps.append(Step(Action.TRASH, path, identity, digest, companion_of=len(plan.steps)))
+    if not request.keeps_source:
+        # A companion step: one is not undone without the other.
+        leader = len(plan.steps)
+        plan.steps.append(Step(Action.TRASH, path, identity, digest, companion_of=leader))
+        for companion, named, of_companion in beside.to_rename(path, target):
+            plan.steps.append(Step(Action.MOVE, companion, of_companion, b"", target=named, companion_of=leader))
 
 
-def _refusal(row: Any, facts: Facts, order: Order, grounds: Grounds) -> tuple[str, str] | None:
-    """Why a file may not be touched, as a word and a sentence."""
+def _refusal(row: Any, facts: Facts, request: CompressRequest, folders: ManagedFolders) -> tuple[str, Message] | None:
+    """Why a file must not be touched, as a code and a sentence."""
     if row.failure:
-        return row.failure, f"It cannot be read as a picture: {row.failure_message}."
+        return row.failure, Message("compress.no_picture", problem=of_json(row.failure_message) or "")
     if row.root_state != RootState.ONLINE:
-        return "offline", "Its folder is offline."
-    if (protection := grounds.protection_of(row.path)) is not None:
-        return "protected", protection.sentence
+        return "offline", Message("step.offline")
+    if (protection := folders.protection_of(row.path)) is not None:
+        return "protected", protection.message
     if facts.format not in compression.TAKEN:
-        return "format", f"{facts.format} is not made smaller: only JPEG, PNG, BMP and WebP are."
+        return "format", Message("compress.format", format=facts.format)
+    if facts.damage:
+        return images.DAMAGED, Message("compress.damaged", problem=facts.damage)
     if facts.frames > 1:
-        return "animation", "It moves, and one picture would be left of it."
-    if not order.keeps_source and _names_of(row.path) > 1:
-        return "hard_linked", "It has another name (a hard link), and its bytes would stay on the disk."
+        return "animation", Message("compress.animation")
+    if not request.keeps_source and _link_count(row.path) > 1:
+        return "hard_linked", Message("compress.hard_linked")
     return None
 
 
-def _names_of(path: bytes) -> int:
+def _link_count(path: bytes) -> int:
     try:
         return os.lstat(path).st_nlink
     except OSError:
@@ -210,22 +254,24 @@ def _names_of(path: bytes) -> int:
 
 
 def _has_result(database: SqliteDatabase, path: bytes, digests: Sequence[bytes]) -> bool:
-    """Whether one of these contents lies in the same folder."""
+    """Whether a file with one of these contents is in the same folder."""
     folder = os.path.dirname(path)
     for digest in digests:
         rows = database.execute_sql(
             "SELECT i.path FROM image i JOIN content c ON c.id = i.content_id WHERE c.digest = ?", (digest,)
         )
-        if any(os.path.dirname(found) == folder and os.path.lexists(found) for (found,) in rows):
+        if any(os.path.dirname(other) == folder and os.path.lexists(other) for (other,) in rows):
             return True
     return False
 
 
-def _told(row: Any, facts: Facts, order: Order, state: State, reason: str, message: str) -> Told:
-    return Told(
+def _record_of(
+    row: Any, facts: Facts, request: CompressRequest, state: State, reason: str, message: Message
+) -> CompressionRecord:
+    return CompressionRecord(
         path=bytes(row.path),
         state=state,
-        wish=order.wish.key,
+        options_key=request.options.key,
         source_bytes=row.size_bytes,
         source_digest=bytes(row.digest),
         source_size=f"{facts.width}x{facts.height}",

@@ -1,34 +1,53 @@
-"""Detection: contents are matched as they come, against all before them; a full detection is the same from zero.
+"""Detection: each new content is matched against all before it; a full detection does the same from the start.
 
 Runs in the runner's thread only. Owns the search index of the current detection, in memory, loaded when first needed.
-What was matched is committed block by block with its watermark, and what was judged as it comes, so that a stop or a
-crash repeats the search of one block at most, and the judging of a few pairs.
+Matches are committed block by block with the watermark, and verified pairs as they are verified, so that a stop or a
+crash repeats the search of one block at most, and the verification of a few pairs.
 """
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from daemon.jobs.candidates import LEAST_DETAIL, CandidateIndex
+from daemon.jobs.candidate_index import LEAST_DETAIL, CandidateIndex
+from daemon.jobs.embedding_model import EmbeddingModel
+from daemon.jobs.feature_candidates import FeatureCandidates
+from daemon.jobs.origins import Origins
+from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Progress
-from daemon.jobs.proposing import Proposer
-from daemon.jobs.verifying import Judged, Verifier, tallies
-from daemon.jobs.views import Views
-from daemon.processes.workers import WorkerPool
-from index.candidates.fingerprint import SCHEME
-from index.model import TURNS, Depth, DetectParameters, Kind, default_tolerance
-from index.records import absent, catalogue, findings, orphans, samples, unjudged
-from index.records.jobs import DetectJobParameters
-from index.records.unjudged import Candidate
+from daemon.jobs.vector_candidates import ModelFailed, VectorCandidates
+from daemon.jobs.verify_pairs import Judged, Verifier, tallies
+from daemon.processes.worker_pool import WorkerPool
+from index.database.records import (
+    content_gc,
+    deferred_pairs,
+    folders,
+    images,
+    matches,
+    missing_contents,
+    random_pairs,
+    regrouping,
+    temporary_roots,
+)
+from index.database.records.deferred_pairs import CandidatePair
+from index.database.records.jobs import DetectJobParameters
+from index.database.store import Store
+from index.errors import UsageError
+from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.verification.edit_evidence import VERIFIER
+from index.model import TURNS, Depth, DetectParameters, Kind, Method, default_tolerance
+from index.paths import display
 from index.settings import check_tolerance
-from index.store import Store
-from index.verification.evidence import VERIFIER
 
-# Unrelated pairs of which the verifier is asked after a detection: half a minute of work, once.
+# Unrelated pairs that the verifier checks after a detection: half a minute of work, once.
 JUDGED_AT_RANDOM: Final = 100
+# Portions of rows, which take some 50 milliseconds each.
+DELETED_AT_ONCE: Final = 40
 
 
 class Detector:
@@ -38,197 +57,320 @@ class Detector:
         self,
         store: Store,
         pool: WorkerPool,
-        views: Views,
+        previews: Previews,
         settings: Callable[[], DetectParameters],
+        model: EmbeddingModel | None = None,
     ) -> None:
         self._store = store
+        self._model = model
         self._pool = pool
-        self._views = views
-        self._verifier = Verifier(store, pool, views)
+        self._previews = previews
+        self._verifier = Verifier(store, pool, previews)
+        self._origins = Origins(store, pool, previews)
+        # Whether all matches were looked at since the start: an index of before may have some that were not.
+        self._origins_complete = False
         self._settings = settings
         self._index: CandidateIndex | None = None
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
-        """A full detection under the settings and what the job changes of them."""
-        parameters = resolve(self._settings(), wanted)
+        """A full detection with the settings, overridden by the parameters of the job. One in some folders is a search
+        of its own, and leaves the groups of the library as they are."""
+        parameters = self._decided(resolve(self._settings(), wanted))
+        if parameters.folders:
+            return self._search(progress, parameters)
         groups = self._detect(progress, parameters)
-        self._forget_orphans(progress)
+        self._collect_garbage(progress)
         self._calibrate(progress, parameters)
         return {"groups": groups}
 
-    def _forget_orphans(self, progress: Progress) -> None:
-        """Let go of what is known of bytes that no file has had for long."""
+    def _collect_garbage(self, progress: Progress) -> None:
+        """Remove the contents that no file has had for long."""
         now_ns = time.time_ns()
-        self._store.write(lambda db: orphans.note(db, now_ns))
-        while digests := self._store.write(lambda db: orphans.forget(db, now_ns - orphans.KEPT_NS)):
+        self._store.write(lambda db: content_gc.record_missing(db, now_ns))
+        while digests := self._store.write(lambda db: content_gc.collect(db, now_ns - content_gc.RETENTION_NS)):
             progress.checkpoint()
-            self._views.forget(digests)
-            # It may hold some of them.
+            self._previews.forget(digests)
+            # The index may hold some of them.
             self._index = None
 
     def _calibrate(self, progress: Progress, parameters: DetectParameters) -> None:
-        """Measure on pairs drawn at random what a tolerance would propose wrongly, and what the verifier lets through.
+        """Measure on random pairs how many false candidates a tolerance proposes, and how many the verifier accepts.
 
-        The verifier is asked of the nearest that the tolerance does not propose: nothing was chosen among them.
+        The verifier gets the nearest pairs beyond the tolerance: no detection has selected among those.
         """
         progress.begin("calibrating", None)
         with self._store.read() as database:
-            detection = findings.current_detection(database)
-            drawn = samples.draw(database, SCHEME, LEAST_DETAIL)
+            detection = matches.current_detection(database)
+            drawn = random_pairs.draw(database, SCHEME, LEAST_DETAIL)
             assert detection is not None
-            unrelated = ~samples.matched(database, detection.id, drawn.pairs)
+            unrelated = ~random_pairs.matched(database, detection.id, drawn.pairs)
         distances = drawn.distances[parameters.hsize, parameters.turns]
         beyond = np.flatnonzero(unrelated & (distances > parameters.tolerance))
         nearest = beyond[np.argsort(distances[beyond], kind="stable")[:JUDGED_AT_RANDOM]]
         turns = drawn.turns[parameters.hsize, parameters.turns]
         candidates = [
-            Candidate(a_id, b_id, int(distances[pair]), TURNS[turns[pair]])
+            CandidatePair(a_id, b_id, int(distances[pair]), TURNS[turns[pair]])
             for pair, (a_id, b_id) in zip(nearest.tolist(), drawn.pairs[nearest].tolist(), strict=True)
         ]
-        found = self._verifier.judge(progress, candidates, verify=True).found if parameters.verify else []
-        accepted = sum(match.kind is not Kind.POSSIBLE for match in found)
+        false_matches = self._verifier.judge(progress, candidates, verify=True).found if parameters.verify else []
+        accepted = sum(match.kind is not Kind.POSSIBLE for match in false_matches)
         judged = len(candidates) if parameters.verify else 0
-        told = samples.measured(drawn, unrelated, judged, accepted, time.time_ns())
+        calibration = random_pairs.measure(drawn, unrelated, judged, accepted, time.time_ns())
         if parameters.verify:
             with self._store.read() as database:
-                wrong = samples.wrongly_proposed(database, detection.id, parameters.tolerance)
-            told = samples.with_wrong(told, parameters.hsize, parameters.turns, parameters.tolerance, wrong)
-        self._store.write(lambda db: samples.keep(db, detection.id, told))
+                wrong = random_pairs.false_candidates(database, detection.id, parameters.tolerance)
+            calibration = random_pairs.with_false_candidates(
+                calibration, parameters.hsize, parameters.turns, parameters.tolerance, wrong
+            )
+        if parameters.model:
+            with self._store.read() as database:
+                angles = random_pairs.vector_distances(database, drawn.pairs[unrelated], parameters.model)
+            calibration = replace(calibration, angles=angles)
+        self._store.write(lambda db: random_pairs.store(db, detection.id, calibration))
+
+    def _decided(self, parameters: DetectParameters) -> DetectParameters:
+        """With the method that the state of the model allows."""
+        used, key = (Method.HASH, "") if self._model is None else self._model.decide(parameters.method)
+        return replace(parameters, used=used, model=key)
 
     def _detect(self, progress: Progress, parameters: DetectParameters) -> int:
-        """Match everything under these parameters and show the groups; how many there are."""
-        now_ns = time.time_ns()
-        detection_id = self._store.write(lambda db: findings.begin_detection(db, parameters, now_ns))
-        self._match(progress, detection_id, parameters)
+        """Match everything with these parameters and make the result current; the number of groups."""
+        detection_id = self._match_from_zero(progress, parameters)
+        self._origins.complete(progress, detection_id)
+        self._origins_complete = True
+        groups = self._show(progress, detection_id, matches.make_current)
+        self._origins.look_beside(progress)
+        return groups
+
+    def _show(self, progress: Progress, detection_id: int, switch: Callable[[Any, int, int], None]) -> int:
+        """Build the groups of a detection in portions, and show them all at once in place of those of another. Returns
+        how many there are."""
+        self._regroup_all(progress, detection_id)
 
         def show(database: Any) -> int:
-            changed = findings.regroup_all(database, detection_id, time.time_ns())
-            findings.forget_concerned(database)
-            findings.make_current(database, detection_id, time.time_ns())
-            return changed
+            regrouping.regroup(database, detection_id, matches.stale_since(database), time.time_ns())
+            if switch is matches.make_current:
+                matches.clear_stale(database)
+            switch(database, detection_id, time.time_ns())
+            return regrouping.count(database, detection_id)
 
-        progress.begin("grouping", None)
-        return self._store.write(show)
+        groups = self._store.write(show)
+        self._delete_retired()
+        return groups
+
+    def _regroup_all(self, progress: Progress, detection_id: int) -> None:
+        """Rebuild every group of a detection in portions, so that others may write in between."""
+        self._store.write(matches.set_stale_aside)
+        with self._store.read() as database:
+            portions = list(regrouping.portions(database, detection_id))
+        progress.begin("grouping", sum(map(len, portions)))
+        for portion in portions:
+            self._store.write(partial(_rebuild, detection_id, portion))
+            progress.advance(len(portion))
+            progress.checkpoint()
+
+    def _delete_retired(self) -> None:
+        """Delete what is left of detections that are not shown any more: of many rows some, and more of them with each
+        later update, as an interruption here would have everything detected again."""
+        for _ in range(DELETED_AT_ONCE):
+            if not self._store.write(matches.delete_retired):
+                break
+
+    def _search(self, progress: Progress, parameters: DetectParameters) -> Mapping[str, Any]:
+        """Match the images of some folders with these parameters: the limited search, and its number of groups. Raises
+        UsageError for a folder that is not watched any more."""
+        with self._store.read() as database:
+            for folder in map(os.fsencode, parameters.folders):
+                if not folders.is_indexed(database, folder):
+                    raise UsageError("job.not_watched", path=display(folder))
+        search_id = self._match_from_zero(progress, parameters)
+        self._origins.complete(progress, search_id)
+
+        groups = self._show(progress, search_id, matches.keep_search)
+        self._store.write(lambda db: matches.mark_stale(db, temporary_roots.drop_unused(db)))
+        self._origins.look_beside(progress, self._searched(parameters))
+        return {"groups": groups, "search": search_id}
 
     def update(self, progress: Progress, touched: Collection[int] = ()) -> int:
-        """Match what is new under the current detection and make anew the groups that changes concern: those noted in
-        the index (see findings.concern), and these."""
+        """Match new contents in the current detection, and rebuild the groups of changed contents: those marked in the
+        index (see matches.mark_stale), and the `touched` ones."""
         with self._store.read() as database:
-            detection = findings.current_detection(database)
+            detection = matches.current_detection(database)
         if detection is None:
-            return self._detect(progress, resolve(self._settings(), DetectJobParameters()))
-        parameters = findings.load_parameters(detection.parameters)
-        if findings.is_outdated(detection):
-            return self._detect(progress, parameters)
-        self._match(progress, detection.id, parameters)
+            return self._detect(progress, self._decided(resolve(self._settings(), DetectJobParameters())))
+        parameters = matches.load_parameters(detection.parameters)
+        decided = self._decided(parameters)
+        if matches.is_outdated(detection) or decided != parameters:
+            # Another version found the groups, or another model: with another file, failing, or in order again.
+            return self._detect(progress, decided)
+        try:
+            self._match(progress, detection.id, parameters)
+        except ModelFailed as failed:
+            return self._detect(progress, self._without_model(parameters, failed))
+        with self._store.read() as database:
+            concerned = matches.stale_contents(database).union(touched)
+        self._origins.complete(progress, detection.id, concerned if self._origins_complete else None)
+        self._origins_complete = True
 
         def regroup(database: Any) -> int:
-            contents = findings.concerned(database).union(touched)
-            findings.forget_concerned(database)
-            return findings.regroup(database, detection.id, contents, time.time_ns())
+            contents = matches.stale_contents(database).union(touched)
+            matches.clear_stale(database)
+            return regrouping.regroup_shown(database, contents, time.time_ns())
 
-        return self._store.write(regroup)
+        changed = self._store.write(regroup)
+        self._delete_retired()
+        self._origins.look_beside(progress, concerned)
+        return changed
 
     def bring_up_to_date(self, progress: Progress, wanted: DetectJobParameters) -> None:
-        """Under the parameters of the detection that is there already, match what is new; else detect from zero."""
-        parameters = resolve(self._settings(), wanted)
+        """Match new contents if the current detection has these parameters; otherwise detect from the start."""
+        parameters = self._decided(resolve(self._settings(), wanted))
         with self._store.read() as database:
-            detection = findings.current_detection(database)
-        if detection is not None and detection.parameters == findings.dump_parameters(parameters):
+            detection = matches.current_detection(database)
+        if detection is not None and detection.parameters == matches.dump_parameters(parameters):
             self.update(progress)
-            self._store.write(lambda db: findings.regroup_all(db, detection.id, time.time_ns()))
+            self._regroup_all(progress, detection.id)
+            self._store.write(matches.clear_stale)
         else:
             self._detect(progress, parameters)
 
     # Matching
 
+    def _match_from_zero(self, progress: Progress, parameters: DetectParameters) -> int:
+        """Match everything in a detection of its own; its id. A model that fails is done without."""
+        now_ns = time.time_ns()
+        detection_id = self._store.write(lambda db: matches.start_detection(db, parameters, now_ns))
+        try:
+            self._match(progress, detection_id, parameters)
+        except ModelFailed as failed:
+            return self._match_from_zero(progress, self._without_model(parameters, failed))
+        return detection_id
+
+    def _without_model(self, parameters: DetectParameters, failed: ModelFailed) -> DetectParameters:
+        """The parameters for what is left when the model has failed: those of the hashes, or of a changed model."""
+        assert self._model is not None
+        self._model.fail(failed.failure)
+        return self._decided(parameters)
+
     def _match(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
-        """Match every content that is new, or back, and note those that new matches concern."""
-        self._catch_up(progress, detection_id, parameters)
-        index = self._loaded(progress, detection_id, parameters)
-        # What is left in the middle of something is loaded anew.
+        """Match every content that is new or has returned, and mark those with new matches as stale."""
+        self._match_deferred(progress, detection_id, parameters)
+        index = self._loaded_index(progress, detection_id, parameters)
+        # If this is interrupted, the index is incomplete, and is loaded again.
         self._index = None
-        back = self._store.write(lambda db: absent.back(db, detection_id, index.last_id))
+        back = self._store.write(lambda db: missing_contents.returned(db, detection_id, index.last_id))
         with self._store.read() as database:
-            new = catalogue.count_hashed(database, detection_id, index.last_id, SCHEME)
+            new = images.count_hashed(database, detection_id, index.last_id, SCHEME)
+        chosen = self._searched(parameters)
         index.describe(progress)
         progress.begin("matching", new + len(back))
-        for some in catalogue.chunks(back, index.block):
-            self._match_back(progress, index, parameters, some)
+        for content_ids in images.chunks(back, index.block):
+            self._match_returned(progress, index, parameters, content_ids, chosen)
         while (block := index.next_block()) is not None:
-            candidates = index.take_in(progress, block)
+            candidates = _among(chosen, index.add_block(progress, block, partial(self._verifier.digests, progress)))
             judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(block))
 
-            def keep(database: Any, judged: Judged = judged, last: int = block.last_id) -> None:
-                self._keep(database, detection_id, judged)
-                findings.add_tallies(database, detection_id, judged.tallies)
-                findings.set_watermark(database, detection_id, last)
+            def record(database: Any, judged: Judged = judged, last: int = block.last_id) -> None:
+                self._record(database, detection_id, judged)
+                matches.add_tallies(database, detection_id, judged.tallies)
+                matches.set_watermark(database, detection_id, last)
 
-            self._store.write(keep)
+            self._store.write(record)
         self._index = index
 
-    def _match_back(
-        self, progress: Progress, index: CandidateIndex, parameters: DetectParameters, content_ids: Sequence[int]
+    def _match_returned(
+        self,
+        progress: Progress,
+        index: CandidateIndex,
+        parameters: DetectParameters,
+        content_ids: Sequence[int],
+        chosen: Collection[int] | None,
     ) -> None:
-        """Match contents that have a file again. Pairs of which a word is known were counted when they were new."""
+        """Match contents that have a file again. Pairs that were verified before were counted then."""
         detection_id = index.detection_id
-        candidates = index.take_in(progress, index.block_of(content_ids))
+        block, digests = index.block_of(content_ids), partial(self._verifier.digests, progress)
+        candidates = _among(chosen, index.add_block(progress, block, digests))
         with self._store.read() as database:
-            known = findings.known_pairs(database, detection_id, [c.pair for c in candidates], VERIFIER)
+            known = matches.known_pairs(database, detection_id, [candidate.pair for candidate in candidates], VERIFIER)
         judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(content_ids))
-        fresh = tallies([c for c in candidates if c.pair not in known], judged.found)
+        fresh = tallies([candidate for candidate in candidates if candidate.pair not in known], judged.found)
 
-        def keep(database: Any) -> None:
-            self._keep(database, detection_id, judged)
-            findings.add_tallies(database, detection_id, fresh)
-            absent.matched(database, detection_id, content_ids)
+        def record(database: Any) -> None:
+            self._record(database, detection_id, judged)
+            matches.add_tallies(database, detection_id, fresh)
+            missing_contents.mark_matched(database, detection_id, content_ids)
 
-        self._store.write(keep)
+        self._store.write(record)
 
-    def _catch_up(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
-        """Look at the pairs that were proposed before and could not be looked at then."""
+    def _match_deferred(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> None:
+        """Verify the deferred pairs that can be verified now."""
         with self._store.read() as database:
-            waiting = unjudged.within_reach(database, detection_id)
+            waiting = deferred_pairs.ready_pairs(database, detection_id)
         if not waiting:
             return
         progress.begin("matching", len(waiting))
         judged = self._verifier.judge(progress, waiting, parameters.verify, steps=len(waiting))
 
-        def keep(database: Any) -> None:
-            unjudged.take_back(database, detection_id, waiting)
-            self._keep(database, detection_id, judged)
-            findings.add_tallies(database, detection_id, judged.tallies, proposed_before=True)
+        def record(database: Any) -> None:
+            deferred_pairs.mark_done(database, detection_id, waiting)
+            self._record(database, detection_id, judged)
+            matches.add_tallies(database, detection_id, judged.tallies, proposed_before=True)
 
-        self._store.write(keep)
+        self._store.write(record)
+
+    def _searched(self, parameters: DetectParameters) -> set[int] | None:
+        """The contents of the folders that a detection is limited to, None for all."""
+        if not parameters.folders:
+            return None
+        with self._store.read() as database:
+            return folders.contents_below(database, parameters.folders, parameters.recursive)
 
     @staticmethod
-    def _keep(database: Any, detection_id: int, judged: Judged) -> None:
-        findings.concern(database, findings.record_matches(database, detection_id, judged.found))
-        unjudged.leave(database, detection_id, judged.later)
+    def _record(database: Any, detection_id: int, judged: Judged) -> None:
+        matches.mark_stale(database, matches.record_matches(database, detection_id, judged.found))
+        deferred_pairs.defer(database, detection_id, judged.later)
 
-    def _loaded(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> CandidateIndex:
-        """The index of all that is matched and there."""
-        if self._index is not None and self._index.detection_id == detection_id and self._index.let_go():
+    def _loaded_index(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> CandidateIndex:
+        """The search index of all contents that are matched and have a file."""
+        if self._index is not None and self._index.detection_id == detection_id and self._index.remove_missing():
             return self._index
         wants_features = parameters.verify and parameters.depth is Depth.THOROUGH
-        proposer = Proposer(self._store, self._pool, self._views) if wants_features else None
-        index = CandidateIndex(self._store, detection_id, parameters, proposer)
+        proposer = FeatureCandidates(self._store, self._pool, self._previews) if wants_features else None
+        index = CandidateIndex(self._store, detection_id, parameters, proposer, self._vectors(parameters))
         with self._store.read() as database:
-            watermark = findings.watermark_of(database, detection_id)
+            watermark = matches.watermark_of(database, detection_id)
         index.load(progress, watermark)
         return index
 
+    def _vectors(self, parameters: DetectParameters) -> VectorCandidates | None:
+        if self._model is None or not parameters.model:
+            return None
+        # Where no hash shows a turn, each turn is looked for.
+        turns = len(TURNS) if parameters.used is Method.MODEL and parameters.turns else 1
+        return VectorCandidates(self._store, self._model, self._previews, parameters.model, turns)
+
+
+def _rebuild(detection_id: int, portion: Sequence[int], database: Any) -> int:
+    return regrouping.rebuild(database, detection_id, portion, time.time_ns())
+
+
+def _among(chosen: Collection[int] | None, candidates: Sequence[CandidatePair]) -> Sequence[CandidatePair]:
+    """The candidates of which both contents were chosen, all of them for None."""
+    if chosen is None:
+        return candidates
+    return [candidate for candidate in candidates if candidate.a_id in chosen and candidate.b_id in chosen]
+
 
 def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectParameters:
-    """The settings with what a job asks for instead; a tolerance is given in bits of the hsize it is for. Raises
-    UsageError for one of more bits than there are."""
+    """The settings, overridden by the parameters of a job; a tolerance is in bits of the hsize of the result. Raises
+    UsageError if the tolerance has more bits than the hash."""
     changes: dict[str, Any] = {
         name: value
-        for name in ("hsize", "tolerance", "turns", "verify", "depth")
+        for name in ("hsize", "tolerance", "turns", "verify", "depth", "method")
         if (value := getattr(wanted, name)) is not None
     }
     if "hsize" in changes and "tolerance" not in changes and changes["hsize"] != settings.hsize:
         changes["tolerance"] = default_tolerance(changes["hsize"])
-    resolved = replace(settings, folders=tuple(sorted(wanted.folders)), **changes)
+    resolved = replace(settings, folders=tuple(sorted(wanted.folders)), recursive=wanted.recursive, **changes)
     check_tolerance(resolved.hsize, resolved.tolerance)
     return resolved

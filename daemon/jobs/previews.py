@@ -1,105 +1,115 @@
-"""The views of contents on disk, by digest: what the verifier looks at and the page shows. Made once, by workers.
+"""The previews of contents on disk, by digest: what the verifier compares and the page shows. Made once, by workers.
 
-A view is made when a picture first has a candidate or is first shown; pictures without either cost nothing.
+A preview is made when a picture first has a candidate or is first shown; pictures without either cost nothing.
 """
 
 import logging
 import os
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from daemon.jobs.tries import Tries
-from daemon.processes.decoding import CropTask, PictureTask, make_crop, make_view, view_of
-from daemon.processes.workers import WorkerPool
+from daemon.jobs.preview_cache import PreviewCache
+from daemon.jobs.quarantine import Quarantine
+from daemon.processes.decode_task import CropTask, PictureTask, make_crop, make_preview, preview_of
+from daemon.processes.worker_pool import WorkerPool
+from index.database.records import images
+from index.database.store import Store
 from index.errors import NoRoom, NotFound, PictureError, StoreError
-from index.images import pictures
-from index.images.pictures import Limits
+from index.imaging.decoding import pictures
+from index.imaging.decoding.pictures import Limits, preview_on_black, preview_path
 from index.model import RootState
-from index.records import catalogue
-from index.store import Store
 
 log = logging.getLogger(__name__)
 
+# A preview takes 34 to 43 KB: these are 100,000 of them.
+LIMIT_BYTES: Final = 4000 * 2**20
+
 # The reason where no file with a content is there or online.
 OUT_OF_REACH = "out_of_reach"
-# Those of a folder that takes no view.
+# The reasons where the folder takes no preview.
 CANNOT_BE_KEPT = ("no_space", "unwritable")
 
 
-class Stepwise(Protocol):
+class Advances(Protocol):
     def advance(self, steps: int = 1) -> None: ...
 
 
-class Views:
-    """The folder `views` of the data folder. Any thread."""
+class Previews:
+    """The folder `views` of the data folder, kept below `limit_bytes`. Any thread; `ensure` only one."""
 
-    def __init__(self, store: Store, pool: WorkerPool, limits: Limits) -> None:
+    def __init__(self, store: Store, pool: WorkerPool, limits: Limits, limit_bytes: int = LIMIT_BYTES) -> None:
         self._store = store
-        self._made = Tries(store, pool, "view", "given a view")
-        self._shown = Tries(store, pool, "shown", "shown")
+        self._kept = Quarantine[int](store, pool, "view", "given a view")
+        self._shown = Quarantine[int](store, pool, "shown", "shown")
         self._limits = limits
         self._folder = store.data_dir / "views"
-
-    def path_of(self, digest: bytes) -> Path:
-        name = digest.hex()
-        return self._folder / name[:2] / f"{name}.jpg"
+        self._cache = PreviewCache(self._folder, limit_bytes)
 
     def make(self, content_id: int) -> bytes:
-        """The JPEG of one content's view, before all that waits. Raises PictureError and NotFound."""
+        """The JPEG of one content's preview, made before all tasks that wait. Raises PictureError and NotFound."""
         task = self._task(content_id)
         try:
-            self._shown.call(make_view, content_id, task)
+            self._shown.call(make_preview, content_id, task)
             return Path(task.target).read_bytes()
         except PictureError as error:
             if error.reason not in CANNOT_BE_KEPT:
                 raise
             log.warning("%s: %s", task.target, error.message)
-        # A full disk costs the keeping, not the view.
-        return self._shown.call(view_of, content_id, task)
+        # On a full disk it is shown, and not kept.
+        return self._shown.call(preview_of, content_id, task)
 
     def crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
-        """A part of one content's picture as a JPEG, before all that waits. Raises PictureError and NotFound."""
+        """A part of one content's picture as a JPEG, made before all that wait. Raises PictureError and NotFound."""
         return self._shown.call(make_crop, content_id, CropTask(self._task(content_id), box, side))
 
     def ensure(
-        self, content_ids: Collection[int], progress: Stepwise
+        self, content_ids: Collection[int], progress: Advances
     ) -> tuple[dict[int, Path], dict[int, PictureError]]:
-        """The views of these contents as files, made where they are missing, and why there is none of the others.
-        Raises NoRoom and StoreError where none can be kept."""
+        """The previews of these contents as files, made where they are missing, and why there is none of the others.
+        Raises NoRoom and StoreError where none can be kept. They stay at least until the next call."""
         with self._store.read() as database:
-            rows = catalogue.contents(database, content_ids)
-        found = {content_id: self.path_of(bytes(row.digest)) for content_id, row in rows.items()}
-        missing = [content_id for content_id, path in found.items() if not _is_whole(path)]
+            rows = images.contents(database, content_ids)
+        paths = {content_id: preview_path(self._folder, bytes(row.digest)) for content_id, row in rows.items()}
+        needed = [file for path in paths.values() for file in (path, preview_on_black(path))]
+        self._cache.use(needed)
+        self._trim(set(map(str, needed)))
+        missing = [content_id for content_id, path in paths.items() if not _is_whole(path)]
         tasks = self._tasks(missing)
         failed = {
-            content_id: PictureError(OUT_OF_REACH, "no file with it can be read now")
-            for content_id in set(content_ids) - set(found) | set(missing) - set(tasks)
+            content_id: PictureError(OUT_OF_REACH, "picture.out_of_reach")
+            for content_id in set(content_ids) - set(paths) | set(missing) - set(tasks)
         }
-        outcomes = self._made.run(make_view, tasks.items())
-        try:
+        outcomes = self._kept.run(make_preview, tasks.items())
+        with closing(outcomes):
             for outcome in outcomes:
                 progress.advance(0)
                 if outcome.failure is not None:
                     self._require_keeping(outcome.failure)
                     log.info("no view of content %d: %s", outcome.item[0], outcome.failure.message)
                     failed[outcome.item[0]] = outcome.failure
-        finally:
-            outcomes.close()
-        return {content_id: path for content_id, path in found.items() if content_id not in failed}, failed
+                else:
+                    self._cache.grew(_size_bytes(paths[outcome.item[0]]))
+        return {content_id: path for content_id, path in paths.items() if content_id not in failed}, failed
+
+    def _trim(self, needed: Collection[str]) -> None:
+        if removed := self._cache.trim(needed):
+            log.info("%d previews were removed for the limit on their size; they are made again when needed", removed)
 
     def _require_keeping(self, failure: PictureError) -> None:
-        """Raises where it is no picture's fault: going on without views would take every pair for judged."""
+        """Raises where it is no picture's fault: without previews, every pair would count as judged."""
         if failure.reason in CANNOT_BE_KEPT:
-            words = f"The folder {self._folder} cannot be used: {failure.message}."
             if failure.reason == "no_space":
-                raise NoRoom(words, "Make room on its disk.")
-            raise StoreError(words, "See to it that ComparImg may write there; the next scan goes on.")
+                raise NoRoom("previews.no_room", folder=self._folder, problem=failure.message)
+            raise StoreError("previews.unwritable", folder=self._folder, problem=failure.message)
 
     def forget(self, digests: Iterable[bytes]) -> None:
-        """Remove the views of contents that are known no more."""
+        """Remove the previews of these contents."""
         for digest in digests:
-            self.path_of(digest).unlink(missing_ok=True)
+            preview = preview_path(self._folder, digest)
+            preview.unlink(missing_ok=True)
+            preview_on_black(preview).unlink(missing_ok=True)
 
     def pixel_tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
         """What a worker needs to digest the pixels of each content that can be read now."""
@@ -108,28 +118,35 @@ class Views:
     def _task(self, content_id: int) -> PictureTask:
         tasks = self._tasks([content_id])
         if not tasks:
-            raise NotFound(f"No file with the content {content_id} can be read now.")
+            raise NotFound("content.out_of_reach", content=content_id)
         return tasks[content_id]
 
     def _tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
         with self._store.read() as database:
-            rows = catalogue.contents(database, content_ids)
-            files = catalogue.files_of(database, content_ids)
+            rows = images.contents(database, content_ids)
+            files = images.files_of(database, content_ids)
         tasks: dict[int, PictureTask] = {}
         for content_id, row in rows.items():
             present = [file for file in files.get(content_id, ()) if file.root_state == RootState.ONLINE]
             if present:
-                target = self.path_of(bytes(row.digest))
+                target = preview_path(self._folder, bytes(row.digest))
                 tasks[content_id] = PictureTask(
                     bytes(present[0].path), bytes(present[0].root_path), bytes(row.digest), self._limits, str(target)
                 )
         return tasks
 
 
-def _is_whole(view: Path) -> bool:
-    """Whether a view is there to its end: the name of a file may outlive a power loss, and its bytes not."""
+def _size_bytes(preview: Path) -> int:
     try:
-        with view.open("rb", buffering=0) as file:
+        return preview.stat().st_size
+    except OSError:
+        return 0
+
+
+def _is_whole(preview: Path) -> bool:
+    """Whether a preview is there to its end: the name of a file may outlive a power loss, and its bytes not."""
+    try:
+        with preview.open("rb", buffering=0) as file:
             file.seek(-len(pictures.JPEG_END), os.SEEK_END)
             return file.read() == pictures.JPEG_END
     except OSError:

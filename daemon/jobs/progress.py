@@ -1,18 +1,18 @@
-"""PURE: what a job tells of itself while it works."""
+"""PURE: how a job reports its progress."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """What a job is told to tell (see JobContext)."""
+    """What a job calls while it works (see JobContext)."""
 
     def begin(self, phase: str, total: int | None, done: int = 0) -> None: ...
     def advance(self, steps: int = 1) -> None: ...
     def checkpoint(self) -> None: ...
 
 
-class Unwatched:
-    """The progress of work that nobody watches, and that runs to its end."""
+class NullProgress:
+    """Progress that is not reported, of work that runs to its end."""
 
     def begin(self, phase: str, total: int | None, done: int = 0) -> None:
         pass
@@ -25,7 +25,7 @@ class Unwatched:
 
 
 class Context(Progress, Protocol):
-    """What runs a job: its progress, and which job that is; 0 where it is none."""
+    """The progress of a job, and its id; 0 outside a job."""
 
     @property
     def job_id(self) -> int: ...

@@ -1,7 +1,7 @@
-"""Whether the manifests of the trashes are ahead of the index: then it is an earlier copy that was put back.
+"""Detects a restored index: the manifests of the trashes are ahead of it, so it is an earlier copy.
 
-Every line of a manifest holds the id of the index that wrote it, and the counter of that index when the steps were
-begun (index.upkeep.lineage). The counter is committed before the line is written, so after a crash the index is never
+Every line of a manifest has the id of the index that wrote it, and the counter of that index when the steps were
+started (upkeep.lineage). The counter is committed before the line is written, so a crash alone never leaves the index
 behind. Lines without an id, or with that of another index, are no evidence.
 """
 
@@ -13,44 +13,44 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from daemon.files import safe_files
-from daemon.files.grounds import Grounds
-from daemon.files.manifest import LONGEST_LINE_BYTES
-from daemon.files.manifest import NAME as MANIFEST
+from daemon.files.protected_paths import ManagedFolders
+from daemon.files.trash_manifest import LONGEST_LINE_BYTES
+from daemon.files.trash_manifest import NAME as MANIFEST
+from index.database.store import Store
+from index.database.upkeep.lineage_files import HIGHEST, LineageMark
 from index.errors import StoreError
-from index.records.catalogue import display
-from index.store import Store
-from index.upkeep.witness import HIGHEST, Mark
+from index.paths import display
 
 log = logging.getLogger(__name__)
 
-# A manifest is read from its end, where the highest counter is: in pieces of 2,000 lines, and not without end where no
-# line is of this index.
+# A manifest is read from its end, where the highest counter is: in pieces of 2,000 lines, up to a limit in case no line
+# is of this index.
 PIECE_BYTES: Final = 2**20
 MOST_BYTES: Final = 64 * 2**20
 
 
-# Manifests that were looked at since an index was opened: whoever writes to them after that is at its counter.
-_looked_at: WeakKeyDictionary[Store, set[tuple[bytes, int]]] = WeakKeyDictionary()
+# Manifests that were checked since an index was opened: lines written after that cannot be ahead of its counter.
+_checked: WeakKeyDictionary[Store, set[tuple[bytes, int]]] = WeakKeyDictionary()
 
 
-def told_of(mark: Mark | None) -> Mapping[str, Any]:
-    """What every line of a manifest tells of the index."""
+def mark_fields(mark: LineageMark | None) -> Mapping[str, Any]:
+    """The fields that identify the index in every line of a manifest."""
     return {} if mark is None else {"index": mark.index_id, "counter": mark.counter}
 
 
-def end_if_behind(store: Store, grounds: Grounds, homes: Iterable[bytes]) -> bool:
-    """Where the manifests of these trash folders are ahead of the index, end everything unfinished in it that changes
-    files; whether that was so. Each manifest is looked at once after the index was opened."""
+def end_if_behind(store: Store, folders: ManagedFolders, trash_folders: Iterable[bytes]) -> bool:
+    """If the manifests of these trash folders are ahead of the index, end all unfinished work in it that changes files;
+    whether that was so. Each manifest is checked once after the index was opened."""
     mark = store.mark
     if mark is None:
         return False
-    looked_at = _looked_at.setdefault(store, set())
+    checked = _checked.setdefault(store, set())
     highest = 0
-    for home in homes:
-        there = _inode_of(grounds, home)
-        if there is not None and (home, there) not in looked_at:
-            looked_at.add((home, there))
-            highest = max(highest, _highest_in(grounds, home, mark.index_id))
+    for trash_folder in trash_folders:
+        there = _inode_of(folders, trash_folder)
+        if there is not None and (trash_folder, there) not in checked:
+            checked.add((trash_folder, there))
+            highest = max(highest, _highest_in(folders, trash_folder, mark.index_id))
     if highest <= mark.counter:
         return False
     store.end_as_put_back(highest)
@@ -58,31 +58,28 @@ def end_if_behind(store: Store, grounds: Grounds, homes: Iterable[bytes]) -> boo
 
 
 def refusal() -> StoreError:
-    return StoreError(
-        "An earlier copy of the index was put back, so this job was ended before it changed anything.",
-        "Start it again if it is still wanted.",
-    )
+    return StoreError("job.index_put_back")
 
 
-def _inode_of(grounds: Grounds, home: bytes) -> int | None:
+def _inode_of(folders: ManagedFolders, trash_folder: bytes) -> int | None:
     try:
-        identity = safe_files.identity_at(grounds.spot(os.path.join(home, MANIFEST)))
+        identity = safe_files.identity_at(folders.file_ref(os.path.join(trash_folder, MANIFEST)))
     except OSError:
         return None
     return None if identity is None else identity.inode
 
 
-def _highest_in(grounds: Grounds, home: bytes, index_id: str) -> int:
-    """The highest counter of an index in the manifest of a trash folder, 0 where it has no line there."""
+def _highest_in(folders: ManagedFolders, trash_folder: bytes, index_id: str) -> int:
+    """The highest counter of an index in the manifest of a trash folder, 0 if it has no line there."""
     try:
-        with safe_files.opened_file(grounds.spot(os.path.join(home, MANIFEST))) as descriptor:
+        with safe_files.opened_file(folders.file_ref(os.path.join(trash_folder, MANIFEST))) as descriptor:
             end = os.fstat(descriptor).st_size
             least = max(0, end - MOST_BYTES)
             rest = b""
             while end > least:
                 start = max(least, end - PIECE_BYTES)
                 lines = (os.pread(descriptor, end - start, start) + rest).split(b"\n")
-                # The first one may have begun before this piece. One that is too long is none of ours.
+                # The first line may begin before this piece. A line that is too long is not ours.
                 rest = lines.pop(0)[:LONGEST_LINE_BYTES] if start else b""
                 counters = [*_counters(lines, index_id)]
                 if counters:
@@ -91,7 +88,7 @@ def _highest_in(grounds: Grounds, home: bytes, index_id: str) -> int:
     except FileNotFoundError:
         pass
     except OSError as error:
-        log.warning("the manifest of %s cannot be read: %s", display(home), error)
+        log.warning("the manifest of %s cannot be read: %s", display(trash_folder), error)
     return 0
 
 
@@ -99,10 +96,10 @@ def _counters(lines: Iterable[bytes], index_id: str) -> Iterable[int]:
     for line in lines:
         if index_id.encode() in line and len(line) <= LONGEST_LINE_BYTES:
             try:
-                told = json.loads(line)
-                is_ours = isinstance(told, dict) and told.get("index") == index_id
+                values = json.loads(line)
+                is_ours = isinstance(values, dict) and values.get("index") == index_id
             except (ValueError, RecursionError):
                 continue
-            counter = told.get("counter") if is_ours else None
+            counter = values.get("counter") if is_ours else None
             if type(counter) is int and 0 <= counter < HIGHEST:
                 yield counter

@@ -1,7 +1,7 @@
-"""The clock: cron and interval triggers that queue jobs. APScheduler only inserts rows. Thread: APScheduler's own.
+"""The scheduler: cron and interval triggers that queue jobs. APScheduler only inserts rows. Thread: APScheduler's own.
 
-Schedules live in the index (`schedule` rows: those of comparimg.toml, brought up to date at start, and those made over
-REST). What came due while the service was down is queued once at start.
+Schedules are rows of the index: those of comparimg.toml, updated at start, and those made over REST. A schedule that
+came due while the service was down is queued once at start.
 """
 
 import json
@@ -15,31 +15,33 @@ from typing import Any, Final
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from index.database.records import jobs
+from index.database.schema import Schedule
+from index.database.store import Store
 from index.errors import StoreError
 from index.model import JobKind
-from index.records import jobs
-from index.schema import Schedule
-from index.store import Store
 from index.triggers import SYSTEM, parse_trigger
 
 log = logging.getLogger(__name__)
 
-# A clock that is set by less is no jump: the network's time keeps it right all day.
+# A change of the clock by less is no jump: network time adjusts it all day.
 JUMP_S: Final = 30.0
-# Before a run that could not be queued, on a full disk say, is tried again.
-AGAIN_S: Final = 60.0
+# The delay before a run that could not be queued, as on a full disk, is retried.
+RETRY_S: Final = 60.0
+
 
 class Scheduler:
-    """Holds one trigger for each enabled schedule row; `refresh` after a row has changed, `keep_up` each second."""
+    """Holds one trigger for each enabled schedule row; call `refresh` when a row has changed, `check_clock` every
+    second."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # Defaults of APScheduler 3 drop what is more than a second late and warn for every run that overlaps.
+        # By default APScheduler 3 drops runs that are more than a second late and warns of every overlapping one.
         self._clock = BackgroundScheduler(
             timezone=SYSTEM, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
         self._ahead_s = _wall_clock_ahead_s()
-        self._again_s = math.inf
+        self._retry_s = math.inf
 
     def start(self) -> None:
         self.refresh()
@@ -54,9 +56,9 @@ class Scheduler:
         return bool(self._clock.running)
 
     def refresh(self) -> None:
-        """Make the triggers those of the rows, and queue at once what should have run since its last run."""
+        """Replace the triggers with those of the rows, and queue at once what came due since its last run."""
         now_ns = time.time_ns()
-        # What ran in a future that the clock was wrong about, ran now at the latest.
+        # A last run in the future comes from a clock that was wrong: take it as now.
         self._store.write(
             lambda database: Schedule.update(last_run_ns=now_ns).where(Schedule.last_run_ns > now_ns).execute(database)
         )
@@ -65,7 +67,7 @@ class Scheduler:
         self._clock.remove_all_jobs()
         for row in rows:
             trigger = parse_trigger(row["trigger"])
-            # An interval goes on from the last run, not from whenever this was called.
+            # An interval continues from the last run, not from this call.
             due_ns = _due_ns(trigger, row["last_run_ns"])
             first = {}
             if due_ns is not None and due_ns > now_ns:
@@ -74,22 +76,22 @@ class Scheduler:
             if was_missed(trigger, row["last_run_ns"], now_ns):
                 self.fire(row["id"])
 
-    def keep_up(self) -> None:
-        """Reckon anew where the wall clock was set, the machine slept, or a run could not be queued.
+    def check_clock(self) -> None:
+        """Recalculate the next runs if the wall clock was set, the machine slept, or a run could not be queued.
 
-        APScheduler waits by the other clock: where the wall clock is set back by years, for years; where it is set
-        forward, or went on while the machine slept, too long.
+        APScheduler waits by the monotonic clock: too long if the wall clock is set forward or advanced during sleep,
+        and for years if it is set back by years.
         """
         ahead_s = _wall_clock_ahead_s()
-        if abs(ahead_s - self._ahead_s) < JUMP_S and time.monotonic() < self._again_s:
+        if abs(ahead_s - self._ahead_s) < JUMP_S and time.monotonic() < self._retry_s:
             return
         if abs(ahead_s - self._ahead_s) >= JUMP_S:
-            log.info("the clock was set, or the machine slept: schedules are reckoned anew")
-        self._again_s = math.inf
+            log.info("the clock was set, or the machine slept: schedules are recalculated")
+        self._retry_s = math.inf
         try:
             self.refresh()
         except StoreError as error:
-            self._try_again(error)
+            self._retry_later(error)
         else:
             self._ahead_s = ahead_s
 
@@ -100,7 +102,7 @@ class Scheduler:
         return None if moment is None else int(moment.timestamp() * 1e9)
 
     def fire(self, schedule_id: int) -> None:
-        """Queue the job of one schedule and note the time."""
+        """Queue the job of one schedule and record the time."""
 
         def queue_job(database: Any) -> None:
             for row in Schedule.select().where(Schedule.id == schedule_id).dicts().execute(database):
@@ -111,11 +113,11 @@ class Scheduler:
         try:
             self._store.write(queue_job)
         except StoreError as error:
-            self._try_again(error)
+            self._retry_later(error)
 
-    def _try_again(self, error: StoreError) -> None:
-        log.warning("a scheduled job could not be queued, and is tried again: %s", error.message)
-        self._again_s = time.monotonic() + AGAIN_S
+    def _retry_later(self, error: StoreError) -> None:
+        log.warning("a scheduled job could not be queued, and is retried: %s", error.message)
+        self._retry_s = time.monotonic() + RETRY_S
 
 
 def _wall_clock_ahead_s() -> float:
@@ -138,7 +140,7 @@ def _due_ns(trigger: BaseTrigger, last_run_ns: int | None) -> int | None:
 
 
 def sync_file_schedules(database: Any, wanted: Mapping[str, tuple[JobKind, str]]) -> None:
-    """Bring the rows that come from comparimg.toml up to date: name -> (kind, trigger). Others are left alone."""
+    """Update the rows that come from comparimg.toml: name -> (kind, trigger). Others are left alone."""
     Schedule.delete().where(Schedule.origin == "file", Schedule.name.not_in(list(wanted))).execute(database)
     for name, (kind, trigger) in wanted.items():
         known = Schedule.select().where(Schedule.name == name).dicts().execute(database)

@@ -1,1 +1,1 @@
-"""The machine the service runs on: what is wrong with it, and the service put in its place."""
+"""The machine that the service runs on: its diagnosis, and the installation of the service."""

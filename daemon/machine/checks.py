@@ -1,6 +1,6 @@
-"""EDGE: what can be wrong with a machine, its folders and an index, looked at without changing anything.
+"""EDGE: the checks of a machine, its folders and an index. They change nothing.
 
-Each check gives findings: what was seen, how good that is, and what to do where it is not. None needs the daemon.
+Each check yields findings: what was found, its grade, and a remedy. None needs the daemon.
 """
 
 import contextlib
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib import util
 from pathlib import Path
 
 from daemon.configuration.config import Config, WatchSection
@@ -24,28 +23,33 @@ from daemon.files.mounts import Mount, mount_of, read_mounts
 from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
 from daemon.watching.watch_limits import max_user_watches, watches_of_others
-from index.images.trash_places import NAME as TRASH
-from index.private_folder import OTHERS, OTHERS_WRITE, why_left
-from index.upkeep import lineage
-from index.upkeep.backups import Backups
-from index.upkeep.upgrade import MIGRATIONS
+from index.database.private_folder import OTHERS, OTHERS_WRITE, objection
+from index.database.upkeep import lineage
+from index.database.upkeep.backups import Backups
+from index.database.upkeep.upgrade import MIGRATIONS
+from index.imaging.decoding import decoders
+from index.imaging.discovery.trash_places import NAME as TRASH
+from index.messages import Message, hint_of, of_json, of_os_error, text
 
 FREE_LITTLE_BYTES = 2 * 10**9
 FREE_NONE_BYTES = 2 * 10**8
 WATCHES_FEW = 65_536
+WATCHES_REMEDY = (
+    "echo fs.inotify.max_user_watches=1048576 | sudo tee /etc/sysctl.d/90-comparimg.conf; sudo sysctl --system"
+)
 FILES_FEW = 1_024
-# A copy is made daily; two missed ones are no accident.
+# A backup is made daily; two missed ones are no coincidence.
 BACKUP_OLD_NS = 3 * 86_400 * 10**9
-# For how long it is of interest that an earlier copy of the index was put back.
+# For how long it is reported that an earlier copy of the index was restored.
 PUT_BACK_NS = 30 * 86_400 * 10**9
-# Without names that differ in case only, without links, or both.
+# File systems that ignore case, lack hard links, or both.
 PLAIN_FILE_SYSTEMS = {"vfat", "msdos", "exfat", "fuseblk", "ntfs", "ntfs3", "fuse.exfat"}
-# This program is younger than any earlier date.
+# A date before the first release of this program: an earlier time means a wrong clock.
 NO_EARLIER_S = 1_760_000_000
 
 
 class Grade(StrEnum):
-    """How good a finding is. Only what is wrong makes the doctor fail."""
+    """The grade of a finding. Only WRONG makes the doctor fail."""
 
     GOOD = "good"
     NOTE = "note"
@@ -55,105 +59,104 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`about` is what was looked at, `remedy` what to do about it."""
+    """`about` is what was checked, `remedy` what to do."""
 
     about: str
     grade: Grade
-    told: str
-    remedy: str = ""
+    message: Message
+    remedy: Message | None = None
 
 
 def program() -> Iterator[Finding]:
-    """The versions, and what the user may bring besides."""
+    """The versions, and optional packages."""
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding(
-        "program", Grade.GOOD, f"ComparImg {VERSION}, Python {python}, SQLite {sqlite3.sqlite_version} (one writer)"
+        "program", Grade.GOOD, Message("doctor.versions", version=VERSION, python=python, sqlite=sqlite3.sqlite_version)
     )
-    if util.find_spec("pillow_heif") is None:
-        remedy = (
-            "If its licence suits you (docs/dependencies.md): .venv/bin/pip install pillow-heif in the checkout, then"
-            " comparimg-ctl service install again; for the container --build-arg EXTRAS=pillow-heif."
-        )
-        yield Finding("program", Grade.NOTE, "HEIC files are not read: pillow-heif is not installed", remedy)
+    if not decoders.is_installed(decoders.HEIF):
+        remedy = Message("doctor.no_heif_remedy")
+        yield Finding("program", Grade.NOTE, Message("doctor.no_heif"), remedy)
 
 
 def clock() -> Iterator[Finding]:
     now_s = time.time()
     if now_s < NO_EARLIER_S:
-        told = f"the clock says {time.strftime('%Y-%m-%d', time.gmtime(now_s))}, which is long past"
-        yield Finding("clock", Grade.WRONG, told, "Set it; timedatectl set-ntp true keeps it right.")
+        message = Message("doctor.clock_behind", date=time.strftime("%Y-%m-%d", time.gmtime(now_s)))
+        yield Finding("clock", Grade.WRONG, message, Message("doctor.clock_behind_remedy"))
     else:
-        yield Finding("clock", Grade.GOOD, time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(now_s)))
+        yield Finding("clock", Grade.GOOD, text(time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(now_s))))
 
 
 def limits(config: Config) -> Iterator[Finding]:
-    """What the system lets one user have."""
+    """The limits of the system for one user."""
     watches = max_user_watches()
     if watches is None:
-        yield Finding("limits", Grade.WARNING, "there is no inotify: every folder is walked again and again")
+        yield Finding("limits", Grade.WARNING, Message("doctor.no_inotify"))
     elif watches < WATCHES_FEW:
         yield Finding(
-            "limits", Grade.WARNING, f"one user may watch {watches} folders only, all programs together",
-            "echo fs.inotify.max_user_watches=1048576 | sudo tee /etc/sysctl.d/90-comparimg.conf; sudo sysctl --system",
+            "limits", Grade.WARNING, Message("doctor.few_watches", n=watches),
+            text(WATCHES_REMEDY),
         )  # fmt: skip
     else:
-        told = f"{watches} folders may be watched, of which other programs take {watches_of_others()}"
-        yield Finding("limits", Grade.GOOD, told)
+        message = Message("doctor.watches", n=watches, others=watches_of_others())
+        yield Finding("limits", Grade.GOOD, message)
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files < FILES_FEW:
-        yield Finding("limits", Grade.WARNING, f"{files} files may be open", "Raise it: ulimit -n 4096.")
+        yield Finding("limits", Grade.WARNING, Message("doctor.few_files", n=files), Message("doctor.few_files_remedy"))
     workers, memory = config.daemon.workers, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     needed = workers * config.daemon.memory_mb * 2**20
     if needed > 2 * memory:
         yield Finding(
             "limits", Grade.NOTE,
-            f"{workers} decoding processes may take {bytes_in_words(needed)} at worst, of {bytes_in_words(memory)}",
-            "Lower daemon.workers or daemon.memory_mb where memory is short: few pictures need much.",
+            Message("doctor.memory", n=workers, needed=bytes_in_words(needed), memory=bytes_in_words(memory)),
+            Message("doctor.memory_remedy"),
         )  # fmt: skip
 
 
 def data_folder(config: Config) -> Iterator[Finding]:
-    """Where the index lies: there, ours, local, and with room."""
+    """The data folder: writable, local, private, and with free space."""
     folder = config.daemon.data_dir
     about = f"data folder {folder}"
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     mount = mount_of(os.fsencode(os.path.realpath(existing)), read_mounts())
     if mount is not None and mount.is_remote:
         yield Finding(
-            about, Grade.WRONG, f"it lies on a network file system ({mount.kind}), where SQLite's log is not safe",
-            "Name a folder on a local disk with daemon.data_dir.",
+            about, Grade.WRONG, Message("doctor.remote_data", kind=mount.kind),
+            Message("doctor.remote_data_remedy"),
         )  # fmt: skip
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
-        remedy = "Run the doctor as the user of the service, or give the folder to it."
-        yield Finding(about, Grade.WRONG, "it cannot be written by this user", remedy)
+        remedy = Message("doctor.data_unwritable_remedy")
+        yield Finding(about, Grade.WRONG, Message("doctor.data_unwritable"), remedy)
     yield from _space(about, existing)
     yield from _rights(about, folder)
 
 
 def _rights(about: str, folder: Path) -> Iterator[Finding]:
-    """Whether others may look into it, or even put another index there."""
+    """Whether other users may read it, or even replace the index."""
     if not folder.exists() or not folder.stat().st_mode & OTHERS:
         return
     mode = stat.S_IMODE(folder.stat().st_mode)
-    may = "write into it" if mode & OTHERS_WRITE else "look into it"
+    problem = Message("doctor.others_write" if mode & OTHERS_WRITE else "doctor.others_look", mode=f"{mode:o}")
     try:
-        reason = why_left(folder)
+        reason = objection(folder)
     except OSError as error:
-        reason = error.strerror or "it cannot be listed"
-    told = f"others may {may} (mode {mode:o})" + (f", and the service leaves it so: {reason}" if reason else "")
-    remedy = f"chmod 700 {folder}" + ("" if reason else "; the next start of the service does so")
-    yield Finding(about, Grade.WARNING if mode & OTHERS_WRITE else Grade.NOTE, told, remedy)
+        reason = of_os_error(error)
+    remedy = Message("doctor.chmod_or_start", folder=folder)
+    if reason is not None:
+        problem = Message("doctor.others_because", problem=problem, reason=reason)
+        remedy = text(f"chmod 700 {folder}")
+    yield Finding(about, Grade.WARNING if mode & OTHERS_WRITE else Grade.NOTE, problem, remedy)
 
 
 def index(config: Config) -> Iterator[Finding]:
-    """The file itself: whole, of this version, backed up."""
+    """The file of the index: intact, of this version, backed up."""
     file = config.daemon.data_dir / "index.sqlite3"
     about = f"index {file.name}"
     if file.parent.exists() and not os.access(file.parent, os.X_OK, effective_ids=True):
-        yield Finding(about, Grade.WARNING, "it may not be looked at by this user", "Ask as the user of the service.")
+        yield Finding(about, Grade.WARNING, Message("doctor.index_hidden"), Message("doctor.index_hidden_remedy"))
         return
     if not file.exists():
-        yield Finding(about, Grade.NOTE, "there is none yet: the first start makes it")
+        yield Finding(about, Grade.NOTE, Message("doctor.no_index"))
         return
     try:
         with closing(sqlite3.connect(f"file:{_escaped(file)}?mode=ro", uri=True, timeout=10)) as database:
@@ -161,94 +164,126 @@ def index(config: Config) -> Iterator[Finding]:
             known = {name for (name,) in database.execute("SELECT name FROM schema_migration")}
             (images,) = database.execute("SELECT count(*) FROM image").fetchone()
             (newest_ns,) = database.execute("SELECT coalesce(max(indexed_ns), 0) FROM image").fetchone()
-            put_back = lineage.put_back(database)
+            put_back = lineage.last_put_back(database)
     except sqlite3.Error as error:
-        remedy = "Start the service: it restores what is damaged from the newest copy."
-        yield Finding(about, Grade.WRONG, f"it cannot be read: {error}", remedy)
+        remedy = Message("doctor.index_unreadable_remedy")
+        yield Finding(about, Grade.WRONG, Message("doctor.index_unreadable", error=error), remedy)
         return
     if answer != "ok":
-        remedy = "Start the service anew: it restores the index from the newest copy."
-        yield Finding(about, Grade.WRONG, f"it is damaged: {answer}", remedy)
+        remedy = Message("doctor.index_damaged_remedy")
+        yield Finding(about, Grade.WRONG, Message("doctor.index_damaged", problem=answer), remedy)
         return
     size = bytes_in_words(file.stat().st_size)
-    yield Finding(about, Grade.GOOD, f"whole, {images} images, {size}")
+    yield Finding(about, Grade.GOOD, Message("doctor.index_whole", n=images, size=size))
     ours = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
     if newer := sorted(known - ours):
-        remedy = "Install that version again, or put the copy of before in its place (docs/install.md)."
-        yield Finding(about, Grade.WRONG, f"a newer ComparImg made it (it has {newer[0]})", remedy)
+        remedy = Message("doctor.index_newer_remedy")
+        yield Finding(about, Grade.WRONG, Message("doctor.index_newer", migration=newer[0]), remedy)
     if older := sorted(ours - known):
-        yield Finding(about, Grade.NOTE, f"the next start brings it to this version ({', '.join(older)}), after a copy")
+        yield Finding(about, Grade.NOTE, Message("doctor.index_older", migrations=", ".join(older)))
     if put_back is not None and time.time_ns() - put_back[0] < PUT_BACK_NS:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(put_back[0] / 1e9))
-        yield Finding(about, Grade.NOTE, f"{when}: {put_back[1]}", "comparimg-ctl jobs lists the jobs that were ended.")
+        yield Finding(
+            about,
+            Grade.NOTE,
+            Message("doctor.put_back", time=when, problem=put_back[1]),
+            Message("doctor.put_back_remedy"),
+        )
     if newest_ns > time.time_ns() + 86_400 * 10**9:
-        yield Finding("clock", Grade.WRONG, "it is set back: the index holds what was done later", "Set the clock.")
+        yield Finding("clock", Grade.WRONG, Message("doctor.clock_set_back"), Message("doctor.clock_set_back_remedy"))
     yield from _backups(Backups(config.daemon.data_dir))
+
+
+def model(config: Config) -> Iterator[Finding]:
+    """Whether the model can be used, as the service last found."""
+    file = config.daemon.data_dir / "index.sqlite3"
+    with contextlib.suppress(sqlite3.Error):
+        with closing(sqlite3.connect(f"file:{_escaped(file)}?mode=ro", uri=True, timeout=10)) as database:
+            row = database.execute("SELECT dimensions, milliseconds, failure FROM embedding_model").fetchone()
+        if row is None:
+            return
+        dimensions, milliseconds, failure = row
+        if problem := of_json(failure):
+            yield Finding(
+                "model", Grade.WARNING, Message("doctor.model_fails", problem=problem),
+                Message("doctor.model_fails_remedy"),
+            )  # fmt: skip
+        else:
+            yield Finding(
+                "model", Grade.GOOD, Message("doctor.model", dimensions=dimensions, milliseconds=round(milliseconds))
+            )  # fmt: skip
 
 
 def _backups(backups: Backups) -> Iterator[Finding]:
     newest_ns = backups.newest_ns()
     if newest_ns is None:
-        yield Finding("copies of the index", Grade.NOTE, "there is none yet: the service makes one a day")
+        yield Finding("copies of the index", Grade.NOTE, Message("doctor.no_copies"))
     elif time.time_ns() - newest_ns > BACKUP_OLD_NS:
         days = (time.time_ns() - newest_ns) // (86_400 * 10**9)
-        remedy = "See the log for why: most often the disk is full."
-        yield Finding("copies of the index", Grade.WARNING, f"the newest is {days} days old", remedy)
+        remedy = Message("doctor.copies_old_remedy")
+        yield Finding("copies of the index", Grade.WARNING, Message("doctor.copies_old", n=days), remedy)
     else:
-        yield Finding("copies of the index", Grade.GOOD, f"{len(backups.newest_first())} in {backups.folder}")
+        yield Finding(
+            "copies of the index",
+            Grade.GOOD,
+            Message("doctor.copies", n=len(backups.newest_first()), folder=backups.folder),
+        )
 
 
 def root(section: WatchSection) -> Iterator[Finding]:
-    """One watched folder, as the user who asks may use it."""
+    """One watch root, as the current user may use it."""
     about = f"folder {os.fsdecode(section.path).encode('utf-8', 'replace').decode()}"
     try:
         status = os.stat(section.path)
         with os.scandir(section.path) as listing:
             names = [entry.name for _, entry in zip(range(1000), listing, strict=False)]
     except OSError as error:
-        remedy = "Mount it, or mend path in comparimg.toml; what is known of its images is kept until then."
-        yield Finding(about, Grade.WRONG, f"it cannot be listed: {error.strerror}", remedy)
+        remedy = Message("doctor.root_unlistable_remedy")
+        yield Finding(about, Grade.WRONG, Message("doctor.root_unlistable", error=of_os_error(error)), remedy)
         return
     if not stat.S_ISDIR(status.st_mode) or not names:
-        remedy = "If a disk belongs there, mount it; else put pictures in it."
-        yield Finding(about, Grade.WARNING, "it is empty, and taken for a disk that is not mounted", remedy)
+        remedy = Message("doctor.root_empty_remedy")
+        yield Finding(about, Grade.WARNING, Message("doctor.root_empty"), remedy)
     mounts = read_mounts()
     mount = mount_of(os.path.realpath(section.path), mounts)
     kind = mount.kind if mount is not None else "unknown"
-    yield Finding(about, Grade.GOOD, f"{len(names)}{' or more' if len(names) == 1000 else ''} entries, on {kind}")
+    entries = "doctor.entries_or_more" if len(names) == 1000 else "doctor.entries"
+    yield Finding(about, Grade.GOOD, Message(entries, n=len(names), kind=kind))
     yield from _watching(about, section, mount)
     yield from _writing(about, section, mount, names)
 
 
 def _watching(about: str, section: WatchSection, mount: Mount | None) -> Iterator[Finding]:
     if mount is not None and mount.is_remote and section.mode != "poll":
-        told = f"{mount.kind} does not tell of changes made elsewhere: it is walked every daemon.poll_s"
+        message = Message("doctor.unwatched_kind", kind=mount.kind)
         grade = Grade.WARNING if section.mode == "native" else Grade.NOTE
-        yield Finding(about, grade, told, 'mode = "auto" does so.' if section.mode == "native" else "")
+        yield Finding(
+            about, grade, message, Message("doctor.unwatched_kind_remedy") if section.mode == "native" else None
+        )
 
 
 def _writing(about: str, section: WatchSection, mount: Mount | None, names: list[bytes]) -> Iterator[Finding]:
-    """Whether its files could be moved, linked and put in a trash."""
+    """Whether its files can be moved, linked and trashed."""
     if section.protected:
         return
-    remedy = "Give it to the user of the service, or set protected = true where nothing is to be changed."
+    remedy = Message("doctor.root_unwritable_remedy")
     if os.statvfs(section.path).f_flag & os.ST_RDONLY:
-        yield Finding(about, Grade.WARNING, "its file system is read-only: nothing in it can be moved", remedy)
+        yield Finding(about, Grade.WARNING, Message("doctor.root_read_only"), remedy)
     elif not os.access(section.path, os.W_OK | os.X_OK, effective_ids=True):
-        yield Finding(about, Grade.WARNING, "it may not be written: nothing in it can go to the trash", remedy)
+        yield Finding(about, Grade.WARNING, Message("doctor.root_unwritable"), remedy)
     else:
         yield from _space(about, Path(os.fsdecode(section.path)))
     with contextlib.suppress(OSError):
         if why := trash_trust.objection(section.path, os.path.join(section.path, TRASH)):
-            yield Finding(about, Grade.WARNING, f"its trash is not used: {why}", trash_trust.REMEDIES[why])
+            yield Finding(about, Grade.WARNING, Message("doctor.trash_not_used", problem=why), hint_of(why))
     if mount is not None and mount.kind in PLAIN_FILE_SYSTEMS:
-        yield Finding(about, Grade.NOTE, f"{mount.kind} has no hard links: duplicates can be moved, not linked")
+        yield Finding(about, Grade.NOTE, Message("doctor.no_hard_links", kind=mount.kind))
     elif _folds_case(section.path, names):
-        yield Finding(about, Grade.NOTE, "names that differ in case only are one file here")
+        yield Finding(about, Grade.NOTE, Message("doctor.folds_case"))
 
 
 def _folds_case(folder: bytes, names: list[bytes]) -> bool:
-    """Whether a name in other letters leads to the same file; told from the first name that has letters."""
+    """Whether a folder ignores case: tested with the first name that has letters."""
     for name in names:
         other = name.swapcase()
         if other != name and other not in names:
@@ -263,11 +298,11 @@ def _space(about: str, folder: Path) -> Iterator[Finding]:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        yield Finding(about, Grade.WARNING, f"its free space cannot be told: {error.strerror}")
+        yield Finding(about, Grade.WARNING, Message("doctor.space_unknown", error=of_os_error(error)))
         return
     if free < FREE_LITTLE_BYTES:
         grade = Grade.WRONG if free < FREE_NONE_BYTES else Grade.WARNING
-        yield Finding(about, grade, f"{bytes_in_words(free)} are free", "Make room: emptying the trash gives some.")
+        yield Finding(about, grade, Message("doctor.space", free=bytes_in_words(free)), Message("doctor.space_remedy"))
 
 
 def _escaped(file: Path) -> str:

@@ -1,82 +1,89 @@
-"""What is wrong with this machine, the folders, the index and the service, and what to do about it.
+"""The doctor: checks this machine, the folders, the index and the service, with remedies.
 
-Looked at as the user whom the service runs as: what root may do says nothing of what the service may.
+The checks run as the user of the service, since root has other rights.
 """
 
 import contextlib
 import os
 import pwd
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from daemon import running
+from daemon import pidfile
 from daemon.client import Client
 from daemon.configuration import tokens
 from daemon.configuration.config import Config, load
+from daemon.console_language import console_language
 from daemon.machine import checks, installation, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
-from daemon.terminal import counted
 from daemon.version import VERSION
 from index.errors import ComparImgError, ConfigError, NoDaemon
+from index.messages import Message, of_os_error
 from index.settings import is_loopback
 
 
 def examine(config_file: Path | None, places: Sequence[Places], address: str | None) -> Iterator[Finding]:
-    """Every finding, as it is made. `places` are where a service may be installed, `address` where it answers."""
+    """Every finding, as it is made. `places` are where a service may be installed, `address` that of the daemon."""
     yield from checks.program()
     yield from checks.clock()
     try:
         config = load(config_file)
     except ConfigError as error:
         for problem in error.problems:
-            yield Finding("configuration", Grade.WRONG, problem, f"Mend {error.source}; nothing else was looked at.")
+            yield Finding("configuration", Grade.WRONG, problem, Message("doctor.config_remedy", file=error.source))
         return
     roots = len(config.watch)
-    source = config.source or "the defaults"
+    source = config.source or Message("doctor.defaults")
     if roots:
-        yield Finding("configuration", Grade.GOOD, f"{source}: {counted(roots, 'watched folder')}")
+        yield Finding("configuration", Grade.GOOD, Message("doctor.config", file=source, n=roots))
     else:
-        yield Finding("configuration", Grade.NOTE, f"{source} names no folders to watch",
-                      "Name them in [[watch]] sections, or one at the start: make run PHOTOS=~/Pictures.")  # fmt: skip
+        yield Finding("configuration", Grade.NOTE, Message("doctor.no_roots", file=source),
+                      Message("doctor.no_roots_remedy"))  # fmt: skip
     here = next((place for place in places if config.source == place.config and place.unit.exists()), None)
     with _acting_as(_user_of(here)):
         yield from checks.limits(config)
         yield from checks.data_folder(config)
         yield from checks.index(config)
+        yield from checks.model(config)
         for section in config.watch:
             yield from checks.root(section)
         yield from _token(config)
     if here is not None:
         yield from _installed(config, here)
-    yield from _answering(config, address)
+    yield from _daemon(config, address)
 
 
 def _token(config: Config) -> Iterator[Finding]:
     if is_loopback(config.web.host):
         return
     try:
-        there = bool(config.web.token or tokens.kept(config.daemon.data_dir))
+        there = bool(config.web.token or tokens.stored(config.daemon.data_dir))
     except ComparImgError as error:
         yield Finding("token", Grade.WARNING, error.message, error.hint)
         return
-    told = "asked for" if there else "the next start makes one, as others can reach the page"
-    yield Finding("token", Grade.GOOD if there else Grade.NOTE, told, "" if there else "comparimg-ctl token shows it.")
+    message = Message("doctor.token_asked" if there else "doctor.token_next")
+    yield Finding(
+        "token", Grade.GOOD if there else Grade.NOTE, message, None if there else Message("doctor.token_next_remedy")
+    )
 
 
 def _installed(config: Config, places: Places) -> Iterator[Finding]:
-    """The unit: whether it runs, and whether it may write where the configuration wants it to."""
-    told = installation.state(places)
-    state = told.get("ActiveState", "")
+    """The unit: whether it runs, and whether it may write to the folders of the configuration."""
+    properties = installation.state(places)
+    state = properties.get("ActiveState", "")
     if state and state != "active":
-        yield Finding("service", Grade.WRONG, f"it is {state} ({told.get('Result', '')})",
-                      "journalctl -u comparimg tells why.")  # fmt: skip
+        problem = Message("doctor.unit_state", state=state, result=properties.get("Result", ""))
+        yield Finding("service", Grade.WRONG, problem, Message("doctor.unit_remedy"))
     elif state:
-        yield Finding("service", Grade.GOOD, f"active since {told.get('ActiveEnterTimestamp', '')}")
-    if told.get("NRestarts", "0") not in ("", "0"):
-        yield Finding("service", Grade.WARNING, f"systemd had to start it anew {told['NRestarts']} times",
-                      "journalctl -u comparimg tells why.")  # fmt: skip
+        yield Finding(
+            "service", Grade.GOOD, Message("doctor.unit_active", time=properties.get("ActiveEnterTimestamp", ""))
+        )
+    if properties.get("NRestarts", "0") not in ("", "0"):
+        yield Finding("service", Grade.WARNING, Message("doctor.unit_restarts", n=properties['NRestarts']),
+                      Message("doctor.unit_remedy"))  # fmt: skip
     if not places.is_system:
         return
     text = places.unit.read_text("utf-8")
@@ -84,68 +91,87 @@ def _installed(config: Config, places: Places) -> Iterator[Finding]:
     wanted = set(unit.path_lines(installation.writable_folders(config)))
     if wanted - allowed:
         folders = ", ".join(sorted(wanted - allowed))
-        yield Finding("service", Grade.WRONG, f"its unit does not let it write {folders.replace('-/', '/')}",
-                      "comparimg-ctl service install writes the unit anew.")  # fmt: skip
+        yield Finding("service", Grade.WRONG, Message("doctor.unit_unwritable", folders=folders.replace('-/', '/')),
+                      Message("doctor.unit_unwritable_remedy"))  # fmt: skip
 
 
-def _answering(config: Config, address: str | None) -> Iterator[Finding]:
-    """The daemon itself, where one answers; else whether one could listen."""
+def _daemon(config: Config, address: str | None) -> Iterator[Finding]:
+    """The daemon, if one answers; otherwise whether one could listen."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.web.host, config.web.host)
     where = address or f"http://{f'[{host}]' if ':' in host else host}:{config.web.port}"
-    ask = Client(where, tokens.to_send(config))
+    api = Client(where, tokens.client_token(config), console_language())
     try:
-        status = ask.get("status")
-        roots = list(ask.pages("roots"))
+        status = api.get("status")
+        roots = list(api.pages("roots"))
     except NoDaemon:
-        yield from _silent(config, host, where)
+        yield from _no_daemon(config, host, where)
         return
     except ComparImgError as error:
-        yield Finding("daemon", Grade.WARNING, f"{where} answers: {error.message}", error.hint)
+        yield Finding(
+            "daemon", Grade.WARNING, Message("doctor.answers", address=where, problem=error.message), error.hint
+        )
         return
     folder = config.daemon.data_dir
-    if address is None and (not folder.exists() or os.access(folder, os.X_OK)) and running.process_of(folder) is None:
-        yield Finding("daemon", Grade.WRONG, f"another ComparImg answers at {where}, not the one of this configuration",
-                      "Stop that one, or choose another port with [web] port.")  # fmt: skip
+    if address is None and (not folder.exists() or os.access(folder, os.X_OK)) and pidfile.process_of(folder) is None:
+        yield Finding("daemon", Grade.WRONG, Message("doctor.other_daemon", address=where),
+                      Message("doctor.other_daemon_remedy"))  # fmt: skip
         return
+    yield from _daemon_parts(status, where)
+    yield from _daemon_roots(roots)
+
+
+def _daemon_parts(status: Mapping[str, Any], where: str) -> Iterator[Finding]:
+    """Whether every part of the daemon works, its version, and the problems that it found."""
     dead = [name for name, alive in status["parts"].items() if not alive]
     if dead:
-        yield Finding("daemon", Grade.WRONG, f"at {where}, but does not work: {', '.join(dead)}", "See its log.")
+        yield Finding(
+            "daemon",
+            Grade.WRONG,
+            Message("doctor.daemon_failing", address=where, parts=", ".join(dead)),
+            Message("doctor.daemon_failing_remedy"),
+        )
     else:
-        yield Finding("daemon", Grade.GOOD, f"version {status['version']} at {where}, every part works")
+        yield Finding("daemon", Grade.GOOD, Message("doctor.daemon", version=status["version"], address=where))
     if status["version"] != VERSION:
-        yield Finding("daemon", Grade.WARNING, f"it is version {status['version']}, this program {VERSION}",
-                      "Start it anew.")  # fmt: skip
+        yield Finding("daemon", Grade.WARNING, Message("doctor.daemon_version", version=status['version'], own=VERSION),
+                      Message("doctor.daemon_version_remedy"))  # fmt: skip
     if problems := status["totals"]["problems"]:
-        yield Finding("daemon", Grade.NOTE, f"{counted(problems, 'file')} could not be read as pictures",
-                      "comparimg-ctl problems lists them.")  # fmt: skip
+        yield Finding("daemon", Grade.NOTE, Message("doctor.problems", n=problems),
+                      Message("doctor.problems_remedy"))  # fmt: skip
+
+
+def _daemon_roots(roots: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Whether the watch roots are online, on the same disk as before, and watched as expected."""
     if not roots:
-        yield Finding("daemon", Grade.WARNING, "it watches no folder", "Name your folders in [[watch]] sections.")
+        yield Finding(
+            "daemon", Grade.WARNING, Message("doctor.watches_nothing"), Message("doctor.watches_nothing_remedy")
+        )
     for root in roots:
         if root["state"] != "online":
-            yield Finding(f"folder {root['path']}", Grade.WRONG, f"it is offline to the daemon: {root['reason']}",
-                          "Mount it; what is known of its images is kept.")  # fmt: skip
+            yield Finding(f"folder {root['path']}", Grade.WRONG, Message("doctor.root_offline", problem=root['reason']),
+                          Message("doctor.root_offline_remedy"))  # fmt: skip
         if root["away_images"]:
-            told = f"{counted(root['away_images'], 'image')} of another disk that was mounted here wait for it"
-            yield Finding(f"folder {root['path']}", Grade.NOTE, told,
-                          "comparimg-ctl disks list shows it; where it never comes back: disks forget ID.")  # fmt: skip
+            message = Message("doctor.away_images", n=root["away_images"])
+            yield Finding(f"folder {root['path']}", Grade.NOTE, message,
+                          Message("doctor.away_images_remedy"))  # fmt: skip
         if root["state"] == "online" and root["note"]:
-            yield Finding(f"folder {root['path']}", Grade.WARNING, f"it {root['note']}")
+            yield Finding(f"folder {root['path']}", Grade.WARNING, Message("doctor.root_note", problem=root["note"]))
 
 
-def _silent(config: Config, host: str, where: str) -> Iterator[Finding]:
-    yield Finding("daemon", Grade.NOTE, f"none answers at {where}",
-                  "make run, or comparimg-ctl service install, starts one.")  # fmt: skip
+def _no_daemon(config: Config, host: str, where: str) -> Iterator[Finding]:
+    yield Finding("daemon", Grade.NOTE, Message("doctor.no_daemon", address=where),
+                  Message("doctor.no_daemon_remedy"))  # fmt: skip
     if not config.web.port:
         return
     try:
         socket.create_server((host, config.web.port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        yield Finding("daemon", Grade.WRONG, f"nothing could listen at {where}: {error.strerror}",
-                      "Choose another port with [web] port.")  # fmt: skip
+        yield Finding("daemon", Grade.WRONG, Message("doctor.cannot_listen", address=where, error=of_os_error(error)),
+                      Message("doctor.cannot_listen_remedy"))  # fmt: skip
 
 
 def _user_of(places: Places | None) -> str:
-    """Whom an installed system service runs as, where we may become that user."""
+    """The user of an installed system service, "" if there is none or we may not switch to it."""
     if places is None or os.geteuid() != 0:
         return ""
     return next(iter(unit.paths_of(places.unit.read_text("utf-8"), "User")), "")
@@ -153,7 +179,7 @@ def _user_of(places: Places | None) -> str:
 
 @contextlib.contextmanager
 def _acting_as(name: str) -> Iterator[None]:
-    """Look with another user's rights for a while."""
+    """Use the rights of another user for a while."""
     if not name or os.geteuid() != 0:
         yield
         return

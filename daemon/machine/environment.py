@@ -1,7 +1,7 @@
-"""EDGE: an environment of its own for the installed service, made from the one that runs now, without any network.
+"""EDGE: builds a separate environment for the installed service from the running one, without network access.
 
-The distributions that ComparImg is pinned to are copied file by file as they are recorded, so that the service runs on
-exactly what was tested here, and neither tools for development nor the checkout are needed once it is made.
+The pinned distributions are copied by their recorded files, so that the service runs with exactly the versions tested
+here, and needs neither the development tools nor the checkout.
 """
 
 import compileall
@@ -19,12 +19,12 @@ from index.errors import ComparImgError
 
 PACKAGES: Final = ("daemon", "index", "webui")
 SOURCES: Final = Path(__file__).parents[2]
-# What a user may have brought besides (see docs/dependencies.md).
-OPTIONAL: Final = ("pillow-heif",)
-# Says that a folder was made here, and may be taken away again.
-MARK: Final = "comparimg-version"
+# Packages that a user may have added (see docs/dependencies.md).
+OPTIONAL: Final = ("pillow-jxl-plugin", "packaging")
+# A file that marks a folder as built here, so that it may be removed.
+VERSION_FILE: Final = "comparimg-version"
 
-# The folder may be moved and linked to: nothing in it knows where it is.
+# The folder may be moved and linked to: nothing in it depends on its path.
 LAUNCHER: Final = """\
 #!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/python" -I -c 'from daemon.ctl.main import main; main()' "$@"
@@ -32,19 +32,19 @@ exec "$(dirname "$(readlink -f "$0")")/python" -I -c 'from daemon.ctl.main impor
 
 
 def is_checkout() -> bool:
-    """Whether this program runs from its sources, rather than from where it was installed."""
+    """Whether this program runs from its sources, not from an installation."""
     return (SOURCES / "pyproject.toml").is_file()
 
 
 def base_python() -> str:
-    """The interpreter that an environment of this version is made of: the system's, which gets its updates, where it
-    is of the same version; else the one behind the present environment."""
+    """The interpreter for a new environment: that of the system, which gets updates, if it has the same version; else
+    the base interpreter of the present environment."""
     system = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
     return str(system) if system.exists() else str(Path(sys._base_executable).resolve())  # type: ignore[attr-defined]
 
 
 def build(target: Path, python: str) -> None:
-    """Make the folder `target` anew, beside it first: what was there stays until the new one is whole. Raises
+    """Build the folder `target`, under another name first: an existing one stays until the new one is complete. Raises
     ComparImgError."""
     fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
     try:
@@ -57,24 +57,22 @@ def build(target: Path, python: str) -> None:
         fresh.rename(target)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise ComparImgError(f"The environment {target} cannot be made: {error}.") from error
+        raise ComparImgError("ctl.environment_failed", path=target, error=error) from error
     except subprocess.CalledProcessError as error:
-        told = error.stderr.decode("utf-8", "replace").strip() or error
-        raise ComparImgError(
-            f"The environment {target} cannot be made: {told}.", "On Debian and Ubuntu: apt install python3-venv."
-        ) from error
+        output = error.stderr.decode("utf-8", "replace").strip() or error
+        raise ComparImgError("ctl.environment_incomplete", path=target, error=output) from error
 
 
 def version_in(target: Path) -> str:
-    """The version of the environment in a folder, "" where none was made there."""
+    """The version of the environment in a folder, "" if none was built there."""
     try:
-        return (target / MARK).read_text("utf-8").strip()
+        return (target / VERSION_FILE).read_text("utf-8").strip()
     except OSError:
         return ""
 
 
 def remove(target: Path) -> bool:
-    """Take an environment away that was made here; whether there was one."""
+    """Remove an environment that was built here; whether there was one."""
     if not version_in(target):
         return False
     shutil.rmtree(target)
@@ -83,32 +81,34 @@ def remove(target: Path) -> bool:
 
 def _fill(fresh: Path, python: str) -> None:
     subprocess.run([python, "-I", "-m", "venv", "--without-pip", str(fresh)], check=True, capture_output=True)
-    # They name the folder, which is about to be renamed, and nobody works in it.
+    # They contain the path of the folder, which is about to be renamed, and are not needed.
     for script in (fresh / "bin").glob("[aA]ctivate*"):
         script.unlink()
     (packages,) = fresh.glob("lib/python*/site-packages")
     ours = metadata.distribution("comparimg")
-    for name, may_lack in _names(ours.requires or ()).items():
+    for name, may_lack in _requirement_names(ours.requires or ()).items():
         _copy_distribution(name, packages, may_lack)
     for name in OPTIONAL:
         _copy_distribution(name, packages, may_lack=True)
     for name in PACKAGES:
         shutil.copytree(SOURCES / name, packages / name, ignore=shutil.ignore_patterns("__pycache__"))
         compileall.compile_dir(packages / name, quiet=1, stripdir=str(fresh))
-    told = packages / f"comparimg-{VERSION}.dist-info"
-    told.mkdir()
+    dist_info = packages / f"comparimg-{VERSION}.dist-info"
+    dist_info.mkdir()
     lines = ["Metadata-Version: 2.1", "Name: comparimg", f"Version: {VERSION}"]
-    lines += [f"Requires-Dist: {one}" for one in ours.requires or ()]
-    (told / "METADATA").write_text("\n".join(lines) + "\n", "utf-8")
+    lines += [f"Requires-Dist: {requirement}" for requirement in ours.requires or ()]
+    (dist_info / "METADATA").write_text("\n".join(lines) + "\n", "utf-8")
     launcher = fresh / "bin" / "comparimg-ctl"
     launcher.write_text(LAUNCHER, "utf-8")
     launcher.chmod(0o755)
-    (fresh / MARK).write_text(f"{VERSION}\n", "utf-8")
+    (fresh / VERSION_FILE).write_text(f"{VERSION}\n", "utf-8")
 
 
-def _names(requirements: Iterable[str]) -> dict[str, bool]:
-    """The names in pins such as `click==8.5.1`, and whether each is wanted under a condition only."""
-    return {found[0]: ";" in one for one in requirements if (found := re.match(r"[\w.-]+", one))}
+def _requirement_names(requirements: Iterable[str]) -> dict[str, bool]:
+    """The names in pins such as `click==8.5.1`, and whether each is conditional."""
+    return {
+        match[0]: ";" in requirement for requirement in requirements if (match := re.match(r"[\w.-]+", requirement))
+    }
 
 
 def _copy_distribution(name: str, packages: Path, may_lack: bool) -> None:
@@ -117,10 +117,10 @@ def _copy_distribution(name: str, packages: Path, may_lack: bool) -> None:
     except metadata.PackageNotFoundError:
         if may_lack:
             return
-        raise ComparImgError(f"{name}, which ComparImg needs, is not installed here.", "Run `make setup`.") from None
+        raise ComparImgError("ctl.package_missing", name=name) from None
     for file in distribution.files or ():
         source = Path(str(file.locate()))
-        # Scripts and examples lie outside, and are not ours to use.
+        # Scripts and examples are outside of the packages, and not needed.
         if ".." in file.parts or not source.is_file():
             continue
         target = packages / file

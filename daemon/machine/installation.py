@@ -1,7 +1,7 @@
-"""EDGE: the service put where systemd finds it: its environment, configuration, user and unit; and taken away again.
+"""EDGE: installs the systemd service, with its environment, configuration, user and unit; and uninstalls it.
 
-Every step tells what it does before it does it, and finds out first whether it is done already, so that installing
-again is how a change of the folders, or another version, is brought in.
+Every step is reported before it is done, and skipped if it is done already. So a change of the folders, or another
+version, is applied by installing again.
 """
 
 import json
@@ -16,21 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from daemon.configuration.config import Config, load, parsed
+from daemon.configuration.config import Config, load, parse_text
 from daemon.machine import environment, unit
 from daemon.version import VERSION
 from index.errors import ComparImgError, UsageError
+from index.messages import Message, of_os_error
 
 USER: Final = "comparimg"
 RUNS_SYSTEMD: Final = Path("/run/systemd/system")
 COMMAND_LIMIT_S: Final = 120.0
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the parts of an installed service lie. `data_dir` is None where the usual one is right by itself."""
+    """The paths of an installed service. `data_dir` is None if the default one is used."""
 
     is_system: bool
     environment: Path
@@ -65,21 +66,21 @@ class Places:
 
 
 class Installation:
-    """The steps. With `dry_run` each is only told."""
+    """The steps. With `dry_run` each is only reported."""
 
-    def __init__(self, places: Places, tell: Tell, dry_run: bool = False) -> None:
+    def __init__(self, places: Places, report: Report, dry_run: bool = False) -> None:
         self._places = places
-        self._tell = tell
+        self._report = report
         self._dry_run = dry_run
 
     def install(self, photos: Sequence[Path], user: str = "") -> None:
-        """Install, or bring what is installed up to date. Raises ConfigError, UsageError and ComparImgError."""
+        """Install or update the service. Raises ConfigError, UsageError and ComparImgError."""
         places = self._places
         self._require_rights()
         text = self._configuration(photos)
         config = self._checked(text)
         owner = self._owner(config, user) if places.is_system else ""
-        plan = unit.Plan(
+        plan = unit.UnitOptions(
             python=str(self._environment() / "bin/python"),
             config=str(places.config),
             user=owner,
@@ -95,11 +96,11 @@ class Installation:
         self._start()
 
     def uninstall(self) -> None:
-        """Take away the service and its environment. Configuration, index, trash and every photograph stay."""
+        """Remove the service and its environment. Configuration, index, trash and every photograph stay."""
         places = self._places
         self._require_rights()
         if not places.unit.exists() and not environment.version_in(places.environment):
-            self._tell("nothing is installed")
+            self._report("nothing is installed")
             return
         if places.unit.exists():
             if self._has_systemd():
@@ -114,35 +115,35 @@ class Installation:
             self._do(f"remove {places.environment}", lambda: environment.remove(places.environment))
         left = [str(place) for place in (places.config, places.data_dir) if place is not None and place.exists()]
         if left:
-            self._tell(f"kept: {', '.join(left)}, and every photograph and trash")
+            self._report(f"kept: {', '.join(left)}, and every photograph and trash")
 
     # Steps
 
     def _require_rights(self) -> None:
         if self._places.is_system and os.geteuid() != 0 and not self._dry_run:
-            raise UsageError("Only root may install a service of the system.", "Use sudo, or --user for your own.")
+            raise UsageError("ctl.root_only")
 
     def _environment(self) -> Path:
-        """The environment to run in: a new one from a checkout, the present one from anywhere else."""
+        """The environment of the service: a new one if this runs from a checkout, otherwise the present one."""
         if not environment.is_checkout():
-            self._tell(f"the program stays in {sys.prefix} (version {VERSION})")
+            self._report(f"the program stays in {sys.prefix} (version {VERSION})")
             return Path(sys.prefix)
         target = self._places.environment
         before = environment.version_in(target)
-        words = f"{before} -> {VERSION}" if before else VERSION
+        versions = f"{before} -> {VERSION}" if before else VERSION
         self._do(
-            f"make the environment {target} (version {words})",
+            f"make the environment {target} (version {versions})",
             lambda: environment.build(target, environment.base_python()),
         )
         return target
 
     def _link(self, python: str) -> None:
-        """The command where a shell finds it, unless something else has the name."""
+        """Link the command to where a shell finds it, unless another file has that name."""
         command, target = self._places.command, Path(python).with_name("comparimg-ctl")
         if not environment.is_checkout() or os.path.realpath(command) == os.path.realpath(target):
             return
         if os.path.lexists(command) and not command.is_symlink():
-            self._tell(f"{command} is something else, and left alone")
+            self._report(f"{command} is something else, and left alone")
             return
 
         def link() -> None:
@@ -153,31 +154,31 @@ class Installation:
         self._do(f"link {command}", link)
 
     def _configuration(self, photos: Sequence[Path]) -> str:
-        """The text of the configuration: what there is, with the folders in it that are not yet."""
+        """The text of the configuration: the existing one, with new folders appended."""
         places = self._places
         try:
             text = places.config.read_text("utf-8")
         except FileNotFoundError:
-            text = "# Every key is told in docs/configuration.md; comparimg-ctl config show lists them.\n"
+            text = "# docs/configuration.md describes every key; comparimg-ctl config show lists them.\n"
             if places.data_dir is not None:
                 text += f"\n[daemon]\ndata_dir = {json.dumps(str(places.data_dir))}\n"
         except OSError as error:
-            raise ComparImgError(f"{places.config} cannot be read: {error.strerror}.") from error
+            raise ComparImgError("ctl.unreadable", path=places.config, error=of_os_error(error)) from error
         known = {os.path.realpath(root.path) for root in self._checked(text).watch}
         for folder in photos:
             path = os.path.abspath(os.path.expanduser(folder))
             if not os.path.isdir(path):
-                raise UsageError(f"There is no folder {path}.", "Give the folder of your pictures.", field="photos")
+                raise UsageError("config.photos_missing", path=path, field="photos")
             if os.fsencode(os.path.realpath(path)) not in known:
                 text += f"\n[[watch]]\npath = {_toml(path)}\n"
         return text
 
     def _checked(self, text: str) -> Config:
-        """The configuration that a text makes, without its being there yet."""
-        return parsed(text, self._places.config)
+        """The configuration that a text would give; it is not written yet."""
+        return parse_text(text, self._places.config)
 
     def _owner(self, config: Config, user: str) -> str:
-        """Who the service runs as: whoever is named, else whose the photographs are, else a user of its own."""
+        """The user of the service: the one named, else the owner of the photographs, else a separate system user."""
         if user:
             if user != USER:
                 _uid(user)
@@ -202,9 +203,9 @@ class Installation:
             )
 
     def _write(self, target: Path, text: str, mode: int, group_of: str = "") -> None:
-        """A file, whole or not at all; one that is so already is left alone."""
+        """Write a file atomically, unless it has this text already."""
         if target.exists() and target.read_text("utf-8") == text:
-            self._tell(f"{target} is right already")
+            self._report(f"{target} is right already")
             return
 
         def write() -> None:
@@ -221,82 +222,84 @@ class Installation:
 
         self._do(f"write {target}", write)
         if self._dry_run:
-            self._tell(text)
+            self._report(text)
 
     def _examine(self) -> None:
-        """What systemd itself thinks of the unit, where it is there to be asked."""
+        """Report the findings of systemd-analyze on the unit, if it is installed."""
         if self._dry_run or shutil.which("systemd-analyze") is None:
             return
         scope = [] if self._places.is_system else ["--user"]
         for question in (["verify"], ["security", "--offline=true", "--no-pager"]):
             ended = _run("systemd-analyze", *scope, *question, str(self._places.unit), check=False)
-            told = [line for line in (ended.stdout + ended.stderr).splitlines() if line.strip()]
+            lines = [line for line in (ended.stdout + ended.stderr).splitlines() if line.strip()]
             if question == ["verify"]:
-                words = "nothing wrong with it" if ended.returncode == 0 and not told else "; ".join(told)
+                result = "nothing wrong with it" if ended.returncode == 0 and not lines else "; ".join(lines)
             else:
-                words = next((line.strip(" →") for line in told if "exposure" in line), told[-1] if told else "nothing")
-            self._tell(f"systemd-analyze {question[0]}: {words}")
+                result = next(
+                    (line.strip(" →") for line in lines if "exposure" in line), lines[-1] if lines else "nothing"
+                )
+            self._report(f"systemd-analyze {question[0]}: {result}")
 
     def _start(self) -> None:
         if not self._has_systemd():
-            words = "systemd does not run here" if self._places.is_system else "your systemd cannot be reached"
-            self._tell(f"{words}: nothing was started")
+            reason = "systemd does not run here" if self._places.is_system else "your systemd cannot be reached"
+            self._report(f"{reason}: nothing was started")
             return
         self._do("have systemd read the unit", lambda: self._systemctl("daemon-reload"))
         self._do("enable the service at boot", lambda: self._systemctl("enable", unit.NAME))
-        self._do("start it, or start it anew", lambda: self._systemctl("restart", unit.NAME))
+        self._do("start or restart it", lambda: self._systemctl("restart", unit.NAME))
         if not self._places.is_system:
             self._do("let it run while you are not logged in", lambda: _run("loginctl", "enable-linger", check=False))
 
     def _has_systemd(self) -> bool:
         if not RUNS_SYSTEMD.is_dir() or shutil.which("systemctl") is None:
             return False
-        # A user's own is there for who logged in, and not for who came by su.
+        # The user's manager runs after a login, but not after su.
         return self._places.is_system or _run("systemctl", "--user", "show-environment", check=False).returncode == 0
 
     def _systemctl(self, *arguments: str) -> None:
         _run("systemctl", *([] if self._places.is_system else ["--user"]), *arguments)
 
-    def _do(self, words: str, step: Callable[[], object]) -> None:
-        self._tell(f"would {words}" if self._dry_run else words)
+    def _do(self, description: str, step: Callable[[], object]) -> None:
+        self._report(f"would {description}" if self._dry_run else description)
         if not self._dry_run:
             step()
 
 
 def writable_folders(config: Config) -> tuple[bytes, ...]:
-    """The folders in which files may be moved, replaced or put in a trash."""
+    """The folders in which files may be moved, replaced or trashed."""
     roots = [root.path for root in config.watch if not root.protected]
     return tuple(sorted({*roots, *config.sort.destinations.values()}))
 
 
 def installed(places: Places) -> Config | None:
-    """The configuration of the installed service, None where none is. Raises ConfigError."""
+    """The configuration of the installed service, None if there is none. Raises ConfigError."""
     return load(places.config) if places.unit.exists() else None
 
 
 def state(places: Places) -> dict[str, str]:
-    """What systemd tells of the installed service; nothing where it does not run."""
+    """The properties of the installed service in systemd; none if systemd does not run."""
     if not RUNS_SYSTEMD.is_dir() or shutil.which("systemctl") is None:
         return {}
     wanted = "ActiveState,SubState,StatusText,MainPID,NRestarts,ActiveEnterTimestamp,UnitFileState,Result,MemoryCurrent"
     scope = [] if places.is_system else ["--user"]
-    told = _run("systemctl", *scope, "show", unit.NAME, f"--property={wanted}", check=False).stdout
-    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    output = _run("systemctl", *scope, "show", unit.NAME, f"--property={wanted}", check=False).stdout
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
 def _uid(name: str) -> int:
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
-        raise UsageError(f"There is no user {name}.", field="as") from None
+        raise UsageError("ctl.no_user", name=name, field="as") from None
 
 
 def _toml(path: str) -> str:
-    """A path as a TOML text. Raises UsageError where it cannot be one."""
+    """A path as a TOML string. Raises UsageError if it is not UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{path!r} is no UTF-8, and cannot stand in comparimg.toml.", field="photos") from None
+        raise UsageError("ctl.path_no_utf8", path=path, field="photos") from None
     return json.dumps(path, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -304,10 +307,12 @@ def _run(*command: str, check: bool = True) -> "subprocess.CompletedProcess[str]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_LIMIT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ComparImgError(f"{command[0]} could not be run: {error}.") from error
+        raise ComparImgError("ctl.command_not_run", command=command[0], error=error) from error
     if check and ended.returncode:
         raise ComparImgError(
-            f"{' '.join(command)} failed: {(ended.stderr or ended.stdout).strip()}",
-            "journalctl -u comparimg tells more." if command[0] == "systemctl" else "",
+            "ctl.command_failed",
+            command=" ".join(command),
+            error=(ended.stderr or ended.stdout).strip(),
+            hint=Message("ctl.journal_hint") if command[0] == "systemctl" else None,
         )
     return ended

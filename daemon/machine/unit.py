@@ -1,7 +1,7 @@
-"""PURE: the systemd unit of the service, for the whole system or for one user, hardened as far as either can be.
+"""PURE: the systemd unit of the service, for the whole system or for one user, hardened as far as either allows.
 
-Nothing in it is guessed at run time: the folders that may be written are those of the configuration, so that it is
-written anew (comparimg-ctl service install) when those change.
+The unit is static: its writable folders are those of the configuration, so it must be written again (comparimg-ctl
+service install) when these change.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ NAME = "comparimg.service"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What the unit depends on. `user` is "" for a user's own unit; `writable` are the folders in which files are
-    moved, `protected` those that must stay as they are, wherever they lie."""
+class UnitOptions:
+    """The parameters of the unit. `user` is "" for a user's own unit; `writable` are the folders in which files are
+    moved, `protected` those that must not be changed, even inside writable ones."""
 
     python: str
     config: str
@@ -26,20 +26,20 @@ class Plan:
         return bool(self.user)
 
 
-def render(plan: Plan) -> str:
+def render(options: UnitOptions) -> str:
     """The text of the unit."""
-    parts = [HEADER, _service(plan), SYSTEM if plan.is_system else "", EVERYWHERE, _install(plan)]
+    parts = [HEADER, _service(options), SYSTEM if options.is_system else "", EVERYWHERE, _install(options)]
     return "\n".join(part for part in parts if part)
 
 
-def _service(plan: Plan) -> str:
+def _service(options: UnitOptions) -> str:
     lines = [
         "[Service]",
-        "# It says itself when it is ready, how it is, and that it truly works; silent for a minute, it starts anew.",
+        "# It says itself when it is ready, how it is, and that it truly works; silent for a minute, it is restarted.",
         "Type=notify",
         "WatchdogSec=60",
-        f"ExecStart={_quoted(plan.python.encode())} -I -m daemon --config {_quoted(plan.config.encode())}",
-        # The shell's own kill: a small system has no other.
+        f"ExecStart={_quoted(options.python.encode())} -I -m daemon --config {_quoted(options.config.encode())}",
+        # The built-in kill of the shell: minimal systems have no other.
         "ExecReload=/bin/sh -c 'kill -HUP $MAINPID'",
         "Restart=on-failure",
         "RestartSec=10",
@@ -49,35 +49,35 @@ def _service(plan: Plan) -> str:
         "Environment=NUMBA_CACHE_DIR=%C/comparimg PYTHONUNBUFFERED=1",
         "CacheDirectory=comparimg",
     ]
-    if plan.is_system:
+    if options.is_system:
         lines += [
             "StateDirectory=comparimg",
             "StateDirectoryMode=0700",
-            f"User={plan.user}",
+            f"User={options.user}",
             "",
             "# Everything is read-only but the index and these folders: the trash lies in them, and so does what is",
             "# compressed. Protected folders stay read-only wherever they lie. One that is not there is passed over.",
             "ProtectSystem=strict",
-            f"ProtectHome={'read-only' if _reads_home(plan) else 'yes'}",
-            *(f"ReadWritePaths={_quoted(b'-' + path)}" for path in plan.writable),
-            *(f"ReadOnlyPaths={_quoted(b'-' + path)}" for path in plan.protected),
+            f"ProtectHome={'read-only' if _needs_home(options) else 'yes'}",
+            *(f"ReadWritePaths={_quoted(b'-' + path)}" for path in options.writable),
+            *(f"ReadOnlyPaths={_quoted(b'-' + path)}" for path in options.protected),
         ]
     return "\n".join(lines) + "\n"
 
 
-def _install(plan: Plan) -> str:
-    return f"[Install]\nWantedBy={'multi-user.target' if plan.is_system else 'default.target'}\n"
+def _install(options: UnitOptions) -> str:
+    return f"[Install]\nWantedBy={'multi-user.target' if options.is_system else 'default.target'}\n"
 
 
-def _reads_home(plan: Plan) -> bool:
+def _needs_home(options: UnitOptions) -> bool:
     homes = (b"/home/", b"/root/", b"/run/user/")
-    return any((path + b"/").startswith(homes) for path in (*plan.writable, *plan.protected)) or any(
-        place.encode().startswith(homes) for place in (plan.python, plan.config)
+    return any((path + b"/").startswith(homes) for path in (*options.writable, *options.protected)) or any(
+        place.encode().startswith(homes) for place in (options.python, options.config)
     )
 
 
 def _quoted(path: bytes) -> str:
-    """A path as systemd.syntax(7) has it: what is not plain written out, and a % doubled, which begins a specifier."""
+    """A path quoted by systemd.syntax(7): special characters escaped, and % doubled, as it begins a specifier."""
     plain = "".join(
         chr(byte) if 0x20 < byte < 0x7F and byte not in b"\"'\\$;" else f"\\x{byte:02x}" for byte in path
     ).replace("%", "%%")
@@ -85,17 +85,17 @@ def _quoted(path: bytes) -> str:
 
 
 def paths_of(text: str, key: str) -> list[str]:
-    """The values that a unit gives to a key, for whoever compares it with the configuration."""
+    """The values of a key in a unit, to compare them with the configuration."""
     return [line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{key}=")]
 
 
 def path_lines(paths: Iterable[bytes]) -> list[str]:
-    """Those paths as `paths_of` finds them in a unit that was rendered with them."""
+    """The paths as `paths_of` finds them in a unit that was rendered with them."""
     return [_quoted(b"-" + path) for path in paths]
 
 
 HEADER = """\
-# Written by comparimg-ctl service install, and written anew when it runs again: changes of your own belong into
+# Written by comparimg-ctl service install, and again each time that it runs: changes of your own belong into
 # a drop-in (systemctl edit comparimg).
 [Unit]
 Description=ComparImg: finds duplicate photographs and loses none
@@ -104,9 +104,9 @@ After=local-fs.target remote-fs.target network.target
 StartLimitIntervalSec=0
 """
 
-# What needs a mount namespace or a privilege, which a user's manager cannot count on.
+# Options that need a mount namespace or a privilege, which a user's manager may lack.
 SYSTEM = """\
-# It has no capability, sees no device and no other user's process, and reaches nobody but over IP and Unix sockets.
+# It has no capability, sees no device and no other user's process, and communicates only over IP and Unix sockets.
 CapabilityBoundingSet=
 AmbientCapabilities=
 PrivateTmp=yes
@@ -127,7 +127,7 @@ OOMPolicy=continue
 TasksMax=512
 """
 
-# MemoryDenyWriteExecute is left out: the compiled search is made at run time, and without it takes eight times as long.
+# MemoryDenyWriteExecute is not used: the search is compiled at run time, and takes eight times as long uncompiled.
 EVERYWHERE = """\
 NoNewPrivileges=yes
 LockPersonality=yes

@@ -1,1 +1,1 @@
-"""Who is told what happened, when and in which words."""
+"""Notices: their text, when they are sent, and their transports."""

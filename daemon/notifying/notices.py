@@ -1,79 +1,87 @@
-"""PURE: what is worth telling of what happened, when, and in which words."""
+"""PURE: which events become a notice, its text, and how long it waits."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from index.records.news import Happened, Mark
+from index.messages import LANGUAGES, Message, fields, joined, render, sentences
+from index.model import EndedJob, EventSummary, NoticeWatermark, RootStatus
 
 EVENTS: Final = ("groups", "jobs", "problems", "roots")
 FORMAT: Final = "comparimg-notice/1"
-# What happens together is told together: one detection makes many groups, one cable takes several folders.
+# Events of one moment go in one notice: a detection makes many groups, a cable takes several folders offline.
 GATHER_S: Final = 30.0
-# A job that failed or a folder that is gone does not wait for the digest, but does not flood either.
+# A failed job or an offline folder does not wait for the digest, but is limited in its rate.
 URGENT_EVERY_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What to tell: events as plain data, in words by language, and whether it may wait."""
+    """Events as plain data, the same in words, and whether the notice is urgent."""
 
     events: tuple[dict[str, Any], ...]
-    summary: Mapping[str, str]
+    summary: Message
     urgent: bool
 
 
-def notice_of(mark: Mark, happened: Happened, wanted: Collection[str]) -> Notice | None:
-    """The notice of everything since a mark, None where nothing wanted happened."""
+def notice_of(watermark: NoticeWatermark, summary: EventSummary, wanted: Collection[str]) -> Notice | None:
+    """The notice of the events since a watermark, None if there is none of a wanted kind."""
     events: list[dict[str, Any]] = []
-    english: list[str] = []
-    french: list[str] = []
+    messages: list[Message] = []
     urgent = False
     if "roots" in wanted:
-        for root in happened.roots:
-            before = mark.roots.get(root.path, "online")
-            if before != root.state:
-                events.append({"event": "root", **asdict(root)})
+        for root in summary.roots:
+            if watermark.roots.get(root.path, "online") != root.state:
+                reason = fields("reason", root.reason, LANGUAGES[0], nothing="")
+                events.append({"event": "root", "path": root.path, "state": root.state, **reason})
                 urgent = urgent or root.state == "offline"
-                reason = f" ({root.reason})" if root.reason else ""
-                english.append(f"{root.path} is {root.state}{reason}")
-                french.append(f"{root.path} est {'hors' if root.state == 'offline' else 'en'} ligne{reason}")
-    if "jobs" in wanted and happened.jobs:
-        events += [{"event": "job", **asdict(job)} for job in happened.jobs]
-        failed = [job for job in happened.jobs if job.state == "failed"]
-        done = len(happened.jobs) - len(failed) + happened.more_jobs
+                messages.append(_of_root(root))
+    if "jobs" in wanted and summary.jobs:
+        events += [_event_of_job(job) for job in summary.jobs]
+        failed = [job for job in summary.jobs if job.state == "failed"]
+        done = len(summary.jobs) - len(failed) + summary.more_jobs
         urgent = urgent or bool(failed)
-        english += [f"a {job.kind} job failed: {job.error}" for job in failed]
-        french += [f"une tâche {job.kind} a échoué : {job.error}" for job in failed]
+        messages += [Message("notice.job_failed", kind=job.kind, problem=job.error or "") for job in failed]
         if done:
-            english.append(f"{done} {_plural(done, 'job', 'jobs')} done")
-            french.append(f"{done} {_plural(done, 'tâche terminée', 'tâches terminées')}")
-    if "groups" in wanted and happened.groups:
+            messages.append(Message("notice.jobs_done", n=done))
+    if "groups" in wanted and summary.groups:
         events.append(
-            {"event": "groups", "changed": happened.groups, "total": happened.groups_total,
-             "reclaimable_bytes": happened.reclaimable_bytes}
+            {"event": "groups", "changed": summary.groups, "total": summary.groups_total,
+             "reclaimable_bytes": summary.reclaimable_bytes}
         )  # fmt: skip
-        count, total = happened.groups, happened.groups_total
-        english.append(f"{count} {_plural(count, 'group', 'groups')} of duplicates new or changed, {total} in all")
-        french.append(f"{count} {_plural(count, 'groupe de doublons nouveau ou modifié', 'groupes de doublons nouveaux ou modifiés')}, {total} en tout")  # noqa: E501
-    if "problems" in wanted and happened.problems:
-        count = sum(happened.problems.values())
-        events.append({"event": "problems", "new": count, "reasons": dict(happened.problems)})
-        english.append(f"{count} {_plural(count, 'file', 'files')} could not be read")
-        french.append(f"{count} {_plural(count, 'fichier illisible', 'fichiers illisibles')}")
+        messages.append(Message("notice.groups", n=summary.groups, total=summary.groups_total))
+    if "problems" in wanted and summary.problems:
+        count = sum(summary.problems.values())
+        events.append({"event": "problems", "new": count, "reasons": dict(summary.problems)})
+        messages.append(Message("notice.problems", n=count))
     if not events:
         return None
-    return Notice(tuple(events), {"en": "; ".join(english), "fr": " ; ".join(french)}, urgent)
+    return Notice(tuple(events), joined("notice.joined", messages), urgent)
+
+
+def _of_root(root: RootStatus) -> Message:
+    if root.state != "offline":
+        return Message("notice.root_online", path=root.path)
+    if root.reason is None:
+        return Message("notice.root_offline", path=root.path)
+    return Message("notice.root_offline_because", path=root.path, problem=root.reason)
+
+
+def _event_of_job(job: EndedJob) -> dict[str, Any]:
+    plain = {"event": "job", **asdict(replace(job, error=None))}
+    if asked := job.outcome.get("unconfirmed"):
+        plain["outcome"]["unconfirmed"] = sentences(asked, LANGUAGES[0])
+    return {**plain, **fields("error", job.error, LANGUAGES[0], nothing="")}
 
 
 def wait_s(first_s: float, sent_s: float, now_s: float, interval_s: float, urgent: bool) -> float:
-    """How long a notice still waits: its first event was at `first_s`, the last notice went out at `sent_s`."""
+    """How long a notice still waits: its first event was at `first_s`, the last notice was sent at `sent_s`."""
     pause_s = min(interval_s, URGENT_EVERY_S) if urgent else interval_s
     return max(0.0, first_s + GATHER_S - now_s, sent_s + pause_s - now_s)
 
 
 def payload(notice: Notice, host: str, version: str, at: str, address: str, is_test: bool = False) -> dict[str, Any]:
-    """The notice as the JSON that programs and web hooks are given."""
+    """The notice as the JSON that programs and webhooks get."""
     return {
         "format": FORMAT,
         "test": is_test,
@@ -81,16 +89,10 @@ def payload(notice: Notice, host: str, version: str, at: str, address: str, is_t
         "version": version,
         "at": at,
         "address": address,
-        "summary": dict(notice.summary),
+        "summary": {language: render(notice.summary, language) for language in LANGUAGES},
         "urgent": notice.urgent,
         "events": list(notice.events),
     }
 
 
-TEST: Final = Notice(
-    (), {"en": "This is a test of ComparImg's notices.", "fr": "Ceci est un essai des avis de ComparImg."}, urgent=False
-)
-
-
-def _plural(count: int, one: str, many: str) -> str:
-    return one if count == 1 else many
+TEST: Final = Notice((), Message("notice.test"), urgent=False)

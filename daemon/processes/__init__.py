@@ -1,1 +1,1 @@
-"""Worker processes that can be killed, and what they are asked to do."""
+"""Worker processes that can be killed, and their tasks."""

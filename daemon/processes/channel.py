@@ -1,4 +1,4 @@
-"""Messages of bytes over a socket between a decoding process and the one that feeds it, each behind its length."""
+"""Length-prefixed messages over a socket between a worker process and the service."""
 
 import socket
 import struct
@@ -19,11 +19,11 @@ class Channel:
         return self._end.fileno()
 
     def send(self, message: bytes) -> None:
-        """Raises OSError when the other end is gone. Blocks while the other end has not read what it was sent."""
+        """Raises OSError when the other end is gone. Blocks while the other end has not read earlier messages."""
         self._end.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self) -> list[bytes]:
-        """Every message that has come; waits for one. Raises EOFError when the other end is gone."""
+        """Every message that has arrived; waits for one. Raises EOFError when the other end is gone."""
         while not (messages := self._split()):
             try:
                 piece = self._end.recv(RECEIVED_BYTES)

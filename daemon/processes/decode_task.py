@@ -1,26 +1,29 @@
-"""What worker processes are asked to do: read and decode one file, make its view, digest its pixels."""
+"""The tasks of worker processes that decode: hash one file, make its preview or a crop, digest its pixels."""
 
 import contextlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from daemon.files import safe_files
-from index.candidates.fingerprint import hash_grey
-from index.candidates.parts import part_hashes
 from index.errors import PictureError
-from index.images import pictures
-from index.images.sidecar import Telling, told_by
+from index.imaging.candidates.crop_hashes import crop_hashes
+from index.imaging.candidates.perceptual_hash import hash_grey
+from index.imaging.decoding import pictures
+from index.imaging.decoding import pixel_digest as digests
+from index.imaging.decoding.sidecar import Metadata, read_metadata
+from index.messages import of_os_error
 from index.model import Identity, Reading
 
-# What a task may carry of known digests: 8 KB. Beyond, copies among files of one size are decoded again.
+# The most known digests in a task: 8 KB. Beyond that, copies among files of one size are decoded again.
 KNOWN_AT_MOST: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class IndexTask:
-    """A file to index, below the watched folder `top`. `identity` is what the walk saw; `known` the digests of the
-    contents with its size."""
+    """A file to index, below the watch root `top`. `identity` is that of the walk; `known` are the digests of the
+    contents of its size."""
 
     path: bytes
     top: bytes
@@ -31,8 +34,8 @@ class IndexTask:
 
 @dataclass(frozen=True, slots=True)
 class PictureTask:
-    """A file below the watched folder `top` that holds a known content: `digest` is checked, as it may have changed
-    since it was indexed."""
+    """A file with a known content, below the watch root `top`: `digest` is checked, since it may have changed since it
+    was indexed."""
 
     path: bytes
     top: bytes
@@ -42,7 +45,7 @@ class PictureTask:
 
 
 def index_file(task: IndexTask) -> Reading:
-    """Read a file once; decode it unless its bytes are known. A failure is part of what is told."""
+    """Read a file once; decode it unless its bytes are known. A failure is part of the result."""
     try:
         data, identity = pictures.read(task.path, task.limits.max_bytes, task.top)
     except PictureError as error:
@@ -52,37 +55,45 @@ def index_file(task: IndexTask) -> Reading:
         return Reading(task.path, identity, digest)
     try:
         decoded = pictures.decode(data, task.limits)
-        hashes, parts = hash_grey(decoded.grey, decoded.box), part_hashes(decoded.grey, decoded.box)
+        hashes, parts = hash_grey(decoded.grey, decoded.box), crop_hashes(decoded.grey, decoded.box)
         return Reading(task.path, identity, digest, decoded.facts, hashes, parts)
     except PictureError as error:
         return Reading(task.path, identity, digest, failure=error.reason, message=error.message)
 
 
-def view_of(task: PictureTask) -> bytes:
-    """The view of a picture. Raises PictureError."""
-    return pictures.view(_read_known(task), task.limits)
+def preview_of(task: PictureTask) -> bytes:
+    """The preview of a picture. Raises PictureError."""
+    return pictures.preview(read_known(task), task.limits)
 
 
-def make_view(task: PictureTask) -> None:
-    """Write the view of a picture to the file `target`, whole or not at all. Raises PictureError, also where it cannot
-    be written: `no_space` or `unwritable`."""
-    view = view_of(task)
-    partial = f"{task.target}.{os.getpid()}"
+def make_preview(task: PictureTask) -> None:
+    """Write the preview of a picture to the file `target`, and that of one that is transparent on black beside it, each
+    atomically. Raises PictureError, also if one cannot be written: `no_space` or `unwritable`."""
+    data = read_known(task)
+    if pictures.is_transparent(data, task.limits):
+        on_black = pictures.preview_on_black(Path(task.target))
+        _write(str(on_black), pictures.preview(data, task.limits, pictures.BLACK))
+    _write(task.target, pictures.preview(data, task.limits))
+
+
+def _write(target: str, preview: bytes) -> None:
+    partial = f"{target}.{os.getpid()}"
     try:
-        os.makedirs(os.path.dirname(task.target), exist_ok=True)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(partial, "wb") as file:
-            file.write(view)
-        os.replace(partial, task.target)
+            file.write(preview)
+        os.replace(partial, target)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         reason = "no_space" if error.errno in safe_files.NO_SPACE else "unwritable"
-        raise PictureError(reason, f"its view cannot be kept: {error.strerror}") from error
+        raise PictureError(reason, "picture.preview_not_kept", error=of_os_error(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
 class CropTask:
-    """A part of a picture, by left, top, width and height in pixels as it is shown; at most `side` pixels come back."""
+    """A part of a picture, by left, top, width and height in pixels as it is shown; the result has at most `side`
+    pixels on each side."""
 
     picture: PictureTask
     box: tuple[int, int, int, int]
@@ -91,31 +102,39 @@ class CropTask:
 
 def make_crop(task: CropTask) -> bytes:
     """A part of a picture as a JPEG. Raises PictureError."""
-    return pictures.crop(_read_known(task.picture), task.box, task.side, task.picture.limits)
+    return pictures.crop(read_known(task.picture), task.box, task.side, task.picture.limits)
 
 
 def check_picture(task: PictureTask) -> Identity:
-    """The identity of a file that holds the content it should and can be decoded. Raises PictureError."""
+    """The identity of a file that has the expected content and can be decoded. Raises PictureError."""
     data, identity = pictures.read(task.path, task.limits.max_bytes, task.top)
     if pictures.digest(data) != task.digest:
-        raise PictureError("changed", "is not what it was when it was indexed")
+        raise PictureError("changed", "picture.changed_since_indexed")
     pictures.decode(data, task.limits)
     return identity
 
 
-def read_telling(task: PictureTask) -> Telling:
-    """What a picture tells of itself besides its pixels. Raises PictureError."""
-    with pictures.opened(_read_known(task), task.limits) as image:
-        return told_by(image)
+def read_picture_metadata(task: PictureTask) -> Metadata:
+    """The metadata of a picture. Raises PictureError."""
+    with pictures.opened(read_known(task), task.limits) as image:
+        return read_metadata(image)
 
 
 def pixel_digest(task: PictureTask) -> bytes:
     """The digest of a picture's pixels. Raises PictureError."""
-    return pictures.pixel_digest(_read_known(task), task.limits)
+    return digests.pixel_digest(read_known(task), task.limits)
 
 
-def _read_known(task: PictureTask) -> bytes:
+def code_digest(task: PictureTask) -> bytes:
+    """The digest of what decides a picture's pixels, without decoding them; b"" where only the pixels can show it.
+
+    Raises PictureError.
+    """
+    return digests.code_digest(read_known(task), task.limits)
+
+
+def read_known(task: PictureTask) -> bytes:
     data, _ = pictures.read(task.path, task.limits.max_bytes, task.top)
     if pictures.digest(data) != task.digest:
-        raise PictureError("changed", "is not what it was when it was indexed")
+        raise PictureError("changed", "picture.changed_since_indexed")
     return data

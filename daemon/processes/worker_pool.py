@@ -1,8 +1,8 @@
-"""Killable processes that decode: a crash, a hang or a bomb costs the one file that caused it.
+"""The pool of worker processes: a crash, a hang or a decompression bomb fails only the file that caused it.
 
-Each process has a thread that feeds it (comparimg-worker-N), a little ahead so that it never waits, and that kills and
-replaces it when an answer is overdue. The task that a process died of is tried once more in another, since it may have
-been killed from outside; those behind it go on to the next. Any thread may use the pool.
+Each process has a thread (comparimg-worker-N) that sends it tasks, a little ahead so that it never waits, and that
+kills and replaces it when an answer is overdue. The task at which a process died is tried once more in another, since
+the process may have been killed from outside; the tasks after it go to another process. Any thread may use the pool.
 """
 
 import itertools
@@ -17,8 +17,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
-from daemon.processes.child import Child, Died
 from daemon.processes.worker import Answer
+from daemon.processes.worker_process import WorkerDied, WorkerProcess
 from index.errors import ComparImgError, PictureError
 
 log = logging.getLogger(__name__)
@@ -26,18 +26,18 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
-# A process is sent work for about so long ahead. A thread that is woken for each answer of a 1 ms task costs as much
-# as the task: where more work than that is under way, answers are left to gather.
+# A process gets tasks for about this time ahead. Waking a thread for each answer of a 1 ms task costs as much as the
+# task: so if more than twice GATHER_S of work is pending, the thread waits for several answers.
 AHEAD_S: Final = 0.03
 GATHER_S: Final = 0.01
 AHEAD_AT_MOST: Final = 32
-# What may lie in the socket unread: less than it holds, so that feeding a process that hangs does not hang.
+# The most unread bytes in the socket: less than its buffer, so that sending to a process that hangs does not block.
 AHEAD_BYTES: Final = 2**16
-# How soon a pool that is closed in the middle of a decode is seen to be.
-LOOK_S: Final = 0.2
-# A process without work is let go, and its memory with it.
+# How often a waiting thread checks whether the pool was closed.
+CHECK_S: Final = 0.2
+# A process without work for this long is ended, which frees its memory.
 IDLE_S: Final = 300.0
-# Between attempts to start a process: a machine may be out of memory or process numbers for a moment.
+# Pauses between attempts to start a process: a machine may be out of memory or process ids for a moment.
 START_PAUSES_S: Final = (0.2, 1.0, 5.0)
 
 
@@ -47,7 +47,7 @@ class WorkersUnavailable(ComparImgError):
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """What one file may cost: seconds of wall time and bytes of address space."""
+    """The limits for one file: seconds of wall time and bytes of address space."""
 
     time_limit_s: float = 60.0
     memory_bytes: int = 4 * 2**30
@@ -55,7 +55,7 @@ class WorkerLimits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Item, Value]):
-    """One task's end: a value, or the failure that took its place."""
+    """The result of one task: a value, or a failure."""
 
     item: Item
     value: Value | None
@@ -64,16 +64,18 @@ class Outcome(Generic[Item, Value]):
 
 @dataclass(slots=True, eq=False)
 class _Run:
-    """One caller's tasks: `ends` brings outcomes as they come, or why there will be no more."""
+    """The tasks of one caller: the queue `outcomes` gets their outcomes, or why there will be no more."""
 
-    ends: "queue.SimpleQueue[list[Outcome[Any, Any]] | WorkersUnavailable]" = field(default_factory=queue.SimpleQueue)
+    outcomes: "queue.SimpleQueue[list[Outcome[Any, Any]] | WorkersUnavailable]" = field(
+        default_factory=queue.SimpleQueue
+    )
     wanted: bool = True
 
     def task(self, function: Callable[[Any], Any], item: Any) -> "_Task":
         return _Task(self, item, pickle.dumps((function, item), pickle.HIGHEST_PROTOCOL))
 
     def next(self) -> list[Outcome[Any, Any]]:
-        ended = self.ends.get()
+        ended = self.outcomes.get()
         if isinstance(ended, WorkersUnavailable):
             raise ended
         return ended
@@ -88,13 +90,13 @@ class _Task:
 
 
 class WorkerPool:
-    """`count` processes, started when first needed and let go when idle."""
+    """`count` processes, started when first needed and ended when idle."""
 
     def __init__(self, count: int, limits: WorkerLimits) -> None:
         self.count = count
         self._limits = limits
         self._changed = threading.Condition()
-        # These are touched under _changed only.
+        # Guarded by _changed.
         self._tasks: deque[_Task] = deque()
         self._runs: set[_Run] = set()
         self._ended: WorkersUnavailable | None = None
@@ -119,43 +121,43 @@ class WorkerPool:
         try:
             while True:
                 if under_way <= look_ahead // 2:
-                    some = [run.task(function, item) for item in itertools.islice(waiting, look_ahead - under_way)]
-                    self._put(some)
-                    under_way += len(some)
+                    tasks = [run.task(function, item) for item in itertools.islice(waiting, look_ahead - under_way)]
+                    self._put(tasks)
+                    under_way += len(tasks)
                 if not under_way:
                     return
                 outcomes = run.next()
                 under_way -= len(outcomes)
                 yield from outcomes
         finally:
-            self._forget(run)
+            self._abandon(run)
 
     def call(self, function: Callable[[Item], Value], item: Item) -> Value:
-        """Apply a function to one item before anything that waits. Raises PictureError and WorkersUnavailable."""
+        """Apply a function to one item before all waiting tasks. Raises PictureError and WorkersUnavailable."""
         run = _Run()
         try:
             self._put([run.task(function, item)], urgent=True)
             (outcome,) = run.next()
         finally:
-            self._forget(run)
+            self._abandon(run)
         if outcome.failure is not None:
             raise outcome.failure
         return cast(Value, outcome.value)
 
     @property
     def alive(self) -> bool:
-        """Whether what is given will be done: the pool is open, and so is every feeding thread that was started."""
+        """Whether new tasks will be done: the pool is open, and every thread that was started is running."""
         return self._ended is None and all(thread.is_alive() for thread in self._threads)
 
     @property
     def losses(self) -> Mapping[str, int]:
-        """How many processes were lost, by the reason."""
+        """The number of processes lost, by reason."""
         with self._changed:
             return dict(self._losses)
 
     def close(self) -> None:
-        """End the processes. Whoever waits for outcomes is told that there will be none."""
-        self._end(WorkersUnavailable("The decoding processes are stopped."))
+        """End the processes. Callers that wait for outcomes get WorkersUnavailable."""
+        self._end(WorkersUnavailable("workers.stopped"))
         for thread in self._threads:
             thread.join()
 
@@ -174,7 +176,7 @@ class WorkerPool:
                 thread.start()
             self._changed.notify(len(tasks))
 
-    def _forget(self, run: _Run) -> None:
+    def _abandon(self, run: _Run) -> None:
         with self._changed:
             run.wanted = False
             self._runs.discard(run)
@@ -184,62 +186,62 @@ class WorkerPool:
             self._ended = self._ended or why
             self._tasks.clear()
             for run in self._runs:
-                run.ends.put(self._ended)
+                run.outcomes.put(self._ended)
             self._runs.clear()
             self._changed.notify_all()
 
-    # What the feeding threads do
+    # In the threads of the processes
 
     def _feed(self) -> None:
-        feeder = _Feeder(self._limits)
+        handle = _WorkerHandle(self._limits)
         try:
-            while (tasks := self._take(feeder)) is not None:
-                if tasks or feeder.sent:
-                    self._advance(feeder, tasks)
+            while (tasks := self._take(handle)) is not None:
+                if tasks or handle.sent:
+                    self._advance(handle, tasks)
                 else:
-                    feeder.let_go()
+                    handle.release()
         except Exception as error:
-            foreseen = isinstance(error, WorkersUnavailable | OSError | Died)
+            foreseen = isinstance(error, WorkersUnavailable | OSError | WorkerDied)
             log.error("nothing can be decoded: %s", error, exc_info=not foreseen)
-            self._end(WorkersUnavailable(f"The decoding processes cannot be used: {error}"))
+            self._end(WorkersUnavailable("workers.unusable", error=error))
         finally:
-            feeder.kill()
+            handle.kill()
 
-    def _take(self, feeder: "_Feeder") -> list[_Task] | None:
-        """What to send next; waits while there is nothing at all to do. Empty where that took IDLE_S, None where the
-        pool has ended."""
+    def _take(self, handle: "_WorkerHandle") -> list[_Task] | None:
+        """The tasks to send next; waits while there is nothing to do. Empty after IDLE_S without tasks, None if the
+        pool is closed."""
         with self._changed:
             while self._ended is None:
-                tasks = self._pick(feeder)
-                if tasks or feeder.sent:
+                tasks = self._pick(handle)
+                if tasks or handle.sent:
                     return tasks
                 if not self._changed.wait(IDLE_S):
                     return []
         return None
 
-    def _pick(self, feeder: "_Feeder") -> list[_Task]:
-        # No more than a fair share: a process must not sit on what another could begin.
-        room = min(feeder.ahead - len(feeder.sent), math.ceil(len(self._tasks) / self.count))
-        room_bytes = AHEAD_BYTES - sum(len(task.message) for task in feeder.sent)
+    def _pick(self, handle: "_WorkerHandle") -> list[_Task]:
+        # No more than a fair share: a process must not hold tasks that another could start.
+        room = min(handle.ahead - len(handle.sent), math.ceil(len(self._tasks) / self.count))
+        room_bytes = AHEAD_BYTES - sum(len(task.message) for task in handle.sent)
         picked: list[_Task] = []
         while self._tasks and len(picked) < room:
             task = self._tasks[0]
             room_bytes -= len(task.message)
-            if room_bytes < 0 and (picked or feeder.sent):
+            if room_bytes < 0 and (picked or handle.sent):
                 break
             self._tasks.popleft()
             if task.run.wanted:
                 picked.append(task)
         return picked
 
-    def _advance(self, feeder: "_Feeder", tasks: list[_Task]) -> None:
-        """Send tasks and see what has come of those under way."""
+    def _advance(self, handle: "_WorkerHandle", tasks: list[_Task]) -> None:
+        """Send tasks and receive the outcomes of pending ones."""
         try:
-            feeder.send(tasks)
-            done = feeder.receive()
-        except _Lost as lost:
+            handle.send(tasks)
+            done = handle.receive()
+        except _WorkerLost as lost:
             log.warning("a decoding process was lost: %s", lost.failure.message)
-            culprit, *others = feeder.take_back()
+            culprit, *others = handle.unfinished()
             done = []
             if culprit.tried or not lost.may_be_chance:
                 done.append((culprit, Outcome(culprit.item, None, lost.failure)))
@@ -251,11 +253,11 @@ class WorkerPool:
                 self._tasks.extendleft(reversed(others))
                 self._changed.notify(len(others))
         for run, of_run in itertools.groupby(done, key=lambda pair: pair[0].run):
-            run.ends.put([outcome for _, outcome in of_run])
+            run.outcomes.put([outcome for _, outcome in of_run])
 
 
-class _Lost(Exception):
-    """The process was killed or died; `may_be_chance` where the task it was at need not be to blame."""
+class _WorkerLost(Exception):
+    """The process was killed or died; `may_be_chance` if its current task is not necessarily the cause."""
 
     def __init__(self, failure: PictureError, may_be_chance: bool) -> None:
         super().__init__(failure.message)
@@ -263,37 +265,37 @@ class _Lost(Exception):
         self.may_be_chance = may_be_chance
 
 
-class _Feeder:
-    """One process, the tasks it was sent and has not answered, and how many those may be."""
+class _WorkerHandle:
+    """One process, its pending tasks, and how many of those there may be."""
 
     def __init__(self, limits: WorkerLimits) -> None:
         self.sent: deque[_Task] = deque()
         self.ahead = 1
         self._pace_s = AHEAD_S
         self._limits = limits
-        self._child: Child | None = None
+        self._process: WorkerProcess | None = None
         self._since_s = 0.0
 
     def send(self, tasks: Sequence[_Task]) -> None:
-        """Send tasks to the process, which is started where there is none. Raises _Lost and WorkersUnavailable."""
-        child = self._child = self._child or self._start()
+        """Send tasks to the process, started if there is none. Raises _WorkerLost and WorkersUnavailable."""
+        child = self._process = self._process or self._start()
         if not self.sent:
             self._since_s = time.monotonic()
         self.sent.extend(tasks)
         try:
             for task in tasks:
                 child.send(task.message)
-        except Died as death:
+        except WorkerDied as death:
             raise _crash(death) from death
 
     def receive(self) -> list[tuple[_Task, Outcome[Any, Any]]]:
-        """The tasks that were answered; none where none was for a while. Raises _Lost and WorkersUnavailable."""
-        assert self._child is not None
+        """The tasks that were answered; none after CHECK_S. Raises _WorkerLost and WorkersUnavailable."""
+        assert self._process is not None
         if len(self.sent) * self._pace_s > 2 * GATHER_S:
             time.sleep(GATHER_S)
         try:
-            answers = self._child.receive(LOOK_S)
-        except Died as death:
+            answers = self._process.receive(CHECK_S)
+        except WorkerDied as death:
             raise _crash(death) from death
         now_s = time.monotonic()
         took_s, limit_s = now_s - self._since_s, self._limits.time_limit_s
@@ -303,46 +305,46 @@ class _Feeder:
             self.ahead = math.ceil(AHEAD_S / self._pace_s)
         elif took_s > limit_s:
             self.kill()
-            failure = PictureError("timed_out", f"took longer than {limit_s:g} seconds to decode")
-            raise _Lost(failure, may_be_chance=False)
-        return [self._match(answer) for answer in answers]
+            failure = PictureError("timed_out", "picture.timed_out", seconds=limit_s)
+            raise _WorkerLost(failure, may_be_chance=False)
+        return [self._parse_answer(answer) for answer in answers]
 
-    def take_back(self) -> list[_Task]:
-        """What a lost process left undone."""
+    def unfinished(self) -> list[_Task]:
+        """The pending tasks of a lost process."""
         undone = list(self.sent)
         self.sent.clear()
-        self._child = None
+        self._process = None
         self.ahead, self._pace_s = 1, AHEAD_S
         return undone
 
-    def let_go(self) -> None:
-        if self._child is not None:
-            self._child.let_go()
-            self._child = None
+    def release(self) -> None:
+        if self._process is not None:
+            self._process.release()
+            self._process = None
 
     def kill(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
 
-    def _match(self, answer: bytes) -> tuple[_Task, Outcome[Any, Any]]:
-        kind, told = pickle.loads(answer)
+    def _parse_answer(self, answer: bytes) -> tuple[_Task, Outcome[Any, Any]]:
+        kind, payload = pickle.loads(answer)
         if kind == Answer.UNUSABLE:
-            raise WorkersUnavailable(told)
+            raise WorkersUnavailable("workers.unusable", error=payload)
         task = self.sent.popleft()
         if kind == Answer.DONE:
-            return task, Outcome(task.item, told)
-        return task, Outcome(task.item, None, PictureError(*told))
+            return task, Outcome(task.item, payload)
+        return task, Outcome(task.item, None, PictureError(*payload))
 
-    def _start(self) -> Child:
+    def _start(self) -> WorkerProcess:
         for pause_s in START_PAUSES_S:
             try:
-                return Child(self._limits.memory_bytes)
-            except (OSError, Died) as error:
+                return WorkerProcess(self._limits.memory_bytes)
+            except (OSError, WorkerDied) as error:
                 log.warning("a decoding process cannot be started: %s", error)
                 time.sleep(pause_s)
-        return Child(self._limits.memory_bytes)
+        return WorkerProcess(self._limits.memory_bytes)
 
 
-def _crash(death: Died) -> _Lost:
-    return _Lost(PictureError("crashed", f"the decoder crashed ({death})"), may_be_chance=True)
+def _crash(death: WorkerDied) -> _WorkerLost:
+    return _WorkerLost(PictureError("crashed", "picture.decoder_crashed", cause=death.message), may_be_chance=True)

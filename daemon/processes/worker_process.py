@@ -1,4 +1,4 @@
-"""One decoding process as its feeder sees it: started, sent tasks, waited for, killed. Used by one thread only."""
+"""The parent's side of one worker process: start, send, receive, kill. Used by one thread only."""
 
 import contextlib
 import os
@@ -11,27 +11,32 @@ from pathlib import Path
 from typing import Final
 
 from daemon.processes.channel import Channel
+from index.messages import Message, text
 
 SOURCES: Final = Path(__file__).parents[2]
 START_LIMIT_S: Final = 60.0
-# A killed process ends at once, unless it waits for a disk or a server that does not answer.
+# A killed process ends at once, unless it waits for a disk or a server that does not respond.
 END_WAIT_S: Final = 2.0
 # One thread each: the processes are the parallelism, and threads of BLAS or oxipng would fight over the same cores.
 THREAD_COUNTS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 SINGLE_THREADED: Final = dict.fromkeys(THREAD_COUNTS, "1")
 
 
-class Died(Exception):
-    """The process is gone; the message says what ended it."""
+class WorkerDied(Exception):
+    """The process has ended; `message` says how."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message)
+        self.message = message
 
 
-class Child:
-    """A process that runs daemon.processes.worker, ready. Raises Died and OSError where it cannot be had."""
+class WorkerProcess:
+    """A process that runs daemon.processes.worker, ready. Raises WorkerDied and OSError if it cannot be started."""
 
     def __init__(self, memory_bytes: int) -> None:
         ours, theirs = socket.socketpair()
         arguments = f"{theirs.fileno()}, {memory_bytes}, {os.getpid()}"
-        # Not by site's way to the packages, which takes as long as all the rest of a start.
+        # Without the site module, which takes as long as the rest of the start; sys.path is passed on instead.
         python = [sys.executable, "-S", "-P", "-c", f"from daemon.processes.worker import serve; serve({arguments})"]
         places = os.pathsep.join([str(SOURCES), *filter(None, sys.path)])
         self._channel = Channel(ours)
@@ -42,7 +47,7 @@ class Child:
                 env={**os.environ, **SINGLE_THREADED, "PYTHONPATH": places},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                # libtiff and others complain here about every odd file; what matters comes as an answer.
+                # libtiff and others write warnings here about every odd file; real failures come as answers.
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
@@ -55,41 +60,41 @@ class Child:
         self._readable.register(self._channel, select.POLLIN)
         if not self.receive(START_LIMIT_S):
             self.kill()
-            raise Died(f"was not ready after {START_LIMIT_S:g} seconds")
+            raise WorkerDied(Message("worker.not_ready", seconds=START_LIMIT_S))
 
     def send(self, message: bytes) -> None:
-        """Raises Died."""
+        """Raises WorkerDied."""
         try:
             self._channel.send(message)
         except OSError:
-            raise Died(self._end()) from None
+            raise WorkerDied(self._end()) from None
 
     def receive(self, limit_s: float) -> list[bytes]:
-        """Every message that has come; waits for one until the limit. Raises Died."""
+        """Every message that has arrived; waits for one until the limit. Raises WorkerDied."""
         if not self._readable.poll(limit_s * 1000):
             return []
         try:
             return self._channel.receive()
         except EOFError:
-            raise Died(self._end()) from None
+            raise WorkerDied(self._end()) from None
 
     def kill(self) -> None:
-        """End it now, whatever it does."""
+        """Kill it now, whatever it does."""
         self._process.kill()
         self._end()
 
-    def let_go(self) -> None:
-        """End it when it has done what it was sent."""
+    def release(self) -> None:
+        """End it when its tasks are done."""
         self._end()
 
-    def _end(self) -> str:
-        """Close the connection, which ends the process unless it hangs; what ended it."""
+    def _end(self) -> Message:
+        """Close the connection, which ends the process unless it hangs; how it ended."""
         self._channel.close()
         for last in (False, True):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(END_WAIT_S)
-                return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+                return text(signal.Signals(-code).name) if code < 0 else Message("worker.exit_code", exit_code=code)
             if not last:
                 self._process.kill()
-        # subprocess keeps it in mind and waits for it when the next process is started.
-        return "it cannot be ended: its disk or server does not answer"
+        # subprocess remembers it and reaps it when the next process is started.
+        return Message("worker.unkillable")

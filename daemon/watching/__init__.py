@@ -1,1 +1,1 @@
-"""What changes on disk: watches and polling within limits, lost roots, files that come to rest."""
+"""Detects changes on disk: inotify watches and polling within limits, lost roots, debouncing."""

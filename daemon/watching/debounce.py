@@ -1,7 +1,7 @@
-"""PURE: when has a changed file come to rest; clock injected.
+"""PURE: decides when a changed file is stable; the clock is an argument.
 
-A path that something happened to waits until nothing more has happened for a while and two looks, that long apart,
-found the same. What happened does not matter: created, written, renamed, deleted all end in one look at what is there.
+A changed path waits until there was no further event for the delay and two probes, that far apart, found the same. The
+kind of event does not matter: after create, write, rename and delete alike, the path is probed.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -9,27 +9,27 @@ from typing import Final
 
 from index.model import Identity
 
-# None where no regular file is: nothing at all, or a folder. Raises nothing.
-Look = Callable[[bytes], Identity | None]
+# None if there is no regular file: nothing at all, or a folder. Raises nothing.
+Probe = Callable[[bytes], Identity | None]
 
-# How many times longer a folder waits whose paths came too many to be kept one by one.
+# How many times longer a folder waits that stands for too many paths to be stored one by one.
 STORM_FACTOR: Final = 10
 
 
-class Settler:
-    """The paths that something happened to, until they rest. Not for several threads.
+class Debouncer:
+    """The changed paths, until they are stable. Not thread-safe.
 
-    Times are seconds of one monotonic clock. Above `at_most` waiting paths the folders that hold them wait instead,
-    never a folder above one of `tops`: memory stays bounded, and a flood costs one walk of where it was.
+    Times are seconds of one monotonic clock. Above `at_most` waiting paths their folders wait instead, never a folder
+    above one of `tops`: memory stays bounded, and a flood of events costs one walk of its folder.
     """
 
     def __init__(self, delay_s: float, tops: Collection[bytes] = (), at_most: int = 10_000) -> None:
         self._delay_s = delay_s
         self._tops = frozenset(tops)
         self._at_most = at_most
-        # Path -> when it may be at rest. The delay being one for all, the order of insertion is that of time.
+        # Path -> when it may be stable. Since all have the same delay, the order of insertion is that of time.
         self._waiting: dict[bytes, float] = {}
-        self._looked: dict[bytes, Identity | None] = {}
+        self._seen: dict[bytes, Identity | None] = {}
         self._touched: dict[bytes, None] = {}
         self._storms: dict[bytes, float] = {}
 
@@ -37,19 +37,19 @@ class Settler:
         return len(self._waiting) + len(self._storms)
 
     def touch(self, path: bytes, now_s: float) -> None:
-        """Something happened to this path, which is a file, a folder, or not there any more."""
-        if self._storms and any(parent in self._storms for parent in _upwards(path)):
+        """Record an event of a path, which is a file, a folder, or gone."""
+        if self._storms and any(parent in self._storms for parent in _with_parents(path)):
             return
         self._wait(path, now_s)
         self._touched[path] = None
         if len(self._waiting) > self._at_most:
-            self._gather(now_s)
+            self._collapse(now_s)
 
-    def due(self, now_s: float, look: Look) -> frozenset[bytes]:
-        """Those that came to rest; where a folder is among them, without the paths below it. To be called every
-        fraction of the delay while anything waits: the first look at a path is taken here as well."""
+    def due(self, now_s: float, probe: Probe) -> frozenset[bytes]:
+        """The paths that became stable, without those below a folder that did. Call it every fraction of the delay
+        while any path waits: it also makes the first probe of a path."""
         for path in self._touched:
-            self._looked[path] = look(path)
+            self._seen[path] = probe(path)
             if self._waiting[path] <= now_s:
                 self._wait(path, now_s)
         self._touched.clear()
@@ -58,12 +58,12 @@ class Settler:
             path, rests_s = next(iter(self._waiting.items()))
             if rests_s > now_s:
                 break
-            identity = look(path)
-            if identity == self._looked[path]:
+            identity = probe(path)
+            if identity == self._seen[path]:
                 resting.append(path)
-                del self._waiting[path], self._looked[path]
+                del self._waiting[path], self._seen[path]
             else:
-                self._looked[path] = identity
+                self._seen[path] = identity
                 self._wait(path, now_s)
         for folder, rests_s in list(self._storms.items()):
             if rests_s <= now_s:
@@ -72,22 +72,22 @@ class Settler:
         return topmost(resting)
 
     def next_due_s(self) -> float | None:
-        """When `due` may have something to give or to look at, None while nothing waits."""
+        """When `due` may have something to return or to probe, None while nothing waits."""
         if self._touched:
             return 0.0
         times = [*self._storms.values(), *(next(iter(self._waiting.items()))[1:] if self._waiting else ())]
         return min(times, default=None)
 
     def forget_below(self, top: bytes) -> None:
-        """Drop what waits at or below a path of which nothing can be known now."""
-        for paths in (self._waiting, self._looked, self._touched, self._storms):
-            for path in [path for path in paths if top in _upwards(path)]:
+        """Drop what waits at or below a path that is offline."""
+        for paths in (self._waiting, self._seen, self._touched, self._storms):
+            for path in [path for path in paths if top in _with_parents(path)]:
                 del paths[path]
 
     def drain(self) -> frozenset[bytes]:
-        """Everything that still waits, which then no longer does."""
+        """Everything that still waits; it is removed."""
         waiting = topmost([*self._waiting, *self._storms])
-        for paths in (self._waiting, self._looked, self._touched, self._storms):
+        for paths in (self._waiting, self._seen, self._touched, self._storms):
             paths.clear()
         return waiting
 
@@ -95,15 +95,15 @@ class Settler:
         self._waiting.pop(path, None)
         self._waiting[path] = now_s + self._delay_s
 
-    def _gather(self, now_s: float) -> None:
-        """Let folders wait for what is in them, further up until there are few."""
+    def _collapse(self, now_s: float) -> None:
+        """Replace the waiting paths with their folders, higher up until there are few."""
         folders = {*self._waiting, *self._storms}
         while len(folders) > self._at_most // 2:
-            above = {path if path in self._tops else _above(path) for path in folders}
+            above = {path if path in self._tops else _parent(path) for path in folders}
             if above == folders:
                 break
             folders = above
-        for paths in (self._waiting, self._looked, self._touched):
+        for paths in (self._waiting, self._seen, self._touched):
             paths.clear()
         before = self._storms
         rests_s = now_s + STORM_FACTOR * self._delay_s
@@ -111,9 +111,9 @@ class Settler:
 
 
 def is_fresh(identity: Identity, now_ns: int, delay_s: float) -> bool:
-    """Whether a file that a walk came upon was changed so lately that it may still be being written.
+    """Whether a file that a walk found was changed so recently that it may still be written to.
 
-    By the clock that stamps files; one that is ahead of ours by more than the delay makes no file fresh for ever.
+    A file whose time is ahead of ours by more than the delay, as its clock is wrong, does not count as fresh.
     """
     return abs(now_ns - identity.mtime_ns) < delay_s * 1e9
 
@@ -121,15 +121,17 @@ def is_fresh(identity: Identity, now_ns: int, delay_s: float) -> bool:
 def topmost(paths: Iterable[bytes]) -> frozenset[bytes]:
     """The paths without those that are below another of them."""
     every = frozenset(paths)
-    return frozenset(path for path in every if not any(above in every for above in _upwards(path) if above != path))
+    return frozenset(
+        path for path in every if not any(above in every for above in _with_parents(path) if above != path)
+    )
 
 
-def _above(path: bytes) -> bytes:
+def _parent(path: bytes) -> bytes:
     return path.rpartition(b"/")[0] or b"/"
 
 
-def _upwards(path: bytes) -> Iterator[bytes]:
+def _with_parents(path: bytes) -> Iterator[bytes]:
     while path not in (b"/", b""):
         yield path
-        path = _above(path)
+        path = _parent(path)
     yield b"/"

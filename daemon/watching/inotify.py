@@ -1,8 +1,8 @@
-"""EDGE: watchdog's inotify, taught to leave folders out, to count its watches and to tell what it lost.
+"""EDGE: watchdog's inotify, extended to exclude folders, to count its watches and to report lost events.
 
-watchdog 7.1 watches every folder below a root, stays silent where the kernel refuses more watches, and tells no handler
-that the kernel's queue ran over. What is overridden here is not all public there, so the version is pinned and tests
-hold each of the reasons. Threads: watchdog's own (one reader, one for each root, one that calls the handler).
+watchdog 7.1 watches every folder below a root, ignores it when the kernel refuses more watches, and does not report an
+overflow of the kernel's queue. Some of what is overridden here is private, so the version is pinned and there is a test
+for each of these reasons. Threads: watchdog's own (one reader, one for each root, one that calls the handler).
 """
 
 import ctypes
@@ -27,14 +27,22 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.inotify import InotifyEmitter, InotifyWatchGroup
-from watchdog.observers.inotify_c import InotifyFD, Mask, WatchDescriptor, inotify_add_watch
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyFD,
+    Mask,
+    Watch,
+    WatchCallback,
+    WatchDescriptor,
+    inotify_add_watch,
+)
 from watchdog.observers.inotify_move_event_grouper import GroupedInotifyEvent, PathedInotifyEvent
 
-from index.images.walk import Exclusions
+from index.imaging.discovery.walk import Exclusions
 
 log = logging.getLogger(__name__)
 
-# Made into the kernel's mask: without it, each file that we read ourselves would be an event or two.
+# The mask for the kernel is derived from these: otherwise each file that we read would cause an event or two.
 EVENTS: Final[list[type[FileSystemEvent]]] = [
     FileCreatedEvent, FileClosedEvent, FileMovedEvent, FileDeletedEvent,
     DirCreatedEvent, DirMovedEvent, DirDeletedEvent,
@@ -42,7 +50,7 @@ EVENTS: Final[list[type[FileSystemEvent]]] = [
 
 
 class Loss(StrEnum):
-    """What may have kept events from us."""
+    """Why events may be lost."""
 
     OVERFLOW = "overflow"
     LIMIT = "limit"
@@ -52,8 +60,8 @@ class Loss(StrEnum):
 class NativeRoot:
     """A root to watch with inotify. `nested` are other roots inside it, which have their own watches.
 
-    `on_paths` gets the one or two paths that something happened to and whether they are folders, `on_loss` the root
-    and what went wrong; both run in watchdog's threads, and must be quick and raise nothing.
+    `on_paths` gets the one or two paths of an event and whether they are folders, `on_loss` the root and the reason;
+    both run in watchdog's threads, and must be quick and raise nothing.
     """
 
     path: bytes
@@ -64,15 +72,15 @@ class NativeRoot:
     on_loss: Callable[[bytes, Loss], None]
 
     def goes_into(self, folder: bytes) -> bool:
-        """Whether a folder, whose parent is gone into, is watched."""
+        """Whether a folder is watched, given that its parent is."""
         parent, name = os.path.split(folder)
         return folder not in self.nested and not self.exclusions.excludes(parent, name)
 
 
 class FolderWatches:
-    """The inotify watches of all native roots. Constructing it raises OSError where no inotify can be had.
+    """The inotify watches of all native roots. Constructing it raises OSError if inotify is not available.
 
-    `at_most` says how many watches may be taken together (see watch_limits), and is asked whenever a root is added.
+    `at_most` returns how many watches may be used in all (see watch_limits); it is called whenever a root is added.
     """
 
     def __init__(self, at_most: Callable[[], int | None]) -> None:
@@ -89,38 +97,38 @@ class FolderWatches:
 
     @property
     def alive(self) -> bool:
-        """Whether the threads run that serve all roots."""
+        """Whether the threads that serve all roots are running."""
         return self._observer.is_alive() and self._observer.reader.is_alive()
 
     def watches(self, path: bytes) -> bool:
-        """Whether a root is watched still: one that was deleted is not, even where another took its name."""
+        """Whether a root is still watched: one that was deleted is not, even if another took its name."""
         watch = self._watches.get(path)
         return any(emitter.watch == watch and emitter.is_alive() for emitter in tuple(self._observer.emitters))
 
     def add(self, root: NativeRoot) -> None:
-        """Watch a root: takes about 35 us a folder. Raises OSError, ENOSPC where there are more folders than watches;
-        then nothing of it is watched."""
+        """Watch a root: takes about 35 us for each folder. Raises OSError, ENOSPC if there are more folders than
+        watches; then nothing of it is watched."""
         self._observer.roots[root.path] = root
         self._observer.at_most = self._at_most()
-        # Its annotations forget that bytes are taken, and then given back in the events.
+        # watchdog's annotations lack that it accepts bytes, which then come back in the events.
         path: Any = root.path
         self._watches[root.path] = self._observer.schedule(
             _Handler(root), path, recursive=root.recursive, event_filter=EVENTS
         )
 
     def remove(self, path: bytes) -> None:
-        """Watch a root no longer, if it was."""
+        """Stop watching a root, if it was watched."""
         watch = self._watches.pop(path, None)
         if watch is not None:
             self._observer.unschedule(watch)
 
     def count(self, path: bytes | None = None) -> int:
-        """How many folders are watched below a root, or in all."""
+        """The number of folders watched below a root, or in all."""
         return self._observer.count(path)
 
 
 class _Handler(FileSystemEventHandler):
-    """Passes on the paths: a handler that raises or dawdles harms all roots."""
+    """Only passes on the paths: a handler that raises or is slow would affect all roots."""
 
     def __init__(self, root: NativeRoot) -> None:
         self._root = root
@@ -132,7 +140,7 @@ class _Handler(FileSystemEventHandler):
 
 class _Observer(BaseObserver):
     def __init__(self, at_most: int | None) -> None:
-        self.reader = InotifyFD()
+        self.reader = _Reader()
         self.reader.name = "comparimg-inotify"
         self.roots: dict[bytes, NativeRoot] = {}
         self.at_most = at_most
@@ -154,13 +162,29 @@ class _Observer(BaseObserver):
         return sum(group.count for group in groups if path is None or group.path == path)
 
     def has_room(self, group: "_Group") -> bool:
-        # A group that is only being made is not among the emitters yet.
+        # A group that is still being created is not among the emitters yet.
         others = sum(
             emitter.group.count
             for emitter in tuple(self.emitters)
             if isinstance(emitter, _Emitter) and emitter.group and emitter.group is not group
         )
         return self.at_most is None or others + group.count < self.at_most
+
+
+class _Reader(InotifyFD):
+    def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        """Watch a path, or do nothing if what is there now is watched already. Raises OSError.
+
+        watchdog's warns if it is. To ask first would look the path up twice, and another folder may have taken the name
+        in between: that folder's events would then be lost.
+        """
+        with self._lock:
+            wd = inotify_add_watch(self._inotify_fd, path, mask)
+            if wd == -1:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code))
+            self._watch_for_wd.setdefault(wd, Watch(wd, mask, path)).callbacks[id_] = callback
+            return wd
 
 
 class _Emitter(InotifyEmitter):
@@ -178,7 +202,7 @@ class _Emitter(InotifyEmitter):
         self._inotify = _Group(self._inotify_fd, root, self.get_event_mask_from_filter(), self._observer.has_room)
 
     def build_and_queue_event(self, event: GroupedInotifyEvent, *, full_events: bool = False) -> None:
-        """A folder that moved is one event: watchdog would add one for each file below it."""
+        """Queue one event for a moved folder: watchdog would add one for each file below it."""
         if not isinstance(event, PathedInotifyEvent):
             source, target = event
             moved = DirMovedEvent if source.ev.is_directory else FileMovedEvent
@@ -194,8 +218,8 @@ class _Emitter(InotifyEmitter):
 class _Group(InotifyWatchGroup):
     """The watches of one root.
 
-    Kept true: `_active_callbacks_by_watch` has every watch that is ours in the reader, and `_active_callbacks_by_path`
-    the paths at which they are.
+    Invariant: `_active_callbacks_by_watch` has every watch of this root in the reader, and `_active_callbacks_by_path`
+    the paths of these watches.
     """
 
     def __init__(self, reader: InotifyFD, root: NativeRoot, mask: Mask, has_room: Callable[["_Group"], bool]) -> None:
@@ -204,7 +228,7 @@ class _Group(InotifyWatchGroup):
         super().__init__(reader, root.path, event_mask=mask, is_recursive=root.recursive)
 
     def __repr__(self) -> str:
-        # watchdog puts it into warnings, and its own would list every watch.
+        # watchdog logs it in warnings, and its own would list every watch.
         return f"<watches below {self.path!r}>"
 
     @property
@@ -219,8 +243,8 @@ class _Group(InotifyWatchGroup):
             raise
 
     def on_queue_overflow(self) -> None:
-        """Make sure of every folder, and tell. watchdog would remove all watches and add them again; each removal is an
-        event itself, and above 16384 folders they overflow the queue again, and again."""
+        """Renew the watch of every folder, and report the loss. watchdog would remove all watches and add them again;
+        each removal is an event itself, and above 16384 folders these overflow the queue again, and again."""
         with self._lock:
             if not self.is_active:
                 return
@@ -235,7 +259,7 @@ class _Group(InotifyWatchGroup):
         self._root.on_loss(self.path, Loss.OVERFLOW)
 
     def forget_moved_out(self, folder: bytes) -> None:
-        """Drop the watches of a folder that left the root, which would report it under its old path for ever."""
+        """Drop the watches of a folder that was moved out of the root: they would report its old path for ever."""
         with self._lock:
             below = folder + b"/"
             self._drop(
@@ -246,10 +270,10 @@ class _Group(InotifyWatchGroup):
             )
 
     def _move_watches(self, move_src_path: bytes, move_dst_path: bytes) -> bool:
-        """As watchdog's, and then both places are looked at: what is told of a folder is older than what stands there.
+        """As watchdog's, and then both paths are checked: an event of a folder is older than what is there now.
 
-        Made, moved away, and another made in its place: the watch that the first event put there is on the second
-        folder, would move with the first, and that one would have none.
+        If a folder is created, moved away, and another created in its place, the watch made for the first event is on
+        the second folder, would move with the first, and the second would have none.
         """
         moved = super()._move_watches(move_src_path, move_dst_path)
         if moved:
@@ -265,7 +289,7 @@ class _Group(InotifyWatchGroup):
             self._remove_watch_internally(wd)
 
     def _add_all_callbacks(self, path: bytes) -> None:
-        """Watch a folder and those below it, each before it is listed, so that nothing falls between."""
+        """Watch a folder and those below it, each before it is listed, so that no change is missed."""
         if path != self.path and not self._root.goes_into(path):
             return
         pending = [path]
@@ -282,30 +306,23 @@ class _Group(InotifyWatchGroup):
     def _folders_in(self, folder: bytes) -> list[bytes]:
         try:
             with os.scandir(folder) as listing:
-                found = [entry.path for entry in listing if entry.is_dir(follow_symlinks=False)]
+                folders = [entry.path for entry in listing if entry.is_dir(follow_symlinks=False)]
         except OSError:
             return []
-        return [path for path in found if self._root.goes_into(path)]
+        return [path for path in folders if self._root.goes_into(path)]
 
     def _add(self, folder: bytes) -> bool:
-        """Watch one folder; False where it cannot be or is gone. Raises OSError for the root, and ENOSPC."""
+        """Watch one folder; False if it cannot be watched or is gone. Raises OSError for the root, and ENOSPC."""
         if not self._has_room(self):
             raise OSError(errno.ENOSPC, "more folders than inotify watches")
-        wd = self._descriptor(folder)
-        if wd == -1:
-            code = ctypes.get_errno()
-            if folder == self.path or code == errno.ENOSPC:
-                raise OSError(code, os.strerror(code))
+        try:
+            wd = self._inotify_fd.add_callback(self._place(folder), self.event_mask, self._callback, self._id)
+        except OSError as error:
+            # The folder may be gone since; raising that here would end the reader of all roots.
+            if folder == self.path or error.errno == errno.ENOSPC:
+                raise
             return False
-        if wd not in self._active_callbacks_by_watch:
-            try:
-                self._inotify_fd.add_callback(self._place(folder), self.event_mask, self._callback, self._id)
-            except OSError as error:
-                # It may have gone since it was asked for; raised here, that would end the reader of all roots.
-                if folder == self.path or error.errno == errno.ENOSPC:
-                    raise
-                return False
-        # A folder that was moved unseen keeps its watch.
+        # A folder that was moved without an event keeps its watch.
         before = self._active_callbacks_by_watch.get(wd)
         if before is not None and self._active_callbacks_by_path.get(before) == wd:
             del self._active_callbacks_by_path[before]
@@ -314,15 +331,15 @@ class _Group(InotifyWatchGroup):
         return True
 
     def _descriptor(self, folder: bytes) -> WatchDescriptor:
-        """The watch on a folder, made where there is none yet; -1, with the C library's errno, where none can be."""
+        """The watch on a folder, created if there is none yet; -1, with the C library's errno, if it cannot be."""
         return inotify_add_watch(self._inotify_fd._inotify_fd, self._place(folder), self.event_mask)
 
     def _place(self, folder: bytes) -> bytes:
-        # A root may be a symbolic link: with the slash it is the folder that is watched, not the link.
+        # A root may be a symbolic link: with the slash, the folder is watched and not the link.
         return folder + b"/" if folder == self.path else folder
 
     def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
-        """As watchdog's, which raises, and so ends the reader, where the path has got another watch meanwhile."""
+        """As watchdog's, which raises, and so ends the reader, if the path has another watch by now."""
         path = self._active_callbacks_by_watch.pop(wd, None)
         if path is not None and self._active_callbacks_by_path.get(path) == wd:
             del self._active_callbacks_by_path[path]

@@ -1,7 +1,7 @@
-"""EDGE: looks at a root again and again: is it there, is it the same folder, is it empty. Thread: comparimg-guard.
+"""EDGE: probes a root at intervals: does it exist, is it the same folder, is it empty. Thread: comparimg-guard.
 
-One thread for each root, as a dead network mount holds whoever touches it, for hours perhaps; whoever listens judges by
-the silence.
+One thread for each root, since a dead network mount may block any access for hours; the watcher concludes from a
+missing report that the root is offline.
 """
 
 import os
@@ -10,25 +10,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.files.mounts import Mount, mount_of, mounts_below, read_mounts
-from index.images.walk import Exclusions
+from index.imaging.discovery.walk import Exclusions
+from index.messages import Message, of_os_error
 
-# A guard whose root does not answer cannot be joined; it is left behind as the daemon thread it is.
+# A thread whose root does not respond cannot be joined; it is a daemon thread, and is left behind.
 JOIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One look at a root. `error` is why it cannot be used, or ""; the rest is meaningful only without one."""
+class ProbeResult:
+    """The result of one probe. `error` is why the root cannot be used; the rest is valid only without one."""
 
-    error: str = ""
+    error: Message | None = None
     device: int = 0
     inode: int = 0
     is_empty: bool = False
     mount: Mount | None = None
     mounts_below: tuple[Mount, ...] = ()
 
-    def is_same_place(self, other: "Sight") -> bool:
-        """Whether watches made at the one sight still stand at the other."""
+    def is_same_place(self, other: "ProbeResult") -> bool:
+        """Whether watches that were set up at one probe are still valid at the other."""
         return (self.device, self.inode, self.mount, self.mounts_below) == (
             other.device, other.inode, other.mount, other.mounts_below,
         )  # fmt: skip
@@ -42,14 +43,14 @@ class Sight:
         return any(mount.is_remote for mount in self.mounts_below)
 
 
-def see(path: bytes, exclusions: Exclusions) -> Sight:
-    """One look at a root, which may take as long as its file system does not answer."""
+def probe(path: bytes, exclusions: Exclusions) -> ProbeResult:
+    """Probe a root once; it blocks as long as its file system does not respond."""
     try:
         status = os.stat(path)
         with os.scandir(path) as listing:
             is_empty = not any(not exclusions.excludes(path, entry.name) for entry in listing)
     except OSError as error:
-        return Sight(error=f"cannot be listed: {error.strerror}")
+        return ProbeResult(error=Message("root.unlistable", error=of_os_error(error)))
     mounts = read_mounts()
     place = os.path.realpath(path)
     below = [
@@ -57,19 +58,19 @@ def see(path: bytes, exclusions: Exclusions) -> Sight:
         for mount in mounts_below(place, mounts)
         if not exclusions.excludes_path(path.rstrip(b"/") + mount.point[len(place.rstrip(b"/")) :])
     ]
-    return Sight("", status.st_dev, status.st_ino, is_empty, mount_of(place, mounts), tuple(below))
+    return ProbeResult(None, status.st_dev, status.st_ino, is_empty, mount_of(place, mounts), tuple(below))
 
 
-class RootGuard:
-    """Tells what it sees of one root every `interval_s`, from a thread of its own."""
+class RootProbe:
+    """Probes one root every `interval_s` and reports the results, from its own thread."""
 
     def __init__(
-        self, path: bytes, exclusions: Exclusions, interval_s: float, tell: Callable[[bytes, Sight], None]
+        self, path: bytes, exclusions: Exclusions, interval_s: float, report: Callable[[bytes, ProbeResult], None]
     ) -> None:
         self._path = path
         self._exclusions = exclusions
         self._interval_s = interval_s
-        self._tell = tell
+        self._report = report
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="comparimg-guard", daemon=True)
 
@@ -85,5 +86,5 @@ class RootGuard:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._tell(self._path, see(self._path, self._exclusions))
+            self._report(self._path, probe(self._path, self._exclusions))
             self._stop.wait(self._interval_s)

@@ -1,11 +1,10 @@
-"""EDGE: watchdog in, settled paths out; native or polling for each root; limits, overflow and lost roots survived.
+"""EDGE: turns watchdog events into stable paths; inotify or polling for each root; handles limits and lost roots.
 
-Events are hints: what is told is where to look again, never what to do. Every root is reconciled when it comes online
-(after its watches stand, so that nothing falls between), when events were lost, and from time to time. A root that is
-gone, does not answer or is suddenly empty is offline, and what happened in it is forgotten, not told.
+Events are hints: they are reported as paths to scan again, never as what to do. Every root is reconciled when it comes
+online (after its watches are set up, so that no change is missed), when events were lost, and at intervals. A root that
+is gone, does not respond or is suddenly empty is offline, and its pending events are dropped.
 
-Thread: comparimg-watcher owns all that is kept here; the guards of the roots and watchdog's threads only put on its
-queue.
+Thread: comparimg-watcher owns all state here; the probes of the roots and watchdog's threads only put on its queue.
 """
 
 import errno
@@ -20,27 +19,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from daemon.watching.debounce import Debouncer
 from daemon.watching.inotify import FolderWatches, Loss, NativeRoot
-from daemon.watching.root_guard import RootGuard, Sight
-from daemon.watching.settle import Settler
+from daemon.watching.root_probe import ProbeResult, RootProbe
 from daemon.watching.watch_limits import max_user_watches, watches_at_most
 from index.errors import ComparImgError
-from index.images.sniff import may_be_image
-from index.images.walk import Exclusions, is_at_or_below, look
+from index.imaging.discovery.file_types import may_be_image
+from index.imaging.discovery.walk import Exclusions, identity_of, is_at_or_below
+from index.messages import Message, of_os_error
 from index.model import Identity, RootState
 
 log = logging.getLogger(__name__)
 
-# What is taken from the queue before the clock is looked at again.
-AT_A_TIME: Final = 5_000
-# How often waiting paths are looked at in the time that they have to rest.
+# Calls taken from the queue before the clock is read again.
+CALLS_AT_A_TIME: Final = 5_000
+# How often waiting paths are probed during the delay.
 TICKS: Final = 6
-# Above this silence of the watcher's own thread something is wrong with it.
+# Without a heartbeat for this long, something is wrong with the watcher's thread.
 HEARTBEAT_S: Final = 60.0
 
 
 class WatchMode(StrEnum):
-    """How changes in a root are learnt of: by inotify, by walking it, or as its file system asks for."""
+    """How changes in a root are detected: by inotify, by polling, or by whichever its file system needs."""
 
     AUTO = "auto"
     NATIVE = "native"
@@ -61,9 +61,9 @@ class WatchedRoot:
 class WatchTimes:
     """The watcher's waiting times, in seconds.
 
-    A file is taken after `settle_s` of rest. Roots are looked at every `guard_s`, and are offline after
-    `silence_s` without an answer. Polled roots are reconciled every `poll_s`, the others every `reconcile_s`. Every
-    `retry_s` it is seen whether a root that inotify could not take may be watched after all.
+    A file is reported after `settle_s` without a change. Roots are probed every `guard_s`, and are offline after
+    `silence_s` without an answer. Polled roots are reconciled every `poll_s`, the others every `reconcile_s`. A root
+    for which there were too few inotify watches is tried again every `retry_s`.
     """
 
     settle_s: float = 3.0
@@ -76,14 +76,14 @@ class WatchTimes:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Files or folders to look at again. What is not there any more is gone, with all that was below it."""
+    """Files or folders to scan again. One that does not exist was deleted, with all that was below it."""
 
     paths: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """A root to walk as a whole; `reason` is a word for the log."""
+    """A root to walk as a whole; `reason` is for the log."""
 
     root: bytes
     reason: str
@@ -91,44 +91,44 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How a root is watched now. `note` says why it is polled where it might be expected not to be."""
+    """How a root is watched now. `note` says why it is polled although inotify was expected."""
 
     state: RootState | None
     mode: WatchMode
     folders: int
-    reason: str
-    note: str
+    reason: Message | None
+    note: Message | None
 
 
 @dataclass(slots=True)
 class _Watch:
-    """What is known of one root."""
+    """The state of one root."""
 
     root: WatchedRoot
     exclusions: Exclusions
     state: RootState | None = None
-    reason: str = ""
-    sight: Sight | None = None
+    reason: Message | None = None
+    probe_result: ProbeResult | None = None
     had_files: bool = False
     is_native: bool = False
-    note: str = ""
-    # The most that inotify had to give when the root was more than that; 0 where something else was wrong.
+    note: Message | None = None
+    # The most free watches with which the root did not fit; 0 if it failed for another reason.
     refused_at: int = 0
     retry_s: float = math.inf
-    # When it is tried whatever inotify has to give: the root may have become smaller.
+    # When it is tried again with any number of free watches: the root may have become smaller.
     retry_anyway_s: float = math.inf
-    told: tuple[RootState, str] | None = None
+    reported: tuple[RootState, Message | None] | None = None
     answered_s: float = 0.0
     reconcile_s: float = math.inf
     reconcile_reason: str = ""
 
 
 class Watcher:
-    """Watches roots that are not the same folder twice; one inside another is watched by itself, not by the outer one.
+    """Watches distinct roots; a root inside another has its own watches, and the outer one leaves it out.
 
-    The callbacks run in the watcher's thread. `on_settled` and `on_reconcile` ask for work and return; where one raises
-    a ComparImgError (a full disk, say) the same is told again later. `on_root_state` tells every change, and the first
-    state, of a root.
+    The callbacks run in the watcher's thread. `on_settled` and `on_reconcile` request work and return; if one raises a
+    ComparImgError (as on a full disk), the same is reported again later. `on_root_state` gets the first state of a root
+    and every change.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Watcher:
         roots: Sequence[WatchedRoot],
         on_settled: Callable[[Settled], None],
         on_reconcile: Callable[[Reconcile], None],
-        on_root_state: Callable[[bytes, RootState, str], None],
+        on_root_state: Callable[[bytes, RootState, Message | None], None],
         times: WatchTimes | None = None,
         watches_at_most: Callable[[], int | None] = watches_at_most,
         clock: Callable[[], float] = time.monotonic,
@@ -147,50 +147,50 @@ class Watcher:
         self._times = times or WatchTimes()
         self._watches_at_most = watches_at_most
         self._clock = clock
-        # What the other threads have to say, as calls for ours to make.
+        # The reports of other threads, as calls for this thread to make.
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
         self._native: FolderWatches | None = None
-        self._settler = Settler(self._times.settle_s, [root.path for root in roots])
+        self._debouncer = Debouncer(self._times.settle_s, [root.path for root in roots])
         self._roots = {root.path: _Watch(root, Exclusions(root.path, root.exclude)) for root in roots}
-        # The innermost root rules a path, so the longest comes first.
+        # A path belongs to the innermost root, so the longest comes first.
         self._innermost = sorted(self._roots.values(), key=lambda watch: -len(watch.root.path))
-        self._guards = [
-            RootGuard(watch.root.path, watch.exclusions, self._times.guard_s, self._hear_sight)
+        self._probes = [
+            RootProbe(watch.root.path, watch.exclusions, self._times.guard_s, self._on_probe)
             for watch in self._roots.values()
         ]
         self._tick_s = -math.inf
-        self._beat_s = math.inf
+        self._heartbeat_s = math.inf
         self._thread = threading.Thread(target=self._run, name="comparimg-watcher")
 
     def start(self) -> None:
-        """Begin to watch. Each root that is there is told online, and to be reconciled, once it is watched."""
+        """Start watching. Each existing root is reported online, and to be reconciled, once it is watched."""
         self._thread.start()
-        for guard in self._guards:
+        for guard in self._probes:
             guard.start()
 
     def stop(self) -> frozenset[bytes]:
-        """End, and give the paths that had not come to rest: the next start finds them, as it walks every root."""
-        for guard in self._guards:
+        """Stop, and return the paths that are not stable yet: the next start finds them, as it walks every root."""
+        for guard in self._probes:
             guard.stop()
         self._queue.put(self._end)
         if self._thread.ident is not None:
             self._thread.join()
-            for guard in self._guards:
+            for guard in self._probes:
                 guard.join()
-        return self._settler.drain()
+        return self._debouncer.drain()
 
     def touch(self, paths: Iterable[bytes]) -> None:
-        """Look at these again when they have come to rest: files that a walk came upon while they were written."""
-        self._hear_paths(tuple(paths), False)
+        """Report these again when they are stable: files that a walk found while they were written."""
+        self._on_paths(tuple(paths), False)
 
     @property
     def alive(self) -> bool:
-        """Whether the watcher does its work; a root that does not answer is no reason to doubt it."""
-        return self._thread.is_alive() and self._clock() - self._beat_s < HEARTBEAT_S
+        """Whether the watcher does its work; a root that does not respond does not affect it."""
+        return self._thread.is_alive() and self._clock() - self._heartbeat_s < HEARTBEAT_S
 
     def coverage(self) -> Mapping[bytes, Coverage]:
-        """How each root is watched at this moment, for whoever asks."""
+        """How each root is watched at this moment. Any thread."""
         native = self._native
         return {
             path: Coverage(
@@ -205,14 +205,14 @@ class Watcher:
 
     # From any thread
 
-    def _hear_paths(self, paths: tuple[bytes, ...], are_folders: bool) -> None:
+    def _on_paths(self, paths: tuple[bytes, ...], are_folders: bool) -> None:
         self._queue.put(lambda: self._touch(paths, are_folders))
 
-    def _hear_sight(self, root: bytes, sight: Sight) -> None:
-        self._queue.put(lambda: self._see(self._roots[root], sight))
+    def _on_probe(self, root: bytes, probe_result: ProbeResult) -> None:
+        self._queue.put(lambda: self._handle_probe(self._roots[root], probe_result))
 
-    def _hear_loss(self, root: bytes, loss: Loss) -> None:
-        self._queue.put(lambda: self._lose(self._roots[root], loss))
+    def _on_loss(self, root: bytes, loss: Loss) -> None:
+        self._queue.put(lambda: self._handle_loss(self._roots[root], loss))
 
     # The watcher's thread
 
@@ -221,25 +221,25 @@ class Watcher:
             watch.answered_s = self._clock()
         try:
             while not self._stopping:
-                self._hear()
+                self._drain_queue()
                 now_s = self._clock()
-                self._beat_s = now_s
-                self._notice_silence(now_s)
-                self._mend()
+                self._heartbeat_s = now_s
+                self._check_silence(now_s)
+                self._restart_ended()
                 self._retry_native(now_s)
-                self._tell_states()
-                self._tell_settled(now_s)
-                self._tell_reconciles(now_s)
+                self._report_states()
+                self._report_settled(now_s)
+                self._report_reconciles(now_s)
         finally:
             if self._native is not None:
                 self._native.stop()
 
-    def _hear(self) -> None:
-        """Take in what the other threads said, waiting for it as long as nothing else is to be done."""
+    def _drain_queue(self) -> None:
+        """Make the calls of other threads, waiting for one as long as there is nothing else to do."""
         try:
             self._queue.get(timeout=self._idle_s())()
-            # Some at a time: a flood shall not keep us from telling.
-            for _ in range(AT_A_TIME):
+            # A limited number at a time: a flood of events must not delay the reports.
+            for _ in range(CALLS_AT_A_TIME):
                 self._queue.get_nowait()()
         except queue.Empty:
             return
@@ -250,9 +250,9 @@ class Watcher:
     def _idle_s(self) -> float:
         now_s = self._clock()
         until_s = min((min(watch.reconcile_s, watch.retry_s) for watch in self._roots.values()), default=math.inf)
-        due_s = self._settler.next_due_s()
+        due_s = self._debouncer.next_due_s()
         if due_s is not None:
-            # At the tick, not the very moment: what happens together is told together.
+            # At the next tick, not at that moment: changes that happen together are reported together.
             until_s = min(until_s, max(due_s, self._tick_s))
         return max(0.0, min(until_s - now_s, self._times.guard_s))
 
@@ -263,89 +263,89 @@ class Watcher:
             if watch is None or watch.state is not RootState.ONLINE or watch.exclusions.excludes_path(path):
                 continue
             if are_folders or may_be_image(os.path.basename(path)):
-                self._settler.touch(path, now_s)
+                self._debouncer.touch(path, now_s)
 
     def _watch_of(self, path: bytes) -> _Watch | None:
         return next((watch for watch in self._innermost if is_at_or_below(path, watch.root.path)), None)
 
-    # What is told
+    # Reports
 
-    def _tell_states(self) -> None:
+    def _report_states(self) -> None:
         for watch in self._roots.values():
-            if watch.state is None or watch.told == (watch.state, watch.reason):
+            if watch.state is None or watch.reported == (watch.state, watch.reason):
                 continue
             try:
                 self._on_root_state(watch.root.path, watch.state, watch.reason)
-                watch.told = (watch.state, watch.reason)
+                watch.reported = (watch.state, watch.reason)
             except ComparImgError as error:
-                log.warning("the state of %s could not be handed on: %s", _display(watch), error)
+                log.warning("the state of %s could not be stored: %s", _display(watch), error)
 
-    def _tell_settled(self, now_s: float) -> None:
+    def _report_settled(self, now_s: float) -> None:
         if now_s < self._tick_s:
             return
         self._tick_s = now_s + self._times.settle_s / TICKS
-        paths = self._settler.due(now_s, _look)
+        paths = self._debouncer.due(now_s, _identity_of)
         if paths:
             try:
                 self._on_settled(Settled(paths))
             except ComparImgError as error:
-                log.warning("%d changed paths could not be handed on, and are kept: %s", len(paths), error)
+                log.warning("no scan of %d changed paths could be queued, it is retried: %s", len(paths), error)
                 for path in paths:
-                    self._settler.touch(path, now_s)
+                    self._debouncer.touch(path, now_s)
 
-    def _tell_reconciles(self, now_s: float) -> None:
+    def _report_reconciles(self, now_s: float) -> None:
         for watch in self._roots.values():
             if watch.reconcile_s > now_s:
                 continue
             try:
                 self._on_reconcile(Reconcile(watch.root.path, watch.reconcile_reason))
             except ComparImgError as error:
-                log.warning("a walk of %s could not be asked for: %s", _display(watch), error)
+                log.warning("no scan of %s could be queued, it is retried: %s", _display(watch), error)
                 watch.reconcile_s = now_s + self._times.guard_s
                 continue
-            often = not watch.is_native or (watch.sight is not None and watch.sight.has_remote_below)
+            often = not watch.is_native or (watch.probe_result is not None and watch.probe_result.has_remote_below)
             watch.reconcile_s = now_s + (self._times.poll_s if often else self._times.reconcile_s)
             watch.reconcile_reason = "poll" if often else "from time to time"
 
     # Roots that come and go
 
-    def _notice_silence(self, now_s: float) -> None:
+    def _check_silence(self, now_s: float) -> None:
         for watch in self._roots.values():
             if now_s - watch.answered_s > self._times.silence_s:
-                self._go_offline(watch, "does not answer")
+                self._go_offline(watch, Message("root.silent"))
 
-    def _see(self, watch: _Watch, sight: Sight) -> None:
+    def _handle_probe(self, watch: _Watch, probe_result: ProbeResult) -> None:
         now_s = self._clock()
         watch.answered_s = now_s
-        before, watch.sight = watch.sight, sight
-        if sight.error:
-            self._go_offline(watch, sight.error)
-        elif sight.is_empty and watch.had_files:
-            self._go_offline(watch, "is suddenly empty")
+        before, watch.probe_result = watch.probe_result, probe_result
+        if probe_result.error:
+            self._go_offline(watch, probe_result.error)
+        elif probe_result.is_empty and watch.had_files:
+            self._go_offline(watch, Message("root.empty"))
         else:
-            watch.had_files = not sight.is_empty
+            watch.had_files = not probe_result.is_empty
             if watch.state is not RootState.ONLINE:
                 self._come_online(watch, "start" if watch.state is None else "it is back")
-            elif before is None or not sight.is_same_place(before):
+            elif before is None or not probe_result.is_same_place(before):
                 self._come_online(watch, "it is another folder")
-            elif before.is_empty and not sight.is_empty:
-                # What the index holds of it was kept as long as it was empty.
+            elif before.is_empty and not probe_result.is_empty:
+                # Its images stayed in the index while it was empty.
                 self._reconcile_soon(watch, "it is no longer empty", 2 * self._times.settle_s)
 
-    def _go_offline(self, watch: _Watch, reason: str) -> None:
+    def _go_offline(self, watch: _Watch, reason: Message) -> None:
         if watch.state is RootState.OFFLINE and watch.reason == reason:
             return
         log.warning("%s is offline: it %s", _display(watch), reason)
-        self._watch_no_longer(watch)
-        self._settler.forget_below(watch.root.path)
+        self._unwatch(watch)
+        self._debouncer.forget_below(watch.root.path)
         watch.reconcile_s = math.inf
         watch.state, watch.reason = RootState.OFFLINE, reason
 
     def _come_online(self, watch: _Watch, reason: str) -> None:
-        self._watch_no_longer(watch)
+        self._unwatch(watch)
         if self._wants_native(watch):
             self._watch_natively(watch)
-        watch.state, watch.reason = RootState.ONLINE, ""
+        watch.state, watch.reason = RootState.ONLINE, None
         self._reconcile_soon(watch, reason, 0.0)
 
     def _reconcile_soon(self, watch: _Watch, reason: str, delay_s: float) -> None:
@@ -353,11 +353,11 @@ class Watcher:
         if soon_s < watch.reconcile_s:
             watch.reconcile_s, watch.reconcile_reason = soon_s, reason
 
-    def _lose(self, watch: _Watch, loss: Loss) -> None:
+    def _handle_loss(self, watch: _Watch, loss: Loss) -> None:
         if loss is Loss.LIMIT and watch.is_native:
-            self._watch_no_longer(watch)
+            self._unwatch(watch)
             self._fall_back(watch, OSError(errno.ENOSPC, ""))
-        # What overflowed is likely not over: a walk in the midst of it would see half.
+        # The burst that overflowed the queue is likely not over: a walk during it would see half.
         self._reconcile_soon(watch, f"inotify {loss}", 2 * self._times.settle_s)
 
     # Native watches
@@ -366,7 +366,7 @@ class Watcher:
         if watch.note:
             return False
         if watch.root.mode is WatchMode.AUTO:
-            return watch.sight is not None and not watch.sight.is_remote
+            return watch.probe_result is not None and not watch.probe_result.is_remote
         return watch.root.mode is WatchMode.NATIVE
 
     def _watch_natively(self, watch: _Watch) -> None:
@@ -376,11 +376,11 @@ class Watcher:
             watch.root.recursive,
             watch.exclusions,
             frozenset(nested),
-            self._hear_paths,
-            self._hear_loss,
+            self._on_paths,
+            self._on_loss,
         )
-        # On a cold disk this may take minutes, and is no reason to doubt the thread.
-        self._beat_s = math.inf
+        # On a cold disk this may take minutes, so the heartbeat is suspended.
+        self._heartbeat_s = math.inf
         try:
             if self._native is None:
                 self._native = FolderWatches(self._watches_at_most)
@@ -390,9 +390,9 @@ class Watcher:
         except OSError as error:
             self._fall_back(watch, error)
         finally:
-            self._beat_s = self._clock()
+            self._heartbeat_s = self._clock()
 
-    def _watch_no_longer(self, watch: _Watch) -> None:
+    def _unwatch(self, watch: _Watch) -> None:
         if watch.is_native and self._native is not None:
             self._native.remove(watch.root.path)
         watch.is_native = False
@@ -403,61 +403,58 @@ class Watcher:
         before = watch.note
         watch.retry_s = self._clock() + self._times.retry_s
         watch.retry_anyway_s = self._clock() + self._times.reconcile_s
-        # Other programs come and go: what was too little once is so the next minute.
-        watch.refused_at = max(watch.refused_at, self._room()) if error.errno == errno.ENOSPC else 0
+        # Other programs start and end: try again only with more free watches than were too few before.
+        watch.refused_at = max(watch.refused_at, self._free_watches()) if error.errno == errno.ENOSPC else 0
         if error.errno == errno.ENOSPC:
-            watch.note = (
-                f"has more folders than inotify may watch (fs.inotify.max_user_watches is {max_user_watches()}), "
-                f"and is walked every {self._times.poll_s:.0f} s instead"
-            )
+            watch.note = Message("root.too_many_folders", limit=max_user_watches(), seconds=round(self._times.poll_s))
         else:
-            watch.note = f"cannot be watched ({error.strerror}), and is walked every {self._times.poll_s:.0f} s instead"
+            watch.note = Message("root.unwatchable", error=of_os_error(error), seconds=round(self._times.poll_s))
         if watch.note != before:
             log.warning("%s %s", _display(watch), watch.note)
 
-    def _room(self) -> int:
-        """How many more folders could be watched."""
+    def _free_watches(self) -> int:
+        """The number of folders that could be watched in addition."""
         limit = self._watches_at_most()
         return 2**31 if limit is None else limit - (self._native.count() if self._native is not None else 0)
 
     def _retry_native(self, now_s: float) -> None:
-        """Watch what fell back as soon as there is more room than when it did, and look from time to time whether it
-        fits by now: to find out takes a walk each time."""
+        """Watch a polled root as soon as there are more free watches than when it failed, and at intervals anyway: each
+        attempt takes a walk."""
         for watch in self._roots.values():
             if now_s < watch.retry_s or watch.state is not RootState.ONLINE or not watch.note:
                 continue
             watch.retry_s = now_s + self._times.retry_s
             if watch.refused_at:
-                room = self._room()
+                room = self._free_watches()
                 if room <= watch.refused_at and now_s < watch.retry_anyway_s:
                     continue
                 watch.refused_at = max(watch.refused_at, room)
             self._watch_natively(watch)
             if watch.is_native:
-                watch.note, watch.retry_s, watch.refused_at = "", math.inf, 0
+                watch.note, watch.retry_s, watch.refused_at = None, math.inf, 0
                 log.info("%s is watched again", _display(watch))
                 self._reconcile_soon(watch, "it is watched again", 0.0)
 
-    def _mend(self) -> None:
-        """Begin anew what ended: watchdog's threads when something in them raises, a root's when it is deleted."""
+    def _restart_ended(self) -> None:
+        """Restart what ended: watchdog's threads if one of them raised, a root's watches if it was deleted."""
         if self._native is None:
             return
         if not self._native.alive:
-            log.error("the inotify watches ended unasked and are made anew")
+            log.error("the inotify watches ended unexpectedly, and are set up again")
             self._native.stop()
             self._native = None
         for watch in self._roots.values():
             if watch.is_native and (self._native is None or not self._native.watches(watch.root.path)):
-                # Whether there is something to watch, the next look at it tells.
-                self._watch_no_longer(watch)
-                watch.sight = None
+                # The next probe shows whether there is something to watch.
+                self._unwatch(watch)
+                watch.probe_result = None
 
 
-def _look(path: bytes) -> Identity | None:
+def _identity_of(path: bytes) -> Identity | None:
     try:
-        return look(path)
+        return identity_of(path)
     except OSError:
-        # Whoever reads it tells why it cannot be looked at.
+        # The scan that reads it reports the reason.
         return None
 
 

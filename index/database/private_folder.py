@@ -1,7 +1,7 @@
-"""EDGE: keeps the data folder to its owner: the index tells where every photograph is, the token opens the page.
+"""EDGE: makes the data folder private to its owner: the index lists every photograph, and the token opens the page.
 
-Whoever may write into the folder could also put another index there. So what others may use is taken from them at each
-start, where the folder is ours; where it is not, or holds more than an index, they are named in the log.
+A user who may write into the folder could also replace the index. So the permissions of others are removed at each
+start where the folder belongs to us. Where it does not, or holds other things too, a warning is logged.
 """
 
 import logging
@@ -10,23 +10,25 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from index.messages import Message
+
 log = logging.getLogger(__name__)
 
 OTHERS: Final = 0o077
 OTHERS_WRITE: Final = 0o022
-# What ComparImg makes in it. A home has hidden folders as well, where it is that of the service's own user.
+# What ComparImg creates in it. Hidden folders are ignored: the folder may be the home of the service's own user.
 FILES: Final = ("index.", "index-", "lock", "token")
 FOLDERS: Final = ("backups", "views", "lost+found")
 
 
 def make_private(folder: Path) -> None:
-    """Take the folder's rights, and those of what ComparImg made in it, from all but its owner. Logs what it did, and
-    what it could not do; raises OSError only where the folder cannot be looked at."""
+    """Remove the permissions of others from the folder and from what ComparImg created in it. Logs what was done and
+    what could not be; raises OSError only where the folder cannot be read."""
     restrict_files(folder)
     status = folder.stat()
     if not status.st_mode & OTHERS:
         return
-    reason = why_left(folder)
+    reason = str(objection(folder) or "")
     if not reason:
         try:
             folder.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
@@ -42,23 +44,23 @@ def make_private(folder: Path) -> None:
         log.warning("others may write into the data folder %s (mode %o), and it is left so: %s", folder, mode, reason)
 
 
-def why_left(folder: Path) -> str:
-    """Why the rights of a folder are not ours to change, or "". Raises OSError."""
+def objection(folder: Path) -> Message | None:
+    """Why the permissions of a folder must not be changed, None where they are. Raises OSError."""
     status = folder.stat()
     if status.st_uid != os.geteuid():
-        return "it belongs to another user"
+        return Message("data_folder.other_owner")
     if status.st_mode & stat.S_ISVTX:
-        return "it is shared by all (sticky)"
+        return Message("data_folder.sticky")
     with os.scandir(folder) as listing:
         for entry in listing:
             hidden = entry.name.startswith(".")
             if entry.is_dir(follow_symlinks=False) and not hidden and entry.name not in FOLDERS:
-                return "there are other folders in it"
-    return ""
+                return Message("data_folder.other_folders")
+    return None
 
 
 def restrict_files(folder: Path) -> None:
-    """Take the rights of others from the index, its log, the lock and the token. Raises OSError."""
+    """Remove the permissions of others from the index, its log, the lock and the token. Raises OSError."""
     for name in os.listdir(folder):
         if name.startswith(FILES):
             _restrict(folder / name)
@@ -73,9 +75,10 @@ def _restrict_trees(folder: Path) -> None:
 
 
 def _restrict(path: Path) -> None:
-    """Never through a link, and not a file with another name, which may be somebody's."""
+    """Remove the permissions of others from one file or folder: never through a symbolic link, and not from a file
+    with a second hard link, which may belong to something else."""
     try:
-        # Not opened for reading: closing that would drop the locks that SQLite may hold on the index.
+        # O_PATH: closing a descriptor opened for reading would drop the locks that SQLite may hold on the index.
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return

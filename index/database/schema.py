@@ -1,6 +1,7 @@
-"""The tables of the index as peewee models, bound to no database: every query names the one it runs on.
+"""The tables of the index as peewee models.
 
-`Image.select(...).execute(database)`. The migrations make the tables; a test holds these models to them.
+They are bound to no database, so that every query is given one: `Image.select(...).execute(database)`. The migrations
+create the tables; a test compares these models with them.
 """
 
 from peewee import (
@@ -15,10 +16,13 @@ from peewee import (
     TextField,
 )
 
+from index.database.fields import AttachmentsField, CameraRecordField, MessageField
+from index.model import FACTS_VERSION, CameraRecord
+
 
 class Root(Model):
-    """A configured folder. `watched` is false once it left the configuration; `protected` holds by the configuration
-    (`configured`) or by a marker file that the last scan found."""
+    """A watch root. `watched` is false once it is no longer in the configuration. It is `protected` by the
+    configuration (`configured`) or by a marker file that the last scan found. See records.temporary_roots."""
 
     id = AutoField()
     path = BlobField(unique=True)
@@ -27,22 +31,37 @@ class Root(Model):
     priority = IntegerField(default=0)
     watched = BooleanField(default=True)
     state = TextField(default="online")
-    reason = TextField(default="")
+    reason = MessageField(default=lambda: None)
     device = IntegerField(null=True)
     walked_ns = IntegerField(null=True)
+    skipped = TextField(default="{}")
+    temporary = IntegerField(default=0)
 
 
-class Holding(Model):
-    """What a root holds. Triggers keep it in step with `Image` and `Problem`; nothing else writes it."""
+class DecoderSet(Model):
+    """The decoders under which files were read, with their versions; one row (records.decoder_set)."""
+
+    id = AutoField()
+    decoders = TextField()
+
+    class Meta:
+        table_name = "decoder_set"
+
+
+class RootTotals(Model):
+    """The totals of a root. Triggers keep them in step with `Image` and `Problem`; nothing else writes them."""
 
     root = ForeignKeyField(Root, primary_key=True)
     images = IntegerField(default=0)
     size_bytes = IntegerField(default=0)
     problems = IntegerField(default=0)
 
+    class Meta:
+        table_name = "holding"
+
 
 class Content(Model):
-    """Bytes known by their digest, and what one decode told of them; `failure` is set where it failed."""
+    """Bytes identified by their digest, with the results of decoding them; `failure` is set where that failed."""
 
     id = AutoField()
     digest = BlobField(unique=True)
@@ -59,18 +78,24 @@ class Content(Model):
     detail = IntegerField(default=0)
     frames = IntegerField(default=1)
     metadata = TextField(default="")
+    record = CameraRecordField(default=CameraRecord)
+    bit_depth = IntegerField(default=8)
+    transparent = BooleanField(default=False)
+    attachments = AttachmentsField(default=())
+    damage = TextField(default="")
+    facts_version = IntegerField(default=FACTS_VERSION)
     scheme = TextField(default="")
     hash8 = BlobField(null=True)
     hash16 = BlobField(null=True)
     hash32 = BlobField(null=True)
     pixel_digest = BlobField(null=True)
     failure = TextField(default="")
-    failure_message = TextField(default="")
+    failure_message = MessageField(default=lambda: None)
     orphaned_ns = IntegerField(null=True)
 
 
 class Region(Model):
-    """The hashes of a part of a picture, what is inside its frame, say; of several of one role one after the other."""
+    """The hashes of parts of a picture, such as the inside of its frame. Several parts of one role are concatenated."""
 
     id = AutoField()
     content = ForeignKeyField(Content, on_delete="CASCADE")
@@ -81,7 +106,7 @@ class Region(Model):
 
 
 class Feature(Model):
-    """The local features of a picture, made when a thorough detection first needs them."""
+    """The local features of a picture, computed when a thorough detection first needs them."""
 
     content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE")
     scheme = TextField()
@@ -102,6 +127,13 @@ class Image(Model):
     indexed_ns = IntegerField()
 
 
+class Beside(Model):
+    """The kinds of the companions of an image in a group: names of imaging.discovery.companions.Bond with commas."""
+
+    image = ForeignKeyField(Image, primary_key=True, on_delete="CASCADE")
+    bonds = TextField()
+
+
 class Problem(Model):
     """The recorded failure of one file or folder."""
 
@@ -109,24 +141,13 @@ class Problem(Model):
     root = ForeignKeyField(Root)
     path = BlobField(unique=True)
     reason = TextField()
-    message = TextField()
+    message = MessageField()
     at_ns = IntegerField()
 
 
-class Suspect(Model):
-    """A file whose reading may end the whole service: index.records.suspects."""
-
-    path = BlobField(primary_key=True)
-    being_read = BooleanField()
-    crashes = IntegerField()
-
-    class Meta:
-        without_rowid = True
-
-
 class Detection(Model):
-    """One set of parameters and what was found under it. Contents up to `watermark` are matched;
-    `calibration` is what its tolerance is expected to propose wrongly."""
+    """One set of parameters. Contents up to `watermark` are matched; `calibration` holds the measurements from which
+    the expected number of false candidates is estimated (records.random_pairs)."""
 
     id = AutoField()
     parameters = TextField()
@@ -138,7 +159,7 @@ class Detection(Model):
 
 
 class Judgement(Model):
-    """What the verifier said of a pair of contents, `kind` "" where it is not the same picture."""
+    """The verifier's result for a pair of contents; `kind` is "" where they are not the same picture."""
 
     a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
     b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
@@ -153,23 +174,48 @@ class Judgement(Model):
         without_rowid = True
 
 
-class Attempt(Model):
-    """A pair or a single content (a = b) that is being worked on, or with which that failed: index.records.attempts.
-    `verifier` names the work."""
+class Trace(Model):
+    """What one decode of a content at full size found (imaging.originality.trace); empty where none could be made."""
+
+    content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE")
+    version = TextField()
+    data = BlobField()
+
+
+class Origin(Model):
+    """What two contents that match show of which was made from which: JSON, {"forward": {name: strength}, "back": ...},
+    where forward says that b was made from a. a < b."""
 
     a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
     b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
-    verifier = TextField()
-    being_judged = BooleanField()
-    failures = IntegerField()
+    version = TextField()
+    findings = TextField()
 
     class Meta:
-        primary_key = CompositeKey("a", "b", "verifier")
+        primary_key = CompositeKey("a", "b")
         without_rowid = True
 
 
-class Unjudged(Model):
-    """A pair that was proposed to a detection and could not be looked at yet: index.records.unjudged."""
+class QuarantinedWork(Model):
+    """Work that is under way, or that crashed its worker or the service: records.quarantine. `item` is the path of a
+    file with its `version`, or made from the ids of one content (a) or two (a, b)."""
+
+    work = TextField()
+    item = BlobField()
+    version = TextField()
+    a = ForeignKeyField(Content, null=True, on_delete="CASCADE", backref="+")
+    b = ForeignKeyField(Content, null=True, on_delete="CASCADE", backref="+")
+    started = BooleanField()
+    crashes = IntegerField()
+
+    class Meta:
+        table_name = "quarantine"
+        primary_key = CompositeKey("work", "item")
+        without_rowid = True
+
+
+class DeferredPair(Model):
+    """A candidate pair of a detection that could not be verified yet: records.deferred_pairs."""
 
     detection = ForeignKeyField(Detection, on_delete="CASCADE")
     a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
@@ -177,14 +223,16 @@ class Unjudged(Model):
     distance = IntegerField()
     turn = TextField(null=True)
     by_part = BooleanField()
+    cosine = FloatField(null=True)
 
     class Meta:
+        table_name = "unjudged"
         primary_key = CompositeKey("detection", "a", "b")
         without_rowid = True
 
 
 class Match(Model):
-    """Two contents that are the same picture under one detection; a < b, the turn leads from a to b."""
+    """Two contents that are the same picture in one detection; a < b, and the turn applied to a gives b."""
 
     detection = ForeignKeyField(Detection, on_delete="CASCADE")
     a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
@@ -201,7 +249,7 @@ class Match(Model):
 
 
 class Tally(Model):
-    """How many pairs one detection proposed at a distance, and how many of them the verifier let through."""
+    """How many pairs a detection proposed at a distance, and how many of them the verifier accepted."""
 
     detection = ForeignKeyField(Detection, on_delete="CASCADE")
     distance = IntegerField()
@@ -214,8 +262,8 @@ class Tally(Model):
         without_rowid = True
 
 
-class Absent(Model):
-    """A content that no file has, or that came `back` and is not matched again yet (see index.records.absent)."""
+class MissingContent(Model):
+    """A content without a file, or one that came `back` and is not matched again yet: records.missing_contents."""
 
     id = AutoField()
     detection = ForeignKeyField(Detection, on_delete="CASCADE")
@@ -223,12 +271,13 @@ class Absent(Model):
     back = BooleanField()
 
     class Meta:
+        table_name = "absent"
         indexes = ((("detection", "content"), True),)
 
 
 class DuplicateGroup(Model):
-    """Images offered for one decision, with what lists are filtered and sorted by; `decided` counts the images whose
-    decision is not stale."""
+    """Images offered for one decision, with the values by which lists are filtered and sorted. `decided` counts the
+    images with a decision that is not stale. A `scene` holds other exposures, texts or colours, and no copies."""
 
     id = AutoField()
     detection = ForeignKeyField(Detection, on_delete="CASCADE")
@@ -239,6 +288,7 @@ class DuplicateGroup(Model):
     size_bytes = IntegerField()
     reclaimable_bytes = IntegerField()
     confidence = FloatField()
+    scene = BooleanField(default=False)
     newest_ns = IntegerField()
     changed_ns = IntegerField()
     decided = IntegerField(default=0)
@@ -263,21 +313,27 @@ class Member(Model):
         without_rowid = True
 
 
-class Concerned(Model):
-    """A content whose groups a change concerns, until they are made anew."""
+class StaleGroup(Model):
+    """A content whose groups are out of date, until they are rebuilt."""
 
     content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE")
 
+    class Meta:
+        table_name = "concerned"
 
-class Notified(Model):
-    """Up to where people were told what happened, as JSON; one row."""
+
+class NotificationState(Model):
+    """The notice watermark as JSON (model.NoticeWatermark); one row."""
 
     id = AutoField()
     mark = TextField()
 
+    class Meta:
+        table_name = "notified"
+
 
 class Verdict(Model):
-    """ "Not duplicates" for two contents, by digest (a < b); `batch` names the order that made it."""
+    """ "Not duplicates" for two contents, by digest (a < b). Verdicts of one request share a `batch`."""
 
     id = AutoField()
     a_digest = BlobField()
@@ -291,8 +347,8 @@ class Verdict(Model):
         indexes = ((("a_digest", "b_digest"), True),)
 
 
-class RuleOrder(Model):
-    """One application of a rule: the decisions it made are taken back together."""
+class RuleRun(Model):
+    """One application of a rule: its decisions can be revoked together."""
 
     id = AutoField()
     rule = TextField()
@@ -306,20 +362,21 @@ class RuleOrder(Model):
 
 
 class Decision(Model):
-    """What shall become of one image, and the bytes it was decided for; `criterion` is what decided in a rule."""
+    """The decision on one image, with the digest of the bytes it was made for. `criterion` is the one that decided in
+    a rule."""
 
     image = ForeignKeyField(Image, primary_key=True, on_delete="CASCADE")
     choice = TextField()
     destination = TextField(default="")
     origin = TextField()
     criterion = TextField(default="")
-    order = ForeignKeyField(RuleOrder, null=True, on_delete="SET NULL")
+    order = ForeignKeyField(RuleRun, null=True, on_delete="SET NULL")
     digest = BlobField()
     decided_ns = IntegerField()
 
 
 class Batch(Model):
-    """Steps that are journaled before the first is done; `name` is that of its folders in the trashes."""
+    """Steps that are journaled before the first one starts; `name` is that of the batch's folders in the trashes."""
 
     id = AutoField()
     name = TextField()
@@ -332,7 +389,7 @@ class Batch(Model):
 
 
 class Step(Model):
-    """One change on disk (see index.records.batches). The made_* columns tell the file that it puts in place."""
+    """One change on disk: records.batches. The made_* columns describe the file that it puts in place."""
 
     id = AutoField()
     batch = ForeignKeyField(Batch, on_delete="CASCADE")
@@ -358,12 +415,12 @@ class Step(Model):
     bytes = IntegerField(default=0)
     state = TextField()
     reason = TextField(default="")
-    message = TextField(default="")
+    message = MessageField(default=lambda: None)
     done_ns = IntegerField(null=True)
 
 
 class TrashItem(Model):
-    """A file that is or was in a trash: index.records.trash_items."""
+    """A file that is or was in a trash: records.trash_items."""
 
     id = AutoField()
     place = BlobField(unique=True)
@@ -384,7 +441,7 @@ class TrashItem(Model):
 
 
 class TrashHome(Model):
-    """A trash folder, and how far its manifest was read: index.records.trash_homes."""
+    """A trash folder, and how far its manifest was read: records.trash_folders."""
 
     folder = BlobField(primary_key=True)
     inode = IntegerField(default=0)
@@ -392,14 +449,14 @@ class TrashHome(Model):
     mtime_ns = IntegerField(default=0)
     read_bytes = IntegerField(default=0)
     tail = BlobField(default=b"")
-    objection = TextField(default="")
+    objection = MessageField(default=lambda: None)
 
     class Meta:
         table_name = "trash_home"
 
 
 class Uptime(Model):
-    """How long the machine has been on: index.records.uptime. One row: the last record, and the total until then."""
+    """How long the machine has been on: records.uptime. One row, with the last reading and the total until then."""
 
     id = IntegerField(primary_key=True)
     boot = TextField()
@@ -408,8 +465,8 @@ class Uptime(Model):
 
 
 class TrashUptime(Model):
-    """The total of `Uptime` at which an item of the trash was first seen there. A trigger drops it with the time at
-    which the item was put there."""
+    """The total of `Uptime` when an item was first seen in the trash. A trigger deletes the row when the item's time
+    of trashing changes."""
 
     item = ForeignKeyField(TrashItem, primary_key=True, on_delete="CASCADE")
     total_ns = IntegerField()
@@ -419,7 +476,8 @@ class TrashUptime(Model):
 
 
 class Compression(Model):
-    """What was made of a file, or why it was left: index.records.compressions. Sizes are "width x height" as stored."""
+    """The result of compressing a file, or why it was skipped: records.compressions. Sizes are "width x height" as
+    stored. `options_key` is imaging.encoding.compression.CompressionOptions.key."""
 
     id = AutoField()
     batch = ForeignKeyField(Batch, null=True, on_delete="CASCADE")
@@ -438,14 +496,54 @@ class Compression(Model):
     quality = IntegerField(default=0)
     score = FloatField(null=True)
     target = TextField(default="")
-    wish = TextField()
+    options_key = TextField(column_name="wish")
     reason = TextField(default="")
-    message = TextField(default="")
+    message = MessageField(default=lambda: None)
     made_ns = IntegerField()
 
 
+class Disk(Model):
+    """A file system that a watched folder, or a folder in it, is or was on: records.disks."""
+
+    id = AutoField()
+    root = ForeignKeyField(Root, on_delete="CASCADE")
+    folder = BlobField()
+    identity = TextField()
+    place = BlobField()
+    present = BooleanField()
+    seen_ns = IntegerField()
+
+    class Meta:
+        indexes = ((("root", "folder", "identity", "place"), True),)
+
+
+class DiskImage(Model):
+    """An image on a file system that is away, with its decision; `choice` is "" where there is none."""
+
+    id = AutoField()
+    disk = ForeignKeyField(Disk, on_delete="CASCADE")
+    path = BlobField()
+    device = IntegerField()
+    inode = IntegerField()
+    size_bytes = IntegerField()
+    mtime_ns = IntegerField()
+    content = ForeignKeyField(Content, null=True, on_delete="SET NULL", backref="+")
+    digest = BlobField()
+    choice = TextField()
+    destination = TextField()
+    origin = TextField()
+    criterion = TextField()
+    order = ForeignKeyField(RuleRun, null=True, on_delete="SET NULL", backref="+")
+    decided_for = BlobField()
+    decided_ns = IntegerField()
+
+    class Meta:
+        table_name = "disk_image"
+        indexes = ((("disk", "path"), True),)
+
+
 class Job(Model):
-    """Work asked for, under way or ended. `total` is null while it is not known."""
+    """A job that is queued, running or has ended. `total` is null while it is not known."""
 
     id = AutoField()
     kind = TextField()
@@ -463,7 +561,7 @@ class Job(Model):
     cancel_requested = BooleanField(default=False)
     attempts = IntegerField(default=0)
     outcome = TextField(default="{}")
-    error = TextField(default="")
+    error = MessageField(default=lambda: None)
 
 
 class Schedule(Model):
@@ -480,7 +578,7 @@ class Schedule(Model):
 
 
 class Setting(Model):
-    """A setting changed while running, over the configuration file's."""
+    """A setting changed at run time, which takes precedence over the configuration file."""
 
     key = TextField(primary_key=True)
     value = TextField()

@@ -1,4 +1,4 @@
-"""The pictures of the page in docs/, made anew by `make screenshots`: a real service over landscapes drawn for it.
+"""The pictures of the page in docs/, made again by `make screenshots`: a real service over landscapes drawn for it.
 
 Every picture is looked at before it is committed: they are for people to judge, not for a test.
 """
@@ -97,10 +97,10 @@ def exif_of(number: int, year: int) -> Image.Exif:
 
 
 def stamped(picture: Image.Image, text: str) -> Image.Image:
-    found = picture.copy()
-    draw = ImageDraw.Draw(found)
-    draw.text((found.width - 800, found.height - 150), text, fill=(250, 246, 232), font_size=84)
-    return found
+    copy = picture.copy()
+    draw = ImageDraw.Draw(copy)
+    draw.text((copy.width - 800, copy.height - 150), text, fill=(250, 246, 232), font_size=84)
+    return copy
 
 
 def take_pictures(browser: Browser, address: str, client: Client) -> None:
@@ -124,7 +124,8 @@ def take_pictures(browser: Browser, address: str, client: Client) -> None:
     page = open_page(browser, f"{address}/rules", DESKTOP)
     page.wait_for_selector(".samples .thumbs img")
     keep_picture("rules", shot(page))
-    client.post("rules/apply", {"choice": "trash", "ties": "decide", "filter": {"path": "Phone/"}})
+    kinds = ["exact", "pixels", "near"]
+    client.post("rules/apply", {"choice": "trash", "kinds": kinds, "ties": "decide", "filter": {"path": "Phone/"}})
     keep_picture("page", shot(open_page(browser, f"{address}/?kind=near", DESKTOP)))
     phone = {"is_mobile": True, "has_touch": True}
     sides = [

@@ -1,4 +1,4 @@
-"""Pictures laid over each other: in every turn, cropped and reduced, what is the same falls on itself to the pixel."""
+"""Aligned pictures: in every turn, cropped and reduced, what is the same falls on itself to the pixel."""
 
 import io
 import json
@@ -9,13 +9,13 @@ from typing import Any
 from PIL import Image, ImageFilter
 from playwright.sync_api import Page, expect
 
-from index import schema
+from index.database import schema
 from index.model import Kind, Turn
 from support.pictures import photograph
 from support.weblibrary import content_of
 
 # What is left where sharp edges are drawn at another place between the pixels of the screen.
-NOTHING = re.compile(r"Nothing differs|^(< )?1% ")
+NOTHING = re.compile(r"No visible difference|^(< )?1% ")
 
 Open = Callable[..., Page]
 Serve = Callable[..., Any]
@@ -80,9 +80,9 @@ def test_every_turn_and_crop_falls_on_its_original(serve: Serve, visit: Open) ->
     key = add_copies(site.library, original, copies)
     page = open_difference(visit(), f"{site.address}/groups/{key}")
     for number in range(2, len(copies) + 2):
-        page.get_by_role("button", name=f"Image {number}:").click()
+        page.locator(".strip button").nth(number - 1).click()
         expect(page.locator(".pane-b .number")).to_have_text(str(number))
-        expect(page.locator(".told")).to_have_text(NOTHING)
+        expect(page.locator(".difference-text")).to_have_text(NOTHING)
 
 
 def test_the_whole_falls_on_its_part(serve: Serve, visit: Open) -> None:
@@ -95,10 +95,10 @@ def test_the_whole_falls_on_its_part(serve: Serve, visit: Open) -> None:
     evidence = {"turn": "transverse", "crop": {"of": "second", "box": box}}
     key = add_copies(site.library, original.crop(CROP), [(whole, evidence)])
     page = open_difference(visit(), f"{site.address}/groups/{key}")
-    expect(page.locator(".told")).to_have_text(NOTHING)
+    expect(page.locator(".difference-text")).to_have_text(NOTHING)
 
 
-def test_what_was_tilted_or_stretched_is_laid_straight(serve: Serve, visit: Open) -> None:
+def test_a_tilted_or_stretched_copy_is_aligned(serve: Serve, visit: Open) -> None:
     site = serve()
     # Without fine grain, which no filter brings back.
     original = photograph(6, *SIZE).filter(ImageFilter.GaussianBlur(3))
@@ -106,15 +106,15 @@ def test_what_was_tilted_or_stretched_is_laid_straight(serve: Serve, visit: Open
     stretched = original.resize((300, 300), Image.Resampling.LANCZOS)
     key = add_copies(site.library, original, [(tilted, {"tilt": 5.0}), (stretched, {"stretch": 0.75, "scale": 0.87})])
     page = open_difference(visit(), f"{site.address}/groups/{key}")
-    told = page.locator(".told")
+    difference = page.locator(".difference-text")
     page.keyboard.press("3")
-    expect(told).to_have_text(NOTHING)
+    expect(difference).to_have_text(NOTHING)
     page.keyboard.press("2")
-    expect(page.locator(".pane-a .number")).to_have_text("2")
-    expect(told).to_have_text(NOTHING)
+    expect(page.locator(".pane-b .number")).to_have_text("2")
+    expect(difference).to_have_text(NOTHING)
 
 
-def test_what_is_drawn_into_a_copy_is_told_and_tones_set_aside(serve: Serve, visit: Open) -> None:
+def test_a_drawing_in_a_copy_is_reported_and_changes_of_tone_are_ignored(serve: Serve, visit: Open) -> None:
     site = serve()
     original = photograph(5, *SIZE)
     bright = original.point(lambda level: min(255, int(level * 0.8 + 40)))
@@ -122,10 +122,10 @@ def test_what_is_drawn_into_a_copy_is_told_and_tones_set_aside(serve: Serve, vis
     stamped.paste((255, 255, 255), (0, 0, 100, 75))
     key = add_copies(site.library, original, [(bright, {}), (stamped, {})])
     page = open_difference(visit(), f"{site.address}/groups/{key}")
-    told = page.locator(".told")
-    expect(told).to_contain_text("differs")
+    difference = page.locator(".difference-text")
+    expect(difference).to_contain_text("differs")
     page.keyboard.press("t")
-    expect(told).to_have_text("Nothing differs that an eye would see")
+    expect(difference).to_have_text("No visible difference")
     page.keyboard.press("t")
     page.keyboard.press("3")
-    expect(told).to_have_text("6% of the picture differs")
+    expect(difference).to_have_text("6% of the picture differs")

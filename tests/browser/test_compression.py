@@ -1,4 +1,4 @@
-"""Compression on the page, over a real service: measured, looked at under the slider, done, and taken back."""
+"""Compression on the page, over a real service: planned, compared under the slider, applied and undone."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,15 +30,15 @@ def address(tmp_path: Path, photos: Path) -> Iterator[str]:
         yield service.address.rstrip("/")
 
 
-def test_measured_looked_at_done_and_taken_back(photos: Path, address: str, visit: Open) -> None:
+@pytest.mark.slow
+def test_a_compression_is_planned_compared_applied_and_undone(photos: Path, address: str, visit: Open) -> None:
     before = {file: file.read_bytes() for file in photos.rglob("*.*g")}
     page = visit()
     page.goto(f"{address}/compress")
     page.get_by_text("High quality").click()
-    page.get_by_label("Only above, in MB").fill("0")
-    page.get_by_label("Reduced to, in pixels").fill("")
-    page.get_by_text("Replaced", exact=True).click()
-    page.get_by_text("The folders below, too").click()
+    page.get_by_label("Skip files under (MB)").fill("0")
+    page.get_by_label("Maximum size (px)").fill("")
+    page.get_by_text("Replace", exact=True).click()
     page.get_by_role("button", name="Measure the savings").click()
     lines = page.locator(".compressions li")
     expect(lines).to_have_count(2)
@@ -54,7 +54,7 @@ def test_measured_looked_at_done_and_taken_back(photos: Path, address: str, visi
     expect(page.get_by_role("slider")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator(".compare-sheet")).to_have_count(0)
-    # Done only after it was confirmed, and taken back.
+    # Applied only after it was confirmed, and undone.
     page.get_by_role("button", name="Compress", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Compress").click()
     expect(page.locator(".big")).to_contain_text("Saved")
@@ -68,12 +68,19 @@ def test_measured_looked_at_done_and_taken_back(photos: Path, address: str, visi
 def test_every_pixel_stays_only_where_the_size_does(address: str, visit: Open) -> None:
     page = visit()
     page.goto(f"{address}/compress")
-    size = page.get_by_label("Reduced to, in pixels")
+    size = page.get_by_label("Maximum size (px)")
     page.get_by_text("High quality").click()
-    expect(size).to_have_value("1920x1080")
-    page.get_by_text("Every pixel equal").click()
+    # Nothing is scaled down unless someone says so, and then the numbers are shown before.
+    expect(size).to_have_value("")
+    size.fill("350x350")
+    page.get_by_label("Skip files under (MB)").fill("0")
+    page.get_by_role("button", name="Compress", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("2 pictures lose 75% of the pixels: the largest, 700 × 500, becomes 350 × 250.")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Lossless", exact=True).click()
     expect(size).to_be_disabled()
     expect(size).to_have_value("")
     with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/jobs")) as asked:
         page.get_by_role("button", name="Measure the savings").click()
-    assert asked.value.post_data_json["parameters"]["resolution"] == "65535x65535"
+    assert asked.value.post_data_json["parameters"]["resolution"] == ""

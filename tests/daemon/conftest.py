@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.ctl.main import main
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from support.library import Library
 from support.sorting import Desk
 from support.terminal import Answer, Ctl

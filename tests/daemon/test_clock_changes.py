@@ -1,4 +1,4 @@
-"""The real program while somebody sets the clock of the machine: by an hour, a year, to 1970, and back."""
+"""The real program while someone sets the clock of the machine: by an hour, a year, to 1970, and back."""
 
 import shutil
 import struct
@@ -75,8 +75,8 @@ class Scene:
     def next_run_in_h(self) -> float:
         """When the schedule runs next, by the program's own clock."""
         (schedule,) = self.ask.get("schedules")["items"]
-        told, now = (datetime.fromisoformat(one) for one in (schedule["next_run"], self.ask.get("status")["now"]))
-        return (told - now).total_seconds() / HOUR_S
+        next_run, now = (datetime.fromisoformat(time) for time in (schedule["next_run"], self.ask.get("status")["now"]))
+        return (next_run - now).total_seconds() / HOUR_S
 
     def scheduled(self) -> int:
         return sum(job["origin"] == "schedule" for job in self.ask.pages("jobs"))
@@ -95,11 +95,12 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield made
         process.terminate()
         assert process.wait(60) == 0
-        told = program.log.read_text()
-        assert " ERROR " not in told
-        assert "Traceback" not in told
+        log = program.log.read_text()
+        assert " ERROR " not in log
+        assert "Traceback" not in log
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="no C compiler to make a clock with that can be set")
 @pytest.mark.fault("the clock set under the real program: an hour, a year, to 1970, and back")
 def test_whatever_the_clock_says_the_service_goes_on(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""The real program while the ground gives way: full disks, lost mounts and permissions, a damaged index, odd names."""
+"""The real program while its system fails: full disks, lost mounts and permissions, a damaged index, odd names."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from support.pictures import photograph, save
 from support.program import Program, wait_until_idle
 from support.serving import until
 
-# A name space of its own: what is mounted there is nobody else's, and root is not needed.
+# A name space of its own: what is mounted there is no one else's, and root is not needed.
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 
 
@@ -38,8 +38,8 @@ def program(tmp_path: Path) -> Program:
 
 
 def totals(address: str) -> tuple[int, int]:
-    found = Client(address).get("status")["totals"]
-    return found["images"], found["groups"]
+    counts = Client(address).get("status")["totals"]
+    return counts["images"], counts["groups"]
 
 
 def state_of_root(address: str) -> tuple[str, str]:
@@ -53,6 +53,7 @@ def inside(process: subprocess.Popen[bytes], *command: str) -> None:
     subprocess.run([*enter, *command], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("disk of the index full while indexing: waited for, no job lost")
 def test_a_full_disk_while_indexing_is_waited_for(program: Program, tmp_path: Path) -> None:
     if not can_mount(tmp_path):
@@ -60,7 +61,7 @@ def test_a_full_disk_while_indexing_is_waited_for(program: Program, tmp_path: Pa
     data = tmp_path / "data"
     data.mkdir()
     # Room for the tables of the index and hardly more; without the ballast also for a log that waits to be merged.
-    script = f'mount -t tmpfs -o size=8m tmpfs {data} && head -c 6800K /dev/zero > {data}/ballast && exec "$@"'
+    script = f'mount -t tmpfs -o size=8m tmpfs {data} && head -c 6000K /dev/zero > {data}/ballast && exec "$@"'
     many = [save(photograph(300 + number, 64, 48), program.photos / "many" / f"{number}.png") for number in range(30)]
     for number in range(400):
         path = program.photos / "more" / f"{number}.png"
@@ -79,7 +80,8 @@ def test_a_full_disk_while_indexing_is_waited_for(program: Program, tmp_path: Pa
         assert process.wait(30) == 0
 
 
-@pytest.mark.fault("folder unmounted and mounted again: offline, nothing forgotten, nothing read anew")
+@pytest.mark.slow
+@pytest.mark.fault("folder unmounted and mounted again: offline, nothing forgotten, nothing read again")
 def test_a_disk_that_is_unmounted_and_comes_back(program: Program, tmp_path: Path) -> None:
     if not can_mount(tmp_path):
         pytest.skip("file systems cannot be mounted here")
@@ -103,11 +105,11 @@ def test_a_disk_that_is_unmounted_and_comes_back(program: Program, tmp_path: Pat
                           for job in Client(address).pages("jobs", 1)))  # fmt: skip
         wait_until_idle(address)
         assert totals(address) == (9, 1)
-        assert sum(job["outcome"].get("read", 0) for job in Client(address).pages("jobs")) == read, "nothing read anew"
+        assert sum(job["outcome"].get("read", 0) for job in Client(address).pages("jobs")) == read, "nothing read again"
 
 
 def without_rights() -> list[str]:
-    """What takes from root the right to read everything; anybody else has none."""
+    """What takes from root the right to read everything; anyone else has none."""
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] if os.geteuid() == 0 else []
 
 
@@ -147,6 +149,7 @@ def deny_the_group(address: str) -> None:
     Client(address).post(f"groups/{group['id']}/not-duplicates", {"images": ids})
 
 
+@pytest.mark.slow
 @pytest.mark.fault("index damaged while the service is down: copy or rebuild, verdicts kept")
 def test_an_index_that_is_damaged_while_the_program_is_down(program: Program) -> None:
     save(photograph(100, 320, 240), program.photos / "again.jpg", quality=60)
@@ -178,7 +181,7 @@ def test_an_index_that_is_deleted_while_the_program_runs(program: Program) -> No
         wait_until_idle(address)
         for file in program.index.parent.glob("index.sqlite3*"):
             file.unlink()
-        assert process.wait(30) == 1, "it ends, so that whoever supervises it starts it anew"
+        assert process.wait(30) == 1, "it ends, so that its supervisor starts it again"
     assert "deleted or replaced" in program.log.read_text()
     assert "was put back" in program.log.read_text()
     program.check_index()
@@ -188,6 +191,7 @@ def test_an_index_that_is_deleted_while_the_program_runs(program: Program) -> No
         assert jobs[0]["outcome"]["read"] == 0, "nothing had to be read again"
 
 
+@pytest.mark.slow
 @pytest.mark.fault("decoding processes killed by the kernel")
 def test_a_decoding_process_killed_by_the_kernel_costs_nothing(program: Program) -> None:
     for number in range(24):
@@ -236,9 +240,11 @@ def test_names_that_no_program_likes(program: Program) -> None:
             assert problem["reason"] == "unreadable"
             assert problem["path"].startswith(os.fsdecode(os.path.join(top, deep)))
             ids = [row[0] for row in program.ask("SELECT id FROM image")]
-            told = [Client(address).get(f"images/{image}") for image in ids]
-            assert len({image["path"] for image in told}) == len(names), "each is told apart, and can be told as JSON"
-            assert len({image["digest"] for image in told}) == len(names)
+            images = [Client(address).get(f"images/{image}") for image in ids]
+            assert len({image["path"] for image in images}) == len(names), (
+                "each is distinguished, and can be written as JSON"
+            )
+            assert len({image["digest"] for image in images}) == len(names)
     finally:
         subprocess.run(["rm", "-rf", os.fsdecode(os.path.join(top, deep))], check=True)
 

@@ -1,11 +1,12 @@
-"""A writer or a runner that hangs is told from one that works, and from an index that is only locked."""
+"""A writer or a runner that hangs is distinguished from one that works, and from an index that is only locked."""
 
 from concurrent.futures import Future
 
 import pytest
 
-from daemon.vitals import ASK_EVERY_S, RUNNER_LIMIT_S, WRITER_LIMIT_S, Vitals
+from daemon.health import ASK_EVERY_S, RUNNER_LIMIT_S, WRITER_LIMIT_S, HealthMonitor
 from index.errors import StoreClosed, StoreError
+from index.messages import text
 
 
 class Parts:
@@ -15,7 +16,7 @@ class Parts:
         self.now_s = 0.0
         self.silence_s = 0.0
         self.asked: list[Future[None]] = []
-        self.vitals = Vitals(self.ask, lambda: self.silence_s, clock=lambda: self.now_s)
+        self.vitals = HealthMonitor(self.ask, lambda: self.silence_s, clock=lambda: self.now_s)
 
     def ask(self) -> "Future[None]":
         self.asked.append(Future())
@@ -23,8 +24,8 @@ class Parts:
 
     def after(self, seconds: float) -> dict[str, str]:
         self.now_s += seconds
-        self.vitals.look()
-        return dict(self.vitals.trouble)
+        self.vitals.check()
+        return dict(self.vitals.problems)
 
 
 def test_a_writer_that_answers_is_well_and_asked_now_and_then() -> None:
@@ -55,7 +56,7 @@ def test_a_writer_that_does_not_answer_hangs_until_it_does(caplog: pytest.LogCap
 def test_a_locked_index_is_trouble_but_nothing_that_a_new_start_would_mend() -> None:
     parts = Parts()
     parts.after(ASK_EVERY_S)
-    parts.asked[-1].set_exception(StoreError("the index is locked"))
+    parts.asked[-1].set_exception(StoreError(text("the index is locked")))
     assert parts.after(1) == {"index": "the index is locked"}
     assert not parts.vitals.hangs
     assert parts.after(ASK_EVERY_S / 2) == {"index": "the index is locked"}
@@ -68,9 +69,9 @@ def test_a_closed_index_is_trouble() -> None:
     def refuse() -> "Future[None]":
         raise StoreClosed("The index is closed.")
 
-    vitals = Vitals(refuse, lambda: 0.0, clock=iter([0.0, ASK_EVERY_S]).__next__)
-    vitals.look()
-    assert vitals.trouble == {"index": "The index is closed."}
+    health = HealthMonitor(refuse, lambda: 0.0, clock=iter([0.0, ASK_EVERY_S]).__next__)
+    health.check()
+    assert health.problems == {"index": "The index is closed."}
 
 
 def test_a_runner_that_is_silent_hangs() -> None:

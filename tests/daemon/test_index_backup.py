@@ -1,4 +1,4 @@
-"""The daily copy of the index: when it is due, by whatever clock, and that a failure is told once."""
+"""The daily copy of the index: when it is due, by whatever clock, and that a failure is reported once."""
 
 import logging
 import time
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.copier import FIRST_S, Copier, is_due
-from index import schema
-from index.store import Store
-from index.upkeep import backups
+from daemon.index_backup import FIRST_S, IndexBackup, is_due
+from index.database import schema
+from index.database.store import Store
+from index.database.upkeep import backups
 from support.serving import until
 
 DAY_NS = 24 * 3600 * 10**9
@@ -36,7 +36,7 @@ def test_it_copies_when_the_day_is_over(tmp_path: Path) -> None:
         store.back_up()
         now_ns = store.backups.newest_ns()
         assert now_ns is not None
-        with Copier(store, look_s=0.01, now_ns=lambda: now_ns + 2 * DAY_NS) as copier:
+        with IndexBackup(store, check_s=0.01, now_ns=lambda: now_ns + 2 * DAY_NS) as copier:
             until(lambda: len(store.backups.newest_first()) == 3)
             assert copier.alive
         assert not copier.alive
@@ -50,18 +50,18 @@ def test_the_first_copy_waits_only_until_people_decided_something(tmp_path: Path
         looks += 1
         return time.time_ns()
 
-    with Store(tmp_path) as store, Copier(store, look_s=0.01, now_ns=look):
+    with Store(tmp_path) as store, IndexBackup(store, check_s=0.01, now_ns=look):
         until(lambda: looks > 5)
         assert store.backups.newest_first() == []
-        told = {"a_digest": b"1" * 32, "b_digest": b"2" * 32, "label": "different", "created_ns": 1}
-        store.write(lambda db: schema.Verdict.insert(told).execute(db))
+        verdict = {"a_digest": b"1" * 32, "b_digest": b"2" * 32, "label": "different", "created_ns": 1}
+        store.write(lambda db: schema.Verdict.insert(verdict).execute(db))
         until(lambda: len(store.backups.newest_first()) == 1)
         after = looks
         until(lambda: looks > after + 5)
         assert len(store.backups.newest_first()) == 1
 
 
-def test_a_full_disk_is_told_once(
+def test_a_full_disk_is_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
@@ -74,6 +74,6 @@ def test_a_full_disk_is_told_once(
     with Store(tmp_path) as store:
         store.back_up()
         monkeypatch.setattr(backups, "SPARE_BYTES", 2**62)
-        with caplog.at_level(logging.ERROR), Copier(store, look_s=0.01, now_ns=later):
+        with caplog.at_level(logging.ERROR), IndexBackup(store, check_s=0.01, now_ns=later):
             until(lambda: looks > 5)
     assert ["Make room there" in record.getMessage() for record in caplog.records] == [True]

@@ -17,16 +17,16 @@ from PIL import Image
 
 from daemon.client import Client
 from daemon.ctl import oneshot
-from daemon.jobs.progress import Unwatched
-from index.records.jobs import DetectJobParameters
+from daemon.jobs.progress import NullProgress
+from index.database.records.jobs import DetectJobParameters
 from support.kills import House
 from support.pictures import photograph, save
 from support.serving import until, write_config
 
-PHOTOGRAPHS = 36
+PHOTOGRAPHS = 27
 DISTINCT = PHOTOGRAPHS + PHOTOGRAPHS // 9
-SIZE_BYTES = 40 * 2**20
-KILLS = 4
+SIZE_BYTES = 24 * 2**20
+KILLS = 3
 # A stop waits for the images being decoded, no longer; the rest is for a machine that does much else.
 STOP_WITHIN_S = 15.0
 
@@ -46,7 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             mirrored = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             files.append(save(mirrored, folder / "mirrored" / f"{number:03}.jpg"))
         for file in files:
-            # Copies are told by their size first: only they and the mirrored one have the same.
+            # Copies are recognised by their size first: only they and the mirrored one have the same.
             os.truncate(file, SIZE_BYTES + number)
     return folder
 
@@ -106,7 +106,7 @@ def daemon(tmp_path: Path, pictures: Path) -> Daemon:
 def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[frozenset[str]]:
     """The groups that one scan finds, by names below the folder."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    result = oneshot.detect([pictures], DetectJobParameters(), folder, Unwatched(), 1).result
+    result = oneshot.detect([pictures], DetectJobParameters(), folder, NullProgress(), 1).result
     start = len(str(pictures)) + 1
     return {frozenset(image["path"][start:] for image in group["images"]) for group in result["groups"]}
 
@@ -131,6 +131,7 @@ def read_in_all(address: str) -> int:
     return sum(job["outcome"].get("read", 0) for job in Client(address).pages("jobs") if job["kind"] == "scan")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("stopped in the middle of a scan")
 def test_asked_to_stop_in_the_middle_of_a_scan(daemon: Daemon, undisturbed: set[frozenset[str]]) -> None:
     with daemon.running() as (process, _):
@@ -152,6 +153,7 @@ def test_asked_to_stop_in_the_middle_of_a_scan(daemon: Daemon, undisturbed: set[
     daemon.check()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("killed again and again while indexing")
 def test_killed_again_and_again(daemon: Daemon, undisturbed: set[frozenset[str]]) -> None:
     chance = random.Random(7)
@@ -179,6 +181,7 @@ def test_killed_again_and_again(daemon: Daemon, undisturbed: set[frozenset[str]]
     assert daemon.images() == daemon.files
 
 
+@pytest.mark.slow
 @pytest.mark.fault("killed while matching")
 def test_killed_while_it_matches(daemon: Daemon, undisturbed: set[frozenset[str]]) -> None:
     with daemon.running() as (process, _):
@@ -206,6 +209,7 @@ def test_a_wrong_configuration_is_2_and_a_taken_index_1(daemon: Daemon) -> None:
         assert b"Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.fault("killed at random moments while people work (more with make kill-soak)")
 def test_a_house_in_which_the_power_fails_again_and_again(tmp_path: Path) -> None:
     """A few of what `make kill-soak` does hundreds of times."""

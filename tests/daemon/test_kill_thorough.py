@@ -10,9 +10,9 @@ from PIL import Image
 
 from daemon.client import Client
 from daemon.ctl import oneshot
-from daemon.jobs.progress import Unwatched
+from daemon.jobs.progress import NullProgress
+from index.database.records.jobs import DetectJobParameters
 from index.model import Depth
-from index.records.jobs import DetectJobParameters
 from support.pictures import photograph, save
 from support.program import Program, wait_until_idle
 from support.serving import until
@@ -37,11 +37,12 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.fault("killed in a thorough detection")
 def test_killed_while_it_describes_and_while_it_matches(tmp_path: Path, photos: Path) -> None:
     alone = tmp_path / "alone"
     wanted = DetectJobParameters(depth=Depth.THOROUGH)
-    undisturbed = _groups(oneshot.detect([photos], wanted, alone, Unwatched(), 1).result["groups"])
+    undisturbed = _groups(oneshot.detect([photos], wanted, alone, NullProgress(), 1).result["groups"])
     assert undisturbed
     program = Program(tmp_path, photos)
 
@@ -64,7 +65,7 @@ def test_killed_while_it_describes_and_while_it_matches(tmp_path: Path, photos: 
 
     with program.running() as (_, address):
         jobs = wait_until_idle(address, PATIENCE_S)
-        assert next(one for one in jobs if one["id"] == job)["state"] == "done"
+        assert next(row for row in jobs if row["id"] == job)["state"] == "done"
         assert _groups(Client(address).get("duplicates")["groups"]) == undisturbed
     program.check_index()
     assert _judged(program) >= kept

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from daemon.configuration.config import load
-from daemon.overrides import LiveSettings
+from daemon.live_settings import LiveSettings
+from index.database.store import Store
 from index.errors import UsageError
 from index.model import Depth, DetectParameters
-from index.store import Store
 
 
 @pytest.fixture
@@ -29,23 +29,24 @@ def test_the_configuration_holds_until_it_is_overridden(live: LiveSettings) -> N
     assert live.detect_parameters() == DetectParameters(tolerance=70)
 
 
-def test_views_tell_value_default_origin_and_bounds(live: LiveSettings) -> None:
-    views = {view.key: view for view in live.views()}
-    live_keys = {key for key, view in views.items() if view.live}
+def test_settings_have_value_default_origin_and_bounds(live: LiveSettings) -> None:
+    settings = {setting.key: setting for setting in live.all_settings()}
+    live_keys = {key for key, setting in settings.items() if setting.live}
     assert {key for key in live_keys if not key.startswith("compress.")} == {
-        "detect.hsize", "detect.tolerance", "detect.turns", "detect.verify", "detect.depth", "sort.rules",
+        "detect.hsize", "detect.tolerance", "detect.turns", "detect.verify", "detect.depth", "detect.method",
+        "sort.rules",
     }  # fmt: skip
     # When it runs is written in the file; all else of a compression may be changed on the page.
-    assert {key for key in views if key.startswith("compress.")} - live_keys == {"compress.schedule"}
-    assert (views["web.port"].value, views["web.port"].live) == (5000, False)
-    assert json.dumps([view.value for view in views.values()])
-    tolerance = views["detect.tolerance"]
+    assert {key for key in settings if key.startswith("compress.")} - live_keys == {"compress.schedule"}
+    assert (settings["web.port"].value, settings["web.port"].live) == (5000, False)
+    assert json.dumps([setting.value for setting in settings.values()])
+    tolerance = settings["detect.tolerance"]
     assert (tolerance.value, tolerance.default, tolerance.origin, tolerance.maximum) == (70, 80, "file", 256)
     live.change({"detect.hsize": 8})
-    views = {view.key: view for view in live.views()}
-    tolerance = views["detect.tolerance"]
+    settings = {setting.key: setting for setting in live.all_settings()}
+    tolerance = settings["detect.tolerance"]
     assert (tolerance.value, tolerance.default, tolerance.origin, tolerance.maximum) == (20, 20, "default", 64)
-    assert (views["detect.hsize"].origin, views["detect.hsize"].choices) == ("override", (8, 16, 32))
+    assert (settings["detect.hsize"].origin, settings["detect.hsize"].choices) == ("override", (8, 16, 32))
 
 
 def test_a_refused_change_changes_nothing(live: LiveSettings) -> None:
@@ -61,8 +62,8 @@ def test_the_order_of_the_criteria_holds_at_once(live: LiveSettings) -> None:
         with pytest.raises(UsageError):
             live.change({"sort.rules": wrong})
     live.change({"sort.rules": None})
-    assert live.keeper_criteria()[0] == "whole"
+    assert live.keeper_criteria()[0] == "original"
 
 
 def test_a_secret_is_not_shown(live: LiveSettings) -> None:
-    assert "a-token" not in repr(live.views())
+    assert "a-token" not in repr(live.all_settings())

@@ -27,28 +27,26 @@ def _logging_as_before() -> Iterator[None]:
     logging.getLogger("apscheduler").setLevel(clock)
 
 
-def test_a_file_is_begun_anew_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_begun_again_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "FILE_BYTES", 10_000)
     file = tmp_path / "log" / "comparimg.log"
     logs.set_up("info", file)
     for number in range(2000):
         logging.getLogger("test").info("line %d", number)
-        logging.getLogger("test").debug("nobody asked")
+        logging.getLogger("test").debug("no one asked")
     kept = sorted(path.name for path in file.parent.iterdir())
     assert kept == ["comparimg.log", *(f"comparimg.log.{number}" for number in range(1, logs.FILES_KEPT + 1))]
     assert sum(path.stat().st_size for path in file.parent.iterdir()) < 10_000 * (logs.FILES_KEPT + 1)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ INFO test: line 1999", file.read_text().splitlines()[-1])
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         logs.set_up("info", tmp_path / "file" / "comparimg.log")
 
 
-def test_the_journal_gets_priorities_on_every_line_and_no_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_journal_gets_priorities_on_every_line_and_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "journal").open("w") as journal:
         monkeypatch.setattr(sys, "stderr", journal)
         status = os.fstat(journal.fileno())
@@ -64,7 +62,7 @@ def test_the_journal_gets_priorities_on_every_line_and_no_time(
     assert lines[-1] == "<3>ValueError: no"
 
 
-def test_the_journal_of_whoever_started_us_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journal_of_the_parent_process_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not logs.is_journal({})
     assert not logs.is_journal({"JOURNAL_STREAM": "1:2"})
     monkeypatch.setattr(sys, "stderr", io.StringIO())

@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from daemon.memory import HEAPS
+from daemon.malloc import HEAPS
 
 THREADS = 12
 
 # Every thread takes memory while all others hold theirs: without a limit each gets a heap of its own.
 PROGRAM = f"""
 import ctypes, threading
-from daemon.memory import share_heaps
+from daemon.malloc import limit_arenas
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
@@ -24,7 +24,7 @@ def take():
     libc.malloc(ctypes.c_size_t(1000))
     together.wait()
 
-share_heaps()
+limit_arenas()
 threads = [threading.Thread(target=take) for _ in range({THREADS})]
 for thread in threads:
     thread.start()
@@ -37,7 +37,7 @@ libc.fflush(None)
 # Of every two small pieces one stays: nothing at the end of the heap is free, and the library keeps what is between.
 SPREAD = """
 import ctypes
-from daemon.memory import give_back
+from daemon.malloc import trim
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
@@ -51,23 +51,23 @@ for piece, size in pieces:
 for piece, _ in pieces[1::2]:
     libc.free(piece)
 before = resident_mb()
-give_back()
+trim()
 print(before - resident_mb())
 """
 
 
 def heaps(program: str) -> int:
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    return told.count("<heap nr=")
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    return output.count("<heap nr=")
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not the C library of GNU")
 def test_threads_share_heaps() -> None:
-    assert heaps(PROGRAM.replace("share_heaps()\n", "\n")) > HEAPS
+    assert heaps(PROGRAM.replace("limit_arenas()\n", "\n")) > HEAPS
     assert heaps(PROGRAM) <= HEAPS
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not the C library of GNU")
 def test_what_is_free_between_what_is_held_is_given_back() -> None:
-    told = subprocess.run([sys.executable, "-c", SPREAD], capture_output=True, text=True, check=True).stdout
-    assert float(told) > 30
+    output = subprocess.run([sys.executable, "-c", SPREAD], capture_output=True, text=True, check=True).stdout
+    assert float(output) > 30

@@ -1,4 +1,4 @@
-"""What systemd is told, over a socket like its own."""
+"""What is reported to systemd, over a socket like its own."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.service_manager import ServiceManager
+from daemon.sd_notify import SystemdNotifier
 
 
 @pytest.fixture
@@ -18,21 +18,21 @@ def ear(tmp_path: Path) -> Iterator[socket.socket]:
         yield listening
 
 
-def manager(tmp_path: Path, **more: str) -> ServiceManager:
-    return ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify"), **more})
+def manager(tmp_path: Path, **more: str) -> SystemdNotifier:
+    return SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), **more})
 
 
-def test_the_states_of_a_service_are_told(tmp_path: Path, ear: socket.socket) -> None:
-    told = manager(tmp_path)
-    told.allow(90, "Opening")
+def test_the_states_of_a_service_are_reported(tmp_path: Path, ear: socket.socket) -> None:
+    notifier = manager(tmp_path)
+    notifier.allow(90, "Opening")
     assert ear.recv(1000) == b"EXTEND_TIMEOUT_USEC=90000000\nSTATUS=Opening"
-    told.ready("At home\nREADY=0")
+    notifier.ready("At home\nREADY=0")
     assert ear.recv(1000) == b"READY=1\nSTATUS=At home READY=0"
-    told.reloading()
+    notifier.reloading()
     assert ear.recv(1000).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
-    told.alive()
+    notifier.alive()
     assert ear.recv(1000) == b"WATCHDOG=1"
-    told.stopping()
+    notifier.stopping()
     assert ear.recv(1000) == b"STOPPING=1\nSTATUS=Stopping"
 
 
@@ -41,7 +41,7 @@ def test_a_name_in_the_abstract_namespace_is_understood() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0{name}")
         listening.settimeout(5)
-        ServiceManager({"NOTIFY_SOCKET": f"@{name}"}).alive()
+        SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}).alive()
         assert listening.recv(100) == b"WATCHDOG=1"
 
 
@@ -51,6 +51,6 @@ def test_the_watchdog_hears_twice_in_its_time(tmp_path: Path) -> None:
     assert manager(tmp_path).sign_every_s is None
 
 
-def test_nobody_there_is_no_error(tmp_path: Path) -> None:
-    ServiceManager({}).ready("well")
-    ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("well")
+def test_no_one_there_is_no_error(tmp_path: Path) -> None:
+    SystemdNotifier({}).ready("well")
+    SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "absent")}).ready("well")

@@ -17,7 +17,7 @@ from PIL import Image
 from daemon.client import Client
 from daemon.configuration.config import Config, load
 from daemon.jobs.runner import Runner
-from daemon.service import Asked, Service
+from daemon.service import Service, SignalRequest
 from index.errors import AlreadyRunning, ComparImgError
 from support.pictures import photograph, save
 from support.program import Program
@@ -42,7 +42,10 @@ def service(config: Config) -> Iterator[Service]:
 def groups(service: Service) -> list[dict[str, str]]:
     """Of each group the file names, with the kind of match, or "reference"."""
     return [
-        {Path(one["path"]).name: "reference" if one["reference"] else one["kind"] for one in group["images"]["items"]}
+        {
+            Path(image["path"]).name: "reference" if image["reference"] else image["kind"]
+            for image in group["images"]["items"]
+        }
         for group in Client(service.address).pages("groups")
     ]
 
@@ -89,8 +92,8 @@ def test_a_start_after_a_stop_finds_everything_known(config: Config) -> None:
 
 
 def test_a_wait_ends_with_no_name_when_it_is_asked_to(config: Config) -> None:
-    asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
-    asked.put(Asked.STOP)
+    asked: queue.SimpleQueue[SignalRequest] = queue.SimpleQueue()
+    asked.put(SignalRequest.STOP)
     with Service(config) as service:
         assert service.wait(asked) == ""
 
@@ -132,11 +135,11 @@ def test_a_page_that_cannot_listen_ends_the_start_and_leaves_nothing(tmp_path: P
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_the_name_of_a_part_that_died_is_told(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_of_a_part_that_died_is_reported(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(self: Runner, *_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(Runner, "_take", die)
+    monkeypatch.setattr(Runner, "_claim_next", die)
     with Service(config) as service:
         assert service.wait(queue.SimpleQueue()) == "jobs"
         assert service.health() | {"jobs": True} == dict.fromkeys(service.health(), True)
@@ -144,32 +147,32 @@ def test_the_name_of_a_part_that_died_is_told(config: Config, monkeypatch: pytes
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("part", ["decoding", "watching", "schedules", "page", "index"])
-def test_whichever_part_dies_its_name_is_told(config: Config, part: str) -> None:
+def test_whichever_part_dies_its_name_is_reported(config: Config, part: str) -> None:
     service = Service(config)
     with service:
         until(lambda: len(groups(service)) == 1)
         kill: dict[str, Callable[[], object]] = {
-            "decoding": service._workshop.pool.close,
-            "watching": service._workshop.watcher.stop,
+            "decoding": service._job_system.pool.close,
+            "watching": service._job_system.watcher.stop,
             "schedules": service._scheduler.stop,
             "page": service._server.stop,
             # What is no change cannot even be refused.
             "index": lambda: service._store._queue.put(object()),  # type: ignore[arg-type]
         }
         kill[part]()
-        told = service.wait(queue.SimpleQueue())
+        name = service.wait(queue.SimpleQueue())
         # The runner needs the index, and may be seen to die first.
-        assert told == part or (part == "index" and told == "jobs")
+        assert name == part or (part == "index" and name == "jobs")
         assert service.health()[part] is False
 
 
 def test_health_fails_while_no_change_comes_through_and_not_before_nor_after(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a thread that lives does not tell: a writer that hangs in a change."""
-    monkeypatch.setattr("daemon.vitals.ASK_EVERY_S", 0.05)
-    monkeypatch.setattr("daemon.vitals.WRITER_LIMIT_S", 0.5)
-    asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+    """What a thread that lives does not show: a writer that hangs in a change."""
+    monkeypatch.setattr("daemon.health.ASK_EVERY_S", 0.05)
+    monkeypatch.setattr("daemon.health.WRITER_LIMIT_S", 0.5)
+    asked: queue.SimpleQueue[SignalRequest] = queue.SimpleQueue()
     held, go_on = threading.Event(), threading.Event()
 
     def hang(_: object) -> None:
@@ -192,8 +195,99 @@ def test_health_fails_while_no_change_comes_through_and_not_before_nor_after(
         service._store.submit(hang)
         assert held.wait(10)
         until(lambda: status() == 503)
-        assert service._vitals.hangs
+        assert service._health.hangs
         go_on.set()
         until(lambda: status() == 200)
-        asked.put(Asked.STOP)
+        asked.put(SignalRequest.STOP)
         waiting.join()
+
+
+def test_folders_added_over_rest_are_watched_at_once_and_after_a_restart(tmp_path: Path) -> None:
+    """From an empty data folder and a file that watches nothing."""
+    photos = tmp_path / "photos"
+    first = save(photograph(1), photos / "a.png")
+    shutil.copyfile(first, photos / "b.png")
+    file = tmp_path / "comparimg.toml"
+    file.write_text(f"[daemon]\ndata_dir = '{tmp_path}/data'\nsettle_s = 0.2\nworkers = 1\n[web]\nport = 0\n")
+    config, before = load(file, {}), file.read_bytes()
+    asked: queue.SimpleQueue[SignalRequest] = queue.SimpleQueue()
+
+    def names() -> set[str]:
+        return {name for group in groups(service) for name in group}
+
+    with Service(config) as service:
+        waiting = threading.Thread(target=service.wait, args=(asked,), name="comparimg-test-main")
+        waiting.start()
+        try:
+            added = Client(service.address).post("roots", {"path": str(photos)})["root"]
+            until(lambda: names() == {"a.png", "b.png"})
+            shutil.copyfile(first, photos / "c.png")
+            until(lambda: names() == {"a.png", "b.png", "c.png"})
+            assert service.health() == dict.fromkeys(service.health(), True)
+        finally:
+            asked.put(SignalRequest.STOP)
+            waiting.join()
+    with Service(config) as service:
+        assert names() == {"a.png", "b.png", "c.png"}
+        waiting = threading.Thread(target=service.wait, args=(asked,), name="comparimg-test-main")
+        waiting.start()
+        try:
+            Client(service.address).delete(f"roots/{added['id']}")
+            until(lambda: names() == set())
+            assert Client(service.address).get("status")["totals"]["images"] == 0
+        finally:
+            asked.put(SignalRequest.STOP)
+            waiting.join()
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in photos.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_any_folder_is_searched_beside_the_library_and_gone_when_dismissed(config: Config, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    first = save(photograph(7), other / "x.png")
+    save(photograph(7).resize((320, 240)), other / "deep" / "y.jpg")
+    # The library has the pixels too: its own group must not gain a file of a folder that is not watched.
+    shutil.copyfile(tmp_path / "photos" / "a.png", other / "copy of a.png")
+    before = sorted(path.read_bytes() for path in other.rglob("*.*"))
+
+    def index_of(table: str) -> int:
+        with service._store.read() as database:
+            return int(database.execute_sql(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    with Service(config) as service:
+        until(lambda: len(groups(service)) == 1)
+        ask = Client(service.address)
+        library, rows = groups(service), index_of("image")
+        job = ask.post("searches", {"folder": str(other)})
+        until(lambda: ask.get(f"jobs/{job['id']}")["state"] == "done")
+        (search,) = ask.get("searches")["items"]
+        assert [folder["path"] for folder in search["temporary"]] == [str(other)]
+        (found,) = ask.get("groups", search=search["id"])["items"]
+        assert {Path(image["path"]).name for image in found["images"]["items"]} == {"x.png", "y.jpg"}
+        assert all(image["protected"] for image in found["images"]["items"])
+        # The library is as it was: its groups, its figures, its folders.
+        assert groups(service) == library
+        assert ask.get("status")["totals"]["images"] == 3
+        assert [Path(root["path"]).name for root in ask.get("roots")["items"]] == ["photos"]
+        image = found["images"]["items"][0]["id"]
+        decision = {"decisions": [{"image": image, "choice": "trash"}]}
+        with pytest.raises(ComparImgError):
+            ask._ask("PUT", f"groups/{found['id']}/decisions", f"search={search['id']}", decision)
+        ask.delete(f"searches/{search['id']}")
+        assert (index_of("image"), index_of("root")) == (rows, 1)
+        assert groups(service) == library
+        job = ask.post("searches", {"folder": str(other), "recursive": False})
+        until(lambda: ask.get(f"jobs/{job['id']}")["state"] == "done")
+        (flat,) = ask.get("searches")["items"]
+        assert (flat["groups"], flat["recursive"], index_of("image")) == (0, False, rows + 2)
+        # Watched after another search, it is the library's.
+        job = ask.post("searches", {"folder": str(other), "hsize": 8, "tolerance": 10})
+        until(lambda: ask.get(f"jobs/{job['id']}")["state"] == "done")
+        ask.post("roots", {"path": str(other)})
+        service.reload(config)
+        until(lambda: len(groups(service)) == 2)
+        assert max(map(len, groups(service))) == 3
+        assert ask.get("status")["totals"]["images"] == 6
+        assert ask.get("searches")["items"][0]["temporary"] == []
+    assert sorted(path.read_bytes() for path in other.rglob("*.*")) == before
+    assert first.exists()

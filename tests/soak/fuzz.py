@@ -26,17 +26,17 @@ from PIL import Image
 
 from daemon.client import Client
 from daemon.configuration.config import SECTIONS, load
-from daemon.processes.decoding import IndexTask, index_file
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.processes.decode_task import IndexTask, index_file
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.errors import ComparImgError
-from index.images.pictures import Limits
+from index.imaging.decoding.pictures import Limits
 from index.model import Identity
-from index.settings import SETTINGS, shown
+from index.settings import SETTINGS, display_value
 from support.mutations import mutate
 from support.pictures import build_tree, photograph
 from support.program import Program, wait_until_idle
 
-# What a decode may end with. "crashed" is an error that nobody thought of, or the end of the process.
+# What a decode may end with. "crashed" is an error that no one thought of, or the end of the process.
 FORESEEN = frozenset({"", "corrupt", "truncated", "not_an_image", "too_large", "unsupported", "empty", "out_of_memory"})
 SAVED = (
     ("a.jpg", "JPEG", {}), ("b.jpg", "JPEG", {"progressive": True, "quality": 40}), ("c.png", "PNG", {}),
@@ -50,7 +50,7 @@ MODES = ("RGB", "L", "RGBA", "P", "1", "I;16", "CMYK", "LA")
 
 def seeds() -> list[tuple[str, bytes]]:
     """A small file of each format in each mode that it takes, with EXIF where it may have some."""
-    found = []
+    files = []
     picture = photograph(77, 96, 72)
     exif = Image.Exif()
     exif.update({0x0112: 6, 0x010F: "maker", 0x9003: "2020:01:01 00:00:00"})
@@ -63,14 +63,14 @@ def seeds() -> list[tuple[str, bytes]]:
         except (OSError, ValueError, KeyError):
             # Not every format takes every mode.
             continue
-        found.append((name, file.getvalue()))
-    return found
+        files.append((name, file.getvalue()))
+    return files
 
 
 def fuzz_decoders(chance: random.Random, seconds: float, kept: Path) -> Counter[str]:
     files = seeds()
     datas = [data for _, data in files]
-    told: Counter[str] = Counter(formats=len(files))
+    counts: Counter[str] = Counter(formats=len(files))
     end_s = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as place, WorkerPool(2, WorkerLimits(20.0, 2**31)) as pool:
 
@@ -86,12 +86,12 @@ def fuzz_decoders(chance: random.Random, seconds: float, kept: Path) -> Counter[
         for outcome in pool.run(index_file, tasks()):
             path = Path(outcome.item.path.decode())
             failure = outcome.failure.reason if outcome.failure else outcome.value.failure  # type: ignore[union-attr]
-            told[failure or "decoded"] += 1
+            counts[failure or "decoded"] += 1
             if failure not in FORESEEN:
                 message = outcome.failure.message if outcome.failure else outcome.value.message  # type: ignore[union-attr]
                 keep(kept, f"decoder-{failure}", path.read_bytes(), message, path.suffix)
-                told["FOUND"] += 1
-    return told
+                counts["FOUND"] += 1
+    return counts
 
 
 VALUES = (
@@ -101,7 +101,7 @@ VALUES = (
 
 
 def fuzz_config(chance: random.Random, seconds: float, kept: Path) -> Counter[str]:
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     end_s = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as place:
         file = Path(place, "comparimg.toml")
@@ -110,25 +110,25 @@ def fuzz_config(chance: random.Random, seconds: float, kept: Path) -> Counter[st
             file.write_bytes(data)
             try:
                 load(file, {"HOME": place})
-                told["accepted"] += 1
+                counts["accepted"] += 1
             except ComparImgError as error:
-                told["refused" if str(file) in error.message else "refused without naming the file"] += 1
+                counts["refused" if str(file) in str(error) else "refused without naming the file"] += 1
             except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
                 keep(kept, "config", data, traceback.format_exc(), ".toml")
-                told["FOUND"] += 1
-            told["valid TOML"] += is_toml(data)
-    return told
+                counts["FOUND"] += 1
+            counts["valid TOML"] += is_toml(data)
+    return counts
 
 
 def wrong_config(chance: random.Random, place: str) -> bytes:
-    """Sections with most of their keys, some of them with values that nobody meant, some keys and sections misspelt."""
+    """Sections with most of their keys, some of them with values that no one meant, some keys and sections misspelt."""
     lines = []
     for name in SECTIONS:
         lines.append(f"[[{name}]]" if name == "watch" and chance.random() < 0.95 else f"[{misspelt(chance, name)}]")
-        for one in SETTINGS:
-            section, _, key = one.key.partition(".")
+        for setting in SETTINGS:
+            section, _, key = setting.key.partition(".")
             if section == name and chance.random() < 0.5:
-                usual = f'"{place}/{key}"' if one.default is None else shown(one.default)
+                usual = f'"{place}/{key}"' if setting.default is None else display_value(setting.default)
                 value = chance.choice(VALUES) if chance.random() < 0.06 else usual
                 lines.append(f"{misspelt(chance, key)} = {value}")
     data = "\n".join(lines).encode()
@@ -154,7 +154,7 @@ NONSENSE: tuple[Any, ...] = (
 
 
 def fuzz_rest(chance: random.Random, seconds: float, kept: Path) -> Counter[str]:
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as place:
         photos = Path(place, "photos")
         pictures = {f"{number}.jpg": photograph(number % 4, 96, 72) for number in range(8)}
@@ -164,26 +164,26 @@ def fuzz_rest(chance: random.Random, seconds: float, kept: Path) -> Counter[str]
             wait_until_idle(address)
             document = Client(address).get("openapi.json")
             routes = [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
-            told["routes"] = len(routes)
+            counts["routes"] = len(routes)
             end_s = time.monotonic() + seconds
             while time.monotonic() < end_s and process.poll() is None:
-                ask_nonsense(chance, address, *chance.choice(routes), document, told, kept)
+                ask_nonsense(chance, address, *chance.choice(routes), document, counts, kept)
             healthy = process.poll() is None and Client(address).get("status")["healthy"]
-            told["alive and healthy at the end"] = int(healthy)
-            told["FOUND"] += not healthy
+            counts["alive and healthy at the end"] = int(healthy)
+            counts["FOUND"] += not healthy
             process.terminate()
-            told["stopped with 0"] = int(process.wait(60) == 0)
+            counts["stopped with 0"] = int(process.wait(60) == 0)
         program.check_index()
         there = sum(1 for path in photos.rglob("*.jpg"))
-        told["pictures there at the end, wherever"] = there
-        told["FOUND"] += program.log.read_text().count("Traceback")
+        counts["pictures there at the end, wherever"] = there
+        counts["FOUND"] += program.log.read_text().count("Traceback")
         if "Traceback" in program.log.read_text():
             keep(kept, "rest-log", program.log.read_bytes(), "", ".log")
-    return told
+    return counts
 
 
 def ask_nonsense(
-    chance: random.Random, address: str, method: str, path: str, document: Any, told: Counter[str], kept: Path
+    chance: random.Random, address: str, method: str, path: str, document: Any, counts: Counter[str], kept: Path
 ) -> None:
     names = [name for schema in document["components"]["schemas"].values() for name in schema.get("properties", ())]
     target = path if path.startswith("/api") else f"/api/v1{path}"
@@ -203,7 +203,7 @@ def ask_nonsense(
         answer = connection.getresponse()
         # A stream of events has no end.
         data = b"" if answer.headers.get_content_type() == "text/event-stream" else answer.read()
-        told[str(answer.status)] += 1
+        counts[str(answer.status)] += 1
         wrong = answer.status >= 500 and answer.status != 503
         if answer.status >= 400 and "error" not in json.loads(data):
             wrong = True
@@ -212,7 +212,7 @@ def ask_nonsense(
     finally:
         connection.close()
     if wrong:
-        told["FOUND"] += 1
+        counts["FOUND"] += 1
         keep(kept, "rest", body, f"{method} {target} {headers}\n{data[:2000]!r}", ".json")
 
 
@@ -247,13 +247,13 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir(), "comparimg-fuzz"))
     options = parser.parse_args()
     print(f"seed {options.seed}; what goes wrong is kept in {options.keep}")
-    found = 0
+    failures = 0
     for name, edge in (("decoders", fuzz_decoders), ("comparimg.toml", fuzz_config), ("REST", fuzz_rest)):
-        told = edge(random.Random(options.seed), options.seconds / 3, options.keep)
-        found += told.pop("FOUND", 0)
-        print(f"{name}: {', '.join(f'{count} {what}' for what, count in told.most_common())}", flush=True)
-    print(f"found: {found}")
-    return 1 if found else 0
+        counts = edge(random.Random(options.seed), options.seconds / 3, options.keep)
+        failures += counts.pop("FOUND", 0)
+        print(f"{name}: {', '.join(f'{count} {what}' for what, count in counts.most_common())}", flush=True)
+    print(f"found: {failures}")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

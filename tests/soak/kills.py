@@ -25,9 +25,9 @@ def main() -> None:
     for run in range(1, options.runs + 1):
         house.fail()
         if run % SETTLE_EVERY == 0 or run == options.runs:
-            told = house.settle()
+            result = house.settle()
             settled += 1
-            print(f"{run:5} kills, {time.monotonic() - began_s:5.0f} s: {told}", flush=True)
+            print(f"{run:5} kills, {time.monotonic() - began_s:5.0f} s: {result}", flush=True)
     shutil.rmtree(folder)
     print(f"\n{house.kills} kills, {settled} times left to come to rest, {time.monotonic() - began_s:.0f} s")
     for deed, count in sorted(house.deeds.items()):

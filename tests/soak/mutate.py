@@ -18,8 +18,8 @@ from collections import Counter
 from pathlib import Path
 
 from daemon.client import Client
-from index.images.sniff import may_be_image
-from index.images.walk import Exclusions, Walk, holds_image
+from index.imaging.discovery.file_types import may_be_image
+from index.imaging.discovery.walk import Exclusions, Walk, holds_image
 from support.mutations import mutate
 from support.program import Program, wait_until_idle
 
@@ -61,7 +61,7 @@ def make(source: Path, target: Path, count: int, seed: int) -> int:
 
 
 def through(program: Program) -> int:
-    """Let the program index its folder, and tell what became of each file; the exit code."""
+    """Let the program index its folder, and print what became of each file; the exit code."""
     began_s = time.monotonic()
     with program.running() as (process, address):
         jobs = wait_until_idle(address, PATIENCE_S)
@@ -77,7 +77,7 @@ def through(program: Program) -> int:
     lost = seen - images - set(problems) - passed
     everything = sum(1 for path in program.photos.rglob("*") if path.is_file())
     other = sum(not may_be_image(path.name.encode(errors="surrogateescape")) for path in program.photos.rglob("*"))
-    told = program.log.read_text()
+    log = program.log.read_text()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     rows = [
         ("files", everything),
@@ -87,8 +87,8 @@ def through(program: Program) -> int:
         ("images or files with a problem", len(problems)),
         *((f"  {reason}", count) for reason, count in Counter(problems.values()).most_common()),
         ("not accounted for", len(lost)),
-        ("decoding processes lost and replaced", told.count("a decoding process was lost")),
-        ("errors in the log", told.count(" ERROR ") + told.count(" CRITICAL ") + told.count("Traceback")),
+        ("decoding processes lost and replaced", log.count("a decoding process was lost")),
+        ("errors in the log", log.count(" ERROR ") + log.count(" CRITICAL ") + log.count("Traceback")),
     ]
     for what, count in rows:
         print(f"{what:<48}{count:>8}")

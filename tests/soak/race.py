@@ -19,14 +19,14 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.files import actions, settling
-from daemon.files.grounds import Grounds
+from daemon.files import actions, step_recovery
+from daemon.files.protected_paths import ManagedFolders
 from daemon.files.rescue import Rescue
 from daemon.files.trash import NAME, Trashes
+from index.database.records.batches import Action, Step
 from index.errors import StepRefused
-from index.images.pictures import digest
+from index.imaging.decoding.pictures import digest
 from index.model import Identity
-from index.records.batches import Action, Step
 
 OLD, NEW = b"the old picture", b"the new one"
 ACTIONS = (Action.REPLACE, Action.LINK, Action.SWAP, Action.TRASH, Action.MOVE)
@@ -86,8 +86,8 @@ def made(folder: Path, action: Action) -> Step:
 def played(folder: Path, action: Action, editor: "subprocess.Popen[str]", chance: random.Random) -> tuple[str, str]:
     """One round: how the action ended, and what was lost, or ""."""
     step = made(folder, action)
-    grounds = Grounds.of({bytes(folder): False})
-    rescue = Rescue(Trashes(grounds), "race")
+    folders = ManagedFolders.of({bytes(folder): False})
+    rescue = Rescue(Trashes(folders), "race")
     saves = chance.randint(1, 4)
     path = folder / "a" / "x.jpg"
     assert editor.stdin is not None
@@ -99,12 +99,12 @@ def played(folder: Path, action: Action, editor: "subprocess.Popen[str]", chance
     editor.stdin.flush()
     ended = "done"
     try:
-        actions.act(step, grounds.spot, lambda _: None, rescue)
-    except StepRefused as refusal:
-        ended = refusal.reason
+        actions.perform(step, folders.file_ref, lambda _: None, rescue)
+    except StepRefused as http_error:
+        ended = http_error.reason
     except OSError as error:
         ended = type(error).__name__
-    settling.settle(step, grounds.spot, rescue)
+    step_recovery.recover_step(step, folders.file_ref, rescue)
     editor.stdout.readline()
     newest = b"save %d" % (saves - 1)
     there = path.read_bytes() if path.exists() else b""

@@ -4,7 +4,7 @@
 
 Watching and walking are measured on 100,000 folders with 1,000,000 files of no bytes; starting and idling with the real
 program over 100,000 such files in folders of 50, of which the index is filled beforehand as a first scan would have
-(reading empty files tells nothing of reading photographs: see bench.indexing for that), and over 200,000 folders with
+(reading empty files says nothing of reading photographs: see bench.indexing for that), and over 200,000 folders with
 nothing in them, which are more than most systems let a program watch.
 """
 
@@ -22,12 +22,12 @@ from pathlib import Path
 from daemon.client import Client
 from daemon.watching.inotify import FolderWatches, NativeRoot
 from daemon.watching.watch_limits import max_user_watches, watches_at_most, watches_of_others
-from index.images.reconcile import reconcile
-from index.images.walk import Exclusions, Walk
+from index.database.records import images
+from index.database.records.images import WatchRoot
+from index.database.store import Store
+from index.imaging.discovery.reconcile import reconcile
+from index.imaging.discovery.walk import Exclusions, Walk
 from index.model import Identity
-from index.records import catalogue
-from index.records.catalogue import WatchRoot
-from index.store import Store
 from support.processes import cpu_s, family, rss_mb
 from support.program import Program, wait_until_idle
 
@@ -50,7 +50,7 @@ def main() -> int:
         make(photos, options.known // 50, options.known)
         start_and_idle(Program(Path(place), photos), options.idle)
     with tempfile.TemporaryDirectory(prefix="comparimg-size-") as place:
-        tell("empty folders", str(options.empty))
+        report("empty folders", str(options.empty))
         empty = Path(place, "empty")
         make(empty, options.empty, 0)
         start_and_idle(Program(Path(place), empty), options.idle)
@@ -68,29 +68,29 @@ def make(top: Path, folders: int, files: int) -> bytes:
     return os.fsencode(top)
 
 
-def tell(what: str, value: str) -> None:
+def report(what: str, value: str) -> None:
     print(f"{what:<64}{value:>16}", flush=True)
 
 
 def watch(top: bytes) -> None:
     limit, others = max_user_watches(), watches_of_others()
-    tell("inotify watches: the limit of a user", str(limit))
-    tell("  taken by other programs", str(others))
-    tell("  that ComparImg takes at most", str(watches_at_most()))
+    report("inotify watches: the limit of a user", str(limit))
+    report("  taken by other programs", str(others))
+    report("  that ComparImg takes at most", str(watches_at_most()))
     before_mb, began_s, began_cpu = rss_mb(os.getpid()), time.monotonic(), time.process_time()
     watches = FolderWatches(watches_at_most)
     watches.start()
     root = NativeRoot(top, True, Exclusions(top), frozenset(), lambda paths, folders: None, lambda path, loss: None)
     try:
         watches.add(root)
-        tell("folders watched", str(watches.count()))
+        report("folders watched", str(watches.count()))
     except OSError as error:
-        tell("folders watched: none, the root is polled", error.strerror or "")
-    tell("  seconds by the clock, of processor", since(began_s, began_cpu))
-    tell("  memory", f"{rss_mb(os.getpid()) - before_mb:.0f} MB")
+        report("folders watched: none, the root is polled", error.strerror or "")
+    report("  seconds by the clock, of processor", since(began_s, began_cpu))
+    report("  memory", f"{rss_mb(os.getpid()) - before_mb:.0f} MB")
     began_s = time.monotonic()
     watches.stop()
-    tell("  seconds to let them go", f"{time.monotonic() - began_s:.1f}")
+    report("  seconds to release them", f"{time.monotonic() - began_s:.1f}")
 
 
 def walk(top: bytes) -> None:
@@ -98,32 +98,32 @@ def walk(top: bytes) -> None:
     peak = Peak()
     with peak:
         files = sum(1 for _ in Walk(top, Exclusions(top)))
-    tell("files walked", str(files))
-    tell("  seconds by the clock, of processor", since(began_s, began_cpu))
-    tell("  memory", f"{peak.mb - before_mb:.0f} MB")
+    report("files walked", str(files))
+    report("  seconds by the clock, of processor", since(began_s, began_cpu))
+    report("  memory", f"{peak.mb - before_mb:.0f} MB")
     with tempfile.TemporaryDirectory(prefix="comparimg-size-") as place, Store(Path(place)) as store:
         root_id = fill(store, top)
         before_mb, began_s, began_cpu = rss_mb(os.getpid()), time.monotonic(), time.process_time()
         with peak, store.read() as database:
-            plan = reconcile(Walk(top, Exclusions(top)), catalogue.known_in_order(database, root_id))
-        tell("files compared with the index, unchanged", str(plan.unchanged))
-        tell("  seconds by the clock, of processor", since(began_s, began_cpu))
-        tell("  memory", f"{peak.mb - before_mb:.0f} MB")
+            plan = reconcile(Walk(top, Exclusions(top)), images.known_in_order(database, root_id))
+        report("files compared with the index, unchanged", str(plan.unchanged))
+        report("  seconds by the clock, of processor", since(began_s, began_cpu))
+        report("  memory", f"{peak.mb - before_mb:.0f} MB")
 
 
 def fill(store: Store, top: bytes) -> int:
     """The rows that a scan of these files would have made, each with bytes of its own."""
-    store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(top)]))
+    store.write(lambda db: images.sync_roots(db, [WatchRoot(top)]))
     with store.read() as database:
-        (row,) = catalogue.watched_roots(database)
+        (row,) = images.watched_roots(database)
     seen = iter(Walk(top, Exclusions(top)))
-    while some := list(itertools.islice(seen, 50_000)):
-        store.write(lambda db, some=some: put(db.connection(), row.id, some))
+    while chunk := list(itertools.islice(seen, 50_000)):
+        store.write(lambda db, chunk=chunk: put(db.connection(), row.id, chunk))
     return int(row.id)
 
 
 def put(database: sqlite3.Connection, root_id: int, files: list[tuple[bytes, Identity]]) -> None:
-    """What catalogue.record_readings would write, a hundred times as fast."""
+    """What images.record_readings would write, a hundred times as fast."""
     (last,) = database.execute("SELECT coalesce(max(id), 0) FROM content").fetchone()
     numbered = list(enumerate(files, start=last + 1))
     database.executemany(
@@ -144,21 +144,21 @@ def start_and_idle(program: Program, idle_s: float) -> None:
         fill(store, os.fsencode(program.photos))
     began_s = time.monotonic()
     with program.running() as (process, address):
-        tell("start: seconds until the page answers", f"{time.monotonic() - began_s:.1f}")
+        report("start: seconds until the page answers", f"{time.monotonic() - began_s:.1f}")
         jobs = wait_until_idle(address, 600)
-        tell("  until every folder is watched and every file compared", f"{time.monotonic() - began_s:.1f}")
-        tell("  seconds of processor until then", f"{sum(map(cpu_s, family(process.pid))):.1f}")
+        report("  until every folder is watched and every file compared", f"{time.monotonic() - began_s:.1f}")
+        report("  seconds of processor until then", f"{sum(map(cpu_s, family(process.pid))):.1f}")
         outcome = jobs[0]["outcome"]
-        tell("  files, unchanged, read", f"{outcome['files']}, {outcome['unchanged']}, {outcome['read']}")
+        report("  files, unchanged, read", f"{outcome['files']}, {outcome['unchanged']}, {outcome['read']}")
         time.sleep(5)
         before = sum(map(cpu_s, family(process.pid)))
         time.sleep(idle_s)
         spent_s = sum(map(cpu_s, family(process.pid))) - before
-        tell(f"idle: seconds of processor in {idle_s:.0f} s", f"{spent_s:.2f}")
-        tell("  of one core", f"{100 * spent_s / idle_s:.2f} %")
-        tell("  memory of the service, of all its processes", memory(process.pid))
+        report(f"idle: seconds of processor in {idle_s:.0f} s", f"{spent_s:.2f}")
+        report("  of one core", f"{100 * spent_s / idle_s:.2f} %")
+        report("  memory of the service, of all its processes", memory(process.pid))
         (root,) = Client(address).get("roots")["items"]
-        tell("  how the folder is watched", root["mode"])
+        report("  how the folder is watched", root["mode"])
 
 
 def memory(process_id: int) -> str:

@@ -1,4 +1,4 @@
-"""Whoever attacks a server over sockets, and whoever wants to be answered meanwhile."""
+"""Clients that attack a server over sockets, and clients that want to be answered meanwhile."""
 
 import contextlib
 import http.client

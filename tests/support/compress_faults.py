@@ -26,11 +26,11 @@ from PIL import Image
 from daemon.configuration.config import Config, load
 from daemon.ctl import oneshot_compress
 from daemon.jobs import compress
-from daemon.jobs.progress import Unwatched
-from daemon.processes.workers import WorkerPool
+from daemon.jobs.progress import NullProgress
+from daemon.processes.worker_pool import WorkerPool
+from index.database.records.jobs import CompressParameters
 from index.errors import ComparImgError
-from index.images import pictures
-from index.records.jobs import CompressParameters
+from index.imaging.decoding import pictures
 from support import faults, misbehaviour, privileges
 from support.faults import small_disk
 from support.inline_pool import InlinePool
@@ -75,21 +75,21 @@ class Scene:
 
     def run(self, given: dict[str, object] | None = None) -> oneshot_compress.Run:
         parameters = CompressParameters(**{**GIVEN, **MODES[self.mode], **(given or {})})  # type: ignore[arg-type]
-        return oneshot_compress.compress(None, [self.source], parameters, self.data, self.config, Unwatched())
+        return oneshot_compress.compress(None, [self.source], parameters, self.data, self.config, NullProgress())
 
     def files(self) -> dict[str, bytes]:
-        found = [path for path in self.photos.rglob("*") if path.is_file() and path.name != "manifest.jsonl"]
-        return {str(path.relative_to(self.photos)): path.read_bytes() for path in found}
+        paths = [path for path in self.photos.rglob("*") if path.is_file() and path.name != "manifest.jsonl"]
+        return {str(path.relative_to(self.photos)): path.read_bytes() for path in paths}
 
     def judge(self) -> tuple[str, str]:
         """What happened, after a new start, and what was lost: "nothing" is the only good word."""
-        with oneshot_compress.opened(self.data, [os.fsencode(self.photos)], self.config):
+        with oneshot_compress.open_runtime(self.data, [os.fsencode(self.photos)], self.config):
             pass
-        found = self.files()
-        wrong = [f"left behind: {name}" for name in found if name.endswith(".part")]
-        visible = {name: data for name, data in found.items() if not name.startswith(".")}
+        files = self.files()
+        wrong = [f"left behind: {name}" for name in files if name.endswith(".part")]
+        visible = {name: data for name, data in files.items() if not name.startswith(".") and not name.endswith(".xmp")}
         results = {name: data for name, data in visible.items() if data != self.bytes}
-        if found.get("x.jpg") == self.bytes:
+        if files.get("x.jpg") == self.bytes:
             happened = "source and result" if results else "source"
             wrong += [f"{name} is broken" for name, data in results.items() if not self._is_whole(data)]
         else:
@@ -98,7 +98,7 @@ class Scene:
             wrong += [] if len(whole) == len(results) == 1 else ["no result that is whole"]
         if results:
             with contextlib.suppress(ComparImgError):
-                oneshot_compress.undo(None, (), self.data, self.config, Unwatched())
+                oneshot_compress.undo(None, (), self.data, self.config, NullProgress())
                 happened += ", undone"
             if self.files().get("x.jpg") != self.bytes:
                 wrong.append("undo does not bring the source back")
@@ -126,10 +126,10 @@ def without_processes() -> Iterator[None]:
 
 
 def kills(scratch: Path, stride: int) -> Iterator[Row]:
-    """Every mode, killed before and after every `stride`th of its changes."""
-    for mode in MODES:
+    """Every mode, killed before and after every `stride`th of its changes, of each mode from another one on."""
+    for place, mode in enumerate(MODES):
         for after in (False, True):
-            for number in range(int(after) % stride, 500, stride):
+            for number in range((3 * place + int(after)) % stride, 500, stride):
                 folder = Path(tempfile.mkdtemp(dir=scratch))
                 scene = Scene(folder, mode)
                 change = _killed(scene, number, after)
@@ -149,12 +149,12 @@ def _killed(scene: Scene, number: int, after: bool) -> str | None:
         scene.run()
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        change = told.read().decode()
+    with os.fdopen(reader, "rb") as pipe:
+        change = pipe.read().decode()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return change
-    assert status == 0, f"{scene.mode} failed by itself"
+    assert status == 0, f"{scene.mode} failed without a fault"
     return None
 
 
@@ -191,7 +191,7 @@ def forbidden(scratch: Path) -> Iterator[Row]:
                     traceback.print_exc()
                 os._exit(code)
             _, status = os.waitpid(child, 0)
-            assert status == 0, f"{fault}, {mode}: it was not told"
+            assert status == 0, f"{fault}, {mode}: nothing was reported"
             scene.photos.chmod(0o755)
             scene.source.chmod(0o644)
             happened, lost = scene.judge()
@@ -228,11 +228,11 @@ def _bomb() -> bytes:
 def _refused(fault: str, scene: Scene, mend: Callable[[], object]) -> Row:
     run = scene.run()
     mend()
-    told = sorted({file.reason for file in run.files if file.reason} | {reason for _, reason, _ in run.problems})
+    reasons = sorted({file.reason for file in run.files if file.reason} | {reason for _, reason, _ in run.problems})
     happened, lost = scene.judge()
-    if not told:
-        lost = f"nobody was told; {lost}"
-    return Row(fault, scene.mode, "acting", f"{happened}; told: {', '.join(told)}", lost)
+    if not reasons:
+        lost = f"nothing was reported; {lost}"
+    return Row(fault, scene.mode, "acting", f"{happened}; reported: {', '.join(reasons)}", lost)
 
 
 def rows(stride: int) -> Iterator[Row]:
@@ -244,21 +244,21 @@ def rows(stride: int) -> Iterator[Row]:
                 yield from refusals(scratch)
                 yield from forbidden(scratch)
             else:
-                print("Without the right to mount and to be somebody else, those rows are left out.", file=sys.stderr)  # noqa: T201
+                print("Without the right to mount and to be someone else, those rows are left out.", file=sys.stderr)  # noqa: T201
         yield from hostile(scratch)
 
 
 def main(arguments: list[str]) -> int:
-    stride = next((int(one) for one in arguments if one.isdecimal()), 1)
-    found = []
+    stride = next((int(argument) for argument in arguments if argument.isdecimal()), 1)
+    finished = []
     for row in rows(stride):
-        found.append(row)
+        finished.append(row)
         if "--json" not in arguments:
             print(f"| {row.fault} | {row.mode} | {row.at} | {row.happened} | {row.lost} |", flush=True)  # noqa: T201
     if "--json" in arguments:
-        print(json.dumps([asdict(row) for row in found]))  # noqa: T201
-    bad = sum(row.lost != "nothing" for row in found)
-    print(f"{len(found)} faults, {bad} of them cost something.", file=sys.stderr)  # noqa: T201
+        print(json.dumps([asdict(row) for row in finished]))  # noqa: T201
+    bad = sum(row.lost != "nothing" for row in finished)
+    print(f"{len(finished)} faults, {bad} of them cost something.", file=sys.stderr)  # noqa: T201
     return int(bad > 0)
 
 

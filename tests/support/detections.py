@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 from daemon.jobs.detect import Detector
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.views import Views
-from index.images.pictures import Limits
+from daemon.jobs.previews import Previews
+from daemon.jobs.progress import NullProgress
+from index.database.queries import result_file
+from index.database.records.jobs import DetectJobParameters
+from index.imaging.decoding.pictures import Limits
 from index.model import DetectParameters
-from index.queries import report
-from index.records.jobs import DetectJobParameters
 from support.library import Library
 
 
@@ -43,28 +43,32 @@ class Detections:
         self.library = library
         self.photos = library.photos
         self.pool = CountingPool(library.pool)
-        views = Views(library.store, self.pool, Limits(max_pixels=50_000_000))  # type: ignore[arg-type]
+        views = Previews(library.store, self.pool, Limits(max_pixels=50_000_000))  # type: ignore[arg-type]
         self.detector = Detector(library.store, self.pool, views, DetectParameters)  # type: ignore[arg-type]
 
     def scan(self) -> None:
         """Scan, and match what is new as the scanner does."""
         self.library.scan()
-        self.detector.update(Unwatched())
+        self.detector.update(NullProgress())
 
     def detect(self, **wanted: Any) -> dict[str, Any]:
-        self.detector.run(Unwatched(), DetectJobParameters(**wanted))
+        self.detector.run(NullProgress(), DetectJobParameters(**wanted))
         return self.result()
 
     def result(self) -> dict[str, Any]:
         """The result with paths below the folder, without the time it was made at."""
         with self.library.store.read() as database:
-            found = report.result(database)
-        del found["created"]
+            result = result_file.result(database)
+        del result["created"]
         start = len(str(self.photos)) + 1
-        for group in found["groups"]:
-            for told in (group["proposal"], *group["images"]):
-                told["path"] = told["path"][start:]
-        return found
+        for group in result["groups"]:
+            # Nothing is proposed of a scene.
+            proposal = group["proposal"] or {"path": "", "speaking": []}
+            for image in (proposal, *group["images"]):
+                image["path"] = image["path"][start:]
+            for entry in proposal["speaking"]:
+                entry |= {name: entry[name][start:] for name in ("speaks_for", "against")}
+        return result
 
     def groups(self) -> list[dict[str, str]]:
         """Path -> kind ("" for the reference) of every group."""

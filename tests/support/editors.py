@@ -1,4 +1,4 @@
-"""A program that saves a picture anew at given moments of an action, and what may be gone afterwards."""
+"""A program that saves a picture again at given moments of an action, and what may be gone afterwards."""
 
 import os
 from collections.abc import Callable, Collection, Iterator

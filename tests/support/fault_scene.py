@@ -9,20 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from daemon.files.grounds import Grounds
-from daemon.jobs.journal import Journal, Unchecked
-from daemon.jobs.progress import Unwatched
+from daemon.files.protected_paths import ManagedFolders
+from daemon.jobs.journal import Journal, NoChecks
+from daemon.jobs.progress import NullProgress
 from daemon.jobs.undo import Undoer
-from index.images.pictures import digest
+from index.database.records import batches, images, jobs, trash_items
+from index.database.records.batches import Action, BatchKind, Step, StepState
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import UndoParameters
+from index.database.records.trash_items import Item
+from index.database.store import Store
+from index.imaging.decoding.pictures import digest
 from index.model import Identity, JobKind
-from index.records import batches, catalogue, jobs, trash_items
-from index.records.batches import Action, BatchKind, Step, StepState
-from index.records.catalogue import WatchRoot
-from index.records.jobs import UndoParameters
-from index.records.trash_items import Item
-from index.store import Store
 
-OLD, NEW, OTHER = b"the only copy " * 5000, b"the new file " * 3000, b"somebody's own file"
+OLD, NEW, OTHER = b"the only copy " * 5000, b"the new file " * 3000, b"the file of another"
 ACTIONS = ("trash", "move", "move far", "link", "replace", "create", "restore", "swap", "delete")
 UNDOABLE = ("trash", "move", "move far", "link", "replace", "create")
 
@@ -35,8 +35,8 @@ class Scene:
         self.action = action
         self.photos = folder / "photos"
         self.best = (far or folder) / "best"
-        for one in (self.photos, self.best):
-            one.mkdir(parents=True, exist_ok=True)
+        for place in (self.photos, self.best):
+            place.mkdir(parents=True, exist_ok=True)
         self.path = self.photos / "x.jpg"
         self.kept = self.photos / "kept.jpg"
         self.store: Store | None = None
@@ -46,12 +46,12 @@ class Scene:
         """The index and its journal, as a start of the service opens them."""
         with Store(self.folder / "data") as store:
             self.store = store
-            store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(bytes(self.photos))]))
-            yield Journal(store, self.grounds())
+            store.write(lambda db: images.sync_roots(db, [WatchRoot(bytes(self.photos))]))
+            yield Journal(store, self.managed_folders())
             self.store = None
 
-    def grounds(self) -> Grounds:
-        return Grounds.of({bytes(self.photos): False}, [bytes(self.best)])
+    def managed_folders(self) -> ManagedFolders:
+        return ManagedFolders.of({bytes(self.photos): False}, [bytes(self.best)])
 
     def begin(self) -> int:
         """Make the files and the batch; its id."""
@@ -63,7 +63,7 @@ class Scene:
 
     def carry_out(self, batch_id: int) -> None:
         with self.opened() as journal:
-            journal.carry_out(Unwatched(), batch_id, Making(self))
+            journal.carry_out(NullProgress(), batch_id, Making(self))
 
     def recover(self) -> None:
         with self.opened() as journal:
@@ -81,19 +81,19 @@ class Scene:
 
     def files(self) -> dict[str, bytes]:
         """Every file but the index and the manifests, by its path below the folder or the other disk."""
-        found = {}
+        files = {}
         for top in {self.photos, self.best}:
             for path in top.rglob("*"):
                 if path.is_file() and not path.is_symlink() and path.name != "manifest.jsonl":
-                    found[f"{top.name}/{path.relative_to(top)}"] = path.read_bytes()
-        return found
+                    files[f"{top.name}/{path.relative_to(top)}"] = path.read_bytes()
+        return files
 
     def _trash_first(self, journal: Journal) -> None:
         if self.action == "swap":
             temp = self.path.with_name("new")
             temp.write_bytes(NEW)
         kind = Action.REPLACE if self.action == "swap" else Action.TRASH
-        journal.carry_out(Unwatched(), journal.begin(BatchKind.SORT, [self._file_step(kind)]), Making(self))
+        journal.carry_out(NullProgress(), journal.begin(BatchKind.SORT, [self._file_step(kind)]), Making(self))
 
     def _item(self) -> Item:
         assert self.store is not None
@@ -118,18 +118,18 @@ class Scene:
                 return Step(name, bytes(self.path), blank, target=bytes(self.photos / "x_resize.jpg"))
         item = self._item()
         device = self.photos.stat().st_dev
-        one = Step(
+        step = Step(
             name, item.path, Identity(device, item.inode, item.size_bytes, item.mtime_ns), item.digest,
             trash=item.place, bytes=item.size_bytes,
         )  # fmt: skip
         if self.action == "restore":
-            return replace(one, target=item.path)
+            return replace(step, target=item.path)
         if self.action == "swap":
-            return replace(one, made=Identity.of(self.path.lstat()))
-        return one
+            return replace(step, made=Identity.of(self.path.lstat()))
+        return step
 
 
-class Making(Unchecked):
+class Making(NoChecks):
     """Makes the new file of a step shortly before, as compression does."""
 
     def __init__(self, scene: Scene) -> None:
@@ -143,7 +143,7 @@ class Making(Unchecked):
                 continue
             with self._scene.store.read() as database:
                 name = batches.batch(database, step.batch_id).name
-            temp = Path(os.fsdecode(Journal(self._scene.store, self._scene.grounds()).temp_of(name, step)))
+            temp = Path(os.fsdecode(Journal(self._scene.store, self._scene.managed_folders()).temp_of(name, step)))
             try:
                 temp.write_bytes(NEW)
             except OSError as error:
@@ -157,6 +157,6 @@ class Making(Unchecked):
                 yield replace(step, made=Identity.of(temp.lstat()), made_digest=digest(NEW))
 
 
-class _Job(Unwatched):
+class _Job(NullProgress):
     def __init__(self, store: Store) -> None:
         self.job_id = store.write(lambda db: jobs.add(db, JobKind.UNDO, {}, "user"))

@@ -3,7 +3,7 @@
     make fault-table
 
 A case is run in a process of its own, forked from this one, which a kill ends for real. Then this process does what the
-next start of the service does, looks at every byte, and undoes what was done. A row tells what happened and what was
+next start of the service does, looks at every byte, and undoes what was done. A row says what happened and what was
 lost; a row that lost anything, or left a step in doubt, makes the whole fail.
 """
 
@@ -23,14 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from daemon.files import actions, removal, trash
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.strays import keep_strays
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.jobs.leftovers import rescue_leftovers
+from daemon.jobs.progress import NullProgress
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.database.records import trash_items
+from index.database.records.batches import Step, StepState
+from index.database.store import Store
 from index.errors import StoreError
-from index.images.walk import Exclusions, Walk
-from index.records import trash_items
-from index.records.batches import Step, StepState
-from index.store import Store
+from index.imaging.discovery.walk import Exclusions, Walk
+from index.messages import text
 from support import privileges
 from support.fault_scene import ACTIONS, NEW, OLD, OTHER, UNDOABLE, Making, Scene
 from support.sorting import Desk
@@ -58,9 +59,9 @@ def judge(scene: Scene, batch_id: int, others: Iterable[bytes] = ()) -> tuple[st
     """What happened to the one step, after a new start, and what was lost."""
     scene.recover()
     step = scene.state(batch_id)
-    found = scene.files()
-    missing = [name for name, data in _precious(scene, step, others).items() if data not in found.values()]
-    left = [name for name in found if ".part" in name]
+    files = scene.files()
+    missing = [name for name, data in _precious(scene, step, others).items() if data not in files.values()]
+    left = [name for name in files if ".part" in name]
     happened = {
         StepState.DONE: "done",
         StepState.CANCELLED: "not done",
@@ -81,12 +82,12 @@ def judge(scene: Scene, batch_id: int, others: Iterable[bytes] = ()) -> tuple[st
 
 
 def _precious(scene: Scene, step: Step, others: Iterable[bytes]) -> dict[str, bytes]:
-    found = {f"file {number}": data for number, data in enumerate(others)}
+    contents = {f"file {number}": data for number, data in enumerate(others)}
     if not (scene.action == "delete" and step.state is StepState.DONE):
-        found["the file"] = OLD
+        contents["the file"] = OLD
     if scene.action == "swap":
-        found["the new file"] = NEW
-    return found
+        contents["the new file"] = NEW
+    return contents
 
 
 # Kills
@@ -105,14 +106,14 @@ def killed(folder: Path, action: str, far: Path | None, number: int, after: bool
         os.close(reader)
         with scene.opened() as journal:
             _kill_at(number, after, writer)
-            journal.carry_out(Unwatched(), batch_id, Making(scene))
+            journal.carry_out(NullProgress(), batch_id, Making(scene))
             os._exit(0)
     os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        change = told.read().decode()
+    with os.fdopen(reader, "rb") as pipe:
+        change = pipe.read().decode()
     _, status = os.waitpid(child, 0)
     if not os.WIFSIGNALED(status):
-        assert status == 0, f"{action} failed by itself"
+        assert status == 0, f"{action} failed without a fault"
         return None
     if index == "kept":
         happened, lost = judge(scene, batch_id)
@@ -134,7 +135,7 @@ def judge_without_index(scene: Scene) -> tuple[str, str]:
         for top in (scene.photos, scene.best):
             walk = Walk(bytes(top), Exclusions(bytes(top)))
             list(walk)
-            keep_strays(scene.store, scene.grounds(), walk.strays)
+            rescue_leftovers(scene.store, scene.managed_folders(), walk.strays)
         journal.recover()
         with scene.store.read() as database:
             places = [Path(os.fsdecode(item.place)) for item in trash_items.in_trash(database)]
@@ -171,9 +172,9 @@ def _kill_at(number: int, after: bool, writer: int) -> None:
 
         return do
 
-    for owner, some in ((removal, ("_renameat2",)), (trash, ("_append",)), (Store, ("write",)),
+    for owner, functions in ((removal, ("_renameat2",)), (trash, ("_append",)), (Store, ("write",)),
                         (os, ("link", "unlink", "rename", "mkdir", "rmdir"))):  # fmt: skip
-        for name in some:
+        for name in functions:
             setattr(owner, name, killing(name, getattr(owner, name)))
 
 
@@ -187,13 +188,13 @@ def kills(scratch: Path, far: Path | None, stride: int = 1) -> Iterator[Row]:
             for number in range(int(after) % step, 100, step):
                 folder = Path(tempfile.mkdtemp(dir=scratch))
                 other = Path(tempfile.mkdtemp(dir=far)) if far is not None and action == "move far" else None
-                found = killed(folder, action, other, number, after, index)
+                row = killed(folder, action, other, number, after, index)
                 shutil.rmtree(folder)
                 if other is not None:
                     shutil.rmtree(other)
-                if found is None:
+                if row is None:
                     break
-                yield found
+                yield row
 
 
 # Disks that refuse
@@ -217,12 +218,12 @@ def _refused(scratch: Path, fault: str, action: str, spoil: Callable[[Path], Cal
         batch_id = scene.begin()
         mend = spoil(far if action == "move far" else near)
         scene.carry_out(batch_id)
-        row = _told(fault, scene, batch_id, mend)
+        row = _fault_row(fault, scene, batch_id, mend)
         shutil.rmtree(folder)
         return row
 
 
-def _told(fault: str, scene: Scene, batch_id: int, mend: Callable[[], object]) -> Row:
+def _fault_row(fault: str, scene: Scene, batch_id: int, mend: Callable[[], object]) -> Row:
     """What became of a step that a fault was in the way of, once that is out of it."""
     before = scene.state(batch_id)
     mend()
@@ -251,7 +252,7 @@ def _make_read_only(disk: Path) -> Callable[[], object]:
 
 
 def forbidden(scratch: Path) -> Iterator[Row]:
-    """Every action by somebody who may not write to the folder."""
+    """Every action by someone who may not write to the folder."""
     for action in ACTIONS:
         if action == "move far":
             continue
@@ -273,7 +274,7 @@ def forbidden(scratch: Path) -> Iterator[Row]:
             for path in closed:
                 path.chmod(0o755)
 
-        yield _told("EACCES: the folder may not be written to", scene, batch_id, mend)
+        yield _fault_row("EACCES: the folder may not be written to", scene, batch_id, mend)
         shutil.rmtree(folder)
 
 
@@ -284,7 +285,7 @@ def meddling(scratch: Path) -> Iterator[Row]:
     """The file is edited, deleted, replaced, led elsewhere; a name is taken; the folder goes away; the index fails."""
     for fault, spoil in (
         ("edited since the decision", lambda scene: scene.path.write_bytes(OTHER)),
-        ("saved anew by an editor", _save_anew),
+        ("saved again by an editor", _save_again),
         ("deleted by its owner", lambda scene: scene.path.rename(scene.folder / "data" / "kept elsewhere")),
         ("replaced by a symbolic link", _lead_elsewhere),
         ("its folder is exchanged for a link", _lead_folder_elsewhere),
@@ -323,14 +324,14 @@ def _meddled(scratch: Path, fault: str, action: str, spoil: Callable[[Scene], An
     lost = "nothing" if precious <= held else "bytes"
     if any(".part" in path.name for path in folder.rglob("*")):
         lost = "left behind: a temporary file"
-    told = f"{before.state}: {before.reason}" if before.reason else str(before.state)
+    happened = f"{before.state}: {before.reason}" if before.reason else str(before.state)
     if before.state in (StepState.DOING, StepState.PLANNED):
-        told = f"{before.state}, then {'done' if step.state is StepState.DONE else 'not done'}"
+        happened = f"{before.state}, then {'done' if step.state is StepState.DONE else 'not done'}"
     shutil.rmtree(folder)
-    return Row(fault, action, "before acting", told, lost)
+    return Row(fault, action, "before acting", happened, lost)
 
 
-def _save_anew(scene: Scene) -> None:
+def _save_again(scene: Scene) -> None:
     fresh = scene.path.with_name("fresh")
     fresh.write_bytes(OTHER)
     fresh.rename(scene.path)
@@ -371,7 +372,7 @@ def _break_index(number: int) -> Callable[[Scene], Callable[[], None]]:
         def write(store: Store, change: Any) -> Any:
             # The first one brings the watched folders up to date.
             if next(calls) == number + 1:
-                raise StoreError("The index could not be changed: database or disk is full.")
+                raise StoreError(text("The index could not be changed: database or disk is full."))
             return real(store, change)
 
         Store.write = write  # type: ignore[method-assign]
@@ -416,7 +417,7 @@ def keepers(scratch: Path) -> Iterator[Row]:
             ("the keeper is deleted", lambda desk, kept: kept.rename(desk.folder / "data" / "elsewhere")),
             ("the keeper rots: other bytes, same time", _rot),
             ("the keeper is replaced", lambda desk, kept: desk.picture("photos/a.png", 9)),
-            ("the keeper is replaced at the last moment", _replace_at_last),
+            ("the keeper is replaced at the last moment", _replace_keeper),
         ):
             for choice in ("trash", "move", "link"):
                 folder = Path(tempfile.mkdtemp(dir=scratch))
@@ -427,11 +428,11 @@ def keepers(scratch: Path) -> Iterator[Row]:
                 desk.scan()
                 desk.decide({kept: "keep", victim: choice})
                 mend = spoil(desk, kept)
-                told = desk.sort()
+                outcome = desk.sort()
                 if callable(mend):
                     mend()
-                happened = ", ".join(f"refused: {reason}" for reason in told["refused"]) or "done"
-                lost = "nothing" if victim.read_bytes() == data and told[choice] == 0 else "the last copy"
+                happened = ", ".join(f"refused: {reason}" for reason in outcome["refused"]) or "done"
+                lost = "nothing" if victim.read_bytes() == data and outcome[choice] == 0 else "the last copy"
                 desk.close()
                 shutil.rmtree(folder)
                 yield Row(fault, choice, "before acting", happened, lost)
@@ -445,18 +446,18 @@ def _rot(desk: Desk, kept: Path) -> None:
     os.utime(kept, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _replace_at_last(desk: Desk, kept: Path) -> Callable[[], object]:
+def _replace_keeper(desk: Desk, kept: Path) -> Callable[[], object]:
     """After it was checked, when the step is about to be done."""
-    real = actions.act
+    real = actions.perform
 
     def meddle(*arguments: Any) -> None:
         desk.picture("photos/a.png", 9)
         real(*arguments)
 
-    actions.act = meddle
+    actions.perform = meddle
 
     def mend() -> None:
-        actions.act = real
+        actions.perform = real
 
     return mend
 
@@ -484,8 +485,8 @@ def main() -> int:
             rows += [*refusals(scratch), *forbidden(scratch)]
         else:
             rows = list(kills(scratch, None, stride))
-            told = "Without the right to mount, full, read-only and closed folders are left out."
-            print(told, file=sys.stderr)  # noqa: T201
+            message = "Without the right to mount, full, read-only and closed folders are left out."
+            print(message, file=sys.stderr)  # noqa: T201
         rows += meddling(scratch)
         if stride == 1:
             rows += keepers(scratch)

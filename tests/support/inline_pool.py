@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-from daemon.processes.workers import Outcome, WorkerLimits
+from daemon.processes.worker_pool import Outcome, WorkerLimits
 from index.errors import PictureError
 
 

@@ -18,9 +18,9 @@ from typing import Any
 from PIL import Image
 
 from daemon.client import Client
+from index.database.records import matches, regrouping
+from index.database.store import Store
 from index.errors import ComparImgError
-from index.records import findings
-from index.store import Store
 from support.pictures import photograph
 from support.processes import family
 from support.program import Program, wait_until_idle
@@ -78,7 +78,7 @@ class House:
         self.deeds["files added"] += count
 
     def move_some(self) -> None:
-        """Rename pictures, as somebody who tidies up."""
+        """Rename pictures, as someone who tidies up."""
         there = [path for path in sorted(self.photos.rglob("*.jpg")) if TRASH not in path.parts]
         for path in self.chance.sample(there, min(3, len(there))):
             with contextlib.suppress(FileNotFoundError):
@@ -158,7 +158,7 @@ class House:
             deed = self.chance.choice(
                 [self._deny, self._decide, self._decide, self._sort, self._undo, self._detect, self._kill_a_worker]
             )
-            # Cut off in the middle, or refused for a reason that a person would be told.
+            # Cut off in the middle, or refused for a reason that is reported to a person.
             with contextlib.suppress(ComparImgError, OSError, ValueError, http.client.HTTPException):
                 deed(client)
             if self.chance.random() < 0.5:
@@ -185,16 +185,16 @@ class House:
 
     def _check_files(self) -> None:
         """Nothing that was ever put there is lost, and of each picture one is where people look for it."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         seen: set[int] = set()
         for top in (self.photos, self.best):
             for path in top.rglob("*"):
                 if path.is_file():
                     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                    found[digest] += 1
+                    counts[digest] += 1
                     if digest in self._family and TRASH not in path.parts:
                         seen.add(self._family[digest])
-        missing = {digest: count for digest, count in self._placed.items() if found[digest] < count}
+        missing = {digest: count for digest, count in self._placed.items() if counts[digest] < count}
         assert not missing, f"bytes are gone: {missing}"
         assert seen >= set(self._family.values()), "all files of a picture are in the trash"
 
@@ -219,10 +219,10 @@ class House:
             assert not store.recovered
 
             def regroup(database: Any) -> int:
-                current = findings.current_detection(database)
-                return findings.regroup_all(database, current.id, time.time_ns())
+                current = matches.current_detection(database)
+                return regrouping.regroup_all(database, current.id, time.time_ns())
 
-            assert store.write(regroup) == 0, "the groups are what they would be if they were made anew"
+            assert store.write(regroup) == 0, "the groups are what they would be if they were built again"
         return {"contents": before + new, "new": new, "read": read}
 
     def _check_rows(self) -> None:

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.scan import Scanner, ScanRoot
-from daemon.processes.workers import WorkerPool
-from index.images.pictures import Limits
-from index.records import catalogue, findings
-from index.records.catalogue import WatchRoot
-from index.records.jobs import ScanParameters
-from index.store import Store
+from daemon.jobs.progress import NullProgress
+from daemon.jobs.scan import Scanner
+from daemon.jobs.scan_roots import ScanRoot
+from daemon.processes.worker_pool import WorkerPool
+from index.database.records import images, matches
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import ScanParameters
+from index.database.store import Store
+from index.imaging.decoding.pictures import Limits
+from index.messages import of_json
 
 
 class Library:
@@ -23,12 +25,12 @@ class Library:
         self.watch(ScanRoot(WatchRoot(str(self.photos).encode())))
 
     def watch(self, *roots: ScanRoot) -> None:
-        self.store.write(lambda db: catalogue.sync_roots(db, [root.root for root in roots]))
+        self.store.write(lambda db: images.sync_roots(db, [root.root for root in roots]))
         self.scanner = Scanner(self.store, self.pool, roots, Limits(max_pixels=50_000_000), lambda _: 0)
 
     def scan(self, *paths: Path) -> dict:
         names = [str(path) for path in paths]
-        return dict(self.scanner.run(Unwatched(), ScanParameters(paths=names)))
+        return dict(self.scanner.run(NullProgress(), ScanParameters(paths=names)))
 
     def images(self) -> dict[str, int | None]:
         """Path below the folder -> content id, for every image row."""
@@ -38,9 +40,9 @@ class Library:
         return {path.decode("utf-8", "surrogateescape")[start:]: content for path, content in rows}
 
     def concerned(self) -> set[int]:
-        """The contents whose groups are to be made anew."""
+        """The contents whose groups are to be rebuilt."""
         with self.store.read() as database:
-            return findings.concerned(database)
+            return matches.stale_contents(database)
 
     def problems(self) -> dict[str, str]:
         with self.store.read() as database:
@@ -51,4 +53,4 @@ class Library:
     def root_states(self) -> dict[str, tuple[str, str]]:
         with self.store.read() as database:
             rows = database.execute_sql("SELECT path, state, reason FROM root WHERE watched").fetchall()
-        return {path.decode(): (state, reason) for path, state, reason in rows}
+        return {path.decode(): (state, str(of_json(reason) or "")) for path, state, reason in rows}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from index.errors import PictureError
+from index.messages import text
 
 
 def same(item: Any) -> Any:
@@ -53,11 +54,11 @@ def obey(order: tuple[str, Any]) -> Any:
         case "eat":
             return len(bytes(argument))
         case "fail":
-            raise PictureError("corrupt", argument)
+            raise PictureError("corrupt", text(argument))
         case "raise":
             raise argument
         case "killed once":
-            # As by somebody else: the second time round there is nothing wrong.
+            # As by someone else: the second time round there is nothing wrong.
             if not Path(argument).exists():
                 Path(argument).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -68,6 +69,11 @@ def obey(order: tuple[str, Any]) -> Any:
             while not Path(argument).exists():
                 time.sleep(0.005)
             return argument
+        case "append":
+            path, line = argument
+            with open(path, "a", encoding="ascii") as log:
+                print(line, file=log)
+            return line
         case "note":
             Path(argument).touch()
             return argument

@@ -1,6 +1,6 @@
 """Pictures that tests are made of, unlike one another as photographs are and the same for the same seed; files of them.
 
-    from support.pictures import photograph, save, build_tree
+from support.pictures import photograph, save, build_tree
 """
 
 import os

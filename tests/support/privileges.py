@@ -1,4 +1,4 @@
-"""Being somebody to whom the modes of files apply, as root they do not."""
+"""Being someone to whom the modes of files apply, as root they do not."""
 
 import ctypes
 import os

@@ -9,14 +9,14 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 def family(process_id: int) -> list[int]:
     """A process and all below it."""
-    found = [process_id]
-    for one in found:
-        for children in Path(f"/proc/{one}/task").glob("*/children"):
+    process_ids = [process_id]
+    for member in process_ids:
+        for children in Path(f"/proc/{member}/task").glob("*/children"):
             try:
-                found += map(int, children.read_text().split())
+                process_ids += map(int, children.read_text().split())
             except OSError:
                 continue
-    return found
+    return process_ids
 
 
 def rss_mb(process_id: int) -> float:

@@ -6,16 +6,17 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
-from index.encoding import jpeg_file, recompress
-from index.encoding.compression import Wish
-from index.encoding.recompress import Left, Smaller
-from index.images.pictures import Limits
+from index.imaging.decoding import jpeg_file
+from index.imaging.decoding.pictures import Limits
+from index.imaging.encoding import recompress
+from index.imaging.encoding.compression import CompressionOptions
+from index.imaging.encoding.recompress import Recompressed, Skipped
 from support.pictures import ORIENTATION, photograph
 
 LIMITS = Limits(max_pixels=50_000_000)
 AS_IT_IS = {"width": 10_000, "height": 10_000, "least_gain": 0.0}
-SAME = Wish(**AS_IT_IS)
-HALF = Wish(width=200, height=200, quality=90)
+SAME = CompressionOptions(**AS_IT_IS)
+HALF = CompressionOptions(width=200, height=200, quality=90)
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
 IPTC = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x0b\x1c\x02\x78\0\x06family\0"
 
@@ -56,18 +57,18 @@ def camera_file(picture: Image.Image | None = None, orientation: int = 1, **opti
     return jpeg_file.with_metadata(data, [*segments, jpeg_file.Segment(0xED, IPTC)])
 
 
-def made(data: bytes, wish: Wish) -> tuple[Smaller, Image.Image]:
-    found = recompress.recompress(data, wish, LIMITS)
-    assert isinstance(found, Smaller), found
-    image = Image.open(io.BytesIO(found.data))
+def made(data: bytes, options: CompressionOptions) -> tuple[Recompressed, Image.Image]:
+    result = recompress.recompress(data, options, LIMITS)
+    assert isinstance(result, Recompressed), result
+    image = Image.open(io.BytesIO(result.data))
     image.load()
-    return found, image
+    return result, image
 
 
-def left(data: bytes, wish: Wish) -> Left:
-    found = recompress.recompress(data, wish, LIMITS)
-    assert isinstance(found, Left), found
-    return found
+def left(data: bytes, options: CompressionOptions) -> Skipped:
+    result = recompress.recompress(data, options, LIMITS)
+    assert isinstance(result, Skipped), result
+    return result
 
 
 def several_pictures() -> bytes:

@@ -1,6 +1,6 @@
 """Landscapes that look like holiday photographs, drawn from a seed: for pictures of the page, not for measuring.
 
-    from support.scenery import landscape
+from support.scenery import landscape
 """
 
 import numpy as np

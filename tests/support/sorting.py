@@ -7,33 +7,34 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from daemon.files.grounds import Claim
+from daemon.files.protected_paths import Claim
 from daemon.jobs.detect import Detector
-from daemon.jobs.progress import Unwatched
+from daemon.jobs.previews import Previews
+from daemon.jobs.progress import NullProgress
 from daemon.jobs.runner import JobContext
-from daemon.jobs.scan import Scanner, ScanRoot
+from daemon.jobs.scan import Scanner
+from daemon.jobs.scan_roots import ScanRoot
 from daemon.jobs.sort import Sorter, SortSettings
 from daemon.jobs.sort_plan import Companions
 from daemon.jobs.undo import Undoer
-from daemon.jobs.views import Views
-from daemon.processes.workers import WorkerPool
-from index.images.pictures import Limits
+from daemon.processes.worker_pool import WorkerPool
+from index.database.queries import listing
+from index.database.records import batches, decisions, images, jobs, trash_items
+from index.database.records.batches import Step
+from index.database.records.decisions import DecisionRequest
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import EmptyParameters, ScanParameters, SortParameters, UndoParameters
+from index.database.store import Store
+from index.imaging.decoding.pictures import Limits
 from index.model import Choice, DetectParameters, JobKind
-from index.queries import listing
-from index.records import batches, catalogue, decisions, jobs, trash_items
-from index.records.batches import Step
-from index.records.catalogue import WatchRoot
-from index.records.decisions import Wanted
-from index.records.jobs import EmptyParameters, ScanParameters, SortParameters, UndoParameters
-from index.store import Store
 from support.pictures import photograph, save
 
 # Later than anything that a test writes, so that nothing is still settling.
 LATER_NS = 3600 * 10**9
 
 
-class Job(Unwatched):
-    """A job's context that nobody watches, with a row of its own in the index."""
+class Job(NullProgress):
+    """A job's context that no one watches, with a row of its own in the index."""
 
     def __init__(self, store: Store, kind: JobKind = JobKind.SORT) -> None:
         parameters: dict[str, Any] = {}
@@ -73,9 +74,9 @@ class Desk:
     def open(self) -> None:
         """Open the index, as a start of the service does."""
         self.store = Store(self.folder / "data")
-        self.store.write(lambda db: catalogue.sync_roots(db, [root.root for root in self.roots]))
+        self.store.write(lambda db: images.sync_roots(db, [root.root for root in self.roots]))
         limits = Limits(max_pixels=50_000_000)
-        views = Views(self.store, self.pool, limits)
+        views = Previews(self.store, self.pool, limits)
         self.detector = Detector(self.store, self.pool, views, DetectParameters)
         self.scanner = Scanner(self.store, self.pool, self.roots, limits, self.detector.update)
         self.sorter = Sorter(self.store, self.pool, limits, self.settings, self.rescan, self.now_ns)
@@ -118,7 +119,7 @@ class Desk:
     # What is done
 
     def scan(self) -> None:
-        self.scanner.run(Unwatched(), ScanParameters())
+        self.scanner.run(NullProgress(), ScanParameters())
 
     def groups(self) -> dict[str, list[str]]:
         """The public id of each group, and the paths of its images below the folder."""
@@ -126,7 +127,7 @@ class Desk:
             rows = listing.groups_page(database, listing.GroupFilter()).items
             members = listing.members(database, [row.id for row in rows], 100)
         start = len(bytes(self.folder)) + 1
-        return {row.key: [os.fsdecode(one.file.path[start:]) for one in members[row.id]] for row in rows}
+        return {row.key: [os.fsdecode(member.file.path[start:]) for member in members[row.id]] for row in rows}
 
     def image_id(self, path: Path) -> int:
         with self.store.read() as database:
@@ -140,7 +141,7 @@ class Desk:
             image_id = self.image_id(path)
             name = os.fsdecode(bytes(path)[len(bytes(self.folder)) + 1 :])
             key = next(key for key, names in self.groups().items() if name in names)
-            wanted = Wanted(image_id, Choice(choice), "best" if choice == "move" else "")
+            wanted = DecisionRequest(image_id, Choice(choice), "best" if choice == "move" else "")
             self.store.write(lambda db, key=key, wanted=wanted: decisions.decide(db, key, [wanted], self.now_ns()))  # type: ignore[misc]
 
     def sort(self, dry_run: bool = False, **parameters: Any) -> dict[str, Any]:

@@ -14,13 +14,13 @@ class Answer(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """What a command told that did all it was asked."""
+        """The output of a command that did all it was asked."""
         assert self.code == DONE, self
         return self.partly
 
     @property
     def partly(self) -> Any:
-        """What a command told that may have failed at some of it."""
+        """The output of a command that may have failed at some of it."""
         return json.loads(self.out)
 
 

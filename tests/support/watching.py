@@ -1,4 +1,4 @@
-"""A watcher on real folders that writes down everything it tells."""
+"""A watcher on real folders that records everything it reports."""
 
 import os
 import threading
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.watching.watcher import Reconcile, Settled, WatchedRoot, Watcher, WatchTimes
 from index.errors import StoreError
+from index.messages import text
 from index.model import RootState
 
 QUICK = WatchTimes(settle_s=0.15, guard_s=0.1, silence_s=20, poll_s=3600, reconcile_s=3600)
@@ -18,10 +19,10 @@ def root(folder: Path, **options) -> WatchedRoot:
 
 
 class Ears:
-    """A watcher and everything it told."""
+    """A watcher and everything it reported."""
 
     def __init__(self, *roots: WatchedRoot, times: WatchTimes = QUICK, **options) -> None:
-        self.told: list[Settled | Reconcile | tuple[bytes, RootState, str]] = []
+        self.reports: list[Settled | Reconcile | tuple[bytes, RootState, str]] = []
         self.broken = False
         self.refused = 0
         self.news = threading.Condition()
@@ -39,28 +40,28 @@ class Ears:
             if self.broken:
                 self.refused += 1
                 self.news.notify_all()
-                raise StoreError("the disk is full")
-            self.told.append(what)
+                raise StoreError(text("the disk is full"))
+            self.reports.append(what)
             self.news.notify_all()
 
     def wait(self, happened: Callable[[], bool]) -> None:
         with self.news:
-            assert self.news.wait_for(happened, DEADLINE_S), self.told
+            assert self.news.wait_for(happened, DEADLINE_S), self.reports
 
     def wait_for_start(self, roots: int = 1) -> None:
         self.wait(lambda: len(self.reconciled()) >= roots)
-        self.told.clear()
+        self.reports.clear()
 
     def settled(self) -> set[bytes]:
-        return {path for what in self.told if isinstance(what, Settled) for path in what.paths}
+        return {path for what in self.reports if isinstance(what, Settled) for path in what.paths}
 
     def reconciled(self) -> list[str]:
-        return [what.reason for what in self.told if isinstance(what, Reconcile)]
+        return [what.reason for what in self.reports if isinstance(what, Reconcile)]
 
     def states(self) -> list[tuple[RootState, str]]:
-        return [what[1:] for what in self.told if isinstance(what, tuple)]
+        return [(what[1], str(what[2] or "")) for what in self.reports if isinstance(what, tuple)]
 
     def hears_of(self, path: Path) -> bool:
-        """Whether this path, or a folder it is in, was told to have settled."""
+        """Whether this path, or a folder it is in, was reported to have settled."""
         name = os.fsencode(path)
-        return any(name == told or name.startswith(told + b"/") for told in self.settled())
+        return any(name == settled or name.startswith(settled + b"/") for settled in self.settled())

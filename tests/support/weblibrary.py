@@ -15,17 +15,22 @@ from wsgiref.util import setup_testing_defaults
 from PIL import Image as Pictures
 from PIL import ImageOps
 
-from index import schema
+from daemon.configuration.config import parse_text
+from daemon.folder_setup import FolderSetup
+from daemon.live_settings import LiveSettings
+from index.database import schema
+from index.database.records.matches import dump_parameters
+from index.database.store import Store
 from index.errors import PictureError, UsageError
-from index.grouping.groups import KEY_LENGTH
+from index.imaging.grouping.groups import KEY_LENGTH
+from index.messages import Message, text
 from index.model import DetectParameters, Identity, Kind, Turn
-from index.records.findings import dump_parameters
-from index.store import Store
 from support.pictures import photograph
 from webui.app import WebApp, make_app
-from webui.services import RootWatch, Services, SettingView, WebAccess
+from webui.services import EffectiveSetting, RootWatch, Services, WebAccess
 
 NOW_NS = 1_700_000_000 * 10**9
+ENDS_EARLY = "The file ends too early."
 
 
 def draw_picture(seed: int, size: tuple[int, int] = (320, 240)) -> Pictures.Image:
@@ -51,7 +56,7 @@ class Library:
 
     def add_root(self, path: Path | None = None, **values: Any) -> int:
         raw = bytes(path or self.folder)
-        defaults = {"path": raw, "protected": False, "priority": 0, "watched": True, "state": "online", "reason": "",
+        defaults = {"path": raw, "protected": False, "priority": 0, "watched": True, "state": "online", "reason": None,
                     "walked_ns": NOW_NS}  # fmt: skip
         root_id = self.write(lambda db: schema.Root.insert(**defaults | values).execute(db))
         self.roots[raw] = root_id
@@ -135,12 +140,12 @@ class Library:
 
     def add_problem(
         self, name: str, reason: str = "truncated", at_ns: int = NOW_NS, root_id: int = 1,
-        message: str = "The file ends too early.",
+        message: Message | None = None,
     ) -> None:  # fmt: skip
         path = bytes(self.folder) + b"/" + name.encode("utf-8", "surrogateescape")
         self.write(
             lambda db: schema.Problem.insert(
-                root=root_id, path=path, reason=reason, message=message, at_ns=at_ns
+                root=root_id, path=path, reason=reason, message=message or text(ENDS_EARLY), at_ns=at_ns
             ).execute(db)
         )
 
@@ -194,24 +199,26 @@ class PlainSettings:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
 
-    def views(self) -> list[SettingView]:
+    def all_settings(self) -> list[EffectiveSetting]:
         kept = self.values
         return [
-            SettingView("detect.hsize", "int", kept.get("detect.hsize", 16), 16,
-                        "override" if "detect.hsize" in kept else "default", "8, 16 or 32", "Bits of the hash.",
+            EffectiveSetting("detect.hsize", "int", kept.get("detect.hsize", 16), 16,
+                        "override" if "detect.hsize" in kept else "default", text("8, 16 or 32"), "Bits of the hash.",
                         choices=(8, 16, 32)),
-            SettingView("detect.tolerance", "int", kept.get("detect.tolerance", 80), 80, "default", "0 to 128",
+            EffectiveSetting("detect.tolerance", "int", kept.get("detect.tolerance", 80), 80, "default",
+                        text("0 to 128"),
                         "Largest distance.", minimum=0, maximum=512),
-            SettingView("detect.turns", "bool", kept.get("detect.turns", True), True, "default", "true or false",
+            EffectiveSetting("detect.turns", "bool", kept.get("detect.turns", True), True, "default",
+                        text("true or false"),
                         "Find turned copies."),
         ]  # fmt: skip
 
     def change(self, changes: Mapping[str, Any]) -> None:
         for key, value in changes.items():
-            if key not in [view.key for view in self.views()]:
-                raise UsageError(f"There is no setting {key}.", field=key)
+            if key not in [setting.key for setting in self.all_settings()]:
+                raise UsageError("setting.unknown", key=key, field=key)
             if key == "detect.hsize" and value not in (None, 8, 16, 32):
-                raise UsageError("8, 16 or 32.", field=key)
+                raise UsageError(text("8, 16 or 32."), field=key)
         for key, value in changes.items():
             if value is None:
                 self.values.pop(key, None)
@@ -228,6 +235,9 @@ class Daemon:
     views_made: list[int] = field(default_factory=list)
     crops_made: list[tuple[int, tuple[int, int, int, int], int]] = field(default_factory=list)
     refreshed: int = 0
+    folders_changed: int = 0
+    toml: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
     broken: frozenset[int] = frozenset()
     parts: dict[str, bool] = field(default_factory=lambda: {"writer": True, "runner": True})
     settings: PlainSettings = field(default_factory=PlainSettings)
@@ -236,7 +246,7 @@ class Daemon:
     def make_view(self, content_id: int) -> bytes:
         self.views_made.append(content_id)
         if content_id in self.broken:
-            raise PictureError("truncated", "The file ends too early.")
+            raise PictureError("truncated", text("The file ends too early."))
         return self.view
 
     def make_crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
@@ -246,17 +256,25 @@ class Daemon:
     def schedules_changed(self) -> None:
         self.refreshed += 1
 
-    def services(self, **web: Any) -> Services:
+    def services(self, store: Store, **web: Any) -> Services:
+        def folders_changed() -> None:
+            self.folders_changed += 1
+
+        source = store.data_dir.parent / "comparimg.toml"
+        config = parse_text(f"[daemon]\ndata_dir = {json.dumps(str(store.data_dir))}\n{self.toml}", source)
+        live = LiveSettings(store, config)
         return Services(
             version="0.1.0",
             started_ns=NOW_NS - 3600 * 10**9,
             settings=self.settings,
-            make_view=self.make_view,
+            make_preview=self.make_view,
             make_crop=self.make_crop,
             health=lambda: self.parts,
             now_ns=lambda: self.clock_ns,
             next_run_ns=lambda _: self.clock_ns + 3600 * 10**9,
             schedules_changed=self.schedules_changed,
+            folders=FolderSetup(store, live, folders_changed, self.environ),
+            destinations=live.destinations,
             root_watch=lambda _: RootWatch("native", 3),
             web=WebAccess(**web),
             elapsed_ns=lambda: self.elapsed_ns,
@@ -299,15 +317,15 @@ class WebClient:
         for name, value in {**self.headers, **{name.replace("_", "-"): v for name, v in headers.items()}}.items():
             key = name.upper().replace("-", "_")
             environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_ADDR") else f"HTTP_{key}"] = value
-        told: list[Any] = []
-        chunks = self.app(environ, lambda status, headers, exc_info=None: told.append((status, headers)))
+        responses: list[Any] = []
+        chunks = self.app(environ, lambda status, headers, exc_info=None: responses.append((status, headers)))
         try:
             data = b"".join(chunks)
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
-        status, answered = told[0]
+        status, answered = responses[0]
         return Answer(int(status.split()[0]), Headers(answered), data)
 
     def get(self, path: str, **headers: str) -> Answer:
@@ -319,4 +337,4 @@ class WebClient:
 
 
 def make_client(store: Store, daemon: Daemon, stream_lifetime_s: float = 0.3, **web: Any) -> WebClient:
-    return WebClient(make_app(store, daemon.services(**web), stream_lifetime_s))
+    return WebClient(make_app(store, daemon.services(store, **web), stream_lifetime_s))

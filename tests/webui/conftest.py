@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from index.store import Store
+from index.database.store import Store
 from support.weblibrary import Daemon, Library, WebClient, make_client
 
 

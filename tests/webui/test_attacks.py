@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from index.store import Store
+from index.database.store import Store
 from support.attackers import connection, is_answered, is_dropped_while
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
-from webui.originals import LARGE_AT_MOST
+from webui.downloads import LARGE_AT_MOST
 from webui.server import CONNECTIONS_AT_MOST, CONNECTIONS_OF_ONE, THREADS, Server
 
 IDLE_S = 1
@@ -86,18 +86,18 @@ def test_readers_of_large_files_leave_threads_for_everybody_else(
     server = Server(make_client(store, daemon).app, "127.0.0.1", 0)
     server.start()
     with contextlib.ExitStack() as readers:
-        some = [readers.enter_context(connection(server)) for _ in range(THREADS + 5)]
-        for raw in some:
+        connections = [readers.enter_context(connection(server)) for _ in range(THREADS + 5)]
+        for raw in connections:
             raw.sendall(f"GET {CONTENT} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        begun = [raw.recv(13).split()[1] for raw in some]
+        begun = [raw.recv(13).split()[1] for raw in connections]
         assert is_answered(server)
     server.stop()
-    assert sorted(begun) == [b"200"] * LARGE_AT_MOST + [b"503"] * (len(some) - LARGE_AT_MOST)
+    assert sorted(begun) == [b"200"] * LARGE_AT_MOST + [b"503"] * (len(connections) - LARGE_AT_MOST)
 
 
 @pytest.mark.attack("one address that takes every connection")
 @pytest.mark.parametrize("other", ["127.0.0.1", "127.0.0.2"])
-def test_one_address_shuts_out_nobody(store: Store, daemon: Daemon, other: str) -> None:
+def test_one_address_shuts_out_no_one(store: Store, daemon: Daemon, other: str) -> None:
     server = Server(make_client(store, daemon).app, "127.0.0.1", 0)
     server.start()
     with contextlib.ExitStack() as flood:
@@ -108,7 +108,7 @@ def test_one_address_shuts_out_nobody(store: Store, daemon: Daemon, other: str) 
 
 
 @pytest.mark.attack("many addresses that take every connection")
-def test_many_addresses_shut_out_nobody(store: Store, daemon: Daemon) -> None:
+def test_many_addresses_shut_out_no_one(store: Store, daemon: Daemon) -> None:
     server = Server(make_client(store, daemon).app, "127.0.0.1", 0)
     server.start()
     drip = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{"
@@ -140,15 +140,15 @@ def test_many_addresses_shut_out_nobody(store: Store, daemon: Daemon) -> None:
 )  # fmt: skip
 def test_a_request_without_end_or_sense_is_refused(server: Server, request_: bytes, status: int) -> None:
     with connection(server) as raw:
-        told = b""
+        answer = b""
         with contextlib.suppress(ConnectionError):
             raw.sendall(request_)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            while not (told.partition(b"\r\n\r\n")[2].endswith(b"}")) and (chunk := raw.recv(65536)):
-                told += chunk
-    assert int(told.split()[1]) == status
-    assert b"Set-Cookie" not in told
-    assert b"Traceback" not in told
+            while not (answer.partition(b"\r\n\r\n")[2].endswith(b"}")) and (chunk := raw.recv(65536)):
+                answer += chunk
+    assert int(answer.split()[1]) == status
+    assert b"Set-Cookie" not in answer
+    assert b"Traceback" not in answer
     assert is_answered(server)
 
 
@@ -190,7 +190,7 @@ def test_an_image_is_asked_for_by_its_number_and_by_nothing_else(
         assert b"root:" not in answer.read()
 
 
-@pytest.mark.attack("symbolic links laid after indexing")
+@pytest.mark.attack("symbolic links placed after indexing")
 def test_a_link_in_the_place_of_a_folder_above_leads_nowhere(
     client: WebClient, library: Library, tmp_path: Path
 ) -> None:
@@ -231,7 +231,7 @@ def test_tokens_and_sessions_are_compared_in_constant_time(
 
 
 @pytest.mark.attack("guessing the token")
-def test_many_addresses_of_one_network_are_one_who_guesses(store: Store, daemon: Daemon) -> None:
+def test_many_addresses_of_one_network_are_counted_as_one(store: Store, daemon: Daemon) -> None:
     guarded = make_client(store, daemon, token="the-right-token-of-all")
     for number in range(6):
         answer = guarded.send("POST", "/login", {"token": "guess"}, Remote_Addr=f"2001:db8::{number}")
@@ -249,7 +249,7 @@ def test_behind_a_proxy_with_tls_the_cookie_never_goes_in_the_clear(store: Store
     assert "Secure" not in guarded.send("POST", "/login", {"token": "the-right-token-of-all"}).headers["Set-Cookie"]
 
 
-@pytest.mark.attack("proxy headers sent by anybody")
+@pytest.mark.attack("proxy headers sent by anyone")
 def test_an_address_in_a_header_does_not_dodge_the_limit(store: Store, daemon: Daemon) -> None:
     server = Server(make_client(store, daemon, token="the-right-token-of-all").app, "127.0.0.1", 0)
     server.start()
@@ -269,8 +269,8 @@ def test_an_answer_that_is_read_slowly_but_steadily_arrives_whole(server: Server
     with connection(server) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         raw.sendall(f"GET {CONTENT} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        told = bytearray()
+        received = bytearray()
         while chunk := raw.recv(262144):
-            told += chunk
+            received += chunk
             time.sleep(0.02)
-    assert told.endswith((library.folder / "large.jpg").read_bytes()[-100:])
+    assert received.endswith((library.folder / "large.jpg").read_bytes()[-100:])

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from index.errors import PictureError
+from index.messages import text
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes
 from webui import thumbnails
 from webui.crops import Crops
-from webui.refusals import Refusal
-from webui.thumbnails import FAILURE_KEPT_NS, Views
+from webui.http_errors import HttpError
+from webui.thumbnails import FAILURE_TTL_NS, Thumbnails
 
 CONTENT = "/api/v1/images/1/content"
 # As much of one as is looked at.
@@ -57,7 +58,7 @@ def test_a_file_replaced_by_one_of_the_same_size_and_time_is_not_served(client: 
     assert client.get(CONTENT).error["code"] == "changed"
 
 
-@pytest.mark.attack("symbolic links laid after indexing")
+@pytest.mark.attack("symbolic links placed after indexing")
 def test_a_link_in_the_place_of_a_file_is_not_followed(client: WebClient, photo: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     photo.rename(secret)
@@ -66,7 +67,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(client: WebClient, photo:
     assert answer.status == 404
 
 
-@pytest.mark.attack("symbolic links laid after indexing")
+@pytest.mark.attack("symbolic links placed after indexing")
 def test_a_link_in_the_place_of_a_folder_is_not_followed(
     client: WebClient, photo: Path, tmp_path: Path, library: Library
 ) -> None:
@@ -78,14 +79,14 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(
     assert client.get(CONTENT).status == 404
 
 
-@pytest.mark.attack("pipes laid to hold a thread")
+@pytest.mark.attack("pipes placed to hold a thread")
 def test_a_pipe_in_the_place_of_a_file_holds_no_thread(client: WebClient, photo: Path) -> None:
     photo.unlink()
     os.mkfifo(photo)
     assert client.get(CONTENT).error["code"] == "changed"
 
 
-def test_a_folder_moved_away_is_told_as_gone_or_offline(client: WebClient, photo: Path, library: Library) -> None:
+def test_a_folder_moved_away_is_reported_as_gone_or_offline(client: WebClient, photo: Path, library: Library) -> None:
     photo.unlink()
     assert client.get(CONTENT).error["code"] == "gone"
     library.write(lambda db: db.execute_sql("UPDATE root SET state = 'offline'"))
@@ -104,10 +105,10 @@ def test_a_file_no_picture_was_found_in_is_only_offered_for_download(client: Web
 @pytest.mark.parametrize("name", [b'a"b\\c.jpg', b"a\r\nSet-Cookie: x=1.jpg", b"\xff\xfe.jpg", "é😀%.jpg".encode()])
 def test_no_name_breaks_out_of_the_header(client: WebClient, library: Library, name: bytes) -> None:
     library.add_file(name, jpeg_bytes(draw_picture(1)))
-    told = client.get(CONTENT).headers["Content-Disposition"]
-    assert told.isascii()
-    assert told.isprintable()
-    assert told.count('"') == 2
+    header = client.get(CONTENT).headers["Content-Disposition"]
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count('"') == 2
 
 
 def test_no_descriptor_is_left_open(client: WebClient, photo: Path) -> None:
@@ -146,12 +147,12 @@ def test_a_view_that_cannot_be_made_costs_once_in_ten_minutes(client: WebClient,
         answer = client.get(THUMBNAIL)
         assert (answer.status, answer.error["code"]) == (404, "no_view")
     assert daemon.views_made == [1]
-    daemon.elapsed_ns += FAILURE_KEPT_NS + 1
+    daemon.elapsed_ns += FAILURE_TTL_NS + 1
     daemon.broken = frozenset()
     assert client.get(THUMBNAIL).status == 200
 
 
-def test_a_view_that_a_power_loss_emptied_is_made_anew(client: WebClient, photo: Path, library: Library) -> None:
+def test_a_view_that_a_power_loss_emptied_is_made_again(client: WebClient, photo: Path, library: Library) -> None:
     first = client.get(THUMBNAIL).body
     (kept,) = (library.store.data_dir / "views").rglob("*.jpg")
     kept.write_bytes(b"")
@@ -163,7 +164,7 @@ def test_a_full_disk_costs_the_keeping_and_not_the_view(client: WebClient, photo
     assert client.get(THUMBNAIL).status == 200
 
 
-def test_whoever_wants_a_view_that_is_being_made_waits_for_it(tmp_path: Path) -> None:
+def test_a_request_for_a_view_that_is_being_made_waits_for_it(tmp_path: Path) -> None:
     begun, go_on = threading.Event(), threading.Event()
     made: list[int] = []
 
@@ -173,9 +174,9 @@ def test_whoever_wants_a_view_that_is_being_made_waits_for_it(tmp_path: Path) ->
         assert go_on.wait(10)
         return VIEW
 
-    views = Views(tmp_path, make, lambda: 0)
-    found: list[bytes] = []
-    threads = [threading.Thread(target=lambda: found.append(views.get(1, b"\x01" * 32))) for _ in range(3)]
+    views = Thumbnails(tmp_path, make, lambda: 0)
+    views_served: list[bytes] = []
+    threads = [threading.Thread(target=lambda: views_served.append(views.get(1, b"\x01" * 32))) for _ in range(3)]
     threads[0].start()
     assert begun.wait(10)
     for thread in threads[1:]:
@@ -183,7 +184,7 @@ def test_whoever_wants_a_view_that_is_being_made_waits_for_it(tmp_path: Path) ->
     go_on.set()
     for thread in threads:
         thread.join()
-    assert (found, made) == ([VIEW] * 3, [1])
+    assert (views_served, made) == ([VIEW] * 3, [1])
 
 
 def test_a_view_that_takes_too_long_is_busy_and_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,13 +196,13 @@ def test_a_view_that_takes_too_long_is_busy_and_is_not_lost(tmp_path: Path, monk
         assert go_on.wait(10)
         return VIEW
 
-    views = Views(tmp_path, make, lambda: 0)
+    views = Thumbnails(tmp_path, make, lambda: 0)
     thread = threading.Thread(target=lambda: views.get(1, b"\x01" * 32))
     thread.start()
     assert begun.wait(10)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(HttpError) as raised:
         views.get(1, b"\x01" * 32)
-    assert told.value.status == 503
+    assert raised.value.status == 503
     go_on.set()
     thread.join()
     assert views.get(1, b"\x01" * 32) == VIEW
@@ -216,21 +217,21 @@ def test_an_error_that_is_no_picture_error_is_not_remembered(tmp_path: Path) -> 
             raise error
         return VIEW
 
-    views = Views(tmp_path, make, lambda: 0)
+    views = Thumbnails(tmp_path, make, lambda: 0)
     with pytest.raises(RuntimeError):
         views.get(1, b"\x01" * 32)
     assert views.get(1, b"\x01" * 32) == VIEW
 
 
 def test_failures_are_forgotten_beyond_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thumbnails, "FAILURES_KEPT", 2)
+    monkeypatch.setattr(thumbnails, "MAX_FAILURES", 2)
 
     def make(_: int) -> bytes:
-        raise PictureError("truncated", "It ends too early.")
+        raise PictureError("truncated", text("It ends too early."))
 
-    views = Views(tmp_path, make, lambda: 0)
+    views = Thumbnails(tmp_path, make, lambda: 0)
     for number in range(4):
-        with pytest.raises(Refusal):
+        with pytest.raises(HttpError):
             views.get(1, bytes([number]) * 32)
     assert len(views._failures) == 2
 
@@ -252,13 +253,13 @@ def test_a_part_is_made_once_and_kept(client: WebClient, photo: Path, daemon: Da
     assert (again.status, again.body) == (304, b"")
 
 
-def test_the_address_of_parts_that_is_told_lets_them_be_kept(client: WebClient, photo: Path) -> None:
+def test_the_listed_address_of_parts_lets_them_be_cached(client: WebClient, photo: Path) -> None:
     address = client.get("/api/v1/images/1").json["crop"]
     assert "immutable" in client.get(f"{address}&w=10&h=10").headers["Cache-Control"]
 
 
 @pytest.mark.parametrize("query", ["", "w=10", "w=0&h=1", "w=1&h=1&x=-1", "w=1&h=1&size=5000", "w=1&h=1&z=2"])
-def test_a_part_that_is_not_asked_for_rightly_is_refused(client: WebClient, photo: Path, query: str) -> None:
+def test_a_wrong_request_for_a_part_is_refused(client: WebClient, photo: Path, query: str) -> None:
     assert client.get(f"{CROP}?{query}").status == 400
 
 

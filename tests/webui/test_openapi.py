@@ -1,4 +1,4 @@
-"""The OpenAPI document: it tells every route and nothing else, and what it promises is kept."""
+"""The OpenAPI document: it lists every route and nothing else, and what it promises is kept."""
 
 import re
 import subprocess
@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from index.database.records.jobs import OFFERED
+from index.database.store import Store
 from index.model import Kind, Turn
-from index.records.jobs import OFFERED
-from index.store import Store
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
 from webui.api.table import ROUTES
 from webui.openapi import make_document
 from webui.server import Server
 
 
-def test_the_document_tells_every_route_of_the_api(client: WebClient) -> None:
+def test_the_document_lists_every_route_of_the_api(client: WebClient) -> None:
     paths = client.get("/api/v1/openapi.json").json["paths"]
-    told = {(method.upper(), path) for path, operations in paths.items() for method in operations}
+    documented = {(method.upper(), path) for path, operations in paths.items() for method in operations}
     registered = {
         (route.method, re.sub(r"<(\w+)>", r"{\1}", route.rule))
         for route in client.app._bottle.routes
         if route.rule.startswith("/api/v1/") or route.rule in ("/healthz", "/metrics")
     }
-    assert told == registered - {("GET", "/api/v1/openapi.json")}
-    assert len(told) == len(ROUTES)
+    assert documented == registered - {("GET", "/api/v1/openapi.json")}
+    assert len(documented) == len(ROUTES)
 
 
 def test_every_reference_in_the_document_leads_somewhere() -> None:
@@ -40,7 +40,7 @@ def test_operation_ids_are_all_different() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_jobs_are_told_with_the_parameters_of_each_kind() -> None:
+def test_jobs_are_described_with_the_parameters_of_each_kind() -> None:
     document = make_document(ROUTES, "1")
     choices = document["components"]["schemas"]["NewJob"]["oneOf"]
     assert {choice["properties"]["kind"]["const"] for choice in choices} == {str(kind) for kind in OFFERED}
@@ -63,13 +63,13 @@ CHECKS = (
 
 
 @pytest.mark.slow
-def test_whatever_is_asked_the_answer_conforms(filled: WebClient) -> None:
+def test_the_answer_to_any_request_conforms(filled: WebClient) -> None:
     """Thousands of made-up requests, right and wrong ones: no answer is a 5xx or of another shape than promised."""
     server = Server(filled.app, "127.0.0.1", 0)
     server.start()
     try:
         address = f"http://127.0.0.1:{server.port}"
-        told = subprocess.run(
+        completed = subprocess.run(
             [
                 *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"),
                 *(f"{address}/api/v1/openapi.json", "--url", address, "--checks", CHECKS, "--no-color"),
@@ -82,11 +82,11 @@ def test_whatever_is_asked_the_answer_conforms(filled: WebClient) -> None:
         )
     finally:
         server.stop()
-    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
-    assert re.search(r"[1-9]\d* generated", told.stdout), told.stdout[-2000:]
+    assert completed.returncode == 0, completed.stdout[-6000:] + completed.stderr[-2000:]
+    assert re.search(r"[1-9]\d* generated", completed.stdout), completed.stdout[-2000:]
 
 
-def test_the_manual_tells_every_route() -> None:
+def test_the_manual_lists_every_route() -> None:
     manual = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
-    told = re.findall(r"^\| `([A-Z]+) (/\S+)` \|", manual, re.MULTILINE)
-    assert sorted(told) == sorted((route.method, route.path) for route in ROUTES)
+    documented = re.findall(r"^\| `([A-Z]+) (/\S+)` \|", manual, re.MULTILINE)
+    assert sorted(documented) == sorted((route.method, route.path) for route in ROUTES)

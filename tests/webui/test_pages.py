@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from index.grouping.keeper import CRITERIA
-from index.grouping.rules import FOLDERS
+from index.database.records.batches import Action, BatchKind, BatchState, StepState
+from index.imaging.grouping.keeper import CRITERIA
+from index.imaging.grouping.rules import FOLDERS
 from index.model import KINDS, Choice, JobKind, JobState
-from index.records.batches import Action, BatchKind, BatchState, StepState
 from index.settings import LIVE
 from support.weblibrary import WebClient
 from webui.pages import LANGUAGES, VIEWS, preferred_language
 
 WEBUI = Path(__file__).parents[2] / "webui"
 TEXTS = {language: json.loads((WEBUI / "locale" / f"{language}.json").read_text()) for language in LANGUAGES}
-SCRIPTS = {path.name: path.read_text() for path in (WEBUI / "static").glob("*.js")}
-TEMPLATES = {path.name: path.read_text() for path in (WEBUI / "views").glob("*.html")}
+STATIC = WEBUI / "static"
+SCRIPTS = {path.relative_to(STATIC).as_posix(): path.read_text() for path in STATIC.rglob("*.js")}
+STYLES = {path.relative_to(STATIC).as_posix(): path.read_text() for path in STATIC.rglob("*.css")}
+TEMPLATES = {path.name: path.read_text() for path in (WEBUI / "templates").glob("*.html")}
 
 
 @pytest.mark.parametrize("path", [path.replace("{id}", "0123") for path in VIEWS])
@@ -33,18 +35,25 @@ def test_every_view_is_one_shell(client: WebClient, path: str) -> None:
 def test_nothing_in_a_page_is_inline_or_from_elsewhere(client: WebClient) -> None:
     for page in (client.get("/").body.decode(), *TEMPLATES.values()):
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", page)
-    everything = "".join([*SCRIPTS.values(), *TEMPLATES.values(), (WEBUI / "static" / "style.css").read_text()])
+    everything = "".join([*SCRIPTS.values(), *TEMPLATES.values(), *STYLES.values()])
     assert set(re.findall(r"https?://[^\s\"'`]+", everything)) <= {"http://www.w3.org/2000/svg"}
     assert "innerHTML" not in everything
 
 
 def test_every_file_the_shell_names_is_there_and_kept_for_ever(client: WebClient) -> None:
     names = re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get("/").body.decode())
-    assert len(names) > 10
+    assert {name.split("/", 3)[3] for name in names} >= {*SCRIPTS, *STYLES}
     for name in names:
         answer = client.get(name)
         assert answer.status == 200, name
         assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_every_module_that_another_imports_is_there() -> None:
+    for name, script in SCRIPTS.items():
+        for target in re.findall(r'(?:from |import\()"(\.[^"]+)"', script):
+            assert (STATIC / name).parent.joinpath(target).resolve().is_relative_to(STATIC), (name, target)
+            assert (STATIC / name).parent.joinpath(target).is_file(), (name, target)
 
 
 def test_a_page_from_before_an_upgrade_still_finds_its_files(client: WebClient) -> None:
@@ -61,6 +70,12 @@ def test_a_page_from_before_an_upgrade_still_finds_its_files(client: WebClient) 
         "/static//etc/passwd",
         "/static/x/",
         "/static/x/locale/de.json",
+        "/static/x/core",
+        "/static/x/core/",
+        "/static/x/core/../../pages.py",
+        "/static/x/core/%2e%2e/%2e%2e/pages.py",
+        "/static/x/core/../app.js",
+        "/static/x//app.js",
     ],
 )
 def test_no_other_file_is_served(client: WebClient, path: str) -> None:
@@ -85,6 +100,11 @@ def test_the_reader_chooses_over_the_browser(client: WebClient) -> None:
     assert 'lang="fr"' in client.get("/", Accept_Language="fr", Cookie="language=../../x").body.decode()
 
 
+def test_the_theme_is_that_of_the_system_until_one_is_chosen(client: WebClient) -> None:
+    for cookie, theme in (("", ""), ("theme=dark", "dark"), ("a=b; theme=light", "light"), ("theme=other", "")):
+        assert f'data-theme="{theme}"'.encode() in client.get("/", Cookie=cookie).body
+
+
 def test_both_languages_are_complete() -> None:
     assert set(TEXTS["en"]) == set(TEXTS["fr"])
     for key, text in TEXTS["en"].items():
@@ -105,9 +125,26 @@ def test_every_text_that_is_asked_for_is_there() -> None:
         assert any(key.startswith(f"{family}.") for key in TEXTS["en"]), family
 
 
+def test_every_text_is_asked_for() -> None:
+    sources = [*SCRIPTS.values(), *TEMPLATES.values()]
+    names = {name for source in sources for name in re.findall(r'"([a-z][\w.-]*)"', source)}
+    composed = {name for source in sources for name in re.findall(r"""[`"]([a-z_]+\.[^`"\s]*\{[^`"]*)[`"]""", source)}
+    parts = [re.split(r"\$?\{.*?\}+", name) for name in composed]
+    families = [re.compile(r"[\w.-]+".join(map(re.escape, texts))) for texts in parts]
+    unused = {key for key in TEXTS["en"] if key not in names and not any(family.fullmatch(key) for family in families)}
+    assert unused == set()
+
+
+def test_french_is_set_as_the_french_set_it() -> None:
+    for key, text in TEXTS["fr"].items():
+        assert "'" not in text, key
+        assert not re.search(r"[^\u00a0](?:[;!»]|[:?](?!\)|\w))|«[^\u00a0]", text), key
+    assert not [key for key, text in TEXTS["en"].items() if "'" in text]
+
+
 def test_words_of_the_vocabulary_all_have_a_text() -> None:
-    actions = re.findall(r'\baction: "(\w+)"', SCRIPTS["keys.js"])
-    parts = set(re.findall(r'\bpart: "(\w+)"', SCRIPTS["keys.js"]))
+    actions = re.findall(r'\baction: "(\w+)"', SCRIPTS["components/keys.js"])
+    parts = set(re.findall(r'\bpart: "(\w+)"', SCRIPTS["components/keys.js"]))
     assert len(actions) > 20
     families: tuple[tuple[str, Iterable[str]], ...] = (
         ("kind", KINDS), ("job", JobKind), ("state", JobState), ("step", Action), ("step.state", StepState),
@@ -140,7 +177,7 @@ def test_rest_answers_a_browser_in_json_all_the_same(client: WebClient) -> None:
     assert client.get("/api/v1/groups/x", Accept="text/html").headers["Content-Type"] == "application/json"
 
 
-def test_a_name_that_is_not_ours_is_told_in_words_with_what_to_do(client: WebClient) -> None:
+def test_a_refused_host_name_is_explained_with_what_to_do(client: WebClient) -> None:
     page = client.get("/", Host="nas.example", Accept="text/html", Accept_Language="fr")
     assert (page.status, page.headers["Content-Language"]) == (421, "fr")
     assert "names sous [web]" in page.body.decode()

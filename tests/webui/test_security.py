@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from index.store import Store
+from index.database.store import Store
 from support.weblibrary import Daemon, Library, WebClient, make_client
-from webui.refusals import Refusal
+from webui.http_errors import HttpError
 from webui.routes import BODY_LIMIT_BYTES
-from webui.security import ADDRESSES_KEPT, TRIES, TRIES_WINDOW_NS, Gate
+from webui.security import ADDRESSES_KEPT, TRIES, TRIES_WINDOW_NS, AccessPolicy
 from webui.services import WebAccess
 
 JOB = {"kind": "scan"}
@@ -153,7 +153,7 @@ def log_in(client: WebClient, token: str, **headers: str) -> Any:
 @pytest.mark.parametrize(
     "given", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", TOKEN, "Bearer \udcff"]
 )
-def test_without_the_token_nothing_is_told(guarded: WebClient, given: str) -> None:
+def test_without_the_token_nothing_is_shown(guarded: WebClient, given: str) -> None:
     answer = guarded.get("/api/v1/status", Authorization=given)
     assert (answer.status, answer.error["code"]) == (401, "token_needed")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -173,7 +173,7 @@ def test_the_token_opens(guarded: WebClient) -> None:
 
 
 @pytest.mark.attack("what is open without a token, asked for secrets")
-def test_health_and_the_login_page_are_open_and_tell_nothing(guarded: WebClient) -> None:
+def test_health_and_the_login_page_are_open_and_show_nothing(guarded: WebClient) -> None:
     assert guarded.get("/healthz").json == {"status": "ok"}
     assert guarded.get("/login", **PAGE).status == 200
     assert TOKEN.encode() not in guarded.get("/login", **PAGE).body
@@ -230,7 +230,7 @@ def test_guessing_is_slowed_down_for_each_address(guarded: WebClient, daemon: Da
     assert log_in(guarded, "guess").status == 401
 
 
-@pytest.mark.attack("guesses that lock out whoever has the token, behind a proxy too")
+@pytest.mark.attack("guesses that lock out the holder of the token, behind a proxy too")
 def test_the_right_token_is_let_in_while_others_guess(guarded: WebClient) -> None:
     """All from one address, as behind a proxy: the door is closed to wrong tokens only."""
     value = log_in(guarded, TOKEN).headers["Set-Cookie"].split(";")[0]
@@ -247,7 +247,9 @@ def test_the_right_token_is_let_in_while_others_guess(guarded: WebClient) -> Non
 
 
 @pytest.mark.attack("guesses that go on for ever")
-def test_whoever_goes_on_guessing_is_refused_no_longer_than_who_stops(guarded: WebClient, daemon: Daemon) -> None:
+def test_a_client_that_goes_on_guessing_is_refused_no_longer_than_one_that_stops(
+    guarded: WebClient, daemon: Daemon
+) -> None:
     for second in range(TRIES_WINDOW_NS // 10**9):
         assert log_in(guarded, "guess").status == (401 if second < TRIES else 429)
         daemon.elapsed_ns += 10**9
@@ -256,13 +258,13 @@ def test_whoever_goes_on_guessing_is_refused_no_longer_than_who_stops(guarded: W
 
 @pytest.mark.attack("guesses from more addresses than there is memory for")
 def test_wrong_tokens_of_many_addresses_take_little_memory(access: WebAccess) -> None:
-    gate = Gate(access, lambda: 0, lambda: 0)
+    gate = AccessPolicy(access, lambda: 0, lambda: 0)
     for number in range(ADDRESSES_KEPT + 100):
-        with pytest.raises(Refusal, match="not the token"):
+        with pytest.raises(HttpError, match="not the token"):
             gate.log_in("guess", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
     assert len(gate._wrong) == ADDRESSES_KEPT
     for _ in range(100):
-        with pytest.raises(Refusal):
+        with pytest.raises(HttpError):
             gate.log_in("guess", "10.0.0.1")
     assert max(map(len, gate._wrong.values())) == TRIES
     assert gate.log_in(TOKEN, "10.0.0.1")
@@ -270,8 +272,8 @@ def test_wrong_tokens_of_many_addresses_take_little_memory(access: WebAccess) ->
 
 @pytest.mark.parametrize("given", ["", "\ud800", "é" * 100_000, TOKEN + "\n", TOKEN + "\0", TOKEN.upper()])
 def test_what_is_no_token_is_a_wrong_one(access: WebAccess, given: str) -> None:
-    with pytest.raises(Refusal) as raised:
-        Gate(access, lambda: 0, lambda: 0).log_in(given, "10.0.0.1")
+    with pytest.raises(HttpError) as raised:
+        AccessPolicy(access, lambda: 0, lambda: 0).log_in(given, "10.0.0.1")
     assert raised.value.code == "wrong_token"
 
 

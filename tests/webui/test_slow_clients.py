@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from index.store import Store
+from index.database.store import Store
 from support.attackers import connection, is_answered, is_dropped_while
 from support.serving import until
 from support.weblibrary import Daemon, Library, draw_picture, jpeg_bytes, make_client
@@ -64,7 +64,7 @@ def test_a_request_is_whole_in_time_or_dropped(server: Server, beginning: bytes,
 
 @pytest.mark.attack("hundreds of connections that say nothing")
 @pytest.mark.parametrize("addresses", [1, 5])
-def test_hundreds_of_idle_connections_are_let_go(server: Server, addresses: int) -> None:
+def test_hundreds_of_idle_connections_are_closed(server: Server, addresses: int) -> None:
     before = held()
     with ExitStack() as idle:
         for number in range(IDLE_CONNECTIONS):

@@ -1,1 +1,1 @@
-"""What REST does: a module for each kind of thing it tells of or takes, and the table of all routes."""
+"""The REST API: a module with the routes of each resource, one with its schemas, and the table of all routes."""

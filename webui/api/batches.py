@@ -1,79 +1,90 @@
-"""REST: batches, what each did or would do with every file, undo; and the trash, listed, restored from, emptied."""
+"""REST: batches with their steps, and undo; the trash: list, restore, empty."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec import UNSET
 from peewee import SqliteDatabase
 
-from index.images.trash_places import WayBack
+from index.database.queries import file_pictures
+from index.database.records import batches, images, jobs, trash_items, uptime
+from index.database.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
+from index.database.records.trash_items import Item, ItemState
+from index.imaging.discovery.trash_places import RestoreTarget
+from index.messages import fields
 from index.model import JobKind
-from index.records import batches, catalogue, jobs, trash_items, uptime
-from index.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
-from index.records.trash_items import Item, ItemState
-from webui import shapes, shapes_sorting
-from webui.api.jobs import job_shape
+from webui.api import batch_schemas, job_schemas
+from webui.api.images import digest_thumbnail
+from webui.api.jobs import job_schema
+from webui.http_errors import HttpError
 from webui.paging import decode_cursor, encode_cursor
-from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import ListQuery, iso_time, json_bytes, optional_time, path_text, path_uri
+from webui.schemas import ListQuery, iso_time, json_bytes, optional_time, path_bytes, path_text, path_uri
 
 DAY_NS = 86_400 * 10**9
 
 
-def get_batches(call: Call) -> shapes_sorting.BatchList:
+def get_batches(call: Call) -> batch_schemas.BatchList:
     query: ListQuery = call.query
     after = decode_cursor(query.cursor, "batches", (int,))
     with call.store.read() as database:
         page = batches.batches_page(database, after, query.limit)
-    return shapes_sorting.BatchList(
-        items=[shapes_sorting.Batch(**_fields(row)) for row in page.items],
+    return batch_schemas.BatchList(
+        items=[batch_schemas.Batch(**_fields(row)) for row in page.items],
         next=encode_cursor("batches", page.after),
         total=page.total,
     )
 
 
-def get_batch(call: Call) -> shapes_sorting.BatchDetail:
-    query: shapes_sorting.BatchQuery = call.query
+def get_batch(call: Call) -> batch_schemas.BatchDetail:
+    query: batch_schemas.BatchQuery = call.query
     states = tuple(filter(None, query.state.split(",")))
     after = decode_cursor(query.cursor, f"steps {call.key} {query.state}", (int,))
     with call.store.read() as database:
         row = batches.batch(database, call.key)
-        page = batches.steps_page(database, row.id, states, after, query.limit)
-    steps = shapes_sorting.StepList(
-        items=[_step_shape(step) for step in page.items],
+        page = batches.steps_page(database, row.id, states, after, query.limit, path_bytes(query.path))
+        keepers = file_pictures.digests_at(database, (step.keeper for step in page.items))
+        shown = file_pictures.readable(database, (step.digest for step in page.items))
+    steps = batch_schemas.StepList(
+        items=[_step_schema(step, call.language, shown, keepers) for step in page.items],
         next=encode_cursor(f"steps {call.key} {query.state}", page.after),
         total=page.total,
     )
-    return shapes_sorting.BatchDetail(**_fields(row), steps=steps)
+    return batch_schemas.BatchDetail(**_fields(row), steps=steps)
 
 
 def post_undo(call: Call) -> Reply:
-    body: shapes_sorting.NewUndo = call.body
+    body: batch_schemas.NewUndo = call.body
 
-    def ask(database: SqliteDatabase) -> dict[str, Any]:
+    def queue_undo(database: SqliteDatabase) -> dict[str, Any]:
         row = batches.batch(database, call.key)
         if row.state == BatchState.PLAN:
-            raise Refusal(409, "not_carried_out", "This was a dry run: there is nothing to undo.")
+            raise HttpError(409, "not_carried_out", "rest.dry_run")
         if row.kind not in (BatchKind.SORT, BatchKind.COMPRESS):
-            raise Refusal(409, "not_undoable", f"What a batch of the kind {row.kind} did cannot be undone.")
-        return _queue(database, call, JobKind.UNDO, {"batch": row.id, "steps": sorted(set(body.steps))})
+            raise HttpError(409, "not_undoable", "rest.not_undoable", kind=row.kind)
+        again = {"decide_again": True} if body.decide_again else {}
+        return _queue(database, call, JobKind.UNDO, {"batch": row.id, "steps": sorted(set(body.steps)), **again})
 
-    return _accepted(call.store.write(ask))
+    return _accepted(call.store.write(queue_undo), call.language)
 
 
-def get_trash(call: Call) -> shapes_sorting.TrashList:
-    query: shapes_sorting.TrashQuery = call.query
+def get_trash(call: Call) -> batch_schemas.TrashList:
+    query: batch_schemas.TrashQuery = call.query
     after = decode_cursor(query.cursor, f"trash {query.state}", (int, int))
     item_id = 0 if query.item is UNSET else query.item
     with call.store.read() as database:
-        page, size = trash_items.page(database, (query.state,), after, query.limit, item_id)
+        page, size = trash_items.page(database, (query.state,), after, query.limit, item_id, path_bytes(query.path))
+        shown = file_pictures.readable(database, (item.digest for item in page.items))
         ages_ns = uptime.ages_ns(database, [item.id for item in page.items], call.services.boot_time())
         folders = _folders(call, database)
     now_ns = call.services.now_ns()
-    return shapes_sorting.TrashList(
+    return batch_schemas.TrashList(
         items=[
-            _item_shape(
-                item, trash_items.way_back_of(item, folders), min(ages_ns[item.id], now_ns - item.trashed_ns)
+            _item_schema(
+                item,
+                trash_items.restore_target_of(item, folders),
+                min(ages_ns[item.id], now_ns - item.trashed_ns),
+                item.digest in shown,
             )
             for item in page.items
         ],
@@ -84,25 +95,26 @@ def get_trash(call: Call) -> shapes_sorting.TrashList:
 
 
 def post_restore(call: Call) -> Reply:
-    body: shapes_sorting.RestoreItem = call.body
+    body: batch_schemas.RestoreItem = call.body
 
-    def ask(database: SqliteDatabase) -> dict[str, Any]:
+    def queue_restore(database: SqliteDatabase) -> dict[str, Any]:
         item = trash_items.item(database, call.key)
         if item.state is not ItemState.IN_TRASH:
-            raise Refusal(409, "not_in_trash", "It is not in the trash any more.")
-        way = trash_items.way_back_of(item, _folders(call, database))
-        # What needs no confirmation has none: it may need one by the time the job runs, which then refuses it.
-        confirmed = {"confirm": True} if way.asks and body.confirm else {}
+            raise HttpError(409, "not_in_trash", "step.left_trash")
+        target = trash_items.restore_target_of(item, _folders(call, database))
+        # `confirm` is passed on only where it is needed now: if another place needs it by the time the job runs, the
+        # job refuses.
+        confirmed = {"confirm": True} if target.asks and body.confirm else {}
         return _queue(database, call, JobKind.UNDO, {"items": [item.id], **confirmed})
 
-    return _accepted(call.store.write(ask))
+    return _accepted(call.store.write(queue_restore), call.language)
 
 
 def post_empty(call: Call) -> Reply:
-    body: shapes_sorting.EmptyTrash = call.body
+    body: batch_schemas.EmptyTrash = call.body
     days = call.services.retention_days() if body.older_than_days is UNSET else body.older_than_days
     parameters = {"older_than_days": float(days)}
-    return _accepted(call.store.write(lambda db: _queue(db, call, JobKind.EMPTY, parameters)))
+    return _accepted(call.store.write(lambda db: _queue(db, call, JobKind.EMPTY, parameters)), call.language)
 
 
 def _queue(database: SqliteDatabase, call: Call, kind: JobKind, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -110,9 +122,9 @@ def _queue(database: SqliteDatabase, call: Call, kind: JobKind, parameters: dict
     return jobs.read(database, jobs.add(database, kind, given, "user", call.services.now_ns()))
 
 
-def _accepted(row: dict[str, Any]) -> Reply:
+def _accepted(row: dict[str, Any], language: str) -> Reply:
     location = {"Location": f"{API}/jobs/{row['id']}"}
-    return Reply(json_bytes(job_shape(row)), "application/json", 202, location)
+    return Reply(json_bytes(job_schema(row, language)), "application/json", 202, location)
 
 
 def _fields(row: BatchRow) -> dict[str, Any]:
@@ -132,8 +144,10 @@ def _fields(row: BatchRow) -> dict[str, Any]:
     }
 
 
-def _step_shape(step: Step) -> shapes_sorting.Step:
-    return shapes_sorting.Step(
+def _step_schema(
+    step: Step, language: str, shown: Collection[bytes], keepers: Mapping[bytes, bytes]
+) -> batch_schemas.Step:
+    return batch_schemas.Step(
         id=step.id,
         action=step.action,
         path=path_text(step.path),
@@ -141,33 +155,37 @@ def _step_shape(step: Step) -> shapes_sorting.Step:
         target=_optional(step.target),
         trash=_optional(step.trash),
         keeper=_optional(step.keeper),
+        image=step.image_id,
+        thumbnail=digest_thumbnail(step.digest) if step.digest in shown else None,
+        keeper_thumbnail=digest_thumbnail(keepers[step.keeper]) if step.keeper in keepers else None,
         group=step.group_key or None,
         companion_of=step.companion_of,
         bytes=step.bytes,
         state=step.state,
         reason=step.reason or None,
-        message=step.message or None,
+        **fields("message", step.message, language),
     )
 
 
 def _folders(call: Call, database: SqliteDatabase) -> list[bytes]:
-    """The folders in which files are changed now."""
-    watched = [bytes(root.path) for root in catalogue.watched_roots(database)]
+    """The managed folders: the watched roots and the destinations."""
+    watched = [bytes(root.path) for root in images.watched_roots(database)]
     return [*watched, *call.services.destinations().values()]
 
 
-def _item_shape(item: Item, way: WayBack, age_ns: int) -> shapes_sorting.TrashItem:
-    return shapes_sorting.TrashItem(
+def _item_schema(item: Item, target: RestoreTarget, age_ns: int, is_shown: bool) -> batch_schemas.TrashItem:
+    return batch_schemas.TrashItem(
         id=item.id,
         path=path_text(item.path),
         uri=path_uri(item.path),
         place=path_text(item.place),
-        restore_to=path_text(way.path),
-        needs_confirmation=way.asks,
+        restore_to=path_text(target.path),
+        needs_confirmation=target.asks,
         adopted=item.adopted,
         trashed=iso_time(item.trashed_ns),
         age_days=max(0, age_ns) / DAY_NS,
         bytes=item.size_bytes,
+        thumbnail=digest_thumbnail(item.digest) if is_shown else None,
         batch=item.batch_id,
         state=item.state.value,
     )
@@ -182,26 +200,27 @@ FOLLOW = {"Location": "Where to follow the job"}
 ROUTES = (
     Route(
         "GET", f"{API}/batches", get_batches, "What was planned, carried out and undone, the newest first", "batches",
-        shapes_sorting.BatchList, query=ListQuery,
+        batch_schemas.BatchList, query=ListQuery,
     ),
     Route(
-        "GET", f"{API}/batches/{{id}}", get_batch, "One batch with its steps", "batches", shapes_sorting.BatchDetail,
-        key_type=int, query=shapes_sorting.BatchQuery,
+        "GET", f"{API}/batches/{{id}}", get_batch, "One batch with its steps", "batches", batch_schemas.BatchDetail,
+        key_type=int, query=batch_schemas.BatchQuery,
     ),
     Route(
-        "POST", f"{API}/batches/{{id}}/undo", post_undo, "Undo a batch, or some steps of it", "batches", shapes.Job,
-        status=202, key_type=int, body=shapes_sorting.NewUndo, headers=FOLLOW, errors=(409,),
+        "POST", f"{API}/batches/{{id}}/undo", post_undo, "Undo a batch, or some steps of it", "batches",
+        job_schemas.Job, status=202, key_type=int, body=batch_schemas.NewUndo, headers=FOLLOW, errors=(409,),
     ),
     Route(
-        "GET", f"{API}/trash", get_trash, "What is in the trash, the newest first", "trash", shapes_sorting.TrashList,
-        query=shapes_sorting.TrashQuery,
+        "GET", f"{API}/trash", get_trash, "What is in the trash, the newest first", "trash", batch_schemas.TrashList,
+        query=batch_schemas.TrashQuery,
     ),
     Route(
-        "POST", f"{API}/trash/{{id}}/restore", post_restore, "Bring a file back from the trash", "trash", shapes.Job,
-        status=202, key_type=int, body=shapes_sorting.RestoreItem, body_optional=True, headers=FOLLOW, errors=(409,),
+        "POST", f"{API}/trash/{{id}}/restore", post_restore, "Bring a file back from the trash", "trash",
+        job_schemas.Job, status=202, key_type=int, body=batch_schemas.RestoreItem, body_optional=True,
+        headers=FOLLOW, errors=(409,),
     ),
     Route(
-        "POST", f"{API}/trash/empty", post_empty, "Remove what is in the trash for good", "trash", shapes.Job,
-        status=202, body=shapes_sorting.EmptyTrash, headers=FOLLOW,
+        "POST", f"{API}/trash/empty", post_empty, "Remove what is in the trash for good", "trash", job_schemas.Job,
+        status=202, body=batch_schemas.EmptyTrash, headers=FOLLOW,
     ),
 )  # fmt: skip

@@ -1,18 +1,18 @@
-"""The JSON of compression: what it did with each file, or would do."""
+"""JSON schemas of compressions: what was done with each file, or would be."""
 
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from webui.shapes import Answer, Count, ListQuery, Path, RowId, Time, Uri
+from webui.schemas import Answer, Count, ListQuery, MessageCode, MessageParams, Path, Query, RowId, TakenPath, Time, Uri
 
 StateName = Literal["making", "done", "undone", "measured", "left", "refused", "failed"]
 Size = Annotated[str, Meta(description="Width x height in pixels, as stored")]
 
 
 class Compression(Answer, frozen=True, kw_only=True):
-    """One file. `state`: done, or measured by a dry run; left where there was nothing to gain, refused where it would
-    have lost something, failed; undone since; making while its job is at it."""
+    """The report on one file. `state`: `making` while its job runs; `done`, or `measured` by a dry run; `left` where
+    there was nothing to gain; `refused` where something would have been lost; `failed`; `undone` later."""
 
     id: RowId
     batch: int | None
@@ -34,6 +34,8 @@ class Compression(Answer, frozen=True, kw_only=True):
     target: str | None
     reason: Annotated[str | None, Meta(description="A word for programs, where nothing was made")]
     message: str | None
+    message_code: MessageCode
+    message_params: MessageParams
     made: Time
     before: Annotated[str | None, Meta(description="Address of the bytes of the source, where they still are")]
     after: Annotated[str | None, Meta(description="Address of the bytes of the result")]
@@ -46,6 +48,24 @@ class CompressionList(Answer, frozen=True, kw_only=True):
     states: Annotated[dict[str, int], Meta(description="How many there are in each state, filters by state set aside")]
     bytes_before: Annotated[Count, Meta(description="Of all that was made, or measured")]
     bytes_after: Count
+
+
+class Reduction(Answer, frozen=True, kw_only=True):
+    """What a maximum size would do: `pictures` of `files` would have fewer pixels."""
+
+    files: Count
+    pictures: Count
+    pixels_before: Annotated[Count, Meta(description="Of these pictures together")]
+    pixels_after: Count
+    widest: Annotated[Size | None, Meta(description="The size of the picture that would lose most")]
+    becomes: Annotated[Size | None, Meta(description="The size that it would get")]
+
+
+class ReductionQuery(Query, frozen=True, kw_only=True):
+    resolution: Annotated[str, Meta(description="The maximum size, 1920x1080 for example; empty: full size")] = ""
+    size_threshold_mb: Annotated[float, Meta(ge=0, le=100_000)] = 1.0
+    folder: Annotated[TakenPath, Meta(description="All watched folders where it is left out")] = ""
+    recursive: bool = False
 
 
 class CompressionQuery(ListQuery, frozen=True, kw_only=True):

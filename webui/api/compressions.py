@@ -1,4 +1,4 @@
-"""REST: what compression did with each file or would do, and the bytes before and after, to look at."""
+"""REST: the results of compression by file, and the bytes before and after, for comparison."""
 
 import json
 import os
@@ -6,25 +6,30 @@ from typing import Any
 
 from msgspec import UNSET
 
+from index.database.queries import compression_sizes
+from index.database.records import compressions, images, trash_items
+from index.database.records.compressions import CompressionRecord, State
 from index.errors import NotFound, PictureError
-from index.images import descent
-from index.images.sniff import HEAD_BYTES
-from index.records import catalogue, compressions, trash_items
-from index.records.compressions import State, Told
-from webui import shapes_compressing
-from webui.api.images import ASK_AGAIN, MEDIA_TYPES, UNKNOWN_TYPE, get_content
+from index.imaging.discovery import descent
+from index.imaging.discovery.file_types import HEAD_BYTES
+from index.imaging.encoding.compression import CompressionOptions
+from index.messages import fields, of_os_error
+from index.settings import parse_resolution
+from webui.api import compression_schemas
+from webui.api.images import MEDIA_TYPES, REVALIDATE, UNKNOWN_TYPE, get_content
+from webui.http_errors import HttpError
 from webui.paging import decode_cursor, encode_cursor
-from webui.refusals import Refusal
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import iso_time, path_text, path_uri
+from webui.schemas import iso_time, path_bytes, path_text, path_uri
 
+MEGABYTE = 2**20
 SHOWN = (State.DONE, State.MEASURED, State.UNDONE)
-# What a browser is told that a file is, by how it begins.
-BEGINNINGS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"BM": "BMP"}
+# Formats by the first bytes of a file, for the Content-Type.
+SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"BM": "BMP"}
 
 
-def get_compressions(call: Call) -> shapes_compressing.CompressionList:
-    query: shapes_compressing.CompressionQuery = call.query
+def get_compressions(call: Call) -> compression_schemas.CompressionList:
+    query: compression_schemas.CompressionQuery = call.query
     batch_id = None if query.batch is UNSET else query.batch
     states = tuple(filter(None, query.state.split(",")))
     order = f"compressions {batch_id} {query.state}"
@@ -33,8 +38,8 @@ def get_compressions(call: Call) -> shapes_compressing.CompressionList:
         page = compressions.page(database, batch_id, states, after, query.limit)
         totals = compressions.totals(database, batch_id)
         images = compressions.images_at(database, [row.path for row in page.items])
-    return shapes_compressing.CompressionList(
-        items=[_shape(row, images.get(row.path)) for row in page.items],
+    return compression_schemas.CompressionList(
+        items=[_schema(row, images.get(row.path), call.language) for row in page.items],
         next=encode_cursor(order, page.after),
         total=page.total,
         states=dict(totals.states),
@@ -43,21 +48,47 @@ def get_compressions(call: Call) -> shapes_compressing.CompressionList:
     )
 
 
+def get_reduction(call: Call) -> compression_schemas.Reduction:
+    query: compression_schemas.ReductionQuery = call.query
+    width, height = parse_resolution(query.resolution)
+    folders = [path_bytes(query.folder)] if query.folder else []
+    with call.store.read() as database:
+        found = compression_sizes.reduction(
+            database,
+            CompressionOptions(width=width, height=height),
+            int(query.size_threshold_mb * MEGABYTE),
+            folders,
+            query.recursive,
+        )
+    return compression_schemas.Reduction(
+        files=found.files,
+        pictures=found.pictures,
+        pixels_before=found.before,
+        pixels_after=found.after,
+        widest=_size(found.widest),
+        becomes=_size(found.becomes),
+    )
+
+
+def _size(size: tuple[int, int]) -> str | None:
+    return f"{size[0]}x{size[1]}" if all(size) else None
+
+
 def get_before(call: Call) -> Reply:
-    """The source: where it was, or in the trash; never another file than that."""
+    """The source: where it was, or in the trash; never another file."""
     with call.store.read() as database:
         row = compressions.read(database, call.key)
         image_id = compressions.image_with(database, row.path, row.source_digest)
         item = trash_items.with_digest(database, row.source_digest, row.path)
     if image_id is not None:
-        return get_content(_about(call, image_id))
+        return get_content(_call_for(call, image_id))
     if item is None:
-        raise Refusal(404, "gone", "The source is neither where it was nor in the trash.")
+        raise HttpError(404, "gone", "rest.source_gone")
     return _from_trash(call, item)
 
 
 def get_after(call: Call) -> Reply:
-    """The result: the file, or what a dry run measured, made once more."""
+    """The result: the file, or that of a dry run, made again."""
     with call.store.read() as database:
         row = compressions.read(database, call.key)
         image_id = compressions.image_with(database, row.result_path, row.result_digest)
@@ -65,42 +96,42 @@ def get_after(call: Call) -> Reply:
         try:
             data = call.services.recompress(row.id)
         except (PictureError, NotFound) as error:
-            raise Refusal(409, "changed", f"It cannot be made any more: {error.message}.") from error
+            raise HttpError(409, "changed", "rest.result_not_made", problem=error.message) from error
         headers = {"Cache-Control": "private, max-age=3600"}
         return Reply(data, MEDIA_TYPES.get(row.format, UNKNOWN_TYPE), headers=headers)
     if image_id is None:
-        raise Refusal(404, "gone", "The result is not where it was put.")
-    return get_content(_about(call, image_id))
+        raise HttpError(404, "gone", "rest.result_gone")
+    return get_content(_call_for(call, image_id))
 
 
-def _about(call: Call, image_id: int) -> Call:
+def _call_for(call: Call, image_id: int) -> Call:
     return Call(**{name: getattr(call, name) for name in Call.__slots__} | {"key": image_id})
 
 
 def _from_trash(call: Call, item: trash_items.Item) -> Reply:
     with call.store.read() as database:
-        # A trash in a folder that is no watched one is opened from the folder that it is in.
-        top = catalogue.root_above(database, item.place) or item.place.rsplit(b"/", 3)[0]
+        # A trash outside all watched folders is opened from the folder that contains it.
+        top = images.root_above(database, item.place) or item.place.rsplit(b"/", 3)[0]
     try:
         descriptor = descent.open_file(top, item.place)
     except OSError as error:
-        raise Refusal(404, "gone", f"The file in the trash cannot be opened: {error.strerror}.") from error
+        raise HttpError(404, "gone", "rest.trash_unopenable", error=of_os_error(error)) from error
     status = os.fstat(descriptor)
     known = (item.inode, item.size_bytes, item.mtime_ns)
     if (status.st_ino, status.st_size, status.st_mtime_ns) != known:
         os.close(descriptor)
-        raise Refusal(409, "changed", "The file in the trash is not the one that was put there.")
+        raise HttpError(409, "changed", "step.other_in_trash")
     head = os.pread(descriptor, HEAD_BYTES, 0)
-    kind = next((kind for begin, kind in BEGINNINGS.items() if head.startswith(begin)), "WEBP")
-    headers = {"Content-Length": str(status.st_size), "Cache-Control": ASK_AGAIN,
+    kind = next((kind for begin, kind in SIGNATURES.items() if head.startswith(begin)), "WEBP")
+    headers = {"Content-Length": str(status.st_size), "Cache-Control": REVALIDATE,
                "Content-Security-Policy": "default-src 'none'; sandbox"}  # fmt: skip
-    return Reply(call.originals.send(descriptor, status.st_size), MEDIA_TYPES[kind], headers=headers)
+    return Reply(call.downloads.send(descriptor, status.st_size), MEDIA_TYPES[kind], headers=headers)
 
 
-def _shape(row: Told, image_id: int | None) -> shapes_compressing.Compression:
+def _schema(row: CompressionRecord, image_id: int | None, language: str) -> compression_schemas.Compression:
     address = f"{API}/compressions/{row.id}"
     shown = row.state in SHOWN
-    return shapes_compressing.Compression(
+    return compression_schemas.Compression(
         id=row.id,
         batch=row.batch_id,
         step=row.step_id,
@@ -109,7 +140,7 @@ def _shape(row: Told, image_id: int | None) -> shapes_compressing.Compression:
         uri=path_uri(row.path),
         image=image_id,
         result=path_text(row.result_path) if row.result_path else None,
-        wish=_wish(row.wish),
+        wish=_options(row.options_key),
         format=row.format,
         size_before=row.source_size,
         size_after=row.result_size,
@@ -120,34 +151,38 @@ def _shape(row: Told, image_id: int | None) -> shapes_compressing.Compression:
         score=row.score,
         target=row.target or None,
         reason=row.reason or None,
-        message=row.message or None,
+        **fields("message", row.message, language),
         made=iso_time(row.made_ns),
         before=f"{address}/before" if shown else None,
         after=f"{address}/after" if shown and row.state is not State.UNDONE else None,
     )
 
 
-def _wish(key: str) -> dict[str, Any]:
+def _options(key: str) -> dict[str, Any]:
     try:
-        told = json.loads(key)
+        options = json.loads(key)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return options if isinstance(options, dict) else {}
 
 
-BYTES = tuple(sorted({MEDIA_TYPES[kind] for kind in ("JPEG", "PNG", "WEBP", "AVIF", "BMP")} | {UNKNOWN_TYPE}))
+CONTENT_TYPES = tuple(sorted({MEDIA_TYPES[kind] for kind in ("JPEG", "PNG", "WEBP", "AVIF", "BMP")} | {UNKNOWN_TYPE}))
 
 ROUTES = (
     Route(
+        "GET", f"{API}/compressions/reduction", get_reduction, "How many pixels a maximum size would cost",
+        "compressions", compression_schemas.Reduction, query=compression_schemas.ReductionQuery,
+    ),
+    Route(
         "GET", f"{API}/compressions", get_compressions, "What compression did with each file, or would do",
-        "compression", shapes_compressing.CompressionList, query=shapes_compressing.CompressionQuery,
+        "compression", compression_schemas.CompressionList, query=compression_schemas.CompressionQuery,
     ),
     Route(
         "GET", f"{API}/compressions/{{id}}/before", get_before, "The bytes of the source", "compression",
-        media_types=BYTES, key_type=int, errors=(304, 409),
+        media_types=CONTENT_TYPES, key_type=int, errors=(304, 409),
     ),
     Route(
         "GET", f"{API}/compressions/{{id}}/after", get_after, "The bytes of the result", "compression",
-        media_types=BYTES, key_type=int, errors=(304, 409),
+        media_types=CONTENT_TYPES, key_type=int, errors=(304, 409),
     ),
 )  # fmt: skip

@@ -1,109 +1,103 @@
-"""REST: decisions on the images of a group, how far the deciding is, and where images can be moved to."""
+"""REST: decisions on the images of a group and the progress of the review."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from peewee import SqliteDatabase
 
+from index.database.queries import listing
+from index.database.records import decisions
+from index.database.records.decisions import DecisionRequest, NoKeeper, NotExact, Protected, StoredDecision
 from index.errors import UsageError
+from index.messages import Message
 from index.model import Choice
-from index.queries import listing
-from index.records import decisions
-from index.records.decisions import Decided, NoKeeper, NotExact, Protected, Wanted
-from webui import shapes_sorting
-from webui.refusals import Refusal
-from webui.routes import API, Call, Route
-from webui.shapes import ListQuery, iso_time, path_text, path_uri
+from webui.api import decision_schemas, search_schemas
+from webui.http_errors import HttpError
+from webui.routes import API, Call, Reply, Route
+from webui.schemas import iso_time
 
-# The words of the refusals that are about the state of a group.
+# The codes of errors that depend on the state of a group.
 CODES = ((NoKeeper, "no_keeper"), (Protected, "protected"), (NotExact, "not_exact"))
 
 
-def put_decisions(call: Call) -> shapes_sorting.GroupDecisions:
-    body: shapes_sorting.NewDecisions = call.body
+def put_decisions(call: Call) -> decision_schemas.GroupDecisions:
+    body: decision_schemas.NewDecisions = call.body
     destinations = call.services.destinations()
-    wanted = [_wanted(one, destinations) for one in body.decisions]
-    if len({one.image_id for one in wanted}) < len(wanted):
-        raise UsageError("An image is named twice.", field="decisions")
+    wanted = [_wanted(wanted, destinations) for wanted in body.decisions]
+    search = call.query.search or 0
+    if len({request.image_id for request in wanted}) < len(wanted):
+        raise UsageError("decision.image_twice", field="decisions")
 
-    def decide(database: SqliteDatabase) -> shapes_sorting.GroupDecisions:
-        decisions.decide(database, call.key, wanted, call.services.now_ns())
-        return _of_group(database, call.key)
+    def decide(database: SqliteDatabase) -> decision_schemas.GroupDecisions:
+        decisions.decide(database, call.key, wanted, call.services.now_ns(), search)
+        return _of_group(database, call.key, search)
 
     try:
         return call.store.write(decide)
     except (NoKeeper, Protected, NotExact) as error:
         code = next(code for kind, code in CODES if isinstance(error, kind))
-        raise Refusal(409, code, error.message, error.hint) from error
+        raise HttpError(409, code, error.message, hint=error.hint) from error
 
 
-def get_decisions(call: Call) -> shapes_sorting.GroupDecisions:
+def get_decisions(call: Call) -> decision_schemas.GroupDecisions:
     with call.store.read() as database:
-        return _of_group(database, call.key)
+        return _of_group(database, call.key, call.query.search or 0)
 
 
-def get_review(call: Call) -> shapes_sorting.Review:
+def delete_decision(call: Call) -> Reply:
+    call.store.write(lambda database: decisions.take_back(database, call.key))
+    return Reply(b"", "", 204)
+
+
+def get_review(call: Call) -> decision_schemas.Review:
     with call.store.read() as database:
-        found = decisions.review(database)
-    return shapes_sorting.Review(
-        groups=found.groups,
-        decided=found.decided,
-        reclaimable_bytes=found.reclaimable_bytes,
-        planned_bytes=found.planned_bytes,
-        images_to_act=found.images_to_act,
-    )
-
-
-def get_destinations(call: Call) -> shapes_sorting.DestinationList:
-    found = sorted(call.services.destinations().items())
-    return shapes_sorting.DestinationList(
-        items=[
-            shapes_sorting.Destination(
-                name=name, path=path_text(path), uri=path_uri(path), exists=os.path.isdir(path)
-            )
-            for name, path in found
-        ],
-        next=None,
-        total=len(found),
+        review = decisions.review(database)
+    return decision_schemas.Review(
+        groups=review.groups,
+        decided=review.decided,
+        reclaimable_bytes=review.reclaimable_bytes,
+        planned_bytes=review.planned_bytes,
+        images_to_act=review.images_to_act,
     )
 
 
 def check_destination(choice: str, name: str | None, destinations: Mapping[str, bytes], field: str) -> str:
-    """The name of the destination of a choice, "" where it needs none. Raises UsageError."""
+    """The destination of a choice, "" where it needs none. Raises UsageError for an unknown or superfluous one."""
     if choice != Choice.MOVE:
         if name:
-            raise UsageError(f"Only what is moved has a destination, not what is to {choice}.", field=field)
+            raise UsageError("decision.needless_destination", choice=choice, field=field)
         return ""
+    if not name:
+        raise UsageError("decision.destination_missing", field=field)
     if name not in destinations:
-        known = ", ".join(sorted(destinations)) or "none is configured under [sort] destinations"
-        raise UsageError(f"There is no destination {name or ''!r}.", f"Accepted: {known}.", field=field)
+        known = ", ".join(sorted(destinations)) or Message("decision.no_destinations")
+        raise UsageError("decision.unknown_destination", name=name or "", accepted=known, field=field)
     return str(name)
 
 
-def decision_fields(one: Decided) -> dict[str, Any]:
-    """A decision as it is told with its image."""
+def decision_fields(decision: StoredDecision) -> dict[str, Any]:
+    """The fields of decision_schemas.Decision."""
     return {
-        "choice": str(one.choice),
-        "destination": one.destination or None,
-        "origin": one.origin,
-        "criterion": one.criterion or None,
-        "decided": iso_time(one.decided_ns),
-        "stale": one.stale,
+        "choice": str(decision.choice),
+        "destination": decision.destination or None,
+        "origin": decision.origin,
+        "criterion": decision.criterion or None,
+        "decided": iso_time(decision.decided_ns),
+        "stale": decision.stale,
     }
 
 
-def _wanted(one: shapes_sorting.WantedDecision, destinations: Mapping[str, bytes]) -> Wanted:
-    destination = check_destination(one.choice, one.destination, destinations, "decisions.destination")
-    return Wanted(one.image, None if one.choice == "undecided" else Choice(one.choice), destination)
+def _wanted(wanted: decision_schemas.WantedDecision, destinations: Mapping[str, bytes]) -> DecisionRequest:
+    destination = check_destination(wanted.choice, wanted.destination, destinations, "decisions.destination")
+    return DecisionRequest(wanted.image, None if wanted.choice == "undecided" else Choice(wanted.choice), destination)
 
 
-def _of_group(database: SqliteDatabase, key: str) -> shapes_sorting.GroupDecisions:
-    row = listing.group(database, key)
-    return shapes_sorting.GroupDecisions(
+def _of_group(database: SqliteDatabase, key: str, search: int) -> decision_schemas.GroupDecisions:
+    row = listing.group(database, key, search)
+    return decision_schemas.GroupDecisions(
         items=[
-            shapes_sorting.ImageDecision(image=one.image_id, **decision_fields(one))
-            for one in decisions.of_group(database, key)
+            decision_schemas.ImageDecision(image=decision.image_id, **decision_fields(decision))
+            for decision in decisions.of_group(database, key, search)
         ],
         decided=row.decided,
     )
@@ -112,15 +106,16 @@ def _of_group(database: SqliteDatabase, key: str) -> shapes_sorting.GroupDecisio
 ROUTES = (
     Route(
         "GET", f"{API}/groups/{{id}}/decisions", get_decisions, "What is decided about the images of a group",
-        "decisions", shapes_sorting.GroupDecisions, key_type=str,
+        "decisions", decision_schemas.GroupDecisions, key_type=str, query=search_schemas.SearchQuery,
     ),
     Route(
         "PUT", f"{API}/groups/{{id}}/decisions", put_decisions, "Decide about images of a group", "decisions",
-        shapes_sorting.GroupDecisions, key_type=str, body=shapes_sorting.NewDecisions, errors=(409,),
+        decision_schemas.GroupDecisions, key_type=str, body=decision_schemas.NewDecisions,
+        query=search_schemas.SearchQuery, errors=(409,),
     ),
-    Route("GET", f"{API}/review", get_review, "How far the deciding is", "decisions", shapes_sorting.Review),
     Route(
-        "GET", f"{API}/destinations", get_destinations, "Where images can be moved to", "decisions",
-        shapes_sorting.DestinationList, query=ListQuery,
+        "DELETE", f"{API}/images/{{id}}/decision", delete_decision, "Take an image out of what is to be carried out",
+        "decisions", status=204, key_type=int,
     ),
+    Route("GET", f"{API}/review", get_review, "How far the deciding is", "decisions", decision_schemas.Review),
 )  # fmt: skip

@@ -1,20 +1,20 @@
-"""The shapes of disks that are away, as REST answers with them."""
+"""JSON schemas of disks that are away."""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-from webui.shapes import Answer, Count, Path, RowId, Time, Uri
+from webui.schemas import Answer, Count, Path, RowId, Time, Uri
 
 
 class AwayDisk(Answer, frozen=True, kw_only=True):
-    """A file system that stood at a folder where another one is mounted now."""
+    """A file system in whose place another one is mounted now."""
 
     id: RowId
     root: RowId
     path: Annotated[Path, Meta(description="The watched folder, or the mount point in it")]
     uri: Uri
-    identity: Annotated[str, Meta(description="What tells the file system from others: its UUID, or server and share")]
+    identity: Annotated[str, Meta(description="What identifies the file system: its UUID, or server and share")]
     seen: Annotated[Time, Meta(description="When it was first seen there, or came back last")]
     images: Annotated[Count, Meta(description="Images of it that are kept until it is back")]
     decided: Annotated[Count, Meta(description="Those of them that something was decided about")]

@@ -1,23 +1,24 @@
-"""REST: disks that are away, whose images wait for them, and how to wait no longer."""
+"""REST: disks that are away, whose images are kept in the index, and how to forget them."""
 
-from index.records import disks
-from webui import shapes, shapes_disks
+from index.database.records import disks
+from webui import schemas
+from webui.api import disk_schemas
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import iso_time, path_text, path_uri
+from webui.schemas import iso_time, path_text, path_uri
 
 
-def get_disks(call: Call) -> shapes_disks.DiskList:
-    query: shapes.ListQuery = call.query
+def get_disks(call: Call) -> disk_schemas.DiskList:
+    query: schemas.ListQuery = call.query
     before = decode_cursor(query.cursor, "disks", (int, int))
     with call.store.read() as database:
-        rows = disks.away(database)
+        rows = disks.away_disks(database)
     ahead = [row for row in rows if before is None or (row.seen_ns, row.id) < tuple(before)]
     shown = ahead[: query.limit]
     last = (shown[-1].seen_ns, shown[-1].id) if len(ahead) > len(shown) else None
-    return shapes_disks.DiskList(
+    return disk_schemas.DiskList(
         items=[
-            shapes_disks.AwayDisk(
+            disk_schemas.AwayDisk(
                 id=row.id,
                 root=row.root_id,
                 path=path_text(row.folder),
@@ -42,7 +43,7 @@ def delete_disk(call: Call) -> Reply:
 ROUTES = (
     Route(
         "GET", f"{API}/disks", get_disks, "Disks that are away, and the images that wait for them", "status",
-        shapes_disks.DiskList, query=shapes.ListQuery,
+        disk_schemas.DiskList, query=schemas.ListQuery,
     ),
     Route(
         "DELETE", f"{API}/disks/{{id}}", delete_disk, "Forget a disk that is away, and what was decided there",

@@ -1,69 +1,73 @@
-"""REST: the groups of duplicates, as a list that is paged and as one group; the whole as the result file."""
+"""REST: the groups of duplicates, as a paged list, one by one, and all in the format of the result file."""
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from peewee import SqliteDatabase
 
-from index.grouping.keeper import Proposal
+from index.database.queries import listing, proposals, result_file
+from index.database.queries.listing import FileRow, GroupFilter, GroupRow, MemberRow
+from index.database.queries.proposals import Outline, WeakestLink
+from index.database.records import compressions, decisions, matches
+from index.database.records.decisions import StoredDecision
+from index.imaging.originality.account import sentence as origin_sentence
+from index.imaging.verification.edit_evidence import PROPOSED, sentence
+from index.messages import LANGUAGES, Message, render
 from index.model import Kind, Turn
-from index.queries import listing, proposals, report
-from index.queries.listing import FileRow, GroupFilter, GroupRow, MemberRow
-from index.queries.proposals import Outline, WeakestLink
-from index.records import compressions, decisions, findings
-from index.records.decisions import Decided
-from index.verification.evidence import sentence
-from webui import shapes, shapes_found
+from webui.api import decision_schemas, group_schemas, result_schemas
 from webui.api.decisions import decision_fields
 from webui.api.images import image_fields
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import iso_time, path_bytes
+from webui.schemas import iso_time, path_bytes
 
-# Those that the sentences of evidence are written in.
-LANGUAGES = ("en", "fr")
-MADE_OF = {"en": "compressed here from {name}", "fr": "compressée ici à partir de {name}"}
+SCENES = {"without": False, "only": True, "with": None}
 
 
-def get_groups(call: Call) -> shapes.GroupList:
-    query: shapes.GroupListQuery = call.query
+def get_groups(call: Call) -> group_schemas.GroupList:
+    query: group_schemas.GroupListQuery = call.query
     order = f"groups {query.sort} {query.order}"
     criteria = call.services.keeper_criteria()
     after = decode_cursor(query.cursor, order, (float if query.sort == "confidence" else int, str))
     with call.store.read() as database:
+        listing.check_search(database, query.search or 0)
         page = listing.groups_page(database, _filter(query), query.sort, query.order == "asc", after, query.limit)
-        # One more than is shown tells whether there are more.
+        # One more than is shown, to find out whether there are more.
         members = listing.members(database, [row.id for row in page.items], query.images + 1)
         outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
-        decided = decisions.of_images(database, [one.file.id for found in members.values() for one in found])
-        sources = _sources(database, [one for found in members.values() for one in found])
-        kinds = listing.kinds_of_groups(database)
-    return shapes.GroupList(
+        decided = decisions.of_images(
+            database, [member.file.id for of_group in members.values() for member in of_group]
+        )
+        sources = _sources(database, [member for of_group in members.values() for member in of_group])
+        scenes = sum(listing.kinds_of_groups(database, replace(_filter(query), scenes=True)).values())
+        kinds = listing.kinds_of_groups(database, _filter(query))
+    return group_schemas.GroupList(
         items=[
-            shapes.Group(**_fields(row, outlines.get(row.id), members[row.id], decided, sources, query.images))
+            group_schemas.Group(**_fields(row, outlines.get(row.id), members[row.id], decided, sources, query.images))
             for row in page.items
         ],
         next=encode_cursor(order, page.after),
         total=page.total,
         kinds=kinds,
+        scenes=scenes,
     )
 
 
-def get_group(call: Call) -> shapes.GroupDetail:
-    query: shapes.GroupQuery = call.query
+def get_group(call: Call) -> group_schemas.GroupDetail:
+    query: group_schemas.GroupQuery = call.query
     criteria = call.services.keeper_criteria()
     after = decode_cursor(query.cursor, f"images {call.key}", (int, bytes))
     with call.store.read() as database:
-        row = listing.group(database, call.key)
+        row = listing.group(database, call.key, query.search or 0)
         members = listing.members(database, [row.id], query.limit + 1, after)
         outline = proposals.outlines(database, [row.id], criteria).get(row.id)
-        decided = decisions.of_images(database, [one.file.id for one in members[row.id]])
+        decided = decisions.of_images(database, [member.file.id for member in members[row.id]])
         sources = _sources(database, members[row.id])
         previous, following = listing.neighbours(database, _filter(query), query.sort, query.order == "asc", row)
-    return shapes.GroupDetail(
+    return group_schemas.GroupDetail(
         **_fields(row, outline, members[row.id], decided, sources, query.limit, continued=after is not None),
         previous=previous,
         following=following,
@@ -71,12 +75,12 @@ def get_group(call: Call) -> shapes.GroupDetail:
 
 
 def delete_groups(call: Call) -> Reply:
-    """What the verifier said of pairs is kept, so that the next detection is quick."""
+    """Delete the groups. The verifier's judgements are kept, so that the next detection is quick."""
 
     def clear(database: SqliteDatabase) -> None:
-        detection = findings.current_detection(database)
+        detection = matches.current_detection(database)
         if detection is not None:
-            findings.drop_detection(database, detection.id)
+            matches.drop_detection(database, detection.id)
 
     call.store.write(clear)
     return Reply(b"", "", 204)
@@ -84,21 +88,22 @@ def delete_groups(call: Call) -> Reply:
 
 def get_duplicates(call: Call) -> Reply:
     with call.store.read() as database:
-        found = report.result(database, call.services.keeper_criteria())
-    return Reply(json.dumps(found, indent=1).encode(), "application/json")
+        result = result_file.result(database, call.services.keeper_criteria())
+    return Reply(json.dumps(result, indent=1).encode(), "application/json")
 
 
-def _filter(query: shapes.GroupChoice) -> GroupFilter:
+def _filter(query: group_schemas.GroupChoice) -> GroupFilter:
     kinds = tuple(filter(None, query.kind.split(",")))
     decided = tuple(filter(None, query.decided.split(",")))
-    return GroupFilter(kinds, query.root or None, path_bytes(query.path), query.min_images, decided)
+    root_id, path, search = query.root or None, path_bytes(query.path), query.search or 0
+    return GroupFilter(kinds, root_id, path, query.min_images, decided, search, SCENES[query.scenes])
 
 
 def _fields(
     row: GroupRow,
     outline: Outline | None,
     members: list[MemberRow],
-    decided: Mapping[int, Decided],
+    decided: Mapping[int, StoredDecision],
     sources: Mapping[int, FileRow],
     limit: int,
     continued: bool = False,
@@ -114,12 +119,17 @@ def _fields(
         "newest": iso_time(row.newest_ns),
         "changed": iso_time(row.changed_ns),
         "decided": row.decided,
-        "proposal": None if outline is None else _proposal_shape(outline.proposal),
-        "weakest": None if outline is None or outline.weakest is None else _weakest_shape(outline.weakest),
-        "images": shapes.MemberList(
+        "scene": bool(row.scene),
+        "proposal": None if outline is None or row.scene else _proposal_schema(outline),
+        "weakest": None if outline is None or outline.weakest is None else _weakest_schema(outline.weakest),
+        "images": group_schemas.MemberList(
             items=[
-                _member_shape(
-                    member, decided.get(member.file.id), sources.get(member.file.id), not continued and number == 0
+                _member_schema(
+                    member,
+                    decided.get(member.file.id),
+                    sources.get(member.file.id),
+                    not continued and number == 0,
+                    outline if outline is not None and _is_led(outline, members) else None,
                 )
                 for number, member in enumerate(shown)
             ],
@@ -129,44 +139,74 @@ def _fields(
     }
 
 
-def _proposal_shape(proposal: Proposal) -> shapes.Proposal:
-    return shapes.Proposal(
+def _proposal_schema(outline: Outline) -> group_schemas.Proposal:
+    proposal = outline.proposal
+    return group_schemas.Proposal(
         image=proposal.image_id,
         decided_by=proposal.decided_by,
         tie=proposal.tie,
-        reasons=[shapes.Reason(**asdict(reason)) for reason in proposal.reasons],
+        certainty=proposal.certainty,
+        original_absent=proposal.absent,
+        reasons=[group_schemas.Reason(**asdict(reason)) for reason in proposal.reasons],
+        speaking=[
+            group_schemas.Speaking(
+                image=entry.image_id,
+                other=entry.other_id,
+                findings=list(entry.findings),
+                sentence={language: origin_sentence(entry.findings, language) for language in LANGUAGES},
+            )
+            for entry in outline.speaking
+        ],
     )
 
 
-def _weakest_shape(link: WeakestLink) -> shapes.Weakest:
-    return shapes.Weakest(image=link.image_id, kind=link.kind, confidence=link.confidence, distance=link.distance)
+def _weakest_schema(link: WeakestLink) -> group_schemas.Weakest:
+    return group_schemas.Weakest(
+        image=link.image_id, kind=link.kind, confidence=link.confidence, distance=link.distance
+    )
 
 
 def _sources(database: SqliteDatabase, members: Sequence[MemberRow]) -> dict[int, FileRow]:
-    """For each image that compression made from another of these: that one."""
+    """For each of these images that compression made from another one of them: that one, by image id."""
     by_digest = {member.file.digest: member.file for member in reversed(members)}
     made_of = compressions.sources_of(database, by_digest)
-    found = {}
+    sources = {}
     for member in members:
-        there = sorted(made_of.get(member.file.digest, set()) & by_digest.keys())
-        if there:
-            found[member.file.id] = by_digest[there[0]]
-    return found
+        source_digests = sorted(made_of.get(member.file.digest, set()) & by_digest.keys())
+        if source_digests:
+            sources[member.file.id] = by_digest[source_digests[0]]
+    return sources
 
 
-def _sentences(member: MemberRow, source: FileRow | None) -> dict[str, str] | None:
-    """How an image comes from the reference, in words; first of all that it was made smaller here, where it was."""
-    if member.kind == Kind.EXACT:
+def _is_led(outline: Outline, members: Sequence[MemberRow]) -> bool:
+    """Whether what is said leads from the proposed image, and not from the reference."""
+    return not any(member.file.id == outline.proposal.image_id and member.place == 0 for member in members)
+
+
+def _sentences(member: MemberRow, source: FileRow | None, outline: Outline | None) -> dict[str, str] | None:
+    """What was done to the proposed image to get this one, by language; preceded, for an image made by compression, by
+    the name of its source. Without an outline, and where the two were not compared, it leads from the reference."""
+    if outline is not None and member.file.id == outline.proposal.image_id:
+        return {language: render(PROPOSED, language) for language in LANGUAGES}
+    led = None if outline is None else outline.led.get(member.file.content_id or 0)
+    if led is None and member.kind == Kind.EXACT:
         return None
-    told = {name: sentence(member.evidence, name) for name in LANGUAGES}
+    sentences = {language: sentence(led or member.evidence, language) for language in LANGUAGES}
     if source is None:
-        return told
-    named = os.path.basename(source.path).decode("utf-8", "replace")
-    return {name: f"{MADE_OF[name].format(name=named)}, {words}" for name, words in told.items()}
+        return sentences
+    source_name = os.path.basename(source.path).decode("utf-8", "replace")
+    made = Message("evidence.made_from", name=source_name)
+    return {language: f"{render(made, language)}, {text}" for language, text in sentences.items()}
 
 
-def _member_shape(member: MemberRow, decided: Decided | None, source: FileRow | None, reference: bool) -> shapes.Member:
-    return shapes.Member(
+def _member_schema(
+    member: MemberRow,
+    decided: StoredDecision | None,
+    source: FileRow | None,
+    reference: bool,
+    outline: Outline | None,
+) -> group_schemas.Member:
+    return group_schemas.Member(
         **image_fields(member.file),
         reference=reference,
         kind=Kind(member.kind),
@@ -174,17 +214,17 @@ def _member_shape(member: MemberRow, decided: Decided | None, source: FileRow | 
         turn=Turn(member.turn),
         confidence=member.confidence,
         evidence=member.evidence,
-        sentence=_sentences(member, source),
+        sentence=_sentences(member, source, outline),
         copy_of=member.copy_of,
         compressed_from=None if source is None else source.id,
-        decision=None if decided is None else shapes.Decision(**decision_fields(decided)),
+        decision=None if decided is None else decision_schemas.Decision(**decision_fields(decided)),
     )
 
 
 ROUTES = (
     Route(
         "GET", f"{API}/groups", get_groups, "Groups of duplicates, sorted and paged", "groups",
-        shapes.GroupList, query=shapes.GroupListQuery,
+        group_schemas.GroupList, query=group_schemas.GroupListQuery,
     ),
     Route(
         "DELETE", f"{API}/groups", delete_groups,
@@ -192,10 +232,10 @@ ROUTES = (
     ),
     Route(
         "GET", f"{API}/groups/{{id}}", get_group, "One group with its images, and its neighbours in the list",
-        "groups", shapes.GroupDetail, key_type=str, query=shapes.GroupQuery,
+        "groups", group_schemas.GroupDetail, key_type=str, query=group_schemas.GroupQuery,
     ),
     Route(
         "GET", f"{API}/duplicates", get_duplicates, "Everything found, in the format of the result file", "groups",
-        shapes_found.ResultFile,
+        result_schemas.ResultFile,
     ),
 )  # fmt: skip

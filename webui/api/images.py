@@ -1,21 +1,22 @@
-"""REST: one image, its view, and its original bytes. Only what the index knows is ever served, by its id."""
+"""REST: one image, its thumbnail, crops and original bytes. Only files in the index are served, by their id."""
 
 import os
 from typing import Any
 from urllib.parse import quote
 
-from index.candidates.fingerprint import to_hex
-from index.queries import listing
-from index.queries.listing import FileRow
-from webui import shapes
-from webui.originals import open_unchanged
-from webui.refusals import Refusal
+from index.database.queries import file_pictures, listing
+from index.database.queries.listing import FileRow
+from index.database.queries.similar import similar_contents
+from index.imaging.candidates.perceptual_hash import to_hex
+from webui.api import image_schemas
+from webui.downloads import open_unchanged
+from webui.http_errors import HttpError
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import iso_time, path_text, path_uri
+from webui.schemas import iso_time, path_text, path_uri
 
-# A few pictures a page would be asked for again at every visit.
+# The address of a thumbnail or crop contains the beginning of the digest, so that its bytes never change.
 KEEP_FOREVER = "private, max-age=31536000, immutable"
-ASK_AGAIN = "private, no-cache"
+REVALIDATE = "private, no-cache"
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -32,42 +33,81 @@ MEDIA_TYPES = {
 UNKNOWN_TYPE = "application/octet-stream"
 
 
-def get_image(call: Call) -> shapes.ImageDetail:
+def get_image(call: Call) -> image_schemas.ImageDetail:
     with call.store.read() as database:
         row = listing.image(database, call.key)
         groups = [] if row.content_id is None else listing.groups_of_content(database, row.content_id)
         hashes = {} if row.content_id is None else listing.hashes_of_content(database, row.content_id)
-    return shapes.ImageDetail(
+    return image_schemas.ImageDetail(
         **image_fields(row), hashes={str(hsize): to_hex(bits) for hsize, bits in hashes.items()}, groups=groups
     )
 
 
+def get_similar(call: Call) -> image_schemas.SimilarList:
+    """One image of each similar content."""
+    query: image_schemas.SimilarQuery = call.query
+    with call.store.read() as database:
+        content_id, _, _ = listing.content_of_image(database, call.key)
+        found = similar_contents(database, content_id, query.limit, query.least)
+        first = listing.first_images(database, [one.content_id for one in found or ()])
+        rows = listing.files_with_ids(database, list(first.values()), list(first.values()))
+    return image_schemas.SimilarList(
+        items=[
+            image_schemas.SimilarImage(
+                image=image_schemas.Image(**image_fields(rows[first[one.content_id]])), cosine=one.cosine
+            )
+            for one in found or ()
+            if first.get(one.content_id) in rows
+        ],
+        ready=found is not None,
+    )
+
+
 def get_thumbnail(call: Call) -> Reply:
-    query: shapes.ThumbnailQuery = call.query
+    query: image_schemas.ThumbnailQuery = call.query
     with call.store.read() as database:
         content_id, digest, failure = listing.content_of_image(database, call.key)
     if failure:
-        raise Refusal(404, "no_view", "This file could not be read as a picture.")
+        raise HttpError(404, "no_view", "rest.no_picture")
     name = digest.hex()
     tag = f'"{name}-512"'
     kept = bool(query.v) and name.startswith(query.v)
-    headers = {"ETag": tag, "Cache-Control": KEEP_FOREVER if kept else ASK_AGAIN}
+    headers = {"ETag": tag, "Cache-Control": KEEP_FOREVER if kept else REVALIDATE}
     if tag in call.headers.get("If-None-Match", ""):
         return Reply(b"", "", 304, headers)
-    return Reply(call.views.get(content_id, digest), "image/jpeg", headers=headers)
+    return Reply(call.thumbnails.get(content_id, digest), "image/jpeg", headers=headers)
+
+
+def get_digest_thumbnail(call: Call) -> Reply:
+    """The view of a content by its digest: of files that are in a trash, or elsewhere by now."""
+    try:
+        digest = bytes.fromhex(call.key)
+    except ValueError as error:
+        raise HttpError(404, "no_view", "rest.no_picture") from error
+    with call.store.read() as database:
+        content_id = file_pictures.content_with(database, digest)
+    if content_id is None:
+        raise HttpError(404, "no_view", "rest.no_picture")
+    headers = {"ETag": f'"{digest.hex()}-512"', "Cache-Control": KEEP_FOREVER}
+    return Reply(call.thumbnails.get(content_id, digest), "image/jpeg", headers=headers)
+
+
+def digest_thumbnail(digest: bytes) -> str:
+    """The address of the view of a content."""
+    return f"{API}/thumbnails/{digest.hex()}"
 
 
 def get_crop(call: Call) -> Reply:
-    query: shapes.CropQuery = call.query
+    query: image_schemas.CropQuery = call.query
     with call.store.read() as database:
         content_id, digest, failure = listing.content_of_image(database, call.key)
     if failure:
-        raise Refusal(404, "no_view", "This file could not be read as a picture.")
+        raise HttpError(404, "no_view", "rest.no_picture")
     name = digest.hex()
     box = (query.x, query.y, query.w, query.h)
     tag = f'"{name}-{"-".join(map(str, box))}-{query.size}"'
     kept = bool(query.v) and name.startswith(query.v)
-    headers = {"ETag": tag, "Cache-Control": KEEP_FOREVER if kept else ASK_AGAIN}
+    headers = {"ETag": tag, "Cache-Control": KEEP_FOREVER if kept else REVALIDATE}
     if tag in call.headers.get("If-None-Match", ""):
         return Reply(b"", "", 304, headers)
     return Reply(call.crops.get(content_id, digest, box, query.size), "image/jpeg", headers=headers)
@@ -78,14 +118,14 @@ def get_content(call: Call) -> Reply:
         row = listing.image(database, call.key)
     tag = f'"{row.digest.hex()}"'
     if row.digest and tag in call.headers.get("If-None-Match", ""):
-        return Reply(b"", "", 304, {"ETag": tag, "Cache-Control": ASK_AGAIN})
-    file = call.originals.send(open_unchanged(row), row.size_bytes)
+        return Reply(b"", "", 304, {"ETag": tag, "Cache-Control": REVALIDATE})
+    file = call.downloads.send(open_unchanged(row), row.size_bytes)
     media_type = MEDIA_TYPES.get(row.facts.format, UNKNOWN_TYPE)
     headers = {
         "Content-Length": str(row.size_bytes),
         "Content-Disposition": _disposition(row.path, inline=media_type != UNKNOWN_TYPE),
-        "Cache-Control": ASK_AGAIN,
-        # Should a browser ever take it for a page, that page can do nothing.
+        "Cache-Control": REVALIDATE,
+        # If a browser should ever interpret it as a page, that page can do nothing.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     if row.digest:
@@ -94,7 +134,7 @@ def get_content(call: Call) -> Reply:
 
 
 def _disposition(path: bytes, inline: bool) -> str:
-    """RFC 6266: the name in UTF-8 for those who read it, and a plain one without quotes or controls for the rest."""
+    """The Content-Disposition header (RFC 6266), with the name in UTF-8 and, for old clients, in plain ASCII."""
     name = os.path.basename(path)
     plain = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\%' else "_" for byte in name)
     readable = quote(name.decode("utf-8", "replace"), safe="")
@@ -102,7 +142,7 @@ def _disposition(path: bytes, inline: bool) -> str:
 
 
 def image_fields(row: FileRow) -> dict[str, Any]:
-    """What every shape of an image has."""
+    """The fields of image_schemas.Image."""
     digest = row.digest.hex()
     facts = row.facts
     address = f"{API}/images/{row.id}"
@@ -127,6 +167,10 @@ def image_fields(row: FileRow) -> dict[str, Any]:
         "jpeg_quality": facts.jpeg_quality or None,
         "earlier_quality": facts.earlier_quality or None,
         "frames": facts.frames,
+        "bit_depth": facts.bit_depth,
+        "transparent": facts.transparent,
+        "attachments": [{"kind": part.kind, "size_bytes": part.size_bytes} for part in facts.attachments],
+        "damage": facts.damage or None,
         "metadata": list(facts.metadata),
         "failure": row.failure or None,
         "thumbnail": None if row.failure else f"{address}/thumbnail?v={digest[:16]}",
@@ -136,15 +180,23 @@ def image_fields(row: FileRow) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("GET", f"{API}/images/{{id}}", get_image, "One image with its facts", "images", shapes.ImageDetail,
+    Route("GET", f"{API}/images/{{id}}", get_image, "One image with its facts", "images", image_schemas.ImageDetail,
           key_type=int),
     Route(
+        "GET", f"{API}/images/{{id}}/similar", get_similar, "The images most like it, by the vectors of a model",
+        "images", image_schemas.SimilarList, key_type=int, query=image_schemas.SimilarQuery,
+    ),
+    Route(
         "GET", f"{API}/images/{{id}}/thumbnail", get_thumbnail, "The 512-pixel view, upright", "images",
-        media_types=("image/jpeg",), key_type=int, query=shapes.ThumbnailQuery, errors=(304, 503),
+        media_types=("image/jpeg",), key_type=int, query=image_schemas.ThumbnailQuery, errors=(304, 503),
+    ),
+    Route(
+        "GET", f"{API}/thumbnails/{{id}}", get_digest_thumbnail, "The same by content digest, wherever the file is now",
+        "images", media_types=("image/jpeg",), key_type=str, errors=(503,),
     ),
     Route(
         "GET", f"{API}/images/{{id}}/crop", get_crop, "A part of the picture, upright, at up to full resolution",
-        "images", media_types=("image/jpeg",), key_type=int, query=shapes.CropQuery, errors=(304, 503),
+        "images", media_types=("image/jpeg",), key_type=int, query=image_schemas.CropQuery, errors=(304, 503),
     ),
     Route(
         "GET", f"{API}/images/{{id}}/content", get_content, "The original bytes, of exactly the file indexed",

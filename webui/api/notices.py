@@ -1,16 +1,17 @@
-"""REST: try whether notices arrive."""
+"""REST: send a test notice."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from index.messages import render
 from webui.routes import API, Call, Route
-from webui.shapes import Answer
+from webui.schemas import Answer
 
 
 class NoticeTest(Answer, frozen=True, kw_only=True):
-    """What became of a test notice by each messenger there is."""
+    """Whether a test notice arrived, for each configured transport."""
 
     arrived: Annotated[list[str], Meta(description="command, webhook")]
     failed: Annotated[dict[str, str], Meta(description="Why it did not arrive, by messenger")]
@@ -19,12 +20,12 @@ class NoticeTest(Answer, frozen=True, kw_only=True):
 def test_notices(call: Call) -> msgspec.Struct:
     ended = call.services.test_notices()
     return NoticeTest(
-        arrived=[name for name, told in ended.items() if not told],
-        failed={name: told for name, told in ended.items() if told},
+        arrived=[name for name, error in ended.items() if error is None],
+        failed={name: render(error, call.language) for name, error in ended.items() if error is not None},
     )
 
 
 ROUTES = (
-    Route("POST", f"{API}/notices/test", test_notices, "Send a test notice to whoever is told what happens", "status",
+    Route("POST", f"{API}/notices/test", test_notices, "Send a test notice by the configured transports", "status",
           NoticeTest, errors=(400,)),
 )  # fmt: skip

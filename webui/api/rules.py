@@ -1,78 +1,80 @@
-"""REST: rules, looked at before they decide, applied, and taken back as a whole."""
+"""REST: preview and apply rules; list and revoke rule runs."""
 
 import json
 
 from msgspec import UNSET
 
+from index.database.queries import rule_application
+from index.database.queries.listing import GroupFilter
+from index.database.queries.rule_application import Effect
+from index.database.records import decisions
 from index.errors import UsageError
-from index.grouping.keeper import CRITERIA
-from index.grouping.rules import USUAL_KINDS, Rule
+from index.imaging.grouping.keeper import CRITERIA
+from index.imaging.grouping.rules import USUAL_KINDS, Rule
 from index.model import Choice, Kind
-from index.queries import rule_rows
-from index.queries.listing import GroupFilter
-from index.queries.rule_rows import Effect
-from index.records import decisions
-from webui import shapes_sorting
+from webui.api import rule_schemas
 from webui.api.decisions import check_destination
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Route
-from webui.shapes import ListQuery, iso_time, path_bytes, path_text, tellable
+from webui.schemas import ListQuery, iso_time, json_safe, path_bytes, path_text
 
 
-def post_preview(call: Call) -> shapes_sorting.RuleEffect:
+def post_preview(call: Call) -> rule_schemas.RuleEffect:
     rule, chosen = _rule(call)
     with call.store.read() as database:
-        return _shape(rule_rows.preview(database, rule, chosen, call.gone))
+        return _schema(rule_application.preview(database, rule, chosen, call.gone))
 
 
-def post_apply(call: Call) -> shapes_sorting.RuleEffect:
+def post_apply(call: Call) -> rule_schemas.RuleEffect:
     rule, chosen = _rule(call)
-    return _shape(call.store.write(lambda db: rule_rows.apply(db, rule, chosen, call.services.now_ns())))
+    return _schema(rule_application.apply(call.store.write, rule, chosen, call.services.now_ns()))
 
 
-def get_orders(call: Call) -> shapes_sorting.OrderList:
+def get_rule_runs(call: Call) -> rule_schemas.RuleRunList:
     query: ListQuery = call.query
     before = decode_cursor(query.cursor, "orders", (int,))
     with call.store.read() as database:
-        found, total = decisions.orders(database, None if before is None else before[0], query.limit + 1)
-    shown = found[: query.limit]
-    return shapes_sorting.OrderList(
+        runs, total = decisions.rule_runs(database, None if before is None else before[0], query.limit + 1)
+    shown = runs[: query.limit]
+    return rule_schemas.RuleRunList(
         items=[
-            shapes_sorting.Order(
-                id=one.id,
-                created=iso_time(one.created_ns),
-                rule=tellable(json.loads(one.rule)),
-                groups=one.groups,
-                images=one.images,
-                bytes=one.bytes,
-                open=one.pending,
+            rule_schemas.RuleRun(
+                id=run.id,
+                created=iso_time(run.created_ns),
+                rule=json_safe(json.loads(run.rule)),
+                groups=run.groups,
+                images=run.images,
+                bytes=run.bytes,
+                open=run.pending,
             )
-            for one in shown
+            for run in shown
         ],
-        next=encode_cursor("orders", (shown[-1].id,)) if len(found) > len(shown) else None,
+        next=encode_cursor("orders", (shown[-1].id,)) if len(runs) > len(shown) else None,
         total=total,
     )
 
 
-def delete_order(call: Call) -> shapes_sorting.OrderRevoked:
-    return shapes_sorting.OrderRevoked(decisions=call.store.write(lambda db: decisions.revoke_order(db, call.key)))
+def delete_rule_run(call: Call) -> rule_schemas.RuleRunRevoked:
+    return rule_schemas.RuleRunRevoked(decisions=call.store.write(lambda db: decisions.revoke_rule_run(db, call.key)))
 
 
 def _rule(call: Call) -> tuple[Rule, GroupFilter]:
-    """The rule of a request, and the groups that it is about. Raises UsageError."""
-    body: shapes_sorting.Rule = call.body
+    """The rule in a request, and the selection of groups for it. Raises UsageError."""
+    body: rule_schemas.Rule = call.body
     criteria = tuple(call.services.keeper_criteria()) if body.criteria is UNSET else tuple(body.criteria)
     unknown = [name for name in criteria if name not in CRITERIA]
     if unknown or len(set(criteria)) < len(criteria):
-        told = f"There is no criterion {unknown[0]!r}." if unknown else "A criterion is named twice."
-        raise UsageError(told, f"Accepted: {', '.join(CRITERIA)}.", field="criteria")
+        accepted = ", ".join(CRITERIA)
+        if unknown:
+            raise UsageError("rule.unknown_criterion", name=unknown[0], accepted=accepted, field="criteria")
+        raise UsageError("rule.criterion_twice", accepted=accepted, field="criteria")
     destination = check_destination(body.choice, body.destination, call.services.destinations(), "destination")
     folders = body.folders
     keep, give_way = (b"", b"") if folders is None else (path_bytes(folders.keep), path_bytes(folders.give_way))
     if folders is not None and not (keep.startswith(b"/") and give_way.startswith(b"/")):
-        raise UsageError("Both folders must be named in full, beginning with /.", field="folders")
+        raise UsageError("rule.relative_folder", field="folders")
     if folders is not None and keep.rstrip(b"/") == give_way.rstrip(b"/"):
-        raise UsageError("A folder cannot give way to itself.", field="folders")
+        raise UsageError("rule.same_folder", field="folders")
     rule = Rule(
         choice=Choice(body.choice),
         destination=destination,
@@ -82,51 +84,51 @@ def _rule(call: Call) -> tuple[Rule, GroupFilter]:
         keep=keep,
         give_way=give_way,
     )
-    asked = body.filter
-    if asked is None:
+    selection = body.filter
+    if selection is None:
         return rule, GroupFilter()
-    return rule, GroupFilter(root_id=asked.root, path=path_bytes(asked.path))
+    return rule, GroupFilter(root_id=selection.root, path=path_bytes(selection.path))
 
 
-def _shape(effect: Effect) -> shapes_sorting.RuleEffect:
-    def image(told: tuple[int, bytes]) -> shapes_sorting.SampleImage:
-        return shapes_sorting.SampleImage(id=told[0], path=path_text(told[1]))
+def _schema(effect: Effect) -> rule_schemas.RuleEffect:
+    def image(id_and_path: tuple[int, bytes]) -> rule_schemas.SampleImage:
+        return rule_schemas.SampleImage(id=id_and_path[0], path=path_text(id_and_path[1]))
 
-    return shapes_sorting.RuleEffect(
+    return rule_schemas.RuleEffect(
         groups=effect.groups,
         images=effect.images,
         bytes=effect.bytes,
         undecided_ties=effect.undecided_ties,
         by_criterion=dict(effect.by_criterion),
         sample=[
-            shapes_sorting.Sample(
-                group=one.key,
-                keeper=image(one.keeper),
-                victims=[image(victim) for victim in one.victims],
-                decided_by=one.decided_by,
-                value=one.value,
+            rule_schemas.Sample(
+                group=sampled.key,
+                keeper=image(sampled.keeper),
+                victims=[image(victim) for victim in sampled.victims],
+                decided_by=sampled.decided_by,
+                value=sampled.value,
             )
-            for one in effect.sample
+            for sampled in effect.sample
         ],
-        order=effect.order_id or None,
+        order=effect.run_id or None,
     )
 
 
 ROUTES = (
     Route(
-        "POST", f"{API}/rules/preview", post_preview, "What a rule would decide", "rules", shapes_sorting.RuleEffect,
-        body=shapes_sorting.Rule,
+        "POST", f"{API}/rules/preview", post_preview, "What a rule would decide", "rules", rule_schemas.RuleEffect,
+        body=rule_schemas.Rule,
     ),
     Route(
-        "POST", f"{API}/rules/apply", post_apply, "Decide by a rule", "rules", shapes_sorting.RuleEffect,
-        body=shapes_sorting.Rule,
+        "POST", f"{API}/rules/apply", post_apply, "Decide by a rule", "rules", rule_schemas.RuleEffect,
+        body=rule_schemas.Rule,
     ),
     Route(
-        "GET", f"{API}/orders", get_orders, "The rules that were applied, the newest first", "rules",
-        shapes_sorting.OrderList, query=ListQuery,
+        "GET", f"{API}/orders", get_rule_runs, "The rules that were applied, the newest first", "rules",
+        rule_schemas.RuleRunList, query=ListQuery,
     ),
     Route(
-        "DELETE", f"{API}/orders/{{id}}", delete_order, "Take back what a rule decided and is not carried out yet",
-        "rules", shapes_sorting.OrderRevoked, key_type=int,
+        "DELETE", f"{API}/orders/{{id}}", delete_rule_run, "Revoke what a rule decided and is not applied yet",
+        "rules", rule_schemas.RuleRunRevoked, key_type=int,
     ),
 )  # fmt: skip

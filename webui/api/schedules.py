@@ -1,28 +1,29 @@
-"""REST: schedules, made, changed and dropped."""
+"""REST: list, create, change and delete schedules."""
 
 import json
 from typing import Any
 
+from index.database.queries import job_listing
+from index.database.records import schedules
+from index.database.records.schedules import NewSchedule
 from index.model import JobKind
-from index.queries import listing_work
-from index.records import schedules
-from index.records.schedules import NewSchedule
-from webui import shapes
-from webui.api.jobs import taken_parameters
+from webui import schemas
+from webui.api import schedule_schemas
+from webui.api.jobs import checked_parameters
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
-from webui.shapes import json_bytes, optional_time, tellable
+from webui.schemas import json_bytes, json_safe, optional_time
 
 
-def get_schedules(call: Call) -> shapes.ScheduleList:
-    query: shapes.ListQuery = call.query
+def get_schedules(call: Call) -> schedule_schemas.ScheduleList:
+    query: schemas.ListQuery = call.query
     after = decode_cursor(query.cursor, "schedules", (str,))
     with call.store.read() as database:
-        rows = listing_work.schedules(database)
+        rows = job_listing.schedules(database)
     ahead = [row for row in rows if after is None or row["name"] > after[0]]
     shown = ahead[: query.limit]
-    return shapes.ScheduleList(
-        items=[_shape(call, row) for row in shown],
+    return schedule_schemas.ScheduleList(
+        items=[_schema(call, row) for row in shown],
         next=encode_cursor("schedules", (shown[-1]["name"],)) if len(ahead) > len(shown) else None,
         total=len(rows),
     )
@@ -36,7 +37,7 @@ def post_schedule(call: Call) -> Reply:
     return Reply(json_bytes(_read(call, schedule_id)), "application/json", 201, {"Location": location})
 
 
-def put_schedule(call: Call) -> shapes.Schedule:
+def put_schedule(call: Call) -> schedule_schemas.Schedule:
     new = _checked(call)
     call.store.write(lambda database: schedules.replace(database, call.key, new, call.services.now_ns()))
     call.services.schedules_changed()
@@ -50,24 +51,24 @@ def delete_schedule(call: Call) -> Reply:
 
 
 def _checked(call: Call) -> NewSchedule:
-    body: shapes.NewSchedule = call.body
-    parameters = taken_parameters(call, body.kind, body.parameters)
+    body: schedule_schemas.NewSchedule = call.body
+    parameters = checked_parameters(call, body.kind, body.parameters)
     new = NewSchedule(body.name, body.kind, body.trigger, parameters, body.enabled)
     new.check()
     return new
 
 
-def _read(call: Call, schedule_id: int) -> shapes.Schedule:
+def _read(call: Call, schedule_id: int) -> schedule_schemas.Schedule:
     with call.store.read() as database:
-        return _shape(call, schedules.read(database, schedule_id))
+        return _schema(call, schedules.read(database, schedule_id))
 
 
-def _shape(call: Call, row: dict[str, Any]) -> shapes.Schedule:
-    return shapes.Schedule(
+def _schema(call: Call, row: dict[str, Any]) -> schedule_schemas.Schedule:
+    return schedule_schemas.Schedule(
         id=row["id"],
         name=row["name"],
         kind=JobKind(row["kind"]),
-        parameters=tellable(json.loads(row["parameters"])),
+        parameters=json_safe(json.loads(row["parameters"])),
         trigger=row["trigger"],
         enabled=bool(row["enabled"]),
         origin=row["origin"],
@@ -78,15 +79,15 @@ def _shape(call: Call, row: dict[str, Any]) -> shapes.Schedule:
 ROUTES = (
     Route(
         "GET", f"{API}/schedules", get_schedules, "What is done by the clock", "schedules",
-        shapes.ScheduleList, query=shapes.ListQuery,
+        schedule_schemas.ScheduleList, query=schemas.ListQuery,
     ),
     Route(
-        "POST", f"{API}/schedules", post_schedule, "Make a schedule", "schedules", shapes.Schedule,
-        status=201, body=shapes.NewSchedule, headers={"Location": "Where the schedule is"},
+        "POST", f"{API}/schedules", post_schedule, "Make a schedule", "schedules", schedule_schemas.Schedule,
+        status=201, body=schedule_schemas.NewSchedule, headers={"Location": "Where the schedule is"},
     ),
     Route(
-        "PUT", f"{API}/schedules/{{id}}", put_schedule, "Change a schedule", "schedules", shapes.Schedule,
-        key_type=int, body=shapes.NewSchedule,
+        "PUT", f"{API}/schedules/{{id}}", put_schedule, "Change a schedule", "schedules", schedule_schemas.Schedule,
+        key_type=int, body=schedule_schemas.NewSchedule,
     ),
     Route(
         "DELETE", f"{API}/schedules/{{id}}", delete_schedule, "Drop a schedule", "schedules",

@@ -1,15 +1,15 @@
-"""The JSON of the figures for charts, as types."""
+"""JSON schemas of the statistics."""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-from webui.shapes import Answer, Count, KindName, Path, Query, TakenPath, Time, Uri
+from webui.schemas import Answer, Count, KindName, Path, Query, TakenPath, Time, Uri
 
 
 class StatisticsQuery(Query, frozen=True, kw_only=True):
     folder: Annotated[
-        TakenPath, Meta(description="Whose folders to tell; left out, the watched roots, or those in the only one")
+        TakenPath, Meta(description="Whose folders to list; left out, the watched roots, or those in the only one")
     ] = ""
 
 
@@ -38,7 +38,7 @@ class Place(Answer, frozen=True, kw_only=True):
 
 
 class FolderFigures(Place, frozen=True, kw_only=True):
-    """A folder with all below it; one with the path asked for stands for the images that lie in no other."""
+    """A folder with everything below it. The requested folder itself stands for the images directly in it."""
 
     images: Count
     size_bytes: Count
@@ -47,7 +47,7 @@ class FolderFigures(Place, frozen=True, kw_only=True):
 
 
 class Statistics(Answer, frozen=True, kw_only=True):
-    """Figures of the whole index, up to half a minute old while it changes; `folders` are the largest first."""
+    """Statistics of the whole index, up to half a minute old while it changes; `folders` are the largest first."""
 
     made: Time
     images: Count

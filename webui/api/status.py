@@ -1,4 +1,4 @@
-"""REST: how the service is, the watch roots, the problems, and the stream of events."""
+"""REST: the state of the service, the problems, the event stream, and the health check."""
 
 import dataclasses
 from typing import Any
@@ -6,35 +6,39 @@ from typing import Any
 import msgspec
 from peewee import SqliteDatabase
 
+from index.database.queries import job_listing, listing
+from index.database.queries.job_listing import ProblemFilter
+from index.database.queries.listing import Totals
+from index.database.records import vectors
+from index.database.store import Store
+from index.messages import LANGUAGES, fields
 from index.model import JobState
-from index.queries import listing, listing_work
-from index.queries.listing import Totals
-from index.queries.listing_work import ProblemFilter
-from index.store import Store
-from webui import shapes
-from webui.api.jobs import job_shape
+from webui.api import status_schemas
+from webui.api.jobs import job_schema
+from webui.api.root_schemas import Root
+from webui.api.roots import root_schema
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
+from webui.schemas import iso_time, json_safe, path_bytes, path_text, path_uri
 from webui.services import Services
-from webui.shapes import iso_time, optional_time, path_bytes, path_text, path_uri, tellable
 
-# More than these are never shown as running or waiting; the list of jobs has them all.
+# The most running and queued jobs in the status; the list of jobs has them all.
 JOBS_IN_STATUS = 20
 
 
-def get_status(call: Call) -> shapes.Status:
+def get_status(call: Call) -> status_schemas.Status:
     with call.store.read() as database:
-        return _status(database, call.services, listing.totals(database))
+        return _status(database, call.services, listing.totals(database), call.language)
 
 
-def _status(database: SqliteDatabase, services: Services, found: Totals) -> shapes.Status:
-    """The whole state of the service, of moderate size however large the index is."""
+def _status(database: SqliteDatabase, services: Services, totals: Totals, language: str) -> status_schemas.Status:
+    """The state of the service. Its size does not depend on that of the index."""
     current = listing.current_parameters(database)
-    active = listing_work.jobs_page(database, (JobState.RUNNING, JobState.QUEUED), limit=JOBS_IN_STATUS).items
+    active = job_listing.jobs_page(database, (JobState.RUNNING, JobState.QUEUED), limit=JOBS_IN_STATUS).items
     parts = dict(services.health())
-    figures = dataclasses.asdict(found)
+    figures = dataclasses.asdict(totals)
     del figures["groups_changed_ns"]
-    return shapes.Status(
+    return status_schemas.Status(
         version=services.version,
         started=iso_time(services.started_ns),
         now=iso_time(services.now_ns()),
@@ -42,24 +46,49 @@ def _status(database: SqliteDatabase, services: Services, found: Totals) -> shap
         index_restored=services.index_restored,
         index_put_back=services.index_put_back(),
         parts=parts,
-        totals=shapes.Totals(**figures),
-        detection=None if current is None else _detection_shape(current[1]),
-        # Running first, then in the order they will be taken.
-        jobs=[job_shape(row) for row in sorted(active, key=lambda row: (row["state"] == JobState.QUEUED, row["id"]))],
+        totals=status_schemas.Totals(**figures),
+        detection=None if current is None else _detection_schema(current[1]),
+        model=_model_schema(vectors.model_state(database), language),
+        # The running ones first, then the queued ones by age.
+        jobs=[
+            job_schema(row, language)
+            for row in sorted(active, key=lambda row: (row["state"] == JobState.QUEUED, row["id"]))
+        ],
     )
 
 
-def _detection_shape(parameters: Any) -> shapes.DetectionNow:
-    return shapes.DetectionNow(**{**dataclasses.asdict(parameters), "folders": tellable(parameters.folders)})
+def _detection_schema(parameters: Any) -> status_schemas.DetectionNow:
+    return status_schemas.DetectionNow(**{**dataclasses.asdict(parameters), "folders": json_safe(parameters.folders)})
 
 
-def topics(store: Store, services: Services) -> dict[str, Any]:
-    """What the stream of events tells, by the name of the event, as plain data."""
+def _model_schema(state: vectors.ModelState | None, language: str) -> status_schemas.ModelNow | None:
+    if state is None:
+        return None
+    return status_schemas.ModelNow(
+        dimensions=state.dimensions,
+        milliseconds=state.milliseconds,
+        **fields("failure", state.failure, language, nothing=""),
+    )
+
+
+def topics(store: Store, services: Services) -> dict[str, dict[str, Any]]:
+    """The data of the event stream, by language and by the name of the event."""
+    setup = services.folders.roots()
     with store.read() as database:
         watched = listing.roots(database)
-        found = listing.totals(database, watched)
-        now = msgspec.to_builtins(_status(database, services, found))
-        roots = [msgspec.to_builtins(_root_shape(row, services)) for row in watched]
+        totals = listing.totals(database, watched)
+        topics_in = {}
+        for language in LANGUAGES:
+            roots = [root_schema(row, setup.get(row.path), services, language) for row in watched]
+            topics_in[language] = _topics(database, services, roots, totals, language)
+        return topics_in
+
+
+def _topics(
+    database: SqliteDatabase, services: Services, watched: list[Root], totals: Totals, language: str
+) -> dict[str, Any]:
+    now = msgspec.to_builtins(_status(database, services, totals, language))
+    roots = [msgspec.to_builtins(root) for root in watched]
     progress = {"jobs": now.pop("jobs")}
     del now["now"]
     return {
@@ -67,65 +96,30 @@ def topics(store: Store, services: Services) -> dict[str, Any]:
         "progress": progress,
         "roots": {"items": roots},
         "groups": {
-            "total": found.groups,
-            "reclaimable_bytes": found.reclaimable_bytes,
-            "changed": iso_time(found.groups_changed_ns),
+            "total": totals.groups,
+            "reclaimable_bytes": totals.reclaimable_bytes,
+            "changed": iso_time(totals.groups_changed_ns),
         },
-        "problems": {"total": found.problems},
+        "problems": {"total": totals.problems},
     }
 
 
-def get_roots(call: Call) -> shapes.RootList:
-    query: shapes.ListQuery = call.query
-    after = decode_cursor(query.cursor, "roots", (bytes,))
-    with call.store.read() as database:
-        rows = listing.roots(database)
-    ahead = [row for row in rows if after is None or row.path > after[0]]
-    shown = ahead[: query.limit]
-    return shapes.RootList(
-        items=[_root_shape(row, call.services) for row in shown],
-        next=encode_cursor("roots", (shown[-1].path,)) if len(ahead) > len(shown) else None,
-        total=len(rows),
-    )
-
-
-def _root_shape(row: listing.RootRow, services: Services) -> shapes.Root:
-    watch = services.root_watch(row.path)
-    return shapes.Root(
-        id=row.id,
-        path=path_text(row.path),
-        uri=path_uri(row.path),
-        state="online" if row.state == "online" else "offline",
-        reason=row.reason,
-        mode=watch.mode,
-        watched_folders=watch.folders,
-        note=watch.note,
-        protected=row.protected,
-        priority=row.priority,
-        images=row.images,
-        size_bytes=row.size_bytes,
-        problems=row.problems,
-        away_images=row.away_images,
-        walked=optional_time(row.walked_ns),
-    )
-
-
-def get_problems(call: Call) -> shapes.ProblemList:
-    query: shapes.ProblemQuery = call.query
+def get_problems(call: Call) -> status_schemas.ProblemList:
+    query: status_schemas.ProblemQuery = call.query
     after = decode_cursor(query.cursor, "problems", (int, int))
     chosen = ProblemFilter(query.root or None, query.reason, path_bytes(query.path))
     with call.store.read() as database:
-        page = listing_work.problems_page(database, chosen, after, query.limit)
-        reasons = listing_work.reasons_of_problems(database)
-    return shapes.ProblemList(
+        page = job_listing.problems_page(database, chosen, after, query.limit)
+        reasons = job_listing.reasons_of_problems(database)
+    return status_schemas.ProblemList(
         items=[
-            shapes.Problem(
+            status_schemas.Problem(
                 id=row.id,
                 root=row.root_id,
                 path=path_text(row.path),
                 uri=path_uri(row.path),
                 reason=row.reason,
-                message=row.message,
+                **fields("message", row.message, call.language, nothing=""),
                 at=iso_time(row.at_ns),
             )
             for row in page.items
@@ -137,24 +131,28 @@ def get_problems(call: Call) -> shapes.ProblemList:
 
 
 def get_events(call: Call) -> Reply:
-    return Reply(call.streams.open(call.gone), "text/event-stream", headers={"Cache-Control": "no-store"})
+    query: status_schemas.EventsQuery = call.query
+    return Reply(
+        call.streams.open(call.gone, query.language or call.language),
+        "text/event-stream",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def get_health(call: Call) -> Any:
     healthy = all(call.services.health().values())
-    return shapes.Health(status="ok") if healthy else Reply(b'{"status": "failing"}', "application/json", 503)
+    return status_schemas.Health(status="ok") if healthy else Reply(b'{"status": "failing"}', "application/json", 503)
 
 
 ROUTES = (
-    Route("GET", f"{API}/status", get_status, "How the service is and what it does", "status", shapes.Status),
+    Route("GET", f"{API}/status", get_status, "How the service is and what it does", "status", status_schemas.Status),
     Route(
         "GET", f"{API}/events", get_events, "What is new, as server-sent events", "status",
-        media_types=("text/event-stream",), errors=(503,),
+        media_types=("text/event-stream",), query=status_schemas.EventsQuery, errors=(503,),
     ),
-    Route("GET", f"{API}/roots", get_roots, "The watched folders", "status", shapes.RootList, query=shapes.ListQuery),
     Route(
         "GET", f"{API}/problems", get_problems, "The files that could not be read", "status",
-        shapes.ProblemList, query=shapes.ProblemQuery,
+        status_schemas.ProblemList, query=status_schemas.ProblemQuery,
     ),
-    Route("GET", "/healthz", get_health, "Whether every part is alive", "status", shapes.Health, errors=(503,)),
+    Route("GET", "/healthz", get_health, "Whether every part is alive", "status", status_schemas.Health, errors=(503,)),
 )  # fmt: skip

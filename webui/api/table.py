@@ -1,4 +1,4 @@
-"""The table of every REST route: the app registers it, OpenAPI tells it."""
+"""The table of all REST routes, which the app registers and OpenAPI describes."""
 
 from webui import metrics
 from webui.api import (
@@ -7,12 +7,15 @@ from webui.api import (
     compressions,
     decisions,
     disks,
+    folders,
     groups,
     images,
     jobs,
     notices,
+    roots,
     rules,
     schedules,
+    searches,
     settings,
     statistics,
     status,
@@ -21,9 +24,12 @@ from webui.api import (
 
 ROUTES = (
     *status.ROUTES,
+    *roots.ROUTES,
+    *folders.ROUTES,
     *disks.ROUTES,
     *statistics.ROUTES,
     *groups.ROUTES,
+    *searches.ROUTES,
     *calibration.ROUTES,
     *decisions.ROUTES,
     *rules.ROUTES,

@@ -1,11 +1,11 @@
 // The login: the token is exchanged for a cookie that scripts cannot read.
 
 const form = document.querySelector("[data-log-in]");
-const told = document.querySelector("[data-told]");
+const errorLine = document.querySelector("[data-error]");
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  told.textContent = "";
+  errorLine.textContent = "";
   try {
     const answer = await fetch("/login", {
       method: "POST",
@@ -13,9 +13,10 @@ form.addEventListener("submit", async (event) => {
       body: JSON.stringify({ token: form.token.value.trim() }),
     });
     if (answer.ok) location.assign("/");
-    else told.textContent = { 401: form.dataset.wrong, 429: form.dataset.wait }[answer.status] ?? form.dataset.failed;
+    else
+      errorLine.textContent = { 401: form.dataset.wrong, 429: form.dataset.wait }[answer.status] ?? form.dataset.failed;
   } catch {
-    told.textContent = form.dataset.failed;
+    errorLine.textContent = form.dataset.failed;
   }
   form.token.select();
 });

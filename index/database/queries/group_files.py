@@ -1,6 +1,7 @@
-"""The files of groups as the sort job looks at them: where each is, by which other paths, and what was decided.
+"""The files of groups for the sort job: the path of each, its other paths, and its decision.
 
-Reads only. A group's files are those of the current detection's folders, one for each file on disk.
+Reads only. The groups are those of the library and of limited searches. A group's files are those in the folders of its
+detection, one entry for each file on disk.
 """
 
 from collections import defaultdict
@@ -10,18 +11,21 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
+from index.database.records.decisions import AWAY, SHOWN
+from index.database.records.images import chunks
+from index.database.records.matches import within_folders
+from index.database.records.sql_paging import Where
 from index.model import Choice, Identity
-from index.queries.listing import current_parameters
-from index.records.catalogue import chunks
-from index.records.decisions import AWAY
-from index.records.listing_pages import Where, below_any
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFile:
-    """A file of a group. `also_at` are the other paths in watched folders that lead to it; `protected` holds for any of
-    them, `online` for all. `choice` is None where nothing (that is not stale) was decided. `metadata` names the blocks
-    that it carries, with "taken" where it tells a date."""
+    """A file of a group.
+
+    `also_at` holds its other paths in watched folders. It is `protected` if any path is, and `online` if all are.
+    `choice` is None without a decision, or with a stale one. `metadata` names the blocks in the file, and "taken" where
+    it has a date.
+    """
 
     image_id: int
     path: bytes
@@ -47,51 +51,77 @@ class GroupFile:
 
 @dataclass(frozen=True, slots=True)
 class SortGroup:
-    """One group: its public id, and its files, those of the reference first."""
+    """A group: its public id, and its files, those of the reference first."""
 
     key: str
     files: tuple[GroupFile, ...]
 
 
 def groups_with(database: SqliteDatabase, content_ids: Iterable[int]) -> list[SortGroup]:
-    """The current groups that hold any of these contents, by their ids, with all their files."""
-    keys: dict[int, str] = {}
-    for some in chunks(content_ids):
+    """The groups that contain any of these contents, with all their files, ordered by public id."""
+    keys = _group_keys(database, content_ids)
+    files = _files(database, list(keys))
+    return sorted(
+        (SortGroup(keys[group_id], tuple(files[group_id])) for group_id in files), key=lambda group: group.key
+    )
+
+
+def with_group_members(database: SqliteDatabase, content_ids: Iterable[int]) -> set[int]:
+    """These contents and all others of their groups that have a file."""
+    found = set(content_ids)
+    in_folders = within_folders(database)
+    for chunk in chunks(_group_keys(database, found)):
+        where = Where()
+        where.add(f"g.id IN ({','.join('?' * len(chunk))})", *chunk)
+        where.add(*in_folders)
         rows = database.execute_sql(
-            "SELECT DISTINCT g.id, g.key FROM member m JOIN duplicate_group g ON g.id = m.group_id"
-            " JOIN detection t ON t.id = g.detection_id AND t.current"
-            f" WHERE m.content_id IN ({','.join('?' * len(some))})",
-            some,
+            "SELECT DISTINCT m.content_id FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id"
+            " JOIN image i ON i.content_id = m.content_id JOIN root r ON r.id = i.root_id AND r.watched"
+            f" WHERE {where}",
+            where.values,
+        )
+        found.update(row[0] for row in rows)
+    return found
+
+
+def _group_keys(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, str]:
+    """The public ids of the groups that contain any of these contents, by their row id."""
+    keys: dict[int, str] = {}
+    for chunk in chunks(content_ids):
+        rows = database.execute_sql(
+            f"SELECT DISTINCT g.id, g.key FROM member m JOIN duplicate_group g ON g.id = m.group_id AND {SHOWN}"
+            f" WHERE m.content_id IN ({','.join('?' * len(chunk))})",
+            chunk,
         )
         keys.update(rows.fetchall())
-    files = _files(database, list(keys))
-    return sorted((SortGroup(keys[group_id], tuple(files[group_id])) for group_id in files), key=lambda one: one.key)
+    return keys
 
 
 def decided_contents(database: SqliteDatabase, keys: Sequence[str] = ()) -> list[int]:
-    """The contents of the images that are decided to go; of the groups named only, where some are."""
+    """The contents of the images whose decision takes them from their place; only those in the groups `keys`, if any
+    are given."""
     away = ",".join(f"'{choice}'" for choice in AWAY)
     decided = (
         "SELECT DISTINCT i.content_id FROM decision d JOIN image i ON i.id = d.image_id"
-        f" JOIN root r ON r.id = i.root_id AND r.watched WHERE d.choice IN ({away}) AND i.content_id IS NOT NULL"
+        " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+        f" WHERE d.choice IN ({away}) AND i.content_id IS NOT NULL"
     )
     if not keys:
         return [row[0] for row in database.execute_sql(decided)]
-    found: set[int] = set()
-    for some in chunks(keys):
+    content_ids: set[int] = set()
+    for chunk in chunks(keys):
         rows = database.execute_sql(
             f"{decided} AND i.content_id IN (SELECT m.content_id FROM member m JOIN duplicate_group g"
-            " ON g.id = m.group_id JOIN detection t ON t.id = g.detection_id AND t.current"
-            f" WHERE g.key IN ({','.join('?' * len(some))}))",
-            some,
+            f" ON g.id = m.group_id AND {SHOWN} WHERE g.key IN ({','.join('?' * len(chunk))}))",
+            chunk,
         )
-        found.update(row[0] for row in rows)
-    return sorted(found)
+        content_ids.update(row[0] for row in rows)
+    return sorted(content_ids)
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A decision that cannot be carried out because its image is in no group, or not what it was any more."""
+class LostDecision:
+    """A decision that cannot be carried out because its image is in no group any more, or has changed."""
 
     image_id: int
     path: bytes
@@ -100,52 +130,54 @@ class Lost:
     reason: str
 
 
-def lost_decisions(database: SqliteDatabase) -> list[Lost]:
-    """Decisions to take an image away whose image changed since, or is in no group any more."""
+def lost_decisions(database: SqliteDatabase) -> list[LostDecision]:
+    """Decisions to take an image from its place that cannot be carried out: it has changed, or is in no group any
+    more."""
     away = ",".join(f"'{choice}'" for choice in AWAY)
     rows = database.execute_sql(
         "SELECT i.id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, d.choice,"
         " d.digest IS NOT (SELECT c.digest FROM content c WHERE c.id = i.content_id)"
-        " FROM decision d JOIN image i ON i.id = d.image_id JOIN root r ON r.id = i.root_id AND r.watched"
+        " FROM decision d JOIN image i ON i.id = d.image_id"
+        " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
         f" WHERE d.choice IN ({away}) AND (d.digest IS NOT (SELECT c.digest FROM content c WHERE c.id = i.content_id)"
         " OR NOT EXISTS (SELECT 1 FROM member m JOIN duplicate_group g ON g.id = m.group_id"
-        " JOIN detection t ON t.id = g.detection_id AND t.current WHERE m.content_id = i.content_id))"
+        f" AND {SHOWN} WHERE m.content_id = i.content_id))"
         " ORDER BY i.path"
     )
     return [
-        Lost(image_id, bytes(path), Identity(*identity), Choice(choice), "changed" if changed else "no_group")
+        LostDecision(image_id, bytes(path), Identity(*identity), Choice(choice), "changed" if changed else "no_group")
         for image_id, path, *identity, choice, changed in rows
     ]
 
 
 def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[GroupFile]]:
-    current = current_parameters(database)
-    folders = () if current is None else current[1].folders
-    found: dict[int, dict[tuple[int, int], GroupFile]] = defaultdict(dict)
-    for some in chunks(group_ids):
+    in_folders = within_folders(database)
+    by_inode: dict[int, dict[tuple[int, int], GroupFile]] = defaultdict(dict)
+    for chunk in chunks(group_ids):
         where = Where()
-        where.add(f"m.group_id IN ({','.join('?' * len(some))})", *some)
-        where.add(*below_any("i.path", folders))
+        where.add(f"m.group_id IN ({','.join('?' * len(chunk))})", *chunk)
+        where.add(*in_folders)
         rows = database.execute_sql(
             "SELECT m.group_id, i.id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, i.content_id, c.digest,"
             " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest"
-            " FROM member m JOIN content c ON c.id = m.content_id JOIN image i ON i.content_id = m.content_id"
+            " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
+            " JOIN image i ON i.content_id = m.content_id"
             " JOIN root r ON r.id = i.root_id AND r.watched LEFT JOIN decision d ON d.image_id = i.id"
             f" WHERE {where} ORDER BY m.group_id, m.position, i.path",
             where.values,
         ).fetchall()
-        also = _ways_to(database, {row[4] for row in rows})
+        aliases = _path_aliases(database, {row[4] for row in rows})
         for row in rows:
             group_id, file = row[0], _file(row)
-            first = found[group_id].get(file.inode)
+            first = by_inode[group_id].get(file.inode)
             if first is not None:
-                # Decided by another of its paths: it is one file.
+                # A decision on any of its paths holds for the file.
                 if first.choice is None and file.choice is not None:
-                    found[group_id][file.inode] = replace(first, choice=file.choice, destination=file.destination)
+                    by_inode[group_id][file.inode] = replace(first, choice=file.choice, destination=file.destination)
                 continue
-            ways = [way for way in also.get(file.inode, ()) if way[0] != file.path]
-            found[group_id][file.inode] = _with_ways(file, ways)
-    return {group_id: list(files.values()) for group_id, files in found.items()}
+            others = [way for way in aliases.get(file.inode, ()) if way[0] != file.path]
+            by_inode[group_id][file.inode] = _with_aliases(file, others) if others else file
+    return {group_id: list(files.values()) for group_id, files in by_inode.items()}
 
 
 def _file(row: Sequence[Any]) -> GroupFile:
@@ -167,28 +199,35 @@ def _file(row: Sequence[Any]) -> GroupFile:
     )
 
 
-Way = tuple[bytes, bool, bool]
+PathAlias = tuple[bytes, bool, bool]
 
 
-def _with_ways(file: GroupFile, ways: Sequence[Way]) -> GroupFile:
+def _with_aliases(file: GroupFile, aliases: Sequence[PathAlias]) -> GroupFile:
     return replace(
         file,
-        protected=file.protected or any(protected for _, protected, _ in ways),
-        online=file.online and all(online for _, _, online in ways),
-        also_at=tuple(path for path, _, _ in ways),
+        protected=file.protected or any(protected for _, protected, _ in aliases),
+        online=file.online and all(online for _, _, online in aliases),
+        also_at=tuple(path for path, _, _ in aliases),
     )
 
 
-def _ways_to(database: SqliteDatabase, inodes: Iterable[int]) -> dict[tuple[int, int], list[Way]]:
-    """Of the files with these inodes that have more than one path: each path, whether protected, whether online."""
-    found: dict[tuple[int, int], list[Way]] = defaultdict(list)
-    for some in chunks(inodes):
+def _path_aliases(database: SqliteDatabase, inodes: Iterable[int]) -> dict[tuple[int, int], list[PathAlias]]:
+    """For each of these inodes that has more than one path: every path, with whether it is protected and online."""
+    shared: list[int] = []
+    for chunk in chunks(inodes):
+        rows = database.execute_sql(
+            f"SELECT inode FROM image WHERE inode IN ({','.join('?' * len(chunk))}) GROUP BY inode HAVING count(*) > 1",
+            chunk,
+        )
+        shared += [row[0] for row in rows]
+    aliases: dict[tuple[int, int], list[PathAlias]] = defaultdict(list)
+    for chunk in chunks(shared):
         rows = database.execute_sql(
             "SELECT i.device, i.inode, i.path, r.protected, r.state FROM image i"
-            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE i.inode IN ({','.join('?' * len(some))})"
+            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE i.inode IN ({','.join('?' * len(chunk))})"
             " ORDER BY i.path",
-            some,
+            chunk,
         )
         for device, inode, path, protected, state in rows:
-            found[device, inode].append((bytes(path), bool(protected), state == "online"))
-    return {inode: ways for inode, ways in found.items() if len(ways) > 1}
+            aliases[device, inode].append((bytes(path), bool(protected), state == "online"))
+    return {inode: ways for inode, ways in aliases.items() if len(ways) > 1}

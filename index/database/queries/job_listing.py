@@ -1,4 +1,4 @@
-"""The paged questions that REST and the page ask of what is done: jobs, problems, schedules."""
+"""Lists of jobs, problems and schedules, paged, and counts of them, for REST and the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index.records.listing_pages import Page, Where, cut_page, path_term
-from index.schema import Job, Schedule
+from index.database.records.sql_paging import Page, Where, cut_page, path_term
+from index.database.schema import Job, Schedule
+from index.messages import Message, of_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,12 @@ class ProblemRow:
     root_id: int
     path: bytes
     reason: str
-    message: str
+    message: Message | None
     at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
-class EndedJob:
+class LastJob:
     kind: str
     state: str
     started_ns: int
@@ -59,7 +60,7 @@ def problems_page(
     database: SqliteDatabase, chosen: ProblemFilter, after: tuple[Any, ...] | None = None, limit: int = 50
 ) -> Page[ProblemRow]:
     """Problems of the watched roots, the newest first."""
-    where = Where(["r.watched"])
+    where = Where(["r.watched", "NOT r.temporary"])
     if chosen.root_id is not None:
         where.add("p.root_id = ?", chosen.root_id)
     if chosen.reason:
@@ -76,20 +77,21 @@ def problems_page(
         " ORDER BY p.at_ns DESC, p.id DESC LIMIT ?",
         (*where.values, limit + 1),
     )
-    items = [ProblemRow(row[0], row[1], bytes(row[2]), *row[3:]) for row in rows]
+    items = [ProblemRow(row[0], row[1], bytes(row[2]), row[3], of_json(row[4]), row[5]) for row in rows]
     return cut_page(items, limit, total, lambda row: (row.at_ns, row.id))
 
 
 def reasons_of_problems(database: SqliteDatabase) -> dict[str, int]:
-    """How many problems of the watched roots there are for each reason."""
+    """The number of problems of the watched roots, by reason."""
     rows = database.execute_sql(
-        "SELECT p.reason, count(*) FROM problem p JOIN root r ON r.id = p.root_id WHERE r.watched GROUP BY p.reason"
+        "SELECT p.reason, count(*) FROM problem p JOIN root r ON r.id = p.root_id"
+        " WHERE r.watched AND NOT r.temporary GROUP BY p.reason"
     )
     return dict(rows.fetchall())
 
 
 def groups_by_decided(database: SqliteDatabase) -> dict[str, int]:
-    """How many groups of the current detection are decided none, partly or fully."""
+    """The number of groups of the current detection that are decided not at all, partly or fully."""
     rows = database.execute_sql(
         "SELECT CASE WHEN g.decided = 0 THEN 'none' WHEN g.decided < g.images THEN 'partly' ELSE 'fully' END AS how,"
         " count(*) FROM duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current GROUP BY how"
@@ -102,15 +104,15 @@ def jobs_by_kind_and_state(database: SqliteDatabase) -> dict[tuple[str, str], in
     return {(kind, state): count for kind, state, count in rows}
 
 
-def last_jobs(database: SqliteDatabase) -> list[EndedJob]:
-    """The last job of each kind that ended in each way."""
+def last_jobs(database: SqliteDatabase) -> list[LastJob]:
+    """The last job that ended, for each kind and final state."""
     rows = database.execute_sql(
         "SELECT kind, state, started_ns, max(finished_ns) FROM job"
         " WHERE finished_ns IS NOT NULL AND started_ns IS NOT NULL GROUP BY kind, state"
     )
-    return [EndedJob(*row) for row in rows]
+    return [LastJob(*row) for row in rows]
 
 
 def schedules(database: SqliteDatabase) -> list[dict[str, Any]]:
-    """The schedule rows by name."""
+    """The schedule rows, ordered by name."""
     return list(Schedule.select().order_by(Schedule.name).dicts().execute(database))

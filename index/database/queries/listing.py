@@ -1,23 +1,26 @@
-"""The paged questions that REST and the page ask of the index: roots, groups, images, jobs, problems, schedules.
+"""Roots, groups and images as REST and the page list them. Reads only.
 
-Reads only. Every list is cut by what it is sorted by and never by a row number, so that a page stays where it was
-while rows come and go before it; nothing here reads more than a page of rows, but for the counts.
+Lists are paged by the values of the sort key, never by row number, so that pages do not shift while rows before them
+come and go. Apart from counts, nothing here reads more than a page of rows.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from peewee import SqliteDatabase
 
+from index.database import path_parts
+from index.database.records import matches
+from index.database.records.images import chunks, facts_of
+from index.database.records.sql_paging import Page, Where, cut_page, path_term
+from index.database.schema import Content
 from index.errors import NotFound
+from index.imaging.verification.edit_evidence import reversed_evidence
+from index.messages import Message, of_json
 from index.model import DetectParameters, Facts
-from index.records.catalogue import chunks, display, facts_of
-from index.records.findings import load_parameters
-from index.records.listing_pages import Page, Where, below_any, cut_page, path_term
-from index.schema import Content
-from index.verification.evidence import mirrored
+from index.paths import display
 
 GROUP_SORTS = {
     "reclaimable": "reclaimable_bytes",
@@ -29,7 +32,7 @@ GROUP_SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The figures of the whole index; those of groups are of the current detection."""
+    """The totals of the whole index; those of groups are of the current detection."""
 
     images: int
     size_bytes: int
@@ -48,8 +51,9 @@ class RootRow:
     priority: int
     watched: bool
     state: str
-    reason: str
+    reason: Message | None
     walked_ns: int | None
+    skipped: Mapping[str, int]
     images: int
     size_bytes: int
     problems: int
@@ -58,9 +62,9 @@ class RootRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One image with the facts of its content; `also_at` are the other paths that lead to this very file.
+    """One image with the facts of its content; `also_at` holds the other paths of the same file.
 
-    `facts` are those of an unread picture (no size, no format) where `failure` says why.
+    Where the picture could not be read, `failure` says why and `facts` is UNREAD (no size, no format).
     """
 
     id: int
@@ -82,10 +86,10 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """An image of a group and how its content is matched to the reference's.
+    """An image of a group, and how its content is matched to that of the reference.
 
-    `evidence` leads from the reference to it. `place` counts the contents from the reference, which is 0. `copy_of` is
-    the image of the group that has the same bytes and comes first, None for that one itself.
+    `evidence` describes the way from the reference to this image. `place` numbers the contents of the group, 0 being
+    the reference. `copy_of` is the first image of the group with the same bytes, None for that one itself.
     """
 
     file: FileRow
@@ -110,10 +114,11 @@ class GroupRow:
     newest_ns: int
     changed_ns: int
     decided_images: int
+    scene: bool
 
     @property
     def decided(self) -> str:
-        """Whether its images are decided about: "none", "partly" or "fully"."""
+        """How many of its images have a decision: "none", "partly" or "fully"."""
         if not self.decided_images:
             return "none"
         return "fully" if self.decided_images >= self.images else "partly"
@@ -121,49 +126,72 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupFilter:
-    """Which groups: of these kinds (all when empty), decided so far (in any way when empty), with an image in that
-    root, with an image at that path, with so many images. A `path` that is absolute is a folder or file and means it
-    and all below; any other is looked for anywhere in the path, letter case set aside."""
+    """Selects groups: of these kinds (all if empty), decided to this extent (any if empty), with an image in this root,
+    with an image at this path, with at least so many images.
+
+    An absolute `path` is a folder or file, and includes everything below it; any other text is searched anywhere in
+    the path, ignoring case. `search` is a limited search whose groups are meant; 0 means those of the library.
+    `scenes` selects groups of scenes, in which nothing is a copy; None selects both them and the groups of duplicates.
+    """
 
     kinds: tuple[str, ...] = ()
     root_id: int | None = None
     path: bytes = b""
     min_images: int = 2
     decided: tuple[str, ...] = ()
+    search: int = 0
+    scenes: bool | None = False
+
+
+EVERY_GROUP = GroupFilter()
 
 
 # Totals and roots
 
 
 def totals(database: SqliteDatabase, watched: Sequence[RootRow] | None = None) -> Totals:
-    """The figures of the whole index, over the watched roots; these are read where they are not given."""
-    held = roots(database) if watched is None else watched
+    """The totals of the whole index, over the watched roots; `watched` are their rows if they were read already."""
+    root_rows = roots(database) if watched is None else watched
     groups, duplicates, reclaimable_bytes, changed_ns = database.execute_sql(
         "SELECT count(*), coalesce(sum(g.images) - count(*), 0), coalesce(sum(g.reclaimable_bytes), 0),"
         " coalesce(max(g.changed_ns), 0)"
-        " FROM duplicate_group g JOIN detection d ON d.id = g.detection_id WHERE d.current"
+        f" FROM duplicate_group g WHERE {CURRENT} AND g.scene = 0"
     ).fetchone()
     return Totals(
-        sum(root.images for root in held),
-        sum(root.size_bytes for root in held),
+        sum(root.images for root in root_rows),
+        sum(root.size_bytes for root in root_rows),
         groups,
         duplicates,
         reclaimable_bytes,
         changed_ns,
-        sum(root.problems for root in held),
+        sum(root.problems for root in root_rows),
     )
 
 
 def roots(database: SqliteDatabase) -> list[RootRow]:
-    """The watched roots by path, each with what it holds."""
+    """The watched roots with their totals, ordered by path."""
     rows = database.execute_sql(
-        "SELECT r.id, r.path, r.protected, r.priority, r.watched, r.state, r.reason, r.walked_ns,"
+        "SELECT r.id, r.path, r.protected, r.priority, r.watched, r.state, r.reason, r.walked_ns, r.skipped,"
         " h.images, h.size_bytes, h.problems,"
         " (SELECT count(*) FROM disk k JOIN disk_image p ON p.disk_id = k.id WHERE k.root_id = r.id)"
         " FROM root r JOIN holding h ON h.root_id = r.id"
-        " WHERE r.watched ORDER BY r.path"
+        " WHERE r.watched AND NOT r.temporary ORDER BY r.path"
     )
-    return [RootRow(row[0], bytes(row[1]), bool(row[2]), row[3], bool(row[4]), *row[5:]) for row in rows]
+    return [
+        RootRow(
+            row[0],
+            bytes(row[1]),
+            bool(row[2]),
+            row[3],
+            bool(row[4]),
+            row[5],
+            of_json(row[6]),
+            row[7],
+            json.loads(row[8]),
+            *row[9:],
+        )
+        for row in rows
+    ]
 
 
 # Groups
@@ -172,20 +200,31 @@ def roots(database: SqliteDatabase) -> list[RootRow]:
 def current_parameters(database: SqliteDatabase) -> tuple[int, DetectParameters] | None:
     """The id and parameters of the detection whose groups are shown, None before the first."""
     row = database.execute_sql("SELECT id, parameters FROM detection WHERE current").fetchone()
-    return None if row is None else (row[0], load_parameters(row[1]))
+    return None if row is None else (row[0], matches.load_parameters(row[1]))
 
 
 GROUP_COLUMNS = (
     "g.id, g.key, g.kind, g.images, g.size_bytes, g.reclaimable_bytes, g.confidence, g.newest_ns, g.changed_ns,"
-    " g.decided"
+    " g.decided, g.scene"
 )
 DECIDED = {
     "none": "g.decided = 0",
     "partly": "(g.decided > 0 AND g.decided < g.images)",
     "fully": "g.decided >= g.images",
 }
-# A value and no join: an index on groups, which begins with their detection, then gives their order as well.
+# A value and no join: an index on groups, whose first column is the detection, then gives the order as well.
 CURRENT = "g.detection_id = (SELECT id FROM detection WHERE current)"
+
+
+def of_search(search: int) -> tuple[Any, ...]:
+    """The SQL for the groups of a limited search, or of the library for 0."""
+    return (CURRENT,) if not search else ("g.detection_id = ?", search)
+
+
+def check_search(database: SqliteDatabase, search: int) -> None:
+    """Raises NotFound for a limited search that was dismissed or replaced; 0 is the library."""
+    if search and search not in {row.id for row in matches.searches(database)}:
+        raise NotFound("search.unknown", search=search)
 
 
 def groups_page(
@@ -196,12 +235,13 @@ def groups_page(
     after: tuple[Any, ...] | None = None,
     limit: int = 50,
 ) -> Page[GroupRow]:
-    """Groups of the current detection, sorted by one of GROUP_SORTS and then by key. `after` is a page's own."""
+    """Groups of the current detection, sorted by one of GROUP_SORTS and then by key. `after` is that of the page
+    before."""
     column, direction, beyond = GROUP_SORTS[sort], "ASC" if ascending else "DESC", ">" if ascending else "<"
-    where = _groups_where(chosen)
+    where = _groups_where(database, chosen)
     first, source, condition, counted, cut = "", "duplicate_group g", str(where), where.values, where.values
     if chosen.root_id is not None or chosen.path:
-        # The images are looked at once, for the count and the page.
+        # The images are searched once, for the count and the page.
         first = f"WITH chosen AS MATERIALIZED (SELECT * FROM duplicate_group g WHERE {where}) "
         source, condition, cut = "chosen g", "1", []
     count = f"SELECT count(*) FROM {source} WHERE {condition}"
@@ -216,23 +256,26 @@ def groups_page(
     return cut_page(items, limit, total, lambda row: (getattr(row, column), row.key))
 
 
-def group(database: SqliteDatabase, key: str) -> GroupRow:
-    """One group of the current detection by its public id. Raises NotFound."""
-    question = f"SELECT {GROUP_COLUMNS} FROM duplicate_group g WHERE {CURRENT} AND g.key = ?"
-    row = database.execute_sql(question, (key,)).fetchone()
+def group(database: SqliteDatabase, key: str, search: int = 0) -> GroupRow:
+    """One group of the library, or of a limited search, by its public id. Raises NotFound."""
+    check_search(database, search)
+    term, *values = of_search(search)
+    question = f"SELECT {GROUP_COLUMNS} FROM duplicate_group g WHERE {term} AND g.key = ?"
+    row = database.execute_sql(question, (*values, key)).fetchone()
     if row is None:
-        raise NotFound(f"There is no group {key}.", "It may have changed since it was listed.")
+        raise NotFound("group.unknown", group=key)
     return GroupRow(*row)
 
 
 def neighbours(
     database: SqliteDatabase, chosen: GroupFilter, sort: str, ascending: bool, here: GroupRow
 ) -> tuple[str | None, str | None]:
-    """The ids of the groups before and after this one in a list, so that a review goes on without loading it."""
+    """The public ids of the groups before and after this one in a list, so that a review can continue without loading
+    the list."""
     column = GROUP_SORTS[sort]
-    found: list[str | None] = []
+    keys: list[str | None] = []
     for upwards in (not ascending, ascending):
-        where = _groups_where(chosen)
+        where = _groups_where(database, chosen)
         where.add(f"(g.{column}, g.key) {'>' if upwards else '<'} (?, ?)", getattr(here, column), here.key)
         direction = "ASC" if upwards else "DESC"
         row = database.execute_sql(
@@ -240,26 +283,35 @@ def neighbours(
             f" ORDER BY g.{column} {direction}, g.key {direction} LIMIT 1",
             where.values,
         ).fetchone()
-        found.append(None if row is None else row[0])
-    return found[0], found[1]
+        keys.append(None if row is None else row[0])
+    return keys[0], keys[1]
 
 
-def ids_of_groups(database: SqliteDatabase, chosen: GroupFilter) -> list[tuple[int, str]]:
-    """The row ids and public ids of the groups chosen, those with most to gain first."""
-    where = _groups_where(chosen)
+def ids_of_groups(
+    database: SqliteDatabase, chosen: GroupFilter, no_pairs_of: Sequence[str] = ()
+) -> list[tuple[int, str]]:
+    """The row ids and public ids of the selected groups, those with the most reclaimable bytes first; without groups of
+    two images that are matched by one of the kinds `no_pairs_of`."""
+    where = _groups_where(database, chosen)
+    if no_pairs_of:
+        where.add(f"NOT (g.images = 2 AND g.kind IN ({','.join('?' * len(no_pairs_of))}))", *no_pairs_of)
     order = "ORDER BY g.reclaimable_bytes DESC, g.key"
     rows = database.execute_sql(f"SELECT g.id, g.key FROM duplicate_group g WHERE {where} {order}", where.values)
     return list(rows.fetchall())
 
 
-def kinds_of_groups(database: SqliteDatabase) -> dict[str, int]:
-    """How many groups of the current detection there are of each kind."""
-    question = f"SELECT g.kind, count(*) FROM duplicate_group g WHERE {CURRENT} GROUP BY g.kind"
-    return dict(database.execute_sql(question).fetchall())
+def kinds_of_groups(database: SqliteDatabase, chosen: GroupFilter = EVERY_GROUP) -> dict[str, int]:
+    """The number of the selected groups, by kind; the selection of kinds is set aside."""
+    where = _groups_where(database, replace(chosen, kinds=()))
+    question = f"SELECT g.kind, count(*) FROM duplicate_group g WHERE {where} GROUP BY g.kind"
+    return dict(database.execute_sql(question, where.values).fetchall())
 
 
-def _groups_where(chosen: GroupFilter) -> Where:
-    where = Where([CURRENT])
+def _groups_where(database: SqliteDatabase, chosen: GroupFilter) -> Where:
+    where = Where()
+    where.add(*of_search(chosen.search))
+    if chosen.scenes is not None:
+        where.add("g.scene = ?", int(chosen.scenes))
     if chosen.kinds:
         where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
     if chosen.decided:
@@ -267,26 +319,30 @@ def _groups_where(chosen: GroupFilter) -> Where:
     if chosen.min_images > 2:
         where.add("g.images >= ?", chosen.min_images)
     if chosen.root_id is not None or chosen.path:
-        where.add(*_holding_image(chosen))
+        where.add(*_holding_image(database, chosen))
     return where
 
 
-def _holding_image(chosen: GroupFilter) -> tuple[Any, ...]:
-    """The term for groups that hold an image where it is looked for.
+def _holding_image(database: SqliteDatabase, chosen: GroupFilter) -> tuple[Any, ...]:
+    """The SQL term for groups with an image in the selected root or path.
 
-    A folder is found by the index on paths. For the rest the members are gone through, not all images of a root:
-    CROSS JOIN and the plus signs keep SQLite from thinking otherwise.
+    A folder is found by the index on paths, a part of a path by that of parts where few have it. Otherwise the members
+    are scanned, not all images of a root: CROSS JOIN and the plus sign keep SQLite's planner from choosing the other
+    order.
     """
     of_image = Where()
-    in_folder = chosen.path.startswith(b"/")
+    from_image = chosen.path.startswith(b"/")
     if chosen.root_id is not None:
         of_image.add("+i.root_id = ?", chosen.root_id)
     if chosen.path:
+        if not from_image and (proposed := path_parts.images_with(database, chosen.path)) is not None:
+            of_image.add(*proposed)
+            from_image = True
         term, values = path_term("i.path", chosen.path)
         of_image.add(term, *values)
     source = (
         "image i CROSS JOIN member m ON m.content_id = i.content_id"
-        if in_folder
+        if from_image
         else "member m CROSS JOIN image i ON i.content_id = m.content_id"
     )
     term = (
@@ -299,23 +355,20 @@ def _holding_image(chosen: GroupFilter) -> tuple[Any, ...]:
 def members(
     database: SqliteDatabase, group_ids: Sequence[int], limit: int, after: tuple[Any, ...] | None = None
 ) -> dict[int, list[MemberRow]]:
-    """The first images of each of these groups (beyond `after`, a place and a path), the reference first.
+    """The first images of each of these groups, the reference first, from beyond `after` (a place and a path).
 
-    One image stands for each file on disk. `limit` is for one group.
+    There is one image for each file on disk. `limit` holds for each group.
     """
-    found: dict[int, list[MemberRow]] = {group_id: [] for group_id in group_ids}
-    current = current_parameters(database)
-    if current is None:
-        return found
+    members_of: dict[int, list[MemberRow]] = {group_id: [] for group_id in group_ids}
     where = Where()
-    where.add(*below_any("i.path", current[1].folders))
-    for some in chunks(group_ids):
-        # With one min() in a query, SQLite takes the other columns from the row that has the minimum.
+    where.add(*matches.within_folders(database))
+    for chunk in chunks(group_ids):
+        # With a single min() in a query, SQLite takes the other columns from the row that has the minimum.
         files = (
-            "SELECT g.id group_id, g.reference_id, m.content_id, m.position, m.kind, m.distance, m.turn,"
-            " i.id image_id, min(i.path) path, count(*) paths"
+            "SELECT g.id group_id, g.detection_id, g.reference_id, m.content_id, m.position, m.kind, m.distance,"
+            " m.turn, i.id image_id, min(i.path) path, count(*) paths"
             " FROM duplicate_group g JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"
-            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE g.id IN ({','.join('?' * len(some))}) AND {where}"
+            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE g.id IN ({','.join('?' * len(chunk))}) AND {where}"
             " GROUP BY g.id, m.content_id, i.device, i.inode"
         )
         numbered = (
@@ -328,16 +381,16 @@ def members(
         rows = database.execute_sql(
             "SELECT f.group_id, f.image_id, f.position, f.kind, f.distance, f.turn, f.first_id, f.paths,"
             " mt.confidence, mt.evidence, mt.a_id = f.reference_id"
-            f" FROM ({cut}) f LEFT JOIN match mt ON mt.detection_id = ?"
+            f" FROM ({cut}) f LEFT JOIN match mt ON mt.detection_id = f.detection_id"
             " AND mt.a_id = min(f.reference_id, f.content_id) AND mt.b_id = max(f.reference_id, f.content_id)"
             " WHERE f.shown <= ? ORDER BY f.group_id, f.place",
-            (*some, *where.values, *(after or ()), current[0], limit),
+            (*chunk, *where.values, *(after or ()), limit),
         ).fetchall()
         files_by_id = files_with_ids(database, [row[1] for row in rows], [row[1] for row in rows if row[7] > 1])
         for group_id, image_id, position, kind, distance, turn, first_id, _, confidence, evidence, forward in rows:
             if image_id not in files_by_id:
                 continue
-            found[group_id].append(
+            members_of[group_id].append(
                 MemberRow(
                     file=files_by_id[image_id],
                     place=position,
@@ -345,56 +398,67 @@ def members(
                     distance=distance,
                     turn=turn,
                     confidence=1.0 if confidence is None else confidence,
-                    evidence=_told_from_reference(evidence, forward),
+                    evidence=_evidence_from_reference(evidence, forward),
                     copy_of=None if first_id == image_id else first_id,
                 )
             )
-    return found
+    return members_of
 
 
-def _told_from_reference(evidence: str | None, forward: int | None) -> dict[str, Any]:
-    """The evidence of a match, led from the group's reference; none is needed of equal bytes."""
+def _evidence_from_reference(evidence: str | None, forward: int | None) -> dict[str, Any]:
+    """The evidence of a match, in the direction from the group's reference; empty for equal bytes."""
     if evidence is None:
         return {}
-    told: dict[str, Any] = json.loads(evidence)
-    return told if forward else mirrored(told)
+    stored: dict[str, Any] = json.loads(evidence)
+    return stored if forward else reversed_evidence(stored)
 
 
 # Images
 
 
 def image(database: SqliteDatabase, image_id: int) -> FileRow:
-    """One image with its facts and every other path to its file. Raises NotFound."""
-    found = files_with_ids(database, [image_id], [image_id])
-    if image_id not in found:
-        raise NotFound(f"There is no image {image_id}.", "Its file may have been moved or removed.")
-    return found[image_id]
+    """One image with its facts and all other paths of its file. Raises NotFound."""
+    files = files_with_ids(database, [image_id], [image_id])
+    if image_id not in files:
+        raise NotFound("image.unknown", image=image_id)
+    return files[image_id]
 
 
 def images_at(database: SqliteDatabase, paths: Sequence[bytes]) -> list[int]:
-    """The ids of the images at these paths. Raises NotFound for a path where there is none."""
-    found: dict[bytes, int] = {}
-    for some in chunks(paths):
+    """The ids of the images at these paths, in their order. Raises NotFound for a path without an image."""
+    image_ids: dict[bytes, int] = {}
+    for chunk in chunks(paths):
         rows = database.execute_sql(
             "SELECT i.path, i.id FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
-            f" WHERE i.path IN ({','.join('?' * len(some))})",
-            some,
+            f" WHERE i.path IN ({','.join('?' * len(chunk))})",
+            chunk,
         )
-        found.update((bytes(path), image_id) for path, image_id in rows)
+        image_ids.update((bytes(path), image_id) for path, image_id in rows)
     for path in paths:
-        if path not in found:
-            raise NotFound(f"There is no image {display(path)}.", "Its file may have been moved or removed.")
-    return [found[path] for path in paths]
+        if path not in image_ids:
+            raise NotFound("image.unknown", image=display(path))
+    return [image_ids[path] for path in paths]
 
 
 def groups_of_content(database: SqliteDatabase, content_id: int) -> list[str]:
-    """The public ids of the current groups that hold this content."""
+    """The public ids of the current groups that contain this content."""
     rows = database.execute_sql(
         f"SELECT g.key FROM member m JOIN duplicate_group g ON g.id = m.group_id WHERE m.content_id = ? AND +{CURRENT}"
         " ORDER BY g.key",
         (content_id,),
     )
     return [row[0] for row in rows]
+
+
+def first_images(database: SqliteDatabase, content_ids: Sequence[int]) -> dict[int, int]:
+    """The first image in a watched root of each of these contents, by id."""
+    marks = ",".join("?" * len(content_ids))
+    rows = database.execute_sql(
+        "SELECT i.content_id, min(i.id) FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+        f" WHERE i.content_id IN ({marks}) GROUP BY i.content_id",
+        tuple(content_ids),
+    )
+    return dict(rows.fetchall())
 
 
 def content_of_image(database: SqliteDatabase, image_id: int) -> tuple[int, bytes, str]:
@@ -405,12 +469,13 @@ def content_of_image(database: SqliteDatabase, image_id: int) -> tuple[int, byte
         (image_id,),
     ).fetchone()
     if row is None:
-        raise NotFound(f"There is no readable image {image_id}.", "Its file may have been moved or removed.")
+        raise NotFound("image.unreadable", image=image_id)
     return row[0], bytes(row[1]), row[2]
 
 
 def hashes_of_content(database: SqliteDatabase, content_id: int) -> dict[int, bytes]:
-    """The packed perceptual hashes of a content as it is shown, by hsize; empty where it could not be decoded."""
+    """The packed perceptual hashes of a content in its displayed orientation, by hsize; empty where it could not be
+    decoded."""
     row = database.execute_sql("SELECT hash8, hash16, hash32 FROM content WHERE id = ?", (content_id,)).fetchone()
     if row is None:
         return {}
@@ -423,15 +488,15 @@ UNREAD = Facts(format="", width=0, height=0, detail=0)
 def files_with_ids(
     database: SqliteDatabase, image_ids: Iterable[int], with_other_paths: Iterable[int] = ()
 ) -> dict[int, FileRow]:
-    """Images of watched roots by id, with their facts; the other paths are looked up for the ids named."""
-    asked = set(with_other_paths)
-    found: dict[int, FileRow] = {}
-    for some in chunks(image_ids):
+    """Images of watched roots by id, with their facts; other paths are looked up for `with_other_paths` only."""
+    with_paths = set(with_other_paths)
+    files: dict[int, FileRow] = {}
+    for chunk in chunks(image_ids):
         rows = database.execute_sql(
             "SELECT i.id, i.path, i.root_id, r.path, r.protected, r.state, i.device, i.inode, i.size_bytes, i.mtime_ns,"
             " i.content_id FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
-            f" WHERE i.id IN ({','.join('?' * len(some))})",
-            some,
+            f" WHERE i.id IN ({','.join('?' * len(chunk))})",
+            chunk,
         ).fetchall()
         content_ids = [row[10] for row in rows if row[10] is not None]
         contents = {row.id: row for row in Content.select().where(Content.id.in_(content_ids)).execute(database)}
@@ -439,7 +504,7 @@ def files_with_ids(
             image_id, path, root_id, root_path, protected, state, device, inode, size_bytes, mtime_ns, content_id
         ) in rows:  # fmt: skip
             content = contents.get(content_id)
-            found[image_id] = FileRow(
+            files[image_id] = FileRow(
                 id=image_id,
                 path=bytes(path),
                 root_id=root_id,
@@ -454,9 +519,9 @@ def files_with_ids(
                 digest=b"" if content is None else bytes(content.digest),
                 facts=UNREAD if content is None or content.failure else facts_of(content),
                 failure="unreadable" if content is None else content.failure,
-                also_at=_other_paths(database, device, inode, bytes(path)) if image_id in asked else (),
+                also_at=_other_paths(database, device, inode, bytes(path)) if image_id in with_paths else (),
             )
-    return found
+    return files
 
 
 def _other_paths(database: SqliteDatabase, device: int, inode: int, path: bytes) -> tuple[bytes, ...]:

@@ -1,7 +1,7 @@
 """The result file, format comparimg/1: every group with its images and evidence, and the problems.
 
-Deterministic: groups by key, images by their place in the group and path, `created` being when the detection was
-finished; asking twice gives the same bytes.
+Deterministic: groups are ordered by key, images by their place in the group and path, and `created` is when the
+detection was finished, so that equal data gives equal bytes.
 """
 
 import csv
@@ -14,19 +14,22 @@ from typing import Any, TextIO
 
 from peewee import SqliteDatabase
 
-from index.candidates.fingerprint import to_hex
+from index.database.queries.proposals import Outline, outlines
+from index.database.records.images import chunks, contents, skipped_by_name
+from index.database.records.matches import current_detection, evidence_from, load_parameters, present_files
+from index.database.schema import DuplicateGroup, Match, Member, Problem, Root
+from index.imaging.candidates.perceptual_hash import to_hex
+from index.imaging.discovery import file_types
+from index.imaging.originality.account import sentence as origin_sentence
+from index.imaging.verification.edit_evidence import PROPOSED, sentence
+from index.messages import LANGUAGES, render
 from index.model import DetectParameters, Kind, Turn
-from index.queries.proposals import Outline, outlines
-from index.records.catalogue import chunks, contents
-from index.records.findings import current_detection, load_parameters, present_files, told_from
-from index.schema import DuplicateGroup, Match, Member, Problem, Root
-from index.verification.evidence import sentence
 
 FORMAT = "comparimg/1"
 
 
 def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> dict[str, Any]:
-    """The whole result as plain data; no groups before the first detection. `criteria` choose the images to keep."""
+    """The whole result as plain data; without groups before the first detection. `criteria` select the keepers."""
     detection = current_detection(database)
     parameters = DetectParameters() if detection is None else load_parameters(detection.parameters)
     finished_ns = 0 if detection is None else detection.finished_ns or detection.created_ns
@@ -40,29 +43,32 @@ def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> d
             "turns": parameters.turns,
             "verify": parameters.verify,
             "depth": str(parameters.depth),
+            "method": str(parameters.used),
         },
         "groups": [] if detection is None else list(_groups(database, detection.id, parameters, criteria)),
         "problems": list(_problems(database, parameters)),
+        "skipped": file_types.by_kind(skipped_by_name(database)),
     }
 
 
 def is_result(head: str) -> bool:
-    """Whether a text begins as a result file does, in JSON or CSV."""
+    """Whether a text begins like a result file, in JSON or CSV."""
     return head.startswith(("group,group_kind,", '{\n "format": "comparimg/'))
 
 
-def write_json(found: dict[str, Any], target: TextIO) -> None:
-    """Plain ASCII: bytes of a path that are no UTF-8 are lone surrogates, escaped, and survive the round trip."""
-    json.dump(found, target, indent=1, ensure_ascii=True)
+def write_json(result: dict[str, Any], target: TextIO) -> None:
+    """Write the result as ASCII JSON. Bytes of a path that are no UTF-8 are escaped as lone surrogates, which survive
+    the round trip."""
+    json.dump(result, target, indent=1, ensure_ascii=True)
     target.write("\n")
 
 
-def write_csv(found: dict[str, Any], target: TextIO) -> None:
-    """One row an image, for a spreadsheet."""
+def write_csv(result: dict[str, Any], target: TextIO) -> None:
+    """Write the result as CSV with one row for each image."""
     columns = ("path", "reference", "kind", "distance", "turn", "bytes", "width", "height", "digest", "hash")
     writer = csv.writer(target)
     writer.writerow(("group", "group_kind", *columns))
-    for group in found["groups"]:
+    for group in result["groups"]:
         for image in group["images"]:
             writer.writerow((group["id"], group["kind"], *(image.get(column, "") for column in columns)))
 
@@ -71,28 +77,43 @@ def _groups(
     database: SqliteDatabase, detection_id: int, parameters: DetectParameters, criteria: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
     rows = DuplicateGroup.select().where(DuplicateGroup.detection == detection_id).order_by(DuplicateGroup.key)
-    for some in chunks(rows.execute(database), 200):
-        members = _members(database, [row.id for row in some])
-        proposals = outlines(database, [row.id for row in some], criteria)
+    for chunk in chunks(rows.execute(database), 200):
+        members = _members(database, [row.id for row in chunk])
+        proposals = outlines(database, [row.id for row in chunk], criteria)
         content_ids = {member.content_id for of_group in members.values() for member in of_group}
         rows_of = contents(database, content_ids)
-        files_of = present_files(database, content_ids, parameters.folders)
-        for row in some:
+        files_of = present_files(database, content_ids, parameters)
+        for row in chunk:
             evidence = _evidence(database, detection_id, row.reference_id)
-            files = [
-                (member, file) for member in members[row.id] for file in files_of.get(member.content_id, [])
-            ]
+            files = [(member, file) for member in members[row.id] for file in files_of.get(member.content_id, [])]
             images = [
-                _image(file, rows_of[member.content_id], member, parameters.hsize, evidence)
-                for member, file in files
+                _image(file, rows_of[member.content_id], member, parameters.hsize, evidence) for member, file in files
             ]
             if images:
                 images[0] |= {"reference": True}
                 for name in ("kind", "distance", "turn", "evidence"):
                     images[0].pop(name, None)
             paths = {file.id: image["path"] for (_, file), image in zip(files, images, strict=True)}
-            proposal = _proposal(proposals.get(row.id), paths)
-            yield {"id": row.key, "kind": row.kind, "proposal": proposal, "images": images}
+            if not row.scene:
+                _lead_from_proposed(proposals.get(row.id), files, images)
+            proposal = None if row.scene else _proposal(proposals.get(row.id), paths)
+            yield {"id": row.key, "kind": row.kind, "scene": row.scene, "proposal": proposal, "images": images}
+
+
+def _lead_from_proposed(
+    outline: Outline | None, files: Sequence[tuple[Any, Any]], images: Sequence[dict[str, Any]]
+) -> None:
+    """Let the sentences lead from the proposed image, where that is not the reference, to the others."""
+    if outline is None or not files:
+        return
+    proposed = next((member for member, file in files if file.id == outline.proposal.image_id), files[0][0])
+    if proposed.position == 0:
+        return
+    for (member, file), image in zip(files, images, strict=True):
+        if file.id == outline.proposal.image_id:
+            image["sentence"] = {language: render(PROPOSED, language) for language in LANGUAGES}
+        elif led := outline.led.get(member.content_id):
+            image["sentence"] = {language: sentence(led, language) for language in LANGUAGES}
 
 
 def _proposal(outline: Outline | None, paths: Mapping[int, str]) -> dict[str, Any] | None:
@@ -103,31 +124,40 @@ def _proposal(outline: Outline | None, paths: Mapping[int, str]) -> dict[str, An
         "path": paths[proposal.image_id],
         "decided_by": proposal.decided_by,
         "tie": proposal.tie,
+        "certainty": None if proposal.certainty is None else round(proposal.certainty, 3),
+        "original_absent": proposal.absent,
         "reasons": [asdict(reason) for reason in proposal.reasons],
+        "speaking": [
+            {
+                "speaks_for": paths[entry.image_id],
+                "against": paths[entry.other_id],
+                "findings": list(entry.findings),
+                "sentence": {language: origin_sentence(entry.findings, language) for language in LANGUAGES},
+            }
+            for entry in outline.speaking
+        ],
     }
 
 
 def _members(database: SqliteDatabase, group_ids: list[int]) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = {group_id: [] for group_id in group_ids}
+    members: dict[int, list[Any]] = {group_id: [] for group_id in group_ids}
     query = Member.select().where(Member.group.in_(group_ids)).order_by(Member.group, Member.position)
     for member in query.execute(database):
-        found[member.group_id].append(member)
-    return found
+        members[member.group_id].append(member)
+    return members
 
 
 def _evidence(database: SqliteDatabase, detection_id: int, reference_id: int) -> dict[int, dict[str, Any]]:
-    """What is stored of each match of the reference, by the other content's id."""
-    query = Match.select().where(
-        Match.detection == detection_id, (Match.a == reference_id) | (Match.b == reference_id)
-    )
+    """The evidence of each match of the reference, by the id of the other content."""
+    query = Match.select().where(Match.detection == detection_id, (Match.a == reference_id) | (Match.b == reference_id))
     return {
-        (match.b_id if match.a_id == reference_id else match.a_id): told_from(reference_id, match)
+        (match.b_id if match.a_id == reference_id else match.a_id): evidence_from(reference_id, match)
         for match in query.execute(database)
     }
 
 
 def _image(file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "path": os.fsdecode(bytes(file.path)),
         "reference": False,
         "bytes": file.size_bytes,
@@ -135,22 +165,30 @@ def _image(file: Any, content: Any, member: Any, hsize: int, evidence: dict[int,
         "height": content.height,
         "digest": bytes(content.digest).hex(),
         "hash": to_hex(bytes(getattr(content, f"hash{hsize}"))[: hsize * hsize // 8]) if content.scheme else "",
+        "frames": content.frames,
+        "bit_depth": content.bit_depth,
+        "attachments": [{"kind": part.kind, "size_bytes": part.size_bytes} for part in content.attachments],
+        "damage": content.damage or None,
     }
     if member.position == 0:
-        return found | {"kind": str(Kind.EXACT), "distance": 0, "turn": str(Turn.NONE), "evidence": {}}
-    told = evidence.get(content.id, {})
-    return found | {
+        return fields | {"kind": str(Kind.EXACT), "distance": 0, "turn": str(Turn.NONE), "evidence": {}}
+    match_evidence = evidence.get(content.id, {})
+    return fields | {
         "kind": member.kind,
         "distance": member.distance,
         "turn": member.turn,
-        "evidence": told,
-        "sentence": {language: sentence(told, language) for language in ("en", "fr")} if told else {},
+        "evidence": match_evidence,
+        "sentence": {language: sentence(match_evidence, language) for language in LANGUAGES} if match_evidence else {},
     }
 
 
 def _problems(database: SqliteDatabase, parameters: DetectParameters) -> Iterator[dict[str, str]]:
     below = tuple(os.fsencode(folder).rstrip(b"/") + b"/" for folder in parameters.folders)
-    query = Problem.select(Problem.path, Problem.reason, Problem.message).join(Root).where(Root.watched)
+    query = (
+        Problem.select(Problem.path, Problem.reason, Problem.message)
+        .join(Root)
+        .where(Root.watched, Root.temporary == 0)
+    )
     for path, reason, message in query.order_by(Problem.path).tuples().execute(database):
         if not below or bytes(path).startswith(below):
-            yield {"path": os.fsdecode(bytes(path)), "reason": reason, "message": message}
+            yield {"path": os.fsdecode(bytes(path)), "reason": reason, "message": str(message or "")}

@@ -1,6 +1,6 @@
-"""Figures of the whole index for charts: by kind of match, by format, by month, by folder. Reads only.
+"""Statistics of the whole index for charts: by kind of match, by format, by month, by folder. Reads only.
 
-Each question goes through every image once; whoever shows the figures keeps them for a while.
+Each query reads every image once, so the results are cached (webui.statistics_cache).
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ class KindFigures:
 
 @dataclass(frozen=True, slots=True)
 class FormatFigures:
-    """`format` is "" for what could not be read as a picture."""
+    """`format` is "" for files that could not be read as a picture."""
 
     format: str
     images: int
@@ -32,7 +32,7 @@ class FormatFigures:
 
 @dataclass(frozen=True, slots=True)
 class MonthFigures:
-    """`month` is "2019-07", when the pictures were taken."""
+    """`month` is when the pictures were taken, as "2019-07"."""
 
     month: str
     images: int
@@ -40,8 +40,8 @@ class MonthFigures:
 
 @dataclass(frozen=True, slots=True)
 class FolderFigures:
-    """A folder with all below it. `reclaimable_bytes` are those of its images that are copies of another's reference;
-    `folders` tells whether there are further ones in it."""
+    """A folder with everything below it. `reclaimable_bytes` are those of images that are copies of the reference of
+    their group; `folders` says whether it contains further folders."""
 
     path: bytes
     images: int
@@ -51,7 +51,7 @@ class FolderFigures:
 
 
 def by_kind(database: SqliteDatabase) -> list[KindFigures]:
-    """The groups of the current detection, the surest kind first."""
+    """The groups of the current detection by kind, the most certain first."""
     rows = database.execute_sql(
         "SELECT g.kind, count(*), sum(g.images), sum(g.size_bytes), sum(g.reclaimable_bytes)"
         " FROM duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current GROUP BY g.kind"
@@ -60,10 +60,11 @@ def by_kind(database: SqliteDatabase) -> list[KindFigures]:
 
 
 def by_format_and_month(database: SqliteDatabase) -> tuple[list[FormatFigures], list[MonthFigures]]:
-    """The images of watched roots by format, the largest first, and by month, of those whose date is known."""
+    """The images of watched roots by format, the largest first, and those with a date by month."""
     rows = database.execute_sql(
         "SELECT coalesce(c.format, ''), substr(coalesce(c.taken, ''), 1, 7), count(*), sum(i.size_bytes)"
-        " FROM image i JOIN root r ON r.id = i.root_id AND r.watched LEFT JOIN content c ON c.id = i.content_id"
+        " FROM image i JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+        " LEFT JOIN content c ON c.id = i.content_id"
         " GROUP BY 1, 2"
     )
     formats: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -73,9 +74,9 @@ def by_format_and_month(database: SqliteDatabase) -> tuple[list[FormatFigures], 
         formats[picture_format][1] += size_bytes
         if _is_month(month):
             months[month] += images
-    found = [FormatFigures(name, images, size) for name, (images, size) in formats.items()]
+    figures = [FormatFigures(name, images, size) for name, (images, size) in formats.items()]
     return (
-        sorted(found, key=lambda row: (-row.size_bytes, row.format)),
+        sorted(figures, key=lambda row: (-row.size_bytes, row.format)),
         [MonthFigures(month, months[month]) for month in sorted(months)],
     )
 
@@ -86,16 +87,16 @@ def _is_month(text: str) -> bool:
 
 
 def folders_in(database: SqliteDatabase, folder: bytes) -> list[FolderFigures]:
-    """The folders right below one, the largest first, and the folder itself for the images that lie in no other."""
+    """The subfolders of a folder, the largest first, and the folder itself for the images directly in it."""
     start = folder.rstrip(b"/") + b"/"
-    # The name up to the next slash, "" for an image that lies here; then whether there is another slash.
+    # The name up to the next slash, "" for an image directly in the folder; then whether there is another slash.
     rest = "substr(i.path, :skip)"
     name = f"substr({rest}, 1, max(0, instr({rest}, X'2F') - 1))"
     deeper = f"instr(substr({rest}, instr({rest}, X'2F') + 1), X'2F') > 0"
-    below = "i.path > :start AND i.path < :end AND i.root_id IN (SELECT id FROM root WHERE watched)"
+    below = "i.path > :start AND i.path < :end AND i.root_id IN (SELECT id FROM root WHERE watched AND NOT temporary)"
     bound = {"skip": len(start) + 1, "start": start, "end": start[:-1] + b"0"}
-    # Through the whole table: by the index on paths, each row would be fetched from another place, which takes eight
-    # times as long for a million.
+    # A scan of the whole table: by the index on paths, each row would be fetched from another page, which takes eight
+    # times as long for a million rows.
     sizes = database.execute_sql(
         f"SELECT {name}, count(*), sum(i.size_bytes), max({deeper}) FROM image i NOT INDEXED WHERE {below} GROUP BY 1",
         bound,
@@ -110,19 +111,19 @@ def folders_in(database: SqliteDatabase, folder: bytes) -> list[FolderFigures]:
             bound,
         ).fetchall()
     )
-    found = [
+    figures = [
         FolderFigures(start + bytes(raw) if raw else start[:-1], images, size, copies.get(raw, 0), bool(raw and more))
         for raw, images, size, more in sizes
     ]
-    return sorted(found, key=lambda row: (-row.size_bytes, row.path))
+    return sorted(figures, key=lambda row: (-row.size_bytes, row.path))
 
 
 def roots(database: SqliteDatabase, paths: Sequence[bytes]) -> list[FolderFigures]:
-    """The watched roots themselves, each with all below it."""
-    found = []
+    """The watched roots themselves, each with everything below it."""
+    figures = []
     for path in paths:
         inside = folders_in(database, path)
-        found.append(
+        figures.append(
             FolderFigures(
                 path,
                 sum(row.images for row in inside),
@@ -131,4 +132,4 @@ def roots(database: SqliteDatabase, paths: Sequence[bytes]) -> list[FolderFigure
                 any(row.path != path for row in inside),
             )
         )
-    return sorted(found, key=lambda row: (-row.size_bytes, row.path))
+    return sorted(figures, key=lambda row: (-row.size_bytes, row.path))

@@ -1,6 +1,6 @@
-"""The journal's rows: batches and their steps, written before anything on disk is changed.
+"""The rows of the journal: batches and their steps, written before anything on disk is changed.
 
-A step is about one file, the *subject*: at `path`, with an identity and a digest. What its action does:
+A step changes one file, the *subject*: at `path`, with an identity and a digest. The actions:
 
 - trash    the subject goes from `path` to `trash`
 - move     the subject goes from `path` to `target`; to another file system it is copied by way of `temp`, checked, and
@@ -12,8 +12,8 @@ A step is about one file, the *subject*: at `path`, with an identity and a diges
 - swap     the subject goes from `trash` back to `path`; what is there now, a file that a step made, goes to `target`
 - delete   the subject at `trash` is removed for good
 
-`made_*` is the identity of the new file (link, replace) or of what is at `path` now (swap), `made_digest` the digest of
-its bytes where it was made by us or is to go to the trash.
+`made_*` is the identity of the new file (link, replace) or of what is at `path` now (swap); `made_digest` is the digest
+of its bytes where we created it or where it goes to the trash.
 """
 
 from collections import Counter
@@ -24,12 +24,13 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
+from index.database.records.images import chunks
+from index.database.records.sql_paging import Page, cut_page, is_at
+from index.database.schema import Batch
+from index.database.schema import Step as StepRow
 from index.errors import NotFound
+from index.messages import Message, to_json
 from index.model import Identity
-from index.records.catalogue import chunks
-from index.records.listing_pages import Page, cut_page
-from index.schema import Batch
-from index.schema import Step as StepRow
 
 
 class Action(StrEnum):
@@ -44,7 +45,7 @@ class Action(StrEnum):
 
 
 class StepState(StrEnum):
-    """`doing`: begun, and in doubt until the disk was looked at. `failed`: tried, and rolled back."""
+    """`doing`: started, and in doubt until the disk has been checked. `failed`: tried, and rolled back."""
 
     PLANNED = "planned"
     DOING = "doing"
@@ -73,7 +74,7 @@ class BatchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step as planned or as kept; `id` is 0 before it is kept. Paths are absolute, b"" where there is none."""
+    """One step, planned or stored; `id` is 0 before it is stored. Paths are absolute, b"" where there is none."""
 
     action: Action
     path: bytes
@@ -92,15 +93,15 @@ class Step:
     bytes: int = 0
     state: StepState = StepState.PLANNED
     reason: str = ""
-    message: str = ""
+    message: Message | None = None
     id: int = 0
     batch_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One batch; `counts` are its steps by state, `actions` the done ones (of a plan: the planned ones) by action,
-    `bytes` what these free."""
+    """One batch. `counts` are its steps by state; `actions` those done (in a plan: those planned) by action, and
+    `bytes` what they free."""
 
     id: int
     name: str
@@ -125,25 +126,42 @@ def add_batch(
     state: BatchState = BatchState.RUNNING,
 ) -> int:
     return int(
-        Batch.insert(
-            kind=kind, name=name, job_id=job_id, undo_of=undo_of, state=state, created_ns=now_ns
-        ).execute(database)
+        Batch.insert(kind=kind, name=name, job_id=job_id, undo_of=undo_of, state=state, created_ns=now_ns).execute(
+            database
+        )
     )
 
 
 def add_steps(database: SqliteDatabase, batch_id: int, steps: Sequence[Step]) -> list[int]:
-    """Keep steps in their order and give their ids. `companion_of` counts from 1 within `steps` (0 or None: none)."""
-    ids: list[int] = []
-    for step in steps:
-        values = _values(step) | {"batch": batch_id}
-        values["companion_of"] = ids[step.companion_of - 1] if step.companion_of else None
-        ids.append(int(StepRow.insert(**values).execute(database)))
-    return ids
+    """Store steps in their order; returns their ids. `companion_of` counts from 1 within `steps` (0 or None: none)."""
+    # The ids that AUTOINCREMENT would give: one statement for all rows returns none.
+    (last,) = database.execute_sql("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'step'").fetchone()
+    first = last + 1
+    rows = []
+    for number, step in enumerate(steps):
+        made = step.made or (None, None, None, None)
+        leader = first + step.companion_of - 1 if step.companion_of else None
+        rows.append(
+            (
+                first + number, batch_id, step.action, step.path, step.target, step.trash, step.temp, step.keeper,
+                step.image_id, step.group_key, leader, step.undo_of, *step.identity, step.digest, *made[1:],
+                step.made_digest, step.bytes, step.state, step.reason, to_json(step.message),
+            )
+        )  # fmt: skip
+    database.connection().executemany(_INSERT_STEP, rows)
+    return [row[0] for row in rows]
 
 
-def change_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -> None:
-    """Keep what changed of steps that are there: where they lead, what they made, which image was the keeper, how they
-    ended."""
+_STEP_COLUMNS = (
+    "id, batch_id, action, path, target, trash, temp, keeper, image_id, group_key, companion_of_id, undo_of_id, device,"
+    " inode, size_bytes, mtime_ns, digest, made_inode, made_size_bytes, made_mtime_ns, made_digest, bytes, state,"
+    " reason, message"
+)
+_INSERT_STEP = f"INSERT INTO step ({_STEP_COLUMNS}) VALUES ({', '.join('?' * len(_STEP_COLUMNS.split(',')))})"
+
+
+def update_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -> None:
+    """Store what changed of existing steps: their paths, the file they made, the keeper, and how they ended."""
     for step in steps:
         values = _values(step)
         changed = ("target", "trash", "temp", "keeper", "made_inode", "made_size_bytes", "made_mtime_ns", "made_digest",
@@ -156,7 +174,7 @@ def change_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -
 
 
 def finish_batch(database: SqliteDatabase, batch_id: int, state: BatchState, now_ns: int) -> None:
-    """End a batch; what was not begun is cancelled."""
+    """End a batch; steps that were not started are cancelled."""
     StepRow.update(state=StepState.CANCELLED).where(
         StepRow.batch == batch_id, StepRow.state == StepState.PLANNED
     ).execute(database)
@@ -164,26 +182,26 @@ def finish_batch(database: SqliteDatabase, batch_id: int, state: BatchState, now
 
 
 def unfinished(database: SqliteDatabase) -> list[int]:
-    """The batches under way, which a crash may have cut off."""
+    """The running batches, which a crash may have interrupted."""
     rows = Batch.select(Batch.id).where(Batch.state == BatchState.RUNNING).order_by(Batch.id)
     return [row[0] for row in rows.tuples().execute(database)]
 
 
-def with_doubts(database: SqliteDatabase) -> list[int]:
-    """The batches that have a step of which only the disk can tell whether it was done."""
+def with_doubtful_steps(database: SqliteDatabase) -> list[int]:
+    """The batches with a step whose outcome can only be inferred from the disk."""
     rows = StepRow.select(StepRow.batch).where(StepRow.state == StepState.DOING).distinct().order_by(StepRow.batch)
     return [row[0] for row in rows.tuples().execute(database)]
 
 
-def needs_temp(database: SqliteDatabase, name: str, temp: bytes) -> bool:
-    """Whether a batch of this name is under way, or a step in doubt has this temporary file."""
+def is_temp_in_use(database: SqliteDatabase, name: str, temp: bytes) -> bool:
+    """Whether a temporary file may still be needed: a batch of this name is running, or a step in doubt uses it."""
     running = Batch.select().where(Batch.name == name, Batch.state == BatchState.RUNNING)
     doubtful = StepRow.select().where(StepRow.state == StepState.DOING, StepRow.temp == temp)
     return bool(running.exists(database) or doubtful.exists(database))
 
 
 def running_of_job(database: SqliteDatabase, job_id: int) -> int | None:
-    """The batch that a job began and did not end."""
+    """The unfinished batch of a job, None without one."""
     rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == BatchState.RUNNING)
     return next((row[0] for row in rows.tuples().execute(database)), None)
 
@@ -191,27 +209,27 @@ def running_of_job(database: SqliteDatabase, job_id: int) -> int | None:
 def steps_of(
     database: SqliteDatabase, batch_id: int, states: Sequence[StepState] = (), ids: Sequence[int] = ()
 ) -> list[Step]:
-    """The steps of a batch in their order: those in these states, those named, or all."""
+    """The steps of a batch in their order: all, or only those in these states or with these ids."""
     query = StepRow.select().where(StepRow.batch == batch_id).order_by(StepRow.id)
     if states:
         query = query.where(StepRow.state.in_(states))
     if not ids:
         return [_step(row) for row in query.dicts().execute(database)]
-    found: list[Step] = []
-    for some in chunks(sorted(ids)):
-        found += [_step(row) for row in query.where(StepRow.id.in_(some)).dicts().execute(database)]
-    return found
+    steps: list[Step] = []
+    for chunk in chunks(sorted(ids)):
+        steps += [_step(row) for row in query.where(StepRow.id.in_(chunk)).dicts().execute(database)]
+    return steps
 
 
 def step_or_none(database: SqliteDatabase, step_id: int) -> Step | None:
-    """One step, None where it is forgotten."""
+    """One step, None if it was deleted."""
     for row in StepRow.select().where(StepRow.id == step_id).dicts().execute(database):
         return _step(row)
     return None
 
 
-def way_back(database: SqliteDatabase, step_id: int) -> Step | None:
-    """The last step that took one back, None where it was not taken back."""
+def last_undo_of(database: SqliteDatabase, step_id: int) -> Step | None:
+    """The last step that undid another one, None if it was not undone."""
     rows = StepRow.select().where(StepRow.undo_of == step_id, StepRow.state == StepState.DONE)
     for row in rows.order_by(StepRow.id.desc()).limit(1).dicts().execute(database):
         return _step(row)
@@ -219,12 +237,19 @@ def way_back(database: SqliteDatabase, step_id: int) -> Step | None:
 
 
 def steps_page(
-    database: SqliteDatabase, batch_id: int, states: Sequence[str], after: tuple[Any, ...] | None, limit: int
+    database: SqliteDatabase,
+    batch_id: int,
+    states: Sequence[str],
+    after: tuple[Any, ...] | None,
+    limit: int,
+    path: bytes = b"",
 ) -> Page[Step]:
-    """The steps of a batch in their order, a page at a time."""
+    """The steps of a batch in their order, paged; only those of files at or below `path`, or with it in their path."""
     chosen = StepRow.select().where(StepRow.batch == batch_id)
     if states:
         chosen = chosen.where(StepRow.state.in_(states))
+    if path:
+        chosen = chosen.where(is_at(StepRow.path, path))
     total = chosen.count(database)
     if after is not None:
         chosen = chosen.where(StepRow.id > after[0])
@@ -236,13 +261,14 @@ def batch(database: SqliteDatabase, batch_id: int) -> BatchRow:
     """One batch. Raises NotFound."""
     for row in Batch.select().where(Batch.id == batch_id).dicts().execute(database):
         return _batch_rows(database, [row])[0]
-    raise NotFound(f"There is no batch {batch_id}.")
+    raise NotFound("batch.unknown", batch=batch_id)
 
 
 def batches_page(database: SqliteDatabase, after: tuple[Any, ...] | None, limit: int) -> Page[BatchRow]:
-    """Batches, the newest first."""
-    total = Batch.select().count(database)
-    chosen = Batch.select().order_by(Batch.id.desc()).limit(limit + 1)
+    """Batches, the newest first, paged. The plan of a sort, which is a preview, is none of them."""
+    is_preview = (Batch.kind == BatchKind.SORT) & (Batch.state == BatchState.PLAN)
+    total = Batch.select().where(~is_preview).count(database)
+    chosen = Batch.select().where(~is_preview).order_by(Batch.id.desc()).limit(limit + 1)
     if after is not None:
         chosen = chosen.where(Batch.id < after[0])
     rows = list(chosen.dicts().execute(database))
@@ -250,7 +276,7 @@ def batches_page(database: SqliteDatabase, after: tuple[Any, ...] | None, limit:
 
 
 def latest_to_undo(database: SqliteDatabase) -> int:
-    """The newest batch of which something may be undone. Raises NotFound."""
+    """The newest batch with a step that can be undone. Raises NotFound."""
     rows = (
         Batch.select(Batch.id)
         .join(StepRow, on=StepRow.batch == Batch.id)
@@ -260,19 +286,19 @@ def latest_to_undo(database: SqliteDatabase) -> int:
     )
     for (batch_id,) in rows.tuples().execute(database):
         return int(batch_id)
-    raise NotFound("There is nothing to undo.")
+    raise NotFound("batch.nothing_to_undo")
 
 
-def forget_old_plans(database: SqliteDatabase, keep: int) -> None:
-    """Drop all dry runs but the newest."""
+def delete_old_plans(database: SqliteDatabase, keep: int) -> None:
+    """Delete all plans (dry runs) except the newest `keep`."""
     plans = Batch.select(Batch.id).where(Batch.state == BatchState.PLAN).order_by(Batch.id.desc())
     for (batch_id,) in plans.offset(keep).limit(-1).tuples().execute(database):
         Batch.delete().where(Batch.id == batch_id).execute(database)
 
 
 def mark_undone(database: SqliteDatabase, step_ids: Iterable[int]) -> None:
-    for some in chunks(step_ids):
-        StepRow.update(state=StepState.UNDONE).where(StepRow.id.in_(some)).execute(database)
+    for chunk in chunks(step_ids):
+        StepRow.update(state=StepState.UNDONE).where(StepRow.id.in_(chunk)).execute(database)
 
 
 def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> list[BatchRow]:
@@ -280,15 +306,17 @@ def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> 
     actions: dict[int, Counter[str]] = {row["id"]: Counter() for row in rows}
     freed = dict.fromkeys(counts, 0)
     kinds = {row["id"]: row["kind"] for row in rows}
-    good = {row["id"]: StepState.PLANNED if row["state"] == BatchState.PLAN else StepState.DONE for row in rows}
-    told = (
+    counted_state = {
+        row["id"]: StepState.PLANNED if row["state"] == BatchState.PLAN else StepState.DONE for row in rows
+    }
+    query = (
         StepRow.select(StepRow.batch, StepRow.state, StepRow.action, fn.count(StepRow.id), fn.sum(StepRow.bytes))
         .where(StepRow.batch.in_(list(counts)))
         .group_by(StepRow.batch, StepRow.state, StepRow.action)
     )
-    for batch_id, state, action, number, size in told.tuples().execute(database):
+    for batch_id, state, action, number, size in query.tuples().execute(database):
         counts[batch_id][state] += number
-        if state == good[batch_id]:
+        if state == counted_state[batch_id]:
             actions[batch_id][action] += number
             freed[batch_id] += 0 if kinds[batch_id] == BatchKind.UNDO else size
     return [
@@ -297,15 +325,15 @@ def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> 
 
 
 def _values(step: Step) -> dict[str, Any]:
-    values = {one.name: getattr(step, one.name) for one in fields(step)}
+    values = {field.name: getattr(step, field.name) for field in fields(step)}
     for name in ("id", "batch_id", "identity", "made"):
         del values[name]
-    one, made = step.identity, step.made
+    identity, made = step.identity, step.made
     return values | {
-        "device": one.device,
-        "inode": one.inode,
-        "size_bytes": one.size_bytes,
-        "mtime_ns": one.mtime_ns,
+        "device": identity.device,
+        "inode": identity.inode,
+        "size_bytes": identity.size_bytes,
+        "mtime_ns": identity.mtime_ns,
         "made_inode": None if made is None else made.inode,
         "made_size_bytes": None if made is None else made.size_bytes,
         "made_mtime_ns": None if made is None else made.mtime_ns,

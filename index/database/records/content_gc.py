@@ -1,20 +1,21 @@
-"""Contents that no file has any more: since when, and which are forgotten at last.
+"""Garbage collection of contents: records since when a content has no file, and deletes it after a time.
 
-What is forgotten could be found out again by reading a file: facts, hashes, features, judgements. A content of which
-people said something, that was made from or into another, or whose bytes lie in a trash or on a disk elsewhere, stays.
+Only what could be found out again by reading a file is deleted: facts, hashes, features, judgements. A content stays if
+it has a verdict or a decision, if compression made it or was applied to it, or if its bytes are in a trash or on a disk
+that is away.
 """
 
 from typing import Final
 
 from peewee import SqliteDatabase
 
-from index.records.catalogue import chunks
-from index.records.trash_items import ItemState
-from index.schema import Content
+from index.database.records.images import chunks
+from index.database.records.trash_items import ItemState
+from index.database.schema import Content
 
-# A disk that is away keeps its images in the index; what was deleted may come back from a backup.
-KEPT_NS: Final = 90 * 24 * 3600 * 10**9
-# Forgotten in one transaction: the cascade takes some milliseconds for each.
+# Images of a disk that is away stay in the index; a deleted file may come back from a backup.
+RETENTION_NS: Final = 90 * 24 * 3600 * 10**9
+# The most that are deleted in one transaction: the cascade takes some milliseconds for each.
 AT_ONCE: Final = 500
 
 _NEEDED: Final = (
@@ -25,17 +26,15 @@ _NEEDED: Final = (
 )
 
 
-def note(database: SqliteDatabase, now_ns: int) -> None:
-    """Write down which contents lost their last file since this was done before, and which have one again."""
+def record_missing(database: SqliteDatabase, now_ns: int) -> None:
+    """Record which contents have lost their last file since the last call, and which have one again."""
     has_file = "EXISTS (SELECT 1 FROM image WHERE image.content_id = content.id)"
     database.execute_sql(f"UPDATE content SET orphaned_ns = NULL WHERE orphaned_ns IS NOT NULL AND {has_file}")
-    database.execute_sql(
-        f"UPDATE content SET orphaned_ns = ? WHERE orphaned_ns IS NULL AND NOT {has_file}", (now_ns,)
-    )
+    database.execute_sql(f"UPDATE content SET orphaned_ns = ? WHERE orphaned_ns IS NULL AND NOT {has_file}", (now_ns,))
 
 
-def forget(database: SqliteDatabase, before_ns: int) -> list[bytes]:
-    """Forget some contents that lost their last file before a moment, AT_ONCE at most; their digests."""
+def collect(database: SqliteDatabase, before_ns: int) -> list[bytes]:
+    """Delete at most AT_ONCE contents that lost their last file before `before_ns`. Returns their digests."""
     rows = database.execute_sql(
         "SELECT id, digest FROM content WHERE orphaned_ns < ? AND digest NOT IN"
         f" ({_NEEDED}) AND NOT EXISTS (SELECT 1 FROM image WHERE content_id = content.id)"
@@ -43,6 +42,6 @@ def forget(database: SqliteDatabase, before_ns: int) -> list[bytes]:
         " AND NOT EXISTS (SELECT 1 FROM duplicate_group WHERE reference_id = content.id) ORDER BY id LIMIT ?",
         (before_ns, AT_ONCE),
     ).fetchall()
-    for some in chunks(row[0] for row in rows):
-        Content.delete().where(Content.id.in_(some)).execute(database)
+    for chunk in chunks(row[0] for row in rows):
+        Content.delete().where(Content.id.in_(chunk)).execute(database)
     return [bytes(digest) for _, digest in rows]

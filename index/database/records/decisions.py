@@ -1,8 +1,8 @@
-"""What shall become of each image of a group: kept by image, for the bytes it was decided about.
+"""Decisions: what becomes of each image of a group, stored by image with the digest of the bytes it was made for.
 
-A decision goes with its image through renames and rescans. Where the bytes have changed since, it is stale: it is shown
-as such, counts for nothing, and is not carried out. No change here may leave a group without an image that stays; the
-sort job looks again at the files themselves.
+A decision follows its image through renames and rescans. If the bytes have changed since, it is stale: it is shown as
+such, does not count, and is not carried out. No change here may leave a group without an image that stays; the sort job
+checks that again on the files themselves.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -10,15 +10,19 @@ from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
+from index.database.records.images import chunks
+from index.database.schema import Decision, RuleRun, Step, Verdict
 from index.errors import ComparImgError, NotFound, UsageError
+from index.messages import Message
 from index.model import Choice
-from index.records.catalogue import chunks
-from index.schema import Decision, RuleOrder, Step, Verdict
 
-# Those that take an image from its place.
+# The choices that take an image from its place.
 AWAY = (Choice.TRASH, Choice.MOVE, Choice.LINK)
 
-_CURRENT = "duplicate_group g JOIN detection t ON t.id = g.detection_id AND t.current"
+# Those of one limited search, or of the library for 0.
+# Of the library or a limited search: a detection that is under way or was replaced may have groups that no one sees.
+SHOWN = "g.detection_id IN (SELECT id FROM detection WHERE finished_ns IS NOT NULL)"
+_OF_SEARCH = "duplicate_group g JOIN detection t ON t.id = g.detection_id AND (t.id = ? OR (? = 0 AND t.current))"
 _VALID = "decision d JOIN image i ON i.id = d.image_id JOIN content c ON c.id = i.content_id AND c.digest = d.digest"
 
 
@@ -27,16 +31,16 @@ class NoKeeper(ComparImgError):
 
 
 class Protected(ComparImgError):
-    """A decision to change what is protected."""
+    """A decision to change a protected file."""
 
 
 class NotExact(ComparImgError):
-    """A decision to link an image to which no image that stays is equal."""
+    """A decision to replace an image by a hard link where no image that stays has the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be decided of one image; `choice` None makes it undecided."""
+class DecisionRequest:
+    """A requested decision on one image; `choice` None makes it undecided."""
 
     image_id: int
     choice: Choice | None
@@ -44,8 +48,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """The decision on one image. `origin` is "user" or "rule"; `criterion` what decided in the rule."""
+class StoredDecision:
+    """The decision on one image. `origin` is "user" or "rule"; `criterion` is the one that decided in a rule."""
 
     image_id: int
     choice: Choice
@@ -58,8 +62,8 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """How far the deciding is: of the current groups, how many are decided fully; bytes that the others could free,
-    and that what is decided would; how many images the sort job would act on."""
+    """The progress of a review: the number of current groups and how many are fully decided, the bytes that the others
+    could free, the bytes that the decisions would free, and the number of images that the sort job would change."""
 
     groups: int
     decided: int
@@ -68,139 +72,147 @@ class Review:
     images_to_act: int
 
 
-def decide(database: SqliteDatabase, key: str, wanted: Sequence[Wanted], now_ns: int) -> None:
-    """Decide about images of a group of the current detection: all that is wanted, or none of it.
+def decide(database: SqliteDatabase, key: str, wanted: Sequence[DecisionRequest], now_ns: int, search: int = 0) -> None:
+    """Store decisions on images of a group of the library, or of a limited search, all of them or none.
 
-    Raises NotFound (no such group), UsageError (an image that is none of its), Protected, NotExact, NoKeeper.
+    Raises NotFound (no such group), UsageError (an image outside the group), Protected, NotExact, NoKeeper.
     """
-    files = _files_of_group(database, key)
-    for one in wanted:
-        if one.image_id not in files:
-            raise UsageError(f"The image {one.image_id} is not in the group {key}.", field="decisions")
-        if one.choice in AWAY and files[one.image_id].protected:
-            raise Protected(
-                f"The image {one.image_id} is in a protected folder, which is never changed.",
-                "It can be kept, and the others of the group be decided about.",
-            )
+    files = _files_of_group(database, key, search)
+    for request in wanted:
+        if request.image_id not in files:
+            raise UsageError("decision.not_in_group", image=request.image_id, group=key, field="decisions")
+        if request.choice in AWAY and files[request.image_id].protected:
+            raise Protected("decision.protected", image=request.image_id)
     rows = [
-        {"image": one.image_id, "choice": one.choice, "destination": one.destination, "origin": "user",
-         "digest": files[one.image_id].digest, "decided_ns": now_ns}
-        for one in wanted
-        if one.choice is not None
+        {"image": request.image_id, "choice": request.choice, "destination": request.destination, "origin": "user",
+         "digest": files[request.image_id].digest, "decided_ns": now_ns}
+        for request in wanted
+        if request.choice is not None
     ]  # fmt: skip
-    drop(database, [one.image_id for one in wanted])
-    for some in chunks(rows, 80):
-        Decision.insert_many(some).execute(database)
-    groups = groups_of_images(database, [one.image_id for one in wanted])
+    clear(database, [request.image_id for request in wanted])
+    for chunk in chunks(rows, 80):
+        Decision.insert_many(chunk).execute(database)
+    groups = groups_of_images(database, [request.image_id for request in wanted])
     for bare in without_keeper(database, groups):
         (name,) = database.execute_sql("SELECT key FROM duplicate_group WHERE id = ?", (bare,)).fetchone()
-        told = "No image of the group would stay."
+        message = Message("decision.no_keeper")
         if name != key:
-            told = f"No image would stay of the group {name}, which has an image in common with this one."
-        raise NoKeeper(told, "Keep one of them, or leave one undecided.")
+            message = Message("decision.no_keeper_elsewhere", group=name)
+        raise NoKeeper(message)
     _check_links(database, files, wanted)
     recount(database, groups)
 
 
-def of_images(database: SqliteDatabase, image_ids: Iterable[int]) -> dict[int, Decided]:
-    """The decisions on these images, by image."""
-    found: dict[int, Decided] = {}
-    for some in chunks(image_ids):
+def of_images(database: SqliteDatabase, image_ids: Iterable[int]) -> dict[int, StoredDecision]:
+    """The decisions on these images, by image id."""
+    decisions: dict[int, StoredDecision] = {}
+    for chunk in chunks(image_ids):
         rows = database.execute_sql(
             "SELECT d.image_id, d.choice, d.destination, d.origin, d.criterion, d.decided_ns,"
             " d.digest IS NOT (SELECT c.digest FROM content c WHERE c.id = i.content_id)"
-            f" FROM decision d JOIN image i ON i.id = d.image_id WHERE d.image_id IN ({','.join('?' * len(some))})",
-            some,
+            f" FROM decision d JOIN image i ON i.id = d.image_id WHERE d.image_id IN ({','.join('?' * len(chunk))})",
+            chunk,
         )
         for image_id, choice, destination, origin, criterion, decided_ns, stale in rows:
-            found[image_id] = Decided(
+            decisions[image_id] = StoredDecision(
                 image_id, Choice(choice), destination, origin, criterion, decided_ns, bool(stale)
             )
-    return found
+    return decisions
 
 
-def of_group(database: SqliteDatabase, key: str) -> list[Decided]:
-    """The decisions on the images of a group, by image. Raises NotFound."""
-    return sorted(of_images(database, _files_of_group(database, key)).values(), key=lambda one: one.image_id)
+def of_group(database: SqliteDatabase, key: str, search: int = 0) -> list[StoredDecision]:
+    """The decisions on the images of a group, ordered by image id. Raises NotFound."""
+    files = _files_of_group(database, key, search)
+    return sorted(of_images(database, files).values(), key=lambda decision: decision.image_id)
 
 
-def drop(database: SqliteDatabase, image_ids: Iterable[int]) -> None:
+def clear(database: SqliteDatabase, image_ids: Iterable[int]) -> None:
     """Make images undecided."""
-    for some in chunks(image_ids):
-        Decision.delete().where(Decision.image.in_(some)).execute(database)
+    for chunk in chunks(image_ids):
+        database.execute_sql(f"DELETE FROM decision WHERE image_id IN ({','.join('?' * len(chunk))})", chunk)
+
+
+def take_back(database: SqliteDatabase, image_id: int) -> None:
+    """Make one image undecided, whatever group it is in."""
+    groups = groups_of_images(database, [image_id])
+    clear(database, [image_id])
+    recount(database, groups)
 
 
 def groups_of_images(database: SqliteDatabase, image_ids: Iterable[int]) -> set[int]:
-    """The current groups (row ids) that hold any of these images."""
-    found: set[int] = set()
-    for some in chunks(image_ids):
+    """The row ids of the groups, those of limited searches too, that contain any of these images."""
+    group_ids: set[int] = set()
+    for chunk in chunks(image_ids):
         rows = database.execute_sql(
             "SELECT DISTINCT m.group_id FROM image i JOIN member m ON m.content_id = i.content_id"
-            " JOIN duplicate_group g ON g.id = m.group_id JOIN detection t ON t.id = g.detection_id AND t.current"
-            f" WHERE i.id IN ({','.join('?' * len(some))})",
-            some,
+            f" WHERE i.id IN ({','.join('?' * len(chunk))})",
+            chunk,
         )
-        found.update(row[0] for row in rows)
-    return found
+        group_ids.update(row[0] for row in rows)
+    return group_ids
 
 
 def recount(database: SqliteDatabase, group_ids: Iterable[int]) -> None:
-    """Bring the number of decided images of groups up to date."""
-    for some in chunks(group_ids):
-        marks = ",".join("?" * len(some))
+    """Update the number of decided images of groups."""
+    for chunk in chunks(group_ids):
+        marks = ",".join("?" * len(chunk))
         counts = dict(
             database.execute_sql(
                 f"SELECT m.group_id, count(DISTINCT i.inode) FROM {_VALID}"
-                " JOIN root r ON r.id = i.root_id AND r.watched JOIN member m ON m.content_id = i.content_id"
+                " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+                " JOIN member m ON m.content_id = i.content_id"
                 f" WHERE m.group_id IN ({marks}) GROUP BY m.group_id",
-                some,
+                chunk,
             ).fetchall()
         )
-        for group_id, decided in database.execute_sql(
-            f"SELECT id, decided FROM duplicate_group WHERE id IN ({marks})", some
-        ).fetchall():
-            if counts.get(group_id, 0) != decided:
-                database.execute_sql(
-                    "UPDATE duplicate_group SET decided = ? WHERE id = ?", (counts.get(group_id, 0), group_id)
-                )
+        stored = database.execute_sql(
+            f"SELECT id, decided FROM duplicate_group WHERE id IN ({marks})", chunk
+        ).fetchall()
+        database.connection().executemany(
+            "UPDATE duplicate_group SET decided = ? WHERE id = ?",
+            [(counts.get(group_id, 0), group_id) for group_id, was in stored if counts.get(group_id, 0) != was],
+        )
 
 
 def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[int]:
-    """Those of these groups of which no file would stay. The same file reached twice is one."""
-    found: set[int] = set()
+    """Which of these groups would have no file left in its place. A file with several paths counts once."""
+    bare: set[int] = set()
     away = ",".join(f"'{choice}'" for choice in AWAY)
-    for some in chunks(group_ids):
+    for chunk in chunks(group_ids):
         rows = database.execute_sql(
             "SELECT f.group_id FROM (SELECT m.group_id group_id,"
             f" max(d.choice IN ({away}) AND d.digest = c.digest) goes"
-            " FROM member m JOIN image i ON i.content_id = m.content_id JOIN content c ON c.id = i.content_id"
-            " JOIN root r ON r.id = i.root_id AND r.watched LEFT JOIN decision d ON d.image_id = i.id"
-            f" WHERE m.group_id IN ({','.join('?' * len(some))}) GROUP BY m.group_id, i.device, i.inode) f"
+            f" FROM duplicate_group g JOIN member m ON m.group_id = g.id AND {SHOWN}"
+            " JOIN image i ON i.content_id = m.content_id JOIN content c ON c.id = i.content_id"
+            " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+            " LEFT JOIN decision d ON d.image_id = i.id"
+            f" WHERE g.id IN ({','.join('?' * len(chunk))}) GROUP BY m.group_id, i.device, i.inode) f"
             " GROUP BY f.group_id HAVING count(*) = sum(coalesce(f.goes, 0))",
-            some,
+            chunk,
         )
-        found.update(row[0] for row in rows)
-    return found
+        bare.update(row[0] for row in rows)
+    return bare
 
 
 def review(database: SqliteDatabase) -> Review:
-    """How far the deciding about the current groups is."""
+    """The progress of deciding about the current groups, scenes left out: nothing is proposed of them."""
     groups, decided, reclaimable = database.execute_sql(
         "SELECT count(*), coalesce(sum(g.decided >= g.images), 0),"
-        f" coalesce(sum(CASE WHEN g.decided < g.images THEN g.reclaimable_bytes ELSE 0 END), 0) FROM {_CURRENT}"
+        " coalesce(sum(CASE WHEN g.decided < g.images THEN g.reclaimable_bytes ELSE 0 END), 0)"
+        " FROM duplicate_group g WHERE g.detection_id = (SELECT id FROM detection WHERE current) AND g.scene = 0"
     ).fetchone()
     freeing = f"'{Choice.TRASH}', '{Choice.LINK}'"
     away = ",".join(f"'{choice}'" for choice in AWAY)
     images, size = database.execute_sql(
         f"SELECT count(*), coalesce(sum(CASE WHEN d.choice IN ({freeing}) THEN i.size_bytes ELSE 0 END), 0)"
-        f" FROM {_VALID} JOIN root r ON r.id = i.root_id AND r.watched WHERE d.choice IN ({away})"
+        f" FROM {_VALID} JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary WHERE d.choice IN ({away})"
     ).fetchone()
     return Review(groups, decided, reclaimable, size, images)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One application of a rule: what it decided, and how many of its decisions are not carried out yet."""
+class RuleRunSummary:
+    """One application of a rule: what it decided, and how many of its decisions are still pending."""
 
     id: int
     rule: str
@@ -211,32 +223,32 @@ class Order:
     pending: int
 
 
-def any_by_people(database: SqliteDatabase) -> bool:
-    """Whether the index holds what no scan can bring back: a decision, a verdict, a step on a file."""
+def has_user_decisions(database: SqliteDatabase) -> bool:
+    """Whether the index holds data that no scan can restore: a decision, a verdict, or a step on a file."""
     return any(table.select().limit(1).exists(database) for table in (Decision, Verdict, Step))
 
 
-def orders(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[Order], int]:
-    """The applications of rules below an id, the newest first, and how many there are in all."""
+def rule_runs(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[RuleRunSummary], int]:
+    """The rule runs with ids below `before_id`, the newest first, and the number of all."""
     rows = database.execute_sql(
         "SELECT o.id, o.rule, o.created_ns, o.groups, o.images, o.bytes,"
         f" (SELECT count(*) FROM decision d WHERE d.order_id = o.id AND d.choice != '{Choice.KEEP}')"
         " FROM rule_order o WHERE o.id < ? ORDER BY o.id DESC LIMIT ?",
         (2**62 if before_id is None else before_id, limit),
     )
-    return [Order(*row) for row in rows], RuleOrder.select().count(database)
+    return [RuleRunSummary(*row) for row in rows], RuleRun.select().count(database)
 
 
-def revoke_order(database: SqliteDatabase, order_id: int) -> int:
-    """Take back the decisions of one application of a rule that were not carried out, and forget it; how many those
-    were. Raises NotFound."""
-    if not RuleOrder.select().where(RuleOrder.id == order_id).count(database):
-        raise NotFound(f"There is no order {order_id}.")
+def revoke_rule_run(database: SqliteDatabase, order_id: int) -> int:
+    """Delete a rule run and those of its decisions that were not carried out. Returns the number of these. Raises
+    NotFound."""
+    if not RuleRun.select().where(RuleRun.id == order_id).count(database):
+        raise NotFound("rule_run.unknown", order=order_id)
     rows = Decision.select(Decision.image).where(Decision.order == order_id).tuples().execute(database)
     image_ids = [row[0] for row in rows]
     groups = groups_of_images(database, image_ids)
-    drop(database, image_ids)
-    RuleOrder.delete().where(RuleOrder.id == order_id).execute(database)
+    clear(database, image_ids)
+    RuleRun.delete().where(RuleRun.id == order_id).execute(database)
     recount(database, groups)
     return len(image_ids)
 
@@ -248,24 +260,26 @@ class _File:
     protected: bool
 
 
-def _files_of_group(database: SqliteDatabase, key: str) -> dict[int, _File]:
-    """The images of a current group; what protects one way to a file protects the file. Raises NotFound."""
+def _files_of_group(database: SqliteDatabase, key: str, search: int) -> dict[int, _File]:
+    """The images of a group of the library, or of a limited search; a file is protected if any of its paths is. Raises
+    NotFound."""
     rows = database.execute_sql(
         "SELECT i.id, c.digest, (SELECT max(r2.protected) FROM image i2 CROSS JOIN root r2 ON r2.id = i2.root_id"
         " AND r2.watched WHERE i2.device = i.device AND i2.inode = i.inode)"
-        # CROSS keeps SQLite from beginning with all members, or all images of a root.
-        f" FROM {_CURRENT} CROSS JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"
-        " JOIN content c ON c.id = i.content_id JOIN root r ON r.id = i.root_id AND r.watched WHERE g.key = ?",
-        (key,),
+        # CROSS JOIN keeps SQLite from starting with all members, or all images of a root.
+        f" FROM {_OF_SEARCH} CROSS JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"
+        " JOIN content c ON c.id = i.content_id JOIN root r ON r.id = i.root_id AND r.watched"
+        " AND (NOT r.temporary OR ?) WHERE g.key = ?",
+        (search, search, search, key),
     ).fetchall()
     if not rows:
-        raise NotFound(f"There is no group {key}.", "It may have changed since it was listed.")
+        raise NotFound("group.unknown", group=key)
     return {image_id: _File(image_id, bytes(digest), bool(protected)) for image_id, digest, protected in rows}
 
 
-def _check_links(database: SqliteDatabase, files: dict[int, _File], wanted: Sequence[Wanted]) -> None:
-    """Raises NotExact where an image is to be linked and no image that stays has its bytes."""
-    linked = [one.image_id for one in wanted if one.choice is Choice.LINK]
+def _check_links(database: SqliteDatabase, files: dict[int, _File], wanted: Sequence[DecisionRequest]) -> None:
+    """Raises NotExact where an image is to be replaced by a hard link and no image that stays has its bytes."""
+    linked = [request.image_id for request in wanted if request.choice is Choice.LINK]
     if linked:
         decided = of_images(database, files)
         stay = {
@@ -275,7 +289,4 @@ def _check_links(database: SqliteDatabase, files: dict[int, _File], wanted: Sequ
         }
         for image_id in linked:
             if files[image_id].digest not in stay:
-                raise NotExact(
-                    f"No image that stays has the same bytes as the image {image_id}.",
-                    "Only an exact duplicate can be replaced by a hard link.",
-                )
+                raise NotExact("decision.not_exact", image=image_id)

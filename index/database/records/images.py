@@ -1,36 +1,39 @@
-"""What the index knows of files: roots, images and contents. Every function takes the database it works on.
+"""Roots, images, contents and problems.
 
-The changes are meant for the writer (`store.write`); each gives the ids of the contents whose files it changed, so
-that the groups concerned, and no others, are made anew.
+Functions that change rows are meant for the writer (`store.write`). They return the ids of the contents whose files
+they changed, so that only the affected groups are rebuilt.
 """
 
-import os
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from peewee import SqliteDatabase
 
-from index.candidates.fingerprint import SCHEME
-from index.candidates.parts import separate
-from index.model import HSIZES, Facts, Hashes, Identity, Reading, RootState
-from index.records import absent
-from index.schema import Content, Feature, Image, Problem, Region, Root
+from index.database.records import missing_contents
+from index.database.schema import Content, Feature, Image, Problem, Region, Root
+from index.imaging.candidates.crop_hashes import separate
+from index.imaging.candidates.perceptual_hash import SCHEME
+from index.messages import Message, of_json
+from index.model import FACTS_VERSION, HSIZES, Facts, Hashes, Identity, Reading, RootState
 
-# SQLite before 3.32 takes 999 variables in one statement; some builds still do.
+# SQLite before 3.32 accepts 999 variables in one statement; some builds still do.
 CHUNK = 500
 PAGE = 5000
 
-# Failures that say nothing of the bytes: the same file may well be read an hour later.
-PASSING = frozenset({"unreadable", "changed"})
+# Failures that do not depend on the bytes: the same file may be readable an hour later.
+TRANSIENT = frozenset({"unreadable", "changed"})
+# The category of problem of a file that is decoded, with a complaint of its decoder.
+DAMAGED = "damaged"
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class WatchRoot:
-    """A configured folder as the index keeps it."""
+    """A watch root of the configuration."""
 
     path: bytes
     protected: bool = False
@@ -38,7 +41,7 @@ class WatchRoot:
 
 
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
-    """Lists of at most `size` items, for statements with a bounded number of variables."""
+    """The items in lists of at most `size`, for statements with a limited number of variables."""
     ordered = list(items)
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
@@ -48,22 +51,23 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
 
 
 def sync_roots(database: SqliteDatabase, roots: Sequence[WatchRoot]) -> set[int]:
-    """Make the watched roots those of the configuration; rows of others stay, unwatched. Contents concerned."""
+    """Make the watched roots those of the configuration; rows of other roots stay, unwatched. Returns the contents of
+    the roots that changed."""
     before = {bytes(row.path): row for row in Root.select().execute(database)}
     changed: set[int] = set()
     for root in roots:
         row = before.pop(root.path, None)
-        # What a marker file protects stays so until a scan finds none.
+        # Protection by a marker file stays until a scan finds none.
         marked = row is not None and row.protected and not row.configured
         values = {"protected": root.protected or marked, "configured": root.protected, "priority": root.priority,
-                  "watched": True}  # fmt: skip
+                  "watched": True, "temporary": 0}  # fmt: skip
         if row is None:
             Root.insert(path=root.path, **values).execute(database)
         elif any(getattr(row, name) != value for name, value in values.items()):
             Root.update(**values).where(Root.id == row.id).execute(database)
             changed.add(row.id)
     for row in before.values():
-        if row.watched:
+        if row.watched and not row.temporary:
             Root.update(watched=False).where(Root.id == row.id).execute(database)
             changed.add(row.id)
     contents: set[int] = set()
@@ -74,24 +78,31 @@ def sync_roots(database: SqliteDatabase, roots: Sequence[WatchRoot]) -> set[int]
 
 
 def watched_roots(database: SqliteDatabase) -> list[Any]:
-    """The rows of the roots in the configuration, by path."""
+    """The rows of the watched roots, ordered by path."""
+    return list(Root.select().where(Root.watched, Root.temporary == 0).order_by(Root.path).execute(database))
+
+
+def indexed_roots(database: SqliteDatabase) -> list[Any]:
+    """The rows of the watched roots and of the temporary ones of a search, ordered by path."""
     return list(Root.select().where(Root.watched).order_by(Root.path).execute(database))
 
 
-def every_root(database: SqliteDatabase) -> dict[bytes, bool]:
-    """The folders that are watched, and those that were, with whether the configuration protects each."""
-    rows = Root.select(Root.path, Root.configured, Root.watched).order_by(Root.path).tuples().execute(database)
+def all_roots(database: SqliteDatabase) -> dict[bytes, bool]:
+    """The folders that are or were watched, with whether the configuration protects each."""
+    # A temporary root is of no use to the journal: nothing was ever changed in it.
+    query = Root.select(Root.path, Root.configured, Root.watched).where(Root.temporary == 0)
+    rows = query.order_by(Root.path).tuples().execute(database)
     return {bytes(path): bool(protected and watched) for path, protected, watched in rows}
 
 
 def root_above(database: SqliteDatabase, path: bytes) -> bytes | None:
-    """The innermost of the folders that are or were watched which a path is below."""
-    above = [root for root in every_root(database) if path.startswith(root.rstrip(b"/") + b"/")]
+    """The innermost folder that is or was watched above a path, None if there is none."""
+    above = [root for root in all_roots(database) if path.startswith(root.rstrip(b"/") + b"/")]
     return max(above, key=len, default=None)
 
 
 def set_root_state(
-    database: SqliteDatabase, root_id: int, state: RootState, reason: str = "", device: int | None = None
+    database: SqliteDatabase, root_id: int, state: RootState, reason: Message | None = None, device: int | None = None
 ) -> None:
     changes: dict[str, Any] = {"state": state, "reason": reason}
     if device is not None:
@@ -99,17 +110,27 @@ def set_root_state(
     Root.update(**changes).where(Root.id == root_id).execute(database)
 
 
-def set_state_of_root_at(database: SqliteDatabase, path: bytes, state: RootState, reason: str) -> None:
-    """The state of a watched root named by its path."""
+def set_state_of_root_at(database: SqliteDatabase, path: bytes, state: RootState, reason: Message | None) -> None:
+    """Set the state of the watched root with this path."""
     Root.update(state=state, reason=reason).where(Root.path == path, Root.watched).execute(database)
 
 
-def set_root_walked(database: SqliteDatabase, root_id: int, now_ns: int) -> None:
-    Root.update(walked_ns=now_ns).where(Root.id == root_id).execute(database)
+def set_root_walked(database: SqliteDatabase, root_id: int, now_ns: int, skipped: Mapping[str, int]) -> None:
+    """All of a root was walked; `skipped` counts the files that their name left out, by its ending."""
+    values = {"walked_ns": now_ns, "skipped": json.dumps(skipped, sort_keys=True)}
+    Root.update(**values).where(Root.id == root_id).execute(database)
+
+
+def skipped_by_name(database: SqliteDatabase) -> dict[str, int]:
+    """How many files of the watched roots their names left out at the last walk, by ending."""
+    skipped: Counter[str] = Counter()
+    for (counts,) in Root.select(Root.skipped).where(Root.watched, Root.temporary == 0).tuples().execute(database):
+        skipped.update(json.loads(counts))
+    return dict(skipped)
 
 
 def renumber_device(database: SqliteDatabase, root_id: int, old: int, new: int) -> None:
-    """The file system of a root came back under another device number."""
+    """Change the device number of the images of a root, whose file system came back under another one."""
     Image.update(device=new).where(Image.root == root_id, Image.device == old).execute(database)
 
 
@@ -117,11 +138,11 @@ def renumber_device(database: SqliteDatabase, root_id: int, old: int, new: int) 
 
 
 def known_in_order(database: SqliteDatabase, root_id: int) -> Iterator[tuple[bytes, Identity]]:
-    """Every path of a root with its identity, ascending by path; in pages, so that memory stays flat and no open query
-    keeps the write-ahead log from being emptied."""
+    """Every path of a root with its identity, ordered by path. Read in pages, so that memory use is constant and no
+    open query blocks checkpoints of the write-ahead log."""
     after = b""
     while True:
-        # The plus keeps SQLite from collecting and sorting all rows of the root for each page.
+        # The plus keeps SQLite from using the index on roots, and sorting all rows of the root for each page.
         rows = database.execute_sql(
             "SELECT path, device, inode, size_bytes, mtime_ns FROM image"
             " WHERE +root_id = ? AND path > ? ORDER BY path LIMIT ?",
@@ -134,20 +155,20 @@ def known_in_order(database: SqliteDatabase, root_id: int) -> Iterator[tuple[byt
         after = rows[-1][0]
 
 
-def still_known(database: SqliteDatabase, files: Mapping[bytes, Identity]) -> set[bytes]:
-    """Those of these paths at which the index holds these identities at this moment."""
-    found: set[bytes] = set()
-    for some in chunks(files):
-        marks = ",".join("?" * len(some))
+def unchanged_paths(database: SqliteDatabase, files: Mapping[bytes, Identity]) -> set[bytes]:
+    """Which of these paths still have these identities in the index."""
+    unchanged: set[bytes] = set()
+    for chunk in chunks(files):
+        marks = ",".join("?" * len(chunk))
         rows = database.execute_sql(
-            f"SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE path IN ({marks})", some
+            f"SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE path IN ({marks})", chunk
         )
-        found.update(row[0] for row in rows if Identity(*row[1:]) == files[row[0]])
-    return found
+        unchanged.update(row[0] for row in rows if Identity(*row[1:]) == files[row[0]])
+    return unchanged
 
 
 def known_below(database: SqliteDatabase, path: bytes) -> dict[bytes, Identity]:
-    """The images at a path or below it, with their identities."""
+    """The identities of the images at a path or below it, by path."""
     rows = database.execute_sql(
         "SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE path = ? OR (path >= ? AND path < ?)",
         (path, path.rstrip(b"/") + b"/", path.rstrip(b"/") + b"0"),
@@ -156,7 +177,8 @@ def known_below(database: SqliteDatabase, path: bytes) -> dict[bytes, Identity]:
 
 
 def content_with_identity(database: SqliteDatabase, identity: Identity) -> int | None:
-    """The content of exactly this file, if any row has it: a hard link, another way to it, where it was before."""
+    """The content of a file with this identity, if any image has it: a hard link, another path, or where it was
+    before."""
     row = database.execute_sql(
         "SELECT content_id FROM image WHERE device = ? AND inode = ? AND size_bytes = ? AND mtime_ns = ?"
         " AND content_id IS NOT NULL LIMIT 1",
@@ -166,29 +188,32 @@ def content_with_identity(database: SqliteDatabase, identity: Identity) -> int |
 
 
 def digests_by_size(database: SqliteDatabase, sizes: Collection[int]) -> dict[int, set[bytes]]:
-    """The digests of the known contents of each of these sizes, in bytes, that need not be decoded again."""
-    found: dict[int, set[bytes]] = defaultdict(set)
-    for some in chunks(set(sizes)):
-        marks = ",".join("?" * len(some))
+    """The digests of the contents with these sizes in bytes that were read by this version, by size; without those that
+    failed under other decoders (see decoder_set)."""
+    digests: dict[int, set[bytes]] = defaultdict(set)
+    for chunk in chunks(set(sizes)):
+        marks = ",".join("?" * len(chunk))
         rows = database.execute_sql(
-            f"SELECT size_bytes, digest FROM content WHERE size_bytes IN ({marks}) AND scheme IN ('', ?)",
-            (*some, SCHEME),
+            f"SELECT size_bytes, digest FROM content WHERE size_bytes IN ({marks})"
+            " AND scheme IN ('', ?) AND facts_version = ?",
+            (*chunk, SCHEME, FACTS_VERSION),
         )
         for size, digest in rows:
-            found[size].add(digest)
-    return found
+            digests[size].add(digest)
+    return digests
 
 
 def record_readings(database: SqliteDatabase, root_id: int, readings: Iterable[Reading], now_ns: int) -> set[int]:
-    """Keep what reading files told: contents, images, problems. The contents that gained or lost a file."""
+    """Store the results of reading files: contents, images, problems. Returns the contents that gained or lost a
+    file."""
     touched: set[int] = set()
     for reading in readings:
-        if reading.failure in PASSING:
-            # No row for this state of the file, so that the next walk tries it again.
+        if reading.failure in TRANSIENT:
+            # Without an image row for this state of the file, the next walk reads it again.
             record_problem(database, root_id, reading.path, reading.failure, reading.message, now_ns)
             continue
         content_id = None if reading.digest is None else _content_id(database, reading)
-        touched |= _put_image(database, root_id, reading.path, reading.identity, content_id, now_ns)
+        touched |= _store_image(database, root_id, reading.path, reading.identity, content_id, now_ns)
         failure, message = reading.failure, reading.message
         if content_id is not None and not failure:
             failure, message = _failure_of(database, content_id)
@@ -196,16 +221,16 @@ def record_readings(database: SqliteDatabase, root_id: int, readings: Iterable[R
             record_problem(database, root_id, reading.path, failure, message, now_ns)
         else:
             forget_problem(database, reading.path)
-    absent.note(database, touched)
+    missing_contents.record_missing(database, touched)
     return touched
 
 
 def link_image(
     database: SqliteDatabase, root_id: int, path: bytes, identity: Identity, content_id: int, now_ns: int
 ) -> set[int]:
-    """A path that leads to a file whose content is known already: no byte of it is read."""
-    touched = _put_image(database, root_id, path, identity, content_id, now_ns)
-    absent.note(database, touched)
+    """Store an image whose content is known already, without reading the file. Returns the contents affected."""
+    touched = _store_image(database, root_id, path, identity, content_id, now_ns)
+    missing_contents.record_missing(database, touched)
     failure, message = _failure_of(database, content_id)
     if failure:
         record_problem(database, root_id, path, failure, message, now_ns)
@@ -213,7 +238,8 @@ def link_image(
 
 
 def move_image(database: SqliteDatabase, old: bytes, new: bytes, root_id: int) -> set[int]:
-    """A file that kept its identity and changed its path. Another row at the new path gives way."""
+    """Change the path of an image that kept its identity; a row at the new path is replaced. Returns the contents
+    affected."""
     touched = forget_images(database, [new])
     rows = Image.select(Image.content).where(Image.path == old).tuples().execute(database)
     touched.update(row[0] for row in rows if row[0] is not None)
@@ -224,18 +250,19 @@ def move_image(database: SqliteDatabase, old: bytes, new: bytes, root_id: int) -
 
 
 def forget_images(database: SqliteDatabase, paths: Iterable[bytes]) -> set[int]:
-    """Drop the rows of files that are gone. Their contents stay known, in case the bytes come back."""
+    """Delete the rows of files that are gone. Their contents stay, in case the bytes come back. Returns the contents
+    affected."""
     touched: set[int] = set()
-    for some in chunks(paths):
-        rows = Image.select(Image.content).where(Image.path.in_(some)).tuples().execute(database)
+    for chunk in chunks(paths):
+        rows = Image.select(Image.content).where(Image.path.in_(chunk)).tuples().execute(database)
         touched.update(row[0] for row in rows if row[0] is not None)
-        Image.delete().where(Image.path.in_(some)).execute(database)
-        Problem.delete().where(Problem.path.in_(some)).execute(database)
-    absent.note(database, touched)
+        Image.delete().where(Image.path.in_(chunk)).execute(database)
+        Problem.delete().where(Problem.path.in_(chunk)).execute(database)
+    missing_contents.record_missing(database, touched)
     return touched
 
 
-def _put_image(
+def _store_image(
     database: SqliteDatabase, root_id: int, path: bytes, identity: Identity, content_id: int | None, now_ns: int
 ) -> set[int]:
     before = database.execute_sql("SELECT content_id FROM image WHERE path = ?", (path,)).fetchone()
@@ -249,49 +276,87 @@ def _put_image(
             content_id, now_ns,
         ),
     )  # fmt: skip
-    return {found for found in (content_id, before and before[0]) if found is not None}
+    return {known_id for known_id in (content_id, before and before[0]) if known_id is not None}
 
 
 # Contents
 
 
 def _content_id(database: SqliteDatabase, reading: Reading) -> int:
-    """The row of the bytes that were read, made where they are new."""
-    row = database.execute_sql("SELECT id, scheme FROM content WHERE digest = ?", (reading.digest,)).fetchone()
+    """The id of the content that was read; it is inserted if it is new, its facts and hashes are updated if another
+    version found them, and all of it if it could not be decoded before."""
+    query = "SELECT id, failure, scheme, facts_version FROM content WHERE digest = ?"
+    row = database.execute_sql(query, (reading.digest,)).fetchone()
     if row is not None:
-        if reading.hashes is not None and row[1] not in ("", reading.hashes.scheme):
-            changes = {"scheme": reading.hashes.scheme, **_hash_columns(reading.hashes)}
-            Content.update(**changes).where(Content.id == row[0]).execute(database)
-            Region.delete().where(Region.content == row[0]).execute(database)
-            _add_regions(database, row[0], reading)
-        return int(row[0])
-    values: dict[str, Any] = {
-        "digest": reading.digest,
-        "size_bytes": reading.identity.size_bytes,
-        "failure": reading.failure,
-        "failure_message": reading.message,
-    }
-    if reading.facts is not None:
-        facts = reading.facts
-        values |= {
-            "format": facts.format,
-            "width": facts.width,
-            "height": facts.height,
-            "mode": facts.mode,
-            "orientation": facts.orientation,
-            "taken": facts.taken,
-            "camera": facts.camera,
-            "jpeg_quality": facts.jpeg_quality,
-            "earlier_quality": facts.earlier_quality,
-            "detail": facts.detail,
-            "frames": facts.frames,
-            "metadata": ",".join(facts.metadata),
-        }
-    if reading.hashes is not None:
-        values |= {"scheme": reading.hashes.scheme} | _hash_columns(reading.hashes)
-    content_id = int(Content.insert(**values).execute(database))
+        content_id, failure, *made_by = row
+        if failure:
+            return _retried(database, content_id, reading)
+        if made_by != [SCHEME, FACTS_VERSION]:
+            _update_content(database, content_id, reading)
+        return int(content_id)
+    key = {"digest": reading.digest, "size_bytes": reading.identity.size_bytes}
+    content_id = int(Content.insert(**key, **_content_columns(reading)).execute(database))
     _add_regions(database, content_id, reading)
     return content_id
+
+
+def _retried(database: SqliteDatabase, content_id: int, reading: Reading) -> int:
+    """Store a content that failed before. Decoded now, every detection still has to match it."""
+    if reading.facts is not None or reading.failure:
+        Content.update(**_content_columns(reading)).where(Content.id == content_id).execute(database)
+    if reading.hashes is not None:
+        Region.delete().where(Region.content == content_id).execute(database)
+        _add_regions(database, content_id, reading)
+        missing_contents.record_back(database, content_id)
+    return content_id
+
+
+def _content_columns(reading: Reading) -> dict[str, Any]:
+    """What decoding found, or why it found nothing."""
+    values: dict[str, Any] = {
+        "facts_version": FACTS_VERSION, "failure": reading.failure, "failure_message": reading.message,
+    }  # fmt: skip
+    if reading.facts is not None:
+        values |= _fact_columns(reading.facts)
+    if reading.hashes is not None:
+        values |= {"scheme": reading.hashes.scheme} | _hash_columns(reading.hashes)
+    return values
+
+
+def _update_content(database: SqliteDatabase, content_id: int, reading: Reading) -> None:
+    """Replace what another version found in a content."""
+    if reading.facts is not None and reading.hashes is not None:
+        changes = {"scheme": reading.hashes.scheme, **_fact_columns(reading.facts), **_hash_columns(reading.hashes)}
+    elif reading.failure:
+        changes = {"scheme": "", **_content_columns(reading)}
+    else:
+        return
+    Content.update(**changes).where(Content.id == content_id).execute(database)
+    Region.delete().where(Region.content == content_id).execute(database)
+    _add_regions(database, content_id, reading)
+
+
+def _fact_columns(facts: Facts) -> dict[str, Any]:
+    return {
+        "facts_version": FACTS_VERSION,
+        "format": facts.format,
+        "width": facts.width,
+        "height": facts.height,
+        "mode": facts.mode,
+        "orientation": facts.orientation,
+        "taken": facts.taken,
+        "camera": facts.camera,
+        "jpeg_quality": facts.jpeg_quality,
+        "earlier_quality": facts.earlier_quality,
+        "detail": facts.detail,
+        "frames": facts.frames,
+        "metadata": ",".join(facts.metadata),
+        "record": facts.record,
+        "bit_depth": facts.bit_depth,
+        "transparent": facts.transparent,
+        "attachments": facts.attachments,
+        "damage": facts.damage,
+    }
 
 
 def _add_regions(database: SqliteDatabase, content_id: int, reading: Reading) -> None:
@@ -299,11 +364,13 @@ def _add_regions(database: SqliteDatabase, content_id: int, reading: Reading) ->
         Region.insert(content=content_id, role=role, **_hash_columns(hashes)).execute(database)
 
 
-def reopen_outdated(database: SqliteDatabase) -> int:
-    """Have the files read again whose hashes another version of the program made; how many. What people said of them
-    is kept, as the contents are."""
-    outdated = Content.select(Content.id).where(Content.scheme.not_in(["", SCHEME]))
-    # No file is of that time, so that the next walk takes each for changed.
+def invalidate_outdated(database: SqliteDatabase) -> int:
+    """Have files read again whose hashes or facts another version found. Returns their number. Verdicts and decisions
+    are kept, since the contents are."""
+    outdated = Content.select(Content.id).where(
+        Content.scheme != "", (Content.scheme != SCHEME) | (Content.facts_version != FACTS_VERSION)
+    )
+    # No file has this time, so that the next walk finds each of them changed.
     return int(Image.update(mtime_ns=-1).where(Image.content.in_(outdated)).execute(database))
 
 
@@ -326,59 +393,70 @@ def facts_of(row: Any) -> Facts:
         frames=row.frames,
         metadata=tuple(filter(None, row.metadata.split(","))),
         earlier_quality=row.earlier_quality,
+        record=row.record,
+        bit_depth=row.bit_depth,
+        transparent=bool(row.transparent),
+        attachments=row.attachments,
+        damage=row.damage,
     )
 
 
 def contents(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, Any]:
-    """The content rows with these ids."""
-    found: dict[int, Any] = {}
-    for some in chunks(content_ids):
-        found.update((row.id, row) for row in Content.select().where(Content.id.in_(some)).execute(database))
-    return found
+    """The content rows with these ids, by id."""
+    rows: dict[int, Any] = {}
+    for chunk in chunks(content_ids):
+        rows.update((row.id, row) for row in Content.select().where(Content.id.in_(chunk)).execute(database))
+    return rows
 
 
 def ids_of_digests(database: SqliteDatabase, digests: Iterable[bytes]) -> dict[bytes, int]:
-    """The contents with these digests, by digest."""
-    found: dict[bytes, int] = {}
-    for some in chunks(digests):
-        rows = Content.select(Content.digest, Content.id).where(Content.digest.in_(some)).tuples().execute(database)
-        found.update((bytes(digest), content_id) for digest, content_id in rows)
-    return found
+    """The ids of the contents with these digests, by digest."""
+    content_ids: dict[bytes, int] = {}
+    for chunk in chunks(digests):
+        rows = Content.select(Content.digest, Content.id).where(Content.digest.in_(chunk)).tuples().execute(database)
+        content_ids.update((bytes(digest), content_id) for digest, content_id in rows)
+    return content_ids
 
 
 def files_of(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, list[Any]]:
-    """The image rows (of watched roots) of each content, by path; rows reaching one file are all given."""
-    found: dict[int, list[Any]] = defaultdict(list)
-    for some in chunks(content_ids):
-        of_root = Root.protected, Root.priority, Root.path.alias("root_path"), Root.state.alias("root_state")
+    """The image rows of each content in watched roots, ordered by path; a file with several paths has several rows."""
+    files: dict[int, list[Any]] = defaultdict(list)
+    for chunk in chunks(content_ids):
+        of_root = (
+            Root.protected,
+            Root.priority,
+            Root.path.alias("root_path"),
+            Root.state.alias("root_state"),
+            Root.temporary,
+        )
         query = (
             Image.select(Image, *of_root)
             .join(Root)
-            .where(Image.content.in_(some), Root.watched)
+            .where(Image.content.in_(chunk), Root.watched)
             .order_by(Image.path)
             .objects()
         )
         for row in query.execute(database):
-            found[row.content_id].append(row)
-    return found
+            files[row.content_id].append(row)
+    return files
 
 
 def distinct_files(rows: Iterable[Any]) -> list[Any]:
-    """One row for each file on disk, the first by path: the same file reached twice is one image."""
+    """One row for each file on disk, the first by path: a file with several paths is one image."""
     seen: dict[tuple[int, int], Any] = {}
     for row in rows:
         seen.setdefault((row.device, row.inode), row)
     return list(seen.values())
 
 
-# Of contents that a detection is to match as they come: those noted as absent are matched when they are back.
-_THERE = "NOT EXISTS (SELECT 1 FROM absent WHERE absent.detection_id = ? AND absent.content_id = content.id)"
+# Contents that a detection matches as they come: those recorded as missing are matched when they are back.
+_HAS_FILE = "NOT EXISTS (SELECT 1 FROM absent WHERE absent.detection_id = ? AND absent.content_id = content.id)"
 
 
 def count_hashed(database: SqliteDatabase, detection_id: int, after_id: int, scheme: str) -> int:
-    """How many contents with an id above this have hashes and a file."""
+    """The number of contents with an id above `after_id` that have hashes and a file."""
     row = database.execute_sql(
-        f"SELECT count(*) FROM content WHERE id > ? AND scheme = ? AND {_THERE}", (after_id, scheme, detection_id)
+        f"SELECT count(*) FROM content WHERE id > ? AND scheme = ? AND {_HAS_FILE}", (after_id, scheme, detection_id)
     ).fetchone()
     return int(row[0])
 
@@ -392,9 +470,10 @@ def hashed_contents(
     scheme: str,
     limit: int,
 ) -> list[tuple[int, int, bytes]]:
-    """(id, detail, the 4 rows of bits) of contents with a file by ascending id, from above one id up to another."""
+    """(id, detail, packed hashes of the 4 flips) of contents with a file, ordered by id, from above `after_id` up to
+    `up_to_id` (None: to the end)."""
     rows = database.execute_sql(
-        f"SELECT id, detail, hash{hsize:d} FROM content WHERE id > ? AND id <= ? AND scheme = ? AND {_THERE}"
+        f"SELECT id, detail, hash{hsize:d} FROM content WHERE id > ? AND id <= ? AND scheme = ? AND {_HAS_FILE}"
         " ORDER BY id LIMIT ?",
         (after_id, 2**62 if up_to_id is None else up_to_id, scheme, detection_id, limit),
     )
@@ -404,29 +483,38 @@ def hashed_contents(
 def hashes_of(
     database: SqliteDatabase, content_ids: Iterable[int], hsize: int, scheme: str
 ) -> list[tuple[int, int, bytes]]:
-    """The same of these contents; those without hashes are left out."""
-    found: list[tuple[int, int, bytes]] = []
-    for some in chunks(content_ids):
-        found += database.execute_sql(
-            f"SELECT id, detail, hash{hsize:d} FROM content WHERE id IN ({','.join('?' * len(some))}) AND scheme = ?"
+    """(id, detail, packed hashes of the 4 flips) of these contents; those without hashes are left out."""
+    rows: list[tuple[int, int, bytes]] = []
+    for chunk in chunks(content_ids):
+        rows += database.execute_sql(
+            f"SELECT id, detail, hash{hsize:d} FROM content WHERE id IN ({','.join('?' * len(chunk))}) AND scheme = ?"
             " ORDER BY id",
-            (*some, scheme),
+            (*chunk, scheme),
         )
-    return found
+    return rows
+
+
+def sizes_of(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """The width and height of each of these contents."""
+    sizes: dict[int, tuple[int, int]] = {}
+    for chunk in chunks(content_ids):
+        rows = Content.select(Content.id, Content.width, Content.height).where(Content.id.in_(chunk))
+        sizes.update((row[0], (row[1], row[2])) for row in rows.tuples().execute(database))
+    return sizes
 
 
 def region_hashes(database: SqliteDatabase, content_ids: Iterable[int], hsize: int) -> dict[int, list[bytes]]:
-    """The hashes of the parts of each of these contents, by role; those without any are left out."""
-    found: dict[int, list[bytes]] = defaultdict(list)
-    for some in chunks(content_ids):
+    """The crop hashes of each of these contents, ordered by role; contents without any are left out."""
+    hashes: dict[int, list[bytes]] = defaultdict(list)
+    for chunk in chunks(content_ids):
         rows = database.execute_sql(
-            f"SELECT content_id, hash{hsize:d} FROM region WHERE content_id IN ({','.join('?' * len(some))})"
+            f"SELECT content_id, hash{hsize:d} FROM region WHERE content_id IN ({','.join('?' * len(chunk))})"
             " ORDER BY content_id, role",
-            some,
+            chunk,
         )
         for content_id, bits in rows:
-            found[content_id] += separate(bytes(bits), hsize)
-    return found
+            hashes[content_id] += separate(bytes(bits), hsize)
+    return hashes
 
 
 def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: bytes) -> None:
@@ -434,37 +522,41 @@ def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: by
 
 
 def features_of(database: SqliteDatabase, content_ids: Iterable[int], scheme: str) -> dict[int, bytes]:
-    """The local features kept for these contents under one scheme."""
-    found: dict[int, bytes] = {}
-    for some in chunks(content_ids):
-        query = Feature.select(Feature.content, Feature.blob).where(Feature.content.in_(some), Feature.scheme == scheme)
-        found.update((content_id, bytes(blob)) for content_id, blob in query.tuples().execute(database))
-    return found
+    """The stored local features of these contents, of one scheme."""
+    features: dict[int, bytes] = {}
+    for chunk in chunks(content_ids):
+        query = Feature.select(Feature.content, Feature.blob).where(
+            Feature.content.in_(chunk), Feature.scheme == scheme
+        )
+        features.update((content_id, bytes(blob)) for content_id, blob in query.tuples().execute(database))
+    return features
 
 
-def undescribed(
+def without_features(
     database: SqliteDatabase, detection_id: int, after_id: int, hash_scheme: str, least_detail: int, scheme: str
 ) -> list[int]:
-    """The contents with a file, hashes and so much detail, from above one id, of which no local features are kept."""
+    """The contents above an id with a file, hashes and enough detail, but without stored local features."""
     rows = database.execute_sql(
-        f"SELECT id FROM content WHERE id > ? AND scheme = ? AND detail >= ? AND {_THERE} AND NOT EXISTS"
+        f"SELECT id FROM content WHERE id > ? AND scheme = ? AND detail >= ? AND {_HAS_FILE} AND NOT EXISTS"
         " (SELECT 1 FROM feature WHERE feature.content_id = content.id AND feature.scheme = ?) ORDER BY id",
         (after_id, hash_scheme, least_detail, detection_id, scheme),
     )
     return [row[0] for row in rows]
 
 
-def put_features(database: SqliteDatabase, scheme: str, made: Mapping[int, bytes]) -> None:
-    """Keep local features, in place of any of another scheme."""
-    for some in chunks(made.items(), 50):
-        rows = [{"content": content_id, "scheme": scheme, "blob": blob} for content_id, blob in some]
+def store_features(database: SqliteDatabase, scheme: str, made: Mapping[int, bytes]) -> None:
+    """Store local features, in place of those of another scheme."""
+    for chunk in chunks(made.items(), 50):
+        rows = [{"content": content_id, "scheme": scheme, "blob": blob} for content_id, blob in chunk]
         Feature.insert_many(rows).on_conflict_replace().execute(database)
 
 
 # Problems
 
 
-def record_problem(database: SqliteDatabase, root_id: int, path: bytes, reason: str, message: str, now_ns: int) -> None:
+def record_problem(
+    database: SqliteDatabase, root_id: int, path: bytes, reason: str, message: Message | None, now_ns: int
+) -> None:
     Problem.insert(root=root_id, path=path, reason=reason, message=message, at_ns=now_ns).on_conflict(
         conflict_target=[Problem.path], preserve=[Problem.root, Problem.reason, Problem.message, Problem.at_ns]
     ).execute(database)
@@ -475,20 +567,21 @@ def forget_problem(database: SqliteDatabase, path: bytes) -> None:
 
 
 def record_unreadable(
-    database: SqliteDatabase, root_id: int, unreadable: Mapping[bytes, str], now_ns: int, afresh: bool
+    database: SqliteDatabase, root_id: int, unreadable: Mapping[bytes, Message], now_ns: int, afresh: bool
 ) -> None:
-    """Keep what could not be looked at as problems; after a walk of the whole root, `afresh`, only those."""
+    """Store paths that could not be read as problems. After a walk of the whole root (`afresh`) they replace the
+    earlier ones."""
     if afresh:
-        Problem.delete().where(Problem.root == root_id, Problem.reason.in_(PASSING)).execute(database)
+        Problem.delete().where(Problem.root == root_id, Problem.reason.in_(TRANSIENT)).execute(database)
     for path, message in unreadable.items():
         record_problem(database, root_id, path, "unreadable", message, now_ns)
 
 
-def _failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, str]:
-    row = database.execute_sql("SELECT failure, failure_message FROM content WHERE id = ?", (content_id,)).fetchone()
-    return row[0], row[1]
-
-
-def display(path: bytes) -> str:
-    """A path for a message: what cannot be shown is replaced."""
-    return os.fsdecode(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, Message | None]:
+    """Why a content could not be decoded, or that it is damaged; "" for neither."""
+    failure, message, damage, picture_format = database.execute_sql(
+        "SELECT failure, failure_message, damage, format FROM content WHERE id = ?", (content_id,)
+    ).fetchone()
+    if not failure and damage:
+        return DAMAGED, Message("picture.damaged", format=picture_format, problem=damage)
+    return failure, of_json(message)

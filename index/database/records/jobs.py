@@ -1,6 +1,6 @@
-"""Jobs and schedules: the kinds with their typed parameters, and the rows in which work is asked for and told.
+"""The queue of jobs: the kinds with their typed parameters, and the rows with state, progress and outcome.
 
-Everybody who wants work inserts a row here (scheduler, REST, watcher, start-up); the daemon's runner takes them.
+The scheduler, REST, the watcher and start-up insert rows; the daemon's runner takes them.
 """
 
 import json
@@ -12,45 +12,49 @@ import msgspec
 from peewee import SqliteDatabase
 
 from index import settings
+from index.database.schema import Job
 from index.errors import NotFound, UsageError
-from index.model import Depth, JobKind, JobState
-from index.schema import Job
+from index.model import Depth, JobKind, JobState, Method
 
-# Jobs of the watcher go first: a dropped file shall not wait for the nightly detection.
+# Jobs of the watcher go first: a new file should not wait for the nightly detection.
 PRIORITIES = {"watch": 2, "user": 1, "schedule": 0, "start": 0}
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
 class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to look at again: `paths` (files or folders, surrogate-escaped), or the watch roots, or all of them."""
+    """What to scan: `paths` (files or folders, surrogate-escaped), or some watch roots, or all of them."""
 
     roots: list[str] = []
     paths: list[str] = []
 
 
 class DetectJobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A new detection; what is not given comes from the settings. `folders` limits the groups to those folders."""
+    """Start a detection; parameters left out come from the settings. `folders` limits the groups to those folders, or
+    to what is directly in them."""
 
     hsize: int | None = None
     tolerance: int | None = None
     turns: bool | None = None
     verify: bool | None = None
     depth: Depth | None = None
+    method: Method | None = None
     folders: list[str] = []
+    recursive: bool = True
 
 
 class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Carry decisions out: all, or those of some groups. A `dry_run` only tells what would be done."""
+    """Carry out all decisions, or those of some groups. A `dry_run` only reports what would be done."""
 
     dry_run: bool = False
     groups: list[str] = []
 
 
 class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Make files smaller: those of `folders` and `files`, or of all watched folders that are not protected. What is
-    not given comes from the settings; a quality given alone sets a target of the settings aside. `target` "" is none,
-    `format` "" keeps the format, 0 `colours` keep all. Paths are surrogate-escaped; `least_gain` is in percent."""
+    """Make files smaller: those of `folders` and `files`, or of all watched folders that are not protected. Parameters
+    left out come from the settings; a quality without a target overrides the target of the settings. `target` "" means
+    none, `format` "" keeps the format, `colours` 0 keeps all. Paths are surrogate-escaped; `least_gain` is in
+    percent."""
 
     folders: list[str] = []
     files: list[str] = []
@@ -71,17 +75,19 @@ class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class UndoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Undo a batch or some steps of it, or bring some items back from the trash. `confirm`: also to a place that a
-    person must have confirmed (index.images.trash_places)."""
+    """Undo a batch or some steps of it, or restore items from the trash. `confirm` allows a target that a person has to
+    confirm (imaging.discovery.trash_places). With `decide_again` the groups are undecided afterwards; otherwise the
+    decisions are those of before."""
 
     batch: int | None = None
     steps: list[int] = []
     items: list[int] = []
     confirm: bool = False
+    decide_again: bool = False
 
 
 class EmptyParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Remove for good what has been in the trash for longer than this, or some items."""
+    """Permanently delete what has been in the trash for longer than this, or some items."""
 
     older_than_days: float = 0.0
     items: list[int] = []
@@ -95,43 +101,45 @@ PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.UNDO: UndoParameters,
     JobKind.EMPTY: EmptyParameters,
 }
-# What anybody may ask for with POST jobs, and the clock with a schedule.
+# The kinds that POST jobs and schedules accept.
 OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT, JobKind.COMPRESS)
-# The jobs whose parameters stand in for settings, and the section of those: a parameter takes what its setting takes.
+# The kinds whose parameters override settings, with the section of these settings. A parameter accepts what its
+# setting accepts.
 SECTIONS = {JobKind.DETECT: "detect", JobKind.COMPRESS: "compress"}
 
 
 def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct:
-    """The typed parameters of a job. Raises UsageError naming the field that is wrong or unknown."""
+    """The typed parameters of a job. Raises UsageError with the field that is wrong or unknown."""
     if kind not in PARAMETERS:
-        raise UsageError(f"There is no job {kind!r}: {', '.join(PARAMETERS)}.", field="kind")
+        raise UsageError("job.unknown_kind", kind=kind, kinds=", ".join(PARAMETERS), field="kind")
     try:
         checked = msgspec.convert(dict(parameters), PARAMETERS[JobKind(kind)])
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
-        raise UsageError(f"{message}.", field="parameters" + place.rstrip("`")) from error
+        raise UsageError("rest.invalid", problem=message, field="parameters" + place.rstrip("`")) from error
     for name, value in parameters.items():
         definition = setting_of(JobKind(kind), name)
         if definition is not None and value is not None:
             try:
                 definition.check(value)
             except UsageError as error:
-                raise UsageError(error.message, error.hint, f"parameters.{name}") from error
+                raise UsageError(error.message, hint=error.hint, field=f"parameters.{name}") from error
     return checked
 
 
 def setting_of(kind: JobKind, name: str) -> settings.Setting | None:
-    """The setting that a parameter of a job stands in for, where there is one."""
+    """The setting that a parameter of a job overrides, if there is one."""
     return settings.BY_KEY.get(f"{SECTIONS.get(kind)}.{name}")
 
 
 def add(
     database: SqliteDatabase, kind: JobKind, parameters: Mapping[str, Any], origin: str, now_ns: int | None = None
 ) -> int:
-    """Queue a job and give its id; a queued job with the same kind and parameters is given instead of a second, and
-    becomes as urgent as what asked for it last.
+    """Queue a job and return its id.
 
-    Not one that a crash cut off: it may be given up after too many of them, and the new wish with it.
+    If a job with the same kind and parameters is queued already, its id is returned instead, and it gets the higher
+    priority of the two. A job that a crash interrupted does not count: it may be abandoned after too many crashes, and
+    the new request with it.
     """
     text = json.dumps(dict(parameters), sort_keys=True)
     waiting = (
@@ -158,7 +166,7 @@ def add(
 
 
 def take_next(database: SqliteDatabase, now_ns: int, least_priority: int = 0) -> dict[str, Any] | None:
-    """Set the most urgent queued job running and give its row, or None when nothing (urgent enough) waits."""
+    """Mark the most urgent queued job as running and return its row, None if none of this priority or above waits."""
     rows = (
         Job.select()
         .where(Job.state == JobState.QUEUED, Job.priority >= least_priority)
@@ -179,7 +187,8 @@ def update(database: SqliteDatabase, job_id: int, **changes: Any) -> None:
 
 
 def request_cancel(database: SqliteDatabase, job_id: int, now_ns: int) -> str:
-    """Ask a job to leave off and give its state; one that only waits is cancelled at once, an ended one stays."""
+    """Ask a running job to stop, or cancel a queued one at once. Returns the state of the job; one that has ended is
+    left as it is."""
     state = read(database, job_id)["state"]
     if state == JobState.QUEUED:
         update(database, job_id, state=JobState.CANCELLED, cancel_requested=True, finished_ns=now_ns)
@@ -193,17 +202,18 @@ def read(database: SqliteDatabase, job_id: int) -> dict[str, Any]:
     """One job's row. Raises NotFound."""
     for row in Job.select().where(Job.id == job_id).dicts().execute(database):
         return dict(row)
-    raise NotFound(f"There is no job {job_id}.")
+    raise NotFound("job.unknown", job=job_id)
 
 
 def is_waiting(database: SqliteDatabase, job_id: int) -> bool:
-    """Whether a job is queued or running, so that what it began goes on."""
+    """Whether a job is queued or running, so that its unfinished batch will be resumed."""
     waiting = Job.select().where(Job.id == job_id, Job.state.in_((JobState.QUEUED, JobState.RUNNING)))
     return bool(waiting.count(database))
 
 
 def requeue_running(database: SqliteDatabase) -> Sequence[int]:
-    """Put back what a crash or a stop left running; those asked to cancel are cancelled instead."""
+    """Queue the jobs again that a crash or a stop left running; those with a cancel request are cancelled instead.
+    Returns the ids of both."""
     running = [row[0] for row in Job.select(Job.id).where(Job.state == JobState.RUNNING).tuples().execute(database)]
     unfinished = Job.state == JobState.RUNNING
     cancelled = {"state": JobState.CANCELLED, "finished_ns": time.time_ns()}
@@ -212,8 +222,8 @@ def requeue_running(database: SqliteDatabase) -> Sequence[int]:
     return running
 
 
-def forget_old(database: SqliteDatabase, keep: int) -> None:
-    """Delete ended jobs beyond the newest `keep`, those of the watcher first to go."""
+def delete_old(database: SqliteDatabase, keep: int) -> None:
+    """Delete ended jobs except the newest `keep` of the watcher and the newest `keep` of all other origins."""
     for origin_is_watch in (Job.origin == "watch", Job.origin != "watch"):
         ended = Job.select(Job.id).where(Job.state.in_(ENDED), origin_is_watch).order_by(Job.id.desc())
         old = [row[0] for row in ended.offset(keep).limit(-1).tuples().execute(database)]

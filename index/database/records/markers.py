@@ -1,12 +1,12 @@
-"""Which watched folders a marker file protects, as the last scan found them: for showing, not for acting."""
+"""Which roots a marker file protects, as the last scan found them: for display, not for decisions about files."""
 
 from peewee import SqliteDatabase
 
-from index.schema import Image
+from index.database.schema import Image
 
 
-def note(database: SqliteDatabase, root_id: int, marked: bool) -> set[int]:
-    """Whether a marker file protects a root. The contents whose images that changes, none where it was known."""
+def record(database: SqliteDatabase, root_id: int, marked: bool) -> set[int]:
+    """Record whether a marker file protects a root. Returns the contents of the root if that changed anything."""
     changed = database.execute_sql(
         "UPDATE root SET protected = (configured OR ?) WHERE id = ? AND protected <> (configured OR ?)",
         (marked, root_id, marked),

@@ -1,7 +1,7 @@
-"""Contents that no file has, which a detection matches with nothing until one has them again.
+"""Missing contents: a detection ignores contents without a file until there is one again.
 
-A camera that overwrites one file every minute leaves half a million pictures in a year that nobody can see any more,
-each like the next: they must neither cost every new picture a comparison nor stand in the way of those that are there.
+A camera that overwrites one file every minute leaves half a million similar pictures in a year, none of which exists
+any more. They must neither cost every new picture a comparison nor get in the way of the pictures that exist.
 """
 
 import json
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from peewee import SqliteDatabase
 
 
-def begin(database: SqliteDatabase, detection_id: int) -> None:
-    """Note all contents without a file, for a new detection."""
+def start(database: SqliteDatabase, detection_id: int) -> None:
+    """Record all contents without a file, for a new detection."""
     database.execute_sql(
         "INSERT OR IGNORE INTO absent (detection_id, content_id, back) SELECT ?, id, 0 FROM content"
         " WHERE NOT EXISTS (SELECT 1 FROM image WHERE image.content_id = content.id)",
@@ -19,39 +19,47 @@ def begin(database: SqliteDatabase, detection_id: int) -> None:
     )
 
 
-def note(database: SqliteDatabase, content_ids: Iterable[int]) -> None:
-    """Note, in the transaction of a change, which of these contents lost their last file and which have one again."""
-    some = json.dumps(list(content_ids))
-    # A row that is replaced gets a new number, so that those who read up to the old one see it again.
+def record_missing(database: SqliteDatabase, content_ids: Iterable[int]) -> None:
+    """Record which of these contents lost their last file and which have one again. To be called in the transaction
+    that changed their files."""
+    id_list = json.dumps(list(content_ids))
+    # A replaced row gets a new number, so that readers who have read beyond the old one see it again.
     database.execute_sql(
         "INSERT OR REPLACE INTO absent (detection_id, content_id, back)"
         " SELECT detection.id, gone.value, 0 FROM json_each(?) gone, detection"
         " WHERE NOT EXISTS (SELECT 1 FROM image WHERE image.content_id = gone.value)",
-        (some,),
+        (id_list,),
     )
     database.execute_sql(
         "UPDATE absent SET back = 1 WHERE NOT back AND content_id IN (SELECT value FROM json_each(?))"
         " AND EXISTS (SELECT 1 FROM image WHERE image.content_id = absent.content_id)",
-        (some,),
+        (id_list,),
     )
 
 
-def since(database: SqliteDatabase, detection_id: int, last: int) -> tuple[list[int], int]:
-    """The contents that were noted after a number, in that order, and the number of the latest."""
+def record_back(database: SqliteDatabase, content_id: int) -> None:
+    """Have a content matched by every detection that is beyond it: it was no picture before."""
+    database.execute_sql(
+        "INSERT OR REPLACE INTO absent (detection_id, content_id, back) SELECT id, ?, 1 FROM detection", (content_id,)
+    )
+
+
+def missing_since(database: SqliteDatabase, detection_id: int, last: int) -> tuple[list[int], int]:
+    """The contents recorded after the row number `last`, in that order, and the number of the latest."""
     rows = database.execute_sql(
         "SELECT id, content_id FROM absent WHERE detection_id = ? AND id > ? ORDER BY id", (detection_id, last)
     ).fetchall()
     return [content_id for _, content_id in rows], rows[-1][0] if rows else last
 
 
-def latest(database: SqliteDatabase) -> int:
-    """The number of the latest that was noted for any detection, 0 where none is."""
+def latest_missing(database: SqliteDatabase) -> int:
+    """The row number of the latest record for any detection, 0 if there is none."""
     return int(database.execute_sql("SELECT coalesce(max(id), 0) FROM absent").fetchone()[0])
 
 
-def back(database: SqliteDatabase, detection_id: int, watermark: int) -> list[int]:
-    """The contents that have a file again and are to be matched anew, by ascending id. Those above the detection's
-    watermark are matched as they come."""
+def returned(database: SqliteDatabase, detection_id: int, watermark: int) -> list[int]:
+    """The contents that have a file again and must be matched again, ordered by id. Those above the detection's
+    watermark are left out, as they are matched in their turn."""
     database.execute_sql(
         "DELETE FROM absent WHERE detection_id = ? AND back AND content_id > ?", (detection_id, watermark)
     )
@@ -61,8 +69,8 @@ def back(database: SqliteDatabase, detection_id: int, watermark: int) -> list[in
     return [row[0] for row in rows]
 
 
-def matched(database: SqliteDatabase, detection_id: int, content_ids: Sequence[int]) -> None:
-    """These were matched after they came back; one that was lost again meanwhile stays noted."""
+def mark_matched(database: SqliteDatabase, detection_id: int, content_ids: Sequence[int]) -> None:
+    """Delete the records of contents that were matched after they came back; not of those that are missing again."""
     database.execute_sql(
         "DELETE FROM absent WHERE detection_id = ? AND back AND content_id IN (SELECT value FROM json_each(?))",
         (detection_id, json.dumps(list(content_ids))),

@@ -1,4 +1,4 @@
-"""What happened since people were last told: groups, jobs, problems, folders; and the mark up to where they were."""
+"""The events since the last notice (groups, jobs, problems, folders), and the notice watermark."""
 
 import json
 from dataclasses import asdict
@@ -6,37 +6,37 @@ from typing import Any, Final
 
 from peewee import SqliteDatabase
 
-from index.model import JobState
-from index.records.news import EndedJob, Happened, Mark, RootNow
-from index.schema import Notified
+from index.database.schema import NotificationState
+from index.messages import of_json
+from index.model import EndedJob, EventSummary, JobState, NoticeWatermark, RootStatus
 
-# Jobs of the watcher and of the start come by themselves, often; of those only a failure is news.
-TOLD_ORIGINS: Final = ("user", "schedule")
+# Jobs of the watcher and of the start are automatic and frequent; of these only failures are reported.
+NOTIFIED_ORIGINS: Final = ("user", "schedule")
 JOBS_AT_MOST: Final = 50
 
 
-def mark(database: SqliteDatabase) -> Mark | None:
-    """The mark that was kept, None before the first, or where another version kept one of its own."""
-    for row in Notified.select().execute(database):
+def read_watermark(database: SqliteDatabase) -> NoticeWatermark | None:
+    """The stored watermark, None where there is none or where that of another version cannot be read."""
+    for row in NotificationState.select().execute(database):
         try:
-            return Mark(**json.loads(row.mark))
+            return NoticeWatermark(**json.loads(row.mark))
         except (ValueError, TypeError):
             return None
     return None
 
 
-def set_mark(database: SqliteDatabase, to: Mark) -> None:
-    drop_mark(database)
-    Notified.insert(id=1, mark=json.dumps(asdict(to))).execute(database)
+def set_watermark(database: SqliteDatabase, to: NoticeWatermark) -> None:
+    clear_watermark(database)
+    NotificationState.insert(id=1, mark=json.dumps(asdict(to))).execute(database)
 
 
-def drop_mark(database: SqliteDatabase) -> None:
-    """Nobody is told any more; whoever is later is told from then on."""
-    Notified.delete().execute(database)
+def clear_watermark(database: SqliteDatabase) -> None:
+    """Forget the watermark: when notices are configured again, they start from that time."""
+    NotificationState.delete().execute(database)
 
 
-def since(database: SqliteDatabase, since_ns: int) -> Happened:
-    """What happened after a moment."""
+def events_since(database: SqliteDatabase, since_ns: int) -> EventSummary:
+    """The events after a time."""
     groups, total, reclaimable = database.execute_sql(
         "SELECT coalesce(sum(g.changed_ns > ?), 0), count(*), coalesce(sum(g.reclaimable_bytes), 0)"
         " FROM duplicate_group g JOIN detection d ON d.id = g.detection_id AND d.current",
@@ -44,7 +44,7 @@ def since(database: SqliteDatabase, since_ns: int) -> Happened:
     ).fetchone()
     wanted = (
         "FROM job WHERE finished_ns > ? AND state IN ('done', 'failed') AND (state = ? OR origin IN (?, ?))",
-        (since_ns, JobState.FAILED, *TOLD_ORIGINS),
+        (since_ns, JobState.FAILED, *NOTIFIED_ORIGINS),
     )
     rows = database.execute_sql(
         f"SELECT id, kind, state, origin, started_ns, finished_ns, outcome, error {wanted[0]}"
@@ -53,23 +53,27 @@ def since(database: SqliteDatabase, since_ns: int) -> Happened:
     ).fetchall()
     (jobs,) = database.execute_sql(f"SELECT count(*) {wanted[0]}", wanted[1]).fetchone()
     problems = database.execute_sql(
-        "SELECT p.reason, count(*) FROM problem p JOIN root r ON r.id = p.root_id AND r.watched"
+        "SELECT p.reason, count(*) FROM problem p JOIN root r ON r.id = p.root_id AND r.watched AND NOT r.temporary"
         " WHERE p.at_ns > ? GROUP BY p.reason ORDER BY p.reason",
         (since_ns,),
     ).fetchall()
-    roots = database.execute_sql("SELECT path, state, reason FROM root WHERE watched ORDER BY path").fetchall()
-    return Happened(
+    roots = database.execute_sql(
+        "SELECT path, state, reason FROM root WHERE watched AND NOT temporary ORDER BY path"
+    ).fetchall()
+    return EventSummary(
         groups=groups,
         groups_total=total,
         reclaimable_bytes=reclaimable,
         jobs=tuple(map(_ended_job, rows)),
         more_jobs=jobs - len(rows),
         problems=dict(problems),
-        roots=tuple(RootNow(bytes(path).decode("utf-8", "replace"), state, reason) for path, state, reason in roots),
+        roots=tuple(
+            RootStatus(bytes(path).decode("utf-8", "replace"), state, of_json(reason)) for path, state, reason in roots
+        ),
     )
 
 
 def _ended_job(row: tuple[Any, ...]) -> EndedJob:
     job_id, kind, state, origin, started_ns, finished_ns, outcome, error = row
     took_ns = finished_ns - (finished_ns if started_ns is None else started_ns)
-    return EndedJob(job_id, kind, state, origin, max(0, took_ns) / 1e9, json.loads(outcome), error)
+    return EndedJob(job_id, kind, state, origin, max(0, took_ns) / 1e9, json.loads(outcome), of_json(error))

@@ -1,6 +1,6 @@
-"""Pairs of contents drawn at random, and how far apart they are: from them it is told what a tolerance would propose.
+"""Random pairs of contents and their distances, to estimate how many false candidates a tolerance would propose.
 
-The draw is the same as long as the contents are, so that what the verifier said of its pairs is asked for once.
+The sample is the same as long as the contents are, so that its pairs are verified only once.
 """
 
 import json
@@ -13,21 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from peewee import SqliteDatabase
 
-from index.candidates.fingerprint import hamming, turned
-from index.candidates.search_rows import BACK, Bytes
+from index.database.records.images import chunks
+from index.database.records.vectors import model_state, vectors_of
+from index.database.schema import Detection
+from index.imaging.candidates.perceptual_hash import hamming, turned
+from index.imaging.candidates.search.hash_rows import BACK, Bytes
+from index.imaging.embedding.vectors import paired_cosines
 from index.model import HSIZES
-from index.records.catalogue import chunks
-from index.schema import Detection
 
-# So many tell of one wrong pair in some five thousand; a library of 300 has fewer.
+# Enough to detect a rate of one false pair in about 5,000. A library of 300 images has fewer pairs.
 PAIRS: Final = 50_000
 ROWS_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """Pairs of contents, ids int64 (n, 2), a < b; `distances` int64 (n,) and `turns` uint8 (n,), the position in TURNS
-    of the turn from a to b, by hsize and whether turns are looked for."""
+class PairSample:
+    """A sample of pairs of contents among `images`.
+
+    `pairs` are ids, int64 (n, 2), a < b. By hsize and whether turns are considered: `distances`, int64 (n,), in bits,
+    and `turns`, uint8 (n,), the position in TURNS of the turn from a to b.
+    """
 
     images: int
     pairs: NDArray[np.int64]
@@ -36,12 +41,17 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What is kept of a draw: how many of its unrelated pairs are at each distance, by hsize and "turns" or "plain";
-    and of how many of the nearest the verifier was asked, and how many it took for the same picture.
+class SampleMeasurement:
+    """The measurements that are stored of a sample.
 
-    `wrong` is no draw: how many pairs the detection itself proposed at each distance up to its tolerance that turned
-    out to be none, under its own way of hashing, `way`.
+    `counts` is the number of unrelated pairs at each distance, by "HSIZE turns" or "HSIZE plain". The `judged` nearest
+    of them were verified, and the verifier `accepted` some of these as the same picture.
+
+    `wrong` is not from the sample: it is the number of pairs that the detection itself proposed at each distance, up to
+    its `tolerance`, and that turned out to be false. `way` is the key of `counts` that the detection corresponds to.
+
+    `angles` is the number of unrelated pairs by the distance of their vectors, 1000 x (1 - cosine), where a model made
+    vectors.
     """
 
     at_ns: int
@@ -52,21 +62,26 @@ class Measured:
     way: str = ""
     tolerance: int = -1
     wrong: dict[int, int] = field(default_factory=dict)
+    angles: dict[int, int] = field(default_factory=dict)
 
-    def counted(self, hsize: int, turns: bool, tolerance: int) -> int | None:
-        """How many wrong pairs the detection proposed within a tolerance; None where it did not look so far."""
-        if self.way != _name(hsize, turns) or tolerance > self.tolerance:
+    def false_candidates_within(self, hsize: int, turns: bool, tolerance: int) -> int | None:
+        """The number of false pairs that the detection proposed within a tolerance; None where that is larger than its
+        own, or it hashed in another way."""
+        if self.way != _counts_key(hsize, turns) or tolerance > self.tolerance:
             return None
         return sum(number for distance, number in self.wrong.items() if distance <= tolerance)
 
     def distances(self, hsize: int, turns: bool) -> list[int]:
-        """Those of the pairs, ascending."""
-        counts = self.counts.get(_name(hsize, turns), {})
-        return [distance for distance in sorted(counts) for _ in range(counts[distance])]
+        """The distances of the unrelated pairs in bits, ascending."""
+        return _each(self.counts.get(_counts_key(hsize, turns), {}))
+
+    def vector_distances(self) -> list[int]:
+        """1000 x (1 - cosine) of the unrelated pairs, ascending."""
+        return _each(self.angles)
 
 
-def draw(database: SqliteDatabase, scheme: str, least_detail: int, seed: int = 0) -> Drawn:
-    """Draw among the contents with hashes of this scheme and so much detail; all pairs where they are few."""
+def draw(database: SqliteDatabase, scheme: str, least_detail: int, seed: int = 0) -> PairSample:
+    """A random sample of pairs of contents with hashes of this scheme and enough detail; all pairs if they are few."""
     rows = database.execute_sql(
         "SELECT id FROM content WHERE scheme = ? AND detail >= ? ORDER BY id", (scheme, least_detail)
     )
@@ -77,33 +92,52 @@ def draw(database: SqliteDatabase, scheme: str, least_detail: int, seed: int = 0
     turns: dict[tuple[int, bool], NDArray[np.uint8]] = {}
     for hsize in HSIZES:
         for with_turns in (True, False):
-            found = []
+            blocks = []
             for low in range(0, len(pairs), ROWS_AT_ONCE):
                 sides = [
                     np.stack([hashes[content_id][hsize] for content_id in ids])
                     for ids in pairs[low : low + ROWS_AT_ONCE].T.tolist()
                 ]
-                found.append(_distances(sides[0], sides[1], hsize, with_turns))
-            distances[hsize, with_turns] = np.concatenate([np.empty(0, np.int64), *(one for one, _ in found)])
-            turns[hsize, with_turns] = np.concatenate([np.empty(0, np.uint8), *(one for _, one in found)])
-    return Drawn(len(ids), pairs, distances, turns)
+                blocks.append(_distances(sides[0], sides[1], hsize, with_turns))
+            distances[hsize, with_turns] = np.concatenate([np.empty(0, np.int64), *(block for block, _ in blocks)])
+            turns[hsize, with_turns] = np.concatenate([np.empty(0, np.uint8), *(block for _, block in blocks)])
+    return PairSample(len(ids), pairs, distances, turns)
+
+
+def vector_distances(database: SqliteDatabase, pairs: NDArray[np.int64], model: str) -> dict[int, int]:
+    """The number of pairs, (n, 2), at each distance of their vectors by a model, 1000 x (1 - cosine); those without
+    vectors are left out."""
+    state = model_state(database)
+    if state is None or state.key != model:
+        return {}
+    kept = vectors_of(database, np.unique(pairs).tolist(), model, 1)
+    ids = np.array(sorted(key for key, data in kept.items() if len(data) >= state.dimensions), np.int64)
+    both = pairs[np.isin(pairs, ids).all(axis=1)]
+    if not len(both):
+        return {}
+    rows = np.stack([np.frombuffer(kept[key], np.int8, state.dimensions) for key in ids.tolist()])
+    found: Counter[int] = Counter()
+    for low in range(0, len(both), ROWS_AT_ONCE):
+        first, second = (rows[np.searchsorted(ids, column)] for column in both[low : low + ROWS_AT_ONCE].T)
+        found.update(np.rint(1000 * (1 - paired_cosines(first, second))).astype(int).tolist())
+    return dict(found)
 
 
 def matched(database: SqliteDatabase, detection_id: int, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pairs are matches of a detection, and so not unrelated: (n, 2) -> (n,)."""
-    found: set[tuple[int, int]] = set()
-    for some in chunks(pairs.tolist(), 400):
-        marks = ",".join(["(?, ?)"] * len(some))
+    """Which pairs are matches of a detection, and therefore related: (n, 2) -> (n,)."""
+    matches: set[tuple[int, int]] = set()
+    for chunk in chunks(pairs.tolist(), 400):
+        marks = ",".join(["(?, ?)"] * len(chunk))
         rows = database.execute_sql(
             f"SELECT a_id, b_id FROM match WHERE detection_id = ? AND (a_id, b_id) IN (VALUES {marks})",
-            (detection_id, *(content_id for pair in some for content_id in pair)),
+            (detection_id, *(content_id for pair in chunk for content_id in pair)),
         )
-        found.update(rows.fetchall())
-    return np.array([tuple(pair) in found for pair in pairs.tolist()], np.bool_)
+        matches.update(rows.fetchall())
+    return np.array([tuple(pair) in matches for pair in pairs.tolist()], np.bool_)
 
 
-def wrongly_proposed(database: SqliteDatabase, detection_id: int, tolerance: int) -> dict[int, int]:
-    """How many pairs a detection proposed at each distance that were neither matches nor possible."""
+def false_candidates(database: SqliteDatabase, detection_id: int, tolerance: int) -> dict[int, int]:
+    """The number of pairs that a detection proposed at each distance and that were neither matches nor possible."""
     rows = database.execute_sql(
         "SELECT distance, proposed - near - possible FROM tally WHERE detection_id = ? AND distance <= ?",
         (detection_id, tolerance),
@@ -111,41 +145,53 @@ def wrongly_proposed(database: SqliteDatabase, detection_id: int, tolerance: int
     return dict(rows.fetchall())
 
 
-def measured(drawn: Drawn, unrelated: NDArray[np.bool_], judged: int, accepted: int, now_ns: int) -> Measured:
-    """What is to be kept of a draw."""
+def measure(
+    drawn: PairSample, unrelated: NDArray[np.bool_], judged: int, accepted: int, now_ns: int
+) -> SampleMeasurement:
+    """The measurements of a sample."""
     counts = {
-        _name(*key): {int(distance): number for distance, number in Counter(distances[unrelated].tolist()).items()}
+        _counts_key(*key): {
+            int(distance): number for distance, number in Counter(distances[unrelated].tolist()).items()
+        }
         for key, distances in drawn.distances.items()
     }
-    return Measured(now_ns, drawn.images, counts, judged, accepted)
+    return SampleMeasurement(now_ns, drawn.images, counts, judged, accepted)
 
 
-def with_wrong(found: Measured, hsize: int, turns: bool, tolerance: int, wrong: dict[int, int]) -> Measured:
-    """With what the detection proposed wrongly within its tolerance."""
-    return replace(found, way=_name(hsize, turns), tolerance=tolerance, wrong=wrong)
+def with_false_candidates(
+    measurement: SampleMeasurement, hsize: int, turns: bool, tolerance: int, wrong: dict[int, int]
+) -> SampleMeasurement:
+    """The measurement, completed by the false candidates of the detection itself within its tolerance."""
+    return replace(measurement, way=_counts_key(hsize, turns), tolerance=tolerance, wrong=wrong)
 
 
-def keep(database: SqliteDatabase, detection_id: int, found: Measured) -> None:
-    Detection.update(calibration=json.dumps(asdict(found))).where(Detection.id == detection_id).execute(database)
+def store(database: SqliteDatabase, detection_id: int, measurement: SampleMeasurement) -> None:
+    Detection.update(calibration=json.dumps(asdict(measurement))).where(Detection.id == detection_id).execute(database)
 
 
-def kept(database: SqliteDatabase) -> Measured | None:
-    """What was measured with the current detection, None where nothing was yet."""
+def read(database: SqliteDatabase) -> SampleMeasurement | None:
+    """The measurement stored with the current detection, None without one."""
     row = database.execute_sql("SELECT calibration FROM detection WHERE current").fetchone()
-    told: dict[str, Any] = {} if row is None else json.loads(row[0])
-    if not told:
+    stored: dict[str, Any] = {} if row is None else json.loads(row[0])
+    if not stored:
         return None
-    counts = {name: {int(distance): number for distance, number in of.items()} for name, of in told["counts"].items()}
-    wrong = {int(distance): number for distance, number in told["wrong"].items()}
-    return Measured(**{**told, "counts": counts, "wrong": wrong})
+    counts = {name: {int(distance): number for distance, number in of.items()} for name, of in stored["counts"].items()}
+    wrong = {int(distance): number for distance, number in stored["wrong"].items()}
+    angles = {int(distance): number for distance, number in stored.get("angles", {}).items()}
+    return SampleMeasurement(**{**stored, "counts": counts, "wrong": wrong, "angles": angles})
 
 
-def _name(hsize: int, turns: bool) -> str:
+def _each(counts: Mapping[int, int]) -> list[int]:
+    """Every distance as often as it was counted, ascending."""
+    return [distance for distance in sorted(counts) for _ in range(counts[distance])]
+
+
+def _counts_key(hsize: int, turns: bool) -> str:
     return f"{hsize} {'turns' if turns else 'plain'}"
 
 
 def _positions(count: int, seed: int) -> NDArray[np.int64]:
-    """Different pairs of positions below `count`, first < second: (n, 2)."""
+    """Distinct pairs of positions below `count`, first < second: (n, 2)."""
     if count * (count - 1) // 2 <= PAIRS:
         return np.stack(np.triu_indices(count, 1), axis=1)
     random = np.random.default_rng(seed)
@@ -156,22 +202,21 @@ def _positions(count: int, seed: int) -> NDArray[np.int64]:
 
 
 def _hashes(database: SqliteDatabase, content_ids: NDArray[np.int64]) -> dict[int, dict[int, Bytes]]:
-    found: dict[int, dict[int, Bytes]] = {}
-    for some in chunks(content_ids.tolist()):
+    hashes: dict[int, dict[int, Bytes]] = {}
+    for chunk in chunks(content_ids.tolist()):
         rows = database.execute_sql(
-            f"SELECT id, hash8, hash16, hash32 FROM content WHERE id IN ({','.join('?' * len(some))})", some
+            f"SELECT id, hash8, hash16, hash32 FROM content WHERE id IN ({','.join('?' * len(chunk))})", chunk
         )
         for content_id, *blobs in rows:
-            found[content_id] = {
+            hashes[content_id] = {
                 hsize: np.frombuffer(blob, np.uint8).reshape(4, -1) for hsize, blob in zip(HSIZES, blobs, strict=True)
             }
-    return found
+    return hashes
 
 
-def _distances(
-    first: Bytes, second: Bytes, hsize: int, turns: bool
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Of each pair of stored rows, (n, 4, bytes) each, the distance of index.candidates.search, and a turn with it."""
+def _distances(first: Bytes, second: Bytes, hsize: int, turns: bool) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """The distance of each pair of stored hashes, (n, 4, bytes) each, as imaging.candidates.search.hash_index defines
+    it, and a turn that has it."""
     if not turns:
         return hamming(first[:, 0], second[:, 0]), np.zeros(len(first), np.uint8)
     first_eight, second_eight = turned(first, hsize), turned(second, hsize)

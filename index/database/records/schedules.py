@@ -1,6 +1,6 @@
-"""Schedules as the user makes them over REST: rows that the daemon's clock obeys.
+"""Schedules, as they are changed over REST and executed by the daemon's scheduler.
 
-Those of comparimg.toml have the origin "file". One that is changed here becomes the user's own and stays so.
+Those of comparimg.toml have the origin "file". One that is changed here gets the origin "user" for good.
 """
 
 import json
@@ -10,10 +10,10 @@ from typing import Any
 
 from peewee import IntegrityError, SqliteDatabase
 
+from index.database.records.jobs import check_parameters
+from index.database.schema import Schedule
 from index.errors import NotFound, UsageError
 from index.model import JobKind
-from index.records.jobs import check_parameters
-from index.schema import Schedule
 from index.triggers import parse_trigger
 
 
@@ -26,7 +26,7 @@ class NewSchedule:
     enabled: bool = True
 
     def check(self) -> None:
-        """Raises UsageError naming the field that is wrong."""
+        """Raises UsageError with the field that is wrong."""
         check_parameters(self.kind, self.parameters)
         parse_trigger(self.trigger)
 
@@ -35,11 +35,11 @@ def read(database: SqliteDatabase, schedule_id: int) -> dict[str, Any]:
     """One schedule's row. Raises NotFound."""
     for row in Schedule.select().where(Schedule.id == schedule_id).dicts().execute(database):
         return dict(row)
-    raise NotFound(f"There is no schedule {schedule_id}.")
+    raise NotFound("schedule.unknown", schedule=schedule_id)
 
 
 def add(database: SqliteDatabase, new: NewSchedule, now_ns: int) -> int:
-    """Keep a new schedule and give its id. Its first run is the first time due after now. Raises UsageError."""
+    """Insert a schedule and return its id. It first runs at its first time after now. Raises UsageError."""
     try:
         return int(Schedule.insert(origin="user", last_run_ns=now_ns, **_values(new)).execute(database))
     except IntegrityError as error:
@@ -47,7 +47,8 @@ def add(database: SqliteDatabase, new: NewSchedule, now_ns: int) -> int:
 
 
 def replace(database: SqliteDatabase, schedule_id: int, new: NewSchedule, now_ns: int) -> None:
-    """Make a schedule what is given. What came due under the old trigger or while disabled is not made up for."""
+    """Replace a schedule. Runs that were missed under the old trigger, or while it was disabled, are skipped. Raises
+    NotFound and UsageError."""
     read(database, schedule_id)
     try:
         changes = {"origin": "user", "last_run_ns": now_ns, **_values(new)}
@@ -57,9 +58,9 @@ def replace(database: SqliteDatabase, schedule_id: int, new: NewSchedule, now_ns
 
 
 def remove(database: SqliteDatabase, schedule_id: int) -> None:
-    """Drop a schedule. Raises NotFound, and UsageError for one that comparimg.toml would bring back."""
+    """Delete a schedule. Raises NotFound, and UsageError for one that comparimg.toml would restore."""
     if read(database, schedule_id)["origin"] == "file":
-        raise UsageError("This schedule stands in comparimg.toml.", "Remove it there, or switch it off here.")
+        raise UsageError("schedule.configured")
     Schedule.delete().where(Schedule.id == schedule_id).execute(database)
 
 
@@ -74,4 +75,4 @@ def _values(new: NewSchedule) -> dict[str, Any]:
 
 
 def _name_taken(new: NewSchedule) -> UsageError:
-    return UsageError(f"There is a schedule {new.name!r} already.", "Choose another name.", field="name")
+    return UsageError("schedule.name_taken", name=new.name, field="name")

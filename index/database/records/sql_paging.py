@@ -1,15 +1,18 @@
-"""The pages of lists in SQL: conditions in the making, one row more than is shown to tell whether a list goes on."""
+"""Paged lists in SQL. Queries read one row more than a page shows, to find out whether the list continues."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+from peewee import fn
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list, where it goes on (None at its end), and how many there are in all."""
+    """One page of a list, the sort key after which the next page starts (None on the last), and the number of all
+    rows."""
 
     items: list[T]
     after: tuple[Any, ...] | None
@@ -18,7 +21,7 @@ class Page(Generic[T]):
 
 @dataclass(slots=True)
 class Where:
-    """A condition in the making: SQL terms, all of which must hold, and what they are bound to."""
+    """A WHERE condition: SQL terms, joined by AND, and their bound values."""
 
     terms: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
@@ -32,28 +35,46 @@ class Where:
 
 
 def at_or_below(column: str, path: bytes) -> tuple[str, tuple[bytes, bytes, bytes]]:
-    """The SQL for "this file, or anything in this folder", which an index on the column answers."""
+    """The SQL for "this file, or anything in this folder", which can use an index on the column."""
     folder = path.rstrip(b"/")
-    return f"({column} = ? OR ({column} > ? AND {column} < ?))", (folder, folder + b"/", folder + b"0")
+    # "Not less than" for the top of all: its own path is the slash that is put behind every other folder.
+    return f"({column} = ? OR ({column} >= ? AND {column} < ?))", (folder, folder + b"/", folder + b"0")
 
 
-def below_any(column: str, folders: Sequence[str]) -> tuple[Any, ...]:
-    """The SQL for "in one of these folders", anywhere where there are none."""
-    terms = [at_or_below(column, folder.encode("utf-8", "surrogateescape")) for folder in folders]
-    if not terms:
+def below_any(column: str, folders: Sequence[str], recursive: bool = True) -> tuple[Any, ...]:
+    """The SQL for "in one of these folders", or directly in one; true for any path if there are none."""
+    places = [folder.encode("utf-8", "surrogateescape") for folder in folders]
+    if not places:
         return ("1",)
+    terms: list[tuple[str, tuple[Any, ...]]] = [at_or_below(column, place) for place in places]
+    if not recursive:
+        # No slash behind that of the folder; instr() of blobs counts bytes.
+        skipped = [len(place.rstrip(b"/")) + 2 for place in places]
+        terms = [
+            (f"({term} AND instr(substr({column}, ?), X'2F') = 0)", (*values, skip))
+            for (term, values), skip in zip(terms, skipped, strict=True)
+        ]
     return f"({' OR '.join(term for term, _ in terms)})", *(value for _, values in terms for value in values)
 
 
 def path_term(column: str, path: bytes) -> tuple[str, tuple[bytes, ...]]:
-    """The SQL for a path where it is a whole one, else for a part of one in any case."""
+    """The SQL for an absolute path, or for a part of a path, ignoring case."""
     if path.startswith(b"/"):
         return at_or_below(column, path)
     return f"instr(lower(CAST({column} AS TEXT)), lower(CAST(? AS TEXT))) > 0", (path,)
 
 
+def is_at(column: Any, path: bytes) -> Any:
+    """The same as `path_term`, as an expression on a BlobField."""
+    if path.startswith(b"/"):
+        folder = path.rstrip(b"/")
+        return (column == folder) | ((column >= folder + b"/") & (column < folder + b"0"))
+    return fn.instr(fn.lower(column.cast("TEXT")), path.decode("utf-8", "replace").lower()) > 0
+
+
 def cut_page(items: list[T], limit: int, total: int, place: Any) -> Page[T]:
-    """A page of at most `limit` out of one row more than that, which tells whether the list goes on."""
+    """A page of at most `limit` items. `items` has one more if the list continues; `place` gives the sort key of an
+    item."""
     more = len(items) > limit
     items = items[:limit]
     return Page(items, place(items[-1]) if more else None, total)

@@ -1,17 +1,21 @@
-"""The trash folders that are known, and how far the manifest of each was read."""
+"""The known trash folders, and how far the manifest of each was read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
-from index.schema import TrashHome
+from index.database.schema import TrashHome
+from index.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """One trash folder. `inode`, `size_bytes` and `mtime_ns` are those of the manifest when it was last read, up to
-    `read_bytes`; `tail` is what stands just before. `objection`: why the folder is not used, or ""."""
+class TrashFolder:
+    """One trash folder.
+
+    `inode`, `size_bytes` and `mtime_ns` are those of the manifest when it was last read, up to `read_bytes`; `tail`
+    holds the bytes just before that position. `objection` is why the folder is not used.
+    """
 
     folder: bytes
     inode: int = 0
@@ -19,29 +23,31 @@ class Home:
     mtime_ns: int = 0
     read_bytes: int = 0
     tail: bytes = b""
-    objection: str = ""
+    objection: Message | None = None
 
 
-def note(database: SqliteDatabase, folders: Iterable[bytes]) -> None:
-    """Remember trash folders, those that are known as they are."""
+def record(database: SqliteDatabase, folders: Iterable[bytes]) -> None:
+    """Store trash folders; known ones are left as they are."""
     for folder in sorted(folders):
         TrashHome.insert(folder=folder).on_conflict_ignore().execute(database)
 
 
-def every(database: SqliteDatabase) -> dict[bytes, Home]:
-    """What is known of each trash folder."""
-    found = {}
+def all_folders(database: SqliteDatabase) -> dict[bytes, TrashFolder]:
+    """All trash folders, by path."""
+    folders = {}
     for row in TrashHome.select().dicts().execute(database):
         folder, tail = bytes(row["folder"]), bytes(row["tail"])
-        found[folder] = Home(**{**row, "folder": folder, "tail": tail})
-    return found
+        folders[folder] = TrashFolder(**{**row, "folder": folder, "tail": tail})
+    return folders
 
 
-def keep(database: SqliteDatabase, home: Home) -> None:
-    """Remember how far a manifest was read."""
-    TrashHome.insert({name: getattr(home, name) for name in Home.__slots__}).on_conflict_replace().execute(database)
+def update(database: SqliteDatabase, home: TrashFolder) -> None:
+    """Store how far a manifest was read."""
+    TrashHome.insert({name: getattr(home, name) for name in TrashFolder.__slots__}).on_conflict_replace().execute(
+        database
+    )
 
 
-def read_again(database: SqliteDatabase, folder: bytes) -> None:
-    """Have a manifest read from its start at the next look: a file came to the place in it without a new line."""
+def require_full_read(database: SqliteDatabase, folder: bytes) -> None:
+    """Have a manifest read from its start the next time: a file was moved into the trash without a new line in it."""
     TrashHome.update(inode=0, read_bytes=0).where(TrashHome.folder == folder).execute(database)

@@ -1,4 +1,4 @@
-"""What the index knows of the trashes: every file put there, where it came from, and whether it still is there."""
+"""The items of the trashes: every file put there, where it came from, and whether it is still there."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,23 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
+from index.database.records import trash_folders
+from index.database.records.images import chunks
+from index.database.records.sql_paging import Page, cut_page, is_at
+from index.database.schema import TrashItem
 from index.errors import NotFound
-from index.images.trash_places import WayBack, home_of, is_in_trash, way_back, way_back_adopted
-from index.images.walk import is_at_or_below
-from index.records import trash_homes
-from index.records.catalogue import chunks
-from index.records.listing_pages import Page, cut_page
-from index.schema import TrashItem
+from index.imaging.discovery.trash_places import (
+    RestoreTarget,
+    adopted_restore_target,
+    home_of,
+    is_in_trash,
+    restore_target,
+)
+from index.imaging.discovery.walk import is_at_or_below
 
 
 class ItemState(StrEnum):
-    """`gone`: somebody took it out by hand."""
+    """`gone`: it was removed by hand."""
 
     IN_TRASH = "in_trash"
     RESTORED = "restored"
@@ -27,10 +33,10 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file put in the trash: `place` is where it lies, `path` where it came from.
+    """One file put in the trash: `place` is where it is, `path` where it came from.
 
-    `adopted`: only a manifest tells of it, which anybody may have written. Where that says that it came from outside
-    the folder that holds the trash, `elsewhere` is the place there that it may be restored to, after a question.
+    `adopted`: it is known from a manifest only, which is untrusted. If the manifest says that it came from outside the
+    folder of the trash, `elsewhere` is a path within that folder to which it may be restored after confirmation.
     """
 
     place: bytes
@@ -49,58 +55,60 @@ class Item:
 
 
 FIELDS = tuple(name for name in Item.__slots__ if name != "id")
-TOLD_BY_MANIFEST = ("path", "inode", "size_bytes", "mtime_ns", "digest", "trashed_ns", "elsewhere")
+MANIFEST_FIELDS = ("path", "inode", "size_bytes", "mtime_ns", "digest", "trashed_ns", "elsewhere")
 
 
 def add(database: SqliteDatabase, items: Iterable[Item]) -> None:
-    """Keep items; one whose place is known already is told anew."""
+    """Store items; one whose place is known already is replaced."""
     homes = set()
-    for some in chunks(items, 60):
-        rows = [{name: getattr(item, name) for name in FIELDS} for item in some]
+    for chunk in chunks(items, 60):
+        rows = [{name: getattr(item, name) for name in FIELDS} for item in chunk]
         TrashItem.insert_many(rows).on_conflict(
             conflict_target=[TrashItem.place],
             preserve=[getattr(TrashItem, name) for name in FIELDS if name != "place"],
         ).execute(database)
-        homes |= {home_of(item.place) for item in some if is_in_trash(item.place)}
-    trash_homes.note(database, homes)
+        homes |= {home_of(item.place) for item in chunk if is_in_trash(item.place)}
+    trash_folders.record(database, homes)
 
 
-def adopt(database: SqliteDatabase, items: Iterable[Item]) -> int:
-    """Keep items that a manifest tells of; how many of them were not known, or taken for gone. What the index knows
-    by itself stays as it is."""
-    found = 0
-    for some in chunks(items, 60):
-        rows = [{name: getattr(item, name) for name in FIELDS} for item in some]
-        places = TrashItem.place.in_([item.place for item in some])
-        found += TrashItem.update(state=ItemState.IN_TRASH).where(places, TrashItem.state == ItemState.GONE).execute(
-            database
+def import_items(database: SqliteDatabase, items: Iterable[Item]) -> int:
+    """Store items that a manifest lists. Returns how many of them were unknown or recorded as gone. Items that the
+    index recorded itself are left as they are."""
+    new = 0
+    for chunk in chunks(items, 60):
+        rows = [{name: getattr(item, name) for name in FIELDS} for item in chunk]
+        places = TrashItem.place.in_([item.place for item in chunk])
+        new += (
+            TrashItem.update(state=ItemState.IN_TRASH)
+            .where(places, TrashItem.state == ItemState.GONE)
+            .execute(database)
         )
         known = TrashItem.select().where(places).count(database)
         TrashItem.insert_many(rows).on_conflict(
             conflict_target=[TrashItem.place],
-            preserve=[getattr(TrashItem, name) for name in TOLD_BY_MANIFEST],
+            preserve=[getattr(TrashItem, name) for name in MANIFEST_FIELDS],
             where=TrashItem.adopted,
         ).execute(database)
-        found += len(some) - known
-    return found
+        new += len(chunk) - known
+    return new
 
 
-def gone(database: SqliteDatabase) -> list[bytes]:
-    """The places from which somebody took a file by hand."""
+def gone_places(database: SqliteDatabase) -> list[bytes]:
+    """The places of files that were removed by hand."""
     rows = TrashItem.select(TrashItem.place).where(TrashItem.state == ItemState.GONE).tuples().execute(database)
     return [bytes(place) for (place,) in rows]
 
 
 def set_state(database: SqliteDatabase, places: Iterable[bytes], state: ItemState) -> None:
-    for some in chunks(places):
-        TrashItem.update(state=state).where(TrashItem.place.in_(some)).execute(database)
+    for chunk in chunks(places):
+        TrashItem.update(state=state).where(TrashItem.place.in_(chunk)).execute(database)
 
 
 def item(database: SqliteDatabase, item_id: int) -> Item:
     """One item. Raises NotFound."""
     for row in TrashItem.select().where(TrashItem.id == item_id).dicts().execute(database):
         return _item(row)
-    raise NotFound(f"There is no item {item_id} in the trash.")
+    raise NotFound("trash.unknown_item", item=item_id)
 
 
 def item_at(database: SqliteDatabase, place: bytes) -> Item | None:
@@ -109,22 +117,22 @@ def item_at(database: SqliteDatabase, place: bytes) -> Item | None:
     return None
 
 
-def way_back_of(one: Item, folders: Iterable[bytes]) -> WayBack:
-    """Where an item is restored to, and whether only after a question; `folders` are those in use now."""
-    if one.adopted:
-        return way_back_adopted(one.place, one.path, one.elsewhere)
-    return way_back(one.path, any(is_at_or_below(one.path, folder) for folder in folders))
+def restore_target_of(item: Item, folders: Iterable[bytes]) -> RestoreTarget:
+    """Where an item is restored to, and whether that needs confirmation; `folders` are the managed folders."""
+    if item.adopted:
+        return adopted_restore_target(item.place, item.path, item.elsewhere)
+    return restore_target(item.path, any(is_at_or_below(item.path, folder) for folder in folders))
 
 
 def with_digest(database: SqliteDatabase, digest: bytes, path: bytes) -> Item | None:
-    """What the index itself put in the trash with this content from this path, the newest of several."""
+    """The newest item in the trash with this content and from this path, among those that the index recorded itself."""
     query = TrashItem.select().where(TrashItem.digest == digest, TrashItem.path == path, ~TrashItem.adopted)
-    there = query.where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.id.desc()).limit(1)
-    return next((_item(row) for row in there.dicts().execute(database)), None)
+    in_trash_query = query.where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.id.desc()).limit(1)
+    return next((_item(row) for row in in_trash_query.dicts().execute(database)), None)
 
 
 def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequence[int] = ()) -> list[Item]:
-    """The items in the trash, the oldest first: all, those put there before a moment, or those named."""
+    """The items in the trash, the oldest first: all, or only those put there before a time or with these ids."""
     query = TrashItem.select().where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.trashed_ns, TrashItem.id)
     if before_ns is not None:
         query = query.where(TrashItem.trashed_ns < before_ns)
@@ -134,12 +142,20 @@ def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequen
 
 
 def page(
-    database: SqliteDatabase, states: Sequence[str], after: tuple[Any, ...] | None, limit: int, item_id: int = 0
+    database: SqliteDatabase,
+    states: Sequence[str],
+    after: tuple[Any, ...] | None,
+    limit: int,
+    item_id: int = 0,
+    path: bytes = b"",
 ) -> tuple[Page[Item], int]:
-    """Items in these states, or one of them, the newest first, and how many bytes they are in all."""
+    """Items in these states, the newest first, and the total size in bytes; only `item_id`, or those from a `path`, if
+    they are given."""
     wanted = TrashItem.state.in_(states)
     if item_id:
         wanted &= TrashItem.id == item_id
+    if path:
+        wanted &= is_at(TrashItem.path, path)
     chosen = TrashItem.select().where(wanted)
     total, size = (
         TrashItem.select(fn.count(TrashItem.id), fn.coalesce(fn.sum(TrashItem.size_bytes), 0))
@@ -154,7 +170,7 @@ def page(
         )
     rows = chosen.order_by(TrashItem.trashed_ns.desc(), TrashItem.id.desc()).limit(limit + 1).dicts()
     items = [_item(row) for row in rows.execute(database)]
-    return cut_page(items, limit, total, lambda one: (one.trashed_ns, one.id)), size
+    return cut_page(items, limit, total, lambda item: (item.trashed_ns, item.id)), size
 
 
 def _item(row: dict[str, Any]) -> Item:

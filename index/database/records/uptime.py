@@ -1,9 +1,9 @@
-"""How long the machine has been on: the proof that a file in the trash is as old as the wall clock says.
+"""How long the machine has been on, to confirm that a file in the trash is as old as the wall clock says.
 
-A wall clock can be set, and a machine without a battery starts in 1970. The time since a boot cannot: it is added up
-here over all boots, and a file is old enough to be deleted only if both agree. What is added up is never more than the
-time that passed. Not counted are the time between two boots and the part of a boot in which the index was not used
-before: the machine may have been off, its clock wrong, or the index copied from another machine.
+A wall clock can be set, and a machine without a battery starts in 1970. The time since boot cannot be set: it is added
+up here over all boots, and a file is old enough to be deleted only if both clocks agree. The total never exceeds the
+time that really passed. The time between two boots is not counted, nor the part of a boot before the index was used:
+the machine may have been off, its clock wrong, or the index copied from another machine.
 """
 
 from collections.abc import Iterable
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
-from index.records.catalogue import chunks
-from index.records.trash_items import ItemState
-from index.schema import TrashUptime, Uptime
+from index.database.records.images import chunks
+from index.database.records.trash_items import ItemState
+from index.database.schema import TrashUptime, Uptime
 
 ROW_ID = 1
 
 
 @dataclass(frozen=True, slots=True)
 class BootTime:
-    """Nanoseconds since the machine started, those asleep included (CLOCK_BOOTTIME), and which start that was."""
+    """Nanoseconds since boot, including suspend (CLOCK_BOOTTIME), and the id of this boot."""
 
     boot: str
     elapsed_ns: int
 
 
 def total_ns(database: SqliteDatabase, now: BootTime) -> int:
-    """The recorded time in nanoseconds, up to now where the last record is of the same boot."""
+    """The total time in nanoseconds: that recorded, and the time since then if it was recorded in this boot."""
     for row in Uptime.select().execute(database):
         since_ns = now.elapsed_ns - row.boottime_ns if row.boot == now.boot else 0
         return int(row.total_ns) + max(0, since_ns)
@@ -35,9 +35,9 @@ def total_ns(database: SqliteDatabase, now: BootTime) -> int:
 
 
 def record(database: SqliteDatabase, now: BootTime) -> int:
-    """Add the time since the last record, and count the age of what came into the trash meanwhile from now on.
+    """Add the time since the last record, and start counting the age of items that are new in the trash.
 
-    `now` must have been read after those files were put there. Returns the total in nanoseconds.
+    `now` must have been read after these items were put there. Returns the total in nanoseconds.
     """
     total = total_ns(database, now)
     values = {"id": ROW_ID, "boot": now.boot, "boottime_ns": now.elapsed_ns, "total_ns": total}
@@ -51,11 +51,11 @@ def record(database: SqliteDatabase, now: BootTime) -> int:
 
 
 def ages_ns(database: SqliteDatabase, item_ids: Iterable[int], now: BootTime) -> dict[int, int]:
-    """For how many nanoseconds at least each of these items has been in the trash, by its id."""
+    """How long each of these items has been in the trash at least, in nanoseconds, by id."""
     total = total_ns(database, now)
     wanted = list(item_ids)
     ages = dict.fromkeys(wanted, 0)
-    for some in chunks(wanted):
-        rows = TrashUptime.select().where(TrashUptime.item.in_(some)).tuples().execute(database)
+    for chunk in chunks(wanted):
+        rows = TrashUptime.select().where(TrashUptime.item.in_(chunk)).tuples().execute(database)
         ages.update((item_id, max(0, total - since_ns)) for item_id, since_ns in rows)
     return ages

@@ -1,7 +1,7 @@
-""""Not duplicates", remembered by content: for two contents, by digest, whatever their paths and the parameters.
+"""Verdicts: "not duplicates", stored for the digests of two contents, independent of paths and parameters.
 
-A verdict on a group is one on each pair of its contents, under one batch, so that a third picture re-opens only what
-is new, and one order takes the whole back. "alternates" (the same scene, both wanted) is the same with another label.
+A verdict on a group is a verdict on each pair of its contents, all in one batch: another picture re-opens only the new
+pairs, and the batch can be revoked as a whole. "alternates" (the same scene, both wanted) differs in its label only.
 """
 
 import itertools
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
+from index.database.records.images import chunks
+from index.database.schema import Content, DuplicateGroup, Image, Member, Verdict
 from index.errors import NotFound, UsageError
-from index.records.catalogue import chunks
-from index.schema import Content, DuplicateGroup, Image, Member, Verdict
 
 LABELS = ("not_duplicates", "alternates")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change of verdicts was: the batch it belongs to, how many pairs, and the contents concerned."""
+    """A change of verdicts: its batch, the number of pairs, and the contents affected."""
 
     batch: str
     pairs: int
@@ -30,16 +30,16 @@ class Change:
 def deny_pairs(
     database: SqliteDatabase, pairs: Iterable[tuple[bytes, bytes]], label: str, note: str, now_ns: int
 ) -> Change:
-    """Remember that the two digests of each pair are not duplicates. A pair denied before takes the new label."""
+    """Store that the two digests of each pair are not duplicates. A pair that has a verdict gets the new label."""
     if label not in LABELS:
-        raise UsageError(f"{label!r} is no label: {' or '.join(LABELS)}.", field="label")
-    # Never a bare number: those are the ids of single verdicts.
+        raise UsageError("verdict.unknown_label", label=label, labels=" or ".join(LABELS), field="label")
+    # Never a plain number: these are the ids of single verdicts.
     batch = f"b{uuid.uuid4().hex[:12]}"
     ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
-    for some in chunks(ordered, 100):
+    for chunk in chunks(ordered, 100):
         rows = [
             {"a_digest": a, "b_digest": b, "label": label, "note": note, "batch": batch, "created_ns": now_ns}
-            for a, b in some
+            for a, b in chunk
         ]
         Verdict.insert_many(rows).on_conflict_replace().execute(database)
     digests = {digest for pair in ordered for digest in pair}
@@ -55,44 +55,42 @@ def deny_group(
     note: str,
     now_ns: int,
 ) -> Change:
-    """Deny every pair among the contents of a group, or among `image_contents` of it where some are named.
+    """Store a verdict for every pair of contents of a group, or of those in `image_contents` if any are given.
 
-    Raises NotFound for a group that is no more, UsageError where fewer than two contents are left: copies of the
-    same bytes are duplicates whatever anybody says.
+    Raises NotFound for a group that no longer exists, UsageError where fewer than two contents are left: identical
+    files are always duplicates.
     """
     member_ids = _members(database, detection_id, key)
     chosen = [content_id for content_id in member_ids if not image_contents or content_id in image_contents]
     if len(chosen) < 2:
-        raise UsageError("Files with the same bytes cannot be declared different.", field="images")
+        raise UsageError("verdict.same_bytes", field="images")
     digests = _digests(database, chosen)
     return deny_pairs(database, itertools.combinations(digests, 2), label, note, now_ns)
 
 
-def deny_images(
-    database: SqliteDatabase, image_ids: Sequence[int], label: str, note: str, now_ns: int
-) -> Change:
-    """Deny every pair among the contents of some images, whatever groups they are in.
+def deny_images(database: SqliteDatabase, image_ids: Sequence[int], label: str, note: str, now_ns: int) -> Change:
+    """Store a verdict for every pair of contents of these images, whatever groups they are in.
 
-    Raises NotFound for an image that is not there or could not be read, UsageError where their bytes are the same.
+    Raises NotFound for an image that does not exist or could not be read, UsageError where all have the same bytes.
     """
     content_ids: dict[int, int] = {}
-    for some in chunks(image_ids):
-        query = Image.select(Image.id, Image.content).where(Image.id.in_(some), Image.content.is_null(False))
+    for chunk in chunks(image_ids):
+        query = Image.select(Image.id, Image.content).where(Image.id.in_(chunk), Image.content.is_null(False))
         content_ids.update(query.tuples().execute(database))
     for image_id in image_ids:
         if image_id not in content_ids:
-            raise NotFound(f"There is no readable image {image_id}.", "Its file may have been moved or removed.")
+            raise NotFound("image.unreadable", image=image_id)
     digests = _digests(database, sorted(set(content_ids.values())))
     if len(digests) < 2:
-        raise UsageError("Files with the same bytes cannot be declared different.", field="images")
+        raise UsageError("verdict.same_bytes", field="images")
     return deny_pairs(database, itertools.combinations(digests, 2), label, note, now_ns)
 
 
-def follow(database: SqliteDatabase, old_digest: bytes, new_digest: bytes) -> Change:
-    """Let every verdict on a content hold for another too, that took its place: a compressed copy of it, say.
+def carry_over(database: SqliteDatabase, old_digest: bytes, new_digest: bytes) -> Change:
+    """Copy the verdicts on a content to the one that replaced it, such as its compressed copy.
 
-    The new ones belong to the batches of the old, and are taken back with them; what was said of the new content
-    before stays as it is. The old ones are kept, for a file that comes back. The batch told is "".
+    The copies belong to the same batches, and are revoked with them. Existing verdicts on the new content are left as
+    they are, and those on the old one are kept in case its file comes back. The batch of the result is "".
     """
     pairs = []
     query = Verdict.select().where((Verdict.a_digest == old_digest) | (Verdict.b_digest == old_digest))
@@ -102,30 +100,30 @@ def follow(database: SqliteDatabase, old_digest: bytes, new_digest: bytes) -> Ch
             a, b = sorted((other, new_digest))
             values = {"label": row.label, "note": row.note, "batch": row.batch, "created_ns": row.created_ns}
             pairs.append({"a_digest": a, "b_digest": b} | values)
-    for some in chunks(pairs, 100):
-        Verdict.insert_many(some).on_conflict_ignore().execute(database)
+    for chunk in chunks(pairs, 100):
+        Verdict.insert_many(chunk).on_conflict_ignore().execute(database)
     digests = {digest for pair in pairs for digest in (pair["a_digest"], pair["b_digest"])}
     return Change("", len(pairs), _content_ids(database, digests))
 
 
 def revoke(database: SqliteDatabase, verdict_id: int) -> Change:
-    """Take one pair's verdict back. Raises NotFound."""
+    """Delete the verdict on one pair. Raises NotFound."""
     for row in Verdict.select().where(Verdict.id == verdict_id).execute(database):
         return _revoke(database, Verdict.id == verdict_id, row.batch)
-    raise NotFound(f"There is no verdict {verdict_id}.")
+    raise NotFound("verdict.unknown", verdict=verdict_id)
 
 
 def revoke_batch(database: SqliteDatabase, batch: str) -> Change:
-    """Take back all that one order denied. Raises NotFound."""
+    """Delete all verdicts of a batch. Raises NotFound."""
     change = _revoke(database, Verdict.batch == batch, batch)
     if not change.pairs:
-        raise NotFound(f"There is no verdict of the batch {batch}.")
+        raise NotFound("verdict.unknown_batch", batch=batch)
     return change
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One verdict, with the paths that each side has now: none where its bytes are gone for the moment."""
+class VerdictRecord:
+    """One verdict, with the present paths of both contents: none for a missing content."""
 
     verdict_id: int
     batch: str
@@ -136,16 +134,16 @@ class Told:
     paths: tuple[tuple[bytes, ...], tuple[bytes, ...]]
 
 
-def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[Told], int]:
-    """Verdicts below an id, the newest first, and how many there are in all."""
+def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[VerdictRecord], int]:
+    """The verdicts with ids below `before_id`, the newest first, and the number of all."""
     query = Verdict.select().order_by(Verdict.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(Verdict.id < before_id)
     rows = list(query.execute(database))
     digests = {bytes(digest) for row in rows for digest in (row.a_digest, row.b_digest)}
     paths = _paths(database, digests)
-    told = [
-        Told(
+    records = [
+        VerdictRecord(
             row.id,
             row.batch,
             row.label,
@@ -156,16 +154,16 @@ def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[l
         )
         for row in rows
     ]
-    return told, Verdict.select().count(database)
+    return records, Verdict.select().count(database)
 
 
 def _paths(database: SqliteDatabase, digests: Iterable[bytes]) -> dict[bytes, list[bytes]]:
-    found: dict[bytes, list[bytes]] = {}
-    for some in chunks(digests):
-        query = Image.select(Content.digest, Image.path).join(Content).where(Content.digest.in_(some))
+    paths: dict[bytes, list[bytes]] = {}
+    for chunk in chunks(digests):
+        query = Image.select(Content.digest, Image.path).join(Content).where(Content.digest.in_(chunk))
         for digest, path in query.order_by(Image.path).tuples().execute(database):
-            found.setdefault(bytes(digest), []).append(bytes(path))
-    return found
+            paths.setdefault(bytes(digest), []).append(bytes(path))
+    return paths
 
 
 def _revoke(database: SqliteDatabase, chosen: object, batch: str) -> Change:
@@ -182,23 +180,23 @@ def _members(database: SqliteDatabase, detection_id: int, key: str) -> list[int]
         .where(DuplicateGroup.detection == detection_id, DuplicateGroup.key == key)
         .order_by(Member.position)
     )
-    found = [row[0] for row in query.tuples().execute(database)]
-    if not found:
-        raise NotFound(f"There is no group {key}.")
-    return found
+    content_ids = [row[0] for row in query.tuples().execute(database)]
+    if not content_ids:
+        raise NotFound("group.unknown", group=key)
+    return content_ids
 
 
 def _digests(database: SqliteDatabase, content_ids: Iterable[int]) -> list[bytes]:
     return [
         bytes(row[0])
-        for some in chunks(content_ids)
-        for row in Content.select(Content.digest).where(Content.id.in_(some)).tuples().execute(database)
+        for chunk in chunks(content_ids)
+        for row in Content.select(Content.digest).where(Content.id.in_(chunk)).tuples().execute(database)
     ]
 
 
 def _content_ids(database: SqliteDatabase, digests: Iterable[bytes]) -> frozenset[int]:
     return frozenset(
         row[0]
-        for some in chunks(digests)
-        for row in Content.select(Content.id).where(Content.digest.in_(some)).tuples().execute(database)
+        for chunk in chunks(digests)
+        for row in Content.select(Content.id).where(Content.digest.in_(chunk)).tuples().execute(database)
     )

@@ -1,7 +1,7 @@
-"""Copies of the index beside it: made while it is in use, verified, numbered, the oldest of them given up.
+"""Backups: copies of the index beside it, made while it is in use, verified and rotated.
 
-They are numbered rather than dated: a clock that was wrong once must not decide which of them is the newest. In a copy
-everything that is under way has been ended, as it is put back at another time.
+They are numbered rather than dated: a wrong clock must not decide which is the newest. All unfinished work is ended in
+a copy, since it would be resumed at another time, when the files are no longer in the same state.
 """
 
 import os
@@ -13,24 +13,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from index.database.upkeep.unfinished import end_in_copy
 from index.errors import NoRoom, StoreDamaged
-from index.upkeep.unfinished import end_in_copy
 
 FOLDER: Final = "backups"
-# A copy must not be what fills the disk that the index itself needs to grow on.
+# A backup must not fill the disk on which the index itself has to grow.
 SPARE_BYTES: Final = 64 * 2**20
 NAME: Final = re.compile(r"index-(\d{6,})(-before-.+)?\.sqlite3")
 
 
 class Backups:
-    """The copies in the folder `backups` of a data folder. Not for several threads at once."""
+    """The backups in the folder `backups` of a data folder. Not thread-safe."""
 
     def __init__(self, data_dir: Path, keep: int = 3) -> None:
         self.folder = data_dir / FOLDER
         self._keep = keep
 
     def newest_first(self) -> list[Path]:
-        """Every copy there is."""
+        """All backups."""
         try:
             names = os.listdir(self.folder)
         except FileNotFoundError:
@@ -38,25 +38,26 @@ class Backups:
         return [self.folder / name for name in sorted(filter(NAME.fullmatch, names), key=_number, reverse=True)]
 
     def newest_ns(self) -> int | None:
-        """When the newest copy was made, by the file system's clock; None where there is none."""
+        """When the newest backup was made, by the file system's clock; None without a backup."""
         copies = self.newest_first()
         return copies[0].stat().st_mtime_ns if copies else None
 
-    def take(self, source: sqlite3.Connection, migration: str = "") -> Path:
-        """Copy the index that a connection has open, whoever else writes it meanwhile, and verify the copy.
+    def create(self, source: sqlite3.Connection, migration: str = "") -> Path:
+        """Back up the index that a connection has open, also while it is written, and verify the copy.
 
-        `migration` names what is about to change the index; such copies and the plain ones are counted apart. Raises
-        StoreDamaged where the index is not whole (then every earlier copy stays), NoRoom, sqlite3.Error and OSError.
+        `migration` names the migration that is about to run; backups before migrations and daily ones are rotated
+        separately. Raises StoreDamaged where the index is damaged (earlier backups are then kept), NoRoom,
+        sqlite3.Error and OSError.
         """
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        self._require_room(source)
+        self._require_space(source)
         partial = self.folder / "partial"
         partial.unlink(missing_ok=True)
         try:
-            write_copy(source, partial, lambda copy: end_in_copy(copy, time.time_ns()))
-            told = damage(partial)
-            if told:
-                raise StoreDamaged(f"The index is damaged: {told}.", "Start ComparImg again: it restores a copy.")
+            copy_index(source, partial, lambda copy: end_in_copy(copy, time.time_ns()))
+            fault = find_damage(partial)
+            if fault:
+                raise StoreDamaged("index.damaged", problem=fault)
             target = self.folder / f"index-{self._next_number():06}{migration and f'-before-{migration}'}.sqlite3"
             os.replace(partial, target)
         finally:
@@ -65,16 +66,12 @@ class Backups:
         self._rotate()
         return target
 
-    def _require_room(self, source: sqlite3.Connection) -> None:
+    def _require_space(self, source: sqlite3.Connection) -> None:
         (pages,), (page_bytes,) = (source.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
         needed = pages * page_bytes + SPARE_BYTES
         free = shutil.disk_usage(self.folder).free
         if free < needed:
-            raise NoRoom(
-                f"There is no room for a copy of the index in {self.folder}: it takes {needed // 2**20} MB, "
-                f"{free // 2**20} MB are free.",
-                "Make room there, or set daemon.backups to 0.",
-            )
+            raise NoRoom("index.no_room_for_copy", folder=self.folder, needed=needed // 2**20, free=free // 2**20)
 
     def _next_number(self) -> int:
         copies = self.newest_first()
@@ -93,18 +90,20 @@ def _number(name: str) -> int:
     return int(match[1])
 
 
-def write_copy(
+def copy_index(
     source: sqlite3.Connection, target: Path, change: Callable[[sqlite3.Connection], None] | None = None
 ) -> None:
-    """Copy all pages of an open index to a new file, which then stands by itself and is on the disk. What `change` does
-    is in it, all of it or nothing."""
+    """Copy all pages of an open index to a new file that needs no log beside it, and sync it to disk.
+
+    `change` is applied to the copy in one transaction.
+    """
     copy = sqlite3.connect(target, isolation_level=None)
     try:
         source.backup(copy)
-        # The copy says of itself that it has a write-ahead log; one that has none can be moved as one file.
+        # The copied header asks for a write-ahead log. Without one the copy is a single file, which can be renamed.
         copy.execute("PRAGMA journal_mode = delete")
         if change is not None:
-            # No journal is left beside it: where this is cut off, the copy is not used.
+            # No journal file: an interrupted copy is not used anyway.
             copy.execute("PRAGMA journal_mode = memory")
             copy.execute("BEGIN IMMEDIATE")
             change(copy)
@@ -115,34 +114,39 @@ def write_copy(
         os.fsync(written.fileno())
 
 
-def damage(path: Path, patience_s: float = 10.0) -> str:
-    """What is wrong with the pages of an index, in SQLite's words, or "". Takes 0.1 s for 100 MB.
+def find_damage(path: Path, patience_s: float = 10.0) -> str:
+    """What SQLite reports as damage in the pages of an index, or "". Takes 0.1 s for 100 MB.
 
-    Raises sqlite3.Error where that cannot be told: another program holds it, or its disk fails.
+    Raises sqlite3.Error where it cannot be checked: another program has locked it, or its disk fails.
     """
     try:
         database = sqlite3.connect(path, timeout=patience_s)
         try:
-            rows: Sequence[tuple[str]] = database.execute("PRAGMA quick_check(1)").fetchall()
+            return quick_check(database)
         finally:
             database.close()
     except sqlite3.DatabaseError as error:
-        if is_damage(error):
+        if is_damage_error(error):
             return str(error)
         raise
-    told = rows[0][0] if rows else "it tells nothing of itself"
-    return "" if told == "ok" else " ".join(told.split())
 
 
-def is_damage(error: BaseException) -> bool:
-    """Whether an error of SQLite's says that the file itself is not what it should be."""
-    # The lower byte is the kind, whatever the details above it.
+def quick_check(database: sqlite3.Connection) -> str:
+    """What SQLite reports of the pages of an open index, "" where nothing is wrong. Raises sqlite3.Error."""
+    rows: Sequence[tuple[str]] = database.execute("PRAGMA quick_check(1)").fetchall()
+    report = rows[0][0] if rows else "SQLite gave no report"
+    return "" if report == "ok" else " ".join(report.split())
+
+
+def is_damage_error(error: BaseException) -> bool:
+    """Whether an error of SQLite means that the file is damaged or no database."""
+    # The lower byte is the primary result code.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power loss."""
+    """Sync a folder to disk, so that the names in it survive a power loss."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

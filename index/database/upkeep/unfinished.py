@@ -1,7 +1,7 @@
-"""Ends what an index holds as unfinished, in a copy of it and in an index that was put back from a copy.
+"""Ends the unfinished work of an index: in each backup, and in an index that was put back from a copy.
 
-What became of the files since the copy was made is not in the index, so nothing is inferred from it: a step that was
-under way is ended like one that was not begun.
+The index does not record what happened to the files after the copy was made, so nothing is inferred from it: a step
+that was under way is ended like one that was not started.
 """
 
 import sqlite3
@@ -9,19 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from index.errors import ComparImgError
+from index.messages import Message, to_json
 from index.model import JobKind
 
-# Whatever else there is, also kinds of other versions, may change files.
+# Every other kind may change files, also kinds of other versions.
 CHANGING_NO_FILES: Final = (JobKind.SCAN, JobKind.DETECT)
 REASON: Final = "index_restored"
-JOB: Final = (
-    "An earlier copy of the index was put back in which this job was unfinished, so it was ended. Start it again if it"
-    " is still wanted."
-)
-BEGUN: Final = (
-    "An earlier copy of the index was put back in which this step was under way, so whether it was done is not known."
-)
-PLANNED: Final = "An earlier copy of the index was put back before this step was begun."
+JOB: Final = ComparImgError("job.unfinished_at_copy").advice
+STARTED: Final = Message("step.under_way_at_copy")
+PLANNED: Final = Message("step.planned_at_copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +34,18 @@ class Ended:
 
 
 def is_unfinished(database: sqlite3.Connection) -> bool:
-    """Whether an index of this version holds anything that would go on and changes files."""
+    """Whether an index of this version has unfinished work that changes files."""
     kinds = ", ".join("?" * len(CHANGING_NO_FILES))
-    found = database.execute(
+    rows = database.execute(
         f"SELECT 1 FROM job WHERE state IN ('queued', 'running') AND kind NOT IN ({kinds})"
         " UNION SELECT 1 FROM batch WHERE state = 'running'",
         CHANGING_NO_FILES,
     )
-    return found.fetchone() is not None
+    return rows.fetchone() is not None
 
 
 def end_unfinished(database: sqlite3.Connection, now_ns: int, but: Sequence[JobKind] = CHANGING_NO_FILES) -> Ended:
-    """End jobs that wait or run, those of the kinds `but` apart, and all batches and steps that are not over.
+    """End all queued and running jobs, except those of the kinds `but`, and all unfinished batches and steps.
 
     Works on the tables of every version. `database` is in a transaction, which the caller commits.
     """
@@ -61,26 +58,24 @@ def end_unfinished(database: sqlite3.Connection, now_ns: int, but: Sequence[JobK
         "job",
         "UPDATE job SET state = 'cancelled', finished_ns = ?, phase = '', error = ?"
         f" WHERE state IN ('queued', 'running') AND kind NOT IN ({', '.join('?' * len(but))})",
-        now_ns, JOB, *but,
+        now_ns, to_json(JOB), *but,
     )  # fmt: skip
-    # The steps of a plan, which is a dry run, stay as they are: they are never carried out.
+    # The steps of a plan (a dry run) stay as they are: they are never carried out.
     steps = sum(
         change(
             "step",
             "UPDATE step SET state = 'cancelled', reason = ?, message = ? WHERE state = ?"
             " AND batch_id NOT IN (SELECT id FROM batch WHERE state = 'plan')",
-            REASON, message, state,
+            REASON, to_json(message), state,
         )
-        for state, message in (("doing", BEGUN), ("planned", PLANNED))
+        for state, message in (("doing", STARTED), ("planned", PLANNED))
     )  # fmt: skip
-    batches = change(
-        "batch", "UPDATE batch SET state = 'cancelled', finished_ns = ? WHERE state = 'running'", now_ns
-    )
+    batches = change("batch", "UPDATE batch SET state = 'cancelled', finished_ns = ? WHERE state = 'running'", now_ns)
     return Ended(jobs, batches, steps)
 
 
 def end_in_copy(copy: sqlite3.Connection, now_ns: int) -> None:
-    """End everything that is unfinished in a copy of an index, and have it say that it is a copy.
+    """End all unfinished work in a copy of an index, and mark it as a copy.
 
     `copy` is in a transaction, which the caller commits.
     """
@@ -88,13 +83,12 @@ def end_in_copy(copy: sqlite3.Connection, now_ns: int) -> None:
     counter = copy.execute("SELECT counter FROM lineage").fetchone() if tables[0] else None
     end_unfinished(copy, now_ns, but=())
     if counter is not None:
-        # The triggers have raised it, and nothing has happened to files.
+        # The triggers have raised the counter, although no file was changed.
         copy.execute("UPDATE lineage SET counter = ?, is_copy = 1", counter)
 
 
 def skip_missed_runs(database: sqlite3.Connection, now_ns: int) -> None:
-    """Let schedules of jobs that change files go on from now: a run that was missed since the copy was made is not
-    made up for."""
+    """Let schedules of jobs that change files continue from now: runs missed since the copy was made are skipped."""
     kinds = ", ".join("?" * len(CHANGING_NO_FILES))
     database.execute(
         f"UPDATE schedule SET last_run_ns = ? WHERE last_run_ns < ? AND kind NOT IN ({kinds})",

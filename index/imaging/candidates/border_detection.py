@@ -1,77 +1,92 @@
-"""PURE: a grey picture -> the box inside its frame: what a border, a letterbox or a screenshot surrounds.
+"""PURE: a grey picture -> the box inside its frame: the content of a border, a letterbox or a screenshot.
 
-Where one picture was laid into another its sides are straight, long and meet in corners, and what is around it is
-plain along each of them; doors, tables and horizons seldom have all of that. Lines are where most pixels differ from
-those across; the box is that of two level and two upright lines whose sides are nearly all such pixels. A side of the
-picture itself may serve as a side of the box, but no more than two: a horizon is no frame. Of 253 photographs of rooms
-and clothes none has such a box, and 158 of 182 copies in borders, bars and screenshots have the right one. Where a dark
-picture goes over into black bars no line is to be seen: there what is plain from the picture's sides inwards is taken
-for the frame.
+A picture pasted into another has straight, long sides that meet in corners, and plain surroundings along each of them;
+doors, tables and horizons seldom have all of that. A line is where most pixels differ from those across it; the box is
+that of two horizontal and two vertical lines along which nearly all pixels do. Two sides of the picture itself, but no
+more, may be sides of the box: a horizon is no frame. Of 253 photographs of rooms and fashion none has such a box,
+and 158 of 182 copies in borders, bars and screenshots have the right one. A dark picture between black bars shows no
+line: there, plain rows and columns from the picture's sides inwards are the frame.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.fingerprint import Box
+from index.imaging.candidates.perceptual_hash import Box
+from index.imaging.thresholds import threshold
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
 Shares = NDArray[np.float64]
 Map = NDArray[np.float64]
 
-# Smaller pictures, in pixels on the shorter side, have no room for a frame.
-LEAST_PX: Final = 32
-# Grey levels across a side; JPEG and noise make steps of half as much.
-STEP: Final = 10
-# Lines looked at each way, the two sides of the picture besides.
+
+@dataclass(frozen=True, slots=True)
+class BorderLimits:
+    """What is a border: straight sides, plain around them, enough inside."""
+
+    min_px: int = threshold(32, "pixels", "A picture with a shorter side has no room for a border.")
+    min_step: int = threshold(10, "levels", "Across a side; JPEG and noise make steps of half as much.")
+    min_line: float = threshold(0.25, "share of the picture's side", "Shorter lines are no side of a box.")
+    min_side: float = threshold(0.6, "share of a side", "Of the weakest side: its pixels that step.")
+    min_sides: float = threshold(0.75, "share of the sides", "The same, of all sides together.")
+    min_area: float = threshold(0.12, "share of the picture", "A smaller box is more likely a thing in the picture.")
+    min_trimmed: float = threshold(
+        0.03, "share of a side", "By which the box is shorter than the picture, in one direction."
+    )
+    plain: int = threshold(8, "levels", "From the median: pixels of one shade.")
+    min_plain: float = threshold(0.85, "share of pixels", "Of one shade, just outside each side of the box.")
+    min_of_bar: float = threshold(
+        0.99, "share of a row", "Of one shade, for a row to belong to a bar. JPEG rings at its edge alone."
+    )
+
+
+BORDER: Final = BorderLimits()
+
+# Lines examined in each direction, besides the two sides of the picture.
 LINES: Final = 6
-# Pixels between two lines that are not the same one.
+# Lines nearer than this, in pixels, are one line.
 APART: Final = 3
-# Share of a line, of all its picture's side, below which no box is looked for.
-LEAST_LINE: Final = 0.25
-# Shares of the sides of the box that step: of the weakest and of all.
-LEAST_SIDE: Final = 0.6
-LEAST_SIDES: Final = 0.75
-# What another side of its own is worth to a box: those of a border run on to the picture's sides.
+# Added to the score of a box for each side that is not a side of the picture.
 EACH_SIDE: Final = 0.05
-# Shares of the picture: of its area that the box has at least, of its width or height that the box lacks at least.
-LEAST_AREA: Final = 0.12
-LEAST_TRIMMED: Final = 0.03
-# The best boxes are tried, until around one this share of the pixels along each side is within so many levels of one.
+# The boxes of the highest score are tried until one is plain around.
 TRIED: Final = 12
-PLAIN: Final = 8
-LEAST_PLAIN: Final = 0.85
-# How far outside a side, in pixels: past what scaling has blurred.
+# Distance of the samples outside a side, in pixels: past what scaling has blurred.
 BESIDE_PX: Final = 2
-# Share of a row or column within so many levels of one, for it to belong to a bar: JPEG rings at the bar's edge alone.
-LEAST_OF_BAR: Final = 0.99
 
 
-def inner_box(grey: Bytes) -> Box | None:
-    """The box inside a frame, in whole pixels of luma, uint8 (height, width); None, as is usual, where there is no
-    frame. 0.6 ms for a picture of 200 x 253."""
-    if min(grey.shape) < LEAST_PX:
+# The pairs of so many lines, by their places: looked up, as making them takes longer than all that is done with them.
+_PAIRS: Final = {count: np.triu_indices(count, 1) for count in range(2, LINES + 3)}
+
+
+def content_box(grey: Bytes) -> Box | None:
+    """The box inside a frame, in whole pixels of luma, uint8 (height, width); None if there is no frame, which is the
+    usual case. 0.6 ms for a picture of 200 x 253."""
+    if min(grey.shape) < BORDER.min_px:
         return None
     return _within_lines(grey) or _within_bars(grey)
 
 
-def laid_by_frame(first: Bytes, second: Bytes) -> Map | None:
-    """How the first of two greys lies over the second, from pixels to pixels, (3, 3), if it is what the frame of the
-    second surrounds, or the other way; None where neither has a frame. The wider frame counts."""
-    one, other = _whole(first), _whole(second)
-    in_first, in_second = inner_box(first) or one, inner_box(second) or other
-    if in_first == one and in_second == other:
+def transform_by_frame(first: Bytes, second: Bytes) -> Map | None:
+    """The map from pixels of the first of two greys to those of the second, float64 (3, 3), if one is the content of
+    the other's frame; None if neither has a frame. If both have, the wider frame counts."""
+    box_first, box_second = _whole(first), _whole(second)
+    in_first, in_second = content_box(first) or box_first, content_box(second) or box_second
+    if in_first == box_first and in_second == box_second:
         return None
     if _area(in_first) / first.size < _area(in_second) / second.size:
-        one = in_first
+        box_first = in_first
     else:
-        other = in_second
-    across, down = (other[2] - other[0]) / (one[2] - one[0]), (other[3] - other[1]) / (one[3] - one[1])
+        box_second = in_second
+    across, down = (
+        (box_second[2] - box_second[0]) / (box_first[2] - box_first[0]),
+        (box_second[3] - box_second[1]) / (box_first[3] - box_first[1]),
+    )
     # Boxes begin at the edge of a pixel, half a pixel before its centre.
-    x, y = (other[k] - 0.5 - scale * (one[k] - 0.5) for k, scale in enumerate((across, down)))
+    x, y = (box_second[k] - 0.5 - scale * (box_first[k] - 0.5) for k, scale in enumerate((across, down)))
     return np.array([[across, 0, x], [0, down, y], [0, 0, 1]])
 
 
@@ -85,7 +100,7 @@ def _area(box: Box) -> float:
 
 
 def _within_bars(grey: Bytes) -> Box | None:
-    """The box between plain bars along two sides of the picture at least, each of one shade."""
+    """The box between plain bars, each of one shade, along at least two sides of the picture."""
     height, width = grey.shape
     top, bottom = _bar(grey), height - _bar(grey[::-1])
     left, right = _bar(grey.T), width - _bar(grey[:, ::-1].T)
@@ -94,63 +109,62 @@ def _within_bars(grey: Bytes) -> Box | None:
     inside = (left > 0) + (top > 0) + (right < width) + (bottom < height)
     trimmed = max(1 - (right - left) / width, 1 - (bottom - top) / height)
     box = float(left), float(top), float(right), float(bottom)
-    if inside < 2 or trimmed < LEAST_TRIMMED or _area(box) < LEAST_AREA * grey.size:
+    if inside < 2 or trimmed < BORDER.min_trimmed or _area(box) < BORDER.min_area * grey.size:
         return None
     return box
 
 
 def _bar(rows: Bytes) -> int:
-    """How many rows from the first on are of its shade."""
-    shade = int(np.median(rows[0]))
-    if np.mean(np.abs(rows[0].astype(np.int16) - shade) <= PLAIN) < LEAST_OF_BAR:
+    """How many rows, from the first, have its shade."""
+    if _plain_share(rows[0]) < BORDER.min_of_bar:
         return 0
-    plain = (np.abs(rows.astype(np.int16) - shade) <= PLAIN).mean(axis=1) >= LEAST_OF_BAR
+    shade = int(np.median(rows[0]))
+    plain = (np.abs(rows.astype(np.int16) - shade) <= BORDER.plain).mean(axis=1) >= BORDER.min_of_bar
     return len(rows) if plain.all() else int(plain.argmin())
 
 
 def _within_lines(grey: Bytes) -> Box | None:
-    """The box between level and upright lines."""
+    """The box between horizontal and vertical lines."""
     height, width = grey.shape
     level, upright = _steps(grey), _steps(np.ascontiguousarray(grey.T))
     rows, columns = _lines(level), _lines(upright)
     if len(rows) + len(columns) < 2:
         return None
-    tops, bottoms = _pairs(rows, height)
-    lefts, rights = _pairs(columns, width)
-    # Boxes are rows of pairs of level lines and columns of pairs of upright ones.
-    sides = np.stack([
-        _share(level, tops, lefts, rights), _share(level, bottoms, lefts, rights),
-        _share(upright, lefts, tops, bottoms).T, _share(upright, rights, tops, bottoms).T,
-    ])  # fmt: skip
+    rows, columns = np.concatenate([[0], rows, [height]]), np.concatenate([[0], columns, [width]])
+    (top, bottom), (left, right) = _PAIRS[len(rows)], _PAIRS[len(columns)]
+    tops, bottoms, lefts, rights = rows[top], rows[bottom], columns[left], columns[right]
+    # Boxes: a row for each pair of horizontal lines, a column for each pair of vertical ones.
+    along, beside = _share(level, rows, lefts, rights), _share(upright, columns, tops, bottoms).T
+    sides = np.stack([along[top], along[bottom], beside[:, left], beside[:, right]])
     inside = _inside(tops, bottoms, height)[:, None] + _inside(lefts, rights, width)[None, :]
     across, down = (rights - lefts)[None, :], (bottoms - tops)[:, None]
     trimmed = np.maximum(1 - across / width, 1 - down / height)
-    # The sides that are the picture's own prove nothing.
+    # The sides of the picture itself prove nothing.
     mean = (sides.sum(axis=0) - (4 - inside)) / np.maximum(inside, 1)
-    likely = (inside >= 2) & (sides.min(axis=0) >= LEAST_SIDE) & (mean >= LEAST_SIDES)
-    likely &= (across * down >= LEAST_AREA * height * width) & (trimmed >= LEAST_TRIMMED)
+    likely = (inside >= 2) & (sides.min(axis=0) >= BORDER.min_side) & (mean >= BORDER.min_sides)
+    likely &= (across * down >= BORDER.min_area * height * width) & (trimmed >= BORDER.min_trimmed)
     score = np.where(likely, mean + EACH_SIDE * inside, 0.0)
     for place in np.argsort(-score, axis=None, kind="stable")[:TRIED]:
         row, column = np.unravel_index(place, score.shape)
         if not likely[row, column]:
             return None
-        left, top, right, bottom = lefts[column], tops[row], rights[column], bottoms[row]
-        if _is_plain_around(grey, int(left), int(top), int(right), int(bottom)):
-            return float(left), float(top), float(right), float(bottom)
+        start, end = (int(lefts[column]), int(tops[row])), (int(rights[column]), int(bottoms[row]))
+        if _is_plain_around(grey, *start, *end):
+            return float(start[0]), float(start[1]), float(end[0]), float(end[1])
     return None
 
 
 def _steps(grey: Bytes) -> Bytes:
-    """Between each row and the next, which pixels step: 0 or 1, (height + 1, width); all do at the picture's sides.
+    """Which pixels differ from the row before: 0 or 1, uint8 (height + 1, width); all do at the picture's sides.
 
-    A side that scaling has spread over two pixels makes a step of two.
+    A side that scaling has spread over two pixels is found by comparing rows two apart.
     """
-    one, two = cv2.absdiff(grey[1:], grey[:-1]), cv2.absdiff(grey[2:], grey[:-2])
-    largest = np.asarray(one, np.uint8)
-    np.maximum(largest[:-1], two, out=largest[:-1])
-    np.maximum(largest[1:], two, out=largest[1:])
+    to_next, to_second_next = cv2.absdiff(grey[1:], grey[:-1]), cv2.absdiff(grey[2:], grey[:-2])
+    largest = np.asarray(to_next, np.uint8)
+    np.maximum(largest[:-1], to_second_next, out=largest[:-1])
+    np.maximum(largest[1:], to_second_next, out=largest[1:])
     steps = np.ones((len(grey) + 1, grey.shape[1]), np.uint8)
-    np.greater(largest, STEP, out=steps[1:-1], casting="unsafe")
+    np.greater(largest, BORDER.min_step, out=steps[1:-1], casting="unsafe")
     return steps
 
 
@@ -158,38 +172,31 @@ def _lines(steps: Bytes) -> Numbers:
     """The strongest lines inside the picture."""
     strength = steps.sum(axis=1, dtype=np.int64)
     strength[[0, -1]] = 0
-    found: list[int] = []
+    strongest: list[int] = []
     for _ in range(LINES):
         line = int(strength.argmax())
-        if strength[line] < LEAST_LINE * steps.shape[1]:
+        if strength[line] < BORDER.min_line * steps.shape[1]:
             break
-        found.append(line)
+        strongest.append(line)
         strength[max(0, line - APART + 1) : line + APART] = 0
-    return np.array(sorted(found), np.int64)
-
-
-def _pairs(lines: Numbers, side: int) -> tuple[Numbers, Numbers]:
-    all_lines = np.concatenate([[0], lines, [side]])
-    one, other = np.triu_indices(len(all_lines), 1)
-    return all_lines[one], all_lines[other]
+    return np.array(sorted(strongest), np.int64)
 
 
 def _inside(starts: Numbers, ends: Numbers, side: int) -> Numbers:
-    """How many of the two lines are not the picture's own sides."""
+    """How many of the two lines are not sides of the picture."""
     return (starts > 0).astype(np.int64) + (ends < side)
 
 
 def _share(steps: Bytes, lines: Numbers, starts: Numbers, ends: Numbers) -> Shares:
-    """The share of each line (n) that steps, from each start to its end (m): (n, m)."""
-    unique, back = np.unique(lines, return_inverse=True)
-    sums = np.zeros((len(unique), steps.shape[1] + 1), np.int64)
-    np.cumsum(steps[unique], axis=1, out=sums[:, 1:])
-    share: Shares = ((sums[:, ends] - sums[:, starts]) / (ends - starts))[back]
+    """The share of each line (n) that differs, from each start to its end (m): (n, m)."""
+    sums = np.zeros((len(lines), steps.shape[1] + 1), np.int64)
+    np.cumsum(steps[lines], axis=1, out=sums[:, 1:])
+    share: Shares = (sums[:, ends] - sums[:, starts]) / (ends - starts)
     return share
 
 
 def _is_plain_around(grey: Bytes, left: int, top: int, right: int, bottom: int) -> bool:
-    """Whether what is just outside each side, the picture's own apart, is of one shade along it."""
+    """Whether the pixels just outside each side have one shade, sides of the picture apart."""
     height, width = grey.shape
     beside = []
     if top > 0:
@@ -200,12 +207,12 @@ def _is_plain_around(grey: Bytes, left: int, top: int, right: int, bottom: int) 
         beside.append(grey[top:bottom, max(0, left - BESIDE_PX)])
     if right < width:
         beside.append(grey[top:bottom, min(width, right + BESIDE_PX) - 1])
-    return all(_plain_share(line) >= LEAST_PLAIN for line in beside)
+    return all(_plain_share(line) >= BORDER.min_plain for line in beside)
 
 
 def _plain_share(line: Bytes) -> float:
-    """The share of some pixels within PLAIN levels of their median."""
-    # As np.median finds it, at a fourth of the time.
+    """The share of some pixels within BORDER.plain levels of their median."""
+    # As np.median does, in a quarter of the time.
     middle = len(line) // 2
     shade = int(np.partition(line, middle)[middle])
-    return float(np.count_nonzero((line >= shade - PLAIN) & (line <= shade + PLAIN))) / len(line)
+    return float(np.count_nonzero((line >= shade - BORDER.plain) & (line <= shade + BORDER.plain))) / len(line)

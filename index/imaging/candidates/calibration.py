@@ -1,30 +1,43 @@
-"""PURE: how many wrong pairs a tolerance proposes in this library, and how many the verifier then lets through.
+"""PURE: estimates of false matches: how many wrong pairs a tolerance proposes, and how many the verifier accepts.
 
-Measured on the library itself: distances of pairs drawn at random, which in any library but a tiny one are almost
-never duplicates, and the verifier's word on the nearest of those that are not proposed. Counts are Poisson; their
-interval is Garwood's (1936) in the Wilson-Hilferty approximation, a share's is Jeffreys' in Wilson's form (1927).
-Where the sample holds too few near pairs to count, its lower tail is continued as an exponential one, the limit of
-light tails (Pickands, Statistical Inference Using Extreme Order Statistics, 1975): chance alone would fall faster, the
-same thing before the same wall keeps it up. The interval says how far that can be trusted.
+Measured on the library itself: the distances of random pairs, which in any but a tiny library are almost never
+duplicates, and the verifier's verdict on the nearest of those that are not proposed. Counts are Poisson; their interval
+is Garwood's (1936) in the Wilson-Hilferty approximation, that of a share is Wilson's (1927). If the sample has too few
+near pairs to count, its lower tail is extrapolated as an exponential, the limit of light tails (Pickands, Statistical
+Inference Using Extreme Order Statistics, 1975). By chance alone it would fall faster; similar scenes, such as one thing
+before one wall, keep it up. The interval says how far the extrapolation can be trusted.
 """
 
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from index.imaging.thresholds import threshold
 
 # Both sides of a 95 % interval.
 Z = 1.959964
-# Fewer pairs than this are not counted but extrapolated.
-COUNTED = 10
-# The tail is continued from where this many pairs of the sample lie below; beyond, its slope is only a model.
-ANCHOR = 30
+
+
+@dataclass(frozen=True, slots=True)
+class TailLimits:
+    """When near pairs of the sample are counted, and how far its tail can be trusted."""
+
+    min_counted: int = threshold(10, "pairs", "Fewer are not counted but extrapolated.")
+    anchor: int = threshold(30, "pairs", "The tail is continued from here on; beyond, its slope is only a model.")
+    more_per_decade: float = threshold(
+        5.0, "factor for each factor of 10", "A library may have more look-alikes than its sample shows."
+    )
+    fewer_per_decade: float = threshold(
+        25.0, "factor for each factor of 10", "Or nothing but chance brings its pictures near."
+    )
+
+
+TAIL: Final = TailLimits()
+
 # Hashes of which half the bits are set differ in an even number of bits.
 BITS_APART = 2
-# How far reality may be from the continued tail for each factor of 10 that it was continued by: above, where a library
-# has more look-alikes than its sample tells, and below, where nothing but chance brings pictures near.
-MORE_PER_DECADE = 5.0
-FEWER_PER_DECADE = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +52,11 @@ class Expectation:
         return Expectation(self.low * factor, self.guess * factor, self.high * factor)
 
 
-def wrong_pairs(distances: Sequence[int], images: int, tolerance: int) -> Expectation:
-    """How many of the library's pairs lie within the tolerance by accident.
+def false_candidates(distances: Sequence[int], images: int, tolerance: int) -> Expectation:
+    """How many pairs of the library are within the tolerance by accident.
 
-    `distances` are those of pairs drawn at random (each the least over the turns searched), in bits; `images` is how
-    many contents the library has, all pairs of which are candidates.
+    `distances` are those of random pairs, in bits, each the least over the turns searched; `images` is the number of
+    contents of the library, all pairs of which are candidates.
     """
     pairs = images * (images - 1) / 2
     if not distances or pairs == 0:
@@ -51,13 +64,13 @@ def wrong_pairs(distances: Sequence[int], images: int, tolerance: int) -> Expect
     scale = pairs / len(distances)
     ordered = sorted(distances)
     below = bisect_right(ordered, tolerance)
-    if below >= COUNTED:
+    if below >= TAIL.min_counted:
         return poisson_interval(below).times(scale)
     return _continued_tail(ordered, tolerance).times(scale)
 
 
-def let_through(wrong: Expectation, judged: int, accepted: int) -> Expectation:
-    """How many of the wrong pairs the verifier takes for duplicates, where it took `accepted` of `judged`."""
+def false_matches(wrong: Expectation, judged: int, accepted: int) -> Expectation:
+    """How many of the wrong pairs the verifier accepts as duplicates, given that it accepted `accepted` of `judged`."""
     low, high = share_interval(accepted, judged)
     guess = (accepted + 0.5) / (judged + 1)
     return Expectation(wrong.low * low, wrong.guess * guess, wrong.high * high)
@@ -86,9 +99,9 @@ def share_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def _continued_tail(ordered: Sequence[int], tolerance: int) -> Expectation:
-    """The expected number of the sample's pairs within a tolerance that hardly any of them reaches."""
+    """The expected number of the sample's pairs within a tolerance, extrapolated from its nearest pairs."""
     seen = poisson_interval(bisect_right(ordered, tolerance))
-    anchor = min(ANCHOR, len(ordered) // 2)
+    anchor = min(TAIL.anchor, len(ordered) // 2)
     if anchor < 2 or ordered[anchor - 1] >= ordered[len(ordered) // 2]:
         return seen
     nearest = ordered[:anchor]
@@ -96,5 +109,5 @@ def _continued_tail(ordered: Sequence[int], tolerance: int) -> Expectation:
     mean_excess = sum(furthest - distance for distance in nearest) / anchor + BITS_APART / 2
     decades = max(0.0, (furthest - tolerance) / mean_excess) / math.log(10)
     guess = min(max(anchor / 10**decades, seen.low), seen.high)
-    low, high = guess / FEWER_PER_DECADE**decades, guess * MORE_PER_DECADE**decades
+    low, high = guess / TAIL.fewer_per_decade**decades, guess * TAIL.more_per_decade**decades
     return Expectation(max(low, seen.low), guess, min(high, seen.high))

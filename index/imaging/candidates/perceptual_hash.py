@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 # Left, top, right, bottom, in pixels and parts of a pixel.
 Box = tuple[float, float, float, float]
 
-# Of the hashes of wholes and parts: what another made is read again.
+# The version of the hashes of wholes and parts: files hashed by another one are read again.
 SCHEME: Final = "phash/2"
 
 # imagehash's highfreq_factor: the picture is sampled at four times the frequencies that are kept.
@@ -34,10 +34,10 @@ def hash_grey(grey: Bytes, box: Box | None = None) -> Hashes:
     """The hashes of a picture given as luma, uint8 of shape (height, width), both at least 1.
 
     `box` is the part of the matrix to hash, else all of it. Scaled decoding of 533 pixels by 1/2 gives 267, of which
-    the picture takes 266.5: told so, the hash moves a third as far from that of the full picture as it does untold.
+    the picture takes 266.5: with this box the hash differs from that of the full picture a third as much as without.
 
-    At each hsize the first row equals `imagehash.phash(hash_size=hsize)` of the same grey picture, but for the bits
-    that its rounding to whole grey values after each resampling decides (about 1 in 300).
+    At each hsize the first row equals `imagehash.phash(hash_size=hsize)` of the same grey picture, except for the bits
+    that depend on its rounding to whole grey values after each resampling (about 1 in 300).
     """
     height, width = grey.shape
     left, top, right, bottom = box or (0.0, 0.0, float(width), float(height))
@@ -56,7 +56,7 @@ def hash_grey(grey: Bytes, box: Box | None = None) -> Hashes:
 
 
 def hash_unturned(greys: Bytes) -> Hashes:
-    """The hashes of pictures of one size, uint8 (n, height, width), as they stand: one row for each."""
+    """The hashes of pictures of one size, uint8 (n, height, width), unturned: one row for each."""
     _, height, width = greys.shape
     levels = greys[:, :1, :1].astype(np.float32)
     down = _analyses(height, 0.0, float(height)) @ (greys - levels)

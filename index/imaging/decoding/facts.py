@@ -1,4 +1,4 @@
-"""What the header of an opened picture tells: size as shown, orientation, date, camera, quality, metadata.
+"""The facts in the header of an opened picture: size as shown, orientation, date, camera, quality, metadata.
 
 Metadata is the part of a file that is most often broken; whatever is wrong with it, the picture is still a picture.
 """
@@ -10,19 +10,16 @@ from typing import Any, Final
 
 from PIL import ExifTags, Image
 
-from index.model import Facts
+from index.imaging.decoding.camera_record import STANDARD_LUMINANCE, camera_record
+from index.imaging.decoding.raw_picture import stored_size
+from index.model import RAW_FORMATS, Facts
 
-# What quality 50 stands for: the luminance table of ITU-T T.81, annex K, in zigzag order. libjpeg scales it.
-STANDARD_LUMINANCE: Final = (
-    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51,
-    61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77,
-    113, 121, 112, 100, 120, 92, 101, 103, 99,
-)  # fmt: skip
-
-# A camera's model is a few words; more is an attack on whoever shows it.
+# A camera's model is a few words; more may be an attack on programs that show it.
 CAMERA_LENGTH: Final = 80
 DATE_LENGTH: Final = len("2024:05:17 12:34:56")
 
+# Formats whose decoder has the orientation from elsewhere.
+TURNED_BY_OTHERS: Final = frozenset({"TIFF", "HEIF", "AVIF", "JXL"})
 # Tags of a TIFF that say more than how to decode it.
 TIFF_EXIF: Final = frozenset(
     {ExifTags.IFD.Exif, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.DateTime, ExifTags.Base.Artist}
@@ -37,7 +34,7 @@ def facts_of(image: Image.Image) -> Facts:
     """The facts of an opened picture, `detail` apart; nothing is decoded, and nothing in metadata raises."""
     exif = _exif(image)
     orientation = orientation_of(image)
-    width, height = image.size
+    width, height = stored_size(image)
     if orientation >= 5 and not is_turned_by_pillow(image):
         width, height = height, width
     return Facts(
@@ -51,23 +48,45 @@ def facts_of(image: Image.Image) -> Facts:
         jpeg_quality=jpeg_quality(getattr(image, "quantization", None)),
         frames=frames_of(image),
         metadata=_metadata(image, exif),
+        record=camera_record(exif, _sub_block(exif, ExifTags.IFD.Exif), getattr(image, "quantization", None)),
     )
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none or it makes no sense."""
-    value = _exif(image).get(ExifTags.Base.Orientation)
+    """The EXIF orientation, 1 where there is none or it makes no sense. One that XMP alone has does not count: browsers
+    and viewers do not turn by it, though Pillow reports it as EXIF."""
+    exif = _exif(image)
+    value = exif.get(ExifTags.Base.Orientation)
+    if not isinstance(value, int) or not 1 <= value <= 8:
+        return 1
+    has_xmp = "xmp" in image.info or "XML:com.adobe.xmp" in image.info
+    if has_xmp and value != 1 and image.format not in TURNED_BY_OTHERS | RAW_FORMATS:
+        return _orientation_of_block(image.info.get("exif"))
+    return value
+
+
+def _orientation_of_block(block: Any) -> int:
+    if not isinstance(block, bytes):
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(block)
+        value = exif.get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001 - a broken block is no block
+        return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def is_turned_by_pillow(image: Image.Image) -> bool:
-    """Whether Pillow itself turns what it decodes: it does so for TIFF, whose header gives the size as shown."""
-    return image.format == "TIFF"
+    """Whether what Pillow decodes is upright: it turns TIFF itself, whose header gives the size as shown, and JPEG XL
+    is turned by its decoder unless it holds a JPEG."""
+    return image.format == "TIFF" or (image.format == "JXL" and not getattr(image, "jpeg", False))
 
 
 def frames_of(image: Image.Image) -> int:
-    """Frames of an animation or pages; the second picture in a camera's MPO is a preview, not a frame."""
-    if image.format == "MPO":
+    """Frames of an animation or pages; the second picture in a camera's MPO is a preview, and the layers of a Photoshop
+    file are one picture."""
+    if image.format in ("MPO", "PSD"):
         return 1
     try:
         return max(1, int(getattr(image, "n_frames", 1)))
@@ -79,7 +98,7 @@ def jpeg_quality(tables: Any) -> int:
     """libjpeg's quality 1 to 100 whose luminance table is nearest to this one, 0 where there is none.
 
     libjpeg scales each entry of the standard table by s/100, where s = 5000/q below 50 and 200 - 2q from there on, and
-    keeps it between 1 and 255; the sum of the entries tells which it was.
+    keeps it between 1 and 255; the sum of the entries identifies q.
     """
     try:
         return _quality_of_sum(sum(tables[0]))
@@ -145,7 +164,7 @@ def _metadata(image: Image.Image, exif: Any) -> tuple[str, ...]:
 
 
 def _has_exif(image: Image.Image, exif: Any) -> bool:
-    """An EXIF block of nothing but an orientation is none, nor are the tags without which TIFF is no picture."""
+    """Whether there is EXIF. An orientation alone does not count, nor the tags that every TIFF needs."""
     if image.format == "TIFF":
         return not TIFF_EXIF.isdisjoint(exif)
     return bool(exif) and set(exif) != {ExifTags.Base.Orientation}

@@ -1,7 +1,7 @@
 """PURE: the segments of a JPEG file (ITU-T T.81, annex B): its metadata, and where the picture ends.
 
-Metadata is carried as the bytes it is, so that nothing is lost that a reader of ours does not know of: maker notes,
-long XMP, IPTC, comments.
+Metadata is copied byte for byte, so that nothing is lost that no reader here understands: maker notes, long XMP, IPTC,
+comments.
 """
 
 import re
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SOI: Final = b"\xff\xd8"
+END: Final = b"\xff\xd9"
 SOS: Final = 0xDA
 EOI: Final = 0xD9
 COMMENT: Final = 0xFE
@@ -17,7 +18,13 @@ APP0, APP1, APP2, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 
 EXIF: Final = b"Exif\0\0"
 ICC: Final = b"ICC_PROFILE\0"
-# The index of further pictures in the same file (CIPA DC-007): its offsets hold for the file it was made for only.
+JFIF: Final = b"JFIF\0"
+ADOBE: Final = b"Adobe"
+# The shortest payloads that libjpeg takes for these.
+LEAST_JFIF: Final = 14
+LEAST_ADOBE: Final = 12
+USUAL_BITS: Final = 8
+# The index of further pictures in the same file (CIPA DC-007): its offsets are valid only in the original file.
 SEVERAL_PICTURES: Final = b"MPF\0"
 LONGEST_PAYLOAD: Final = 65_533
 
@@ -25,6 +32,16 @@ LONGEST_PAYLOAD: Final = 65_533
 _BARE: Final = frozenset({*range(0xD0, 0xD8), 0x01})
 # In the coded data a marker is 0xFF and neither a stuffed zero, a restart nor more fill.
 _MARKER: Final = re.compile(b"\xff[^\x00\xd0-\xd7\xff]")
+# Frames of Huffman coding: baseline, extended, progressive. Tables of codes, of quantisation, the restart interval.
+_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
+_TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
+# What may stand between two scans of one picture: tables, comments and application data.
+_BETWEEN_SCANS: Final = frozenset({0xC4, SOS, 0xDB, 0xDC, 0xDD, COMMENT, *range(0xE0, 0xF0)})
+# Coded data may end in so many zeros: flat blocks of colour, or a stuffed one.
+_ZEROS: Final = 2
+# What follows coded data without an end marker: a block of a Samsung trailer (its kind, the length of its name, the
+# name), or a film in MP4.
+_FOLLOWING: Final = re.compile(rb"\0\0.\x0a[\x01-\x40]\0\0\0[A-Za-z0-9_]{4}|\0\0..ftyp", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +64,95 @@ class NoJpeg(ValueError):
     """The bytes are not built as a JPEG file."""
 
 
+def segments(data: bytes) -> Iterator[Segment]:
+    """Those before the picture's coded data. Raises NoJpeg where the bytes are no segment any more."""
+    for marker, start, end in _markers(data):
+        if marker in (SOS, EOI):
+            return
+        yield Segment(marker, data[start + 4 : end])
+
+
 def metadata_of(data: bytes) -> list[Segment]:
     """The segments that say something of the picture, in their order: application data and comments, without those
     that say how it is coded (JFIF, Adobe) or where in the file other pictures are. Raises NoJpeg."""
-    return [segment for segment in _segments(data) if _is_metadata(segment)]
+    return [segment for segment in segments(data) if _is_metadata(segment)]
 
 
 def end_of_picture(data: bytes) -> int:
-    """Where the first picture ends: what comes behind is something else. Raises NoJpeg."""
+    """The position where the first picture ends; what follows is something else. Raises NoJpeg."""
     for marker, start, _ in _markers(data):
         if marker == EOI:
             return start + 2
     raise NoJpeg("has no end marker")
+
+
+def end_without_marker(data: bytes) -> int | None:
+    """The position where the coded data of the picture ends, if no end marker is there; None where one is, and where
+    nothing is coded."""
+    last: tuple[int, int] | None = None
+    try:
+        for marker, _, behind in _markers(data):
+            if marker == EOI:
+                return None
+            if last is not None and marker not in _BETWEEN_SCANS:
+                break
+            if marker == SOS:
+                last = behind, _end_of_scan(data, behind)
+    except NoJpeg:
+        pass
+    if last is None:
+        return None
+    following = _FOLLOWING.search(data, *last)
+    start, end = last[0], last[1] if following is None else following.start()
+    # Zeros decode to grey without an error: many must not stand for what is missing.
+    return min(end, start + len(data[start:end].rstrip(b"\0")) + _ZEROS)
+
+
+def code_of_picture(data: bytes) -> Iterator[memoryview]:
+    """The parts of a file that its pixels are computed from, in their order: the tables, the frame, and each scan with
+    its coded data, all as they are in the file. One frame of 8 bits that says its own height, with one or three
+    components. Raises NoJpeg for anything else, and where there is no end marker."""
+    view, frames = memoryview(data), 0
+    scan: int | None = None
+    for marker, start, end in _markers(data):
+        if scan is not None:
+            yield view[scan:start]
+            scan = None
+        if marker == EOI:
+            break
+        if marker in _FRAMES:
+            frames += 1
+            precision, height, components = data[start + 4], data[start + 5 : start + 7], data[start + 9 : start + 10]
+            if precision != USUAL_BITS or not any(height) or components not in (b"\1", b"\3"):
+                raise NoJpeg("has a frame of another kind")
+            yield view[start:end]
+        elif marker == SOS:
+            scan = start
+        elif marker in _TABLES:
+            yield view[start:end]
+        elif marker != COMMENT and not APP0 <= marker <= APP15:
+            raise NoJpeg(f"has a marker {marker:#x} of another kind")
+    else:
+        raise NoJpeg("has no end marker")
+    if frames != 1:
+        raise NoJpeg("has not one frame")
+
+
+def is_coded_as_rgb(data: bytes) -> bool:
+    """Whether a decoder takes three components for red, green and blue rather than luma and chroma, by the rule that
+    libjpeg follows (default_decompress_parms): JFIF says luma, else Adobe's marker says which, else the numbers of the
+    components. Raises NoJpeg."""
+    jfif, adobe, names = False, -1, b""
+    for segment in segments(data):
+        if segment.marker == APP0 and segment.payload.startswith(JFIF) and len(segment.payload) >= LEAST_JFIF:
+            jfif = True
+        elif segment.marker == APP14 and segment.payload.startswith(ADOBE) and len(segment.payload) >= LEAST_ADOBE:
+            adobe = segment.payload[LEAST_ADOBE - 1]
+        elif segment.marker in _FRAMES:
+            names = segment.payload[6:15:3]
+    if jfif:
+        return False
+    return adobe == 0 if adobe >= 0 else names == b"RGB"
 
 
 def start_of_index(data: bytes) -> int | None:
@@ -86,6 +180,13 @@ def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
     raise NoJpeg("has no picture")
 
 
+def with_density(data: bytes, dpi: tuple[float, float]) -> bytes:
+    """A file that begins with no JFIF segment (ITU-T T.871) with one that has this resolution."""
+    across, down = (min(65_535, max(1, round(value))) for value in dpi)
+    payload = b"JFIF\0\1\1\1" + across.to_bytes(2, "big") + down.to_bytes(2, "big") + bytes(2)
+    return SOI + _written(Segment(APP0, payload)) + data[len(SOI) :]
+
+
 def _is_index(segment: Segment) -> bool:
     return segment.marker == APP2 and segment.payload.startswith(SEVERAL_PICTURES)
 
@@ -102,16 +203,8 @@ def _written(segment: Segment) -> bytes:
     return bytes([0xFF, segment.marker]) + (len(segment.payload) + 2).to_bytes(2, "big") + segment.payload
 
 
-def _segments(data: bytes) -> Iterator[Segment]:
-    """Those before the picture's coded data."""
-    for marker, start, end in _markers(data):
-        if marker in (SOS, EOI):
-            return
-        yield Segment(marker, data[start + 4 : end])
-
-
 def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each marker with where it begins and where its segment ends, coded data passed over."""
+    """Each marker with the positions where it begins and where its segment ends; coded data is skipped."""
     if not data.startswith(SOI):
         raise NoJpeg("does not begin as one")
     position = len(SOI)
@@ -136,5 +229,5 @@ def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _end_of_scan(data: bytes, start: int) -> int:
-    found = _MARKER.search(data, start)
-    return len(data) if found is None else found.start()
+    marker = _MARKER.search(data, start)
+    return len(data) if marker is None else marker.start()

@@ -1,10 +1,9 @@
-"""EDGE: a file's bytes -> a small grey picture and facts, the view shown to people, the digest of its pixels.
+"""EDGE: a file's bytes -> a small grey picture and facts, the preview, a crop.
 
 Runs in worker processes only: a decoder may crash, hang or eat memory here. What Pillow raises becomes a
 PictureError with one of REASONS; nothing of Pillow leaves this module.
 """
 
-import errno
 import io
 import math
 import os
@@ -12,31 +11,46 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from index.candidates.fingerprint import Box
-from index.errors import PictureError
-from index.images import descent, recompression
-from index.images.facts import facts_of, frames_of, is_turned_by_pillow, orientation_of
-from index.images.sniff import HEAD_BYTES, looks_like_image
-from index.model import Facts, Identity
+from index.errors import FileError, PictureError
+from index.imaging.candidates.perceptual_hash import Box
+from index.imaging.decoding import (
+    decoders,
+    double_jpeg,
+    heif_file,
+    jpeg_decoding,
+    jpeg_file,
+    jxl_file,
+    other_files,
+    raw_picture,
+    tiff_damage,
+    tiff_kinds,
+)
+from index.imaging.decoding.attachments import attachments_of
+from index.imaging.decoding.bit_depth import bit_depth
+from index.imaging.decoding.colour_profile import from_lab, in_srgb
+from index.imaging.decoding.damage import damage_in
+from index.imaging.decoding.facts import facts_of, is_turned_by_pillow, orientation_of
+from index.imaging.decoding.jxl_file import is_jxl
+from index.imaging.decoding.raw_picture import raw_in, stored_size
+from index.imaging.discovery import descent
+from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image
+from index.messages import Message, of_os_error
+from index.model import RAW_FORMATS, Facts, Identity
 
 Bytes = NDArray[np.uint8]
 
 REASONS: Final = (
     "empty", "not_an_image", "truncated", "corrupt", "too_large",
-    "unreadable", "changed", "out_of_memory", "timed_out", "crashed",
+    "unreadable", "changed", "out_of_memory", "timed_out", "crashed", "no_decoder",
 )  # fmt: skip
-
-# Named (JPEG opens MPO as well), so that a file called .jpg cannot reach the decoders that start other programs (EPS)
-# or read other files.
-FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF")
 
 # JPEG is decoded at the least of 1/8, 1/4, 1/2 and 1 that leaves this many pixels on the shorter side. Against
 # imagehash on the full picture, photographs then move by 0.1, 0.8 and 4 bits of 64, 256 and 1024, scanned pages by 1, 4
@@ -44,9 +58,9 @@ FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF")
 DRAFT_SIDE: Final = 128
 # What has to be decoded whole is reduced by a whole factor to no less than this on the shorter side.
 GREY_SIDE: Final = 256
-VIEW_SIDE: Final = 512
-VIEW_QUALITY: Final = 88
-# What every whole JPEG of ours ends with.
+PREVIEW_SIDE: Final = 512
+PREVIEW_QUALITY: Final = 88
+# The end of every complete JPEG that ComparImg writes.
 JPEG_END: Final = b"\xff\xd9"
 CROP_QUALITY: Final = 93
 # PDQ measures the quality of a picture on this many luminance values a side.
@@ -62,15 +76,16 @@ TURN_OF_ORIENTATION: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Transparent parts are shown on white, as browsers and photo tools do.
+# Transparent parts are shown on white, as browsers and photo tools do. What is white itself shows on black only.
 BACKGROUND: Final = 255
-# Of text in a PNG, unpacked. Pillow's own limit of 1 MB fails on pictures whose maker wrote down how it was made.
-PNG_TEXT_BYTES: Final = 16 * 2**20
+BLACK: Final = 0
+OPAQUE: Final = 255
+# Formats in which no trace of an earlier JPEG is looked for: they round coefficients of blocks themselves, or the
+# blocks are those of a preview.
+NOT_JPEG_BEFORE: Final = frozenset({"HEIF", "JXL"}) | RAW_FORMATS
 # What follows a picture's end in its file may end in some zeros as well, but not in so many.
 UNWRITTEN_ZEROS: Final = 256
 MAX_BYTES: Final = 2**30
-# Pixels are digested in bands of about this many, so that they are not all copied at once.
-BAND_PIXELS: Final = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +120,21 @@ def read(path: bytes, max_bytes: int = MAX_BYTES, top: bytes | None = None) -> t
         try:
             before = os.fstat(descriptor)
             if before.st_size > max_bytes:
-                size = f"{before.st_size / 1e6:.0f} MB"
-                raise PictureError("too_large", f"{size}, more than the limit of {max_bytes / 1e6:.0f}")
+                size, limit = round(before.st_size / 1e6), round(max_bytes / 1e6)
+                raise PictureError("too_large", "picture.file_too_large", megabytes=size, limit=limit)
             with open(descriptor, "rb", buffering=0, closefd=False) as file:
                 data = file.readall()
             after = os.fstat(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
-        ours = error.errno == errno.EINVAL and error.strerror
-        raise PictureError("unreadable", ours or f"cannot be read: {error.strerror}") from error
+        problem = of_os_error(error)
+        if not isinstance(error, FileError):
+            problem = Message("picture.unreadable", error=problem)
+        raise PictureError("unreadable", problem) from error
     identity = Identity.of(after)
     if Identity.of(before) != identity or len(data) != identity.size_bytes:
-        raise PictureError("changed", "changed while it was read")
+        raise PictureError("changed", "picture.changed_while_read")
     return data, identity
 
 
@@ -131,38 +148,91 @@ def digest(data: bytes) -> bytes:
 
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode at reduced scale. Raises PictureError."""
+    data = whole(data)
     with opened(data, limits) as image:
-        facts = facts_of(image)
-        full_width = image.width
-        drafted = image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
-        image.load()
-        # Scaled sizes are rounded up; the draft tells what they would have been.
-        width, height = drafted[1][2:] if drafted else image.size
-        small, factor = _small(image, GREY_SIDE)
+        facts = replace(
+            facts_of(image),
+            bit_depth=bit_depth(data, image),
+            attachments=attachments_of(data, image.format or "", getattr(image, "mpinfo", None)),
+        )
+        full_width, own_entry = image.width, _own_entry(image)
+        drafted = _draft(image, "L", (DRAFT_SIDE, DRAFT_SIDE))
+        reduction = round(full_width / image.width)
+        turn = turn_left(image)
+        cut_off = tiff_damage.cut_off(image, len(data)) if image.format == "TIFF" else ""
+        pixels, damage = _loaded(image, data, reduction)
+        # Scaled sizes are rounded up; the draft has the exact ones.
+        width, height = drafted[1][2:] if drafted else pixels.size
+        transparent = _is_transparent(pixels)
+        small, factor = _small(pixels, GREY_SIDE)
         grey = small if small.mode == "L" else small.convert("L")
-        stored, turn, detail = np.asarray(grey), _turn_left(image), _detail(grey)
-        blocks = _middle_blocks(image, round(full_width / image.width))
-    # From here on it is our own work that may fail, and no picture is told to be corrupt for that.
+        stored, detail = np.asarray(grey), _detail(grey)
+        blocks = _middle_blocks(pixels, reduction)
+    # From here on a failure is an error of ours and not reported as a corrupt picture.
     matrix, box = _upright(stored, width / factor, height / factor, turn)
-    earlier = recompression.earlier_quality(*blocks) if blocks is not None else 0
-    return Decoded(replace(facts, detail=detail, earlier_quality=earlier), matrix, box)
+    earlier = double_jpeg.earlier_quality(*blocks, own_entry) if blocks is not None else 0
+    found = replace(facts, detail=detail, earlier_quality=earlier, transparent=transparent, damage=damage or cut_off)
+    return Decoded(found, matrix, box)
 
 
-def view(data: bytes, limits: Limits) -> bytes:
-    """The picture upright and in sRGB as a JPEG of at most VIEW_SIDE pixels, never enlarged. Raises PictureError."""
+def whole(data: bytes) -> bytes:
+    """The bytes of a picture as its decoder takes them: with the end marker of a JPEG that lacks nothing else."""
+    if data.startswith(jpeg_file.SOI) and not data.endswith(jpeg_file.END):
+        return jpeg_decoding.completed(data) or data
+    return data
+
+
+def damage_of(data: bytes, image: Image.Image) -> str:
+    """What is wrong with a picture that was opened and can be decoded, "" for nothing."""
+    if image.format in ("JPEG", "MPO"):
+        return jpeg_decoding.luma(data, 8)[1]
+    if image.format == "TIFF":
+        return tiff_damage.cut_off(image, len(data)) or tiff_damage.complaints_of(image)
+    return damage_in(data, image.format or "")
+
+
+def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Image, str]:
+    """The pixels of a picture that was opened at 1/`reduction` of its size, and what its decoder complained of."""
+    if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
+        luma, damage = jpeg_decoding.luma(data, reduction)
+        if luma is not None and luma.shape == (image.height, image.width):
+            if damage:
+                # What Pillow refuses could not be shown: it counts as not decoded.
+                image.load()
+            return Image.fromarray(luma), damage
+    if image.format == "TIFF":
+        return image, tiff_damage.complaints_of(image)
+    image.load()
+    return image, damage_of(data, image)
+
+
+def preview(data: bytes, limits: Limits, background: int = BACKGROUND) -> bytes:
+    """The picture upright and in sRGB as a JPEG of at most PREVIEW_SIDE pixels, never enlarged. What is transparent
+    shows a background of this grey level. Raises PictureError."""
     with opened(data, limits) as image:
         profile = image.info.get("icc_profile")
-        image.draft("RGB", (VIEW_SIDE, VIEW_SIDE))
+        _draft(image, "RGB", (PREVIEW_SIDE, PREVIEW_SIDE))
         image.load()
-        small, _ = _small(image, VIEW_SIDE)
-        small.thumbnail((VIEW_SIDE, VIEW_SIDE), Image.Resampling.LANCZOS)
-        small = _in_srgb(small, profile)
-        turn = TURN_OF_ORIENTATION.get(_turn_left(image))
+        small, _ = _small(image, PREVIEW_SIDE, background)
+        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+        small = in_srgb(small, profile)
+        turn = TURN_OF_ORIENTATION.get(turn_left(image))
         if turn is not None:
             small = small.transpose(turn)
         target = io.BytesIO()
-        small.save(target, "JPEG", quality=VIEW_QUALITY, comment=b"")
+        small.save(target, "JPEG", quality=PREVIEW_QUALITY, comment=b"")
         return target.getvalue()
+
+
+def preview_path(folder: Path, digest: bytes) -> Path:
+    """Where the preview of a content is kept below a folder."""
+    name = digest.hex()
+    return folder / name[:2] / f"{name}.jpg"
+
+
+def preview_on_black(preview: Path) -> Path:
+    """Where the second preview of a picture that is transparent in parts is kept, beside the first."""
+    return preview.with_suffix(f".black{preview.suffix}")
 
 
 def crop(data: bytes, box: tuple[int, int, int, int], side: int, limits: Limits) -> bytes:
@@ -173,34 +243,30 @@ def crop(data: bytes, box: tuple[int, int, int, int], side: int, limits: Limits)
     """
     with opened(data, limits) as image:
         profile = image.info.get("icc_profile")
-        orientation, (width, height) = _turn_left(image), image.size
+        orientation, (width, height) = turn_left(image), stored_size(image)
         left, top, right, bottom = _stored_box(box, width, height, orientation)
         if left >= right or top >= bottom:
-            raise PictureError("empty", "that part lies beside the picture")
+            raise PictureError("empty", "picture.crop_outside")
         reduction = max(1.0, max(right - left, bottom - top) / side)
-        image.draft("RGB", (int(width / reduction), int(height / reduction)))
+        _draft(image, "RGB", (int(width / reduction), int(height / reduction)))
         image.load()
-        # Depth is judged by the whole picture, or every part would be of another brightness.
+        # The depth is that of the whole picture, or each part would have another brightness.
         whole = _from_deep(image) if image.mode.startswith("I") or image.mode == "F" else image
         across, down = whole.width / width, whole.height / height
         target = (max(1, round((right - left) / reduction)), max(1, round((bottom - top) / reduction)))
-        part = whole.crop(
-            (int(left * across), int(top * down), math.ceil(right * across), math.ceil(bottom * down))
-        )
+        part = whole.crop((int(left * across), int(top * down), math.ceil(right * across), math.ceil(bottom * down)))
         small, _ = _small(part, min(target))
-        part = _in_srgb(small, profile).resize(target, Image.Resampling.LANCZOS)
+        part = in_srgb(small, profile).resize(target, Image.Resampling.LANCZOS)
         turn = TURN_OF_ORIENTATION.get(orientation)
         if turn is not None:
             part = part.transpose(turn)
-        told = io.BytesIO()
-        # Colours at full resolution: what is compared pixel by pixel must not be smeared on the way.
-        part.save(told, "JPEG", quality=CROP_QUALITY, subsampling=0, comment=b"")
-        return told.getvalue()
+        file = io.BytesIO()
+        # Colours at full resolution: crops are compared pixel by pixel.
+        part.save(file, "JPEG", quality=CROP_QUALITY, subsampling=0, comment=b"")
+        return file.getvalue()
 
 
-def _stored_box(
-    box: tuple[int, int, int, int], width: int, height: int, orientation: int
-) -> tuple[int, int, int, int]:
+def _stored_box(box: tuple[int, int, int, int], width: int, height: int, orientation: int) -> tuple[int, int, int, int]:
     """Left, top, right and bottom, in a picture stored at width x height, of a box in it as it is shown upright."""
     left, top, right, bottom = box[0], box[1], box[0] + box[2], box[1] + box[3]
     if orientation >= 5:
@@ -212,54 +278,36 @@ def _stored_box(
     return max(0, left), max(0, top), min(width, right), min(height, bottom)
 
 
-def pixel_digest(data: bytes, limits: Limits) -> bytes:
-    """BLAKE3 over the decoded, upright pixels: equal for pictures that show the same, pixel for pixel.
-
-    Pixels of 8 bits or fewer are brought to RGB, or to RGBA where some are transparent, and deep grey to 32 bits,
-    whatever form they were stored in; those of CMYK and LAB, which RGB cannot hold, are taken as they are. A colour
-    profile other than sRGB counts, since the same numbers then show other colours. Raises PictureError; an animation
-    has no such digest and gives b"".
-    """
-    with opened(data, limits) as image:
-        if frames_of(image) > 1:
-            return b""
-        profile = image.info.get("icc_profile")
-        image.load()
-        pixels = _canonical(image)
-        turn = TURN_OF_ORIENTATION.get(_turn_left(image))
-        if turn is not None:
-            pixels = pixels.transpose(turn)
-        hasher = blake3(f"{pixels.mode} {pixels.width} {pixels.height} ".encode())
-        if isinstance(profile, bytes) and not _is_srgb(profile):
-            hasher.update(profile)
-        rows = max(1, BAND_PIXELS // pixels.width)
-        for top in range(0, pixels.height, rows):
-            hasher.update(pixels.crop((0, top, pixels.width, min(top + rows, pixels.height))).tobytes())
-        return bytes(hasher.digest())
-
-
 # Opening
 
 
 @contextmanager
 def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
-    """Open and translate: every way in which Pillow fails on bad bytes, from here to the end of the block."""
+    """Open a picture; whatever Pillow raises on bad bytes, until the end of the block, becomes a PictureError."""
     if not data:
-        raise PictureError("empty", "an empty file")
+        raise PictureError("empty", "picture.empty")
+    data = whole(data)
     what = "image"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            if is_jxl(data[:HEAD_BYTES]) and (size := jxl_file.size_of(data)):
+                _check_pixels("JPEG XL", *size, limits)
+            raw = raw_in(data)
+            source = data if raw is None else data[slice(*raw.preview)]
+            with Image.open(io.BytesIO(source), formats=_formats_for(data, raw is not None)) as image:
+                if raw is not None:
+                    raw_picture.present(image, raw)
                 what = image.format or what
-                pixels = image.width * image.height
-                if pixels > limits.max_pixels:
-                    size = f"{what} of {pixels / 1e6:.0f} megapixels"
-                    raise PictureError("too_large", f"{size}, more than the limit of {limits.max_pixels / 1e6:.0f}")
-                if not pixels:
-                    raise PictureError("corrupt", f"{what} of no pixels")
+                _check_pixels(what, image.width, image.height, limits)
+                if image.format in ("JPEG", "MPO") and not data.endswith(jpeg_file.END):
+                    _require_end(data, what)
+                if image.format == "HEIF":
+                    _check_whole(data)
+                if image.format == "TIFF" and (kind := tiff_kinds.decoded_wrongly(data)):
+                    raise PictureError("no_decoder", kind)
                 if _goes_on_in_zeros(data, image):
-                    raise PictureError("truncated", f"{what} of which the rest was never written")
+                    raise PictureError("truncated", "picture.unwritten", format=what)
                 if image.format == "PNG":
                     # Pillow decodes a PNG when asked for EXIF; a failure then must not be taken for a lack of EXIF.
                     image.load()
@@ -267,21 +315,67 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
     except PictureError:
         raise
     except UnidentifiedImageError as error:
+        if missing := _not_decoded(data):
+            raise PictureError("no_decoder", missing) from error
         if looks_like_image(data[:HEAD_BYTES]):
-            raise PictureError("corrupt", "begins as an image, but its header is damaged") from error
-        raise PictureError("not_an_image", "not an image of a known format") from error
+            raise PictureError("corrupt", "picture.damaged_header") from error
+        raise PictureError("not_an_image", "picture.unknown_format") from error
     except MemoryError as error:
-        raise PictureError("out_of_memory", f"{what} that needs more memory than a worker may use") from error
+        raise PictureError("out_of_memory", "picture.too_much_memory", format=what) from error
     except EOFError as error:
-        raise PictureError("truncated", f"truncated {what}") from error
+        raise PictureError("truncated", "picture.truncated", format=what) from error
     except (OSError, ValueError, SyntaxError) as error:
-        # What Pillow raises on purpose; its words are worth telling.
+        # What Pillow raises on purpose: its message is worth reporting.
+        if missing := _not_decoded(data):
+            raise PictureError("no_decoder", missing) from error
         words = str(error)
         if any(word in words.lower() for word in ("truncated", "not enough", "incomplete", "unexpected end")):
-            raise PictureError("truncated", f"truncated {what}") from error
-        raise PictureError("corrupt", f"corrupt {what}: {words[:200]}") from error
+            raise PictureError("truncated", "picture.truncated", format=what) from error
+        raise PictureError("corrupt", "picture.corrupt_with_reason", format=what, problem=words[:200]) from error
     except Exception as error:  # struct.error, KeyError, ZeroDivisionError, zlib.error...
-        raise PictureError("corrupt", f"corrupt {what}") from error
+        raise PictureError("corrupt", "picture.corrupt", format=what) from error
+
+
+def _require_end(data: bytes, what: str) -> None:
+    """Raises PictureError for a JPEG that ends too early: what lies behind it would be decoded as pixels."""
+    if jpeg_file.end_without_marker(data) is not None:
+        raise PictureError("truncated", "picture.truncated", format=what)
+
+
+def _formats_for(data: bytes, is_raw: bool) -> tuple[str, ...]:
+    """The formats that Pillow may take a file for."""
+    if is_raw:
+        return ("JPEG",)
+    is_other = not looks_like_image(data[:HEAD_BYTES]) and other_files.is_tga(data)
+    return decoders.UNMARKED if is_other else decoders.formats()
+
+
+def _not_decoded(data: bytes) -> Message | None:
+    """Why a file could not be decoded although it may be sound, None if that is not known."""
+    head = data[:HEAD_BYTES]
+    if tiff_kinds.is_tiff(head):
+        return tiff_kinds.not_decoded(data)
+    return decoders.missing_for(head) or other_files.not_decoded(data)
+
+
+def _check_pixels(what: str, width: int, height: int, limits: Limits) -> None:
+    """Raises PictureError for a picture of more pixels than the limit, or of none."""
+    pixels = width * height
+    if pixels > limits.max_pixels:
+        size, limit = round(pixels / 1e6), round(limits.max_pixels / 1e6)
+        raise PictureError("too_large", "picture.too_many_pixels", format=what, megapixels=size, limit=limit)
+    if not pixels:
+        raise PictureError("corrupt", "picture.no_pixels", format=what)
+
+
+def _check_whole(data: bytes) -> None:
+    """Raises PictureError for a HEIC of which something is missing, which decodes without an error."""
+    try:
+        heif_file.check(data)
+    except heif_file.Cut as error:
+        raise PictureError("truncated", "picture.truncated", format="HEIC") from error
+    except heif_file.Damaged as error:
+        raise PictureError("corrupt", "picture.corrupt", format="HEIC") from error
 
 
 def _goes_on_in_zeros(data: bytes, image: Image.Image) -> bool:
@@ -294,21 +388,13 @@ def _goes_on_in_zeros(data: bytes, image: Image.Image) -> bool:
     return data.rfind(b"\xff\xda") > data.rfind(b"\xff\xd9")
 
 
-@cache
-def _formats() -> tuple[str, ...]:
-    # Our own limit is checked instead; Pillow's would refuse the panoramas that ours lets through.
-    Image.MAX_IMAGE_PIXELS = None
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    PngImagePlugin.MAX_TEXT_CHUNK = PNG_TEXT_BYTES
-    try:
-        import pillow_heif  # noqa: PLC0415 - optional: its wheels carry GPL libraries, the user installs it
-    except ImportError:
-        return FORMATS
-    pillow_heif.register_heif_opener()
-    return (*FORMATS, "HEIF")
+def _draft(image: Image.Image, mode: str, size: tuple[int, int]) -> tuple[str, tuple[int, int, float, float]] | None:
+    """Have a JPEG decoded at the least scale of at least this size. What other decoders call a draft may be another
+    picture: the thumbnail in a HEIC."""
+    return image.draft(mode, size) if isinstance(image, JpegImagePlugin.JpegImageFile) else None
 
 
-def _turn_left(image: Image.Image) -> int:
+def turn_left(image: Image.Image) -> int:
     """The EXIF orientation that the decoded pixels are still to be turned by."""
     return 1 if is_turned_by_pillow(image) else orientation_of(image)
 
@@ -316,26 +402,44 @@ def _turn_left(image: Image.Image) -> int:
 # Pixels
 
 
-def _small(image: Image.Image, side: int) -> tuple[Image.Image, int]:
+def _small(image: Image.Image, side: int, level: int = BACKGROUND) -> tuple[Image.Image, int]:
     """What a viewer shows, as L, RGB or CMYK, reduced to at least `side` on the shorter side, and by which factor."""
     factor = max(1, min(image.size) // side)
     if image.mode.startswith("I") or image.mode == "F":
         image = _from_deep(image)
     elif image.has_transparency_data:
-        # Box filtering takes the colour of transparent pixels for nothing, which is what a viewer does.
-        with_alpha = _reduced(_in_mode(image, "RGBA"), factor)
-        ground = Image.new("RGBA", with_alpha.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
-        return Image.alpha_composite(ground, with_alpha).convert("RGB"), factor
+        # Box filtering ignores the colour of transparent pixels, as viewers do.
+        with_alpha = _reduced(in_mode(image, "RGBA"), factor)
+        background = Image.new("RGBA", with_alpha.size, (level, level, level, OPAQUE))
+        return Image.alpha_composite(background, with_alpha).convert("RGB"), factor
     elif image.mode == "1":
         image = image.convert("L")
     elif image.mode == "LAB":
-        image = _from_lab(image)
+        image = from_lab(image)
     elif image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
     return _reduced(image, factor), factor
 
 
-def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+def is_transparent(data: bytes, limits: Limits) -> bool:
+    """Whether a pixel of a picture is less than opaque. Raises PictureError."""
+    with opened(data, limits) as image:
+        if not image.has_transparency_data:
+            return False
+        image.load()
+        return _is_transparent(image)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    """Whether a pixel is less than opaque."""
+    if not image.has_transparency_data:
+        return False
+    alpha = in_mode(image, "RGBA") if "A" not in image.getbands() else image
+    lowest: Any = alpha.getchannel("A").getextrema()[0]
+    return bool(lowest < OPAQUE)
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
     """Without the copy that Pillow makes where there is nothing to convert: half a gigabyte for the largest."""
     return image if image.mode == mode else image.convert(mode)
 
@@ -364,23 +468,6 @@ def _from_deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(levels)
 
 
-def _from_lab(image: Image.Image) -> Image.Image:
-    lab, srgb = ImageCms.createProfile("LAB"), _srgb()
-    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image.convert("RGB")
-
-
-def _canonical(image: Image.Image) -> Image.Image:
-    """The pixels in one of the forms that are digested: RGB, RGBA, I, F, CMYK, LAB."""
-    if image.mode.startswith("I"):
-        return Image.fromarray(np.asarray(image).astype(np.int32))
-    if image.mode in ("F", "CMYK", "LAB"):
-        return image
-    pixels = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
-    if pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() == (255, 255):
-        pixels = pixels.convert("RGB")
-    return pixels
-
-
 def _upright(grey: Bytes, width: float, height: float, orientation: int) -> tuple[Bytes, Box]:
     """Turn a matrix as an EXIF orientation says, and with it the box (0, 0, width, height) that the picture takes."""
     if orientation >= 5:
@@ -403,42 +490,23 @@ def _detail(grey: Image.Image) -> int:
     return min(100, steps // 90)
 
 
-def _middle_blocks(image: Image.Image, reduction: int) -> tuple[NDArray[np.uint8], int, int] | None:
-    """The luminance of a picture's middle, decoded at 1/reduction, as recompression.earlier_quality asks for it; None
-    where it was stored as no JPEG's pixels are."""
-    if image.mode not in ("L", "RGB", "RGBA", "P"):
+def _own_entry(image: Image.Image) -> int:
+    """The first entry of the luminance table of a JPEG, 0 for other files."""
+    tables = getattr(image, "quantization", None)
+    return tables[0][0] if tables and 0 in tables else 0
+
+
+def _middle_blocks(image: Image.Image, reduction: int) -> tuple[NDArray[np.uint8], int] | None:
+    """For double_jpeg.earlier_quality: the luminance of the picture's middle, decoded at 1/reduction, and the side of a
+    block in it. None for modes that no JPEG has, and for formats that round coefficients of blocks themselves: what
+    they leave looks like the trace of a poor JPEG."""
+    if image.mode not in ("L", "RGB", "RGBA", "P") or image.format in NOT_JPEG_BEFORE:
         return None
-    block = recompression.BLOCK_PX // reduction
-    most = recompression.MOST_BLOCKS * block
+    block = double_jpeg.BLOCK_PX // reduction
+    most = double_jpeg.MOST_BLOCKS * block
     width, height = (min(side, most) for side in image.size)
     left, top = (image.width - width) // 2 // block * block, (image.height - height) // 2 // block * block
     middle = image.crop((left, top, left + width, top + height))
-    # By way of RGB, as palettes and what is transparent have no luminance of their own.
+    # Through RGB, since palettes and transparent pictures have no luminance of their own.
     grey = middle if middle.mode == "L" else middle.convert("RGB").convert("L")
-    tables = getattr(image, "quantization", None)
-    own_entry = tables[0][0] if tables and 0 in tables else 0
-    return np.asarray(grey), block, own_entry
-
-
-# Colour
-
-
-def _is_srgb(profile: bytes) -> bool:
-    return not profile or b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
-
-
-@cache
-def _srgb() -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-
-
-def _in_srgb(image: Image.Image, profile: Any) -> Image.Image:
-    """RGB with the colours that an embedded profile means; one that cannot be used is left out of account."""
-    if not isinstance(profile, bytes) or _is_srgb(profile):
-        return image.convert("RGB")
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image.convert("RGB")
-    return converted or image.convert("RGB")
+    return np.asarray(grey), block

@@ -1,27 +1,30 @@
-"""PURE: the chunks of a PNG file (W3C PNG, third edition): what its metadata is, and a new file with another's.
+"""PURE: the chunks of a PNG file (W3C PNG, third edition): its metadata, and the file with other metadata.
 
-Like the segments of a JPEG, chunks are carried as the bytes they are.
+Like the segments of a JPEG, chunks are copied byte for byte.
 """
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-# What colours mean, and what is told of the picture. Not those that hang on how the pixels are stored (sBIT, bKGD,
-# hIST, tRNS), nor the private ones that are marked as unsafe to copy.
+# Chunks that define colours, and chunks that describe the picture. Not those that depend on how the pixels are stored
+# (sBIT, bKGD, hIST, tRNS), nor private ones that are marked as unsafe to copy.
 COLOUR: Final = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
-TOLD: Final = (b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME")
+DESCRIPTIVE: Final = (b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME")
 EXIF: Final = b"eXIf"
-# Depths and colour types in the header (IHDR).
+# The offset of the depth in the header (IHDR).
 DEPTH_AT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
+    """`checksum` is the one in the file, which may be wrong."""
+
     kind: bytes
     payload: bytes
+    checksum: int = field(default=0, compare=False)
 
 
 class NoPng(ValueError):
@@ -30,17 +33,17 @@ class NoPng(ValueError):
 
 def metadata_of(data: bytes) -> list[Chunk]:
     """The chunks that can be carried over to a new file of the same picture, in their order. Raises NoPng."""
-    return [chunk for chunk in _chunks(data) if chunk.kind in COLOUR or _tells(chunk.kind)]
+    return [chunk for chunk in all_chunks(data) if chunk.kind in COLOUR or _is_descriptive(chunk.kind)]
 
 
 def end_of_picture(data: bytes) -> int:
-    """Where its last chunk ends: what comes behind is something else. Raises NoPng."""
-    return len(SIGNATURE) + sum(12 + len(chunk.payload) for chunk in _chunks(data))
+    """The position where the last chunk ends; what follows is something else. Raises NoPng."""
+    return len(SIGNATURE) + sum(12 + len(chunk.payload) for chunk in all_chunks(data))
 
 
 def bits_per_channel(data: bytes) -> int:
     """1, 2, 4, 8 or 16. Raises NoPng."""
-    header = next(_chunks(data))
+    header = next(all_chunks(data))
     if header.kind != b"IHDR" or len(header.payload) <= DEPTH_AT:
         raise NoPng("has no header")
     return header.payload[DEPTH_AT]
@@ -48,8 +51,8 @@ def bits_per_channel(data: bytes) -> int:
 
 def with_metadata(data: bytes, chunks: Iterable[Chunk]) -> bytes:
     """The file with these chunks in place of its metadata. Raises NoPng."""
-    header, *rest = _chunks(data)
-    kept = [chunk for chunk in rest if chunk.kind not in COLOUR and not _tells(chunk.kind)]
+    header, *rest = all_chunks(data)
+    kept = [chunk for chunk in rest if chunk.kind not in COLOUR and not _is_descriptive(chunk.kind)]
     return b"".join([SIGNATURE, _written(header), *map(_written, chunks), *map(_written, kept)])
 
 
@@ -63,9 +66,10 @@ def xmp_chunk(packet: bytes) -> Chunk:
     return Chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
 
 
-def _tells(kind: bytes) -> bool:
-    """A private chunk (second letter small) that is safe to copy (fourth letter small) is somebody's metadata."""
-    return kind in TOLD or (kind[1:2].islower() and kind[3:4].islower())
+def _is_descriptive(kind: bytes) -> bool:
+    """Whether a chunk describes the picture. A private one (second letter in lower case) does if it is safe to copy
+    (fourth letter in lower case)."""
+    return kind in DESCRIPTIVE or (kind[1:2].islower() and kind[3:4].islower())
 
 
 def _written(chunk: Chunk) -> bytes:
@@ -73,7 +77,8 @@ def _written(chunk: Chunk) -> bytes:
     return len(chunk.payload).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
 
-def _chunks(data: bytes) -> Iterator[Chunk]:
+def all_chunks(data: bytes) -> Iterator[Chunk]:
+    """The chunks in their order, up to the last. Raises NoPng, also where the last is missing."""
     if not data.startswith(SIGNATURE):
         raise NoPng("does not begin as one")
     position = len(SIGNATURE)
@@ -83,7 +88,7 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
         end = position + 12 + length
         if end > len(data):
             break
-        yield Chunk(kind, data[position + 8 : end - 4])
+        yield Chunk(kind, data[position + 8 : end - 4], int.from_bytes(data[end - 4 : end], "big"))
         position = end
         if kind == b"IEND":
             return

@@ -1,4 +1,4 @@
-"""What a picture tells of itself besides its pixels (date, place, rating, keywords), and an XMP sidecar that tells it.
+"""The descriptive metadata of a picture (date, place, rating, keywords), read from it and written as an XMP sidecar.
 
 Read from EXIF, XMP (Adobe, XMP Specification Part 1) and IPTC-IIM as Pillow gives them; written as XMP alone, in the
 properties that photo tools read: exif:DateTimeOriginal, exif:GPSLatitude and GPSLongitude, xmp:Rating, dc:subject.
@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from PIL import ExifTags, Image, ImageFile, IptcImagePlugin
 
-from index.images.facts import facts_of
+from index.imaging.decoding.facts import facts_of
 
 NAMES: Final = {
     "x": "adobe:ns:meta/",
@@ -25,14 +25,14 @@ NAMES: Final = {
 RATING: Final = 0x4746
 XP_KEYWORDS: Final = 0x9C9E
 IPTC_KEYWORDS: Final = (2, 25)
-# A packet is some kilobytes; more is no metadata that a person wrote.
+# A packet has some kilobytes; more is not written by people.
 XMP_BYTES: Final = 2**20
 KEYWORDS_AT_MOST: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """What is told: `taken` is ISO 8601 without a zone, `place` degrees north and east, `rating` 1 to 5."""
+class Metadata:
+    """`taken` is ISO 8601 without a zone, `place` degrees north and east, `rating` 1 to 5."""
 
     taken: str = ""
     place: tuple[float, float] | None = None
@@ -40,20 +40,20 @@ class Telling:
     keywords: tuple[str, ...] = ()
 
 
-def told_by(image: Image.Image) -> Telling:
-    """What an opened picture tells; blocks that are broken tell nothing."""
+def read_metadata(image: Image.Image) -> Metadata:
+    """The metadata of an opened picture; broken blocks are ignored."""
     exif = _or_nothing(image.getexif, {})
     xmp = _xmp(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b"")
     gps = _or_nothing(lambda: dict(exif.get_ifd(ExifTags.IFD.GPSInfo)), {})
     rating = _rating(exif.get(RATING)) or _rating(xmp.get("rating"))
-    found = [*xmp.get("keywords", ()), *_iptc(image), *_windows(exif.get(XP_KEYWORDS))]
-    keywords = tuple(dict.fromkeys(word for word in map(_plain, found) if word))[:KEYWORDS_AT_MOST]
-    return Telling(facts_of(image).taken or xmp.get("taken", ""), _place(gps), rating, keywords)
+    entries = [*xmp.get("keywords", ()), *_iptc(image), *_windows(exif.get(XP_KEYWORDS))]
+    keywords = tuple(dict.fromkeys(word for word in map(_plain, entries) if word))[:KEYWORDS_AT_MOST]
+    return Metadata(facts_of(image).taken or xmp.get("taken", ""), _place(gps), rating, keywords)
 
 
-def lacking(keeper: Telling, other: Telling) -> Telling:
-    """What the other tells and the keeper does not; of keywords those that it has not."""
-    return Telling(
+def missing_from(keeper: Metadata, other: Metadata) -> Metadata:
+    """The metadata of the other that the keeper lacks, each missing keyword included."""
+    return Metadata(
         taken="" if keeper.taken else other.taken,
         place=None if keeper.place else other.place,
         rating=None if keeper.rating else other.rating,
@@ -61,20 +61,22 @@ def lacking(keeper: Telling, other: Telling) -> Telling:
     )
 
 
-def as_xmp(told: Telling, known: Telling) -> bytes:
-    """A sidecar that tells this, and of keywords those that are known too: readers take the list as a whole."""
+def as_xmp(metadata: Metadata, known: Metadata) -> bytes:
+    """A sidecar with this metadata, and with the known keywords as well: readers replace the whole list."""
     lines = []
-    if told.taken:
-        lines.append(f"   <exif:DateTimeOriginal>{escape(told.taken)}</exif:DateTimeOriginal>")
-    if told.place is not None:
-        north, east = told.place
+    if metadata.taken:
+        lines.append(f"   <exif:DateTimeOriginal>{escape(metadata.taken)}</exif:DateTimeOriginal>")
+    if metadata.place is not None:
+        north, east = metadata.place
         lines.append(f"   <exif:GPSLatitude>{_degrees(north, 'NS')}</exif:GPSLatitude>")
         lines.append(f"   <exif:GPSLongitude>{_degrees(east, 'EW')}</exif:GPSLongitude>")
-    if told.rating is not None:
-        lines.append(f"   <xmp:Rating>{told.rating}</xmp:Rating>")
-    if told.keywords:
-        words = "".join(f"<rdf:li>{escape(word)}</rdf:li>" for word in map(_plain, (*known.keywords, *told.keywords)))
-        lines.append(f"   <dc:subject><rdf:Bag>{words}</rdf:Bag></dc:subject>")
+    if metadata.rating is not None:
+        lines.append(f"   <xmp:Rating>{metadata.rating}</xmp:Rating>")
+    if metadata.keywords:
+        items = "".join(
+            f"<rdf:li>{escape(word)}</rdf:li>" for word in map(_plain, (*known.keywords, *metadata.keywords))
+        )
+        lines.append(f"   <dc:subject><rdf:Bag>{items}</rdf:Bag></dc:subject>")
     spaces = " ".join(f'xmlns:{name}="{NAMES[name]}"' for name in ("xmp", "exif", "dc"))
     body = "\n".join(lines)
     return (
@@ -85,11 +87,13 @@ def as_xmp(told: Telling, known: Telling) -> bytes:
     ).encode()
 
 
-def read_xmp(packet: bytes | str) -> Telling:
-    """What a packet or a sidecar tells; nothing where it is no XMP."""
-    found = _xmp(packet)
-    keywords = tuple(dict.fromkeys(filter(None, map(_plain, found.get("keywords", ())))))
-    return replace(Telling(), taken=found.get("taken", ""), rating=_rating(found.get("rating")), keywords=keywords)
+def read_xmp(packet: bytes | str) -> Metadata:
+    """The date, rating and keywords of a packet or sidecar; empty if it is no XMP."""
+    properties = _xmp(packet)
+    keywords = tuple(dict.fromkeys(filter(None, map(_plain, properties.get("keywords", ())))))
+    return replace(
+        Metadata(), taken=properties.get("taken", ""), rating=_rating(properties.get("rating")), keywords=keywords
+    )
 
 
 def _or_nothing(read: Any, nothing: Any) -> Any:
@@ -101,25 +105,25 @@ def _or_nothing(read: Any, nothing: Any) -> Any:
 
 def _xmp(packet: bytes | str) -> dict[str, Any]:
     raw = packet.encode("utf-8", "replace") if isinstance(packet, str) else packet
-    # Entities are no part of XMP, and made to blow up.
+    # Entities are not part of XMP, and are used for attacks that expand without limit.
     if not raw or len(raw) > XMP_BYTES or b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
         return {}
     try:
         tree = ElementTree.fromstring(raw.strip(b"\0 \r\n\t"))
     except (ElementTree.ParseError, ValueError):
         return {}
-    found: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
     for node in tree.iter(_name("rdf", "Description")):
         for key, name in (("rating", _name("xmp", "Rating")), ("taken", _name("exif", "DateTimeOriginal"))):
             value = node.get(name) or (node.findtext(name) or "").strip()
             if value:
-                found.setdefault(key, value)
-        words = [one.text or "" for one in node.findall(f"{_name('dc', 'subject')}//{_name('rdf', 'li')}")]
-        found["keywords"] = [*found.get("keywords", ()), *words]
-    if taken := found.get("taken"):
+                properties.setdefault(key, value)
+        keywords = [item.text or "" for item in node.findall(f"{_name('dc', 'subject')}//{_name('rdf', 'li')}")]
+        properties["keywords"] = [*properties.get("keywords", ()), *keywords]
+    if taken := properties.get("taken"):
         match = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", taken)
-        found["taken"] = match[0] if match else ""
-    return found
+        properties["taken"] = match[0] if match else ""
+    return properties
 
 
 def _name(prefix: str, name: str) -> str:
@@ -145,10 +149,10 @@ def _place(gps: Mapping[int, Any]) -> tuple[float, float] | None:
 
 def _decimal(parts: Iterable[Any]) -> float:
     degrees, minutes, seconds = (float(part) for part in parts)
-    found = degrees + minutes / 60 + seconds / 3600
-    if found != found:
+    decimal = degrees + minutes / 60 + seconds / 3600
+    if decimal != decimal:
         raise ValueError("not a number")
-    return found
+    return decimal
 
 
 def _degrees(value: float, letters: str) -> str:
@@ -160,9 +164,9 @@ def _degrees(value: float, letters: str) -> str:
 def _iptc(image: Image.Image) -> list[str]:
     if not isinstance(image, ImageFile.ImageFile):
         return []
-    found = _or_nothing(lambda: (IptcImagePlugin.getiptcinfo(image) or {}).get(IPTC_KEYWORDS, ()), ())
-    words = [found] if isinstance(found, bytes) else list(found)
-    return [word.decode("utf-8", "replace") for word in words if isinstance(word, bytes)]
+    records = _or_nothing(lambda: (IptcImagePlugin.getiptcinfo(image) or {}).get(IPTC_KEYWORDS, ()), ())
+    keywords = [records] if isinstance(records, bytes) else list(records)
+    return [word.decode("utf-8", "replace") for word in keywords if isinstance(word, bytes)]
 
 
 def _windows(value: object) -> list[str]:

@@ -6,7 +6,7 @@ RIFF_HEADER: Final = 12
 CHUNK_HEADER: Final = 8
 EXTENDED: Final = b"VP8X"
 PICTURES: Final = (b"VP8 ", b"VP8L")
-# Chunks that an extended file may have, each with the flag in its header without which readers pass it over.
+# Chunks that an extended file may have, each with the flag in its header without which readers ignore it.
 FLAGGED: Final = {b"ICCP": 0x20, b"ALPH": 0x10, b"EXIF": 0x08, b"XMP ": 0x04}
 
 
@@ -15,9 +15,9 @@ class NoWebp(ValueError):
 
 
 def remainder(data: bytes) -> bytes:
-    """All that is behind the picture, or in chunks that are neither picture nor metadata, in its order. Raises NoWebp.
+    """The bytes after the picture, or in chunks that are neither picture nor metadata, in order. Raises NoWebp.
 
-    Frames of an animation are among it.
+    Frames of an animation are among them.
     """
     if data[:4] != b"RIFF" or data[8:RIFF_HEADER] != b"WEBP":
         raise NoWebp("does not begin as one")
@@ -31,7 +31,7 @@ def remainder(data: bytes) -> bytes:
     while position + CHUNK_HEADER <= end:
         kind = data[position : position + 4]
         length = int.from_bytes(data[position + 4 : position + CHUNK_HEADER], "little")
-        # Chunks begin at even places. Some writers leave the last one's filling out.
+        # Chunks begin at even positions. Some writers omit the last one's padding.
         following = min(position + CHUNK_HEADER + length + length % 2, max(end, position + CHUNK_HEADER + length))
         if following > end:
             raise NoWebp(f"has a chunk at byte {position} that does not end")

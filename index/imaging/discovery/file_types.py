@@ -1,27 +1,36 @@
-"""PURE: whether a file may be an image, by its name and, where the name does not tell, by its first bytes.
+"""PURE: whether a file may be an image, by its name or, if that is inconclusive, by its first bytes.
 
-A name that claims to be an image is believed until its content was read; a name that claims to be something else well
-known is never opened, which spares reading every film on the disk; any other is an image where its first bytes say so.
+A file with an image's ending counts as an image until it was read. A file with the ending of another well-known format
+is never opened, which avoids reading every film on the disk. Any other file is an image if its first bytes say so.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 IMAGES: Final = frozenset(
-    b"jpg jpeg jpe jfif jfi jif mpo png apng bmp dib gif webp tif tiff avif avifs heic heics heif heifs hif".split()
+    b"jpg jpeg jpe jfif jfi jif mpo png apng bmp dib gif webp tif tiff avif avifs heic heics heif heifs hif jxl "
+    b"jp2 j2k j2c jpc jpx jpf psd tga ppm pgm pbm pnm".split()
 )
 
-# Camera RAW are TIFF by their first bytes, with a preview that would be taken for the picture: never an image here.
-RAW: Final = frozenset(
-    b"3fr ari arw bay braw cr2 cr3 crw cap dcr dcs dng drf eip erf fff gpr iiq k25 kdc mdc mef mos mrw nef nrw "
-    b"obm orf pef ptx pxn r3d raf raw rw2 rwl rwz sr2 srf srw x3f".split()
+# Camera RAW files that are indexed by their embedded preview, and those of which no preview is looked for.
+READ_RAW: Final = frozenset(
+    b"3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos nef nrw orf pef raf rw2 rwl srw".split()
 )
-OTHERS: Final = RAW | frozenset(
-    # Sidecars and catalogues of photo tools
-    b"xmp aae thm pp3 dop lrcat lrdata lrprev cos nksc on1 arp xml json yaml yml toml ini cfg conf properties "
-    # Pictures that no decoder here reads
-    b"psd psb xcf kra afphoto svg svgz eps ai ps pdf djvu jxl jp2 j2k jpx ico icns cur tga pcx ppm pgm pbm exr hdr "
-    # Films and sound
-    b"mp4 m4v mov avi mkv webm mpg mpeg mts m2ts ts vob wmv flv f4v 3gp 3g2 ogv insv lrv asf rm rmvb "
+RAW: Final = READ_RAW | frozenset(
+    b"ari bay braw cap dcs drf eip gpr k25 mdc mrw obm ptx pxn r3d raw rwz sr2 srf x3f".split()
+)
+# What a name says a file is, if it is not read: counted by these kinds (see kind_of_skipped).
+SKIPPED: Final = {
+    "raw": RAW - READ_RAW,
+    "picture": frozenset(b"psb xcf kra afphoto svg svgz eps ai ps pdf djvu ico icns cur pcx exr hdr".split()),
+    "film": frozenset(
+        b"mp4 m4v mov avi mkv webm mpg mpeg mts m2ts ts vob wmv flv f4v 3gp 3g2 ogv insv lrv asf rm rmvb".split()
+    ),
+    "sidecar": frozenset(b"xmp aae thm pp3 dop lrcat lrdata lrprev cos nksc on1 arp".split()),
+}
+OTHERS: Final = frozenset().union(*SKIPPED.values()) | frozenset(
+    b"xml json yaml yml toml ini cfg conf properties "
+    # Sound
     b"mp3 m4a m4b aac flac wav ogg oga opus wma aif aiff ape mid midi amr cue m3u m3u8 pls srt sub idx vtt "
     # Writing, tables, books, mail
     b"txt md rst rtf tex doc docx dot odt ods odp odg xls xlsx xlsm ppt pptx pps csv tsv epub mobi azw azw3 chm "
@@ -39,30 +48,57 @@ OTHERS: Final = RAW | frozenset(
 
 HEAD_BYTES: Final = 32
 # ISO base media files that hold pictures: AVIF and HEIF.
-_BRANDS: Final = frozenset(b"avif avis heic heix heim heis hevc hevx mif1 msf1 mif2 miaf".split())
-# What a BMP names as the size of its second header; "BM" alone begins many a text.
+_BRANDS: Final = frozenset(b"avif avis heic heix heim heis hevc hevx mif1 msf1 mif2 miaf".split()) | {b"crx "}
+# Sizes of the second header of a BMP; "BM" alone begins many texts.
 _BMP_HEADERS: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 
 def claims_image(name: bytes) -> bool:
-    """Whether a file name ends as those of images do."""
-    return name.rpartition(b".")[2].lower() in IMAGES and b"." in name
+    """Whether a file name ends as those of images do, RAW files included."""
+    ending = name.rpartition(b".")[2].lower()
+    return (ending in IMAGES or ending in READ_RAW) and b"." in name
 
 
 def may_be_image(name: bytes) -> bool:
-    """Whether a file of this name is looked at at all."""
+    """Whether a file of this name is opened at all."""
     stem, _, suffix = name.rpartition(b".")
     return not stem or suffix.lower() not in OTHERS
+
+
+def ending_of_skipped(name: bytes) -> str:
+    """The ending for which a file of this name is not opened, in lower case."""
+    return name.rpartition(b".")[2].lower().decode("ascii", "replace")
+
+
+def kind_of_skipped(ending: str) -> str:
+    """What files with such an ending are: a key of SKIPPED, or "other"."""
+    return next((kind for kind, endings in SKIPPED.items() if ending.encode() in endings), "other")
+
+
+def by_kind(skipped: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Numbers of files by ending, parted by what they are; the kinds in the order of SKIPPED, "other" last, and the
+    endings by name."""
+    parted: dict[str, dict[str, int]] = {}
+    for kind in (*SKIPPED, "other"):
+        if endings := {name: skipped[name] for name in sorted(skipped) if kind_of_skipped(name) == kind}:
+            parted[kind] = endings
+    return parted
 
 
 def looks_like_image(head: bytes) -> bool:
     """Whether the first HEAD_BYTES bytes of a file are those of a format that is decoded here."""
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")):
         return True
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"8BPS\0", b"FUJIFILMCCD-RAW")):
+        return True
+    if head.startswith((b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")):
+        return True
+    if head.startswith((b"IIRO", b"IIRS", b"MMOR", b"IIU\0")) or head[6:14] == b"HEAPCCDR":
         return True
     if head.startswith(b"BM"):
         return int.from_bytes(head[14:18], "little") in _BMP_HEADERS
     if head.startswith(b"RIFF"):
         return head[8:12] == b"WEBP"
+    if head.startswith((b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")):
+        return True
     return head[4:8] == b"ftyp" and (head[8:12] in _BRANDS or head[16:20] in _BRANDS or head[20:24] in _BRANDS)

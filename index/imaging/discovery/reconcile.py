@@ -1,14 +1,14 @@
-"""PURE: what a walk saw against what the index holds -> what to read, rename and forget, or why the root is offline.
+"""PURE: the files of a walk and the rows of the index -> what to read, rename and forget, or why the root is offline.
 
-The rule on deletions. They are believed where the root is a folder that can be listed, is not empty, and stands on the
-file system it stood on (or on one that holds at least one of the known files). Then:
-- what lies below a folder that could not be listed is neither seen nor gone;
-- a file is gone only if the folder that stands above it is on the file system that the file was on: a disk mounted
-  below the root and taken away loses nothing, whether its mount point is still there or not. A file to which a
-  symbolic link leads is gone in any case.
-There is no "too many at once": a deletion costs a row, never what is known of the content or was decided about it, and
-someone who clears out nine tenths of a folder is right. A file that is gone from one path and turned up at another with
-the same identity was moved, and is not read again.
+Deletions are accepted if the root can be listed, is not empty, and is on the same file system as before (or on one that
+holds at least one of the known files). Then:
+- what is below a folder that could not be listed is neither seen nor gone;
+- a file is gone only if the nearest existing folder above it is on the file system that the file was on: removing a
+  disk that was mounted below the root loses nothing, whether its mount point still exists or not. A file behind a
+  symbolic link is gone in any case.
+There is no limit on deletions at once: a deletion removes a row, never what is known of the content or was decided
+about it, and clearing out nine tenths of a folder is legitimate. A file that is gone from one path and was seen at
+another with the same identity was moved, and is not read again.
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from index.messages import Message
 from index.model import Identity
 
 Files = Iterable[tuple[bytes, Identity]]
@@ -30,7 +31,7 @@ class Move(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ScanPlan:
     """What to do, all by ascending path.
 
     `to_read` are new or changed files with the identity seen, `moved` those that have a new path, `missing` those to
@@ -56,26 +57,65 @@ def reconcile(
     mounts: Mapping[bytes, int] | None = None,
     admit: Callable[[bytes], bool] = lambda path: True,
     is_behind_link: Callable[[bytes], bool] = lambda path: False,
-) -> Plan:
+) -> ScanPlan:
     """Compare one walk with the rows of the same root, both ascending by path (raises ValueError otherwise).
 
-    `unreadable` and `mounts` are those of the walk (see Walk), and are looked at only when `seen` is exhausted.
-    `admit` is asked of each file that would have to be read and says whether it is one for the index; otherwise it
-    counts as not there. `is_behind_link` is asked of each row that would be kept as away: what a symbolic link leads to
-    is gone, whatever it stands on. One pass over both: O(n) time, memory for what differs, about 300 bytes a file.
+    `unreadable` and `mounts` are those of the walk (see Walk), and are read only when `seen` is exhausted.
+    `admit` is called for each file that would have to be read and says whether it belongs in the index; if not, it
+    counts as absent. `is_behind_link` is called for each row that would be kept as away: a file behind a symbolic link
+    is gone on any file system. One pass over both: O(n) time, memory for the differences, about 300 bytes a file.
     """
-    differing: dict[bytes, Identity] = {}
-    before: dict[bytes, Identity] = {}
-    gone: dict[bytes, Identity] = {}
+    difference = _difference(seen, known, mounts or {})
+    differing, before = difference.differing, difference.before
+    renumbered = _renumbered(before, differing, difference.present)
+    unchanged = difference.unchanged
+    for path, identity in before.items():
+        if _on(renumbered, identity) == differing[path]:
+            del differing[path]
+            unchanged += 1
+    gone = {path: _on(renumbered, identity) for path, identity in difference.gone.items()}
+    missing = _missing(gone, unreadable, mounts or {}, is_behind_link)
+    away = len(gone) - len(missing)
+    moved = _moves(missing, differing)
+    for move in moved:
+        del missing[move.old], differing[move.new]
+    to_read: dict[bytes, Identity] = {}
+    for path, identity in differing.items():
+        if admit(path):
+            to_read[path] = identity
+        elif path in before:
+            missing[path] = _on(renumbered, before[path])
+    missing = dict(sorted(missing.items()))
+    return ScanPlan(to_read, moved, missing, renumbered, unchanged, away, difference.seen, difference.known)
+
+
+@dataclass(slots=True)
+class _Difference:
+    """What one pass over walk and rows finds, by path: files without a row or with another identity, the rows of the
+    latter, and rows without a file; the devices present, and counts."""
+
+    present: set[int]
+    differing: dict[bytes, Identity] = field(default_factory=dict)
+    before: dict[bytes, Identity] = field(default_factory=dict)
+    gone: dict[bytes, Identity] = field(default_factory=dict)
+    unchanged: int = 0
+    seen: int = 0
+    known: int = 0
+
+
+def _difference(seen: Files, known: Files, mounts: Mapping[bytes, int]) -> _Difference:
+    """Merge both, ascending by path."""
+    devices = set(mounts.values())
+    result = _Difference(devices)
+    differing, before, gone = result.differing, result.before, result.gone
     unchanged = seen_count = known_count = 0
-    # On an overlay a file may have another device number than every folder.
-    present = set((mounts or {}).values())
     rows = _ascending(known)
     row = next(rows, None)
     for path, identity in _ascending(seen):
         seen_count += 1
-        if identity.device not in present:
-            present.add(identity.device)
+        # On an overlay a file may have another device number than every folder.
+        if identity.device not in devices:
+            devices.add(identity.device)
         while row is not None and row[0] < path:
             gone[row[0]] = row[1]
             known_count += 1
@@ -94,36 +134,27 @@ def reconcile(
         gone[row[0]] = row[1]
         known_count += 1
         row = next(rows, None)
-
-    devices = mounts or {}
-    renumbered = _renumbered(before, differing, present)
-    for path, identity in before.items():
-        if _on(renumbered, identity) == differing[path]:
-            del differing[path]
-            unchanged += 1
-    missing: dict[bytes, Identity] = {}
-    for path, identity in gone.items():
-        current = _on(renumbered, identity)
-        if unreadable and _is_below(path, unreadable):
-            continue
-        if not devices or _nearest(path, devices) == current.device or is_behind_link(path):
-            missing[path] = current
-    away = len(gone) - len(missing)
-
-    moved = _moves(missing, differing)
-    for move in moved:
-        del missing[move.old], differing[move.new]
-    to_read: dict[bytes, Identity] = {}
-    for path, identity in differing.items():
-        if admit(path):
-            to_read[path] = identity
-        elif path in before:
-            missing[path] = _on(renumbered, before[path])
-    missing = dict(sorted(missing.items()))
-    return Plan(to_read, moved, missing, renumbered, unchanged, away, seen_count, known_count)
+    result.unchanged, result.seen, result.known = unchanged, seen_count, known_count
+    return result
 
 
-def offline_reason(plan: Plan, is_empty: bool, device: int, recorded_device: int | None) -> str | None:
+def _missing(
+    gone: Mapping[bytes, Identity],
+    unreadable: Collection[bytes],
+    mounts: Mapping[bytes, int],
+    is_behind_link: Callable[[bytes], bool],
+) -> dict[bytes, Identity]:
+    """The rows without a file that are gone for certain: not below what could not be read, nor on a device that is not
+    mounted there now."""
+    return {
+        path: identity
+        for path, identity in gone.items()
+        if not (unreadable and _is_below(path, unreadable))
+        and (not mounts or _nearest(path, mounts) == identity.device or is_behind_link(path))
+    }
+
+
+def offline_reason(plan: ScanPlan, is_empty: bool, device: int, recorded_device: int | None) -> Message | None:
     """Why nothing may be concluded from a walk of a whole root, None where the plan may be carried out.
 
     `is_empty` is what the walk says of the root, `device` the one it stands on, `recorded_device` the one it stood on
@@ -132,14 +163,14 @@ def offline_reason(plan: Plan, is_empty: bool, device: int, recorded_device: int
     if not plan.known:
         return None
     if is_empty:
-        return "is suddenly empty: its images stay in the index until files are back"
+        return Message("root.empty_kept")
     if recorded_device not in (None, device) and not plan.unchanged and not plan.moved:
-        return "has another file system mounted, with none of the files that were here"
+        return Message("root.other_disk")
     return None
 
 
 def _ascending(files: Files) -> Iterator[tuple[bytes, Identity]]:
-    """The same files; out of order, they would read as deletions."""
+    """The same files, checked to be in order: out of order, they would look like deletions."""
     last = b""
     for file in files:
         if file[0] <= last:
@@ -151,9 +182,9 @@ def _ascending(files: Files) -> Iterator[tuple[bytes, Identity]]:
 def _renumbered(
     before: Mapping[bytes, Identity], now: Mapping[bytes, Identity], present: Collection[int]
 ) -> dict[int, int]:
-    """Device numbers that changed under files that are otherwise what they were (USB, NFS, btrfs after a restart).
+    """Device numbers that changed while the files are the same otherwise (USB, NFS, btrfs after a restart).
 
-    Only a number that no file system here has any more can have changed.
+    Only a number that no present file system has can have changed.
     """
     renumbered: dict[int, int] = {}
     for path, identity in before.items():
@@ -169,7 +200,7 @@ def _on(renumbered: Mapping[int, int], identity: Identity) -> Identity:
 
 
 def _moves(missing: dict[bytes, Identity], new: Mapping[bytes, Identity]) -> list[Move]:
-    """What is missing at one path and new at another; of several hard links, the first with the first by path."""
+    """Files missing at one path and new at another; several hard links are paired in the order of their paths."""
     homeless: dict[Identity, list[bytes]] = defaultdict(list)
     for path in reversed(missing):
         homeless[missing[path]].append(path)

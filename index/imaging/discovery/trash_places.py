@@ -1,7 +1,7 @@
 """PURE: names inside a trash, and where a file in it may come back to.
 
-A manifest may have come with a folder from elsewhere, so what it says is never trusted with a place to write. A file
-that only a manifest knows comes back to a visible place below the folder that holds its trash, and nowhere else.
+A manifest may have been copied with a folder from elsewhere, so it is not trusted to name a place to write. A file that
+only a manifest knows is restored to a visible place below the folder that holds its trash, and nowhere else.
 """
 
 import posixpath
@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from index.messages import Message
+
 NAME: Final = b".comparimg-trash"
-# All names of ours begin like this.
+# All names that ComparImg creates begin like this.
 OURS: Final = b".comparimg"
 LONGEST_NAME: Final = 255
 LONGEST_PATH: Final = 4096
@@ -19,8 +21,8 @@ STEP_NUMBER: Final = re.compile(rb"\d+-(?=.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
-    """Where a file in a trash is restored to. `asks`: only after a person has confirmed that place."""
+class RestoreTarget:
+    """Where a file in a trash is restored to; if `asks`, only after a person has confirmed it."""
 
     path: bytes
     asks: bool = False
@@ -41,19 +43,19 @@ def is_in_trash(path: bytes) -> bool:
 
 
 def is_trash_name(name: bytes) -> bool:
-    """Whether a path from a trash folder is one that ComparImg gives to files: that of a batch, and a file name."""
+    """Whether a relative path in a trash folder is one that ComparImg creates: a batch's folder, and a file name."""
     parts = name.split(b"/")
     return len(parts) == 2 and all(_is_name(part) and not part.startswith(OURS) for part in parts)
 
 
 def is_absolute(path: bytes) -> bool:
-    """Whether a path is absolute, and leads where it says: without `..`, NUL or empty names."""
+    """Whether a path is absolute and normalised: without `..`, NUL or empty names."""
     return len(path) <= LONGEST_PATH and path.startswith(b"/") and all(map(_is_name, path[1:].split(b"/")))
 
 
 def is_visible(relative: bytes) -> bool:
-    """Whether a relative path leads down through names that are not hidden. ComparImg scans no others, and programs
-    look for what they run under hidden names."""
+    """Whether a relative path has only names that are not hidden. ComparImg scans no others, and programs look for
+    files to execute under hidden names."""
     names = relative.split(b"/")
     return len(relative) <= LONGEST_PATH and all(_is_name(name) and not name.startswith(b".") for name in names)
 
@@ -71,14 +73,14 @@ def own_name(place: bytes) -> bytes:
 
 
 def origin(place: bytes, path: bytes, relative: bytes, prefixes: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Where a manifest says that the file at `place` was, and where it may come back to instead: b"" where it was
-    below the folder that holds the trash.
+    """The original path of the file at `place` according to a manifest, and where it may be restored to instead: b"" if
+    it was below the folder that holds the trash.
 
     `path` is the absolute path in the manifest, `relative` the one from the folder that holds the trash, b"" in old
     manifests. `prefixes` maps folders to the part of that folder that they are the same as, b"" for all of it.
     """
     holder = holder_of(home_of(place))
-    for prefix in sorted(prefixes, key=lambda one: -len(one)):
+    for prefix in sorted(prefixes, key=lambda folder: -len(folder)):
         rest = below(prefix, path)
         if rest is not None:
             inside = posixpath.join(prefixes[prefix], rest)
@@ -88,33 +90,30 @@ def origin(place: bytes, path: bytes, relative: bytes, prefixes: Mapping[bytes, 
     return path, posixpath.join(holder, relative if is_visible(relative) else own_name(place))
 
 
-def way_back_adopted(place: bytes, path: bytes, elsewhere: bytes) -> WayBack:
-    """Where a file comes back to that only a manifest knows: see `origin`."""
+def adopted_restore_target(place: bytes, path: bytes, elsewhere: bytes) -> RestoreTarget:
+    """Where a file that only a manifest knows is restored to: see `origin`."""
     holder = holder_of(home_of(place))
     for candidate in (elsewhere, path):
         inside = below(holder, candidate)
         if inside is not None and is_visible(inside):
-            return WayBack(candidate, asks=bool(elsewhere))
-    return WayBack(posixpath.join(holder, own_name(place)), asks=True)
+            return RestoreTarget(candidate, asks=bool(elsewhere))
+    return RestoreTarget(posixpath.join(holder, own_name(place)), asks=True)
 
 
-def way_back(path: bytes, is_configured: bool) -> WayBack:
-    """Where a file comes back to that the index itself put in the trash: its place. If none of the configured folders
-    holds that any more, only after a question."""
+def restore_target(path: bytes, is_configured: bool) -> RestoreTarget:
+    """Where a file that the index itself moved to the trash is restored to: its original path. If that is no longer in
+    a configured folder, only after confirmation."""
     folder, name = posixpath.split(path)
     if name.startswith(OURS):
         path = posixpath.join(folder, name.lstrip(b"."))
-    return WayBack(path, asks=not is_configured)
+    return RestoreTarget(path, asks=not is_configured)
 
 
-def confirmation_text(adopted: bool, place: str) -> str:
-    """What is asked before a file is restored to a place, as a sentence without a question mark."""
+def confirmation_text(adopted: bool, place: str) -> Message:
+    """What is asked before a file is restored to a place, without a question mark."""
     if adopted:
-        return (
-            "The manifest of the trash does not say that the file was in this folder. With your confirmation it is"
-            f" restored to {place}."
-        )
-    return f"The folder of the file is not configured any more. With your confirmation it is restored to {place}."
+        return Message("step.confirm_adopted", path=place)
+    return Message("step.confirm_unconfigured", path=place)
 
 
 def _is_name(name: bytes) -> bool:

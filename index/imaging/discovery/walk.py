@@ -1,7 +1,7 @@
 """EDGE: what is on disk below a folder: the files that may be images, with their identities.
 
-Symbolic links are not followed, neither to files nor to folders. What cannot be listed is told, and so is where another
-file system begins, so that nobody takes what is only out of reach for deleted.
+Symbolic links are not followed, neither to files nor to folders. Folders that cannot be listed are reported, and so are
+those where another file system begins, so that files out of reach are not taken for deleted.
 """
 
 import errno
@@ -9,18 +9,26 @@ import fnmatch
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 
 from index.errors import ComparImgError
-from index.images import descent
-from index.images.sniff import HEAD_BYTES, claims_image, looks_like_image, may_be_image
-from index.images.trash_places import NAME as TRASH
+from index.imaging.discovery import descent
+from index.imaging.discovery.file_types import (
+    HEAD_BYTES,
+    claims_image,
+    ending_of_skipped,
+    looks_like_image,
+    may_be_image,
+)
+from index.imaging.discovery.trash_places import NAME as TRASH
+from index.messages import Message, of_os_error
 from index.model import Identity
 
-# Names, in small letters, of folders that hold nobody's photographs. Hidden names (".*") are passed over as well, and
-# with them .git, .Trash-1000, .thumbnails, .stversions (Syncthing), ._* (AppleDouble) and our own .comparimg-trash.
+# Names, in lower case, of folders without photographs of a person. Hidden names (".*") are skipped as well, and with
+# them .git, .Trash-1000, .thumbnails, .stversions (Syncthing), ._* (AppleDouble) and ComparImg's own .comparimg-trash.
 EXCLUDED: Final = frozenset(
     {
         b"@eadir", b"@tmp", b"@sharebin", b"#recycle", b"#snapshot",  # Synology
@@ -33,9 +41,9 @@ EXCLUDED: Final = frozenset(
         b"node_modules",  # icons of programs
     }
 )  # fmt: skip
-# Endings of folders with the previews of Lightroom: each is a small copy of a picture that is there already.
+# Endings of folders with the previews of Lightroom: small copies of pictures that are elsewhere.
 EXCLUDED_ENDINGS: Final = (b".lrdata", b".lrcat-data")
-# Temporary files of ours, and folders made for a removal: a crash may have left them.
+# Temporary files and folders of ComparImg, which a crash may have left.
 STRAY: Final = re.compile(rb"\.comparimg-.+\.(part|removing)")
 
 
@@ -47,7 +55,7 @@ class RootUnavailable(ComparImgError):
 
 
 class Exclusions:
-    """Which names below a root are passed over: the default ones and the root's own shell patterns.
+    """Which names below a root are skipped: the default ones and the root's own shell patterns.
 
     A pattern with a slash is matched against the path below the root, one without against each name.
     """
@@ -58,7 +66,7 @@ class Exclusions:
         self._path = _any_of([pattern for pattern in patterns if b"/" in pattern.rstrip(b"/")])
 
     def excludes(self, directory: bytes, name: bytes) -> bool:
-        """Whether `name` in `directory` is passed over."""
+        """Whether `name` in `directory` is skipped."""
         small = name.lower()
         if name.startswith(b".") or small in EXCLUDED or small.endswith(EXCLUDED_ENDINGS):
             return True
@@ -69,7 +77,7 @@ class Exclusions:
         return self._path.match(os.path.join(directory, name)[len(self._top) :]) is not None
 
     def excludes_path(self, path: bytes) -> bool:
-        """Whether a path below the root is passed over, itself or with a folder above it."""
+        """Whether a path below the root is skipped, itself or with a folder above it."""
         directory = self._top
         for name in path[len(self._top) :].split(b"/"):
             if name and self.excludes(directory, name):
@@ -89,14 +97,16 @@ def _any_of(patterns: Sequence[bytes]) -> re.Pattern[bytes] | None:
 class Walk:
     """One walk of the folder `top`: iterating gives every file that may be an image, ascending by path.
 
-    `nested` are other roots inside it, left to their own walk. `root` is the watched folder that `top` is at or below,
-    by default `top` itself; no link below it is followed, whoever exchanges a folder for one. While it is iterated
-    (once), the walk fills `unreadable` (path -> why: nothing is known of what is at or below it), `mounts` (folder ->
-    device number, for `top` and for each folder where another file system begins), `trashes` (our own) and `strays`
-    (what a crash may have left under names of ours), both of which are passed over. `is_empty` tells whether `top` held
-    nothing but what is excluded. Iterating raises RootUnavailable where `top` is no folder that can be listed.
+    `nested` are other roots inside it, which have walks of their own. `root` is the watched folder that `top` is at or
+    below, by default `top` itself; no link below it is followed, even if a folder is replaced by one during the walk.
 
-    Memory is that of the listings from `top` to where it is.
+    While it is iterated (once), the walk fills `unreadable` (path -> why: nothing is known of what is at or below it),
+    `mounts` (folder -> device number, for `top` and for each folder where another file system begins), `trashes`
+    (ComparImg's own) and `strays` (temporary files that a crash may have left); the last two are skipped. `skipped`
+    counts by their endings the files that their names leave out (file_types.SKIPPED and others). `is_empty` is whether
+    `top` holds nothing but what is excluded. Iterating raises RootUnavailable if `top` cannot be listed.
+
+    Memory is that of the listings from `top` to the current folder.
     """
 
     def __init__(
@@ -107,10 +117,11 @@ class Walk:
         nested: Collection[bytes] = (),
         root: bytes | None = None,
     ) -> None:
-        self.unreadable: dict[bytes, str] = {}
+        self.unreadable: dict[bytes, Message] = {}
         self.mounts: dict[bytes, int] = {}
         self.trashes: list[bytes] = []
         self.strays: list[bytes] = []
+        self.skipped: Counter[str] = Counter()
         self.is_empty = True
         self._top = top
         self._root = top if root is None else root
@@ -121,10 +132,10 @@ class Walk:
     def __iter__(self) -> Iterator[tuple[bytes, Identity]]:
         try:
             self.mounts[self._top] = descent.status(self._root, self._top).st_dev
-            found = self._list(self._top)
+            entries = self._list(self._top)
         except OSError as error:
-            raise RootUnavailable(f"cannot be listed: {error.strerror}") from error
-        pending = [iter(found)]
+            raise RootUnavailable("root.unlistable", error=of_os_error(error)) from error
+        pending = [iter(entries)]
         devices = [self.mounts[self._top]]
         while pending:
             for _, path, status in pending[-1]:
@@ -146,20 +157,20 @@ class Walk:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            self.unreadable[directory] = f"cannot be listed: {error.strerror}"
+            self.unreadable[directory] = Message("root.unlistable", error=of_os_error(error))
             return []
 
     def _list(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
-        """(key to sort by, path, status) of the files and folders in a folder that are gone into."""
-        found = []
-        # Relative to the open folder, the kernel need not find each file's way from the root, and no link can come in
+        """(sort key, path, status) of the possible images in a folder, and of the folders to enter."""
+        listed = []
+        # Relative to the open folder, the kernel need not resolve each path from the root, and no link can be put in
         # between.
         descriptor = descent.open_folder(self._root, directory)
         try:
             with os.scandir(descriptor) as listing:
-                # By inode: read from a cold disk in the order in which they lie there.
-                entries = sorted(listing, key=os.DirEntry.inode)
-            for entry in entries:
+                # By inode: about the order on a disk whose cache is cold.
+                by_inode = sorted(listing, key=os.DirEntry.inode)
+            for entry in by_inode:
                 name = os.fsencode(entry.name)
                 if self._exclusions.excludes(directory, name):
                     if name == TRASH and entry.is_dir(follow_symlinks=False):
@@ -174,18 +185,22 @@ class Walk:
                     if entry.is_dir(follow_symlinks=False):
                         if self._recursive and path not in self._nested:
                             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                            # With the slash, folders come where the paths below them come.
-                            found.append((path + b"/", path, status))
-                    elif may_be_image(name) and entry.is_file(follow_symlinks=False):
-                        found.append((path, path, os.stat(name, dir_fd=descriptor, follow_symlinks=False)))
+                            # With the slash, folders sort where the paths below them do.
+                            listed.append((path + b"/", path, status))
+                    elif not entry.is_file(follow_symlinks=False):
+                        continue
+                    elif not may_be_image(name):
+                        self.skipped[ending_of_skipped(name)] += 1
+                    else:
+                        listed.append((path, path, os.stat(name, dir_fd=descriptor, follow_symlinks=False)))
                 except FileNotFoundError:
                     continue
                 except OSError as error:
-                    self.unreadable[path] = f"cannot be looked at: {error.strerror}"
+                    self.unreadable[path] = Message("root.unexaminable", error=of_os_error(error))
         finally:
             os.close(descriptor)
-        found.sort(key=_KEY)
-        return found
+        listed.sort(key=_KEY)
+        return listed
 
 
 def is_at_or_below(path: bytes, top: bytes) -> bool:
@@ -193,10 +208,10 @@ def is_at_or_below(path: bytes, top: bytes) -> bool:
     return path == top or path.startswith(top.rstrip(b"/") + b"/")
 
 
-def look(path: bytes) -> Identity | None:
-    """The identity of a regular file, None where there is none. Raises OSError where it cannot be told.
+def identity_of(path: bytes) -> Identity | None:
+    """The identity of a regular file, None if there is none. Raises OSError if it cannot be determined.
 
-    Links in its folders are followed: for what waits to come to rest, and is opened otherwise afterwards.
+    Links in its folders are followed: used only to wait until a file is stable, before it is opened safely.
     """
     try:
         status = os.lstat(path)
@@ -208,7 +223,7 @@ def look(path: bytes) -> Identity | None:
 def holds_image(top: bytes, path: bytes) -> bool:
     """Whether a file below a watched folder is worth reading as an image: its name says so, or its first bytes do.
 
-    One that cannot be opened is, so that whoever reads it tells why.
+    True for a file that cannot be opened, so that reading it reports why.
     """
     if claims_image(os.path.basename(path)):
         return True

@@ -7,7 +7,7 @@ CORE_HEADER: Final = 12
 INFO_HEADER: Final = 40
 RLE8, RLE4, BITFIELDS = 1, 2, 3
 MASKS_BYTES: Final = 12
-# In a run-length coded picture, behind a zero: the end of a line, of the picture, and a step to another place.
+# In a run-length coded picture, after a zero: the end of a line, of the picture, and a step to another place.
 END_OF_LINE, END_OF_PICTURE, STEP = 0, 1, 2
 
 
@@ -16,9 +16,9 @@ class NoBmp(ValueError):
 
 
 def remainder(data: bytes) -> bytes:
-    """All that is neither header, colours nor pixels: between them, or behind the picture. Raises NoBmp.
+    """The bytes that are neither header, colours nor pixels: between them, or behind the picture. Raises NoBmp.
 
-    A colour profile is among it, as no reader of ours knows of it.
+    A colour profile is among them, since no reader here uses it.
     """
     if data[:2] != b"BM" or len(data) < FILE_HEADER + CORE_HEADER:
         raise NoBmp("does not begin as one")
@@ -45,12 +45,12 @@ def remainder(data: bytes) -> bytes:
         end = start + (width * bits + 31) // 32 * 4 * height
     if start < FILE_HEADER + header:
         raise NoBmp("has its pixels within its header")
-    # Fewer colours than the header says are followed by the pixels at once.
+    # If there are fewer colours than the header says, the pixels follow at once.
     return data[before:start] + data[end:]
 
 
 def _end_of_runs(data: bytes, position: int, compression: int) -> int:
-    """Behind the mark of the end. Raises NoBmp where there is none."""
+    """The position after the end mark. Raises NoBmp if there is none."""
     while position + 1 < len(data):
         count, value = data[position], data[position + 1]
         position += 2

@@ -1,4 +1,4 @@
-"""PURE: what a compression is asked to do, and what follows from it for one picture.
+"""PURE: the options of a compression, and what follows from them for one picture.
 
 Its new size, the name of the result, whether it is done already, whether the gain is worth it.
 """
@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
-from index.encoding.ssimulacra2 import HIGH, MEDIUM, VISUALLY_LOSSLESS
+from index.imaging.encoding.ssimulacra2 import HIGH, MEDIUM, VISUALLY_LOSSLESS
 
 SUFFIX: Final = b"_resize"
-# What is found in folders. Others are told why not when they are named.
+# Bytes in a name on nearly every file system.
+LONGEST_NAME: Final = 255
+# What is compressed in folders. Other formats named by the user are reported as skipped.
 TAKEN: Final = frozenset({"JPEG", "PNG", "BMP", "WEBP"})
 EXTENSIONS: Final = {"JPEG": b".jpg", "PNG": b".png", "WEBP": b".webp", "AVIF": b".avif"}
 # Endings that are kept as they are, where the format stays.
@@ -25,7 +27,7 @@ LOSSLESS_QUALITY: Final = 100
 
 
 class Target(StrEnum):
-    """How the result may look beside what it is made from, on SSIMULACRA 2's published scale."""
+    """The visual quality of the result compared with its source, on SSIMULACRA 2's published scale."""
 
     VISUALLY_LOSSLESS = "visually-lossless"
     HIGH = "high"
@@ -45,18 +47,19 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How pictures shall be made smaller.
+class CompressionOptions:
+    """How pictures are made smaller.
 
     `quality` is that of JPEG, WebP and AVIF; 100 changes no pixel where the size stays. With a `target` the least
     quality is searched that reaches it. Pictures are scaled down to fit `width` x `height` pixels, as shown, and up
-    too if `enlarge`. `colours` above 0 reduces PNG to so many. `least_gain` is a share of the size in bytes.
+    too if `enlarge`; 0 x 0 is full size. `colours` above 0 reduces PNG to so many. `least_gain` is a share of the size
+    in bytes.
     """
 
     quality: int = LOSSLESS_QUALITY
     target: Target | None = None
-    width: int = 1920
-    height: int = 1080
+    width: int = 0
+    height: int = 0
     keep_ratio: bool = True
     enlarge: bool = False
     format: Format | None = None
@@ -66,14 +69,19 @@ class Wish:
 
     @property
     def key(self) -> str:
-        """As JSON, without what is as it is by default: equal wishes have equal keys, and `from_key` reads them."""
-        given = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        """As JSON, without the values of UNWRITTEN: equal options have equal keys, and `from_key` reads them."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        if not self.scales:
+            values |= FULL_SIZE
+        given = {name: value for name, value in values.items() if value != UNWRITTEN[name]}
         return json.dumps(given, sort_keys=True)
 
     @classmethod
-    def from_key(cls, key: str) -> "Wish":
+    def from_key(cls, key: str) -> "CompressionOptions":
         """Raises ValueError where another version wrote it."""
-        given = json.loads(key)
+        given = UNWRITTEN | json.loads(key)
+        if FULL_SIZE.items() <= given.items():
+            given |= {"width": 0, "height": 0}
         try:
             for name, kind in (("target", Target), ("format", Format)):
                 if given.get(name) is not None:
@@ -83,48 +91,72 @@ class Wish:
             raise ValueError(key) from error
 
     @property
+    def scales(self) -> bool:
+        """Whether there is a size to fit."""
+        return bool(self.width and self.height)
+
+    @property
     def is_lossless(self) -> bool:
-        """Whether no pixel may change where neither size nor format does."""
+        """Whether no pixel may change as long as size and format stay."""
         return self.target is None and self.quality == LOSSLESS_QUALITY and not self.colours
 
 
-def fitted(width: int, height: int, wish: Wish) -> tuple[int, int]:
+# What a key leaves out. The size was the default once, and keys of full size name the largest there is: the keys in an
+# index stay as they are.
+UNWRITTEN: Final = {item.name: item.default for item in fields(CompressionOptions)} | {"width": 1920, "height": 1080}
+FULL_SIZE: Final = {"width": 65_535, "height": 65_535}
+
+
+def fitted(width: int, height: int, options: CompressionOptions) -> tuple[int, int]:
     """The size in pixels that a picture of width x height, as shown, gets. No side is 0, and none grows unasked."""
-    across, down = wish.width / width, wish.height / height
-    if wish.keep_ratio:
+    if not options.scales:
+        return width, height
+    across, down = options.width / width, options.height / height
+    if options.keep_ratio:
         across = down = min(across, down)
-    if not wish.enlarge:
+    if not options.enlarge:
         across, down = min(across, 1.0), min(down, 1.0)
     return max(1, round(width * across)), max(1, round(height * down))
 
 
-def result_format(source: str, wish: Wish) -> str:
-    """Pillow's name of the format that a picture of this one becomes. BMP holds nothing smaller: it becomes PNG."""
-    if wish.format is not None:
-        return wish.format.name
+def result_format(source: str, options: CompressionOptions) -> str:
+    """Pillow's name of the format that a picture of this format becomes. BMP is not compressed: it becomes PNG."""
+    if options.format is not None:
+        return options.format.name
     return "PNG" if source == "BMP" else source
 
 
-def result_name(name: bytes, source: str, wish: Wish, beside: bool) -> bytes:
-    """The file name of the result: with the suffix where it stands beside its source; the ending says the format."""
+def result_name(name: bytes, source: str, options: CompressionOptions, beside: bool) -> bytes:
+    """The file name of the result: with the suffix if it is `beside` its source, and the ending of its format. A name
+    that would be longer than a file system allows loses the last letters of its stem."""
     stem, dot, ending = name.rpartition(b".")
     if not stem:
         stem, ending = name, b""
-    made = result_format(source, wish)
+    made = result_format(source, options)
     kept = dot + ending
     if kept.lower() not in KNOWN_ENDINGS[made]:
         kept = EXTENSIONS[made]
-    return stem + (SUFFIX if beside else b"") + kept
+    added = (SUFFIX if beside else b"") + kept
+    return _shortened(stem, LONGEST_NAME - len(added)) + added
 
 
-def is_worth_it(before_bytes: int, after_bytes: int, wish: Wish) -> bool:
+def _shortened(stem: bytes, length: int) -> bytes:
+    """The first bytes of a stem, without a part of a letter at the end (UTF-8)."""
+    if len(stem) <= length:
+        return stem
+    while length > 0 and stem[length] & 0xC0 == 0x80:
+        length -= 1
+    return stem[:length]
+
+
+def is_worth_it(before_bytes: int, after_bytes: int, options: CompressionOptions) -> bool:
     """Whether the result is smaller by the least gain; an enlarged picture need not be."""
-    return wish.enlarge or after_bytes <= before_bytes * (1 - wish.least_gain)
+    return options.enlarge or after_bytes <= before_bytes * (1 - options.least_gain)
 
 
-def is_done(made_for: Target | None, made_quality: int, wish: Wish) -> bool:
-    """Whether a result that was compressed with loss, for a target or at a quality, is at or below what is wished
-    now: doing it again would only lose more. A `made_quality` of 0 is not known."""
-    if wish.target is not None:
-        return made_for is not None and made_for.score <= wish.target.score
-    return 0 < made_quality <= wish.quality
+def is_done(made_for: Target | None, made_quality: int, options: CompressionOptions) -> bool:
+    """Whether a result of lossy compression, for a target or at a quality, is at or below the requested quality: then
+    compressing it again would only lose more. A `made_quality` of 0 is unknown."""
+    if options.target is not None:
+        return made_for is not None and made_for.score <= options.target.score
+    return 0 < made_quality <= options.quality

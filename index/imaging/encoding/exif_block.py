@@ -1,10 +1,11 @@
-"""PURE: a few numbers in an EXIF block (CIPA DC-008) changed where they stand, and a block of an orientation alone.
+"""PURE: a few numbers in an EXIF block (CIPA DC-008) changed in place, and a block of an orientation alone.
 
-Everything else stays at the byte it is at, as maker notes hold offsets that only their maker knows.
+Everything else stays at its byte, since maker notes hold offsets that only their maker knows.
 """
 
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
 ORIENTATION: Final = 0x0112
@@ -14,7 +15,8 @@ WIDTHS: Final = (0x0100, 0xA002)
 HEIGHTS: Final = (0x0101, 0xA003)
 PREFIX: Final = b"Exif\0\0"
 
-_SHORT, _LONG = 3, 4
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, INCH = 0x011A, 0x011B, 0x0128, 2
+_SHORT, _LONG, _RATIONAL = 3, 4, 5
 _ENTRY_BYTES: Final = 12
 
 
@@ -35,14 +37,36 @@ def with_numbers(block: bytes, numbers: Mapping[int, int]) -> bytes:
 
 
 def of_size(width: int, height: int) -> dict[int, int]:
-    """The numbers that tell a size as stored."""
+    """The numbers, by tag, that record a size as stored."""
     return dict.fromkeys(WIDTHS, width) | dict.fromkeys(HEIGHTS, height)
 
 
 def of_orientation(orientation: int) -> bytes:
-    """A block that tells an orientation and nothing else, with its prefix."""
+    """A block with an orientation and nothing else, with its prefix."""
     directory = struct.pack("<HHHIHHI", 1, ORIENTATION, _SHORT, 1, orientation, 0, 0)
     return PREFIX + struct.pack("<2sHI", b"II", 42, 8) + directory
+
+
+def of_resolution(dpi: tuple[float, float]) -> bytes:
+    """A block with a resolution in pixels an inch and nothing else, with its prefix."""
+    place = 8 + 2 + 3 * _ENTRY_BYTES + 4
+    entries = struct.pack("<HHII", X_RESOLUTION, _RATIONAL, 1, place)
+    entries += struct.pack("<HHII", Y_RESOLUTION, _RATIONAL, 1, place + 8)
+    entries += struct.pack("<HHIHH", RESOLUTION_UNIT, _SHORT, 1, INCH, 0)
+    values = b"".join(struct.pack("<II", min(2**31, max(1, round(value * 1000))), 1000) for value in map(float, dpi))
+    return PREFIX + struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", 3) + entries + bytes(4) + values
+
+
+def has_resolution(block: bytes) -> bool:
+    """Whether a block says how many pixels an inch has."""
+    start = len(PREFIX) if block.startswith(PREFIX) else 0
+    order = {b"II": "<", b"MM": ">"}.get(block[start : start + 2], "<")
+    with suppress(struct.error):
+        (directory,) = struct.unpack_from(order + "I", block, start + 4)
+        (count,) = struct.unpack_from(order + "H", block, start + directory)
+        places = (start + directory + 2 + number * _ENTRY_BYTES for number in range(count))
+        return any(struct.unpack_from(order + "H", block, place)[0] == X_RESOLUTION for place in places)
+    return False
 
 
 def _entries(block: bytes, start: int, order: str) -> Iterator[tuple[int, int, int]]:

@@ -1,22 +1,26 @@
-"""PURE: puts the metadata of a source into what was made of it, or its colours and orientation alone.
+"""PURE: copies EXIF, XMP and the colour profile of a source into the result, or only profile and orientation.
 
-Between two JPEG or two PNG everything goes over as the bytes it is; into another format what all of them have: EXIF,
-XMP and the colour profile.
+Between two JPEG or two PNG everything is copied byte for byte, except what describes the pixels themselves; to another
+format what all of them support: EXIF, XMP and the colour profile, with captions, keywords and texts as XMP.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from index.encoding import exif_block, jpeg_file, png_file
+from index.imaging.decoding import jpeg_file, png_file
+from index.imaging.encoding import exif_block, xmp_packet
+from index.imaging.encoding.texts import texts_of
 
 XMP_NAME: Final = b"http://ns.adobe.com/xap/1.0/\0"
-# In what an encoder is given them by name; the others are files of segments or chunks.
+# Of a file that has none, by its readers.
+ASSUMED_DPI: Final = (72, 72)
+# Formats whose encoder writes the metadata; in the others it is embedded as segments or chunks.
 BY_ENCODER: Final = frozenset({"WEBP", "AVIF"})
 
 
 @dataclass(frozen=True, slots=True)
-class Clothes:
+class Metadata:
     """The metadata of a picture: of the file `source` (b"" for a format without), the EXIF block with its prefix, the
     XMP packet and the ICC profile, b"" where there is none."""
 
@@ -27,18 +31,56 @@ class Clothes:
     profile: bytes
     strip: bool = False
 
-    def fitting(self, width: int, height: int, orientation: int) -> "Clothes":
-        """Those for a picture of this size, as stored, that is to be turned so."""
-        numbers = exif_block.of_size(width, height) | {exif_block.ORIENTATION: orientation}
-        return replace(self, exif=exif_block.with_numbers(self.exif, numbers)).as_asked(orientation)
+    def for_pixels(self, before: tuple[int, int], after: tuple[int, int], orientation: int, was: int) -> "Metadata":
+        """The metadata for a picture that had one size and has another, as stored and not turned against each other,
+        with this orientation in place of another one."""
+        numbers = exif_block.of_size(*after) | {exif_block.ORIENTATION: orientation}
+        exif = exif_block.with_numbers(self.exif, numbers)
+        # One that XMP alone has stays: nothing was turned by it.
+        changed = None if orientation == was else orientation
+        return replace(self, exif=exif, xmp=xmp_packet.for_pixels(self.xmp, before, after, changed)).stripped(
+            orientation
+        )
 
-    def as_asked(self, orientation: int) -> "Clothes":
-        """All of it; or, stripped, what says which way up and in which colours a picture is shown."""
+    def in_format(self, picture_format: str, dpi: tuple[float, float] | None) -> tuple["Metadata", set[str]]:
+        """The metadata as another format holds it, and what it has no place for: iptc, comment, texts, dpi."""
+        if picture_format == self.format or self.strip:
+            return self, set()
+        texts = texts_of(self.format, self.source)
+        left, xmp = set(texts.others), self.xmp
+        if not xmp and (texts.named or texts.keywords):
+            xmp = xmp_packet.of_texts(texts.named, tuple(texts.keywords))
+        elif not all(xmp_packet.holds(xmp, text) for text in (*texts.named.values(), *texts.keywords)):
+            left.add({"JPEG": "iptc", "PNG": "texts"}.get(self.format, "texts"))
+        exif = self.exif
+        # What readers assume where a file says nothing is nothing to carry over.
+        dpi = None if dpi is not None and tuple(dpi) == ASSUMED_DPI else dpi
+        if dpi and picture_format in BY_ENCODER and not exif:
+            exif = exif_block.of_resolution(dpi)
+        elif dpi and picture_format in BY_ENCODER and not exif_block.has_resolution(exif):
+            left.add("dpi")
+        return replace(self, exif=exif, xmp=xmp), left
+
+    def too_long_for(self, picture_format: str) -> str | None:
+        """The name of a block that does not fit into the format: EXIF or XMP in a segment of a JPEG."""
+        if picture_format != "JPEG" or self.strip:
+            return None
+        if len(self.exif) > jpeg_file.LONGEST_PAYLOAD:
+            return "EXIF"
+        is_new = self.format != "JPEG" and len(XMP_NAME) + len(self.xmp) > jpeg_file.LONGEST_PAYLOAD
+        return "XMP" if is_new else None
+
+    def length_of(self, block: str) -> int:
+        """The length of a block in bytes, by the name that too_long_for gives."""
+        return len(self.exif if block == "EXIF" else self.xmp)
+
+    def stripped(self, orientation: int) -> "Metadata":
+        """All of it; or, if `strip`, only the orientation and the colour profile."""
         if not self.strip:
             return self
         return replace(self, exif=b"" if orientation == 1 else exif_block.of_orientation(orientation), xmp=b"")
 
-    def put_on(self, data: bytes, picture_format: str) -> bytes:
+    def embed(self, data: bytes, picture_format: str) -> bytes:
         """The file with this metadata in place of its own; WEBP and AVIF have it from their encoder."""
         match picture_format:
             case "JPEG":
@@ -48,7 +90,7 @@ class Clothes:
         return data
 
     def blocks(self, picture_format: str, dpi: tuple[float, float] | None = None) -> dict[str, Any]:
-        """What an encoder is to be given."""
+        """The arguments for an encoder that writes metadata."""
         if picture_format not in BY_ENCODER:
             return {"dpi": dpi} if dpi else {}
         given = {"exif": self.exif, "icc_profile": self.profile, "xmp": self.xmp}
@@ -57,41 +99,53 @@ class Clothes:
     def _segments(self) -> list[jpeg_file.Segment]:
         if self.format != "JPEG":
             return self._new_segments()
-        told = [segment for segment in jpeg_file.metadata_of(self.source) if not segment.is_exif]
-        kept = [segment for segment in told if segment.is_profile or not self.strip]
+        others = [segment for segment in jpeg_file.metadata_of(self.source) if not segment.is_exif]
+        kept = [self._with_own_xmp(segment) for segment in others if segment.is_profile or not self.strip]
         return [jpeg_file.Segment(jpeg_file.APP1, self.exif), *kept] if self.exif else kept
+
+    def _with_own_xmp(self, segment: jpeg_file.Segment) -> jpeg_file.Segment:
+        """The XMP packet of the source in its present form, unless it became too long for its segment."""
+        is_packet = segment.marker == jpeg_file.APP1 and segment.payload.startswith(XMP_NAME)
+        if not is_packet or not self.xmp or len(XMP_NAME) + len(self.xmp) > jpeg_file.LONGEST_PAYLOAD:
+            return segment
+        return jpeg_file.Segment(jpeg_file.APP1, XMP_NAME + self.xmp)
 
     def _new_segments(self) -> list[jpeg_file.Segment]:
         room = jpeg_file.LONGEST_PAYLOAD
         named = (self.exif, XMP_NAME + self.xmp if self.xmp else b"")
-        found = [jpeg_file.Segment(jpeg_file.APP1, block) for block in named if 0 < len(block) <= room]
+        segments = [jpeg_file.Segment(jpeg_file.APP1, block) for block in named if 0 < len(block) <= room]
         piece = room - len(jpeg_file.ICC) - 2
         parts = [self.profile[start : start + piece] for start in range(0, len(self.profile), piece)]
         for number, part in enumerate(parts, 1):
-            found.append(jpeg_file.Segment(jpeg_file.APP2, jpeg_file.ICC + bytes([number, len(parts)]) + part))
-        return found
+            segments.append(jpeg_file.Segment(jpeg_file.APP2, jpeg_file.ICC + bytes([number, len(parts)]) + part))
+        return segments
 
     def _chunks(self) -> list[png_file.Chunk]:
         if self.format != "PNG":
             return self._new_chunks()
-        told = [chunk for chunk in png_file.metadata_of(self.source) if chunk.kind != png_file.EXIF]
-        kept = [chunk for chunk in told if not self.strip or chunk.kind in png_file.COLOUR]
+        others = [chunk for chunk in png_file.metadata_of(self.source) if chunk.kind != png_file.EXIF]
+        kept = [self._with_own_packet(chunk) for chunk in others if not self.strip or chunk.kind in png_file.COLOUR]
         return [*kept, *self._exif_chunk()]
 
+    def _with_own_packet(self, chunk: png_file.Chunk) -> png_file.Chunk:
+        """The XMP packet of the source in its present form."""
+        is_packet = chunk.kind == b"iTXt" and chunk.payload.startswith(b"XML:com.adobe.xmp\0")
+        return png_file.xmp_chunk(self.xmp) if is_packet and self.xmp else chunk
+
     def _new_chunks(self) -> list[png_file.Chunk]:
-        found = [png_file.profile_chunk(self.profile)] if self.profile else []
-        return [*found, *([png_file.xmp_chunk(self.xmp)] if self.xmp else []), *self._exif_chunk()]
+        profile = [png_file.profile_chunk(self.profile)] if self.profile else []
+        return [*profile, *([png_file.xmp_chunk(self.xmp)] if self.xmp else []), *self._exif_chunk()]
 
     def _exif_chunk(self) -> list[png_file.Chunk]:
         block = self.exif.removeprefix(exif_block.PREFIX)
         return [png_file.Chunk(png_file.EXIF, block)] if block else []
 
 
-def clothes_of(picture_format: str, source: bytes, info: Mapping[Any, Any], strip: bool) -> Clothes:
-    """The metadata of a file, by what Pillow tells of it (`info`)."""
+def read_metadata(picture_format: str, source: bytes, info: Mapping[Any, Any], strip: bool) -> Metadata:
+    """The metadata of a file, from Pillow's `info` of it."""
     exif = info.get("exif") or b""
     if exif and not exif.startswith(exif_block.PREFIX):
         exif = exif_block.PREFIX + exif
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    return Clothes(picture_format, source, exif, xmp, info.get("icc_profile") or b"", strip)
+    return Metadata(picture_format, source, exif, xmp, info.get("icc_profile") or b"", strip)

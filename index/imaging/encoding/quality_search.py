@@ -1,7 +1,7 @@
-"""PURE: the least quality at which a picture still looks as it should, with as few encodings as may be.
+"""PURE: the lowest quality at which a picture still reaches a score, with as few encodings as possible.
 
-A small mosaic of the picture leads the search, and the whole picture has the last word: most of the time goes into
-looking, which on the mosaic takes a fraction. Where the two differ, the aim on the mosaic is moved by the difference.
+The search runs on a small mosaic of the picture and is confirmed on the whole: scoring takes most of the time, and only
+a fraction of it on the mosaic. If the two scores differ, the aim on the mosaic is moved by the difference.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ Bytes = NDArray[np.uint8]
 
 LOWEST: Final = 20
 HIGHEST: Final = 97
-# Looks at the whole picture.
+# Scores of the whole picture at most.
 CONFIRMATIONS: Final = 4
-# Tiles of the mosaic: sides that a JPEG's blocks fill, whatever its subsampling, and that all scales have room in.
+# Tiles of the mosaic: their sides are multiples of JPEG blocks at any subsampling, and large enough for all scales.
 TILE: Final = 256
 TILES: Final = 4
 
@@ -47,19 +47,19 @@ def least_quality(
             known[quality] = guide(quality)
         return known[quality]
 
-    found: dict[int, bool] = {}
+    confirmed: dict[int, bool] = {}
     aim_of_guide = aim
     for _ in range(CONFIRMATIONS):
         quality = _least(guided, aim_of_guide, highest)
-        if quality in found:
-            # The guide sees no difference where the whole does: a step towards what is wanted.
-            quality = quality - 1 if found[quality] else quality + 1
-        if quality in found or not LOWEST <= quality <= highest:
+        if quality in confirmed:
+            # The mosaic shows no difference where the whole picture does: one step towards the aim.
+            quality = quality - 1 if confirmed[quality] else quality + 1
+        if quality in confirmed or not LOWEST <= quality <= highest:
             break
         score = confirm(quality)
-        found[quality] = score >= aim
+        confirmed[quality] = score >= aim
         aim_of_guide += aim - score
-    return min((quality for quality, reached in found.items() if reached), default=None)
+    return min((quality for quality, reached in confirmed.items() if reached), default=None)
 
 
 def _least(score: Callable[[int], float], aim: float, highest: int) -> int:

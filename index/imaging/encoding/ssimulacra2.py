@@ -1,4 +1,4 @@
-"""PURE: SSIMULACRA 2, how alike two pictures look to a person: 100 is the same, 90 cannot be told apart.
+"""PURE: SSIMULACRA 2, how similar two pictures look to a person: 100 is identical, 90 indistinguishable.
 
 The metric of Jon Sneyers (Cloudinary, 2022, version 2.1; github.com/cloudinary/ssimulacra2): structural similarity and
 differences at edges, of each channel of a perceptual colour space at six scales, weighted as people judged 22,000
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-# OpenCV tells no types of what it gives: float32 all through.
+# OpenCV declares no types of its results: float32 throughout.
 Floats = NDArray[Any]
 
 # Published anchors of the scale.
@@ -32,8 +32,8 @@ C2: Final = 0.0009
 # Rows of a band, and those above and below that the coarsest scale's filter sees: 5 pixels of 32.
 BAND_ROWS: Final = 512
 MARGIN_ROWS: Final = 2 ** (SCALES - 1) * (RADIUS + 1)
-# What shines through transparent pixels; the worse of the two scores counts.
-GROUNDS: Final = (0.1, 0.9)
+# Backgrounds behind transparent pixels; the worse of the two scores counts.
+BACKGROUNDS: Final = (0.1, 0.9)
 
 # Linear RGB -> responses of the cones of the eye, as JPEG XL has them.
 OPSIN: Final = np.array(
@@ -83,11 +83,11 @@ def score(first: Bytes, second: Bytes) -> float:
     if min(first.shape[:2]) < LEAST_SIDE:
         return -float("inf")
     if first.ndim == 3 and first.shape[2] == 4:
-        return min(_score(first, second, ground) for ground in GROUNDS)
+        return min(_score(first, second, background) for background in BACKGROUNDS)
     return _score(first, second, 0.0)
 
 
-def _score(first: Bytes, second: Bytes, ground: float) -> float:
+def _score(first: Bytes, second: Bytes, background: float) -> float:
     rows = first.shape[0]
     # By scale, channel and, in the order of the weights, norm and term.
     sums = np.zeros((SCALES, 3, 6))
@@ -95,7 +95,7 @@ def _score(first: Bytes, second: Bytes, ground: float) -> float:
     for top in range(0, rows, BAND_ROWS):
         bottom = min(top + BAND_ROWS, rows)
         above, below = max(0, top - MARGIN_ROWS), min(rows, bottom + MARGIN_ROWS)
-        bands = [_linear(picture[above:below], ground) for picture in (first, second)]
+        bands = [_linear(picture[above:below], background) for picture in (first, second)]
         _add_band(bands[0], bands[1], top - above, bottom - above, sums, pixels)
     scales = int(np.count_nonzero(pixels))
     terms = sums[:scales] / pixels[:scales, None, None]
@@ -131,20 +131,20 @@ def _terms(first: Floats, second: Floats, rows: slice) -> NDArray[np.float64]:
     likeness /= square - mean1 * mean1 - mean2 * mean2 + C2
     unlike = np.maximum(1 - likeness, 0)
     edges = (1 + np.abs(second - mean2)) / (1 + np.abs(first - mean1)) - 1
-    found = np.empty((3, 6))
+    sums = np.empty((3, 6))
     for column, term in enumerate((unlike, np.maximum(edges, 0), np.maximum(-edges, 0))):
         square = term * term
-        found[:, column] = cv2.sumElems(term)[:3]
-        found[:, 3 + column] = cv2.sumElems(square * square)[:3]
-    return found
+        sums[:, column] = cv2.sumElems(term)[:3]
+        sums[:, 3 + column] = cv2.sumElems(square * square)[:3]
+    return sums
 
 
-def _linear(picture: Bytes, ground: float) -> Floats:
+def _linear(picture: Bytes, background: float) -> Floats:
     colours = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB) if picture.ndim == 2 else picture
     linear = LINEAR[colours[:, :, :3]]
     if colours.shape[2] == 4:
         opaque = (colours[:, :, 3:] / np.float32(255)).astype(np.float32)
-        linear = linear * opaque + np.float32(ground) * (1 - opaque)
+        linear = linear * opaque + np.float32(background) * (1 - opaque)
     return linear
 
 

@@ -1,27 +1,42 @@
 """PURE: matches -> groups, each around one reference, deterministic whatever the order of what goes in.
 
-A group is a star: every member is matched to the reference itself, so no chain A~B~C can gather pictures that nobody
+A group is a star: every member is matched to the reference itself. So no chain A~B~C gathers pictures that were never
 compared, and two members are never further apart than two matches. Stars are chosen greedily, the content with most
 members still free first (the classical approximation of a smallest dominating set; Chvatal, A Greedy Heuristic for
-the Set-Covering Problem, 1979), ties going to the better picture. A content is a member of one group at most; one
-that is a member may also be the reference of a second group, for a copy that matches it and not its own reference.
-Two contents with a verdict are never in one group, not even as members of a third's: the nearer is, and the other is
-offered in a group of its own or once that is decided. Nor are two that are no more than possibly the same brought
-together by a much smaller picture, in which what tells them apart is not to be seen: two photographs of a burst are no
-copies of each other because a thumbnail could be of either.
+the Set-Covering Problem, 1979); ties go to the better picture. A content is a member of at most one group; a member
+may also be the reference of a second group, for a copy that matches it but not its own reference.
+
+Two contents with a verdict are never in one group, not even as members of a third one's: the nearer is, and the other
+is shown in a group of its own, or once the first is decided. Two contents that are only possibly the same are not
+grouped through a much smaller reference either, in which their difference cannot be seen: two photographs of a burst
+are not copies of each other because a thumbnail could be of either.
 """
 
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Final
 
+from index.imaging.thresholds import threshold
 from index.model import KINDS, Kind
 
 Rank = tuple[object, ...]
 
-# A reference so many times smaller than two of its members shows less of them than they do of each other.
-MUCH_LARGER = 1.3
+
+@dataclass(frozen=True, slots=True)
+class GroupLimits:
+    """What keeps two members apart."""
+
+    much_larger: float = threshold(
+        1.3,
+        "ratio of shorter sides",
+        "A reference so many times smaller than two members shows less of them than they do of each other.",
+    )
+
+
+GROUP: Final = GroupLimits()
+
 # 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
 KEY_LENGTH = 16
 
@@ -41,13 +56,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A match of two contents, a < b."""
+    """A match of two contents, a < b; a `scene` is a possible match that is known to be no copy."""
 
     a_id: int
     b_id: int
     kind: Kind
     distance: int
     confidence: float
+    scene: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,11 @@ class Star:
         """That of the weakest link, 1.0 where there are only equal bytes."""
         return min((edge.confidence for edge in self.edges), default=1.0)
 
+    @property
+    def scene(self) -> bool:
+        """Whether none of its members is a copy of the reference: other exposures, texts or colours of one scene."""
+        return bool(self.edges) and all(edge.scene for edge in self.edges)
+
     def member_id(self, edge: Edge) -> int:
         return edge.b_id if edge.a_id == self.reference_id else edge.a_id
 
@@ -73,8 +94,8 @@ def find_stars(
 ) -> list[Star]:
     """The groups among `nodes`, sorted by key. O(E log E) time for E edges. `denied` are pairs (a < b) with a verdict.
 
-    Surely matched contents are grouped first. A `possible` match makes a group of its own afterwards, for contents
-    that no sure group has taken, so that a doubtful picture never stands among sure ones.
+    Sure matches are grouped first. `possible` matches then make groups of their own, of contents that are in no sure
+    group, so that a doubtful picture is never shown among sure ones.
     """
     sure: dict[int, list[Edge]] = defaultdict(list)
     doubtful: dict[int, list[Edge]] = defaultdict(list)
@@ -97,9 +118,9 @@ def find_stars(
             return _compatible(nodes, content_id, free, together[content_id], apart, unsure)
 
         for free_reference in (True, False):
-            for reference_id, found in _cover(nodes, adjacent, members, taken, free_reference):
-                together[reference_id].update(_other(edge, reference_id) for edge in found)
-                stars.append(_star(nodes, reference_id, found, prefix))
+            for reference_id, star_edges in _cover(nodes, adjacent, members, taken, free_reference):
+                together[reference_id].update(_other(edge, reference_id) for edge in star_edges)
+                stars.append(_star(nodes, reference_id, star_edges, prefix))
         if adjacent is sure:
             for node in nodes.values():
                 if node.files > 1 and node.content_id not in taken:
@@ -109,12 +130,12 @@ def find_stars(
 
 
 def _neighbours(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
-    """The contents that each makes a pair with."""
-    found: dict[int, set[int]] = defaultdict(set)
+    """Of each content, those it makes a pair with."""
+    neighbours: dict[int, set[int]] = defaultdict(set)
     for a_id, b_id in pairs:
-        found[a_id].add(b_id)
-        found[b_id].add(a_id)
-    return found
+        neighbours[a_id].add(b_id)
+        neighbours[b_id].add(a_id)
+    return neighbours
 
 
 def _compatible(
@@ -126,13 +147,13 @@ def _compatible(
     unsure: Mapping[int, Set[int]],
 ) -> Sequence[Edge]:
     """Those edges, the nearest first, whose members may be in a group with one another and with those in it already."""
-    others = [_other(edge, reference_id) for edge in edges]
-    if apart.keys().isdisjoint(others) and unsure.keys().isdisjoint(others):
+    member_ids = [_other(edge, reference_id) for edge in edges]
+    if apart.keys().isdisjoint(member_ids) and unsure.keys().isdisjoint(member_ids):
         return edges
-    least = MUCH_LARGER * nodes[reference_id].side
+    least = GROUP.much_larger * nodes[reference_id].side
     inside = set(together)
     larger = {content_id for content_id in inside if nodes[content_id].side >= least}
-    found = []
+    compatible = []
     for edge in sorted(edges, key=lambda edge: _nearness(nodes, reference_id, edge)):
         other = _other(edge, reference_id)
         if inside & apart.get(other, frozenset()):
@@ -142,8 +163,8 @@ def _compatible(
                 continue
             larger.add(other)
         inside.add(other)
-        found.append(edge)
-    return found
+        compatible.append(edge)
+    return compatible
 
 
 def _cover(
@@ -164,15 +185,15 @@ def _cover(
         promised, rank, content_id = heapq.heappop(heap)
         if free_reference and content_id in taken:
             continue
-        found = members(content_id)
-        if not found:
+        edges = members(content_id)
+        if not edges:
             continue
-        if len(found) < -promised:
-            heapq.heappush(heap, (-len(found), rank, content_id))
+        if len(edges) < -promised:
+            heapq.heappush(heap, (-len(edges), rank, content_id))
             continue
         taken.add(content_id)
-        taken.update(_other(edge, content_id) for edge in found)
-        yield content_id, found
+        taken.update(_other(edge, content_id) for edge in edges)
+        yield content_id, edges
 
 
 def _other(edge: Edge, content_id: int) -> int:
@@ -203,11 +224,12 @@ def _merged(stars: Iterable[Star], nodes: Mapping[int, Node]) -> Iterable[Star]:
 
 
 def components(start: Iterable[int], neighbours: Callable[[set[int]], Iterable[tuple[int, int]]]) -> set[int]:
-    """Every content that matches lead to from `start`; `neighbours` gives the pairs that touch a set of contents."""
+    """The connected components of `start`: every content that a chain of matches leads to. `neighbours` gives the pairs
+    that touch a set of contents."""
     reached = set(start)
     border = set(reached)
     while border:
-        found = {content_id for pair in neighbours(border) for content_id in pair}
-        border = found - reached
+        touched = {content_id for pair in neighbours(border) for content_id in pair}
+        border = touched - reached
         reached |= border
     return reached

@@ -1,6 +1,8 @@
 """PURE: which image of a group to keep, and why: ordered criteria, a difference too small to matter being a tie.
 
-The path decides where no criterion does, so that a proposal never depends on chance; and it is said to be a tie.
+The first criterion is which picture is the original (imaging.originality); the others choose among files that show the
+same pixels, of which any may stay. Where it is not sure which picture is the original, or the path had to choose
+between different pictures, the proposal is a tie.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,31 +10,51 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from index.model import Facts
-
-# Two pictures nearer than this are the same size for an eye, and the next criterion decides.
-PIXELS_TIE = 0.03
-SIDE_TIE = 0.01
-# The estimate from quantisation tables is good to a few points.
-JPEG_QUALITY_TIE = 3
-# What an earlier JPEG was is known to a few points: one of about its quality may have been it.
-EARLIER_QUALITY_TIE = 6
-# Below this compression is seen; above, altering a picture does more to it than saving it.
-SEEN_QUALITY = 60
-# Formats that keep every pixel come before those that lose some; RAW never gets here.
-LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
-# A drawing has few colours, and in a palette takes few bits for a pixel; a photograph had more colours before.
-PALETTE_MODES = frozenset({"P", "PA"})
-LEAST_BITS_OF_PHOTOGRAPH = 1.5
+from index.imaging.originality.file_signs import is_plausible
+from index.imaging.originality.standing import Standing
+from index.imaging.thresholds import threshold
+from index.model import RAW_FORMATS, Facts
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class TieLimits:
+    """Differences too small to decide; the next criterion does."""
+
+    pixels: float = threshold(0.03, "share of the area", "Nearer sizes are the same for an eye.")
+    side: float = threshold(0.01, "share of a side", "The same for each side.")
+    jpeg_quality: int = threshold(3, "JPEG quality", "The estimate from quantisation tables is good to a few points.")
+    earlier_quality: int = threshold(
+        6, "JPEG quality", "A JPEG of about the quality that an earlier one had may have been that."
+    )
+    seen_quality: int = threshold(
+        60, "JPEG quality", "Below, compression is seen; above, altering a picture does more to it than saving it."
+    )
+    about_as_likely: float = threshold(0.8, "ratio", "Of two chances to be the original; nearer ones are the same.")
+    min_bits_of_photograph: float = threshold(
+        1.5, "bits a pixel", "A drawing in a palette takes less; a photograph had more colours before."
+    )
+
+
+TIE: Final = TieLimits()
+
+# Formats that keep every pixel come before those that lose some.
+LOSSLESS = frozenset({"PNG", "BMP", "TIFF"}) | RAW_FORMATS
+# What lies behind a picture and is lost with its file.
+COUNTED_PARTS: Final = frozenset({"film", "gain_map", "depth_map", "view"})
+# Formats that lose something nearly always.
+LOSSY: Final = frozenset({"JPEG", "HEIF", "AVIF"})
+# A drawing has few colours, and in a palette takes few bits for a pixel; a photograph had more colours before.
+PALETTE_MODES = frozenset({"P", "PA"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperCandidate:
     """One file of a group as the criteria see it.
 
     `whole` is False for a part of another picture of the group, a frame of an animation, or one with something around
-    it; `coloured` for the grey copy of a coloured one. `reworked` is True where not only its compression tells it from
-    the group's reference: one of the two was sharpened, blurred, brightened, written on...
+    it; `coloured` is False for the grey copy of a coloured one. `reworked` is True if it differs from the group's
+    reference by more than compression: one of the two was sharpened, blurred, brightened, written on... Candidates with
+    the same `picture` have equal pixels. `companions` are the kinds of files beside it that belong to it.
     """
 
     image_id: int
@@ -45,13 +67,20 @@ class Candidate:
     whole: bool = True
     coloured: bool = True
     reworked: bool = False
+    picture: int | None = None
+    companions: tuple[str, ...] = ()
+
+    @property
+    def shows(self) -> tuple[str, int]:
+        """What it shows: the same for candidates with equal pixels."""
+        return ("image", self.image_id) if self.picture is None else ("picture", self.picture)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A criterion that narrowed the choice: how many it left (more than one is a near-tie), out of how many.
 
-    `value` is what the image kept has of it, where that can be told: "4000x3000", a number of bytes, a time.
+    `value` is what the kept image has of it, if that can be shown: "4000x3000", a number of bytes, a time.
     """
 
     criterion: str
@@ -62,172 +91,295 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
+    """`tie` is whether a person should decide. `certainty` is how likely the picture kept is the original, None where
+    that was not asked; `absent` is whether a proof speaks against every picture of the group. It is a tie as
+    well where the image kept is smaller than one that is damaged: neither holds all."""
+
     image_id: int
     reasons: tuple[Reason, ...]
+    tie: bool = False
+    certainty: float | None = None
+    absent: bool = False
 
     @property
     def decided_by(self) -> str:
         return self.reasons[-1].criterion if self.reasons else ""
 
-    @property
-    def tie(self) -> bool:
-        """Whether no criterion told the last images apart, so that the path had to."""
-        return self.decided_by == LAST
 
-
-def propose_keeper(candidates: Sequence[Candidate], criteria: Sequence[str] | None = None) -> Proposal:
+def propose_keeper(
+    candidates: Sequence[KeeperCandidate], criteria: Sequence[str] | None = None, standing: Standing | None = None
+) -> Proposal:
     """The image to keep among one or more, with each criterion that narrowed the choice down.
 
-    `criteria` are names of CRITERIA, the first first; all of them in their order where they are left out.
+    `criteria` are names of CRITERIA, the first first; all of them in their order where they are left out. Before them
+    come those of ALWAYS: whatever is preferred, nothing is given up that the image kept does not hold. Without a
+    standing, the criterion `original` decides nothing.
     """
     left = list(candidates)
     reasons: list[Reason] = []
-    for name in (*(CRITERIA if criteria is None else criteria), LAST):
+    tie = False
+    before = ALWAYS if _differ_in_what_they_hold(left) else ()
+    for name in (*before, *(CRITERIA if criteria is None else criteria), LAST):
         if len(left) == 1:
             break
-        chosen = CRITERIA[name].choose(left)
+        if name == ORIGINAL:
+            if standing is None or _show_the_same(left):
+                continue
+            chosen = _of_original(left, standing)
+            best = max((standing.shares.get(c.picture, 0.0) for c in chosen if c.picture is not None), default=0.0)
+            tie = not standing.sure or chosen[0].picture != standing.best
+            shown = f"{best:.2f}"
+        else:
+            chosen, shown = (ALWAYS.get(name) or CRITERIA[name]).choose(left), ""
+            tie |= name == LAST and not _show_the_same(left)
         if len(chosen) < len(left):
-            reasons.append(Reason(name, len(chosen), len(left), CRITERIA[name].tell(chosen[0])))
+            reasons.append(
+                Reason(name, len(chosen), len(left), shown or (ALWAYS.get(name) or CRITERIA[name]).shown(chosen[0]))
+            )
         left = chosen
-    return Proposal(left[0].image_id, tuple(reasons))
+    kept = left[0]
+    tie |= not kept.facts.damage and any(c.facts.damage and _is_larger(_sides(c), _sides(kept)) for c in candidates)
+    certainty = None if standing is None or kept.picture is None else standing.shares.get(kept.picture)
+    return Proposal(kept.image_id, tuple(reasons), tie, certainty, standing is not None and standing.absent)
 
 
-def _quality(candidate: Candidate) -> int:
+def _differ_in_what_they_hold(candidates: Sequence[KeeperCandidate]) -> bool:
+    """Whether any of ALWAYS can choose between them: seldom, and comparing each with each takes its time."""
+    depth = candidates[0].facts.bit_depth
+    return any(c.facts.damage or c.facts.attachments or c.facts.bit_depth != depth for c in candidates)
+
+
+def _show_the_same(candidates: Sequence[KeeperCandidate]) -> bool:
+    shows = candidates[0].shows
+    return all(candidate.shows == shows for candidate in candidates)
+
+
+def _of_original(candidates: Sequence[KeeperCandidate], standing: Standing) -> list[KeeperCandidate]:
+    """The files of the picture that is the original most likely; where that is not sure, of all that are about as
+    likely, of which the criteria after it choose what is shown first."""
+
+    def share(candidate: KeeperCandidate) -> float:
+        return 0.0 if candidate.picture is None else round(standing.shares.get(candidate.picture, 0.0), 6)
+
+    first = max(candidates, key=lambda c: (share(c), -(c.picture or 0)))
+    if standing.sure:
+        return [candidate for candidate in candidates if candidate.shows == first.shows]
+    return [candidate for candidate in candidates if share(candidate) >= TIE.about_as_likely * share(first)]
+
+
+def _quality(candidate: KeeperCandidate) -> int:
     return _quality_left(candidate.facts, candidate.size_bytes)
 
 
 def _quality_left(facts: Facts, size_bytes: int) -> int:
-    """What compression has left of the picture, as libjpeg's quality: what an earlier JPEG has lost no later one brings
-    back. 0 where nothing tells, 100 where nothing was lost."""
+    """The quality that compression has left, as libjpeg's quality: no later JPEG restores what an earlier one has lost.
+    0 if it is unknown, 100 if nothing was lost."""
     own = 100 if facts.format in LOSSLESS and _all_colours(facts, size_bytes) else facts.jpeg_quality
     return min(own, facts.earlier_quality) if facts.earlier_quality else own
 
 
-def _has_all_colours(candidate: Candidate) -> bool:
+def _has_all_colours(candidate: KeeperCandidate) -> bool:
     return _all_colours(candidate.facts, candidate.size_bytes)
 
 
 def _all_colours(facts: Facts, size_bytes: int) -> bool:
     bits = 8 * size_bytes / max(1, facts.width * facts.height)
-    return facts.mode not in PALETTE_MODES or bits < LEAST_BITS_OF_PHOTOGRAPH
+    return facts.mode not in PALETTE_MODES or bits < TIE.min_bits_of_photograph
 
 
 def quality_rank(facts: Facts, size_bytes: int) -> tuple[float, ...]:
     """A sort key that puts the better picture first, for choosing references; no ties are smoothed here."""
     quality = _quality_left(facts, size_bytes)
     # After the JPEG that it may have been made from, whose quality is known better.
-    quality -= EARLIER_QUALITY_TIE if facts.earlier_quality else 0
+    quality -= TIE.earlier_quality if facts.earlier_quality else 0
     # The shorter side first: what was stretched is larger than before, but not on both sides.
     shorter = min(facts.width, facts.height)
-    return (-shorter, -facts.width * facts.height, -quality, -len(facts.metadata), -size_bytes)
+    return (bool(facts.damage), -shorter, -facts.width * facts.height, -quality, -len(facts.metadata), -size_bytes)
 
 
-def _most(value: Callable[[Candidate], float]) -> Callable[[Sequence[Candidate]], list[Candidate]]:
-    def choose(candidates: Sequence[Candidate]) -> list[Candidate]:
-        best = max(map(value, candidates))
-        return [candidate for candidate in candidates if value(candidate) == best]
+def _most(value: Callable[[KeeperCandidate], float]) -> Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]:
+    def choose(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+        values = [value(candidate) for candidate in candidates]
+        best = max(values)
+        return [candidate for candidate, own in zip(candidates, values, strict=True) if own == best]
 
     return choose
 
 
-def _largest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those than which none is larger. Of two of which one is wider and the other as high or higher, one was stretched,
-    and the sizes do not tell which."""
+def _largest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    """Those than which none is larger. If one is wider and another as high or higher, one of them was stretched; the
+    sizes do not show which."""
     of_all = {_sides(candidate) for candidate in candidates}
+    if len(of_all) == 1:
+        return list(candidates)
     largest = {sides for sides in of_all if not any(_is_larger(other, sides) for other in of_all)}
     return [candidate for candidate in candidates if _sides(candidate) in largest]
 
 
-def _sides(candidate: Candidate) -> tuple[int, int]:
+def _sides(candidate: KeeperCandidate) -> tuple[int, int]:
     """The shorter and the longer: a copy that was turned has the same."""
     width, height = candidate.facts.width, candidate.facts.height
     return min(width, height), max(width, height)
 
 
-def _is_larger(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    ratios = [mine / its for mine, its in zip(one, other, strict=True)]
-    # One of another shape was stretched: it must be larger on both sides.
-    stretched = max(ratios) > (1 + SIDE_TIE) * min(ratios)
-    least = 1 + SIDE_TIE if stretched else 1 - SIDE_TIE
-    return min(ratios) >= least and one[0] * one[1] * (1 - PIXELS_TIE) > other[0] * other[1]
+def _is_larger(sides: tuple[int, int], than: tuple[int, int]) -> bool:
+    ratios = [side / other for side, other in zip(sides, than, strict=True)]
+    # If the shape differs, one was stretched: it must be larger on both sides.
+    stretched = max(ratios) > (1 + TIE.side) * min(ratios)
+    least = 1 + TIE.side if stretched else 1 - TIE.side
+    return min(ratios) >= least and sides[0] * sides[1] * (1 - TIE.pixels) > than[0] * than[1]
 
 
-def _first_saved(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that were not made from a JPEG as good as another one that is here: saving it again adds bytes and a higher
-    quality, and no detail."""
+def _unless_surpassed(
+    surpasses: Callable[[KeeperCandidate, KeeperCandidate], bool],
+) -> Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]:
+    """Those that no other one surpasses that is at least as large."""
+
+    def choose(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+        left = [
+            c
+            for c in candidates
+            if not any(surpasses(other, c) and not _is_larger(_sides(c), _sides(other)) for other in candidates)
+        ]
+        return left or list(candidates)
+
+    return choose
+
+
+def holds_what_is_lost(candidate: KeeperCandidate, kept: KeeperCandidate) -> bool:
+    """Whether a candidate has what would be lost with it if only `kept` stayed: soundness, bits, what lies behind the
+    picture."""
+    if kept.facts.damage and not candidate.facts.damage:
+        return True
+    return _is_deeper(candidate, kept) or bool(_parts_of(candidate) - _parts_of(kept))
+
+
+def _is_deeper(other: KeeperCandidate, than: KeeperCandidate) -> bool:
+    """Whether it has more bits a channel, and no trace of a JPEG that it was made from, which had 8."""
+    return other.facts.bit_depth > than.facts.bit_depth and not other.facts.earlier_quality
+
+
+def _holds_more(other: KeeperCandidate, than: KeeperCandidate) -> bool:
+    """Whether all that lies behind the one picture also lies behind the other, and more."""
+    return _parts_of(other) > _parts_of(than)
+
+
+def _parts_of(candidate: KeeperCandidate) -> set[str]:
+    return {part.kind for part in candidate.facts.attachments if part.kind in COUNTED_PARTS}
+
+
+def _first_saved(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    """Those that were not made from a JPEG as good as another one of the group: saving it again adds bytes and a higher
+    quality, but no detail."""
     firsts = [_quality(c) for c in candidates if not c.facts.earlier_quality]
-    best = max(firsts, default=0) + EARLIER_QUALITY_TIE
+    if len(firsts) == len(candidates):
+        return list(candidates)
+    best = max(firsts, default=0) + TIE.earlier_quality
     return [c for c in candidates if not 0 < c.facts.earlier_quality <= best]
 
 
 def _of_each_kind(
-    choose: Callable[[Sequence[Candidate]], list[Candidate]], candidates: Sequence[Candidate]
-) -> list[Candidate]:
-    """The best of those that are altered, and the best of those that are not: which of the two was altered no picture
-    tells, and bytes and quality do not either. There age decides, for what was altered was there before."""
+    choose: Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]], candidates: Sequence[KeeperCandidate]
+) -> list[KeeperCandidate]:
+    """The best of the altered ones, and the best of the others. Neither the pictures nor their bytes and quality show
+    which of the two was altered; age decides later, since the original is older."""
     kinds = [c for c in candidates if not c.reworked], [c for c in candidates if c.reworked]
     return [c for kind in kinds if kind for c in choose(kind)]
 
 
-def _finest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The least recompressed JPEGs; other formats tell no quality and are left to the other criteria."""
+def _finest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    """The least recompressed JPEGs; other formats record no quality and are left to the other criteria."""
     if any(not candidate.facts.jpeg_quality for candidate in candidates):
         return list(candidates)
 
-    def best(some: Sequence[Candidate], most: int = 100) -> list[Candidate]:
-        finest = max(min(most, _quality(c)) for c in some)
-        return [c for c in some if min(most, _quality(c)) >= finest - JPEG_QUALITY_TIE]
+    def best(among: Sequence[KeeperCandidate], most: int = 100) -> list[KeeperCandidate]:
+        finest = max(min(most, _quality(c)) for c in among)
+        return [c for c in among if min(most, _quality(c)) >= finest - TIE.jpeg_quality]
 
     finest = _of_each_kind(best, candidates)
-    return best(finest, SEEN_QUALITY) if len({c.reworked for c in finest}) > 1 else finest
+    return best(finest, TIE.seen_quality) if len({c.reworked for c in finest}) > 1 else finest
 
 
-def _heaviest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those of the most bytes, of which compression has left more."""
+def _first_coded(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    """Of files with equal pixels those that lost something by compression: a lossless file with the very same pixels
+    was made from one of them."""
+    if not _show_the_same(candidates):
+        return list(candidates)
+    lossy = [candidate for candidate in candidates if candidate.facts.format in LOSSY]
+    return lossy or list(candidates)
+
+
+def _richest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    """Those whose metadata says most, by what it says: where and with what it was taken before what a person wrote.
+    The number of blocks says nothing, and a colour profile is not about the picture."""
+    return _most(lambda c: _said(c.facts))(candidates)
+
+
+def _said(facts: Facts) -> int:
+    blocks = {"exif": 1, "gps": 2, "xmp": 1, "iptc": 1}
+    recorded = 4 * bool("exif" in facts.metadata and (is_plausible(facts.taken) or facts.camera))
+    return recorded + sum(blocks.get(block, 0) for block in facts.metadata)
+
+
+def _heaviest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    """Those of the most bytes, of which compression has left more; of equal pixels without loss, those of the
+    fewest."""
+    if all(candidate.facts.format in LOSSLESS for candidate in candidates) and _show_the_same(candidates):
+        return _most(lambda candidate: -candidate.size_bytes)(candidates)
     return _of_each_kind(_most(lambda candidate: candidate.size_bytes), candidates)
 
 
-def _oldest_taken(candidates: Sequence[Candidate]) -> list[Candidate]:
-    dates = [candidate.facts.taken for candidate in candidates if candidate.facts.taken]
+def _oldest_taken(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    dates = [candidate.facts.taken for candidate in candidates if is_plausible(candidate.facts.taken)]
     return [c for c in candidates if c.facts.taken == min(dates)] if dates else list(candidates)
 
 
-def _first_path(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _first_path(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
     """`IMG_1.jpg` before `copies/IMG_1 (2).jpg`: the shallower, then the shorter, then the first by bytes."""
     return [min(candidates, key=lambda c: (c.path.count(b"/"), len(c.path), c.path))]
 
 
 def _when(mtime_ns: int) -> str:
-    """In UTC; what is beyond the calendar is its edge."""
+    """As ISO 8601 in UTC; times beyond the calendar are clipped to its limits."""
     seconds = max(-62_135_596_800, min(mtime_ns // 10**9, 253_402_300_799))
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`choose` gives the best of some candidates, all where it cannot tell; `tell` what the chosen have of it."""
+    """`choose` gives the best candidates, or all if it cannot decide; `shown` is what a chosen one has of it."""
 
-    choose: Callable[[Sequence[Candidate]], list[Candidate]]
-    tell: Callable[[Candidate], str] = lambda _: ""
+    choose: Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]
+    shown: Callable[[KeeperCandidate], str] = lambda _: ""
 
 
 LAST: Final = "path"
+ORIGINAL: Final = "original"
+
+# Before all others, in any configuration.
+ALWAYS: Final[Mapping[str, Criterion]] = {
+    "sound": Criterion(_most(lambda c: not c.facts.damage)),
+    "bit_depth": Criterion(_unless_surpassed(_is_deeper), lambda c: str(c.facts.bit_depth)),
+    "attachments": Criterion(_unless_surpassed(_holds_more), lambda c: ", ".join(sorted(_parts_of(c)))),
+}
 
 # In the order that holds where no other is set.
 CRITERIA: Final[Mapping[str, Criterion]] = {
-    # Before resolution: with a frame around it, or grown from a part of it, a copy can be the larger one.
+    # Chosen by propose_keeper, since it needs what is known of the group. After it, all files left show equal pixels.
+    ORIGINAL: Criterion(list),
+    "protected": Criterion(_most(lambda c: c.protected)),
+    "companions": Criterion(_most(lambda c: len(c.companions)), lambda c: ", ".join(c.companions)),
+    "metadata": Criterion(_richest, lambda c: ", ".join(c.facts.metadata)),
+    "first_coded": Criterion(_first_coded, lambda c: c.facts.format),
+    # Where the order begins with another one than `original`: before resolution, since a copy with a frame around it,
+    # or an enlarged part, can be larger than the original.
     "whole": Criterion(_most(lambda c: c.whole)),
     "coloured": Criterion(_most(lambda c: c.coloured)),
     "resolution": Criterion(_largest, lambda c: f"{c.facts.width}x{c.facts.height}"),
-    # Metadata before format: a PNG made from a camera's JPEG is larger, and yet it is the copy.
-    "metadata": Criterion(_most(lambda c: len(c.facts.metadata)), lambda c: ", ".join(c.facts.metadata)),
     "colours": Criterion(_most(_has_all_colours)),
     "first_saved": Criterion(_first_saved),
     "lossless": Criterion(_most(lambda c: _quality(c) == 100 and c.facts.format in LOSSLESS), lambda c: c.facts.format),
     "jpeg_quality": Criterion(_finest, lambda c: str(_quality(c))),
-    # After all that tells how much a picture shows: what is protected stays in any case, and a small copy in a folder
-    # that is preferred is no reason to let go of the original.
-    "protected": Criterion(_most(lambda c: c.protected)),
     "priority": Criterion(_most(lambda c: c.priority), lambda c: str(c.priority)),
     "taken": Criterion(_oldest_taken, lambda c: c.facts.taken),
     "size": Criterion(_heaviest, lambda c: str(c.size_bytes)),

@@ -1,26 +1,28 @@
 """PURE: a rule that decides about whole groups: which images it keeps, which give way, and what decided.
 
-The image to keep is the one that ordered criteria propose (index.grouping.keeper). Only images whose match to it is of
-the kinds asked for give way; where no criterion told the best apart, the group is a tie and is left to a person unless
-the rule says otherwise. A pair of folders is a rule of its own: what is in the one gives way to what is in the other.
+The image to keep is the one that ordered criteria propose (grouping.keeper). Only images whose match to it is of one of
+the kinds asked for give way. If it is not sure which picture is the original, or no criterion decides, the group is a
+tie and is left to a person, unless the rule says otherwise. A pair of folders is a rule of its own: images in one give
+way to images in the other.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from index.grouping.keeper import Candidate, propose_keeper
+from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper
+from index.imaging.originality.standing import Standing
 from index.model import KINDS, Choice, Kind
 
-# What no criterion can be sure of is a person's to decide, unless they ask for it.
-USUAL_KINDS = (Kind.EXACT, Kind.PIXELS, Kind.NEAR)
+# Equality is proven, and nothing else is: a `near` or `possible` match is decided by a person, unless they ask for it.
+USUAL_KINDS = (Kind.EXACT, Kind.PIXELS)
 FOLDERS = "folders"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`criteria` None means those of the settings. `keep` and `give_way` are folders, b"" where the rule has none;
-    `decides_ties` lets the path decide where nothing else does."""
+    """What a rule does. `criteria` None means those of the settings. `keep` and `give_way` are folders, b"" where the
+    rule has none; `decides_ties` keeps what is proposed where it is not certain."""
 
     choice: Choice
     destination: str = ""
@@ -30,13 +32,19 @@ class Rule:
     keep: bytes = b""
     give_way: bytes = b""
 
+    @property
+    def is_about_equal_pixels(self) -> bool:
+        """Whether it concerns only files that show the same pixels as the reference of their group: of these any may
+        stay, and nothing depends on which picture is the original."""
+        return not (self.keep and self.give_way) and {Kind.EXACT, Kind.PIXELS}.issuperset(self.kinds)
+
 
 @dataclass(frozen=True, slots=True)
 class RuledFile:
     """A file of a group: its content, how that matches the group's reference, the device it is on, the digest of its
     bytes, and whether a person decided about it."""
 
-    candidate: Candidate
+    candidate: KeeperCandidate
     content_id: int
     kind: Kind
     device: int
@@ -55,10 +63,11 @@ class Ruling:
     tie: bool = False
 
 
-def judge(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
-    """What the rule says of one group, its reference first among its contents; nothing where it does not apply.
+def judge(rule: Rule, files: Sequence[RuledFile], standing: Standing | None = None) -> list[Ruling]:
+    """The rulings for one group, whose reference comes first among its contents; none where the rule does not apply.
+    `standing` is that of the group's pictures.
 
-    Of a group for which a person has decided anything nothing is said.
+    A group in which a person has decided anything is left alone.
     """
     if any(file.decided_by_user for file in files):
         return []
@@ -68,16 +77,16 @@ def judge(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
         by_content = defaultdict(list)
         for file in files:
             by_content[file.content_id].append(file)
-        rulings = [ruling for equal in by_content.values() for ruling in _by_criteria(rule, equal)]
+        rulings = [ruling for equal in by_content.values() for ruling in _by_criteria(rule, equal, standing)]
     else:
-        rulings = _by_criteria(rule, [file for file in files if file.kind in {*rule.kinds, Kind.EXACT}])
+        rulings = _by_criteria(rule, [file for file in files if file.kind in {*rule.kinds, Kind.EXACT}], standing)
     return [ruling for ruling in rulings if ruling.victims or ruling.tie]
 
 
-def _by_criteria(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
+def _by_criteria(rule: Rule, files: Sequence[RuledFile], standing: Standing | None) -> list[Ruling]:
     if len(files) < 2:
         return []
-    proposal = propose_keeper([file.candidate for file in files], rule.criteria)
+    proposal = propose_keeper([file.candidate for file in files], rule.criteria, standing)
     keeper = next(file for file in files if file.candidate.image_id == proposal.image_id)
     victims = _victims(rule, [keeper], files)
     value = proposal.reasons[-1].value if proposal.reasons else ""
@@ -88,37 +97,38 @@ def _by_criteria(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
 
 def _by_folders(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
     kept = [file for file in files if _is_below(file.candidate.path, rule.keep)]
-    giving_way = [
-        file for file in files if _is_below(file.candidate.path, rule.give_way) and file not in kept
-    ]
+    giving_way = [file for file in files if _is_below(file.candidate.path, rule.give_way) and file not in kept]
     victims = _victims(rule, kept, giving_way)
     keepers = tuple(file.candidate.image_id for file in kept)
     return [Ruling(keepers, victims, FOLDERS, rule.keep.decode("utf-8", "replace"))] if victims else []
 
 
 def _victims(rule: Rule, kept: Sequence[RuledFile], files: Collection[RuledFile]) -> tuple[int, ...]:
-    """The files that give way to any of those kept: not protected, matched to it as the rule asks for."""
-    found = []
+    """The files that give way to any of those kept: not protected, and matched to it by a kind of the rule."""
+    victims = []
     for file in files:
         if file in kept or file.candidate.protected:
             continue
         if any(_relation(file, keeper) in rule.kinds and _can(rule, file, keeper) for keeper in kept):
-            found.append(file.candidate.image_id)
-    return tuple(found)
+            victims.append(file.candidate.image_id)
+    return tuple(victims)
 
 
 def _can(rule: Rule, file: RuledFile, keeper: RuledFile) -> bool:
-    """Only equal bytes on one file system can be one file."""
+    """Whether the choice is possible: nothing gives way to what lacks a part of it, in whatever folder it is, and only
+    equal bytes on one file system can be hard links to one file."""
+    if holds_what_is_lost(file.candidate, keeper.candidate):
+        return False
     if rule.choice is not Choice.LINK:
         return True
     return file.content_id == keeper.content_id and file.device == keeper.device and not keeper.candidate.protected
 
 
-def _relation(one: RuledFile, other: RuledFile) -> Kind:
-    """How two images match: both were compared to the reference only, so the less sure of both."""
-    if one.content_id == other.content_id:
+def _relation(first: RuledFile, second: RuledFile) -> Kind:
+    """How two images match: the less certain of their matches to the reference, the only ones that were compared."""
+    if first.content_id == second.content_id:
         return Kind.EXACT
-    return max(one.kind, other.kind, key=KINDS.index)
+    return max(first.kind, second.kind, key=KINDS.index)
 
 
 def _is_below(path: bytes, folder: bytes) -> bool:

@@ -1,1 +1,1 @@
-"""Two pictures laid over each other: are they the same picture, and what was done to the copy."""
+"""Two pictures aligned and compared: are they the same picture, and what was done to the copy."""

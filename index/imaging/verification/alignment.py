@@ -1,7 +1,7 @@
-"""PURE: two prepared pictures -> the best way of laying the first over the second, and how they agree there.
+"""PURE: two prepared pictures -> hypotheses of how the first is aligned with the second, and how well they agree.
 
-The cheap ways come first: as the hashes suggest, then corrected by ECC from coarse to fine, then as features suggest.
-What clearly is another picture has cost a few milliseconds by then, and so has what clearly is the same.
+Cheap hypotheses come first: as the hashes suggest, then corrected by ECC from coarse to fine, then as features suggest.
+Clearly different and clearly equal pictures take a few milliseconds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,39 +13,60 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from index.imaging.thresholds import threshold
+from index.imaging.verification import transforms
+from index.imaging.verification.similarity import Similarity, compare
+from index.imaging.verification.transforms import Features, Grey, Map, Mask
 from index.model import Turn
-from index.verification import align
-from index.verification.align import Features, Grey, Map, Mask
-from index.verification.similarity import Similarity, compare
 
 # Long sides of the frames in which pictures are compared, in pixels. Finer detail does not survive a small copy; where
 # one shows only a part of the other, that part should still have enough blocks.
 COARSE_FRAME: Final = 128
 FRAME: Final = 256
 WIDE_FRAME: Final = 320
-# What only a finer scale shows: whether details fall on details.
+# For what only a finer scale shows: whether details fall on details.
 FINE_FRAME: Final = 448
 LEAST_FRAME: Final = 64
 
-# Median correlation over which a way is right but for small corrections, and that of features before any.
-PLAUSIBLE_MEDIAN: Final = 0.6
-ROUGH_MEDIAN: Final = 0.3
-# Laid so well that no other way would be better, whatever still differs; a rough way only where nothing does.
-SETTLED_BLOCKS: Final = 8
-SETTLED_MEDIAN: Final = 0.95
-SETTLED_SHARE: Final = 0.97
-FEW_STEPS: Final = 12
 
-# Two neighbouring pixels that differ by no more than this are plain: not even noise is there.
-PLAIN_STEP: Final = 1.0
-# Levels to either side that are one tone, and how far and how much of the picture is to stand out from it.
-TONE_REACH: Final = 6
-STANDS_OUT: Final = 60
-LEAST_STANDING_OUT: Final = 0.01
-# What surrounds a picture is a fill, of one colour, where so many of its pixels are this close to each other.
-FILL_STEP: Final = 4.0
-FILL_SHARE: Final = 0.8
-LEAST_SURROUND: Final = 0.01
+@dataclass(frozen=True, slots=True)
+class HypothesisLimits:
+    """Which alignments are corrected further, by the median correlation of their blocks."""
+
+    plausible_median: float = threshold(0.6, "correlation", "Above, an alignment is right but for small corrections.")
+    rough_median: float = threshold(0.3, "correlation", "The same for local features, before any correction.")
+
+
+@dataclass(frozen=True, slots=True)
+class SettledLimits:
+    """An alignment so good that no other is tried; one from features alone only if no block differs."""
+
+    min_blocks: int = threshold(8, "blocks", "With texture.")
+    min_median: float = threshold(0.95, "correlation", "Whatever differs still, no other alignment would be better.")
+    min_share: float = threshold(0.97, "share of a picture", "One shows all of the other.")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLimits:
+    """What is plain in a picture, to recognise graphics and fills."""
+
+    max_step: float = threshold(1.0, "levels", "Neighbouring pixels that differ by no more have not even noise.")
+    tone_reach: int = threshold(6, "levels", "To either side of a tone: with its noise this is one tone.")
+    stands_out: int = threshold(60, "levels", "What is farther from the commonest tone stands out from it.")
+    min_standing_out: float = threshold(0.01, "share of pixels", "Where less stands out, the tone is no background.")
+    fill_step: float = threshold(4.0, "levels", "Around a picture, pixels so near to the median are filled in.")
+    fill_share: float = threshold(
+        0.8, "share of pixels", "Where so many are, the surroundings are a fill of one colour."
+    )
+    min_surroundings: float = threshold(0.01, "share of the picture", "Less is no surroundings.")
+
+
+HYPOTHESIS: Final = HypothesisLimits()
+SETTLED: Final = SettledLimits()
+PLAIN: Final = PlainLimits()
+
+# Steps of ECC for small corrections.
+FEW_STEPS: Final = 12
 
 Shape = tuple[int, ...]
 
@@ -54,8 +75,8 @@ MIRRORED: Final = frozenset((Turn.FLIP_HORIZONTAL, Turn.FLIP_VERTICAL, Turn.TRAN
 
 @dataclass(eq=False)
 class Prepared:
-    """A view in greys, uint8 (height, width), with what is computed from it once, for all its pairs. `colourful` is
-    the mean distance of its colours from grey, `warmth` by how much it is more red than blue, in levels."""
+    """A preview in greys, uint8 (height, width), with what is computed from it once for all its pairs. `colourful` is
+    the mean distance of its colours from grey, `warmth` the excess of red over blue, in levels."""
 
     grey: NDArray[np.uint8]
     colourful: float
@@ -64,33 +85,33 @@ class Prepared:
 
     @cached_property
     def features(self) -> Features:
-        return align.features(self.grey)
+        return transforms.features(self.grey)
 
     @cached_property
     def mirrored_features(self) -> Features:
-        return align.features(np.ascontiguousarray(self.grey[:, ::-1]))
+        return transforms.features(np.ascontiguousarray(self.grey[:, ::-1]))
 
     @cached_property
     def plain(self) -> float:
         """The share of the picture without even noise: paper of a scan, background of a screen."""
         grey = self.frame(FINE_FRAME)
         across, down = cv2.absdiff(grey[:-1, 1:], grey[:-1, :-1]), cv2.absdiff(grey[1:, :-1], grey[:-1, :-1])
-        return float((across + down <= PLAIN_STEP).mean())
+        return float((across + down <= PLAIN.max_step).mean())
 
     @cached_property
-    def ground(self) -> float:
-        """The share of the picture in its commonest tone, noise and all, where something stands out from it: paper of
-        a photographed form, background of a dense screen; else 0."""
+    def background(self) -> float:
+        """The share of the picture in its commonest tone, noise included, if something stands out from it: paper of a
+        photographed form, background of a dense screen; else 0."""
         levels = np.bincount(self.frame(FINE_FRAME).astype(np.uint8).ravel(), minlength=256)
-        share = np.convolve(levels / levels.sum(), np.ones(2 * TONE_REACH + 1), "same")
+        share = np.convolve(levels / levels.sum(), np.ones(2 * PLAIN.tone_reach + 1), "same")
         commonest = int(share.argmax())
         level = np.arange(256)
-        standing_out = float(levels[np.abs(level - commonest) >= STANDS_OUT].sum() / levels.sum())
-        return float(share[commonest]) if standing_out >= LEAST_STANDING_OUT else 0.0
+        standing_out = float(levels[np.abs(level - commonest) >= PLAIN.stands_out].sum() / levels.sum())
+        return float(share[commonest]) if standing_out >= PLAIN.min_standing_out else 0.0
 
     @cached_property
     def order(self) -> tuple[int, bytes]:
-        """By what of two pictures one is always the first."""
+        """A sort key that decides which of two pictures is the first."""
         return self.grey.size, self.frame(16).tobytes()
 
     def frame(self, side: int) -> Grey:
@@ -104,7 +125,7 @@ class Prepared:
 
 
 def prepare(view: NDArray[np.uint8]) -> Prepared:
-    """A view, RGB uint8 (height, width, 3), ready to be compared."""
+    """Prepare a preview, RGB uint8 (height, width, 3), for comparison."""
     red, green, blue = cv2.split(view)
     low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
     grey = np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -112,22 +133,27 @@ def prepare(view: NDArray[np.uint8]) -> Prepared:
 
 
 @dataclass(frozen=True, eq=False)
-class Laid:
-    """One way of laying the first picture over the second. `first` is in `turn` already, `laid` is the first as seen
-    in the frame of `second`, where it covers it is `covered`; `rough` where nothing but features speaks for the map."""
+class Aligned:
+    """The first picture aligned with the second by `transform`. `first` is turned by `turn` already; `warped` is the
+    first in the frame of `second`, `covered` where it covers the second. `rough` if only features support the map."""
 
     turn: Turn
-    over: Map
+    transform: Map
     first: Grey
     second: Grey
-    laid: Grey
+    warped: Grey
     covered: Mask
     similarity: Similarity
     rough: bool
 
     @property
+    def is_turned(self) -> bool:
+        """Whether the second is turned by a quarter or more against the first, or mirrored."""
+        return self.turn is not Turn.NONE or self.transform[0, 0] <= abs(self.transform[1, 0])
+
+    @property
     def score(self) -> float:
-        """Which of two ways is better."""
+        """The higher, the better the alignment."""
         return self.similarity.fit + 0.1 * self.contained
 
     @property
@@ -138,10 +164,10 @@ class Laid:
     @cached_property
     def covered_first(self) -> Mask:
         """Where the second covers the first."""
-        back = align.inverted(self.over)
+        back = transforms.inverted(self.transform)
         if back is None:
             return np.zeros(self.first.shape, np.bool_)
-        return align.covered(self.second.shape, self.first.shape, back)
+        return transforms.covered(self.second.shape, self.first.shape, back)
 
     @cached_property
     def share_first(self) -> float:
@@ -160,113 +186,125 @@ class Laid:
     @property
     def settled(self) -> bool:
         return (
-            self.similarity.textured >= SETTLED_BLOCKS
-            and self.similarity.median >= SETTLED_MEDIAN
-            and self.contained >= SETTLED_SHARE
+            self.similarity.textured >= SETTLED.min_blocks
+            and self.similarity.median >= SETTLED.min_median
+            and self.contained >= SETTLED.min_share
             and not (self.rough and self.similarity.different.any())
         )
 
 
-def ways(
-    first: Prepared, second: Prepared, hint: Turn | None, placed: Sequence[Map] | None = None
-) -> Iterator[Laid]:
-    """The ways to lay one over the other, to be asked for until one is good enough. `hint` is the turn that the hashes
-    suggest, None where they say nothing; `placed` is about how the first may lie over the second, where that was asked.
+def alignment_hypotheses(
+    first: Prepared, second: Prepared, hint: Turn | None, initial: Sequence[Map] | None = None
+) -> Iterator[Aligned]:
+    """Hypotheses of the alignment, the cheapest first, to be taken until one is good enough.
+
+    `hint` is the turn that the hashes suggest, None if no hash proposes the pair; `initial` are approximate maps, None
+    if none were looked for.
     """
-    by_placing = by_hash = None
-    for over in placed or ():
-        for by_placing in _ways_by_placing(first, second, over):
-            yield by_placing
-    if hint is None and placed is not None and by_placing is None:
-        # Most pairs that nothing but features propose met by accident. All ways of laying them cost ten times as much.
+    by_transform = by_hash = None
+    for transform in initial or ():
+        for by_transform in _hypotheses_by_transform(first, second, transform):
+            yield by_transform
+    if hint is None and initial is not None and by_transform is None:
+        # Most pairs that only features propose are accidental. Trying all hypotheses costs ten times as much.
         return
     if hint is not None:
-        for by_hash in _ways_by_hash(first, second, hint):
+        for by_hash in _hypotheses_by_hash(first, second, hint):
             yield by_hash
-    trusted = by_hash is not None and by_hash.similarity.median >= PLAUSIBLE_MEDIAN
+    trusted = by_hash is not None and by_hash.similarity.median >= HYPOTHESIS.plausible_median
     mirrored = hint in MIRRORED
     for parity in (mirrored,) if trusted else (mirrored, not mirrored):
-        yield from _ways_by_features(first, second, mirrored=parity)
+        yield from _hypotheses_by_features(first, second, mirrored=parity)
 
 
-def _ways_by_hash(first: Prepared, second: Prepared, hint: Turn) -> Iterator[Laid]:
-    """Corner on corner, as is right for a copy that was not cropped, then corrected from coarse to fine."""
+def _hypotheses_by_hash(first: Prepared, second: Prepared, hint: Turn) -> Iterator[Aligned]:
+    """Corner on corner, which is right for a copy that was not cropped; then corrected from coarse to fine."""
     side = max(LEAST_FRAME, min(FRAME, max(first.grey.shape), max(second.grey.shape)))
-    one, other = turned(first.frame(side), hint), second.frame(side)
-    start = align.stretch(one.shape, other.shape)
-    yield (found := lay(hint, one, other, start))
-    if found.similarity.median < PLAUSIBLE_MEDIAN:
-        coarse_one, coarse_other = turned(first.frame(COARSE_FRAME), hint), second.frame(COARSE_FRAME)
-        coarse = align.refine(coarse_one, coarse_other, align.stretch(coarse_one.shape, coarse_other.shape))
-        if coarse is None or lay(hint, coarse_one, coarse_other, coarse).similarity.median < PLAUSIBLE_MEDIAN:
+    frame_first, frame_second = turned(first.frame(side), hint), second.frame(side)
+    start = transforms.stretch(frame_first.shape, frame_second.shape)
+    yield (aligned := align(hint, frame_first, frame_second, start))
+    if aligned.similarity.median < HYPOTHESIS.plausible_median:
+        coarse_first, coarse_second = turned(first.frame(COARSE_FRAME), hint), second.frame(COARSE_FRAME)
+        coarse = transforms.refine(
+            coarse_first, coarse_second, transforms.stretch(coarse_first.shape, coarse_second.shape)
+        )
+        if (
+            coarse is None
+            or align(hint, coarse_first, coarse_second, coarse).similarity.median < HYPOTHESIS.plausible_median
+        ):
             return
-        start = rescaled(coarse, coarse_one.shape, coarse_other.shape, one.shape, other.shape)
-    yield from _corrected(hint, one, other, start)
+        start = rescaled(coarse, coarse_first.shape, coarse_second.shape, frame_first.shape, frame_second.shape)
+    yield from _corrected(hint, frame_first, frame_second, start)
 
 
-def _ways_by_placing(first: Prepared, second: Prepared, placed: Map) -> Iterator[Laid]:
-    """As it is about known, in pixels of the greys, and corrected from coarse to fine; none where the two have nothing
-    in common there."""
-    turn, over = Turn.NONE, placed
-    if np.linalg.det(placed[:2, :2]) < 0:
+def _hypotheses_by_transform(first: Prepared, second: Prepared, initial: Map) -> Iterator[Aligned]:
+    """An approximate map in pixels of the greys, corrected from coarse to fine; none if the pictures have nothing in
+    common there."""
+    turn, transform = Turn.NONE, initial
+    if np.linalg.det(initial[:2, :2]) < 0:
         turn = Turn.FLIP_HORIZONTAL
-        over = placed @ np.array([[-1.0, 0, first.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
+        transform = initial @ np.array([[-1.0, 0, first.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     for side in (COARSE_FRAME, WIDE_FRAME):
-        one, other = turned(first.frame(side), turn), second.frame(side)
-        start = rescaled(over, first.grey.shape, second.grey.shape, one.shape, other.shape)
-        if not align.sane(start, one.shape):
+        frame_first, frame_second = turned(first.frame(side), turn), second.frame(side)
+        start = rescaled(transform, first.grey.shape, second.grey.shape, frame_first.shape, frame_second.shape)
+        if not transforms.is_plausible(start, frame_first.shape):
             return
-        laid = lay(turn, one, other, start, rough=True)
-        better = align.refine(one, other, start)
-        # A broad caption draws what is corrected by brightness away from where corners have put it.
-        if better is not None and (corrected := lay(turn, one, other, better, rough=True)).score > laid.score:
-            laid, start = corrected, better
-        if side == COARSE_FRAME and laid.similarity.textured and laid.similarity.median < ROUGH_MEDIAN:
+        aligned = align(turn, frame_first, frame_second, start, rough=True)
+        better = transforms.refine(frame_first, frame_second, start)
+        # A broad caption can draw a map that is corrected by brightness away from the right one.
+        if (
+            better is not None
+            and (corrected := align(turn, frame_first, frame_second, better, rough=True)).score > aligned.score
+        ):
+            aligned, start = corrected, better
+        if side == COARSE_FRAME and aligned.similarity.textured and aligned.similarity.median < HYPOTHESIS.rough_median:
             return
-        over = rescaled(start, one.shape, other.shape, first.grey.shape, second.grey.shape)
-    yield laid
-    if laid.similarity.median >= ROUGH_MEDIAN:
-        yield from _corrected(turn, one, other, start)
+        transform = rescaled(start, frame_first.shape, frame_second.shape, first.grey.shape, second.grey.shape)
+    yield aligned
+    if aligned.similarity.median >= HYPOTHESIS.rough_median:
+        yield from _corrected(turn, frame_first, frame_second, start)
 
 
-def _ways_by_features(first: Prepared, second: Prepared, *, mirrored: bool) -> Iterator[Laid]:
+def _hypotheses_by_features(first: Prepared, second: Prepared, *, mirrored: bool) -> Iterator[Aligned]:
     own, turn = (first.mirrored_features, Turn.FLIP_HORIZONTAL) if mirrored else (first.features, Turn.NONE)
-    found = align.fit(own, second.features)
-    if found is None:
+    transform = transforms.fit(own, second.features)
+    if transform is None:
         return
-    one, other = turned(first.frame(WIDE_FRAME), turn), second.frame(WIDE_FRAME)
-    start = rescaled(found, first.grey.shape, second.grey.shape, one.shape, other.shape)
-    if align.sane(start, one.shape):
-        yield (laid := lay(turn, one, other, start, rough=True))
-        if laid.similarity.median >= ROUGH_MEDIAN:
-            yield from _corrected(turn, one, other, start)
+    frame_first, frame_second = turned(first.frame(WIDE_FRAME), turn), second.frame(WIDE_FRAME)
+    start = rescaled(transform, first.grey.shape, second.grey.shape, frame_first.shape, frame_second.shape)
+    if transforms.is_plausible(start, frame_first.shape):
+        yield (aligned := align(turn, frame_first, frame_second, start, rough=True))
+        if aligned.similarity.median >= HYPOTHESIS.rough_median:
+            yield from _corrected(turn, frame_first, frame_second, start)
 
 
-def _corrected(turn: Turn, one: Grey, other: Grey, start: Map) -> Iterator[Laid]:
+def _corrected(turn: Turn, first: Grey, second: Grey, start: Map) -> Iterator[Aligned]:
     for perspective in (False, True):
-        better = align.refine(one, other, start, perspective, FEW_STEPS)
+        better = transforms.refine(first, second, start, perspective, FEW_STEPS)
         if better is None:
             return
-        yield (laid := lay(turn, one, other, better))
-        if laid.similarity.median < PLAUSIBLE_MEDIAN:
+        yield (aligned := align(turn, first, second, better))
+        if aligned.similarity.median < HYPOTHESIS.plausible_median:
             return
         start = better
 
 
-def lay(turn: Turn, first: Grey, second: Grey, over: Map, *, rough: bool = False) -> Laid:
-    """Lay a picture, in `turn` already, over another."""
-    covered = align.covered(first.shape, second.shape, over)
-    laid = align.lay(first, second.shape, over)
-    return Laid(turn, over, first, second, laid, covered, compare(laid, second, align.inside(covered)), rough)
+def align(turn: Turn, first: Grey, second: Grey, transform: Map, *, rough: bool = False) -> Aligned:
+    """Warp a picture, turned by `turn` already, to the frame of another, and compare them there."""
+    covered = transforms.covered(first.shape, second.shape, transform)
+    aligned = transforms.warp(first, second.shape, transform)
+    return Aligned(
+        turn, transform, first, second, aligned, covered, compare(aligned, second, transforms.inside(covered)), rough
+    )
 
 
-def rescaled(over: Map, first: Shape, second: Shape, one: Shape, other: Shape) -> Map:
-    """A map between pictures of two shapes, for the same pictures in two other shapes."""
-    return align.stretch(second, other) @ over @ align.stretch(one, first)
+def rescaled(transform: Map, first: Shape, second: Shape, new_first: Shape, new_second: Shape) -> Map:
+    """A map between pictures of two shapes, changed to one between the same pictures in two other shapes."""
+    return transforms.stretch(second, new_second) @ transform @ transforms.stretch(new_first, first)
 
 
 def turned(picture: NDArray[Any], turn: Turn) -> NDArray[Any]:
-    """A matrix in another turn."""
+    """A matrix turned: flipped, rotated or transposed."""
     if turn in (Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE):
         picture = picture.T
     if turn in (Turn.FLIP_HORIZONTAL, Turn.ROTATE_180, Turn.ROTATE_90, Turn.TRANSVERSE):
@@ -278,12 +316,12 @@ def turned(picture: NDArray[Any], turn: Turn) -> NDArray[Any]:
 
 def _surround(picture: Grey, covered: Mask) -> float:
     """The share of a picture that is not covered, nor a fill in one colour."""
-    if covered.mean() > 1 - LEAST_SURROUND:
+    if covered.mean() > 1 - PLAIN.min_surroundings:
         return 0.0
-    # JPEG makes the edge of a fill ring, and maps are right within a pixel or so.
+    # JPEG rings at the edge of a fill, and maps are right within about a pixel.
     beyond = cv2.dilate(covered.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0
     values = picture[beyond]
     if not values.size:
         return 0.0
-    filled = float((np.abs(values - np.median(values[::7])) <= FILL_STEP).mean())
-    return 0.0 if filled >= FILL_SHARE else values.size / picture.size
+    filled = float((np.abs(values - np.median(values[::7])) <= PLAIN.fill_step).mean())
+    return 0.0 if filled >= PLAIN.fill_share else values.size / picture.size

@@ -1,53 +1,69 @@
-"""PURE: one picture laid over another, and the facts of their files -> the evidence of index.verification.evidence."""
+"""PURE: one picture aligned with another, and the facts of their files -> the evidence of a match."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from index.model import Facts, Turn
-from index.verification import align, evidence
-from index.verification.align import Grey, Map, Mask
-from index.verification.exposure import Noise
-from index.verification.laying import Laid, Prepared
-from index.verification.sharpness import Sharpness
-from index.verification.similarity import BLOCK
+from index.imaging.thresholds import threshold
+from index.imaging.verification import edit_evidence, transforms
+from index.imaging.verification.alignment import Aligned, Prepared
+from index.imaging.verification.sensor_noise import Noise
+from index.imaging.verification.sharpness import Sharpness
+from index.imaging.verification.similarity import BLOCK
+from index.imaging.verification.transforms import Grey, Map, Mask
+from index.model import TRANSPOSED, Facts, Turn
 
 # Left, top, right and bottom, as fractions of the sides.
 Box = tuple[float, float, float, float]
 
-# What is smaller than these is not worth a word.
-LEAST_TILT_DEGREES: Final = 0.4
-LEAST_SCALE: Final = 0.01
-LEAST_SCALE_OF_PART: Final = 0.025
-WHOLE: Final = 0.97
-SLACK: Final = 0.02
-LEAST_CHANGED: Final = 0.01
-LEAST_BRIGHTNESS: Final = 10
-LEAST_CONTRAST: Final = 0.85
-MOST_CONTRAST: Final = 1.18
-GREY: Final = 2.5
-LEAST_SATURATION: Final = 0.75
-LEAST_WARMTH: Final = 12
-LEAST_STRETCH: Final = 0.97
-# Levels: what varies less is plain, and where a frame meets a picture there is a step. Where both meet is blurred.
-LEAST_VARIED: Final = 4
-LEAST_STEP: Final = 8
+
+@dataclass(frozen=True, slots=True)
+class ReportLimits:
+    """Smaller edits are not reported."""
+
+    min_tilt_degrees: float = threshold(0.4, "degrees", "A smaller tilt is not noticed.")
+    min_scale: float = threshold(0.01, "share of a side", "The size of whole pictures is known as well as this.")
+    min_scale_of_part: float = threshold(
+        0.025, "share of a side", "The size of a part in the other picture is known less well."
+    )
+    min_stretch: float = threshold(0.97, "ratio", "And its inverse.")
+    whole: float = threshold(
+        0.97, "share of a picture", "A picture that shows less of the other was cropped, or the other has a frame."
+    )
+    slack: float = threshold(0.02, "share of a picture", "The map is right within this.")
+    min_changed: float = threshold(0.01, "share of blocks", "Fewer that differ are not worth reporting.")
+    min_brightness: int = threshold(10, "levels", "Between the means.")
+    min_contrast: float = threshold(0.85, "ratio", "Of the standard deviations.")
+    max_contrast: float = threshold(1.18, "ratio", "The same.")
+    grey: float = threshold(2.5, "levels", "A picture whose colours are nearer to grey has none.")
+    min_saturation: float = threshold(0.75, "ratio", "Of the distances from grey; and its inverse.")
+    min_warmth: int = threshold(12, "levels", "By which red gains on blue.")
+    min_noise_gain: float = threshold(0.7, "ratio", "Of the strength of fine detail in quiet places; and its inverse.")
+    min_sharpness_gain: float = threshold(0.8, "ratio", "Of the strength of all fine detail; and its inverse.")
+    max_scale_of_detail: float = threshold(
+        0.1, "share of a side", "Fine detail is not compared where one picture was resized by more."
+    )
+    max_varied: int = threshold(4, "levels", "What varies less is plain, as a frame is.")
+    min_step: int = threshold(8, "levels", "Where a frame meets a picture there is a step; a sky goes on.")
+
+
+REPORTED: Final = ReportLimits()
+
+# Where a picture meets its frame, both are blurred: this many pixels are left out.
 RIM_PX: Final = 4
+# The side of the square whose mean is taken on each side of the border.
 NEAR_PX: Final = 15
+# Less than one pixel of that square.
 LEAST_WEIGHT: Final = 1e-3
-# Of the strength of fine detail in quiet places, and of all; it is not to be compared where one picture was resized.
-LEAST_GAIN: Final = 0.7
-LEAST_SHARPNESS: Final = 0.8
+# What was interpolated to be aligned, and so is softer.
 MOVED: Final = frozenset(("tilt", "scale", "stretch", "crop", "frame"))
-MOST_SCALE_OF_DETAIL: Final = 0.1
-
-TRANSPOSED: Final = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 
 
-def tell(
-    laid: Laid,
+def describe_edits(
+    aligned: Aligned,
     first: Prepared,
     second: Prepared,
     facts_first: Facts,
@@ -55,55 +71,54 @@ def tell(
     noise: Noise,
     sharpness: Sharpness,
 ) -> tuple[Turn, dict[str, Any]]:
-    """The turn that leads from the first picture to the second, and all that was done beside it. `noise` and
-    `sharpness` are what was measured of their fine detail, of the first's to the second's."""
-    turn, tilt = _turn_and_tilt(laid)
-    told: dict[str, Any] = {"similarity": round(float(np.clip(laid.similarity.median, 0, 1)), 3)}
+    """The turn that leads from the first picture to the second, and the evidence: all other edits, with the keys that
+    `edit_evidence` lists. `noise` and `sharpness` were measured on their fine detail, from the first to the second."""
+    turn, tilt = _turn_and_tilt(aligned)
+    evidence: dict[str, Any] = {"similarity": round(float(np.clip(aligned.similarity.median, 0, 1)), 3)}
     if turn is not Turn.NONE:
-        told["turn"] = str(turn)
-    if abs(tilt) >= LEAST_TILT_DEGREES:
-        told["tilt"] = round(tilt, 1)
-    scale = _scale(laid, facts_first, facts_second)
-    around = _crop_or_frame(laid)
-    # Where only a part is laid over the other, its size is known less well.
-    if abs(scale - 1) >= (LEAST_SCALE_OF_PART if around else LEAST_SCALE):
-        told["scale"] = round(scale, 4)
-    stretch = _stretch(laid, facts_first, facts_second)
-    if not LEAST_STRETCH <= stretch <= 1 / LEAST_STRETCH:
-        told["stretch"] = round(stretch, 3)
-    told |= around
-    tone = _tone(laid, first, second)
+        evidence["turn"] = str(turn)
+    if abs(tilt) >= REPORTED.min_tilt_degrees:
+        evidence["tilt"] = round(tilt, 1)
+    scale = _scale(aligned, facts_first, facts_second)
+    around = _crop_or_frame(aligned)
+    # If only a part is aligned with the other, the scale is known less well.
+    if abs(scale - 1) >= (REPORTED.min_scale_of_part if around else REPORTED.min_scale):
+        evidence["scale"] = round(scale, 4)
+    stretch = _stretch(aligned, facts_first, facts_second)
+    if not REPORTED.min_stretch <= stretch <= 1 / REPORTED.min_stretch:
+        evidence["stretch"] = round(stretch, 3)
+    evidence |= around
+    tone = _tone(aligned, first, second)
     if tone:
-        told["tone"] = tone
-    if abs(scale - 1) < MOST_SCALE_OF_DETAIL:
-        # What was tilted, or lies elsewhere in a frame, was interpolated to be laid over the other, and so is softer.
-        told |= _detail(noise, Sharpness() if told.keys() & MOVED else sharpness)
-    if laid.similarity.different_share >= LEAST_CHANGED:
+        evidence["tone"] = tone
+    if abs(scale - 1) < REPORTED.max_scale_of_detail:
+        # A picture that was tilted, or moved within a frame, was interpolated by the alignment, and is softer.
+        evidence |= _detail(noise, Sharpness() if evidence.keys() & MOVED else sharpness)
+    if aligned.similarity.different_share >= REPORTED.min_changed:
         # Of the whole picture, not only of the blocks that could be compared.
-        told["changed"] = round(float(laid.similarity.different.sum()) * BLOCK**2 / laid.second.size, 3)
-        told["where"] = _where(laid)
-    return turn, told | evidence.of_files(facts_first, facts_second)
+        evidence["changed"] = round(float(aligned.similarity.different.sum()) * BLOCK**2 / aligned.second.size, 3)
+        evidence["where"] = _where(aligned)
+    return turn, evidence | edit_evidence.of_files(facts_first, facts_second)
 
 
 def _detail(noise: Noise, sharpness: Sharpness) -> dict[str, float]:
     """Whether fine detail was made stronger or weaker, or other detail was added."""
     for gain, coherence, least in (
-        (noise.gain, noise.coherence, LEAST_GAIN),
-        (sharpness.gain, sharpness.coherence, LEAST_SHARPNESS),
+        (noise.gain, noise.coherence, REPORTED.min_noise_gain),
+        (sharpness.gain, sharpness.coherence, REPORTED.min_sharpness_gain),
     ):
         if not least <= gain <= 1 / least:
-            # What is sharpened or blurred is still the same detail; noise makes the correlation fall as the strength
-            # grows.
+            # Sharpening and blurring keep the same detail; noise lowers the correlation as it grows.
             ratio = max(gain, 1 / gain)
             return {"sharpness" if coherence >= (1 + 1 / ratio) / 2 else "noise": round(gain, 2)}
     return {}
 
 
-def _turn_and_tilt(laid: Laid) -> tuple[Turn, float]:
-    """What the map turns by beyond the turn it began with: quarter turns are turns, the rest is tilt."""
-    degrees = float(np.degrees(np.arctan2(laid.over[1, 0], laid.over[0, 0])))
+def _turn_and_tilt(aligned: Aligned) -> tuple[Turn, float]:
+    """The rotation of the map beyond the turn that it began with: quarter turns are turns, the rest is a tilt."""
+    degrees = float(np.degrees(np.arctan2(aligned.transform[1, 0], aligned.transform[0, 0])))
     quarters = round(degrees / 90) % 4
-    return _after(laid.turn, quarters), (degrees + 45) % 90 - 45
+    return _after(aligned.turn, quarters), (degrees + 45) % 90 - 45
 
 
 def _after(turn: Turn, quarters: int) -> Turn:
@@ -123,74 +138,74 @@ def _after(turn: Turn, quarters: int) -> Turn:
     return turn
 
 
-def _scale(laid: Laid, facts_first: Facts, facts_second: Facts) -> float:
-    """How large a thing is in the second file for one in the first, in the files' own pixels."""
-    in_frames = float(np.sqrt(abs(np.linalg.det(laid.over[:2, :2]))))
-    first = max(laid.first.shape) / max(1, max(facts_first.width, facts_first.height))
-    second = max(laid.second.shape) / max(1, max(facts_second.width, facts_second.height))
+def _scale(aligned: Aligned, facts_first: Facts, facts_second: Facts) -> float:
+    """The size of a thing in the second file relative to the first, in the files' own pixels."""
+    in_frames = float(np.sqrt(abs(np.linalg.det(aligned.transform[:2, :2]))))
+    first = max(aligned.first.shape) / max(1, max(facts_first.width, facts_first.height))
+    second = max(aligned.second.shape) / max(1, max(facts_second.width, facts_second.height))
     return float(in_frames * first / second)
 
 
-def _stretch(laid: Laid, facts_first: Facts, facts_second: Facts) -> float:
-    """How much wider, for its height, the second file shows a thing than the first, in the second's directions."""
-    along_x, along_y = (float(np.hypot(laid.over[0, axis], laid.over[1, axis])) for axis in (0, 1))
-    # In the files' own pixels: a view has the proportions of its file, within a pixel.
-    first, second = laid.first.shape, laid.second.shape
+def _stretch(aligned: Aligned, facts_first: Facts, facts_second: Facts) -> float:
+    """The change of width relative to height from the first file to the second, in the second's directions."""
+    along_x, along_y = (float(np.hypot(aligned.transform[0, axis], aligned.transform[1, axis])) for axis in (0, 1))
+    # In the files' own pixels: a preview has the proportions of its file, within a pixel.
+    first, second = aligned.first.shape, aligned.second.shape
     width, height = facts_first.width, facts_first.height
-    if laid.turn in TRANSPOSED:
+    if aligned.turn in TRANSPOSED:
         width, height = height, width
     along_x *= first[1] / max(1, width) * max(1, facts_second.width) / second[1]
     along_y *= first[0] / max(1, height) * max(1, facts_second.height) / second[0]
     stretch = float(max(1e-6, along_x) / max(1e-6, along_y))
-    return stretch if abs(laid.over[0, 0]) >= abs(laid.over[1, 0]) else 1 / stretch
+    return stretch if abs(aligned.transform[0, 0]) >= abs(aligned.transform[1, 0]) else 1 / stretch
 
 
-def _crop_or_frame(laid: Laid) -> dict[str, Any]:
+def _crop_or_frame(aligned: Aligned) -> dict[str, Any]:
     """Which picture shows only a part of the other, and which part."""
-    if laid.share_first < WHOLE <= laid.share_second + SLACK:
-        back = np.asarray(np.linalg.inv(laid.over), np.float64)
-        box = _unturned(_box(laid.second.shape, back, laid.first.shape), laid.turn)
-        of, framed = "first", _is_framed(laid.first, laid.covered_first)
-    elif laid.share_second < WHOLE <= laid.share_first + SLACK:
-        box = _box(laid.first.shape, laid.over, laid.second.shape)
-        of, framed = "second", _is_framed(laid.second, laid.covered)
+    if aligned.share_first < REPORTED.whole <= aligned.share_second + REPORTED.slack:
+        back = np.asarray(np.linalg.inv(aligned.transform), np.float64)
+        box = _unturned(_box(aligned.second.shape, back, aligned.first.shape), aligned.turn)
+        of, framed = "first", _is_framed(aligned.first, aligned.covered_first)
+    elif aligned.share_second < REPORTED.whole <= aligned.share_first + REPORTED.slack:
+        box = _box(aligned.first.shape, aligned.transform, aligned.second.shape)
+        of, framed = "second", _is_framed(aligned.second, aligned.covered)
     else:
         return {}
     return {"frame": of} if framed else {"crop": {"of": of, "box": _rounded(box)}}
 
 
 def _is_framed(whole: Grey, covered: Mask) -> bool:
-    """Whether what lies around a part of a picture is a frame: plain, and another shade than the part where they meet.
-    A sky of which a crop has taken some is plain, too, and goes on."""
+    """Whether the surroundings of a part of a picture are a frame: plain, and of another shade than the part where they
+    meet. A sky that a crop has cut through is plain, too, but has the same shade."""
     around = whole[~_grown(covered, RIM_PX)]
     if not around.size:
         # A frame of a few pixels is all rim.
         around = whole[~covered]
-    if not around.size or float(np.median(np.abs(around - np.median(around)))) >= LEAST_VARIED:
+    if not around.size or float(np.median(np.abs(around - np.median(around)))) >= REPORTED.max_varied:
         return False
     outside, inside = ~covered, ~_grown(~covered, 2)
     met = covered & _grown(outside, 1)
     beyond, within = _mean_near(whole, outside), _mean_near(whole, inside)
-    return float(np.nanmedian(np.abs(beyond - within)[met])) >= LEAST_STEP
+    return float(np.nanmedian(np.abs(beyond - within)[met])) >= REPORTED.min_step
 
 
 def _mean_near(picture: Grey, where: Mask) -> Grey:
-    """The mean of what is near each pixel of those `where`, NaN where there are none."""
+    """For each pixel the mean of the pixels near it that are in `where`, NaN if there are none."""
     weight = cv2.blur(where.astype(np.float32), (NEAR_PX, NEAR_PX))
     total = cv2.blur(np.where(where, picture, 0).astype(np.float32), (NEAR_PX, NEAR_PX))
     return np.asarray(np.where(weight > LEAST_WEIGHT, total / np.maximum(weight, LEAST_WEIGHT), np.nan), np.float32)
 
 
-def _where(laid: Laid) -> dict[str, list[float]]:
-    """The box in each picture that holds all that differs, as fractions of its sides."""
-    rows, columns = np.nonzero(laid.similarity.different)
-    height, width = laid.second.shape
+def _where(aligned: Aligned) -> dict[str, list[float]]:
+    """The bounding box of all that differs, in each picture, as fractions of its sides."""
+    rows, columns = np.nonzero(aligned.similarity.different)
+    height, width = aligned.second.shape
     x0, y0 = BLOCK * int(columns.min()), BLOCK * int(rows.min())
     x1, y1 = min(width, BLOCK * int(columns.max() + 1)), min(height, BLOCK * int(rows.max() + 1))
     corners = np.array([[[x0 - 0.5, y0 - 0.5], [x1 - 0.5, y0 - 0.5], [x1 - 0.5, y1 - 0.5], [x0 - 0.5, y1 - 0.5]]])
-    back = cv2.perspectiveTransform(corners, np.linalg.inv(laid.over))[0]
-    in_first = _unturned(_fractions(np.asarray(back, np.float64), laid.first.shape), laid.turn)
-    return {"first": _rounded(in_first), "second": _rounded(_fractions(corners[0], laid.second.shape))}
+    back = cv2.perspectiveTransform(corners, np.linalg.inv(aligned.transform))[0]
+    in_first = _unturned(_fractions(np.asarray(back, np.float64), aligned.first.shape), aligned.turn)
+    return {"first": _rounded(in_first), "second": _rounded(_fractions(corners[0], aligned.second.shape))}
 
 
 def _grown(mask: Mask, by_px: int) -> Mask:
@@ -198,8 +213,8 @@ def _grown(mask: Mask, by_px: int) -> Mask:
 
 
 def _box(shape: tuple[int, ...], over: Map, target: tuple[int, ...]) -> Box:
-    """Where a picture lies in another, as fractions of its sides."""
-    return _fractions(align.laid_corners(shape, over), target)
+    """The bounding box of a picture in another one, as fractions of that one's sides."""
+    return _fractions(transforms.warped_corners(shape, over), target)
 
 
 def _fractions(corners: NDArray[np.float64], target: tuple[int, ...]) -> Box:
@@ -224,48 +239,48 @@ def _unturned(box: Box, turn: Turn) -> Box:
     return x0, y0, x1, y1
 
 
-def _tone(laid: Laid, first: Prepared, second: Prepared) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _tone(aligned: Aligned, first: Prepared, second: Prepared) -> dict[str, Any]:
+    tone: dict[str, Any] = {}
     # A white caption makes no picture brighter.
-    same = laid.covered & ~_differing(laid)
-    one, other = laid.laid[same], laid.second[same]
-    if one.size < 64:
-        return told
-    contrast = float(other.std() / max(1e-3, one.std()))
-    brightness = float(other.mean() - one.mean())
-    if not LEAST_CONTRAST <= contrast <= MOST_CONTRAST:
-        told["contrast"] = max(0.01, round(contrast, 2))
-    if abs(brightness) >= LEAST_BRIGHTNESS:
-        told["brightness"] = round(brightness)
-    grey_first, grey_second = first.colourful < GREY, second.colourful < GREY
+    same = aligned.covered & ~_differing(aligned)
+    levels_first, levels_second = aligned.warped[same], aligned.second[same]
+    if levels_first.size < 64:
+        return tone
+    contrast = float(levels_second.std() / max(1e-3, levels_first.std()))
+    brightness = float(levels_second.mean() - levels_first.mean())
+    if not REPORTED.min_contrast <= contrast <= REPORTED.max_contrast:
+        tone["contrast"] = max(0.01, round(contrast, 2))
+    if abs(brightness) >= REPORTED.min_brightness:
+        tone["brightness"] = round(brightness)
+    grey_first, grey_second = first.colourful < REPORTED.grey, second.colourful < REPORTED.grey
     if grey_first != grey_second:
-        told["grey"] = "first" if grey_first else "second"
+        tone["grey"] = "first" if grey_first else "second"
     elif not grey_first:
-        told |= _colours(laid, first, second)
-    return told
+        tone |= _colours(aligned, first, second)
+    return tone
 
 
-def _differing(laid: Laid) -> Mask:
-    """Where one shows something else than the other, and what is right beside that."""
-    blocks = laid.similarity.different
+def _differing(aligned: Aligned) -> Mask:
+    """Where the pictures show different things, with a margin of one block."""
+    blocks = aligned.similarity.different
     if not blocks.size:
-        return np.zeros(laid.second.shape, np.bool_)
-    # What is left beside the last whole block is as that block is.
-    sides = zip(laid.second.shape, blocks.shape, strict=True)
+        return np.zeros(aligned.second.shape, np.bool_)
+    # Pixels beyond the last whole block count as that block.
+    sides = zip(aligned.second.shape, blocks.shape, strict=True)
     rows, columns = (np.minimum(np.arange(side) // BLOCK, of - 1) for side, of in sides)
     return np.asarray(_grown(blocks, 1)[np.ix_(rows, columns)], np.bool_)
 
 
-def _colours(laid: Laid, first: Prepared, second: Prepared) -> dict[str, Any]:
-    """What was done to the colours, told where both show all of the other: they are measured over whole pictures."""
-    told: dict[str, Any] = {}
-    if min(laid.share_first, laid.share_second) < WHOLE:
-        return told
+def _colours(aligned: Aligned, first: Prepared, second: Prepared) -> dict[str, Any]:
+    """Changes of colour; none if one is only a part of the other, since colours are measured over whole pictures."""
+    colours: dict[str, Any] = {}
+    if min(aligned.share_first, aligned.share_second) < REPORTED.whole:
+        return colours
     saturation = second.colourful / first.colourful
-    if not LEAST_SATURATION <= saturation <= 1 / LEAST_SATURATION:
-        told["saturation"] = round(saturation, 2)
-    # Stronger colours are also warmer where they were warm: that much is told already.
+    if not REPORTED.min_saturation <= saturation <= 1 / REPORTED.min_saturation:
+        colours["saturation"] = round(saturation, 2)
+    # Stronger colours are also warmer where they were warm: saturation accounts for that.
     warmth = second.warmth - first.warmth * saturation
-    if abs(warmth) >= LEAST_WARMTH:
-        told["warmth"] = round(warmth)
-    return told
+    if abs(warmth) >= REPORTED.min_warmth:
+        colours["warmth"] = round(warmth)
+    return colours

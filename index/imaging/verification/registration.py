@@ -1,11 +1,11 @@
-"""PURE: two pictures laid over each other -> by how much their details are shifted against each other, block by block.
+"""PURE: two aligned pictures -> the shift of their details against each other, block by block.
 
-A copy comes from the very same exposure: whatever was done to it, once it is laid over the original its details fall
-on theirs within a few hundredths of a pixel, all of them. Two exposures of one scene hardly ever do: the camera moved,
-near things more than far ones, leaves stir, people breathe. The shift of each block is estimated by least squares from
-the gradients (Lucas and Kanade, An Iterative Image Registration Technique, IJCAI 1981), together with the contrast,
-the brightness and their slope in the block. What all blocks have in common is a wrong crop, tilt, perspective or lens,
-is corrected, and does not count; neither does the shift that the noise in the blocks would feign.
+A copy comes from the same exposure: whatever was done to it, once it is aligned with the original all its details fall
+on theirs within a few hundredths of a pixel. Two exposures of one scene hardly ever do: the camera moved, near things
+more than far ones, leaves stir, people breathe. The shift of each block is estimated by least squares from the
+gradients (Lucas and Kanade, An Iterative Image Registration Technique, IJCAI 1981), together with the contrast, the
+brightness and their slope in the block. A motion common to all blocks comes from a crop, tilt, perspective or lens; it
+is corrected and does not count. Neither does the shift that noise alone would produce.
 """
 
 from dataclasses import dataclass
@@ -15,105 +15,120 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from index.verification.align import Grey, Map, Mask, lay, lay_bent
-from index.verification.blocks import in_blocks
+from index.imaging.thresholds import threshold
+from index.imaging.verification.gate_thresholds import WITNESSES
+from index.imaging.verification.similarity import in_blocks
+from index.imaging.verification.transforms import Grey, Map, Mask, warp, warp_nonrigid
 
 BLOCK: Final = 32
 SMOOTHING_PX: Final = 0.8
-# A block whose shift is less certain than this has no say, and fewer blocks than this have none together.
-MOST_ERROR_PX: Final = 0.15
-LEAST_BLOCKS: Final = 6
-# The standard error of the median of n lengths, for one of that median and the root of n; of these, two are sure.
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftLimits:
+    """Which blocks of 32 pixels measure a shift, and when correcting the map ends."""
+
+    max_error_px: float = threshold(0.15, "pixels", "A block whose shift has a larger standard error does not count.")
+    settled_px: float = threshold(0.05, "pixels", "Corrections end when the largest is smaller.")
+    nearly_settled_px: float = threshold(
+        0.5, "pixels", "They also end here, where the shift is certain: another round changes nothing."
+    )
+    certain_px: float = threshold(0.05, "pixels", "A smaller shift is not measured again in an even light.")
+    reach_px: float = threshold(1.5, "pixels", "Gradients reach about a pixel far: longer shifts are cut.")
+    min_gain: float = threshold(0.2, "ratio", "A block with less of the contrast of the other shows another thing.")
+    max_gain: float = threshold(5.0, "ratio", "The same for more.")
+
+
+SHIFT: Final = ShiftLimits()
+
+# The standard error of the median of n lengths, times the root of n and relative to the median; how many of them count.
 ERROR_OF_MEDIAN: Final = 0.72
 SURE_OF_MEDIAN: Final = 2.0
-# So many blocks for each number that describes what they have in common.
+# Blocks needed for each parameter of the common motion.
 BLOCKS_PER_TERM: Final = 3
-# Corrections until what is left is less than SETTLED_PX. Gradients reach about a pixel far.
+# Corrections at most, each followed by another measurement.
 ROUNDS: Final = 4
-SETTLED_PX: Final = 0.05
-# So little is left, and so little to correct, that another round would tell nothing new.
-NEARLY_PX: Final = 0.5
-CERTAIN_PX: Final = 0.05
-REACH_PX: Final = 1.5
-# Contrast of a block relative to the other's beyond which the two show different things.
-LEAST_GAIN: Final = 0.2
-MOST_GAIN: Final = 5.0
-# Light changes over more than this; around it pictures are brought to one middle grey. Below DARKEST is only noise.
+# Light is what changes over more than LIGHT_PX; it is divided out, leaving the grey MIDDLE. Below DARKEST is only
+# noise.
 LIGHT_PX: Final = 24
 COARSE: Final = 8
 MIDDLE: Final = 110.0
 DARKEST: Final = 12.0
-# Widths of the blurs by whose sum a sharpened or blurred copy is explained, in pixels.
+# Widths of the blurs, in pixels, whose weighted sum models a sharpened or blurred copy.
 WIDTHS: Final = (0.8, 1.6, 3.2)
 SAMPLES: Final = 12_000
 TONES: Final = 64
-# Neighbouring pixels of a smoothed residual are not independent: about one in four counts. Levels are whole numbers.
+# Neighbouring pixels of a smoothed residual are not independent: variances count this many times. Levels are rounded.
 DEPENDENT: Final = 8.0
 LEAST_VARIANCE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """`shift_px` is by how much details are shifted against each other, typically, in pixels of the frame, less what
-    the noise would feign, and `sure_px` less what chance makes of the median of so few; 0 where fewer than LEAST_BLOCKS
-    of the `blocks` are certain enough to tell. `laid` is the first picture as it fell on the second at last."""
+    """`shift_px` is the median shift of details in pixels of the frame, less what noise alone would produce; `sure_px`
+    is less the error of the median of so few blocks as well. Both are 0 if fewer than WITNESSES.min_blocks of the
+    `blocks` could be measured. `warped` is the first picture as finally registered, float32 (height, width), and
+    `alike` the same with the tone and sharpness of the second, None where it was measured in an even light."""
 
     shift_px: float
     sure_px: float
     blocks: int
-    laid: Grey
+    warped: Grey
+    alike: Grey | None = None
 
 
-def register(first: Grey, second: Grey, over: Map, where: Mask) -> Registration:
-    """Lay `first` over `second` by a map that is right within a pixel or so, correct it, and measure what remains,
-    in the part `where` both show the same, bool in the shape of the second.
+def register(first: Grey, second: Grey, transform: Map, where: Mask) -> Registration:
+    """Warp `first` to `second` by a map that is right within about a pixel, correct it, and measure the shift that
+    remains `where` both show the same: bool (height, width), the shape of the second.
 
-    A change of tone is followed where it is one for the whole picture; a vignette, say, is not, and then both are
-    brought to an even light.
+    A change of tone of the whole picture is followed. A local one, such as a vignette, is not: if the shift is large,
+    it is measured again after dividing out the local light, and the smaller shift counts.
     """
-    found = _register(first, second, over, where, relit=False)
-    if found.shift_px <= CERTAIN_PX:
-        return found
-    relit = _register(first, second, over, where, relit=True)
-    return min(found, relit, key=lambda registration: registration.shift_px)
+    plain = _register(first, second, transform, where, relit=False)
+    if plain.shift_px <= SHIFT.certain_px:
+        return plain
+    relit = _register(first, second, transform, where, relit=True)
+    return min(plain, relit, key=lambda registration: registration.shift_px)
 
 
 def matched(first: Grey, second: Grey, where: Mask) -> Grey:
-    """The first picture, laid over the second, with the tone and the sharpness of it as they are `where` both show the
-    same; float32 of the one shape of all three."""
+    """The first of two aligned pictures with the tone and sharpness of the second, fitted `where` both show the same;
+    float32 in the shape of all three."""
     return _explained(first, second, cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX), where)
 
 
-def _register(first: Grey, second: Grey, over: Map, where: Mask, *, relit: bool) -> Registration:
+def _register(first: Grey, second: Grey, transform: Map, where: Mask, *, relit: bool) -> Registration:
     height, width = second.shape
     bend = np.zeros((2, height, width), np.float32)
-    lit = _evenly_lit(second, where) if relit else second
+    lit = evenly_lit(second, where) if relit else second
     target = cv2.GaussianBlur(lit, (0, 0), SMOOTHING_PX)
-    laid = lay(first, second.shape, over)
+    aligned = warp(first, second.shape, transform)
     best: Registration | None = None
     for _ in range(ROUNDS):
-        seen = _evenly_lit(laid, where) if relit else laid
-        found = _shifts(_explained(seen, lit, target, where), target, where)
-        if len(found.x) < LEAST_BLOCKS:
-            return best or Registration(0.0, 0.0, len(found.x), laid)
-        common, left = _common(found, second.shape)
-        shift_px, by_chance_px = _excess(left, found.error)
-        registration = Registration(shift_px, max(0.0, shift_px - by_chance_px), len(found.x), laid)
+        seen = evenly_lit(aligned, where) if relit else aligned
+        alike = _explained(seen, lit, target, where)
+        shifts = _shifts(alike, target, where)
+        kept = None if relit else alike
+        if len(shifts.x) < WITNESSES.min_blocks:
+            return best or Registration(0.0, 0.0, len(shifts.x), aligned, kept)
+        common, left = _common(shifts, second.shape)
+        shift_px, by_chance_px = _excess(left, shifts.error)
+        registration = Registration(shift_px, max(0.0, shift_px - by_chance_px), len(shifts.x), aligned, kept)
         if best is None or registration.shift_px < best.shift_px:
             best = registration
         correction = _field(common, second.shape)
         most = float(np.abs(correction).max())
-        if most < SETTLED_PX or (most < NEARLY_PX and registration.shift_px < CERTAIN_PX):
+        if most < SHIFT.settled_px or (most < SHIFT.nearly_settled_px and registration.shift_px < SHIFT.certain_px):
             break
         bend += correction
-        laid = lay_bent(first, second.shape, over, bend)
+        aligned = warp_nonrigid(first, second.shape, transform, bend)
     assert best is not None
     return best
 
 
 @dataclass(frozen=True, slots=True)
 class _Shifts:
-    """Of n blocks: their centres x and y, the shift by which the first should be moved, its standard error."""
+    """Of n blocks: their centres x and y, the shift that moves the first onto the second (n, 2), its standard error."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -135,7 +150,7 @@ def _shifts(explained: Grey, target: Grey, where: Mask) -> _Shifts:
         design[:, term] = _blocks(picture)[places]
     design[:, 3:] = np.ones(BLOCK * BLOCK), np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)
     values = _blocks(target)[places]
-    # Normal equations; what little is added keeps those of flat blocks solvable, and their error large.
+    # Normal equations; the small addition keeps those of flat blocks solvable, and their error large.
     normal = (design @ design.swapaxes(1, 2)).astype(np.float64) + 1e-3 * np.eye(6)
     right = (design @ values[:, :, None]).astype(np.float64)
     inverse = np.linalg.inv(normal)
@@ -143,35 +158,35 @@ def _shifts(explained: Grey, target: Grey, where: Mask) -> _Shifts:
     left = values - (solved[:, None, :].astype(np.float32) @ design)[:, 0]
     variance = np.maximum((left * left).mean(axis=1), LEAST_VARIANCE) * DEPENDENT
     gain = solved[:, 2]
-    sure = (gain > LEAST_GAIN) & (gain < MOST_GAIN)
+    sure = (gain > SHIFT.min_gain) & (gain < SHIFT.max_gain)
     gain = np.where(sure, gain, 1.0)
     error = np.sqrt(variance * np.maximum(inverse[:, 0, 0] + inverse[:, 1, 1], 0)) / gain
     shift = solved[:, :2] / gain[:, None]
-    sure &= (error < MOST_ERROR_PX) & (np.abs(shift).max(axis=1) < BLOCK / 4)
-    shift = np.clip(shift, -REACH_PX, REACH_PX)
+    sure &= (error < SHIFT.max_error_px) & (np.abs(shift).max(axis=1) < BLOCK / 4)
+    shift = np.clip(shift, -SHIFT.reach_px, SHIFT.reach_px)
     row, column = np.divmod(places[sure], columns)
     centre = (BLOCK - 1) / 2
     return _Shifts(column * BLOCK + centre, row * BLOCK + centre, shift[sure], error[sure])
 
 
-def _common(found: _Shifts, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The motion, of second degree in x and y, that most blocks agree on, (terms, 2), and what it leaves, (n,)."""
-    terms = _terms(found.x, found.y, shape)
-    count = max(count for count in (1, 3, 6) if count == 1 or len(found.x) >= BLOCKS_PER_TERM * count)
+def _common(shifts: _Shifts, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The motion of second degree in x and y that most blocks share, (terms, 2), and the residual lengths, (n,)."""
+    terms = _terms(shifts.x, shifts.y, shape)
+    count = max(count for count in (1, 3, 6) if count == 1 or len(shifts.x) >= BLOCKS_PER_TERM * count)
     terms = terms[:, :count]
-    weight = 1 / (found.error + 0.02)
+    weight = 1 / (shifts.error + 0.02)
     for _ in range(4):
-        fitted, *_ = np.linalg.lstsq(terms * weight[:, None], found.shift * weight[:, None], rcond=None)
-        left = np.linalg.norm(found.shift - terms @ fitted, axis=1)
-        # Blocks far from the others move by themselves: their say shrinks with their distance (Huber, 1964).
+        fitted, *_ = np.linalg.lstsq(terms * weight[:, None], shifts.shift * weight[:, None], rcond=None)
+        left = np.linalg.norm(shifts.shift - terms @ fitted, axis=1)
+        # Blocks far from the others move on their own: their weight falls with the distance (Huber, 1964).
         reach = 1.5 * float(np.median(left)) + 0.02
-        weight = np.minimum(1.0, reach / np.maximum(left, 1e-6)) / (found.error + 0.02)
+        weight = np.minimum(1.0, reach / np.maximum(left, 1e-6)) / (shifts.error + 0.02)
     return np.asarray(fitted, np.float64), np.asarray(left, np.float64)
 
 
 def _excess(left: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[float, float]:
-    """The median length of what is left, less what the standard errors alone would make of it, and what chance may
-    have added to the median of so few: both of a Rayleigh distribution."""
+    """The median residual less what the standard errors alone would produce, and the error of the median of so few
+    blocks: both assume a Rayleigh distribution."""
     median = float(np.median(left))
     squared = median**2 - float(np.log(2)) * float(np.median(error)) ** 2
     return float(np.sqrt(max(0.0, squared))), SURE_OF_MEDIAN * ERROR_OF_MEDIAN * median / float(np.sqrt(len(left)))
@@ -193,8 +208,8 @@ def _terms(x: NDArray[np.float64], y: NDArray[np.float64], shape: tuple[int, ...
     return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=1)
 
 
-def _evenly_lit(picture: Grey, where: Mask) -> Grey:
-    """The picture over its local mean: a vignette, a warm corner or a shadow filter is gone, details are not."""
+def evenly_lit(picture: Grey, where: Mask) -> Grey:
+    """The picture divided by its local mean: vignettes and shadow filters disappear, details stay."""
     height, width = picture.shape
     small = (max(1, width // COARSE), max(1, height // COARSE))
     inside = where.astype(np.float32)
@@ -207,10 +222,10 @@ def _evenly_lit(picture: Grey, where: Mask) -> Grey:
 
 
 def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
-    """The first with the tone of `second` and the sharpness of `target`, which is the second smoothed."""
+    """The first with the tone of `second` and the sharpness of `target`, the smoothed second."""
     places = np.flatnonzero(where.ravel())
     if not len(places):
-        # They agree nowhere: nothing tells how the one would become the other.
+        # They agree nowhere: there is nothing to fit.
         return np.asarray(first, np.float32)
     sample = places[:: max(1, len(places) // SAMPLES)]
     values = first.ravel()[sample]
@@ -219,7 +234,7 @@ def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
     sums = np.bincount(tones, weights=second.ravel()[sample], minlength=TONES)
     known = counts > 0
     centres = (np.arange(TONES) + 0.5) * (256 / TONES)
-    # A curve of whole numbers would lay steps over smooth places: fine enough, and looked up between.
+    # A curve of whole numbers would add steps to smooth areas: quarters of a level, interpolated, do not.
     curve = np.interp(np.arange(1024) / 4, centres[known], sums[known] / counts[known]).astype(np.float32)
     matched = curve.take((first * 4 + 0.5).astype(np.int32), mode="clip")
     bands = [cv2.GaussianBlur(matched, (0, 0), width) for width in WIDTHS]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from daemon.configuration.config import SECTIONS, Config, _build, describe, find, for_photos, load
 from index.errors import ConfigError, UsageError
-from index.settings import SETTINGS, shown
+from index.settings import SETTINGS, display_value
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def problems(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         read(folder, text)
     assert str(folder / "conf" / "comparimg.toml") in str(caught.value)
-    return caught.value.problems
+    return [str(problem) for problem in caught.value.problems]
 
 
 def test_without_a_file_the_defaults_hold(folder: Path) -> None:
@@ -53,7 +53,7 @@ def test_without_a_file_the_defaults_hold(folder: Path) -> None:
 
 def test_every_setting_has_its_field() -> None:
     fields = {f"{section}.{name}" for section in SECTIONS for name in _fields(section)}
-    assert fields == {one.key for one in SETTINGS}
+    assert fields == {setting.key for setting in SETTINGS}
 
 
 def _fields(section: str) -> tuple[str, ...]:
@@ -67,26 +67,32 @@ def test_the_shipped_file_is_complete_and_holds_the_defaults() -> None:
     assert load(REPOSITORY / "comparimg.toml", {}).watch == ()
     # The lines left out, taken in: one # before what is TOML, comments having a sentence after it.
     whole = re.sub(r"^# (\[\[watch\]\]|[a-z_]+ = .*)$", r"\1", text, flags=re.MULTILINE)
-    told = tomllib.loads(whole)
-    told["watch"] = told["watch"][0]
-    keys = [f"{section}.{name}" for section, table in told.items() for name in table]
-    assert keys == [one.key for one in SETTINGS]
-    for one in SETTINGS:
-        section, _, name = one.key.partition(".")
-        assert one.accepted in re.sub(r"\n#+ ", " ", text) or one.type == "bool"
-        if one.default is not None:
-            assert one.check(told[section][name]) == one.default, one.key
+    values = tomllib.loads(whole)
+    values["watch"] = values["watch"][0]
+    keys = [f"{section}.{name}" for section, table in values.items() for name in table]
+    assert keys == [setting.key for setting in SETTINGS]
+    for setting in SETTINGS:
+        section, _, name = setting.key.partition(".")
+        assert str(setting.accepted) in re.sub(r"\n#+ ", " ", text) or setting.type == "bool"
+        if setting.default is not None:
+            assert setting.check(values[section][name]) == setting.default, setting.key
 
 
-def test_the_documentation_tells_every_setting() -> None:
+def test_the_documentation_lists_every_setting() -> None:
     text = (REPOSITORY / "docs" / "configuration.md").read_text()
     rows = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.*?) \| (.*?) \| (.*) \|$", text, re.MULTILINE)
-    told = {key: (default, accepted, meaning) for key, default, accepted, meaning in rows}
+    documented = {key: (default, accepted, meaning) for key, default, accepted, meaning in rows}
     expected = {}
-    for one in SETTINGS:
-        default = f"`{shown(one.default)}`" if one.default is not None else "required" if one.required else "worked out"
-        expected[one.key] = (default, one.accepted, one.help)
-    assert told == expected
+    for setting in SETTINGS:
+        default = (
+            f"`{display_value(setting.default)}`"
+            if setting.default is not None
+            else "required"
+            if setting.required
+            else "worked out"
+        )
+        expected[setting.key] = (default, str(setting.accepted), setting.help)
+    assert documented == expected
 
 
 def test_a_file_is_read_whole(folder: Path) -> None:
@@ -121,7 +127,7 @@ def test_a_file_is_read_whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "beginning"),
     [
         ("[deamon]", "deamon: there is no such section. Did you mean daemon?"),
         ("[colours]", "colours: there is no such section. accepted: daemon, watch"),
@@ -131,7 +137,7 @@ def test_a_file_is_read_whole(folder: Path) -> None:
         ("[detect]\nhsize = 12", "detect.hsize: 12 is not accepted; accepted: 8, 16 or 32."),
         ("[detect]\nhsize = 8\ntolerance = 80", "detect.tolerance: 80 is not accepted; accepted: 0 to 64"),
         ("[detect]\nschedule = 'often'", 'detect.schedule: "often" is not accepted; accepted: "", five cron fields'),
-        ("[daemon]\ndata_dir = '~nobody-of-this-name/x'", "daemon.data_dir"),
+        ("[daemon]\ndata_dir = '~no-one-of-this-name/x'", "daemon.data_dir"),
         ("[watch]\npath = '/a'", "watch: is one section; accepted: [[watch]]"),
         ("[[watch]]", "watch[0].path: is missing; accepted: a folder."),
         ("[[watch]]\npath = '/a'\n[[watch]]\npath = '/b/../a/'", "watch[1].path: /a is the folder of watch[0] already"),
@@ -141,13 +147,13 @@ def test_a_file_is_read_whole(folder: Path) -> None:
         ("[web", "is no TOML: "),
     ],
 )
-def test_a_problem_is_told_with_its_place(folder: Path, text: str, told: str) -> None:
-    found = problems(folder, text)
-    assert len(found) == 1
-    assert found[0].startswith(told)
+def test_a_problem_is_reported_with_its_place(folder: Path, text: str, beginning: str) -> None:
+    reported = problems(folder, text)
+    assert len(reported) == 1
+    assert reported[0].startswith(beginning)
 
 
-def test_every_problem_is_told_at_once(folder: Path) -> None:
+def test_every_problem_is_reported_at_once(folder: Path) -> None:
     text = "[daemon]\nlog = 'loud'\nworkers = true\n[detect]\nhsize = 9\n[web]\nport = 99999\ntoken = 'abc'\n[[watch]]"
     assert [line.partition(":")[0] for line in problems(folder, text)] == [
         "daemon.log", "daemon.workers", "detect.hsize", "web.port", "web.token", "watch[0].path",
@@ -161,7 +167,7 @@ def test_the_same_folder_by_a_symbolic_link_is_the_same(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("root", "told"),
+    ("root", "message"),
     [
         ("photos/.comparimg-trash", "is in a trash"),
         ("photos/.comparimg-trash/20261125-sort-1", "is in a trash"),
@@ -173,7 +179,7 @@ def test_the_same_folder_by_a_symbolic_link_is_the_same(folder: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["watch", "destination"])
-def test_a_trash_or_a_data_folder_holds_nobodys_pictures(folder: Path, root: str, told: str, kind: str) -> None:
+def test_a_trash_or_a_data_folder_is_no_watch_root(folder: Path, root: str, message: str, kind: str) -> None:
     (folder / "photos/.comparimg-trash").mkdir(parents=True)
     (folder / "state/views").mkdir(parents=True)
     (folder / "way").symlink_to("photos/.comparimg-trash")
@@ -181,9 +187,9 @@ def test_a_trash_or_a_data_folder_holds_nobodys_pictures(folder: Path, root: str
     text = f"[daemon]\ndata_dir = '{folder}/state'\n"
     text += f"[[watch]]\npath = '{folder}/{root}'" if kind == "watch" else ""
     text += f"[sort]\ndestinations = {{best = '{folder}/{root}'}}" if kind == "destination" else ""
-    (found,) = problems(folder, text)
-    assert told in found
-    assert found.startswith("watch[0].path" if kind == "watch" else "sort.destinations.best")
+    (problem,) = problems(folder, text)
+    assert message in problem
+    assert problem.startswith("watch[0].path" if kind == "watch" else "sort.destinations.best")
 
 
 def test_a_folder_given_at_the_start_is_no_trash_either(folder: Path) -> None:
@@ -195,8 +201,8 @@ def test_a_folder_given_at_the_start_is_no_trash_either(folder: Path) -> None:
 def test_a_data_folder_reached_by_a_link_is_in_the_watched_one_all_the_same(folder: Path) -> None:
     (folder / "photos/state").mkdir(parents=True)
     (folder / "state").symlink_to("photos/state")
-    (found,) = problems(folder, f"[daemon]\ndata_dir = '{folder}/state'\n[[watch]]\npath = '{folder}/photos'")
-    assert "is in the watched folder" in found
+    (problem,) = problems(folder, f"[daemon]\ndata_dir = '{folder}/state'\n[[watch]]\npath = '{folder}/photos'")
+    assert "is in the watched folder" in problem
 
 
 @pytest.mark.parametrize("extra", ["[daemon]\ndata_dir = '/a/.state'", "[daemon]\ndata_dir = '/a/state'"])
@@ -205,7 +211,7 @@ def test_a_data_folder_that_is_passed_over_may_lie_in_a_watched_one(folder: Path
 
 
 @pytest.mark.parametrize(
-    ("destination", "told"),
+    ("destination", "message"),
     [
         ("/a/safe/best", "is in a protected folder"),
         ("/a/.comparimg-trash/best", "is in a trash"),
@@ -214,22 +220,22 @@ def test_a_data_folder_that_is_passed_over_may_lie_in_a_watched_one(folder: Path
         ("/a/safe/open/best", ""),
     ],
 )
-def test_a_destination_is_where_something_can_be_moved_to(folder: Path, destination: str, told: str) -> None:
+def test_a_destination_is_where_something_can_be_moved_to(folder: Path, destination: str, message: str) -> None:
     roots = "[[watch]]\npath = '/a'\n[[watch]]\npath = '/a/safe'\nprotected = true\n[[watch]]\npath = '/a/safe/open'"
-    found = problems(folder, f"{roots}\n[sort]\ndestinations = {{best = '{destination}'}}") if told else []
-    if told:
-        assert [told in problem and problem.startswith("sort.destinations.best") for problem in found] == [True]
+    reported = problems(folder, f"{roots}\n[sort]\ndestinations = {{best = '{destination}'}}") if message else []
+    if message:
+        assert [message in problem and problem.startswith("sort.destinations.best") for problem in reported] == [True]
     else:
         assert read(folder, f"{roots}\n[sort]\ndestinations = {{best = '{destination}'}}").sort.destinations
 
 
-def test_a_token_is_told_as_set_and_not_shown(folder: Path) -> None:
+def test_a_token_is_reported_as_set_and_not_shown(folder: Path) -> None:
     config = read(folder, "[web]\nhost = '0.0.0.0'\ntoken = 'a-token-of-some-length'")
     rows = {row["key"]: row["value"] for row in describe(config, {})}
     assert rows["web.token"] == "(set)"
 
 
-def test_what_cannot_be_read_is_told(folder: Path) -> None:
+def test_what_cannot_be_read_is_reported(folder: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(folder / "none.toml", {})
     (folder / "latin.toml").write_bytes(b"# caf\xe9\n")
@@ -288,7 +294,7 @@ def test_a_folder_whose_name_is_no_utf8(folder: Path) -> None:
     assert json.dumps(describe(config, {}))
 
 
-def test_rows_tell_where_a_value_comes_from(folder: Path) -> None:
+def test_rows_show_where_a_value_comes_from(folder: Path) -> None:
     config = read(folder, "[detect]\nturns = false\ntolerance = 70\n[[watch]]\npath = '/a'\npriority = 2")
     rows = {row["key"]: (row["value"], row["origin"]) for row in describe(config, {"detect.verify": False})}
     assert rows["detect.turns"] == (False, "file")
@@ -308,8 +314,8 @@ toml_values: Any = st.recursive(
 
 
 @given(st.sampled_from(SETTINGS), toml_values)
-def test_whatever_is_given_is_taken_or_told(one: Any, value: Any) -> None:
-    section, _, name = one.key.partition(".")
+def test_every_value_is_accepted_or_reported(setting: Any, value: Any) -> None:
+    section, _, name = setting.key.partition(".")
     table = {name: value} if section != "watch" else {"path": "/a", name: value}
     try:
         config = _build(None, {section: [table] if section == "watch" else table}, {})

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.configuration import protected
-from daemon.configuration.protected import claims
-from daemon.files.grounds import Grounds
+from daemon.configuration import protected_folders
+from daemon.configuration.protected_folders import claims
+from daemon.files.protected_paths import ManagedFolders
+from index.database.records import images
+from index.database.records.images import WatchRoot
+from index.database.store import Store
 from index.errors import ConfigError
-from index.records import catalogue
-from index.records.catalogue import WatchRoot
-from index.store import Store
 from support.pictures import photograph, save
 from support.terminal import DONE, FAILED, WRONG_USAGE, Ctl
 
@@ -27,8 +27,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "photos").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path / "cwd")
-    monkeypatch.setattr(protected, "SYSTEM_FILE", tmp_path / "etc/comparimg.toml")
-    monkeypatch.setattr(protected, "SYSTEM_DATA", tmp_path / "var")
+    monkeypatch.setattr(protected_folders, "SYSTEM_FILE", tmp_path / "etc/comparimg.toml")
+    monkeypatch.setattr(protected_folders, "SYSTEM_DATA", tmp_path / "var")
     return tmp_path
 
 
@@ -41,7 +41,7 @@ def configure(path: Path, folder: Path, is_protected: bool = True, more: str = "
 def index_of(data_dir: Path, folder: Path) -> Path:
     """The index of a service that protects a folder."""
     with Store(data_dir) as store:
-        store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(bytes(folder), protected=True)]))
+        store.write(lambda db: images.sync_roots(db, [WatchRoot(bytes(folder), protected=True)]))
     return data_dir / "index.sqlite3"
 
 
@@ -51,20 +51,20 @@ def test_each_place_is_heeded(home: Path, place: str) -> None:
     environ = {"XDG_CONFIG_HOME": str(home / "xdg")}
     if place == "other":
         environ["COMPARIMG_CONFIG"] = str(file)
-    found = claims(file if place == "named" else None, None, environ)
-    assert [claim.source for claim in found] == [str(file)]
-    assert found[0].roots == {bytes(home / "photos"): True}
-    grounds = Grounds.of({}, claims=lambda: found)
-    assert grounds.protector_of(bytes(home / "photos/a.jpg")) == bytes(home / "photos")
+    read = claims(file if place == "named" else None, None, environ)
+    assert [claim.source for claim in read] == [str(file)]
+    assert read[0].roots == {bytes(home / "photos"): True}
+    folders = ManagedFolders.of({}, claims=lambda: read)
+    assert folders.protector_of(bytes(home / "photos/a.jpg")) == bytes(home / "photos")
 
 
 def test_no_place_hides_another(home: Path) -> None:
     configure(home / "cwd/comparimg.toml", home / "photos", is_protected=False)
     configure(home / "etc/comparimg.toml", home / "photos")
-    grounds = Grounds.of({bytes(home / "photos"): False}, claims=lambda: claims(None, None, {}))
-    found = grounds.protection_of(bytes(home / "photos/a.jpg"))
-    assert found is not None
-    assert found.source == str(home / "etc/comparimg.toml")
+    folders = ManagedFolders.of({bytes(home / "photos"): False}, claims=lambda: claims(None, None, {}))
+    protection = folders.protection_of(bytes(home / "photos/a.jpg"))
+    assert protection is not None
+    assert protection.source == str(home / "etc/comparimg.toml")
 
 
 @pytest.mark.parametrize("place", ["home/.local/share/comparimg", "share/comparimg", "var", "state", "named"])
@@ -75,20 +75,20 @@ def test_each_index_is_heeded(home: Path, place: str) -> None:
         environ["STATE_DIRECTORY"] = str(home / "state")
     if place == "named":
         configure(home / "etc/comparimg.toml", home / "elsewhere", more=f'[daemon]\ndata_dir = "{home}/named"')
-    found = [claim for claim in claims(None, None, environ) if claim.source.endswith(".sqlite3")]
-    assert [(claim.source, claim.roots) for claim in found] == [(str(file), {bytes(home / "photos"): True})]
+    of_indexes = [claim for claim in claims(None, None, environ) if claim.source.endswith(".sqlite3")]
+    assert [(claim.source, claim.roots) for claim in of_indexes] == [(str(file), {bytes(home / "photos"): True})]
     assert not [one for one in claims(None, home / place, environ) if one.source == str(file)], "its own"
 
 
 def test_an_index_that_is_in_use_is_read(home: Path) -> None:
     index_of(home / "var", home / "photos")
     with Store(home / "var") as store:
-        store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(bytes(home / "b"), protected=True)]))
+        store.write(lambda db: images.sync_roots(db, [WatchRoot(bytes(home / "b"), protected=True)]))
         assert claims(None, None, {})[0].roots == {bytes(home / "b"): True}
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (b"[[watch]", "is no TOML"),
         (b"\xff\xfe", "is no TOML"),
@@ -97,17 +97,17 @@ def test_an_index_that_is_in_use_is_read(home: Path) -> None:
         (b"[[watch]]\nprotected = true", "names no folder"),
     ],
 )
-def test_what_cannot_be_understood_stops_everything(home: Path, text: bytes, told: str) -> None:
+def test_what_cannot_be_understood_stops_everything(home: Path, text: bytes, message: str) -> None:
     file = home / "etc/comparimg.toml"
     file.parent.mkdir()
     file.write_bytes(text)
     with pytest.raises(ConfigError) as refused:
         claims(None, None, {})
-    assert str(file) in refused.value.message
-    assert told in refused.value.message
+    assert str(file) in str(refused.value)
+    assert message in str(refused.value)
 
 
-def test_a_mistake_elsewhere_in_another_configuration_stops_nobody(home: Path) -> None:
+def test_a_mistake_elsewhere_in_another_configuration_stops_no_one(home: Path) -> None:
     configure(home / "etc/comparimg.toml", home / "photos", more="[daemon]\nlgo = 1\n[detect]\nhsize = 12")
     assert claims(None, None, {})[0].roots == {bytes(home / "photos"): True}
 
@@ -133,7 +133,7 @@ def test_who_may_not_read_a_configuration_changes_nothing(home: Path, monkeypatc
         os.chmod(folder, 0o755)
         file = configure(Path(folder, "comparimg.toml"), home / "photos")
         file.chmod(0o600)
-        monkeypatch.setattr(protected, "SYSTEM_FILE", file)
+        monkeypatch.setattr(protected_folders, "SYSTEM_FILE", file)
         os.seteuid(65534)
         try:
             with pytest.raises(ConfigError, match="Permission denied"):
@@ -152,31 +152,27 @@ def photo(tmp_path: Path) -> Path:
 
 def compressed(ctl_alone: Ctl, photo: Path, *options: object) -> bool:
     before = photo.read_bytes()
-    told = ctl_alone("compress", "-p", photo.parent, "-m", "-s", 0, "-c", 40, *options)
-    assert told.code in (DONE, FAILED), told
+    answer = ctl_alone("compress", "-p", photo.parent, "-m", "-s", 0, "-c", 40, *options)
+    assert answer.code in (DONE, FAILED), answer
     changed = photo.read_bytes() != before
-    assert changed == (told.code == DONE), told
+    assert changed == (answer.code == DONE), answer
     return changed
 
 
-def test_a_configuration_in_the_current_folder_hides_nothing(
-    ctl_alone: Ctl, photo: Path, tmp_path: Path
-) -> None:
+def test_a_configuration_in_the_current_folder_hides_nothing(ctl_alone: Ctl, photo: Path, tmp_path: Path) -> None:
     hidden = configure(tmp_path / "home/comparimg/comparimg.toml", photo.parent)
     Path("comparimg.toml").write_text("[daemon]\nworkers = 1\n")
     assert not compressed(ctl_alone, photo)
     named = tmp_path / "named.toml"
     shutil.copy("comparimg.toml", named)
-    told = ctl_alone("--config", named, "compress", photo, "-m", "-s", 0, "-c", 40)
-    assert told.code == FAILED
-    assert f"which {hidden} protects" in told.err
+    answer = ctl_alone("--config", named, "compress", photo, "-m", "-s", 0, "-c", 40)
+    assert answer.code == FAILED
+    assert f"which {hidden} protects" in answer.err
     hidden.unlink()
     assert compressed(ctl_alone, photo)
 
 
-def test_a_folder_in_a_protected_one_is_not_exempt_by_being_named(
-    ctl_alone: Ctl, photo: Path, tmp_path: Path
-) -> None:
+def test_a_folder_in_a_protected_one_is_not_exempt_by_being_named(ctl_alone: Ctl, photo: Path, tmp_path: Path) -> None:
     Path("comparimg.toml").write_text(f'[daemon]\nworkers = 1\n[[watch]]\npath = "{tmp_path}"\nprotected = true\n'
                                       'exclude = ["home", "cwd"]\n')  # fmt: skip
     assert not compressed(ctl_alone, photo)
@@ -204,7 +200,7 @@ def test_a_broken_configuration_stops_a_single_command_by_name(ctl_alone: Ctl, p
     broken.parent.mkdir(parents=True)
     broken.write_text("[[watch")
     before = photo.read_bytes()
-    told = ctl_alone("compress", photo, "-m", "-s", 0, "-c", 40)
-    assert told.code == WRONG_USAGE
-    assert str(broken) in told.err
+    answer = ctl_alone("compress", photo, "-m", "-s", 0, "-c", 40)
+    assert answer.code == WRONG_USAGE
+    assert str(broken) in answer.err
     assert photo.read_bytes() == before

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from daemon.client import Client
-from daemon.configuration.config import Config, load
-from daemon.configuration.reloading import changed_keys, needing_restart
-from daemon.service import Asked, Service
+from daemon.configuration.config import Config, changed_keys, keys_needing_restart, load
+from daemon.service import Service, SignalRequest
 from index.errors import ComparImgError
 from support import misbehaviour
 from support.pictures import photograph, save
@@ -42,8 +41,8 @@ def changed(file: Path, *lines: str, **values: str) -> Config:
     text = file.read_text()
     for name, value in values.items():
         section, _, key = name.partition("_")
-        text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
-        if not found:
+        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        if not count:
             text = text.replace(f"[{section}]\n", f"[{section}]\n{key} = {value}\n")
     file.write_text(text + "\n".join(lines))
     return load(file)
@@ -77,8 +76,8 @@ def test_a_token_takes_hold_at_once(service: Service, file: Path) -> None:
 
 def test_settings_and_schedules_take_hold_at_once(service: Service, file: Path) -> None:
     ask = Client(service.address)
-    service.reload(changed(file, '[detect]\nhsize = 8\nschedule = "every 6h"'))
-    now = {one["key"]: one for one in ask.pages("settings")}
+    service.reload(changed(file, detect_hsize="8", detect_schedule='"every 6h"'))
+    now = {setting["key"]: setting for setting in ask.pages("settings")}
     assert (now["detect.hsize"]["value"], now["detect.hsize"]["origin"]) == (8, "file")
     (schedule,) = ask.pages("schedules")
     assert schedule["next_run"] is not None
@@ -95,16 +94,16 @@ def test_the_difference_of_two_configurations(file: Path) -> None:
     assert changed_keys(before, load(file)) == frozenset()
     after = changed(file, daemon_workers="2", web_host='"localhost"')
     assert changed_keys(before, after) == {"daemon.workers", "web.host"}
-    assert needing_restart(before, after) == ("web.host",)
+    assert keys_needing_restart(before, after) == ("web.host",)
 
 
-def test_a_wrong_file_changes_nothing_and_is_told(
+def test_a_wrong_file_changes_nothing_and_is_reported(
     service: Service, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+    asked: queue.SimpleQueue[SignalRequest] = queue.SimpleQueue()
     file.write_text("[daemon]\nlgo = 1\n")
-    asked.put(Asked.RELOAD)
-    asked.put(Asked.STOP)
+    asked.put(SignalRequest.RELOAD)
+    asked.put(SignalRequest.STOP)
     assert service.wait(asked, lambda: load(file)) == ""
     assert "was not reloaded" in caplog.text
     assert "daemon.lgo" in caplog.text
@@ -112,8 +111,8 @@ def test_a_wrong_file_changes_nothing_and_is_told(
 
 
 def test_a_decode_that_lasts_does_not_hold_up_the_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.jobs.scan.index_file", misbehaviour.hang)
-    monkeypatch.setattr("daemon.workshop.LEAVE_OFF_S", 0.1)
+    monkeypatch.setattr("daemon.jobs.scan_reading.index_file", misbehaviour.hang)
+    monkeypatch.setattr("daemon.job_system.STOP_LIMIT_S", 0.1)
     with Service(load(file)) as service:
         until(lambda: any(job["phase"] == "indexing" for job in Client(service.address).pages("jobs")))
         began_s = time.monotonic()
@@ -124,7 +123,7 @@ def test_a_decode_that_lasts_does_not_hold_up_the_end(file: Path, monkeypatch: p
         until(lambda: images(Client(service.address)) == {"one": 2})
 
 
-def test_systemd_is_told_of_every_step(file: Path, tmp_path: Path) -> None:
+def test_every_step_is_reported_to_systemd(file: Path, tmp_path: Path) -> None:
     """The real program as systemd starts it: ready when it serves, signs of life, a reload, the end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(str(tmp_path / "notify"))
@@ -156,5 +155,3 @@ def heard(ear: socket.socket, beginning: str) -> str:
         message = ear.recv(4096).decode()
         if message.startswith(beginning):
             return message
-
-

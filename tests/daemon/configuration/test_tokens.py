@@ -1,4 +1,4 @@
-"""The token is made once, kept for its owner's eyes only, renewed on request, and never told where others look."""
+"""The token is made once, kept for its owner's eyes only, renewed on request, and never written where others look."""
 
 import os
 import stat
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon import running
+from daemon import pidfile
 from daemon.client import Client
 from daemon.configuration import tokens
 from daemon.configuration.config import Config, load
 from daemon.service import Service
+from index.database.store import Store
 from index.errors import ComparImgError, StoreError, UsageError
-from index.store import Store
 
 
 def config(folder: Path, web: str = 'host = "0.0.0.0"\nport = 0') -> Config:
@@ -40,7 +40,7 @@ def test_this_machine_alone_needs_none(tmp_path: Path) -> None:
 
 def test_a_configured_token_holds_and_is_not_renewed_here(tmp_path: Path) -> None:
     given = config(tmp_path, 'host = "0.0.0.0"\ntoken = "a-token-of-some-length"')
-    assert tokens.required(given) == tokens.to_send(given, {}) == "a-token-of-some-length"
+    assert tokens.required(given) == tokens.client_token(given, {}) == "a-token-of-some-length"
     with pytest.raises(UsageError, match=r"comparimg\.toml"):
         tokens.renew(given)
     assert not (tmp_path / "data").exists()
@@ -50,8 +50,8 @@ def test_a_new_token_takes_the_place_of_the_old(tmp_path: Path) -> None:
     first = tokens.required(config(tmp_path))
     second = tokens.renew(config(tmp_path))
     assert second != first
-    assert tokens.required(config(tmp_path)) == tokens.to_send(config(tmp_path), {}) == second
-    assert tokens.to_send(config(tmp_path), {"COMPARIMG_TOKEN": "another"}) == "another"
+    assert tokens.required(config(tmp_path)) == tokens.client_token(config(tmp_path), {}) == second
+    assert tokens.client_token(config(tmp_path), {"COMPARIMG_TOKEN": "another"}) == "another"
 
 
 def test_a_token_that_others_could_read_is_shut_away_again(tmp_path: Path) -> None:
@@ -62,35 +62,35 @@ def test_a_token_that_others_could_read_is_shut_away_again(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", ["", "short", "with spaces in its midst\nand lines"])
-def test_what_is_no_token_is_made_anew(tmp_path: Path, content: str) -> None:
+def test_what_is_no_token_is_replaced(tmp_path: Path, content: str) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "token").write_text(content)
     assert len(tokens.required(config(tmp_path))) >= 32
 
 
-@pytest.mark.attack("a link laid where the token will be written")
+@pytest.mark.attack("a link placed where the token will be written")
 def test_a_link_in_the_place_of_the_token_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("token", "token.partial"):
         (tmp_path / "data" / name).symlink_to(tmp_path / "victim")
-    tokens.make(tmp_path / "data")
+    tokens.generate(tmp_path / "data")
     assert not (tmp_path / "victim").exists()
     assert (tmp_path / "data" / "token").is_file() and not (tmp_path / "data" / "token").is_symlink()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(StoreError, match="cannot be"):
         tokens.required(config(tmp_path))
 
 
 @pytest.mark.attack("tokens in the log")
-def test_a_service_asks_for_it_and_tells_nobody(
+def test_a_service_requires_it_and_never_logs_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("DEBUG")
     with Service(config(tmp_path)) as service:
-        token = tokens.kept(tmp_path / "data")
+        token = tokens.stored(tmp_path / "data")
         with pytest.raises(ComparImgError, match="token"):
             Client(service.address).get("status")
         assert Client(service.address, token).get("status")
@@ -101,14 +101,14 @@ def test_a_service_asks_for_it_and_tells_nobody(
         service.reload(config(tmp_path))
         with pytest.raises(ComparImgError, match="token"):
             Client(service.address, token).get("status")
-    told = caplog.text + "".join(capfd.readouterr())
-    assert token not in told
-    assert tokens.kept(tmp_path / "data") not in told
+    output = caplog.text + "".join(capfd.readouterr())
+    assert token not in output
+    assert tokens.stored(tmp_path / "data") not in output
 
 
 def test_the_process_that_holds_an_index_is_found(tmp_path: Path) -> None:
-    assert running.process_of(tmp_path / "data") is None
+    assert pidfile.process_of(tmp_path / "data") is None
     with Store(tmp_path / "data"):
-        assert running.process_of(tmp_path / "data") == os.getpid()
-    assert running.process_of(tmp_path / "data") is None
-    assert not running.reload(tmp_path / "data")
+        assert pidfile.process_of(tmp_path / "data") == os.getpid()
+    assert pidfile.process_of(tmp_path / "data") is None
+    assert not pidfile.reload(tmp_path / "data")

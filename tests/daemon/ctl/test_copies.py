@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from index.database.records import jobs
+from index.database.schema import Setting
+from index.database.store import Store
+from index.database.upkeep import recovery, restore
+from index.database.upkeep.restore import replace_index
 from index.model import JobKind
-from index.records import jobs
-from index.schema import Setting
-from index.store import Store
-from index.upkeep import recovery, replacing
-from index.upkeep.replacing import replace_index
+from support.power_loss import cut_off_renames
 from support.serving import write_config
 from support.terminal import Ctl
 
@@ -44,8 +45,8 @@ def value(index: Path) -> str:
 
 def test_a_copy_is_listed_and_put_back(ask: Ctl, data: Path) -> None:
     assert "index-000001.sqlite3" in ask("index", "list").out
-    (told,) = json.loads(ask("index", "list", "--json").out)
-    assert told["file"] == str(data / "backups" / "index-000001.sqlite3")
+    (copy,) = json.loads(ask("index", "list", "--json").out)
+    assert copy["file"] == str(data / "backups" / "index-000001.sqlite3")
     answer = ask("index", "restore", "index-000001.sqlite3")
     assert (answer.code, value(data / "index.sqlite3")) == (0, "then")
     assert value(data / "index-replaced-1.sqlite3") == "now"
@@ -117,27 +118,12 @@ def test_what_is_no_whole_copy_takes_no_indexs_place(ask: Ctl, data: Path, fault
 @pytest.mark.parametrize("step", range(4))
 def test_cut_off_anywhere_it_leaves_one_of_the_two(data: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Before each renaming, as a power loss would."""
-    calls = 0
-
-    def cut_off(name: str) -> Callable[..., None]:
-        real = getattr(os, name)
-
-        def renaming(*paths: object) -> None:
-            nonlocal calls
-            calls += 1
-            if calls > step:
-                raise KeyboardInterrupt
-            real(*paths)
-
-        return renaming
-
     with monkeypatch.context() as patched:
-        for name in ("rename", "replace"):
-            patched.setattr(recovery.os, name, cut_off(name))
-        assert replacing.os is recovery.os
+        cut_off_renames(patched, step)
+        assert restore.os is recovery.os
         with suppress(KeyboardInterrupt):
             replace_index(data / "index.sqlite3", data / "backups" / "index-000001.sqlite3")
     with Store(data) as store, store.read() as database:
-        (found,) = database.execute_sql("SELECT value FROM setting").fetchone()
+        (value,) = database.execute_sql("SELECT value FROM setting").fetchone()
         states = {state for (state,) in database.execute_sql("SELECT state FROM job")}
-    assert (found, states) in [("now", {"queued"}), ("then", {"cancelled"})]
+    assert (value, states) in [("now", {"queued"}), ("then", {"cancelled"})]

@@ -73,13 +73,13 @@ def test_an_odd_argument_is_an_error_in_a_line(
     ctl_alone: Ctl, service: Service, path: tuple[str, ...], command: click.Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     for arguments in calls_of(path, command):
-        told = ctl_alone("--address", service.address, *arguments)
-        shown = [one[:40] for one in arguments]
-        assert told.code in (DONE, FAILED, WRONG_USAGE), (shown, told)
-        assert "Traceback" not in told.err
-        errors = [line for line in told.err.splitlines() if line.startswith("comparimg-ctl: ")]
-        assert len(errors) == (told.code != DONE), (shown, told)
-        assert all(len(line) <= LONGEST_LINE + 10 and line.isprintable() for line in told.err.splitlines()), shown
+        answer = ctl_alone("--address", service.address, *arguments)
+        shown = [argument[:40] for argument in arguments]
+        assert answer.code in (DONE, FAILED, WRONG_USAGE), (shown, answer)
+        assert "Traceback" not in answer.err
+        errors = [line for line in answer.err.splitlines() if line.startswith("comparimg-ctl: ")]
+        assert len(errors) == (answer.code != DONE), (shown, answer)
+        assert all(len(line) <= LONGEST_LINE + 10 and line.isprintable() for line in answer.err.splitlines()), shown
     assert [record for record in caplog.records if record.exc_info] == [], "the service had no failure inside either"
 
 
@@ -110,9 +110,9 @@ def test_the_exit_code_says_whose_fault_it_is(
     ctl_alone: Ctl, service: Service, arguments: tuple[str, ...], code: int
 ) -> None:
     """2 for what can be none, 1 for what is not there."""
-    told = ctl_alone("--address", service.address, *arguments)
-    assert (told.code, told.out) == (code, "")
-    assert told.err.startswith("comparimg-ctl: ")
+    answer = ctl_alone("--address", service.address, *arguments)
+    assert (answer.code, answer.out) == (code, "")
+    assert answer.err.startswith("comparimg-ctl: ")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_what_is_no_address_is_wrong_usage(ctl_alone: Ctl, address: str) -> None
 def test_a_token_that_can_be_none_is_wrong_usage(ctl_alone: Ctl, monkeypatch: pytest.MonkeyPatch) -> None:
     for token in ("é", "two\nlines", "\udcff"):
         monkeypatch.setenv("COMPARIMG_TOKEN", token)
-        told = ctl_alone("--address", "http://127.0.0.1:1", "status")
-        assert told.code == WRONG_USAGE
-        assert "COMPARIMG_TOKEN" in told.err
-        assert token not in told.err
+        answer = ctl_alone("--address", "http://127.0.0.1:1", "status")
+        assert answer.code == WRONG_USAGE
+        assert "COMPARIMG_TOKEN" in answer.err
+        assert token not in answer.err
 
 
 class Stranger(BaseHTTPRequestHandler):
@@ -157,20 +157,20 @@ class Stranger(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize("number", range(len(Stranger.answers)))
-def test_another_program_at_the_address_is_told(ctl_alone: Ctl, number: int) -> None:
+def test_another_program_at_the_address_is_reported(ctl_alone: Ctl, number: int) -> None:
     Stranger.number = number
     with HTTPServer(("127.0.0.1", 0), Stranger) as server:
         thread = Thread(target=server.handle_request)
         thread.start()
-        told = ctl_alone("--address", f"http://127.0.0.1:{server.server_port}", "job", "1")
+        answer = ctl_alone("--address", f"http://127.0.0.1:{server.server_port}", "job", "1")
         thread.join()
-    assert told.code in (FAILED, NO_DAEMON)
-    assert told.err.startswith("comparimg-ctl: ")
+    assert answer.code in (FAILED, NO_DAEMON)
+    assert answer.err.startswith("comparimg-ctl: ")
 
 
 def test_a_path_is_made_in_one_place_only() -> None:
     """`at` quotes; a path made otherwise would not be."""
-    for file in (Path(__file__).parents[2] / "daemon" / "ctl").glob("*.py"):
+    for file in (Path(__file__).parents[3] / "daemon" / "ctl").glob("*.py"):
         for line in file.read_text().splitlines():
             for method in ("get", "put", "post", "patch", "delete", "pages"):
                 assert f'ask.{method}(f"' not in line and f').{method}(f"' not in line, f"{file}: {line.strip()}"

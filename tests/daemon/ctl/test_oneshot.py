@@ -12,10 +12,11 @@ from PIL import ImageOps
 
 from daemon.ctl import oneshot
 from daemon.ctl.oneshot import OneShot
-from daemon.jobs.progress import Unwatched
+from daemon.jobs.progress import NullProgress
+from index.database.queries import result_file
+from index.database.records.jobs import DetectJobParameters
 from index.errors import UsageError
-from index.queries import report
-from index.records.jobs import DetectJobParameters
+from index.model import Method
 from support.pictures import photograph, save, unutf8
 
 PARAMETERS = {
@@ -25,21 +26,23 @@ PARAMETERS = {
     "turns": True,
     "verify": True,
     "depth": "fast",
+    "method": "hash",
 }
 
 
 def detect(data_dir: Path, *folders: Path, **wanted: object) -> OneShot:
-    return oneshot.detect(folders, DetectJobParameters(**wanted), data_dir, Unwatched(), 2)  # type: ignore[arg-type]
+    parameters = DetectJobParameters(**{"method": Method.HASH} | wanted)  # type: ignore[arg-type]
+    return oneshot.detect(folders, parameters, data_dir, NullProgress(), 2)
 
 
-def as_json(found: OneShot) -> str:
+def as_json(detected: OneShot) -> str:
     text = io.StringIO()
-    report.write_json(found.result, text)
+    result_file.write_json(detected.result, text)
     return text.getvalue()
 
 
-def timeless(found: OneShot) -> str:
-    return as_json(OneShot(found.result | {"created": ""}, found.scan))
+def timeless(detected: OneShot) -> str:
+    return as_json(OneShot(detected.result | {"created": ""}, detected.scan))
 
 
 @pytest.fixture(scope="module")
@@ -58,19 +61,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OneShot:
+def detected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OneShot:
     return detect(tmp_path_factory.mktemp("data"), folder)
 
 
-def test_the_result_has_the_format_that_is_promised(found: OneShot, folder: Path) -> None:
-    told = json.loads(as_json(found))
-    assert list(told) == ["format", "created", "parameters", "groups", "problems"]
-    assert told["format"] == "comparimg/1"
-    assert told["parameters"] == PARAMETERS
-    (group,) = told["groups"]
-    assert set(group) == {"id", "kind", "images", "proposal"}
+def test_the_result_has_the_format_that_is_promised(detected: OneShot, folder: Path) -> None:
+    result = json.loads(as_json(detected))
+    assert list(result) == ["format", "created", "parameters", "groups", "problems", "skipped"]
+    assert result["format"] == "comparimg/1"
+    assert result["parameters"] == PARAMETERS
+    (group,) = result["groups"]
+    assert set(group) == {"id", "kind", "images", "proposal", "scene"}
     assert group["kind"] == "near"
-    common = {"path", "reference", "bytes", "width", "height", "digest", "hash"}
+    common = {
+        "path", "reference", "bytes", "width", "height", "digest", "hash",
+        "attachments", "bit_depth", "damage", "frames",
+    }  # fmt: skip
     first, *others = group["images"]
     assert set(first) == common
     assert [image["reference"] for image in group["images"]] == [True, False, False]
@@ -91,15 +97,15 @@ def test_the_result_has_the_format_that_is_promised(found: OneShot, folder: Path
     assert all(image["path"].startswith(f"{folder}/") for image in group["images"])
 
 
-def test_the_problems_are_told_by_reason(found: OneShot, folder: Path) -> None:
-    told = {os.path.relpath(problem["path"], folder): problem for problem in found.result["problems"]}
-    assert sorted(told) == ["broken.jpg", "text.jpg"]
-    assert all(problem["reason"] and problem["message"] for problem in told.values())
-    assert told["broken.jpg"]["reason"] != told["text.jpg"]["reason"]
+def test_the_problems_are_reported_by_reason(detected: OneShot, folder: Path) -> None:
+    problems = {os.path.relpath(problem["path"], folder): problem for problem in detected.result["problems"]}
+    assert sorted(problems) == ["broken.jpg", "text.jpg"]
+    assert all(problem["reason"] and problem["message"] for problem in problems.values())
+    assert problems["broken.jpg"]["reason"] != problems["text.jpg"]["reason"]
 
 
-def test_a_name_that_is_no_utf8_comes_back_from_json(found: OneShot, folder: Path) -> None:
-    text = as_json(found)
+def test_a_name_that_is_no_utf8_comes_back_from_json(detected: OneShot, folder: Path) -> None:
+    text = as_json(detected)
     assert text.isascii()
     paths = [image["path"] for image in json.loads(text)["groups"][0]["images"]]
     assert {os.fsencode(path) for path in paths} == {
@@ -116,23 +122,25 @@ def test_a_second_run_reads_nothing_and_gives_the_same_bytes(folder: Path, tmp_p
     assert (second.scan["read"], second.scan["known"]) == (0, 0)
 
 
-def test_another_index_gives_the_same_but_for_its_time(found: OneShot, folder: Path, tmp_path: Path) -> None:
-    assert timeless(detect(tmp_path, folder)) == timeless(found)
+def test_another_index_gives_the_same_but_for_its_time(detected: OneShot, folder: Path, tmp_path: Path) -> None:
+    assert timeless(detect(tmp_path, folder)) == timeless(detected)
 
 
-def test_other_parameters_and_back_give_the_same_and_read_nothing(found: OneShot, folder: Path, tmp_path: Path) -> None:
+def test_other_parameters_and_back_give_the_same_and_read_nothing(
+    detected: OneShot, folder: Path, tmp_path: Path
+) -> None:
     detect(tmp_path, folder)
     without = detect(tmp_path, folder, turns=False)
     assert without.scan["read"] == 0
     assert len(without.result["groups"][0]["images"]) == 2
     assert without.result["parameters"] == PARAMETERS | {"turns": False}
-    assert timeless(detect(tmp_path, folder)) == timeless(found)
+    assert timeless(detect(tmp_path, folder)) == timeless(detected)
     eight = detect(tmp_path, folder, hsize=8).result
     assert eight["parameters"] == PARAMETERS | {"hsize": 8, "tolerance": 20}
     assert all(len(image["hash"]) == 16 for image in eight["groups"][0]["images"])
 
 
-def test_a_run_on_another_folder_tells_of_that_folder_only(folder: Path, tmp_path: Path) -> None:
+def test_a_run_on_another_folder_reports_that_folder_only(folder: Path, tmp_path: Path) -> None:
     data, other = tmp_path / "data", tmp_path / "other"
     save(photograph(5), other / "a.png")
     shutil.copyfile(other / "a.png", other / "b.png")
@@ -147,7 +155,7 @@ def test_a_run_on_another_folder_tells_of_that_folder_only(folder: Path, tmp_pat
     assert timeless(detect(data, folder)) == timeless(first)
 
 
-def test_what_changed_since_is_told(tmp_path: Path) -> None:
+def test_what_changed_since_is_reported(tmp_path: Path) -> None:
     pictures, data = tmp_path / "pictures", tmp_path / "data"
     first = save(photograph(1), pictures / "a.png")
     assert detect(data, pictures).result["groups"] == []
@@ -157,10 +165,10 @@ def test_what_changed_since_is_told(tmp_path: Path) -> None:
     assert detect(data, pictures).result["groups"] == []
 
 
-def test_a_folder_named_twice_is_one(folder: Path, found: OneShot, tmp_path: Path) -> None:
+def test_a_folder_named_twice_is_one(folder: Path, detected: OneShot, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
     again = detect(tmp_path / "data", folder, tmp_path / "link", folder / "sub" / "..")
-    assert timeless(again) == timeless(found)
+    assert timeless(again) == timeless(detected)
 
 
 def test_what_is_no_folder_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -171,8 +179,8 @@ def test_what_is_no_folder_is_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_an_empty_folder_has_no_groups(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    told = detect(tmp_path / "data", tmp_path / "empty").result
-    assert (told["groups"], told["problems"], told["format"]) == ([], [], "comparimg/1")
+    result = detect(tmp_path / "data", tmp_path / "empty").result
+    assert (result["groups"], result["problems"], result["format"]) == ([], [], "comparimg/1")
 
 
 def test_a_file_is_never_touched(tmp_path: Path) -> None:
@@ -183,12 +191,12 @@ def test_a_file_is_never_touched(tmp_path: Path) -> None:
     assert [(e.name, e.stat().st_mtime_ns, e.stat().st_ino) for e in os.scandir(first.parent)] == before
 
 
-def test_the_csv_has_a_row_for_each_image(found: OneShot) -> None:
+def test_the_csv_has_a_row_for_each_image(detected: OneShot) -> None:
     text = io.StringIO(newline="")
-    report.write_csv(found.result, text)
+    result_file.write_csv(detected.result, text)
     header, *rows = csv.reader(io.StringIO(text.getvalue(), newline=""))
     assert header[:5] == ["group", "group_kind", "path", "reference", "kind"]
-    images = found.result["groups"][0]["images"]
+    images = detected.result["groups"][0]["images"]
     assert [row[2] for row in rows] == [image["path"] for image in images]
     assert all(len(row) == len(header) for row in rows)
 
@@ -199,15 +207,15 @@ def test_framed_and_slightly_cropped_copies_are_found_without_local_features(tmp
     save(ImageOps.expand(picture, (0, 90), "black"), tmp_path / "photos" / "bars.png")
     save(picture.crop((40, 20, 610, 450)), tmp_path / "photos" / "crop.png")
     save(photograph(9), tmp_path / "photos" / "another.png")
-    found = json.loads(as_json(detect(tmp_path / "data", tmp_path / "photos")))
-    (group,) = found["groups"]
+    verified = json.loads(as_json(detect(tmp_path / "data", tmp_path / "photos")))
+    (group,) = verified["groups"]
     assert {os.path.basename(image["path"]) for image in group["images"]} == {"original.png", "bars.png", "crop.png"}
     assert max(image.get("distance", 0) for image in group["images"]) > 80
     by_hash = json.loads(as_json(detect(tmp_path / "data", tmp_path / "photos", verify=False)))
     assert by_hash["groups"] == []
 
 
-def test_a_trash_and_a_data_folder_hold_nobodys_pictures(tmp_path: Path) -> None:
+def test_a_trash_and_a_data_folder_are_not_searched(tmp_path: Path) -> None:
     (tmp_path / "photos/.comparimg-trash/x").mkdir(parents=True)
     (tmp_path / "data/views").mkdir(parents=True)
     for name in ("photos/.comparimg-trash", "photos/.comparimg-trash/x", "data", "data/views"):
@@ -219,5 +227,5 @@ def test_a_data_folder_inside_the_folder_is_passed_over(tmp_path: Path) -> None:
     save(photograph(1), tmp_path / "photos/a.png")
     save(photograph(2), tmp_path / "photos/data[1]/views/ab/b.png")
     save(photograph(3), tmp_path / "photos/sub/data[1]/c.png")
-    found = detect(tmp_path / "photos/data[1]", tmp_path / "photos")
-    assert found.scan["files"] == 2
+    detected = detect(tmp_path / "photos/data[1]", tmp_path / "photos")
+    assert detected.scan["files"] == 2

@@ -21,10 +21,10 @@ def test_files_are_listed_and_nothing_is_changed_until_it_is_asked_for(ctl_alone
         assert ctl_alone("trash", "recover", tmp_path, *arguments).code == DONE
     assert file.exists()
     assert (photos / NAME / "manifest.jsonl").read_bytes() == before
-    (found,) = ctl_alone("trash", "recover", photos / NAME, "--check", "--json").json["files"]
-    assert (found["to"], found["content"], found["restored"]) == (str(photos / "a" / odd), "same", False)
-    told = ctl_alone("trash", "recover", tmp_path, "--restore", "--json").json
-    assert told["files"][0]["restored"]
+    (listed,) = ctl_alone("trash", "recover", photos / NAME, "--check", "--json").json["files"]
+    assert (listed["to"], listed["content"], listed["restored"]) == (str(photos / "a" / odd), "same", False)
+    result = ctl_alone("trash", "recover", tmp_path, "--restore", "--json").json
+    assert result["files"][0]["restored"]
     assert (photos / "a" / odd).read_bytes() == b"data"
     assert not file.exists()
     assert ctl_alone("trash", "recover", tmp_path, "--restore", "--json").json["files"] == []
@@ -40,7 +40,7 @@ def test_no_line_leads_out_of_the_folder_that_holds_the_trash(ctl_alone: Ctl, tm
     plant(photos, "b/4-l.jpg", **{"from": str(photos / "link" / "l.jpg")})
     answer = ctl_alone("trash", "recover", tmp_path, "--restore", "--json")
     assert answer.code == FAILED, "that by the link could not be restored"
-    targets = {Path(one["file"]).name: one["to"] for one in answer.partly["files"] if one["restored"]}
+    targets = {Path(file["file"]).name: file["to"] for file in answer.partly["files"] if file["restored"]}
     assert targets == {"1-x.jpg": str(photos / "x.jpg"), "3-z.jpg": str(photos / "2020" / "z.jpg")}
     assert answer.partly["not_listed"] == 1, "a line with a path that cannot be is none"
     assert (photos / "x.jpg").stat().st_mode & 0o7111 == 0
@@ -101,13 +101,13 @@ protected = true
         (photos / name).mkdir(parents=True)
         plant(photos, f"b/1-{name}.jpg", **{"from": str(photos / name / "x.jpg")})
     answer = ctl_alone("--config", config, "trash", "recover", photos, "--restore", "--json")
-    assert sorted(one["message"] for one in answer.partly["files"]) == [
+    assert sorted(file["message"] for file in answer.partly["files"]) == [
         "its folder is protected", "its place is in the data folder",
     ]  # fmt: skip
     assert [list((photos / name).iterdir()) for name in ("kept", "data")] == [[], []]
     config.write_text("[[watch]")
     answer = ctl_alone("--config", config, "trash", "recover", photos, "--restore")
-    assert answer.code == WRONG_USAGE, "nobody knows what is protected"
+    assert answer.code == WRONG_USAGE, "it is not known what is protected"
 
 
 def test_it_is_refused_while_a_service_holds_the_index(ctl_alone: Ctl, tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_it_is_refused_while_a_service_holds_the_index(ctl_alone: Ctl, tmp_path:
     config.write_text(f'[daemon]\ndata_dir = "{tmp_path / "data"}"\n[[watch]]\npath = "{photos}"\n')
     arguments = ("--config", config, "trash", "recover")
     hold = (
-        "import sys; from pathlib import Path; from index.store import Store;"
+        "import sys; from pathlib import Path; from index.database.store import Store;"
         " Store(Path(sys.argv[1])); print(1, flush=True); input()"
     )
     with subprocess.Popen([sys.executable, "-c", hold, tmp_path / "data"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as service:  # fmt: skip
+                          stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as service:  # fmt: skip
         assert service.stdout is not None
         service.stdout.readline()
         answer = ctl_alone(*arguments, photos, "--restore")
@@ -142,8 +142,8 @@ def test_a_tree_of_many_trashes_is_searched_and_no_link_followed(ctl_alone: Ctl,
     (tmp_path / "tree" / "link").symlink_to(tmp_path / "other")
     (tmp_path / "tree" / "d" / "e").mkdir()
     (tmp_path / "tree" / "d" / "e" / NAME).symlink_to(tmp_path / "other" / NAME)
-    told = ctl_alone("trash", "recover", tmp_path / "tree", "--restore", "--json").json
-    assert len(told["trashes"]) == len(told["files"]) == 3
+    result = ctl_alone("trash", "recover", tmp_path / "tree", "--restore", "--json").json
+    assert len(result["trashes"]) == len(result["files"]) == 3
     assert (tmp_path / "other" / NAME / "b" / "1-x.jpg").exists()
 
 
@@ -152,7 +152,7 @@ def test_a_tree_of_many_trashes_is_searched_and_no_link_followed(ctl_alone: Ctl,
     [(("nothing",), WRONG_USAGE, "no folder"), ((".",), FAILED, "no trash"),
      ((".", "--restore", "--dry-run"), WRONG_USAGE, "not both")],
 )  # fmt: skip
-def test_wrong_usage_is_told(ctl_alone: Ctl, arguments: tuple[str, ...], code: int, word: str) -> None:
+def test_wrong_usage_is_reported(ctl_alone: Ctl, arguments: tuple[str, ...], code: int, word: str) -> None:
     answer = ctl_alone("trash", "recover", *arguments)
     assert (answer.code, word in answer.err) == (code, True)
 
@@ -186,5 +186,5 @@ def test_an_interrupted_line_hides_no_later_one(ctl_alone: Ctl, tmp_path: Path) 
         lines.write('{"at": "2026-0\n' + "[" * 200_000 + "\n")
     file = plant(tmp_path, "b/2-y.jpg", **{"from": str(tmp_path / "y.jpg")})
     write_line(tmp_path, file, **{"from": str(tmp_path / "z.jpg")})
-    told = ctl_alone("trash", "recover", tmp_path, "--json").json["files"]
-    assert [Path(one["to"]).name for one in told] == ["x.jpg", "z.jpg"]
+    recovered = ctl_alone("trash", "recover", tmp_path, "--json").json["files"]
+    assert [Path(one["to"]).name for one in recovered] == ["x.jpg", "z.jpg"]

@@ -1,135 +1,22 @@
-"""Every action on real files, cut off before and after each change it makes: the bytes are there, the disk tells."""
+"""Every action on real files, cut off before and after each change it makes: the bytes are there, and the
+disk shows how far it came."""
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from daemon.files import actions, removal, safe_files, settling
-from daemon.files.grounds import Grounds
-from daemon.files.rescue import Rescue
-from daemon.files.trash import NAME, Trashes
+from daemon.files import actions, removal, safe_files
+from index.database.records.batches import Step
 from index.errors import StepRefused
-from index.images.pictures import digest
-from index.model import Identity
-from index.records.batches import Action, Step
+from support.step_scene import NAMES, NEW, OLD, file_system, scene
 
-OLD, NEW = b"the old picture", b"the new one"
+__all__ = ["file_system"]
 
 
 class CutOff(BaseException):
     """What a crash is to the code that it hits."""
-
-
-@dataclass
-class Scene:
-    """A folder with the file of a step, its trash, and the step."""
-
-    folder: Path
-    step: Step
-    grounds: Grounds
-    before: dict[str, bytes]
-    after: dict[str, bytes]
-
-    def act(self) -> None:
-        actions.act(self.step, self.grounds.spot, lambda step: None, self.rescue())
-
-    def settle(self) -> bool:
-        settling.put_back(self.step, self.grounds.spot)
-        return settling.settle(self.step, self.grounds.spot, self.rescue())
-
-    def rescue(self) -> Rescue:
-        return Rescue(Trashes(self.grounds), "batch", now_ns=lambda: 10**18)
-
-    def kept(self) -> dict[str, bytes]:
-        """What was kept in the trash of the folder."""
-        return {p.name: p.read_bytes() for p in (self.folder / os.fsdecode(NAME)).glob("*-kept/*")}
-
-    def files(self) -> dict[str, bytes]:
-        """Every file but those kept, by its path; those in the trash as if that were the folder above theirs."""
-        found = [p.relative_to(self.folder) for p in self.folder.rglob("*") if p.is_file()]
-        return {
-            str(p).removeprefix(f"{os.fsdecode(NAME)}/"): (self.folder / p).read_bytes()
-            for p in found
-            if p.name != "manifest.jsonl" and not p.parent.name.endswith("-kept")
-        }
-
-
-def identity(path: Path) -> Identity:
-    return Identity.of(path.lstat())
-
-
-def scene(tmp_path: Path, name: str) -> Scene:
-    folder = tmp_path / "photos"
-    trash = folder / os.fsdecode(NAME) / "t"
-    for inner in (folder / "a", folder / "best", trash):
-        inner.mkdir(parents=True)
-    path, place, temp = folder / "a" / "x.jpg", trash / "1-x.jpg", folder / "a" / ".part"
-    kept = folder / "a" / "kept.jpg"
-    target = folder / "best" / "x.jpg"
-    other = trash / "2-x.jpg"
-    path.write_bytes(OLD)
-    action = Action(name.partition(" ")[0])
-    step = Step(action, bytes(path), identity(path), digest(OLD), trash=bytes(place), temp=bytes(temp))
-    grounds = Grounds.of({bytes(folder): False})
-    match name:
-        case "trash":
-            after = {"t/1-x.jpg": OLD}
-        case "move":
-            step = replace(step, target=bytes(target), trash=b"", temp=b"")
-            after = {"best/x.jpg": OLD}
-        case "move far":
-            temp = folder / "best" / ".part"
-            step = replace(step, target=bytes(target), temp=bytes(temp))
-            after = {"best/x.jpg": OLD, "t/1-x.jpg": OLD}
-        case "link":
-            kept.write_bytes(OLD)
-            step = replace(step, keeper=bytes(kept), made=identity(kept))
-            after = {"a/kept.jpg": OLD, "a/x.jpg": OLD, "t/1-x.jpg": OLD}
-        case "replace":
-            temp.write_bytes(NEW)
-            step = replace(step, made=identity(temp), made_digest=digest(NEW))
-            after = {"a/x.jpg": NEW, "t/1-x.jpg": OLD}
-        case "create":
-            path.rename(temp)
-            step = replace(step, target=bytes(target), trash=b"")
-            after = {"best/x.jpg": OLD}
-        case "restore":
-            path.rename(place)
-            step = replace(step, target=bytes(path), temp=b"")
-            after = {"a/x.jpg": OLD}
-        case "swap":
-            path.rename(place)
-            path.write_bytes(NEW)
-            step = replace(step, target=bytes(other), made=identity(path), made_digest=digest(NEW))
-            after = {"a/x.jpg": OLD, "t/2-x.jpg": NEW}
-        case "delete":
-            path.rename(place)
-            after = {}
-    made = Scene(folder, step, grounds, {}, after)
-    made.before = made.files()
-    return made
-
-
-NAMES = ("trash", "move", "move far", "link", "replace", "create", "restore", "swap", "delete")
-FILE_SYSTEMS = ("whole", "without renameat2", "without renameat2 and links")
-
-
-@pytest.fixture(params=FILE_SYSTEMS)
-def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the file system can do: what it cannot, the system calls say as NFS and FAT do."""
-    kind: str = request.param
-    if "renameat2" in kind:
-        monkeypatch.setattr(removal, "_libc", object())
-    if "links" in kind:
-        monkeypatch.setattr(os, "link", refuse)
-    return kind
-
-
-def refuse(*_: object, **__: object) -> None:
-    raise PermissionError(1, "Operation not permitted")
 
 
 def cut_off_at(monkeypatch: pytest.MonkeyPatch, number: int, after: bool) -> Iterator[int]:
@@ -160,7 +47,7 @@ def cut_off_at(monkeypatch: pytest.MonkeyPatch, number: int, after: bool) -> Ite
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_action_does_what_it_says_and_the_disk_tells(tmp_path: Path, name: str, file_system: str) -> None:
+def test_an_action_does_what_it_says_and_the_disk_shows_it(tmp_path: Path, name: str, file_system: str) -> None:
     made = scene(tmp_path, name)
     if name == "link" and "links" in file_system:
         with pytest.raises(PermissionError):
@@ -170,7 +57,7 @@ def test_an_action_does_what_it_says_and_the_disk_tells(tmp_path: Path, name: st
         return
     assert not made.settle()
     if name in ("replace", "create"):
-        # What is not begun is taken back: the new file is the caller's to make again.
+        # What is not begun is undone: the new file is the caller's to make again.
         assert "a/.part" not in made.files()
         made = scene(tmp_path / "again", name)
     made.act()
@@ -182,7 +69,7 @@ def test_an_action_does_what_it_says_and_the_disk_tells(tmp_path: Path, name: st
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("name", NAMES)
-def test_cut_off_at_every_change_nothing_is_lost_and_the_disk_tells(
+def test_cut_off_at_every_change_nothing_is_lost_and_the_disk_shows_it(
     tmp_path: Path, name: str, after: bool, file_system: str
 ) -> None:
     cuts = 0
@@ -205,32 +92,32 @@ def test_cut_off_at_every_change_nothing_is_lost_and_the_disk_tells(
                                             or k != "a/.part"}  # fmt: skip
         if name == "create" and not done:
             expected = {}
-        found = made.files()
+        files = made.files()
         if "links" in file_system:
-            # What was copied so far stays, under a name of its own: nothing proves that it is not somebody else's.
+            # What was copied so far stays, under a name of its own: nothing proves that it is not someone else's.
             target = os.path.relpath(os.fsdecode(made.step.target or made.step.path), made.folder)
-            if found.get(target) != expected.get(target) and OLD.startswith(found.get(target, b"?")):
-                found = {k: v for k, v in found.items() if k != target}
+            if files.get(target) != expected.get(target) and OLD.startswith(files.get(target, b"?")):
+                files = {k: v for k, v in files.items() if k != target}
                 expected = {k: v for k, v in expected.items() if k != target}
-            if name == "swap" and not done and found != expected:
+            if name == "swap" and not done and files != expected:
                 # Copied, and the original not removed yet: it stays in the trash, and so does what was at the path.
                 expected = {"t/1-x.jpg": OLD, "a/x.jpg": OLD, "t/2-x.jpg": NEW}
-        if name == "move far" and not done and found != expected:
-            assert found == expected | {"best/x.jpg": OLD}, "a copy more is no harm"
+        if name == "move far" and not done and files != expected:
+            assert files == expected | {"best/x.jpg": OLD}, "a copy more is no harm"
         else:
-            assert found == expected, f"cut off at {number}"
+            assert files == expected, f"cut off at {number}"
     assert cuts > 0 or (name, "links" in file_system) == ("link", True)
 
 
 @pytest.mark.parametrize("name", [one for one in NAMES if one not in ("create", "restore", "delete")])
-def test_what_somebody_changed_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+def test_what_someone_changed_is_refused_and_stays(tmp_path: Path, name: str) -> None:
     made = scene(tmp_path, name)
     path = made.folder / "a" / "x.jpg"
     path.write_bytes(b"edited since")
     before = made.files()
-    with pytest.raises(StepRefused) as refusal:
+    with pytest.raises(StepRefused) as http_error:
         made.act()
-    assert refusal.value.reason == "changed"
+    assert http_error.value.reason == "changed"
     assert not made.settle()
     assert {k: v for k, v in made.files().items() if k != "a/.part"} == {
         k: v for k, v in before.items() if k != "a/.part"
@@ -250,11 +137,11 @@ def test_what_is_replaced_at_the_last_moment_is_put_back(tmp_path: Path, name: s
         fresh.rename(path)
 
     with pytest.raises(StepRefused):
-        actions.act(made.step, made.grounds.spot, meddle, made.rescue())
+        actions.perform(made.step, made.managed_folders.file_ref, meddle, made.rescue())
     made.settle()
-    found = made.files()
-    assert b"saved by an editor" in found.values()
-    assert found.get("a/x.jpg") == b"saved by an editor"
+    files = made.files()
+    assert b"saved by an editor" in files.values()
+    assert files.get("a/x.jpg") == b"saved by an editor"
 
 
 @pytest.mark.parametrize("name", ["trash", "replace", "link", "move"])
@@ -264,9 +151,9 @@ def test_a_link_put_where_the_file_was_is_not_followed(tmp_path: Path, name: str
     precious = tmp_path / "precious.jpg"
     path.rename(precious)
     path.symlink_to(precious)
-    with pytest.raises(StepRefused) as refusal:
+    with pytest.raises(StepRefused) as http_error:
         made.act()
-    assert refusal.value.reason == "not_a_file"
+    assert http_error.value.reason == "not_a_file"
     assert precious.read_bytes() == OLD
     assert path.is_symlink()
 
@@ -285,16 +172,16 @@ def test_a_folder_exchanged_for_a_link_is_not_gone_through(tmp_path: Path) -> No
 def test_a_name_that_is_taken_is_never_overwritten(tmp_path: Path, name: str, file_system: str) -> None:
     made = scene(tmp_path, name)
     target = made.step.trash if name == "trash" else made.step.target
-    Path(os.fsdecode(target)).write_bytes(b"somebody's")
+    Path(os.fsdecode(target)).write_bytes(b"other file")
     before = made.files()
     with pytest.raises(FileExistsError):
         made.act()
     assert made.files() == before
 
 
-def test_rename_to_the_same_file_system_through_a_bind_mount_is_told_apart(tmp_path: Path) -> None:
+def test_rename_to_the_same_file_system_through_a_bind_mount_is_distinguished(tmp_path: Path) -> None:
     made = scene(tmp_path, "trash")
-    spots = [made.grounds.spot(made.step.path), made.grounds.spot(made.step.trash)]
+    spots = [made.managed_folders.file_ref(made.step.path), made.managed_folders.file_ref(made.step.trash)]
     assert safe_files.can_rename(*spots)
 
 

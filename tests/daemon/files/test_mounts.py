@@ -1,10 +1,21 @@
-"""Mounts: which lines of mountinfo concern a folder, and which file systems tell nothing of what others change."""
+"""Mounts: which lines of mountinfo concern a folder, and which file systems report nothing of what others change."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from daemon.files.mounts import Mount, mount_of, mounts_below, parse_mountinfo, read_mounts, ways_into
+from daemon.files.mounts import (
+    Mount,
+    MountTable,
+    bind_mounts_into,
+    mount_of,
+    mounts_below,
+    parse_mountinfo,
+    path_in_file_system,
+    read_mounts,
+)
 
 LINES = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:40 / /home/u/Pic\040tures rw - nfs4 nas:/photos rw,vers=4.2
@@ -42,6 +53,20 @@ def test_the_deepest_and_latest_mount_counts(path, mount_id):
     assert mount.mount_id == mount_id
 
 
+NAMES = st.lists(st.sampled_from([b"a", b"b", b"ab"]), max_size=4)
+
+
+@given(NAMES, st.lists(st.tuples(NAMES, st.sampled_from([b"/", b"/a", b"/b/a"])), max_size=6))
+def test_a_table_of_mounts_finds_what_the_list_does(names, points):
+    mounts = [
+        Mount(number, b"/" + b"/".join(point), "ext4", b"8:1", root) for number, (point, root) in enumerate(points)
+    ]
+    path = b"/" + b"/".join(names)
+    table = MountTable(mounts)
+    assert table.mount_of(path) == mount_of(path, mounts)
+    assert table.place_of(path) == path_in_file_system(path, mounts)
+
+
 def test_mounts_below_a_folder():
     mounts = parse_mountinfo(LINES)
     assert [mount.mount_id for mount in mounts_below(b"/home", mounts)] == [30, 31, 32]
@@ -71,7 +96,7 @@ def test_which_file_systems_are_changed_from_elsewhere(kind, remote):
     assert Mount(1, b"/", kind).is_remote == remote
 
 
-def test_this_system_tells_its_mounts():
+def test_this_system_lists_its_mounts():
     mount = mount_of(b"/proc", read_mounts())
     assert mount is not None
     assert mount.kind == "proc"
@@ -86,7 +111,7 @@ def test_a_folder_is_known_again_behind_a_mount_though_its_own_is_not_listed(tmp
         (tmp_path / name).symlink_to(target)
 
     def reached(point: str, root: bytes, kind: str = "ext4") -> dict[bytes, bytes]:
-        return ways_into(bytes(photos), [Mount(7, bytes(tmp_path / point), kind, b"8:1", root)])
+        return bind_mounts_into(bytes(photos), [Mount(7, bytes(tmp_path / point), kind, b"8:1", root)])
 
     assert reached("inner", b"/srv/jail/photos/2024") == {bytes(tmp_path / "inner"): bytes(inner)}
     assert reached("whole", b"/srv/jail/photos") == {bytes(tmp_path / "whole"): bytes(photos)}

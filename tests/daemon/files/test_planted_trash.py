@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from peewee import SqliteDatabase
 
-from daemon.files.grounds import Grounds
-from daemon.jobs.adoption import Adoption
-from daemon.processes.workers import WorkerPool
-from index.records import trash_items
-from index.records.batches import Step, StepState
-from index.records.trash_items import Item
-from index.upkeep.upgrade import MIGRATIONS
+from daemon.files.protected_paths import ManagedFolders
+from daemon.jobs.trash_import import TrashImport
+from daemon.processes.worker_pool import WorkerPool
+from index.database.records import trash_items
+from index.database.records.batches import Step, StepState
+from index.database.records.trash_items import Item
+from index.database.upkeep.upgrade import MIGRATIONS
 from support.sorting import Desk
 from support.trashes import NAME, Keeper, plant, write_line
 
@@ -55,7 +55,7 @@ def test_to_another_place_it_comes_only_when_that_is_confirmed(keeper: Keeper, t
     plant(keeper.photos, "b/1-IMG_1.jpg", mode=0o4755, **{"from": str(outside / "evil.desktop")})
     keeper.start()
     assert outcome(keeper.restore()) == (StepState.REFUSED, "needs_confirmation")
-    assert str(keeper.photos / "IMG_1.jpg") in keeper.steps(1)[0].message
+    assert str(keeper.photos / "IMG_1.jpg") in str(keeper.steps(1)[0].message)
     assert keeper.files() == []
     assert outcome(keeper.restore(confirm=True)) == DONE
     assert keeper.files() == ["photos/IMG_1.jpg"]
@@ -84,9 +84,9 @@ def test_the_folder_reached_by_a_link_is_the_same_folder(tmp_path: Path) -> None
 
 
 @pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
-@pytest.mark.parametrize("told", ["/.bashrc", "/.config/autostart/x.desktop", f"/{NAME}/b/2-y", "/.comparimg-1.part"])
-def test_a_hidden_name_is_never_restored_to(keeper: Keeper, told: str) -> None:
-    plant(keeper.photos, "b/1-.profile", **{"from": f"{keeper.photos}{told}", "path": told[1:]})
+@pytest.mark.parametrize("target", ["/.bashrc", "/.config/autostart/x.desktop", f"/{NAME}/b/2-y", "/.comparimg-1.part"])
+def test_a_hidden_name_is_never_restored_to(keeper: Keeper, target: str) -> None:
+    plant(keeper.photos, "b/1-.profile", **{"from": f"{keeper.photos}{target}", "path": target[1:]})
     keeper.start()
     assert outcome(keeper.restore()) == (StepState.REFUSED, "needs_confirmation")
     assert outcome(keeper.restore(confirm=True)) == DONE
@@ -180,7 +180,7 @@ def test_an_executable_with_other_names_comes_back_as_a_picture_only(keeper: Kee
     os.link(file, keeper.folder / "other name")
     keeper.start()
     assert outcome(keeper.restore()) == (StepState.REFUSED, "executable")
-    assert (keeper.folder / "other name").stat().st_mode & 0o111, "somebody else's name of it keeps its mode"
+    assert (keeper.folder / "other name").stat().st_mode & 0o111, "someone else's name of it keeps its mode"
 
 
 @pytest.mark.attack("a planted manifest that leads a restored file elsewhere")
@@ -207,7 +207,7 @@ def test_a_file_as_it_was_recorded_is_removed(keeper: Keeper) -> None:
 
 @pytest.mark.attack("a trash that other users can write to, or a file exchanged in it")
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("fields", "reason"),
     [
         ({"blake3": ""}, "not_recorded"), ({"blake3": "nonsense"}, "not_recorded"), ({"blake3": None}, "not_recorded"),
         ({"blake3": "00" * 32}, "changed"), ({"inode": 5}, "changed"), ({"bytes": 3}, "changed"),
@@ -215,9 +215,9 @@ def test_a_file_as_it_was_recorded_is_removed(keeper: Keeper) -> None:
     ],
 )  # fmt: skip
 def test_a_file_that_is_not_as_it_was_recorded_is_not_removed(
-    keeper: Keeper, told: dict[str, object], reason: str
+    keeper: Keeper, fields: dict[str, object], reason: str
 ) -> None:
-    file = plant(keeper.photos, "b/1-x.jpg", **told)
+    file = plant(keeper.photos, "b/1-x.jpg", **fields)
     keeper.start()
     assert outcome(keeper.empty()) == (StepState.REFUSED, reason)
     assert file.read_bytes() == b"data"
@@ -243,7 +243,7 @@ def test_a_file_of_a_folder_that_is_not_configured_any_more_comes_back_after_a_q
     keeper.store.write(lambda db: db.execute_sql("UPDATE trash_item SET adopted = 0, batch_id = 1"))
     keeper.watch({})
     assert outcome(keeper.restore()) == (StepState.REFUSED, "needs_confirmation")
-    assert "not configured any more" in keeper.steps(1)[0].message
+    assert "not configured any more" in str(keeper.steps(1)[0].message)
     assert outcome(keeper.restore(confirm=True)) == DONE
     assert keeper.files() == ["photos/x.jpg"]
 
@@ -262,7 +262,7 @@ def test_a_manifest_is_read_on_from_where_it_was_left(keeper: Keeper) -> None:
     manifest.write_bytes(manifest.read_bytes().replace(b"x.jpg", b"z.jpg"))
     plant(keeper.photos, "b/1-z.jpg")
     keeper.start()
-    assert len(keeper.items()) == 3, "one that was written anew is read anew"
+    assert len(keeper.items()) == 3, "one that was written again is read again"
 
 
 def test_a_line_that_was_cut_off_is_read_when_it_is_whole(keeper: Keeper) -> None:
@@ -277,7 +277,7 @@ def test_a_line_that_was_cut_off_is_read_when_it_is_whole(keeper: Keeper) -> Non
     assert len(keeper.items()) == 1
 
 
-def test_what_the_index_knows_by_itself_no_manifest_changes(keeper: Keeper) -> None:
+def test_what_the_index_knows_no_manifest_changes(keeper: Keeper) -> None:
     file = plant(keeper.photos, "b/1-x.jpg")
     keeper.start()
     keeper.store.write(lambda db: db.execute_sql("UPDATE trash_item SET adopted = 0, batch_id = 1, step_id = 1"))
@@ -377,8 +377,8 @@ def test_a_trash_below_the_top_is_found_again_without_the_index(tmp_path: Path, 
     desk.open()
 
     def look(passed: Sequence[bytes] = ()) -> int:
-        grounds = Grounds.of({bytes(desk.photos): False})
-        return Adoption(desk.store, grounds, 0).look(passed)
+        folders = ManagedFolders.of({bytes(desk.photos): False})
+        return TrashImport(desk.store, folders, 0).check(passed)
 
     assert look() == 0
     desk.scanner.report_trashes_to(look)
@@ -401,7 +401,7 @@ def test_every_trash_that_the_index_filled_is_remembered(keeper: Keeper) -> None
     assert bytes(home / "b" / "2-y.jpg") in [one.place for one in keeper.items()]
 
 
-def test_an_earlier_index_comes_to_know_its_trashes_and_what_only_a_manifest_told(tmp_path: Path) -> None:
+def test_an_earlier_index_comes_to_know_its_trashes_and_what_only_a_manifest_holds(tmp_path: Path) -> None:
     database = SqliteDatabase(str(tmp_path / "index"))
     database.execute_sql("CREATE TABLE trash_item (id INTEGER PRIMARY KEY, place BLOB NOT NULL, step_id INTEGER)")
     for place, step_id in ((b"/p/.comparimg-trash/b/1-x", 1), (b"/p/.comparimg-trash/b/2-y", None), (b"/odd", None)):

@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files.grounds import Claim, Grounds
 from daemon.files.mounts import Mount, layers_of, parse_mountinfo
-from daemon.files.ways import MARKER, Ways
-from daemon.jobs.protecting import changed_paths, unless_protected
-from daemon.processes.workers import WorkerPool
+from daemon.files.path_aliases import MARKER, PathAliases
+from daemon.files.protected_paths import Claim, ManagedFolders, changed_paths, unless_protected
+from daemon.processes.worker_pool import WorkerPool
+from index.database.queries import listing
+from index.database.records.batches import Action, Step, StepState
+from index.database.records.decisions import Protected
 from index.errors import ConfigError
+from index.messages import text
 from index.model import Identity
-from index.queries import listing
-from index.records.batches import Action, Step, StepState
-from index.records.decisions import Protected
 from support.faults import can_mount
 from support.sorting import Desk
+
+pytestmark = pytest.mark.disk
 
 as_root = pytest.mark.skipif(not can_mount(), reason="only root may mount a file system")
 
@@ -41,10 +43,10 @@ def test_a_marker_protects_its_folder_and_all_below(
     before = desk.files()
     desk.decide({kept: "keep", copy: "trash"})
     marker = mark(tmp_path / place)
-    told = desk.sort()
-    assert (told["trash"], told["refused"]) == (0, {"protected": 1})
-    (step,) = desk.steps(told["batch"])
-    assert step.message == f"It is in the folder {marker.parent}, which {marker} protects."
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["refused"]) == (0, {"protected": 1})
+    (step,) = desk.steps(outcome["batch"])
+    assert str(step.message) == f"It is in the folder {marker.parent}, which {marker} protects."
     marker.unlink()
     assert desk.files() == before
     assert desk.sort()["trash"] == 1
@@ -57,8 +59,8 @@ def test_no_choice_changes_a_marked_folder(desk: Desk, choice: str) -> None:
     desk.scan()
     desk.decide({kept: "keep", copy: choice})
     mark(copy.parent)
-    told = desk.sort()
-    assert (told[choice], told["refused"]) == (0, {"protected": 1})
+    outcome = desk.sort()
+    assert (outcome[choice], outcome["refused"]) == (0, {"protected": 1})
     assert copy.exists()
     assert copy.stat().st_nlink == 1
 
@@ -89,14 +91,14 @@ def test_nothing_comes_back_into_a_marked_folder(desk: Desk, choice: str) -> Non
     copy = desk.copy(kept, "photos/sub/a.jpg")
     desk.scan()
     desk.decide({kept: "keep", copy: choice})
-    told = desk.sort()
-    assert told[choice] == 1
+    outcome = desk.sort()
+    assert outcome[choice] == 1
     after = desk.files()
     marker = mark(copy.parent)
-    assert desk.undo(told["batch"])["refused"] == {"protected": 1}
+    assert desk.undo(outcome["batch"])["refused"] == {"protected": 1}
     marker.unlink()
     assert desk.files() == after
-    assert desk.undo(told["batch"])["restored"] == 1
+    assert desk.undo(outcome["batch"])["restored"] == 1
 
 
 def test_the_trash_of_a_marked_folder_is_not_emptied(desk: Desk, pair: tuple[Path, Path]) -> None:
@@ -105,8 +107,8 @@ def test_the_trash_of_a_marked_folder_is_not_emptied(desk: Desk, pair: tuple[Pat
     desk.sort()
     after = desk.files()
     marker = mark(desk.photos)
-    told = desk.empty(older_than_days=0.0)
-    assert (told["deleted"], told["refused"]) == (0, {"protected": 1})
+    outcome = desk.empty(older_than_days=0.0)
+    assert (outcome["deleted"], outcome["refused"]) == (0, {"protected": 1})
     marker.unlink()
     assert desk.files() == after
     assert len(desk.in_trash()) == 1
@@ -132,13 +134,13 @@ def test_a_marker_that_comes_after_the_plan_is_heeded(
 def test_a_marker_is_seen_through_links_and_may_be_anything(tmp_path: Path) -> None:
     (tmp_path / "safe/deep").mkdir(parents=True)
     (tmp_path / "way").symlink_to("safe/deep")
-    grounds = Grounds.of({bytes(tmp_path / "way"): False})
-    assert grounds.protection_of(bytes(tmp_path / "way/a.jpg")) is None
+    folders = ManagedFolders.of({bytes(tmp_path / "way"): False})
+    assert folders.protection_of(bytes(tmp_path / "way/a.jpg")) is None
     (tmp_path / "safe" / os.fsdecode(MARKER)).symlink_to("nowhere")
-    assert grounds.protection_of(bytes(tmp_path / "way/a.jpg")) is None, "a portion of steps looks once"
-    grounds.look_again()
-    assert grounds.protector_of(bytes(tmp_path / "way/a.jpg")) == bytes(tmp_path / "safe")
-    assert grounds.protector_of(bytes(tmp_path / "way/none/yet/a.jpg")) == bytes(tmp_path / "safe")
+    assert folders.protection_of(bytes(tmp_path / "way/a.jpg")) is None, "a portion of steps looks once"
+    folders.refresh()
+    assert folders.protector_of(bytes(tmp_path / "way/a.jpg")) == bytes(tmp_path / "safe")
+    assert folders.protector_of(bytes(tmp_path / "way/none/yet/a.jpg")) == bytes(tmp_path / "safe")
 
 
 @pytest.mark.parametrize("place", ["photos", "."])
@@ -169,7 +171,7 @@ def test_no_sidecar_is_written_into_a_marked_folder(tmp_path: Path) -> None:
     mark(tmp_path)
     kept = bytes(tmp_path / "a.jpg")
     step = Step(Action.CREATE, kept, Identity(0, 0, 0, 0), target=kept + b".xmp")
-    refused = unless_protected(step, Grounds.of({bytes(tmp_path): False}))
+    refused = unless_protected(step, ManagedFolders.of({bytes(tmp_path): False}))
     assert (refused.state, refused.reason) == (StepState.REFUSED, "protected")
 
 
@@ -180,19 +182,19 @@ def test_one_configuration_exempts_nothing_that_another_protects(tmp_path: Path)
     (tmp_path / "safe/inbox").mkdir(parents=True)
     inbox, safe = bytes(tmp_path / "safe/inbox"), bytes(tmp_path / "safe")
     own = {inbox: False}
-    assert Grounds.of(own).protection_of(inbox + b"/a.jpg") is None
-    strict = Grounds.of(own, claims=lambda: [Claim("/etc/its.toml", {safe: True})])
-    found = strict.protection_of(inbox + b"/a.jpg")
-    assert found is not None
-    assert found.sentence == f"It is in the folder {tmp_path}/safe, which /etc/its.toml protects."
-    lenient = Grounds.of(own, claims=lambda: [Claim("/etc/its.toml", {safe: True, inbox: False})])
+    assert ManagedFolders.of(own).protection_of(inbox + b"/a.jpg") is None
+    strict = ManagedFolders.of(own, claims=lambda: [Claim("/etc/its.toml", {safe: True})])
+    protection = strict.protection_of(inbox + b"/a.jpg")
+    assert protection is not None
+    assert str(protection.message) == f"It is in the folder {tmp_path}/safe, which /etc/its.toml protects."
+    lenient = ManagedFolders.of(own, claims=lambda: [Claim("/etc/its.toml", {safe: True, inbox: False})])
     assert lenient.protection_of(inbox + b"/a.jpg") is None
     assert lenient.protector_of(safe + b"/a.jpg") == safe
 
 
 def test_a_configuration_that_cannot_be_read_stops_what_changes_files(desk: Desk, pair: tuple[Path, Path]) -> None:
     def claims() -> list[Claim]:
-        raise ConfigError("/etc/its.toml", ["cannot be read"])
+        raise ConfigError("/etc/its.toml", [text("cannot be read")])
 
     kept, copy = pair
     desk.decide({kept: "keep", copy: "trash"})
@@ -245,17 +247,17 @@ def test_the_ways_to_a_path_lead_through_stacks_and_binds() -> None:
         Mount(3, b"/no-such/bound", "ext4", b"8:1", b"/no-such/u/deep"),
         Mount(4, b"/no-such/m2", "overlay", b"0:51", b"/", options=b"lowerdir=/no-such/m/deep:/no-such/x"),
     ]
-    ways = Ways(mounts)
-    assert set(ways.to(b"/no-such/m/a")) == {b"/no-such/m/a", b"/no-such/l/a", b"/no-such/u/a"}
-    assert set(ways.to(b"/no-such/m2/a")) == {
+    ways = PathAliases(mounts)
+    assert set(ways.of(b"/no-such/m/a")) == {b"/no-such/m/a", b"/no-such/l/a", b"/no-such/u/a"}
+    assert set(ways.of(b"/no-such/m2/a")) == {
         b"/no-such/m2/a", b"/no-such/m/deep/a", b"/no-such/x/a", b"/no-such/l/deep/a", b"/no-such/u/deep/a",
         b"/no-such/bound/a",
     }  # fmt: skip
-    assert set(ways.to(b"/no-such/u/deep/a")) == {
+    assert set(ways.of(b"/no-such/u/deep/a")) == {
         b"/no-such/u/deep/a", b"/no-such/bound/a", b"/no-such/m/deep/a", b"/no-such/m2/a",
     }  # fmt: skip
-    assert set(ways.to(b"/no-such/l/a")) == {b"/no-such/l/a", b"/no-such/m/a"}
-    assert ways.to(b"/home/a") == (b"/home/a",)
+    assert set(ways.of(b"/no-such/l/a")) == {b"/no-such/l/a", b"/no-such/m/a"}
+    assert ways.of(b"/home/a") == (b"/home/a",)
 
 
 class Stack:
@@ -303,9 +305,9 @@ def test_a_layer_is_protected_through_the_merged_folder(
     merged = stack.overlay("elsewhere/merged", "lower", upper, relative)
     if protected == "bound":
         stack.bind("upper", "bound")
-    grounds = Grounds.of({bytes(tmp_path / protected): True, bytes(merged): False})
-    assert grounds.protection_of(bytes(merged / "sub/a.jpg")) is not None
-    assert grounds.is_same_entry(bytes(merged / "sub/a.jpg"), bytes(tmp_path / upper / "sub/a.jpg")) is not relative
+    folders = ManagedFolders.of({bytes(tmp_path / protected): True, bytes(merged): False})
+    assert folders.protection_of(bytes(merged / "sub/a.jpg")) is not None
+    assert folders.is_same_entry(bytes(merged / "sub/a.jpg"), bytes(tmp_path / upper / "sub/a.jpg")) is not relative
 
 
 def in_user_space(stack: Stack, program: str, *arguments: str) -> Path:
@@ -325,48 +327,48 @@ def in_user_space(stack: Stack, program: str, *arguments: str) -> Path:
 @pytest.mark.parametrize("protected", ["a", "a/x"])
 def test_a_folder_is_protected_through_bindfs(stack: Stack, tmp_path: Path, protected: str) -> None:
     shown = in_user_space(stack, "bindfs", f"{tmp_path}/a")
-    grounds = Grounds.of({bytes(tmp_path / protected): True, bytes(shown): False})
-    assert grounds.protector_of(bytes(shown / "x/a.jpg")) == bytes(tmp_path / protected)
-    assert grounds.protector_of(bytes(shown / "x/new.jpg")) == bytes(tmp_path / protected)
+    folders = ManagedFolders.of({bytes(tmp_path / protected): True, bytes(shown): False})
+    assert folders.protector_of(bytes(shown / "x/a.jpg")) == bytes(tmp_path / protected)
+    assert folders.protector_of(bytes(shown / "x/new.jpg")) == bytes(tmp_path / protected)
 
 
 @as_root
 @pytest.mark.parametrize("protected", ["a", "a/x"])
 def test_a_branch_is_protected_through_mergerfs(stack: Stack, tmp_path: Path, protected: str) -> None:
     shown = in_user_space(stack, "mergerfs", "-o", "fsname=pool", f"{tmp_path}/a:{tmp_path}/b")
-    grounds = Grounds.of({bytes(tmp_path / protected): True, bytes(shown): False})
-    assert grounds.protector_of(bytes(shown / "x/a.jpg")) == bytes(tmp_path / protected)
-    assert grounds.protector_of(bytes(shown / "x/new.jpg")) == bytes(tmp_path / protected)
+    folders = ManagedFolders.of({bytes(tmp_path / protected): True, bytes(shown): False})
+    assert folders.protector_of(bytes(shown / "x/a.jpg")) == bytes(tmp_path / protected)
+    assert folders.protector_of(bytes(shown / "x/new.jpg")) == bytes(tmp_path / protected)
     # Where a new folder is made, and so on which branch, is known by mergerfs alone.
-    assert (grounds.protector_of(bytes(shown / "y/new.jpg")) is not None) == (protected == "a")
+    assert (folders.protector_of(bytes(shown / "y/new.jpg")) is not None) == (protected == "a")
 
 
 @as_root
 def test_what_is_shown_by_a_protected_folder_is_protected_in_its_layer(stack: Stack, tmp_path: Path) -> None:
     merged = stack.overlay("safe/merged", "lower:lower2", "upper")
-    grounds = Grounds.of({bytes(tmp_path / "safe"): True, bytes(tmp_path / "upper"): False})
+    folders = ManagedFolders.of({bytes(tmp_path / "safe"): True, bytes(tmp_path / "upper"): False})
     (merged / "a.jpg").write_bytes(b"a")
-    assert grounds.protector_of(bytes(tmp_path / "upper/a.jpg")) == bytes(tmp_path / "safe")
-    assert grounds.protector_of(bytes(tmp_path / "lower2/a.jpg")) == bytes(tmp_path / "safe")
-    assert grounds.protector_of(bytes(tmp_path / "other/a.jpg")) is None
+    assert folders.protector_of(bytes(tmp_path / "upper/a.jpg")) == bytes(tmp_path / "safe")
+    assert folders.protector_of(bytes(tmp_path / "lower2/a.jpg")) == bytes(tmp_path / "safe")
+    assert folders.protector_of(bytes(tmp_path / "other/a.jpg")) is None
 
 
 @as_root
 def test_overlays_over_overlays(stack: Stack, tmp_path: Path) -> None:
     stack.overlay("inner", "base", "first")
     outer = stack.overlay("outer", "inner", "second")
-    grounds = Grounds.of({bytes(tmp_path / "base"): True, bytes(outer): False})
-    assert grounds.protector_of(bytes(outer / "x/a.jpg")) == bytes(tmp_path / "base")
+    folders = ManagedFolders.of({bytes(tmp_path / "base"): True, bytes(outer): False})
+    assert folders.protector_of(bytes(outer / "x/a.jpg")) == bytes(tmp_path / "base")
 
 
 @as_root
 def test_a_marker_above_a_layer_is_seen_through_the_merged_folder(stack: Stack, tmp_path: Path) -> None:
     merged = stack.overlay("elsewhere/merged", "data/lower", "data/upper")
-    grounds = Grounds.of({bytes(merged): False})
-    assert grounds.protection_of(bytes(merged / "a.jpg")) is None
+    folders = ManagedFolders.of({bytes(merged): False})
+    assert folders.protection_of(bytes(merged / "a.jpg")) is None
     mark(tmp_path / "data")
-    grounds.look_again()
-    assert grounds.protector_of(bytes(merged / "a.jpg")) == bytes(tmp_path / "data")
+    folders.refresh()
+    assert folders.protector_of(bytes(merged / "a.jpg")) == bytes(tmp_path / "data")
 
 
 @as_root
@@ -374,8 +376,8 @@ def test_a_marker_above_a_bound_folder_is_seen_through_the_bind(stack: Stack, tm
     (tmp_path / "data/photos").mkdir(parents=True)
     stack.bind("data/photos", "elsewhere/bound")
     mark(tmp_path / "data")
-    grounds = Grounds.of({bytes(tmp_path / "elsewhere/bound"): False})
-    assert grounds.protector_of(bytes(tmp_path / "elsewhere/bound/a.jpg")) == bytes(tmp_path / "data")
+    folders = ManagedFolders.of({bytes(tmp_path / "elsewhere/bound"): False})
+    assert folders.protector_of(bytes(tmp_path / "elsewhere/bound/a.jpg")) == bytes(tmp_path / "data")
 
 
 @as_root
@@ -391,8 +393,8 @@ def test_a_file_and_its_merged_view_are_no_two_copies(stack: Stack, tmp_path: Pa
         if not desk.groups():
             pytest.skip("both have one device number here")
         desk.decide({kept: "keep", seen: "trash"})
-        told = desk.sort()
-        assert (told["trash"], told["refused"]) == (0, {"no_keeper": 1})
+        outcome = desk.sort()
+        assert (outcome["trash"], outcome["refused"]) == (0, {"no_keeper": 1})
         assert kept.exists()
     finally:
         desk.close()
@@ -410,9 +412,9 @@ def test_a_file_of_a_protected_layer_is_not_sorted_through_the_merged_folder(
         kept = desk.picture("photos/b.jpg")
         desk.scan()
         desk.decide({kept: "keep", merged / "a.jpg": "trash"})
-        told = desk.sort()
-        assert (told["trash"], told["refused"]) == (0, {"protected": 1})
+        outcome = desk.sort()
+        assert (outcome["trash"], outcome["refused"]) == (0, {"protected": 1})
         assert copy.exists()
-        assert {step.state for step in desk.steps(told["batch"])} == {StepState.REFUSED}
+        assert {step.state for step in desk.steps(outcome["batch"])} == {StepState.REFUSED}
     finally:
         desk.close()

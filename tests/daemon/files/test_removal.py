@@ -1,4 +1,4 @@
-"""What is removed, and by what proof: nothing else, whoever saves at that moment, and by one module only."""
+"""What is removed, and by what proof: nothing else, even if a file is saved at that moment, and by one module only."""
 
 import ast
 import contextlib
@@ -9,27 +9,27 @@ from pathlib import Path
 import pytest
 
 from daemon.files import removal, safe_files
-from daemon.files.safe_files import Spot
+from daemon.files.safe_files import FileRef
 from index.errors import StepRefused
-from index.images.pictures import digest
+from index.imaging.decoding.pictures import digest
 from index.model import Identity
 from support.editors import Editor
-from tests.daemon.test_actions import NAMES, NEW, OLD, Scene, file_system, scene
+from support.step_scene import NAMES, NEW, OLD, Scene, file_system, scene
 
 __all__ = ["file_system"]
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 SEED = 20261128
 # For each action on each kind of file system: every single moment, and so many sets of two to four.
 DRAWN = 30
 
 
-def spot(path: Path) -> Spot:
-    return Spot(bytes(path.parent), bytes(path))
+def spot(path: Path) -> FileRef:
+    return FileRef(bytes(path.parent), bytes(path))
 
 
 def recorded(path: Path) -> removal.Proof:
-    return safe_files.recorded(Identity.of(path.lstat()), digest(path.read_bytes()))
+    return safe_files.proof_by_record(Identity.of(path.lstat()), digest(path.read_bytes()))
 
 
 def names_in(folder: Path) -> list[str]:
@@ -64,7 +64,7 @@ def test_what_is_not_what_was_recorded_stays(tmp_path: Path, change: str, file_s
         path.mkdir()
         (path / "inner").write_bytes(OLD)
     else:
-        proof = safe_files.recorded(Identity.of(status), b"")
+        proof = safe_files.proof_by_record(Identity.of(status), b"")
     before = names_in(tmp_path)
     assert not safe_files.remove(spot(path), proof)
     assert names_in(tmp_path) == before
@@ -75,15 +75,15 @@ def test_what_is_not_what_was_recorded_stays(tmp_path: Path, change: str, file_s
 def test_a_second_name_is_removed_only_while_there_is_another(tmp_path: Path, file_system: str) -> None:
     path, other = tmp_path / "a", tmp_path / "b"
     path.write_bytes(OLD)
-    assert not safe_files.remove(spot(path), safe_files.second_name_of(spot(other)))
+    assert not safe_files.remove(spot(path), safe_files.proof_by_second_name(spot(other)))
     other.write_bytes(OLD)
-    assert not safe_files.remove(spot(path), safe_files.second_name_of(spot(other)))
-    assert not safe_files.remove(spot(path), safe_files.second_name_of(Spot(b"/nowhere", b"/nowhere/b")))
+    assert not safe_files.remove(spot(path), safe_files.proof_by_second_name(spot(other)))
+    assert not safe_files.remove(spot(path), safe_files.proof_by_second_name(FileRef(b"/nowhere", b"/nowhere/b")))
     other.unlink()
     if "links" in file_system:
         return
     os.link(path, other)
-    assert safe_files.remove(spot(path), safe_files.second_name_of(spot(other)))
+    assert safe_files.remove(spot(path), safe_files.proof_by_second_name(spot(other)))
     assert names_in(tmp_path) == ["b"]
 
 
@@ -134,7 +134,7 @@ def test_what_a_crash_left_on_its_way_gets_its_name_back(tmp_path: Path, file_sy
         folder.mkdir()
         (folder / name).write_bytes(b"file %d" % number)
     for name in ("a.jpg", "b.jpg", "c.jpg"):
-        safe_files.put_back(spot(tmp_path / name))
+        safe_files.undo_removals(spot(tmp_path / name))
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} in (
         {"a.jpg": b"file 0", "b.jpg": b"file 1", "b (kept).jpg": b"file 2"},
         {"a.jpg": b"file 0", "b.jpg": b"file 2", "b (kept).jpg": b"file 1"},
@@ -193,23 +193,26 @@ REMOVING = {"unlink", "remove", "rmdir", "removedirs", "rename", "renames", "rep
 # What takes names away outside daemon.files.removal: in the data folder, in ComparImg's own installation, or where a
 # person named the file to be written. A module that comes to this list needs a reason that docs/safety.md gives.
 ELSEWHERE = {
-    "index/lock.py", "index/store.py", "index/upkeep/backups.py", "index/upkeep/recovery.py",
-    "index/upkeep/replacing.py", "index/upkeep/witness.py", "webui/thumbnails.py",
-    "daemon/jobs/views.py", "daemon/processes/decoding.py", "daemon/configuration/tokens.py",
+    "index/database/lock.py", "index/database/store.py", "index/database/upkeep/backups.py",
+    "index/database/upkeep/clean_stop.py",
+    "index/database/upkeep/recovery.py", "index/database/upkeep/restore.py",
+    "index/database/upkeep/lineage_files.py", "webui/thumbnails.py",
+    "daemon/jobs/previews.py", "daemon/jobs/preview_cache.py", "daemon/processes/decode_task.py",
+    "daemon/configuration/tokens.py",
     "daemon/machine/environment.py", "daemon/machine/installation.py", "daemon/ctl/detect.py",
 }  # fmt: skip
 # Who asks for the removal of a file of a person's folders, by safe_files.remove.
-CALLERS = {"daemon/files/actions.py", "daemon/files/settling.py"}
+CALLERS = {"daemon/files/actions.py", "daemon/files/step_recovery.py"}
 
 
 def calls(path: Path) -> set[str]:
     """The functions of os, shutil, pathlib and safe_files that a module calls by these names, or whose name it has."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Attribute):
             of = node.value.id if isinstance(node.value, ast.Name) else ""
-            found.add(f"{of}.{node.attr}")
-    return found
+            names.add(f"{of}.{node.attr}")
+    return names
 
 
 def test_one_module_removes_files_of_people() -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.files import manifest
-from daemon.files.manifest import Entry, line_of, parse, read_lines
+from daemon.files import trash_manifest
+from daemon.files.trash_manifest import Entry, line_of, parse, read_lines
 
 HOME = b"/photos/.comparimg-trash"
 ENTRY = Entry(
@@ -38,8 +38,8 @@ def test_a_line_is_read_back_as_it_was_written() -> None:
 
 
 def test_a_line_of_an_older_version_has_no_relative_path() -> None:
-    told = {name: value for name, value in GOOD.items() if name != "path"}
-    assert parse(HOME, json.dumps(told).encode()) == replace(ENTRY, relative=b"")
+    fields = {name: value for name, value in GOOD.items() if name != "path"}
+    assert parse(HOME, json.dumps(fields).encode()) == replace(ENTRY, relative=b"")
 
 
 @pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
@@ -95,12 +95,14 @@ VALUES = st.recursive(
 @settings(max_examples=150)
 @given(st.fixed_dictionaries({name: st.just(value) | VALUES for name, value in GOOD.items()}))
 @pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
-def test_whatever_a_line_holds_it_is_read_or_passed_over(told: dict[str, Any]) -> None:
-    entry = parse(HOME, json.dumps(told).encode())
+def test_any_line_is_read_or_passed_over(fields: dict[str, Any]) -> None:
+    entry = parse(HOME, json.dumps(fields).encode())
     if entry is not None:
         assert entry.place.startswith(HOME + b"/")
         assert b".." not in entry.place.split(b"/")
-        assert all(-(2**63) <= one < 2**63 for one in (entry.inode, entry.size_bytes, entry.mtime_ns, entry.at_ns))
+        assert all(
+            -(2**63) <= number < 2**63 for number in (entry.inode, entry.size_bytes, entry.mtime_ns, entry.at_ns)
+        )
         assert parse(HOME, line_of(HOME, entry)) is not None
 
 
@@ -127,15 +129,15 @@ def test_lines_are_those_of_the_file_wherever_reading_begins(
     file = tmp_path_factory.mktemp("lines") / "file"
     file.write_bytes(b"\n".join(lines) + (b"\n" if ended and lines else b""))
     with pytest.MonkeyPatch.context() as patch, opened(file) as descriptor:
-        patch.setattr(manifest, "LONGEST_LINE_BYTES", 96)
-        patch.setattr(manifest, "PIECE_BYTES", 64)
-        found = list(read_lines(descriptor))
+        patch.setattr(trash_manifest, "LONGEST_LINE_BYTES", 96)
+        patch.setattr(trash_manifest, "PIECE_BYTES", 64)
+        whole = list(read_lines(descriptor))
         kept = [line if len(line) <= 96 else b"" for line in lines]
         if not ended and kept and not lines[-1]:
             kept.pop()
-        assert [line for line, _ in found] == kept
-        if left < len(found):
-            assert list(read_lines(descriptor, found[left][1])) == found[left + 1 :] or not ended
+        assert [line for line, _ in whole] == kept
+        if left < len(whole):
+            assert list(read_lines(descriptor, whole[left][1])) == whole[left + 1 :] or not ended
 
 
 @pytest.mark.attack("hostile lines in a manifest: any values, any bytes, any length")
@@ -147,8 +149,8 @@ def test_a_line_of_a_quarter_of_a_gigabyte_is_skipped_with_little_memory(tmp_pat
         made.write(b"\n" + line_of(HOME, ENTRY))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with opened(file) as descriptor:
-        found = [parse(HOME, line) for line, _ in read_lines(descriptor) if line]
-    assert found == [ENTRY]
+        entries = [parse(HOME, line) for line, _ in read_lines(descriptor) if line]
+    assert entries == [ENTRY]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000, "kilobytes"
 
 
@@ -162,7 +164,7 @@ def test_a_line_longer_than_what_is_read_at_a_time_is_passed(tmp_path: Path) -> 
     assert [entry for line, _ in read if (entry := parse(HOME, line))] == [ENTRY]
 
 
-def test_reading_ends_where_it_is_told_and_goes_on_there(tmp_path: Path) -> None:
+def test_reading_ends_at_the_given_limit_and_goes_on_there(tmp_path: Path) -> None:
     file = tmp_path / "manifest.jsonl"
     file.write_bytes(b"".join(b"%06d\n" % number for number in range(100_000)))
     with opened(file) as descriptor:

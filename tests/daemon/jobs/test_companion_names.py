@@ -11,10 +11,10 @@ import pytest
 
 from daemon.files import actions
 from daemon.jobs.journal import Journal
-from daemon.jobs.sort import grounds_of
+from daemon.jobs.sort import managed_folders
+from index.database.records.batches import Step
+from index.database.records.jobs import SortParameters, UndoParameters
 from index.model import JobKind
-from index.records.batches import Step
-from index.records.jobs import SortParameters, UndoParameters
 from support.sorting import Desk, Job
 
 
@@ -25,28 +25,28 @@ class CutOff(BaseException):
 @contextmanager
 def before_acting(monkeypatch: pytest.MonkeyPatch, do: Callable[[Step], object]) -> Iterator[None]:
     """Do something right before each step is done: its names are chosen and written down by then."""
-    real = actions.act
+    real = actions.perform
 
     def act(step: Step, *others: Any) -> None:
         do(step)
         real(step, *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "act", act)
+        patch.setattr(actions, "perform", act)
         yield
 
 
 @pytest.fixture
 def trips(desk: Desk) -> list[Path]:
     """Two images of one name in two folders, each with a sidecar; both are to be moved."""
-    found = []
+    images = []
     for number in (1, 2):
         desk.picture(f"photos/keep/{number}.jpg", number)
-        found.append(desk.picture(f"photos/trip{number}/IMG_1.jpg", number, (200, 150), 80))
-        found[-1].with_suffix(".xmp").write_text(f"sidecar {number}")
+        images.append(desk.picture(f"photos/trip{number}/IMG_1.jpg", number, (200, 150), 80))
+        images[-1].with_suffix(".xmp").write_text(f"sidecar {number}")
     desk.scan()
-    desk.decide(dict.fromkeys(found, "move"))
-    return found
+    desk.decide(dict.fromkeys(images, "move"))
+    return images
 
 
 def best(desk: Desk) -> dict[str, bytes]:
@@ -63,11 +63,11 @@ def reasons(desk: Desk, batch: int) -> dict[str, str]:
 def test_two_images_of_one_name_keep_their_sidecars(desk: Desk, trips: list[Path]) -> None:
     before = desk.files()
     images = [path.read_bytes() for path in trips]
-    told = desk.sort()
+    outcome = desk.sort()
     assert best(desk) == {
         "IMG_1.jpg": images[0], "IMG_1.xmp": b"sidecar 1", "IMG_1 (2).jpg": images[1], "IMG_1 (2).xmp": b"sidecar 2",
     }  # fmt: skip
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -75,13 +75,13 @@ def test_two_images_of_one_name_keep_their_sidecars(desk: Desk, trips: list[Path
 def test_an_image_takes_a_name_that_ties_nothing_to_a_file_that_is_there(
     desk: Desk, trips: list[Path], there: str
 ) -> None:
-    (desk.best / there).write_bytes(b"somebody's")
+    (desk.best / there).write_bytes(b"other file")
     trips[0].with_suffix(".xmp").unlink()
     trips[1].unlink()
     desk.sort()
     names = {"IMG_1.jpg" if there == "IMG_1.png" else "IMG_1 (2).jpg", there}
     assert set(best(desk)) == names
-    assert best(desk)[there] == b"somebody's"
+    assert best(desk)[there] == b"other file"
 
 
 def test_a_sidecar_follows_the_name_that_its_image_got_at_the_last_moment(
@@ -92,12 +92,12 @@ def test_a_sidecar_follows_the_name_that_its_image_got_at_the_last_moment(
 
     def take(step: Step) -> None:
         if not (desk.best / "IMG_1.jpg").exists():
-            (desk.best / "IMG_1.jpg").write_bytes(b"somebody's")
+            (desk.best / "IMG_1.jpg").write_bytes(b"other file")
 
     with before_acting(monkeypatch, take):
-        told = desk.sort()
-    assert (told["move"], told["companions"]) == (1, 1)
-    assert best(desk) == {"IMG_1.jpg": b"somebody's", "IMG_1 (2).jpg": image, "IMG_1 (2).xmp": b"sidecar 1"}
+        outcome = desk.sort()
+    assert (outcome["move"], outcome["companions"]) == (1, 1)
+    assert best(desk) == {"IMG_1.jpg": b"other file", "IMG_1 (2).jpg": image, "IMG_1 (2).xmp": b"sidecar 1"}
 
 
 def test_a_sidecar_whose_name_is_taken_at_the_last_moment_stays(
@@ -108,16 +108,16 @@ def test_a_sidecar_whose_name_is_taken_at_the_last_moment_stays(
 
     def take(step: Step) -> None:
         if step.path.endswith(b".xmp"):
-            (desk.best / "IMG_1.xmp").write_bytes(b"somebody's")
+            (desk.best / "IMG_1.xmp").write_bytes(b"other file")
 
     with before_acting(monkeypatch, take):
-        told = desk.sort()
-    assert (told["move"], told["companions"]) == (1, 0)
-    assert reasons(desk, told["batch"])["IMG_1.xmp"] == "name_taken"
-    assert best(desk)["IMG_1.xmp"] == b"somebody's"
+        outcome = desk.sort()
+    assert (outcome["move"], outcome["companions"]) == (1, 0)
+    assert reasons(desk, outcome["batch"])["IMG_1.xmp"] == "name_taken"
+    assert best(desk)["IMG_1.xmp"] == b"other file"
     assert trips[0].with_suffix(".xmp").read_text() == "sidecar 1"
     (desk.best / "IMG_1.xmp").unlink()
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -127,13 +127,13 @@ def test_images_that_share_a_sidecar_keep_one_stem(desk: Desk) -> None:
         desk.picture(f"photos/d/IMG_1.{ending}", number, (200, 150), 80)
     (desk.photos / "d" / "IMG_1.xmp").write_text("of both")
     (desk.photos / "d" / "IMG_1.png.xmp").write_text("of the png")
-    (desk.best / "IMG_1.png").write_bytes(b"somebody's")
+    (desk.best / "IMG_1.png").write_bytes(b"other file")
     desk.scan()
     before = desk.files()
     desk.decide({desk.photos / "d" / f"IMG_1.{ending}": "move" for ending in ("jpg", "png")})
-    told = desk.sort()
+    outcome = desk.sort()
     assert set(best(desk)) == {"IMG_1.png"} | {f"IMG_1 (2).{one}" for one in ("jpg", "png", "xmp", "png.xmp")}
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -145,9 +145,9 @@ def test_a_shared_sidecar_follows_the_image_that_is_moved(desk: Desk) -> None:
     desk.scan()
     before = desk.files()
     desk.decide({desk.photos / "d" / "IMG_1.jpg": "move", desk.photos / "d" / "IMG_1.png": "trash"})
-    told = desk.sort()
+    outcome = desk.sort()
     assert set(best(desk)) == {"IMG_1.jpg", "IMG_1.xmp"}
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -157,11 +157,11 @@ def test_a_name_that_is_nearly_too_long_leaves_room_for_the_sidecar(desk: Desk) 
     image = desk.picture(f"photos/d/{name}", 1, (200, 150), 80)
     sidecar = image.with_name(name + ".xmp")
     sidecar.write_text("of it")
-    (desk.best / name).write_bytes(b"somebody's")
+    (desk.best / name).write_bytes(b"other file")
     desk.scan()
     desk.decide({image: "move"})
-    told = desk.sort()
-    assert (told["move"], told["companions"]) == (1, 1)
+    outcome = desk.sort()
+    assert (outcome["move"], outcome["companions"]) == (1, 1)
     (moved,) = {path.name for path in desk.best.iterdir()} - {name} - {path.name for path in desk.best.glob("*.xmp")}
     assert (desk.best / (moved + ".xmp")).read_text() == "of it"
 
@@ -173,13 +173,13 @@ def test_another_name_of_an_image_keeps_its_own_name_and_companions(desk: Desk) 
     other = desk.photos / "e" / "holiday.jpg"
     other.hardlink_to(image)
     other.with_suffix(".xmp").write_text("of the holiday")
-    (desk.best / "holiday.jpg").write_bytes(b"somebody's")
+    (desk.best / "holiday.jpg").write_bytes(b"other file")
     desk.scan()
     before = desk.files()
     desk.decide({image: "move"})
-    told = desk.sort()
+    outcome = desk.sort()
     assert set(best(desk)) == {"a.jpg", "holiday.jpg", "holiday (2).jpg", "holiday (2).xmp"}
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -198,9 +198,9 @@ def test_names_match_also_where_the_power_went(
 
     def meddle(step: Step) -> None:
         if not (desk.best / "IMG_1.jpg").exists():
-            (desk.best / "IMG_1.jpg").write_bytes(b"somebody's")
+            (desk.best / "IMG_1.jpg").write_bytes(b"other file")
 
-    real = Journal._keep
+    real = Journal._commit
 
     def keep(journal: Journal, steps: Any) -> None:
         if next(count) >= number:
@@ -211,15 +211,15 @@ def test_names_match_also_where_the_power_went(
 
     job = Job(desk.store)
     with before_acting(monkeypatch, meddle), monkeypatch.context() as patch:
-        patch.setattr(Journal, "_keep", keep)
+        patch.setattr(Journal, "_commit", keep)
         with suppress(CutOff):
             desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
-    told = desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
-    found = best(desk)
-    assert {*found.values()} - {b"somebody's"} == {image, b"sidecar 1"}
-    stem = next(name for name, data in found.items() if data == image)[:-4]
-    assert found[stem + ".xmp"] == b"sidecar 1"
-    desk.undo(told["batch"])
+    outcome = desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
+    files = best(desk)
+    assert {*files.values()} - {b"other file"} == {image, b"sidecar 1"}
+    stem = next(name for name, data in files.items() if data == image)[:-4]
+    assert files[stem + ".xmp"] == b"sidecar 1"
+    desk.undo(outcome["batch"])
     assert {name: data for name, data in desk.files().items() if not name.startswith("best/")} == before
 
 
@@ -232,7 +232,7 @@ def test_what_comes_back_matches_also_where_the_power_went(
     batch = desk.sort()["batch"]
     trips[0].write_bytes(b"newer")
     count = iter(range(100))
-    real = Journal._keep
+    real = Journal._commit
 
     def keep(journal: Journal, steps: Any) -> None:
         if next(count) >= number:
@@ -243,7 +243,7 @@ def test_what_comes_back_matches_also_where_the_power_went(
 
     job = Job(desk.store, JobKind.UNDO)
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "_keep", keep)
+        patch.setattr(Journal, "_commit", keep)
         with suppress(CutOff):
             desk.undoer.undo(job, UndoParameters(batch=batch))
     desk.undoer.undo(job, UndoParameters(batch=batch))
@@ -263,7 +263,7 @@ def test_a_cancelled_job_leaves_no_sidecar_of_an_image_that_went(desk: Desk, tri
     assert set(best(desk)) == {"IMG_1.jpg", "IMG_1.xmp"}
     assert trips[1].exists()
     assert trips[1].with_suffix(".xmp").exists()
-    Journal(desk.store, grounds_of(desk.store, desk.destinations.values())).recover()
+    Journal(desk.store, managed_folders(desk.store, desk.destinations.values())).recover()
     assert set(best(desk)) == {"IMG_1.jpg", "IMG_1.xmp"}
 
 
@@ -274,14 +274,14 @@ def test_a_cancelled_job_leaves_no_sidecar_of_an_image_that_went(desk: Desk, tri
 def gone(desk: Desk, pair: tuple[Path, Path]) -> tuple[Path, int]:
     """An image that went to the trash with its sidecars and a film; where it was, and the batch."""
     kept, copy = pair
-    for one in (kept, copy):
-        one.with_suffix(".mov").write_bytes(b"film")
+    for path in (kept, copy):
+        path.with_suffix(".mov").write_bytes(b"film")
     copy.with_suffix(".xmp").write_text("stem")
     copy.with_name("a.jpg.xmp").write_text("whole")
     desk.decide({copy: "trash"})
-    told = desk.sort()
-    assert (told["trash"], told["companions"]) == (1, 3)
-    return copy, told["batch"]
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"]) == (1, 3)
+    return copy, outcome["batch"]
 
 
 def beside(image: Path) -> dict[str, bytes]:
@@ -295,9 +295,9 @@ def test_what_comes_back_beside_something_newer_keeps_its_companions(
     image, batch = gone
     image.with_name(newer).write_bytes(b"newer")
     desk.undo(batch)
-    found = beside(image)
-    assert set(found) == {newer} | {f"a (restored).{one}" for one in ("jpg", "xmp", "jpg.xmp", "mov")}
-    assert (found[newer], found["a (restored).xmp"], found["a (restored).mov"]) == (b"newer", b"stem", b"film")
+    files = beside(image)
+    assert set(files) == {newer} | {f"a (restored).{ending}" for ending in ("jpg", "xmp", "jpg.xmp", "mov")}
+    assert (files[newer], files["a (restored).xmp"], files["a (restored).mov"]) == (b"newer", b"stem", b"film")
 
 
 def test_a_companion_takes_the_name_that_its_image_got_at_the_last_moment_of_an_undo(
@@ -311,7 +311,7 @@ def test_a_companion_takes_the_name_that_its_image_got_at_the_last_moment_of_an_
 
     with before_acting(monkeypatch, take):
         desk.undo(batch)
-    assert set(beside(image)) == {"a.jpg"} | {f"a (restored).{one}" for one in ("jpg", "xmp", "jpg.xmp", "mov")}
+    assert set(beside(image)) == {"a.jpg"} | {f"a (restored).{ending}" for ending in ("jpg", "xmp", "jpg.xmp", "mov")}
 
 
 def test_a_companion_whose_name_is_taken_at_the_last_moment_stays_in_the_trash(
@@ -324,8 +324,8 @@ def test_a_companion_whose_name_is_taken_at_the_last_moment_stays_in_the_trash(
             image.with_suffix(".xmp").write_bytes(b"newer")
 
     with before_acting(monkeypatch, take):
-        told = desk.undo(batch)
-    assert told["refused"] == {"name_taken": 1}
+        outcome = desk.undo(batch)
+    assert outcome["refused"] == {"name_taken": 1}
     assert set(beside(image)) == {"a.jpg", "a.jpg.xmp", "a.mov", "a.xmp"}
     assert image.with_suffix(".xmp").read_bytes() == b"newer"
     (item,) = desk.in_trash()
@@ -339,9 +339,9 @@ def test_one_step_and_one_item_bring_the_companions_along(desk: Desk, gone: tupl
     assert set(beside(image)) == {"a.jpg", "a.jpg.xmp", "a.mov", "a.xmp"}
     desk.decide({image: "trash"})
     desk.sort()
-    (item,) = (one for one in desk.in_trash() if one.path == bytes(image))
-    told = desk.undo(items=[item.id])
-    assert told["restored"] == 4
+    (item,) = (row for row in desk.in_trash() if row.path == bytes(image))
+    outcome = desk.undo(items=[item.id])
+    assert outcome["restored"] == 4
     assert set(beside(image)) == {"a.jpg", "a.jpg.xmp", "a.mov", "a.xmp"}
 
 
@@ -355,7 +355,7 @@ def test_an_image_brings_back_what_it_shared_with_another(desk: Desk) -> None:
     desk.decide({folder / "IMG_1.jpg": "trash", folder / "IMG_1.png": "trash"})
     batch = desk.sort()["batch"]
     assert list(folder.iterdir()) == []
-    (step,) = (one for one in desk.steps(batch) if one.path.endswith(b".jpg"))
+    (step,) = (row for row in desk.steps(batch) if row.path.endswith(b".jpg"))
     desk.undo(batch, steps=[step.id])
     assert {path.name for path in folder.iterdir()} == {"IMG_1.jpg", "IMG_1.xmp"}
     desk.undo(batch)
@@ -363,14 +363,12 @@ def test_an_image_brings_back_what_it_shared_with_another(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("image_first", [True, False])
-def test_a_companion_by_itself_is_not_given_to_a_newer_image(
-    desk: Desk, gone: tuple[Path, int], image_first: bool
-) -> None:
+def test_a_companion_alone_is_not_given_to_a_newer_image(desk: Desk, gone: tuple[Path, int], image_first: bool) -> None:
     image, batch = gone
     image.write_bytes(b"newer")
     items = {os.path.basename(item.path): item.id for item in desk.in_trash()}
     if image_first:  # as a release that did not bring the companions along
-        (step,) = (one for one in desk.steps(batch) if one.path == bytes(image))
+        (step,) = (row for row in desk.steps(batch) if row.path == bytes(image))
         desk.store.write(lambda db: db.execute_sql("UPDATE step SET companion_of_id = NULL WHERE action = 'trash'"))
         desk.undo(batch, steps=[step.id])
         desk.store.write(
@@ -387,10 +385,10 @@ def test_a_companion_comes_back_to_its_place_where_the_image_was_brought_back_by
     desk: Desk, gone: tuple[Path, int]
 ) -> None:
     image, batch = gone
-    (item,) = (one for one in desk.in_trash() if one.path == bytes(image))
+    (item,) = (row for row in desk.in_trash() if row.path == bytes(image))
     Path(os.fsdecode(item.place)).rename(image)
-    told = desk.undo(batch)
-    assert told["refused"] == {"gone": 1}
+    outcome = desk.undo(batch)
+    assert outcome["refused"] == {"gone": 1}
     assert set(beside(image)) == {"a.jpg", "a.jpg.xmp", "a.mov", "a.xmp"}
 
 
@@ -398,12 +396,12 @@ def test_without_the_index_images_and_companions_come_back_together(desk: Desk, 
     image, _ = gone
     image.write_bytes(b"newer")
     desk.store.write(lambda db: db.execute_sql("DELETE FROM trash_item"))
-    Journal(desk.store, grounds_of(desk.store, desk.destinations.values())).recover()
+    Journal(desk.store, managed_folders(desk.store, desk.destinations.values())).recover()
     desk.undo(items=[item.id for item in desk.in_trash()])
-    assert set(beside(image)) == {"a.jpg"} | {f"a (restored).{one}" for one in ("jpg", "xmp", "jpg.xmp", "mov")}
+    assert set(beside(image)) == {"a.jpg"} | {f"a (restored).{ending}" for ending in ("jpg", "xmp", "jpg.xmp", "mov")}
 
 
-def test_a_sidecar_that_was_saved_anew_at_the_destination_comes_back(desk: Desk, trips: list[Path]) -> None:
+def test_a_sidecar_that_was_saved_again_at_the_destination_comes_back(desk: Desk, trips: list[Path]) -> None:
     batch = desk.sort()["batch"]
     edited = desk.best / "IMG_1.new"
     edited.write_text("edited")

@@ -16,34 +16,35 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.files import removal, safe_files, trash
-from index.encoding import recompress
+from index.database.store import Store
 from index.errors import ComparImgError, PictureError, StoreError
-from index.store import Store
+from index.imaging.encoding import recompress
+from index.messages import text
 from support.compress_faults import MODES, Scene, without_processes
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
 def test_whatever_happens_nothing_is_lost() -> None:
-    """The fault table (support.compress_faults), with kills at every ninth change."""
-    told = subprocess.run(
-        [sys.executable, "-m", "support.compress_faults", "9", "--json"],
+    """The fault table (support.compress_faults), with kills at every 25th change; all of it: make fault-table."""
+    process = subprocess.run(
+        [sys.executable, "-m", "support.compress_faults", "25", "--json"],
         cwd=TOP, env={**os.environ, "PYTHONPATH": f"{TOP}{os.pathsep}{TOP / 'tests'}"},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    assert told.stdout, told.stderr[-3000:]
-    rows = json.loads(told.stdout)
+    assert process.stdout, process.stderr[-3000:]
+    rows = json.loads(process.stdout)
     assert [row for row in rows if row["lost"] != "nothing"] == []
-    assert told.returncode == 0
-    found = {row["fault"] for row in rows}
-    assert {"kill -9", "the encoder crashes", "the encoder hangs", "a truncated source", "a bomb of pixels"} <= found
+    assert process.returncode == 0
+    faults = {row["fault"] for row in rows}
+    assert {"kill -9", "the encoder crashes", "the encoder hangs", "a truncated source", "a bomb of pixels"} <= faults
     assert {row["mode"] for row in rows if row["fault"] == "kill -9"} == set(MODES)
-    if os.geteuid() == 0 and "Without the right" not in told.stderr:
-        assert {"ENOSPC: the disk is full", "EROFS: mounted read-only"} <= found
+    if os.geteuid() == 0 and "Without the right" not in process.stderr:
+        assert {"ENOSPC: the disk is full", "EROFS: mounted read-only"} <= faults
 
 
-WISHES = st.fixed_dictionaries(
+OPTIONS = st.fixed_dictionaries(
     {},
     optional={
         "quality": st.integers(1, 100),
@@ -60,18 +61,19 @@ BREAKABLE: dict[str, tuple[object, str, Callable[[], Exception]]] = {
     "rename": (removal, "_renameat2", lambda: OSError(5, "Input/output error")),
     "write": (safe_files, "write_new", lambda: OSError(28, "No space left on device")),
     "manifest": (trash, "_append", lambda: OSError(30, "Read-only file system")),
-    "commit": (Store, "write", lambda: StoreError("The index could not be changed.")),
+    "commit": (Store, "write", lambda: StoreError(text("The index could not be changed."))),
     "encoder": (recompress.encoders, "encode", lambda: ValueError("the encoder fails")),
     "repacking": (recompress.encoders, "repacked_jpeg", MemoryError),
-    "check": (recompress._Maker, "_checked", lambda: PictureError("corrupt", "the result is another picture")),
+    "check": (recompress._Encoder, "_checked", lambda: PictureError("corrupt", text("the result is another picture"))),
 }
 FAULTS = st.none() | st.tuples(st.sampled_from(sorted(BREAKABLE)), st.integers(0, 12), st.integers(1, 3))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(sorted(MODES)), WISHES, FAULTS)
+@pytest.mark.slow
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(MODES)), OPTIONS, FAULTS)
 def test_the_source_or_a_whole_result_with_a_source_that_comes_back(
-    mode: str, wish: dict[str, Any], fault: tuple[str, int, int] | None
+    mode: str, options: dict[str, Any], fault: tuple[str, int, int] | None
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, without_processes():
         scene = Scene(Path(folder), mode)
@@ -79,7 +81,7 @@ def test_the_source_or_a_whole_result_with_a_source_that_comes_back(
             if fault is not None:
                 stack.enter_context(_broken(*fault))
             try:
-                scene.run(wish)
+                scene.run(options)
             except (ComparImgError, OSError, ValueError, MemoryError):
                 assert fault is not None, "without a fault it ends well"
         scene.size = None

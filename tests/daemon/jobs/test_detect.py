@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 from PIL import Image, ImageEnhance
 
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.scan import ScanRoot
+from daemon.jobs.progress import NullProgress
+from daemon.jobs.scan_roots import ScanRoot
+from index.database.queries import listing
+from index.database.records import content_gc, matches
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import DetectJobParameters
+from index.errors import UsageError
+from index.imaging.decoding.jpeg_file import COMMENT, Segment, with_metadata
+from index.imaging.decoding.pictures import Limits
+from index.imaging.decoding.pixel_digest import pixel_digest
 from index.model import Depth, Turn
-from index.records import orphans
-from index.records.catalogue import WatchRoot
-from index.records.jobs import DetectJobParameters
 from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph, save
@@ -83,14 +88,14 @@ def from_zero(altered: Path, pool: Any, tmp_path_factory: pytest.TempPathFactory
     made = Library(tmp_path_factory.mktemp("zero"), pool)
     shutil.copytree(altered, made.photos, dirs_exist_ok=True)
     made.scan()
-    found = Detections(made).detect()
+    result = Detections(made).detect()
     made.store.close()
-    return found
+    return result
 
 
 def test_the_altered_copies_are_found_and_nothing_else(from_zero: dict[str, Any]) -> None:
-    found = {frozenset(image["path"] for image in group["images"]) for group in from_zero["groups"]}
-    assert found == {
+    groups = {frozenset(image["path"] for image in group["images"]) for group in from_zero["groups"]}
+    assert groups == {
         frozenset({"one.png", "sub/one again.png", "one.bmp", "one small.jpg", "one mirrored.jpg"}),
         frozenset({"two.jpg", "two again.jpg", "two turned.png", "two bright.jpg"}),
         frozenset({"three.jpg", "three stored turned.jpg", "three again.jpg"}),
@@ -105,8 +110,8 @@ def test_the_order_in_which_pictures_come_has_no_say(
     random.Random(seed).shuffle(names)
     while names:
         # One at a time, and sometimes some together.
-        some, names = names[: 1 + seed], names[1 + seed :]
-        for name in some:
+        batch, names = names[: 1 + seed], names[1 + seed :]
+        for name in batch:
             drop(altered / name, detections.photos / name)
         detections.scan()
     assert detections.result() == from_zero
@@ -185,8 +190,8 @@ def test_new_parameters_open_no_image_and_ask_no_process(
     sizes = {}
     for hsize in (8, 16, 32):
         for turns in (True, False):
-            found = detections.detect(hsize=hsize, tolerance=hsize * hsize // 10, turns=turns, verify=False)
-            sizes[hsize, turns] = {image["path"] for group in found["groups"] for image in group["images"]}
+            result = detections.detect(hsize=hsize, tolerance=hsize * hsize // 10, turns=turns, verify=False)
+            sizes[hsize, turns] = {image["path"] for group in result["groups"] for image in group["images"]}
     assert opened == []
     assert detections.pool.asked == []
     # It was a detection for all that: the mirrored and the turned copy are found with turns only.
@@ -199,7 +204,7 @@ def test_what_was_judged_once_is_not_judged_again(detections: Detections, altere
     shutil.copytree(altered, detections.photos, dirs_exist_ok=True)
     detections.library.scan()
     first = detections.detect()
-    assert {"judge_pair"} <= set(detections.pool.asked)
+    assert {"verify_pair"} <= set(detections.pool.asked)
     detections.pool.asked.clear()
     opened.clear()
     assert detections.detect() == first
@@ -214,8 +219,8 @@ def test_a_picture_of_which_no_view_can_be_made_is_asked_for_once(detections: De
         save(photograph(seed, 320, 240), detections.photos / f"{seed}.jpg")
     detections.library.scan()
     (detections.photos / "1.jpg").unlink()
-    detections.detector.bring_up_to_date(Unwatched(), DetectJobParameters(depth=Depth.THOROUGH))
-    assert Counter(detections.pool.asked) == {"make_view": 2, "describe_view": 1}
+    detections.detector.bring_up_to_date(NullProgress(), DetectJobParameters(depth=Depth.THOROUGH))
+    assert Counter(detections.pool.asked) == {"make_preview": 2, "describe_preview": 1}
 
 
 def test_the_kinds(detections: Detections) -> None:
@@ -235,6 +240,23 @@ def test_the_kinds(detections: Detections) -> None:
     assert {path: kinds[path] for path in others if path != reference} == {
         path: kind for path, kind in others.items() if path != reference
     }
+
+
+def test_jpegs_with_other_metadata_have_the_pixel_digest_of_the_one_that_was_decoded(detections: Detections) -> None:
+    first = save(photograph(7), detections.photos / "a.jpg")
+    for name in ("b", "c", "d"):
+        commented = with_metadata(first.read_bytes(), [Segment(COMMENT, name.encode())])
+        (detections.photos / f"{name}.jpg").write_bytes(commented)
+    save(photograph(7), detections.photos / "other.jpg", quality=50)
+    detections.scan()
+    (kinds,) = detections.groups()
+    assert sorted(kinds.values()) == ["", "near", "pixels", "pixels", "pixels"]
+    with detections.library.store.read() as database:
+        kept = {
+            bytes(row[0]) for row in database.execute_sql("SELECT pixel_digest FROM content WHERE pixel_digest <> ''")
+        }
+    assert pixel_digest(first.read_bytes(), Limits()) in kept
+    assert len(kept) <= 2
 
 
 def test_one_pixel_makes_another_picture_of_the_same_size(detections: Detections) -> None:
@@ -273,7 +295,7 @@ def test_a_deleted_picture_leaves_its_group(detections: Detections) -> None:
     assert detections.groups() == []
 
 
-def test_each_turn_is_told_as_what_was_done_to_the_reference(detections: Detections) -> None:
+def test_each_turn_is_reported_as_what_was_done_to_the_reference(detections: Detections) -> None:
     picture = photograph(11, 600, 450)
     save(picture, detections.photos / "reference.png")
     small = picture.resize((400, 300), Image.Resampling.LANCZOS)
@@ -283,8 +305,8 @@ def test_each_turn_is_told_as_what_was_done_to_the_reference(detections: Detecti
     detections.scan()
     (group,) = detections.result()["groups"]
     assert group["images"][0]["path"] == "reference.png"
-    told = {image["path"]: image["turn"] for image in group["images"][1:]}
-    assert told == {f"{turn}.jpg": str(turn) for turn in Turn}
+    turns = {image["path"]: image["turn"] for image in group["images"][1:]}
+    assert turns == {f"{turn}.jpg": str(turn) for turn in Turn}
 
 
 def test_a_picture_stored_turned_is_shown_upright_and_is_no_turned_copy(detections: Detections) -> None:
@@ -296,14 +318,38 @@ def test_a_picture_stored_turned_is_shown_upright_and_is_no_turned_copy(detectio
     assert [image.get("turn") for image in group["images"]] == [None, "none"]
 
 
-def test_folders_limit_the_groups(detections: Detections) -> None:
+def test_a_search_in_some_folders_stands_beside_the_library(detections: Detections) -> None:
     for number in (1, 2):
         picture = save(photograph(20 + number), detections.photos / str(number) / "a.jpg")
         exact_copy(picture, detections.photos / str(number) / "b.jpg")
+        exact_copy(picture, detections.photos / "elsewhere" / f"{number}.jpg")
     detections.library.scan()
-    assert len(detections.detect()["groups"]) == 2
-    (group,) = detections.detect(folders=[str(detections.photos / "2")])["groups"]
-    assert {image["path"] for image in group["images"]} == {"2/a.jpg", "2/b.jpg"}
+    of_library = detections.detect()
+    assert len(of_library["groups"]) == 2
+    first = search(detections, "1")
+    second = search(detections, "2", hsize=8, tolerance=2)
+    assert detections.result() == of_library
+    with detections.library.store.read() as database:
+        (kept,) = matches.searches(database)
+        (group,) = listing.groups_page(database, listing.GroupFilter(search=kept.id)).items
+        members = listing.members(database, [group.id], 10)[group.id]
+    assert (first["groups"], second) == (1, {"groups": 1, "search": kept.id})
+    assert {member.file.path.decode().rsplit("/", 2)[-2] for member in members} == {"2"}
+    # What happens to a file is seen in both, and a new search of the library leaves the other.
+    (detections.photos / "2" / "b.jpg").unlink()
+    detections.scan()
+    detections.detect()
+    with detections.library.store.read() as database:
+        assert listing.kinds_of_groups(database, listing.GroupFilter(search=kept.id)) == {}
+        assert listing.kinds_of_groups(database) == {"exact": 2}
+    with pytest.raises(UsageError, match="in no watched folder"):
+        search(detections, "../elsewhere")
+
+
+def search(detections: Detections, folder: str, **wanted: Any) -> Any:
+    """What a search in a folder below the watched one ends with."""
+    place = os.path.normpath(detections.photos / folder)
+    return detections.detector.run(NullProgress(), DetectJobParameters(folders=[place], **wanted))
 
 
 def test_a_root_no_longer_watched_leaves_the_groups(detections: Detections, tmp_path: Path) -> None:
@@ -328,7 +374,7 @@ def test_what_no_file_has_any_more_is_forgotten_in_the_end(
     detections.scan()
     detections.detect()
     before = len(list(views.rglob("*.jpg")))
-    monkeypatch.setattr(orphans, "KEPT_NS", -1)
+    monkeypatch.setattr(content_gc, "RETENTION_NS", -1)
     without = detections.detect()
     assert len(list(views.rglob("*.jpg"))) == before - 1
     with detections.library.store.read() as database:

@@ -1,6 +1,6 @@
 """Another disk at the same path: the images of the first, with what was decided about them, wait until it is back.
 
-Real disks in files, mounted by root; left out for anybody else.
+Real disks in files, mounted by root; left out for anyone else.
 """
 
 import shutil
@@ -11,16 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files.file_systems import Likeness, compare, standing_of
+from daemon.files.file_systems import DiskMatch, compare, location_of
 from daemon.files.mounts import read_mounts
-from daemon.jobs.progress import Unwatched
-from daemon.processes.workers import WorkerPool
+from daemon.jobs import scan_comparing, scan_listing
+from daemon.jobs.progress import NullProgress
+from daemon.processes.worker_pool import WorkerPool
+from index.database.records import content_gc, disks
+from index.database.records.disks import DiskLocation
 from index.errors import NotFound
+from index.messages import of_json
 from index.model import RootState
-from index.records import disks, orphans
-from index.records.disks import Standing
 from support.faults import can_mount
 from support.sorting import Desk
+
+pytestmark = pytest.mark.disk
 
 as_root = pytest.mark.skipif(not can_mount(), reason="only root may mount a file system")
 
@@ -103,14 +107,14 @@ def images(desk: Desk) -> list[str]:
 
 def away(desk: Desk) -> list[tuple[str, int, int]]:
     with desk.store.read() as database:
-        found = disks.away(database)
-    return [(one.folder.decode()[len(str(desk.folder)) + 1 :], one.images, one.decided) for one in found]
+        disks_away = disks.away_disks(database)
+    return [(disk.folder.decode()[len(str(desk.folder)) + 1 :], disk.images, disk.decided) for disk in disks_away]
 
 
 def state(desk: Desk) -> tuple[str, str]:
     with desk.store.read() as database:
         row = database.execute_sql("SELECT state, reason FROM root").fetchone()
-    return str(row[0]), str(row[1])
+    return str(row[0]), str(of_json(row[1]) or "")
 
 
 def fill(desk: Desk, seed: int) -> tuple[Path, Path]:
@@ -180,14 +184,14 @@ def test_a_job_for_one_file_notices_another_disk(desk: Desk, rack: Rack) -> None
     decide(desk)
     rack.exchange("two", desk.photos)
     new, _ = fill(desk, 5)
-    desk.rescan(Unwatched(), [bytes(new)])
+    desk.rescan(NullProgress(), [bytes(new)])
     assert away(desk) == [("photos", 2, 2)]
     assert len(images(desk)) == 2
 
 
 @as_root
 @pytest.mark.parametrize("kind", ["btrfs", "xfs"])
-def test_other_file_systems_are_told_from_one_another(
+def test_other_file_systems_are_distinguished_from_one_another(
     rack: Rack, tmp_path: Path, pool: WorkerPool, kind: str
 ) -> None:
     for name in ("one", "two"):
@@ -221,7 +225,7 @@ def test_a_disk_below_the_root_is_exchanged(rack: Rack, tmp_path: Path, pool: Wo
         desk.decide({kept: "keep", copy: "trash"})
         rack.exchange("two", usb)
         desk.scan()
-        assert away(desk) == [], "a disk without any image tells nothing"
+        assert away(desk) == [], "a disk without any image proves nothing"
         assert len(images(desk)) == 2
         desk.picture("photos/usb/a.jpg", 7)
         desk.scan()
@@ -325,7 +329,7 @@ def test_a_copy_that_comes_bit_by_bit_is_taken_over_bit_by_bit(desk: Desk, rack:
     for number, path in enumerate((kept, copy), start=1):
         path.parent.mkdir()
         path.write_bytes(data[path])
-        desk.rescan(Unwatched(), [bytes(path)])
+        desk.rescan(NullProgress(), [bytes(path)])
         assert len(decided(desk)) == number
     assert away(desk) == []
 
@@ -335,14 +339,14 @@ def test_a_disk_exchanged_during_the_walk_changes_nothing(
     desk: Desk, rack: Rack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide(desk)
-    compare_all = desk.scanner._compare_all
+    list_walk = scan_listing.list_walk
 
     def exchanging(*arguments):
         rack.exchange("two", desk.photos)
         fill(desk, 5)
-        return compare_all(*arguments)
+        return list_walk(*arguments)
 
-    monkeypatch.setattr(desk.scanner, "_compare_all", exchanging)
+    monkeypatch.setattr(scan_comparing, "list_walk", exchanging)
     desk.scan()
     assert state(desk) == (RootState.OFFLINE, "was exchanged for another disk while it was walked")
     assert decided(desk) == DECIDED
@@ -359,8 +363,8 @@ def test_what_waits_is_not_forgotten_as_unused(desk: Desk, rack: Rack) -> None:
     desk.scan()
 
     def forget(database) -> list[bytes]:
-        orphans.note(database, 1)
-        return orphans.forget(database, time.time_ns())
+        content_gc.record_missing(database, 1)
+        return content_gc.collect(database, time.time_ns())
 
     assert desk.store.write(forget) == []
     rack.exchange("one", desk.photos)
@@ -369,17 +373,17 @@ def test_what_waits_is_not_forgotten_as_unused(desk: Desk, rack: Rack) -> None:
 
 
 def test_which_standings_are_alike() -> None:
-    def likeness(before: tuple[str, bytes], now: tuple[str, bytes]) -> Likeness:
-        return compare(Standing(b"/p", *before), Standing(b"/p", *now))
+    def likeness(before: tuple[str, bytes], now: tuple[str, bytes]) -> DiskMatch:
+        return compare(DiskLocation(b"/p", *before), DiskLocation(b"/p", *now))
 
-    assert likeness(("ext:1", b"/"), ("ext:1", b"/")) is Likeness.SAME
-    assert likeness(("ext:1", b"/"), ("ext:2", b"/")) is Likeness.OTHER
-    assert likeness(("ext:1", b"/"), ("btrfs:1", b"/")) is Likeness.OTHER
-    assert likeness(("ext:1", b"/a"), ("ext:1", b"/b")) is Likeness.PERHAPS
-    assert likeness(("nfs:nas:/a", b"/"), ("nfs:10.0.0.2:/a", b"/")) is Likeness.PERHAPS
-    assert likeness(("nfs:nas:/a", b"/"), ("ext:1", b"/")) is Likeness.PERHAPS
-    assert likeness(("", b"/"), ("ext:1", b"/")) is Likeness.UNKNOWN
-    assert likeness(("ext:1", b"/"), ("", b"/")) is Likeness.UNKNOWN
+    assert likeness(("ext:1", b"/"), ("ext:1", b"/")) is DiskMatch.SAME
+    assert likeness(("ext:1", b"/"), ("ext:2", b"/")) is DiskMatch.OTHER
+    assert likeness(("ext:1", b"/"), ("btrfs:1", b"/")) is DiskMatch.OTHER
+    assert likeness(("ext:1", b"/a"), ("ext:1", b"/b")) is DiskMatch.PERHAPS
+    assert likeness(("nfs:nas:/a", b"/"), ("nfs:10.0.0.2:/a", b"/")) is DiskMatch.PERHAPS
+    assert likeness(("nfs:nas:/a", b"/"), ("ext:1", b"/")) is DiskMatch.PERHAPS
+    assert likeness(("", b"/"), ("ext:1", b"/")) is DiskMatch.UNKNOWN
+    assert likeness(("ext:1", b"/"), ("", b"/")) is DiskMatch.UNKNOWN
 
 
 def test_a_server_with_another_name_is_the_same_where_its_files_are(desk_here: Desk) -> None:
@@ -399,7 +403,7 @@ def test_a_server_with_another_name_is_the_same_where_its_files_are(desk_here: D
 @pytest.fixture
 def desk_here(tmp_path: Path, pool: WorkerPool) -> Iterator[Desk]:
     made = Desk(tmp_path, pool)
-    if not standing_of(bytes(tmp_path), read_mounts()).identity:
+    if not location_of(bytes(tmp_path), read_mounts()).identity:
         made.close()
         pytest.skip("nothing identifies the file system of the temporary files")
     yield made
@@ -408,4 +412,4 @@ def desk_here(tmp_path: Path, pool: WorkerPool) -> Iterator[Desk]:
 
 def _away_ids(desk: Desk) -> list[int]:
     with desk.store.read() as database:
-        return [one.id for one in disks.away(database)]
+        return [disk.id for disk in disks.away_disks(database)]

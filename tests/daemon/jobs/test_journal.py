@@ -1,5 +1,5 @@
-"""The journal on real files and a real index: what is begun is known, what is done can be told, what is cut off is
-settled."""
+"""The journal on real files and a real index: what is begun is known, what is done can be determined, what is cut off
+is settled."""
 
 import errno
 import json
@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from daemon.files import trash
-from daemon.files.grounds import Grounds
-from daemon.files.manifest import parse
-from daemon.jobs.journal import Journal, Unchecked
-from daemon.jobs.progress import Unwatched
+from daemon.files.protected_paths import ManagedFolders
+from daemon.files.trash_manifest import parse
+from daemon.jobs.journal import Journal, NoChecks
+from daemon.jobs.progress import NullProgress
+from index.database.records import batches, trash_items
+from index.database.records.batches import Action, BatchKind, Step, StepState
+from index.database.store import Store
 from index.errors import Cancelled, StoreError
-from index.images.pictures import digest
+from index.imaging.decoding.pictures import digest
+from index.messages import text
 from index.model import Identity
-from index.records import batches, trash_items
-from index.records.batches import Action, BatchKind, Step, StepState
-from index.store import Store
 
 NOW_NS = 1_700_000_000 * 10**9
 
@@ -38,8 +39,8 @@ class Folder:
         self.journal = self.fresh_journal()
 
     def fresh_journal(self) -> Journal:
-        grounds = Grounds.of({bytes(self.photos): False}, [bytes(self.best)])
-        return Journal(self.store, grounds, lambda: NOW_NS)
+        folders = ManagedFolders.of({bytes(self.photos): False}, [bytes(self.best)])
+        return Journal(self.store, folders, lambda: NOW_NS)
 
     def add(self, name: str, data: bytes) -> Path:
         path = self.photos / name
@@ -48,12 +49,14 @@ class Folder:
         return path
 
     def step(self, action: Action, path: Path, **changes: object) -> Step:
-        one = Step(action, bytes(path), Identity.of(path.lstat()), digest(path.read_bytes()), bytes=path.stat().st_size)
-        return replace(one, **changes)  # type: ignore[arg-type]
+        step = Step(
+            action, bytes(path), Identity.of(path.lstat()), digest(path.read_bytes()), bytes=path.stat().st_size
+        )
+        return replace(step, **changes)  # type: ignore[arg-type]
 
     def run(self, *steps: Step, checks: object = None, job_id: int | None = None) -> int:
         batch_id = self.journal.begin(BatchKind.SORT, steps, job_id)
-        self.journal.carry_out(Unwatched(), batch_id, checks or Unchecked())  # type: ignore[arg-type]
+        self.journal.carry_out(NullProgress(), batch_id, checks or NoChecks())  # type: ignore[arg-type]
         return batch_id
 
     def steps(self, batch_id: int) -> list[Step]:
@@ -66,8 +69,8 @@ class Folder:
 
     def names(self) -> list[str]:
         """Everything below the watched folder but the manifest."""
-        found = [p.relative_to(self.photos) for p in self.photos.rglob("*") if p.is_file()]
-        return sorted(str(name) for name in found if name.name != "manifest.jsonl")
+        paths = [p.relative_to(self.photos) for p in self.photos.rglob("*") if p.is_file()]
+        return sorted(str(name) for name in paths if name.name != "manifest.jsonl")
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def test_trash_keeps_every_file_its_origin_and_its_name(folder: Folder) -> None:
 def test_a_new_file_takes_the_place_of_the_old_one(folder: Folder) -> None:
     path = folder.add("a.jpg", b"large")
 
-    class Encode(Unchecked):
+    class Encode(NoChecks):
         """What compression does shortly before: a new file beside, at the name that the journal gives."""
 
         def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
@@ -124,10 +127,10 @@ def test_a_new_file_takes_the_place_of_the_old_one(folder: Folder) -> None:
 
 
 def test_a_move_takes_a_free_name(folder: Folder) -> None:
-    (folder.best / "x.jpg").write_bytes(b"somebody's")
+    (folder.best / "x.jpg").write_bytes(b"other file")
     path = folder.add("x.jpg", b"mine")
     folder.run(folder.step(Action.MOVE, path, target=bytes(folder.best / "x.jpg")))
-    assert (folder.best / "x.jpg").read_bytes() == b"somebody's"
+    assert (folder.best / "x.jpg").read_bytes() == b"other file"
     assert (folder.best / "x (2).jpg").read_bytes() == b"mine"
     assert folder.in_trash() == []
 
@@ -138,18 +141,18 @@ def test_an_index_that_cannot_be_written_leaves_everything_as_it_was(folder: Fol
     real = folder.store.write
 
     def fail(change: object) -> object:
-        raise StoreError("The index could not be changed: database or disk is full.")
+        raise StoreError(text("The index could not be changed: database or disk is full."))
 
     folder.store.write = fail  # type: ignore[method-assign,assignment]
     with pytest.raises(StoreError):
-        folder.journal.carry_out(Unwatched(), batch_id, Unchecked())
+        folder.journal.carry_out(NullProgress(), batch_id, NoChecks())
     folder.store.write = real  # type: ignore[method-assign]
     assert path.read_bytes() == b"one"
     folder.journal.recover()
     assert [step.state for step in folder.steps(batch_id)] == [StepState.CANCELLED]
 
 
-def test_an_index_that_cannot_be_written_after_the_act_is_told_by_the_disk(folder: Folder) -> None:
+def test_an_index_that_cannot_be_written_after_the_act_is_completed_from_the_disk(folder: Folder) -> None:
     path = folder.add("a.jpg", b"one")
     batch_id = folder.journal.begin(BatchKind.SORT, [folder.step(Action.TRASH, path)])
     real, calls = folder.store.write, []
@@ -157,12 +160,12 @@ def test_an_index_that_cannot_be_written_after_the_act_is_told_by_the_disk(folde
     def fail_second(change: object) -> object:
         calls.append(change)
         if len(calls) == 2:
-            raise StoreError("The index could not be changed: database or disk is full.")
+            raise StoreError(text("The index could not be changed: database or disk is full."))
         return real(change)  # type: ignore[arg-type]
 
     folder.store.write = fail_second  # type: ignore[method-assign,assignment]
     with pytest.raises(StoreError):
-        folder.journal.carry_out(Unwatched(), batch_id, Unchecked())
+        folder.journal.carry_out(NullProgress(), batch_id, NoChecks())
     folder.store.write = real  # type: ignore[method-assign]
     assert not path.exists()
     assert [step.state for step in folder.steps(batch_id)] == [StepState.DOING]
@@ -172,24 +175,24 @@ def test_an_index_that_cannot_be_written_after_the_act_is_told_by_the_disk(folde
     assert Path(os.fsdecode(item.place)).read_bytes() == b"one"
 
 
-def test_told_to_leave_off_it_stops_between_two_steps_and_goes_on_later(folder: Folder) -> None:
+def test_cancelled_it_stops_between_two_steps_and_goes_on_later(folder: Folder) -> None:
     paths = [folder.add(f"{number}.jpg", b"%d" % number) for number in range(40)]
 
-    class Impatient(Unwatched):
+    class Impatient(NullProgress):
         steps = 0
 
         def advance(self, steps: int = 1) -> None:
             self.steps += steps
             if self.steps == 20:
-                raise Cancelled("The job was cancelled.")
+                raise Cancelled(text("The job was cancelled."))
 
     batch_id = folder.journal.begin(BatchKind.SORT, [folder.step(Action.TRASH, path) for path in paths])
     with pytest.raises(Cancelled):
-        folder.journal.carry_out(Impatient(), batch_id, Unchecked())
+        folder.journal.carry_out(Impatient(), batch_id, NoChecks())
     assert sum(not path.exists() for path in paths) == 20
     states = [step.state for step in folder.steps(batch_id)]
     assert (states.count(StepState.DONE), states.count(StepState.PLANNED)) == (20, 20)
-    folder.journal.carry_out(Unwatched(), batch_id, Unchecked())
+    folder.journal.carry_out(NullProgress(), batch_id, NoChecks())
     assert not any(path.exists() for path in paths)
     assert {step.state for step in folder.steps(batch_id)} == {StepState.DONE}
 
@@ -221,7 +224,7 @@ def test_nothing_goes_to_a_trash_that_others_can_write_to(folder: Folder) -> Non
     path = folder.add("a/b/x.jpg", b"one")
     (step,) = folder.steps(folder.run(folder.step(Action.TRASH, path)))
     assert (step.state, step.reason) == (StepState.FAILED, "untrusted_trash")
-    assert "other users can write to the trash folder" in step.message
+    assert "other users can write to the trash folder" in str(step.message)
     assert folder.names() == ["a/b/x.jpg"], "nor to another one below it"
     home.chmod(0o700)
     (step,) = folder.steps(folder.run(folder.step(Action.TRASH, path)))

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from PIL import ImageEnhance
 
-from daemon.jobs import candidates
+from daemon.jobs import candidate_index
 from daemon.jobs.detect import Detector
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.views import Views
-from index.candidates import search
-from index.images.pictures import Limits
+from daemon.jobs.previews import Previews
+from daemon.jobs.progress import NullProgress
+from index.database.records import missing_contents
+from index.database.store import Store
+from index.database.upkeep import upgrade
+from index.imaging.candidates.search import hash_index
+from index.imaging.decoding.pictures import Limits
 from index.model import Depth, DetectParameters
-from index.records import absent
-from index.store import Store
-from index.upkeep import upgrade
 from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph
@@ -47,7 +47,7 @@ def put(path: Path, data: bytes) -> None:
 
 def settle(detections: Detections, depth: Depth) -> None:
     detections.library.scan()
-    detections.detector.update(Unwatched()) if depth is Depth.FAST else detections.detect(depth=depth)
+    detections.detector.update(NullProgress()) if depth is Depth.FAST else detections.detect(depth=depth)
 
 
 def noted(detections: Detections) -> list[tuple[int, int]]:
@@ -63,7 +63,7 @@ def proposed(detections: Detections) -> int:
 
 def restart(detections: Detections) -> None:
     """As after a restart of the service: another detector over the same index."""
-    views = Views(detections.library.store, detections.pool, Limits(max_pixels=50_000_000))  # type: ignore[arg-type]
+    views = Previews(detections.library.store, detections.pool, Limits(max_pixels=50_000_000))  # type: ignore[arg-type]
     detections.detector = Detector(detections.library.store, detections.pool, views, DetectParameters)  # type: ignore[arg-type]
 
 
@@ -78,7 +78,7 @@ def test_a_file_that_is_overwritten_again_and_again_is_compared_with_what_is_the
         put(detections.photos / "latest.jpg", frame(number))
         detections.pool.asked.clear()
         detections.scan()
-        assert detections.pool.asked.count("judge_pair") == 1, number
+        assert detections.pool.asked.count("verify_pair") == 1, number
         assert [set(group) for group in detections.groups()] == [{"kept.jpg", "latest.jpg"}]
     assert len(noted(detections)) == 6
     assert proposed(detections) == 7
@@ -88,8 +88,8 @@ def test_many_that_are_gone_do_not_hide_the_one_that_is_there(
     detections: Detections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture is paired with a bounded number of those before it."""
-    monkeypatch.setattr(search, "MOST", 2)
-    monkeypatch.setattr(search.HashIndex.pairs, "__kwdefaults__", {"most": 2})
+    monkeypatch.setattr(hash_index, "MOST", 2)
+    monkeypatch.setattr(hash_index.HashIndex.pairs, "__kwdefaults__", {"most": 2})
     put(detections.photos / "kept.jpg", frame(30))
     detections.scan()
     for number in range(4):
@@ -128,7 +128,7 @@ def test_what_comes_back_is_compared_with_what_came_meanwhile(
         put(detections.photos / name, data)
         detections.pool.asked.clear()
         detections.scan()
-        assert "judge_pair" not in detections.pool.asked
+        assert "verify_pair" not in detections.pool.asked
         assert [set(group) for group in detections.groups()] == [{"back.jpg", "second.jpg"}]
     assert proposed(detections) == counted == 1
     assert noted(detections) == []
@@ -148,7 +148,7 @@ def test_a_new_picture_that_is_gone_before_it_is_matched_is_matched_when_it_is_b
         put(detections.photos / "third.jpg", frame(3))
     detections.pool.asked.clear()
     detections.scan()
-    assert detections.pool.asked.count("judge_pair") == another
+    assert detections.pool.asked.count("verify_pair") == another
     put(detections.photos / "second.jpg", frame(2))
     detections.scan()
     there = {"first.jpg", "second.jpg", "third.jpg"} if another else {"first.jpg", "second.jpg"}
@@ -163,7 +163,7 @@ def test_what_is_lost_while_it_is_being_matched_is_noted(
     detections.scan()
     put(detections.photos / "second.jpg", frame(2))
     detections.library.scan()
-    meant = candidates.CandidateIndex.take_in
+    meant = candidate_index.CandidateIndex.add_block
 
     def lost_meanwhile(self: Any, *given: Any) -> Any:
         (detections.photos / "second.jpg").unlink(missing_ok=True)
@@ -171,13 +171,13 @@ def test_what_is_lost_while_it_is_being_matched_is_noted(
         return meant(self, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(candidates.CandidateIndex, "take_in", lost_meanwhile)
-        detections.detector.update(Unwatched())
+        patch.setattr(candidate_index.CandidateIndex, "add_block", lost_meanwhile)
+        detections.detector.update(NullProgress())
     assert detections.groups() == []
     put(detections.photos / "third.jpg", frame(3))
     detections.pool.asked.clear()
     detections.scan()
-    assert detections.pool.asked.count("judge_pair") == 1
+    assert detections.pool.asked.count("verify_pair") == 1
     put(detections.photos / "second.jpg", frame(2))
     detections.scan()
     assert [set(group) for group in detections.groups()] == [{"first.jpg", "second.jpg", "third.jpg"}]
@@ -198,25 +198,26 @@ def test_a_stop_while_what_is_back_is_matched_costs_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(absent, "matched", stop)
+        patch.setattr(missing_contents, "mark_matched", stop)
         with pytest.raises(KeyboardInterrupt):
-            detections.detector.update(Unwatched())
-    detections.detector.update(Unwatched())
+            detections.detector.update(NullProgress())
+    detections.detector.update(NullProgress())
     assert [set(group) for group in detections.groups()] == [{"first.jpg", "second.jpg"}]
     assert noted(detections) == []
     put(detections.photos / "third.jpg", frame(3))
     detections.pool.asked.clear()
     detections.scan()
-    assert detections.pool.asked.count("judge_pair") == 2
+    assert detections.pool.asked.count("verify_pair") == 2
 
 
-@pytest.mark.parametrize("left_at_least", [candidates.LEFT_AT_LEAST, 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("left_at_least", [candidate_index.REMOVED_AT_LEAST, 1])
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_comes_and_goes_the_groups_are_those_of_a_detection_from_zero(
     detections: Detections, monkeypatch: pytest.MonkeyPatch, seed: int, left_at_least: int
 ) -> None:
-    """Also where the index in memory is loaded anew all the time."""
-    monkeypatch.setattr(candidates, "LEFT_AT_LEAST", left_at_least)
+    """Also where the index in memory is loaded again all the time."""
+    monkeypatch.setattr(candidate_index, "REMOVED_AT_LEAST", left_at_least)
     chance = random.Random(seed)
     pool = [frame(number, which) for which in (1, 2, 3) for number in range(4)]
     for _ in range(25):
@@ -243,7 +244,7 @@ def test_whatever_comes_and_goes_the_groups_are_those_of_a_detection_from_zero(
     assert noted(detections) == [(content_id, 0) for (content_id,) in lost]
 
 
-def test_an_index_of_before_is_told_what_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upgraded_index_records_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         before = tmp_path / "before"
         before.mkdir()
@@ -254,14 +255,22 @@ def test_an_index_of_before_is_told_what_is_gone(tmp_path: Path, monkeypatch: py
         with Store(tmp_path / "data") as store:
             rows = Rows(store, tmp_path)
             rows.add_detection()
-            there, gone = rows.add_content(1), rows.add_content(2)
+            there, gone = 1, 2
 
-            def add_image(database: Any) -> None:
+            def add_files(database: Any) -> None:
                 """With the columns of then."""
+                for content_id in (there, gone):
+                    database.execute_sql(
+                        "INSERT INTO content (id, digest, size_bytes, format, width, height, mode, orientation, taken,"
+                        " camera, jpeg_quality, earlier_quality, detail, frames, metadata, scheme, failure,"
+                        " failure_message) VALUES (?, ?, 9, 'JPEG', 8, 8, 'RGB', 1, '', '', 92, 0, 50, 1, '', 'test',"
+                        " '', '')",
+                        (content_id, bytes([content_id])),
+                    )
                 database.execute_sql("INSERT INTO root VALUES (1, x'2f', 0, 0, 1, 'online', '', NULL, NULL)")
                 database.execute_sql("INSERT INTO image VALUES (1, 1, x'2f61', 1, 1, 1, 1, ?, 1)", (there,))
 
-            store.write(add_image)
+            store.write(add_files)
     with Store(tmp_path / "data") as store, store.read() as database:
         assert database.execute_sql("SELECT detection_id, content_id, back FROM absent").fetchall() == [
             (rows.detection_id, gone, 0)

@@ -11,18 +11,20 @@ from urllib.request import urlopen
 
 import pytest
 
-from daemon.jobs import proposing, tries, views
+from daemon.jobs import feature_candidates, previews, quarantine, verify_pairs
 from daemon.jobs.detect import Detector
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.tries import Tries
-from daemon.jobs.views import Views
-from daemon.processes.workers import WorkerLimits, WorkerPool
-from index.candidates.features import SCHEME
+from daemon.jobs.previews import Previews
+from daemon.jobs.progress import NullProgress
+from daemon.jobs.quarantine import Quarantine
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.database.records import quarantine as records
+from index.database.records.jobs import DetectJobParameters
+from index.database.records.quarantine import TRIES
 from index.errors import NoRoom, PictureError
-from index.images.pictures import Limits
+from index.imaging.candidates.features.descriptors import SCHEME
+from index.imaging.decoding.pictures import Limits
+from index.messages import text
 from index.model import Depth, DetectParameters
-from index.records import attempts
-from index.records.jobs import DetectJobParameters
 from support import misbehaviour, poisoned
 from support.library import Library
 from support.pictures import photograph, save
@@ -49,7 +51,8 @@ def content_ids(library: Library) -> list[int]:
 
 def held(library: Library, work: str) -> dict[int, int]:
     with library.store.read() as database:
-        return {content_id: count for (content_id, _), count in attempts.failures(database, work).items()}
+        crashes = records.crashes(database, work)
+    return {content_id: count for content_id in content_ids(library) if (count := crashes.of(content_id))}
 
 
 def rows(library: Library, table: str) -> int:
@@ -57,11 +60,11 @@ def rows(library: Library, table: str) -> int:
         return int(database.execute_sql(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def crash_over(library: Library, work: str, *some: int, times: int = 1) -> None:
+def crash_over(library: Library, work: str, *items: int, times: int = 1) -> None:
     """As if the service had ended while it worked on these."""
     for _ in range(times):
-        library.store.write(lambda db: attempts.begin(db, work, [(one, one) for one in some]))
-        tries.recover(library.store)
+        library.store.write(lambda db: records.start(db, work, items))
+        quarantine.recover(library.store)
 
 
 @pytest.fixture
@@ -91,54 +94,56 @@ def test_what_the_service_ended_with_is_done_last_and_alone(taken: Library, monk
 
     monkeypatch.setattr(taken.pool, "run", watched)
     items = [(content_id, "done") for content_id in content_ids(taken)]
-    outcomes = Tries(taken.store, taken.pool, "work", "worked on").run(misbehaviour.same, items)
+    outcomes = Quarantine[int](taken.store, taken.pool, "work", "worked on").run(misbehaviour.same, items)
     assert {(one.item[0], one.value) for one in outcomes} == set(items)
     assert handed_out == [others, [two], [one]]
-    assert rows(taken, "attempt") == 0
+    assert rows(taken, "quarantine") == 0
 
 
-def test_what_is_given_up_is_told_by_name_and_is_so_for_this_work_alone(
+def test_what_is_given_up_is_reported_by_name_and_is_so_for_this_work_alone(
     taken: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, *others = content_ids(taken)
-    crash_over(taken, "work", bad, times=attempts.FAILURES)
-    work = Tries(taken.store, taken.pool, "work", "worked on")
+    crash_over(taken, "work", bad, times=TRIES)
+    work = Quarantine[int](taken.store, taken.pool, "work", "worked on")
     outcomes = {one.item[0]: one for one in work.run(misbehaviour.same, [(bad, ""), *((one, "") for one in others)])}
     assert [one for one, outcome in outcomes.items() if outcome.failure] == [bad]
     with pytest.raises(PictureError, match="3 times"):
         work.call(misbehaviour.same, bad, "")
-    told = [record.getMessage() for record in caplog.records]
-    assert told.count(f"{taken.photos}/0.jpg was not worked on: that failed 3 times, and is not tried again") == 2
-    assert Tries(taken.store, taken.pool, "other work", "").call(misbehaviour.same, bad, "fine") == "fine"
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages.count(f"{taken.photos}/0.jpg was not worked on: that failed 3 times, and is not tried again") == 2
+    assert Quarantine[int](taken.store, taken.pool, "other work", "").call(misbehaviour.same, bad, "fine") == "fine"
 
 
 def test_who_leaves_off_holds_nothing_against_what_was_under_way(taken: Library) -> None:
     bad, *_ = content_ids(taken)
     crash_over(taken, "work", bad)
     items = [(content_id, "") for content_id in content_ids(taken)]
-    outcomes = Tries(taken.store, taken.pool, "work", "worked on").run(misbehaviour.same, items)
+    outcomes = Quarantine[int](taken.store, taken.pool, "work", "worked on").run(misbehaviour.same, items)
     next(outcomes)
     outcomes.close()
     assert held(taken, "work") == {bad: 1}
-    assert rows(taken, "attempt") == 1
+    assert rows(taken, "quarantine") == 1
 
 
 def test_a_failure_that_is_no_loss_of_a_process_is_no_attempt(taken: Library) -> None:
     bad, *_ = content_ids(taken)
-    (outcome,) = Tries(taken.store, taken.pool, "work", "").run(misbehaviour.obey, [(bad, ("fail", "is broken"))])
+    (outcome,) = Quarantine[int](taken.store, taken.pool, "work", "").run(
+        misbehaviour.obey, [(bad, ("fail", "is broken"))]
+    )
     assert outcome.failure is not None
-    assert outcome.failure.message == "is broken"
-    assert rows(taken, "attempt") == 0
+    assert str(outcome.failure) == "is broken"
+    assert rows(taken, "quarantine") == 0
 
 
 def test_a_person_may_ask_again_for_what_a_process_died_of(taken: Library) -> None:
     bad, *_ = content_ids(taken)
-    work = Tries(taken.store, taken.pool, "work", "")
-    for _ in range(attempts.FAILURES + 1):
+    work = Quarantine[int](taken.store, taken.pool, "work", "")
+    for _ in range(TRIES + 1):
         with pytest.raises(PictureError, match="crashed"):
             work.call(misbehaviour.obey, bad, ("crash", None))
     taken.store.write(lambda db: None)
-    assert rows(taken, "attempt") == 0
+    assert rows(taken, "quarantine") == 0
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["full", "busy"])
@@ -148,13 +153,13 @@ def test_who_looks_at_the_page_does_not_wait_for_an_index_that_cannot_be_written
     def refuse(change: object) -> Future[None]:
         future: Future[None] = Future()
         if answers:
-            future.set_exception(NoRoom("database or disk is full"))
+            future.set_exception(NoRoom(text("database or disk is full")))
         return future
 
     monkeypatch.setattr(taken.store, "submit", refuse)
-    monkeypatch.setattr(tries, "NOTED_S", 0.05)
+    monkeypatch.setattr(quarantine, "RECORDED_S", 0.05)
     bad, *_ = content_ids(taken)
-    assert Tries(taken.store, taken.pool, "work", "").call(misbehaviour.same, bad, "shown") == "shown"
+    assert Quarantine[int](taken.store, taken.pool, "work", "").call(misbehaviour.same, bad, "shown") == "shown"
 
 
 @pytest.mark.fault("a picture by which processes die or hang that describe it: given up by name, all others described")
@@ -170,73 +175,131 @@ def test_a_picture_that_cannot_be_described_is_given_up(
 ) -> None:
     take(library.photos, 1, 2)
     library.scan()
-    monkeypatch.setattr(proposing, "describe_view", describe)
-    for _ in range(attempts.FAILURES + 1):
+    monkeypatch.setattr(feature_candidates, "describe_preview", describe)
+    for _ in range(TRIES + 1):
         # A new one each time, as after a start.
-        Detector(library.store, hasty, Views(library.store, hasty, Limits()), DetectParameters).run(
-            Unwatched(), THOROUGH
+        Detector(library.store, hasty, Previews(library.store, hasty, Limits()), DetectParameters).run(
+            NullProgress(), THOROUGH
         )
     assert rows(library, "feature") == 4
     assert rows(library, "duplicate_group") == 2
     bad = library.images()["bad.jpg"]
-    assert held(library, SCHEME) == {bad: attempts.FAILURES}
-    told = [line for line in (record.getMessage() for record in caplog.records) if "was not described" in line]
-    assert all(line.startswith(f"{library.photos}/bad.jpg ") for line in told)
-    assert [line.rpartition(";")[2] for line in told[:3]] == [" it is tried again later"] * 2 + [" it is tried no more"]
+    assert held(library, SCHEME) == {bad: TRIES}
+    logged = [line for line in (record.getMessage() for record in caplog.records) if "was not described" in line]
+    assert all(line.startswith(f"{library.photos}/bad.jpg ") for line in logged)
+    ends = [line.rpartition(";")[2] for line in logged[:3]]
+    assert ends == [" it is tried again later"] * 2 + [" it is tried no more"]
     monkeypatch.undo()
     lost = sum(hasty.losses.values())
-    Detector(library.store, hasty, Views(library.store, hasty, Limits()), DetectParameters).run(Unwatched(), THOROUGH)
+    Detector(library.store, hasty, Previews(library.store, hasty, Limits()), DetectParameters).run(
+        NullProgress(), THOROUGH
+    )
     assert sum(hasty.losses.values()) == lost, "it is paid for three times and no more"
 
 
 def test_a_view_by_which_processes_die_is_given_up_with_all_pairs_of_it(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "make_view", poisoned.view_or_crash)
+    monkeypatch.setattr(previews, "make_preview", poisoned.view_or_crash)
     picture = photograph(1, 640, 480)
     for width in (640, 500, 420, poisoned.WIDTH):
         save(picture.resize((width, width * 3 // 4)), library.photos / f"{width}.jpg", quality=85)
     library.scan()
-    detector = Detector(library.store, library.pool, Views(library.store, library.pool, Limits()), DetectParameters)
+    detector = Detector(library.store, library.pool, Previews(library.store, library.pool, Limits()), DetectParameters)
     before = sum(library.pool.losses.values())
-    for _ in range(attempts.FAILURES + 1):
-        detector.update(Unwatched())
+    for _ in range(TRIES + 1):
+        detector.update(NullProgress())
     assert rows(library, "match") == 3, "all pairs of the others"
     assert rows(library, "unjudged") == 0
     # Each time twice: the first time might be chance.
-    assert sum(library.pool.losses.values()) - before == 2 * attempts.FAILURES
+    assert sum(library.pool.losses.values()) - before == 2 * TRIES
 
 
+def take_same_pixels(folder: Path, *names: str) -> None:
+    """Photographs, each in two formats that lose nothing."""
+    for seed, name in enumerate(names):
+        for suffix in ("png", "bmp"):
+            save(photograph(seed, 320, 240), folder / f"{name}.{suffix}")
+    # Of the copies with that name one alone is poisoned.
+    (folder / "poison.bmp").rename(folder / "copy.bmp")
+
+
+@pytest.mark.fault(
+    "a picture by which processes die that digest its pixels: given up, its pair compared by its preview"
+)
+def test_a_picture_whose_pixels_cannot_be_digested_is_given_up(
+    library: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    take_same_pixels(library.photos, "fine", "poison")
+    library.scan()
+    bad = library.images()["poison.png"]
+    monkeypatch.setattr(verify_pairs, "pixel_digest", poisoned.pixels_or_die)
+    counts, kinds = [], []
+    for _ in range(TRIES + 1):
+        # A full detection, which looks at all pairs again.
+        views = Previews(library.store, library.pool, Limits())
+        Detector(library.store, library.pool, views, DetectParameters).run(NullProgress(), DetectJobParameters())
+        counts.append(held(library, "pixels"))
+        with library.store.read() as database:
+            kinds.append(sorted(database.execute_sql("SELECT kind FROM match ORDER BY detection_id DESC LIMIT 2")))
+    assert counts == [{bad: 1}, {bad: 2}, {bad: TRIES}, {bad: TRIES}]
+    assert kinds == [[("near",), ("pixels",)]] * (TRIES + 1)
+    lines = [line for line in (record.getMessage() for record in caplog.records) if "to its last pixel" in line]
+    assert all(line.startswith(f"{library.photos}/poison.png was not read") for line in lines)
+    assert len(lines) == TRIES + 1
+    lost = sum(library.pool.losses.values())
+    views = Previews(library.store, library.pool, Limits())
+    Detector(library.store, library.pool, views, DetectParameters).run(NullProgress(), DetectJobParameters())
+    assert sum(library.pool.losses.values()) == lost, "it is paid for three times and no more"
+
+
+@pytest.mark.slow
+@pytest.mark.fault("a picture whose pixels end the whole service when they are digested: given up by name, no other")
+def test_the_service_is_ended_three_times_by_the_pixels_of_a_picture_and_then_no_more(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    take_same_pixels(photos, "fine", "poison")
+    program = Program(tmp_path, photos, workers=2)
+    ends = [run_poisoned(program, "pixels", "duplicate_group") for _ in range(TRIES + 1)]
+    assert ends == [-signal.SIGKILL] * TRIES + [0], program.log.read_text()[-3000:]
+    assert f"{photos}/poison.png was not read to its last pixel: that failed 3 times" in program.log.read_text()
+    assert sorted(program.ask("SELECT kind FROM match")) == [("near",), ("pixels",)]
+    assert program.ask("SELECT work, crashes FROM quarantine") == [("pixels", TRIES)]
+    program.check_index()
+
+
+@pytest.mark.slow
 @pytest.mark.fault("a picture whose description or view ends the whole service: given up by name, no other")
 @pytest.mark.parametrize(
-    ("when", "told"), [("describe", "bad.jpg was not described: that"), ("view", "bad.jpg was not given a view: that")]
+    ("when", "message"),
+    [("describe", "bad.jpg was not described: that"), ("view", "bad.jpg was not given a view: that")],
 )
 def test_the_service_is_ended_three_times_by_a_picture_and_then_no_more(
-    tmp_path: Path, when: str, told: str
+    tmp_path: Path, when: str, message: str
 ) -> None:
     photos = tmp_path / "photos"
     take(photos, 1, 2)
     program = Program(tmp_path, photos, workers=2)
-    program.config.write_text(program.config.read_text() + '[detect]\ndepth = "thorough"\n')
-    ends = [run_poisoned(program, when, "duplicate_group") for _ in range(attempts.FAILURES + 1)]
-    assert ends == [-signal.SIGKILL] * attempts.FAILURES + [0], program.log.read_text()[-3000:]
-    assert f"{photos}/{told} failed 3 times" in program.log.read_text()
+    program.config.write_text(program.config.read_text().replace("[detect]\n", '[detect]\ndepth = "thorough"\n'))
+    ends = [run_poisoned(program, when, "duplicate_group") for _ in range(TRIES + 1)]
+    assert ends == [-signal.SIGKILL] * TRIES + [0], program.log.read_text()[-3000:]
+    assert f"{photos}/{message} failed 3 times" in program.log.read_text()
     assert len(program.ask("SELECT * FROM duplicate_group")) == 2
     assert len(program.ask("SELECT * FROM feature")) == 4
     program.check_index()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a picture that ends the whole service whenever it is shown: not shown any more, all others are")
 def test_a_page_that_shows_a_picture_ends_the_service_three_times_and_then_no_more(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     take(photos, 1)
     program = Program(tmp_path, photos)
-    for time in range(attempts.FAILURES + 1):
+    for time in range(TRIES + 1):
         with program.running(behind_poison("view"), PYTHONPATH=SEARCH) as (process, address):
             wait_until_idle(address)
             rows_by_name = {os.path.basename(path): row for row, path in program.ask("SELECT id, path FROM image")}
             assert shown(address, rows_by_name[b"1.jpg"]) == 200
-            if time < attempts.FAILURES:
+            if time < TRIES:
                 assert shown(address, rows_by_name[b"bad.jpg"]) == 0
                 assert process.wait(PATIENCE_S) == -signal.SIGKILL
             else:

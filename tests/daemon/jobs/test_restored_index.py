@@ -1,4 +1,4 @@
-"""An index that was put back, with real files: what the manifests of the trashes tell of it, and that the whole program
+"""An index that was put back, with real files: what the manifests of the trashes show of it, and that the whole program
 begins nothing again."""
 
 import json
@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from daemon.client import Client
-from daemon.files.grounds import Grounds
-from daemon.jobs import put_back
-from daemon.jobs.journal import Journal, Unchecked
-from daemon.jobs.progress import Unwatched
+from daemon.files.protected_paths import ManagedFolders
+from daemon.jobs import restored_index
+from daemon.jobs.journal import Journal, NoChecks
+from daemon.jobs.progress import NullProgress
+from index.database.records import batches, images, jobs, trash_items
+from index.database.records.batches import Action, BatchKind, Step, StepState
+from index.database.records.images import WatchRoot
+from index.database.store import Store
+from index.database.upkeep.lineage_files import LineageFiles, LineageMark
 from index.errors import StoreError
-from index.images.pictures import digest
+from index.imaging.decoding.pictures import digest
 from index.model import Identity, JobKind
-from index.records import batches, catalogue, jobs, trash_items
-from index.records.batches import Action, BatchKind, Step, StepState
-from index.records.catalogue import WatchRoot
-from index.store import Store
-from index.upkeep.witness import Mark, Witness
 from support.program import Program
 from support.serving import until
 from support.twins import decide_all, make_twins, wait_for
@@ -36,9 +36,9 @@ class Folder:
         self.photos.mkdir()
         self.data = folder / "data"
         self.manifest = self.photos / ".comparimg-trash" / "manifest.jsonl"
-        self.grounds = Grounds.of({bytes(self.photos): False})
+        self.managed_folders = ManagedFolders.of({bytes(self.photos): False})
         with Store(self.data) as store:
-            store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(bytes(self.photos))]))
+            store.write(lambda db: images.sync_roots(db, [WatchRoot(bytes(self.photos))]))
 
     def add(self, name: str) -> Step:
         path = self.photos / name
@@ -46,9 +46,9 @@ class Folder:
         return Step(Action.TRASH, bytes(path), Identity.of(path.lstat()), digest(name.encode()))
 
     def trash(self, store: Store, *names: str) -> int:
-        journal = Journal(store, self.grounds)
+        journal = Journal(store, self.managed_folders)
         batch_id = journal.begin(BatchKind.SORT, [self.add(name) for name in names])
-        journal.carry_out(Unwatched(), batch_id, Unchecked())
+        journal.carry_out(NullProgress(), batch_id, NoChecks())
         return batch_id
 
     def remember(self) -> None:
@@ -60,8 +60,8 @@ class Folder:
         shutil.rmtree(self.data)
         shutil.copytree(self.data.with_name("then"), self.data)
         with closing(sqlite3.connect(self.data / "index.sqlite3")) as database:
-            mark = Mark(*database.execute("SELECT index_id, counter FROM lineage").fetchone())
-        Witness(self.data / "index.sqlite3", None).keep(mark)
+            mark = LineageMark(*database.execute("SELECT index_id, counter FROM lineage").fetchone())
+        LineageFiles(self.data / "index.sqlite3", None).write(mark)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def state_of(store: Store, batch_id: int) -> tuple[str, list[StepState]]:
         return batches.batch(database, batch_id).state, [step.state for step in batches.steps_of(database, batch_id)]
 
 
-def test_every_line_of_a_manifest_tells_of_the_index_and_how_far_it_was(folder: Folder) -> None:
+def test_every_line_of_a_manifest_names_the_index_and_how_far_it_was(folder: Folder) -> None:
     with Store(folder.data) as store:
         folder.trash(store, "a.jpg", "b.jpg")
         first = store.mark
@@ -86,24 +86,24 @@ def test_every_line_of_a_manifest_tells_of_the_index_and_how_far_it_was(folder: 
     assert lines[0]["counter"] == lines[1]["counter"] <= first.counter < lines[2]["counter"] <= mark.counter
 
 
-@pytest.mark.fault("the file system of the data folder rolled back: told by the manifests, nothing is resumed")
+@pytest.mark.fault("the file system of the data folder rolled back: shown by the manifests, nothing is resumed")
 def test_an_index_behind_the_manifests_resumes_nothing(folder: Folder) -> None:
     with Store(folder.data) as store:
         job_id = store.write(lambda db: jobs.add(db, JobKind.SORT, {}, "user"))
         store.write(lambda db: jobs.take_next(db, 1, 0))
-        waiting = Journal(store, folder.grounds).begin(BatchKind.SORT, [folder.add("kept.jpg")], job_id)
+        waiting = Journal(store, folder.managed_folders).begin(BatchKind.SORT, [folder.add("kept.jpg")], job_id)
         store.write(lambda db: db.execute_sql("UPDATE step SET state = 'doing'"))
     folder.remember()
     with Store(folder.data) as store:
         store.write(lambda db: db.execute_sql("UPDATE step SET state = 'planned'"))
-        Journal(store, folder.grounds).cancel(waiting)
+        Journal(store, folder.managed_folders).cancel(waiting)
         store.write(lambda db: jobs.update(db, job_id, state="cancelled"))
         folder.trash(store, "later.jpg")
     folder.roll_back()
     with Store(folder.data) as store:
         assert store.put_back == "", "all in the data folder is as it was"
         assert state_of(store, waiting) == ("running", [StepState.DOING])
-        Journal(store, folder.grounds).recover()
+        Journal(store, folder.managed_folders).recover()
         assert "manifests of the trashes are ahead" in store.put_back
         assert state_of(store, waiting) == ("cancelled", [StepState.CANCELLED])
         with store.read() as database:
@@ -111,13 +111,13 @@ def test_an_index_behind_the_manifests_resumes_nothing(folder: Folder) -> None:
             assert [bytes(item.path) for item in trash_items.in_trash(database)] == [bytes(folder.photos / "later.jpg")]
         assert (folder.photos / "kept.jpg").exists()
     with Store(folder.data) as store:
-        journal = Journal(store, folder.grounds)
+        journal = Journal(store, folder.managed_folders)
         journal.recover()
         assert store.put_back == "", "once is enough"
-        folder.trash(store, "anew.jpg")
+        folder.trash(store, "again.jpg")
     folder.roll_back()
     with Store(folder.data) as store:
-        Journal(store, folder.grounds).recover()
+        Journal(store, folder.managed_folders).recover()
         assert store.put_back, "and so is every further time"
 
 
@@ -130,30 +130,34 @@ def test_a_job_that_meets_manifests_ahead_of_the_index_ends_before_it_changes_an
     folder.photos.rename(away)
     folder.roll_back()
     with Store(folder.data) as store:
-        Journal(store, folder.grounds).recover()
+        Journal(store, folder.managed_folders).recover()
         assert store.put_back == ""
         away.rename(folder.photos)
         step = folder.add("kept.jpg")
-        journal = Journal(store, folder.grounds)
+        journal = Journal(store, folder.managed_folders)
         journal.recover()
         with pytest.raises(StoreError, match="ended before it changed anything"):
             journal.begin(BatchKind.SORT, [step])
         assert store.put_back
-        folder.trash(store, "asked for anew.jpg")
-        assert not (folder.photos / "asked for anew.jpg").exists()
+        folder.trash(store, "asked for again.jpg")
+        assert not (folder.photos / "asked for again.jpg").exists()
 
 
-def lines_of_others(line: dict[str, object], mark: Mark) -> list[bytes]:
-    """What is no evidence: made by another index, without an id, or by nobody."""
+def lines_of_others(line: dict[str, object], mark: LineageMark) -> list[bytes]:
+    """What is no evidence: made by another index, without an id, or by none."""
     ahead = mark.counter + 1000
-    told: list[object] = [
+    documents: list[object] = [
         {**line, "index": "0" * 32, "counter": ahead},
         {name: value for name, value in line.items() if name not in ("index", "counter")},
         {**line, "counter": 2**70}, {**line, "counter": -1}, {**line, "counter": "9"}, {**line, "counter": True},
         {**line, "counter": 10.5}, {**line, "index": [mark.index_id], "counter": ahead}, [mark.index_id, ahead],
         {**line, "from": "x" * 2**20, "counter": ahead},
     ]  # fmt: skip
-    return [*(json.dumps(one).encode() for one in told), b"[" * 100_000 + mark.index_id.encode(), b"\xff\x00"]
+    return [
+        *(json.dumps(document).encode() for document in documents),
+        b"[" * 100_000 + mark.index_id.encode(),
+        b"\xff\x00",
+    ]
 
 
 def test_what_others_wrote_into_a_manifest_is_no_evidence(folder: Folder) -> None:
@@ -162,9 +166,9 @@ def test_what_others_wrote_into_a_manifest_is_no_evidence(folder: Folder) -> Non
         line = json.loads(folder.manifest.read_bytes())
         assert store.mark is not None
         with folder.manifest.open("ab") as manifest:
-            manifest.writelines(one + b"\n" for one in lines_of_others(line, store.mark))
-        assert not put_back.end_if_behind(store, folder.grounds, [bytes(folder.manifest.parent)])
-        assert not put_back.end_if_behind(store, folder.grounds, [bytes(folder.photos / "nowhere")])
+            manifest.writelines(foreign + b"\n" for foreign in lines_of_others(line, store.mark))
+        assert not restored_index.end_if_behind(store, folder.managed_folders, [bytes(folder.manifest.parent)])
+        assert not restored_index.end_if_behind(store, folder.managed_folders, [bytes(folder.photos / "nowhere")])
         assert store.put_back == ""
 
 
@@ -172,7 +176,7 @@ def test_what_others_wrote_into_a_manifest_is_no_evidence(folder: Folder) -> Non
 def test_a_line_is_found_wherever_it_stands_in_a_large_manifest(
     folder: Folder, behind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(put_back, "PIECE_BYTES", 700)
+    monkeypatch.setattr(restored_index, "PIECE_BYTES", 700)
     with Store(folder.data) as store:
         folder.trash(store, "a.jpg")
         line = json.loads(folder.manifest.read_bytes())
@@ -180,7 +184,7 @@ def test_a_line_is_found_wherever_it_stands_in_a_large_manifest(
         line["counter"] = store.mark.counter + 5
         other = json.dumps({**line, "index": "0" * 32, "from": "y" * 37}).encode() + b"\n"
         folder.manifest.write_bytes(other * 7 + json.dumps(line).encode() + b"\n" + other * (behind // 100))
-        assert put_back.end_if_behind(store, folder.grounds, [bytes(folder.manifest.parent)])
+        assert restored_index.end_if_behind(store, folder.managed_folders, [bytes(folder.manifest.parent)])
         assert store.mark.counter > line["counter"]
 
 
@@ -225,8 +229,8 @@ def test_a_sort_does_not_go_on_in_an_index_that_was_put_back(tmp_path: Path) -> 
         with program.running() as (process, address):
             ask = Client(address)
             assert ask.get("status")["index_put_back"] is True
-            told = ask.get(f"jobs/{job['id']}")
-            assert (told["state"], "Start it again" in told["error"]) == ("cancelled", True)
+            ended = ask.get(f"jobs/{job['id']}")
+            assert (ended["state"], "Start it again" in ended["error"]) == ("cancelled", True)
             until(lambda ask=ask: not ask.get("status")["jobs"])  # type: ignore[misc]
             assert files_of(photos) == before
             process.terminate()
@@ -235,5 +239,5 @@ def test_a_sort_does_not_go_on_in_an_index_that_was_put_back(tmp_path: Path) -> 
 
 
 def files_of(photos: Path) -> dict[Path, bytes]:
-    found = (path for path in photos.rglob("*.png") if ".comparimg-trash" not in path.parts)
-    return {path: path.read_bytes() for path in found}
+    paths = (path for path in photos.rglob("*.png") if ".comparimg-trash" not in path.parts)
+    return {path: path.read_bytes() for path in paths}

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from daemon.jobs.undo import DAY_NS, Undoer
-from daemon.processes.workers import WorkerPool
+from daemon.processes.worker_pool import WorkerPool
 from daemon.uptime import BOOT_ID, RECORD_EVERY_S, UptimeRecorder, boot_time
-from index.records import trash_items, uptime
-from index.records.trash_items import Item, ItemState
-from index.records.uptime import BootTime
-from index.store import Store
-from index.upkeep import upgrade
+from index.database.records import trash_items, uptime
+from index.database.records.trash_items import Item, ItemState
+from index.database.records.uptime import BootTime
+from index.database.store import Store
+from index.database.upkeep import upgrade
 from support.sorting import Desk
 
 RETENTION = 30.0
@@ -124,14 +124,14 @@ def test_a_wrong_clock_deletes_nothing(
     record(recorder)
     machine.wait(RETENTION - 1)
     machine.set_clock(wrong_when_emptied)
-    told = desk.empty(older_than_days=RETENTION)
-    assert (told["deleted"], told["spared"]) == (0, 1)
+    outcome = desk.empty(older_than_days=RETENTION)
+    assert (outcome["deleted"], outcome["spared"]) == (0, 1)
     (item,) = desk.in_trash()
     assert Path(item.place.decode()).read_bytes() == first.read_bytes()
     machine.set_clock(0)
     machine.wait(1.1)
-    told = desk.empty(older_than_days=RETENTION)
-    assert (told["deleted"], told["spared"]) == (1, 0)
+    outcome = desk.empty(older_than_days=RETENTION)
+    assert (outcome["deleted"], outcome["spared"]) == (1, 0)
     assert not Path(item.place.decode()).exists()
 
 
@@ -142,9 +142,9 @@ def test_an_order_for_all_or_for_one_needs_no_age(desk: Desk, machine: Machine) 
     desk.decide(dict.fromkeys(copies, "trash"))
     desk.offset_ns = 3600 * 10**9
     assert desk.sort()["trash"] == 3
-    one = desk.in_trash()[0]
-    told = desk.empty(items=[one.id])
-    assert (told["deleted"], told["spared"]) == (1, 0)
+    item = desk.in_trash()[0]
+    outcome = desk.empty(items=[item.id])
+    assert (outcome["deleted"], outcome["spared"]) == (1, 0)
     # Even where the clock says that they come from the future.
     desk.offset_ns = -400 * DAY_NS
     assert desk.empty(older_than_days=0.0)["deleted"] == 2
@@ -295,10 +295,10 @@ def test_it_is_recorded_every_six_hours(store: Store, machine: Machine) -> None:
     seconds = [0.0]
     recorder = UptimeRecorder(store, machine.boot_time, lambda: seconds[0])
     before = store.revision
-    recorder.keep_up()
+    recorder.record_if_due()
     assert store.revision == before
     seconds[0] = RECORD_EVERY_S
-    recorder.keep_up()
+    recorder.record_if_due()
     store.write(lambda _: None)
     with store.read() as database:
         assert database.execute_sql("SELECT boot FROM uptime").fetchall() == [("boot 1",)]

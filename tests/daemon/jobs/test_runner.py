@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.jobs.runner import ATTEMPTS, Runner, start_job
+from daemon.jobs.runner import Runner, start_job
+from index.database.records import jobs
+from index.database.store import Store
 from index.errors import ComparImgError, NoRoom, StoreError, UsageError
+from index.messages import text
 from index.model import JobKind, JobState
-from index.records import jobs
-from index.store import Store
 
 WAIT_S = 20
 
@@ -67,7 +68,7 @@ def test_wrong_parameters_are_refused_before_they_are_queued(store: Store):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ComparImgError("No such folder.", "Name another."), "No such folder. Name another."),
+        (ComparImgError(text("No such folder."), hint=text("Name another.")), "No such folder. Name another."),
         (KeyError("x"), "KeyError"),
     ],
 )
@@ -77,7 +78,7 @@ def test_a_job_that_fails_says_why_and_the_next_one_runs(store: Store, error: Ex
 
     runner = run(store, handler)
     failed = start_job(store, JobKind.DETECT, {}, "user")
-    assert words in wait_for(store, failed, JobState.FAILED)["error"]
+    assert words in str(wait_for(store, failed, JobState.FAILED)["error"])
     wait_for(store, start_job(store, JobKind.SCAN, {}, "user"), JobState.DONE)
     runner.stop()
 
@@ -124,14 +125,17 @@ def test_stopping_puts_the_job_back_and_a_new_start_takes_it_up(store: Store):
     runner.stop()
 
 
-def test_what_a_crash_left_running_is_run_again_but_not_for_ever(store: Store):
+@pytest.mark.parametrize(("crashes", "state"), [(8, JobState.DONE), (9, JobState.FAILED)])
+def test_a_job_under_way_at_nine_crashes_is_not_run_again(store: Store, crashes: int, state: JobState):
     job_id = start_job(store, JobKind.DETECT, {}, "user")
-    for _ in range(ATTEMPTS):
+    for _ in range(crashes):
         store.write(lambda db: jobs.take_next(db, 1))
         assert store.write(jobs.requeue_running) == [job_id]
     runner = run(store, lambda context, parameters: {})
-    assert "not tried again" in wait_for(store, job_id, JobState.FAILED, JobState.DONE)["error"]
+    row = wait_for(store, job_id, JobState.FAILED, JobState.DONE)
     runner.stop()
+    assert row["state"] == state
+    assert ("not tried again" in str(row["error"])) is (state == JobState.FAILED)
 
 
 def test_an_urgent_job_is_run_inside_a_long_one(store: Store):
@@ -170,7 +174,7 @@ def test_old_jobs_are_forgotten(store: Store):
         for number in range(5):
             job_id = jobs.add(database, JobKind.SCAN, {"paths": [str(number)]}, "watch")
             jobs.update(database, job_id, state=JobState.DONE)
-        jobs.forget_old(database, keep=2)
+        jobs.delete_old(database, keep=2)
         return [row[0] for row in database.execute_sql("SELECT id FROM job ORDER BY id")]
 
     assert store.write(fill) == [4, 5]
@@ -182,10 +186,10 @@ def test_a_full_disk_makes_a_job_wait_and_go_on(store: Store, caplog: pytest.Log
     def handler(context, parameters):
         tries.append(1)
         if len(tries) < 3:
-            raise NoRoom("The index could not be changed: database or disk is full.", "Make room on its disk.")
+            raise NoRoom("previews.no_room", folder="/data", problem="")
         return {}
 
-    runner = run(store, handler, patience_s=0.01)
+    runner = run(store, handler, retry_s=0.01)
     job_id = start_job(store, JobKind.DETECT, {}, "user")
     row = wait_for(store, job_id, JobState.DONE, JobState.FAILED)
     runner.stop()
@@ -202,15 +206,15 @@ def test_an_index_that_cannot_be_written_for_a_while_ends_no_job(store: Store, m
         def locked(change):
             if len(refused) < 3:
                 refused.append(1)
-                raise StoreError("database is locked")
+                raise StoreError(text("database is locked"))
             return write(change)
 
         monkeypatch.setattr(store, "write", locked)
-        return {"told": True}
+        return {"reported": True}
 
-    runner = run(store, handler, patience_s=0.01)
+    runner = run(store, handler, retry_s=0.01)
     job_id = start_job(store, JobKind.DETECT, {}, "user")
     row = wait_for(store, job_id, JobState.DONE)
     runner.stop()
     assert len(refused) == 3
-    assert json.loads(row["outcome"]) == {"told": True}
+    assert json.loads(row["outcome"]) == {"reported": True}

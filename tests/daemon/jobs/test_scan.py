@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.jobs import scan
-from daemon.jobs.scan import ScanRoot
-from index.records import findings
-from index.records.catalogue import WatchRoot
-from index.records.jobs import ScanParameters
+from daemon.jobs import scan_listing
+from daemon.jobs.scan_roots import ScanRoot
+from index.database.records import matches
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import ScanParameters
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:
@@ -137,7 +137,7 @@ def test_what_cannot_be_read_now_is_tried_again(library):
     assert library.problems() == {}
 
 
-def test_a_named_pipe_with_a_picture_s_name_holds_nobody(library):
+def test_a_named_pipe_with_a_picture_s_name_blocks_nothing(library):
     os.mkfifo(library.photos / "pipe.jpg")
     assert library.scan()["files"] == 0
 
@@ -265,7 +265,7 @@ class Meanwhile:
 
 
 def test_a_file_that_moved_is_kept_where_a_watcher_s_job_put_it(library, monkeypatch):
-    monkeypatch.setattr(scan, "TOLD_AT_ONCE", 1)
+    monkeypatch.setattr(scan_listing, "REPORTED_AT_ONCE", 1)
     save(library.photos / "a.png", 1)
     save(library.photos / "m.png", 2)
     library.scan()
@@ -277,7 +277,7 @@ def test_a_file_that_moved_is_kept_where_a_watcher_s_job_put_it(library, monkeyp
 
 
 def test_a_file_that_came_back_is_not_forgotten(library, monkeypatch):
-    monkeypatch.setattr(scan, "TOLD_AT_ONCE", 1)
+    monkeypatch.setattr(scan_listing, "REPORTED_AT_ONCE", 1)
     save(library.photos / "a.png", 1)
     path = save(library.photos / "m.png", 2)
     library.scan()
@@ -287,14 +287,14 @@ def test_a_file_that_came_back_is_not_forgotten(library, monkeypatch):
 
 
 def test_what_changed_a_moment_ago_is_read_and_named_to_be_looked_at_again(library):
-    told = []
-    library.scanner.report_fresh_to(told.extend, 60)
+    reported = []
+    library.scanner.report_fresh_to(reported.extend, 60)
     fresh, old = save(library.photos / "fresh.png", 1), save(library.photos / "old.png", 2)
     os.utime(old, (1e9, 1e9))
     assert library.scan()["read"] == 2
-    assert told == [os.fsencode(fresh)]
+    assert reported == [os.fsencode(fresh)]
     assert library.scan()["read"] == 0
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 # Any story
@@ -342,7 +342,7 @@ def test_what_a_scan_that_is_cut_off_changed_reaches_the_groups_of_the_next(libr
     save(library.photos / "a.png", 1)
     path = save(library.photos / "m.png", 2)
     library.scan()
-    library.store.write(findings.forget_concerned)
+    library.store.write(matches.clear_stale)
     path.unlink()
     save(library.photos / "z.png", 3)
 

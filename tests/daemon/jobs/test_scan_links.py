@@ -1,4 +1,4 @@
-"""What is behind a symbolic link inside a watched folder is never indexed, whoever names it."""
+"""What is behind a symbolic link inside a watched folder is never indexed, whatever names it."""
 
 import os
 import time
@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.scan import ScanRoot
-from daemon.processes.decoding import IndexTask, PictureTask, check_picture, index_file
+from daemon.jobs.progress import NullProgress
+from daemon.jobs.scan_roots import ScanRoot
+from daemon.processes.decode_task import IndexTask, PictureTask, check_picture, index_file
+from index.database.records import images
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import ScanParameters
 from index.errors import PictureError
-from index.images import pictures
-from index.images.pictures import Limits
+from index.imaging.decoding import pictures
+from index.imaging.decoding.pictures import Limits
+from index.messages import text
 from index.model import Identity, Reading
-from index.records import catalogue
-from index.records.catalogue import WatchRoot
-from index.records.jobs import ScanParameters
 from support.library import Library
 from support.pictures import photograph
 
@@ -58,23 +59,21 @@ def test_a_path_that_climbs_out_is_not_indexed(library: Library, outside: Path) 
 def test_a_path_has_one_name_however_it_is_written(library: Library) -> None:
     save(library.photos / "sub/a.png", 1)
     path = f"{library.photos}//sub/../sub/./a.png"
-    library.scanner.run(Unwatched(), ScanParameters(paths=[path]))
+    library.scanner.run(NullProgress(), ScanParameters(paths=[path]))
     assert list(library.images()) == ["sub/a.png"]
 
 
 @pytest.mark.attack("a scan of paths that lead out of the watched folder by a link")
 @pytest.mark.parametrize("device", ["same", "other"])
 @pytest.mark.parametrize("whole", [True, False])
-def test_what_was_indexed_behind_a_link_disappears(
-    library: Library, outside: Path, device: str, whole: bool
-) -> None:
+def test_what_was_indexed_behind_a_link_disappears(library: Library, outside: Path, device: str, whole: bool) -> None:
     library.scan()
     path = library.photos / "link/deep/secret.png"
     identity = Identity.of(path.stat())
     if device == "other":
         identity = identity._replace(device=identity.device + 77)
-    reading = Reading(bytes(path), identity, pictures.digest(path.read_bytes()), failure="corrupt", message="x")
-    library.store.write(lambda db: catalogue.record_readings(db, 1, [reading], time.time_ns()))
+    reading = Reading(bytes(path), identity, pictures.digest(path.read_bytes()), failure="corrupt", message=text("x"))
+    library.store.write(lambda db: images.record_readings(db, 1, [reading], time.time_ns()))
     assert set(library.images()) == {"a.png", "link/deep/secret.png"}
     library.scan(*([] if whole else [path]))
     assert list(library.images()) == ["a.png"]

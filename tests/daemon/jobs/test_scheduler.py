@@ -12,16 +12,17 @@ from typing import cast
 
 import pytest
 
-from daemon.jobs.scheduler import AGAIN_S, Scheduler, _due_ns, sync_file_schedules, was_missed
+from daemon.jobs.scheduler import RETRY_S, Scheduler, _due_ns, sync_file_schedules, was_missed
+from index.database.schema import Job, Schedule
+from index.database.store import Store
 from index.errors import NoRoom, UsageError
+from index.messages import text
 from index.model import JobKind
-from index.schema import Job, Schedule
-from index.store import Store
 from index.triggers import parse_trigger
 
 HOUR_NS = 3600 * 10**9
 PARIS = Path("/usr/share/zoneinfo/Europe/Paris")
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_in_the_hour_that_comes_twice_nothing_is_due_or_missed_again():
         assert due.astimezone(UTC) == datetime(2027, 11, 1, 1, 30, tzinfo=UTC)
 
 
-@pytest.mark.fault("a time zone that is no name, or nonsense, or told twice: schedules go by the system's clock")
+@pytest.mark.fault("a time zone that is no name, or nonsense, or given twice: schedules go by the system's clock")
 @pytest.mark.parametrize("name", ["CET-1CEST,M3.5.0,M10.5.0/3", "Mars/Olympus:::", "/etc/passwd"])
 def test_a_time_zone_that_is_no_name_is_what_the_system_takes_it_for(name: str, zone: Callable[[str], None]):
     zone(name)
@@ -124,7 +125,7 @@ def test_a_time_zone_that_is_no_name_is_what_the_system_takes_it_for(name: str, 
     assert runs == (summer_time_ends if name.startswith("CET") else ["25 02:30", "26 02:30", "27 02:30"])
 
 
-@pytest.mark.fault("a time zone that is no name, or nonsense, or told twice: schedules go by the system's clock")
+@pytest.mark.fault("a time zone that is no name, or nonsense, or given twice: schedules go by the system's clock")
 @pytest.mark.parametrize("named", ["Etc/UTC", "Mars/Olympus", "Asia/Tokyo"])
 def test_a_name_that_contradicts_the_clock_is_not_believed(named: str, tmp_path: Path):
     """In a name space of its own, as in a container that was given the local time of its host and no name for it."""
@@ -137,7 +138,7 @@ def test_a_name_that_contradicts_the_clock_is_not_believed(named: str, tmp_path:
         "print(parse_trigger('0 3 * * *').get_next_fire_time(None, datetime(2026, 7, 1, tzinfo=UTC)).astimezone(UTC))"
     )
     inside = ["sh", "-c", 'mount --bind "$1" /etc && shift && exec "$@"', "sh", tmp_path, sys.executable, "-c", asked]
-    told = subprocess.run(
+    process = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", *inside],
         cwd=TOP,
         env={name: value for name, value in os.environ.items() if name != "TZ"},
@@ -145,9 +146,9 @@ def test_a_name_that_contradicts_the_clock_is_not_believed(named: str, tmp_path:
         text=True,
         check=False,
     )
-    if "unshare" in told.stderr or "mount:" in told.stderr:
+    if "unshare" in process.stderr or "mount:" in process.stderr:
         pytest.skip("no name space can be made here")
-    assert told.stdout == "2026-07-01 01:00:00+00:00\n", told.stderr
+    assert process.stdout == "2026-07-01 01:00:00+00:00\n", process.stderr
 
 
 def test_missed_runs():
@@ -248,8 +249,8 @@ def test_a_clock_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ju
         now, now_ns = time.time, time.time_ns
         monkeypatch.setattr(time, "time", lambda: now() + jump_h * 3600)
         monkeypatch.setattr(time, "time_ns", lambda: now_ns() + int(jump_h * HOUR_NS))
-        scheduler.keep_up()
-        scheduler.keep_up()
+        scheduler.check_clock()
+        scheduler.check_clock()
         assert len(waiting(store)) == queued
         if jump_h < -1:
             assert next_run_in_h(scheduler, store) < 6.1
@@ -264,13 +265,13 @@ def test_a_run_that_a_full_disk_refused_is_made_up_for(tmp_path: Path, monkeypat
         with monkeypatch.context() as patched:
 
             def full(change: object) -> None:
-                raise NoRoom("database or disk is full")
+                raise NoRoom(text("database or disk is full"))
 
             patched.setattr(store, "write", full)
             scheduler.fire(1)
         assert waiting(store) == []
         began_s = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: began_s + AGAIN_S)
-        scheduler.keep_up()
+        monkeypatch.setattr(time, "monotonic", lambda: began_s + RETRY_S)
+        scheduler.check_clock()
         assert len(waiting(store)) == 1
         scheduler.stop()

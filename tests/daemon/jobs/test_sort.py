@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon.processes.workers import WorkerPool
-from index.records import decisions
-from index.records.decisions import NoKeeper, NotExact, Protected
+from daemon.processes.worker_pool import WorkerPool
+from index.database.records import decisions
+from index.database.records.decisions import NoKeeper, NotExact, Protected
 from support.sorting import Desk
 
 
@@ -20,8 +21,8 @@ def twins(desk: Desk) -> tuple[Path, Path]:
     return kept, copy
 
 
-def reasons(told: dict) -> dict[str, int]:
-    return dict(told["refused"])
+def reasons(outcome: dict) -> dict[str, int]:
+    return dict(outcome["refused"])
 
 
 def test_what_is_trashed_goes_to_the_trash_and_comes_back(desk: Desk, pair: tuple[Path, Path]) -> None:
@@ -33,14 +34,14 @@ def test_what_is_trashed_goes_to_the_trash_and_comes_back(desk: Desk, pair: tupl
     assert desk.files() == before, "a dry run changes nothing"
     (step,) = desk.steps(plan["batch"])
     assert (step.path, step.keeper) == (bytes(copy), bytes(kept))
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (1, {})
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (1, {})
     assert not copy.exists()
     assert kept.exists()
     assert desk.groups() == {}, "the index follows at once"
     assert sorted(desk.files().values()) == sorted(before.values())
     assert desk.sort()["trash"] == 0, "what is done is not done again"
-    undone = desk.undo(told["batch"])
+    undone = desk.undo(outcome["batch"])
     assert undone["restored"] == 1
     assert desk.files() == before
     assert list(desk.groups().values()) == [["photos/a.jpg", "photos/small/a.jpg"]]
@@ -49,14 +50,14 @@ def test_what_is_trashed_goes_to_the_trash_and_comes_back(desk: Desk, pair: tupl
 def test_a_move_goes_to_the_destination_and_comes_back(desk: Desk, pair: tuple[Path, Path]) -> None:
     _, copy = pair
     before = desk.files()
-    (desk.best / "a.jpg").write_bytes(b"somebody's")
+    (desk.best / "a.jpg").write_bytes(b"other file")
     desk.decide({copy: "move"})
-    told = desk.sort()
-    assert (told["move"], told["bytes"]) == (1, 0)
-    assert (desk.best / "a.jpg").read_bytes() == b"somebody's"
+    outcome = desk.sort()
+    assert (outcome["move"], outcome["bytes"]) == (1, 0)
+    assert (desk.best / "a.jpg").read_bytes() == b"other file"
     assert (desk.best / "a (2).jpg").read_bytes() == before["photos/small/a.jpg"]
-    desk.undo(told["batch"])
-    assert desk.files() == before | {"best/a.jpg": b"somebody's"}
+    desk.undo(outcome["batch"])
+    assert desk.files() == before | {"best/a.jpg": b"other file"}
 
 
 def test_a_link_takes_the_place_of_an_equal_file(desk: Desk, twins: tuple[Path, Path]) -> None:
@@ -64,12 +65,12 @@ def test_a_link_takes_the_place_of_an_equal_file(desk: Desk, twins: tuple[Path, 
     before = desk.files()
     inode = copy.stat().st_ino
     desk.decide({copy: "link"})
-    told = desk.sort()
-    assert (told["link"], told["bytes"]) == (1, kept.stat().st_size)
+    outcome = desk.sort()
+    assert (outcome["link"], outcome["bytes"]) == (1, kept.stat().st_size)
     assert copy.stat().st_ino == kept.stat().st_ino
     assert copy.read_bytes() == before["photos/a.jpg"]
     assert desk.groups() == {}, "one file reached twice is no pair"
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert copy.stat().st_ino == inode
     assert kept.stat().st_ino != inode
     trashed = {name: data for name, data in desk.files().items() if "trash" in name}
@@ -104,8 +105,8 @@ def test_the_last_keeper_is_held_by_the_job_and_not_only_when_deciding(desk: Des
         )
     )  # fmt: skip
     before = desk.files()
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"no_keeper": 2})
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (0, {"no_keeper": 2})
     assert desk.files() == before
 
 
@@ -113,8 +114,8 @@ def test_a_file_that_changed_since_is_refused(desk: Desk, pair: tuple[Path, Path
     _, copy = pair
     desk.decide({copy: "trash"})
     desk.picture("photos/small/a.jpg", 7, (200, 150), 80)
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"changed": 1})
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (0, {"changed": 1})
     assert copy.exists()
 
 
@@ -129,8 +130,8 @@ def test_a_file_whose_bytes_changed_under_the_same_time_is_refused(desk: Desk, p
     os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
     plan = desk.sort(dry_run=True)
     assert plan["trash"] == 1, "a plan reads no bytes"
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"changed": 1})
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (0, {"changed": 1})
     assert copy.read_bytes() == data
 
 
@@ -143,8 +144,8 @@ def test_a_decision_is_stale_when_the_index_knows_of_the_change(desk: Desk, pair
     with desk.store.read() as database:
         assert decisions.of_images(database, [image_id])[image_id].stale
         assert decisions.review(database).images_to_act == 0
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"changed": 1})
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (0, {"changed": 1})
 
 
 def test_a_decision_goes_with_a_renamed_file(desk: Desk, pair: tuple[Path, Path]) -> None:
@@ -171,9 +172,9 @@ def test_without_a_keeper_that_is_whole_an_image_stays(desk: Desk, pair: tuple[P
             file.seek(200 if how == "broken" else status.st_size - 50)
             file.write(b"\0" * 40)
         os.utime(kept, ns=(status.st_atime_ns, status.st_mtime_ns))
-    told = desk.sort()
-    assert told["trash"] == 0
-    assert set(reasons(told)) <= {"no_keeper", "keeper_unreadable"}
+    outcome = desk.sort()
+    assert outcome["trash"] == 0
+    assert set(reasons(outcome)) <= {"no_keeper", "keeper_unreadable"}
     assert copy.exists()
 
 
@@ -184,10 +185,10 @@ def test_another_keeper_of_the_group_will_do(desk: Desk) -> None:
     assert len(desk.groups()) == 1
     desk.decide({first: "keep", copy: "trash"})
     first.unlink()
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (1, {})
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (1, {})
     assert second.exists()
-    assert desk.steps(told["batch"])[0].keeper == bytes(second)
+    assert desk.steps(outcome["batch"])[0].keeper == bytes(second)
 
 
 def test_a_fresh_file_is_left_to_settle(desk: Desk, pair: tuple[Path, Path]) -> None:
@@ -206,8 +207,8 @@ def test_a_symbolic_link_in_its_place_is_not_followed(desk: Desk, pair: tuple[Pa
     elsewhere = tmp_path / "elsewhere.jpg"
     copy.rename(elsewhere)
     copy.symlink_to(elsewhere)
-    told = desk.sort()
-    assert told["trash"] == 0
+    outcome = desk.sort()
+    assert outcome["trash"] == 0
     assert elsewhere.exists()
     assert copy.is_symlink()
 
@@ -231,8 +232,8 @@ def test_what_is_protected_stays_by_whatever_path(tmp_path: Path, pool: WorkerPo
                 " ON c.id = i.content_id WHERE i.path = ?", (bytes(guarded),),
             )
         )  # fmt: skip
-        told = desk.sort()
-        assert (told["trash"], reasons(told)) == (0, {"protected": 1})
+        outcome = desk.sort()
+        assert (outcome["trash"], reasons(outcome)) == (0, {"protected": 1})
         assert guarded.exists()
         assert kept.exists()
     finally:
@@ -262,12 +263,12 @@ def test_two_names_of_one_file_are_one_image_and_go_together(desk: Desk) -> None
     size = first.stat().st_size
     before = desk.files()
     desk.decide({first: "trash"})
-    told = desk.sort()
-    assert (told["trash"], told["companions"], told["bytes"]) == (1, 1, size)
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], outcome["bytes"]) == (1, 1, size)
     assert not first.exists()
     assert not second.exists()
     assert kept.exists()
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
     assert first.stat().st_ino == second.stat().st_ino
 
@@ -279,9 +280,9 @@ def test_what_is_in_the_way_is_not_overwritten_when_something_comes_back(desk: D
     _, copy = pair
     data = copy.read_bytes()
     desk.decide({copy: "trash"})
-    told = desk.sort()
+    outcome = desk.sort()
     copy.write_bytes(b"a new one")
-    undone = desk.undo(told["batch"])
+    undone = desk.undo(outcome["batch"])
     assert (undone["restored"], undone["restored_beside"]) == (1, 1)
     assert copy.read_bytes() == b"a new one"
     assert copy.with_name("a (restored).jpg").read_bytes() == data
@@ -291,9 +292,9 @@ def test_a_folder_that_is_gone_is_made_again(desk: Desk, pair: tuple[Path, Path]
     _, copy = pair
     data = copy.read_bytes()
     desk.decide({copy: "trash"})
-    told = desk.sort()
+    outcome = desk.sort()
     copy.parent.rmdir()
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert copy.read_bytes() == data
 
 
@@ -304,22 +305,22 @@ def test_single_steps_and_single_items_come_back(desk: Desk) -> None:
     assert len(desk.groups()) == 1
     before = desk.files()
     desk.decide({kept: "keep"} | dict.fromkeys(copies, "trash"))
-    told = desk.sort()
-    first = desk.steps(told["batch"])[0]
-    desk.undo(told["batch"], steps=[first.id])
+    outcome = desk.sort()
+    first = desk.steps(outcome["batch"])[0]
+    desk.undo(outcome["batch"], steps=[first.id])
     assert [path.exists() for path in copies] == [True, False, False]
     item = desk.in_trash()[0]
     desk.undo(items=[item.id])
     assert [path.exists() for path in copies] == [True, True, False]
-    assert desk.undo(told["batch"])["restored"] == 1
+    assert desk.undo(outcome["batch"])["restored"] == 1
     assert desk.files() == before
-    assert desk.undo(told["batch"])["restored"] == 0, "once is enough"
+    assert desk.undo(outcome["batch"])["restored"] == 0, "once is enough"
 
 
 def test_emptying_removes_what_is_old_enough_and_nothing_else(desk: Desk, pair: tuple[Path, Path]) -> None:
     _, copy = pair
     desk.decide({copy: "trash"})
-    told = desk.sort()
+    outcome = desk.sort()
     (item,) = desk.in_trash()
     strange = Path(os.fsdecode(item.place)).with_name("put here by hand.jpg")
     strange.write_bytes(b"by hand")
@@ -327,7 +328,7 @@ def test_emptying_removes_what_is_old_enough_and_nothing_else(desk: Desk, pair: 
     assert desk.empty(older_than_days=0.0)["deleted"] == 1
     assert strange.exists()
     assert desk.in_trash() == []
-    undone = desk.undo(told["batch"])
+    undone = desk.undo(outcome["batch"])
     assert (undone["restored"], undone["refused"]) == (0, {"emptied": 1})
 
 
@@ -337,7 +338,7 @@ def test_what_was_changed_in_the_trash_is_not_emptied(desk: Desk, pair: tuple[Pa
     desk.sort()
     (item,) = desk.in_trash()
     place = Path(os.fsdecode(item.place))
-    place.write_bytes(b"somebody used it")
+    place.write_bytes(b"someone used it.")
     assert desk.empty(older_than_days=0.0) | {"batch": 0} == {
         "batch": 0, "restored": 0, "restored_beside": 0, "deleted": 0, "bytes": 0, "refused": {"changed": 1},
         "unconfirmed": [], "in_doubt": 0, "spared": 0,
@@ -345,12 +346,60 @@ def test_what_was_changed_in_the_trash_is_not_emptied(desk: Desk, pair: tuple[Pa
     assert place.exists()
 
 
-def test_what_somebody_took_out_by_hand_is_told(desk: Desk, pair: tuple[Path, Path]) -> None:
+def test_what_someone_took_out_by_hand_is_reported(desk: Desk, pair: tuple[Path, Path]) -> None:
     _, copy = pair
     desk.decide({copy: "trash"})
-    told = desk.sort()
+    outcome = desk.sort()
     (item,) = desk.in_trash()
     Path(os.fsdecode(item.place)).rename(copy)
-    assert desk.undo(told["batch"])["refused"] == {"gone": 1}
+    assert desk.undo(outcome["batch"])["refused"] == {"gone": 1}
     assert desk.in_trash() == []
     assert copy.exists()
+
+
+def test_undo_restores_the_decisions_or_has_them_made_again(desk: Desk, pair: tuple[Path, Path]) -> None:
+    desk.decide(dict(zip(pair, ("keep", "trash"), strict=True)))
+    before = decided(desk)
+    assert [choice for _, choice, _, _ in before] == ["keep", "trash"]
+    outcome = desk.sort()
+    assert [choice for _, choice, _, _ in decided(desk)] == ["keep"]
+    desk.undo(outcome["batch"])
+    assert decided(desk) == before
+    with desk.store.read() as database:
+        assert decisions.review(database).images_to_act == 1
+        assert database.execute_sql("SELECT decided, images FROM duplicate_group").fetchall() == [(2, 2)]
+    # Carried out and undone once more, to decide again.
+    outcome = desk.sort()
+    assert outcome["trash"] == 1
+    desk.undo(outcome["batch"], decide_again=True)
+    assert decided(desk) == []
+    with desk.store.read() as database:
+        assert database.execute_sql("SELECT decided FROM duplicate_group").fetchall() == [(0,)]
+        assert database.execute_sql("SELECT count(*) FROM carried_out").fetchone() == (0,)
+
+
+def test_what_is_restored_by_itself_or_is_other_bytes_is_not_decided_again(desk: Desk, pair: tuple[Path, Path]) -> None:
+    _, copy = pair
+    desk.decide({copy: "trash"})
+    desk.sort()
+    (item,) = desk.in_trash()
+    desk.undo(items=[item.id])
+    # Someone wanted it back.
+    assert decided(desk) == []
+    desk.decide({copy: "move"})
+    batch = desk.sort()["batch"]
+    moved = desk.best / copy.name
+    moved.write_bytes(moved.read_bytes() + b"edited")
+    desk.undo(batch)
+    assert copy.read_bytes().endswith(b"edited")
+    assert decided(desk) == []
+
+
+def decided(desk: Desk) -> list[Any]:
+    with desk.store.read() as database:
+        return list(
+            database.execute_sql(
+                "SELECT i.path, d.choice, d.destination, d.origin FROM decision d JOIN image i ON i.id = d.image_id"
+                " ORDER BY i.path"
+            )
+        )

@@ -1,4 +1,4 @@
-"""What goes along with an image, what holds it back, and what it tells that is kept beside the other."""
+"""What goes along with an image, what holds it back, and which of its metadata is kept beside the other."""
 
 import errno
 import os
@@ -10,15 +10,15 @@ from PIL import ExifTags, Image
 
 from daemon.files import actions
 from daemon.jobs.sort_plan import Companions
-from index.images.companions import case_blind
-from index.records.batches import Action, Step
-from index.records.jobs import SortParameters
+from index.database.records.batches import Action, Step
+from index.database.records.jobs import SortParameters
+from index.imaging.discovery.companions import case_blind
 from support.pictures import photograph
 from support.sorting import Desk, Job
 
 
-def reasons(told: dict) -> dict[str, int]:
-    return dict(told["refused"])
+def reasons(outcome: dict) -> dict[str, int]:
+    return dict(outcome["refused"])
 
 
 # Companions
@@ -31,10 +31,40 @@ def test_sidecars_go_along_and_come_back(desk: Desk, pair: tuple[Path, Path]) ->
     (copy.parent / "ab.xmp").write_text("another's")
     before = desk.files()
     desk.decide({copy: "trash"})
-    told = desk.sort()
-    assert (told["trash"], told["companions"]) == (1, 3)
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"]) == (1, 3)
     assert [path.name for path in copy.parent.iterdir()] == ["ab.xmp"]
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
+    assert desk.files() == before
+
+
+@pytest.mark.parametrize(
+    ("image", "beside"),
+    [
+        ("a.jpg", ["a.jpg.supplemental-metadata.json", "a_01.jpg.xmp", "a.THM"]),
+        ("b(1).jpg", ["b.jpg(1).json"]),
+        ("PXL_1.MP.jpg", ["PXL_1.MP", "PXL_1.MP.jpg.supplemental-metada.json"]),
+        ("PXL_2.RAW-01.COVER.jpg", ["PXL_2.RAW-02.ORIGINAL.dng"]),
+        ("IMG_E1234.JPG", ["IMG_O1234.AAE", "IMG_E1234.MOV"]),
+        ("IMG_0012.JPG", ["SND_0012.WAV"]),
+    ],
+)
+def test_what_belongs_by_a_pattern_goes_along_and_comes_back(
+    desk: Desk, pair: tuple[Path, Path], image: str, beside: list[str]
+) -> None:
+    _, copy = pair
+    copy = copy.rename(copy.with_name(image))
+    for name in beside:
+        (copy.parent / name).write_bytes(name.encode())
+    (copy.parent / "other.json").write_text("another's")
+    desk.scan()
+    desk.companions = Companions.TOGETHER
+    before = desk.files()
+    desk.decide({copy: "trash"})
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"]) == (1, len(beside))
+    assert [path.name for path in copy.parent.iterdir()] == ["other.json"]
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -43,19 +73,19 @@ def test_a_raw_that_only_the_image_has_blocks(desk: Desk, pair: tuple[Path, Path
     raw = copy.with_suffix(".CR2")
     raw.write_bytes(b"the negative")
     desk.decide({copy: "trash"})
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"companion": 1})
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (0, {"companion": 1})
     assert copy.exists()
-    assert "a.CR2" in desk.steps(told["batch"])[0].message
+    assert "a.CR2" in str(desk.steps(outcome["batch"])[0].message)
     kept.with_suffix(".cr2").write_bytes(b"the positive")
     assert desk.sort(dry_run=True)["trash"] == 1, "of one size"
-    told = desk.sort()
-    assert (told["trash"], reasons(told)) == (0, {"companion": 1}), "but of other bytes"
+    outcome = desk.sort()
+    assert (outcome["trash"], reasons(outcome)) == (0, {"companion": 1}), "but of other bytes"
     kept.with_suffix(".cr2").write_bytes(b"the negative")
-    told = desk.sort()
-    assert (told["trash"], told["companions"]) == (1, 1)
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"]) == (1, 1)
     assert not raw.exists()
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert raw.read_bytes() == b"the negative"
     assert copy.exists()
 
@@ -76,7 +106,7 @@ def test_the_setting_says_what_becomes_of_companions(
 def test_a_sidecar_goes_after_its_image_when_a_crash_came_between(desk: Desk, pair: tuple[Path, Path]) -> None:
     _, copy = pair
     sidecar = copy.with_suffix(".xmp")
-    sidecar.write_text("told of it")
+    sidecar.write_text("about this")
     desk.decide({copy: "trash"})
 
     class CutOff(BaseException):
@@ -94,22 +124,22 @@ def test_a_sidecar_goes_after_its_image_when_a_crash_came_between(desk: Desk, pa
         desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
     assert (copy.exists(), sidecar.exists()) == (False, True)
     job.patient = True
-    told = desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
-    assert (told["trash"], told["companions"], sidecar.exists()) == (1, 1, False)
+    outcome = desk.sorter.run(job, SortParameters())  # type: ignore[arg-type]
+    assert (outcome["trash"], outcome["companions"], sidecar.exists()) == (1, 1, False)
 
 
 def test_what_moves_takes_its_companions_and_their_names_agree(desk: Desk, pair: tuple[Path, Path]) -> None:
     _, copy = pair
     for name in ("a.xmp", "a.jpg.xmp", "a.mov"):
         (copy.parent / name).write_text(name)
-    (desk.best / "a.jpg").write_bytes(b"somebody's")
+    (desk.best / "a.jpg").write_bytes(b"other file")
     before = desk.files()
     desk.decide({copy: "move"})
-    told = desk.sort()
-    assert (told["move"], told["companions"]) == (1, 3)
+    outcome = desk.sort()
+    assert (outcome["move"], outcome["companions"]) == (1, 3)
     names = {path.name for path in desk.best.iterdir()}
     assert names == {"a.jpg", "a (2).jpg", "a (2).xmp", "a (2).jpg.xmp", "a (2).mov"}
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -161,10 +191,10 @@ def test_what_two_images_share_stays_with_the_one_that_cannot_go(
         (desk.photos / twin).with_suffix(companion[5:]).write_bytes(b"of both")
     rot(desk.photos / keeper)
     before = desk.files()
-    told = desk.sort()
-    assert (told["trash"], told["companions"], reasons(told)) == (1, 0, {"keeper_unreadable": 1})
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], reasons(outcome)) == (1, 0, {"keeper_unreadable": 1})
     assert names(shared) == {stays, companion}
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -172,9 +202,9 @@ def test_what_two_images_share_goes_with_both(desk: Desk, shared: Path) -> None:
     for name in ("IMG_1.xmp", "IMG_1.jpg.xmp", "IMG_1.png.xmp", "IMG_1.AAE"):
         (shared / name).write_text(name)
     before = desk.files()
-    told = desk.sort()
-    assert (told["trash"], told["companions"], names(shared)) == (2, 4, set())
-    desk.undo(told["batch"])
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], names(shared)) == (2, 4, set())
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -183,17 +213,17 @@ def test_an_image_that_the_index_does_not_know_keeps_what_is_its_own_too(
     desk: Desk, shared: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (shared / "IMG_1.xmp").write_text("of all")
-    real = actions.act
+    real = actions.perform
 
     def act(*arguments: Any) -> None:
         (shared / name).write_bytes((desk.photos / "k0" / "a.jpg").read_bytes())  # after everything was checked
         real(*arguments)
 
-    monkeypatch.setattr(actions, "act", act)
-    told = desk.sort()
-    assert (told["trash"], told["companions"]) == (2, 0)
+    monkeypatch.setattr(actions, "perform", act)
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"]) == (2, 0)
     assert names(shared) == {name, "IMG_1.xmp"}
-    assert desk.steps(told["batch"])[-1].message == f"It also belongs to {name}, which stays."
+    assert str(desk.steps(outcome["batch"])[-1].message) == f"It also belongs to {name}, which stays."
 
 
 def test_where_the_folder_cannot_be_read_a_companion_stays(
@@ -201,14 +231,14 @@ def test_where_the_folder_cannot_be_read_a_companion_stays(
 ) -> None:
     (shared / "IMG_1.xmp").write_text("of both")
 
-    def fail(spot: object) -> list[bytes]:
+    def fail(file_ref: object) -> list[bytes]:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     with monkeypatch.context() as patch:
-        patch.setattr("daemon.jobs.sort.owners_left", fail)
-        told = desk.sort()
-    assert (told["trash"], told["companions"], names(shared)) == (2, 0, {"IMG_1.xmp"})
-    assert desk.steps(told["batch"])[-1].reason == "no_permission"
+        patch.setattr("daemon.jobs.sort.remaining_owners", fail)
+        outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], names(shared)) == (2, 0, {"IMG_1.xmp"})
+    assert desk.steps(outcome["batch"])[-1].reason == "no_permission"
 
 
 def test_a_sidecar_stays_with_a_raw_that_stays(
@@ -220,19 +250,19 @@ def test_a_sidecar_stays_with_a_raw_that_stays(
         copy.with_name(name).write_text(name)
     before = desk.files()
     desk.decide({copy: "trash"})
-    real = actions.act
+    real = actions.perform
 
     def act(step: Step, *others: Any) -> None:
         if step.path.endswith(b".CR2"):
-            copy.with_name("a.CR2").write_text("developed anew")
+            copy.with_name("a.CR2").write_text("newly developed")
         real(step, *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "act", act)
-        told = desk.sort()
-    assert (told["trash"], names(copy.parent)) == (1, {"a.CR2", "a.xmp", "a.CR2.xmp"})
+        patch.setattr(actions, "perform", act)
+        outcome = desk.sort()
+    assert (outcome["trash"], names(copy.parent)) == (1, {"a.CR2", "a.xmp", "a.CR2.xmp"})
     copy.with_name("a.CR2").write_text("a.CR2")
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
     desk.decide({copy: "trash"})
     assert (desk.sort()["companions"], names(copy.parent)) == (3, set())
@@ -242,18 +272,18 @@ def test_an_image_stays_where_the_same_raw_went_away_at_the_last_moment(
     desk: Desk, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, copy = pair
-    for one in pair:
-        one.with_suffix(".CR2").write_bytes(b"the negative")
+    for image in pair:
+        image.with_suffix(".CR2").write_bytes(b"the negative")
     desk.decide({copy: "trash"})
-    real = actions.act
+    real = actions.perform
 
     def act(*arguments: Any) -> None:
         kept.with_suffix(".CR2").unlink(missing_ok=True)
         real(*arguments)
 
-    monkeypatch.setattr(actions, "act", act)
-    told = desk.sort()
-    assert (told["trash"], told["companions"], reasons(told)) == (0, 0, {"keeper_changed": 1})
+    monkeypatch.setattr(actions, "perform", act)
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], reasons(outcome)) == (0, 0, {"keeper_changed": 1})
     assert names(copy.parent) == {"a.jpg", "a.CR2"}
 
 
@@ -262,8 +292,8 @@ def test_a_raw_that_a_crash_left_goes_only_where_the_same_is_still_kept(
     desk: Desk, pair: tuple[Path, Path], twin: bytes | None
 ) -> None:
     kept, copy = pair
-    for one in pair:
-        one.with_suffix(".CR2").write_bytes(b"the negative")
+    for image in pair:
+        image.with_suffix(".CR2").write_bytes(b"the negative")
     desk.decide({copy: "trash"})
 
     class CutOff(BaseException):
@@ -293,16 +323,16 @@ def test_on_a_disk_that_is_blind_to_case_names_match_all_the_same(
     (shared / "img_1.XMP").write_text("of both")
     before = desk.files()
     assert desk.sort(dry_run=True)["companions"] == 0
-    monkeypatch.setattr("daemon.files.beside.fold_of", lambda *_: case_blind)
+    monkeypatch.setattr("daemon.files.siblings.case_fold_of", lambda *_: case_blind)
     rot(desk.photos / "k0" / "a.jpg")
     assert (desk.sort()["trash"], names(shared)) == (1, {"IMG_1.jpg", "img_1.XMP"})
     (desk.photos / "k0" / "a.jpg").write_bytes(before["photos/k0/a.jpg"])
     desk.scan()
     desk.decide({shared / "IMG_1.jpg": "move"})
-    (desk.best / "IMG_1.jpg").write_bytes(b"somebody's")
-    told = desk.sort()
+    (desk.best / "IMG_1.jpg").write_bytes(b"other file")
+    outcome = desk.sort()
     assert names(desk.best) == {"IMG_1.jpg", "IMG_1 (2).jpg", "IMG_1 (2).XMP"}
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert names(shared) == {"IMG_1.jpg", "img_1.XMP"}
 
 
@@ -320,8 +350,8 @@ def test_what_is_linked_keeps_its_companions(desk: Desk) -> None:
 
 
 @pytest.fixture
-def telling(desk: Desk) -> tuple[Path, Path]:
-    """A large picture that tells nothing, and a small one with a date, a place and a rating."""
+def described(desk: Desk) -> tuple[Path, Path]:
+    """A large picture without metadata, and a small one with a date, a place and a rating."""
     kept = desk.picture("photos/large.png", 1, (640, 480))
     exif = Image.Exif()
     exif[0x4746] = 4
@@ -334,50 +364,50 @@ def telling(desk: Desk) -> tuple[Path, Path]:
     return kept, copy
 
 
-def test_what_only_the_image_that_goes_tells_is_kept_beside_the_other(desk: Desk, telling: tuple[Path, Path]) -> None:
-    kept, _ = telling
+def test_metadata_that_only_the_removed_image_has_is_kept_beside_the_other(
+    desk: Desk, described: tuple[Path, Path]
+) -> None:
+    kept, _ = described
     before = desk.files()
     desk.carries_metadata = True
-    told = desk.sort()
-    assert (told["trash"], told["companions"], told["refused"]) == (1, 1, {})
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], outcome["refused"]) == (1, 1, {})
     sidecar = kept.with_name("large.png.xmp")
     assert "2019-07-14T10:31:02" in sidecar.read_text()
     assert "<xmp:Rating>4</xmp:Rating>" in sidecar.read_text()
     assert kept.read_bytes() == before["photos/large.png"], "no picture is changed"
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert {name: data for name, data in desk.files().items() if "trash" not in name} == before
 
 
 def test_a_sidecar_that_appears_at_the_last_moment_is_left_as_it_is(
-    desk: Desk, telling: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, described: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, _ = telling
+    kept, _ = described
     desk.carries_metadata = True
-    real = actions.act
+    real = actions.perform
 
     def act(step: Step, *others: Any) -> None:
         if step.action is Action.CREATE:
-            kept.with_name("large.png.xmp").write_text("somebody's")
+            kept.with_name("large.png.xmp").write_text("other file")
         real(step, *others)
 
-    monkeypatch.setattr(actions, "act", act)
-    told = desk.sort()
-    assert (told["trash"], told["companions"]) == (1, 0)
-    assert kept.with_name("large.png.xmp").read_text() == "somebody's"
+    monkeypatch.setattr(actions, "perform", act)
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"]) == (1, 0)
+    assert kept.with_name("large.png.xmp").read_text() == "other file"
     assert names(desk.photos) == {".comparimg-trash", "large.png", "large.png.xmp"}
 
 
 @pytest.mark.parametrize("spoil", ["off", "there is one", "image stays"])
-def test_no_sidecar_where_none_is_wanted_or_one_is_there(
-    desk: Desk, telling: tuple[Path, Path], spoil: str
-) -> None:
-    kept, copy = telling
+def test_no_sidecar_where_none_is_wanted_or_one_is_there(desk: Desk, described: tuple[Path, Path], spoil: str) -> None:
+    kept, copy = described
     desk.carries_metadata = spoil != "off"
     if spoil == "there is one":
-        kept.with_suffix(".XMP").write_text("somebody's")
+        kept.with_suffix(".XMP").write_text("other file")
     if spoil == "image stays":
         copy.with_suffix(".cr2").write_bytes(b"the negative")
-    told = desk.sort()
-    assert told["trash"] == (spoil != "image stays")
+    outcome = desk.sort()
+    assert outcome["trash"] == (spoil != "image stays")
     assert not kept.with_name("large.png.xmp").exists()
     assert [path for path in desk.photos.iterdir() if path.suffix == ".part"] == []

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from daemon.processes.workers import WorkerLimits
-from index.images.companions import images_behind, owners_of, renamed
+from daemon.processes.worker_pool import WorkerLimits
+from index.imaging.discovery.companions import images_behind, owners_of, renamed
 from support.inline_pool import InlinePool
 from support.sorting import Desk
 
@@ -52,10 +53,10 @@ def scenes(draw: st.DrawFn) -> Scene:
             beside = draw(st.lists(st.sampled_from(COMPANIONS), unique=True, max_size=4))
             companions += [place + one for one in beside]
     names = sorted(images)
-    some = st.lists(st.sampled_from(names), unique=True, max_size=1) if names else st.just([])
+    at_most_one = st.lists(st.sampled_from(names), unique=True, max_size=1) if names else st.just([])
     away = [*names, *companions]
     return Scene(
-        images, set(draw(some)), companions,
+        images, set(draw(at_most_one)), companions,
         [STEMS[0] + one for one in draw(st.lists(st.sampled_from(IN_THE_WAY), unique=True, max_size=3))],
         draw(st.lists(st.sampled_from(away), unique=True, max_size=2)) if away else [],
         draw(st.booleans()), draw(st.permutations(range(len(names)))),
@@ -99,7 +100,7 @@ class Stage:
 
     def decide(self) -> None:
         self.desk.scan()
-        choices = {self.desk.photos / one: choice for one, choice in self.scene.images.items() if choice != "stay"}
+        choices = {self.desk.photos / image: choice for image, choice in self.scene.images.items() if choice != "stay"}
         self.desk.decide(choices)
         for name in self.scene.stuck:  # its keeper rots: size and time are as before
             status = self.keepers[name].stat()
@@ -116,8 +117,8 @@ class Stage:
     def images_of(self, companion: str) -> list[str]:
         folder, name = os.path.split(companion)
         near = [one for one in (*self.scene.images, *self.scene.companions) if os.path.dirname(one) == folder]
-        found = images_behind(name.encode(), [os.path.basename(one).encode() for one in near])
-        return [os.path.join(folder, one.decode()) for one in found]
+        images = images_behind(name.encode(), [os.path.basename(one).encode() for one in near])
+        return [os.path.join(folder, one.decode()) for one in images]
 
     def check_match(self, companion: str, image: str) -> None:
         """A companion is beside its image, and has the name that goes with that one's."""
@@ -126,7 +127,7 @@ class Stage:
         assert places[companion] == os.path.join(os.path.dirname(places[image]), renamed(*names).decode())
 
     def check_ties(self, folder: str) -> None:
-        """No file of ours is bound to one of somebody else's, nor the other way round."""
+        """No file of ours is bound to one of someone else's, nor the other way round."""
         ours = {name for name in self.now().values() if os.path.dirname(name) == folder}
         there = {name for name in self.files() if os.path.dirname(name) == folder}
         for name in there:
@@ -156,10 +157,10 @@ class Stage:
     def put_newer(self) -> list[str]:
         """Put files of a person's where some were that went."""
         self.gone = {name for name, place in self.now().items() if place != f"photos/{name}"}
-        found = [name for name in self.scene.newer if name in self.gone]
-        for name in found:
+        names = [name for name in self.scene.newer if name in self.gone]
+        for name in names:
             (self.desk.photos / name).write_bytes(b"newer: " + name.encode())
-        return found
+        return names
 
     def undo(self, batch: int) -> None:
         if not self.scene.one_by_one:
@@ -199,6 +200,7 @@ class Stage:
         return True
 
 
+@pytest.mark.slow
 @settings(
     max_examples=int(os.environ.get("COMPARIMG_SOAK_EXAMPLES", "15")), deadline=None, database=None,
     derandomize="COMPARIMG_SOAK_EXAMPLES" not in os.environ, suppress_health_check=list(HealthCheck),

@@ -31,16 +31,16 @@ from PIL import Image
 
 from daemon.files import removal, trash
 from daemon.jobs.journal import Journal
-from daemon.jobs.sort import grounds_of
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.jobs.sort import managed_folders
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.database.store import Store
 from index.errors import ComparImgError
-from index.store import Store
 from support.sorting import Desk
 
 EXAMPLES = int(os.environ.get("COMPARIMG_SOAK_EXAMPLES", "5"))
 MOVES = 14
 PICTURES = 3
-# Reasons for which something may rightly not come back: somebody else did something to it.
+# Reasons for which something may rightly not come back: someone else did something to it.
 EXCUSED = {"gone", "changed", "emptied", "restored", "not_a_file"}
 
 
@@ -206,8 +206,8 @@ class People(RuleBasedStateMachine):
         away = self.folder / "unplugged"
         self.desk.photos.rename(away)
         self.desk.photos.mkdir()
-        told = self.desk.sort()
-        assert told["trash"] + told["move"] + told["link"] == 0
+        outcome = self.desk.sort()
+        assert outcome["trash"] + outcome["move"] + outcome["link"] == 0
         self.desk.photos.rmdir()
         away.rename(self.desk.photos)
 
@@ -234,7 +234,7 @@ class People(RuleBasedStateMachine):
     def start_again(self) -> None:
         self.desk.close()
         self.desk.open()
-        Journal(self.desk.store, grounds_of(self.desk.store, self.desk.destinations.values())).recover()
+        Journal(self.desk.store, managed_folders(self.desk.store, self.desk.destinations.values())).recover()
         with self.desk.store.read() as database:
             doubtful = database.execute_sql("SELECT count(*) FROM step WHERE state = 'doing'").fetchone()
             known = database.execute_sql("SELECT id FROM batch WHERE kind = 'sort' AND state != 'plan'").fetchall()
@@ -263,7 +263,7 @@ def test_no_byte_is_ever_lost() -> None:
             settings=settings(
                 max_examples=EXAMPLES, stateful_step_count=MOVES, deadline=None,
                 suppress_health_check=list(HealthCheck), derandomize="COMPARIMG_SOAK_EXAMPLES" not in os.environ,
-                # A shorter way to a failure takes minutes to be found; what is printed tells enough.
+                # A shorter way to a failure takes minutes to be found; what is printed shows enough.
                 phases=(Phase.explicit, Phase.reuse, Phase.generate), database=None,
             ),
         )  # fmt: skip

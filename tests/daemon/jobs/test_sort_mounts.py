@@ -1,6 +1,6 @@
 """Sorting where file systems meet: mounts below a root, destinations on other disks, bind mounts of what is protected.
 
-Real file systems, mounted by root; left out for anybody else.
+Real file systems, mounted by root; left out for anyone else.
 """
 
 import os
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.processes.workers import WorkerPool
+from daemon.jobs.scan_roots import ScanRoots
+from daemon.processes.worker_pool import WorkerPool
 from support.faults import can_mount
 from support.sorting import Desk
 
@@ -64,12 +65,12 @@ def test_a_disk_below_the_root_has_a_trash_of_its_own(desk: Desk, mounts: Mounts
     desk.scan()
     before = desk.files()
     desk.decide({kept: "keep", copy: "trash"})
-    told = desk.sort()
-    assert told["trash"] == 1
+    outcome = desk.sort()
+    assert outcome["trash"] == 1
     (item,) = desk.in_trash()
     assert item.place.startswith(bytes(usb / ".comparimg-trash") + b"/")
     assert not (desk.photos / ".comparimg-trash").exists()
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert desk.files() == before
 
 
@@ -83,16 +84,16 @@ def test_images_of_one_name_keep_their_companions_on_another_disk(desk: Desk, mo
     desk.scan()
     before = desk.files()
     desk.decide(dict.fromkeys(images, "move"))
-    told = desk.sort()
+    outcome = desk.sort()
     moved = {path.name: path.read_bytes() for path in desk.best.iterdir()}
     assert moved == {
         "IMG_1.jpg": before["photos/trip1/IMG_1.jpg"], "IMG_1.xmp": b"sidecar 1",
         "IMG_1 (2).jpg": before["photos/trip2/IMG_1.jpg"], "IMG_1 (2).xmp": b"sidecar 2",
     }  # fmt: skip
     images[0].write_bytes(b"newer")
-    desk.undo(told["batch"])
-    found = {path.name: path.read_bytes() for path in images[0].parent.iterdir()}
-    assert found == {
+    desk.undo(outcome["batch"])
+    files = {path.name: path.read_bytes() for path in images[0].parent.iterdir()}
+    assert files == {
         "IMG_1.jpg": b"newer", "IMG_1 (restored).jpg": before["photos/trip1/IMG_1.jpg"],
         "IMG_1 (restored).xmp": b"sidecar 1",
     }  # fmt: skip
@@ -107,18 +108,18 @@ def test_a_destination_on_another_disk_is_copied_to_and_the_original_goes_to_the
     copy = desk.copy(kept, "photos/copy.jpg")
     os.utime(copy, ns=(1_500_000_000_123_456_789, 1_500_000_000_123_456_789))
     copy.chmod(0o640)
-    (copy.with_suffix(".xmp")).write_text("told of it")
+    (copy.with_suffix(".xmp")).write_text("about this")
     mounts.disk(desk.best)
     desk.scan()
     before = desk.files()
     desk.decide({kept: "keep", copy: "move"})
-    told = desk.sort()
-    assert (told["move"], told["companions"]) == (1, 1)
+    outcome = desk.sort()
+    assert (outcome["move"], outcome["companions"]) == (1, 1)
     moved = desk.best / "copy.jpg"
     assert moved.read_bytes() == before["photos/copy.jpg"]
     assert (moved.stat().st_mtime_ns, moved.stat().st_mode & 0o777) == (1_500_000_000_123_456_789, 0o640)
     assert sorted(os.path.basename(item.path) for item in desk.in_trash()) == [b"copy.jpg", b"copy.xmp"]
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert {name: data for name, data in desk.files().items() if "trash" not in name} == before
     assert sorted(path.name for path in desk.best.iterdir()) == [".comparimg-trash"], "the copies are in its trash"
 
@@ -130,8 +131,8 @@ def test_a_destination_that_is_full_leaves_everything_where_it_was(desk: Desk, m
     desk.scan()
     before = desk.files()
     desk.decide({kept: "keep", copy: "move"})
-    told = desk.sort()
-    assert (told["move"], told["refused"]) == (0, {"no_space": 1})
+    outcome = desk.sort()
+    assert (outcome["move"], outcome["refused"]) == (0, {"no_space": 1})
     assert desk.files() == before
 
 
@@ -141,9 +142,9 @@ def test_a_move_back_from_another_disk_after_the_trash_was_emptied(desk: Desk, m
     mounts.disk(desk.best)
     desk.scan()
     desk.decide({kept: "keep", copy: "move"})
-    told = desk.sort()
+    outcome = desk.sort()
     desk.empty(older_than_days=0.0)
-    assert desk.undo(told["batch"])["restored"] == 1
+    assert desk.undo(outcome["batch"])["restored"] == 1
     assert copy.read_bytes() == kept.read_bytes()
 
 
@@ -159,12 +160,12 @@ def test_what_is_protected_is_so_through_a_bind_mount(
         bound = mounts.bind(tmp_path / "safe" / part, desk.photos / "bound")
         copy = next(bound.rglob("a.jpg"))
         desk.roots = [root for root in desk.roots if b"photos" in root.path]
-        desk.scanner._roots = desk.roots
+        desk.scanner._roots = ScanRoots(desk.roots)
         desk.scan()
         desk.store.write(lambda db: db.execute_sql("DELETE FROM image WHERE path LIKE ?", (f"{tmp_path}/safe%",)))
         desk.decide({kept: "keep", copy: "trash"})
-        told = desk.sort()
-        assert (told["trash"], told["refused"]) == (0, {"protected": 1})
+        outcome = desk.sort()
+        assert (outcome["trash"], outcome["refused"]) == (0, {"protected": 1})
         assert copy.exists()
     finally:
         desk.close()
@@ -177,11 +178,11 @@ def test_one_file_by_a_bind_mount_is_one_image_and_goes_once(desk: Desk, mounts:
     desk.scan()
     assert list(desk.groups().values()) == [["photos/a.jpg", "photos/real/copy.jpg"]]
     desk.decide({kept: "keep", copy: "trash"})
-    told = desk.sort()
-    assert (told["trash"], told["companions"], told["refused"]) == (1, 0, {})
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], outcome["refused"]) == (1, 0, {})
     assert not copy.exists()
     assert not (desk.photos / "z bound" / "copy.jpg").exists()
-    desk.undo(told["batch"])
+    desk.undo(outcome["batch"])
     assert copy.exists()
 
 
@@ -195,15 +196,15 @@ def test_a_disk_that_is_away_is_not_an_empty_one(desk: Desk, mounts: Mounts) -> 
     elsewhere.mkdir()
     mounts.bind(usb, elsewhere)
     mounts.unmount(usb)
-    told = desk.sort()
-    assert (told["trash"], told["refused"]) == (0, {"gone": 1})
+    outcome = desk.sort()
+    assert (outcome["trash"], outcome["refused"]) == (0, {"gone": 1})
     mounts.bind(elsewhere, usb)
-    told = desk.sort()
-    assert told["trash"] == 1
+    outcome = desk.sort()
+    assert outcome["trash"] == 1
     subprocess.run(["umount", usb], check=True)
     mounts.points.remove(usb)
-    assert desk.undo(told["batch"])["restored"] == 0, "its trash is away with it"
+    assert desk.undo(outcome["batch"])["restored"] == 0, "its trash is away with it"
     assert not (usb / "copy.jpg").exists(), "nothing is put on the wrong disk"
     mounts.bind(elsewhere, usb)
-    assert desk.undo(told["batch"])["restored"] == 1
+    assert desk.undo(outcome["batch"])["restored"] == 1
     assert copy.exists()

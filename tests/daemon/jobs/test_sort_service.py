@@ -78,11 +78,11 @@ def test_killed_in_the_middle_of_a_sort_it_goes_on_where_it_was(tmp_path: Path) 
     held = sorted(path.read_bytes() for path in photos.rglob("*.png"))
     assert held == sorted(before.values()), "every byte is there"
     with running(tmp_path, config) as (process, ask):
-        told = wait_for(ask, job)
-        assert (told["state"], told["outcome"]["trash"], told["outcome"]["refused"]) == ("done", 80, {})
+        job_row = wait_for(ask, job)
+        assert (job_row["state"], job_row["outcome"]["trash"], job_row["outcome"]["refused"]) == ("done", 80, {})
         assert not any(copy.exists() for copy in copies)
         assert ask.get("trash")["total"] == 80
-        batch = told["outcome"]["batch"]
+        batch = job_row["outcome"]["batch"]
         wait_for(ask, ask.post(f"batches/{batch}/undo", {}))
         assert {path: path.read_bytes() for path in photos.rglob("*.png")
                 if ".comparimg-trash" not in path.parts} == before  # fmt: skip

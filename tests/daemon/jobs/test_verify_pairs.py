@@ -10,19 +10,23 @@ from typing import Any, cast
 
 import pytest
 
-from daemon.jobs import tries, verifying
+from daemon.jobs import quarantine, verify_pairs
 from daemon.jobs.detect import Detector
-from daemon.jobs.progress import Unwatched
-from daemon.jobs.scan import ScanRoot
-from daemon.jobs.views import Views
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.jobs.previews import Previews
+from daemon.jobs.progress import NullProgress
+from daemon.jobs.scan_roots import ScanRoot
+from daemon.processes.verify_task import PairTask
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.database.records import images
+from index.database.records import quarantine as records
+from index.database.records.images import WatchRoot
+from index.database.records.jobs import DetectJobParameters
+from index.database.records.quarantine import TRIES
 from index.errors import Cancelled, NoRoom, StoreError
-from index.images.pictures import Limits
+from index.imaging.decoding.pictures import Limits
+from index.imaging.verification.edit_evidence import VERIFIER
+from index.messages import text
 from index.model import Depth, DetectParameters, RootState
-from index.records import attempts, catalogue
-from index.records.catalogue import WatchRoot
-from index.records.jobs import DetectJobParameters
-from index.verification.evidence import VERIFIER
 from support import poisoned
 from support.inline_pool import InlinePool
 from support.library import Library
@@ -44,9 +48,9 @@ class Desk:
 
     def open(self) -> None:
         """As at a start."""
-        views = Views(self.library.store, self.pool, LIMITS)
+        views = Previews(self.library.store, self.pool, LIMITS)
         self.detector = Detector(self.library.store, self.pool, views, DetectParameters)
-        tries.recover(self.library.store)
+        quarantine.recover(self.library.store)
 
     def copies(self, seed: int, *widths: int) -> None:
         picture = photograph(seed, 640, 480)
@@ -55,7 +59,7 @@ class Desk:
 
     def update(self) -> None:
         self.library.scan()
-        self.detector.update(Unwatched())
+        self.detector.update(NullProgress())
 
     def matched(self) -> set[tuple[str, ...]]:
         with self.library.store.read() as database:
@@ -68,7 +72,10 @@ class Desk:
 
     def failures(self) -> list[int]:
         with self.library.store.read() as database:
-            return sorted(attempts.failures(database, VERIFIER).values())
+            counts = database.execute_sql(
+                "SELECT crashes FROM quarantine WHERE work = ? AND crashes > 0 ORDER BY crashes", (VERIFIER,)
+            ).fetchall()
+        return [count for (count,) in counts]
 
     def count(self, rows: str) -> int:
         with self.library.store.read() as database:
@@ -93,33 +100,35 @@ def hasty(library: Library) -> Iterator[Desk]:
 
 
 @pytest.mark.fault("a pair of pictures by which decoding processes die or hang: given up by name, all others compared")
-@pytest.mark.parametrize("judge", [poisoned.judge_or_crash, poisoned.judge_or_hang])
+@pytest.mark.parametrize(
+    "judge", [poisoned.judge_or_crash, pytest.param(poisoned.judge_or_hang, marks=pytest.mark.slow)]
+)
 def test_a_pair_that_workers_die_of_is_given_up_with_a_word(
     hasty: Desk, judge: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(verifying, "judge_pair", judge)
+    monkeypatch.setattr(verify_pairs, "verify_pair", judge)
     hasty.copies(1, 640, 320)
     hasty.copies(2, 640, poisoned.WIDTH)
     hasty.update()
     assert hasty.matched() == {("1-320", "1-640")}, "all others are compared"
     assert hasty.later() == 1
-    for _ in range(attempts.FAILURES):
+    for _ in range(TRIES):
         hasty.update()
     assert hasty.matched() == {("1-320", "1-640")}
     assert hasty.later() == 0
-    told = [record.getMessage() for record in caplog.records if "were not compared" in record.getMessage()]
-    assert len(told) == attempts.FAILURES
-    assert all(str(hasty.photos / "2-333.jpg") in line and len(line) < 500 for line in told)
+    messages = [record.getMessage() for record in caplog.records if "were not compared" in record.getMessage()]
+    assert len(messages) == TRIES
+    assert all(str(hasty.photos / "2-333.jpg") in line and len(line) < 500 for line in messages)
     monkeypatch.undo()
     lost = sum(hasty.pool.losses.values())
-    hasty.detector.run(Unwatched(), DetectJobParameters())
+    hasty.detector.run(NullProgress(), DetectJobParameters())
     assert sum(hasty.pool.losses.values()) == lost, "it is paid for three times and no more"
 
 
 def test_a_pair_that_workers_died_of_by_chance_is_judged_in_the_end(
     hasty: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "judge_pair", poisoned.judge_or_crash)
+    monkeypatch.setattr(verify_pairs, "verify_pair", poisoned.judge_or_crash)
     hasty.copies(2, 640, poisoned.WIDTH)
     hasty.update()
     assert (hasty.matched(), hasty.failures()) == (set(), [1])
@@ -129,42 +138,45 @@ def test_a_pair_that_workers_died_of_by_chance_is_judged_in_the_end(
     assert (hasty.later(), hasty.failures()) == (0, [])
 
 
-class Told(Unwatched):
+class RecordedProgress(NullProgress):
     """Notes how far a job says it is, and of how much."""
 
     def __init__(self) -> None:
+        self.phase = ""
         self.totals: list[int | None] = []
         self.steps: list[int] = []
 
     def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        self.phase = phase
         if phase == "matching":
             self.totals.append(total)
 
     def advance(self, steps: int = 1) -> None:
-        if self.totals and steps:
+        if self.phase == "matching" and steps:
             self.steps.append(steps)
 
 
 def test_progress_goes_on_while_the_many_pairs_of_a_few_pictures_are_looked_at(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "BEGUN_AT_ONCE", 2)
+    monkeypatch.setattr(verify_pairs, "PREPARED_AT_ONCE", 2)
     desk.copies(1, 640, 600, 560, 520)
     desk.library.scan()
-    told = Told()
-    desk.detector.update(told)
+    progress = RecordedProgress()
+    desk.detector.update(progress)
     assert len(desk.matched()) == 6
-    assert told.totals == [4]
-    assert sum(told.steps) == 4
-    assert len(told.steps) == 3
+    assert progress.totals == [4]
+    assert sum(progress.steps) == 4
+    # Six pairs over four pictures, and not by the two that are prepared together.
+    assert progress.steps == [1, 1, 1, 1]
 
 
-@pytest.mark.fault("views cut to nothing by a power loss, or deleted while pictures are compared: made anew")
+@pytest.mark.fault("views cut to nothing by a power loss, or deleted while pictures are compared: made again")
 @pytest.mark.parametrize("depth", list(Depth))
-def test_views_that_are_empty_are_made_anew(desk: Desk, depth: Depth) -> None:
+def test_views_that_are_empty_are_made_again(desk: Desk, depth: Depth) -> None:
     desk.copies(1, 640, 320)
     desk.library.scan()
-    desk.detector.run(Unwatched(), DetectJobParameters(depth=depth))
+    desk.detector.run(NullProgress(), DetectJobParameters(depth=depth))
     for view in desk.views.rglob("*.jpg"):
         os.truncate(view, 0)
     desk.copies(1, 400)
@@ -174,12 +186,12 @@ def test_views_that_are_empty_are_made_anew(desk: Desk, depth: Depth) -> None:
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda view: view.write_bytes(b"\xff\xd8 no picture \xff\xd9")])
 @pytest.mark.parametrize("depth", list(Depth))
-def test_views_that_go_while_they_are_looked_at_are_made_anew(
+def test_views_that_go_while_they_are_looked_at_are_made_again(
     desk: Desk, spoil: Any, depth: Depth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ensure, spoilt = Views.ensure, []
+    ensure, spoilt = Previews.ensure, []
 
-    def meddled(self: Views, *arguments: Any) -> Any:
+    def meddled(self: Previews, *arguments: Any) -> Any:
         found = ensure(self, *arguments)
         for path in found[0].values():
             if path not in spoilt:
@@ -187,10 +199,10 @@ def test_views_that_go_while_they_are_looked_at_are_made_anew(
                 spoil(path)
         return found
 
-    monkeypatch.setattr(Views, "ensure", meddled)
+    monkeypatch.setattr(Previews, "ensure", meddled)
     desk.copies(1, 640, 320)
     desk.library.scan()
-    desk.detector.run(Unwatched(), DetectJobParameters(depth=depth))
+    desk.detector.run(NullProgress(), DetectJobParameters(depth=depth))
     assert len(spoilt) == 2
     assert desk.matched() == {("1-320", "1-640")}
 
@@ -202,14 +214,14 @@ def test_a_picture_that_is_out_of_reach_is_compared_when_it_is_back(desk: Desk, 
     desk.library.watch(*(ScanRoot(WatchRoot(bytes(folder))) for folder in (desk.photos, away)))
     save(photograph(9, 320, 240), desk.photos / "alone.jpg")
     desk.update()
-    desk.library.store.write(lambda db: catalogue.set_state_of_root_at(db, bytes(away), RootState.OFFLINE, "gone"))
+    desk.library.store.write(lambda db: images.set_state_of_root_at(db, bytes(away), RootState.OFFLINE, text("gone")))
     desk.copies(1, 320)
     desk.library.scan(desk.photos / "1-320.jpg")
-    for _ in range(attempts.FAILURES + 1):
-        desk.detector.update(Unwatched())
+    for _ in range(TRIES + 1):
+        desk.detector.update(NullProgress())
     assert (desk.count("match"), desk.later()) == (0, 1)
-    desk.library.store.write(lambda db: catalogue.set_state_of_root_at(db, bytes(away), RootState.ONLINE, ""))
-    desk.detector.update(Unwatched())
+    desk.library.store.write(lambda db: images.set_state_of_root_at(db, bytes(away), RootState.ONLINE, None))
+    desk.detector.update(NullProgress())
     assert (desk.count("match"), desk.later(), desk.count("duplicate_group")) == (1, 0, 1)
     assert desk.sum("proposed") == desk.sum("near") == 1, "it is counted once"
 
@@ -218,10 +230,10 @@ def test_a_picture_that_cannot_be_read_now_is_compared_when_it_can(desk: Desk) -
     desk.copies(1, 640, 320)
     desk.library.scan()
     hidden = (desk.photos / "1-640.jpg").rename(desk.photos / "elsewhere")
-    desk.detector.update(Unwatched())
+    desk.detector.update(NullProgress())
     assert (desk.matched(), desk.later(), desk.failures()) == (set(), 1, [])
     hidden.rename(desk.photos / "1-640.jpg")
-    desk.detector.update(Unwatched())
+    desk.detector.update(NullProgress())
     assert desk.matched() == {("1-320", "1-640")}
 
 
@@ -240,11 +252,11 @@ def test_views_that_cannot_be_kept_end_the_job_and_lose_no_pair(
     with monkeypatch.context() as refusing:
         refusing.setattr(os, "replace", refuse)
         with pytest.raises(error, match=re.escape(os.strerror(number))) as raised:
-            desk.detector.update(Unwatched())
+            desk.detector.update(NullProgress())
     assert isinstance(raised.value, NoRoom) == (error is NoRoom)
-    assert str(desk.views) in raised.value.message
+    assert str(desk.views) in str(raised.value)
     assert raised.value.hint
-    desk.detector.update(Unwatched())
+    desk.detector.update(NullProgress())
     assert desk.matched() == {("1-320", "1-640")}
 
 
@@ -254,7 +266,7 @@ def test_a_view_that_cannot_be_kept_is_shown_all_the_same(desk: Desk) -> None:
     desk.views.write_text("in the way")
     (content_id,) = desk.library.images().values()
     assert content_id is not None
-    assert Views(desk.library.store, desk.pool, LIMITS).make(content_id).startswith(b"\xff\xd8")
+    assert Previews(desk.library.store, desk.pool, LIMITS).make(content_id).startswith(b"\xff\xd8")
 
 
 def test_a_digest_of_pixels_that_could_not_be_made_for_a_moment_is_made_later(desk: Desk) -> None:
@@ -263,49 +275,48 @@ def test_a_digest_of_pixels_that_could_not_be_made_for_a_moment_is_made_later(de
     save(picture, desk.photos / "b.bmp")
     desk.library.scan()
     hidden = (desk.photos / "a.png").rename(desk.photos / "elsewhere")
-    desk.detector.update(Unwatched())
+    desk.detector.update(NullProgress())
     hidden.rename(desk.photos / "a.png")
-    desk.detector.update(Unwatched())
+    desk.detector.update(NullProgress())
     assert desk.count("match WHERE kind = 'pixels'") == 1
 
 
-def test_pairs_at_which_the_service_ended_come_last_and_each_alone(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pairs_at_which_the_service_ended_come_last_and_each_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (1, 2, 3):
         desk.copies(seed, 640, 320)
     desk.library.scan()
     pairs = [tuple(sorted((a, b))) for a, b in zip(*[iter(desk.library.images().values())] * 2, strict=True)]
-    for some in (pairs[:2], pairs[:1]):
-        desk.library.store.write(lambda db, some=some: attempts.begin(db, VERIFIER, some))
+    for chunk in (pairs[:2], pairs[:1]):
+        desk.library.store.write(lambda db, chunk=chunk: records.start(db, VERIFIER, chunk))
         desk.open()
     handed_out: list[list[tuple[int, int]]] = []
     run = desk.pool.run
 
     def watched(function: Any, items: Any) -> Any:
-        some = list(items)
-        if function is verifying.judge_pair and some:
-            handed_out.append([(task.first_id, task.second_id) for task in some])
-        return run(function, some)
+        chunk = list(items)
+        if chunk and isinstance(chunk[0][1], PairTask):
+            handed_out.append([pair for pair, _ in chunk])
+        return run(function, chunk)
 
     monkeypatch.setattr(desk.pool, "run", watched)
-    desk.detector.update(Unwatched())
-    assert [[tuple(sorted(pair)) for pair in some] for some in handed_out] == [[pairs[2]], [pairs[1]], [pairs[0]]]
-    assert (len(desk.matched()), desk.failures(), desk.count("attempt")) == (3, [], 0)
+    desk.detector.update(NullProgress())
+    assert handed_out == [[pairs[2]], [pairs[1]], [pairs[0]]]
+    assert (len(desk.matched()), desk.failures(), desk.count("quarantine")) == (3, [], 0)
 
 
-def test_a_job_that_is_told_to_leave_off_holds_nothing_against_its_pairs(desk: Desk) -> None:
-    class Stopped(Unwatched):
+def test_a_job_that_is_cancelled_holds_nothing_against_its_pairs(desk: Desk) -> None:
+    class Stopped(NullProgress):
         def checkpoint(self) -> None:
-            raise Cancelled("told to")
+            raise Cancelled(text("on request"))
 
     desk.copies(1, 640, 320)
     desk.library.scan()
     with pytest.raises(Cancelled):
         desk.detector.update(Stopped())
-    assert (desk.failures(), desk.count("attempt")) == ([], 0)
+    assert (desk.failures(), desk.count("quarantine")) == ([], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a pair that ends the whole service: given up by name the third time, all others compared")
 def test_the_service_is_ended_three_times_by_a_pair_and_then_no_more(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
@@ -314,12 +325,12 @@ def test_the_service_is_ended_three_times_by_a_pair_and_then_no_more(tmp_path: P
         save(picture, photos / f"{seed}.jpg", quality=92)
         save(picture.resize((width, width * 3 // 4)), photos / f"{seed} small.jpg", quality=85)
     program = Program(tmp_path, photos, workers=2)
-    ends = [run_poisoned(program, "judge", "duplicate_group") for _ in range(attempts.FAILURES + 1)]
-    assert ends == [-signal.SIGKILL] * attempts.FAILURES + [0], program.log.read_text()[-3000:]
+    ends = [run_poisoned(program, "judge", "duplicate_group") for _ in range(TRIES + 1)]
+    assert ends == [-signal.SIGKILL] * TRIES + [0], program.log.read_text()[-3000:]
     assert len(program.ask("SELECT * FROM duplicate_group")) == 2
     log = program.log.read_text()
     assert f"{photos / '2 small.jpg'} and {photos / '2.jpg'} were not compared" in log or (
         f"{photos / '2.jpg'} and {photos / '2 small.jpg'} were not compared" in log
     )
-    assert program.ask("SELECT failures FROM attempt") == [(attempts.FAILURES,)]
+    assert program.ask("SELECT work, crashes FROM quarantine") == [(VERIFIER, TRIES)]
     program.check_index()

@@ -17,8 +17,8 @@ from daemon.machine import checks, doctor, installation, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.service import Service
-from index.store import Store
-from index.upkeep.backups import Backups
+from index.database.store import Store
+from index.database.upkeep.backups import Backups
 from support.pictures import photograph, save
 from support.serving import until, write_config
 
@@ -35,37 +35,46 @@ def examine(file: Path, *places: Places, address: str | None = None) -> list[Fin
     return list(doctor.examine(file, places, address))
 
 
-def wrong(found: list[Finding], grade: Grade = Grade.WRONG) -> dict[str, str]:
-    return {one.about.split()[0]: one.told for one in found if one.grade is grade}
+def wrong(findings: list[Finding], grade: Grade = Grade.WRONG) -> dict[str, str]:
+    return {finding.about.split()[0]: str(finding.message) for finding in findings if finding.grade is grade}
 
 
 def snapshot(folder: Path) -> list[tuple[str, int]]:
     return sorted((str(path), path.lstat().st_mtime_ns) for path in folder.rglob("*"))
 
 
-def test_a_machine_that_is_well_is_told_so_and_left_as_it_was(file: Path, tmp_path: Path) -> None:
+def test_a_machine_that_is_well_is_reported_so_and_left_as_it_was(file: Path, tmp_path: Path) -> None:
     before = snapshot(tmp_path)
-    found = examine(file)
-    assert wrong(found) == {}
-    assert {one.about.split()[0] for one in found} >= {"program", "clock", "configuration", "index", "folder", "daemon"}
+    findings = examine(file)
+    assert wrong(findings) == {}
+    assert {finding.about.split()[0] for finding in findings} >= {
+        "program",
+        "clock",
+        "configuration",
+        "index",
+        "folder",
+        "daemon",
+    }
     assert snapshot(tmp_path) == before
 
 
-def test_a_wrong_configuration_is_told_whole(file: Path) -> None:
+def test_every_problem_of_a_wrong_configuration_is_reported(file: Path) -> None:
     file.write_text("[daemon]\nlgo = 1\nworkers = 0\n")
-    found = [one for one in examine(file) if one.grade is Grade.WRONG]
-    assert [one.told.partition(":")[0] for one in found] == ["daemon.lgo", "daemon.workers"]
-    assert all(str(file) in one.remedy for one in found)
+    findings = [finding for finding in examine(file) if finding.grade is Grade.WRONG]
+    assert [str(finding.message).partition(":")[0] for finding in findings] == ["daemon.lgo", "daemon.workers"]
+    assert all(str(file) in str(finding.remedy) for finding in findings)
 
 
-def test_a_folder_that_is_gone_or_empty_is_told(file: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_or_empty_is_reported(file: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "photos")
     assert "cannot be listed" in wrong(examine(file))["folder"]
     (tmp_path / "photos").mkdir()
     assert "not mounted" in wrong(examine(file), Grade.WARNING)["folder"]
 
 
-def test_a_folder_that_may_not_be_written_is_told(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_written_is_reported(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.access
 
     def access(path: object, mode: int, **how: bool) -> bool:
@@ -83,7 +92,7 @@ def test_a_trash_that_others_can_write_to_is_reported(file: Path, tmp_path: Path
     assert wrong(examine(file), Grade.WARNING) == {}
     trash.chmod(0o777)
     assert "other users can write" in wrong(examine(file), Grade.WARNING)["folder"]
-    assert any("chmod -R go-w" in one.remedy for one in examine(file))
+    assert any("chmod -R go-w" in str(finding.remedy) for finding in examine(file))
 
 
 @pytest.mark.parametrize(
@@ -93,11 +102,11 @@ def test_a_trash_that_others_can_write_to_is_reported(file: Path, tmp_path: Path
         (Mount(1, b"/", "vfat"), Grade.NOTE, "no hard links"),
     ],
 )
-def test_a_file_system_that_cannot_all_is_told(
+def test_a_file_system_that_cannot_all_is_reported(
     file: Path, monkeypatch: pytest.MonkeyPatch, mount: Mount, grade: Grade, word: str
 ) -> None:
     monkeypatch.setattr(checks, "mount_of", lambda *_: mount)
-    assert any(one.grade is grade and word in one.told for one in examine(file))
+    assert any(finding.grade is grade and word in str(finding.message) for finding in examine(file))
 
 
 @pytest.mark.parametrize(
@@ -116,26 +125,26 @@ def test_a_data_folder_that_others_may_use_is_named(
     if more:
         (data / "Pictures").mkdir()
     data.chmod(mode)
-    (finding,) = [one for one in examine(file) if "others may" in one.told]
-    assert (finding.grade, finding.remedy.startswith(f"chmod 700 {data}")) == (grade, True)
-    assert words in finding.told
+    (finding,) = [one for one in examine(file) if "others may" in str(one.message)]
+    assert (finding.grade, str(finding.remedy).startswith(f"chmod 700 {data}")) == (grade, True)
+    assert words in str(finding.message)
     data.chmod(0o700)
-    assert not [one for one in examine(file) if "others may" in one.told]
+    assert not [one for one in examine(file) if "others may" in str(one.message)]
 
 
-def test_a_full_disk_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, grade in ((10**6, Grade.WRONG), (10**9, Grade.WARNING)):
         monkeypatch.setattr(checks.shutil, "disk_usage", lambda _, free=free: shutil._ntuple_diskusage(1, 1, free))
-        assert any(one.grade is grade and "are free" in one.told for one in examine(file))
+        assert any(finding.grade is grade and "are free" in str(finding.message) for finding in examine(file))
 
 
-def test_few_watches_are_told_with_the_remedy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_watches_are_reported_with_the_remedy(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "max_user_watches", lambda: 8192)
-    (found,) = [one for one in examine(file) if one.about == "limits" and one.grade is Grade.WARNING]
-    assert "8192" in found.told and "max_user_watches=1048576" in found.remedy
+    (warning,) = [finding for finding in examine(file) if finding.about == "limits" and finding.grade is Grade.WARNING]
+    assert "8192" in str(warning.message) and "max_user_watches=1048576" in str(warning.remedy)
 
 
-def test_a_clock_that_is_set_back_is_told(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_set_back_is_reported(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks.time, "time", lambda: 1_000_000.0)
     assert "1970" in wrong(examine(file))["clock"]
 
@@ -144,17 +153,17 @@ def test_an_index_is_looked_through(file: Path, tmp_path: Path) -> None:
     with Store(tmp_path / "data") as store:
         assert wrong(examine(file)) == {}, "also while it is in use"
         store.write(lambda db: db.execute_sql("DELETE FROM schema_migration WHERE name = '0001_initial'"))
-    assert any("next start" in one.told for one in examine(file))
+    assert any("next start" in str(finding.message) for finding in examine(file))
     index = tmp_path / "data" / "index.sqlite3"
     with index.open("r+b") as damaged:
         damaged.seek(4096)
         damaged.write(b"\xff" * (index.stat().st_size - 4096))
-    found = [one for one in examine(file) if one.about.startswith("index")]
-    assert [one.grade for one in found] == [Grade.WRONG]
-    assert "copy" in found[0].remedy
+    findings = [finding for finding in examine(file) if finding.about.startswith("index")]
+    assert [finding.grade for finding in findings] == [Grade.WRONG]
+    assert "copy" in str(findings[0].remedy)
 
 
-def test_an_index_of_a_newer_version_is_told(file: Path, tmp_path: Path) -> None:
+def test_an_index_of_a_newer_version_is_reported(file: Path, tmp_path: Path) -> None:
     with Store(tmp_path / "data"):
         pass
     with sqlite3.connect(tmp_path / "data" / "index.sqlite3") as database:
@@ -165,18 +174,18 @@ def test_an_index_of_a_newer_version_is_told(file: Path, tmp_path: Path) -> None
     assert "newer ComparImg" in wrong(examine(file))["index"]
 
 
-def test_copies_that_are_old_are_told(file: Path, tmp_path: Path) -> None:
+def test_copies_that_are_old_are_reported(file: Path, tmp_path: Path) -> None:
     with Store(tmp_path / "data") as store, store.read() as database:
-        copy = Backups(tmp_path / "data").take(database.connection())
+        copy = Backups(tmp_path / "data").create(database.connection())
     week_ago_s = time.time() - 7 * 86_400
     os.utime(copy, (week_ago_s, week_ago_s))
     assert "7 days old" in wrong(examine(file), Grade.WARNING)["copies"]
 
 
-def test_a_port_that_somebody_else_has_is_told(file: Path) -> None:
+def test_a_port_that_someone_else_has_is_reported(file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         file.write_text(file.read_text().replace("port = 0", f"port = {taken.getsockname()[1]}"))
-        # Whoever it is accepts and says nothing that we understand.
+        # The other program accepts and says nothing that we understand.
         taken.close()
         assert "daemon" not in wrong(examine(file))
     with socket.socket() as bound:
@@ -190,9 +199,13 @@ def test_a_port_that_somebody_else_has_is_told(file: Path) -> None:
 def test_a_daemon_that_runs_is_asked(file: Path, tmp_path: Path) -> None:
     with Service(load(file)) as service:
         address = service.address
-        until(lambda: any(one.about == "daemon" and one.grade is Grade.GOOD for one in examine(file, address=address)))
+        until(
+            lambda: any(
+                finding.about == "daemon" and finding.grade is Grade.GOOD for finding in examine(file, address=address)
+            )
+        )
         assert wrong(examine(file, address=address)) == {}
-        service._workshop.watcher.stop()
+        service._job_system.watcher.stop()
         assert "watching" in wrong(examine(file, address=address))["daemon"]
 
 
@@ -204,15 +217,15 @@ def test_another_daemon_at_our_address_is_not_taken_for_ours(file: Path, tmp_pat
         assert "another ComparImg answers" in wrong(examine(other))["daemon"]
 
 
-def test_a_unit_that_lets_too_little_be_written_is_told(
+def test_a_unit_that_lets_too_little_be_written_is_reported(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", None)
     monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
-    plan = unit.Plan("/usr/bin/python3", str(file), "", (os.fsencode(tmp_path / "photos"),))
-    places.unit.write_text(unit.render(unit.Plan("/usr/bin/python3", str(file), "root")))
+    plan = unit.UnitOptions("/usr/bin/python3", str(file), "", (os.fsencode(tmp_path / "photos"),))
+    places.unit.write_text(unit.render(unit.UnitOptions("/usr/bin/python3", str(file), "root")))
     assert str(tmp_path / "photos") in wrong(examine(file, places))["service"]
-    places.unit.write_text(unit.render(unit.Plan(plan.python, plan.config, "root", plan.writable)))
+    places.unit.write_text(unit.render(unit.UnitOptions(plan.python, plan.config, "root", plan.writable)))
     assert wrong(examine(file, places)) == {}
 
 
@@ -231,4 +244,4 @@ def test_the_command_fails_where_something_is_wrong_and_answers_in_json(
     code, out, err = ask("--json")
     assert code == 1
     assert "wrong" in err
-    assert any(one["grade"] == "wrong" and one["remedy"] for one in json.loads(out))
+    assert any(finding["grade"] == "wrong" and finding["remedy"] for finding in json.loads(out))

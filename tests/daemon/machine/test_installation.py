@@ -22,22 +22,22 @@ def photos(tmp_path: Path) -> Path:
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A root to install below; of what ComparImg stands on, only what is small is copied."""
     small = {"click": False, "msgspec": False, "bottle": False, "not-here": True}
-    monkeypatch.setattr(environment, "_names", lambda requirements: small)
+    monkeypatch.setattr(environment, "_requirement_names", lambda requirements: small)
     monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda *_: None)
     return tmp_path / "root"
 
 
-class Told(list[str]):
+class Lines(list[str]):
     def __call__(self, words: str) -> None:
         self.append(words)
 
 
-def install(root: Path, *photos: Path, dry_run: bool = False) -> Told:
-    told = Told()
-    Installation(Places.of_system(root), told, dry_run).install(photos, "nobody")
-    return told
+def install(root: Path, *photos: Path, dry_run: bool = False) -> Lines:
+    lines = Lines()
+    Installation(Places.of_system(root), lines, dry_run).install(photos, "nobody")
+    return lines
 
 
 def files(root: Path) -> set[str]:
@@ -45,7 +45,7 @@ def files(root: Path) -> set[str]:
 
 
 def test_everything_is_put_in_its_place(root: Path, photos: Path) -> None:
-    told = install(root, photos)
+    lines = install(root, photos)
     places = Places.of_system(root)
     assert files(root) == {
         "etc/comparimg/comparimg.toml", "etc/systemd/system/comparimg.service", "usr/local/bin/comparimg-ctl",
@@ -58,9 +58,9 @@ def test_everything_is_put_in_its_place(root: Path, photos: Path) -> None:
     assert f"{places.environment}/bin/python" in text
     assert os.path.realpath(places.command) == str(places.environment / "bin" / "comparimg-ctl")
     command = [places.environment / "bin" / "python", "-I", "-c", "from daemon.version import VERSION; print(VERSION)"]
-    told_version = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
-    assert told_version.strip() == environment.VERSION
-    assert "systemd does not run here: nothing was started" in told
+    version = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+    assert version.strip() == environment.VERSION
+    assert "systemd does not run here: nothing was started" in lines
 
 
 def test_again_it_changes_nothing_and_with_another_folder_that_alone(root: Path, photos: Path, tmp_path: Path) -> None:
@@ -73,15 +73,18 @@ def test_again_it_changes_nothing_and_with_another_folder_that_alone(root: Path,
     (tmp_path / "more").mkdir()
     install(root, tmp_path / "more")
     assert "# my own words" in places.config.read_text()
-    assert [one.path for one in load(places.config).watch] == [os.fsencode(photos), os.fsencode(tmp_path / "more")]
+    assert [watch_root.path for watch_root in load(places.config).watch] == [
+        os.fsencode(photos),
+        os.fsencode(tmp_path / "more"),
+    ]
     assert len(unit.paths_of(places.unit.read_text(), "ReadWritePaths")) == 2
 
 
-def test_a_dry_run_changes_nothing_and_tells_everything(root: Path, photos: Path) -> None:
-    told = install(root, photos, dry_run=True)
+def test_a_dry_run_changes_nothing_and_shows_everything(root: Path, photos: Path) -> None:
+    lines = install(root, photos, dry_run=True)
     assert not root.exists()
-    assert any(line.startswith("would make the environment") for line in told)
-    assert any("[Service]" in line for line in told)
+    assert any(line.startswith("would make the environment") for line in lines)
+    assert any("[Service]" in line for line in lines)
 
 
 def test_a_protected_folder_is_read_only_and_a_destination_is_written(root: Path, photos: Path, tmp_path: Path) -> None:
@@ -120,24 +123,24 @@ def test_it_is_taken_away_but_for_what_is_the_users(root: Path, photos: Path) ->
     assert places.data_dir is not None
     (places.data_dir).mkdir(parents=True)
     (places.data_dir / "index.sqlite3").write_text("everything that was decided")
-    told = Told()
-    Installation(places, told).uninstall()
+    lines = Lines()
+    Installation(places, lines).uninstall()
     assert files(root) == {"etc/comparimg/comparimg.toml", "var/lib/comparimg/index.sqlite3"}
     assert not places.environment.exists()
-    assert any(line.startswith("kept: ") for line in told)
+    assert any(line.startswith("kept: ") for line in lines)
     assert list(photos.iterdir()) == [photos / "a.png"]
-    told.clear()
-    Installation(places, told).uninstall()
-    assert told == ["nothing is installed"]
+    lines.clear()
+    Installation(places, lines).uninstall()
+    assert lines == ["nothing is installed"]
 
 
 def test_a_command_of_the_same_name_is_left_alone(root: Path, photos: Path) -> None:
     places = Places.of_system(root)
     places.command.parent.mkdir(parents=True)
-    places.command.write_text("somebody else's")
+    places.command.write_text("someone else's")
     assert f"{places.command} is something else, and left alone" in install(root, photos)
-    Installation(places, Told()).uninstall()
-    assert places.command.read_text() == "somebody else's"
+    Installation(places, Lines()).uninstall()
+    assert places.command.read_text() == "someone else's"
 
 
 def test_an_environment_that_cannot_be_made_leaves_the_old_one(
@@ -146,8 +149,8 @@ def test_an_environment_that_cannot_be_made_leaves_the_old_one(
     install(root, photos)
     launcher = Places.of_system(root).environment / "bin" / "comparimg-ctl"
     before = launcher.stat().st_ino
-    monkeypatch.setattr(environment, "_names", lambda requirements: {"nobody-has-this": False})
-    with pytest.raises(ComparImgError, match="nobody-has-this"):
+    monkeypatch.setattr(environment, "_requirement_names", lambda requirements: {"no-one-has-this": False})
+    with pytest.raises(ComparImgError, match="no-one-has-this"):
         install(root, photos)
     assert launcher.stat().st_ino == before
 
@@ -159,7 +162,7 @@ def test_a_folder_that_was_not_made_here_is_not_removed(tmp_path: Path) -> None:
 
 
 def test_what_the_service_needs_is_what_is_pinned() -> None:
-    pinned = (Path(__file__).parents[2] / "requirements.txt").read_text()
-    names = environment._names(environment.metadata.distribution("comparimg").requires or ())
+    pinned = (Path(__file__).parents[3] / "requirements.txt").read_text()
+    names = environment._requirement_names(environment.metadata.distribution("comparimg").requires or ())
     assert all(f"{name}==" in pinned for name in names)
     assert len(names) == pinned.count("==")

@@ -13,8 +13,8 @@ from daemon.machine import unit
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
 
 
-def plan(**values: object) -> unit.Plan:
-    return unit.Plan(**{"python": sys.executable, "config": "/etc/hosts", **values})  # type: ignore[arg-type]
+def plan(**values: object) -> unit.UnitOptions:
+    return unit.UnitOptions(**{"python": sys.executable, "config": "/etc/hosts", **values})  # type: ignore[arg-type]
 
 
 SYSTEM = plan(user="root", writable=(b"/srv/photos", b"/mnt/my disk"), protected=(b"/srv/photos/originals",))
@@ -38,7 +38,7 @@ def test_homes_are_hidden_unless_photographs_lie_in_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "expected"),
     [
         (b"/srv/photos", "-/srv/photos"),
         (b"/srv/100%", "-/srv/100%%"),
@@ -47,9 +47,9 @@ def test_homes_are_hidden_unless_photographs_lie_in_them() -> None:
         (b"/srv/\xc3\xa4\xff", r'"-/srv/\xc3\xa4\xff"'),
     ],
 )
-def test_no_name_of_a_folder_breaks_out_of_its_line(path: bytes, told: str) -> None:
+def test_no_name_of_a_folder_breaks_out_of_its_line(path: bytes, expected: str) -> None:
     text = unit.render(plan(user="root", writable=(path,)))
-    assert unit.paths_of(text, "ReadWritePaths") == [told]
+    assert unit.paths_of(text, "ReadWritePaths") == [expected]
     assert "\nExecStart=/bin/evil" not in text
 
 
@@ -75,7 +75,7 @@ def test_systemd_calls_it_hardly_exposed(tmp_path: Path) -> None:
     file = tmp_path / unit.NAME
     file.write_text(unit.render(plan(user="nobody", python="/usr/bin/python3", writable=(b"/srv/photos",))))
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(file)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    exposure = re.search(r"Overall exposure level.*: (\d+\.\d)", told)
-    assert exposure is not None, told
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    exposure = re.search(r"Overall exposure level.*: (\d+\.\d)", output)
+    assert exposure is not None, output
     assert float(exposure[1]) <= 2.0

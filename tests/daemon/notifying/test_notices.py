@@ -1,4 +1,4 @@
-"""What is told of what happened, when, and to whom: a digest that is quiet, and a messenger that holds nobody up."""
+"""Which events are reported, when, and to whom: a digest that is quiet, and a messenger that blocks nothing."""
 
 import json
 import sys
@@ -12,22 +12,22 @@ import pytest
 
 from daemon.client import Client
 from daemon.configuration.config import Config, load
-from daemon.notifying import messengers, notices
-from daemon.notifying.messengers import NotDelivered, call_hook, run_program
-from daemon.notifying.notifier import TRY_AGAIN_S, Notifier
+from daemon.notifying import notices, transports
+from daemon.notifying.notifier import RETRY_S, Notifier
+from daemon.notifying.transports import NotDelivered, call_webhook, run_program
 from daemon.service import Service
+from index.database.records import jobs, notifications
+from index.database.store import Store
 from index.errors import UsageError
-from index.model import JobKind, JobState
-from index.records import happenings, jobs
-from index.records.news import EndedJob, Happened, Mark, RootNow
-from index.store import Store
+from index.messages import render, text
+from index.model import EndedJob, EventSummary, JobKind, JobState, NoticeWatermark, RootStatus
 from support.weblibrary import Library
 
 NOW_NS = 1_800_000_000 * 10**9
 MINUTE_NS = 60 * 10**9
 ALL = notices.EVENTS
-DONE = EndedJob(1, "detect", "done", "schedule", 3.0, {"groups": 4}, "")
-FAILED = EndedJob(2, "sort", "failed", "user", 1.0, {}, "The disk is full.")
+DONE = EndedJob(1, "detect", "done", "schedule", 3.0, {"groups": 4}, None)
+FAILED = EndedJob(2, "sort", "failed", "user", 1.0, {}, text("The disk is full."))
 
 
 @pytest.fixture
@@ -40,37 +40,37 @@ def library(tmp_path: Path) -> Iterator[Library]:
         yield made
 
 
-# What is told
+# What is reported
 
 
 def test_nothing_happened_is_no_notice() -> None:
-    here = Happened(groups_total=9, roots=(RootNow("/a", "online", ""),))
-    assert notices.notice_of(Mark(0, roots={"/a": "online"}), here, ALL) is None
-    assert notices.notice_of(Mark(0), Happened(groups=3, groups_total=9), ["jobs"]) is None
+    here = EventSummary(groups_total=9, roots=(RootStatus("/a", "online", None),))
+    assert notices.notice_of(NoticeWatermark(0, roots={"/a": "online"}), here, ALL) is None
+    assert notices.notice_of(NoticeWatermark(0), EventSummary(groups=3, groups_total=9), ["jobs"]) is None
 
 
-def test_everything_is_told_in_one_notice_as_data_and_in_words() -> None:
-    roots = (RootNow("/a", "offline", "gone"),)
-    happened = Happened(3, 12, 5000, (FAILED, DONE), 2, {"truncated": 2, "crashed": 1}, roots)
-    told = notices.notice_of(Mark(0), happened, ALL)
-    assert told is not None and told.urgent
-    assert [event["event"] for event in told.events] == ["root", "job", "job", "groups", "problems"]
-    assert told.summary["en"] == (
+def test_everything_is_reported_in_one_notice_as_data_and_in_words() -> None:
+    roots = (RootStatus("/a", "offline", text("gone")),)
+    happened = EventSummary(3, 12, 5000, (FAILED, DONE), 2, {"truncated": 2, "crashed": 1}, roots)
+    notice = notices.notice_of(NoticeWatermark(0), happened, ALL)
+    assert notice is not None and notice.urgent
+    assert [event["event"] for event in notice.events] == ["root", "job", "job", "groups", "problems"]
+    assert render(notice.summary, "en") == (
         "/a is offline (gone); a sort job failed: The disk is full.; 3 jobs done;"
         " 3 groups of duplicates new or changed, 12 in all; 3 files could not be read"
     )
-    assert "hors ligne" in told.summary["fr"]
-    assert json.loads(json.dumps(notices.payload(told, "nas", "1", "now", "http://x/")))["format"] == notices.FORMAT
+    assert "hors ligne" in render(notice.summary, "fr")
+    assert json.loads(json.dumps(notices.payload(notice, "nas", "1", "now", "http://x/")))["format"] == notices.FORMAT
 
 
-def test_a_folder_is_told_when_it_goes_and_when_it_is_back() -> None:
-    online = Happened(roots=(RootNow("/a", "online", ""),))
-    back = notices.notice_of(Mark(0, roots={"/a": "offline"}), online, ALL)
+def test_a_folder_is_reported_when_it_goes_and_when_it_is_back() -> None:
+    online = EventSummary(roots=(RootStatus("/a", "online", None),))
+    back = notices.notice_of(NoticeWatermark(0, roots={"/a": "offline"}), online, ALL)
     assert back is not None and not back.urgent
-    assert back.summary["en"] == "/a is online"
+    assert render(back.summary, "en") == "/a is online"
 
 
-def test_what_happens_together_is_told_together_and_then_there_is_quiet() -> None:
+def test_what_happens_together_is_reported_together_and_then_there_is_quiet() -> None:
     hour_s = 3600.0
     assert notices.wait_s(1000, -hour_s, 1000, hour_s, False) == notices.GATHER_S
     assert notices.wait_s(1000, -hour_s, 1000 + notices.GATHER_S, hour_s, False) == 0
@@ -95,11 +95,11 @@ def test_only_what_is_news_is_read_from_the_index(library: Library) -> None:
             )
         )
     with library.store.read() as database:
-        happened = happenings.since(database, NOW_NS)
+        happened = notifications.events_since(database, NOW_NS)
     assert (happened.groups, happened.groups_total) == (1, 1)
     assert happened.problems == {"truncated": 1}
-    told = [(job.origin, job.state, job.seconds) for job in happened.jobs]
-    assert told == [("watch", "failed", 2), ("user", "done", 2)]
+    summaries = [(job.origin, job.state, job.seconds) for job in happened.jobs]
+    assert summaries == [("watch", "failed", 2), ("user", "done", 2)]
     assert [root.state for root in happened.roots] == ["online"]
 
 
@@ -141,20 +141,20 @@ def config(folder: Path, notify: str) -> Config:
     return load(file)
 
 
-class Told:
+class Scene:
     """A notifier whose clock stands until it is moved, over an index in which things happen."""
 
     def __init__(self, library: Library, folder: Path, notify: str, now_ns: int = NOW_NS) -> None:
         self.library = library
         self.now_ns = now_ns
         self.notifier = Notifier(library.store, config(folder, notify), "http://x/", lambda: self.now_ns)
-        self.notifier.look()
+        self.notifier.check()
 
     def after(self, minutes: float) -> int:
         """How many notices the web hook has got after so many more minutes, looked at twice in them."""
         for _ in range(2):
             self.now_ns += int(minutes * MINUTE_NS / 2)
-            self.notifier.look()
+            self.notifier.check()
         return len(Hook.got)
 
     def problem(self, name: str) -> None:
@@ -162,72 +162,74 @@ class Told:
 
 
 @pytest.fixture
-def told(library: Library, tmp_path: Path, hook: str) -> Told:
-    return Told(library, tmp_path, f'webhook = "{hook}"\ninterval_min = 60')
+def scene(library: Library, tmp_path: Path, hook: str) -> Scene:
+    return Scene(library, tmp_path, f'webhook = "{hook}"\ninterval_min = 60')
 
 
-def test_a_flood_is_one_notice_an_hour(told: Told) -> None:
-    assert told.after(120) == 0, "nothing happened"
+def test_a_flood_is_one_notice_an_hour(scene: Scene) -> None:
+    assert scene.after(120) == 0, "nothing happened"
     for minute in range(120):
-        told.problem(f"{minute}.jpg")
-        told.after(1)
+        scene.problem(f"{minute}.jpg")
+        scene.after(1)
     assert len(Hook.got) == 2
     assert Hook.got[0]["events"] == [{"event": "problems", "new": 1, "reasons": {"truncated": 1}}]
-    assert told.after(61) == 3
-    assert sum(notice["events"][0]["new"] for notice in Hook.got) == 120, "nothing is lost and nothing told twice"
-    assert told.after(600) == 3
+    assert scene.after(61) == 3
+    assert sum(notice["events"][0]["new"] for notice in Hook.got) == 120, "nothing is lost and nothing reported twice"
+    assert scene.after(600) == 3
 
 
-def test_a_folder_that_is_gone_does_not_wait_for_the_hour(told: Told) -> None:
-    told.problem("a.jpg")
-    assert told.after(2) == 1
-    told.library.write(lambda db: db.execute_sql("UPDATE root SET state = 'offline', reason = 'is gone'"))
-    assert told.after(6) == 2
+def test_a_folder_that_is_gone_does_not_wait_for_the_hour(scene: Scene) -> None:
+    scene.problem("a.jpg")
+    assert scene.after(2) == 1
+    scene.library.write(lambda db: db.execute_sql("UPDATE root SET state = 'offline', reason = 'is gone'"))
+    assert scene.after(6) == 2
     assert Hook.got[1]["summary"]["en"].endswith("is offline (is gone)")
     assert Hook.got[1]["urgent"]
 
 
-def test_what_did_not_arrive_is_tried_again_and_later_told_whole(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_did_not_arrive_is_tried_again_and_later_reported_whole(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     Hook.status = 500
-    told.problem("a.jpg")
-    assert told.after(1) == 1
-    assert told.after(TRY_AGAIN_S / 120) == 1, "not at once"
-    told.problem("b.jpg")
+    scene.problem("a.jpg")
+    assert scene.after(1) == 1
+    assert scene.after(RETRY_S / 120) == 1, "not at once"
+    scene.problem("b.jpg")
     Hook.status = 200
-    assert told.after(3) == 2
+    assert scene.after(3) == 2
     assert Hook.got[1]["events"][0]["new"] == 2
     assert "answered 500" in caplog.text
     assert "s3cret" not in caplog.text
-    assert told.after(600) == 2
+    assert scene.after(600) == 2
 
 
-def test_a_restart_neither_repeats_nor_forgets(told: Told, tmp_path: Path, hook: str) -> None:
-    told.problem("a.jpg")
-    assert told.after(2) == 1
-    told.problem("b.jpg")
-    again = Told(told.library, tmp_path, f'webhook = "{hook}"', told.now_ns)
+def test_a_restart_neither_repeats_nor_forgets(scene: Scene, tmp_path: Path, hook: str) -> None:
+    scene.problem("a.jpg")
+    assert scene.after(2) == 1
+    scene.problem("b.jpg")
+    again = Scene(scene.library, tmp_path, f'webhook = "{hook}"', scene.now_ns)
     assert again.after(2) == 1, "the hour is remembered too"
     assert again.after(60) == 2
     assert Hook.got[1]["events"][0]["new"] == 1
 
 
-def test_whoever_is_told_from_now_on_is_not_told_of_the_past(library: Library, tmp_path: Path, hook: str) -> None:
-    nobody = Told(library, tmp_path, "")
-    nobody.problem("a.jpg")
-    nobody.after(60)
-    with pytest.raises(UsageError, match="Nobody is to be told"):
-        nobody.notifier.test()
-    nobody.notifier.configure(config(tmp_path, f'webhook = "{hook}"'))
-    assert nobody.after(120) == 0
-    nobody.problem("b.jpg")
-    assert nobody.after(2) == 1
+def test_who_is_notified_from_now_on_is_not_notified_of_the_past(library: Library, tmp_path: Path, hook: str) -> None:
+    unconfigured = Scene(library, tmp_path, "")
+    unconfigured.problem("a.jpg")
+    unconfigured.after(60)
+    with pytest.raises(UsageError, match="No transport"):
+        unconfigured.notifier.test()
+    unconfigured.notifier.configure(config(tmp_path, f'webhook = "{hook}"'))
+    assert unconfigured.after(120) == 0
+    unconfigured.problem("b.jpg")
+    assert unconfigured.after(2) == 1
 
 
-def test_a_clock_that_is_set_back_silences_nobody(told: Told) -> None:
-    told.now_ns -= 10 * 86_400 * 10**9
-    told.after(1)
-    told.problem("a.jpg")
-    assert told.after(2) == 1
+def test_a_clock_that_is_set_back_silences_no_one(scene: Scene) -> None:
+    scene.now_ns -= 10 * 86_400 * 10**9
+    scene.after(1)
+    scene.problem("a.jpg")
+    assert scene.after(2) == 1
 
 
 # The messengers
@@ -255,10 +257,10 @@ def test_a_program_gets_the_notice_and_its_words_and_none_of_our_secrets(
         (["sh", "-c", "sleep 600 & sleep 600"], "longer than"),
     ],
 )
-def test_a_program_that_fails_or_hangs_is_told_and_ended(
+def test_a_program_that_fails_or_hangs_is_reported_and_ended(
     monkeypatch: pytest.MonkeyPatch, command: list[str], words: str
 ) -> None:
-    monkeypatch.setattr(messengers, "PROGRAM_LIMIT_S", 0.5)
+    monkeypatch.setattr(transports, "PROGRAM_LIMIT_S", 0.5)
     notice = notices.payload(notices.TEST, "nas", "1", "now", "http://x/")
     with pytest.raises(NotDelivered, match=words) as failed:
         run_program(command, notice, "en")
@@ -267,27 +269,29 @@ def test_a_program_that_fails_or_hangs_is_told_and_ended(
 
 def test_a_program_that_reads_nothing_is_no_failure() -> None:
     events = ({"event": "x", "much": "y" * 500_000},)
-    notice = notices.payload(notices.Notice(events, {"en": "", "fr": ""}, False), "nas", "1", "now", "")
+    notice = notices.payload(notices.Notice(events, text(""), False), "nas", "1", "now", "")
     run_program(["true"], notice, "en")
 
 
-def test_a_hook_that_refuses_redirects_or_is_gone_is_told(hook: str) -> None:
+def test_a_hook_that_refuses_redirects_or_is_gone_is_reported(hook: str) -> None:
     notice = notices.payload(notices.TEST, "nas", "1", "now", "http://x/")
-    call_hook(hook, notice)
+    call_webhook(hook, notice)
     for status in (404, 302):
         Hook.status = status
         with pytest.raises(NotDelivered, match=str(status)):
-            call_hook(hook, notice)
+            call_webhook(hook, notice)
     assert len(Hook.got) == 3, "a redirect is not followed"
     with pytest.raises(NotDelivered, match="cannot be reached"):
-        call_hook("http://127.0.0.1:1/s3cret", notice)
+        call_webhook("http://127.0.0.1:1/s3cret", notice)
 
 
-def test_the_service_tells_and_can_be_tried(tmp_path: Path, hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_sends_notices_and_can_be_tested(
+    tmp_path: Path, hook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Service(config(tmp_path, f'webhook = "{hook}"\ncommand = ["false"]')) as service:
         ask = Client(service.address)
-        told = ask.post("notices/test", {})
-        assert told == {"arrived": ["webhook"], "failed": {"command": "the program ended with code 1"}}
+        answer = ask.post("notices/test", {})
+        assert answer == {"arrived": ["webhook"], "failed": {"command": "the program ended with code 1"}}
         assert Hook.got[0]["test"] is True
-        (setting,) = [one for one in ask.pages("settings") if one["key"] == "notify.webhook"]
+        (setting,) = [row for row in ask.pages("settings") if row["key"] == "notify.webhook"]
         assert setting["value"] == "(set)", "the address is a secret"

@@ -1,4 +1,4 @@
-"""A file is read once, decoded unless its bytes are known, and whatever is wrong with it is part of what is told."""
+"""A file is read once, decoded unless its bytes are known, and whatever is wrong with it is part of the result."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from daemon.processes.decoding import IndexTask, PictureTask, index_file, make_view, pixel_digest
-from daemon.processes.workers import WorkerPool
-from index.candidates.fingerprint import SCHEME
+from daemon.processes.decode_task import IndexTask, PictureTask, index_file, make_preview, pixel_digest
+from daemon.processes.worker_pool import WorkerPool
 from index.errors import PictureError
-from index.images import pictures
-from index.images.pictures import Limits
+from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.decoding import pictures
+from index.imaging.decoding.pictures import Limits
 from index.model import HSIZES, Identity
 from support.pictures import build_tree, photograph, save, unutf8
 
@@ -63,7 +63,7 @@ def test_a_file_is_opened_once(picture: Path, monkeypatch: pytest.MonkeyPatch) -
     assert opened == [os.fsencode(picture.parent), os.fsencode(picture.name)]
 
 
-def test_broken_bytes_are_told_with_their_digest(tmp_path: Path) -> None:
+def test_broken_bytes_are_reported_with_their_digest(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(b"no picture at all")
     reading = index_file(task(path))
@@ -78,7 +78,7 @@ def test_what_cannot_be_read_keeps_the_identity_that_was_seen(tmp_path: Path) ->
 
 def test_a_view_is_written_whole(picture: Path, tmp_path: Path) -> None:
     target = tmp_path / "view.jpg"
-    make_view(shown(picture, target))
+    make_preview(shown(picture, target))
     with Image.open(target) as image:
         assert image.size == (300, 200)
     assert sorted(os.listdir(tmp_path)) == ["a.jpg", "view.jpg"]
@@ -86,13 +86,13 @@ def test_a_view_is_written_whole(picture: Path, tmp_path: Path) -> None:
 
 def test_a_view_that_cannot_be_written_leaves_nothing(picture: Path, tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
-        make_view(shown(picture, picture / "view.jpg"))
+        make_preview(shown(picture, picture / "view.jpg"))
     assert caught.value.reason == "unwritable"
     assert os.listdir(tmp_path) == ["a.jpg"]
 
 
 def test_a_file_that_is_no_longer_what_it_was_has_no_view_and_no_pixels(picture: Path, tmp_path: Path) -> None:
-    for work in (make_view, pixel_digest):
+    for work in (make_preview, pixel_digest):
         with pytest.raises(PictureError) as caught:
             work(shown(picture, tmp_path / "view.jpg", digest=b"x" * 32))
         assert caught.value.reason == "changed"
@@ -111,9 +111,9 @@ def test_a_tree_of_good_and_bad_files_goes_through_the_workers(tmp_path: Path, p
     huge = {"huge.png": Image.new("1", (2000, 2000))}
     tree = build_tree(tmp_path, {**good, **bad, **huge})
     outcomes = list(pool.run(index_file, [task(path) for path in tree.values()]))
-    told = {os.path.basename(outcome.item.path): outcome.value.failure for outcome in outcomes if outcome.value}
+    failures = {os.path.basename(outcome.item.path): outcome.value.failure for outcome in outcomes if outcome.value}
     assert len(outcomes) == len(tree)
-    assert {name: failure for name, failure in told.items() if failure} == {
+    assert {name: failure for name, failure in failures.items() if failure} == {
         b"empty.jpg": "empty",
         b"text.png": "not_an_image",
         b"cut\xff.jpg": "truncated",

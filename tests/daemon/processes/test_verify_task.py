@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from daemon.processes.judging import judge_framed
+from daemon.processes.verify_task import verify_inside_frames
+from index.imaging.verification.verify import Judgement, prepare
 from index.model import Facts, Kind, Turn
-from index.verification.verify import Judgement, prepare
 from support.pictures import photograph
 
 
 def judged(first: Image.Image, second: Image.Image) -> Judgement:
-    facts = [Facts("JPEG", one.width, one.height, jpeg_quality=90) for one in (first, second)]
-    prepared = [prepare(np.asarray(one.convert("RGB"))) for one in (first, second)]
-    return judge_framed(prepared[0], prepared[1], (facts[0], facts[1]), Turn.NONE, None)
+    facts = [Facts("JPEG", picture.width, picture.height, jpeg_quality=90) for picture in (first, second)]
+    prepared = [prepare(np.asarray(picture.convert("RGB"))) for picture in (first, second)]
+    return verify_inside_frames(prepared[0], prepared[1], (facts[0], facts[1]), Turn.NONE, None)
 
 
 def faint(seed: int, colour: tuple[int, int, int]) -> Image.Image:
@@ -23,7 +23,7 @@ def faint(seed: int, colour: tuple[int, int, int]) -> Image.Image:
 
 @pytest.mark.parametrize("other", [(20, 30, 110), (150, 30, 40)])
 def test_two_faint_pictures_in_one_border_are_only_possible(other: tuple[int, int, int]) -> None:
-    framed = [ImageOps.expand(one, 30, "white") for one in (faint(1, (160, 20, 50)), faint(2, other))]
+    framed = [ImageOps.expand(picture, 30, "white") for picture in (faint(1, (160, 20, 50)), faint(2, other))]
     said = judged(*framed)
     assert said.kind is not Kind.NEAR
 

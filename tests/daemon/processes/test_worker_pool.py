@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from daemon.processes import workers
-from daemon.processes.workers import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
+from daemon.processes import worker_pool
+from daemon.processes.worker_pool import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
 from index.errors import PictureError
 from support import misbehaviour
 from support.misbehaviour import obey, same
@@ -22,18 +22,18 @@ from support.misbehaviour import obey, same
 LIMITS = WorkerLimits(time_limit_s=30, memory_bytes=2**30)
 
 
-def told(outcome: Outcome[Any, Any]) -> Any:
+def value_or_failure(outcome: Outcome[Any, Any]) -> Any:
     return outcome.value if outcome.failure is None else outcome.failure.reason
 
 
 def run(pool: WorkerPool, orders: list[tuple[str, Any]]) -> list[Any]:
     """What each order came to, in the order given."""
-    ends = {id(outcome.item): told(outcome) for outcome in pool.run(obey, orders)}
+    ends = {id(outcome.item): value_or_failure(outcome) for outcome in pool.run(obey, orders)}
     return [ends[id(order)] for order in orders]
 
 
 @pytest.fixture
-def one() -> Iterator[WorkerPool]:
+def single() -> Iterator[WorkerPool]:
     with WorkerPool(1, LIMITS) as pool:
         yield pool
 
@@ -53,7 +53,7 @@ def test_items_are_taken_as_needed(pool: WorkerPool) -> None:
     outcomes = pool.run(same, endless)
     assert len(list(itertools.islice(outcomes, 50))) == 50
     outcomes.close()
-    assert next(endless) <= 50 + 4 * workers.AHEAD_AT_MOST * pool.count
+    assert next(endless) <= 50 + 4 * worker_pool.AHEAD_AT_MOST * pool.count
 
 
 def test_an_error_in_the_items_reaches_the_caller(pool: WorkerPool) -> None:
@@ -92,11 +92,11 @@ def test_several_callers_share_the_pool(pool: WorkerPool) -> None:
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else value,
 )
-def test_a_failure_costs_one_item(one: WorkerPool, order: tuple[str, Any], reason: str) -> None:
+def test_a_failure_costs_one_item(single: WorkerPool, order: tuple[str, Any], reason: str) -> None:
     before = [("answer", number) for number in range(5)]
     after = [("answer", number) for number in range(5, 40)]
-    assert run(one, [*before, order, *after]) == [*range(5), reason, *range(5, 40)]
-    assert one.alive
+    assert run(single, [*before, order, *after]) == [*range(5), reason, *range(5, 40)]
+    assert single.alive
 
 
 class Clock:
@@ -115,24 +115,26 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(workers, "time", made)
+    monkeypatch.setattr(worker_pool, "time", made)
     return made
 
 
 @pytest.mark.parametrize("what", ["hang", "spin"])
-def test_a_hang_costs_one_item(clock: Clock, one: WorkerPool, what: str) -> None:
-    outcomes = one.run(obey, [("answer", 1), (what, None), ("answer", 2)])
-    seen = [told(next(outcomes))]
+def test_a_hang_costs_one_item(clock: Clock, single: WorkerPool, what: str) -> None:
+    outcomes = single.run(obey, [("answer", 1), (what, None), ("answer", 2)])
+    seen = [value_or_failure(next(outcomes))]
     clock.now_s += LIMITS.time_limit_s + 1
-    assert seen + [told(outcome) for outcome in outcomes] == [1, "timed_out", 2]
+    assert seen + [value_or_failure(outcome) for outcome in outcomes] == [1, "timed_out", 2]
 
 
-def test_the_time_limit_is_for_each_item_not_for_all_that_wait(clock: Clock, one: WorkerPool, tmp_path: Path) -> None:
+def test_the_time_limit_is_for_each_item_not_for_all_that_wait(
+    clock: Clock, single: WorkerPool, tmp_path: Path
+) -> None:
     slow = [("wait for", str(tmp_path / str(number))) for number in range(5)]
-    outcomes = one.run(obey, slow)
+    outcomes = single.run(obey, slow)
     for _, path in slow:
         Path(path).touch()
-        assert told(next(outcomes)) == path
+        assert value_or_failure(next(outcomes)) == path
         clock.now_s += LIMITS.time_limit_s - 1
 
 
@@ -142,57 +144,55 @@ def test_many_bad_items_cost_themselves_only() -> None:
         assert run(pool, orders) == ["crashed" if n % 7 == 3 else n for n in range(50)]
 
 
-def test_what_was_killed_from_outside_is_tried_again(one: WorkerPool, tmp_path: Path) -> None:
-    assert run(one, [("killed once", str(tmp_path / "mark")), ("answer", 1)]) == ["second time", 1]
+def test_what_was_killed_from_outside_is_tried_again(single: WorkerPool, tmp_path: Path) -> None:
+    assert run(single, [("killed once", str(tmp_path / "mark")), ("answer", 1)]) == ["second time", 1]
 
 
-def test_a_process_killed_while_idle_is_replaced(one: WorkerPool) -> None:
-    first = one.call(misbehaviour.process_id, None)
+def test_a_process_killed_while_idle_is_replaced(single: WorkerPool) -> None:
+    first = single.call(misbehaviour.process_id, None)
     os.kill(first, signal.SIGKILL)
-    assert one.call(misbehaviour.process_id, None) != first
+    assert single.call(misbehaviour.process_id, None) != first
 
 
-def test_a_failure_is_raised_by_call(one: WorkerPool) -> None:
+def test_a_failure_is_raised_by_call(single: WorkerPool) -> None:
     with pytest.raises(PictureError, match="a broken scan") as caught:
-        one.call(obey, ("fail", "a broken scan"))
+        single.call(obey, ("fail", "a broken scan"))
     assert caught.value.reason == "corrupt"
 
 
-def test_a_call_goes_before_what_waits(one: WorkerPool, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    items = [("wait for", str(gate))] + [("answer", number) for number in range(20)]
-    outcomes = one.run(obey, items)
+def test_a_call_goes_before_what_waits(single: WorkerPool, tmp_path: Path) -> None:
+    gate, order = tmp_path / "gate", tmp_path / "order"
+    items = [("wait for", str(gate))] + [("append", (str(order), number)) for number in range(20)]
+    outcomes = single.run(obey, items)
     seen: list[Any] = []
-    running = threading.Thread(target=lambda: seen.extend(told(o) for o in outcomes))
-    urgent: list[Any] = []
-    calling = threading.Thread(target=lambda: urgent.append((one.call(same, "now"), len(seen))))
+    running = threading.Thread(target=lambda: seen.extend(value_or_failure(o) for o in outcomes))
+    calling = threading.Thread(target=lambda: single.call(obey, ("append", (str(order), "now"))))
     running.start()
-    while len(one._tasks) != 20:  # the first item is being waited for and the others are behind it
+    while len(single._tasks) != 20:  # the first item is being waited for and the others are behind it
         time.sleep(0.005)
     calling.start()
-    while one._tasks[0].item != "now":
+    while len(single._tasks) != 21:
         time.sleep(0.005)
     gate.touch()
     calling.join()
     running.join()
-    assert urgent[0][0] == "now"
-    assert urgent[0][1] <= 1 + workers.AHEAD_AT_MOST // 2
+    assert order.read_text().split() == ["now", *map(str, range(20))]
     assert len(seen) == 21
 
 
-def test_closing_the_outcomes_leaves_the_rest_undone(one: WorkerPool, tmp_path: Path) -> None:
+def test_closing_the_outcomes_leaves_the_rest_undone(single: WorkerPool, tmp_path: Path) -> None:
     notes = [("note", str(tmp_path / str(number))) for number in range(1000)]
-    outcomes = one.run(obey, notes)
+    outcomes = single.run(obey, notes)
     next(outcomes)
     outcomes.close()
-    assert one.call(same, "after") == "after"
+    assert single.call(same, "after") == "after"
     assert len(list(tmp_path.iterdir())) < 200
 
 
-def test_whoever_waits_is_told_that_the_pool_is_closed() -> None:
+def test_who_waits_gets_the_error_that_the_pool_is_closed() -> None:
     pool = WorkerPool(2, LIMITS)
     outcomes = pool.run(obey, [("answer", 1), *[("hang", None)] * 5])
-    assert told(next(outcomes)) == 1
+    assert value_or_failure(next(outcomes)) == 1
     caught: list[BaseException] = []
 
     def wait() -> None:
@@ -220,7 +220,7 @@ def test_a_process_that_cannot_load_what_it_is_to_do_blames_no_file() -> None:
 
 def test_processes_that_cannot_be_started_blame_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    monkeypatch.setattr(workers, "START_PAUSES_S", (0.0,))
+    monkeypatch.setattr(worker_pool, "START_PAUSES_S", (0.0,))
     with WorkerPool(1, LIMITS) as pool:
         with pytest.raises(WorkersUnavailable, match="/nowhere/python"):
             list(pool.run(same, [1, 2, 3]))
@@ -233,13 +233,13 @@ def test_an_item_that_cannot_be_sent_is_the_callers_error(pool: WorkerPool) -> N
     assert pool.call(same, 1) == 1
 
 
-def test_items_larger_than_the_socket_holds(one: WorkerPool) -> None:
+def test_items_larger_than_the_socket_holds(single: WorkerPool) -> None:
     items = [bytes([number]) * 2**20 for number in range(5)]
-    assert sorted(o.value for o in one.run(same, items)) == items
+    assert sorted(o.value for o in single.run(same, items)) == items
 
 
-def test_an_idle_process_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "IDLE_S", 0.05)
+def test_an_idle_process_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_pool, "IDLE_S", 0.05)
     with WorkerPool(1, LIMITS) as pool:
         first = pool.call(misbehaviour.process_id, None)
         while Path(f"/proc/{first}").exists():
@@ -247,27 +247,27 @@ def test_an_idle_process_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
         assert pool.call(misbehaviour.process_id, None) != first
 
 
-def test_a_worker_is_nice_and_deaf_to_ctrl_c(one: WorkerPool) -> None:
-    niceness, deaf = one.call(misbehaviour.is_nice, None)
+def test_a_worker_is_nice_and_deaf_to_ctrl_c(single: WorkerPool) -> None:
+    niceness, deaf = single.call(misbehaviour.is_nice, None)
     assert (niceness > os.nice(0) or niceness == 19) and deaf
 
 
-def test_a_worker_imports_what_it_is_asked_for_only(one: WorkerPool) -> None:
+def test_a_worker_imports_what_it_is_asked_for_only(single: WorkerPool) -> None:
     names = ("numpy", "PIL", "cv2", "peewee", "bottle", "multiprocessing")
-    assert one.call(misbehaviour.loaded, names) == []
+    assert single.call(misbehaviour.loaded, names) == []
 
 
 @pytest.mark.parametrize("order", ["hang", "spin"])
 def test_workers_end_with_their_parent(order: str, tmp_path: Path) -> None:
     parent = """
 import sys
-from daemon.processes.workers import WorkerLimits, WorkerPool
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from support.misbehaviour import obey, process_id
 pool = WorkerPool(1, WorkerLimits())
 print(pool.call(process_id, None), flush=True)
 pool.call(obey, (sys.argv[1], None))
 """
-    path = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    path = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parents[3])])
     with subprocess.Popen(
         [sys.executable, "-c", parent, order], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
     ) as process:

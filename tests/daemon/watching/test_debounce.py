@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.watching.settle import STORM_FACTOR, Settler, is_fresh, topmost
+from daemon.watching.debounce import STORM_FACTOR, Debouncer, is_fresh, topmost
 from index.model import Identity
 
 DELAY_S = 3.0
@@ -19,7 +19,7 @@ class Desk:
     """A settler, the disk it looks at, and a clock that ticks; `taken` has each path with the time it was taken."""
 
     def __init__(self, **options) -> None:
-        self.settler = Settler(DELAY_S, [b"/p"], **options)
+        self.settler = Debouncer(DELAY_S, [b"/p"], **options)
         self.disk: dict[bytes, Identity] = {}
         self.looks = 0
         self.now_s = 100.0
@@ -35,7 +35,7 @@ class Desk:
             self.taken += [(self.now_s - 100, path) for path in sorted(self.settler.due(self.now_s, self.look))]
 
     def happen(self, path: bytes, identity: Identity | None, heard: bool = True) -> None:
-        """A file becomes this (None: is gone), and an event tells of it or does not."""
+        """A file becomes this (None: is gone), and an event reports it or does not."""
         self.disk.pop(path, None)
         if identity is not None:
             self.disk[path] = identity
@@ -45,12 +45,12 @@ class Desk:
 
 A, B, PART = b"/p/a.jpg", b"/p/b.jpg", b"/p/.a.jpg.part"
 
-# (when, path, what it becomes, whether an event tells) ... -> (when, path) of each taking
+# (when, path, what it becomes, whether an event reports it) ... -> (when, path) of each taking
 STORIES = {
     "a file is dropped": ([(0, A, file(9), True)], [(3.0, A)]),
     "created, then closed a second later": ([(0, A, file(0), True), (1, A, file(9, 1), True)], [(4.0, A)]),
     "two events for one write": ([(0, A, file(9), True), (0, A, file(9), True)], [(3.0, A)]),
-    "written in chunks with pauses, each telling": (
+    "written in chunks with pauses, each reported": (
         [(0, A, file(1, 1), True), (2, A, file(2, 2), True), (4, A, file(3, 3), True)],
         [(7.0, A)],
     ),
@@ -70,7 +70,7 @@ STORIES = {
         [(0, PART, file(9, 1, 2), True), (1, PART, None, True), (1, A, file(9, 1, 2), True)],
         [(4.0, PART), (4.0, A)],
     ),
-    "an editor deletes, then writes anew": ([(0, A, None, True), (0.5, A, file(9, 1, 2), True)], [(3.5, A)]),
+    "an editor deletes, then writes again": ([(0, A, None, True), (0.5, A, file(9, 1, 2), True)], [(3.5, A)]),
     "moved: both names at once": ([(0, A, None, True), (0, B, file(9), True)], [(3.0, A), (3.0, B)]),
     "two files do not wait for each other": ([(0, A, file(1), True), (2, B, file(2), True)], [(3.0, A), (5.0, B)]),
     "replaced by another of the same size and time": (
@@ -170,11 +170,11 @@ def test_at_the_end_everything_that_waits_is_given():
 
 
 def test_when_to_look_next():
-    settler = Settler(DELAY_S)
-    settler.touch(A, 10.0)
-    assert settler.next_due_s() == 0.0
-    settler.due(10.0, lambda path: None)
-    assert settler.next_due_s() == 13.0
+    debouncer = Debouncer(DELAY_S)
+    debouncer.touch(A, 10.0)
+    assert debouncer.next_due_s() == 0.0
+    debouncer.due(10.0, lambda path: None)
+    assert debouncer.next_due_s() == 13.0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The watcher on real folders: what it tells of each thing that happens to them."""
+"""The watcher on real folders: what it reports of each thing that happens to them."""
 
 import contextlib
 import os
@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from daemon.watching import root_guard
+from daemon.watching import root_probe
 from daemon.watching.watcher import Reconcile, Settled, WatchMode, WatchTimes
-from index.images.walk import Exclusions, Walk, look
+from index.imaging.discovery.walk import Exclusions, Walk, identity_of
 from index.model import Identity, RootState
 from support.watching import Ears, root
 
 
-def test_at_start_a_root_is_told_online_and_then_to_be_reconciled(photos):
+def test_at_start_a_root_is_reported_online_and_then_to_be_reconciled(photos):
     with Ears(root(photos)) as ears:
         ears.wait(lambda: bool(ears.reconciled()))
-        assert ears.told == [(os.fsencode(photos), RootState.ONLINE, ""), Reconcile(os.fsencode(photos), "start")]
+        assert ears.reports == [(os.fsencode(photos), RootState.ONLINE, None), Reconcile(os.fsencode(photos), "start")]
         coverage = ears.watcher.coverage()[os.fsencode(photos)]
-        assert (coverage.state, coverage.mode, coverage.folders, coverage.note) == ("online", "native", 2, "")
+        assert (coverage.state, coverage.mode, coverage.folders, coverage.note) == ("online", "native", 2, None)
         assert ears.watcher.alive
     assert not ears.watcher.alive
 
@@ -113,12 +113,12 @@ def test_stories(photos, tmp_path, story):
         assert ears.reconciled() == []
 
 
-def test_after_folders_moved_their_files_are_told_where_they_are(photos, tmp_path):
+def test_after_folders_moved_their_files_are_reported_where_they_are(photos, tmp_path):
     with Ears(root(photos)) as ears:
         ears.wait_for_start()
         (photos / "2020").rename(photos / "2021")
         ears.wait(lambda: ears.hears_of(photos / "2021"))
-        ears.told.clear()
+        ears.reports.clear()
         (photos / "2021" / "a.jpg").write_bytes(b"new")
         ears.wait(lambda: ears.hears_of(photos / "2021" / "a.jpg"))
 
@@ -126,14 +126,14 @@ def test_after_folders_moved_their_files_are_told_where_they_are(photos, tmp_pat
         (photos / "2021").rename(tmp_path / "out")
         ears.wait(lambda: ears.hears_of(photos / "2021" / "old.jpg") and ears.hears_of(photos / "stays.jpg"))
         assert ears.watcher.coverage()[os.fsencode(photos)].folders == 1
-        ears.told.clear()
+        ears.reports.clear()
         (tmp_path / "out" / "ghost.jpg").write_bytes(b"no longer ours")
         (photos / "end.jpg").write_bytes(b"new")
         ears.wait(lambda: ears.hears_of(photos / "end.jpg"))
         assert ears.settled() == {os.fsencode(photos / "end.jpg")}
 
 
-def test_what_is_no_image_or_is_excluded_is_neither_told_nor_watched(photos):
+def test_what_is_no_image_or_is_excluded_is_neither_reported_nor_watched(photos):
     for folder in (photos / "@eaDir", photos / ".git" / "objects", photos / "private" / "x"):
         folder.mkdir(parents=True)
     with Ears(root(photos, exclude=(b"private",))) as ears:
@@ -236,17 +236,17 @@ def test_a_native_root_is_reconciled_from_time_to_time(photos):
         ("ext4", WatchMode.POLL, False),
     ],
 )
-def test_the_file_system_decides_unless_told(photos, monkeypatch, kind, mode, native):
-    mount = root_guard.Mount(1, b"/", kind)
-    monkeypatch.setattr(root_guard, "read_mounts", lambda: [mount])
+def test_the_file_system_decides_unless_the_mode_is_set(photos, monkeypatch, kind, mode, native):
+    mount = root_probe.Mount(1, b"/", kind)
+    monkeypatch.setattr(root_probe, "read_mounts", lambda: [mount])
     with Ears(root(photos, mode=mode)) as ears:
         ears.wait_for_start()
         assert (ears.watcher.coverage()[os.fsencode(photos)].mode == WatchMode.NATIVE) == native
 
 
 def test_a_network_mount_below_the_root_is_polled(photos, monkeypatch):
-    mounts = [root_guard.Mount(1, b"/", "ext4"), root_guard.Mount(2, os.fsencode(photos / "nas"), "nfs4")]
-    monkeypatch.setattr(root_guard, "read_mounts", lambda: mounts)
+    mounts = [root_probe.Mount(1, b"/", "ext4"), root_probe.Mount(2, os.fsencode(photos / "nas"), "nfs4")]
+    monkeypatch.setattr(root_probe, "read_mounts", lambda: mounts)
     with Ears(root(photos), times=WatchTimes(settle_s=0.15, guard_s=0.1, poll_s=0.1)) as ears:
         ears.wait(lambda: "poll" in ears.reconciled())
         assert ears.watcher.coverage()[os.fsencode(photos)].mode == WatchMode.NATIVE
@@ -256,14 +256,14 @@ def test_a_network_mount_below_the_root_is_polled(photos, monkeypatch):
 
 
 class Model:
-    """What an index would hold that does what it is told and nothing else."""
+    """What an index would hold that does what it is asked and nothing else."""
 
     def __init__(self, top: Path) -> None:
         self.top = os.fsencode(top)
         self.files: dict[bytes, Identity] = {}
 
     def on_disk(self, path: bytes) -> dict[bytes, Identity]:
-        identity = look(path)
+        identity = identity_of(path)
         if identity is not None:
             return {path: identity}
         return dict(Walk(path, Exclusions(self.top))) if os.path.isdir(path) else {}
@@ -302,7 +302,7 @@ def churn(top: Path, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_after_any_churn_what_was_told_adds_up_to_the_disk(photos, seed):
+def test_after_any_churn_the_reports_add_up_to_the_disk(photos, seed):
     model = Model(photos)
     with Ears(root(photos)) as ears:
         ears.wait_for_start()
@@ -314,13 +314,13 @@ def test_after_any_churn_what_was_told_adds_up_to_the_disk(photos, seed):
 
         def equal() -> bool:
             nonlocal taken
-            for what in ears.told[taken:]:
+            for what in ears.reports[taken:]:
                 model.take(what)
-            taken = len(ears.told)
+            taken = len(ears.reports)
             return model.files == model.on_disk(os.fsencode(photos))
 
         ears.wait(equal)
         assert ears.reconciled() == []
         folders = sum(1 for _ in os.walk(photos))
-        # Of a folder without files nothing is told: that it is watched may come later than all else.
+        # Of a folder without files nothing is reported: that it is watched may come later than all else.
         ears.wait(lambda: ears.watcher.coverage()[os.fsencode(photos)].folders == folders)

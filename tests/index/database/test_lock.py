@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon import running
+from daemon import pidfile
+from index.database.store import Store
 from index.errors import AlreadyRunning
-from index.store import Store
 
 HOLD = """
 import sys
 from pathlib import Path
-from index.store import Store
+from index.database.store import Store
 with Store(Path(sys.argv[1])):
     print("open", flush=True)
     sys.stdin.read()
@@ -61,7 +61,7 @@ def test_a_second_process_is_refused(tmp_path: Path, fault: Callable[[Path], Non
         process.kill()
         process.wait()
         with Store(tmp_path):
-            assert running.process_of(tmp_path) == os.getpid()
+            assert pidfile.process_of(tmp_path) == os.getpid()
 
 
 def test_the_data_folder_by_another_name_is_the_same_one(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_data_folder_by_another_name_is_the_same_one(tmp_path: Path) -> None
             Store(tmp_path / "other")
 
 
-def test_an_index_that_is_a_link_is_held_where_it_lies(tmp_path: Path) -> None:
+def test_an_index_that_is_a_link_is_locked_at_its_target(tmp_path: Path) -> None:
     with Store(tmp_path / "data"):
         pass
     (tmp_path / "other").mkdir()
@@ -83,7 +83,7 @@ def test_an_index_that_is_a_link_is_held_where_it_lies(tmp_path: Path) -> None:
         Store(tmp_path / "data")
 
 
-def test_a_version_that_knows_the_lock_file_only_is_excluded_and_excludes(tmp_path: Path) -> None:
+def test_an_earlier_version_with_only_a_lock_file_is_excluded_and_excludes(tmp_path: Path) -> None:
     with Store(tmp_path):
         assert not locks_the_file(tmp_path)
     with (tmp_path / "lock").open("a+") as theirs:
@@ -92,10 +92,10 @@ def test_a_version_that_knows_the_lock_file_only_is_excluded_and_excludes(tmp_pa
             Store(tmp_path)
     with Store(tmp_path) as store:
         (tmp_path / "lock").unlink()
-        store.keep_lock()
+        store.renew_lock()
         assert not locks_the_file(tmp_path), "made again, and held"
-        assert running.process_of(tmp_path) == os.getpid()
-        store.keep_lock()
+        assert pidfile.process_of(tmp_path) == os.getpid()
+        store.renew_lock()
         assert not locks_the_file(tmp_path)
     assert locks_the_file(tmp_path)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from index.private_folder import make_private, why_left
-from index.store import Store
+from index.database.private_folder import make_private, objection
+from index.database.store import Store
 
-NOBODY = 65_534
+OTHER_USER = 65_534
 
 
 def mode_of(path: Path) -> int:
@@ -27,7 +27,7 @@ def usual_umask() -> Iterator[None]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder as an earlier version left it where somebody had made it for all to use."""
+    """A data folder as an earlier version left it where someone had made it for all to use."""
     folder = tmp_path / "data"
     (folder / "views" / "ab").mkdir(parents=True)
     (folder / "views" / "ab" / "cd.jpg").write_bytes(b"picture")
@@ -40,9 +40,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o755, 0o750, 0o711, 0o2775])
-def test_what_others_may_use_is_shut_away_at_the_start(
-    data: Path, mode: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_others_may_use_is_shut_away_at_the_start(data: Path, mode: int, caplog: pytest.LogCaptureFixture) -> None:
     data.chmod(mode)
     with caplog.at_level(logging.WARNING), Store(data) as store:
         store.write(lambda db: db.execute_sql("PRAGMA user_version = 1"))
@@ -63,10 +61,8 @@ def test_a_new_folder_and_all_in_it_is_private(tmp_path: Path) -> None:
         assert {str(path): oct(mode_of(path)) for path in (data, *data.iterdir()) if mode_of(path) & 0o077} == {}
 
 
-def test_a_folder_that_holds_more_than_an_index_is_left_and_named(
-    data: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Somebody named a home, or a folder of photographs, as the data folder."""
+def test_a_folder_that_holds_more_than_an_index_is_left_and_named(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A home, or a folder of photographs, as the data folder."""
     (data / "Pictures").mkdir()
     with caplog.at_level(logging.WARNING), Store(data):
         pass
@@ -85,7 +81,7 @@ def test_a_folder_shared_by_all_is_left_and_named(data: Path, caplog: pytest.Log
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_the_folder_of_another_user_is_left_and_named(data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    os.chown(data, NOBODY, NOBODY)
+    os.chown(data, OTHER_USER, OTHER_USER)
     with caplog.at_level(logging.WARNING), Store(data):
         pass
     assert mode_of(data) == 0o777
@@ -102,7 +98,7 @@ def test_nothing_is_changed_through_a_link_or_under_another_name(data: Path, tmp
     outside = tmp_path / "outside"
     outside.mkdir()
     for name in ("linked", "named twice", "below"):
-        (outside / name).write_text("somebody's")
+        (outside / name).write_text("someone's")
         (outside / name).chmod(0o644)
     (data / "index-linked").symlink_to(outside / "linked")
     os.link(outside / "named twice", data / "index-twice")
@@ -117,9 +113,9 @@ def test_nothing_is_changed_through_a_link_or_under_another_name(data: Path, tmp
 
 
 def test_why_a_folder_is_left(data: Path) -> None:
-    assert why_left(data) == ""
+    assert objection(data) is None
     (data / ".cache").mkdir()
     (data / "lost+found").mkdir()
-    assert why_left(data) == ""
+    assert objection(data) is None
     (data / "Pictures").mkdir()
-    assert why_left(data)
+    assert objection(data)

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 from peewee import OperationalError, SqliteDatabase
 
-from index import schema, schema_disks
+from index.database import schema, vector_schema
+from index.database.schema import Root, Setting
+from index.database.store import Store
+from index.database.upkeep import upgrade
 from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreError
-from index.schema import Root, Setting
-from index.store import Store
-from index.upkeep import upgrade
 
 TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
-    schema.Schedule, schema.Setting, schema.RuleOrder, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
-    schema.Concerned, schema.Suspect, schema.Attempt, schema.Unjudged, schema.Holding, schema.Uptime,
-    schema.TrashUptime, schema_disks.Disk, schema_disks.DiskImage,
+    schema.Schedule, schema.Setting, schema.RuleRun, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
+    schema.StaleGroup, schema.QuarantinedWork, schema.DeferredPair, schema.RootTotals, schema.Uptime,
+    schema.TrashUptime, schema.Disk, schema.DiskImage, schema.DecoderSet, vector_schema.Vector,
+    vector_schema.EmbeddingModel,
 )  # fmt: skip
 
 
@@ -55,12 +56,12 @@ def test_the_file_of_another_program_is_left_as_it_is(tmp_path: Path):
     assert path.read_bytes() == before
 
 
-def test_a_disk_that_is_full_at_the_first_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_disk_that_is_full_at_the_first_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise OperationalError("cannot rollback - no transaction is active")
 
-    monkeypatch.setattr("index.store.upgrade", fail)
-    monkeypatch.setattr("index.store._is_full", lambda _: True)
+    monkeypatch.setattr("index.database.store.upgrade", fail)
+    monkeypatch.setattr("index.database.store._is_full", lambda _: True)
     with pytest.raises(NoRoom, match="its disk is full"):
         Store(tmp_path)
 
@@ -90,7 +91,7 @@ def test_sqlite_errors_come_in_words(tmp_path: Path):
             index.write(add_root(b"/twice"))
 
 
-def test_a_full_disk_is_told_and_survived(tmp_path: Path):
+def test_a_full_disk_is_reported_and_survived(tmp_path: Path):
     with Store(tmp_path) as index:
         pages = index.write(lambda database: database.execute_sql("PRAGMA page_count").fetchone()[0])
         index.write(lambda database: database.execute_sql(f"PRAGMA max_page_count = {pages}"))
@@ -100,7 +101,7 @@ def test_a_full_disk_is_told_and_survived(tmp_path: Path):
 
         with pytest.raises(StoreError, match="full") as caught:
             index.write(big)
-        assert "Make room" in caught.value.hint
+        assert "Make room" in str(caught.value.hint)
         index.write(lambda database: database.execute_sql("PRAGMA max_page_count = 1000000"))
         index.write(add_root(b"/after"))
 
@@ -158,7 +159,7 @@ def test_a_data_folder_that_is_a_file_is_an_error_in_words(tmp_path: Path):
 def test_a_file_that_is_no_index_is_put_aside_as_it_is(tmp_path: Path):
     (tmp_path / "index.sqlite3").write_bytes(b"my holiday diary" * 1000)
     with Store(tmp_path) as index:
-        assert "built anew" in index.recovered
+        assert "it is rebuilt" in index.recovered
     assert (tmp_path / "index-damaged-1.sqlite3").read_bytes() == b"my holiday diary" * 1000
 
 

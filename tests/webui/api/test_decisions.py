@@ -6,19 +6,22 @@ from typing import Any
 
 import pytest
 
+from index.database.queries import rule_application
+from index.database.records import batches, decisions, trash_items
+from index.database.records.batches import Action, BatchKind, BatchState, Step, StepState
+from index.database.records.trash_items import Item
+from index.database.store import Store
+from index.messages import text
 from index.model import Identity, Kind, Turn
-from index.queries import rule_rows
-from index.records import batches, decisions, trash_items
-from index.records.batches import Action, BatchKind, BatchState, Step, StepState
-from index.records.trash_items import Item
-from index.store import Store
 from support.weblibrary import NOW_NS, Daemon, Library, WebClient
 from webui.app import make_app
 
 
 @pytest.fixture
 def client(store: Store, daemon: Daemon, tmp_path: Path) -> Any:
-    services = replace(daemon.services(), destinations=lambda: {"best": bytes(tmp_path)}, retention_days=lambda: 30.0)
+    services = replace(
+        daemon.services(store), destinations=lambda: {"best": bytes(tmp_path)}, retention_days=lambda: 30.0
+    )
     made = WebClient(make_app(store, services, 0.1))
     yield made
     made.app.close()
@@ -48,7 +51,7 @@ def decided(client: WebClient, group: str) -> dict[int, str | None]:
 # Decisions
 
 
-def test_decisions_are_made_told_and_taken_back(client: WebClient, group: str) -> None:
+def test_decisions_are_made_listed_and_revoked(client: WebClient, group: str) -> None:
     assert client.get("/api/v1/groups").json["items"][0]["decided"] == "none"
     answer = put(client, group, {"image": 1, "choice": "keep"}, {"image": 2, "choice": "trash"}).json
     assert answer["decided"] == "partly"
@@ -135,24 +138,19 @@ def test_a_decision_is_stale_once_the_bytes_are_others(client: WebClient, librar
     assert client.get("/api/v1/review").json["images_to_act"] == 0
 
 
-def test_destinations(client: WebClient, tmp_path: Path) -> None:
-    (one,) = client.get("/api/v1/destinations").json["items"]
-    assert (one["name"], one["path"], one["exists"]) == ("best", str(tmp_path), True)
-
-
 # Rules
 
 
-def test_a_preview_that_nobody_waits_for_any_more_leaves_off(
+def test_a_preview_that_no_one_waits_for_any_more_is_stopped(
     client: WebClient, group: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = rule_rows.preview
-    monkeypatch.setattr(rule_rows, "preview", lambda *given: made(*given[:3], lambda: not given[3]()))
+    made = rule_application.preview
+    monkeypatch.setattr(rule_application, "preview", lambda *given: made(*given[:3], lambda: not given[3]()))
     assert client.send("POST", "/api/v1/rules/preview", {"choice": "trash"}).json["groups"] == 0
 
 
-def test_a_rule_is_seen_before_it_decides_and_taken_back(client: WebClient, group: str) -> None:
-    rule = {"choice": "trash"}
+def test_a_rule_is_previewed_applied_and_revoked(client: WebClient, group: str) -> None:
+    rule = {"choice": "trash", "kinds": ["near"], "criteria": ["resolution"]}
     effect = client.send("POST", "/api/v1/rules/preview", rule).json
     (sample,) = effect.pop("sample")
     assert effect == {
@@ -165,8 +163,8 @@ def test_a_rule_is_seen_before_it_decides_and_taken_back(client: WebClient, grou
     assert decided(client, group) == {1: None, 2: None, 3: None}, "a preview decides nothing"
     order = client.send("POST", "/api/v1/rules/apply", rule).json["order"]
     assert decided(client, group) == {1: "keep", 2: "trash", 3: "trash"}
-    told = client.get(f"/api/v1/groups/{group}").json["images"]["items"][1]["decision"]
-    assert (told["origin"], told["criterion"]) == ("rule", "resolution")
+    decision = client.get(f"/api/v1/groups/{group}").json["images"]["items"][1]["decision"]
+    assert (decision["origin"], decision["criterion"]) == ("rule", "resolution")
     (kept,) = client.get("/api/v1/orders").json["items"]
     assert (kept["id"], kept["groups"], kept["images"], kept["open"]) == (order, 1, 2, 2)
     assert client.send("DELETE", f"/api/v1/orders/{order}").json == {"decisions": 3}
@@ -180,17 +178,30 @@ def test_a_rule_leaves_alone_what_a_person_has_decided(client: WebClient, group:
     assert decided(client, group) == {1: None, 2: "keep", 3: None}
 
 
+def test_a_rule_decides_what_is_proven_equal_until_a_person_widens_it(client: WebClient, group: str) -> None:
+    def groups(**rule: Any) -> int:
+        return int(client.send("POST", "/api/v1/rules/preview", {"choice": "trash", **rule}).json["groups"])
+
+    assert groups() == 0
+    assert groups(kinds=["near"], ties="decide") == 1
+
+
+def test_where_nothing_shows_the_original_a_rule_leaves_the_group_open(client: WebClient, group: str) -> None:
+    effect = client.send("POST", "/api/v1/rules/apply", {"choice": "trash", "kinds": ["near"]}).json
+    assert (effect["groups"], effect["undecided_ties"]) == (0, 1)
+    assert decided(client, group) == {1: None, 2: None, 3: None}
+
+
 def test_exact_copies_alone(client: WebClient, group: str) -> None:
-    ask = {"choice": "link", "kinds": ["exact"]}
-    assert client.send("POST", "/api/v1/rules/preview", ask).json["undecided_ties"] == 1
-    effect = client.send("POST", "/api/v1/rules/apply", {**ask, "ties": "decide"}).json
+    effect = client.send("POST", "/api/v1/rules/apply", {"choice": "link", "kinds": ["exact"]}).json
+    assert effect["undecided_ties"] == 0, "of equal bytes any may stay"
     assert (effect["groups"], effect["images"], effect["by_criterion"]) == (1, 1, {"path": 1})
     assert decided(client, group) == {1: None, 2: "keep", 3: "link"}
 
 
 def test_the_same_choice_for_two_folders(client: WebClient, library: Library, group: str) -> None:
     folders = {"keep": str(library.folder / "a"), "give_way": str(library.folder / "b")}
-    effect = client.send("POST", "/api/v1/rules/apply", {"choice": "trash", "folders": folders}).json
+    effect = client.send("POST", "/api/v1/rules/apply", {"choice": "trash", "kinds": ["near"], "folders": folders}).json
     assert (effect["images"], effect["by_criterion"]) == (1, {"folders": 1})
     assert decided(client, group) == {1: "keep", 2: "keep", 3: "trash"}
 
@@ -221,7 +232,7 @@ def test_a_rule_that_makes_no_sense_is_refused(client: WebClient, rule: dict[str
 def add_batch(library: Library, count: int = 3, state: BatchState = BatchState.DONE) -> int:
     identity = Identity(1, 2, 300, 4)
     step = Step(Action.TRASH, b"/photos/\xff.jpg", identity, b"d", trash=b"/t", group_key="g", bytes=300)
-    refused = replace(step, state=StepState.REFUSED, reason="changed", message="It changed.", bytes=0)
+    refused = replace(step, state=StepState.REFUSED, reason="changed", message=text("It changed."), bytes=0)
 
     def add(db: Any) -> int:
         batch_id = batches.add_batch(db, BatchKind.SORT, "name", NOW_NS, 1, state=state)
@@ -232,11 +243,11 @@ def add_batch(library: Library, count: int = 3, state: BatchState = BatchState.D
     return int(library.write(add))
 
 
-def test_a_batch_is_told_with_its_steps(client: WebClient, library: Library) -> None:
+def test_a_batch_is_shown_with_its_steps(client: WebClient, library: Library) -> None:
     batch_id = add_batch(library)
-    (told,) = client.get("/api/v1/batches").json["items"]
-    assert (told["id"], told["kind"], told["state"], told["dry_run"]) == (batch_id, "sort", "done", False)
-    assert (told["counts"], told["states"], told["bytes"], told["undoable"]) == (
+    (batch,) = client.get("/api/v1/batches").json["items"]
+    assert (batch["id"], batch["kind"], batch["state"], batch["dry_run"]) == (batch_id, "sort", "done", False)
+    assert (batch["counts"], batch["states"], batch["bytes"], batch["undoable"]) == (
         {"trash": 3}, {"done": 3, "refused": 1}, 900, 3,
     )  # fmt: skip
     page = client.get(f"/api/v1/batches/{batch_id}?limit=2").json["steps"]
@@ -244,7 +255,11 @@ def test_a_batch_is_told_with_its_steps(client: WebClient, library: Library) -> 
     rest = client.get(f"/api/v1/batches/{batch_id}?limit=2&cursor={page['next']}").json["steps"]
     assert (rest["next"], [step["state"] for step in rest["items"]]) == (None, ["done", "refused"])
     (refused,) = client.get(f"/api/v1/batches/{batch_id}?state=refused").json["steps"]["items"]
-    assert (refused["reason"], refused["message"], refused["uri"]) == ("changed", "It changed.", "file:///photos/%FF.jpg")
+    assert (refused["reason"], refused["message"], refused["uri"]) == (
+        "changed",
+        "It changed.",
+        "file:///photos/%FF.jpg",
+    )
     assert client.get("/api/v1/batches/99").status == 404
     assert client.get(f"/api/v1/batches/{batch_id}?state=happy").status == 400
 
@@ -301,14 +316,14 @@ def test_a_place_that_the_index_does_not_know_must_be_confirmed(client: WebClien
         address = f"/api/v1/trash/{one['id']}/restore"
         assert client.get(f"/api/v1/trash?item={one['id']}").json["items"] == [one]
         for body, confirmed in ((None, False), ({}, False), ({"confirm": False}, False), ({"confirm": True}, True)):
-            told = client.send("POST", address, body)
+            answer = client.send("POST", address, body)
             confirms = {"confirm": True} if confirmed and one["needs_confirmation"] else {}
-            assert (told.status, told.json["parameters"]) == (202, {"items": [one["id"]], **confirms})
+            assert (answer.status, answer.json["parameters"]) == (202, {"items": [one["id"]], **confirms})
         assert client.send("POST", address, {"confirm": "yes"}).status == 400
     assert client.get("/api/v1/trash?item=99").json["items"] == []
 
 
-def test_nobody_orders_an_emptying_by_the_way(client: WebClient) -> None:
+def test_empty_and_undo_are_no_kinds_for_a_new_job_or_schedule(client: WebClient) -> None:
     for kind in ("empty", "undo"):
         assert client.send("POST", "/api/v1/jobs", {"kind": kind}).status == 400
         schedule = {"name": "n", "kind": kind, "trigger": "every 1d"}

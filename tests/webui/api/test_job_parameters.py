@@ -9,12 +9,12 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from daemon.ctl.remote import parsed
-from daemon.jobs.compress_plan import order_of
-from index.encoding.compression import Format
+from daemon.ctl.remote import parse_value
+from daemon.jobs.compress_plan import request_of
+from index.database.records.jobs import OFFERED, PARAMETERS, SECTIONS, CompressParameters, check_parameters, setting_of
 from index.errors import UsageError
+from index.imaging.encoding.compression import Format
 from index.model import JobKind
-from index.records.jobs import OFFERED, PARAMETERS, SECTIONS, CompressParameters, check_parameters, setting_of
 from index.settings import BY_KEY, LIVE, Setting
 from support.weblibrary import WebClient
 from webui.api.table import ROUTES
@@ -64,17 +64,17 @@ def test_every_live_setting_of_a_job_is_a_parameter_of_it_and_no_other_is() -> N
 @pytest.mark.parametrize("pair", PAIRS, ids=ids)
 def test_a_parameter_takes_what_its_setting_takes(pair: tuple[JobKind, str, Setting]) -> None:
     kind, name, definition = pair
-    told: dict[str, tuple[bool, bool]] = {}
+    results: dict[str, tuple[bool, bool]] = {}
     for value in candidates(definition):
-        told[repr(value)] = is_taken(definition.check, value), is_taken(check_parameters, kind, {name: value})
-    assert {value for value, (first, second) in told.items() if first != second} == set()
-    assert any(first for first, _ in told.values())
-    assert not all(first for first, _ in told.values())
+        results[repr(value)] = is_taken(definition.check, value), is_taken(check_parameters, kind, {name: value})
+    assert {value for value, (first, second) in results.items() if first != second} == set()
+    assert any(first for first, _ in results.values())
+    assert not all(first for first, _ in results.values())
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=ids)
 def test_the_document_promises_no_less(pair: tuple[JobKind, str, Setting]) -> None:
-    """Bounds and choices it tells exactly; what a pattern alone could say is left to the service."""
+    """Bounds and choices it gives exactly; what a pattern alone could say is left to the service."""
     kind, name, definition = pair
     components = make_document(ROUTES, "1")["components"]
     schema = components["schemas"][PARAMETERS[kind].__name__]["properties"][name] | {"components": components}
@@ -85,7 +85,7 @@ def test_the_document_promises_no_less(pair: tuple[JobKind, str, Setting]) -> No
         except ValueError:
             continue
         promised, taken = jsonschema_rs.is_valid(schema, value), is_taken(definition.check, value)
-        # JSON Schema takes 3.0 for a whole number, which TOML and Python tell apart.
+        # JSON Schema takes 3.0 for a whole number, which TOML and Python distinguish.
         if isinstance(value, float) and definition.type == "int":
             continue
         if promised != taken and not (promised and definition.shape is not None):
@@ -106,14 +106,14 @@ def test_an_empty_format_keeps_the_format_whatever_the_settings_say(given: str |
     parameters = {} if given is None else {"format": given, "target": "", "colours": 0}
     checked = check_parameters(JobKind.COMPRESS, parameters)
     assert isinstance(checked, CompressParameters)
-    wish = order_of(values, checked).wish
-    assert wish.format is made
-    assert (wish.target is None, wish.colours) == ((True, 0) if parameters else (False, 16))
+    options = request_of(values, checked).options
+    assert options.format is made
+    assert (options.target is None, options.colours) == ((True, 0) if parameters else (False, 16))
 
 
 def test_an_empty_parameter_of_the_command_line_is_the_empty_text() -> None:
-    assert parsed("") == ""
-    assert msgspec.to_builtins(check_parameters("compress", {"format": parsed("")})) == {"format": ""}
+    assert parse_value("") == ""
+    assert msgspec.to_builtins(check_parameters("compress", {"format": parse_value("")})) == {"format": ""}
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,15 @@ def fill(library: Library) -> None:
 
 def test_space_by_kind_format_and_month(client: WebClient, library: Library) -> None:
     fill(library)
-    told = client.get(STATISTICS).json
-    assert told["kinds"] == [
+    statistics = client.get(STATISTICS).json
+    assert statistics["kinds"] == [
         {"kind": "near", "groups": 1, "images": 3, "size_bytes": 1200, "reclaimable_bytes": 700}
     ]  # fmt: skip
-    assert [(row["format"], row["images"], row["size_bytes"]) for row in told["formats"]] == [
+    assert [(row["format"], row["images"], row["size_bytes"]) for row in statistics["formats"]] == [
         ("JPEG", 2, 1000), ("PNG", 1, 200), ("", 1, 50),
     ]  # fmt: skip
-    assert told["months"] == [{"month": "2019-07", "images": 2}]
-    assert (told["images"], told["undated"], told["size_bytes"]) == (4, 2, 1250)
+    assert statistics["months"] == [{"month": "2019-07", "images": 2}]
+    assert (statistics["images"], statistics["undated"], statistics["size_bytes"]) == (4, 2, 1250)
 
 
 def test_a_date_that_is_none_is_no_month(client: WebClient, library: Library) -> None:
@@ -41,12 +41,12 @@ def test_a_date_that_is_none_is_no_month(client: WebClient, library: Library) ->
 
 def test_folders_as_deep_as_asked(client: WebClient, library: Library, daemon: Daemon) -> None:
     fill(library)
-    told = client.get(STATISTICS).json
-    assert told["folder"] == str(library.folder)
+    statistics = client.get(STATISTICS).json
+    assert statistics["folder"] == str(library.folder)
     library.add_root(Path("/elsewhere"))
     daemon.elapsed_ns += 31 * 10**9
-    told = client.get(STATISTICS).json
-    assert [(row["path"], row["images"], row["reclaimable_bytes"], row["folders"]) for row in told["folders"]] == [
+    folders = client.get(STATISTICS).json["folders"]
+    assert [(row["path"], row["images"], row["reclaimable_bytes"], row["folders"]) for row in folders] == [
         (str(library.folder), 4, 700, True), ("/elsewhere", 0, 0, False),
     ]  # fmt: skip
     inside = client.get(f"{STATISTICS}?folder={library.folder}").json

@@ -1,17 +1,18 @@
-// PURE: two pictures laid over each other, as RGBA pixels of one size -> the first in grey with what differs in colour.
+// PURE: two aligned pictures, as RGBA pixels of one size -> the first in grey, with the differences in colour.
 
-// Less than this is grain and recompression, more than that is fully coloured; in levels of the channel that differs most.
-const NOTHING = 18;
-const CERTAIN = 90;
+// The difference of the channel that differs most, in levels of 255: up to NOISE_LEVEL it is noise, from FULL_LEVEL on
+// it is fully coloured.
+const NOISE_LEVEL = 18;
+const FULL_LEVEL = 90;
 const COLOUR = [255, 64, 129];
 
-// `evenTones` first brings brightness and contrast of the second to those of the first. Gives the pixels and the share of
-// the common part that differs; where only one picture is, nothing is shown.
+// `evenTones` first adjusts brightness and contrast of the second picture to the first. Returns the pixels, and the
+// share of the common area that differs; outside it they are transparent.
 export function difference(first, second, evenTones = false) {
   const a = first.data;
   const b = second.data;
   const out = new ImageData(first.width, first.height);
-  const told = out.data;
+  const pixels = out.data;
   const tones = evenTones ? toneCurve(a, b) : null;
   let common = 0;
   let differing = 0;
@@ -23,16 +24,17 @@ export function difference(first, second, evenTones = false) {
       const other = tones ? b[i + channel] * tones[channel].gain + tones[channel].shift : b[i + channel];
       most = Math.max(most, Math.abs(a[i + channel] - other));
     }
-    const share = Math.min(1, Math.max(0, (most - NOTHING) / (CERTAIN - NOTHING)));
+    const share = Math.min(1, Math.max(0, (most - NOISE_LEVEL) / (FULL_LEVEL - NOISE_LEVEL)));
     if (share > 0) differing += 1;
     const grey = 24 + 0.45 * (0.3 * a[i] + 0.59 * a[i + 1] + 0.11 * a[i + 2]);
-    for (let channel = 0; channel < 3; channel += 1) told[i + channel] = grey + (COLOUR[channel] - grey) * Math.sqrt(share);
-    told[i + 3] = 255;
+    for (let channel = 0; channel < 3; channel += 1)
+      pixels[i + channel] = grey + (COLOUR[channel] - grey) * Math.sqrt(share);
+    pixels[i + 3] = 255;
   }
   return { pixels: out, share: common ? differing / common : 0 };
 }
 
-// For each channel the line that gives the second picture the mean and the spread of the first.
+// For each channel, the linear map that gives the second picture the mean and standard deviation of the first.
 function toneCurve(a, b) {
   return [0, 1, 2].map((channel) => {
     let n = 0;

@@ -1,6 +1,9 @@
-// REST as the page uses it: JSON in, JSON out, and every refusal as one kind of error.
+// The REST client of the page: JSON requests and answers; every error answer is thrown as Refused.
 
 export const API = "/api/v1";
+
+// The service answers in the language of the page, whatever the browser prefers.
+export const language = document.documentElement.lang;
 
 export class Refused extends Error {
   constructor(status, { code, message, field, hint }) {
@@ -15,7 +18,7 @@ async function ask(method, path, body, signal) {
     answer = await fetch(API + path, {
       method,
       signal,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: { "Accept-Language": language, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
@@ -27,16 +30,16 @@ async function ask(method, path, body, signal) {
     throw new Refused(401, { code: "token_needed", message: "" });
   }
   if (answer.status === 204) return null;
-  let told;
+  let data;
   try {
-    told = await answer.json();
+    data = await answer.json();
   } catch (error) {
-    // Cut off between the head and the end of the answer.
+    // The connection was cut within the answer.
     if (error.name === "AbortError") throw error;
     throw new Refused(answer.status, { code: "unreadable", message: answer.statusText });
   }
-  if (!answer.ok) throw new Refused(answer.status, told.error);
-  return told;
+  if (!answer.ok) throw new Refused(answer.status, data.error);
+  return data;
 }
 
 export const get = (path, query = {}, signal = undefined) => {

@@ -1,10 +1,10 @@
-// Jobs: asked for, stopped, and shown while they run as a line with progress and time left on every page.
+// Jobs: to queue, cancel and await them, and the lines that show running ones on every page.
 
-import { get, post, remove } from "./api.js";
-import { h, icon } from "./dom.js";
-import { live, state } from "./live.js";
-import { duration, errorText, figure, has, number, percent, t } from "./text.js";
-import { toast } from "./toast.js";
+import { toast } from "../components/toast.js";
+import { get, post, remove } from "../core/api.js";
+import { h, icon } from "../core/dom.js";
+import { read, subscribe } from "../core/store.js";
+import { duration, errorText, figure, has, number, percent, t } from "../core/text.js";
 
 const SHOWN = 3;
 
@@ -45,11 +45,29 @@ export async function queue(kind, parameters = {}) {
 
 function line(job) {
   const bar = h("progress", { "aria-label": t(`job.${job.kind}`) });
-  const element = h("article", { class: "job-line", data: { job: job.id } },
-    h("span", { class: "pulse", "aria-hidden": "true" }), h("strong", {}, t(`job.${job.kind}`)),
-    h("span", { class: "phase" }), bar, h("span", { class: "figures" }),
-    h("button", { class: "plain", type: "button", title: t("job.cancel"), "aria-label": t("job.cancel"),
-      onclick: (event) => { event.currentTarget.disabled = true; cancel(job); } }, icon("close", 16)));
+  const element = h(
+    "article",
+    { class: "job-line", data: { job: job.id } },
+    h("span", { class: "pulse", "aria-hidden": "true" }),
+    h("strong", {}, t(`job.${job.kind}`)),
+    h("span", { class: "phase" }),
+    bar,
+    h("span", { class: "figures" }),
+    h(
+      "button",
+      {
+        class: "plain",
+        type: "button",
+        title: t("job.cancel"),
+        "aria-label": t("job.cancel"),
+        onclick: (event) => {
+          event.currentTarget.disabled = true;
+          cancel(job);
+        },
+      },
+      icon("close", 16),
+    ),
+  );
   return element;
 }
 
@@ -57,22 +75,31 @@ function update(element, job) {
   element.querySelector(".phase").textContent = phaseText(job);
   element.querySelector(".figures").textContent = progressText(job);
   const bar = element.querySelector("progress");
-  if (job.total) { bar.max = job.total; bar.value = job.done; bar.title = percent(job.done / job.total); }
-  else bar.removeAttribute("value");
+  if (job.total) {
+    bar.max = job.total;
+    bar.value = job.done;
+    bar.title = percent(job.done / job.total);
+  } else bar.removeAttribute("value");
 }
 
-// Lines are kept while their job lives, so that a button under a finger or a focus stays where it is.
+// A line is kept as long as its job runs, so that a focused or pressed button stays in place.
 export function showRunning(place) {
   const lines = new Map();
   const waiting = h("p", { class: "waiting" });
   const draw = () => {
-    const { jobs } = state.progress;
+    const { jobs } = read("progress");
     const running = jobs.filter((job) => job.state === "running").slice(0, SHOWN);
     for (const [id, element] of lines) {
-      if (!running.some((job) => job.id === id)) { element.remove(); lines.delete(id); }
+      if (!running.some((job) => job.id === id)) {
+        element.remove();
+        lines.delete(id);
+      }
     }
     for (const job of running) {
-      if (!lines.has(job.id)) { lines.set(job.id, line(job)); place.append(lines.get(job.id)); }
+      if (!lines.has(job.id)) {
+        lines.set(job.id, line(job));
+        place.append(lines.get(job.id));
+      }
       update(lines.get(job.id), job);
     }
     const queued = jobs.length - running.length;
@@ -81,29 +108,46 @@ export function showRunning(place) {
     else waiting.remove();
     place.hidden = !jobs.length;
   };
-  live.addEventListener("progress", draw);
+  subscribe("progress", draw);
   draw();
 }
 
-const LOOK_MS = 700;
-
-// Words for what a page waits for: another job, where one is at work before this.
-export function waitingText(job, words) {
-  const behind = job.state === "queued" && state.progress.jobs.some((other) => other.id !== job.id && other.state === "running");
-  return behind ? t("job.waits") : words;
+// Calls `listener` when a job is queued, starts or ends, but not on mere progress.
+export function onJobsChange(listener, signal) {
+  let before = "";
+  const compare = ({ jobs }) => {
+    const states = jobs.map((job) => `${job.id}${job.state}`).join();
+    if (states === before) return;
+    before = states;
+    listener();
+  };
+  subscribe("progress", compare, { signal });
 }
 
-// The job once it has ended: looked at when its progress is told, and now and then. `look` is shown it each time.
-export async function untilEnded(id, signal, look = () => {}) {
+const POLL_MS = 700;
+
+// What a page shows while it waits for a job: `text`, or that another job runs before it.
+export function waitingText(job, text) {
+  const waits =
+    job.state === "queued" && read("progress").jobs.some((other) => other.id !== job.id && other.state === "running");
+  return waits ? t("job.waits") : text;
+}
+
+// Resolves to the job once it has ended. It is read again whenever progress is published, at the latest after POLL_MS;
+// `onProgress` is called with each state.
+export async function untilEnded(id, signal, onProgress = () => {}) {
   for (;;) {
     const job = await get(`/jobs/${id}`, {}, signal);
-    look(job);
+    onProgress(job);
     if (job.state !== "queued" && job.state !== "running") return job;
     await new Promise((resolve) => {
-      const timer = setTimeout(resolve, LOOK_MS);
-      const now = () => { clearTimeout(timer); resolve(); };
-      live.addEventListener("progress", now, { once: true, signal });
-      signal?.addEventListener("abort", now, { once: true });
+      const timer = setTimeout(resolve, POLL_MS);
+      const proceed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      subscribe("progress", proceed, { once: true, signal });
+      signal?.addEventListener("abort", proceed, { once: true });
     });
     signal?.throwIfAborted();
   }

@@ -1,10 +1,10 @@
-"""PURE: a view -> its strongest local features, for proposing pairs that no hash of the whole picture can see.
+"""PURE: a preview -> its strongest local features, which propose pairs that no hash of the whole picture finds.
 
-Corners and descriptors are ORB's (Rublee et al., ORB, ICCV 2011), which do not change when a picture is turned in its
-plane. So that they do not change either when it is mirrored, each corner is described as it is or mirrored, whichever
-makes the brightness lean one way across its own axis; corners that lean neither way are left out. What repeats within
-a picture, as tiles and letters do, says nothing of which picture it is, and is left out as well. The rest is chosen
-evenly over the picture and over the sizes of things in it, so that any part of it, at any scale, has some.
+Corners and descriptors are ORB's (Rublee et al., ORB, ICCV 2011), which are invariant to rotation. To make them
+invariant to mirroring, each corner is described either as it is or mirrored, whichever makes the brightness lean to one
+fixed side of its axis; corners that lean to neither are left out. Patterns that repeat within a picture, such as tiles
+and letters, do not identify it, and are left out as well. The rest is chosen evenly over the picture and over the sizes
+of things in it, so that any part of it, at any scale, has some.
 """
 
 from dataclasses import dataclass
@@ -14,31 +14,46 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from index.imaging.thresholds import threshold
+
 Descriptors = NDArray[np.uint8]
 Places = NDArray[np.int16]
 
 SCHEME: Final = "orb/2"
-# Of each picture: 200 x 40 bytes.
+# Features of each picture, 40 bytes each.
 KEPT: Final = 200
 DETECTED: Final = 1000
-# Pictures smaller than a view are enlarged to one: their corners are then as large as those of the other pictures.
+# Smaller previews are enlarged to this: their corners are then as large as those of the other pictures.
 SIDE: Final = 512
 LEVELS: Final = 8
 LEVEL_FACTOR: Final = 1.2
-# The reach of a turned descriptor.
+# The reach of a rotated descriptor.
 EDGE: Final = 22
 FAST_THRESHOLD: Final = 10
-# The part of the corners that lean clearly enough: of 12,700 corners found again in mirrored crops, 99 % of the
-# clearest 70 % lean the same way, and 95 % of all.
-CLEAR_SHARE: Final = 0.75
-# Descriptors of one corner in two copies are some 20 to 30 bits apart, those of two corners about 128.
-SAME_BITS: Final = 44
-# One corner is found at several sizes next to one another.
-APART_PX: Final = 16
-# Parts of the picture and of the range of sizes among which features are spread.
+
+
+@dataclass(frozen=True, slots=True)
+class CornerLimits:
+    """Which corners describe a picture."""
+
+    clear_share: float = threshold(
+        0.75,
+        "share of corners",
+        "That lean most clearly: of 12,700 found again in mirrored crops 99 % of the clearest 70 % lean the same "
+        "way, and 95 % of all.",
+    )
+    same_bits: int = threshold(
+        44, "of 256 bits", "Corners with their like elsewhere in the picture repeat, and are left out."
+    )
+    apart_px: int = threshold(16, "pixels", "Nearer corners are one corner at several sizes.")
+
+
+CORNERS: Final = CornerLimits()
+
+# Features are spread over GRID x GRID parts of the picture and SIZES ranges of the pyramid.
 GRID: Final = 4
 SIZES: Final = 4
-# Places are kept in parts of a pixel, angles in parts of a turn.
+# Units of stored places and angles: parts of a pixel, and of a full turn.
 PER_PX: Final = 32
 PER_TURN: Final = 256
 
@@ -46,7 +61,7 @@ _REACH: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class FeatureSet:
     """The features of a picture: `descriptors` uint8 (n, 32); `places` int16 (n, 4): x and y in 1/PER_PX pixel of the
     view, angle in 1/PER_TURN turn, twice the pyramid level plus 1 where the descriptor is of the mirrored corner."""
 
@@ -60,31 +75,31 @@ class Described:
         return self.descriptors.tobytes() + self.places.astype("<i2").tobytes()
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> "Described":
+    def from_bytes(cls, blob: bytes) -> "FeatureSet":
         count = len(blob) // 40
         descriptors = np.frombuffer(blob, np.uint8, count * 32).reshape(count, 32)
         return cls(descriptors, np.frombuffer(blob, "<i2", offset=count * 32).reshape(count, 4).astype(np.int16))
 
     @classmethod
-    def nothing(cls) -> "Described":
+    def empty(cls) -> "FeatureSet":
         return cls(np.empty((0, 32), np.uint8), np.empty((0, 4), np.int16))
 
 
-def describe(grey: NDArray[np.uint8]) -> Described:
-    """The strongest features of a view's luma, uint8 (height, width)."""
+def describe(grey: NDArray[np.uint8]) -> FeatureSet:
+    """The strongest features of a preview, given as luma, uint8 (height, width)."""
     grey = _enlarged(grey)
     if min(grey.shape) <= 2 * EDGE:
-        return Described.nothing()
+        return FeatureSet.empty()
     orb: Any = cv2.ORB_create(  # type: ignore[attr-defined]
         DETECTED, LEVEL_FACTOR, LEVELS, EDGE, fastThreshold=FAST_THRESHOLD
     )
     points = orb.detect(grey, None)
     if not points:
-        return Described.nothing()
+        return FeatureSet.empty()
     corners = _Corners.of(points)
     lean = _lean(grey, corners)
     mirrored = lean < 0
-    clear = np.abs(lean) >= np.quantile(np.abs(lean), 1 - CLEAR_SHARE)
+    clear = np.abs(lean) >= np.quantile(np.abs(lean), 1 - CORNERS.clear_share)
     descriptors, described = _descriptors(orb, grey, points, mirrored, clear)
     strongest = np.argsort(-corners.response, kind="stable")
     order = strongest[described[strongest]]
@@ -97,7 +112,7 @@ def describe(grey: NDArray[np.uint8]) -> Described:
             2 * corners.level[order] + mirrored[order],
         ]
     )
-    return Described(descriptors[order], places.astype(np.int16))
+    return FeatureSet(descriptors[order], places.astype(np.int16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,7 @@ class _Corners:
 
 
 def enlargement(shape: tuple[int, ...]) -> float:
-    """By how much a view of this shape is enlarged before its corners are looked for."""
+    """The factor by which a preview of this shape is enlarged before corners are detected."""
     return max(1.0, SIDE / max(shape))
 
 
@@ -130,8 +145,8 @@ def _enlarged(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _lean(grey: NDArray[np.uint8], corners: _Corners) -> NDArray[np.float32]:
-    """How the brightness around each corner leans across its axis: the sum of u v I, u along the axis and v across,
-    in proportion to the contrast. Mirroring changes its sign, turning and tone do not. float32 (n,)."""
+    """The lean of the brightness around each corner: the sum of u v I, with u along the corner's axis and v across,
+    divided by the contrast. Mirroring changes its sign, rotation and tone do not. float32 (n,)."""
     reach = np.arange(-_REACH, _REACH + 1, dtype=np.float32)
     x, y = np.broadcast_to(reach, (len(reach), len(reach))), np.broadcast_to(reach[:, None], (len(reach), len(reach)))
     disc = (x * x + y * y <= _REACH**2).astype(np.float32)
@@ -157,7 +172,7 @@ def _lean(grey: NDArray[np.uint8], corners: _Corners) -> NDArray[np.float32]:
 def _descriptors(
     orb: Any, grey: NDArray[np.uint8], points: Any, mirrored: NDArray[np.bool_], clear: NDArray[np.bool_]
 ) -> tuple[Descriptors, NDArray[np.bool_]]:
-    """The descriptor of each clear corner, (n, 32), and which have one: not those too near to the edge."""
+    """The descriptor of each clear corner, uint8 (n, 32), and which have one: not those too near to the edge."""
     descriptors = np.zeros((len(points), 32), np.uint8)
     described = np.zeros(len(points), np.bool_)
     width = grey.shape[1]
@@ -178,24 +193,24 @@ def _descriptors(
 
 
 def _repeated(descriptors: Descriptors, xy: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which have their like elsewhere in the picture."""
+    """Which corners have a similar one elsewhere in the picture, bool (n,)."""
     words = np.ascontiguousarray(descriptors).view(np.uint64)
     bits = np.zeros((len(words), len(words)), np.uint16)
     for word in words.T:
         bits += np.bitwise_count(word[:, None] ^ word)
-    first, second = np.nonzero(np.triu(bits <= SAME_BITS, 1))
-    apart = np.square(xy[first] - xy[second]).sum(axis=1) > APART_PX**2
+    first, second = np.nonzero(np.triu(bits <= CORNERS.same_bits, 1))
+    apart = np.square(xy[first] - xy[second]).sum(axis=1) > CORNERS.apart_px**2
     repeated = np.zeros(len(words), np.bool_)
     repeated[first[apart]] = repeated[second[apart]] = True
     return repeated
 
 
 def _spread(corners: _Corners, order: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """The corners in `order`, the strongest first, put so that every part and size has its turn."""
+    """The corners in `order`, the strongest first, reordered so that all parts and sizes take turns."""
     column, row = (corners.xy[order] * GRID / (shape[1], shape[0])).astype(np.int64).clip(0, GRID - 1).T
     part = (row * GRID + column) * SIZES + corners.level[order] * SIZES // LEVELS
     turn = np.zeros(len(order), np.int64)
     seen: dict[int, int] = {}
-    for place, one in enumerate(part.tolist()):
-        turn[place] = seen[one] = seen.get(one, -1) + 1
+    for place, part_number in enumerate(part.tolist()):
+        turn[place] = seen[part_number] = seen.get(part_number, -1) + 1
     return order[np.lexsort((np.arange(len(order)), turn))]

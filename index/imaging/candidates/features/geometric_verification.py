@@ -1,62 +1,81 @@
-"""PURE: corners of two pictures that look alike -> how one picture lies over the other, and how many agree on it.
+"""PURE: matched corners of two pictures -> the similarity that maps one picture to the other, and its inliers.
 
-Any two pairs of corners fix a turn, a scale, a place and a handedness (a similarity); the angles and sizes of those
-corners must say about the same, or the pairs met by accident. Of all such hypotheses the one counts with which most
-pairs agree: RANSAC (Fischler and Bolles, 1981) with every hypothesis tried, so that chance has no part in it. The
-answer is the same whichever picture comes first.
+Two pairs of corners fix a rotation, a scale, a translation and a handedness (a similarity); the angles and sizes of
+these corners must agree with it, or the pairs match by accident. The hypothesis with most inliers wins: RANSAC
+(Fischler and Bolles, 1981) with every hypothesis tried, so that the result is deterministic. It does not depend on
+which picture comes first.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.features import LEVEL_FACTOR, PER_PX, PER_TURN, Described, Descriptors, Places
+from index.imaging.candidates.features.descriptors import (
+    LEVEL_FACTOR,
+    PER_PX,
+    PER_TURN,
+    Descriptors,
+    FeatureSet,
+    Places,
+)
+from index.imaging.thresholds import threshold
 
-# Where a corner is to lie, in pixels of a view: a picture taken at a slant is none of these similarities exactly.
-TOLERANCE_PX: Final = 12.0
-# Two corners nearer than this fix neither turn nor scale.
-APART_PX: Final = 20.0
-ANGLE_TOLERANCE: Final = 0.45
-SCALE_TOLERANCE: Final = 0.5
-# Pairs of corners looked at: the cube of it is paid for, and so many agree or not as well as all do.
+
+@dataclass(frozen=True, slots=True)
+class TransformLimits:
+    """When corners of two pictures agree on a similarity."""
+
+    tolerance_px: float = threshold(12.0, "pixels", "Of a preview: a picture taken at a slant is no exact similarity.")
+    min_distance_px: float = threshold(20.0, "pixels", "Two nearer corners fix neither turn nor scale.")
+    angle_tolerance: float = threshold(0.45, "radians", "Between the turn of a corner and that of the similarity.")
+    scale_tolerance: float = threshold(0.5, "natural logarithm", "The same for scales.")
+    near_bits: int = threshold(
+        56, "of 256 bits", "Corners of pictures that are proposed already may be less alike, and fewer."
+    )
+    min_inliers: int = threshold(4, "corners", "That agree on a similarity.")
+
+
+TRANSFORM: Final = TransformLimits()
+
+# Pairs of corners examined. The cost grows with the cube of this, and more do not change the result.
 PAIRS_AT_MOST: Final = 32
-# Corners of two pictures that are already known to be worth a look may be less alike, and fewer.
-NEAR_BITS: Final = 56
-LEAST_AGREEING: Final = 4
-PLACINGS: Final = 2
+# Two pictures may share a caption or a logo: the second is then the one that counts.
+TRANSFORMS_AT_MOST: Final = 2
 
 
-def agreeing(first: Places, second: Places, pairs: NDArray[np.int64]) -> int:
-    """How many corners agree at best: rows of `pairs`, int64 (n, 2), name corners of the first and second picture.
+def inlier_count(first: Places, second: Places, pairs: NDArray[np.int64]) -> int:
+    """The most inliers of any similarity: rows of `pairs`, int64 (n, 2), are corners of the first and second picture.
 
-    A corner has a part in the first of its pairs only. Of more than PAIRS_AT_MOST pairs the first are looked at.
+    Only the first pair of each corner counts. Of more than PAIRS_AT_MOST pairs the first are examined.
     """
     pairs = _one_to_one(pairs)
     if len(pairs) < 2:
         return len(pairs)
-    agree = _agreements(_Corners(first[pairs[:, 0]]), _Corners(second[pairs[:, 1]]))
+    agree = _inliers(_Corners(first[pairs[:, 0]]), _Corners(second[pairs[:, 1]]))
     return int(np.count_nonzero(agree, axis=1).max()) if len(agree) else 1
 
 
-def placings(first: Described, second: Described) -> tuple[NDArray[np.float64], ...]:
-    """How the first picture may lie over the second: the similarity that most corners agree on, and that on which most
-    of the others do, since two pictures with one caption or logo may have nothing else in common. Each is fitted by
-    least squares, as a matrix (3, 3) from pixels to pixels of views enlarged as for `describe`, and mirrors where its
-    determinant is negative. Fewer where fewer than LEAST_AGREEING agree.
+def ransac_transforms(first: FeatureSet, second: FeatureSet) -> tuple[NDArray[np.float64], ...]:
+    """The transforms that may map the first picture to the second: the similarity with most inliers, and the one with
+    most inliers among the other corners, since two pictures with one caption or logo may have nothing else in common.
+
+    Each is fitted by least squares: float64 (3, 3), from pixels to pixels of previews enlarged as for `describe`; the
+    determinant is negative where it mirrors. Similarities with fewer than TRANSFORM.min_inliers are left out.
     """
     pairs = _mutually_nearest(first.descriptors, second.descriptors)[:PAIRS_AT_MOST]
     a, b = _Corners(first.places[pairs[:, 0]]), _Corners(second.places[pairs[:, 1]])
-    agree = _agreements(a, b)
-    found: list[NDArray[np.float64]] = []
-    for _ in range(PLACINGS):
+    agree = _inliers(a, b)
+    transforms: list[NDArray[np.float64]] = []
+    for _ in range(TRANSFORMS_AT_MOST):
         counts = np.count_nonzero(agree, axis=1)
-        if not len(counts) or counts.max() < LEAST_AGREEING:
+        if not len(counts) or counts.max() < TRANSFORM.min_inliers:
             break
         best = agree[counts.argmax()]
-        found.append(_fitted(a, b, best))
+        transforms.append(_fitted(a, b, best))
         agree = agree & ~best
-    return tuple(found)
+    return tuple(transforms)
 
 
 def _fitted(a: "_Corners", b: "_Corners", corners: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -73,31 +92,37 @@ def _fitted(a: "_Corners", b: "_Corners", corners: NDArray[np.bool_]) -> NDArray
     )
 
 
-def _agreements(a: "_Corners", b: "_Corners") -> NDArray[np.bool_]:
+def _inliers(a: "_Corners", b: "_Corners") -> NDArray[np.bool_]:
     """Of each hypothesis that two corners make, which of the corners agree with it: (hypotheses, corners)."""
     mirrored = a.mirrored != b.mirrored
-    # Of a mirrored pair the first picture is looked at in a mirror.
+    # If the pair is mirrored, the first picture is mirrored before it is compared.
     a_xy = np.where(mirrored, -a.xy.conj(), a.xy)
     turned = b.angle - np.where(mirrored, np.pi - a.angle, a.angle)
     grown = np.log(LEVEL_FACTOR) * (b.level - a.level)
-    one, other = np.triu_indices(len(mirrored), 1)
-    from_a, from_b = a_xy[other] - a_xy[one], b.xy[other] - b.xy[one]
-    usable = (mirrored[one] == mirrored[other]) & (np.abs(from_a) >= APART_PX) & (np.abs(from_b) >= APART_PX)
-    one, other, similarity = one[usable], other[usable], from_b[usable] / from_a[usable]
-    likely = np.ones(len(one), bool)
-    for end in (one, other):
+    first, second = np.triu_indices(len(mirrored), 1)
+    from_a, from_b = a_xy[second] - a_xy[first], b.xy[second] - b.xy[first]
+    usable = (
+        (mirrored[first] == mirrored[second])
+        & (np.abs(from_a) >= TRANSFORM.min_distance_px)
+        & (np.abs(from_b) >= TRANSFORM.min_distance_px)
+    )
+    first, second, similarity = first[usable], second[usable], from_b[usable] / from_a[usable]
+    likely = np.ones(len(first), bool)
+    for end in (first, second):
         off = np.abs(np.angle(np.exp(1j * turned[end]) / similarity))
-        likely &= (off <= ANGLE_TOLERANCE) & (np.abs(grown[end] - np.log(np.abs(similarity))) <= SCALE_TOLERANCE)
-    one, similarity = one[likely], similarity[likely]
-    predicted = similarity[:, None] * (a_xy - a_xy[one][:, None]) + b.xy[one][:, None]
-    # Half way between the pixels of one picture and those of the other.
-    tolerance = TOLERANCE_PX * np.sqrt(np.abs(similarity))[:, None]
-    agree: NDArray[np.bool_] = (np.abs(predicted - b.xy) <= tolerance) & (mirrored == mirrored[one][:, None])
+        likely &= (off <= TRANSFORM.angle_tolerance) & (
+            np.abs(grown[end] - np.log(np.abs(similarity))) <= TRANSFORM.scale_tolerance
+        )
+    first, similarity = first[likely], similarity[likely]
+    predicted = similarity[:, None] * (a_xy - a_xy[first][:, None]) + b.xy[first][:, None]
+    # In pixels half way between those of the two pictures.
+    tolerance = TRANSFORM.tolerance_px * np.sqrt(np.abs(similarity))[:, None]
+    agree: NDArray[np.bool_] = (np.abs(predicted - b.xy) <= tolerance) & (mirrored == mirrored[first][:, None])
     return agree
 
 
 class _Corners:
-    """Places in units that can be reckoned with: `xy` complex, in pixels; `angle` in radians; `level`; `mirrored`."""
+    """Places in units for calculation: `xy` complex, in pixels; `angle` in radians; `level`; `mirrored`."""
 
     def __init__(self, places: Places) -> None:
         self.xy = (places[:, 0] + 1j * places[:, 1]) / PER_PX
@@ -107,15 +132,15 @@ class _Corners:
 
 
 def _mutually_nearest(first: Descriptors, second: Descriptors) -> NDArray[np.int64]:
-    """The pairs of corners that are nearest to each other, and near, the nearest first: int64 (n, 2)."""
+    """The pairs of corners that are mutually nearest and near enough, the nearest first: int64 (n, 2)."""
     if not len(first) or not len(second):
         return np.empty((0, 2), np.int64)
-    words = [np.ascontiguousarray(one).view(np.uint64) for one in (first, second)]
+    words = [np.ascontiguousarray(rows).view(np.uint64) for rows in (first, second)]
     bits = np.bitwise_count(words[0][:, None] ^ words[1]).sum(axis=2, dtype=np.int64)
     nearest = bits.argmin(axis=1)
     own = np.arange(len(first))
     distance = bits[own, nearest]
-    mutual = (bits.argmin(axis=0)[nearest] == own) & (distance <= NEAR_BITS)
+    mutual = (bits.argmin(axis=0)[nearest] == own) & (distance <= TRANSFORM.near_bits)
     pairs: NDArray[np.int64] = np.stack([own[mutual], nearest[mutual]], axis=1)
     nearest_first: NDArray[np.int64] = pairs[distance[mutual].argsort(kind="stable")]
     return nearest_first

@@ -1,11 +1,11 @@
 """Which features of many new pictures are near to those before them, all at once, compiled by numba.
 
-The same hits as index.candidates.feature_hits.near gives for one picture after the other, but a table is laid out
-anew, place beside place, and walked once from end to end: at 100,000 pictures a walk along chains waits for memory at
-every step, and takes some four times as long.
+The hits are those that lsh_tables.near gives for one picture after the other. But each table is sorted by key into one
+array and read once from end to end: at 100,000 pictures, following chains waits for memory at every step, and takes
+some four times as long.
 
 Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time.
-What was compiled is used until this file changes: what other files define comes as arguments, never as constants.
+Compiled code is kept until this file changes: so values of other files are arguments, never constants.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates import feature_hits
-from index.candidates.compiling import compiled, popcount
-from index.candidates.feature_hits import BITS, CHOICES, PROBES, Chains, Hits, Words
-from index.candidates.features import Descriptors
+from index.imaging.candidates.features import lsh_tables
+from index.imaging.candidates.features.descriptors import Descriptors
+from index.imaging.candidates.features.lsh_tables import BITS, CHOICES, PROBES, Hits, LshTables, Words
+from index.imaging.candidates.numba_support import compiled, popcount
 
 
-def joined(chains: Chains, begins: NDArray[np.int64], most_bits: int, checkpoint: Callable[[], None]) -> Iterator[Hits]:
-    """Of each of the last pictures in the chains, in their order, the hits among the pictures before it.
+def match_batch(
+    chains: LshTables, begins: NDArray[np.int64], most_bits: int, checkpoint: Callable[[], None]
+) -> Iterator[Hits]:
+    """For each of the last pictures in the tables, in their order, the hits among the pictures before it.
 
     `begins` int64 (n,): the number of the first feature of each of them. `checkpoint` is called between tables.
     Takes 24 bytes a feature for as long as it lasts, and 8 a hit.
@@ -29,22 +31,22 @@ def joined(chains: Chains, begins: NDArray[np.int64], most_bits: int, checkpoint
     descriptors = chains.descriptors[:count]
     # The picture of each new feature, from 0.
     later = np.repeat(np.arange(len(begins)), np.diff(begins, append=count))
-    found: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
+    chunks: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
     for choice in CHOICES:
         checkpoint()
-        order, starts, halves = _laid_out(descriptors, choice)
+        order, starts, halves = _sorted_by_key(descriptors, choice)
         room = 1 << 16
         while True:
             query, met = np.empty(room, np.int32), np.empty(room, np.int32)
             number = _meet(
-                order, starts, halves, descriptors, later, begins, PROBES, most_bits, feature_hits.CROWD, query, met
+                order, starts, halves, descriptors, later, begins, PROBES, most_bits, lsh_tables.CROWD, query, met
             )
             if number <= room:
                 break
             room = number
-        found.append((query[:number], met[:number]))
-    queries, mets = np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
-    del found
+        chunks.append((query[:number], met[:number]))
+    queries, mets = (np.concatenate(column) for column in zip(*chunks, strict=True))
+    del chunks
     owner = later[queries - first_feature]
     by_owner = np.argsort(owner, kind="stable")
     ends = np.cumsum(np.bincount(owner, minlength=len(begins))).tolist()
@@ -55,9 +57,10 @@ def joined(chains: Chains, begins: NDArray[np.int64], most_bits: int, checkpoint
         low = high
 
 
-def _laid_out(words: Words, choice: tuple[int, ...]) -> tuple[NDArray[np.int32], NDArray[np.int64], Words]:
-    """The features by their key in one table, in a place those before first: (n,); where each place starts, and the
-    last ends: (2^BITS + 1,); half of each descriptor in that order, which tells nearly all that are far: (n, 2)."""
+def _sorted_by_key(words: Words, choice: tuple[int, ...]) -> tuple[NDArray[np.int32], NDArray[np.int64], Words]:
+    """One table sorted by key: the features, int32 (n,), earlier ones first within a bucket; where each bucket starts
+    and the last one ends, int64 (2^BITS + 1,); the first half of each descriptor in that order, uint64 (n, 2), which is
+    enough to reject nearly all that are far."""
     chosen = np.array(choice, np.int64)
     keys = np.empty(len(words), np.int32)
     _keys(words.view(np.uint8).reshape(-1, 32), chosen // 8, 7 - chosen % 8, keys)
@@ -73,22 +76,22 @@ def _laid_out(words: Words, choice: tuple[int, ...]) -> tuple[NDArray[np.int32],
 def _keys(
     descriptors: Descriptors, bytes_: NDArray[np.int64], shifts: NDArray[np.int64], keys: NDArray[np.int32]
 ) -> None:
-    for one in range(len(descriptors)):
+    for number in range(len(descriptors)):
         key = 0
         for bit in range(len(bytes_)):
-            key |= ((descriptors[one, bytes_[bit]] >> shifts[bit]) & 1) << bit
-        keys[one] = key
+            key |= ((descriptors[number, bytes_[bit]] >> shifts[bit]) & 1) << bit
+        keys[number] = key
 
 
 @compiled()
 def _put(
     words: Words, keys: NDArray[np.int32], free: NDArray[np.int64], order: NDArray[np.int32], halves: Words
 ) -> None:
-    for one in range(len(keys)):
-        place = free[keys[one]]
-        order[place] = one
-        halves[place, 0], halves[place, 1] = words[one, 0], words[one, 1]
-        free[keys[one]] += 1
+    for number in range(len(keys)):
+        place = free[keys[number]]
+        order[place] = number
+        halves[place, 0], halves[place, 1] = words[number, 0], words[number, 1]
+        free[keys[number]] += 1
 
 
 @compiled()
@@ -105,16 +108,21 @@ def _meet(
     query: NDArray[np.int32],
     met: NDArray[np.int32],
 ) -> int:
-    """Fills the last two as far as there is room; how many were found."""
-    found = 0
+    """Fill `query` and `met` as far as there is room; the number of hits, which may be larger."""
+    count = 0
     first_feature = begins[0]
     for key in range(len(starts) - 1):
         for at in range(starts[key + 1] - 1, starts[key] - 1, -1):
-            one = order[at]
-            if one < first_feature:
+            feature = order[at]
+            if feature < first_feature:
                 break
-            begin = begins[later[one - first_feature]]
-            w0, w1, w2, w3 = descriptors[one, 0], descriptors[one, 1], descriptors[one, 2], descriptors[one, 3]
+            begin = begins[later[feature - first_feature]]
+            w0, w1, w2, w3 = (
+                descriptors[feature, 0],
+                descriptors[feature, 1],
+                descriptors[feature, 2],
+                descriptors[feature, 3],
+            )
             for probe in probes:
                 low, high = starts[key ^ probe], starts[(key ^ probe) + 1]
                 if high - low > crowd and order[low + crowd] < begin:
@@ -128,7 +136,7 @@ def _meet(
                         continue
                     bits += popcount(w2 ^ descriptors[other, 2]) + popcount(w3 ^ descriptors[other, 3])
                     if bits <= most_bits:
-                        if found < len(query):
-                            query[found], met[found] = one, other
-                        found += 1
-    return found
+                        if count < len(query):
+                            query[count], met[count] = feature, other
+                        count += 1
+    return count

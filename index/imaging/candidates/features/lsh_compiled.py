@@ -1,26 +1,26 @@
-"""Which features are near to others, compiled by numba: as index.candidates.feature_hits.near, at a tenth of its time.
+"""Near features, compiled by numba: what lsh_tables.near does, in a tenth of its time.
 
 Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time.
-What was compiled is used until this file changes: what other files define comes as arguments, never as constants.
+Compiled code is kept until this file changes: so values of other files are arguments, never constants.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.compiling import compiled, popcount
-from index.candidates.feature_hits import CROWD, NOBODY, PROBES, Chains, Hits, Words
+from index.imaging.candidates.features.lsh_tables import CROWD, END_OF_CHAIN, PROBES, Hits, LshTables, Words
+from index.imaging.candidates.numba_support import compiled, popcount
 
 
-def near(chains: Chains, words: Words, keys: NDArray[np.int64], most_bits: int) -> Hits:
-    """As index.candidates.feature_hits.near; in another order."""
+def near(chains: LshTables, words: Words, keys: NDArray[np.int64], most_bits: int) -> Hits:
+    """The hits of lsh_tables.near, in another order."""
     tables = (chains.descriptors, chains.following, chains.heads, chains.lengths)
     room = 1 << 12
     while True:
         query, met = np.empty(room, np.int64), np.empty(room, np.int64)
-        found = _near(words, keys, PROBES, *tables, most_bits, CROWD, NOBODY, query, met)
-        if found <= room:
-            return query[:found], met[:found]
-        room = found
+        count = _near(words, keys, PROBES, *tables, most_bits, CROWD, END_OF_CHAIN, query, met)
+        if count <= room:
+            return query[:count], met[:count]
+        room = count
 
 
 @compiled()
@@ -34,21 +34,21 @@ def _near(
     lengths: NDArray[np.int32],
     most_bits: int,
     crowd: int,
-    nobody: int,
+    end_of_chain: int,
     query: NDArray[np.int64],
     met: NDArray[np.int64],
 ) -> int:
-    """Fills the last two as far as there is room; how many were found."""
-    found = 0
+    """Fill `query` and `met` as far as there is room; the number of hits, which may be larger."""
+    count = 0
     for table in range(len(keys)):
-        for one in range(len(words)):
-            w0, w1, w2, w3 = words[one, 0], words[one, 1], words[one, 2], words[one, 3]
+        for number in range(len(words)):
+            w0, w1, w2, w3 = words[number, 0], words[number, 1], words[number, 2], words[number, 3]
             for probe in probes:
-                key = keys[table, one] ^ probe
+                key = keys[table, number] ^ probe
                 other = heads[table, key]
-                if other != nobody and lengths[table, key] > crowd:
+                if other != end_of_chain and lengths[table, key] > crowd:
                     continue
-                while other != nobody:
+                while other != end_of_chain:
                     bits = (
                         popcount(w0 ^ descriptors[other, 0])
                         + popcount(w1 ^ descriptors[other, 1])
@@ -56,8 +56,8 @@ def _near(
                         + popcount(w3 ^ descriptors[other, 3])
                     )
                     if bits <= most_bits:
-                        if found < len(query):
-                            query[found], met[found] = one, other
-                        found += 1
+                        if count < len(query):
+                            query[count], met[count] = number, other
+                        count += 1
                     other = following[table, other]
-    return found
+    return count

@@ -1,7 +1,7 @@
-"""Descriptors of features in memory, and which are near to others: tables of chains, walked by numpy.
+"""LSH tables: the descriptors of features in memory, and which are near to others, by numpy.
 
-A table has a chain for each value of some bits of a descriptor; a new one is put at its head. Its memory is four bytes
-a feature, it is never sorted anew, and everything before a picture is what its chains hold when it comes.
+A table has a bucket for each value of some bits of a descriptor: a chain, at whose head new features are put. It takes
+four bytes a feature and is never sorted again; when a picture is added, the chains hold exactly the pictures before it.
 """
 
 from typing import Final, TypeVar
@@ -9,13 +9,13 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.features import Descriptors, Places
+from index.imaging.candidates.features.descriptors import Descriptors, Places
 
 Words = NDArray[np.uint64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# The bits of a descriptor that make the key of each table: those of ORB that hang together least and are set about as
-# often as not. Of bits chosen at random some hang together, and a chain that is walked is ten times as long.
+# The bits of a descriptor that make the key of each table: the least correlated ones of ORB that are set about half of
+# the time. With bits chosen at random some are correlated, and chains are ten times as long.
 CHOICES: Final = (
     (13, 23, 30, 50, 63, 82, 107, 117, 120, 138, 140, 143, 161, 173, 195, 201, 215, 227, 228, 249),
     (14, 32, 33, 45, 60, 67, 85, 87, 104, 110, 119, 120, 127, 139, 145, 159, 161, 164, 186, 251),
@@ -26,22 +26,22 @@ CHOICES: Final = (
 )
 TABLES: Final = len(CHOICES)
 BITS: Final = len(CHOICES[0])
-# A place where so many have met is a pattern, not a corner.
+# A bucket with more features is a pattern of many pictures, not a corner.
 CROWD: Final = 128
-NOBODY: Final = -1
+END_OF_CHAIN: Final = -1
 
 _WEIGHTS: Final = (1 << np.arange(BITS)).astype(np.int64)
-# Those of a key itself and of each that differs in one bit.
+# XORed with a key: the key itself, and each that differs in one bit.
 PROBES: Final = np.array([0, *(1 << np.arange(BITS))], np.int64)
 
-# Of one picture's features, and of those before it: int64 (n,) each.
+# Numbers of features of one picture, and of the features near them: int64 (n,) each.
 Hits = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-class Chains:
+class LshTables:
     """Features by number, 0 upwards. `descriptors` uint64 (capacity, 4), `owners` int32 (capacity,): the picture;
-    `places` int16 (capacity, 4) as in `Described`. `following` int32 (TABLES, capacity): the next in its chain,
-    `heads` and `lengths` int32 (TABLES, 2^BITS): of each chain. Beyond `count` all is spare."""
+    `places` int16 (capacity, 4) as in `FeatureSet`. `following` int32 (TABLES, capacity): the next in its chain,
+    `heads` and `lengths` int32 (TABLES, 2^BITS): of each chain. Beyond `count` is spare capacity."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -49,11 +49,11 @@ class Chains:
         self.owners: NDArray[np.int32] = np.empty(0, np.int32)
         self.places: Places = np.empty((0, 4), np.int16)
         self.following: NDArray[np.int32] = np.empty((TABLES, 0), np.int32)
-        self.heads = np.full((TABLES, 1 << BITS), NOBODY, np.int32)
+        self.heads = np.full((TABLES, 1 << BITS), END_OF_CHAIN, np.int32)
         self.lengths = np.zeros((TABLES, 1 << BITS), np.int32)
 
     def append(self, owner: int, descriptors: Descriptors, places: Places, keys: NDArray[np.int64]) -> None:
-        """Put the features of one picture at the heads of their chains, in their order."""
+        """Add the features of one picture at the heads of their chains, in their order."""
         start, end = self.count, self.count + len(descriptors)
         if end > len(self.owners):
             self._grow(max(end, len(self.owners) * 5 // 4 + 10_000))
@@ -95,25 +95,25 @@ def words_of(descriptors: Descriptors) -> Words:
     return np.ascontiguousarray(descriptors).view(np.uint64).reshape(-1, 4)
 
 
-def near(chains: Chains, words: Words, keys: NDArray[np.int64], most_bits: int) -> Hits:
-    """The features in the chains within so many bits of each of these; one that is met twice is told twice."""
+def near(chains: LshTables, words: Words, keys: NDArray[np.int64], most_bits: int) -> Hits:
+    """The features in the chains within `most_bits` of each of these; one that is met in two tables is listed twice."""
     probed = keys[:, :, None] ^ PROBES
     table = np.broadcast_to(np.arange(TABLES)[:, None, None], probed.shape).ravel()
     query = np.broadcast_to(np.arange(len(words))[:, None], probed.shape).ravel()
     key = probed.ravel()
-    met = np.where(chains.lengths[table, key] <= CROWD, chains.heads[table, key], NOBODY)
-    found: list[Hits] = []
+    met = np.where(chains.lengths[table, key] <= CROWD, chains.heads[table, key], END_OF_CHAIN)
+    chunks: list[Hits] = []
     while True:
-        going = met != NOBODY
+        going = met != END_OF_CHAIN
         table, query, met = table[going], query[going], met[going]
         if not len(met):
             break
         close = np.bitwise_count(words[query] ^ chains.descriptors[met]).sum(axis=1) <= most_bits
-        found.append((query[close], met[close].astype(np.int64)))
+        chunks.append((query[close], met[close].astype(np.int64)))
         met = chains.following[table, met]
-    if not found:
+    if not chunks:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    return np.concatenate([hits[0] for hits in found]), np.concatenate([hits[1] for hits in found])
+    return np.concatenate([hits[0] for hits in chunks]), np.concatenate([hits[1] for hits in chunks])
 
 
 def _grown(array: NDArray[Scalar], length: int) -> NDArray[Scalar]:

@@ -1,27 +1,28 @@
-"""Hashes of wholes and of their parts -> which whole looks like a part of which other, unturned.
+"""Hashes of wholes and of their parts -> pairs of which one whole looks like a part of the other, unturned.
 
-Every whole is compared with every part: without the turns a pair costs an eighth of what it costs where all
-turns are looked at (index.candidates.search).
+Every whole is compared with every part. Without turns a pair costs an eighth of what it costs in search.hash_index.
 """
 
 import contextlib
+import os
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates import search_plain
-from index.candidates.search_rows import BLOCK
+from index.imaging.candidates.search import numpy_search
+from index.imaging.candidates.search.hash_rows import BLOCK, GROWTH, grow
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 Near = tuple[NDArray[np.int64], NDArray[np.int64]]
 Engine = Callable[[Words, Words, int, int, int], Near]
 
-# Pictures of one look would be pairs without end: each hash is paired with no more than these, the nearest.
+# Thousands of similar pictures would make millions of pairs: each hash is paired with its nearest, at most so many.
 MOST: Final = 20
 # Queries between two checkpoints.
 STEP: Final = 64
@@ -30,8 +31,8 @@ WORTH_COMPILING: Final = 20_000_000
 
 
 class _Hashes:
-    """Hashes of one size in memory, appended to in amortised constant time. Block by block and in it word by word, as
-    they are compared: uint64 (blocks, words, BLOCK)."""
+    """Hashes of one size in memory, appended to in amortised constant time. Stored in the order in which they are
+    compared, by block and word: uint64 (blocks, words, BLOCK)."""
 
     def __init__(self, hsize: int) -> None:
         self._blocks: Words = np.zeros((1, hsize * hsize // 64, BLOCK), np.uint64)
@@ -41,13 +42,12 @@ class _Hashes:
         """Append hashes, uint8 (n, hsize*hsize/8)."""
         block, place = np.divmod(np.arange(self.count, self.count + len(hashes)), BLOCK)
         if len(hashes) and block[-1] >= len(self._blocks):
-            more = max(int(block[-1]) + 1 - len(self._blocks), len(self._blocks))
-            self._blocks = np.concatenate([self._blocks, np.zeros((more, *self._blocks.shape[1:]), np.uint64)])
+            grow(self._blocks, max(int(block[-1]) + 1, len(self._blocks) + len(self._blocks) // GROWTH))
         self._blocks[block, :, place] = np.ascontiguousarray(hashes).view(np.uint64)
         self.count += len(hashes)
 
     def remove(self, rows: NDArray[np.int64]) -> None:
-        """Have no bit of these set from now on: every hash of a picture has half of its bits set, so none is near."""
+        """Clear these: every hash of a picture has half of its bits set, so none is near to a cleared one."""
         block, place = np.divmod(rows, BLOCK)
         self._blocks[block, :, place] = 0
 
@@ -62,13 +62,15 @@ class _Hashes:
         return engine(self._blocks[: -(-end // BLOCK)], queries, end, tolerance, MOST)
 
 
-class PartIndex:
+class CropIndex:
     """Pictures by number, 0 upwards in the order they are added; 32 bytes a whole and 40 a part at hsize 16.
 
-    Not for several threads at once.
+    Not for several threads at once; it has some of its own during a search.
     """
 
-    def __init__(self, hsize: int) -> None:
+    def __init__(self, hsize: int, threads: int | None = None) -> None:
+        """`threads` is how many may search at once; as many as there are processors where it is left out."""
+        self._threads = threads or os.cpu_count() or 1
         self._wholes = _Hashes(hsize)
         self._parts = _Hashes(hsize)
         self._owners = array("q")
@@ -90,37 +92,44 @@ class PartIndex:
             self._first_part.append(self._first_part[-1] + len(own))
 
     def remove(self, pictures: NDArray[np.int64]) -> None:
-        """Let pictures be found no more. They keep their place in memory until the index is made anew."""
+        """Exclude pictures from all results. They keep their memory until the index is rebuilt."""
         self._wholes.remove(pictures)
         self._parts.remove(np.flatnonzero(np.isin(np.frombuffer(self._owners, np.int64), pictures)))
         self._removed.update(pictures.tolist())
 
-    def pairs(
-        self, start: int, tolerance: int, checkpoint: Callable[[], None] = lambda: None
-    ) -> list[tuple[int, int]]:
+    def pairs(self, start: int, tolerance: int, checkpoint: Callable[[], None] = lambda: None) -> list[tuple[int, int]]:
         """The pairs (earlier, later) of which one looks like a part of the other, the later from `start` on."""
-        found: set[tuple[int, int]] = set()
+        near: set[tuple[int, int]] = set()
         owners = np.frombuffer(self._owners, np.int64)
         first_part = self._first_part[start]
         # New wholes with all parts, new parts with the wholes before them.
         wholes, parts = self._wholes.rows(start), self._parts.rows(first_part)
         engine = _engine(len(wholes) * self._parts.count + len(parts) * start)
-        for low in range(0, len(wholes), STEP):
-            query, row = self._parts.near(engine, wholes[low : low + STEP], self._parts.count, tolerance)
-            found.update(zip((query + start + low).tolist(), owners[row].tolist(), strict=True))
-            checkpoint()
-        for low in range(0, len(parts), STEP):
-            query, row = self._wholes.near(engine, parts[low : low + STEP], start, tolerance)
-            found.update(zip(owners[query + first_part + low].tolist(), row.tolist(), strict=True))
-            checkpoint()
-        there = {(min(pair), max(pair)) for pair in found if self._removed.isdisjoint(pair)}
-        return sorted(pair for pair in there if pair[0] != pair[1])
+        with ThreadPoolExecutor(self._threads) as threads:
+
+            def search(hashes: _Hashes, queries: Words, end: int) -> Iterator[Near]:
+                """Positions in `queries` and the rows near to them, in portions."""
+                step = STEP * self._threads
+                for low in range(0, len(queries), step):
+                    starts = range(low, min(low + step, len(queries)), STEP)
+                    portions = [queries[start : start + STEP] for start in starts]
+                    found = threads.map(lambda portion: hashes.near(engine, portion, end, tolerance), portions)
+                    for start, (query, row) in zip(starts, found, strict=True):
+                        yield query + start, row
+                    checkpoint()
+
+            for query, row in search(self._parts, wholes, self._parts.count):
+                near.update(zip((query + start).tolist(), owners[row].tolist(), strict=True))
+            for query, row in search(self._wholes, parts, start):
+                near.update(zip(owners[query + first_part].tolist(), row.tolist(), strict=True))
+        present = {(min(pair), max(pair)) for pair in near if self._removed.isdisjoint(pair)}
+        return sorted(pair for pair in present if pair[0] != pair[1])
 
 
 def _engine(comparisons: int) -> Engine:
-    if comparisons >= WORTH_COMPILING or "index.candidates.search_compiled" in sys.modules:
+    if comparisons >= WORTH_COMPILING or "index.imaging.candidates.search.numba_search" in sys.modules:
         with contextlib.suppress(ImportError, OSError):
-            from index.candidates import search_compiled  # noqa: PLC0415 - numba is loaded when there is work for it
+            from index.imaging.candidates.search import numba_search  # noqa: PLC0415 - numba is loaded when there is work for it
 
-            return search_compiled.unturned
-    return search_plain.unturned
+            return numba_search.unturned
+    return numpy_search.unturned

@@ -1,13 +1,13 @@
-"""Fingerprints -> candidate pairs within a tolerance, in bulk and one against all; exact.
+"""Perceptual hashes -> candidate pairs within a tolerance, in bulk and one against all; exact.
 
 The distance of two pictures is the least over the turns t of
     min(hamming(hash of t(A), hash of B), hamming(hash of A, hash of inverse t (B))),
-which does not depend on which came first; nor does the turn that is told, the first that gives it in the order of
-`Turn` (of two equal quarter turns, rotate_90 leads from the lesser hash). So all pairs within a tolerance are the
-same set whatever the order of rows. What bounds them where thousands of pictures look alike goes by that order: a row
-is paired with the nearest `most` rows before it, of equally near ones the first.
+which does not depend on which came first. Neither does the turn of a pair: it is the first in the order of `Turn` that
+gives this distance (of two equal quarter turns, rotate_90 leads from the lesser hash). So the set of pairs within a
+tolerance does not depend on the order of rows. Only the limit for thousands of similar pictures does: a row is paired
+with the nearest `most` rows before it, of equally near ones the first.
 
-Runs in the caller's thread and, for the length of a call, in threads of its own.
+Runs in the caller's thread and, during a call, in threads of its own.
 """
 
 import logging
@@ -22,22 +22,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates import search_plain
-from index.candidates.search_rows import Bytes, Found, Queries, Rows, by_definition
+from index.imaging.candidates.search import numpy_search
+from index.imaging.candidates.search.hash_rows import Bytes, Hits, Queries, Rows, exact_distance
 
 log = logging.getLogger(__name__)
 
-Engine = Callable[[Rows, Queries, int, int, bool], Found]
+Engine = Callable[[Rows, Queries, int, int, bool], Hits]
 
-# Ten thousand pictures of one look would be fifty million pairs: each is paired with no more than these before it.
+# Ten thousand similar pictures would make fifty million pairs: each is paired with no more than these before it.
 MOST: Final = 100
-# Queries that pass over a block of rows together, while it is in the first-level cache.
+# Queries that are compared with a block of rows while it is in the first-level cache.
 QUERIES: Final = 64
-# Rows laid out at a time, which takes some ten times their memory.
+# Rows converted at a time, which takes some ten times their memory.
 TAKEN_IN: Final = 1 << 15
 # Below this many comparisons (all pairs of 6,000) numpy is done in about a second; to load numba takes half of that.
 WORTH_COMPILING: Final = 20_000_000
-# An index of so many rows is asked again and again, one picture at a time.
+# An index of so many rows is worth compiling for even a single picture: it will be searched often.
 LARGE: Final = 200_000
 
 
@@ -78,7 +78,7 @@ class HashIndex:
             self._rows.extend(hashes[low : low + TAKEN_IN])
 
     def remove(self, rows: Sequence[int] | NDArray[np.int64]) -> None:
-        """Let rows be found no more. They keep their place in memory until the index is made anew."""
+        """Exclude rows from all results. They keep their memory until the index is rebuilt."""
         self._rows.present[: len(self)][rows] = False
 
     def pairs(
@@ -91,7 +91,7 @@ class HashIndex:
     ) -> Iterator[Pairs]:
         """The pairs within `tolerance` bits of every row from `start` on with the rows before it: each pair once.
 
-        Yields in chunks; `checkpoint` is called with the number of rows done so far and may raise to leave off.
+        Yields in chunks; `checkpoint` is called with the number of rows done so far and may raise to stop.
         """
         count = len(self)
         engine = _engine((count + start) * (count - start) // 2, count)
@@ -107,9 +107,9 @@ class HashIndex:
                     checkpoint(high - start)
 
     def distance(self, first: int, second: int) -> int:
-        """The distance of two rows, whatever it is."""
+        """The distance of two rows in bits, however large."""
         query = Queries.of(self._rows.stored(range(second, second + 1)), self.hsize, np.zeros(1, np.int64))
-        distance, _ = by_definition(query.eight[0], self._rows.hashes[first : first + 1], self._turns)
+        distance, _ = exact_distance(query.eight[0], self._rows.hashes[first : first + 1], self._turns)
         return int(distance[0])
 
     def near(self, hashes: Bytes, tolerance: int, *, most: int = MOST) -> Pairs:
@@ -118,7 +118,7 @@ class HashIndex:
         In the answer `first` are rows and `second` positions in `hashes`.
         """
         if not len(hashes):
-            return _as_pairs(Found.nothing(), 0)
+            return _as_pairs(Hits.empty(), 0)
         engine = _engine(len(self) * len(hashes), len(self))
         ends = np.full(len(hashes), len(self), np.int64)
         return _as_pairs(engine(self._rows, Queries.of(hashes, self.hsize, ends), tolerance, most, self._turns), 0)
@@ -129,20 +129,20 @@ class HashIndex:
         return _as_pairs(engine(self._rows, queries, tolerance, most, self._turns), part.start)
 
 
-def _as_pairs(found: Found, start: int) -> Pairs:
-    return Pairs(found.row, found.query + start, found.distance, found.turn)
+def _as_pairs(hits: Hits, start: int) -> Pairs:
+    return Pairs(hits.row, hits.query + start, hits.distance, hits.turn)
 
 
 def _engine(comparisons: int, rows: int) -> Engine:
-    if comparisons >= WORTH_COMPILING or rows >= LARGE or "index.candidates.search_compiled" in sys.modules:
-        return _compiled() or search_plain.nearest
-    return search_plain.nearest
+    if comparisons >= WORTH_COMPILING or rows >= LARGE or "index.imaging.candidates.search.numba_search" in sys.modules:
+        return _compiled() or numpy_search.nearest
+    return numpy_search.nearest
 
 
 @cache
 def _compiled() -> Engine | None:
     try:
-        from index.candidates.search_compiled import nearest  # noqa: PLC0415 - numba is loaded when there is work for it
+        from index.imaging.candidates.search.numba_search import nearest  # noqa: PLC0415 - numba is loaded when there is work for it
     except (ImportError, OSError) as error:
         log.warning("the search does without numba, at an eighth of the speed: %s", error)
         return None

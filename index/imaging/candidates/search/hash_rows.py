@@ -1,4 +1,4 @@
-"""PURE: hashes laid out for comparing, many at a time; what the searches, compiled and plain, have in common.
+"""PURE: the memory layout of hashes that are compared many at a time, shared by the compiled and the numpy search.
 
 A flip negates the odd frequencies of a picture, so it inverts fixed bits of its hash: with the bits sorted into 4
 *planes* by the parity of their row and column, the distances of the planes give those under all 4 flips, and a second
@@ -6,7 +6,7 @@ comparison with the transposed hash those under the other 4: two comparisons for
 median, which moves when its picture is flipped, so a flipped hash is not quite the hash with bits inverted. How many
 bits it is off at most is counted once per hash, its *slack*. By the triangle inequality a comparison of inverted bits
 that allows for the larger slack of the two misses nothing; what passes is compared by the definition, as
-index.candidates.search has it.
+search.hash_index has it.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.fingerprint import TRANSPOSED_ROWS, hamming, turned
+from index.imaging.candidates.perceptual_hash import TRANSPOSED_ROWS, hamming, turned
 from index.model import TURNS, Turn
 
 Bytes = NDArray[np.uint8]
@@ -26,7 +26,10 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 # distance of 4096 bytes the planes would push one another out of it.
 BLOCK: Final = 448
 
-# Where by_definition finds the two comparisons for each turn from B to A.
+# Arrays grow by this part of their length: what is spare is an eighth at most.
+GROWTH: Final = 8
+
+# Where exact_distance finds the two comparisons for each turn from B to A.
 # The hash of B turned with that of A; where the turn transposes, B's flip with A's transpose.
 AHEAD: Final = np.array([0, 1, 2, 3, *(4 + flip for flip in TRANSPOSED_ROWS)])
 # The hash of B with that of A turned back.
@@ -58,7 +61,7 @@ class Queries:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Hits:
     """Rows found near to queries, sorted by query, then distance, then row.
 
     int64 each, but for `turn`, uint8: the position in TURNS of the turn that, applied to the row's picture, gives the
@@ -71,7 +74,7 @@ class Found:
     turn: NDArray[np.uint8]
 
     @classmethod
-    def nothing(cls) -> "Found":
+    def empty(cls) -> "Hits":
         return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
 
 
@@ -94,11 +97,11 @@ class Rows:
         """Append hashes: uint8 (n, 4, hsize*hsize/8)."""
         end = self.count + len(hashes)
         if end > len(self.hashes):
-            blocks = -(-max(end, 2 * len(self.hashes)) // BLOCK)
-            self.hashes = _grown(self.hashes, blocks * BLOCK)
-            self.planes = _grown(self.planes, blocks)
-            self.slack = _grown(self.slack, blocks)
-            self.present = _grown(self.present, blocks * BLOCK)
+            blocks = -(-max(end, len(self.hashes) + len(self.hashes) // GROWTH) // BLOCK)
+            grow(self.hashes, blocks * BLOCK)
+            grow(self.planes, blocks)
+            grow(self.slack, blocks)
+            grow(self.present, blocks * BLOCK)
         block, place = np.divmod(np.arange(self.count, end), BLOCK)
         self.hashes[self.count : end] = _by_word(hashes)
         self.planes[block, :, :, place] = planes_of(hashes[:, 0], self.hsize)
@@ -111,7 +114,7 @@ class Rows:
         return np.ascontiguousarray(self.hashes[part.start : part.stop].swapaxes(1, 2)).view(np.uint8)
 
 
-def by_definition(eight: Words, four: Words, turns: bool) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def exact_distance(eight: Words, four: Words, turns: bool) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """The distance of A, given in its 8 turns (words, 8), to each B, (n, words, 4), and the turn from B to A."""
     straight_and_crossed = np.stack([eight[:, 0], eight[:, TURNS.index(Turn.TRANSPOSE)]], axis=1)[:, :, None]
     ahead = _weight(straight_and_crossed ^ four[:, :, None]).reshape(-1, 8)
@@ -171,7 +174,7 @@ def _exceeds(bases: Words, other: Words) -> NDArray[np.bool_]:
     return greater
 
 
-def _grown(array: NDArray[Scalar], length: int) -> NDArray[Scalar]:
-    larger = np.empty((length, *array.shape[1:]), array.dtype)
-    larger[: len(array)] = array
-    return larger
+def grow(array: NDArray[Scalar], length: int) -> None:
+    """Lengthen an array in its place, filled with zeros: the system moves its pages and copies nothing, so that it is
+    never in memory twice. No view of it may be in use."""
+    array.resize((length, *array.shape[1:]), refcheck=False)

@@ -11,14 +11,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.compiling import compiled, lowest, popcount
-from index.candidates.search_rows import AHEAD, BACK, Found, Queries, Rows, Words
+from index.imaging.candidates.numba_support import compiled, lowest, popcount
+from index.imaging.candidates.search.hash_rows import AHEAD, BACK, Hits, Queries, Rows, Words
 
 # Distances looked at together, a bit each of one word.
 HANDFUL: Final = 64
 
 
-def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool) -> Found:
+def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool) -> Hits:
     """The nearest rows within `tolerance` bits of each query, at most `most`, of equally near ones the first."""
     row = np.empty((len(queries), most), np.int64)
     distance = np.empty((len(queries), most), np.int64)
@@ -29,8 +29,8 @@ def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool
         rows.hashes, rows.planes, rows.slack, rows.present,
         AHEAD, BACK, tolerance, 8 if turns else 1, count, row, distance, turn,
     )  # fmt: skip
-    found = np.arange(most) < count[:, None]
-    return Found(np.repeat(np.arange(len(queries)), count), row[found], distance[found], turn[found])
+    filled = np.arange(most) < count[:, None]
+    return Hits(np.repeat(np.arange(len(queries)), count), row[filled], distance[filled], turn[filled])
 
 
 def unturned(
@@ -42,10 +42,10 @@ def unturned(
     distance, turn = np.empty_like(row), np.empty(row.shape, np.uint8)
     count = np.zeros(len(queries), np.int64)
     _unturned(queries, blocks, end, tolerance, count, row, distance, turn)
-    found = np.arange(most) < count[:, None]
+    filled = np.arange(most) < count[:, None]
     query = np.repeat(np.arange(len(queries)), count)
-    order = np.lexsort((row[found], query))
-    return query[order], row[found][order]
+    order = np.lexsort((row[filled], query))
+    return query[order], row[filled][order]
 
 
 @compiled()
@@ -85,13 +85,13 @@ def _nearest(
                 handful = slice(start, start + HANDFUL)
                 near = _near(least[handful], limits[k], query_slack[k], slack[block, handful])
                 while near:
-                    found = low + start + lowest(near)
+                    row_number = low + start + lowest(near)
                     near &= near - np.uint64(1)
-                    if found >= ends[k] or not present[found]:
+                    if row_number >= ends[k] or not present[row_number]:
                         continue
-                    exact, how = _by_definition(eight[k], hashes[found], turns, ahead_of, back_of, scratch)
+                    exact, how = _by_definition(eight[k], hashes[row_number], turns, ahead_of, back_of, scratch)
                     if exact <= limits[k]:
-                        _insert(found, exact, how, k, count, row, distance, turn)
+                        _insert(row_number, exact, how, k, count, row, distance, turn)
                         if count[k] == most:
                             # A later row must be nearer than the farthest of these, not as near.
                             limits[k] = distance[k, most - 1] - 1
@@ -137,7 +137,7 @@ def _by_definition(
     back_of: NDArray[np.int64],
     scratch: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """index.candidates.search_rows.by_definition of one pair; `scratch` is (3, 8)."""
+    """hash_rows.exact_distance of one pair; `scratch` is (3, 8)."""
     ahead, back, distances = scratch[0], scratch[1], scratch[2]
     for turn in range(8):
         ahead[turn] = back[turn] = 0
@@ -162,7 +162,7 @@ def _by_definition(
 
 @compiled()
 def _insert(
-    found: int,
+    row_number: int,
     exact: int,
     how: int,
     k: int,
@@ -178,7 +178,7 @@ def _insert(
         distance[k, place] = distance[k, place - 1]
         turn[k, place] = turn[k, place - 1]
         place -= 1
-    row[k, place], distance[k, place], turn[k, place] = found, exact, how
+    row[k, place], distance[k, place], turn[k, place] = row_number, exact, how
     count[k] = min(count[k] + 1, row.shape[1])
 
 

@@ -5,18 +5,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates.search_rows import BLOCK, Found, Queries, Rows, Words, by_definition
+from index.imaging.candidates.search.hash_rows import BLOCK, Hits, Queries, Rows, Words, exact_distance
 
 # Blocks compared at a time: their planes and sums stay in the second-level cache.
 STRIDE: Final = 32
 
 
-def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool) -> Found:
+def nearest(rows: Rows, queries: Queries, tolerance: int, most: int, turns: bool) -> Hits:
     """The nearest rows within `tolerance` bits of each query, at most `most`, of equally near ones the first."""
-    found = [_nearest_to_one(rows, queries, k, tolerance, most, turns) for k in range(len(queries))]
-    query = np.repeat(np.arange(len(queries)), [len(row) for row, _, _ in found])
-    row, distance, turn = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Found(query, row, distance, turn)
+    of_each = [_nearest_to_one(rows, queries, k, tolerance, most, turns) for k in range(len(queries))]
+    query = np.repeat(np.arange(len(queries)), [len(row) for row, _, _ in of_each])
+    row, distance, turn = (np.concatenate(parts) for parts in zip(*of_each, strict=True))
+    return Hits(query, row, distance, turn)
 
 
 def unturned(
@@ -24,12 +24,12 @@ def unturned(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Without turns: the queries, uint64 (q, words), and the rows before `end`, uint64 (blocks, words, rows), within
     `tolerance` bits of each other; for each query the nearest `most`, of equally near ones the first."""
-    found = [np.empty(0, np.int64)]
+    of_each = [np.empty(0, np.int64)]
     for query in queries:
         distance = np.bitwise_count(blocks ^ query[:, None]).sum(axis=1, dtype=np.int16).ravel()[:end]
         near = np.flatnonzero(distance <= tolerance)
-        found.append(np.sort(near[np.argsort(distance[near], kind="stable")[:most]]))
-    return np.repeat(np.arange(len(queries)), [len(near) for near in found[1:]]), np.concatenate(found)
+        of_each.append(np.sort(near[np.argsort(distance[near], kind="stable")[:most]]))
+    return np.repeat(np.arange(len(queries)), [len(near) for near in of_each[1:]]), np.concatenate(of_each)
 
 
 def _nearest_to_one(
@@ -49,7 +49,7 @@ def _nearest_to_one(
         near = near[rows.present[near]]
         if not len(near):
             continue
-        exact, how = by_definition(queries.eight[k], rows.hashes[near], turns)
+        exact, how = exact_distance(queries.eight[k], rows.hashes[near], turns)
         row = np.concatenate([row, near[exact <= limit]])
         distance = np.concatenate([distance, exact[exact <= limit]])
         turn = np.concatenate([turn, how[exact <= limit]])

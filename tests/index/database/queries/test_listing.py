@@ -8,15 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peewee import SqliteDatabase
 
-from index import schema
+from index.database import schema
+from index.database.queries import job_listing, listing
+from index.database.queries.job_listing import ProblemFilter
+from index.database.queries.listing import GROUP_SORTS, GroupFilter
+from index.database.records import images, sql_paging
+from index.database.records.schedules import NewSchedule, add
+from index.database.store import Store
 from index.errors import NotFound, UsageError
 from index.model import Kind, Turn
-from index.queries import listing, listing_work
-from index.queries.listing import GROUP_SORTS, GroupFilter
-from index.queries.listing_work import ProblemFilter
-from index.records import catalogue, listing_pages
-from index.records.schedules import NewSchedule, add
-from index.store import Store
 from support.weblibrary import NOW_NS, Library
 
 
@@ -54,7 +54,7 @@ CHANGES = st.lists(
 
 @given(changes=CHANGES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_roots_hold_is_what_a_count_would_tell_whatever_comes_and_goes(library: Library, changes) -> None:
+def test_stored_counts_of_roots_equal_a_full_count_after_any_changes(library: Library, changes) -> None:
     def change(database: SqliteDatabase) -> None:
         schema.Root.insert(path=b"/other").on_conflict_ignore().execute(database)
         schema.Image.delete().execute(database)
@@ -73,7 +73,7 @@ def test_what_roots_hold_is_what_a_count_would_tell_whatever_comes_and_goes(libr
                 case "remove":
                     schema.Image.delete().where(schema.Image.path == path).execute(database)
                 case "problem":
-                    catalogue.record_problem(database, root, path, "corrupt", "", 1)
+                    images.record_problem(database, root, path, "corrupt", None, 1)
                 case "resolve":
                     schema.Problem.delete().where(schema.Problem.path == path).execute(database)
 
@@ -87,7 +87,7 @@ def test_what_roots_hold_is_what_a_count_would_tell_whatever_comes_and_goes(libr
         assert [(one.id, one.images, one.size_bytes, one.problems) for one in listing.roots(database)] == counted
 
 
-def test_no_row_of_an_image_is_read_to_tell_how_many_there_are(library: Library) -> None:
+def test_counting_images_reads_no_row_of_an_image(library: Library) -> None:
     asked: list[str] = []
     with library.store.read() as database:
         database.connection().set_trace_callback(asked.append)
@@ -171,7 +171,7 @@ def test_filters_choose_groups(library: Library, chosen: GroupFilter, wanted: ob
         assert listing.groups_page(database, chosen).total == len(expected)
 
 
-def test_only_the_groups_of_the_current_detection_are_told(library: Library) -> None:
+def test_only_the_groups_of_the_current_detection_are_listed(library: Library) -> None:
     (key,) = add_groups(library, 1)
     library.write(lambda db: schema.Detection.update(current=False).execute(db))
     with library.store.read() as database:
@@ -208,12 +208,12 @@ def test_members_come_reference_first_and_one_for_each_file(library: Library) ->
     key = library.add_group(reference, (near, Kind.NEAR, 5, Turn.ROTATE_90), evidence={"scale": 0.25})
     with library.store.read() as database:
         group_id = listing.group(database, key).id
-        found = listing.members(database, [group_id], 10)[group_id]
-    told = [(member.file.path.rsplit(b"/")[-1], member.place, member.kind, member.distance) for member in found]
-    assert told == [
+        members = listing.members(database, [group_id], 10)[group_id]
+    rows = [(member.file.path.rsplit(b"/")[-1], member.place, member.kind, member.distance) for member in members]
+    assert rows == [
         (b"b.jpg", 0, "exact", 0), (b"z.jpg", 0, "exact", 0), (b"a.jpg", 1, "near", 5), (b"d.jpg", 1, "near", 5)
     ]  # fmt: skip
-    first, copy, other, other_copy = found
+    first, copy, other, other_copy = members
     assert first.file.also_at == (b"/photos/c.jpg",)
     assert (first.copy_of, copy.copy_of, other.copy_of, other_copy.copy_of) == (
         None,
@@ -224,7 +224,7 @@ def test_members_come_reference_first_and_one_for_each_file(library: Library) ->
     assert (other.turn, other.evidence, other.confidence) == ("rotate_90", {"scale": 0.25}, 0.97)
 
 
-def test_evidence_is_led_from_the_reference_whichever_content_came_first(library: Library) -> None:
+def test_evidence_starts_from_the_reference_whichever_content_came_first(library: Library) -> None:
     for reference, other, scale in ((1, 2, 0.5), (4, 3, 2.0)):
         for content in sorted((reference, other)):
             library.add_image(library.add_content(content), f"{content}.jpg")
@@ -270,14 +270,14 @@ def test_members_are_those_of_watched_roots_and_of_the_folders_searched(library:
 # Problems, schedules, folders
 
 
-def test_problems_of_one_moment_are_all_told(library: Library) -> None:
+def test_problems_with_the_same_timestamp_are_all_listed(library: Library) -> None:
     for number in range(7):
         library.add_problem(f"{number}.jpg", at_ns=NOW_NS)
     with library.store.read() as database:
         seen: set[int] = set()
         after = None
         while True:
-            page = listing_work.problems_page(database, ProblemFilter(), after, limit=2)
+            page = job_listing.problems_page(database, ProblemFilter(), after, limit=2)
             seen |= {row.id for row in page.items}
             after = page.after
             if after is None:
@@ -297,14 +297,14 @@ names = st.lists(st.binary(min_size=1, max_size=3).filter(lambda name: not {0, 4
 
 @given(folder=names, path=names)
 def test_below_a_folder_means_the_folder_itself_or_a_path_through_it(folder: list[bytes], path: list[bytes]) -> None:
-    asked, told = b"/" + b"/".join(folder), b"/" + b"/".join(path)
-    _, (itself, low, high) = listing_pages.at_or_below("path", asked)
-    assert (told == itself or low < told < high) == (path[: len(folder)] == folder)
+    asked, stored = b"/" + b"/".join(folder), b"/" + b"/".join(path)
+    _, (itself, low, high) = sql_paging.at_or_below("path", asked)
+    assert (stored == itself or low < stored < high) == (path[: len(folder)] == folder)
 
 
 @pytest.mark.parametrize("sort", GROUP_SORTS)
 @pytest.mark.parametrize("ascending", [False, True])
-def test_a_page_is_read_where_it_begins_and_not_sorted_anew(library: Library, sort: str, ascending: bool) -> None:
+def test_a_page_is_read_where_it_begins_and_not_sorted_again(library: Library, sort: str, ascending: bool) -> None:
     asked: list[str] = []
     with library.store.read() as database:
         database.connection().set_trace_callback(asked.append)

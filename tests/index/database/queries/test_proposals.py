@@ -1,4 +1,4 @@
-"""What is told of groups: the image to keep by all that is known of its file, and the weakest match."""
+"""What is shown of groups: the image to keep by all that is known of its file, and the weakest match."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from index import schema
-from index.grouping.keeper import CRITERIA
+from index.database import schema
+from index.database.queries import proposals
+from index.database.queries.proposals import Outline, WeakestLink
+from index.database.store import Store
+from index.imaging.grouping.keeper import CRITERIA, ORIGINAL
 from index.model import Kind, Turn
-from index.queries import proposals
-from index.queries.proposals import Outline, WeakestLink
-from index.store import Store
 from support.weblibrary import Library
+
+# What decides where a person has chosen an order without the original.
+OTHERS = tuple(criterion for criterion in CRITERIA if criterion != ORIGINAL)
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_a_larger_copy_that_lacks_something_is_not_kept(
 ) -> None:
     """The second image is the larger one; evidence is stored from the smaller id to the larger."""
     *images, key = pair(library, evidence, swapped, width=8000, height=6000)
-    proposal = outline_of(library, key).proposal
+    proposal = outline_of(library, key, *OTHERS).proposal
     assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
 
 
@@ -69,8 +72,8 @@ def test_the_copy_of_a_framed_reference_is_framed_too(library: Library) -> None:
     )
     images = {content: library.add_image(content, f"{content}.jpg") for content in (framed, plain, copy)}
     key = library.add_group(framed, (plain, Kind.NEAR, 5, Turn.NONE), (copy, Kind.NEAR, 1, Turn.NONE), evidence={})
-    told = '{"frame": "first"}'
-    library.write(lambda db: schema.Match.update(evidence=told).where(schema.Match.b == plain).execute(db))
+    evidence = '{"frame": "first"}'
+    library.write(lambda db: schema.Match.update(evidence=evidence).where(schema.Match.b == plain).execute(db))
     assert outline_of(library, key).proposal.image_id == images[plain]
 
 
@@ -90,7 +93,7 @@ def test_the_larger_file_of_a_sharpened_copy_is_no_reason_to_keep_it(
     for image_id, size_bytes in zip(images, (1000, 2000), strict=True):
         change = schema.Image.update(size_bytes=size_bytes, mtime_ns=image_id).where(schema.Image.id == image_id)
         library.write(change.execute)
-    proposal = outline_of(library, key).proposal
+    proposal = outline_of(library, key, *OTHERS).proposal
     assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
 
 
@@ -115,15 +118,15 @@ def test_noise_that_compression_took_is_no_reason_to_go_by_age(
     *images, key = pair(library, {"noise": noise}, swapped, format=picture_format, jpeg_quality=quality)
     change = schema.Image.update(size_bytes=size_bytes, mtime_ns=1).where(schema.Image.id == images[1])
     library.write(change.execute)
-    proposal = outline_of(library, key).proposal
+    proposal = outline_of(library, key, *OTHERS).proposal
     assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
 
 
 def test_the_settings_order_of_criteria_is_followed(library: Library) -> None:
     first, second, key = pair(library, {}, width=8000, height=6000)
-    assert outline_of(library, key).proposal.image_id == second
+    assert outline_of(library, key, *OTHERS).proposal.image_id == second
     library.write(lambda db: schema.Image.update(mtime_ns=5).where(schema.Image.id == first).execute(db))
-    assert outline_of(library, key, "age", *CRITERIA).proposal.image_id == first
+    assert outline_of(library, key, "age", *OTHERS).proposal.image_id == first
 
 
 def test_a_file_that_a_protected_folder_reaches_too_is_protected(library: Library) -> None:
@@ -133,7 +136,7 @@ def test_a_file_that_a_protected_folder_reaches_too_is_protected(library: Librar
             "SELECT device, inode FROM image WHERE id = ?", (first,)
         ).fetchone(), strict=True))  # fmt: skip
     library.add_image(1, "", library.add_root(Path("/zoo"), protected=True), path=b"/zoo/again.jpg", **same_file)
-    proposal = outline_of(library, key).proposal
+    proposal = outline_of(library, key, *OTHERS).proposal
     assert (proposal.image_id, proposal.decided_by) == (first, "protected")
 
 
@@ -152,14 +155,14 @@ def test_equal_bytes_have_no_weak_link_and_leave_the_choice_to_age_or_path(libra
     content = library.add_content(1)
     library.add_image(content, "copies/a.jpg")
     first = library.add_image(content, "a.jpg")
-    told = outline_of(library, library.add_group(content))
-    assert told.weakest is None
-    assert (told.proposal.image_id, told.proposal.tie) == (first, True)
+    outline = outline_of(library, library.add_group(content))
+    assert outline.weakest is None
+    assert (outline.proposal.image_id, outline.proposal.tie) == (first, False)
 
 
 def test_only_files_that_take_part_are_proposed(library: Library) -> None:
     first, second, key = pair(library, {}, width=8000, height=6000)
     gone = library.add_root(Path("/gone"), watched=False)
     library.write(lambda db: schema.Image.update(root=gone).where(schema.Image.id == second).execute(db))
-    told = outline_of(library, key)
-    assert (told.proposal.image_id, told.proposal.reasons, told.weakest) == (first, (), None)
+    outline = outline_of(library, key)
+    assert (outline.proposal.image_id, outline.proposal.reasons, outline.weakest) == (first, (), None)

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from index.queries import report
-from index.store import Store
+from index.database.queries import result_file
+from index.database.store import Store
 
 NAME = os.fsdecode(b"/photos/caf\xe9.jpg")
 
 
 def image(path: str, **others: Any) -> dict[str, Any]:
-    """An image of a result, the reference unless told otherwise."""
+    """An image of a result, the reference unless a place is given."""
     common = {"reference": not others, "bytes": 10, "width": 4, "height": 3, "digest": "ab", "hash": "cd"}
     return {"path": path, **common, **others}
 
 
 def of_groups(*groups: dict[str, Any]) -> dict[str, Any]:
-    return {"format": report.FORMAT, "created": "", "parameters": {}, "groups": list(groups), "problems": []}
+    return {"format": result_file.FORMAT, "created": "", "parameters": {}, "groups": list(groups), "problems": []}
 
 
 @pytest.fixture
@@ -33,17 +33,17 @@ def one_group() -> dict[str, Any]:
 
 def test_before_the_first_detection_there_are_no_groups(tmp_path: Path) -> None:
     with Store(tmp_path) as store, store.read() as database:
-        told = report.result(database)
-        assert report.result(database) == told
-    assert told["format"] == "comparimg/1"
-    assert told["created"] == "1970-01-01T00:00:00+00:00"
-    assert (told["groups"], told["problems"]) == ([], [])
-    assert told["parameters"]["algorithm"] == "phash"
+        document = result_file.result(database)
+        assert result_file.result(database) == document
+    assert document["format"] == "comparimg/1"
+    assert document["created"] == "1970-01-01T00:00:00+00:00"
+    assert (document["groups"], document["problems"]) == ([], [])
+    assert document["parameters"]["algorithm"] == "phash"
 
 
 def test_json_is_ascii_and_gives_every_name_back(one_group: dict[str, Any]) -> None:
     text = io.StringIO()
-    report.write_json(one_group, text)
+    result_file.write_json(one_group, text)
     assert text.getvalue().isascii()
     assert text.getvalue().endswith("}\n")
     assert json.loads(text.getvalue()) == one_group
@@ -52,7 +52,7 @@ def test_json_is_ascii_and_gives_every_name_back(one_group: dict[str, Any]) -> N
 
 def test_csv_quotes_what_needs_it_and_keeps_the_bytes_of_a_name(one_group: dict[str, Any], tmp_path: Path) -> None:
     with open(tmp_path / "out.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        report.write_csv(one_group, file)
+        result_file.write_csv(one_group, file)
     with open(tmp_path / "out.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
         first, second = csv.DictReader(file)
     assert os.fsencode(first["path"]) == b"/photos/caf\xe9.jpg"

@@ -1,4 +1,4 @@
-"""Contents without a file are forgotten in the end, and never one that somebody needs."""
+"""Contents without a file are forgotten in the end, and never one that is referred to."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from index import schema
+from index.database import schema
+from index.database.records import content_gc
+from index.database.store import Store
 from index.model import Kind, Turn
-from index.records import orphans
-from index.store import Store
 from support.weblibrary import NOW_NS, Library
 
 
@@ -28,13 +28,13 @@ def left(library: Library) -> list[int]:
 
 
 def forget(library: Library, before_ns: int = NOW_NS + 1) -> list[bytes]:
-    return library.write(lambda db: orphans.forget(db, before_ns))  # type: ignore[no-any-return]
+    return library.write(lambda db: content_gc.collect(db, before_ns))  # type: ignore[no-any-return]
 
 
 def digest_of(library: Library, content_id: int) -> bytes:
     with library.store.read() as database:
-        (found,) = database.execute_sql("SELECT digest FROM content WHERE id = ?", (content_id,)).fetchone()
-    return bytes(found)
+        (stored,) = database.execute_sql("SELECT digest FROM content WHERE id = ?", (content_id,)).fetchone()
+    return bytes(stored)
 
 
 def test_a_content_is_forgotten_with_all_that_was_made_of_it_once_it_was_long_without_a_file(library: Library) -> None:
@@ -47,7 +47,7 @@ def test_a_content_is_forgotten_with_all_that_was_made_of_it_once_it_was_long_wi
     )
     library.write(lambda db: schema.Feature.insert(content=gone, scheme="s", blob=b"x").execute(db))
     assert forget(library) == []
-    library.write(lambda db: orphans.note(db, NOW_NS))
+    library.write(lambda db: content_gc.record_missing(db, NOW_NS))
     assert forget(library, NOW_NS) == []
     digest = digest_of(library, gone)
     assert forget(library) == [digest]
@@ -57,14 +57,14 @@ def test_a_content_is_forgotten_with_all_that_was_made_of_it_once_it_was_long_wi
             assert database.execute_sql(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
-def test_one_that_came_back_begins_anew(library: Library) -> None:
+def test_a_content_that_came_back_starts_a_new_retention_period(library: Library) -> None:
     content = library.add_content(1)
-    library.write(lambda db: orphans.note(db, NOW_NS))
+    library.write(lambda db: content_gc.record_missing(db, NOW_NS))
     image = library.add_image(content, "a.jpg")
     assert forget(library) == []
-    library.write(lambda db: orphans.note(db, NOW_NS + 5))
+    library.write(lambda db: content_gc.record_missing(db, NOW_NS + 5))
     library.write(lambda db: schema.Image.delete().where(schema.Image.id == image).execute(db))
-    library.write(lambda db: orphans.note(db, NOW_NS + 9))
+    library.write(lambda db: content_gc.record_missing(db, NOW_NS + 9))
     assert forget(library, NOW_NS + 9) == []
     assert len(forget(library, NOW_NS + 10)) == 1
 
@@ -89,10 +89,10 @@ def by_compression(db: Any, digest: bytes) -> None:
 
 
 @pytest.mark.parametrize("needed", [by_verdict, by_trash, by_compression])
-def test_what_somebody_needs_stays(library: Library, needed: Any) -> None:
+def test_a_content_that_is_referred_to_stays(library: Library, needed: Any) -> None:
     content = library.add_content(1)
     library.write(lambda db: needed(db, digest_of(library, content)))
-    library.write(lambda db: orphans.note(db, NOW_NS))
+    library.write(lambda db: content_gc.record_missing(db, NOW_NS))
     assert forget(library) == []
     assert left(library) == [content]
 
@@ -100,13 +100,13 @@ def test_what_somebody_needs_stays(library: Library, needed: Any) -> None:
 def test_a_member_of_a_group_stays(library: Library) -> None:
     first, second = library.add_content(1), library.add_content(2)
     library.add_group(first, (second, Kind.NEAR, 3, Turn.NONE))
-    library.write(lambda db: orphans.note(db, NOW_NS))
+    library.write(lambda db: content_gc.record_missing(db, NOW_NS))
     assert forget(library) == []
 
 
 def test_many_are_forgotten_in_portions(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "AT_ONCE", 3)
+    monkeypatch.setattr(content_gc, "AT_ONCE", 3)
     for seed in range(5):
         library.add_content(seed)
-    library.write(lambda db: orphans.note(db, NOW_NS))
+    library.write(lambda db: content_gc.record_missing(db, NOW_NS))
     assert [len(forget(library)) for _ in range(3)] == [3, 2, 0]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from index.database.records import jobs
+from index.database.store import Store
 from index.model import JobKind, JobState
-from index.records import jobs
-from index.store import Store
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def state_of(store: Store, job_id: int) -> str:
         return str(jobs.read(database, job_id)["state"])
 
 
-def test_the_same_wish_is_queued_once(store: Store) -> None:
+def test_equal_requests_are_queued_once(store: Store) -> None:
     first = add(store)
     assert add(store) == first
     assert add(store, hsize=16) != first
 
 
-def test_a_wish_for_what_runs_or_was_cancelled_is_a_new_one(store: Store) -> None:
+def test_a_request_equal_to_a_running_or_cancelled_job_is_a_new_job(store: Store) -> None:
     first = add(store)
     store.write(lambda db: jobs.take_next(db, 1))
     second = add(store)
@@ -40,7 +40,7 @@ def test_a_wish_for_what_runs_or_was_cancelled_is_a_new_one(store: Store) -> Non
     assert add(store) not in (first, second)
 
 
-def test_what_a_crash_cut_off_takes_no_new_wish_with_it(store: Store) -> None:
+def test_a_job_interrupted_by_a_crash_absorbs_no_new_request(store: Store) -> None:
     first = add(store)
     store.write(lambda db: jobs.take_next(db, 1))
     assert store.write(jobs.requeue_running) == [first]
@@ -48,7 +48,7 @@ def test_what_a_crash_cut_off_takes_no_new_wish_with_it(store: Store) -> None:
     assert add(store) != first
 
 
-def test_what_was_running_and_asked_to_cancel_is_cancelled_by_a_crash(store: Store) -> None:
+def test_a_running_job_with_a_cancel_request_is_cancelled_by_a_crash(store: Store) -> None:
     first = add(store)
     store.write(lambda db: jobs.take_next(db, 1))
     assert store.write(lambda db: jobs.request_cancel(db, first, 2)) == JobState.RUNNING
@@ -58,7 +58,7 @@ def test_what_was_running_and_asked_to_cancel_is_cancelled_by_a_crash(store: Sto
         assert jobs.read(database, first)["finished_ns"] is not None
 
 
-def test_a_wish_that_waits_becomes_as_urgent_as_who_asks_again(store: Store) -> None:
+def test_a_queued_job_takes_the_higher_priority_of_an_equal_request(store: Store) -> None:
     first = store.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "schedule"))
     assert store.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "user")) == first
     assert store.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "start")) == first

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import schema
-from index.candidates.calibration import wrong_pairs
-from index.candidates.search import HashIndex
+from index.database import schema
+from index.database.records import random_pairs
+from index.database.store import Store
+from index.imaging.candidates.calibration import false_candidates
+from index.imaging.candidates.search.hash_index import HashIndex
 from index.model import HSIZES
-from index.records import samples
-from index.store import Store
 from support.weblibrary import Library
 
 SCHEME = "test"
@@ -59,8 +59,12 @@ def fill(library: Library, count: int) -> dict[int, np.ndarray]:
 def test_of_few_contents_every_pair_is_drawn_and_measured_by_the_definition(library: Library) -> None:
     hashes = fill(library, 7)
     with library.store.read() as database:
-        drawn = samples.draw(database, SCHEME, 5)
-        assert len(samples.draw(database, "other", 5).pairs) == len(samples.draw(database, SCHEME, 51).pairs) == 0
+        drawn = random_pairs.draw(database, SCHEME, 5)
+        assert (
+            len(random_pairs.draw(database, "other", 5).pairs)
+            == len(random_pairs.draw(database, SCHEME, 51).pairs)
+            == 0
+        )
     assert drawn.images == 7
     assert drawn.pairs.tolist() == [[a, b] for a in range(1, 8) for b in range(a + 1, 8)]
     for hsize in HSIZES:
@@ -75,25 +79,26 @@ def test_of_many_as_many_are_drawn_as_are_wanted_and_always_the_same(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(library, 60)
-    monkeypatch.setattr(samples, "PAIRS", 500)
+    monkeypatch.setattr(random_pairs, "PAIRS", 500)
     with library.store.read() as database:
-        first, again = samples.draw(database, SCHEME, 5), samples.draw(database, SCHEME, 5)
+        first, again = random_pairs.draw(database, SCHEME, 5), random_pairs.draw(database, SCHEME, 5)
     assert np.array_equal(first.pairs, again.pairs)
     assert len({tuple(pair) for pair in first.pairs.tolist()}) == len(first.pairs) == 500
     assert (first.pairs[:, 0] < first.pairs[:, 1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tolerance", [84, 90, 96])
 def test_what_is_expected_is_what_a_search_of_all_pairs_finds(
     library: Library, monkeypatch: pytest.MonkeyPatch, tolerance: int
 ) -> None:
     """Predicted from a sample of one pair in nine, observed among all."""
     hashes = fill(library, 600)
-    monkeypatch.setattr(samples, "PAIRS", 20_000)
+    monkeypatch.setattr(random_pairs, "PAIRS", 20_000)
     with library.store.read() as database:
-        drawn = samples.draw(database, SCHEME, 5)
-    told = samples.measured(drawn, np.ones(len(drawn.pairs), bool), 0, 0, 1)
-    expected = wrong_pairs(told.distances(16, True), 600, tolerance)
+        drawn = random_pairs.draw(database, SCHEME, 5)
+    sample = random_pairs.measure(drawn, np.ones(len(drawn.pairs), bool), 0, 0, 1)
+    expected = false_candidates(sample.distances(16, True), 600, tolerance)
     index = HashIndex(16)
     index.extend(hashes[16])
     observed = sum(len(pairs) for pairs in index.pairs(0, tolerance, most=600))
@@ -101,20 +106,22 @@ def test_what_is_expected_is_what_a_search_of_all_pairs_finds(
     assert observed > 0
 
 
-def test_what_is_kept_comes_back(library: Library) -> None:
+def test_a_stored_sample_is_read_back_unchanged(library: Library) -> None:
     fill(library, 12)
     with library.store.read() as database:
-        assert samples.kept(database) is None
-        drawn = samples.draw(database, SCHEME, 5)
+        assert random_pairs.read(database) is None
+        drawn = random_pairs.draw(database, SCHEME, 5)
     unrelated = np.ones(len(drawn.pairs), bool)
     unrelated[0] = False
-    told = samples.with_wrong(samples.measured(drawn, unrelated, 40, 1, 77), 16, True, 80, {70: 2, 79: 1})
-    library.write(lambda db: samples.keep(db, library.detection_id, told))
+    sample = random_pairs.with_false_candidates(
+        random_pairs.measure(drawn, unrelated, 40, 1, 77), 16, True, 80, {70: 2, 79: 1}
+    )
+    library.write(lambda db: random_pairs.store(db, library.detection_id, sample))
     with library.store.read() as database:
-        assert samples.kept(database) == told
-    assert [told.counted(16, True, tolerance) for tolerance in (69, 70, 80, 81)] == [0, 2, 3, None]
-    assert told.counted(16, False, 70) is told.counted(8, True, 9) is None
-    assert told.distances(8, False) == sorted(drawn.distances[8, False][1:].tolist())
+        assert random_pairs.read(database) == sample
+    assert [sample.false_candidates_within(16, True, tolerance) for tolerance in (69, 70, 80, 81)] == [0, 2, 3, None]
+    assert sample.false_candidates_within(16, False, 70) is sample.false_candidates_within(8, True, 9) is None
+    assert sample.distances(8, False) == sorted(drawn.distances[8, False][1:].tolist())
 
 
 def test_what_a_detection_proposed_and_denied_is_counted(library: Library) -> None:
@@ -123,7 +130,7 @@ def test_what_a_detection_proposed_and_denied_is_counted(library: Library) -> No
         values = {"distance": distance, "proposed": proposed, "near": near, "possible": possible}
         library.write(lambda db, v=values: schema.Tally.insert(detection=library.detection_id, **v).execute(db))
     with library.store.read() as database:
-        assert samples.wrongly_proposed(database, library.detection_id, 80) == {70: 1, 79: 2}
+        assert random_pairs.false_candidates(database, library.detection_id, 80) == {70: 1, 79: 2}
 
 
 def test_pairs_that_are_matches_are_not_unrelated(library: Library) -> None:
@@ -132,4 +139,4 @@ def test_pairs_that_are_matches_are_not_unrelated(library: Library) -> None:
     library.write(lambda db: schema.Match.insert(detection=library.detection_id, a=1, b=3, **values).execute(db))
     with library.store.read() as database:
         pairs = np.array([[1, 2], [1, 3], [3, 4]])
-        assert samples.matched(database, library.detection_id, pairs).tolist() == [False, True, False]
+        assert random_pairs.matched(database, library.detection_id, pairs).tolist() == [False, True, False]

@@ -1,16 +1,16 @@
-"""Verdicts: by content, for pairs and groups, surviving what happens to files, and taken back whole."""
+"""Verdicts: by content, for pairs and groups, surviving what happens to files, and revoked whole."""
 
 from pathlib import Path
 
 import pytest
 
+from index.database.records import images, matches, regrouping, verdicts
+from index.database.records.images import WatchRoot
+from index.database.records.matches import MatchResult
+from index.database.schema import DuplicateGroup, Verdict
+from index.database.store import Store
 from index.errors import NotFound, UsageError
 from index.model import DetectParameters, Facts, Identity, Kind, Reading, Turn
-from index.records import catalogue, findings, verdicts
-from index.records.catalogue import WatchRoot
-from index.records.findings import Found
-from index.schema import DuplicateGroup, Verdict
-from index.store import Store
 
 
 def digest(name: str) -> bytes:
@@ -26,26 +26,26 @@ class Library:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        store.write(lambda db: catalogue.sync_roots(db, [WatchRoot(b"/p")]))
+        store.write(lambda db: images.sync_roots(db, [WatchRoot(b"/p")]))
         self.detection = self.detect(DetectParameters())
         self.add(reading("/p/a", "a", 1), reading("/p/b", "b", 2), reading("/p/c", "c", 3))
         self.match((1, 2), (1, 3), (2, 3))
 
     def detect(self, parameters: DetectParameters) -> int:
-        detection = self.store.write(lambda db: findings.begin_detection(db, parameters, 1))
-        self.store.write(lambda db: findings.make_current(db, detection, 2))
+        detection = self.store.write(lambda db: matches.start_detection(db, parameters, 1))
+        self.store.write(lambda db: matches.make_current(db, detection, 2))
         return detection
 
     def add(self, *readings: Reading) -> None:
-        touched = self.store.write(lambda db: catalogue.record_readings(db, 1, readings, 5))
+        touched = self.store.write(lambda db: images.record_readings(db, 1, readings, 5))
         self.regroup(touched)
 
     def match(self, *pairs: tuple[int, int]) -> None:
-        found = [Found(a, b, Kind.NEAR, 3, Turn.NONE, 0.9, {}) for a, b in pairs]
-        self.regroup(self.store.write(lambda db: findings.record_matches(db, self.detection, found)))
+        found = [MatchResult(a, b, Kind.NEAR, 3, Turn.NONE, 0.9, {}) for a, b in pairs]
+        self.regroup(self.store.write(lambda db: matches.record_matches(db, self.detection, found)))
 
     def regroup(self, touched) -> None:
-        self.store.write(lambda db: findings.regroup(db, self.detection, touched, 6))
+        self.store.write(lambda db: regrouping.regroup(db, self.detection, touched, 6))
 
     def deny(self, *pairs: str) -> verdicts.Change:
         digests = [(digest(pair[0]), digest(pair[1])) for pair in pairs]
@@ -89,8 +89,8 @@ def test_a_denied_group_is_re_opened_only_by_what_is_new(library: Library):
 
 def test_a_verdict_outlives_moves_rescans_and_other_parameters(library: Library):
     library.deny("ab", "ac", "bc")
-    library.regroup(library.store.write(lambda db: catalogue.move_image(db, b"/p/a", b"/p/new", 1)))
-    library.regroup(library.store.write(lambda db: catalogue.forget_images(db, [b"/p/b"])))
+    library.regroup(library.store.write(lambda db: images.move_image(db, b"/p/a", b"/p/new", 1)))
+    library.regroup(library.store.write(lambda db: images.forget_images(db, [b"/p/b"])))
     library.add(reading("/p/deep/b", "b", 99))
     library.detection = library.detect(DetectParameters(hsize=8, tolerance=9))
     library.match((1, 2), (1, 3), (2, 3))
@@ -122,12 +122,12 @@ def test_verdicts_follow_a_content_to_the_one_that_takes_its_place(library: Libr
     library.add(reading("/p/small", "d", 4))
     library.match((2, 4), (3, 4))
     assert library.groups() == [(KEYS["b"], {2, 3, 4})]
-    change = library.store.write(lambda db: verdicts.follow(db, digest("a"), digest("d")))
+    change = library.store.write(lambda db: verdicts.carry_over(db, digest("a"), digest("d")))
     library.regroup(change.content_ids)
     assert change.pairs == 2
     assert library.groups() == [(KEYS["b"], {2, 3})]
-    # What was said of the old stays, following twice says nothing new, and all is taken back together.
-    library.store.write(lambda db: verdicts.follow(db, digest("a"), digest("d")))
+    # What was said of the old stays, following twice says nothing new, and all is revoked together.
+    library.store.write(lambda db: verdicts.carry_over(db, digest("a"), digest("d")))
     with library.store.read() as db:
         assert Verdict.select().count(db) == 4
     library.store.write(lambda db: verdicts.revoke_batch(db, batch))
@@ -137,7 +137,7 @@ def test_verdicts_follow_a_content_to_the_one_that_takes_its_place(library: Libr
 
 def test_a_verdict_is_not_followed_to_the_content_it_is_about(library: Library):
     library.deny("ab")
-    change = library.store.write(lambda db: verdicts.follow(db, digest("a"), digest("b")))
+    change = library.store.write(lambda db: verdicts.carry_over(db, digest("a"), digest("b")))
     assert change.pairs == 0
 
 
@@ -159,6 +159,4 @@ def test_what_cannot_be(library: Library):
     with pytest.raises(UsageError, match="no label"):
         library.store.write(lambda db: verdicts.deny_pairs(db, [], "maybe", "", 1))
     with pytest.raises(UsageError, match="same bytes"):
-        library.store.write(
-            lambda db: verdicts.deny_group(db, library.detection, KEYS["a"], [1], "alternates", "", 1)
-        )
+        library.store.write(lambda db: verdicts.deny_group(db, library.detection, KEYS["a"], [1], "alternates", "", 1))

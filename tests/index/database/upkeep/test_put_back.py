@@ -1,4 +1,4 @@
-"""An index that somebody put back from a copy: recognised however that was done, and nothing in it is resumed that
+"""An index that was put back from a copy: recognised however that was done, and nothing in it is resumed that
 changes files. After a crash everything is."""
 
 import json
@@ -18,14 +18,15 @@ from typing import Any
 import pytest
 from peewee import SqliteDatabase
 
-from index import schema
+from index.database import schema
+from index.database.records import batches
+from index.database.records.batches import Action, BatchKind, BatchState, Step, StepState
+from index.database.store import Store
+from index.database.upkeep import lineage, lineage_files, unfinished, upgrade
+from index.database.upkeep.lineage_files import LineageFiles, LineageMark
 from index.errors import StoreError
+from index.messages import of_json
 from index.model import Identity, JobKind, JobState
-from index.records import batches
-from index.records.batches import Action, BatchKind, BatchState, Step, StepState
-from index.store import Store
-from index.upkeep import lineage, unfinished, upgrade, witness
-from index.upkeep.witness import Mark, Witness
 
 CHANGING = [kind for kind in JobKind if kind not in (JobKind.SCAN, JobKind.DETECT)]
 LONG_AGO_NS = 1
@@ -72,8 +73,8 @@ def require_nothing_to_resume(store: Store, kept: set[str]) -> None:
     assert jobs_under_way(store) == kept
     assert rows_under_way(store) == (0, 0)
     with store.read() as database:
-        told = database.execute_sql("SELECT DISTINCT error FROM job WHERE error <> ''").fetchall()
-        assert [error for (error,) in told] == [unfinished.JOB]
+        errors = database.execute_sql("SELECT DISTINCT error FROM job WHERE error <> ''").fetchall()
+        assert [of_json(error) for (error,) in errors] == [unfinished.JOB]
         assert database.execute_sql("SELECT count(*) FROM job WHERE state = 'done'").fetchone() == (len(JobKind),)
         planned = "SELECT count(*) FROM step WHERE state = 'planned'"
         assert database.execute_sql(planned).fetchone() == (1,), "a dry run stays"
@@ -84,7 +85,8 @@ def require_nothing_to_resume(store: Store, kept: set[str]) -> None:
 def kill_with_everything_under_way(folder: Path) -> None:
     """What a crash leaves: rows in every state, the log of SQLite not brought into the file, no stop."""
     script = (
-        "import os, sys; from pathlib import Path; from index.store import Store; from test_put_back import fill\n"
+        "import os, sys; from pathlib import Path; from index.database.store import Store\n"
+        "from test_put_back import fill\n"
         "Store(Path(sys.argv[1])).write(fill); os._exit(9)"
     )
     search = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
@@ -109,8 +111,8 @@ def data(crashed: Path, tmp_path: Path) -> Path:
 
 def copy_of_crashed(crashed: Path, folder: Path) -> Path:
     subprocess.run(["cp", "-a", crashed, folder], check=True)
-    record = json.loads((folder / witness.FILE).read_text())
-    Witness(folder / "index.sqlite3", None).keep(Mark(record["index_id"], record["counter"]))
+    record = json.loads((folder / lineage_files.FILE).read_text())
+    LineageFiles(folder / "index.sqlite3", None).write(LineageMark(record["index_id"], record["counter"]))
     return folder
 
 
@@ -139,7 +141,7 @@ def test_after_a_crash_everything_goes_on(tmp_path: Path) -> None:
 
 
 def index_alone(data: Path, aside: Path) -> None:
-    """As the manual says, of a copy that anybody made."""
+    """As the manual says, of a copy that anyone made."""
     for name in ("index.sqlite3-wal", "index.sqlite3-shm"):
         (data / name).unlink(missing_ok=True)
     with closing(sqlite3.connect(aside / "index.sqlite3")) as copy, closing(sqlite3.connect(data / "plain")) as plain:
@@ -161,7 +163,7 @@ def whole_folder_over_the_files(data: Path, aside: Path) -> None:
 def whole_folder_without_times(data: Path, aside: Path) -> None:
     subprocess.run(["cp", "-r", f"{aside}/.", data], check=True)
     late = time.time() + 3600
-    os.utime(data / witness.FILE, (late, late))  # an hour later
+    os.utime(data / lineage_files.FILE, (late, late))  # an hour later
 
 
 def whole_folder_moved(data: Path, aside: Path) -> None:
@@ -177,10 +179,10 @@ def whole_folder_copied(data: Path, aside: Path) -> None:
 
 def whole_folder_but_the_anchor(data: Path, aside: Path) -> None:
     """Into the files that are there; the times are those of a copy made an hour later."""
-    for name in ("index.sqlite3", "index.sqlite3-wal", witness.FILE):
+    for name in ("index.sqlite3", "index.sqlite3-wal", lineage_files.FILE):
         shutil.copyfile(aside / name, data / name)
     late = time.time() + 3600
-    os.utime(data / witness.FILE, (late, late))
+    os.utime(data / lineage_files.FILE, (late, late))
 
 
 def index_under_another_inode(data: Path, aside: Path) -> None:
@@ -193,12 +195,12 @@ def index_under_another_inode(data: Path, aside: Path) -> None:
 
 def without_the_file_beside(data: Path, aside: Path) -> None:
     index_with_its_log(data, aside)
-    (data / witness.FILE).unlink()
+    (data / lineage_files.FILE).unlink()
 
 
 def with_a_broken_file_beside(data: Path, aside: Path) -> None:
     index_with_its_log(data, aside)
-    (data / witness.FILE).write_text('{"index_id": 3')
+    (data / lineage_files.FILE).write_text('{"index_id": 3')
 
 
 def another_index(data: Path, aside: Path) -> None:
@@ -239,8 +241,8 @@ def test_nothing_that_changes_files_is_resumed_from_a_copy(
         assert store.put_back in caplog.text
         before = store.mark
         with store.read() as database:
-            told = lineage.put_back(database.connection())
-    assert told is not None and told[1] in caplog.text
+            recorded = lineage.last_put_back(database.connection())
+    assert recorded is not None and recorded[1] in caplog.text
     with Store(data) as store:
         assert store.put_back == "", "once is enough"
         assert store.mark == before
@@ -250,16 +252,16 @@ def test_nothing_that_changes_files_is_resumed_from_a_copy(
 
 
 def test_a_job_that_was_cancelled_before_it_began_stays_so(data: Path, tmp_path: Path) -> None:
-    """No batch tells of it, and the service was not stopped in between."""
+    """No batch shows it, and the service was not stopped in between."""
     other = tmp_path / "other"
     with Store(other) as store:
         store.write(lambda db: add_job(db, "empty", "queued"))
         with store.read() as database, closing(sqlite3.connect(tmp_path / "copy")) as copy:
             database.connection().backup(copy)
         store.write(lambda db: db.execute_sql("UPDATE job SET state = 'cancelled'"))
-        files = {name: (other / name).read_bytes() for name in (witness.FILE,)}
+        files = {name: (other / name).read_bytes() for name in (lineage_files.FILE,)}
     shutil.copyfile(tmp_path / "copy", other / "index.sqlite3")
-    (other / witness.FILE).write_bytes(files[witness.FILE])  # as a crash would have left it
+    (other / lineage_files.FILE).write_bytes(files[lineage_files.FILE])  # as a crash would have left it
     with Store(other) as store:
         assert "older than the last one" in store.put_back
         assert jobs_under_way(store) == set()
@@ -316,10 +318,10 @@ def test_in_a_copy_everything_has_been_ended(data: Path) -> None:
         assert "a copy that ComparImg made" in store.put_back
 
 
-def test_a_copy_is_told_from_an_index_also_where_it_is_as_new(tmp_path: Path) -> None:
+def test_a_copy_is_distinguished_from_an_index_even_when_it_is_as_new(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         copy = store.back_up()
-    (tmp_path / witness.FILE).unlink()
+    (tmp_path / lineage_files.FILE).unlink()
     shutil.copyfile(copy, tmp_path / "index.sqlite3")
     with Store(tmp_path) as store:
         assert "a copy that ComparImg made" in store.put_back
@@ -352,7 +354,7 @@ def test_a_copy_before_a_migration_is_one_too(data: Path, monkeypatch: pytest.Mo
         require_nothing_to_resume(store, set())
 
 
-# Restored by itself
+# Restored automatically
 
 
 @pytest.fixture(params=["gone", "damaged", "damaged, no copy"])
@@ -376,7 +378,7 @@ def broken(data: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.mark.fault("the index lost or damaged with jobs under way: restored, and nothing that changes files is resumed")
-def test_nothing_is_resumed_in_an_index_that_was_restored_by_itself(broken: Path) -> None:
+def test_nothing_is_resumed_in_an_index_that_was_restored_automatically(broken: Path) -> None:
     for is_first in (True, False):
         with Store(broken) as store:
             assert (bool(store.recovered), store.put_back) == (is_first, "")
@@ -389,7 +391,7 @@ def test_nothing_is_resumed_in_an_index_that_was_restored_by_itself(broken: Path
 
 def test_what_changes_files_is_counted_before_it_is_begun_and_nothing_else_is(tmp_path: Path) -> None:
     def counter() -> int:
-        record = json.loads((tmp_path / witness.FILE).read_text())
+        record = json.loads((tmp_path / lineage_files.FILE).read_text())
         assert store.mark == (record["index_id"], record["counter"]), "on the disk before the change is answered"
         return int(record["counter"])
 
@@ -425,14 +427,14 @@ def test_what_changes_files_is_counted_before_it_is_begun_and_nothing_else_is(tm
 @pytest.mark.fault("the file with the counter cannot be written: the safe side")
 def test_a_file_that_cannot_be_written_is_removed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), Store(tmp_path) as store:
-        (tmp_path / f"{witness.FILE}-partial").mkdir()
+        (tmp_path / f"{lineage_files.FILE}-partial").mkdir()
         for _ in range(3):
             store.write(lambda db: add_job(db, "sort", "queued"))
-        assert not (tmp_path / witness.FILE).exists(), "an old one would tell nothing of what came since"
+        assert not (tmp_path / lineage_files.FILE).exists(), "an old one would say nothing of what came since"
         assert caplog.text.count("cannot be written") == 1
-        (tmp_path / f"{witness.FILE}-partial").rmdir()
+        (tmp_path / f"{lineage_files.FILE}-partial").rmdir()
         store.write(lambda db: add_job(db, "scan", "queued"))
-        assert (tmp_path / witness.FILE).exists(), "written as soon as it can be"
+        assert (tmp_path / lineage_files.FILE).exists(), "written as soon as it can be"
     with Store(tmp_path) as store:
         assert store.put_back == ""
         assert "sort" in jobs_under_way(store)
@@ -464,4 +466,4 @@ def test_a_first_start_is_no_news(tmp_path: Path) -> None:
         assert store.put_back == ""
     (tmp_path / "index.sqlite3").unlink()
     with Store(tmp_path) as store:
-        assert (store.recovered, store.put_back) == ("", ""), "deleted to have everything built anew"
+        assert (store.recovered, store.put_back) == ("", ""), "deleted to have everything rebuilt"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from index.candidates.framing import inner_box, laid_by_frame
+from index.imaging.candidates.border_detection import content_box, transform_by_frame
 from support.pictures import photograph
 
 
@@ -37,48 +37,48 @@ FRAMED = {
 @pytest.mark.parametrize("seed", range(3))
 def test_the_inside_of_a_frame_is_found(name: str, seed: int):
     frame, box = FRAMED[name]
-    assert inner_box(grey(frame(original(seed)))) == pytest.approx(box, abs=1)
+    assert content_box(grey(frame(original(seed)))) == pytest.approx(box, abs=1)
 
 
 def test_a_picture_without_a_frame_has_none():
-    assert [seed for seed in range(40) if inner_box(grey(original(seed))) is not None] == []
+    assert [seed for seed in range(40) if content_box(grey(original(seed))) is not None] == []
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 400), (33, 33), (64, 300)])
 @pytest.mark.parametrize("level", [0, 255])
 def test_flat_and_tiny_pictures_have_none(size: tuple[int, int], level: int):
-    assert inner_box(np.full(size, level, np.uint8)) is None
+    assert content_box(np.full(size, level, np.uint8)) is None
 
 
 def test_bars_that_a_dark_picture_goes_over_into_are_a_frame():
     # Dark at its sides, so that no line is to be seen there.
     shade = np.minimum(np.arange(240), np.arange(240)[::-1]) / 120
     dark = Image.fromarray((grey(original(2)) * np.clip(shade, 0.1, 1)[:, None]).astype(np.uint8))
-    left, top, right, bottom = inner_box(grey(ImageOps.expand(dark, (0, 40), 0))) or (0, 0, 0, 0)
+    left, top, right, bottom = content_box(grey(ImageOps.expand(dark, (0, 40), 0))) or (0, 0, 0, 0)
     assert (left, right) == (0, 320)
     assert 38 <= top <= 60
     assert 260 <= bottom <= 282
 
 
 @pytest.mark.parametrize("name", FRAMED)
-def test_a_picture_is_laid_into_the_frame_around_it(name: str):
+def test_a_picture_is_aligned_with_the_inside_of_a_frame(name: str):
     frame, (left, top, right, bottom) = FRAMED[name]
     whole, framed = grey(original(3)), grey(frame(original(3)))
     corners = np.array([[-0.5, -0.5, 1], [319.5, 239.5, 1]]).T
     expected = np.array([[left, right], [top, bottom]]) - 0.5
-    there = laid_by_frame(whole, framed)
+    there = transform_by_frame(whole, framed)
     assert there is not None
     assert (there @ corners)[:2] == pytest.approx(expected, abs=1)
-    back = laid_by_frame(framed, whole)
+    back = transform_by_frame(framed, whole)
     assert back is not None
     assert back @ there == pytest.approx(np.eye(3), abs=1e-6)
 
 
-def test_pictures_without_a_frame_are_not_laid_by_one():
-    assert laid_by_frame(grey(original(3)), grey(original(4))) is None
+def test_pictures_without_a_frame_are_not_aligned_by_one():
+    assert transform_by_frame(grey(original(3)), grey(original(4))) is None
 
 
 def test_a_horizon_is_no_frame():
     picture = grey(original(1)).copy()
     picture[:90] = 230
-    assert inner_box(picture) is None
+    assert content_box(picture) is None

@@ -9,7 +9,15 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.fftpack import dct
 
-from index.candidates.fingerprint import from_hex, hamming, hash_grey, hash_unturned, rows_of, to_hex, turned
+from index.imaging.candidates.perceptual_hash import (
+    from_hex,
+    hamming,
+    hash_grey,
+    hash_unturned,
+    rows_of,
+    to_hex,
+    turned,
+)
 from index.model import HSIZES, TURNS, Turn
 from support.pictures import photograph
 
@@ -93,14 +101,14 @@ def test_a_box_leaves_out_what_is_around_it(hsize: int) -> None:
 
 
 def test_a_box_makes_good_for_the_size_that_scaling_rounded() -> None:
-    told, untold = 0, 0
+    with_box, without_box = 0, 0
     for seed in range(10):
         grey = grey_of(seed, 405, 303)
         small = np.asarray(grey.reduce(4))  # 102 by 76, of which the picture takes 101.25 by 75.75
         box = (0, 0, grey.width / 4, grey.height / 4)
-        told += int(hamming(rows_of(hash_grey(small, box), 16)[0], ours(grey, 16)[0]))
-        untold += int(hamming(rows_of(hash_grey(small), 16)[0], ours(grey, 16)[0]))
-    assert told < untold / 2
+        with_box += int(hamming(rows_of(hash_grey(small, box), 16)[0], ours(grey, 16)[0]))
+        without_box += int(hamming(rows_of(hash_grey(small), 16)[0], ours(grey, 16)[0]))
+    assert with_box < without_box / 2
 
 
 @given(hashes)

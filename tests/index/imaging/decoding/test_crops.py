@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from index.errors import PictureError
-from index.images.pictures import Limits, crop
+from index.imaging.decoding.pictures import Limits, crop
 from support.pictures import ORIENTATION, STORED_AS, photograph
 
 LIMITS = Limits()
@@ -79,6 +79,6 @@ def test_transparent_parts_lie_on_white_and_cmyk_becomes_rgb() -> None:
 
 def test_a_broken_file_is_a_problem_and_no_part() -> None:
     data = packed(photograph(1, WIDTH, HEIGHT), "JPEG")
-    with pytest.raises(PictureError) as told:
+    with pytest.raises(PictureError) as raised:
         crop(data[: len(data) // 2], BOX, 100, LIMITS)
-    assert told.value.reason == "truncated"
+    assert raised.value.reason == "truncated"

@@ -1,4 +1,4 @@
-"""What a picture was saved as before: told as long as the blocks of the earlier JPEG stayed in their places."""
+"""What a picture was saved as before: recognised as long as the blocks of the earlier JPEG stayed in their places."""
 
 import io
 from typing import Any
@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from index.candidates.fingerprint import hash_grey
-from index.images import pictures
-from index.images.pictures import Limits, decode
-from index.images.recompression import earlier_quality, quality_of_entry
+from index.imaging.candidates.perceptual_hash import hash_grey
+from index.imaging.decoding import pictures
+from index.imaging.decoding.double_jpeg import earlier_quality, quality_of_entry
+from index.imaging.decoding.pictures import Limits, decode
 from support.pictures import photograph
 
 LIMITS = Limits(max_pixels=50_000_000)
@@ -36,7 +36,7 @@ def earlier(data: bytes) -> int:
 @pytest.mark.parametrize(
     ("size", "qualities"), [((400, 533), (50, 60, 75, 85)), ((640, 800), (60, 75)), ((1100, 1200), (50, 60))]
 )
-def test_a_better_jpeg_made_from_a_poorer_one_is_told_with_its_quality(
+def test_a_better_jpeg_made_from_a_poorer_one_is_recognised_with_its_quality(
     size: tuple[int, int], qualities: tuple[int, ...]
 ) -> None:
     for quality in qualities:
@@ -46,7 +46,7 @@ def test_a_better_jpeg_made_from_a_poorer_one_is_told_with_its_quality(
 
 
 @pytest.mark.parametrize(("form", "options"), [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True})])
-def test_a_lossless_file_made_from_a_jpeg_is_told(form: str, options: dict[str, Any]) -> None:
+def test_a_lossless_file_made_from_a_jpeg_is_recognised(form: str, options: dict[str, Any]) -> None:
     picture = photograph(4, 500, 700)
     assert earlier(saved(picture, form, **options)) == 0
     for quality in (30, 70, 90):
@@ -54,7 +54,7 @@ def test_a_lossless_file_made_from_a_jpeg_is_told(form: str, options: dict[str, 
         assert earlier(made) == pytest.approx(quality, abs=3)
 
 
-def test_a_copy_that_was_altered_in_its_place_is_told_and_one_that_was_resized_is_not() -> None:
+def test_a_copy_that_was_altered_in_its_place_is_recognised_and_one_that_was_resized_is_not() -> None:
     original = opened(saved(photograph(5, 400, 533), quality=70))
     assert earlier(saved(ImageEnhance.Brightness(original).enhance(1.2), quality=95)) > 0
     assert earlier(saved(original.transpose(Image.Transpose.FLIP_LEFT_RIGHT), quality=95)) > 0
@@ -62,7 +62,7 @@ def test_a_copy_that_was_altered_in_its_place_is_told_and_one_that_was_resized_i
         assert earlier(saved(original.resize(size, Image.Resampling.LANCZOS), quality=95)) == 0
 
 
-def test_what_was_saved_again_as_a_poorer_jpeg_tells_only_of_that() -> None:
+def test_a_file_saved_again_as_a_poorer_jpeg_shows_only_that() -> None:
     original = opened(saved(photograph(6, 400, 533), quality=85))
     assert earlier(saved(original, quality=50)) == 0
     assert earlier(saved(photograph(6, 400, 533), quality=50)) == 0
@@ -76,19 +76,19 @@ def test_a_better_jpeg_saved_again_as_a_poorer_one_was_no_poorer_one(before: int
 
 
 @pytest.mark.parametrize("quality", [1, 5, 10, 15, 18, 20, 25])
-def test_the_poorest_jpegs_are_read_and_tell_of_no_poorer_one(quality: int) -> None:
+def test_the_poorest_jpegs_are_read_and_show_no_poorer_one(quality: int) -> None:
     for size in ((400, 533), (640, 800), (1100, 1200)):
         assert earlier(saved(photograph(7, *size), quality=quality)) == 0
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_photographs_saved_once_tell_of_nothing(seed: int) -> None:
+def test_photographs_saved_once_show_no_earlier_jpeg(seed: int) -> None:
     picture = photograph(seed + 20, 320, 240)
     assert not any(earlier(saved(picture, quality=quality)) for quality in (30, 60, 75, 90, 98))
     assert earlier(saved(picture.quantize(256), "PNG")) == 0
 
 
-def test_what_is_flat_small_or_clipped_tells_nothing() -> None:
+def test_flat_small_or_clipped_pictures_show_no_earlier_jpeg() -> None:
     for levels in (np.full((400, 400), 90), np.zeros((0, 5)), np.full((8, 8), 255), np.eye(40) * 255):
         assert earlier_quality(np.asarray(levels, np.uint8), 8) == 0
     for picture in (Image.new("1", (64, 64)), Image.new("I;16", (64, 64)), Image.new("LA", (9, 9))):
@@ -121,11 +121,11 @@ def test_whatever_jpeg_another_program_makes_is_a_picture(
     hash_grey(decoded.grey, decoded.box)
 
 
-def test_our_own_mistakes_are_not_told_as_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_mistakes_are_not_reported_as_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     def mistaken(*_: Any) -> int:
         raise IndexError("out of range")
 
-    monkeypatch.setattr(pictures.recompression, "earlier_quality", mistaken)
+    monkeypatch.setattr(pictures.double_jpeg, "earlier_quality", mistaken)
     file = io.BytesIO()
     photograph(1).save(file, "JPEG")
     with pytest.raises(IndexError):

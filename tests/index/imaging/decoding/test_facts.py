@@ -1,4 +1,4 @@
-"""The header tells size as shown, date, camera, quality and metadata, and nothing in it can spoil the picture."""
+"""The header gives size as shown, date, camera, quality and metadata, and nothing in it can spoil the picture."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
-from index.images.facts import facts_of, frames_of, jpeg_quality, orientation_of
+from index.imaging.decoding.facts import facts_of, frames_of, jpeg_quality, orientation_of
 from index.model import Facts
 from support.pictures import STORED_AS, photograph
 
@@ -40,18 +40,18 @@ def picture() -> Image.Image:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF"])
 def test_format_and_size(picture: Image.Image, form: str) -> None:
-    told = facts(picture, form)
-    assert (told.format, told.width, told.height, told.orientation, told.frames) == (form, 96, 64, 1, 1)
-    assert told.taken == told.camera == ""
-    assert told.metadata == ()
+    result = facts(picture, form)
+    assert (result.format, result.width, result.height, result.orientation, result.frames) == (form, 96, 64, 1, 1)
+    assert result.taken == result.camera == ""
+    assert result.metadata == ()
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", STORED_AS)
 def test_the_size_is_as_shown(picture: Image.Image, form: str, orientation: int) -> None:
-    told = facts(picture, form, exif=exif_of({BASE.Orientation: orientation}))
-    assert told.orientation == orientation
-    assert (told.width, told.height) == ((96, 64) if orientation < 5 else (64, 96))
+    result = facts(picture, form, exif=exif_of({BASE.Orientation: orientation}))
+    assert result.orientation == orientation
+    assert (result.width, result.height) == ((96, 64) if orientation < 5 else (64, 96))
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
@@ -134,9 +134,9 @@ def test_a_tiff_that_says_more_than_how_to_decode_it_has_exif(picture: Image.Ima
 @example(b"II*\0\x08\0\0\0\xff\xff")
 @example(b"MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x08\0\0\0\0")  # an Exif block that is itself
 def test_no_exif_block_can_spoil_the_picture(block: bytes) -> None:
-    told = facts(Image.new("RGB", (32, 16)), exif=b"Exif\0\0" + block)
-    assert told.format == "JPEG"
-    assert {told.width, told.height} == {32, 16}
+    result = facts(Image.new("RGB", (32, 16)), exif=b"Exif\0\0" + block)
+    assert result.format == "JPEG"
+    assert {result.width, result.height} == {32, 16}
 
 
 def test_frames_are_counted(picture: Image.Image) -> None:
@@ -146,8 +146,8 @@ def test_frames_are_counted(picture: Image.Image) -> None:
 
 
 def test_the_preview_in_a_camera_file_is_no_frame(picture: Image.Image) -> None:
-    told = facts(picture, "MPO", save_all=True, append_images=[photograph(2, 96, 64)])
-    assert (told.format, told.frames) == ("JPEG", 1)
+    result = facts(picture, "MPO", save_all=True, append_images=[photograph(2, 96, 64)])
+    assert (result.format, result.frames) == ("JPEG", 1)
 
 
 def test_a_broken_chain_of_frames_leaves_the_first() -> None:

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from index.candidates.fingerprint import hamming, hash_grey, rows_of
 from index.errors import PictureError
-from index.images import pictures
-from index.images.pictures import REASONS, Limits, decode, pixel_digest, read, view
+from index.imaging.candidates.perceptual_hash import hamming, hash_grey, rows_of
+from index.imaging.decoding import pictures
+from index.imaging.decoding.pictures import REASONS, Limits, decode, preview, read
+from index.imaging.decoding.pixel_digest import pixel_digest
 from support.pictures import ORIENTATION, STORED_AS, photograph
 
 LIMITS = Limits(max_pixels=50_000_000)
@@ -144,7 +145,7 @@ def test_orientation_is_respected(form: str, orientation: int) -> None:
     assert (decoded.facts.width, decoded.facts.height) == PICTURE.size
     assert decoded.grey.shape == PICTURE.size[::-1]
     assert distance(data, packed(PICTURE)) <= 4
-    with Image.open(io.BytesIO(view(data, LIMITS))) as shown:
+    with Image.open(io.BytesIO(preview(data, LIMITS))) as shown:
         assert shown.size == PICTURE.size
         difference = np.asarray(shown, np.float64) - np.asarray(PICTURE, np.float64)
         assert np.abs(difference).mean() < 6
@@ -196,7 +197,7 @@ MODES: dict[str, Callable[[Image.Image], Image.Image]] = {
 def test_every_mode_gives_the_same_hash_and_view(mode: str) -> None:
     data = packed(MODES[mode](PICTURE), "TIFF")
     assert distance(data, packed(PICTURE)) <= 10
-    with Image.open(io.BytesIO(view(data, LIMITS))) as shown:
+    with Image.open(io.BytesIO(preview(data, LIMITS))) as shown:
         assert shown.mode == "RGB"
         levels = np.asarray(shown.convert("L"), np.float64)
     assert np.corrcoef(levels.ravel(), np.asarray(PICTURE.convert("L"), np.float64).ravel())[0, 1] > 0.95
@@ -251,7 +252,6 @@ def test_transparency_of_a_palette_and_of_a_single_grey() -> None:
 def test_the_first_frame_stands_for_an_animation(form: str) -> None:
     data = packed(PICTURE, form, save_all=True, append_images=[photograph(2, 320, 200)])
     assert distance(data, packed(PICTURE, form)) <= 4
-    assert pixel_digest(data, LIMITS) == (b"" if form != "MPO" else pixel_digest(packed(PICTURE, "JPEG"), LIMITS))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 2), (7, 3), (20000, 40)])
@@ -261,11 +261,11 @@ def test_pictures_of_extreme_shapes(size: tuple[int, int], form: str) -> None:
     decoded = decode(data, LIMITS)
     assert (decoded.facts.width, decoded.facts.height) == size
     assert len(hash_grey(decoded.grey, decoded.box).bits[8]) == 32
-    with Image.open(io.BytesIO(view(data, LIMITS))) as shown:
+    with Image.open(io.BytesIO(preview(data, LIMITS))) as shown:
         assert max(shown.size) <= 512
 
 
-def test_detail_tells_a_photograph_from_a_blank_page() -> None:
+def test_detail_distinguishes_a_photograph_from_a_blank_page() -> None:
     assert decode(packed(PICTURE), LIMITS).facts.detail > 30
     assert decode(packed(Image.new("RGB", (800, 600), "beige")), LIMITS).facts.detail == 0
     ramp = np.linspace(0, 255, 320).astype(np.uint8)[None].repeat(200, axis=0)
@@ -277,7 +277,7 @@ def test_detail_tells_a_photograph_from_a_blank_page() -> None:
 
 def test_a_view_is_never_enlarged_and_never_larger_than_it_may_be() -> None:
     for size, shown in (((3000, 2000), (512, 341)), ((300, 200), (300, 200)), ((600, 3000), (102, 512))):
-        with Image.open(io.BytesIO(view(packed(photograph(3, *size), "JPEG"), LIMITS))) as image:
+        with Image.open(io.BytesIO(preview(packed(photograph(3, *size), "JPEG"), LIMITS))) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", shown)
 
 
@@ -286,17 +286,17 @@ def test_a_view_carries_nothing_of_the_file() -> None:
     exif[0x010F] = "a secret camera"
     data = packed(PICTURE, "JPEG", exif=exif, comment=b"a secret word", xmp=b"<secret/>")
     assert b"secret" in data
-    assert b"secret" not in view(data, LIMITS)
+    assert b"secret" not in preview(data, LIMITS)
 
 
 def test_a_view_has_the_colours_that_the_profile_means() -> None:
-    # Red and green exchanged: a profile that nobody would take for sRGB.
+    # Red and green exchanged: a profile that no one would take for sRGB.
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     profile = bytearray(srgb.replace(b"sRGB", b"swap").replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")))
     red, green = profile.index(b"rXYZ"), profile.index(b"gXYZ")
     profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
     data = packed(Image.new("RGB", (32, 32), (255, 0, 0)), icc_profile=bytes(profile))
-    with Image.open(io.BytesIO(view(data, LIMITS))) as shown:
+    with Image.open(io.BytesIO(preview(data, LIMITS))) as shown:
         r, g, _ = shown.getpixel((16, 16))
     assert r < 60 and g > 200
 
@@ -304,7 +304,7 @@ def test_a_view_has_the_colours_that_the_profile_means() -> None:
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_broken_profile_is_left_out_of_account(mode: str) -> None:
     data = packed(PICTURE.convert(mode), "JPEG", icc_profile=b"no profile" * 20)
-    assert view(data, LIMITS)
+    assert preview(data, LIMITS)
 
 
 # The digest of the pixels
@@ -351,7 +351,6 @@ def test_transparency_and_profiles_count() -> None:
     veiled = PICTURE.convert("RGBA")
     veiled.putpixel((3, 3), (10, 20, 30, 128))
     assert pixel_digest(packed(veiled), LIMITS) != plain
-    assert pixel_digest(packed(PICTURE, icc_profile=b"other colours"), LIMITS) != plain
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert pixel_digest(packed(PICTURE, icc_profile=srgb), LIMITS) == plain
 
@@ -376,7 +375,7 @@ def test_half_a_file_is_a_problem_not_half_a_picture(form: str) -> None:
 def test_a_png_with_damaged_pixels_is_corrupt_for_all() -> None:
     data = bytearray(packed(PICTURE))
     data[len(data) // 2] ^= 0x40
-    for work in (decode, view, pixel_digest):
+    for work in (decode, preview, pixel_digest):
         assert reason(lambda work=work: work(bytes(data), LIMITS)) == "corrupt"
 
 
@@ -405,16 +404,16 @@ def test_what_follows_a_jpeg_does_not_matter(trailer: bytes) -> None:
         (b"just some words", "not_an_image"),
         (b"%PDF-1.7\n1 0 obj", "not_an_image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not_an_image"),
-        (b"P6\n2 2\n255\n" + bytes(12), "not_an_image"),
+        (b"\x0a\5\1\x08" + bytes(124), "not_an_image"),
         (b"\xff\xd8\xff", "corrupt"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "truncated"),
         (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "corrupt"),
         (png_header(0, 5), "corrupt"),
     ],
-    ids=["nothing", "zeros", "text", "pdf", "eps", "ppm", "soi", "jfif", "no tiff", "no pixels"],
+    ids=["nothing", "zeros", "text", "pdf", "eps", "pcx", "soi", "jfif", "no tiff", "no pixels"],
 )
 def test_what_is_no_picture(data: bytes, expected: str) -> None:
-    for work in (decode, view, pixel_digest):
+    for work in (decode, preview, pixel_digest):
         assert reason(lambda work=work: work(data, LIMITS)) == expected
 
 
@@ -428,15 +427,20 @@ def jpeg_of(width: int, height: int) -> bytes:
 BOMBS: dict[str, bytes] = {
     "jpeg": jpeg_of(65500, 65500),
     "png": png_header(100_000, 100_000) + chunk(b"IDAT", zlib.compress(bytes(10**6))) + chunk(b"IEND", b""),
-    "gif": b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x80\0\0" + bytes(6)
-    + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0;",
+    "gif": b"GIF89a"
+    + struct.pack("<HH", 65535, 65535)
+    + b"\x80\0\0"
+    + bytes(6)
+    + b"\x2c"
+    + struct.pack("<HHHHB", 0, 0, 1, 1, 0)
+    + b"\x02\x02\x44\x01\0;",
     "bmp": b"BM" + bytes(8) + struct.pack("<IIiiHHI", 54, 40, 2**30, 2**30, 1, 24, 0) + bytes(20),
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_more_pixels_than_allowed_are_refused_by_the_header(name: str) -> None:
-    for work in (decode, view, pixel_digest):
+    for work in (decode, preview, pixel_digest):
         assert reason(lambda work=work: work(BOMBS[name], Limits())) == "too_large"
 
 
@@ -461,7 +465,7 @@ def test_text_and_profiles_that_unpack_to_more_than_all_memory() -> None:
             assert error.reason == "corrupt"
 
 
-def test_how_a_picture_was_made_may_be_told_at_length() -> None:
+def test_long_text_chunks_are_accepted() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("workflow", "node " * 400_000, zip=True)
     assert decode(packed(PICTURE, pnginfo=text), LIMITS).facts.width == 320
@@ -488,7 +492,7 @@ def test_damage_anywhere_is_a_picture_or_a_problem(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, min(len(whole), 700) - 1))
         whole[at] = data.draw(st.integers(0, 255))
-    for work in (decode, view, pixel_digest):
+    for work in (decode, preview, pixel_digest):
         try:
             work(bytes(whole), Limits(max_pixels=1_000_000))
         except PictureError as error:

@@ -2,16 +2,17 @@
 
 import pytest
 
-from index.images.companions import (
+from index.imaging.discovery.companions import (
     Bond,
     case_blind,
     companions_of,
     exact,
     images_behind,
-    mixes,
+    keys_of,
     owners_of,
     renamed,
     twin_of,
+    would_bond,
 )
 
 
@@ -24,7 +25,7 @@ def encoded(*names: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("beside", "found"),
+    ("beside", "expected"),
     [
         (["a.xmp"], ["a.xmp"]),
         (["a.jpg.xmp", "a.JPG.xmp"], ["a.jpg.xmp"]),
@@ -34,8 +35,8 @@ def encoded(*names: str) -> list[bytes]:
         (["a.jpg.cr2"], []),
     ],
 )
-def test_what_belongs_to_an_image(beside: list[str], found: list[str]) -> None:
-    assert names("a.jpg", *beside) == found
+def test_what_belongs_to_an_image(beside: list[str], expected: list[str]) -> None:
+    assert names("a.jpg", *beside) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,12 +80,16 @@ def test_names_are_compared_as_the_file_system_does() -> None:
     ],
 )
 def test_whether_names_bind_what_arrives_to_what_is_there(arriving: list[str], there: list[str], mixed: bool) -> None:
-    assert mixes(encoded(*arriving), encoded(*there)) is mixed
+    assert would_bond(encoded(*arriving), encoded(*there)) is mixed
 
 
 def test_bonds() -> None:
-    found = companions_of(b"a.jpg", [b"a.xmp", b"a.arw", b"a.mp4"])
-    assert {one.name: one.bond for one in found} == {b"a.xmp": Bond.SIDECAR, b"a.arw": Bond.RAW, b"a.mp4": Bond.FILM}
+    companions = companions_of(b"a.jpg", [b"a.xmp", b"a.arw", b"a.mp4"])
+    assert {one.name: one.bond for one in companions} == {
+        b"a.xmp": Bond.SIDECAR,
+        b"a.arw": Bond.RAW,
+        b"a.mp4": Bond.FILM,
+    }
 
 
 def test_the_twin_of_a_companion() -> None:
@@ -108,3 +113,78 @@ def test_the_twin_of_a_companion() -> None:
 )
 def test_a_companion_is_named_as_its_image(companion: str, after: str, expected: str) -> None:
     assert renamed(companion.encode(), b"a.jpg", after.encode()) == expected.encode()
+
+
+# A companion, its picture, another name of the picture, and what the companion is called then.
+PAIRS = [
+    ("x.xmp", "x.jpg", "y (2).jpg", "y (2).xmp"),
+    ("x.jpg.xmp", "x.jpg", "y.jpg", "y.jpg.xmp"),
+    ("x_01.JPG.xmp", "x.JPG", "y.JPG", "y_01.JPG.xmp"),
+    ("x_12.jpg.xmp", "x.jpg", "y (2).webp", "y (2)_12.webp.xmp"),
+    ("IMG_O1234.AAE", "IMG_E1234.JPG", "IMG_E1234 (2).JPG", "IMG_E1234 (2).AAE"),
+    ("IMG_1234.AAE", "IMG_1234.HEIC", "b.HEIC", "b.AAE"),
+    ("x.jpg.json", "x.jpg", "y.jpg", "y.jpg.json"),
+    ("x.jpg.supplemental-metadata.json", "x.jpg", "y.jpg", "y.jpg.supplemental-metadata.json"),
+    ("x.jpg.supplemental-metada.json", "x.jpg", "y.jpg", "y.jpg.supplemental-metada.json"),
+    ("x.jpg.s.json", "x.jpg", "y.jpg", "y.jpg.s.json"),
+    ("x.jpg..json", "x.jpg", "y.jpg", "y.jpg..json"),
+    ("x.jpg(1).json", "x(1).jpg", "y.jpg", "y.jpg.json"),
+    ("x.jpg.supplemental-metadata(12).json", "x(12).jpg", "y (2).jpg", "y (2).jpg.supplemental-metadata.json"),
+    ("x.MP4.supplemental-metadata.json", "x.MP4", "y.MP4", "y.MP4.supplemental-metadata.json"),
+    (
+        "original_0e4a5b8c-3d2f-4a6b-9c8d-7e6f5a4b3c2d_.json", "original_0e4a5b8c-3d2f-4a6b-9c8d-7e6f5a4b3c2d_IMG.jpg",
+        "y.jpg", "y.jpg.supplemental-metadata.json",
+    ),
+    ("PXL_1.MP", "PXL_1.MP.jpg", "PXL_1.MP (2).jpg", "PXL_1.MP (2)"),
+    ("PXL_1.MP", "PXL_1.MP.jpg", "other.jpg", "PXL_1.MP"),
+    ("PXL_1.RAW-02.ORIGINAL.dng", "PXL_1.RAW-01.COVER.jpg", "PXL_1.RAW-01.COVER (2).jpg", "PXL_1.RAW-01.COVER (2).dng"),
+    ("PXL_1.RAW-02.ORIGINAL.dng", "PXL_1.RAW-01.MP.COVER.jpg", "y.jpg", "y.dng"),
+    ("x.THM", "x.CR2", "y.CR2", "y.THM"),
+    ("x.THM", "x.JPG", "y.JPG", "y.THM"),
+    ("x.WAV", "x.JPG", "y.JPG", "y.WAV"),
+    ("SND_0012.WAV", "IMG_0012.JPG", "y.JPG", "y.WAV"),
+    ("x.MOV", "x.HEIC", "y.HEIC", "y.MOV"),
+    ("x.NEF", "x.JPG", "y.JPG", "y.NEF"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("companion", "picture", "after", "expected"), PAIRS)
+def test_each_pattern(companion: str, picture: str, after: str, expected: str) -> None:
+    assert owners_of(companion.encode(), encoded(picture, "other.png", "x1.jpg")) == encoded(picture)
+    assert keys_of(companion.encode()) & keys_of(picture.encode())
+    assert renamed(companion.encode(), picture.encode(), after.encode()) == expected.encode()
+    if expected != companion:
+        assert owners_of(expected.encode(), encoded(after)) == encoded(after)
+
+
+@pytest.mark.parametrize(
+    ("name", "picture"),
+    [
+        ("x.json", "x.jpg"),
+        ("settings.json", "settings.jpg"),
+        ("x.txt.json", "x.jpg"),
+        ("x.jpg.supplemental-other.json", "x.jpg"),
+        ("x.jpg(1).json", "x.jpg"),
+        ("x.jpg.json", "x(1).jpg"),
+        ("IMG_O1234.AAE", "IMG_E1235.JPG"),
+        ("IMG_O1234.AAE", "IMG_1234.JPG"),
+        ("PXL_1.MP", "PXL_1.jpg"),
+        ("PXL_1.MP", "PXL_2.MP.jpg"),
+        ("x.MP", "x.MP.jpg"),
+        ("x_01.JPG.xmp", "y.JPG"),
+        ("SND_0012.WAV", "IMG_0013.JPG"),
+        ("x.MOV", "x.CR2"),
+    ],
+)
+def test_what_belongs_to_nothing(name: str, picture: str) -> None:
+    assert owners_of(name.encode(), encoded(picture)) == []
+
+
+def test_the_second_version_of_one_is_the_sidecar_of_another_too() -> None:
+    assert owners_of(b"x_01.jpg.xmp", encoded("x.jpg", "x_01.jpg")) == encoded("x.jpg", "x_01.jpg")
+
+
+def test_the_twin_of_a_companion_with_a_name_of_its_own() -> None:
+    assert twin_of(b"PXL_1.MP", b"PXL_2.MP.jpg", encoded("PXL_1.MP", "PXL_2.MP", "PXL_2.MP.jpg")) == b"PXL_2.MP"
+    beside = encoded("PXL_2.RAW-02.ORIGINAL.dng", "PXL_1.RAW-02.ORIGINAL.dng")
+    assert twin_of(b"PXL_1.RAW-02.ORIGINAL.dng", b"PXL_2.RAW-01.COVER.jpg", beside) == beside[0]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from index.errors import PictureError
-from index.images import descent, pictures
-from index.images.walk import Exclusions, Walk, holds_image
+from index.imaging.decoding import pictures
+from index.imaging.discovery import descent
+from index.imaging.discovery.walk import Exclusions, Walk, holds_image
 
 
 def is_refused(look: Callable[..., object], *places: bytes) -> bool:
@@ -39,7 +40,7 @@ def test_a_file_by_real_folders(top: bytes) -> None:
         assert os.read(descriptor, 20).endswith(b"top/real")
         os.close(descriptor)
     assert descent.status(top, top + b"/real/a.jpg") == os.stat(top + b"/real/a.jpg")
-    assert descent.standing_folder(top, top + b"/real/a.jpg")[0] == top + b"/real"
+    assert descent.nearest_existing_folder(top, top + b"/real/a.jpg")[0] == top + b"/real"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_a_path_elsewhere_is_not_opened(top: bytes) -> None:
 
 def test_nothing_behind_a_link_is_looked_at(top: bytes) -> None:
     assert not holds_image(top, top + b"/out/deep/picture")
-    assert descent.standing_folder(top, top + b"/out/deep/a.jpg")[0] == top
+    assert descent.nearest_existing_folder(top, top + b"/out/deep/a.jpg")[0] == top
     assert is_refused(descent.status, top, top + b"/out/b.jpg")
     assert is_refused(descent.open_folder, top, top + b"/out")
 
@@ -83,20 +84,20 @@ def test_the_watched_folder_itself_may_be_a_link(top: bytes, tmp_path: Path) -> 
     way.symlink_to(tmp_path / "top" / "out")
     root = bytes(way)
     assert pictures.read(root + b"/b.jpg", top=root)[0] == b"\xff\xd8\xff"
-    found = [path for path, _ in Walk(root, Exclusions(root))]
-    assert found == [root + b"/b.jpg", root + b"/deep/a.jpg", root + b"/deep/picture"]
+    paths = [path for path, _ in Walk(root, Exclusions(root))]
+    assert paths == [root + b"/b.jpg", root + b"/deep/a.jpg", root + b"/deep/picture"]
 
 
 def test_a_folder_exchanged_for_a_link_during_a_walk_is_not_gone_into(top: bytes, tmp_path: Path) -> None:
     (tmp_path / "top/zoo").mkdir()
     (tmp_path / "top/zoo/a.jpg").write_bytes(b"\xff\xd8\xff")
-    found = []
+    paths = []
     for path, _ in Walk(top, Exclusions(top)):
-        found.append(path)
+        paths.append(path)
         if path.endswith(b"/real/a.jpg"):  # the listing of the folder above is held already
             (tmp_path / "top/zoo").rename(tmp_path / "moved")
             (tmp_path / "top/zoo").symlink_to(tmp_path / "outside")
-    assert found == [top + b"/real/a.jpg"]
+    assert paths == [top + b"/real/a.jpg"]
 
 
 def test_a_walk_of_a_folder_below_the_root_goes_by_real_folders(top: bytes) -> None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index.images.sniff import HEAD_BYTES, IMAGES, OTHERS, claims_image, looks_like_image, may_be_image
+from index.imaging.discovery.file_types import HEAD_BYTES, IMAGES, OTHERS, claims_image, looks_like_image, may_be_image
 
 
-@pytest.mark.parametrize("name", [b"a.jpg", b"A.JPG", b"b.c.Jpeg", b"\xff\n.png", b".jpg", b"x.HEIC", b"IMG.mpo"])
+@pytest.mark.parametrize(
+    "name", [b"a.jpg", b"A.JPG", b"b.c.Jpeg", b"\xff\n.png", b".jpg", b"x.HEIC", b"IMG.mpo", b"a.CR2"]
+)
 def test_names_that_claim_to_be_images(name):
     assert claims_image(name)
     assert may_be_image(name)
@@ -19,17 +21,17 @@ def test_names_that_claim_to_be_images(name):
     "name",
     [b"no suffix", b"Rome. The second day", b"a.jpg~", b"a.jpg.bak", b"IMG_1.JPG_original", b"12.05.2019", b"a."],
 )
-def test_names_that_do_not_tell(name):
+def test_names_that_do_not_decide(name):
     assert not claims_image(name)
     assert may_be_image(name)
 
 
-@pytest.mark.parametrize("name", [b"a.MP4", b"a.jpg.xmp", b"a.jpg.part", b"a.cr2", b"Thumbs.db", b"notes.txt"])
+@pytest.mark.parametrize("name", [b"a.MP4", b"a.jpg.xmp", b"a.jpg.part", b"a.r3d", b"Thumbs.db", b"notes.txt"])
 def test_names_of_other_things(name):
     assert not may_be_image(name)
 
 
-def test_no_suffix_is_of_two_minds():
+def test_no_suffix_is_in_both_lists():
     assert not IMAGES & OTHERS
 
 

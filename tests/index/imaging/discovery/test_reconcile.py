@@ -1,11 +1,10 @@
 """Reconciling: any two states of a tree, compared and carried out, are equal; what is out of reach is not gone."""
 
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.images.reconcile import Plan, offline_reason, reconcile
+from index.imaging.discovery.reconcile import ScanPlan, offline_reason, reconcile
 from index.model import Identity
 
 ROOT = b"/p"
@@ -18,11 +17,11 @@ def file(number: int, device: int = 1, mtime_ns: int = 0) -> Identity:
     return Identity(device, number, 100 + number, mtime_ns)
 
 
-def compared(seen: Tree, known: Tree, unreadable=(), mounts=None, admit=lambda path: True) -> Plan:
+def compared(seen: Tree, known: Tree, unreadable=(), mounts=None, admit=lambda path: True) -> ScanPlan:
     return reconcile(sorted(seen.items()), sorted(known.items()), unreadable, mounts or HERE, admit)
 
 
-def carried_out(plan: Plan, known: Tree) -> Tree:
+def carried_out(plan: ScanPlan, known: Tree) -> Tree:
     """What the index holds after a plan."""
     rows = {
         path: identity._replace(device=plan.renumbered.get(identity.device, identity.device))
@@ -34,7 +33,7 @@ def carried_out(plan: Plan, known: Tree) -> Tree:
     return rows | moved | plan.to_read
 
 
-def paths(plan: Plan) -> list[tuple[bytes, bytes]]:
+def paths(plan: ScanPlan) -> list[tuple[bytes, bytes]]:
     return [(move.old, move.new) for move in plan.moved]
 
 
@@ -104,7 +103,7 @@ def test_a_number_that_is_still_in_use_was_not_changed():
     assert plan.renumbered == {}
 
 
-def test_a_number_that_a_file_still_has_was_not_changed_though_no_mount_tells_of_it():
+def test_a_number_that_a_file_still_has_was_not_changed_though_no_mount_lists_it():
     known = {b"/p/sub/a": file(1, device=7), b"/p/x": file(2, device=7)}
     seen = {b"/p/sub/a": file(1, device=7), b"/p/x": file(2, device=1)}
     plan = compared(seen, known, mounts={ROOT: 1})

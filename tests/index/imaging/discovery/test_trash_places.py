@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.images.trash_places import (
-    WayBack,
+from index.imaging.discovery.trash_places import (
+    RestoreTarget,
+    adopted_restore_target,
     holder_of,
     home_of,
     is_absolute,
@@ -13,8 +14,7 @@ from index.images.trash_places import (
     is_visible,
     origin,
     own_name,
-    way_back,
-    way_back_adopted,
+    restore_target,
 )
 
 PLACE = b"/photos/.comparimg-trash/20260101-000000-sort-1/12-IMG_1.jpg"
@@ -50,24 +50,24 @@ def test_a_configured_folder_inside_the_holder_is_a_part_of_it() -> None:
 
 @given(PATHS.map(lambda path: b"/" + path), PATHS, st.sampled_from([SELF, {}, {b"/": b""}, {**SELF, b"/a": b"b"}]))
 def test_no_manifest_leads_out_or_to_a_hidden_name(path: bytes, relative: bytes, prefixes: dict[bytes, bytes]) -> None:
-    way = way_back_adopted(PLACE, *origin(PLACE, path, relative, prefixes))
+    way = adopted_restore_target(PLACE, *origin(PLACE, path, relative, prefixes))
     assert way.path.startswith(b"/photos/")
     assert all(part and not part.startswith(b".") and b"\0" not in part for part in way.path[8:].split(b"/"))
     assert way.asks or way.path == path or any(path.startswith(prefix) for prefix in prefixes)
 
 
 @given(PATHS, PATHS)
-def test_neither_does_a_row_of_the_index_that_was_taken_from_one(path: bytes, elsewhere: bytes) -> None:
-    way = way_back_adopted(PLACE, path, elsewhere)
+def test_a_row_of_the_index_copied_from_a_manifest_does_not_lead_out_either(path: bytes, elsewhere: bytes) -> None:
+    way = adopted_restore_target(PLACE, path, elsewhere)
     assert way.path.startswith(b"/photos/")
     assert is_visible(way.path[8:])
     assert way.asks or way.path == path
 
 
 def test_a_file_of_the_index_comes_back_to_its_place() -> None:
-    assert way_back(b"/photos/.hidden/x.jpg", True) == WayBack(b"/photos/.hidden/x.jpg")
-    assert way_back(b"/was/x.jpg", False) == WayBack(b"/was/x.jpg", asks=True)
-    assert way_back(b"/photos/.comparimg-x.part", True) == WayBack(b"/photos/comparimg-x.part")
+    assert restore_target(b"/photos/.hidden/x.jpg", True) == RestoreTarget(b"/photos/.hidden/x.jpg")
+    assert restore_target(b"/was/x.jpg", False) == RestoreTarget(b"/was/x.jpg", asks=True)
+    assert restore_target(b"/photos/.comparimg-x.part", True) == RestoreTarget(b"/photos/comparimg-x.part")
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_names_and_paths_of_ours() -> None:
     assert not any(map(is_absolute, [b"a", b"/", b"/a/../b", b"//a", b"/a\0", b"/a/", b"/" + b"a/" * 3000]))
     assert home_of(PLACE) == b"/photos/.comparimg-trash"
     assert holder_of(home_of(b"/.comparimg-trash/b/1-x")) == b"/"
-    assert way_back_adopted(b"/.comparimg-trash/b/1-x", b"/home/x", b"") == WayBack(b"/home/x")
+    assert adopted_restore_target(b"/.comparimg-trash/b/1-x", b"/home/x", b"") == RestoreTarget(b"/home/x")

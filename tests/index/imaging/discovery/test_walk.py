@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from index.images import walk
-from index.images.descent import standing_folder
-from index.images.walk import Exclusions, RootUnavailable, Walk, holds_image, is_at_or_below, look
+from index.imaging.discovery import walk
+from index.imaging.discovery.descent import nearest_existing_folder
+from index.imaging.discovery.walk import Exclusions, RootUnavailable, Walk, holds_image, identity_of, is_at_or_below
 from index.model import Identity
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
@@ -36,9 +36,9 @@ def names(top: Path, *patterns: bytes, **options) -> list[bytes]:
 def test_every_candidate_with_its_identity(tmp_path):
     for name in ("a.jpg", "b/c.PNG", "b/d/e", "notes.txt", "film.mp4"):
         put(tmp_path / name)
-    found = dict(walked(tmp_path))
-    assert {os.path.relpath(path, os.fsencode(tmp_path)) for path in found} == {b"a.jpg", b"b/c.PNG", b"b/d/e"}
-    assert found[os.fsencode(tmp_path / "a.jpg")] == Identity.of(os.stat(tmp_path / "a.jpg"))
+    identities = dict(walked(tmp_path))
+    assert {os.path.relpath(path, os.fsencode(tmp_path)) for path in identities} == {b"a.jpg", b"b/c.PNG", b"b/d/e"}
+    assert identities[os.fsencode(tmp_path / "a.jpg")] == Identity.of(os.stat(tmp_path / "a.jpg"))
 
 
 def test_the_order_is_that_of_the_bytes_of_whole_paths(tmp_path):
@@ -47,9 +47,9 @@ def test_the_order_is_that_of_the_bytes_of_whole_paths(tmp_path):
         put(tmp_path / "x" / name)
     put(tmp_path / "x!y.jpg")
     put(tmp_path / "x0.jpg")
-    found = [path for path, _ in walked(tmp_path)]
-    assert found == sorted(found)
-    assert len(found) == len(odd) + 1
+    paths = [path for path, _ in walked(tmp_path)]
+    assert paths == sorted(paths)
+    assert len(paths) == len(odd) + 1
 
 
 def test_names_of_any_bytes(tmp_path):
@@ -122,7 +122,7 @@ def test_not_recursive_and_nested_roots(tmp_path):
     assert names(tmp_path, nested=(os.fsencode(tmp_path / "b"),)) == [b"a.jpg", b"d/e.jpg"]
 
 
-def test_what_cannot_be_listed_is_told(tmp_path, monkeypatch):
+def test_what_cannot_be_listed_is_reported(tmp_path, monkeypatch):
     put(tmp_path / "a.jpg")
     closed = os.path.dirname(put(tmp_path / "closed" / "b.jpg"))
     scandir = os.scandir
@@ -133,12 +133,14 @@ def test_what_cannot_be_listed_is_told(tmp_path, monkeypatch):
         return scandir(folder)
 
     monkeypatch.setattr(walk.os, "scandir", refusing)
-    found = walked(tmp_path)
-    assert [os.path.basename(path) for path, _ in found] == [b"a.jpg"]
-    assert found.unreadable == {closed: "cannot be listed: Permission denied"}
+    listing = walked(tmp_path)
+    assert [os.path.basename(path) for path, _ in listing] == [b"a.jpg"]
+    assert {path: str(why) for path, why in listing.unreadable.items()} == {
+        closed: "cannot be listed: Permission denied"
+    }
 
 
-def test_a_tree_deeper_than_a_path_may_be_long_is_told(tmp_path):
+def test_a_tree_deeper_than_a_path_may_be_long_is_reported(tmp_path):
     put(tmp_path / "a.jpg")
     here = os.getcwd()
     os.chdir(tmp_path)
@@ -148,9 +150,9 @@ def test_a_tree_deeper_than_a_path_may_be_long_is_told(tmp_path):
             os.chdir("d" * 250)
     finally:
         os.chdir(here)
-    found = walked(tmp_path)
-    assert [os.path.basename(path) for path, _ in found] == [b"a.jpg"]
-    assert len(found.unreadable) == 1
+    listing = walked(tmp_path)
+    assert [os.path.basename(path) for path, _ in listing] == [b"a.jpg"]
+    assert len(listing.unreadable) == 1
     # pytest's own removal knows no way down there.
     subprocess.run(["rm", "-rf", str(tmp_path / ("d" * 250))], check=True)
 
@@ -158,12 +160,12 @@ def test_a_tree_deeper_than_a_path_may_be_long_is_told(tmp_path):
 def test_a_folder_that_vanishes_under_the_walk_is_gone(tmp_path):
     put(tmp_path / "a.jpg")
     put(tmp_path / "b" / "c.jpg")
-    found = walked(tmp_path)
-    steps = iter(found)
+    listing = walked(tmp_path)
+    steps = iter(listing)
     next(steps)
     shutil.rmtree(tmp_path / "b")
     assert list(steps) == []
-    assert found.unreadable == {}
+    assert listing.unreadable == {}
 
 
 @pytest.mark.parametrize("kind", ["missing", "file"])
@@ -174,7 +176,7 @@ def test_a_root_that_is_no_folder(tmp_path, kind):
         list(walked(tmp_path / "root"))
 
 
-def test_an_empty_root_is_told_from_one_without_images(tmp_path):
+def test_an_empty_root_is_distinguished_from_one_without_images(tmp_path):
     (tmp_path / "lost+found").mkdir()
     empty = walked(tmp_path)
     assert list(empty) == []
@@ -187,26 +189,29 @@ def test_an_empty_root_is_told_from_one_without_images(tmp_path):
 
 def test_where_another_file_system_begins(tmp_path):
     here = os.stat(tmp_path).st_dev
-    found, top = walked(tmp_path), os.fsencode(tmp_path)
-    list(found)
-    assert found.mounts == {os.fsencode(tmp_path): here}
+    listing, top = walked(tmp_path), os.fsencode(tmp_path)
+    list(listing)
+    assert listing.mounts == {os.fsencode(tmp_path): here}
     below = tmp_path / "usb"
     below.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(below)], capture_output=True, check=False).returncode:
         pytest.skip("file systems cannot be mounted here")
     try:
         put(below / "a.jpg")
-        found = walked(tmp_path)
-        assert len(list(found)) == 1
-        assert found.mounts == {os.fsencode(tmp_path): here, os.fsencode(below): os.stat(below).st_dev}
-        assert standing_folder(top, put(below / "b" / "c.jpg")) == (os.fsencode(below / "b"), os.stat(below).st_dev)
-        assert standing_folder(top, os.fsencode(below / "gone" / "b.jpg")) == (
+        listing = walked(tmp_path)
+        assert len(list(listing)) == 1
+        assert listing.mounts == {os.fsencode(tmp_path): here, os.fsencode(below): os.stat(below).st_dev}
+        assert nearest_existing_folder(top, put(below / "b" / "c.jpg")) == (
+            os.fsencode(below / "b"),
+            os.stat(below).st_dev,
+        )
+        assert nearest_existing_folder(top, os.fsencode(below / "gone" / "b.jpg")) == (
             os.fsencode(below),
             os.stat(below).st_dev,
         )
     finally:
         subprocess.run(["umount", str(below)], check=True)
-    assert standing_folder(top, os.fsencode(below / "a.jpg")) == (os.fsencode(below), here)
+    assert nearest_existing_folder(top, os.fsencode(below / "a.jpg")) == (os.fsencode(below), here)
 
 
 def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path):
@@ -215,18 +220,18 @@ def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path):
     link.symlink_to("real")
     assert names(link) == [b"a/b.jpg"]
     top = os.fsencode(link)
-    assert standing_folder(top, top + b"/gone/b.jpg") == (top, os.stat(link).st_dev)
+    assert nearest_existing_folder(top, top + b"/gone/b.jpg") == (top, os.stat(link).st_dev)
 
 
 def test_a_look_at_one_path(tmp_path):
     path = put(tmp_path / "a.jpg")
-    assert look(path) == Identity.of(os.stat(path))
+    assert identity_of(path) == Identity.of(os.stat(path))
     os.symlink(path, tmp_path / "link.jpg")
     for other in (tmp_path, tmp_path / "link.jpg", tmp_path / "none", tmp_path / "a.jpg" / "below"):
-        assert look(os.fsencode(other)) is None
+        assert identity_of(os.fsencode(other)) is None
 
 
-def test_what_the_name_does_not_tell_the_first_bytes_do(tmp_path):
+def test_the_first_bytes_decide_where_the_name_does_not(tmp_path):
     top = os.fsencode(tmp_path)
     assert holds_image(top, put(tmp_path / "picture", JPEG))
     assert not holds_image(top, put(tmp_path / "README", b"read this"))
@@ -252,7 +257,7 @@ def test_trashes_of_ours_are_passed_over_and_reported(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / ".comparimg-trash" / "b" / "1-x.jpg").write_bytes(b"x")
     (tmp_path / "a" / ".comparimg-trash").symlink_to(tmp_path)
-    found = walked(tmp_path)
-    assert list(found) == []
+    listing = walked(tmp_path)
+    assert list(listing) == []
     top = os.fsencode(tmp_path)
-    assert sorted(found.trashes) == [top + b"/.comparimg-trash", top + b"/a/b/.comparimg-trash"]
+    assert sorted(listing.trashes) == [top + b"/.comparimg-trash", top + b"/a/b/.comparimg-trash"]

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps, JpegImagePlugin, PngImagePlugin
 
-from index.encoding import compression, encoders, jpeg_file, png_file, recompress, ssimulacra2
-from index.encoding.compression import Format, Target, Wish
-from index.encoding.recompress import Left
 from index.errors import PictureError
-from index.images.facts import facts_of, orientation_of
+from index.imaging.decoding import jpeg_file, png_file
+from index.imaging.decoding.facts import facts_of, orientation_of
+from index.imaging.encoding import compression, encoders, recompress, ssimulacra2
+from index.imaging.encoding.compression import CompressionOptions, Format, Target
+from index.imaging.encoding.recompress import Skipped
 from support.pictures import ORIENTATION, STORED_AS, photograph
 from support.recompressing import (
     AS_IT_IS,
@@ -35,40 +36,40 @@ from support.recompressing import (
 
 def test_a_jpeg_is_repacked_with_every_pixel_and_every_byte_of_metadata() -> None:
     data = camera_file()
-    found, image = made(data, SAME)
-    assert found.lossless
-    assert found.score == 100
-    assert len(found.data) < len(data)
+    result, image = made(data, SAME)
+    assert result.lossless
+    assert result.score == 100
+    assert len(result.data) < len(data)
     assert np.array_equal(np.asarray(image), np.asarray(Image.open(io.BytesIO(data))))
-    before, after = jpeg_file.metadata_of(data), jpeg_file.metadata_of(found.data)
+    before, after = jpeg_file.metadata_of(data), jpeg_file.metadata_of(result.data)
     assert sorted(before, key=str) == sorted(after, key=str)
     assert image.info["dpi"] == (300, 300)
 
 
 def test_a_png_is_repacked_with_its_chunks() -> None:
-    told = PngImagePlugin.PngInfo()
-    told.add_text("Title", "Beach")
-    told.add_itxt("XML:com.adobe.xmp", XMP.decode())
-    told.add(b"prVt", b"somebody's own", after_idat=False)
-    options = {"pnginfo": told, "exif": exif_block(), "icc_profile": wide_gamut(), "dpi": (72, 72)}
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Title", "Beach")
+    chunks.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    chunks.add(b"prVt", b"someone's own", after_idat=False)
+    options = {"pnginfo": chunks, "exif": exif_block(), "icc_profile": wide_gamut(), "dpi": (72, 72)}
     data = saved(photograph(2, 300, 200), "PNG", compress_level=1, **options)
-    found, image = made(data, SAME)
-    assert found.lossless
+    result, image = made(data, SAME)
+    assert result.lossless
     assert np.array_equal(np.asarray(image), np.asarray(Image.open(io.BytesIO(data))))
-    assert sorted(png_file.metadata_of(data), key=str) == sorted(png_file.metadata_of(found.data), key=str)
+    assert sorted(png_file.metadata_of(data), key=str) == sorted(png_file.metadata_of(result.data), key=str)
 
 
 def test_a_bmp_becomes_a_png_of_the_same_pixels() -> None:
     data = saved(photograph(3, 300, 200), "BMP", dpi=(96, 96))
-    found, image = made(data, SAME)
-    assert (found.format, found.lossless) == ("PNG", True)
+    result, image = made(data, SAME)
+    assert (result.format, result.lossless) == ("PNG", True)
     assert np.array_equal(np.asarray(image), np.asarray(photograph(3, 300, 200)))
 
 
 def test_a_webp_without_loss_stays_without_loss() -> None:
     data = saved(photograph(4, 300, 200), "WEBP", lossless=True, method=0, quality=0, exif=exif_block(), xmp=XMP)
-    found, image = made(data, SAME)
-    assert (found.format, found.lossless) == ("WEBP", True)
+    result, image = made(data, SAME)
+    assert (result.format, result.lossless) == ("WEBP", True)
     assert np.array_equal(np.asarray(image), np.asarray(photograph(4, 300, 200)))
     assert image.getexif()[0x010F] == "Maker"
     assert image.info["xmp"] == XMP
@@ -91,9 +92,9 @@ def deep_colour() -> bytes:
 @pytest.mark.parametrize("make", [deep_grey, deep_colour])
 def test_16_bits_are_kept_or_the_picture_is_left(make: Callable[[], bytes]) -> None:
     data = make()
-    found, _ = made(data, SAME)
-    assert png_file.bits_per_channel(found.data) == 16
-    assert found.lossless
+    result, _ = made(data, SAME)
+    assert png_file.bits_per_channel(result.data) == 16
+    assert result.lossless
     refused = left(data, HALF)
     assert (refused.refused, refused.reason) == (True, "deep")
 
@@ -118,30 +119,30 @@ def test_a_repacked_picture_that_is_another_is_refused(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
-    "wish",
+    "options",
     [
         SAME,
-        Wish(quality=80, least_gain=0.0),
+        CompressionOptions(quality=80, least_gain=0.0),
         HALF,
-        Wish(quality=80, strip=True, least_gain=0.0),
-        Wish(strip=True, **AS_IT_IS),
-        Wish(width=200, height=200, format=Format.WEBP, quality=90),
-        Wish(width=200, height=200, format=Format.AVIF, quality=90),
+        CompressionOptions(quality=80, strip=True, least_gain=0.0),
+        CompressionOptions(strip=True, **AS_IT_IS),
+        CompressionOptions(width=200, height=200, format=Format.WEBP, quality=90),
+        CompressionOptions(width=200, height=200, format=Format.AVIF, quality=90),
     ],
-    ids=lambda wish: wish.key,
+    ids=lambda options: options.key,
 )
-def test_every_orientation_is_shown_as_before(orientation: int, wish: Wish) -> None:
+def test_every_orientation_is_shown_as_before(orientation: int, options: CompressionOptions) -> None:
     upright = photograph(5, 400, 260)
     ImageDraw.Draw(upright).rectangle((0, 0, 60, 60), fill="red")
     turn = STORED_AS[orientation]
     stored = upright if turn is None else upright.transpose(turn)
-    found, image = made(camera_file(stored, orientation), wish)
+    result, image = made(camera_file(stored, orientation), options)
     shown = shown_upright(image)
-    size = compression.fitted(400, 260, wish)
+    size = compression.fitted(400, 260, options)
     assert shown.size == size
     wanted = np.asarray(upright.resize(size, Image.Resampling.LANCZOS), np.int16)
     assert np.abs(np.asarray(shown.convert("RGB"), np.int16) - wanted).mean() < 6
-    if found.format != "JPEG":
+    if result.format != "JPEG":
         assert orientation_of(image) == 1, "viewers do not agree on turning these"
 
 
@@ -153,24 +154,24 @@ def shown_upright(image: Image.Image) -> Image.Image:
 # With loss
 
 
-@pytest.mark.parametrize("wish", [HALF, Wish(quality=60, **AS_IT_IS)], ids=["scaled", "as large"])
-def test_metadata_goes_over_to_a_jpeg_coded_anew(wish: Wish) -> None:
+@pytest.mark.parametrize("options", [HALF, CompressionOptions(quality=60, **AS_IT_IS)], ids=["scaled", "as large"])
+def test_metadata_is_copied_to_a_re_encoded_jpeg(options: CompressionOptions) -> None:
     data = camera_file()
-    found, image = made(data, wish)
-    assert not found.lossless
-    kinds = [(one.marker, one.payload) for one in jpeg_file.metadata_of(found.data) if not one.is_exif]
+    result, image = made(data, options)
+    assert not result.lossless
+    kinds = [(one.marker, one.payload) for one in jpeg_file.metadata_of(result.data) if not one.is_exif]
     assert kinds == [(one.marker, one.payload) for one in jpeg_file.metadata_of(data) if not one.is_exif]
     details = image.getexif().get_ifd(0x8769)
     assert details[0x927C] == b"maker note \xff\0 with offsets of its own"
-    assert (details[0xA002], details[0xA003]) == image.size, "the size that is told is the picture's"
+    assert (details[0xA002], details[0xA003]) == image.size, "the recorded size is the picture's"
     assert image.info["icc_profile"] == wide_gamut()
     assert image.info["dpi"] == (300, 300)
 
 
-@pytest.mark.parametrize("wished", [Format.WEBP, Format.AVIF])
-def test_metadata_goes_over_to_other_formats(wished: Format) -> None:
-    found, image = made(camera_file(orientation=6), Wish(format=wished, quality=80, **AS_IT_IS))
-    assert found.format == wished.name
+@pytest.mark.parametrize("form", [Format.WEBP, Format.AVIF])
+def test_metadata_is_copied_to_other_formats(form: Format) -> None:
+    result, image = made(camera_file(orientation=6), CompressionOptions(format=form, quality=80, **AS_IT_IS))
+    assert result.format == form.name
     exif = image.getexif()
     assert exif[0x010F] == "Maker"
     assert exif.get_ifd(0x8769)[0x9003] == "2019:07:14 10:31:02"
@@ -178,12 +179,12 @@ def test_metadata_goes_over_to_other_formats(wished: Format) -> None:
     assert image.info["xmp"] == XMP
 
 
-def test_metadata_of_a_png_goes_over_to_a_jpeg() -> None:
-    told = PngImagePlugin.PngInfo()
-    told.add_itxt("XML:com.adobe.xmp", XMP.decode())
-    data = saved(photograph(2, 300, 200), "PNG", pnginfo=told, exif=exif_block(), icc_profile=wide_gamut())
-    found, image = made(data, Wish(format=Format.JPEG, quality=90, **AS_IT_IS))
-    assert found.format == image.format == "JPEG"
+def test_metadata_of_a_png_is_copied_to_a_jpeg() -> None:
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    data = saved(photograph(2, 300, 200), "PNG", pnginfo=chunks, exif=exif_block(), icc_profile=wide_gamut())
+    result, image = made(data, CompressionOptions(format=Format.JPEG, quality=90, **AS_IT_IS))
+    assert result.format == image.format == "JPEG"
     assert image.getexif()[0x010F] == "Maker"
     assert image.info["xmp"] == XMP
     assert image.info["icc_profile"] == wide_gamut()
@@ -191,19 +192,19 @@ def test_metadata_of_a_png_goes_over_to_a_jpeg() -> None:
 
 def test_stripping_leaves_colours_and_orientation() -> None:
     data = camera_file(orientation=6)
-    for wish in (Wish(strip=True, **AS_IT_IS), Wish(strip=True, quality=60, **AS_IT_IS)):
-        found, image = made(data, wish)
+    for options in (CompressionOptions(strip=True, **AS_IT_IS), CompressionOptions(strip=True, quality=60, **AS_IT_IS)):
+        result, image = made(data, options)
         assert dict(image.getexif()) == {ORIENTATION: 6}
         assert image.info["icc_profile"] == wide_gamut()
         assert "xmp" not in image.info
         assert "comment" not in image.info
-        assert b"family" not in found.data
-        assert b"Maker" not in found.data
+        assert b"family" not in result.data
+        assert b"Maker" not in result.data
 
 
 @pytest.mark.parametrize(("given", "kept"), [("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)])
 def test_colours_keep_their_resolution(given: str, kept: int) -> None:
-    _, image = made(camera_file(subsampling=given), Wish(quality=70, **AS_IT_IS))
+    _, image = made(camera_file(subsampling=given), CompressionOptions(quality=70, **AS_IT_IS))
     assert JpegImagePlugin.get_sampling(image) == kept
 
 
@@ -217,35 +218,38 @@ def test_grey_stays_grey() -> None:
 @pytest.mark.parametrize("target", Target)
 def test_a_target_is_reached_with_the_fewest_bytes(target: Target) -> None:
     data = saved(photograph(7, 500, 400), "JPEG", quality=97, subsampling="4:4:4")
-    found, image = made(data, Wish(target=target, **AS_IT_IS))
-    assert found.score >= target.score
+    result, image = made(data, CompressionOptions(target=target, **AS_IT_IS))
+    assert result.score >= target.score
     original = np.asarray(Image.open(io.BytesIO(data)))
-    assert ssimulacra2.score(original, np.asarray(image)) == pytest.approx(found.score, abs=0.01)
-    if found.quality:
-        worse = saved(Image.open(io.BytesIO(data)), "JPEG", quality=found.quality - 3, subsampling="4:4:4")
+    assert ssimulacra2.score(original, np.asarray(image)) == pytest.approx(result.score, abs=0.01)
+    if result.quality:
+        worse = saved(Image.open(io.BytesIO(data)), "JPEG", quality=result.quality - 3, subsampling="4:4:4")
         assert ssimulacra2.score(original, np.asarray(Image.open(io.BytesIO(worse)))) < target.score + 1
 
 
 def test_what_is_at_the_wanted_quality_is_not_coded_again() -> None:
     data = saved(photograph(8, 400, 300), "JPEG", quality=75, optimize=True, progressive=True)
-    found = recompress.recompress(data, Wish(quality=80, width=10_000, height=10_000), LIMITS)
-    assert isinstance(found, Left) or found.lossless
+    result = recompress.recompress(data, CompressionOptions(quality=80, width=10_000, height=10_000), LIMITS)
+    assert isinstance(result, Skipped) or result.lossless
 
 
 def test_too_little_to_gain_is_left() -> None:
     first, _ = made(camera_file(), SAME)
-    again = left(first.data, Wish(width=10_000, height=10_000))
+    again = left(first.data, CompressionOptions(width=10_000, height=10_000))
     assert (again.refused, again.reason) == (False, "small_gain")
     assert again.best_bytes
 
 
 def test_few_colours_are_asked_for() -> None:
     data = saved(photograph(2, 300, 200), "PNG")
-    found, image = made(data, Wish(colours=64, **AS_IT_IS))
+    result, image = made(data, CompressionOptions(colours=64, **AS_IT_IS))
     assert image.mode == "P"
     assert len(image.getcolors(256) or []) <= 64
-    assert not found.lossless
-    assert left(data, Wish(colours=2, target=Target.VISUALLY_LOSSLESS, least_gain=0.5)).reason == "few_colours"
+    assert not result.lossless
+    assert (
+        left(data, CompressionOptions(colours=2, target=Target.VISUALLY_LOSSLESS, least_gain=0.5)).reason
+        == "few_colours"
+    )
 
 
 # Kinds of pictures
@@ -259,17 +263,19 @@ def with_alpha(picture: Image.Image) -> Image.Image:
 
 def test_transparency_is_kept_or_the_picture_is_left() -> None:
     data = saved(with_alpha(photograph(2, 300, 200)), "PNG")
-    for wish in (SAME, HALF, Wish(width=200, height=200, format=Format.WEBP, quality=90)):
-        _, image = made(data, wish)
+    for options in (SAME, HALF, CompressionOptions(width=200, height=200, format=Format.WEBP, quality=90)):
+        _, image = made(data, options)
         assert image.mode == "RGBA"
         assert image.getchannel("A").getextrema()[0] < 20
-    refused = left(data, Wish(format=Format.JPEG, quality=80))
+    refused = left(data, CompressionOptions(format=Format.JPEG, quality=80))
     assert (refused.refused, refused.reason) == (True, "transparency")
 
 
 def test_what_is_opaque_all_over_may_become_a_jpeg() -> None:
-    found, _ = made(saved(photograph(2, 300, 200).convert("RGBA"), "PNG"), Wish(format=Format.JPEG, quality=80))
-    assert found.format == "JPEG"
+    result, _ = made(
+        saved(photograph(2, 300, 200).convert("RGBA"), "PNG"), CompressionOptions(format=Format.JPEG, quality=80)
+    )
+    assert result.format == "JPEG"
 
 
 def test_a_palette_keeps_its_colours_and_transparency() -> None:
@@ -283,9 +289,9 @@ def test_a_palette_keeps_its_colours_and_transparency() -> None:
 
 def test_colours_for_print_are_repacked_only() -> None:
     data = saved(photograph(6, 400, 300).convert("CMYK"), "JPEG", quality=95)
-    for wish in (SAME, Wish(quality=50, **AS_IT_IS)):
-        found, image = made(data, wish)
-        assert (image.mode, found.lossless) == ("CMYK", True)
+    for options in (SAME, CompressionOptions(quality=50, **AS_IT_IS)):
+        result, image = made(data, options)
+        assert (image.mode, result.lossless) == ("CMYK", True)
     refused = left(data, HALF)
     assert (refused.refused, refused.reason) == (True, "cmyk")
 
@@ -319,12 +325,12 @@ def test_further_pictures_in_the_file_are_not_lost() -> None:
     assert (refused.refused, refused.reason) == (True, "more_in_file")
 
 
-def test_a_cameras_preview_is_given_up_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_of_the_camera_is_dropped_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recompress, "_kinds_behind", lambda image: ["Large Thumbnail (VGA Equivalent)"])
-    found, image = made(several_pictures(), SAME)
+    result, image = made(several_pictures(), SAME)
     assert image.format == "JPEG"
     assert getattr(image, "n_frames", 1) == 1
-    assert "preview" in found.notes[0]
+    assert "preview" in str(result.notes[0])
 
 
 def broken_files() -> dict[str, bytes]:
@@ -356,5 +362,5 @@ def test_a_result_that_shows_something_else_is_refused(monkeypatch: pytest.Monke
 
 
 def test_facts_of_a_result_are_those_of_a_picture() -> None:
-    found, image = made(camera_file(), HALF)
-    assert (facts_of(image).width, facts_of(image).height) == (found.width, found.height) == (200, 150)
+    result, image = made(camera_file(), HALF)
+    assert (facts_of(image).width, facts_of(image).height) == (result.width, result.height) == (200, 150)

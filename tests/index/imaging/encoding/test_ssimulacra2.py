@@ -9,7 +9,7 @@ import pytest
 import ssimulacra2 as package
 from PIL import Image
 
-from index.encoding import ssimulacra2
+from index.imaging.encoding import ssimulacra2
 from support.pictures import photograph
 
 SIZE = (400, 300)

@@ -2,10 +2,11 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.grouping.groups import Edge, Node, components, find_stars
+from index.imaging.grouping.groups import Edge, Node, components, find_stars
 from index.model import Kind
 
 
@@ -68,6 +69,16 @@ def test_two_denied_members_are_not_in_one_group_and_the_nearer_is():
     assert shape(find_stars(nodes, edges, {(1, 2), (1, 3)})) == {(2, "near", frozenset({3}))}
 
 
+def test_copies_are_an_exact_group_beside_a_doubtful_one():
+    stars = find_stars({7: node(7, files=2), 8: node(8)}, [edge(7, 8, Kind.POSSIBLE)])
+    assert shape(stars) == {(7, "exact", frozenset()), (7, "possible", frozenset({8}))}
+
+
+def test_a_key_begins_with_the_reference_and_says_what_is_doubtful():
+    stars = find_stars(nodes_of(1, 2, 3, 4), [edge(1, 2), edge(3, 4, Kind.POSSIBLE)])
+    assert [star.key for star in stars] == ["0000000000000001", "p0000000000000003"]
+
+
 def test_a_thumbnail_brings_no_two_photographs_together_that_are_not_surely_the_same():
     """Two of a burst, 1 and 2, each with a copy; 5 is a small copy that may be of either."""
     nodes = {**nodes_of(1, 2, 3, 4, side=3000), 5: node(5, side=300)}
@@ -86,6 +97,15 @@ def test_a_picture_of_their_size_brings_together_what_was_changed_in_two_ways():
     assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({2, 3}))}
     nodes[1] = node(1, side=2400)
     assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({2, 3}))}
+
+
+@pytest.mark.parametrize(("side", "apart"), [(1299, False), (1300, True), (2900, True)])
+def test_a_reference_is_a_thumbnail_of_what_is_larger_by_three_tenths(side: int, apart: bool):
+    """1 is the reference of 2 and 3, which may or may not be the same picture."""
+    nodes = {1: node(1, pixels=9, side=1000), 2: node(2, side=side), 3: node(3, side=side)}
+    edges = [edge(1, 2, distance=1), edge(1, 3, distance=2), edge(2, 3, Kind.POSSIBLE)]
+    together = {(1, "near", frozenset({2, 3}))}
+    assert (shape(find_stars(nodes, edges)) != together) is apart
 
 
 def test_contents_that_take_no_part_are_left_out():
@@ -137,14 +157,14 @@ def test_laws(graph, rng: random.Random, data):
     grouped = {star.reference_id for star in stars} | {star.member_id(e) for star in stars for e in star.edges}
     for e in edges:
         if e.kind is not Kind.POSSIBLE:
-            assert {e.a_id, e.b_id} <= grouped, "whoever matches surely is offered"
+            assert {e.a_id, e.b_id} <= grouped, "what matches surely is offered"
 
 
 def test_components_follow_matches_to_the_end():
     pairs = [(1, 2), (2, 3), (5, 6)]
 
-    def neighbours(some: set[int]):
-        return [pair for pair in pairs if some & set(pair)]
+    def neighbours(members: set[int]):
+        return [pair for pair in pairs if members & set(pair)]
 
     assert components([1], neighbours) == {1, 2, 3}
     assert components([4], neighbours) == {4}

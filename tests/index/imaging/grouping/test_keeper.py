@@ -1,4 +1,4 @@
-"""The image to keep: by criteria in order, near-ties told, and never by chance."""
+"""The image to keep: by criteria in order, near-ties reported, and never by chance."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,38 +7,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.grouping.keeper import CRITERIA, Candidate, Reason, propose_keeper, quality_rank
-from index.model import Facts
+from index.imaging.grouping.keeper import (
+    CRITERIA,
+    KeeperCandidate,
+    Reason,
+    holds_what_is_lost,
+    propose_keeper,
+    quality_rank,
+)
+from index.model import Attachment, Facts
 
 PLAIN: dict[str, Any] = {"format": "JPEG", "width": 4000, "height": 3000, "jpeg_quality": 90, "taken": "2019-07-14"}
 
 
-def candidate(image_id: int, facts: dict[str, Any] | None = None, **given: Any) -> Candidate:
+def candidate(image_id: int, facts: dict[str, Any] | None = None, **given: Any) -> KeeperCandidate:
     path = f"/photos/{image_id}.jpg".encode()
     values: dict[str, Any] = {"path": path, "size_bytes": 1000, "mtime_ns": 10**18, "protected": False, "priority": 0}
-    return Candidate(image_id=image_id, facts=Facts(**PLAIN | (facts or {})), **values | given)
+    return KeeperCandidate(image_id=image_id, facts=Facts(**PLAIN | (facts or {})), **values | given)
 
 
 @pytest.mark.parametrize(
     ("criterion", "better", "worse"),
     [
-        ("whole", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, whole=False, protected=True)),
+        ("protected", candidate(1, protected=True), candidate(2, companions=("film",))),
+        ("companions", candidate(1, companions=("sidecar",)), candidate(2, {"metadata": ("exif", "gps")})),
+        ("metadata", candidate(1, {"metadata": ("exif",)}), candidate(2, {"width": 9000, "metadata": ("icc",)})),
+        ("whole", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, whole=False)),
         ("coloured", candidate(1, {"width": 1000}), candidate(2, {"width": 9000}, coloured=False)),
-        ("resolution", candidate(1, {"width": 4200, "height": 3150}), candidate(2, {"metadata": ("exif",)})),
-        ("metadata", candidate(1, {"metadata": ("exif",)}), candidate(2, {"format": "PNG"})),
+        ("resolution", candidate(1, {"width": 4200, "height": 3150}), candidate(2, {"format": "PNG"})),
         ("colours", candidate(1, size_bytes=10**6), candidate(2, {"format": "PNG", "mode": "P"}, size_bytes=5 * 10**6)),
         ("first_saved", candidate(1), candidate(2, {"format": "PNG", "earlier_quality": 90})),
         ("lossless", candidate(1, {"format": "PNG", "jpeg_quality": 0}), candidate(2, size_bytes=9000)),
-        ("jpeg_quality", candidate(1, {"jpeg_quality": 94}), candidate(2, protected=True)),
-        ("protected", candidate(1, protected=True), candidate(2, priority=9)),
-        ("priority", candidate(1, priority=1), candidate(2, {"taken": "2001-01-01"})),
-        ("taken", candidate(1, {"taken": "2018-01-01"}), candidate(2, size_bytes=9000)),
+        ("jpeg_quality", candidate(1, {"jpeg_quality": 94}), candidate(2, priority=9)),
+        ("priority", candidate(1, priority=1), candidate(2, {"taken": "2001-03-01"})),
+        ("taken", candidate(1, {"taken": "2018-03-01"}), candidate(2, size_bytes=9000)),
         ("size", candidate(1, size_bytes=1001), candidate(2, mtime_ns=1)),
         ("age", candidate(1, mtime_ns=1), candidate(2, path=b"/a")),
         ("path", candidate(1, path=b"/photos/a.jpg"), candidate(2, path=b"/photos/copies/a.jpg")),
     ],
 )  # fmt: skip
-def test_each_criterion_decides_before_those_after_it(criterion: str, better: Candidate, worse: Candidate) -> None:
+def test_each_criterion_decides_before_those_after_it(
+    criterion: str, better: KeeperCandidate, worse: KeeperCandidate
+) -> None:
     proposal = propose_keeper([worse, better])
     assert (proposal.image_id, proposal.decided_by) == (1, criterion)
     assert proposal.tie is (criterion == "path")
@@ -48,13 +58,52 @@ def test_a_difference_too_small_to_see_is_a_tie_that_the_next_criterion_decides(
     larger = candidate(1, {"width": 4010})
     richer = candidate(2, {"metadata": ("exif",)})
     small = candidate(3, {"width": 400})
-    proposal = propose_keeper([larger, richer, small])
+    proposal = propose_keeper([larger, richer, small], ["resolution", "metadata"])
     assert proposal.image_id == 2
     assert proposal.reasons == (Reason("resolution", 2, 3, "4010x3000"), Reason("metadata", 1, 2, "exif"))
 
 
+# Just within a tie, and just beyond it: what the better image differs by, and the criterion that decides.
+LIMITS = {
+    "resolution": ({"width": 4060, "height": 3045}, {"width": 4064, "height": 3048}),
+    "jpeg_quality": ({"jpeg_quality": 93}, {"jpeg_quality": 94}),
+}
+
+
+@pytest.mark.parametrize("criterion", LIMITS)
+def test_a_criterion_decides_from_its_limit_on(criterion: str) -> None:
+    tie, decided = LIMITS[criterion]
+    assert propose_keeper([candidate(2), candidate(1, tie)]).decided_by == "path"
+    proposal = propose_keeper([candidate(2), candidate(1, decided)])
+    assert (proposal.image_id, proposal.decided_by) == (1, criterion)
+
+
+def test_what_is_higher_by_more_than_a_hundredth_alone_was_stretched() -> None:
+    assert propose_keeper([candidate(1, {"height": 3100}), candidate(2)], ["resolution"]).tie
+
+
+@pytest.mark.parametrize(("earlier", "dropped"), [(66, True), (67, False)])
+def test_a_copy_may_be_of_a_jpeg_of_about_the_earlier_quality(earlier: int, dropped: bool) -> None:
+    original = candidate(1, {"jpeg_quality": 60})
+    again = candidate(2, {"jpeg_quality": 95, "earlier_quality": earlier})
+    assert (propose_keeper([again, original]).decided_by == "first_saved") is dropped
+
+
+@pytest.mark.parametrize(("quality", "criterion"), [(57, "age"), (56, "jpeg_quality")])
+def test_compression_is_seen_below_sixty(quality: int, criterion: str) -> None:
+    original = candidate(1, {"jpeg_quality": quality}, mtime_ns=1)
+    brightened = candidate(2, {"jpeg_quality": 95}, mtime_ns=2, reworked=True)
+    assert propose_keeper([brightened, original]).decided_by == criterion
+
+
+@pytest.mark.parametrize(("size_bytes", "criterion"), [(2_240_000, "lossless"), (2_250_000, "colours")])
+def test_a_palette_of_fewer_bits_than_one_and_a_half_a_pixel_is_a_drawing(size_bytes: int, criterion: str) -> None:
+    palette = candidate(1, {"format": "PNG", "mode": "P", "jpeg_quality": 0}, size_bytes=size_bytes)
+    assert propose_keeper([candidate(2), palette]).decided_by == criterion
+
+
 def test_a_small_copy_in_a_folder_of_high_priority_does_not_replace_the_original() -> None:
-    original, copy = candidate(1), candidate(2, {"width": 1024, "height": 768}, protected=True, priority=9)
+    original, copy = candidate(1), candidate(2, {"width": 1024, "height": 768}, priority=9)
     assert propose_keeper([copy, original]).image_id == 1
     assert propose_keeper([copy, original], ["priority", *CRITERIA]).image_id == 2
 
@@ -112,6 +161,13 @@ def test_the_reference_is_the_image_of_which_compression_has_left_most(
     assert ranks[0] < ranks[1]
 
 
+def test_the_reference_is_the_image_of_the_longer_shorter_side() -> None:
+    stretched, original = (Facts(**PLAIN | {"width": width, "height": 1000}) for width in (3000, 1500))
+    taller = Facts(**PLAIN | {"width": 1500, "height": 1001})
+    ranks = [quality_rank(facts, 1000) for facts in (taller, stretched, original)]
+    assert ranks == sorted(ranks)
+
+
 def test_a_drawing_in_a_palette_has_all_its_colours() -> None:
     palette = {"format": "PNG", "mode": "P", "jpeg_quality": 0}
     drawing, copy = candidate(1, palette, size_bytes=10**6), candidate(2, size_bytes=2 * 10**6)
@@ -140,6 +196,20 @@ def test_bytes_that_sharpening_or_noise_has_added_are_no_reason_and_age_is() -> 
     assert propose_keeper([replace(sharpened, reworked=False), original]).decided_by == "size"
 
 
+@pytest.mark.parametrize(
+    ("mtime_ns", "shown"),
+    [(10**30, "9999-12-31T23:59:59+00:00"), (-(10**30), "0001-01-01T00:00:00+00:00"), (0, "1970-01-01T00:00:00+00:00")],
+)
+def test_a_time_beyond_the_calendar_is_its_edge(mtime_ns: int, shown: str) -> None:
+    pair = [candidate(1, mtime_ns=mtime_ns), candidate(2, mtime_ns=mtime_ns + 1)]
+    assert propose_keeper(pair, ["age"]).reasons == (Reason("age", 1, 2, shown),)
+
+
+def test_ten_images_are_narrowed_down_to_one() -> None:
+    proposal = propose_keeper([candidate(n, {"width": 400 * n, "height": 300 * n}) for n in range(1, 11)])
+    assert (proposal.image_id, proposal.reasons) == (10, (Reason("resolution", 1, 10, "4000x3000"),))
+
+
 def test_the_criteria_given_are_followed_and_no_others() -> None:
     old, large = candidate(1, mtime_ns=1), candidate(2, {"width": 8000, "height": 6000})
     assert propose_keeper([old, large], ["age", "resolution"]).image_id == 1
@@ -148,7 +218,7 @@ def test_the_criteria_given_are_followed_and_no_others() -> None:
     assert (tied.image_id, tied.tie, tied.decided_by) == (1, True, "path")
 
 
-def test_times_are_told_in_words_whatever_they_are() -> None:
+def test_any_difference_of_time_is_described_in_words() -> None:
     first = propose_keeper([candidate(1, mtime_ns=0), candidate(2)])
     assert first.reasons[-1].value == "1970-01-01T00:00:00+00:00"
     assert propose_keeper([candidate(1, mtime_ns=-(2**100)), candidate(2)]).reasons[-1].value.startswith("0001-")
@@ -174,9 +244,9 @@ candidates = st.lists(
 
 
 @given(candidates, st.randoms(use_true_random=False), st.permutations(tuple(CRITERIA)))
-def test_the_order_of_the_images_has_no_say(made: list[Candidate], random: Any, criteria: list[str]) -> None:
+def test_the_order_of_the_images_does_not_matter(made: list[KeeperCandidate], random: Any, criteria: list[str]) -> None:
     named = [
-        Candidate(n, b"/%d" % n, c.facts, c.size_bytes, c.mtime_ns, c.protected, c.priority, c.whole, c.coloured)
+        KeeperCandidate(n, b"/%d" % n, c.facts, c.size_bytes, c.mtime_ns, c.protected, c.priority, c.whole, c.coloured)
         for n, c in enumerate(made)
     ]
     shuffled = named.copy()
@@ -184,3 +254,46 @@ def test_the_order_of_the_images_has_no_say(made: list[Candidate], random: Any, 
     proposal = propose_keeper(named, criteria)
     assert proposal == propose_keeper(shuffled, criteria)
     assert [reason.of for reason in proposal.reasons] == [len(named), *(r.left for r in proposal.reasons)][:-1]
+
+
+FILM, GAIN_MAP = Attachment("film", 1000), Attachment("gain_map", 100)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "better", "worse"),
+    [
+        ("sound", {}, {"damage": "Corrupt JPEG data", "metadata": ("exif", "gps")}),
+        ("bit_depth", {"format": "TIFF", "bit_depth": 16}, {"format": "PNG", "metadata": ("exif", "gps")}),
+        ("attachments", {"attachments": (FILM,)}, {"metadata": ("exif", "gps", "iptc")}),
+        ("attachments", {"attachments": (FILM, GAIN_MAP)}, {"attachments": (GAIN_MAP,), "jpeg_quality": 98}),
+    ],
+)
+@pytest.mark.parametrize("criteria", [None, ["size"], ["age", "path"]])
+def test_in_any_configuration_what_the_others_lack_is_kept(
+    criterion: str, better: dict[str, Any], worse: dict[str, Any], criteria: list[str] | None
+) -> None:
+    for candidates in ([candidate(1, better), candidate(2, worse, size_bytes=9000, mtime_ns=1)],):
+        for order in (candidates, candidates[::-1]):
+            proposal = propose_keeper(order, criteria)
+            assert (proposal.image_id, proposal.decided_by, proposal.tie) == (1, criterion, False)
+            assert holds_what_is_lost(candidates[0], candidates[1])
+
+
+def test_more_bits_or_parts_do_not_make_up_for_fewer_pixels() -> None:
+    large = candidate(1)
+    for more in ({"bit_depth": 16, "format": "PNG"}, {"attachments": (FILM,)}):
+        small = candidate(2, {"width": 400, "height": 300, **more})
+        assert propose_keeper([small, large]).image_id == 1
+        assert holds_what_is_lost(small, large), "so a rule leaves both"
+
+
+def test_a_deep_copy_of_a_jpeg_is_not_preferred() -> None:
+    copy = candidate(2, {"bit_depth": 16, "format": "TIFF", "jpeg_quality": 0, "earlier_quality": 90})
+    assert propose_keeper([copy, candidate(1)]).image_id == 1
+
+
+def test_a_damaged_picture_that_is_larger_than_the_sound_one_is_left_to_a_person() -> None:
+    damaged, small = candidate(1, {"damage": "Corrupt"}), candidate(2, {"width": 400, "height": 300})
+    proposal = propose_keeper([damaged, small])
+    assert (proposal.image_id, proposal.tie) == (2, True)
+    assert quality_rank(small.facts, 1) < quality_rank(damaged.facts, 1)

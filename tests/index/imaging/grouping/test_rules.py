@@ -1,20 +1,23 @@
 """Rules: what they keep, what gives way, and that no group is left bare."""
 
+from dataclasses import replace
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.grouping.keeper import CRITERIA, Candidate
-from index.grouping.rules import Rule, RuledFile, judge
-from index.model import Choice, Facts, Kind
+from index.imaging.grouping.keeper import CRITERIA, KeeperCandidate
+from index.imaging.grouping.rules import Rule, RuledFile, judge
+from index.model import Attachment, Choice, Facts, Kind
 
 
 def file(
-    image_id: int, *, content: int = 0, kind: Kind = Kind.NEAR, path: str = "", width: int = 400,
+    image_id: int, *, content: int = 0, kind: Kind = Kind.PIXELS, path: str = "", width: int = 400,
     protected: bool = False, device: int = 1, by_user: bool = False,
 ) -> RuledFile:  # fmt: skip
     facts = Facts("JPEG", width, width * 3 // 4, jpeg_quality=90)
     name = (path or f"/p/{image_id}.jpg").encode()
-    candidate = Candidate(image_id, name, facts, 1000, image_id, protected, 0)
+    candidate = KeeperCandidate(image_id, name, facts, 1000, image_id, protected, 0)
     return RuledFile(candidate, content or image_id, kind, device, b"%d" % (content or image_id), by_user)
 
 
@@ -25,20 +28,20 @@ def victims(rule: Rule, *files: RuledFile) -> list[tuple[int, ...]]:
 REFERENCE = file(1, kind=Kind.EXACT, width=4000)
 
 
-def test_the_better_picture_is_kept_and_it_is_told_why() -> None:
+def test_the_better_picture_is_kept_with_the_reason() -> None:
     (ruling,) = judge(Rule(Choice.TRASH), [REFERENCE, file(2), file(3)])
     assert (ruling.keepers, ruling.victims) == ((1,), (2, 3))
     assert (ruling.decided_by, ruling.value) == ("resolution", "4000x3000")
 
 
 def test_kinds_are_those_of_the_match_with_the_image_kept() -> None:
-    files = [REFERENCE, file(2, kind=Kind.PIXELS), file(3), file(4, kind=Kind.POSSIBLE)]
-    assert victims(Rule(Choice.TRASH), *files) == [(2, 3)]
-    assert victims(Rule(Choice.TRASH, kinds=(Kind.PIXELS,)), *files) == [(2,)]
+    files = [REFERENCE, file(2), file(3, kind=Kind.NEAR), file(4, kind=Kind.POSSIBLE)]
+    assert victims(Rule(Choice.TRASH), *files) == [(2,)], "only what is proven equal, until a person widens it"
+    assert victims(Rule(Choice.TRASH, kinds=(Kind.NEAR,)), *files) == [(3,)]
     assert victims(Rule(Choice.TRASH, kinds=tuple(Kind)), *files) == [(2, 3, 4)]
     # Both were compared to the reference only: two near ones may be further apart than near.
     both = Rule(Choice.TRASH, kinds=(Kind.PIXELS, Kind.NEAR))
-    assert victims(both, REFERENCE, file(2, kind=Kind.PIXELS), file(5, width=5000)) == [(1, 2)]
+    assert victims(both, REFERENCE, file(2), file(5, kind=Kind.NEAR, width=5000)) == [(1, 2)]
 
 
 def test_exact_copies_are_settled_among_themselves() -> None:
@@ -77,7 +80,15 @@ def test_one_folder_gives_way_to_another() -> None:
              file(5, path="/older/d.jpg")]  # fmt: skip
     (ruling,) = judge(rule, files)
     assert (ruling.keepers, ruling.victims, ruling.decided_by) == ((2,), (1, 3), "folders")
+    assert not ruling.tie
     assert judge(rule, files[:1] + files[2:]) == []
+
+
+def test_one_folder_alone_is_no_rule_of_folders() -> None:
+    files = [file(1, path="/keep/a.jpg", kind=Kind.EXACT), file(2, path="/old/a.jpg", width=4000)]
+    for rule in (Rule(Choice.TRASH, keep=b"/keep"), Rule(Choice.TRASH, give_way=b"/old")):
+        (ruling,) = judge(rule, files)
+        assert (ruling.keepers, ruling.victims, ruling.decided_by) == ((2,), (1,), "resolution")
 
 
 @given(
@@ -103,3 +114,21 @@ def test_no_rule_leaves_a_group_without_an_image_that_stays(rows, choice, kinds,
     assert not gone & kept
     assert gone < {one.candidate.image_id for one in files}
     assert not gone & {one.candidate.image_id for one in files if one.candidate.protected}
+
+
+def test_nothing_gives_way_to_what_lacks_a_part_of_it() -> None:
+    def with_facts(plain: RuledFile, **facts: Any) -> RuledFile:
+        return replace(plain, candidate=replace(plain.candidate, facts=replace(plain.candidate.facts, **facts)))
+
+    kept, other = file(1, kind=Kind.EXACT, path="/keep/1.jpg"), file(2, path="/copies/2.jpg")
+    by_folders = Rule(Choice.TRASH, keep=b"/keep", give_way=b"/copies")
+    assert victims(by_folders, kept, other) == [(2,)]
+    for facts in ({"bit_depth": 16}, {"attachments": (Attachment("film", 1000),)}):
+        assert victims(by_folders, kept, with_facts(other, **facts)) == []
+        assert victims(by_folders, with_facts(kept, **facts), with_facts(other, **facts)) == [(2,)]
+        assert victims(by_folders, with_facts(kept, **facts), other) == [(2,)]
+    damaged = with_facts(kept, damage="Corrupt JPEG data")
+    assert victims(by_folders, damaged, other) == []
+    assert victims(by_folders, damaged, with_facts(other, damage="Corrupt JPEG data")) == [(2,)]
+    trailer = with_facts(other, attachments=(Attachment("trailer", 70),))
+    assert victims(by_folders, kept, trailer) == [(2,)], "a maker's record shows nothing"

@@ -1,9 +1,23 @@
-"""Evidence: led either way, and in words of both languages."""
+"""Evidence: reversed, and as sentences in both languages."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from index.imaging.verification.edit_evidence import (
+    account,
+    of_files,
+    of_same_pixels,
+    reversed_evidence,
+    sentence,
+)
+from index.messages import Message, catalogue
 from index.model import Facts, Turn
-from index.verification.evidence import ENGLISH, FRENCH, mirrored, of_files, of_same_pixels, sentence
+
+CASES = json.loads(Path(__file__).with_name("evidence_sentences.json").read_text())
 
 FULL = {
     "turn": "rotate_90",
@@ -21,9 +35,9 @@ FULL = {
 }
 
 
-def test_an_account_led_back_and_forth_is_itself():
-    assert mirrored(mirrored(FULL)) == FULL
-    back = mirrored(FULL)
+def test_evidence_reversed_twice_is_unchanged():
+    assert reversed_evidence(reversed_evidence(FULL)) == FULL
+    back = reversed_evidence(FULL)
     assert back["turn"] == "rotate_270"
     assert back["scale"] == 2.0
     assert back["crop"]["of"] == "second"
@@ -31,19 +45,79 @@ def test_an_account_led_back_and_forth_is_itself():
     assert (back["sharpness"], back["noise"]) == (2.0, 0.25)
     # What is wider in one is higher in the other, which is turned by a quarter.
     assert back["stretch"] == 0.8
-    assert mirrored({"stretch": 0.8}) == {"stretch": 1.25}
+    assert reversed_evidence({"stretch": 0.8}) == {"stretch": 1.25}
     assert back["jpeg"] == [75, 92]
     assert back["gained"] == ["exif"]
     assert "lost" not in back
 
 
-def test_extremes_are_led_back_too():
-    assert mirrored({"tone": {"contrast": 0.0}, "scale": 0.0}) == {"tone": {"contrast": 100.0}, "scale": 10_000.0}
-    assert mirrored({"tone": {"contrast": 1e6}})["tone"]["contrast"] == 0.01
+def test_all_that_names_a_side_is_exchanged():
+    evidence = {
+        "frame": "first",
+        "where": {"first": [0.1, 0.2, 0.3, 0.4], "second": [0.5, 0.6, 0.7, 0.8]},
+        "formats": ["PNG", "JPEG"],
+        "frames": [1, 12],
+        "taken": ["2019-07-14T10:00:00", "2020-01-01T00:00:00"],
+        "camera": ["A", "B"],
+        "gained": ["icc"],
+    }
+    assert reversed_evidence(evidence) == {
+        "frame": "second",
+        "where": {"first": [0.5, 0.6, 0.7, 0.8], "second": [0.1, 0.2, 0.3, 0.4]},
+        "formats": ["JPEG", "PNG"],
+        "frames": [12, 1],
+        "taken": ["2020-01-01T00:00:00", "2019-07-14T10:00:00"],
+        "camera": ["B", "A"],
+        "lost": ["icc"],
+    }
+
+
+def test_factors_are_rounded_as_they_were_measured():
+    evidence = {"scale": 3.0, "stretch": 1.7, "sharpness": 3.0, "tone": {"contrast": 0.7}}
+    assert reversed_evidence(evidence) == {
+        "scale": 0.3333, "stretch": 0.588, "sharpness": 0.33, "tone": {"contrast": 1.43},
+    }  # fmt: skip
+    assert reversed_evidence({"scale": 1e6, "noise": 1e6}) == {"scale": 0.0001, "noise": 0.01}
+
+
+# What each turn does to x and y, where y points down: its matrix.
+MATRICES = {
+    Turn.NONE: [[1, 0], [0, 1]],
+    Turn.FLIP_HORIZONTAL: [[-1, 0], [0, 1]],
+    Turn.FLIP_VERTICAL: [[1, 0], [0, -1]],
+    Turn.ROTATE_180: [[-1, 0], [0, -1]],
+    Turn.TRANSPOSE: [[0, 1], [1, 0]],
+    Turn.ROTATE_90: [[0, -1], [1, 0]],
+    Turn.ROTATE_270: [[0, 1], [-1, 0]],
+    Turn.TRANSVERSE: [[0, -1], [-1, 0]],
+}
+
+
+@pytest.mark.parametrize("turn", list(Turn))
+@pytest.mark.parametrize("degrees", [3.5, -10.0])
+def test_a_tilt_and_its_reverse_cancel_out(turn: Turn, degrees: float):
+    """The second picture is the first turned, then tilted clockwise; the reverse must lead back to the first."""
+    evidence = {"tilt": degrees} if turn is Turn.NONE else {"turn": str(turn), "tilt": degrees}
+    there, back = transform_of(evidence), transform_of(reversed_evidence(evidence))
+    assert np.allclose(back @ there, np.eye(2))
+
+
+def transform_of(evidence: dict) -> np.ndarray:
+    angle = np.radians(evidence["tilt"])
+    clockwise = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return clockwise @ np.array(MATRICES[Turn(evidence.get("turn", Turn.NONE))])
+
+
+def test_extreme_values_are_reversed_too():
+    assert reversed_evidence({"tone": {"contrast": 0.0}, "scale": 0.0}) == {
+        "tone": {"contrast": 100.0},
+        "scale": 10_000.0,
+    }
+    assert reversed_evidence({"tone": {"contrast": 1e6}})["tone"]["contrast"] == 0.01
 
 
 @pytest.mark.parametrize(
-    ("told", "english", "french"),
+    ("evidence", "english", "french"),
     [
         (
             {"turn": "flip_horizontal", "scale": 0.5, "jpeg": [92, 75], "lost": ["exif"]},
@@ -56,7 +130,7 @@ def test_extremes_are_led_back_too():
         (
             {"crop": {"of": "first", "box": [0, 0, 0.8, 0.5]}},
             "cropped to 40 % of the picture",
-            "recadrée à 40 % de l'image",
+            "recadrée à 40 % de l’image",
         ),
         ({"tone": {"grey": "second", "brightness": -30}}, "in greys, darker", "en niveaux de gris, plus sombre"),
         (
@@ -71,29 +145,53 @@ def test_extremes_are_led_back_too():
         ({"lost": ["exif", "gps", "xmp"]}, "no EXIF, GPS or XMP", "sans EXIF, GPS ni XMP"),
         ({"gained": ["exif", "icc"]}, "with EXIF and ICC", "avec EXIF et ICC"),
         ({"formats": ["GIF", "WEBP"]}, "GIF to WebP", "de GIF à WebP"),
-        ({"changed": 0.003}, "1 % of it shows something else", "autre chose sur 1 % de l'image"),
+        ({"changed": 0.003}, "1 % of it shows something else", "autre chose sur 1 % de l’image"),
         ({"jpeg": [90, 90]}, "the same picture", "la même image"),
         ({"formats": ["PNG", "JPEG"], "jpeg": [0, 85]}, "PNG to JPEG 85", "de PNG à JPEG 85"),
         (
             {"tilt": -2.5, "changed": 0.05},
             "tilted by 2.5°, 5 % of it shows something else",
-            "inclinée de 2,5°, autre chose sur 5 % de l'image",
+            "inclinée de 2,5°, autre chose sur 5 % de l’image",
         ),
     ],
 )
-def test_sentences(told: dict, english: str, french: str):
-    assert sentence(told) == english
-    assert sentence(told, "fr") == french
+def test_sentences(evidence: dict, english: str, french: str):
+    assert sentence(evidence) == english
+    assert sentence(evidence, "fr") == french
 
 
-def test_both_languages_have_the_same_words():
-    assert set(ENGLISH) == set(FRENCH)
-    assert all(turn in ENGLISH for turn in Turn if turn is not Turn.NONE)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["en"][:40])
+def test_a_sentence_is_what_it_always_was(case):
+    assert sentence(case["evidence"]) == case["en"]
+    assert sentence(case["evidence"], "fr") == case["fr"]
 
 
-def test_what_the_files_tell():
+def test_these_sentences_use_every_wording_there_is():
+    messages = [message for case in CASES for message in account(case["evidence"])]
+    messages += [value for message in messages for value in message.params.values() if isinstance(value, Message)]
+    known = {code for code in catalogue("en") if code.startswith(("evidence.", "size."))}
+    assert {message.code for message in messages} == known - {"evidence.made_from", "evidence.proposed"}
+
+
+def test_files_that_agree_or_do_not_say_leave_no_evidence():
+    file = Facts("PNG", 10, 10, taken="2019-07-14T10:00:00", camera="A")
+    assert of_files(file, file) == {}
+    assert of_files(file, Facts("PNG", 10, 10, frames=3)) == {"frames": [1, 3]}
+    other = Facts("PNG", 10, 10, taken="2019-07-14T10:00:00", camera="B")
+    assert of_files(file, other) == {"camera": ["A", "B"]}
+
+
+def test_evidence_compares_the_facts_of_the_files():
     first = Facts("JPEG", 10, 10, jpeg_quality=92, metadata=("exif", "gps"))
     second = Facts("PNG", 10, 10, metadata=("icc",))
-    told = of_files(first, second)
-    assert told == {"jpeg": [92, 0], "formats": ["JPEG", "PNG"], "lost": ["exif", "gps"], "gained": ["icc"]}
-    assert of_same_pixels(first, second)["pixels"] is True
+    evidence = of_files(first, second)
+    assert evidence == {"jpeg": [92, 0], "formats": ["JPEG", "PNG"], "lost": ["exif", "gps"], "gained": ["icc"]}
+    assert of_same_pixels(first, second) == {"pixels": True, "similarity": 1.0, **evidence}
+
+
+def test_a_clock_of_another_time_zone_is_no_other_time():
+    file = Facts("JPEG", 10, 10, taken="2019-07-14T23:15:07")
+    later = replace(file, taken="2019-07-15T04:45:07")
+    assert of_files(file, later) == {"clock": 5.5}
+    assert reversed_evidence(of_files(file, later)) == of_files(later, file) == {"clock": -5.5}
+    assert "taken" in of_files(file, replace(file, taken="2019-07-15T04:45:08"))

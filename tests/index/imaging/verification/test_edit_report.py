@@ -1,4 +1,4 @@
-"""The account of a match: what was done to a copy is told, and nothing that was not."""
+"""The account of a match: what was done to a copy is reported, and nothing that was not."""
 
 import io
 from typing import Any
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from index.images.pictures import Limits, view
+from index.imaging.decoding.pictures import Limits, preview
+from index.imaging.verification.verify import judge, prepare
 from index.model import Facts, Turn
-from index.verification.verify import judge, prepare
 from support.pictures import photograph, stamped
 
 LIMITS = Limits(max_pixels=50_000_000)
@@ -22,7 +22,7 @@ def evidence(first: Image.Image, second: Image.Image) -> dict[str, Any]:
     for picture in (first, second):
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=90)
-        seen: Any = cv2.imdecode(np.frombuffer(view(file.getvalue(), LIMITS), np.uint8), cv2.IMREAD_COLOR_RGB)
+        seen: Any = cv2.imdecode(np.frombuffer(preview(file.getvalue(), LIMITS), np.uint8), cv2.IMREAD_COLOR_RGB)
         prepared.append(prepare(seen))
     facts = [Facts("JPEG", *picture.size, jpeg_quality=90) for picture in (first, second)]
     return dict(judge(*prepared, *facts, Turn.NONE).evidence)
@@ -48,17 +48,17 @@ def test_a_crop_that_takes_some_of_a_plain_sky_is_no_picture_without_its_frame(s
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_caption_is_told_with_the_share_it_takes_and_makes_no_picture_brighter(seed: int) -> None:
+def test_a_caption_is_reported_with_the_share_it_takes_and_makes_no_picture_brighter(seed: int) -> None:
     picture = photograph(seed, 800, 600)
-    told = evidence(picture, stamped(picture))
-    assert 0.08 < told["changed"] < 0.14
-    assert "tone" not in told
+    report = evidence(picture, stamped(picture))
+    assert 0.08 < report["changed"] < 0.14
+    assert "tone" not in report
     brighter = stamped(ImageEnhance.Brightness(picture).enhance(1.3))
     assert evidence(picture, brighter)["tone"]["brightness"] > 15
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_edges_made_sharper_are_told_where_quiet_places_were_left_alone(seed: int) -> None:
+def test_sharpened_edges_are_reported_where_smooth_areas_were_left_alone(seed: int) -> None:
     first = saved(photograph(seed, 800, 600), 85)
     sharpened = first.filter(ImageFilter.UnsharpMask(3, 120, 4))
     assert evidence(first, sharpened)["sharpness"] > 1.25

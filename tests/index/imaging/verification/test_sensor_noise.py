@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from index.verification.exposure import noise
+from index.imaging.verification.sensor_noise import noise
 from support.pictures import photograph
 
 ALL = np.ones((336, 448), np.bool_)
@@ -62,7 +62,7 @@ def test_quantisation_leaves_noise_uneven_but_two_exposures_have_it_everywhere(s
     assert noise(exposure(1, sigma), jpeg(exposure(1, sigma), 20), ALL).unevenness > 2
 
 
-def test_nothing_is_told_where_there_is_no_noise_or_little_to_compare():
+def test_there_is_no_result_where_there_is_no_noise_or_little_to_compare():
     assert noise(scene(), scene(), ALL).agreement is None
     assert noise(exposure(1), exposure(2), np.zeros_like(ALL)).agreement is None
     assert noise(np.full_like(scene(), 255), exposure(2), ALL).agreement is None

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from index.verification.sharpness import Sharpness, sharpness
+from index.imaging.verification.sharpness import Sharpness, sharpness
 from support.pictures import photograph
 
 ALL = np.ones((336, 448), np.bool_)

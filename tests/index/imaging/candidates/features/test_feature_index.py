@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from index.candidates import feature_hits, feature_hits_compiled, feature_index, feature_join
-from index.candidates.feature_hits import Chains, keys_of, words_of
-from index.candidates.feature_index import FeatureIndex
-from index.candidates.feature_places import agreeing, placings
-from index.candidates.features import KEPT, PER_PX, Described, describe
+from index.imaging.candidates.features import feature_index, lsh_batch, lsh_compiled, lsh_tables
+from index.imaging.candidates.features.descriptors import KEPT, PER_PX, FeatureSet, describe
+from index.imaging.candidates.features.feature_index import FeatureIndex
+from index.imaging.candidates.features.geometric_verification import inlier_count, ransac_transforms
+from index.imaging.candidates.features.lsh_tables import LshTables, keys_of, words_of
 from support.pictures import photograph
 
 
-def described(picture: Image.Image) -> Described:
+def described(picture: Image.Image) -> FeatureSet:
     small = picture.convert("L")
     small.thumbnail((512, 512))
     return describe(np.asarray(small))
@@ -42,13 +42,13 @@ COPIES = {
 
 
 @pytest.fixture(scope="module")
-def originals() -> list[Described]:
+def originals() -> list[FeatureSet]:
     return [described(picture) for picture in PICTURES]
 
 
 @pytest.mark.parametrize("name", COPIES)
 @pytest.mark.parametrize("copy_first", [False, True])
-def test_a_copy_is_proposed_with_its_original(name: str, copy_first: bool, originals: list[Described]) -> None:
+def test_a_copy_is_proposed_with_its_original(name: str, copy_first: bool, originals: list[FeatureSet]) -> None:
     index = FeatureIndex()
     copy = described(COPIES[name](PICTURES[3]))
     if copy_first:
@@ -73,8 +73,8 @@ def test_unrelated_pictures_are_hardly_ever_proposed() -> None:
     assert len(FeatureIndex().add([described(texture(seed)) for seed in range(12)])) <= 1
 
 
-def test_neither_portions_nor_order_nor_engine_have_a_say(
-    originals: list[Described], monkeypatch: pytest.MonkeyPatch
+def test_portions_order_and_engine_do_not_change_the_result(
+    originals: list[FeatureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = [*originals, *(described(change(PICTURES[3])) for change in COPIES.values())]
     at_once = set(FeatureIndex().add(pictures))
@@ -86,7 +86,7 @@ def test_neither_portions_nor_order_nor_engine_have_a_say(
     index = FeatureIndex()
     index.load(pictures[:5])
     assert set(index.add(pictures[5:])) == {pair for pair in at_once if pair[1] >= 5}
-    monkeypatch.setattr(feature_index, "_engine", lambda: feature_hits.near)
+    monkeypatch.setattr(feature_index, "_engine", lambda: lsh_tables.near)
     assert set(FeatureIndex().add(pictures)) == at_once
     monkeypatch.setattr(feature_index, "MANY", 2)
     assert set(FeatureIndex().add(pictures)) == at_once
@@ -113,15 +113,15 @@ def test_what_is_removed_is_proposed_no_more_and_stands_in_no_others_way(monkeyp
 
 
 def test_a_pattern_of_many_pictures_says_nothing_more(
-    monkeypatch: pytest.MonkeyPatch, originals: list[Described]
+    monkeypatch: pytest.MonkeyPatch, originals: list[FeatureSet]
 ) -> None:
-    monkeypatch.setattr(feature_hits, "CROWD", 3)
-    monkeypatch.setattr(feature_index, "_engine", lambda: feature_hits.near)
+    monkeypatch.setattr(lsh_tables, "CROWD", 3)
+    monkeypatch.setattr(feature_index, "_engine", lambda: lsh_tables.near)
     pairs = FeatureIndex().add([originals[0]] * 6)
     assert {later for _, later in pairs} <= {1, 2, 3}
 
 
-def test_a_picture_without_features_takes_part_and_matches_nothing(originals: list[Described]) -> None:
+def test_a_picture_without_features_takes_part_and_matches_nothing(originals: list[FeatureSet]) -> None:
     index = FeatureIndex()
     flat = describe(np.full((300, 400), 128, np.uint8))
     assert index.add([flat, flat]) == []
@@ -140,13 +140,13 @@ def test_what_is_repeated_within_a_picture_says_nothing() -> None:
     assert len(describe(np.tile(tile, (8, 8)))) < KEPT // 4
 
 
-def test_the_blob_survives_the_round_trip(originals: list[Described]) -> None:
+def test_the_blob_survives_the_round_trip(originals: list[FeatureSet]) -> None:
     one = originals[0]
-    again = Described.from_bytes(one.to_bytes())
+    again = FeatureSet.from_bytes(one.to_bytes())
     assert np.array_equal(again.descriptors, one.descriptors)
     assert np.array_equal(again.places, one.places)
     assert len(one.to_bytes()) <= 200 * 40
-    assert len(Described.from_bytes(Described.nothing().to_bytes())) == 0
+    assert len(FeatureSet.from_bytes(FeatureSet.empty().to_bytes())) == 0
 
 
 @given(st.integers(0, 10_000), st.integers(1, 60), st.integers(20, 90))
@@ -155,52 +155,52 @@ def test_the_compiled_search_finds_what_the_plain_one_does(seed: int, many: int,
     random = np.random.default_rng(seed)
     kinds = random.integers(0, 256, (4, 32), np.uint8)
 
-    def some(count: int) -> np.ndarray:
+    def descriptors(count: int) -> np.ndarray:
         noise = np.packbits(random.random((count, 256)) < random.choice([0.02, 0.1, 0.3]), axis=1)
         return kinds[random.integers(0, 4, count)] ^ noise
 
-    chains = Chains()
+    chains = LshTables()
     for owner in range(3):
-        rows = some(many)
+        rows = descriptors(many)
         chains.append(owner, rows, np.zeros((many, 4), np.int16), keys_of(rows))
-    asked = some(9)
-    told = []
-    for engine in (feature_hits, feature_hits_compiled):
+    asked = descriptors(9)
+    results = []
+    for engine in (lsh_tables, lsh_compiled):
         query, met = engine.near(chains, words_of(asked), keys_of(asked), most_bits)
-        told.append(set(zip(query.tolist(), met.tolist(), strict=True)))
-    assert told[0] == told[1]
+        results.append(set(zip(query.tolist(), met.tolist(), strict=True)))
+    assert results[0] == results[1]
     near = np.bitwise_count(words_of(asked)[:, None] ^ chains.descriptors[: chains.count]).sum(axis=2) <= most_bits
-    assert told[0] <= set(zip(*(side.tolist() for side in np.nonzero(near)), strict=True))
+    assert results[0] <= set(zip(*(side.tolist() for side in np.nonzero(near)), strict=True))
     exact = np.bitwise_count(words_of(asked)[:, None] ^ chains.descriptors[: chains.count]).sum(axis=2) <= 1
-    assert set(zip(*(side.tolist() for side in np.nonzero(exact)), strict=True)) <= told[0]
+    assert set(zip(*(side.tolist() for side in np.nonzero(exact)), strict=True)) <= results[0]
 
 
 @given(st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([2, 5, 128]))
 @settings(max_examples=40, deadline=None)
-def test_many_together_meet_whom_each_meets_alone(seed: int, many: int, crowd: int) -> None:
+def test_a_search_for_many_finds_what_each_finds_alone(seed: int, many: int, crowd: int) -> None:
     random = np.random.default_rng(seed)
     kinds = random.integers(0, 256, (4, 32), np.uint8)
 
-    def some() -> np.ndarray:
+    def descriptors() -> np.ndarray:
         count = int(random.integers(0, many + 1))
         noise = np.packbits(random.random((count, 256)) < random.choice([0.0, 0.02, 0.1]), axis=1)
         return kinds[random.integers(0, 4, count)] ^ noise
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(feature_hits, "CROWD", crowd)
-        chains, begins, alone = Chains(), [], []
+        patched.setattr(lsh_tables, "CROWD", crowd)
+        chains, begins, alone = LshTables(), [], []
         for owner in range(9):
-            rows = some()
+            rows = descriptors()
             if owner >= 3:
                 begins.append(chains.count)
-                query, met = feature_hits.near(chains, words_of(rows), keys_of(rows), 40)
+                query, met = lsh_tables.near(chains, words_of(rows), keys_of(rows), 40)
                 alone.append(sorted(zip(query.tolist(), met.tolist(), strict=True)))
             chains.append(owner, rows, np.zeros((len(rows), 4), np.int16), keys_of(rows))
-        together = list(feature_join.joined(chains, np.array(begins), 40, lambda: None))
+        together = list(lsh_batch.match_batch(chains, np.array(begins), 40, lambda: None))
     assert [sorted(zip(query.tolist(), met.tolist(), strict=True)) for query, met in together] == alone
 
 
-def laid(places: np.ndarray, angle: float, scale: float, shift: tuple[float, float], mirror: bool) -> np.ndarray:
+def transformed(places: np.ndarray, angle: float, scale: float, shift: tuple[float, float], mirror: bool) -> np.ndarray:
     """Corners as they lie in a picture that was mirrored, turned, scaled and shifted."""
     xy = (places[:, 0] + 1j * places[:, 1]) / PER_PX
     turn = places[:, 2] * (2 * np.pi / 256)
@@ -215,24 +215,24 @@ def laid(places: np.ndarray, angle: float, scale: float, shift: tuple[float, flo
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize(("angle", "scale"), [(0.0, 1.0), (0.4, 1.5), (2.5, 0.6)])
-def test_corners_agree_on_how_a_copy_lies(mirror: bool, angle: float, scale: float) -> None:
+def test_corners_of_a_copy_agree_on_one_transform(mirror: bool, angle: float, scale: float) -> None:
     random = np.random.default_rng(5)
     first = np.column_stack([random.integers(0, 500 * PER_PX, (12, 2)), random.integers(0, 256, 12),
                              random.integers(4, 14, 12)]).astype(np.int16)  # fmt: skip
-    second = laid(first, angle, scale, (30.0, 12.0), mirror)
+    second = transformed(first, angle, scale, (30.0, 12.0), mirror)
     second[9:] = first[9:][::-1]
     pairs = np.stack([np.arange(12), np.arange(12)], axis=1)
-    assert agreeing(first, second, pairs) == agreeing(second, first, pairs[:, ::-1]) >= 9
+    assert inlier_count(first, second, pairs) == inlier_count(second, first, pairs[:, ::-1]) >= 9
     # A corner counts once, however many it is like.
-    assert agreeing(first, second, np.stack([np.zeros(5, np.int64), np.arange(5)], axis=1)) == 1
+    assert inlier_count(first, second, np.stack([np.zeros(5, np.int64), np.arange(5)], axis=1)) == 1
     shuffled = second[random.permutation(12)]
-    assert agreeing(first, shuffled, pairs) <= 4
+    assert inlier_count(first, shuffled, pairs) <= 4
 
 
-def test_features_tell_how_one_picture_lies_over_another(originals: list[Described]) -> None:
+def test_features_give_the_transform_between_two_pictures(originals: list[FeatureSet]) -> None:
     width, height = 460, 360
     for copy, mirrored in ((crop(PICTURES[3]), False), (ImageOps.mirror(crop(PICTURES[3])), True)):
-        over, *_ = placings(originals[3], described(copy))
+        over, *_ = ransac_transforms(originals[3], described(copy))
         assert (np.linalg.det(over[:2, :2]) < 0) == mirrored
         # Views of 512 pixels: of 800 in the original, of 460 in the copy, which begins at (160, 100).
         corner = over @ np.array([160 * 512 / 800, 100 * 512 / 800, 1])
@@ -241,17 +241,20 @@ def test_features_tell_how_one_picture_lies_over_another(originals: list[Describ
         assert corner[:2] == pytest.approx([0 if mirrored else 512, height * 512 / width], abs=4)
 
 
-def test_features_of_another_picture_tell_nothing_of_how_it_lies() -> None:
-    assert placings(described(texture(1)), described(texture(2))) == ()
-    assert placings(described(texture(1)), Described.nothing()) == ()
+def test_features_of_an_unrelated_picture_give_no_transform() -> None:
+    assert ransac_transforms(described(texture(1)), described(texture(2))) == ()
+    assert ransac_transforms(described(texture(1)), FeatureSet.empty()) == ()
 
 
-def test_beside_a_caption_in_both_features_tell_how_the_pictures_lie() -> None:
+def test_features_give_the_transform_beside_a_caption_in_both_pictures() -> None:
     random = np.random.default_rng(7)
     first = np.column_stack([random.integers(0, 500 * PER_PX, (24, 2)), random.integers(0, 256, 24),
                              random.integers(6, 12, 24)]).astype(np.int16)  # fmt: skip
     descriptors = random.integers(0, 256, (24, 32)).astype(np.uint8)
-    caption, picture = laid(first[:14], 0.0, 1.0, (0.0, 90.0), False), laid(first[14:], 0.0, 1.5, (-60.0, -80.0), False)
-    second = Described(descriptors, np.concatenate([caption, picture]))
-    scales = [over[0, 0] for over in placings(Described(descriptors, first), second)]
+    caption, picture = (
+        transformed(first[:14], 0.0, 1.0, (0.0, 90.0), False),
+        transformed(first[14:], 0.0, 1.5, (-60.0, -80.0), False),
+    )
+    second = FeatureSet(descriptors, np.concatenate([caption, picture]))
+    scales = [over[0, 0] for over in ransac_transforms(FeatureSet(descriptors, first), second)]
     assert scales == pytest.approx([1.0, 1.5], abs=0.02)

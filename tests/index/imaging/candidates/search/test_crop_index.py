@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from index.candidates import search_compiled, search_plain
-from index.candidates.fingerprint import hash_grey
-from index.candidates.part_index import MOST, PartIndex
-from index.candidates.parts import CROPPED, INSIDE, part_hashes, part_tolerance, separate
+from index.imaging.candidates.crop_hashes import CROPPED, INSIDE, crop_hashes, crop_tolerance, separate
+from index.imaging.candidates.perceptual_hash import hash_grey
+from index.imaging.candidates.search import numba_search, numpy_search
+from index.imaging.candidates.search.crop_index import MOST, CropIndex
 from support.pictures import photograph
 
 
@@ -19,12 +19,12 @@ def noise(random: np.random.Generator, count: int, hsize: int) -> np.ndarray:
 
 
 def brute_force(wholes: np.ndarray, parts: list[list[bytes]], start: int, tolerance: int) -> list[tuple[int, int]]:
-    found = set()
+    pairs = set()
     for owner, own in enumerate(parts):
         for bits in own:
             distance = np.bitwise_count(wholes ^ np.frombuffer(bits, np.uint8)).sum(axis=1)
-            found |= {(min(owner, int(n)), max(owner, int(n))) for n in np.flatnonzero(distance <= tolerance)}
-    return sorted((a, b) for a, b in found if a != b and b >= start)
+            pairs |= {(min(owner, int(n)), max(owner, int(n))) for n in np.flatnonzero(distance <= tolerance)}
+    return sorted((a, b) for a, b in pairs if a != b and b >= start)
 
 
 @pytest.mark.parametrize("hsize", [8, 16, 32])
@@ -35,19 +35,19 @@ def test_the_pairs_are_those_of_brute_force_in_whatever_steps_they_come(hsize: i
     parts = [[bits[k].tobytes()] if k < 60 else [bits[k].tobytes(), bits[k + 10].tobytes()] for k in range(70)]
     parts[5] = []
     tolerance = int(np.quantile(np.bitwise_count(wholes[:, None] ^ bits[None, :]).sum(axis=2), 0.04))
-    index, found = PartIndex(hsize), []
+    index, pairs = CropIndex(hsize), []
     for low, high in ((0, 1), (1, 30), (30, 30), (30, 70)):
         index.extend(wholes[low:high], parts[low:high])
-        found += index.pairs(low, tolerance)
+        pairs += index.pairs(low, tolerance)
     assert len(index) == 70
-    assert sorted(found) == brute_force(wholes, parts, 0, tolerance)
-    assert found
+    assert sorted(pairs) == brute_force(wholes, parts, 0, tolerance)
+    assert pairs
 
 
 def test_what_is_removed_is_found_no_more_and_stands_in_no_others_way():
     random = np.random.default_rng(3)
     whole = noise(random, 1, 16)[0]
-    index = PartIndex(16)
+    index = CropIndex(16)
     # More of one look than a picture is paired with; the last of them is another's only copy.
     index.extend(np.repeat(whole[None], MOST + 5, axis=0), [[whole.tobytes()]] * (MOST + 5))
     index.remove(np.arange(MOST + 4))
@@ -63,13 +63,13 @@ def test_both_engines_give_the_same(hsize: int):
     rows = np.ascontiguousarray(noise(random, 1500, hsize).view(np.uint64).reshape(3, 500, -1).swapaxes(1, 2))
     queries = noise(random, 30, hsize).view(np.uint64)
     for tolerance, most in ((hsize * hsize // 4, 7), (0, 3), (hsize * hsize, 20)):
-        plain = search_plain.unturned(rows, queries, 1400, tolerance, most)
-        compiled = search_compiled.unturned(rows, queries, 1400, tolerance, most)
+        plain = numpy_search.unturned(rows, queries, 1400, tolerance, most)
+        compiled = numba_search.unturned(rows, queries, 1400, tolerance, most)
         assert all(np.array_equal(one, other) for one, other in zip(plain, compiled, strict=True))
 
 
 def test_an_empty_index_has_no_pairs():
-    index = PartIndex(16)
+    index = CropIndex(16)
     index.extend(np.empty((0, 32), np.uint8), [])
     assert index.pairs(0, 80) == []
 
@@ -88,19 +88,19 @@ ALTERED = {
 @pytest.mark.parametrize("name", ALTERED)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_framed_or_cropped_copy_looks_like_a_part(name: str, seed: int):
-    index = PartIndex(16)
+    index = CropIndex(16)
     for picture in (photograph(seed), photograph(seed + 40), ALTERED[name](photograph(seed))):
         grey = np.asarray(picture.convert("L"))
-        parts = part_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
+        parts = crop_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
         whole = np.frombuffer(hash_grey(grey).bits[16][:32], np.uint8)
         index.extend(whole[None], [[bits for hashes in parts.values() for bits in separate(hashes.bits[16], 16)]])
-    assert index.pairs(0, part_tolerance(80)) == [(0, 2)]
+    assert index.pairs(0, crop_tolerance(80)) == [(0, 2)]
 
 
 def test_the_parts_are_named():
     framed: Image.Image = ImageOps.expand(photograph(1), 50, "white")
     grey = np.asarray(framed.convert("L"))
-    parts = part_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
+    parts = crop_hashes(grey, (0.0, 0.0, float(grey.shape[1]), float(grey.shape[0])))
     assert set(parts) == {INSIDE, CROPPED}
     assert {hsize: len(bits) for hsize, bits in parts[INSIDE].bits.items()} == {8: 8, 16: 32, 32: 128}
     assert {hsize: len(separate(bits, hsize)) for hsize, bits in parts[CROPPED].bits.items()} == {8: 4, 16: 4, 32: 4}
@@ -110,5 +110,5 @@ def test_the_parts_are_named():
 def test_a_picture_of_any_size_has_four_crops(size: tuple[int, int]):
     grey = np.random.default_rng(1).integers(0, 256, size, np.uint8)
     height, width = size
-    parts = part_hashes(grey, (0.0, 0.0, width - 0.4, height - 0.4))
+    parts = crop_hashes(grey, (0.0, 0.0, width - 0.4, height - 0.4))
     assert len(separate(parts[CROPPED].bits[16], 16)) == 4

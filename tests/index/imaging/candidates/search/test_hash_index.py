@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.candidates import search, search_compiled
-from index.candidates.fingerprint import hash_grey, rows_of, turned
-from index.candidates.search import HashIndex, Pairs
-from index.candidates.search_rows import BLOCK
+from index.imaging.candidates.perceptual_hash import hash_grey, rows_of, turned
+from index.imaging.candidates.search import hash_index, numba_search
+from index.imaging.candidates.search.hash_index import HashIndex, Pairs
+from index.imaging.candidates.search.hash_rows import BLOCK
 from index.model import HSIZES, TURNS, Turn
 
 ENGINES = ["numba", "numpy"]
@@ -44,9 +44,9 @@ class searching_with:  # noqa: N801 - used as a statement
 
     def __enter__(self) -> None:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(search, "WORTH_COMPILING", 0)
+        self.patch.setattr(hash_index, "WORTH_COMPILING", 0)
         if self.engine == "numpy":
-            self.patch.setattr(search, "_compiled", lambda: None)
+            self.patch.setattr(hash_index, "_compiled", lambda: None)
 
     def __exit__(self, *error: object) -> None:
         self.patch.undo()
@@ -154,7 +154,7 @@ def test_the_order_of_arrival_does_not_matter(seed, hsize, with_):
     order = np.random.default_rng(seed).permutation(12)
     tolerance = hsize * hsize // 3
 
-    def told(order: np.ndarray) -> set:
+    def pairs_in(order: np.ndarray) -> set:
         index = HashIndex(hsize)
         index.extend(rows[order])
         pairs = set()
@@ -165,12 +165,12 @@ def test_the_order_of_arrival_does_not_matter(seed, hsize, with_):
         return pairs
 
     with searching_with(with_):
-        assert told(order) == told(np.arange(12))
+        assert pairs_in(order) == pairs_in(np.arange(12))
 
 
 @pytest.mark.parametrize("hsize", HSIZES)
 def test_both_engines_alike_over_many_blocks(hsize: int):
-    """3,000 rows, 300 of them one picture and 300 nearly that: more than a block, and more near rows than are told."""
+    """3,000 rows, 300 of them one picture and 300 nearly that: more than a block, and more near rows than returned."""
     rng = np.random.default_rng(3)
     rows = rng.integers(0, 256, (3000, 4, hsize * hsize // 8), dtype=np.uint8)
     rows[::10] = rows_of(hash_grey(rng.integers(0, 256, (40, 40), dtype=np.uint8)), hsize)
@@ -178,12 +178,12 @@ def test_both_engines_alike_over_many_blocks(hsize: int):
     rows[5::10, 0, 0] ^= rng.integers(0, 256, 300, dtype=np.uint8)
     index = HashIndex(hsize)
     index.extend(rows)
-    told = []
+    results = []
     for engine in ENGINES:
         with searching_with(engine):
-            told.append(listed(*index.pairs(2500, hsize * hsize // 8, most=120)))
-    assert told[0] == told[1]
-    assert len(told[0]) == 100 * 120
+            results.append(listed(*index.pairs(2500, hsize * hsize // 8, most=120)))
+    assert results[0] == results[1]
+    assert len(results[0]) == 100 * 120
     assert 3000 > 2 * BLOCK
 
 
@@ -242,46 +242,46 @@ def test_an_empty_index_knows_nothing(engine: str):
     assert len(index.near(library(1, 16, 2, 0)[:0], 256)) == 0
 
 
-def test_progress_is_told_and_may_leave_off():
+def test_progress_is_reported_and_may_stop_the_search():
     index = HashIndex(8)
     index.extend(np.random.default_rng(1).integers(0, 256, (500, 4, 8), dtype=np.uint8))
-    told: list[int] = []
-    list(index.pairs(100, 3, told.append))
-    assert told[-1] == 400
-    assert told == sorted(told)
+    reported: list[int] = []
+    list(index.pairs(100, 3, reported.append))
+    assert reported[-1] == 400
+    assert reported == sorted(reported)
 
-    def leave_off(done: int) -> None:
+    def stop(done: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(index.pairs(0, 3, leave_off))
+        list(index.pairs(0, 3, stop))
 
 
 def test_without_numba_it_searches_with_numpy(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    monkeypatch.setitem(sys.modules, "index.candidates.search_compiled", None)
-    monkeypatch.setattr(search, "WORTH_COMPILING", 0)
-    search._compiled.cache_clear()
+    monkeypatch.setitem(sys.modules, "index.imaging.candidates.search.numba_search", None)
+    monkeypatch.setattr(hash_index, "WORTH_COMPILING", 0)
+    hash_index._compiled.cache_clear()
     index = HashIndex(8)
     index.extend(np.zeros((3, 4, 8), np.uint8))
     assert len(listed(*index.pairs(0, 0))) == 3
     assert "numba" in caplog.text
-    search._compiled.cache_clear()
+    hash_index._compiled.cache_clear()
 
 
 def test_what_is_compiled_depends_on_its_own_file_alone():
     """numba keeps compiled code until the file of the function changes: a constant of another would grow stale."""
     used = {
         name
-        for kernel in vars(search_compiled).values()
+        for kernel in vars(numba_search).values()
         if hasattr(kernel, "py_func")
         for name in kernel.py_func.__code__.co_names
     }
     imported = {
         alias.asname or alias.name
-        for node in ast.walk(ast.parse(inspect.getsource(search_compiled)))
+        for node in ast.walk(ast.parse(inspect.getsource(numba_search)))
         if isinstance(node, ast.ImportFrom) and node.module.startswith("index")
         for alias in node.names
     }
     assert "AHEAD" in imported
-    # The instructions of index.candidates.compiling never change their meaning.
+    # The instructions of candidates.numba_support never change their meaning.
     assert used & imported == {"popcount", "lowest"}

@@ -1,0 +1,159 @@
+"""What each method of detection finds of crops and pictures in others, and what it costs: with and without the model.
+
+On pictures it makes itself, or on the photographs of a folder, which should be all different. The model is that of the
+configuration; without one, only the hashes are measured.
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import combinations, islice
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from bench._photographs import photographs
+from daemon.configuration.config import load
+from daemon.ctl import oneshot
+from daemon.jobs.progress import NullProgress
+from index.database.records.jobs import DetectJobParameters
+from index.errors import UsageError
+from index.model import Kind, Method
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from support.pictures import photograph
+
+LONG_SIDE = 1600
+SCREEN = (1080, 1920)
+
+Alteration = Callable[[Image.Image, random.Random], Image.Image]
+
+
+def to_ratio(ratio: float) -> Alteration:
+    """The largest middle part of a ratio of sides."""
+
+    def crop(picture: Image.Image, _: random.Random) -> Image.Image:
+        width, height = picture.size
+        wanted = ratio if width >= height else 1 / ratio
+        across, down = min(width, round(height * wanted)), min(height, round(width / wanted))
+        left, top = (width - across) // 2, (height - down) // 2
+        return picture.crop((left, top, left + across, top + down))
+
+    return crop
+
+
+def part(share: float, anywhere: bool) -> Alteration:
+    """A part of both sides, in the middle or anywhere."""
+
+    def crop(picture: Image.Image, chance: random.Random) -> Image.Image:
+        width, height = (round(side * share) for side in picture.size)
+        x, y = (chance.random(), chance.random()) if anywhere else (0.5, 0.5)
+        left, top = round((picture.width - width) * x), round((picture.height - height) * y)
+        return picture.crop((left, top, left + width, top + height))
+
+    return crop
+
+
+def in_screenshot(picture: Image.Image, chance: random.Random) -> Image.Image:
+    """The picture in the page of a telephone, with lines of text around it."""
+    screen = Image.new("RGB", SCREEN, (247, 247, 250))
+    draw = ImageDraw.Draw(screen)
+    draw.rectangle((0, 0, SCREEN[0], 160), fill=(60, 90, 160))
+    factor = min((SCREEN[0] - 40) / picture.width, 1200 / picture.height)
+    shown = picture.resize((round(picture.width * factor), round(picture.height * factor)))
+    top = 200 + chance.randrange(200)
+    screen.paste(shown, ((SCREEN[0] - shown.width) // 2, top))
+    for y in range(top + shown.height + 40, SCREEN[1] - 40, 44):
+        draw.rectangle((40, y, 300 + chance.randrange(700), y + 16), fill=(70, 70, 80))
+    return screen
+
+
+ALTERATIONS: dict[str, Alteration] = {
+    "to 16:10": to_ratio(1.6),
+    "to 16:9": to_ratio(16 / 9),
+    "to 4:3": to_ratio(4 / 3),
+    "to a square": to_ratio(1.0),
+    "15 % of each side off": part(0.85, anywhere=False),
+    "20 % of each side off, anywhere": part(0.8, anywhere=True),
+    "in a screenshot": in_screenshot,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="photographs that are all different")
+    parser.add_argument("--config", type=Path, help="the configuration that names the model")
+    parser.add_argument("--pictures", type=int, default=12, help="as many of them, or made as many")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if options.folder:
+        originals = [one for _, one in islice(photographs(options.folder, LONG_SIDE, options.seed), options.pictures)]
+    else:
+        originals = [photograph(seed, 1200, 900) for seed in range(options.pictures)]
+    with tempfile.TemporaryDirectory(prefix="comparimg-bench-") as name:
+        measure(originals, Path(name), options.config, options.seed)
+
+
+def measure(originals: list[Image.Image], folder: Path, config: Path | None, seed: int) -> None:
+    photos = folder / "photos"
+    photos.mkdir()
+    labels: dict[str, tuple[int, str]] = {}
+    for number, picture in enumerate(originals):
+        chance = random.Random(f"{seed} {number}")
+        copies = {"": picture} | {kind: alter(picture, chance) for kind, alter in ALTERATIONS.items()}
+        for kind, copy in copies.items():
+            file = photos / f"{number} {kind or 'original'}.jpg".replace(":", " to ").replace("%", "percent")
+            copy.save(file, quality=90)
+            labels[str(file)] = number, kind
+    print(f"{len(originals)} pictures, {len(labels)} files\n")
+    found: dict[str, Counter[str]] = {}
+    for method in (Method.HASH, Method.HASH_AND_MODEL, Method.MODEL):
+        started = time.process_time() + children_s()
+        try:
+            result = oneshot.detect(
+                [photos], DetectJobParameters(method=method), folder / "data", NullProgress(), os.cpu_count() or 1,
+                load(config).model,
+            ).result  # fmt: skip
+        except UsageError as error:
+            print(f"{method}: {error}")
+            continue
+        took_s = time.process_time() + children_s() - started
+        groups = [
+            [image["path"] for image in group["images"] if image.get("kind") != Kind.POSSIBLE]
+            for group in result["groups"]
+            if group["kind"] != Kind.POSSIBLE
+        ]
+        found[method] = score(groups, labels)
+        found[method]["s"] = round(took_s)
+    kinds = [*ALTERATIONS, "wrong pairs", "s"]
+    print(f"| | {' | '.join(found)} |\n|---|{'---|' * len(found)}")
+    for kind in kinds:
+        of = "" if kind in ("wrong pairs", "s") else f" of {len(originals)}"
+        print(f"| {kind} | {' | '.join(f'{counts[kind]}{of}' for counts in found.values())} |")
+
+
+def score(groups: Iterable[list[str]], labels: dict[str, tuple[int, str]]) -> Counter[str]:
+    """How many copies of each kind stand in a group with their original, and the wrong pairs."""
+    beside: set[tuple[int, str]] = set()
+    wrong = 0
+    for group in groups:
+        seen = [labels[path] for path in group]
+        originals = {number for number, kind in seen if not kind}
+        beside.update((number, kind) for number, kind in seen if kind and number in originals)
+        wrong += sum(a[0] != b[0] for a, b in combinations(seen, 2))
+    return Counter(kind for _, kind in beside) + Counter({"wrong pairs": wrong})
+
+
+def children_s() -> float:
+    """The processor time of the ended worker processes: those of a run have ended when it has."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""comparimg-ctl roots: watch folders, change how, and stop; what comparimg.toml has stays."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from daemon import terminal
+from daemon.ctl.remote import client, json_option
+from daemon.ctl.rest_path import at
+from index.errors import NotFound
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def register(program: click.Group) -> None:
+    program.add_command(roots)
+
+
+@click.group()
+def roots() -> None:
+    """The watched folders: those of comparimg.toml, and those added here or on the page."""
+
+
+def _root_options(function: Function) -> Function:
+    for option in (
+        click.option("--protected/--not-protected", default=None, help="Whether its files are never changed."),
+        click.option("--recursive/--not-recursive", default=None, help="Whether the folders below belong to it."),
+        click.option("--mode", type=click.Choice(["auto", "native", "poll"]), help="How changes are detected."),
+        click.option("--priority", type=int, help="Of two equal images, that of the higher priority is kept."),
+        click.option("--exclude", multiple=True, metavar="PATTERN", help="Names or paths to pass over; repeatable."),
+    ):
+        function = option(function)
+    return function
+
+
+@roots.command("list")
+@json_option
+@click.pass_context
+def listing(context: click.Context, in_json: bool) -> None:
+    """List the watched folders."""
+    rows = list(client(context).pages("roots"))
+    if in_json:
+        terminal.print_json(rows)
+        return
+    terminal.print_table(
+        ("folder", "from", "state", "protected", "priority", "images", "passed over"),
+        [
+            (
+                row["path"], row["origin"], row["state"], row["protected_by"], row["priority"], row["images"],
+                " ".join(row["exclude"]),
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+@roots.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@_root_options
+@json_option
+@click.pass_context
+def add(context: click.Context, /, folder: Path, in_json: bool, **given: Any) -> None:
+    """Watch a folder of the machine that the daemon is on, from now on."""
+    _print(client(context).post("roots", {"path": _uri(folder), **_values(given)}), "is watched", in_json)
+
+
+@roots.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--reset", is_flag=True, help="First go back to what comparimg.toml says, or to the defaults.")
+@_root_options
+@json_option
+@click.pass_context
+def change(context: click.Context, /, folder: Path, reset: bool, in_json: bool, **given: Any) -> None:
+    """Change how a folder is watched."""
+    api = client(context)
+    changes: dict[str, Any] = dict.fromkeys(("recursive", "exclude", "protected", "priority", "mode")) if reset else {}
+    _print(api.patch(at("roots", _id_of(api, folder)), changes | _values(given)), "is changed", in_json)
+
+
+@roots.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def remove(context: click.Context, folder: Path, in_json: bool) -> None:
+    """Watch a folder no longer that was added here or on the page. None of its files is touched."""
+    api = client(context)
+    api.delete(at("roots", _id_of(api, folder)))
+    if in_json:
+        terminal.print_json({"removed": str(folder)})
+    else:
+        click.echo(f"{terminal.printable(str(folder))} is not watched any more")
+
+
+def _values(given: dict[str, Any]) -> dict[str, Any]:
+    values = {name: value for name, value in given.items() if value not in (None, ())}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _uri(folder: Path) -> str:
+    return Path(os.path.abspath(folder.expanduser())).as_uri()
+
+
+def _id_of(api: Any, folder: Path) -> int:
+    """The id of a watched folder, by its path or one that leads there. Raises NotFound."""
+    wanted = {_uri(folder), Path(os.path.realpath(folder.expanduser())).as_uri()}
+    for row in api.pages("roots"):
+        if row["uri"] in wanted:
+            return int(row["id"])
+    raise NotFound("root.unknown", path=str(folder))
+
+
+def _print(answer: Any, done: str, in_json: bool) -> None:
+    if in_json:
+        terminal.print_json(answer)
+        return
+    click.echo(f"{terminal.printable(answer['root']['path'])} {done}")
+    for line in filter(None, (answer["warning"], answer["remedy"])):
+        click.echo(terminal.printable(line))

@@ -1,0 +1,83 @@
+"""EDGE: the files beside a file, and the pictures that a companion belongs to, as they are on disk at this moment."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from daemon.files import safe_files
+from daemon.files.open_folders import OpenFolders
+from daemon.files.safe_files import FileRef
+from index.imaging.discovery.companions import Fold, case_blind, claims_picture, exact, keys_of, owners_of
+from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image, may_be_image
+from index.model import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The names in a folder at one moment, by their keys (companions.keys_of), folded as the file system compares
+    them."""
+
+    by_key: Mapping[bytes, Collection[bytes]]
+    fold: Fold = exact
+
+    @classmethod
+    def of(cls, file_ref: FileRef, folders: OpenFolders | None = None) -> "Folder":
+        """The folder of a file, looked at through those that are open, if any are given. Raises OSError."""
+        if folders is None:
+            names = names_beside(file_ref)
+            fold = case_fold_of(file_ref, names)
+        else:
+            names = folders.names_in(file_ref.top, file_ref.folder)
+            fold = case_fold_of(file_ref, names, folders.identity_at)
+        by_key: dict[bytes, list[bytes]] = defaultdict(list)
+        for name in names:
+            for key in set(map(fold, keys_of(name))):
+                by_key[key].append(name)
+        return cls(by_key, fold)
+
+    def related(self, *names: bytes) -> list[bytes]:
+        """The names of which one may belong to another among `names`, or the other way round."""
+        keys = {self.fold(key) for name in names for key in keys_of(name)}
+        return sorted({other for key in keys for other in self.by_key.get(key, ())})
+
+
+def names_beside(file_ref: FileRef) -> list[bytes]:
+    """Every name in the folder of a file; no link is followed below its top. Raises OSError."""
+    with safe_files.opened_folder(file_ref.top, file_ref.folder) as folder:
+        return [os.fsencode(name) for name in os.listdir(folder)]
+
+
+def case_fold_of(
+    file_ref: FileRef,
+    names: Collection[bytes],
+    identity_at: Callable[[FileRef], Identity | None] = safe_files.identity_at,
+) -> Fold:
+    """How the folder of a file compares names: tested with one of its names in the other case."""
+    present = set(names)
+    for name in names:
+        other = name.swapcase()
+        if other != name:
+            blind = other not in present and identity_at(file_ref.sibling(other)) is not None
+            return case_blind if blind else exact
+    return exact
+
+
+def is_picture(file_ref: FileRef) -> bool:
+    """Whether a file is an image, a RAW or a film by its name, or an image by its first bytes if the name leaves it
+    open."""
+    if claims_picture(file_ref.name) or not may_be_image(file_ref.name):
+        return claims_picture(file_ref.name)
+    try:
+        with safe_files.opened_file(file_ref) as descriptor:
+            return looks_like_image(os.pread(descriptor, HEAD_BYTES, 0))
+    except OSError:
+        return False
+
+
+def remaining_owners(file_ref: FileRef) -> list[bytes]:
+    """The pictures in the folder of a companion that it belongs to, in the index or not. Raises OSError if the folder
+    cannot be read."""
+    names = names_beside(file_ref)
+    fold = case_fold_of(file_ref, names)
+    return [name for name in owners_of(file_ref.name, names, fold) if is_picture(file_ref.sibling(name))]

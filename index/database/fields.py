@@ -1,0 +1,50 @@
+"""Columns that hold values of the vocabulary as JSON."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from peewee import TextField
+
+from index.messages import Message, of_json, to_json
+from index.model import Attachment, CameraRecord
+
+
+class MessageField(TextField):
+    """A message as JSON (index.messages.to_json), "" for none."""
+
+    def db_value(self, value: Message | None) -> str:
+        return to_json(value)
+
+    def python_value(self, value: str) -> Message | None:
+        return of_json(value)
+
+
+class AttachmentsField(TextField):
+    """Attachments as a JSON list of [kind, bytes, digest]."""
+
+    def db_value(self, value: tuple[Attachment, ...]) -> str:
+        return json.dumps(value)
+
+    def python_value(self, value: str) -> tuple[Attachment, ...]:
+        return attachments_from(value)
+
+
+def attachments_from(value: str) -> tuple[Attachment, ...]:
+    """Attachments as the table has them."""
+    return tuple(Attachment(*each) for each in json.loads(value))
+
+
+class CameraRecordField(TextField):
+    """A CameraRecord as a JSON object of what the file has, "{}" for nothing."""
+
+    def db_value(self, value: CameraRecord) -> str:
+        nothing = asdict(CameraRecord())
+        filled = {name: entry for name, entry in asdict(value).items() if entry != nothing[name]}
+        return json.dumps(filled, sort_keys=True)
+
+    def python_value(self, value: str) -> CameraRecord:
+        filled: Any = {
+            name: tuple(each) if isinstance(each, list) else each for name, each in json.loads(value).items()
+        }
+        return CameraRecord(**filled)

@@ -1,0 +1,102 @@
+"""What the pairs of contents in groups show of their origin: as it was stored, or else by what is known without it.
+
+Reads only. In a large group only the pairs with its first contents are looked at; the others follow from those.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from peewee import SqliteDatabase
+
+from index.database.records.images import chunks
+from index.imaging.originality.pair_evidence import VERSION, Member, made_from
+from index.imaging.originality.standing import PairFindings
+from index.imaging.verification.edit_evidence import reversed_evidence
+from index.model import Facts, Kind
+
+# The reference is at position 0; with it, so many are compared with all others.
+FIRST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPair:
+    """Two matched contents of a group, a < b. `evidence` leads from a to b; `findings` are stored ones, "" for none."""
+
+    a_id: int
+    b_id: int
+    kind: Kind
+    evidence: str
+    findings: str
+
+
+# What is shown or previewed asks for the same evidence a few times in a row.
+@lru_cache(maxsize=2048)
+def parsed(evidence: str) -> Mapping[str, Any]:
+    """Stored evidence. It is shared: not to be changed."""
+    found: Mapping[str, Any] = json.loads(evidence)
+    return found
+
+
+def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[GroupPair]]:
+    """The matched pairs of each group that are looked at."""
+    found: dict[int, list[GroupPair]] = defaultdict(list)
+    for chunk in chunks(group_ids):
+        rows = database.execute_sql(
+            "SELECT g.id, mt.a_id, mt.b_id, mt.kind, mt.evidence, coalesce(o.findings, '')"
+            " FROM duplicate_group g JOIN member one ON one.group_id = g.id AND one.position < ?"
+            " JOIN member other ON other.group_id = g.id"
+            " AND (other.position, other.content_id) > (one.position, one.content_id)"
+            " JOIN match mt ON mt.detection_id = g.detection_id AND mt.a_id = min(one.content_id, other.content_id)"
+            " AND mt.b_id = max(one.content_id, other.content_id)"
+            " LEFT JOIN origin o ON o.a_id = mt.a_id AND o.b_id = mt.b_id AND o.version = ?"
+            f" WHERE g.id IN ({','.join('?' * len(chunk))})",
+            (FIRST, VERSION, *chunk),
+        )
+        for group_id, a_id, b_id, kind, evidence, findings in rows:
+            found[group_id].append(GroupPair(a_id, b_id, Kind(kind), evidence, findings))
+    return found
+
+
+def pictures(content_ids: Sequence[int], of_group: Iterable[GroupPair]) -> dict[int, int]:
+    """The number of the picture of each content: the place in `content_ids` of the first content with the same
+    pixels."""
+    picture_of = {content_id: place for place, content_id in enumerate(content_ids)}
+    for pair in of_group:
+        if pair.kind is Kind.PIXELS and pair.a_id in picture_of and pair.b_id in picture_of:
+            low, high = sorted((picture_of[pair.a_id], picture_of[pair.b_id]))
+            picture_of = {content_id: low if of == high else of for content_id, of in picture_of.items()}
+    return picture_of
+
+
+def evidence_from(content_id: int, of_group: Iterable[GroupPair]) -> dict[int, dict[str, Any]]:
+    """What leads from one content of a group to each of the others that it was compared with."""
+    found: dict[int, dict[str, Any]] = {}
+    for pair in of_group:
+        if content_id == pair.a_id:
+            found[pair.b_id] = json.loads(pair.evidence)
+        elif content_id == pair.b_id:
+            found[pair.a_id] = reversed_evidence(json.loads(pair.evidence))
+    return found
+
+
+def findings(facts: Mapping[int, Facts], of_group: Iterable[GroupPair]) -> dict[tuple[int, int], PairFindings]:
+    """What each pair shows, in both directions; without the pictures where they were not compared."""
+    found: dict[tuple[int, int], PairFindings] = {}
+    for pair in of_group:
+        if pair.kind is Kind.PIXELS or pair.a_id not in facts or pair.b_id not in facts:
+            continue
+        if pair.findings:
+            stored = json.loads(pair.findings)
+            found[pair.a_id, pair.b_id] = stored["forward"], stored["back"]
+            continue
+        evidence = parsed(pair.evidence)
+        one, other = Member(facts[pair.a_id], None), Member(facts[pair.b_id], None)
+        found[pair.a_id, pair.b_id] = (
+            made_from(one, other, evidence),
+            made_from(other, one, reversed_evidence(evidence)),
+        )
+    return found

@@ -1,0 +1,349 @@
+"""The proposed keeper of a group, with the reasons and what is uncertain, and its weakest match.
+
+Reads only. Calculated on request, so that a proposal is never older than the settings, the folders and the files.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Final
+
+from peewee import SqliteDatabase
+
+from index.database.fields import attachments_from
+from index.database.queries import group_origins
+from index.database.records.images import chunks
+from index.database.records.matches import within_folders
+from index.database.records.sql_paging import Where
+from index.imaging.grouping.keeper import KeeperCandidate, Proposal, propose_keeper
+from index.imaging.originality.file_signs import FileSeen
+from index.imaging.originality.fitted import weights
+from index.imaging.originality.model import weightiest
+from index.imaging.originality.standing import Standing, standing
+from index.imaging.verification.edit_evidence import Evidence, reversed_evidence
+from index.model import Facts, Kind
+
+# A copy that shows at least this share of the other picture counts as whole: its edges differ by a few pixels.
+WHOLE_SHARE: Final = 0.97
+# Formats whose lossy compression removes noise.
+SMOOTHING: Final = frozenset({"WEBP", "AVIF"})
+# Of a tie, what speaks for so many others is described.
+MOST_RIVALS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WeakestLink:
+    """The least certain match of a group: the first image of a member, and how it is matched to the reference."""
+
+    image_id: int
+    kind: Kind
+    confidence: float
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """What speaks for an image being the original of another: names of findings, the weightiest first."""
+
+    image_id: int
+    other_id: int
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The proposal for a group and its weakest match; `weakest` is None where all images have the same bytes.
+    `speaking` is what speaks for one image of the group against another, the proposed one first. `led` holds by content
+    what leads from the proposed image to the others; of the proposed image itself, nothing."""
+
+    proposal: Proposal
+    weakest: WeakestLink | None
+    speaking: tuple[Speaking, ...] = ()
+    led: Mapping[int, Evidence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """How a member is matched to its group's reference; the evidence is in the direction from the reference to it."""
+
+    content_id: int
+    kind: Kind
+    confidence: float
+    distance: int
+    evidence: Evidence
+
+
+def outlines(
+    database: SqliteDatabase, group_ids: Iterable[int], criteria: Sequence[str] | None = None
+) -> dict[int, Outline]:
+    """The proposal and the weakest match of groups of the current detection; groups without files are left out.
+
+    `criteria` are names from imaging.grouping.keeper, in order of precedence.
+    """
+    outline_of: dict[int, Outline] = {}
+    for chunk in chunks(group_ids):
+        links = _links(database, chunk)
+        files_of = _files(database, chunk)
+        pairs_of = group_origins.pairs(database, list(files_of))
+        completed = _completed(files_of, links, pairs_of)
+        for group_id, files in files_of.items():
+            _, of_group = links.get(group_id, (0, []))
+            candidates, group_standing = completed[group_id]
+            proposal = propose_keeper([file for _, file in candidates], criteria, group_standing)
+            speaking = _speaking(proposal, [file for _, file in candidates], group_standing)
+            kept = next(content_id for content_id, file in candidates if file.image_id == proposal.image_id)
+            led = group_origins.evidence_from(kept, pairs_of.get(group_id, ()))
+            outline_of[group_id] = Outline(proposal, _weakest(files, of_group), speaking, led)
+    return outline_of
+
+
+def candidates(
+    database: SqliteDatabase, group_ids: Sequence[int]
+) -> dict[int, tuple[list[tuple[int, KeeperCandidate]], Standing]]:
+    """The files of groups in the form that the criteria compare, ordered by path, each with the id of its content; and
+    the standing of the group's pictures."""
+    pairs_of = group_origins.pairs(database, group_ids)
+    return _completed(_files(database, group_ids), _links(database, group_ids), pairs_of)
+
+
+def equal_candidates(
+    database: SqliteDatabase, group_ids: Sequence[int], by_bytes: bool
+) -> dict[int, list[tuple[int, KeeperCandidate]]]:
+    """The files of groups as `candidates` gives them, to be compared only with files of equal bytes, or otherwise only
+    those that show the pixels of the reference: in a third of the time, as nothing is asked of which picture is the
+    original."""
+    links = _links(database, group_ids, (Kind.PIXELS,))
+    kinds = () if by_bytes else (Kind.EXACT, Kind.PIXELS)
+    return {
+        group_id: _with_evidence(
+            files,
+            *links.get(group_id, (0, [])),
+            {content_id: content_id if by_bytes else 0 for content_id, _ in files},
+        )
+        for group_id, files in _files(database, group_ids, kinds, None if by_bytes else 0).items()
+    }
+
+
+def _completed(
+    files_of: Mapping[int, list[tuple[int, KeeperCandidate]]],
+    links: Mapping[int, tuple[int, list[_Link]]],
+    pairs_of: Mapping[int, Sequence[group_origins.GroupPair]],
+) -> dict[int, tuple[list[tuple[int, KeeperCandidate]], Standing]]:
+    """The files with what comparisons show of them, and the standing of each group."""
+    completed = {}
+    for group_id, files in files_of.items():
+        pairs = pairs_of.get(group_id, ())
+        # In the order of the paths, so that nothing depends on the order of arrival.
+        in_order = list(dict.fromkeys(content_id for content_id, _ in files))
+        picture_of = group_origins.pictures(in_order, pairs)
+        seen: dict[int, list[FileSeen]] = defaultdict(list)
+        for content_id, file in files:
+            seen[content_id].append(FileSeen(file.path, file.mtime_ns, file.facts.taken))
+        facts = {content_id: file.facts for content_id, file in files}
+        found = group_origins.findings(facts, pairs)
+        group_standing = standing(picture_of, seen, found, weights())
+        with_evidence = _with_evidence(files, *links.get(group_id, (0, [])), picture_of)
+        completed[group_id] = with_evidence, group_standing
+    return completed
+
+
+def _speaking(
+    proposal: Proposal, candidates: Sequence[KeeperCandidate], standing: Standing | None
+) -> tuple[Speaking, ...]:
+    """What speaks for the proposed image against each other picture; where that is a tie, also what speaks against it,
+    for the likeliest of the others."""
+    if standing is None:
+        return ()
+    image_of: dict[int, int] = {}
+    for candidate in candidates:
+        if candidate.picture is not None:
+            image_of.setdefault(candidate.picture, candidate.image_id)
+    kept = next(candidate.picture for candidate in candidates if candidate.image_id == proposal.image_id)
+    if kept is None:
+        return ()
+    image_of[kept] = proposal.image_id
+    others = sorted((p for p in image_of if p != kept), key=lambda p: (-standing.shares.get(p, 0.0), p))
+    found = [(kept, other) for other in others]
+    if proposal.tie:
+        found += [(other, kept) for other in others[:MOST_RIVALS]]
+    speaking = (
+        Speaking(image_of[one], image_of[other], weightiest(standing.speaks.get((one, other), {})))
+        for one, other in found
+    )
+    return tuple(entry for entry in speaking if entry.findings)
+
+
+def _files(
+    database: SqliteDatabase, group_ids: Sequence[int], kinds: Sequence[Kind] = (), picture: int | None = None
+) -> dict[int, list[tuple[int, KeeperCandidate]]]:
+    """The files of each group, one for each file on disk, ordered by path: the content id and the keeper candidate,
+    with this picture. Only those whose match to the reference is of one of these kinds, if any are given."""
+    where = Where()
+    where.add(f"g.id IN ({','.join('?' * len(group_ids))})", *group_ids)
+    where.add(*_of_kinds(kinds))
+    where.add(*within_folders(database))
+    rows = database.execute_sql(
+        "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns, r.protected,"
+        " r.priority, c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
+        " c.mode, c.earlier_quality, c.bit_depth, c.damage, c.attachments,"
+        " c.camera, c.frames, coalesce(b.bonds, '')"
+        " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
+        " JOIN image i ON i.content_id = m.content_id LEFT JOIN beside b ON b.image_id = i.id"
+        f" JOIN root r ON r.id = i.root_id AND r.watched WHERE {where} ORDER BY i.path",
+        where.values,
+    )
+    files_of: dict[int, dict[tuple[int, int], tuple[int, KeeperCandidate]]] = defaultdict(dict)
+    for group_id, device, inode, content_id, *of_file in rows:
+        file = _candidate(picture, *of_file)
+        if (device, inode) in files_of[group_id]:
+            # The same file by another path: a file is protected if any of its paths is.
+            _, first = files_of[group_id][device, inode]
+            protected, priority = first.protected or file.protected, max(first.priority, file.priority)
+            file = replace(first, protected=protected, priority=priority)
+        files_of[group_id][device, inode] = (content_id, file)
+    return {group_id: list(files.values()) for group_id, files in files_of.items()}
+
+
+def _candidate(
+    picture: int | None,
+    image_id: int,
+    path: bytes,
+    size_bytes: int,
+    mtime_ns: int,
+    protected: int,
+    priority: int,
+    *of_content: Any,
+) -> KeeperCandidate:
+    picture_format, width, height, jpeg_quality, taken, metadata, mode, earlier_quality, *more = of_content
+    bit_depth, damage, attachments, camera, frames, bonds = more
+    blocks = _names(metadata)
+    facts = Facts(
+        picture_format,
+        width,
+        height,
+        mode=mode,
+        taken=taken,
+        jpeg_quality=jpeg_quality,
+        metadata=blocks,
+        earlier_quality=earlier_quality,
+        bit_depth=bit_depth,
+        damage=damage,
+        attachments=() if attachments == "[]" else attachments_from(attachments),
+        camera=camera,
+        frames=frames,
+    )
+    beside = _names(bonds)
+    return KeeperCandidate(
+        image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
+        companions=beside,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _names(text: str) -> tuple[str, ...]:
+    """Names that are joined by commas."""
+    return tuple(filter(None, text.split(",")))
+
+
+def _of_kinds(kinds: Sequence[Kind]) -> tuple[str, ...]:
+    """The SQL for "the member m is of one of these kinds", true for any if there are none."""
+    return (f"m.kind IN ({','.join('?' * len(kinds))})", *kinds) if kinds else ("1",)
+
+
+def _links(
+    database: SqliteDatabase, group_ids: Sequence[int], kinds: Sequence[Kind] = ()
+) -> dict[int, tuple[int, list[_Link]]]:
+    """For each group with more than one content: its reference, and the links to the other contents by position; only
+    those of these kinds, if any are given."""
+    of_kinds, *values = _of_kinds(kinds)
+    rows = database.execute_sql(
+        "SELECT g.id, g.reference_id, m.content_id, mt.kind, mt.confidence, mt.distance, mt.a_id, mt.evidence"
+        " FROM duplicate_group g JOIN member m ON m.group_id = g.id JOIN match mt ON mt.detection_id = g.detection_id"
+        " AND mt.a_id = min(g.reference_id, m.content_id) AND mt.b_id = max(g.reference_id, m.content_id)"
+        f" WHERE g.id IN ({','.join('?' * len(group_ids))}) AND {of_kinds} ORDER BY g.id, m.position",
+        (*group_ids, *values),
+    )
+    links_of: dict[int, tuple[int, list[_Link]]] = {}
+    for group_id, reference_id, content_id, kind, confidence, distance, a_id, text in rows:
+        stored = group_origins.parsed(text)
+        evidence = stored if a_id == reference_id else reversed_evidence(stored)
+        _, links = links_of.setdefault(group_id, (reference_id, []))
+        links.append(_Link(content_id, Kind(kind), confidence, distance, evidence))
+    return links_of
+
+
+def _weakest(files: Sequence[tuple[int, KeeperCandidate]], links: Sequence[_Link]) -> WeakestLink | None:
+    """The link with the lowest confidence; of several, the one with the largest distance."""
+    firsts: dict[int, int] = {}
+    for content_id, file in files:
+        firsts.setdefault(content_id, file.image_id)
+    shown = [link for link in links if link.content_id in firsts]
+    if not shown:
+        return None
+    weakest = min(shown, key=lambda link: (link.confidence, -link.distance))
+    return WeakestLink(firsts[weakest.content_id], weakest.kind, weakest.confidence, weakest.distance)
+
+
+def _with_evidence(
+    files: Sequence[tuple[int, KeeperCandidate]],
+    reference_id: int,
+    links: Sequence[_Link],
+    picture_of: Mapping[int, int],
+) -> list[tuple[int, KeeperCandidate]]:
+    """The files with their pictures, and the properties that only a comparison shows: which are parts of another
+    picture or framed, which are grey copies, and which were reworked relative to the reference."""
+    partial = _contents_lacking(reference_id, {link.content_id: _partial_side(link.evidence) for link in links})
+    grey = _contents_lacking(
+        reference_id, {link.content_id: link.evidence.get("tone", {}).get("grey", "") for link in links}
+    )
+    of_content = dict(files)
+    reworked = {
+        link.content_id
+        for link in links
+        if _is_reworked(link.evidence, of_content.get(reference_id), of_content.get(link.content_id))
+    }
+    found = []
+    for content_id, file in files:
+        changed: dict[str, Any] = {
+            "whole": content_id not in partial,
+            "coloured": content_id not in grey,
+            "reworked": content_id in reworked,
+            "picture": picture_of[content_id],
+        }
+        same = changed == {"whole": True, "coloured": True, "reworked": False, "picture": file.picture}
+        found.append((content_id, file if same else replace(file, **changed)))
+    return found
+
+
+def _is_reworked(evidence: Evidence, reference: KeeperCandidate | None, member: KeeperCandidate | None) -> bool:
+    """Whether one of two pictures was altered by more than compression, where the evidence does not say which one."""
+    if {"sharpness", "changed"} & evidence.keys() or evidence.get("tone", {}).keys() - {"grey"}:
+        return True
+    if "noise" not in evidence or reference is None or member is None:
+        return "noise" in evidence
+    smoother, noisier = (member, reference) if evidence["noise"] < 1 else (reference, member)
+    # A smaller file in such a format lost its noise by compression.
+    return not (smoother.facts.format in SMOOTHING and smoother.size_bytes < noisier.size_bytes)
+
+
+def _partial_side(evidence: Evidence) -> str:
+    """Which of two pictures is a part of the other or has a frame: "first", "second", or "" for neither."""
+    if "frames" in evidence:
+        first, second = evidence["frames"]
+        return "first" if first < second else "second"
+    if "frame" in evidence:
+        return str(evidence["frame"])
+    if "crop" in evidence:
+        left, top, right, bottom = evidence["crop"]["box"]
+        if (right - left) * (bottom - top) < WHOLE_SHARE:
+            return "second" if evidence["crop"]["of"] == "first" else "first"
+    return ""
+
+
+def _contents_lacking(reference_id: int, sides: Mapping[int, str]) -> set[int]:
+    """The contents that lack something, from the side of each link to the reference that lacks it. A link without a
+    side joins two equal pictures: a copy of a framed reference has the frame too."""
+    if "first" not in sides.values():
+        return {content_id for content_id, side in sides.items() if side == "second"}
+    return {reference_id} | {content_id for content_id, side in sides.items() if side != "first"}

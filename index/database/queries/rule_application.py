@@ -1,0 +1,276 @@
+"""Applies rules to the groups of the index, or previews what a rule would decide.
+
+A rule skips groups in which a person has decided anything, and replaces the decisions of earlier rules.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from peewee import SqliteDatabase
+
+from index.database.queries import proposals
+from index.database.queries.listing import GroupFilter, ids_of_groups
+from index.database.records import decisions
+from index.database.records.decisions import AWAY
+from index.database.records.images import chunks
+from index.database.schema import RuleRun
+from index.imaging.grouping.keeper import KeeperCandidate
+from index.imaging.grouping.rules import Rule, RuledFile, Ruling, judge
+from index.imaging.originality.standing import Standing
+from index.model import Choice, Kind
+
+SAMPLE = 12
+# Groups that are read by one statement.
+GROUPS_AT_ONCE = 500
+KIND_OF = {str(kind): kind for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleGroup:
+    """One group that a rule decides about; each image is its id and path. `keeper` is the first of the keepers."""
+
+    key: str
+    keeper: tuple[int, bytes]
+    victims: tuple[tuple[int, bytes], ...]
+    decided_by: str
+    value: str
+
+
+@dataclass(slots=True)
+class Effect:
+    """What a rule decides: the number of groups, of images that are not kept and of their bytes, of ties that are left
+    to a person, and of groups by the criterion that decided. `run_id` is 0 in a preview."""
+
+    groups: int = 0
+    images: int = 0
+    bytes: int = 0
+    undecided_ties: int = 0
+    by_criterion: Counter[str] = field(default_factory=Counter)
+    sample: list[SampleGroup] = field(default_factory=list)
+    run_id: int = 0
+
+
+def preview(
+    database: SqliteDatabase, rule: Rule, chosen: GroupFilter, gone: Callable[[], bool] = lambda: False
+) -> Effect:
+    """What the rule would decide. As that may take long with many groups, it stops once the client is `gone`."""
+    effect = Effect()
+    for portion in chunks(_groups(database, rule, chosen), GROUPS_AT_ONCE):
+        if gone():
+            break
+        for key, files, rulings in _ruled(database, rule, portion):
+            _count(effect, key, files, rulings)
+    return effect
+
+
+class Application:
+    """One application of a rule in portions, each a change of its own, so that no other waits for all of them: `begin`
+    gives the portions, `decide` makes the decisions of one, `end` adds up.
+
+    Every portion leaves whole groups decided. A run that ends early can be revoked as any other.
+    """
+
+    def __init__(self, rule: Rule, chosen: GroupFilter, now_ns: int) -> None:
+        self._rule = rule
+        self._chosen = chosen
+        self._now_ns = now_ns
+        self._bare: set[int] = set()
+        self.effect = Effect()
+
+    def begin(self, database: SqliteDatabase) -> list[Sequence[tuple[int, str]]]:
+        """Start the rule run. Returns the groups in portions for `decide`."""
+        described = _described(self._rule)
+        row = RuleRun.insert(rule=described, created_ns=self._now_ns, groups=0, images=0, bytes=0)
+        self.effect.run_id = int(row.execute(database))
+        return list(chunks(_groups(database, self._rule, self._chosen), GROUPS_AT_ONCE))
+
+    def decide(self, portion: Sequence[tuple[int, str]], database: SqliteDatabase) -> None:
+        """Decide about the groups of one portion as they are now."""
+        run_id = self.effect.run_id
+        touched: list[int] = []
+        rows: list[tuple[Any, ...]] = []
+        for key, files, rulings in _ruled(database, self._rule, portion):
+            made = _rows(self._rule, files, rulings, run_id, self._now_ns)
+            if made:
+                touched += files
+                rows += made
+            _count(self.effect, key, files, rulings)
+        # The decisions of earlier rules on these groups are replaced; a group of an earlier portion may share images.
+        for chunk in chunks(touched):
+            database.execute_sql(
+                f"DELETE FROM decision WHERE order_id IS NOT ? AND image_id IN ({','.join('?' * len(chunk))})",
+                (run_id, *chunk),
+            )
+        database.connection().executemany(
+            "INSERT OR REPLACE INTO decision"
+            " (image_id, choice, destination, origin, criterion, order_id, digest, decided_ns)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        groups = decisions.groups_of_images(database, touched)
+        # Where groups share images, the keeper of one may be removed in another.
+        bare = decisions.without_keeper(database, groups)
+        if bare:
+            decisions.clear(database, _images_of_run_in(database, run_id, bare))
+            groups |= bare
+            self._bare |= bare
+        decisions.recount(database, groups)
+
+    def end(self, database: SqliteDatabase) -> Effect:
+        """Store what the run decided, and return it."""
+        effect = self.effect
+        effect.images, effect.bytes = database.execute_sql(
+            "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM decision d JOIN image i ON i.id = d.image_id"
+            f" WHERE d.order_id = ? AND d.choice IN ({_quoted(AWAY)})",
+            (effect.run_id,),
+        ).fetchone()
+        effect.groups -= len(self._bare)
+        RuleRun.update(groups=effect.groups, images=effect.images, bytes=effect.bytes).where(
+            RuleRun.id == effect.run_id
+        ).execute(database)
+        return effect
+
+
+def apply(
+    write: Callable[[Callable[[SqliteDatabase], Any]], Any], rule: Rule, chosen: GroupFilter, now_ns: int
+) -> Effect:
+    """Make the rule's decisions, as a rule run that can be revoked as a whole. `write` makes one change (Store.write);
+    it is called for each portion of groups."""
+    application = Application(rule, chosen, now_ns)
+    for portion in write(application.begin):
+        write(partial(application.decide, portion))
+    effect: Effect = write(application.end)
+    return effect
+
+
+def _groups(database: SqliteDatabase, rule: Rule, chosen: GroupFilter) -> list[tuple[int, str]]:
+    """The row ids and public ids of the groups that a rule may decide about."""
+    # Of two files that only look alike, none can give way to the other where it is about equal pixels.
+    passed_over = [kind for kind in Kind if rule.is_about_equal_pixels and kind not in (*rule.kinds, Kind.EXACT)]
+    return ids_of_groups(database, chosen, passed_over)
+
+
+def _ruled(
+    database: SqliteDatabase, rule: Rule, portion: Sequence[tuple[int, str]]
+) -> Iterator[tuple[str, dict[int, RuledFile], list[Ruling]]]:
+    """Those of some groups to which the rule applies: the public id, the files by image id, and the rulings."""
+    by_pixels = rule.is_about_equal_pixels
+    by_bytes = by_pixels and tuple(rule.kinds) == (Kind.EXACT,)
+    keys = dict(portion)
+    for group_id, (files, standing) in _files(database, list(keys), by_pixels, by_bytes).items():
+        rulings = judge(rule, files, standing)
+        if rulings:
+            yield keys[group_id], {file.candidate.image_id: file for file in files}, rulings
+
+
+def _files(
+    database: SqliteDatabase, group_ids: Sequence[int], by_pixels: bool, by_bytes: bool
+) -> dict[int, tuple[list[RuledFile], Standing | None]]:
+    """The files of each group in which no person has decided anything, and the standing of its pictures. With
+    `by_pixels` only those that show the pixels of the reference, or with `by_bytes` all, without a standing."""
+    marks = ",".join("?" * len(group_ids))
+    known: dict[tuple[int, int], tuple[Kind, int, bytes]] = {}
+    by_user: set[int] = set()
+    for group_id, kind, image_id, device, digest, origin in database.execute_sql(
+        "SELECT m.group_id, m.kind, i.id, i.device, c.digest, d.origin FROM member m"
+        " JOIN image i ON i.content_id = m.content_id"
+        " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+        " JOIN content c ON c.id = i.content_id"
+        " LEFT JOIN decision d ON d.image_id = i.id AND d.digest = c.digest"
+        f" WHERE m.group_id IN ({marks})",
+        group_ids,
+    ):
+        known[group_id, image_id] = KIND_OF[kind], device, digest
+        if origin == "user":
+            by_user.add(group_id)
+    found: Mapping[int, tuple[list[tuple[int, KeeperCandidate]], Standing | None]]
+    open_ids = [group_id for group_id in group_ids if group_id not in by_user]
+    if by_pixels:
+        equal = proposals.equal_candidates(database, open_ids, by_bytes)
+        found = {group_id: (files, None) for group_id, files in equal.items()}
+    else:
+        found = proposals.candidates(database, open_ids)
+    return {
+        group_id: (
+            [
+                RuledFile(candidate, content_id, *known[group_id, candidate.image_id], decided_by_user=False)
+                for content_id, candidate in files
+            ],
+            standing,
+        )
+        for group_id, (files, standing) in found.items()
+    }
+
+
+def _count(effect: Effect, key: str, files: dict[int, RuledFile], rulings: Sequence[Ruling]) -> None:
+    decided = [ruling for ruling in rulings if ruling.victims]
+    effect.undecided_ties += any(not ruling.victims for ruling in rulings)
+    if not decided:
+        return
+    effect.groups += 1
+    effect.by_criterion[decided[0].decided_by] += 1
+    victims = [image_id for ruling in decided for image_id in ruling.victims]
+    effect.images += len(victims)
+    effect.bytes += sum(files[image_id].candidate.size_bytes for image_id in victims)
+    if len(effect.sample) < SAMPLE:
+        first = decided[0]
+        keeper = first.keepers[0]
+        effect.sample.append(
+            SampleGroup(
+                key,
+                (keeper, files[keeper].candidate.path),
+                tuple((image_id, files[image_id].candidate.path) for image_id in first.victims),
+                first.decided_by,
+                first.value,
+            )
+        )
+
+
+def _rows(
+    rule: Rule, files: dict[int, RuledFile], rulings: Iterable[Ruling], order_id: int, now_ns: int
+) -> list[tuple[Any, ...]]:
+    """The decisions of one group as rows of the table `decision`."""
+    rows = []
+    for ruling in rulings:
+        if ruling.victims:
+            decided = [(image_id, Choice.KEEP, "") for image_id in ruling.keepers]
+            decided += [(image_id, rule.choice, rule.destination) for image_id in ruling.victims]
+            rows += [
+                (image_id, choice, destination, "rule", ruling.decided_by, order_id, files[image_id].digest, now_ns)
+                for image_id, choice, destination in decided
+            ]
+    return rows
+
+
+def _images_of_run_in(database: SqliteDatabase, order_id: int, group_ids: Iterable[int]) -> list[int]:
+    image_ids: list[int] = []
+    for chunk in chunks(group_ids):
+        rows = database.execute_sql(
+            "SELECT d.image_id FROM decision d JOIN image i ON i.id = d.image_id"
+            f" JOIN member m ON m.content_id = i.content_id WHERE d.order_id = ?"
+            f" AND m.group_id IN ({','.join('?' * len(chunk))})",
+            (order_id, *chunk),
+        )
+        image_ids += [row[0] for row in rows]
+    return image_ids
+
+
+def _described(rule: Rule) -> str:
+    fields: dict[str, Any] = {
+        "choice": rule.choice,
+        "destination": rule.destination,
+        "criteria": list(rule.criteria or ()),
+        "kinds": list(rule.kinds),
+        "ties": "decide" if rule.decides_ties else "ask",
+        "keep": rule.keep.decode("utf-8", "surrogateescape"),
+        "give_way": rule.give_way.decode("utf-8", "surrogateescape"),
+    }
+    return json.dumps(fields, sort_keys=True)
+
+
+def _quoted(choices: Iterable[Choice]) -> str:
+    return ",".join(f"'{choice}'" for choice in choices)

@@ -1,0 +1,79 @@
+"""Temporary roots: folders outside the watched ones, indexed for one limited search and gone with it.
+
+A row of `root` that is `watched`, so that the search shows its images, and protected, so that nothing is decided about
+them. Whatever is of the library leaves temporary roots out. TEMPORARY is a folder that was never watched; RETURNED is
+one that was: its images and decisions stay for the day on which it is watched again.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any, Final
+
+from peewee import SqliteDatabase
+
+from index.database.records.images import forget_images
+from index.database.records.matches import RETIRED, load_parameters
+from index.database.schema import Detection, Image, Job, Problem, Root
+from index.imaging.discovery.walk import is_at_or_below
+from index.model import JobKind, JobState
+
+TEMPORARY: Final = 1
+RETURNED: Final = 2
+# Added to one of them where the folders below are left out.
+FLAT: Final = 4
+
+
+def add(database: SqliteDatabase, path: bytes, recursive: bool = True) -> None:
+    """Index a folder for a search, with the folders below it or without. A watched one stays as it is."""
+    values = {"watched": True, "protected": True, "configured": True}
+    depth = 0 if recursive else FLAT
+    row = next(iter(Root.select().where(Root.path == path).execute(database)), None)
+    if row is None:
+        Root.insert(path=path, temporary=TEMPORARY + depth, **values).execute(database)
+    elif row.temporary or not row.watched:
+        kind = row.temporary & ~FLAT or RETURNED
+        Root.update(temporary=kind + depth, **values).where(Root.id == row.id).execute(database)
+
+
+def depths(database: SqliteDatabase) -> dict[bytes, bool]:
+    """The temporary roots by path, with whether the folders below belong to each."""
+    rows = Root.select(Root.path, Root.temporary).where(Root.watched, Root.temporary > 0).order_by(Root.path).tuples()
+    return {bytes(path): not temporary & FLAT for path, temporary in rows.execute(database)}
+
+
+def drop_unused(database: SqliteDatabase) -> set[int]:
+    """Drop the temporary roots that no search is in, none that is shown and none that waits or runs. Returns the
+    contents of their images."""
+    needed = _searched_folders(database)
+    touched: set[int] = set()
+    for row in list(Root.select().where(Root.temporary > 0).execute(database)):
+        if any(is_at_or_below(folder, bytes(row.path)) for folder in needed):
+            continue
+        images = [
+            bytes(path) for (path,) in Image.select(Image.path).where(Image.root == row.id).tuples().execute(database)
+        ]
+        if row.temporary & RETURNED:
+            contents = Image.select(Image.content).where(Image.root == row.id, Image.content.is_null(False))
+            touched.update(content_id for (content_id,) in contents.tuples().execute(database))
+            values: dict[str, Any] = {"watched": False, "temporary": 0, "configured": False}
+            Root.update(**values).where(Root.id == row.id).execute(database)
+        else:
+            touched |= forget_images(database, images)
+            # Those of files that never became images.
+            Problem.delete().where(Problem.root == row.id).execute(database)
+            Root.delete().where(Root.id == row.id).execute(database)
+    return touched
+
+
+def _searched_folders(database: SqliteDatabase) -> list[bytes]:
+    folders: list[str] = []
+    for (text,) in (
+        Detection.select(Detection.parameters).where(Detection.parameters != RETIRED).tuples().execute(database)
+    ):
+        folders += load_parameters(text).folders
+    pending: Sequence[str] = (JobState.QUEUED, JobState.RUNNING)
+    jobs = Job.select(Job.parameters).where(Job.kind == JobKind.DETECT, Job.state.in_(pending))
+    for (text,) in jobs.tuples().execute(database):
+        folders += json.loads(text).get("folders", [])
+    return [os.fsencode(folder) for folder in folders]

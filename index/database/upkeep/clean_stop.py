@@ -1,0 +1,95 @@
+"""EDGE: how an index was left by a clean stop, so that the next start need not wait until all of it was checked.
+
+`index.clean` holds the inode, size and time of the index file at the end of a stop that left no work unfinished. The
+next start takes it away: an index that was written since, put back or copied does not fit it, and neither does one
+whose service was killed. It is checked then before anything else, and otherwise in the background (CheckInBackground).
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from index.database.upkeep.backups import is_damage_error, quick_check, sync_folder
+from index.database.upkeep.unfinished import is_unfinished
+
+log = logging.getLogger(__name__)
+
+FILE: Final = "index.clean"
+
+
+def record(index: Path, database: sqlite3.Connection) -> None:
+    """Record a clean stop. To be called after the last checkpoint, with the connection that made it; does nothing where
+    work on files is unfinished or in doubt, or the log is not empty. Raises sqlite3.Error and OSError."""
+    if is_unfinished(database) or database.execute("SELECT 1 FROM step WHERE state = 'doing'").fetchone():
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if Path(f"{index}-wal").stat().st_size:
+            return
+    mark = index.with_name(FILE)
+    partial = mark.with_name(f"{FILE}.partial")
+    with open(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(_state_of(index))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, mark)
+    sync_folder(index.parent)
+
+
+def take(index: Path) -> bool:
+    """Whether the index is as a clean stop left it; the record of that is removed. Raises OSError."""
+    mark = index.with_name(FILE)
+    try:
+        recorded = mark.read_text("utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        recorded = ""
+    mark.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        return bool(recorded) and recorded == _state_of(index)
+    return False
+
+
+def _state_of(index: Path) -> str:
+    status = index.stat()
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}\n"
+
+
+class CheckInBackground:
+    """Checks the pages of an index in a thread of its own, while it is in use. `passed` is set when all are whole;
+    `on_damage` is called with what is wrong otherwise."""
+
+    def __init__(self, index: Path, on_damage: Callable[[str], None]) -> None:
+        self.passed = threading.Event()
+        self._on_damage = on_damage
+        self._database = sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="comparimg-checker")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the check; it then has not passed. May be called again."""
+        self._stopped = True
+        with contextlib.suppress(sqlite3.ProgrammingError):  # the check has ended
+            self._database.interrupt()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            # Interrupting what has not begun has no effect.
+            self._database.set_progress_handler(lambda: int(self._stopped), 10_000)
+            fault = quick_check(self._database)
+            if fault:
+                self._on_damage(fault)
+            else:
+                self.passed.set()
+        except sqlite3.DatabaseError as error:
+            if is_damage_error(error):
+                self._on_damage(str(error))
+            elif not self._stopped:
+                self._on_damage(f"it cannot be checked: {error}")
+        finally:
+            self._database.close()

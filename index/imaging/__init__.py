@@ -1,0 +1,1 @@
+"""Image science: from files and their bytes to candidates, verified matches, groups and smaller files. No database."""

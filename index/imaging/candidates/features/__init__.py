@@ -1,0 +1,1 @@
+"""Local features: described, searched in LSH tables, and verified by geometry."""

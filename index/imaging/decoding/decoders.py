@@ -1,0 +1,112 @@
+"""EDGE: which formats can be decoded here, by Pillow and by the decoders that are added to it.
+
+A decoder is imported where pictures are opened, that is in worker processes. Everything else asks only whether it is
+installed, by the metadata of its package.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, util
+from typing import Any, Final
+
+from PIL import Image, ImageFile, PngImagePlugin
+
+from index.imaging.decoding.jxl_file import is_jxl
+from index.messages import Message
+
+# Named (JPEG opens MPO as well), so that a file called .jpg cannot reach the decoders that start other programs (EPS)
+# or read other files.
+FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "AVIF", "JPEG2000", "PSD", "PPM")
+# Opened alone, and only what was recognised before: Pillow would take nearly anything for one.
+UNMARKED: Final = ("TGA",)
+
+# Of text in a PNG, unpacked. Pillow's own limit of 1 MB fails on pictures whose maker wrote down how it was made.
+PNG_TEXT_BYTES: Final = 16 * 2**20
+
+
+# Raised where what is read here without a decoder of others reads more (previews of RAW files, kinds that are set
+# apart from damage).
+OWN: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """A decoder that is a package of its own: what it reads, its module, and the name by which it is installed."""
+
+    format: str
+    module: str
+    package: str
+    register: Callable[[Any], None]
+
+
+def _register_heif(module: Any) -> None:
+    # One thread, as for all decoders: the processes are the parallelism.
+    module.options.DECODE_THREADS = 1
+    module.register_heif_opener()
+
+
+def _register_jxl(module: Any) -> None:
+    # Importing it registers it.
+    module.JpegXLImagePlugin.DECODE_THREADS = 0
+
+
+HEIF: Final = Decoder("HEIF", "pi_heif", "pi-heif-decoder", _register_heif)
+# Brought by the user, if wanted (docs/dependencies.md).
+JXL: Final = Decoder("JXL", "pillow_jxl", "pillow-jxl-plugin", _register_jxl)
+ADDED: Final = (HEIF, JXL)
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """The names of the formats that Pillow may open, every installed decoder registered. For worker processes."""
+    # Our own limit is checked instead; Pillow's would refuse the panoramas that ours lets through.
+    Image.MAX_IMAGE_PIXELS = None
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    PngImagePlugin.MAX_TEXT_CHUNK = PNG_TEXT_BYTES
+    names = list(FORMATS)
+    for decoder in ADDED:
+        if is_installed(decoder):
+            decoder.register(importlib.import_module(decoder.module))
+            names.append(decoder.format)
+    return tuple(names)
+
+
+def is_installed(decoder: Decoder) -> bool:
+    """Whether the module of a decoder can be found; it is not imported."""
+    return util.find_spec(decoder.module) is not None
+
+
+def decoder_set() -> str:
+    """The decoders with their versions, as one line: what failed under another set may be readable under this one."""
+    packages = ("pillow", *(decoder.package for decoder in ADDED if is_installed(decoder)))
+    return ", ".join([*(f"{name} {_version(name)}" for name in packages), f"own {OWN}"])
+
+
+def missing_for(head: bytes) -> Message | None:
+    """Why a file that begins with these HEAD_BYTES bytes is not decoded although it may be sound: the decoder of its
+    format is not installed. None if that is not the reason."""
+    if is_heif(head) and HEIF.format not in formats():
+        return Message("picture.no_decoder", format="HEIC", package=HEIF.package)
+    if is_jxl(head) and JXL.format not in formats():
+        return Message("picture.no_decoder", format="JPEG XL", package=JXL.package)
+    return None
+
+
+def is_heif(head: bytes) -> bool:
+    """Whether a file begins as HEIF with a picture other than AVIF, which Pillow decodes itself."""
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, len(head) - 3, 4))}
+    return head[4:8] == b"ftyp" and bool(brands & HEIF_BRANDS) and not brands & AVIF_BRANDS
+
+
+HEIF_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1 mif2 miaf".split())
+AVIF_BRANDS: Final = frozenset(b"avif avis".split())
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        # A decoder that was not installed by its package, such as one of the system.
+        return "?"

@@ -1,0 +1,47 @@
+"""PURE: what is looked at in TGA and PSD files before Pillow opens them.
+
+TGA (Truevision, 1991) begins with no mark of its own: Pillow would take nearly any bytes for one.
+"""
+
+import struct
+from typing import Final
+
+from index.messages import Message
+
+TGA_MARK: Final = b"TRUEVISION-XFILE"
+TGA_HEADER_BYTES: Final = 18
+# Type of picture -> the depths that it has in bits: with a palette, in colours, in grey; the same in runs.
+TGA_DEPTHS: Final = {1: (8,), 2: (16, 24, 32), 3: (8, 16), 9: (8,), 10: (16, 24, 32), 11: (8, 16)}
+UNPACKED: Final = (1, 2, 3)
+PSD_MARK: Final = b"8BPS"
+LARGE_PSD: Final = 2
+
+
+def is_tga(data: bytes) -> bool:
+    """Whether a file is a TGA: by the mark at its end, or by a header of which every field makes sense."""
+    if len(data) < TGA_HEADER_BYTES:
+        return False
+    identifier, has_map, kind, first, colours, map_bits = struct.unpack_from("<BBBHHB", data)
+    width, height, depth, descriptor = struct.unpack_from("<HHBB", data, 12)
+    if depth not in TGA_DEPTHS.get(kind, ()) or not width or not height or has_map > 1 or descriptor & 0xC0:
+        return False
+    if data.endswith((TGA_MARK + b".\0", TGA_MARK + b".")):
+        return True
+    if has_map != (kind in (1, 9)) or (has_map and map_bits not in (15, 16, 24, 32)):
+        return False
+    if not has_map and (first or colours or map_bits):
+        return False
+    used = TGA_HEADER_BYTES + identifier + (colours * ((map_bits + 7) // 8) if has_map else 0)
+    pixels = width * height * depth // 8
+    # Runs of one colour take at least a 128th.
+    return bool(used + (pixels if kind in UNPACKED else pixels // 128) <= len(data))
+
+
+def not_decoded(data: bytes) -> Message | None:
+    """What a Photoshop file is that Pillow does not open although it may be sound, None for any other file."""
+    if not data.startswith(PSD_MARK) or len(data) < 26:
+        return None
+    version, depth = struct.unpack_from(">H", data, 4)[0], struct.unpack_from(">H", data, 22)[0]
+    if version == LARGE_PSD:
+        return Message("picture.psd_large")
+    return Message("picture.psd_deep", bits=depth) if depth not in (1, 8) else None

@@ -1,0 +1,95 @@
+"""PURE: the kinds of TIFF that are sound and are not decoded here, from the first directory of the file (TIFF 6.0).
+
+Pillow says "damaged header" of some, "decoder error" of others, and decodes one to other pixels without an error.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from index.messages import Message
+
+ENTRIES_AT_MOST: Final = 4096
+# The tags that are looked at.
+BITS, COMPRESSION, SAMPLES, PLANAR, FORMAT = 258, 259, 277, 284, 339
+_SIZES: Final = {3: ("H", 2), 4: ("I", 4), 16: ("Q", 8)}
+UNCOMPRESSED: Final = 1
+SEPARATE_PLANES: Final = 2
+# IEEE floating point, and the two kinds of complex numbers.
+REAL: Final = frozenset({3, 5, 6})
+# Codings that Pillow's libtiff is built without, as people know them.
+CODINGS: Final = {
+    50001: "WebP", 50002: "JPEG XL", 34712: "JPEG 2000", 34887: "LERC", 34892: "lossy DNG", 33003: "JPEG 2000",
+    33005: "JPEG 2000", 34676: "SGILog", 34677: "SGILog", 34661: "JBIG", 34713: "Nikon NEF",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    bits: int = 1
+    coding: int = UNCOMPRESSED
+    samples: int = 1
+    planes: int = 1
+    sample_format: int = 1
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether a file begins as TIFF or BigTIFF."""
+    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+
+
+def decoded_wrongly(data: bytes) -> Message | None:
+    """What a TIFF is that Pillow 13.0.0 decodes to other pixels, without an error: 16 bits a channel in separate
+    planes, not compressed."""
+    kind = _kind_of(data)
+    if kind is None or kind.planes != SEPARATE_PLANES or kind.samples < 2:
+        return None
+    if kind.bits == 16 and kind.coding == UNCOMPRESSED:
+        return Message("picture.tiff_planar", bits=kind.bits)
+    return None
+
+
+def not_decoded(data: bytes) -> Message | None:
+    """What a TIFF is that cannot be opened or decoded although it may be sound; None where that is unknown."""
+    kind = _kind_of(data)
+    if kind is None:
+        return None
+    if kind.coding in CODINGS:
+        return Message("picture.tiff_coding", coding=CODINGS[kind.coding])
+    if kind.sample_format in REAL and (kind.samples > 1 or kind.bits != 32):
+        return Message("picture.tiff_real", bits=kind.bits)
+    if kind.bits > 16 and (kind.samples > 1 or kind.bits != 32):
+        return Message("picture.tiff_deep", bits=kind.bits)
+    return None
+
+
+def _kind_of(data: bytes) -> _Kind | None:
+    try:
+        return _read(data)
+    except (struct.error, IndexError, OverflowError):
+        return None
+
+
+def _read(data: bytes) -> _Kind:
+    order = "<" if data[:2] == b"II" else ">"
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    start: int = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)[0]
+    count: int = struct.unpack_from(order + ("Q" if is_big else "H"), data, start)[0]
+    first, step, inline = (start + 8, 20, 12) if is_big else (start + 2, 12, 8)
+    found: dict[int, int] = {}
+    for number in range(min(count, ENTRIES_AT_MOST)):
+        at = first + step * number
+        tag, kind = struct.unpack_from(order + "HH", data, at)
+        if tag not in (BITS, COMPRESSION, SAMPLES, PLANAR, FORMAT) or kind not in _SIZES:
+            continue
+        values: int = struct.unpack_from(order + ("Q" if is_big else "I"), data, at + 4)[0]
+        letter, size = _SIZES[kind]
+        place = at + inline
+        if values * size > (8 if is_big else 4):
+            place = struct.unpack_from(order + ("Q" if is_big else "I"), data, place)[0]
+        # The first of several: channels of different depths are no pictures.
+        found[tag] = struct.unpack_from(order + letter, data, place)[0]
+    return _Kind(
+        found.get(BITS, 1), found.get(COMPRESSION, UNCOMPRESSED), found.get(SAMPLES, 1), found.get(PLANAR, 1),
+        found.get(FORMAT, 1),
+    )  # fmt: skip

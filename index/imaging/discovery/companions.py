@@ -1,0 +1,277 @@
+"""PURE: which files beside an image belong to it: sidecars, the RAW of the same shot, the film of a Live Photo.
+
+One table (PATTERNS) says of what picture a file is a companion, by its name. A sidecar that has the whole name of a
+picture and an ending more (`a.jpg.xmp`) is its own. A file that has only the stem (`a.xmp`, `a.cr2`, `a.mov`) belongs
+to every image of that stem in the folder, and a sidecar also to a RAW or film of that stem; it stays as long as any of
+them does.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from index.imaging.discovery.file_types import IMAGES, RAW
+
+# Adobe's and darktable's, Apple's, RawTherapee's, DxO's, and the small picture that cameras put beside a film or RAW.
+SIDECARS: Final = frozenset(b"xmp aae pp3 dop thm".split())
+# What cameras and telephones record beside a still: films, and spoken notes.
+FILMS: Final = frozenset(b"mov mp4 m4v wav".split())
+
+
+class Bond(StrEnum):
+    """`sidecar`: describes the picture; `raw` and `film`: pictures and sounds of their own, which no sidecar can
+    replace."""
+
+    SIDECAR = "sidecar"
+    RAW = "raw"
+    FILM = "film"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A kind of companion: `form` matches its whole name; `stems` and `names` are templates for the stem, or the whole
+    name, of the pictures that it belongs to."""
+
+    bond: Bond
+    form: re.Pattern[bytes]
+    stems: tuple[bytes, ...] = ()
+    names: tuple[bytes, ...] = ()
+
+
+def _one_of(endings: Iterable[bytes]) -> bytes:
+    return b"(?:" + b"|".join(sorted(endings)) + b")"
+
+
+def _form(form: bytes) -> re.Pattern[bytes]:
+    return re.compile(form, re.IGNORECASE | re.DOTALL)
+
+
+# Google Takeout writes `a.jpg.supplemental-metadata.json`, cut off after any letter where the name gets too long, and
+# `a.jpg(1).json` for `a(1).jpg`.
+TAKEOUT_WORD: Final = b".supplemental-metadata"
+# The letters of a name that Takeout keeps before `.json`.
+TAKEOUT_LETTERS: Final = 46
+_WORD: Final = b"(" + b"".join(b"(?:" + bytes([letter]).replace(b".", rb"\.") for letter in TAKEOUT_WORD)
+_WORD_AT_MOST: Final = _WORD + b")?" * len(TAKEOUT_WORD) + b")"
+_PICTURE: Final = rb"\." + _one_of(IMAGES | RAW | FILMS | {b"mp"})
+
+PATTERNS: Final = (
+    Pattern(Bond.SIDECAR, _form(rb"(.+)\." + _one_of(SIDECARS)), stems=(rb"\1",), names=(rb"\1",)),
+    # The further versions of darktable: a_01.jpg.xmp.
+    Pattern(Bond.SIDECAR, _form(rb"(.+)_\d\d(\.[^.]+)\.xmp"), names=(rb"\1\2",)),
+    # What Apple's Photos did to the edited picture IMG_E1234.
+    Pattern(Bond.SIDECAR, _form(rb"(IMG_)O(\d+)\.aae"), stems=(rb"\1E\2",)),
+    Pattern(Bond.SIDECAR, _form(rb"(.+" + _PICTURE + b")" + _WORD_AT_MOST + rb"\.json"), names=(rb"\1",)),
+    Pattern(
+        Bond.SIDECAR, _form(rb"(.+)(" + _PICTURE + b")" + _WORD_AT_MOST + rb"(\(\d+\))\.json"), names=(rb"\1\4\2",)
+    ),
+    Pattern(Bond.RAW, _form(rb"(.+)\." + _one_of(RAW)), stems=(rb"\1",)),
+    Pattern(Bond.RAW, _form(rb"(PXL_.+)\.RAW-02\.ORIGINAL\.dng"), stems=(rb"\1.RAW-01.COVER", rb"\1.RAW-01.MP.COVER")),
+    Pattern(Bond.FILM, _form(rb"(.+)\." + _one_of(FILMS)), stems=(rb"\1",)),
+    # The film of PXL_1.MP.jpg, as Takeout writes it.
+    Pattern(Bond.FILM, _form(rb"(PXL_.+\.MP[^.]*)"), stems=(rb"\1",)),
+    # Canon's spoken note of IMG_1234.
+    Pattern(Bond.FILM, _form(rb"SND_(\d+)\.wav"), stems=(rb"IMG_\1",)),
+)
+_CUT_OFF: Final = _form(rb"(.+)\.json")
+# Every form ends with one of these; that of a film in a Takeout ends with "mp" and any letters after it.
+_ENDINGS: Final = SIDECARS | RAW | FILMS | {b"dng", b"json"}
+_DARKTABLE: Final = PATTERNS[1].form
+_WORD_OF_TAKEOUT: Final = ((PATTERNS[3].form, 2), (PATTERNS[4].form, 3))
+
+# Folders for the RAW files of a shoot, or for its other images, beside one another.
+RAW_FOLDERS: Final = frozenset(b"raw raws dng cr2 cr3 nef arw raf orf rw2".split())
+IMAGE_FOLDERS: Final = frozenset(b"jpg jpeg jpegs jpgs heic".split())
+PART_OF_SHOT: Final = re.compile(rb"\.RAW-0\d\.(COVER|ORIGINAL|MP)(\.COVER)?$", re.IGNORECASE)
+
+# How a file system compares names: two names with the same result are one name to it.
+Fold = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    name: bytes
+    bond: Bond
+
+
+def exact(name: bytes) -> bytes:
+    """Names are compared byte by byte."""
+    return name
+
+
+def case_blind(name: bytes) -> bytes:
+    """Names are compared without regard to case, as on FAT, exFAT and many network shares."""
+    return name.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
+
+
+def stem_of(name: bytes) -> bytes:
+    """`a` of `a.jpg`, and `a.jpg` of `a.jpg.xmp`."""
+    return name.rpartition(b".")[0] or name
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What the patterns say of a name: how it is bound, and the stems and whole names of the pictures it belongs to;
+    `start` is how the name of its picture begins where its own was cut off."""
+
+    bond: Bond
+    stems: frozenset[bytes]
+    names: frozenset[bytes]
+    start: bytes = b""
+
+    def cover(self, picture: bytes, fold: Fold) -> bool:
+        """Whether a picture is one of those."""
+        folded = fold(picture)
+        if fold(stem_of(picture)) in map(fold, self.stems) or folded in map(fold, self.names):
+            return True
+        return bool(self.start) and folded.startswith(fold(self.start))
+
+
+@lru_cache(maxsize=4096)
+def _claims(name: bytes) -> _Claims | None:
+    """None for a name that is of no companion."""
+    ending = _ending(name)
+    if ending not in _ENDINGS and not ending.startswith(b"mp"):
+        # Most names: ten patterns cost ten times as much as all else that a plan asks of a name.
+        return None
+    matching = [(pattern, match) for pattern in PATTERNS if (match := pattern.form.fullmatch(name))]
+    if matching:
+        stems = frozenset(match.expand(stem) for pattern, match in matching for stem in pattern.stems)
+        names = frozenset(match.expand(owner) for pattern, match in matching for owner in pattern.names)
+        return _Claims(matching[0][0].bond, stems, names)
+    cut_off = _CUT_OFF.fullmatch(name)
+    if cut_off and len(cut_off[1].decode("utf-8", "surrogateescape")) == TAKEOUT_LETTERS:
+        return _Claims(Bond.SIDECAR, frozenset(), frozenset(), cut_off[1])
+    return None
+
+
+def bond_of(name: bytes) -> Bond | None:
+    """How a file may belong to an image beside it, by its name; None if it is no companion."""
+    claims = _claims(name)
+    return None if claims is None else claims.bond
+
+
+def keys_of(name: bytes) -> set[bytes]:
+    """By what a name is found beside others: two files of which one belongs to the other have one of these in common,
+    each folded as the file system compares names."""
+    keys = {stem_of(name)}
+    letters = name.decode("utf-8", "surrogateescape")
+    if len(letters) > TAKEOUT_LETTERS:
+        keys.add(letters[:TAKEOUT_LETTERS].encode("utf-8", "surrogateescape"))
+    if (claims := _claims(name)) is not None:
+        keys |= claims.stems | set(map(stem_of, claims.names)) | ({claims.start} if claims.start else set())
+    return keys
+
+
+def claims_picture(name: bytes) -> bool:
+    """Whether a name ends as those of images, RAW files and films do."""
+    return _ending(name) in IMAGES or bond_of(name) in (Bond.RAW, Bond.FILM)
+
+
+def belongs(companion: bytes, picture: bytes, fold: Fold = exact) -> bool:
+    """Whether one file is a companion of another in the same folder. `picture` counts as an image unless its name is
+    that of a companion."""
+    claims = _claims(companion)
+    kind = bond_of(picture)
+    if claims is None or kind is Bond.SIDECAR or companion == picture:
+        return False
+    if claims.bond is not Bond.SIDECAR and kind is not None:
+        return False
+    return claims.cover(picture, fold)
+
+
+def of_one_shot(raw: bytes, image: bytes) -> bool:
+    """Whether a RAW file and an image, by their paths, are what a camera or telephone wrote for one shot: of one stem,
+    in one folder, or one of them in a folder of its own beside (`RAW/IMG_1.CR2`, `JPG/IMG_1.JPG`)."""
+    (raw_folder, _, raw_name), (folder, _, name) = raw.rpartition(b"/"), image.rpartition(b"/")
+    if case_blind(_shot(raw_name)) != case_blind(_shot(name)):
+        return False
+    if raw_folder == folder:
+        return True
+    (raw_above, _, raw_last), (above, _, last) = raw_folder.rpartition(b"/"), folder.rpartition(b"/")
+    own, others = raw_last.lower() in RAW_FOLDERS, last.lower() in IMAGE_FOLDERS
+    return (own and raw_above == folder) or (others and above == raw_folder) or (own and others and raw_above == above)
+
+
+def _shot(name: bytes) -> bytes:
+    """The stem without what a telephone adds for each of its two files: `.RAW-01.COVER`, `.RAW-02.ORIGINAL`."""
+    return PART_OF_SHOT.sub(b"", stem_of(name))
+
+
+def companions_of(image: bytes, names: Collection[bytes], fold: Fold = exact) -> list[Companion]:
+    """The files among `names` (those of one folder) that belong to an image, and the sidecars of its RAW files and
+    films (`a.cr2.xmp`); by name."""
+    companions = {name for name in names if belongs(name, image, fold)}
+    pictures = [name for name in companions if bond_of(name) is not Bond.SIDECAR]
+    companions |= {name for name in names if any(belongs(name, picture, fold) for picture in pictures)}
+    return [Companion(name, bond) for name in sorted(companions) if (bond := bond_of(name)) is not None]
+
+
+def owners_of(companion: bytes, pictures: Iterable[bytes], fold: Fold = exact) -> list[bytes]:
+    """The pictures of a folder that a file belongs to: it stays as long as one of them does. By name."""
+    return sorted(picture for picture in pictures if picture != companion and belongs(companion, picture, fold))
+
+
+def images_behind(companion: bytes, pictures: Collection[bytes], fold: Fold = exact) -> list[bytes]:
+    """The images that a file belongs to, those of a RAW or film that it belongs to included; by name."""
+    images: set[bytes] = set()
+    for owner in owners_of(companion, pictures, fold):
+        if bond_of(owner) is None:
+            images.add(owner)
+        else:
+            images |= set(owners_of(owner, pictures, fold))
+    return sorted(images)
+
+
+def would_bond(arriving: Collection[bytes], there: Iterable[bytes], fold: Fold = exact) -> bool:
+    """Whether files arriving in a folder would be companions of pictures there, or files there companions of arriving
+    pictures. An arriving file that is no companion by its ending counts as an image."""
+    present = [name for name in there if claims_picture(name) or bond_of(name) is Bond.SIDECAR]
+    return any(belongs(new, old, fold) or belongs(old, new, fold) for new in arriving for old in present)
+
+
+def twin_of(companion: bytes, keeper: bytes, names: Collection[bytes]) -> bytes | None:
+    """The corresponding companion of the image to keep: one of the same ending that belongs to it."""
+    ending = _ending(companion)
+    return next((name for name in sorted(names) if _ending(name) == ending and belongs(name, keeper)), None)
+
+
+def renamed(companion: bytes, before: bytes, after: bytes) -> bytes:
+    """The name of a companion whose image got another name: `a.xmp` beside `a (2).jpg` is `a (2).xmp`. A name that is
+    not that of a companion of `before` stays as it is."""
+    if before == after:
+        return companion
+    if belongs(companion, before, case_blind):
+        new = _renamed(companion, before, after)
+        return new if belongs(new, after, case_blind) else companion
+    # The sidecar of a RAW or film: a.CR2.xmp.
+    rest = companion[len(stem_of(before)) :]
+    shares_stem = case_blind(companion).startswith(case_blind(stem_of(before)) + b".")
+    return stem_of(after) + rest if shares_stem and rest.startswith(b".") else companion
+
+
+def _renamed(companion: bytes, before: bytes, after: bytes) -> bytes:
+    # The word after the name of the picture; a number behind it is part of the name, and the new name has its own.
+    for form, word in _WORD_OF_TAKEOUT:
+        if match := form.fullmatch(companion):
+            return after + match[word] + b".json"
+    if companion[len(before) :].startswith(b".") and case_blind(companion).startswith(case_blind(before)):
+        return after + companion[len(before) :]
+    if (match := _DARKTABLE.fullmatch(companion)) and case_blind(match[1]) == case_blind(stem_of(before)):
+        version = companion[len(match[1]) : len(match[1]) + 3]
+        return stem_of(after) + version + after[len(stem_of(after)) :] + b".xmp"
+    if (claims := _claims(companion)) is not None and claims.start:
+        return after + TAKEOUT_WORD + b".json"
+    if case_blind(companion) == case_blind(stem_of(before)):
+        return stem_of(after)
+    rest = companion[len(stem_of(before)) :]
+    if case_blind(companion).startswith(case_blind(stem_of(before)) + b"."):
+        return stem_of(after) + rest
+    return stem_of(after) + companion[len(stem_of(companion)) :]
+
+
+def _ending(name: bytes) -> bytes:
+    return name.rpartition(b".")[2].lower() if b"." in name else b""

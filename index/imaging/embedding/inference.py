@@ -1,0 +1,104 @@
+"""EDGE: onnxruntime, loaded where a model is first run: only ever in a worker process, which may be killed.
+
+onnxruntime is given the bytes that were checked, never a path, and one thread. What it throws says that this model
+cannot be run, so that every failure becomes a PictureError of the reason MODEL.
+"""
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import blake3
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import PictureError
+from index.imaging.embedding.model_input import ModelInput, ModelOptions, resolve
+from index.imaging.embedding.onnx_file import MAX_BYTES, MODEL, read_structure
+from index.messages import of_os_error
+
+# The execution provider of onnxruntime for each accepted name.
+PROVIDERS: Final = {
+    "cpu": "CPUExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+}
+QUIET: Final = 4
+MESSAGE_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that is ready to run: the digest of its file, what it takes, and onnxruntime's session."""
+
+    digest: bytes
+    input: ModelInput
+    session: Any
+
+    def run(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The output for one input. Raises PictureError (reason MODEL)."""
+        try:
+            output: Any = self.session.run([self.input.output], {self.input.name: values})[0]
+        except MemoryError:
+            raise
+        except Exception as error:  # onnxruntime's errors have no common class
+            raise PictureError(MODEL, "model.not_run", problem=_shortened(error)) from error
+        if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiu":
+            raise PictureError(MODEL, "model.no_output")
+        return output
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a model. Raises PictureError (reason MODEL)."""
+    try:
+        # Not blocked by a pipe without a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise PictureError(MODEL, "model.no_file")
+            if status.st_size > MAX_BYTES:
+                raise PictureError(MODEL, "model.too_large", megabytes=status.st_size >> 20, limit=MAX_BYTES >> 20)
+            return file.read(status.st_size)
+    except OSError as error:
+        raise PictureError(MODEL, "model.unreadable", error=of_os_error(error)) from error
+
+
+def load(path: str, options: ModelOptions, provider: str) -> Model:
+    """The model in a file, its structure checked first. Raises PictureError (reason MODEL)."""
+    data = read_file(path)
+    resolved = resolve(read_structure(data), options)
+    return Model(blake3.blake3(data).digest(), resolved, _session(data, [provider]))
+
+
+def _session(data: bytes, providers: Sequence[str]) -> Any:
+    try:
+        import onnxruntime  # noqa: PLC0415 - a quarter of a second, and only where a model is run
+    except (ImportError, OSError) as error:
+        raise PictureError(MODEL, "model.no_runtime", problem=_shortened(error)) from error
+    chosen = [PROVIDERS[name] for name in providers]
+    absent = set(chosen) - set(onnxruntime.get_available_providers())
+    if absent:
+        raise PictureError(MODEL, "model.no_provider", provider=min(absent))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = QUIET
+    # Otherwise a file may begin as one in onnxruntime's own format, which was not checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=[*chosen, *_fallback(chosen)])
+    except MemoryError:
+        raise
+    except Exception as error:  # onnxruntime's errors have no common class
+        raise PictureError(MODEL, "model.not_loaded", problem=_shortened(error)) from error
+
+
+def _fallback(chosen: Sequence[str]) -> list[str]:
+    """What another provider cannot run, the processor does."""
+    return [] if PROVIDERS["cpu"] in chosen else [PROVIDERS["cpu"]]
+
+
+def _shortened(error: Exception) -> str:
+    return " ".join(str(error).split())[:MESSAGE_LENGTH] or type(error).__name__

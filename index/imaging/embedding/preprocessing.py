@@ -1,0 +1,63 @@
+"""A preview -> the numbers that a model is given: one exact definition, since another filter moves cosines by 0.1.
+
+The preview, RGB with at most 512 pixels a side, is reduced by Pillow's BILINEAR thumbnail to at most twice the size of
+the input, then brought to it by Pillow's BICUBIC, both of which average over all pixels of what is reduced. A `stretch`
+ignores the ratio; a `crop` fills the input and cuts off evenly what is beyond; `pad` fits inside and fills the rest
+with the mean, which becomes 0. Each channel is then (p - mean) / std.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from index.imaging.embedding.model_input import ModelInput
+from index.model import TURNS, Turn
+
+TRANSPOSES = {
+    Turn.FLIP_HORIZONTAL: Image.Transpose.FLIP_LEFT_RIGHT,
+    Turn.FLIP_VERTICAL: Image.Transpose.FLIP_TOP_BOTTOM,
+    Turn.ROTATE_180: Image.Transpose.ROTATE_180,
+    Turn.TRANSPOSE: Image.Transpose.TRANSPOSE,
+    # Pillow's rotations are counter-clockwise, ours clockwise.
+    Turn.ROTATE_90: Image.Transpose.ROTATE_270,
+    Turn.ROTATE_270: Image.Transpose.ROTATE_90,
+    Turn.TRANSVERSE: Image.Transpose.TRANSVERSE,
+}
+# The turns of a picture that is embedded once.
+UNTURNED = TURNS[:1]
+
+
+def to_input(picture: Image.Image, model: ModelInput, turn: Turn = Turn.NONE) -> NDArray[Any]:
+    """The input for one RGB picture turned by `turn`: (1, 3, height, width) or (1, height, width, 3), in the model's
+    element type."""
+    turned = picture if turn is Turn.NONE else picture.transpose(TRANSPOSES[turn])
+    pixels = np.asarray(_fitted(turned, model), np.float32)
+    if model.channels == "bgr":
+        pixels = pixels[:, :, ::-1]
+    mean, std = np.array(model.mean, np.float32), np.array(model.std, np.float32)
+    values: NDArray[Any] = (pixels - mean) / std
+    if model.element == "uint8":
+        values = values.round().clip(0, 255)
+    if model.layout == "nchw":
+        values = values.transpose(2, 0, 1)
+    return np.ascontiguousarray(values[None], model.element)
+
+
+def _fitted(picture: Image.Image, model: ModelInput) -> Image.Image:
+    width, height = model.width, model.height
+    reduced = picture.copy()
+    reduced.thumbnail((2 * width, 2 * height), Image.Resampling.BILINEAR)
+    if model.fit == "stretch":
+        return reduced.resize((width, height), Image.Resampling.BICUBIC)
+    choose = max if model.fit == "crop" else min
+    factor = choose(width / reduced.width, height / reduced.height)
+    scaled = max(1, round(reduced.width * factor)), max(1, round(reduced.height * factor))
+    resized = reduced.resize(scaled, Image.Resampling.BICUBIC)
+    left, top = (scaled[0] - width) // 2, (scaled[1] - height) // 2
+    if model.fit == "crop":
+        return resized.crop((left, top, left + width, top + height))
+    filled = Image.new("RGB", (width, height), tuple(round(min(255.0, max(0.0, level))) for level in model.mean))
+    filled.paste(resized, (-left, -top))
+    return filled

@@ -1,0 +1,70 @@
+"""PURE: XMP packets (Adobe, XMP Specification Part 1): what depends on the pixels changed with them, and a new packet.
+
+A packet is changed as text, number by number, so that all else in it stays as its program wrote it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+from xml.sax.saxutils import escape
+
+# Sizes of the picture as stored, and places and sizes in a panorama (Google, Photo Sphere XMP Metadata).
+WIDTHS: Final = ("tiff:ImageWidth", "exif:PixelXDimension")
+HEIGHTS: Final = ("tiff:ImageLength", "exif:PixelYDimension")
+ACROSS: Final = ("GPano:FullPanoWidthPixels", "GPano:CroppedAreaImageWidthPixels", "GPano:CroppedAreaLeftPixels")
+DOWN: Final = ("GPano:FullPanoHeightPixels", "GPano:CroppedAreaImageHeightPixels", "GPano:CroppedAreaTopPixels")
+ORIENTATION: Final = "tiff:Orientation"
+
+_NUMBER: Final = rb"((?:%s)\s*=\s*[\"']|<(?:%s)>\s*)(\d{1,9})(?=\s*[\"'<])"
+
+
+def for_pixels(packet: bytes, before: tuple[int, int], after: tuple[int, int], orientation: int | None) -> bytes:
+    """The packet for a picture that was scaled from one size to another, both as stored and unturned against each
+    other, and has this orientation now; None where it has the one of before."""
+    wanted = dict.fromkeys(WIDTHS, after[0]) | dict.fromkeys(HEIGHTS, after[1])
+    if orientation is not None:
+        wanted[ORIENTATION] = orientation
+    for name, number in wanted.items():
+        packet = _with(packet, name, lambda _, number=number: number)  # type: ignore[misc]
+    for names, scale in ((ACROSS, after[0] / before[0]), (DOWN, after[1] / before[1])):
+        for name in names:
+            packet = _with(packet, name, lambda number, scale=scale: round(number * scale))  # type: ignore[misc]
+    return packet
+
+
+def of_texts(texts: Mapping[str, str], keywords: tuple[str, ...]) -> bytes:
+    """A new packet: `texts` are dc:title, dc:description, dc:creator and dc:rights, where there are any."""
+    lines = []
+    for name, text in texts.items():
+        item = escape(_printable(text))
+        if name == "dc:creator":
+            lines.append(f"   <{name}><rdf:Seq><rdf:li>{item}</rdf:li></rdf:Seq></{name}>")
+        else:
+            lines.append(f'   <{name}><rdf:Alt><rdf:li xml:lang="x-default">{item}</rdf:li></rdf:Alt></{name}>')
+    if keywords:
+        items = "".join(f"<rdf:li>{escape(_printable(word))}</rdf:li>" for word in keywords)
+        lines.append(f"   <dc:subject><rdf:Bag>{items}</rdf:Bag></dc:subject>")
+    body = "\n".join(lines)
+    return (
+        '<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="ComparImg">\n'
+        ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
+        '  <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">\n'
+        f'{body}\n  </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
+    ).encode()
+
+
+def holds(packet: bytes, text: str) -> bool:
+    """Whether a packet says this somewhere."""
+    return escape(_printable(text)).encode() in packet or _printable(text).encode() in packet
+
+
+def _with(packet: bytes, name: str, change: Callable[[int], int]) -> bytes:
+    """The packet with another number of this name, wherever it stands as an attribute or an element."""
+    form = _NUMBER.replace(b"%s", re.escape(name.encode()))
+    return re.sub(form, lambda match: match[1] + str(change(int(match[2]))).encode(), packet)
+
+
+def _printable(text: str) -> str:
+    """Without what XML cannot hold."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text).strip()

@@ -1,0 +1,135 @@
+"""PURE: the luminance of a picture -> whether it was coded with the quantisation table of another one before.
+
+A JPEG stores each coefficient of a block of 8 x 8 pixels as a multiple of an entry of its table. In a picture made from
+it (saved again, as a PNG, brighter, with a caption) the coefficients still lie near those multiples, wherever the later
+file's own steps are finer (Lukas and Fridrich, Estimation of Primary Quantization Matrix in Double Compressed JPEG
+Images, 2003). The earlier table need not be guessed here: it is that of the other file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from index.imaging.thresholds import threshold
+
+BLOCK_PX: Final = 8
+# The side of the middle that is looked at, in pixels: 16,384 blocks are more than enough.
+MOST_PX: Final = 1024
+# The coefficients 1 to 27 in zigzag order as (row, column): finer ones are mostly zero.
+COEFFICIENTS: Final = tuple(
+    sorted(
+        ((row, column) for row in range(7) for column in range(7) if 0 < row + column < 7),
+        key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]),
+    )
+)
+# Absolute values by halves up to 64.
+BINS: Final = 128
+BIN: Final = 0.5
+MARGIN: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class LatticeLimits:
+    """When coefficients show an earlier table."""
+
+    min_step: float = threshold(2.5, "levels", "Finer steps are lost by rounding to pixels.")
+    coarser: float = threshold(
+        1.35, "ratio", "Of the earlier step to the file's own; nearer ones are not distinguished."
+    )
+    most_for_one: int = threshold(250, "values", "Of one coefficient; more do not make it more certain.")
+    min_values: int = threshold(100, "values", "Of all coefficients together; fewer say nothing.")
+    min_for_one: int = threshold(12, "values", "Of one coefficient; fewer lie on multiples by chance.")
+    min_coefficients: int = threshold(3, "coefficients", "One alone may lie on multiples by chance.")
+
+
+LATTICE: Final = LatticeLimits()
+
+Histograms = NDArray[np.uint8]
+
+
+def grids(width: int, height: int) -> tuple[tuple[int, int], ...]:
+    """Where the blocks of an earlier JPEG of this size may begin, (left, top): at the corner, or, after a flip or a
+    quarter turn, where the last whole block ended."""
+    return tuple(dict.fromkeys((left, top) for left in (0, width % 8) for top in (0, height % 8)))
+
+
+def coefficient_histograms(luminance: NDArray[np.uint8], left: int, top: int) -> Histograms:
+    """For each of COEFFICIENTS how many blocks have which absolute value, (27, BINS) uint8: square roots of counts.
+
+    `luminance` is (height, width); the blocks begin at (`left`, `top`).
+    """
+    values = luminance[top:, left:]
+    rows, columns = (side // BLOCK_PX for side in values.shape)
+    most = MOST_PX // BLOCK_PX
+    first_row, first_column = max(0, rows - most) // 2, max(0, columns - most) // 2
+    rows, columns = min(rows, most), min(columns, most)
+    if not rows or not columns:
+        return np.zeros((len(COEFFICIENTS), BINS), np.uint8)
+    values = values[first_row * 8 : (first_row + rows) * 8, first_column * 8 : (first_column + columns) * 8]
+    blocks = values.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
+    # What is clipped has other coefficients than were stored.
+    usable = (blocks.min(axis=1) > 0) & (blocks.max(axis=1) < 255)
+    coefficients = blocks[usable].astype(np.float32) @ _transform().T
+    places = np.minimum(np.rint(np.abs(coefficients) / BIN), BINS).astype(np.intp)
+    counts = np.stack([np.bincount(column, minlength=BINS + 1)[:BINS] for column in places.T])
+    return np.minimum(255, np.rint(np.sqrt(counts))).astype(np.uint8)
+
+
+def lattice(histograms: Histograms, table: Sequence[float], own: Sequence[int], transposed: bool) -> tuple[float, int]:
+    """How far the coefficients lie on multiples of a table's entries, from about 0 (not at all) to 1, and how many
+    values say so; (0, 0) if too few do.
+
+    `table` is in zigzag order, `own` the table of the file itself, () if it is no JPEG.
+    """
+    total, values, used = 0.0, 0, 0
+    for number, (row, column) in enumerate(COEFFICIENTS):
+        step = table[_ZIGZAG[(column, row) if transposed else (row, column)]]
+        finest = LATTICE.coarser * own[_ZIGZAG[row, column]] if own else 0.0
+        if step < max(LATTICE.min_step, finest) or step > BINS * BIN / 2:
+            continue
+        counts = _COUNTS[histograms[number]]
+        # From the middle between the first two multiples on, since all small values are multiples of zero; a little
+        # before it, so that the file's own step counts where it is half of this one.
+        first = max(1, round((step / 2 - MARGIN) / BIN))
+        counts, waves = counts[first:], _waves(round(float(step), 2))[first:]
+        found = float(counts.sum())
+        if found >= LATTICE.min_for_one:
+            used += 1
+            weight = min(found, LATTICE.most_for_one)
+            total += weight * float(counts @ waves) / found
+            values += round(weight)
+    enough = values >= LATTICE.min_values and used >= LATTICE.min_coefficients
+    return (total / values, values) if enough else (0.0, 0)
+
+
+@lru_cache(maxsize=512)
+def _waves(step: float) -> NDArray[np.float32]:
+    return np.asarray(np.cos(2 * np.pi * BIN / step * np.arange(BINS)), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _transform() -> NDArray[np.float32]:
+    """The rows are the coefficients, the columns the pixels of a block."""
+    basis = []
+    for row, column in COEFFICIENTS:
+        unit = np.zeros((8, 8), np.float32)
+        unit[row, column] = 1
+        basis.append(np.asarray(cv2.idct(unit), np.float32).ravel())
+    return np.stack(basis)
+
+
+def _zigzag() -> dict[tuple[int, int], int]:
+    order = sorted(
+        ((row, column) for row in range(8) for column in range(8)),
+        key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]),
+    )
+    return {place: number for number, place in enumerate(order)}
+
+
+_ZIGZAG: Final = _zigzag()
+_COUNTS: Final = np.arange(256, dtype=np.float32) ** 2

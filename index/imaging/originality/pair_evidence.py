@@ -1,0 +1,228 @@
+"""PURE: the traces of two pictures -> what shows that the second was made from the first, and what the opposite.
+
+Proofs bear a direction: the second lacks what it cannot have lost by accident, or carries what only a later file does.
+Signs are weaker: there are originals and copies with either. Each is a number of at least 0; what it is worth is in the
+weights of `model`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from index.imaging.originality.block_traces import lattice
+from index.imaging.originality.pixel_traces import BANDS, PERIODS
+from index.imaging.originality.trace import CAMERA, FULL, NO_RECORD, FileMarks, Trace
+from index.imaging.thresholds import threshold
+from index.model import TRANSPOSED, Facts, Turn
+
+Evidence = Mapping[str, Any]
+
+# Stored with the findings of every pair; those of another version are made again.
+VERSION: Final = "findings/3"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLimits:
+    """From when on a trace counts."""
+
+    same_scale: float = threshold(0.03, "share of a side", "Pictures nearer in size have the same resolution.")
+    min_lattice: float = threshold(0.2, "share", "Pictures that were not made from each other reach 0.16.")
+    min_lattice_of_tones: float = threshold(0.3, "share", "The same, where many gains were tried.")
+    full_lattice: float = threshold(0.6, "share", "A copy saved at a high quality reaches 0.7 to 0.95.")
+    whole: float = threshold(0.97, "share of a picture", "Edges differ by a few pixels.")
+    min_wedges: int = threshold(2, "corners", "One empty corner may be a dark corner.")
+    gain_reach: float = threshold(1.15, "ratio", "Contrast is measured as well as this: clipping lowers it.")
+
+
+TRACE: Final = TraceLimits()
+
+# Formats that files get from programs, not from cameras.
+CONVERTED: Final = frozenset({"WEBP", "AVIF", "GIF", "BMP"})
+RECORDED: Final = frozenset({"HEIF", "DNG"})
+LOSSLESS: Final = frozenset({"PNG", "BMP", "TIFF"})
+PROGRAM_MARKS: Final = frozenset({"adobe", "photoshop", "ducky", "facebook"})
+SCALE_STEPS: Final = 200
+GAINS: Final = np.geomspace(1 / TRACE.gain_reach, TRACE.gain_reach, 25)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A content as the comparison sees it."""
+
+    facts: Facts
+    trace: Trace | None
+    size_bytes: int = 0
+
+
+def made_from(original: Member, copy: Member, evidence: Evidence) -> dict[str, float]:
+    """What shows that `copy` was made from `original`: names of proofs and signs, each with its strength above 0.
+
+    `evidence` is that of their match, led from the original to the copy.
+    """
+    found = dict(_containment(evidence, original, copy))
+    scale = _steady(float(evidence.get("scale", 1.0)))
+    if original.trace is not None and copy.trace is not None:
+        found |= _of_marks(original.trace, copy.trace)
+        found |= _of_coding(original.trace, copy.trace, evidence, scale)
+        found |= _of_pixels(original.trace, copy.trace, scale)
+    found |= _of_facts(original.facts, copy.facts)
+    return {name: round(strength, 3) for name, strength in found.items() if strength > 0}
+
+
+def _steady(scale: float) -> float:
+    """The scale to half a hundredth: evidence is rounded, and reversed evidence is not quite what it was."""
+    return math.exp(round(SCALE_STEPS * math.log(max(scale, 1e-4))) / SCALE_STEPS)
+
+
+def _containment(evidence: Evidence, original: Member, copy: Member) -> dict[str, float]:
+    found: dict[str, float] = {}
+    crop = evidence.get("crop")
+    if crop and crop["of"] == "first":
+        left, top, right, bottom = crop["box"]
+        found["part"] = float((right - left) * (bottom - top) < TRACE.whole)
+    if evidence.get("frame") == "second":
+        found["framed"] = 1.0
+    if evidence.get("tone", {}).get("grey") == "second":
+        found["grey"] = 1.0
+    frames = evidence.get("frames")
+    if frames and frames[0] > frames[1]:
+        found["one_frame"] = 1.0
+    if original.trace is not None and copy.trace is not None and "tilt" in evidence:
+        found["straightened"] = float(copy.trace.pixels.wedges >= TRACE.min_wedges > original.trace.pixels.wedges)
+    return found
+
+
+def _of_marks(original: Trace, copy: Trace) -> dict[str, float]:
+    one, other = original.marks, copy.marks
+    return {
+        "no_record": float(one.record >= CAMERA and other.record == NO_RECORD and not _is_signed(one)),
+        "less_record": float(one.record == FULL and NO_RECORD < other.record < FULL),
+        "maker_note": float(one.maker_note and not other.maker_note),
+        "signed": float(_is_signed(other) and not _is_signed(one)),
+        "thumbnail": float(other.thumbnail == "other" and one.thumbnail != "other"),
+        "other_size": float(other.resized and not one.resized and one.record > NO_RECORD),
+        "modified": float(other.modified and not one.modified and one.record > NO_RECORD),
+        "upright": float(one.turned and not other.turned),
+        "program": float(bool(PROGRAM_MARKS & set(copy.jpeg.marks)) and not PROGRAM_MARKS & set(original.jpeg.marks)),
+        "progressive": float(copy.jpeg.progressive and not original.jpeg.progressive and bool(original.jpeg.luminance)),
+    }
+
+
+def _is_signed(marks: FileMarks) -> bool:
+    return bool(marks.editor) or marks.history
+
+
+def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -> dict[str, float]:
+    """Whether the copy's coefficients show the original's table; only where both have the same resolution."""
+    table = original.jpeg.luminance
+    if not table or abs(scale - 1) > TRACE.same_scale or not copy.blocks:
+        return {}
+    transposed = Turn(evidence.get("turn", Turn.NONE)) in TRANSPOSED
+    own = copy.jpeg.luminance
+    found, values = max(
+        lattice(blocks, table, own if not number else (), transposed) for number, blocks in enumerate(copy.blocks)
+    )
+    least = TRACE.min_lattice
+    tone = evidence.get("tone", {})
+    if found < least and tone.keys() & {"brightness", "contrast"}:
+        least = TRACE.min_lattice_of_tones
+        # Tables of one encoder are multiples of each other: only the gain that was measured is looked for.
+        contrast = float(tone.get("contrast", 1.0))
+        gains = contrast * GAINS
+        reached = [lattice(copy.blocks[0], [gain * step for step in table], own, transposed) for gain in gains]
+        best = max(reached)
+        # A true gain stands out from those at the edge; what few values reach is reached by all gains alike.
+        found, values = best[0] - max(0.0, min(height for height, _ in reached)), best[1]
+    strength = (found - least) / (TRACE.full_lattice - least)
+    coded = {"coded": min(1.0, max(0.0, strength))}
+    if values and found < TRACE.min_lattice / 2:
+        # Its coefficients would show the original's table, and do not: then it is not a plain copy of it.
+        coded["uncoded"] = 1.0
+    return coded
+
+
+def _of_pixels(original: Trace, copy: Trace, scale: float) -> dict[str, float]:
+    one, other = original.pixels, copy.pixels
+    if not one.busy or not other.busy:
+        return {}
+    if abs(scale - 1) > TRACE.same_scale:
+        return _of_scale(original, copy, scale)
+    finest = slice(BANDS * 3 // 4, BANDS)
+    differences = {
+        "busy": float(np.mean(one.busy[finest]) - np.mean(other.busy[finest])),
+        "quiet": float(np.mean(one.quiet[finest]) - np.mean(other.quiet[finest])),
+    }
+    found = {f"less_{name}": min(1.0, max(0.0, value)) for name, value in differences.items()}
+    found |= {f"more_{name}": min(1.0, max(0.0, -value)) for name, value in differences.items()}
+    found["uneven"] = min(1.0, 4 * max(0.0, other.uneven - one.uneven))
+    found["clipped"] = min(1.0, 20 * max(0.0, other.clipped - one.clipped))
+    full = not copy.jpeg.subsampled
+    if original.jpeg.subsampled and full and other.chroma and one.chroma:
+        # How far the finest colours are below the coarser ones: colours that were stored at half the resolution.
+        fall = float(np.mean(other.chroma[8:13]) - np.mean(other.chroma[20:30]))
+        found["colours_coarse"] = min(1.0, max(0.0, fall - 1.0))
+    return found
+
+
+def _of_scale(original: Trace, copy: Trace, scale: float) -> dict[str, float]:
+    """Whether the larger picture has detail beyond the resolution of the smaller one."""
+    larger, smaller = (original, copy) if scale < 1 else (copy, original)
+    ratio = min(scale, 1 / scale)
+    frequency = (np.arange(BANDS) + 0.5) / (2 * BANDS)
+    cut = 0.5 * ratio
+    below = (frequency > 0.6 * cut) & (frequency < 0.9 * cut)
+    above = (frequency > 1.08 * cut) & (frequency < min(1.5 * cut, 0.5))
+    found: dict[str, float] = {"smaller": 1.0} if scale < 1 else {}
+    falls = [0.0, 0.0]
+    if below.any() and above.any():
+        falls = [
+            float(np.mean(np.asarray(power)[below]) - np.mean(np.asarray(power)[above]))
+            for power in (larger.pixels.busy, larger.pixels.quiet)
+        ]
+    period = _period(larger, 1 / ratio), _period(smaller, ratio)
+    if scale < 1:
+        found["detail"] = min(1.0, max(0.0, (1.15 - falls[0]) / 0.5))
+        found["quiet_detail"] = min(1.0, max(0.0, (0.9 - falls[1]) / 0.5))
+        # Where an enlargement would show its period, and none is there.
+        found["no_period"] = min(1.0, max(0.0, (2.6 - period[0]) / 0.8)) if period[0] else 0.0
+        found["reduced_period"] = min(1.0, max(0.0, (period[1] - 2.5) / 4))
+    else:
+        found["no_detail"] = min(1.0, max(0.0, (falls[0] - 1.1) / 0.4))
+        found["no_quiet_detail"] = min(1.0, max(0.0, (falls[1] - 1.0) / 0.4))
+        found["enlarged_period"] = min(1.0, max(0.0, (period[0] - 2.5) / 4))
+    return found
+
+
+def _period(trace: Trace, factor: float) -> float:
+    """How strongly a picture rises and falls with the period of pixels resized by `factor`, 1 for not at all; 0 for
+    periods that blocks of 8 pixels have as well, or that leave no trace."""
+    periods = trace.pixels.periods
+    frequency = (1 / factor) % 1
+    frequency = min(frequency, 1 - frequency)
+    place = int(frequency * 2 * PERIODS)
+    block = round(frequency * 8) / 8
+    if not periods or frequency < 0.04 or frequency > 0.48 or abs(frequency - block) < 0.02:
+        return 0.0
+    return max(periods[max(0, place - 1) : place + 2]) / 10
+
+
+def _of_facts(original: Facts, copy: Facts) -> dict[str, float]:
+    found = {
+        "converted": float(original.format in {"JPEG", *RECORDED} and copy.format in CONVERTED),
+        "from_raw": float(original.format in RECORDED and copy.format not in RECORDED),
+        "lossless": float(original.format == "JPEG" and copy.format in LOSSLESS),
+        "palette": float(copy.mode in {"P", "PA"} and original.mode not in {"P", "PA"}),
+        "depth": float(original.bit_depth > copy.bit_depth),
+        "saved_again": float(bool(copy.earlier_quality) and not original.earlier_quality),
+    }
+    if original.jpeg_quality and copy.jpeg_quality:
+        better = original.jpeg_quality - copy.jpeg_quality
+        found["lower_quality"] = min(1.0, max(0.0, (better - 2) / 15))
+        found["higher_quality"] = min(1.0, max(0.0, (-better - 2) / 15))
+        # Cameras save at 85 to 98; what is lower was compressed for sending.
+        found["poor"] = float(copy.jpeg_quality < 78 <= original.jpeg_quality)
+        found["best"] = float(copy.jpeg_quality >= 99 > original.jpeg_quality)
+    return found

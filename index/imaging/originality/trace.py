@@ -1,0 +1,77 @@
+"""PURE: a trace: all that is kept of a picture to compare its origin with that of others, and its form in the index."""
+
+import base64
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from index.imaging.originality.block_traces import BINS, COEFFICIENTS, Histograms
+from index.imaging.originality.jpeg_structure import JpegStructure
+from index.imaging.originality.pixel_traces import PixelTraces
+
+# Stored with every trace; those of another version are made again.
+VERSION: Final = "trace/2"
+
+
+# What a file records of its capture.
+NO_RECORD, DATE_ONLY, CAMERA, FULL = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class FileMarks:
+    """`record` is how much the file says of its capture: NO_RECORD, DATE_ONLY, CAMERA or FULL. `editor` is the
+    program that signed; `history` whether XMP has a history of editing; `modified` whether the date of the file's
+    last change is later than that of the capture; `resized` whether EXIF gives another size than the picture has;
+    `thumbnail` is "", "same" or "other" (it shows another picture than the file does).
+    """
+
+    record: int = NO_RECORD
+    maker_note: bool = False
+    editor: str = ""
+    history: bool = False
+    rendered: int = 0
+    modified: bool = False
+    resized: bool = False
+    turned: bool = False
+    thumbnail: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """`blocks` are the histograms of the coefficients for each place where an earlier JPEG's blocks may begin; `width`
+    and `height` are those of the pixels as stored."""
+
+    width: int
+    height: int
+    jpeg: JpegStructure
+    marks: FileMarks
+    pixels: PixelTraces
+    blocks: tuple[Histograms, ...]
+
+
+def to_bytes(trace: Trace) -> bytes:
+    fields: dict[str, Any] = {
+        "size": [trace.width, trace.height],
+        "jpeg": asdict(trace.jpeg),
+        "marks": asdict(trace.marks),
+        "pixels": asdict(trace.pixels),
+        "blocks": [base64.b64encode(histograms.tobytes()).decode("ascii") for histograms in trace.blocks],
+    }
+    return zlib.compress(json.dumps(fields, separators=(",", ":")).encode("ascii"), 6)
+
+
+def of_bytes(data: bytes) -> Trace:
+    fields = json.loads(zlib.decompress(data))
+    structure: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields["jpeg"].items()
+    }
+    pixels: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields["pixels"].items()
+    }
+    shape = (len(COEFFICIENTS), BINS)
+    blocks = tuple(np.frombuffer(base64.b64decode(text), np.uint8).reshape(shape) for text in fields["blocks"])
+    width, height = fields["size"]
+    return Trace(width, height, JpegStructure(**structure), FileMarks(**fields["marks"]), PixelTraces(**pixels), blocks)

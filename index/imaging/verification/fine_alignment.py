@@ -1,0 +1,109 @@
+"""PURE: an alignment in the coarse frame -> the same at a finer scale, and the details that the fine gates compare.
+
+The map is corrected where that makes the pictures agree better.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from index.imaging.verification import transforms
+from index.imaging.verification.alignment import FINE_FRAME, Aligned, Prepared, rescaled, turned
+from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
+from index.imaging.verification.places import Place, differ_nowhere, places
+from index.imaging.verification.registration import Registration, register
+from index.imaging.verification.sharpness import Sharpness, sharpness
+from index.imaging.verification.similarity import Similarity, compare
+from index.imaging.verification.transforms import Grey, Mask
+
+
+@dataclass(frozen=True, eq=False)
+class FineAlignment:
+    """Two pictures aligned in the fine frame of the second: `first` is the first as registered, `where` both show the
+    same thing, `covered` where the first covers the second; `enlarged` is the factor by which the map enlarges the
+    first. `coarse` is the alignment in the coarse frame, corrected."""
+
+    pictures: tuple[Prepared, Prepared]
+    coarse: Aligned
+    registration: Registration
+    first: Grey
+    second: Grey
+    covered: Mask
+    where: Mask
+    enlarged: float
+
+    @property
+    def side(self) -> float:
+        """The longer side of what both show, in pixels of the coarser of the two."""
+        rows, columns = np.nonzero(self.covered.any(axis=1))[0], np.nonzero(self.covered.any(axis=0))[0]
+        longer = max(np.ptp(rows), np.ptp(columns)) + 1 if len(rows) else 0
+        return float(longer / max(1.0, self.enlarged))
+
+    @cached_property
+    def same_tone(self) -> bool:
+        """Whether brightness and contrast are unchanged."""
+        first, second = self.first[self.where], self.second[self.where]
+        if not first.size:
+            return False
+        contrast = float((second.std() + 1) / (first.std() + 1))
+        level = abs(float(second.mean() - first.mean()))
+        limit = REGISTRATION.same_contrast
+        return level < REGISTRATION.same_level and 1 / limit < contrast < limit
+
+    @cached_property
+    def sharpness(self) -> Sharpness:
+        """The strength of the second's fine detail relative to the first's."""
+        return sharpness(self.first, self.second, self.where)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where the pictures differ."""
+        alike = self.registration.alike
+        if alike is not None and differ_nowhere(alike, self.second, self.covered):
+            return ()
+        return places(self.first, self.second, self.covered, self.where)
+
+    @property
+    def tilted(self) -> bool:
+        """Whether the map turns the first by more than a pixel or so at the edges, and so has smoothed its noise."""
+        across = float(np.abs(self.coarse.transform[[0, 1], [1, 0]]).max())
+        return across > EXPOSURE.max_tilt * self.enlarged
+
+    @property
+    def shift_px(self) -> float:
+        """The shift of details in pixels of the coarser of the two."""
+        return self.registration.shift_px / max(1.0, self.enlarged)
+
+    @property
+    def sure_shift_px(self) -> float:
+        """The least that it is, in the same pixels, whatever chance adds to the median of few blocks."""
+        return self.registration.sure_px / max(1.0, self.enlarged)
+
+
+def align_finely(aligned: Aligned, first: Prepared, second: Prepared) -> FineAlignment:
+    """Register two pictures at the finer scale, beginning with the map of the coarse one."""
+    fine_first, fine_second = turned(first.frame(FINE_FRAME), aligned.turn), second.frame(FINE_FRAME)
+    transform = rescaled(
+        aligned.transform, aligned.first.shape, aligned.second.shape, fine_first.shape, fine_second.shape
+    )
+    covered = transforms.inside(transforms.covered(fine_first.shape, fine_second.shape, transform))
+    where = covered & _agreeing(aligned.similarity, fine_second.shape)
+    registration = register(fine_first, fine_second, transform, where)
+    if aligned.similarity.different.any():
+        finer = cv2.resize(registration.warped, aligned.second.shape[::-1], interpolation=cv2.INTER_AREA)
+        corrected = replace(
+            aligned, warped=finer, similarity=compare(finer, aligned.second, transforms.inside(aligned.covered))
+        )
+        aligned = corrected if corrected.score > aligned.score else aligned
+    enlarged = float(np.sqrt(abs(np.linalg.det(transform[:2, :2]))))
+    return FineAlignment(
+        (first, second), aligned, registration, registration.warped, fine_second, covered, where, enlarged
+    )
+
+
+def _agreeing(similarity: Similarity, shape: tuple[int, ...]) -> Mask:
+    """Where the pictures do not differ, less one block around each place that does: stamps must not be registered."""
+    near_different = cv2.dilate(similarity.different.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return cv2.resize(1 - near_different, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0

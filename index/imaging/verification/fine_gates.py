@@ -1,0 +1,200 @@
+"""PURE: two pictures aligned at the finer scale -> the gates that only this scale decides.
+
+They ask whether details fall on details, whether the noise is that of one exposure, and whether a graphic says the
+same in both.
+"""
+
+import cv2
+import numpy as np
+
+from index.imaging.verification.alignment import FINE_FRAME, Prepared
+from index.imaging.verification.capture_records import records
+from index.imaging.verification.clipping import CLIPPING, kept_by_each
+from index.imaging.verification.file_facts import attachments, frames, is_same_moment
+from index.imaging.verification.fine_alignment import FineAlignment
+from index.imaging.verification.gate_thresholds import (
+    DETAIL,
+    EXPOSURE,
+    GRAPHIC,
+    NOISE,
+    READABLE,
+    REGISTRATION,
+    WITNESSES,
+    Detail,
+    Exposure,
+    Gate,
+    NoiseEvidence,
+    Readable,
+    Registration,
+    Witnesses,
+)
+from index.imaging.verification.places import are_added
+from index.imaging.verification.registration import matched
+from index.imaging.verification.sensor_noise import Noise
+from index.imaging.verification.similarity import BLOCK, BLOCKS, compare, in_blocks
+from index.model import Facts
+
+FactsPair = tuple[Facts, Facts]
+
+
+def fine_gates(
+    fine: FineAlignment, facts: FactsPair, noise: Noise, *, graphic: bool, by_hash: bool
+) -> tuple[Gate, ...]:
+    """All gates of the fine frame that apply, in the order in which they are shown. `by_hash` is whether a hash
+    proposes the pair: where none does, enough details must have been measured."""
+    gates = (
+        *(() if by_hash else witnesses(fine, WITNESSES)),
+        registration(fine, facts, noise, REGISTRATION, by_hash=by_hash),
+        added(fine, graphic=graphic),
+        *clipped(fine),
+        *exposure(fine, facts, noise, EXPOSURE),
+        *capture(facts, noise, NOISE),
+        *records(*facts, turned=fine.coarse.is_turned),
+        *frames(facts),
+        *attachments(facts),
+    )
+    return (*gates, _same_graphic(fine)) if graphic else gates
+
+
+def witnesses(fine: FineAlignment, limits: Witnesses) -> tuple[Gate, ...]:
+    """Whether the shift was measured in enough blocks."""
+    blocks = fine.registration.blocks
+    return (Gate("witnesses", blocks, limits.min_blocks, blocks >= limits.min_blocks),)
+
+
+def registration(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Registration, *, by_hash: bool) -> Gate:
+    """Whether details fall on details."""
+    most = _max_shift_px(fine, facts, noise, limits, by_hash=by_hash)
+    if not by_hash and noise.coherence < limits.min_coherence:
+        most = min(most, limits.max_shift_unproven_px)
+    # The strictest limits allow for nothing: with an allowance for few blocks averages of bursts passed there.
+    strict = most <= limits.max_shift_px * limits.untouched_factor
+    if not by_hash:
+        most = min(most, limits.max_shift_by_features_px)
+    limit = round(most, 3)
+    shift = round(fine.shift_px if strict else fine.sure_shift_px, 3)
+    return Gate("registration", shift, limit, shift <= limit)
+
+
+def _max_shift_px(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Registration, *, by_hash: bool) -> float:
+    """The limit for what was done to the pictures, before what features propose is held to less."""
+    if min((file.jpeg_quality for file in facts if file.jpeg_quality), default=100) <= limits.coarse_quality:
+        return limits.max_shift_px * limits.coarse_factor
+    if noise.coherence >= NOISE.same_coherence:
+        return limits.max_shift_px * limits.same_noise_factor
+    if _noise_agrees(facts, noise, NOISE):
+        return limits.max_shift_px * limits.agreeing_noise_factor
+    if fine.side < limits.thumbnail_px:
+        return limits.max_shift_px * limits.thumbnail_factor
+    ratio = max(noise.gain, 1 / noise.gain)
+    if ratio > limits.same_gain or (ratio > limits.other_gain and noise.coherence < limits.lost_detail_coherence):
+        return limits.max_shift_px * limits.lost_detail_factor
+    if by_hash and fine.sharpness.ratio > limits.other_sharpness:
+        return limits.max_shift_px * limits.lost_detail_factor
+    untouched = _keep_noise(facts, NOISE) and fine.same_tone
+    return limits.max_shift_px * (limits.untouched_factor if untouched else 1.0)
+
+
+def _noise_agrees(facts: FactsPair, noise: Noise, limits: NoiseEvidence) -> bool:
+    """Whether noise that is strong enough is that of one exposure, with some added or removed in one of them."""
+    if noise.agreement is None or not _keep_noise(facts, limits) or noise.strength < limits.strong:
+        return False
+    return noise.agreement >= limits.agreeing and noise.coherence >= limits.agreeing_coherence
+
+
+def _keep_noise(facts: FactsPair, limits: NoiseEvidence) -> bool:
+    """Whether both files are of a format and quality that keep noise."""
+    return all(file.format in limits.formats and not 0 < file.jpeg_quality < limits.min_quality for file in facts)
+
+
+def added(fine: FineAlignment, *, graphic: bool) -> Gate:
+    """Whether all that differs was added to one of the two; in a graphic nothing may differ."""
+    found = fine.places
+    unexplained = len(found) if graphic or not are_added(found) else 0
+    return Gate("added", unexplained, 0, passed=not unexplained)
+
+
+def clipped(fine: FineAlignment) -> tuple[Gate, ...]:
+    """Whether at most one of the two keeps detail where the other is clipped; no gate where their tone is the same."""
+    if fine.same_tone:
+        return ()
+    kept = kept_by_each(fine.first, fine.second, fine.where)
+    return (Gate("clipped", round(kept, 5), CLIPPING.min_share, kept < CLIPPING.min_share),)
+
+
+def exposure(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Exposure) -> tuple[Gate, ...]:
+    """Whether both have the noise of one exposure; no gate where it cannot be compared."""
+    if noise.agreement is None or not _keep_noise(facts, NOISE):
+        return ()
+    still = fine.shift_px <= limits.still_px
+    max_unevenness = limits.still_max_unevenness if still else limits.shifted_max_unevenness
+    if noise.unevenness > max_unevenness and fine.shift_px <= limits.max_shift_uneven_px:
+        return ()
+    same_frame = min(fine.coarse.share_first, fine.coarse.share_second) >= limits.same_frame and not fine.tilted
+    remade = not same_frame or not _of_one_size(*facts, limits)
+    if noise.comparable < (limits.min_comparable_remade if remade else limits.min_comparable):
+        return ()
+    weak, strong = (limits.still_weak, limits.still_strong) if still else (limits.shifted_weak, limits.shifted_strong)
+    limit = strong if noise.strength >= NOISE.strong else weak
+    return (Gate("exposure", round(noise.agreement, 3), limit, noise.agreement >= limit),)
+
+
+def _of_one_size(first: Facts, second: Facts, limits: Exposure) -> bool:
+    sides = zip(sorted((first.width, first.height)), sorted((second.width, second.height)), strict=True)
+    return all(abs(side - other) <= limits.same_size * max(side, other) for side, other in sides)
+
+
+def capture(facts: FactsPair, noise: Noise, limits: NoiseEvidence) -> tuple[Gate, ...]:
+    """Whether time and camera are the same, as far as both files have them. Clocks are often set right afterwards, so
+    the same noise overrules a difference."""
+    known = [pair for pair in zip(*((file.taken, file.camera) for file in facts), strict=True) if all(pair)]
+    if not known:
+        return ()
+    # No camera's name is a time.
+    share = sum(is_same_moment(of_first, of_second) for of_first, of_second in known) / len(known)
+    return (Gate("capture", share, 1.0, share == 1.0 or noise.coherence >= limits.same_coherence),)
+
+
+def _same_graphic(fine: FineAlignment) -> Gate:
+    plain = min(picture.plain for picture in fine.pictures) >= GRAPHIC.min_plain
+    unreadable = readable(fine.pictures, READABLE, plain=plain)
+    return detail(fine, DETAIL, plain=plain) if unreadable.passed else unreadable
+
+
+def readable(pictures: tuple[Prepared, Prepared], limits: Readable, *, plain: bool) -> Gate:
+    """Whether the smaller graphic can show the detail of the larger. `plain` is whether both are without noise."""
+    lost, limit = _lost_detail(pictures, limits), limits.max_lost if plain else limits.max_lost_noisy
+    return Gate("readable", round(lost, 3), limit, passed=lost <= limit)
+
+
+def _lost_detail(pictures: tuple[Prepared, Prepared], limits: Readable) -> float:
+    """The share of the detail of the larger picture that the smaller, if it is small, cannot show: in the median block
+    that has any."""
+    larger, smaller = sorted((picture.frame(FINE_FRAME) for picture in pictures), key=lambda frame: -max(frame.shape))
+    side = max(smaller.shape)
+    if side >= min(limits.below_px, max(larger.shape)):
+        return 0.0
+    height, width = larger.shape
+    factor = side / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    shown = cv2.resize(cv2.resize(larger, size, interpolation=cv2.INTER_AREA), (width, height))
+    lost = in_blocks(larger - shown, BLOCK)
+    deviation = in_blocks(larger, BLOCK).std(axis=-1)
+    detailed = deviation > limits.min_deviation
+    if not detailed.any():
+        return 0.0
+    return float(np.median((lost * lost).mean(axis=-1)[detailed] / deviation[detailed] ** 2))
+
+
+def detail(fine: FineAlignment, limits: Detail, *, plain: bool) -> Gate:
+    """Whether next to no block of a graphic shows another detail."""
+    if plain:
+        min_correlation, max_share = limits.min_correlation, limits.max_share
+    else:
+        min_correlation, max_share = BLOCKS.different, limits.max_share_noisy
+    share = compare(fine.first, fine.second, fine.covered).share_below(min_correlation)
+    if share > max_share and fine.sharpness.ratio > REGISTRATION.other_sharpness:
+        # What was sharpened or blurred says the same.
+        alike = matched(fine.first, fine.second, fine.where)
+        share = min(share, compare(alike, fine.second, fine.covered).share_below(min_correlation))
+    return Gate("detail", round(share, 4), max_share, share <= max_share)

@@ -1,0 +1,88 @@
+"""Small faults of the page that people met, each held off: over rows of an index, without a service."""
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from index.database.records import jobs
+from index.messages import Message
+from index.model import JobKind, Kind, RootState, Turn
+from support.pictures import photograph
+from support.weblibrary import NOW_NS, add_pictures, content_of, jpeg_bytes
+
+Open = Callable[..., Page]
+Serve = Callable[..., Any]
+FAMILY = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
+
+
+def test_a_low_window_clips_no_button_and_captions_keep_to_their_halves(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 2)
+    page = visit(viewport={"width": 1366, "height": 768}, locale="fr-FR")
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    expect(page.locator(".act")).to_have_count(4)
+    side = page.locator(".review-side").bounding_box()
+    for box in page.locator(".act").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().right)"):
+        assert box <= side["x"] + side["width"]
+    page.get_by_role("button", name="Rideau").click()
+    left, right = (page.locator(f".pane-{pane} figcaption").bounding_box() for pane in "ab")
+    assert left["x"] + left["width"] <= right["x"]
+
+
+def test_a_change_of_tone_is_ignored_unless_someone_wants_it(serve: Serve, visit: Open) -> None:
+    site = serve()
+    original = photograph(5, 400, 300)
+    bright = original.point(lambda level: min(255, int(level * 0.8 + 40)))
+    first = site.library.add_file("a.jpg", jpeg_bytes(original, 92))
+    second = site.library.add_file("b.jpg", jpeg_bytes(bright, 92))
+    key = site.library.add_group(
+        content_of(site.library, first),
+        (content_of(site.library, second), Kind.NEAR, 4, Turn.NONE),
+        evidence={"tone": {"brightness": 30}},
+    )
+    page = visit()
+    page.goto(f"{site.address}/groups/{key}")
+    page.get_by_role("button", name="Difference").click()
+    tones = page.get_by_role("button", name="Ignore brightness and contrast")
+    expect(tones).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".difference-text")).to_have_text("No visible difference")
+    page.keyboard.press("t")
+    page.keyboard.press("1")
+    expect(tones).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_list_promises_no_more_than_there_is(serve: Serve, visit: Open) -> None:
+    site = serve()
+    key = add_pictures(site.library, 1)[0]
+    content = site.library.add_content(7)
+    for name in (f"2019/{FAMILY}.jpg", "2019/hidden\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe"):
+        site.library.add_image(content, name)
+    emoji = site.library.add_group(content, images=2, reclaimable_bytes=1)
+    site.library.add_root(site.library.folder.parent / "locked", state=RootState.OFFLINE, reason=Message("root.silent"))
+    site.store.write(lambda db: jobs.add(db, JobKind.SCAN, {}, "user"))
+    row = site.store.write(lambda db: jobs.take_next(db, NOW_NS, 0))
+    site.store.write(lambda db: jobs.update(db, row["id"], phase="indexing", done=4, total=100))
+    page = visit(but="Failed to load resource")
+    page.goto(site.address)
+    # What is being read is known of, and why a folder is offline stands where it is seen.
+    expect(page.locator("[data-figure=images]")).to_have_text("4 of 100")
+    expect(page.locator(".watched .reason")).not_to_be_empty()
+    expect(page.locator(".card h3").nth(1)).to_have_text("hidden\u2423gpj.exe")
+    # Once all of a group is kept, nothing is to be gained.
+    page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".compare-facts")).to_be_visible()
+    for number in "12":
+        with page.expect_response("**/decisions"):
+            page.keyboard.press(number)
+            page.keyboard.press("k")
+    page.keyboard.press("Escape")
+    expect(page.locator(".card .gain").first).to_have_text("All kept")
+    page.goto(f"{site.address}/groups/{emoji}")
+    expect(page.get_by_text(f"{FAMILY}.jpg").first).to_be_visible()
+    # Without a destination, one is asked for; without an answer, the choice stays what it was.
+    page.goto(f"{site.address}/rules")
+    page.get_by_text("to a folder", exact=True).click()
+    expect(page.get_by_role("dialog", name="New destination")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("input[name=choice][value=trash]")).to_be_checked()

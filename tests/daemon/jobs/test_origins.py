@@ -1,0 +1,194 @@
+"""The original among copies as people make them: what a detection proposes, and what it leaves to a person."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import ExifTags, Image, ImageEnhance, ImageFilter
+
+from daemon.jobs.progress import NullProgress
+from index.database.queries import listing, proposals
+from index.database.records import matches
+from index.database.records.jobs import DetectJobParameters
+from support.detections import Detections
+from support.library import Library
+from support.pictures import photograph
+
+
+@pytest.fixture
+def detections(library: Library) -> Detections:
+    return Detections(library)
+
+
+def exif(software: str = "", when: str = "2019:07:14 11:22:33", gps: bool = False) -> bytes:
+    block = Image.Exif()
+    block[ExifTags.Base.Make], block[ExifTags.Base.Model] = "Canon", "Canon EOS 80D"
+    if software:
+        block[ExifTags.Base.Software] = software
+    detail = block.get_ifd(ExifTags.IFD.Exif)
+    detail[ExifTags.Base.DateTimeOriginal] = when
+    detail[33434], detail[33437], detail[34855] = (1, 250), (28, 10), 200
+    if gps:
+        place = block.get_ifd(ExifTags.IFD.GPSInfo)
+        place[1], place[2], place[3], place[4] = "N", (47.0, 22.0, 11.0), "E", (8.0, 32.0, 30.0)
+    return block.tobytes()
+
+
+def put(detections: Detections, name: str, data: bytes) -> Path:
+    path = detections.photos / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    # Times say nothing.
+    os.utime(path, ns=(10**18, 10**18))
+    return path
+
+
+def coded(image: Image.Image, picture_format: str = "JPEG", **options: Any) -> bytes:
+    target = io.BytesIO()
+    image.save(target, picture_format, **options)
+    return target.getvalue()
+
+
+def again(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def proposal(detections: Detections) -> dict[str, Any]:
+    detections.library.scan()
+    (group,) = detections.detect()["groups"]
+    return dict(group["proposal"])
+
+
+def test_metadata_of_an_editor_does_not_outweigh_the_record_of_the_camera(detections: Detections) -> None:
+    camera = coded(photograph(3), quality=95, subsampling=0, exif=exif(gps=True))
+    put(detections, "IMG_0446.jpg", camera)
+    profile = b"a profile" * 30
+    made = coded(
+        again(camera), quality=70, exif=exif("GIMP 2.10.36", gps=True), icc_profile=profile, xmp=b"<x:xmpmeta/>"
+    )
+    put(detections, "IMG_0446-gimp.jpg", made)
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("IMG_0446.jpg", "original", False)
+    assert found["certainty"] >= 0.95
+    assert "editing program" in found["speaking"][0]["sentence"]["en"]
+
+
+def test_a_search_in_one_folder_proposes_the_original_as_well(detections: Detections) -> None:
+    camera = coded(photograph(3), quality=95, subsampling=0, exif=exif(gps=True))
+    original = put(detections, "holiday/IMG_0446.jpg", camera)
+    put(detections, "holiday/IMG_0446-gimp.jpg", coded(again(camera), quality=70, exif=exif("GIMP 2.10.36", gps=True)))
+    detections.library.scan()
+    detections.detector.run(NullProgress(), DetectJobParameters(folders=[str(original.parent)]))
+    with detections.library.store.read() as database:
+        (kept,) = matches.searches(database)
+        (group,) = listing.groups_page(database, listing.GroupFilter(search=kept.id)).items
+        found = proposals.outlines(database, [group.id])[group.id].proposal
+        (path,) = database.execute_sql("SELECT path FROM image WHERE id = ?", (found.image_id,)).fetchone()
+    assert (bytes(path), found.decided_by, found.tie) == (os.fsencode(original), "original", False)
+
+
+def test_a_download_without_a_record_is_not_the_original_for_its_profile(detections: Detections) -> None:
+    camera = coded(photograph(5), quality=93, subsampling=0, exif=exif())
+    put(detections, "z/DSC_0001.jpg", camera)
+    marks = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x0bFBMD0a\x1c\x02\x19\0\0"
+    download = coded(again(camera), quality=71, icc_profile=b"a profile" * 30)
+    segment = b"\xff\xed" + (len(marks) + 2).to_bytes(2, "big") + marks
+    put(detections, "a/12345_n.jpg", download[:2] + segment + download[2:])
+    found = proposal(detections)
+    assert (found["path"], found["tie"]) == ("z/DSC_0001.jpg", False)
+
+
+@pytest.mark.parametrize("bad", ["1970:01:01 00:00:00", "0001:01:01 00:00:00", "2000:01:01 00:00:00"])
+def test_the_date_of_a_clock_that_was_reset_is_none(detections: Detections, bad: str) -> None:
+    put(detections, "z/orig.jpg", coded(photograph(3), quality=92, exif=exif()))
+    put(detections, "a.jpg", coded(photograph(3), quality=92, exif=exif(when=bad)))
+    found = proposal(detections)
+    assert (found["path"], found["tie"]) == ("z/orig.jpg", False)
+
+
+@pytest.mark.parametrize("companion", ["IMG_0003.JPG.xmp", "IMG_0003.xmp", "IMG_0003.MOV", "IMG_0003.CR2"])
+def test_the_file_that_has_its_companion_beside_it_is_kept(detections: Detections, companion: str) -> None:
+    data = coded(photograph(3), quality=92, exif=exif())
+    put(detections, "archive/holiday/IMG_0003.JPG", data)
+    put(detections, "a/IMG_0003.JPG", data)
+    put(detections, f"archive/holiday/{companion}", b"\0\0\0\x14ftypqt  " + bytes(100))
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("archive/holiday/IMG_0003.JPG", "companions", False)
+
+
+@pytest.mark.parametrize(
+    ("larger", "smaller"),
+    [
+        (("BMP", "RGB", {}), ("PNG", "RGB", {})),
+        (("TIFF", "RGB", {}), ("PNG", "RGB", {})),
+        (("PNG", "RGB", {"compress_level": 0}), ("PNG", "L", {})),
+    ],
+)
+def test_of_equal_pixels_the_smaller_lossless_file_is_kept(detections: Detections, larger: Any, smaller: Any) -> None:
+    picture = photograph(2).convert("L")
+    for name, (picture_format, mode, options) in (("a", larger), ("b/b", smaller)):
+        put(detections, f"{name}.{picture_format.lower()}", coded(picture.convert(mode), picture_format, **options))
+    found = proposal(detections)
+    assert (found["path"], found["tie"]) == ("b/b.png", False)
+
+
+def test_a_lossless_file_with_the_pixels_of_a_jpeg_was_made_from_it(detections: Detections) -> None:
+    camera = coded(photograph(6), quality=90)
+    put(detections, "z/1.jpg", camera)
+    put(detections, "0.png", coded(again(camera), "PNG"))
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("z/1.jpg", "first_coded", False)
+
+
+def test_by_pixels_alone_the_original_of_a_brightened_copy_is_found(detections: Detections) -> None:
+    camera = coded(photograph(7), quality=85)
+    put(detections, "2.jpg", camera)
+    put(detections, "1.jpg", coded(ImageEnhance.Brightness(again(camera)).enhance(1.2), quality=97, subsampling=0))
+    detections.library.scan()
+    (group,) = detections.detect()["groups"]
+    assert (group["proposal"]["path"], group["proposal"]["tie"]) == ("2.jpg", False)
+    said = {image["path"]: image.get("sentence", {}).get("en", "") for image in group["images"]}
+    assert "brighter" in said["1.jpg"]
+    assert "darker" not in said["2.jpg"]
+
+
+def test_what_no_pixel_can_decide_is_left_to_a_person(detections: Detections) -> None:
+    picture = photograph(8)
+    put(detections, "1.jpg", coded(picture.filter(ImageFilter.GaussianBlur(0.7)), quality=90))
+    put(detections, "2.jpg", coded(picture, quality=90))
+    found = proposal(detections)
+    assert found["tie"]
+    assert found["certainty"] < 0.95
+
+
+def test_each_picture_is_traced_once_and_only_where_there_is_a_near_match(detections: Detections) -> None:
+    camera = coded(photograph(9), quality=90)
+    put(detections, "1.jpg", camera)
+    put(detections, "again.jpg", camera)
+    put(detections, "alone.jpg", coded(photograph(10), quality=90))
+    put(detections, "pixels.png", coded(again(camera), "PNG"))
+    detections.library.scan()
+    detections.detect()
+    assert "trace_picture" not in detections.pool.asked
+    put(detections, "small.jpg", coded(again(camera).resize((320, 240), Image.Resampling.LANCZOS), quality=80))
+    detections.scan()
+    assert detections.pool.asked.count("trace_picture") == 3
+    detections.detector.update(NullProgress())
+    detections.detect()
+    assert detections.pool.asked.count("trace_picture") == 3
+
+
+def test_an_index_made_before_is_completed_by_its_first_update(detections: Detections, library: Library) -> None:
+    camera = coded(photograph(11), quality=90, exif=exif())
+    put(detections, "1.jpg", camera)
+    put(detections, "2.jpg", coded(again(camera).resize((320, 240)), quality=80))
+    before = proposal(detections)
+    assert not before["tie"]
+    for table in ("trace", "origin"):
+        library.store.write(lambda database, name=table: database.execute_sql(f"DELETE FROM {name}"))
+    later = Detections(library)
+    assert later.result()["groups"][0]["proposal"]["tie"]
+    later.detector.update(NullProgress())
+    assert later.result()["groups"][0]["proposal"] == before

@@ -1,0 +1,56 @@
+"""TIFF of kinds that are not decoded is named for what it is, never as damaged."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+from index.errors import PictureError
+from index.imaging.decoding import pictures, tiff_kinds
+from index.imaging.decoding.pictures import Limits
+from support.file_kinds import tiff
+from support.pictures import photograph
+
+LIMITS = Limits(max_pixels=50_000_000)
+SIZE = (40, 30)
+LEVELS = np.asarray(photograph(1, *SIZE)).astype(np.uint16) * 257
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(PictureError) as caught:
+        pictures.decode(data, LIMITS)
+    assert caught.value.reason == "no_decoder"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_sixteen_bits_in_separate_planes_are_refused_since_pillow_reads_other_pixels(order):
+    planes = [LEVELS[..., channel].astype(order + "u2").tobytes() for channel in range(3)]
+    assert "separate planes" in refusal(tiff(planes, SIZE, 16, separate=True, order=order))
+    packed = [zlib.compress(plane) for plane in planes]
+    facts = pictures.decode(tiff(packed, SIZE, 16, separate=True, coding=8, order=order), LIMITS).facts
+    assert (facts.width, facts.height) == SIZE
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "sample_format", "words"),
+    [("f2", 16, 3, "floating point (16"), ("f4", 32, 3, "floating point (32"), ("u4", 32, 1, "32 bits a channel")],
+)
+def test_deep_and_real_colours_are_named(kind, bits, sample_format, words):
+    data = tiff([(LEVELS >> 1).astype("<" + kind).tobytes()], SIZE, bits, sample_format=sample_format)
+    assert words in refusal(data)
+
+
+def test_what_is_coded_as_another_format_is_named():
+    assert "WebP" in refusal(tiff([b"RIFF" + bytes(60)], SIZE, 8, coding=50001))
+
+
+def test_plain_ones_are_read():
+    data = tiff([(LEVELS >> 8).astype(np.uint8).tobytes()], SIZE, 8)
+    assert tiff_kinds.not_decoded(data) is tiff_kinds.decoded_wrongly(data) is None
+    assert pictures.decode(data, LIMITS).facts.format == "TIFF"
+
+
+@pytest.mark.parametrize("data", [b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0+" + bytes(8), b"II+\0" + b"\xff" * 60])
+def test_a_broken_directory_shows_nothing(data):
+    assert tiff_kinds.not_decoded(data) is tiff_kinds.decoded_wrongly(data) is None

@@ -1,0 +1,153 @@
+"""Which picture of a group is the original, how sure that is, and what is said of it."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from index.imaging.originality.account import SENTENCES, sentence
+from index.imaging.originality.file_signs import FileSeen, file_signs, is_plausible
+from index.imaging.originality.fitted import weights
+from index.imaging.originality.model import PROOFS, posterior, share_of_two
+from index.imaging.originality.standing import standing
+from index.messages import LANGUAGES
+
+GIVEN = {"part": 4.0, "grey": 4.0, "later": 2.0, "name_of_copy": 2.0, "coded": 3.5, "uncoded": 1.0}
+
+
+def seen(name: str, time_s: int = 0) -> list[FileSeen]:
+    return [FileSeen(name.encode(), time_s * 10**9)]
+
+
+def of_pair(forward: dict[str, float], back: dict[str, float] | None = None, **files: Any) -> Any:
+    return standing({10: 0, 20: 1}, files or {}, {(10, 20): (forward, back or {})}, GIVEN)
+
+
+def test_a_proof_makes_sure_and_a_sign_does_not() -> None:
+    proven = of_pair({"part": 1.0})
+    assert (proven.best, proven.sure, proven.disproved) == (0, True, {1})
+    guessed = standing(
+        {10: 0, 20: 1}, {10: seen("/a.jpg"), 20: seen("/a - Copy.jpg", 10**6)}, {(10, 20): ({}, {})}, GIVEN
+    )
+    assert (guessed.best, guessed.sure) == (0, False)
+    assert guessed.shares[0] > 0.9
+
+
+def test_signs_of_many_pictures_together_are_not_sure_either() -> None:
+    pictures = {n: n for n in range(12)}
+    files = {n: seen(f"/a{n}.jpg" if n == 0 else f"/a{n} - Copy.jpg", n * 10**6) for n in pictures}
+    pairs: Any = {(i, j): ({}, {}) for i in pictures for j in pictures if i < j}
+    assert not standing(pictures, files, pairs, GIVEN).sure
+
+
+def test_where_every_picture_has_a_proof_against_it_the_original_is_not_here() -> None:
+    """One is grey, the other a part: neither was made from the other."""
+    both = standing(
+        {1: 0, 2: 1, 3: 2},
+        {},
+        {(1, 2): ({"part": 1.0}, {}), (2, 3): ({"grey": 1.0}, {}), (1, 3): ({}, {"grey": 1.0})},
+        GIVEN,
+    )
+    assert both.absent
+    assert not both.sure
+    assert not of_pair({"part": 1.0}).absent
+
+
+def test_findings_that_contradict_each_other_leave_it_open() -> None:
+    assert not of_pair({"part": 1.0}, {"coded": 1.0}).sure
+    assert of_pair({}).shares == {0: 0.5, 1: 0.5}
+
+
+def test_contents_with_the_same_pixels_are_one_picture_that_never_is_uncertain() -> None:
+    assert standing({1: 0, 2: 0, 3: 0}, {}, {}, GIVEN).sure
+    mixed = standing({1: 0, 2: 0, 3: 1}, {}, {(1, 3): ({}, {}), (2, 3): ({"part": 1.0}, {})}, GIVEN)
+    assert (mixed.best, mixed.sure, set(mixed.shares)) == (0, True, {0, 1})
+
+
+def test_a_pair_that_was_not_compared_follows_from_what_both_were_compared_with() -> None:
+    """A chain of copies: the second was made from the first, the third from the second."""
+    chain = standing({1: 0, 2: 1, 3: 2}, {}, {(1, 2): ({"part": 1.0}, {}), (2, 3): ({"part": 1.0}, {})}, GIVEN)
+    assert (chain.best, chain.sure) == (0, True)
+
+
+def test_a_group_of_fifty_takes_milliseconds() -> None:
+    pairs: Any = {(i, j): ({"part": 1.0}, {}) for i in range(8) for j in range(i + 1, 50)}
+    files = {n: seen(f"/{n}.jpg", n) for n in range(50)}
+    begin = time.process_time()
+    result = standing({n: n for n in range(50)}, files, pairs, GIVEN)
+    assert time.process_time() - begin < 0.5
+    assert (result.best, result.sure) == (0, True)
+
+
+def test_the_posterior_is_a_distribution_and_follows_the_odds() -> None:
+    odds = np.array([[0.0, 3.0, 3.0], [-3.0, 0.0, 0.0], [-3.0, 0.0, 0.0]])
+    shares = posterior(odds)
+    assert shares.sum() == pytest.approx(1)
+    assert shares[0] > 0.9
+    assert shares[1] == pytest.approx(shares[2])
+
+
+@pytest.mark.parametrize("odds", [-8.0, -1.0, 0.0, 0.3, 8.0])
+def test_of_two_pictures_the_posterior_is_had_without_arrays(odds: float) -> None:
+    assert share_of_two(odds) == pytest.approx(posterior(np.array([[0.0, odds], [-odds, 0.0]]))[0], rel=1e-12)
+
+
+def test_every_finding_has_a_sentence_in_both_languages_and_a_weight_of_at_least_nothing() -> None:
+    assert set(weights()) <= set(SENTENCES)
+    assert set(SENTENCES) >= PROOFS
+    assert all(0 <= weight <= 6 for weight in weights().values())
+    for name in SENTENCES:
+        texts = {sentence([name], language) for language in LANGUAGES}
+        assert len(texts) == 2
+        assert not any(text.startswith("origin.") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("original", "copy", "sign"),
+    [
+        ("/p/IMG_0001.jpg", "/p/IMG_0001 - Copy.jpg", "name_of_copy"),
+        ("/p/IMG_0001.jpg", "/p/IMG_0001 (1).jpg", "name_of_copy"),
+        ("/p/IMG_0001.jpg", "/p/IMG_0001~2.jpg", "name_of_copy"),
+        ("/p/IMG_0001.jpg", "/p/IMG_0001_Kopie.jpg", "name_longer"),
+        ("/p/a.jpg", "/p/a kopie.jpg", "name_of_copy"),
+        ("/p/a.jpg", "/p/a-edited.jpg", "name_of_copy"),
+        ("/p/a.jpg", "/p/IMG-20230102-WA0004.jpg", "name_of_messenger"),
+        ("/p/DSC01234.jpg", "/p/Mamie.jpg", "name_of_camera"),
+        ("/p/a.jpg", "/p/q/a.jpg", "deeper"),
+        ("/p/a.jpg", "/p/WhatsApp Images/a.jpg", "folder_of_copies"),
+    ],
+)
+def test_names_and_folders_of_copies_are_known(original: str, copy: str, sign: str) -> None:
+    one, other = FileSeen(original.encode(), 0), FileSeen(copy.encode(), 0)
+    assert sign in file_signs(one, other)
+    assert sign not in file_signs(other, one)
+
+
+def test_times_within_two_minutes_say_nothing_and_the_time_of_the_capture_does() -> None:
+    taken = "2019-07-14T11:22:33"
+    at = 1_563_103_353 * 10**9
+    zone = at - 7200 * 10**9
+    assert "later" not in file_signs(FileSeen(b"/a", at), FileSeen(b"/b", at + 119 * 10**9))
+    assert "later" in file_signs(FileSeen(b"/a", at), FileSeen(b"/b", at + 121 * 10**9))
+    assert "time_of_capture" in file_signs(FileSeen(b"/a", zone, taken), FileSeen(b"/b", at + 10**15, taken))
+
+
+@pytest.mark.parametrize(
+    ("taken", "plausible"),
+    [
+        ("2019-07-14T11:22:33", True),
+        ("2000-01-01T00:00:00", False),
+        ("1970-01-01T00:00:00", False),
+        ("1980-01-01T00:00:12", False),
+        ("0001-01-01T00:00:00", False),
+        ("2012-01-01T00:00:00", False),
+        ("2012-01-01T00:07:00", True),
+        ("2999-05-05T10:00:00", False),
+        ("1904-03-01T10:00:00", False),
+        ("", False),
+        ("a day", False),
+    ],
+)
+def test_a_date_that_no_photograph_can_have_is_none(taken: str, plausible: bool) -> None:
+    assert is_plausible(taken) is plausible

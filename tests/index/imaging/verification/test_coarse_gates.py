@@ -1,0 +1,176 @@
+"""The coarse gates: what passes just within a limit, and what fails just beyond it."""
+
+import numpy as np
+import pytest
+
+from index.imaging.verification.alignment import Aligned, Prepared
+from index.imaging.verification.coarse_gates import (
+    contained,
+    correlation,
+    different,
+    exclusive,
+    is_graphic,
+    is_only_stamped,
+    texture,
+)
+from index.imaging.verification.gate_thresholds import CONTAINED, CORRELATION, DIFFERENT, EXCLUSIVE, TEXTURE
+from index.imaging.verification.similarity import Similarity
+from index.model import Turn
+
+SHAPE = (12, 16)
+
+
+def similarity(textured: int, agreement: float = 0.9, shape: tuple[int, int] = SHAPE) -> Similarity:
+    """As many blocks with texture, all of which agree alike; the others do not count."""
+    blocks = np.full(shape, np.nan, np.float32)
+    blocks.ravel()[:textured] = agreement
+    return Similarity(blocks, textured)
+
+
+def with_places(*places: tuple[slice, slice]) -> Similarity:
+    """A picture that agrees well but for these places."""
+    blocks = np.full(SHAPE, 0.98, np.float32)
+    for place in places:
+        blocks[place] = 0.1
+    return Similarity(blocks, blocks.size)
+
+
+@pytest.mark.parametrize(
+    ("textured", "agreement", "shape", "limit", "passed"),
+    [
+        (8, 0.9, SHAPE, 8, True),
+        (7, 0.9, SHAPE, 8, False),
+        # A tenth of the blocks of a thumbnail, but never fewer than four.
+        (6, 0.9, (8, 8), 6, True),
+        (5, 0.9, (8, 8), 6, False),
+        (4, 0.9, (4, 4), 4, True),
+        (3, 0.9, (4, 4), 4, False),
+        # The moon in the night sky.
+        (4, 0.98, SHAPE, 4, True),
+        (4, 0.96, SHAPE, 8, False),
+        (3, 0.98, SHAPE, 4, False),
+    ],
+)
+def test_texture(textured: int, agreement: float, shape: tuple[int, int], limit: int, passed: bool) -> None:
+    gate = texture(similarity(textured, agreement, shape), TEXTURE)
+    assert (gate.value, gate.limit, gate.passed) == (textured, limit, passed)
+
+
+@pytest.mark.parametrize(("median", "passed"), [(0.86, True), (0.84, False)])
+def test_correlation(median: float, passed: bool) -> None:
+    assert correlation(similarity(50, median), CORRELATION).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("blocks", "graphic", "passed"), [(3, False, True), (4, False, False), (0, True, True), (1, True, False)]
+)
+def test_a_share_of_the_blocks_may_differ_and_none_of_a_graphic(blocks: int, graphic: bool, passed: bool) -> None:
+    """Of 192 blocks that agree too little for a stamp."""
+    values = np.full(SHAPE, 0.9, np.float32)
+    values.ravel()[: 5 * blocks : 5] = 0.1
+    assert different(Similarity(values, values.size), DIFFERENT, graphic=graphic).passed is passed
+
+
+CORNER, OTHER_CORNER = (slice(9, 12), slice(0, 6)), (slice(0, 2), slice(12, 16))
+
+
+def test_one_stamp_or_two_may_differ_but_not_in_a_graphic() -> None:
+    for places in ((CORNER,), (CORNER, OTHER_CORNER)):
+        assert different(with_places(*places), DIFFERENT, graphic=False).passed
+        assert not different(with_places(*places), DIFFERENT, graphic=True).passed
+
+
+@pytest.mark.parametrize(
+    ("places", "stamped"),
+    [
+        # A fifth of 192 blocks is 38.
+        ([(slice(0, 3), slice(0, 12))], True),
+        ([(slice(0, 3), slice(0, 14))], False),
+        # Half of the middle ninth is 12 of its 24 blocks.
+        ([(slice(4, 6), slice(5, 11))], True),
+        ([(slice(4, 7), slice(5, 11))], False),
+        # What differs elsewhere: 4 blocks are less than a fortieth, 6 are more.
+        ([CORNER, (slice(0, 1), slice(0, 4)), (slice(4, 5), slice(12, 16))], True),
+        ([CORNER, (slice(0, 1), slice(0, 4)), (slice(4, 5), slice(10, 16))], False),
+        # A second place must keep out of the middle.
+        ([CORNER, (slice(4, 7), slice(13, 15))], True),
+        ([CORNER, (slice(4, 7), slice(9, 11))], False),
+    ],
+)
+def test_a_stamp(places: list[tuple[slice, slice]], stamped: bool) -> None:
+    assert is_only_stamped(with_places(*places)) is stamped
+
+
+def test_all_beside_a_stamp_must_agree_well() -> None:
+    blocks = with_places(CORNER)
+    assert is_only_stamped(blocks)
+    assert not is_only_stamped(Similarity(blocks.correlation - np.float32(0.05), blocks.textured))
+
+
+def test_words_all_over_a_form_are_no_stamp() -> None:
+    values = np.full(SHAPE, 0.98, np.float32)
+    values[0:3:2, 0:12:2] = 0.1
+    assert not is_only_stamped(Similarity(values, values.size))
+
+
+def shifted(pixels: int) -> Aligned:
+    """Two pictures of 1,000 x 100 pixels, the first moved to the right of the second by so many pixels."""
+    noise = np.random.default_rng(1).uniform(0, 255, (100, 1000)).astype(np.float32)
+    covered = np.ones(noise.shape, np.bool_)
+    covered[:, :pixels] = False
+    transform = np.array([[1.0, 0, pixels], [0, 1, 0], [0, 0, 1]])
+    return Aligned(Turn.NONE, transform, noise, noise, noise, covered, similarity(50), rough=False)
+
+
+@pytest.mark.parametrize(("pixels", "passed"), [(195, True), (205, False)])
+def test_one_picture_must_nearly_contain_the_other(pixels: int, passed: bool) -> None:
+    assert contained(shifted(pixels), CONTAINED).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("pixels", "value", "passed"), [(0, 0.0, True), (9, 0.0, True), (11, 0.007, True), (13, 0.009, False)]
+)
+def test_one_picture_must_show_nothing_else(pixels: int, value: float, passed: bool) -> None:
+    """A margin of less than a hundredth does not count, and three pixels along the edge do not either."""
+    gate = exclusive(shifted(pixels), EXCLUSIVE)
+    assert (gate.value, gate.passed) == (value, passed)
+
+
+def page(plain: float) -> Prepared:
+    """Noise, of which this share from the top is white."""
+    grey = np.random.default_rng(1).integers(0, 200, (400, 400)).astype(np.uint8)
+    grey[: round(400 * plain)] = 255
+    return Prepared(grey, 0.0, 0.0)
+
+
+def noisy_page(share: float) -> Prepared:
+    """Paper with noise, of which the rest is written on, with noise as well."""
+    random = np.random.default_rng(1)
+    grey = random.integers(0, 150, (400, 400)).astype(np.uint8)
+    rows = round(400 * share)
+    grey[:rows] = random.integers(236, 244, (rows, 400))
+    return Prepared(grey, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("make", "share", "graphic"), [
+    (page, 0.64, True), (page, 0.44, False), (noisy_page, 0.46, True), (noisy_page, 0.38, False),
+])  # fmt: skip
+def test_a_graphic_is_plain_or_mostly_of_one_tone(make, share: float, graphic: bool) -> None:
+    assert is_graphic(make(share), make(share)) is graphic
+    assert not is_graphic(make(share), make(0.1)), "both must be"
+
+
+@pytest.mark.parametrize(("textured", "stamped"), [(24 + 6, True), (23 + 6, False)])
+def test_enough_must_agree_beside_a_stamp(textured: int, stamped: bool) -> None:
+    """Of so many blocks with texture six are stamped."""
+    blocks = similarity(textured, 0.98).correlation
+    blocks[0, :6] = 0.1
+    assert is_only_stamped(Similarity(blocks, textured)) is stamped
+
+
+@pytest.mark.parametrize(("textured", "stamped"), [(67, True), (66, False)])
+def test_a_stamp_has_less_than_half_of_the_texture(textured: int, stamped: bool) -> None:
+    """Of so many blocks with texture thirty are stamped."""
+    blocks = similarity(textured, 0.98).correlation
+    blocks[:2, :15] = 0.1
+    assert is_only_stamped(Similarity(blocks, textured)) is stamped

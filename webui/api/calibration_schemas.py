@@ -1,0 +1,51 @@
+"""JSON schemas of the expected false matches by tolerance."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from webui.schemas import Answer, Count, Query, Time
+
+
+class Interval(Answer, frozen=True, kw_only=True):
+    """An expected number of pairs, and its 95 % confidence interval."""
+
+    low: float
+    guess: float
+    high: float
+
+
+class ExpectedWrong(Answer, frozen=True, kw_only=True):
+    """Pairs of different pictures: `proposed` within the tolerance, and of these `let_through` by the verifier."""
+
+    tolerance: Count
+    counted: Annotated[bool, Meta(description="`proposed` is what the last detection proposed, and no estimate")]
+    proposed: Interval
+    let_through: Interval
+
+
+class ExpectedAtCosine(Answer, frozen=True, kw_only=True):
+    """How many unrelated pairs of the library are expected to be at least as near by the model as a cosine."""
+
+    cosine: float
+    proposed: Interval
+
+
+class Calibration(Answer, frozen=True, kw_only=True):
+    """Measured on random `pairs` of `images`; of `judged` pairs, the verifier `accepted` some as the same picture."""
+
+    hsize: int
+    turns: bool
+    measured: Annotated[Time | None, Meta(description="null before the first detection: then there are no items")]
+    images: Count
+    pairs: Count
+    judged: Count
+    accepted: Count
+    items: list[ExpectedWrong]
+    cosines: Annotated[list[ExpectedAtCosine], Meta(description="Empty where no model was used")]
+
+
+class CalibrationQuery(Query, frozen=True, kw_only=True):
+    hsize: Literal["8", "16", "32"] = "16"
+    tolerance: Annotated[int, Meta(ge=-1, le=1024, description="Every one up to 2/5 of the bits where left out")] = -1
+    turns: bool = True

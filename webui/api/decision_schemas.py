@@ -1,0 +1,53 @@
+"""JSON schemas of decisions and the progress of a review."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from webui.schemas import Answer, Body, Count, RowId, Time
+
+DestinationName = Annotated[str, Meta(max_length=100, description="The name of a destination, for move")]
+
+
+class Decision(Answer, frozen=True, kw_only=True):
+    """The decision on an image. A `stale` one was made for other bytes than the file has now, and does not count."""
+
+    choice: Literal["keep", "trash", "move", "link"]
+    destination: Annotated[str | None, Meta(description="The name of a destination, where it is moved")]
+    origin: Literal["user", "rule"]
+    criterion: Annotated[str | None, Meta(description="What decided in the rule")]
+    decided: Time
+    stale: bool
+
+
+class ImageDecision(Decision, frozen=True, kw_only=True):
+    image: RowId
+
+
+class GroupDecisions(Answer, frozen=True, kw_only=True):
+    """The decisions on the images of one group."""
+
+    items: list[ImageDecision]
+    decided: Annotated[str, Meta(description="none, partly or fully")]
+
+
+class WantedDecision(Body, frozen=True, kw_only=True):
+    image: RowId
+    choice: Literal["keep", "trash", "move", "link", "undecided"]
+    destination: DestinationName | None = None
+
+
+class NewDecisions(Body, frozen=True, kw_only=True):
+    """All of them are made, or none."""
+
+    decisions: Annotated[list[WantedDecision], Meta(min_length=1, max_length=100_000)]
+
+
+class Review(Answer, frozen=True, kw_only=True):
+    """The progress of deciding about the current groups."""
+
+    groups: Count
+    decided: Annotated[Count, Meta(description="Groups all of whose images are decided about")]
+    reclaimable_bytes: Annotated[Count, Meta(description="What the groups that are not could free")]
+    planned_bytes: Annotated[Count, Meta(description="What carrying the decisions out would free")]
+    images_to_act: Annotated[Count, Meta(description="Images that would go somewhere")]

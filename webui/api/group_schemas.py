@@ -1,0 +1,150 @@
+"""JSON schemas of groups: their images, the proposal, the filters of the list."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from index.model import Kind, Turn
+from webui.api.decision_schemas import Decision
+from webui.api.image_schemas import Image
+from webui.schemas import Answer, Count, Cursor, Limit, Query, RowId, TakenPath, Time
+
+SortName = Literal["reclaimable", "size", "confidence", "date"]
+OrderName = Literal["desc", "asc"]
+
+
+class Member(Image, frozen=True, kw_only=True):
+    """An image of a group. `kind`, `distance`, `turn`, `confidence` and `evidence` describe how it matches the group's
+    reference; `copy_of` is an image of the group with the same bytes."""
+
+    reference: bool
+    kind: Kind
+    distance: Count
+    turn: Turn
+    confidence: float
+    evidence: Annotated[dict[str, Any], Meta(description="Led from the reference to this image")]
+    sentence: Annotated[
+        dict[str, str] | None,
+        Meta(description="What was done to the proposed image to get this one, by language; null for equal bytes"),
+    ]
+    copy_of: RowId | None
+    compressed_from: Annotated[int | None, Meta(description="The image of this page that compression made it from")]
+    decision: Decision | None
+
+
+class MemberList(Answer, frozen=True, kw_only=True):
+    items: list[Member]
+    next: str | None
+    total: Count
+
+
+class Weakest(Answer, frozen=True, kw_only=True):
+    """The least certain match of a group: an image, and how it is matched to the reference."""
+
+    image: RowId
+    kind: Kind
+    confidence: float
+    distance: Count
+
+
+class Reason(Answer, frozen=True, kw_only=True):
+    """A criterion that narrowed the choice to `left` of `of` images; `value` is that of the images left."""
+
+    criterion: str
+    left: Count
+    of: Count
+    value: Annotated[str, Meta(description='"4000x3000", a number of bytes, a time; "" where there is none')]
+
+
+class Speaking(Answer, frozen=True, kw_only=True):
+    """What speaks for an image being the original of another one."""
+
+    image: RowId
+    other: RowId
+    findings: Annotated[list[str], Meta(description="Names of what was found, the weightiest first")]
+    sentence: Annotated[dict[str, str], Meta(description="In words, by language")]
+
+
+class Proposal(Answer, frozen=True, kw_only=True):
+    """The image that the criteria of the setting `sort.rules` would keep."""
+
+    image: RowId
+    decided_by: Annotated[str, Meta(description="The last criterion that was needed")]
+    tie: Annotated[bool, Meta(description="It is not certain which image is the original: a person should decide")]
+    certainty: Annotated[
+        float | None, Meta(description="How likely the image kept is the original; null where that was not asked")
+    ]
+    original_absent: Annotated[bool, Meta(description="A proof speaks against every image: the original is not here")]
+    reasons: list[Reason]
+    speaking: list[Speaking]
+
+
+class Group(Answer, frozen=True, kw_only=True):
+    """Images offered for one decision, the reference first."""
+
+    id: str
+    kind: Kind
+    confidence: float
+    size_bytes: Count
+    reclaimable_bytes: Count
+    newest: Time
+    changed: Time
+    decided: Annotated[Literal["none", "partly", "fully"], Meta(description="How many of its images are decided about")]
+    scene: Annotated[bool, Meta(description="Other exposures, texts or colours of one scene: no image is a copy")]
+    proposal: Annotated[
+        Proposal | None, Meta(description="null for a scene, and while the group's files are being moved")
+    ]
+    weakest: Annotated[Weakest | None, Meta(description="null where all images have the same bytes")]
+    images: MemberList
+
+
+class GroupList(Answer, frozen=True, kw_only=True):
+    items: list[Group]
+    next: str | None
+    total: Count
+    scenes: Annotated[Count, Meta(description="How many there are of scenes")]
+    kinds: Annotated[dict[str, int], Meta(description="How many there are of each kind, filters set aside")]
+
+
+class GroupDetail(Group, frozen=True, kw_only=True):
+    previous: Annotated[str | None, Meta(description="The group before it in the list asked for")]
+    following: Annotated[str | None, Meta(description="The group after it in the list asked for")]
+
+
+class GroupChoice(Query, frozen=True, kw_only=True):
+    kind: Annotated[
+        str,
+        Meta(
+            pattern=r"^((exact|pixels|near|possible)(,(exact|pixels|near|possible))*)?$",
+            description="Match kinds, separated by commas",
+        ),
+    ] = ""
+    root: Annotated[RowId, Meta(description="Groups with an image in this root")] | UnsetType = UNSET
+    path: Annotated[TakenPath, Meta(description="Groups with an image in this folder, or with this in its path")] = ""
+    min_images: Annotated[int, Meta(ge=2, le=1_000_000)] = 2
+    decided: Annotated[
+        str,
+        Meta(
+            pattern=r"^((none|partly|fully)(,(none|partly|fully))*)?$",
+            description="How far it is decided about, separated by commas",
+        ),
+    ] = ""
+    search: Annotated[RowId, Meta(description="Those of this limited search, and not of the library")] | UnsetType = (
+        UNSET
+    )
+    scenes: Annotated[
+        Literal["without", "only", "with"], Meta(description="Groups of duplicates, of scenes, or both")
+    ] = "without"
+    sort: SortName = "reclaimable"
+    order: OrderName = "desc"
+
+
+class GroupListQuery(GroupChoice, frozen=True, kw_only=True):
+    cursor: Cursor = ""
+    limit: Limit = 50
+    images: Annotated[int, Meta(ge=1, le=50, description="How many images of each group to list")] = 6
+
+
+class GroupQuery(GroupChoice, frozen=True, kw_only=True):
+    cursor: Annotated[Cursor, Meta(description="`next` of this group's images before")] = ""
+    limit: Limit = 100

@@ -1,0 +1,86 @@
+"""JSON schemas of one image, and the queries for its thumbnail and crops."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from webui.schemas import Answer, Count, Path, Query, RowId, Time, Uri
+
+
+class Attachment(Answer, frozen=True, kw_only=True):
+    """What lies behind the picture of a file: `film`, `gain_map`, `depth_map`, `view` (a further picture), `trailer` (a
+    maker's record) or `data`."""
+
+    kind: str
+    size_bytes: Count
+
+
+class Image(Answer, frozen=True, kw_only=True):
+    """A file with the facts of its picture. `jpeg_quality` is an estimate, null where it is no JPEG."""
+
+    id: RowId
+    path: Path
+    uri: Uri
+    also_at: Annotated[list[Path], Meta(description="Other paths to this very file: hard links, other mounts")]
+    root: RowId
+    protected: bool
+    online: bool
+    size_bytes: Count
+    modified: Time
+    digest: str
+    format: str
+    width: Count
+    height: Count
+    mode: str
+    orientation: int
+    taken: Annotated[str | None, Meta(description="EXIF date, as written, without a time zone")]
+    camera: str
+    jpeg_quality: int | None
+    earlier_quality: Annotated[int | None, Meta(description="Estimated quality of a poorer JPEG that it was before")]
+    frames: Count
+    bit_depth: Annotated[Count, Meta(description="Bits per channel")]
+    transparent: Annotated[bool, Meta(description="Whether a pixel is less than opaque")]
+    attachments: Annotated[list[Attachment], Meta(description="What lies behind the first picture of the file")]
+    damage: Annotated[str | None, Meta(description="What the decoder complained of; the picture may be wrong in parts")]
+    metadata: list[str]
+    failure: Annotated[str | None, Meta(description="Why the picture cannot be shown")]
+    thumbnail: Annotated[str | None, Meta(description="Address of the 512-pixel view")]
+    content: Annotated[str, Meta(description="Address of the original bytes")]
+    crop: Annotated[str | None, Meta(description="Address of its parts at full resolution; x, y, w, h are added")]
+
+
+class ImageDetail(Image, frozen=True, kw_only=True):
+    hashes: Annotated[dict[str, str], Meta(description="imagehash's hexadecimal of the perceptual hash, by hsize")]
+    groups: Annotated[list[str], Meta(description="The groups it is in")]
+
+
+class SimilarImage(Answer, frozen=True, kw_only=True):
+    """Another image, and the cosine of the vectors of both."""
+
+    image: Image
+    cosine: Annotated[float, Meta(ge=-1, le=1)]
+
+
+class SimilarList(Answer, frozen=True, kw_only=True):
+    """The most similar images, the most similar first. `ready` is false where the image has no vector (yet)."""
+
+    items: list[SimilarImage]
+    ready: bool
+
+
+class SimilarQuery(Query, frozen=True, kw_only=True):
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most")] = 12
+    least: Annotated[float, Meta(ge=-1, le=1, description="Only those of at least this cosine")] = 0.4
+
+
+class ThumbnailQuery(Query, frozen=True, kw_only=True):
+    v: Annotated[str, Meta(max_length=64, description="The beginning of the digest, so that it can be kept")] = ""
+
+
+class CropQuery(Query, frozen=True, kw_only=True):
+    x: Annotated[int, Meta(ge=0, le=1_000_000, description="Left edge, in pixels of the picture as it is shown")] = 0
+    y: Annotated[int, Meta(ge=0, le=1_000_000, description="Top edge")] = 0
+    w: Annotated[int, Meta(ge=1, le=1_000_000, description="Width; what lies beyond the picture is cut off")]
+    h: Annotated[int, Meta(ge=1, le=1_000_000, description="Height")]
+    size: Annotated[int, Meta(ge=16, le=4096, description="Pixels of the longer side at most; never enlarged")] = 1600
+    v: Annotated[str, Meta(max_length=64, description="The beginning of the digest, so that it can be kept")] = ""

@@ -1,0 +1,156 @@
+"""JSON schemas of the watched folders, the folders that are offered for watching, and the destinations."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from webui.schemas import (
+    Answer,
+    Body,
+    Count,
+    MessageCode,
+    MessageParams,
+    Path,
+    Query,
+    RowId,
+    TakenPath,
+    Time,
+    Uri,
+)
+
+Patterns = Annotated[
+    list[Annotated[str, Meta(max_length=1000)]],
+    Meta(max_length=200, description='Shell patterns of names to pass over ("*.tmp"), or of paths below ("old/*")'),
+]
+Priority = Annotated[
+    int, Meta(ge=-1000, le=1000, description="Of two equal images, the one in the folder of higher priority is kept")
+]
+WantedMode = Annotated[
+    Literal["auto", "native", "poll"],
+    Meta(description="How changes are to be detected: reported by the system, by polling, or whichever fits"),
+]
+Recursive = Annotated[bool, Meta(description="Whether the folders below it belong to it")]
+
+
+class Root(Answer, frozen=True, kw_only=True):
+    id: RowId
+    path: Path
+    uri: Uri
+    origin: Annotated[Literal["file", "page"], Meta(description="comparimg.toml, or added on the page")]
+    changed: Annotated[list[str], Meta(description="What was changed on the page of a folder in comparimg.toml")]
+    recursive: Recursive
+    exclude: Patterns
+    wanted_mode: WantedMode
+    state: Literal["online", "offline"]
+    reason: str
+    reason_code: MessageCode
+    reason_params: MessageParams
+    mode: Annotated[str, Meta(description="How it is watched: native or poll")]
+    watched_folders: Annotated[Count, Meta(description="Folders whose changes the system reports")]
+    note: Annotated[str, Meta(description="Why it is polled where it might be expected not to be")]
+    note_code: MessageCode
+    note_params: MessageParams
+    protected: bool
+    protected_by: Annotated[
+        Literal["", "file", "page", "marker"], Meta(description="comparimg.toml, the page, or a file in the folder")
+    ]
+    priority: int
+    images: Count
+    size_bytes: Count
+    problems: Count
+    away_images: Annotated[Count, Meta(description="Images of disks in whose place another one is: GET disks")]
+    skipped: Annotated[
+        dict[str, dict[str, int]],
+        Meta(description="Files that their name left out of the last walk, by kind and ending"),
+    ]
+    walked: Time | None
+
+
+class RootList(Answer, frozen=True, kw_only=True):
+    items: list[Root]
+    next: str | None
+    total: Count
+
+
+class ChangedRoot(Answer, frozen=True, kw_only=True):
+    """A folder that was added or changed. `warning` says why the service cannot move or replace files in it."""
+
+    root: Root
+    warning: str
+    warning_code: MessageCode
+    warning_params: MessageParams
+    remedy: Annotated[str, Meta(description="What to do about the warning")]
+
+
+class NewRoot(Body, frozen=True, kw_only=True):
+    path: TakenPath
+    recursive: Recursive = True
+    exclude: Patterns = []
+    protected: bool = False
+    priority: Priority = 0
+    mode: WantedMode = "auto"
+
+
+class RootChanges(Body, frozen=True, kw_only=True):
+    """What is left out stays; null goes back to what comparimg.toml says, or to the default."""
+
+    recursive: bool | UnsetType | None = UNSET
+    exclude: Patterns | UnsetType | None = UNSET
+    protected: bool | UnsetType | None = UNSET
+    priority: Priority | UnsetType | None = UNSET
+    mode: WantedMode | UnsetType | None = UNSET
+
+
+class Folder(Answer, frozen=True, kw_only=True):
+    path: Path
+    uri: Uri
+    name: str
+    watched: Annotated[bool, Meta(description="Whether it is watched, or a folder above it is")]
+
+
+class FolderList(Answer, frozen=True, kw_only=True):
+    under: Annotated[Path, Meta(description="The folder that was listed, without links; empty: the top")]
+    under_uri: str
+    parent: Annotated[
+        str | None, Meta(description="The folder above it, where that is offered; empty: the top; null at the top")
+    ]
+    items: list[Folder]
+    next: None = None
+    offered: Annotated[bool, Meta(description="False for a folder outside what is offered: it is not listed")]
+    cut: Annotated[bool, Meta(description="Whether there are more than were listed: give more of the name")]
+
+
+class FolderQuery(Query, frozen=True, kw_only=True):
+    under: Annotated[
+        TakenPath, Meta(description="A folder, or a path whose last name is only begun; empty: the folders at the top")
+    ] = ""
+
+
+class Destination(Answer, frozen=True, kw_only=True):
+    name: str
+    path: Path
+    uri: Uri
+    origin: Annotated[Literal["file", "page"], Meta(description="comparimg.toml, or added on the page")]
+    exists: bool
+
+
+class DestinationList(Answer, frozen=True, kw_only=True):
+    items: list[Destination]
+    next: str | None
+    total: Count
+
+
+class ChangedDestination(Answer, frozen=True, kw_only=True):
+    """A destination that was added. `warning` says why the service cannot move files to it."""
+
+    destination: Destination
+    warning: str
+    warning_code: MessageCode
+    warning_params: MessageParams
+    remedy: Annotated[str, Meta(description="What to do about the warning")]
+
+
+class NewDestination(Body, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    path: TakenPath
+    create: Annotated[bool, Meta(description="Whether the folder is made where it is missing")] = False

@@ -1,0 +1,92 @@
+"""JSON schemas of rules, their effect and their runs."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from webui.api.decision_schemas import DestinationName
+from webui.schemas import Answer, Body, Count, Path, RowId, TakenPath, Time
+
+GoingName = Literal["trash", "move", "link"]
+
+
+class RuleFolders(Body, frozen=True, kw_only=True):
+    """Images in `give_way` are removed in favour of those in `keep`."""
+
+    keep: Annotated[TakenPath, Meta(min_length=1)]
+    give_way: Annotated[TakenPath, Meta(min_length=1)]
+
+
+class RuleFilter(Body, frozen=True, kw_only=True):
+    """Groups with an image in this root, or in this folder (or with this in its path)."""
+
+    root: RowId | None = None
+    path: TakenPath = ""
+
+
+class Rule(Body, frozen=True, kw_only=True):
+    """A way to decide whole groups; groups in which a person has decided anything are skipped."""
+
+    choice: GoingName
+    destination: DestinationName | None = None
+    criteria: Annotated[
+        list[str],
+        Meta(max_length=50, description="Of those of the setting sort.rules, the first first; those of it if left out"),
+    ] | UnsetType = UNSET  # fmt: skip
+    kinds: Annotated[
+        list[Literal["exact", "pixels", "near", "possible"]], Meta(min_length=1, max_length=4)
+    ] | UnsetType = UNSET  # fmt: skip
+    ties: Annotated[
+        Literal["ask", "decide"], Meta(description="Where only the path differs: leave it to a person, or decide by it")
+    ] = "ask"  # fmt: skip
+    folders: RuleFolders | None = None
+    filter: RuleFilter | None = None
+
+
+class SampleImage(Answer, frozen=True, kw_only=True):
+    id: RowId
+    path: Path
+
+
+class Sample(Answer, frozen=True, kw_only=True):
+    """One of the groups, and the criterion that decided in it."""
+
+    group: str
+    keeper: SampleImage
+    victims: list[SampleImage]
+    decided_by: str
+    value: str
+
+
+class RuleEffect(Answer, frozen=True, kw_only=True):
+    """What a rule decides: the number of groups and images, the bytes of these, and the ties left to a person."""
+
+    groups: Count
+    images: Count
+    bytes: Count
+    undecided_ties: Count
+    by_criterion: Annotated[dict[str, int], Meta(description="How many groups each criterion decided")]
+    sample: list[Sample]
+    order: Annotated[int | None, Meta(description="By which the decisions are taken back; null in a preview")] = None
+
+
+class RuleRun(Answer, frozen=True, kw_only=True):
+    """One application of a rule; `open` counts its decisions that are not carried out yet."""
+
+    id: RowId
+    created: Time
+    rule: dict[str, Any]
+    groups: Count
+    images: Count
+    bytes: Count
+    open: Count
+
+
+class RuleRunList(Answer, frozen=True, kw_only=True):
+    items: list[RuleRun]
+    next: str | None
+    total: Count
+
+
+class RuleRunRevoked(Answer, frozen=True, kw_only=True):
+    decisions: Annotated[Count, Meta(description="How many were taken back")]

@@ -1,0 +1,49 @@
+"""JSON schemas of verdicts: pairs of contents that are no duplicates."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from webui.schemas import Answer, Body, Count, Path, RowId, TakenPath, Time
+
+
+class NewVerdict(Body, frozen=True, kw_only=True):
+    """Says that images of a group are no duplicates: all of them, or those in `images`."""
+
+    label: Literal["not_duplicates", "alternates"] = "not_duplicates"
+    note: Annotated[str, Meta(max_length=1000)] = ""
+    images: Annotated[tuple[RowId, ...], Meta(max_length=10_000, description="All where none is named")] = ()
+
+
+class NewPairVerdict(Body, frozen=True, kw_only=True):
+    """Says that two or more images, by id or by path, are no duplicates of one another, whatever groups they are in."""
+
+    label: Literal["not_duplicates", "alternates"] = "not_duplicates"
+    note: Annotated[str, Meta(max_length=1000)] = ""
+    images: Annotated[tuple[RowId, ...], Meta(max_length=1000)] = ()
+    paths: Annotated[tuple[TakenPath, ...], Meta(max_length=1000)] = ()
+
+
+class VerdictChange(Answer, frozen=True, kw_only=True):
+    """What a request changed: the number of `pairs` of contents. All verdicts of a `batch` can be revoked together."""
+
+    batch: str
+    pairs: Count
+
+
+class Verdict(Answer, frozen=True, kw_only=True):
+    """Two contents, by digest, that are no duplicates; `paths` are the present files of each."""
+
+    id: RowId
+    batch: str
+    label: Literal["not_duplicates", "alternates"]
+    note: str
+    created: Time
+    digests: list[str]
+    paths: list[list[Path]]
+
+
+class VerdictList(Answer, frozen=True, kw_only=True):
+    items: list[Verdict]
+    next: str | None
+    total: Count

@@ -1,0 +1,14 @@
+// What a view shows where a list has nothing: a picture, a title, a sentence, and perhaps what to do.
+
+import { h, icon } from "../core/dom.js";
+
+export function emptyState(picture, title, text, action) {
+  return h(
+    "div",
+    { class: "empty" },
+    h("span", { class: "empty-picture", "aria-hidden": "true" }, icon(picture, 44)),
+    h("h2", {}, title),
+    h("p", {}, text),
+    action,
+  );
+}
