@@ -47,7 +47,8 @@ class Reader:
         progress.begin("indexing", len(files))
         calm, suspects = self._quarantine.split(FileVersion.of(path, identity) for path, identity in files.items())
         record = partial(_record, root_id=root_id)
-        for versions in (*_in_two_passes(calm), suspects):
+        # Suspects one by one: among them too, a file may be a copy of one read before it.
+        for versions in (*_in_two_passes(calm), *([suspect] for suspect in suspects)):
             outcomes = self._quarantine.run(index_file, self._tasks(top, files, versions), record)
             with closing(outcomes):
                 for outcome in outcomes:

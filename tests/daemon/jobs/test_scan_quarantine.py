@@ -1,6 +1,7 @@
 """A file that takes the whole service with it is found out, reported by name, and costs no other file."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def test_suspects_are_read_after_all_others_and_each_alone(library: Library, mon
     assert library.scan()["read"] == len(files)
     assert [names for names in handed_out if names] == [[b"2.jpg", b"3.jpg", b"4.jpg"], [b"1.jpg"], [b"0.jpg"]]
     assert held(library) == {}
+
+
+def test_copies_among_suspects_are_decoded_once(library: Library) -> None:
+    first = save(photograph(1, 80, 60), library.photos / "a.jpg")
+    copies = [library.photos / f"copy {number}.jpg" for number in range(3)]
+    for copy in copies:
+        shutil.copyfile(first, copy)
+    crash_over(library, first, *copies)
+    outcome = library.scan()
+    assert (outcome["read"], outcome["known"]) == (1, 3)
 
 
 def test_the_third_time_it_is_a_problem_by_name_and_read_again_only_when_it_changes(library: Library) -> None:
