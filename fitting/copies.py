@@ -119,6 +119,32 @@ def _stamp(im: Picture, rng: random.Random) -> Picture:
     return im
 
 
+def _sticker(im: Picture, rng: random.Random) -> Picture:
+    """A disc or a box in one colour, with an outline, as messengers and editors put over pictures."""
+    im = im.copy()
+    side = round(min(im.size) * rng.uniform(0.08, 0.2))
+    left, top = rng.randrange(im.width - side), rng.randrange(im.height - side)
+    fill, line = rng.sample(("#ffcc33", "#dd2233", "#ffffff", "#111111", "#2277dd"), 2)
+    draw = ImageDraw.Draw(im)
+    shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
+    shape((left, top, left + side, top + side), fill=fill, outline=line, width=max(2, side // 12))
+    return im
+
+
+def _hidden(im: Picture, rng: random.Random) -> Picture:
+    """A place, such as a face or a number plate, that was blurred or made of large squares."""
+    side = round(min(im.size) * rng.uniform(0.1, 0.25))
+    left, top = rng.randrange(im.width - side), rng.randrange(im.height - side)
+    place = im.crop((left, top, left + side, top + side))
+    if rng.random() < 0.5:
+        place = place.filter(ImageFilter.GaussianBlur(side / 10))
+    else:
+        place = place.resize((6, 6), R.BOX).resize(place.size, R.NEAREST)
+    im = im.copy()
+    im.paste(place, (left, top))
+    return im
+
+
 def _cropped(im: Picture, rng: random.Random) -> Picture:
     left, right = sorted((rng.uniform(0, 0.14), rng.uniform(0.84, 1.0)))
     top, bottom = sorted((rng.uniform(0.01, 0.14), rng.uniform(0.84, 0.98)))
@@ -216,6 +242,8 @@ KINDS: Final[dict[str, tuple[str, Edit]]] = {
     "framed": ("framed", _framed),
     "letterboxed": ("framed", lambda i, r: _letterboxed(i)),
     "stamped": ("stamped", _stamp),
+    "sticker": ("stamped", _sticker),
+    "hidden": ("hidden", _hidden),
     "tilted": ("tilted", _tilted),
     "straightened": ("tilted", _straightened),
 }  # fmt: skip

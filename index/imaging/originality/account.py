@@ -9,6 +9,7 @@ from index.messages import Message, render
 SENTENCES: Final = {
     "part": "part",
     "framed": "framed",
+    "overlaid": "overlaid",
     "grey": "grey",
     "one_frame": "one_frame",
     "straightened": "straightened",

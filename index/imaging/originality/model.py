@@ -33,8 +33,8 @@ CERTAIN: Final = CertaintyLimits()
 # What has a direction by its nature. All else is a sign.
 PROOFS: Final = frozenset(
     (
-        "part framed grey one_frame straightened no_record less_record maker_note signed thumbnail other_size depth"
-        " from_raw converted coded detail quiet_detail reduced_period no_period no_detail no_quiet_detail"
+        "part framed overlaid grey one_frame straightened no_record less_record maker_note signed thumbnail other_size"
+        " depth from_raw converted coded detail quiet_detail reduced_period no_period no_detail no_quiet_detail"
         " enlarged_period"
     ).split()
 )

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from index.imaging.originality.block_traces import lattice
+from index.imaging.originality.overlays import is_overlaid
 from index.imaging.originality.pixel_traces import BANDS, PERIODS
 from index.imaging.originality.trace import CAMERA, FULL, NO_RECORD, FileMarks, Trace
 from index.imaging.thresholds import threshold
@@ -21,7 +22,7 @@ from index.model import TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with the findings of every pair; those of another version are made again.
-VERSION: Final = "findings/3"
+VERSION: Final = "findings/4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def made_from(original: Member, copy: Member, evidence: Evidence) -> dict[str, f
         found |= _of_marks(original.trace, copy.trace)
         found |= _of_coding(original.trace, copy.trace, evidence, scale)
         found |= _of_pixels(original.trace, copy.trace, scale)
+        found["overlaid"] = float(_is_overlaid(original.trace, copy.trace, evidence, scale))
     found |= _of_facts(original.facts, copy.facts)
     return {name: round(strength, 3) for name, strength in found.items() if strength > 0}
 
@@ -93,6 +95,13 @@ def _containment(evidence: Evidence, original: Member, copy: Member) -> dict[str
     if original.trace is not None and copy.trace is not None and "tilt" in evidence:
         found["straightened"] = float(copy.trace.pixels.wedges >= TRACE.min_wedges > original.trace.pixels.wedges)
     return found
+
+
+def _is_overlaid(original: Trace, copy: Trace, evidence: Evidence, scale: float) -> bool:
+    """Whether something was put over the copy; only where both show the same at the same resolution."""
+    if abs(scale - 1) > TRACE.same_scale or evidence.keys() & {"crop", "frame", "tilt"}:
+        return False
+    return is_overlaid(original.edges, copy.edges, Turn(evidence.get("turn", Turn.NONE)))
 
 
 def _of_marks(original: Trace, copy: Trace) -> dict[str, float]:

@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.imaging.originality.block_traces import BINS, COEFFICIENTS, Histograms
 from index.imaging.originality.jpeg_structure import JpegStructure
+from index.imaging.originality.overlays import CELLS
 from index.imaging.originality.pixel_traces import PixelTraces
 
+Bytes = NDArray[np.uint8]
+
 # Stored with every trace; those of another version are made again.
-VERSION: Final = "trace/2"
+VERSION: Final = "trace/3"
 
 
 # What a file records of its capture.
@@ -42,7 +46,7 @@ class FileMarks:
 @dataclass(frozen=True, eq=False)
 class Trace:
     """`blocks` are the histograms of the coefficients for each place where an earlier JPEG's blocks may begin; `width`
-    and `height` are those of the pixels as stored."""
+    and `height` are those of the pixels as stored. `edges` are the two `edge_maps` of the picture as it is shown."""
 
     width: int
     height: int
@@ -50,6 +54,7 @@ class Trace:
     marks: FileMarks
     pixels: PixelTraces
     blocks: tuple[Histograms, ...]
+    edges: tuple[Bytes, Bytes]
 
 
 def to_bytes(trace: Trace) -> bytes:
@@ -58,7 +63,8 @@ def to_bytes(trace: Trace) -> bytes:
         "jpeg": asdict(trace.jpeg),
         "marks": asdict(trace.marks),
         "pixels": asdict(trace.pixels),
-        "blocks": [base64.b64encode(histograms.tobytes()).decode("ascii") for histograms in trace.blocks],
+        "blocks": [_text(histograms) for histograms in trace.blocks],
+        "edges": [_text(edges) for edges in trace.edges],
     }
     return zlib.compress(json.dumps(fields, separators=(",", ":")).encode("ascii"), 6)
 
@@ -71,7 +77,16 @@ def of_bytes(data: bytes) -> Trace:
     pixels: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields["pixels"].items()
     }
-    shape = (len(COEFFICIENTS), BINS)
-    blocks = tuple(np.frombuffer(base64.b64decode(text), np.uint8).reshape(shape) for text in fields["blocks"])
+    blocks = tuple(_array(text, (len(COEFFICIENTS), BINS)) for text in fields["blocks"])
+    weak, strong = (_array(text, (CELLS, CELLS)) for text in fields["edges"])
     width, height = fields["size"]
-    return Trace(width, height, JpegStructure(**structure), FileMarks(**fields["marks"]), PixelTraces(**pixels), blocks)
+    marks = FileMarks(**fields["marks"])
+    return Trace(width, height, JpegStructure(**structure), marks, PixelTraces(**pixels), blocks, (weak, strong))
+
+
+def _text(values: Bytes) -> str:
+    return base64.b64encode(values.tobytes()).decode("ascii")
+
+
+def _array(text: str, shape: tuple[int, int]) -> Bytes:
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(shape)

@@ -1,12 +1,14 @@
 """The bytes of a picture -> its trace: one decode at full size for each content, done once for all time."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from index.imaging.decoding.pictures import Limits, opened
+from index.imaging.decoding.pictures import TURN_OF_ORIENTATION, Limits, opened, turn_left
 from index.imaging.originality.block_traces import coefficient_histograms, grids
 from index.imaging.originality.file_marks import file_marks
 from index.imaging.originality.jpeg_structure import jpeg_structure
+from index.imaging.originality.overlays import edge_maps
 from index.imaging.originality.pixel_traces import pixel_traces
 from index.imaging.originality.trace import Trace
 
@@ -19,12 +21,19 @@ def trace_of(data: bytes, limits: Limits) -> Trace:
             # The luminance as it was coded, not rounded once more.
             image.draft("YCbCr", image.size)
         image.load()
-        luminance, blue, red = (np.asarray(plane) for plane in _in_ycbcr(image).split())
+        planes = _in_ycbcr(image)
+        luminance, blue, red = (np.asarray(plane) for plane in planes.split())
         marks = file_marks(image, luminance)
         pixels = pixel_traces(luminance, blue, red)
         height, width = luminance.shape
         blocks = tuple(coefficient_histograms(luminance, *place) for place in grids(width, height))
-    return Trace(width, height, structure, marks, pixels, blocks)
+        turn = TURN_OF_ORIENTATION.get(turn_left(image))
+        weak, strong = (_shown(edges, turn) for edges in edge_maps(np.asarray(planes.convert("RGB"))))
+    return Trace(width, height, structure, marks, pixels, blocks, (weak, strong))
+
+
+def _shown(edges: NDArray[np.uint8], turn: Image.Transpose | None) -> NDArray[np.uint8]:
+    return edges if turn is None else np.asarray(Image.fromarray(edges).transpose(turn))
 
 
 def _in_ycbcr(image: Image.Image) -> Image.Image:

@@ -7,13 +7,14 @@ Clearly different and clearly equal pictures take a few milliseconds.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
+from index.imaging.turning import turned
 from index.imaging.verification import transforms
 from index.imaging.verification.similarity import Similarity, compare
 from index.imaging.verification.transforms import Features, Grey, Map, Mask
@@ -301,17 +302,6 @@ def align(turn: Turn, first: Grey, second: Grey, transform: Map, *, rough: bool 
 def rescaled(transform: Map, first: Shape, second: Shape, new_first: Shape, new_second: Shape) -> Map:
     """A map between pictures of two shapes, changed to one between the same pictures in two other shapes."""
     return transforms.stretch(second, new_second) @ transform @ transforms.stretch(new_first, first)
-
-
-def turned(picture: NDArray[Any], turn: Turn) -> NDArray[Any]:
-    """A matrix turned: flipped, rotated or transposed."""
-    if turn in (Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE):
-        picture = picture.T
-    if turn in (Turn.FLIP_HORIZONTAL, Turn.ROTATE_180, Turn.ROTATE_90, Turn.TRANSVERSE):
-        picture = picture[:, ::-1]
-    if turn in (Turn.FLIP_VERTICAL, Turn.ROTATE_180, Turn.ROTATE_270, Turn.TRANSVERSE):
-        picture = picture[::-1]
-    return np.ascontiguousarray(picture)
 
 
 def _surround(picture: Grey, covered: Mask) -> float:

@@ -9,8 +9,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from index.imaging.turning import turned
 from index.imaging.verification import transforms
-from index.imaging.verification.alignment import FINE_FRAME, Aligned, Prepared, rescaled, turned
+from index.imaging.verification.alignment import FINE_FRAME, Aligned, Prepared, rescaled
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.places import Place, differ_nowhere, places
 from index.imaging.verification.registration import Registration, register

@@ -6,7 +6,7 @@ from PIL import Image
 
 from index.imaging.embedding.model_input import ModelInput
 from index.imaging.embedding.preprocessing import to_input
-from index.imaging.verification.alignment import turned
+from index.imaging.turning import turned
 from index.model import TURNS, Turn
 from support.pictures import photograph
 
