@@ -316,9 +316,9 @@ def summary(results: Iterable[tuple[int, float, Case]]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
-    parser.add_argument("--cases", type=int, default=2400)
+    parser.add_argument("--cases", type=int, default=1400)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--penalty", type=float, default=0.1)
+    parser.add_argument("--penalty", type=float, default=0.05)
     parser.add_argument("--cache", default="")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()

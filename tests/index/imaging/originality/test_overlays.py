@@ -1,4 +1,4 @@
-"""What was put over a picture is told from what else changes its edges."""
+"""What was put over a picture is distinguished from what else changes its edges."""
 
 import io
 from collections.abc import Callable
