@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from daemon.jobs.previews import OUT_OF_REACH, Previews
 from daemon.jobs.progress import Progress
 from daemon.jobs.quarantine import Quarantine
@@ -22,6 +24,7 @@ from index.database.records import images, matches
 from index.database.records.deferred_pairs import CandidatePair
 from index.database.records.matches import MatchResult
 from index.database.records.quarantine import LOSSES, Pair
+from index.database.records.regrouping import component_labels
 from index.database.store import Store
 from index.errors import PictureError
 from index.imaging.candidates.features.descriptors import SCHEME as FEATURE_SCHEME
@@ -257,7 +260,8 @@ class Verifier:
             (c.pair, _pair_task(c, paths, pictures.facts, features, swapped=digests[c.a_id] > digests[c.b_id]))
             for c in seen
         )
-        outcomes = self._compared.run(verify_pair, tasks, _record_judgements, losses)
+        lanes = _lanes([c.pair for c in seen])
+        outcomes = self._compared.run(verify_pair, tasks, _record_judgements, losses, lambda pair: lanes[pair[0]])
         with closing(outcomes):
             for outcome in outcomes:
                 progress.advance()
@@ -313,6 +317,15 @@ def tallies(candidates: Iterable[CandidatePair], found: Iterable[MatchResult]) -
     """How many of these pairs of each distance came to which kind, "" for none."""
     kinds = {(match.a_id, match.b_id): str(match.kind) for match in found}
     return Counter((c.distance, kinds.get(c.pair, "")) for c in candidates)
+
+
+def _lanes(pairs: Sequence[Pair]) -> dict[int, int]:
+    """Of each content a number that it shares with all that pairs lead to: one worker compares them, and reads each
+    picture once."""
+    contents, places = np.unique(np.asarray(pairs, np.int64).reshape(-1, 2), return_inverse=True)
+    labels = component_labels(len(contents), places.reshape(-1, 2))
+    _, lanes = np.unique(labels, return_inverse=True)
+    return dict(zip(contents.tolist(), lanes.tolist(), strict=True))
 
 
 def _pair_task(

@@ -292,11 +292,11 @@ def test_pairs_at_which_the_service_ended_come_last_and_each_alone(desk: Desk, m
     handed_out: list[list[tuple[int, int]]] = []
     run = desk.pool.run
 
-    def watched(function: Any, items: Any) -> Any:
+    def watched(function: Any, items: Any, lane: Any = None) -> Any:
         chunk = list(items)
         if chunk and isinstance(chunk[0][1], PairTask):
             handed_out.append([pair for pair, _ in chunk])
-        return run(function, chunk)
+        return run(function, chunk, lane)
 
     monkeypatch.setattr(desk.pool, "run", watched)
     desk.detector.update(NullProgress())
