@@ -5,7 +5,7 @@ Printed are processor seconds, net of what each takes on an empty folder; of czk
     python -m bench.programs [DIR] [--small]     (or PHOTOS=DIR make bench)
 
 The pictures are made from the photographs of a folder, or else built. A row has as many as there are photographs, or as
-its name says where these are enough; `--small` takes a tenth. What a row takes is also told for one of the bare loop,
+its name says where these are enough; `--small` takes a tenth. What a row takes is also given for one of the bare loop,
 as that depends least on the machine.
 """
 
