@@ -24,6 +24,7 @@ from daemon.jobs.vector_candidates import ModelFailed, VectorCandidates
 from daemon.jobs.verify_pairs import Judged, Verifier, tallies
 from daemon.processes.worker_pool import WorkerPool
 from index.database.records import (
+    assumed_pairs,
     content_gc,
     deferred_pairs,
     folders,
@@ -148,9 +149,10 @@ class Detector:
         self._regroup_all(progress, detection_id)
 
         def show(database: Any) -> int:
-            regrouping.regroup(database, detection_id, matches.stale_since(database), time.time_ns())
             if switch is matches.make_current:
-                matches.clear_stale(database)
+                _regroup_since(database, detection_id)
+            else:
+                regrouping.regroup(database, detection_id, matches.stale_since(database), time.time_ns())
             switch(database, detection_id, time.time_ns())
             return regrouping.count(database, detection_id)
 
@@ -209,6 +211,11 @@ class Detector:
             return self._detect(progress, self._without_model(parameters, failed))
         with self._store.read() as database:
             concerned = matches.stale_contents(database).union(touched)
+            searches = [search.id for search in matches.searches(database)]
+        for detection_id in (detection.id, *searches):
+            self._decide(progress, detection_id, concerned)
+        with self._store.read() as database:
+            concerned = matches.stale_contents(database).union(touched)
         self._origins.complete(progress, detection.id, concerned if self._origins_complete else None)
         self._origins_complete = True
 
@@ -230,7 +237,7 @@ class Detector:
         if detection is not None and detection.parameters == matches.dump_parameters(parameters):
             self.update(progress)
             self._regroup_all(progress, detection.id)
-            self._store.write(matches.clear_stale)
+            self._store.write(partial(_regroup_since, detection_id=detection.id))
         else:
             self._detect(progress, parameters)
 
@@ -244,7 +251,31 @@ class Detector:
             self._match(progress, detection_id, parameters)
         except ModelFailed as failed:
             return self._match_from_zero(progress, self._without_model(parameters, failed))
+        with self._store.read() as database:
+            portions = list(regrouping.portions(database, detection_id))
+        for portion in portions:
+            self._decide(progress, detection_id, portion)
         return detection_id
+
+    def _decide(self, progress: Progress, detection_id: int, contents: Collection[int]) -> None:
+        """Verify the pairs on which the groups of these contents depend. Which those are shows from round to round."""
+        while True:
+            with self._store.read() as database:
+                candidates = regrouping.undecided_pairs(database, detection_id, contents)
+            if not candidates:
+                return
+            progress.begin("matching", len(candidates))
+            judged = self._verifier.judge(progress, candidates, True, steps=len(candidates), by_pixels=False)
+
+            def record(
+                database: Any, candidates: Sequence[CandidatePair] = candidates, judged: Judged = judged
+            ) -> None:
+                assumed_pairs.remove(database, detection_id, candidates)
+                self._record(database, detection_id, judged)
+                matches.add_tallies(database, detection_id, judged.tallies)
+
+            self._store.write(record)
+            contents = {content_id for candidate in candidates for content_id in candidate.pair}
 
     def _without_model(self, parameters: DetectParameters, failed: ModelFailed) -> DetectParameters:
         """The parameters for what is left when the model has failed: those of the hashes, or of a changed model."""
@@ -268,7 +299,7 @@ class Detector:
             self._match_returned(progress, index, parameters, content_ids, chosen)
         while (block := index.next_block()) is not None:
             candidates = _among(chosen, index.add_block(progress, block, partial(self._verifier.digests, progress)))
-            judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(block))
+            judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(block), assume=True)
 
             def record(database: Any, judged: Judged = judged, last: int = block.last_id) -> None:
                 self._record(database, detection_id, judged)
@@ -292,7 +323,8 @@ class Detector:
         candidates = _among(chosen, index.add_block(progress, block, digests))
         with self._store.read() as database:
             known = matches.known_pairs(database, detection_id, [candidate.pair for candidate in candidates], VERIFIER)
-        judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(content_ids))
+        judged = self._verifier.judge(progress, candidates, parameters.verify, steps=len(content_ids), assume=True)
+        known.update(candidate.pair for candidate in judged.assumed)
         fresh = tallies([candidate for candidate in candidates if candidate.pair not in known], judged.found)
 
         def record(database: Any) -> None:
@@ -328,6 +360,7 @@ class Detector:
     @staticmethod
     def _record(database: Any, detection_id: int, judged: Judged) -> None:
         matches.mark_stale(database, matches.record_matches(database, detection_id, judged.found))
+        matches.mark_stale(database, assumed_pairs.add(database, detection_id, judged.assumed))
         deferred_pairs.defer(database, detection_id, judged.later)
 
     def _loaded_index(self, progress: Progress, detection_id: int, parameters: DetectParameters) -> CandidateIndex:
@@ -348,6 +381,13 @@ class Detector:
         # Where no hash shows a turn, each turn is looked for.
         turns = len(TURNS) if parameters.used is Method.MODEL and parameters.turns else 1
         return VectorCandidates(self._store, self._model, self._previews, parameters.model, turns)
+
+
+def _regroup_since(database: Any, detection_id: int) -> None:
+    """Rebuild the groups that became stale while all were rebuilt. Those with pairs to be verified stay stale."""
+    since = matches.stale_since(database)
+    matches.clear_stale(database)
+    regrouping.regroup(database, detection_id, since, time.time_ns())
 
 
 def _rebuild(detection_id: int, portion: Sequence[int], database: Any) -> int:

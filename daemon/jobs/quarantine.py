@@ -92,6 +92,7 @@ class Quarantine(Generic[KeyT]):
         items: Iterable[tuple[KeyT, Item]],
         record: Callable[[Any, Outcomes[KeyT, Item, Value]], object] | None = None,
         losses: Collection[str] = LOSSES,
+        lane: Callable[[KeyT], int] | None = None,
     ) -> Generator[Outcome[tuple[KeyT, Item], Value], None, None]:
         """As WorkerPool.run, over items behind their keys, taken as needed. What is given up fails as GIVEN_UP.
 
@@ -109,7 +110,7 @@ class Quarantine(Generic[KeyT]):
                     yield key, item
 
         end = partial(self._end, record, losses)
-        yield from self._run(function, calm(), end, crashes, losses)
+        yield from self._run(function, calm(), end, crashes, losses, lane)
         for key, item in sorted(suspects, key=lambda keyed: (crashes.of(keyed[0]), keyed[0])):
             if crashes.of(key) < TRIES:
                 yield from self._run(function, [(key, item)], end, crashes, losses)
@@ -145,6 +146,7 @@ class Quarantine(Generic[KeyT]):
         end: Callable[[Outcomes[KeyT, Item, Value], Collection[KeyT]], None],
         crashes: Crashes,
         losses: Collection[str],
+        lane: Callable[[KeyT], int] | None = None,
     ) -> Generator[Outcome[tuple[KeyT, Item], Value], None, None]:
         """The items together. What is ended is recorded so from time to time, what was started at the latest here."""
         started: set[KeyT] = set()
@@ -159,7 +161,8 @@ class Quarantine(Generic[KeyT]):
             started.difference_update(outcome.item[0] for outcome in outcomes)
             ended_s = time.monotonic()
 
-        outcomes = self._pool.run(partial(of_item, function), self._start(items, started))
+        lane_of = None if lane is None else lambda keyed: lane(keyed[0])
+        outcomes = self._pool.run(partial(of_item, function), self._start(items, started), lane_of)
         try:
             for outcome in outcomes:
                 ended.append(outcome)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from daemon.jobs.previews import OUT_OF_REACH, Previews
 from daemon.jobs.progress import Progress
 from daemon.jobs.quarantine import Quarantine
@@ -22,6 +24,7 @@ from index.database.records import images, matches
 from index.database.records.deferred_pairs import CandidatePair
 from index.database.records.matches import MatchResult
 from index.database.records.quarantine import LOSSES, Pair
+from index.database.records.regrouping import component_labels
 from index.database.store import Store
 from index.errors import PictureError
 from index.imaging.candidates.features.descriptors import SCHEME as FEATURE_SCHEME
@@ -45,12 +48,13 @@ LOSSES_OF_FRESH: Final = LOSSES | {NO_VIEW}
 
 @dataclass(slots=True)
 class Judged:
-    """Matches among the candidates, how many pairs of each distance came to which kind ("" for none), and the pairs
-    that are to be looked at later."""
+    """Matches among the candidates, how many pairs of each distance came to which kind ("" for none), the pairs that
+    are to be looked at later, and those that were not looked at since no group may depend on them."""
 
     found: list[MatchResult] = field(default_factory=list)
     tallies: Counter[tuple[int, str]] = field(default_factory=Counter)
     later: list[CandidatePair] = field(default_factory=list)
+    assumed: list[CandidatePair] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +109,56 @@ class Verifier:
         self._compared = Quarantine[Pair](store, pool, VERIFIER, "compared")
         self._previews = previews
 
-    def judge(self, progress: Progress, candidates: Sequence[CandidatePair], verify: bool, steps: int = 0) -> Judged:
+    def judge(
+        self,
+        progress: Progress,
+        candidates: Sequence[CandidatePair],
+        verify: bool,
+        steps: int = 0,
+        *,
+        assume: bool = False,
+        by_pixels: bool = True,
+    ) -> Judged:
         """The matches among these; with `verify`, those that have not the same pixels as the verifier decides. The job
-        is `steps` further in the end, and on the way by the share of the pairs that are done."""
+        is `steps` further in the end, and on the way by the share of the pairs that are done.
+
+        With `assume`, pairs that a hash proposes are not looked at if they have not been. Those of other origin are:
+        most are wrong, and would have groups depend on many pairs. Without `by_pixels`, their pixels are known to
+        differ.
+        """
         judged = Judged()
         by_pair = {candidate.pair: candidate for candidate in candidates}
         calm, suspects = self._compared.split(by_pair)
         shares = _PairProgress(progress, steps, len(by_pair))
         for pairs in images.chunks([*calm, *suspects], PREPARED_AT_ONCE):
             shares.start(len(pairs))
-            self._judge_together(shares, [by_pair[pair] for pair in pairs], verify, judged)
+            chunk = [by_pair[pair] for pair in pairs]
+            self._judge_together(shares, chunk, verify, judged, assume=assume, by_pixels=by_pixels)
         shares.end()
-        judged.tallies = tallies(candidates, judged.found)
+        assumed = {candidate.pair for candidate in judged.assumed}
+        judged.tallies = tallies([one for one in candidates if one.pair not in assumed], judged.found)
         return judged
 
     def _judge_together(
-        self, progress: Progress, candidates: Sequence[CandidatePair], verify: bool, judged: Judged
+        self,
+        progress: Progress,
+        candidates: Sequence[CandidatePair],
+        verify: bool,
+        judged: Judged,
+        *,
+        assume: bool,
+        by_pixels: bool,
     ) -> None:
         """Judge pairs whose previews are made and looked up together."""
         with self._store.read() as database:
             rows = images.contents(database, {content_id for c in candidates for content_id in c.pair})
         pictures = _Pictures(rows, {content_id: images.facts_of(row) for content_id, row in rows.items()})
-        same = self._same_pixels(progress, candidates, pictures)
+        same = self._same_pixels(progress, candidates, pictures) if by_pixels else []
         judged.found += same
         settled = {(match.a_id, match.b_id) for match in same}
         different = [c for c in candidates if c.pair not in settled]
         if verify:
-            self._verify(progress, different, pictures, judged)
+            self._verify(progress, different, pictures, judged, assume=assume)
         else:
             judged.found += (_if_seen_whole(_unverified(c, pictures.facts), pictures.facts) for c in different)
 
@@ -207,13 +234,22 @@ class Verifier:
         return {key: min(same) for same in digests.values() for key in same if key != min(same)}
 
     def _verify(
-        self, progress: Progress, candidates: Sequence[CandidatePair], pictures: _Pictures, judged: Judged
+        self,
+        progress: Progress,
+        candidates: Sequence[CandidatePair],
+        pictures: _Pictures,
+        judged: Judged,
+        *,
+        assume: bool,
     ) -> None:
         """Those that the verifier takes for the same picture, and those that it could not compare yet."""
         by_pair = {c.pair: c for c in candidates}
         with self._store.read() as database:
             known = matches.judgements(database, list(by_pair), VERIFIER)
         unknown = [c for c in candidates if c.pair not in known]
+        if assume:
+            judged.assumed += [c for c in unknown if c.turn is not None]
+            unknown = [c for c in unknown if c.turn is None]
         if unknown:
             failures = self._compare_twice(progress, unknown, pictures)
             self._defer([by_pair[pair] for pair in failures], failures, judged)
@@ -257,7 +293,8 @@ class Verifier:
             (c.pair, _pair_task(c, paths, pictures.facts, features, swapped=digests[c.a_id] > digests[c.b_id]))
             for c in seen
         )
-        outcomes = self._compared.run(verify_pair, tasks, _record_judgements, losses)
+        lanes = _lanes([c.pair for c in seen])
+        outcomes = self._compared.run(verify_pair, tasks, _record_judgements, losses, lambda pair: lanes[pair[0]])
         with closing(outcomes):
             for outcome in outcomes:
                 progress.advance()
@@ -313,6 +350,15 @@ def tallies(candidates: Iterable[CandidatePair], found: Iterable[MatchResult]) -
     """How many of these pairs of each distance came to which kind, "" for none."""
     kinds = {(match.a_id, match.b_id): str(match.kind) for match in found}
     return Counter((c.distance, kinds.get(c.pair, "")) for c in candidates)
+
+
+def _lanes(pairs: Sequence[Pair]) -> dict[int, int]:
+    """Of each content a number that it shares with all that pairs lead to: one worker compares them, and reads each
+    picture once."""
+    contents, places = np.unique(np.asarray(pairs, np.int64).reshape(-1, 2), return_inverse=True)
+    labels = component_labels(len(contents), places.reshape(-1, 2))
+    _, lanes = np.unique(labels, return_inverse=True)
+    return dict(zip(contents.tolist(), lanes.tolist(), strict=True))
 
 
 def _pair_task(

@@ -105,6 +105,7 @@ def _with_gate(judgement: Judgement, gate: Gate) -> Judgement:
     return replace(judgement, kind=Kind.POSSIBLE, confidence=min(judgement.confidence, 0.5), gates=gates)
 
 
+@lru_cache(maxsize=PREPARED_KEPT)
 def _inside(picture: Prepared) -> Prepared | None:
     """The part of a picture inside its frame, None if it has no frame or that part is too small."""
     box = content_box(picture.grey)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
+from daemon.malloc import hold_buffers
 from daemon.processes.channel import Channel
 from index.errors import PictureError
 from index.messages import Message, text
@@ -45,6 +46,7 @@ def serve(descriptor: int, memory_bytes: int, parent: int) -> None:
         score.write("1000")
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hold_buffers()
     channel = Channel(socket.socket(fileno=descriptor))
     with contextlib.suppress(EOFError, OSError):
         channel.send(b"")

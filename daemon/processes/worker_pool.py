@@ -71,8 +71,8 @@ class _Run:
     )
     wanted: bool = True
 
-    def task(self, function: Callable[[Any], Any], item: Any) -> "_Task":
-        return _Task(self, item, pickle.dumps((function, item), pickle.HIGHEST_PROTOCOL))
+    def task(self, function: Callable[[Any], Any], item: Any, lane: int | None = None) -> "_Task":
+        return _Task(self, item, pickle.dumps((function, item), pickle.HIGHEST_PROTOCOL), lane)
 
     def next(self) -> list[Outcome[Any, Any]]:
         ended = self.outcomes.get()
@@ -86,6 +86,7 @@ class _Task:
     run: _Run
     item: Any
     message: bytes
+    lane: int | None = None
     tried: bool = False
 
 
@@ -110,10 +111,14 @@ class WorkerPool:
         self.close()
 
     def run(
-        self, function: Callable[[Item], Value], items: Iterable[Item]
+        self,
+        function: Callable[[Item], Value],
+        items: Iterable[Item],
+        lane: Callable[[Item], int] | None = None,
     ) -> Generator[Outcome[Item, Value], None, None]:
         """Apply a module-level function to every item, in completion order. Items are taken only as needed; closing
-        the generator leaves the rest undone. Raises WorkersUnavailable."""
+        the generator leaves the rest undone. Items of one `lane` go to one process, which may keep what they have in
+        common, as long as it has the time for them. Raises WorkersUnavailable."""
         run = _Run()
         waiting = iter(items)
         look_ahead = 2 * AHEAD_AT_MOST * self.count
@@ -121,7 +126,10 @@ class WorkerPool:
         try:
             while True:
                 if under_way <= look_ahead // 2:
-                    tasks = [run.task(function, item) for item in itertools.islice(waiting, look_ahead - under_way)]
+                    tasks = [
+                        run.task(function, item, None if lane is None else lane(item) % self.count)
+                        for item in itertools.islice(waiting, look_ahead - under_way)
+                    ]
                     self._put(tasks)
                     under_way += len(tasks)
                 if not under_way:
@@ -171,7 +179,8 @@ class WorkerPool:
             else:
                 self._tasks.extend(tasks)
             while len(self._threads) < self.count:
-                thread = threading.Thread(target=self._feed, name=f"comparimg-worker-{len(self._threads)}")
+                number = len(self._threads)
+                thread = threading.Thread(target=self._feed, args=(number,), name=f"comparimg-worker-{number}")
                 self._threads.append(thread)
                 thread.start()
             self._changed.notify(len(tasks))
@@ -192,8 +201,8 @@ class WorkerPool:
 
     # In the threads of the processes
 
-    def _feed(self) -> None:
-        handle = _WorkerHandle(self._limits)
+    def _feed(self, number: int) -> None:
+        handle = _WorkerHandle(self._limits, number)
         try:
             while (tasks := self._take(handle)) is not None:
                 if tasks or handle.sent:
@@ -225,14 +234,22 @@ class WorkerPool:
         room_bytes = AHEAD_BYTES - sum(len(task.message) for task in handle.sent)
         picked: list[_Task] = []
         while self._tasks and len(picked) < room:
-            task = self._tasks[0]
+            place = self._next_of(handle.lane)
+            task = self._tasks[place]
             room_bytes -= len(task.message)
             if room_bytes < 0 and (picked or handle.sent):
                 break
-            self._tasks.popleft()
+            del self._tasks[place]
             if task.run.wanted:
                 picked.append(task)
         return picked
+
+    def _next_of(self, lane: int) -> int:
+        """The place of the next task for a process: that of its lane if there is one, else the first."""
+        for place, task in enumerate(self._tasks):
+            if task.lane is None or task.lane == lane:
+                return place
+        return 0
 
     def _advance(self, handle: "_WorkerHandle", tasks: list[_Task]) -> None:
         """Send tasks and receive the outcomes of pending ones."""
@@ -266,9 +283,10 @@ class _WorkerLost(Exception):
 
 
 class _WorkerHandle:
-    """One process, its pending tasks, and how many of those there may be."""
+    """One process, the lane of the tasks that it gets first, its pending tasks, and how many of those there may be."""
 
-    def __init__(self, limits: WorkerLimits) -> None:
+    def __init__(self, limits: WorkerLimits, lane: int) -> None:
+        self.lane = lane
         self.sent: deque[_Task] = deque()
         self.ahead = 1
         self._pace_s = AHEAD_S

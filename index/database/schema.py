@@ -231,6 +231,13 @@ class DeferredPair(Model):
         without_rowid = True
 
 
+class AssumedPair(DeferredPair):
+    """A candidate pair that no group depends on, and that was not verified: records.assumed_pairs."""
+
+    class Meta:
+        table_name = "assumed"
+
+
 class Match(Model):
     """Two contents that are the same picture in one detection; a < b, and the turn applied to a gives b."""
 

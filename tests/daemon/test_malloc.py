@@ -71,3 +71,25 @@ def test_threads_share_heaps() -> None:
 def test_what_is_free_between_what_is_held_is_given_back() -> None:
     output = subprocess.run([sys.executable, "-c", SPREAD], capture_output=True, text=True, check=True).stdout
     assert float(output) > 30
+
+
+# A matrix of a preview again and again: page by page from the system each time, or from what is held.
+REPEATED = """
+import resource
+import numpy as np
+from daemon.malloc import hold_buffers
+
+hold_buffers()
+for _ in range(5):
+    np.ones(100_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(200):
+    np.ones(100_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not the C library of GNU")
+def test_buffers_are_used_again_and_not_given_back() -> None:
+    output = subprocess.run([sys.executable, "-c", REPEATED], capture_output=True, text=True, check=True).stdout
+    assert int(output) < 1000

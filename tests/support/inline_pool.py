@@ -19,7 +19,9 @@ class InlinePool:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def run(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Generator[Outcome[Any, Any], None, None]:
+    def run(
+        self, function: Callable[[Any], Any], items: Iterable[Any], lane: Callable[[Any], int] | None = None
+    ) -> Generator[Outcome[Any, Any], None, None]:
         for item in items:
             try:
                 yield Outcome(item, function(item))

@@ -8,18 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from peewee import SqliteDatabase
 
 from index.database.records.images import chunks
+from index.imaging.grouping.groups import COMPARED
 from index.imaging.originality.pair_evidence import VERSION, Member, made_from
 from index.imaging.originality.standing import PairFindings
 from index.imaging.verification.edit_evidence import reversed_evidence
 from index.model import Facts, Kind
-
-# The reference is at position 0; with it, so many are compared with all others.
-FIRST: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[
             " AND mt.b_id = max(one.content_id, other.content_id)"
             " LEFT JOIN origin o ON o.a_id = mt.a_id AND o.b_id = mt.b_id AND o.version = ?"
             f" WHERE g.id IN ({','.join('?' * len(chunk))})",
-            (FIRST, VERSION, *chunk),
+            (COMPARED, VERSION, *chunk),
         )
         for group_id, a_id, b_id, kind, evidence, findings in rows:
             found[group_id].append(GroupPair(a_id, b_id, Kind(kind), evidence, findings))

@@ -116,6 +116,10 @@ def delete_retired(database: SqliteDatabase, rows: int = 5_000) -> bool:
     """Delete so many rows of retired detections; to be called again while it returns True."""
     for (detection_id,) in database.execute_sql("SELECT id FROM detection WHERE parameters = ?", (RETIRED,)).fetchall():
         for statement in (
+            (
+                "DELETE FROM assumed WHERE (detection_id, a_id, b_id) IN"
+                " (SELECT detection_id, a_id, b_id FROM assumed WHERE detection_id = :d LIMIT :n)"
+            ),
             "DELETE FROM duplicate_group WHERE id IN (SELECT id FROM duplicate_group WHERE detection_id = :d LIMIT :n)",
             (
                 "DELETE FROM match WHERE (detection_id, a_id, b_id) IN"

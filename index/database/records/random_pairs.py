@@ -124,15 +124,16 @@ def vector_distances(database: SqliteDatabase, pairs: NDArray[np.int64], model: 
 
 
 def matched(database: SqliteDatabase, detection_id: int, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pairs are matches of a detection, and therefore related: (n, 2) -> (n,)."""
+    """Which pairs are matches of a detection, or assumed to be, and therefore related: (n, 2) -> (n,)."""
     matches: set[tuple[int, int]] = set()
     for chunk in chunks(pairs.tolist(), 400):
         marks = ",".join(["(?, ?)"] * len(chunk))
-        rows = database.execute_sql(
-            f"SELECT a_id, b_id FROM match WHERE detection_id = ? AND (a_id, b_id) IN (VALUES {marks})",
-            (detection_id, *(content_id for pair in chunk for content_id in pair)),
-        )
-        matches.update(rows.fetchall())
+        for table in ("match", "assumed"):
+            rows = database.execute_sql(
+                f"SELECT a_id, b_id FROM {table} WHERE detection_id = ? AND (a_id, b_id) IN (VALUES {marks})",
+                (detection_id, *(content_id for pair in chunk for content_id in pair)),
+            )
+            matches.update(rows.fetchall())
     return np.array([tuple(pair) in matches for pair in pairs.tolist()], np.bool_)
 
 

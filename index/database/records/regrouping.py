@@ -6,17 +6,27 @@ reads the columns that decide, and writes in bulk.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from peewee import SqliteDatabase
 
+from index.database.records import assumed_pairs
 from index.database.records.decisions import recount
+from index.database.records.deferred_pairs import CandidatePair
 from index.database.records.images import chunks
-from index.database.records.matches import current_detection, file_filter, parameters_of, searches, unfinished
+from index.database.records.matches import (
+    current_detection,
+    file_filter,
+    mark_stale,
+    parameters_of,
+    searches,
+    unfinished,
+)
 from index.imaging.discovery.companions import of_one_shot
-from index.imaging.grouping.groups import Edge, Node, Star, components, find_stars
+from index.imaging.grouping.groups import Edge, Node, Star, components, find_stars, undecided
 from index.imaging.grouping.keeper import quality_rank
 from index.imaging.verification.reasons import OF_SCENES
 from index.model import RAW_FORMATS, DetectParameters, Facts, Kind, Turn
@@ -84,6 +94,7 @@ def portions(database: SqliteDatabase, detection_id: int) -> Iterator[list[int]]
     ids first."""
     rows = database.execute_sql(
         "SELECT a_id, b_id FROM match WHERE detection_id = :d"
+        " UNION ALL SELECT a_id, b_id FROM assumed WHERE detection_id = :d"
         # What is in one group now is rebuilt together.
         " UNION ALL SELECT g.reference_id, m.content_id FROM duplicate_group g JOIN member m ON m.group_id = g.id"
         " WHERE g.detection_id = :d"
@@ -134,21 +145,56 @@ def rebuild(database: SqliteDatabase, detection_id: int, portion: Sequence[int],
     )
 
 
-def _rebuild(database: SqliteDatabase, detection_id: int, concerned: set[int], now_ns: int) -> int:
+def undecided_pairs(database: SqliteDatabase, detection_id: int, touched: Iterable[int]) -> list[CandidatePair]:
+    """The assumed pairs on which the groups of these contents, and of all that they are connected with, depend."""
+    concerned = components(touched, lambda content_ids: _pairs_with(database, detection_id, content_ids))
+    found = _find(database, detection_id, concerned)
+    return [found.assumed[pair] for pair in sorted(found.undecided)]
+
+
+class Found(NamedTuple):
+    """The stars among some contents, the turns of their matches, and the assumed pairs, of which those in `undecided`
+    are to be verified first."""
+
+    stars: list[Star]
+    known: Contents
+    turns: dict[tuple[int, int], str]
+    assumed: dict[tuple[int, int], CandidatePair]
+    undecided: set[tuple[int, int]]
+
+
+def _find(database: SqliteDatabase, detection_id: int, concerned: set[int]) -> Found:
     known = _contents(database, concerned, parameters_of(database, detection_id))
     edges, turns = _edges_among(database, detection_id, known.nodes.keys())
+    verified = {(edge.a_id, edge.b_id) for edge in edges}
+    assumed = {
+        candidate.pair: candidate
+        for candidate in assumed_pairs.among(database, detection_id, known.nodes.keys())
+        if candidate.pair not in verified
+    }
+    edges += [Edge(*pair, Kind.NEAR, candidate.distance, 0.5, assumed=True) for pair, candidate in assumed.items()]
     apart = _denied(database, known.nodes) | _of_one_shot(known, edges)
     stars = find_stars(known.nodes, edges, apart)
-    return _replace_groups(database, detection_id, concerned, stars, known.files, turns, now_ns)
+    return Found(stars, known, turns, assumed, undecided(stars, known.nodes, edges, apart))
+
+
+def _rebuild(database: SqliteDatabase, detection_id: int, concerned: set[int], now_ns: int) -> int:
+    found = _find(database, detection_id, concerned)
+    # Someone denied or removed what the others were compared with: they are when the detector comes to it.
+    mark_stale(database, {content_id for pair in found.undecided for content_id in pair})
+    files = found.known.files
+    stars = [star.verified for star in found.stars]
+    stars = [star for star in stars if star.edges or len(files[star.reference_id]) > 1]
+    return _replace_groups(database, detection_id, concerned, stars, files, found.turns, now_ns)
 
 
 def _pairs_with(database: SqliteDatabase, detection_id: int, content_ids: set[int]) -> list[tuple[int, int]]:
     pairs: list[tuple[int, int]] = []
     for chunk in chunks(content_ids):
         marks = ",".join("?" * len(chunk))
-        for column in ("a_id", "b_id"):
+        for table, column in product(("match", "assumed"), ("a_id", "b_id")):
             pairs += database.execute_sql(
-                f"SELECT a_id, b_id FROM match WHERE detection_id = ? AND {column} IN ({marks})",
+                f"SELECT a_id, b_id FROM {table} WHERE detection_id = ? AND {column} IN ({marks})",
                 (detection_id, *chunk),
             )
     return pairs
@@ -367,7 +413,7 @@ def _members(star: Star, turns: Mapping[tuple[int, int], str]) -> list[MemberVal
 
 
 def _content_ids(star: Star) -> list[int]:
-    return [star.reference_id, *(star.member_id(edge) for edge in star.edges)]
+    return star.member_ids
 
 
 def _recount_decided(database: SqliteDatabase, content_ids: set[int]) -> None:

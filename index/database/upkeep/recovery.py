@@ -25,7 +25,7 @@ DERIVED: Final = frozenset(
     {
         "root", "holding", "content", "region", "feature", "image", "problem", "detection", "judgement", "match",
         "tally", "duplicate_group", "member", "job", "concerned", "concerned_before", "quarantine", "unjudged",
-        "schema_migration", "lineage",
+        "assumed",        "schema_migration", "lineage",
         "path_change", "path_part", "path_part_config", "path_part_data", "path_part_idx",
     }
 )  # fmt: skip

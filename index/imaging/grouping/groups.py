@@ -15,7 +15,7 @@ are not copies of each other because a thumbnail could be of either.
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from index.imaging.thresholds import threshold
@@ -37,6 +37,9 @@ class GroupLimits:
 
 GROUP: Final = GroupLimits()
 
+# The first members of a group, the reference among them, that are compared with all others of it. Of 119 groups of 2
+# to 7 pictures the same originals are proposed, as surely, as from all pairs; with two, 10 more are ties.
+COMPARED: Final = 3
 # 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
 KEY_LENGTH = 16
 
@@ -56,7 +59,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A match of two contents, a < b; a `scene` is a possible match that is known to be no copy."""
+    """A match of two contents, a < b; a `scene` is a possible match that is known to be no copy. One that is `assumed`
+    was proposed and not verified."""
 
     a_id: int
     b_id: int
@@ -64,6 +68,7 @@ class Edge:
     distance: int
     confidence: float
     scene: bool = False
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,18 @@ class Star:
     def scene(self) -> bool:
         """Whether none of its members is a copy of the reference: other exposures, texts or colours of one scene."""
         return bool(self.edges) and all(edge.scene for edge in self.edges)
+
+    @property
+    def member_ids(self) -> list[int]:
+        """The reference and then the members, the nearest first."""
+        return [self.reference_id, *map(self.member_id, self.edges)]
+
+    @property
+    def verified(self) -> "Star":
+        """The star without the edges that are only assumed."""
+        edges = tuple(edge for edge in self.edges if not edge.assumed)
+        kind = max((edge.kind for edge in edges), key=KINDS.index, default=Kind.EXACT)
+        return self if len(edges) == len(self.edges) else replace(self, kind=kind, edges=edges)
 
     def member_id(self, edge: Edge) -> int:
         return edge.b_id if edge.a_id == self.reference_id else edge.a_id
@@ -127,6 +144,37 @@ def find_stars(
                     taken.add(node.content_id)
                     stars.append(_star(nodes, node.content_id, [], prefix))
     return sorted(_merged(stars, nodes), key=lambda star: star.key)
+
+
+def undecided(
+    stars: Iterable[Star], nodes: Mapping[int, Node], edges: Iterable[Edge], denied: Set[tuple[int, int]] = frozenset()
+) -> set[tuple[int, int]]:
+    """The assumed pairs on which these stars, found with all assumed edges, depend. Where there are none, the stars are
+    those that would be found with every pair verified.
+
+    For stars are chosen by how many members they have. An assumed edge can only add to that: if the chosen stars have
+    none, they have as many as with all pairs verified, and no other star has more than it was thought to have. Assumed
+    pairs also count where two pictures are kept apart: of contents with a verdict, and of members much larger than
+    their reference. The first members are compared with all others, since the original is found by these pairs.
+    """
+    assumed = {(edge.a_id, edge.b_id) for edge in edges if edge.assumed}
+    if not assumed:
+        return set()
+    apart = {content_id for pair in denied for content_id in pair}
+    found = {pair for pair in assumed - denied if not apart.isdisjoint(pair)}
+    for star in stars:
+        member_ids = star.member_ids
+        open_edges = {(edge.a_id, edge.b_id) for edge in star.edges if edge.assumed}
+        if open_edges:
+            # What else it depends on shows when these are known.
+            found |= open_edges
+            continue
+        least = GROUP.much_larger * nodes[star.reference_id].side
+        larger = [content_id for content_id in member_ids[1:] if nodes[content_id].side >= least]
+        for firsts, others in ((member_ids[:COMPARED], member_ids), (larger, larger)):
+            pairs = {(min(one, other), max(one, other)) for one in firsts for other in others}
+            found |= pairs & assumed - denied
+    return found
 
 
 def _neighbours(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:

@@ -103,7 +103,8 @@ class Prepared:
     def background(self) -> float:
         """The share of the picture in its commonest tone, noise included, if something stands out from it: paper of a
         photographed form, background of a dense screen; else 0."""
-        levels = np.bincount(self.frame(FINE_FRAME).astype(np.uint8).ravel(), minlength=256)
+        levels = cv2.calcHist([self.frame(FINE_FRAME).astype(np.uint8)], [0], None, [256], [0, 256]).ravel()
+        levels = levels.astype(np.float64)
         share = np.convolve(levels / levels.sum(), np.ones(2 * PLAIN.tone_reach + 1), "same")
         commonest = int(share.argmax())
         level = np.arange(256)

@@ -64,7 +64,7 @@ class FineAlignment:
         alike = self.registration.alike
         if alike is not None and differ_nowhere(alike, self.second, self.covered):
             return ()
-        return places(self.first, self.second, self.covered, self.where)
+        return places(self.first, self.second, self.covered, self.where, alike)
 
     @property
     def tilted(self) -> bool:

@@ -113,21 +113,24 @@ def differ_nowhere(alike: Grey, second: Grey, covered: Mask) -> bool:
     return not large.any() or not (large & _inner(covered)).any()
 
 
-def places(first: Grey, second: Grey, covered: Mask, where: Mask) -> tuple[Place, ...]:
+def places(first: Grey, second: Grey, covered: Mask, where: Mask, alike: Grey | None = None) -> tuple[Place, ...]:
     """The places that differ between two pictures of one shape, float32 (height, width), as far as the first covers
-    the second; tone and sharpness are fitted `where` both show the same. A vignette or a shadow makes no place: in an
-    even light nothing differs."""
-    found = _in_this_light(first, second, covered, where)
+    the second; tone and sharpness are fitted `where` both show the same. `alike` is the first after that, if it is
+    known. A vignette or a shadow makes no place: in an even light nothing differs."""
+    found = _in_this_light(first, second, covered, where, alike if where.any() else None)
     if found and not _in_this_light(evenly_lit(first, covered), evenly_lit(second, covered), covered, where):
         return ()
     return found
 
 
-def _in_this_light(first: Grey, second: Grey, covered: Mask, where: Mask) -> tuple[Place, ...]:
+def _in_this_light(
+    first: Grey, second: Grey, covered: Mask, where: Mask, alike: Grey | None = None
+) -> tuple[Place, ...]:
     inner = _inner(covered)
     if not inner.any():
         return ()
-    alike = matched(first, second, where if where.any() else covered)
+    if alike is None:
+        alike = matched(first, second, where if where.any() else covered)
     compared, core, usual = _compare(alike, first, second, inner)
     if not core.any():
         return ()

@@ -55,6 +55,8 @@ BLOCKS: Final = BlockLimits()
 # Correlation that rounding to whole grey levels alone may cause: added to the denominator.
 ROUNDING: Final = 0.25
 LEVELS_PER_BIN: Final = 4
+# More than any level, to sort by bin and level at once.
+BIN_STEP: Final = 512.0
 # One pixel of so many is used for the tone curve.
 SPARSE: Final = 5
 # Both are smoothed by this, to remove the fine detail that noise, JPEG and thumbnails lose.
@@ -195,9 +197,11 @@ def _steepness(a: Grey, b: Grey) -> Grey:
     known = np.flatnonzero(counts >= BLOCKS.min_pixels_of_level)
     if len(known) < 2:
         return np.ones(a.shape[:2], np.float32)
-    order = np.lexsort((levels_b, level))
+    # The middle of each bin by one sort of plain numbers: in a tenth of the time of a sort by two keys. A level of `b`
+    # has 32 bits, and with the bin above them all still fit into a float64.
+    in_order = np.sort(level * BIN_STEP + levels_b)
     middle = np.cumsum(counts) - counts + counts // 2
-    curve = levels_b[order][np.minimum(middle[known], len(order) - 1)]
+    curve = (in_order[np.minimum(middle[known], len(in_order) - 1)] % BIN_STEP).astype(np.float32)
     # Tone curves rise. One that leaps up and comes down again shows another thing on a wall of one tone.
     above, below = np.maximum.accumulate(curve), np.minimum.accumulate(curve[::-1])[::-1]
     rise = np.minimum(np.diff(above), np.diff(below)) / (np.diff(known) * LEVELS_PER_BIN)

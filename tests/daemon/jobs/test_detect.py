@@ -208,9 +208,11 @@ def test_what_was_judged_once_is_not_judged_again(detections: Detections, altere
     detections.pool.asked.clear()
     opened.clear()
     assert detections.detect() == first
+    assert detections.pool.asked == []
+    # Other pairs may decide, of pictures that all have previews.
     detections.detect(tolerance=40)
     detections.detect(turns=False)
-    assert detections.pool.asked == []
+    assert set(detections.pool.asked) <= {"verify_pair"}
     assert opened == []
 
 

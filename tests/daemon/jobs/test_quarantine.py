@@ -88,9 +88,9 @@ def test_what_the_service_ended_with_is_done_last_and_alone(taken: Library, monk
     handed_out: list[list[int]] = []
     run = taken.pool.run
 
-    def watched(function: Any, items: Any) -> Any:
+    def watched(function: Any, items: Any, lane: Any) -> Any:
         handed_out.append([])
-        return run(function, (handed_out[-1].append(item[0]) or item for item in items))
+        return run(function, (handed_out[-1].append(item[0]) or item for item in items), lane)
 
     monkeypatch.setattr(taken.pool, "run", watched)
     items = [(content_id, "done") for content_id in content_ids(taken)]

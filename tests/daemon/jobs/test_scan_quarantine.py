@@ -54,9 +54,10 @@ def test_suspects_are_read_after_all_others_and_each_alone(library: Library, mon
     handed_out: list[list[bytes]] = []
     run = library.pool.run
 
-    def watched(function, items):  # type: ignore[no-untyped-def]
+    def watched(function, items, lane):  # type: ignore[no-untyped-def]
         handed_out.append([])
-        return run(function, (handed_out[-1].append(os.path.basename(item[1].path)) or item for item in items))
+        items = (handed_out[-1].append(os.path.basename(item[1].path)) or item for item in items)
+        return run(function, items, lane)
 
     monkeypatch.setattr(library.pool, "run", watched)
     assert library.scan()["read"] == len(files)

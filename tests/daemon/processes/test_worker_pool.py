@@ -276,3 +276,14 @@ pool.call(obey, (sys.argv[1], None))
         process.kill()
     while Path(f"/proc/{worker}").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
         time.sleep(0.005)
+
+
+def test_items_of_one_lane_go_to_one_process_as_long_as_it_has_the_time() -> None:
+    with WorkerPool(2, LIMITS) as pool:
+        waiting = worker_pool._Run()
+        first, second = (worker_pool._WorkerHandle(LIMITS, lane) for lane in (0, 1))
+        first.ahead = second.ahead = 3
+        pool._tasks.extend(waiting.task(same, number, number % 2) for number in range(6))
+        assert [task.item for task in pool._pick(first)] == [0, 2, 4]
+        assert [task.item for task in pool._pick(first)] == [1, 3], "it waits for none while there is work"
+        assert [task.item for task in pool._pick(second)] == [5]

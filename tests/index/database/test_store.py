@@ -18,8 +18,8 @@ TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting, schema.RuleRun, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
-    schema.StaleGroup, schema.QuarantinedWork, schema.DeferredPair, schema.RootTotals, schema.Uptime,
-    schema.TrashUptime, schema.Disk, schema.DiskImage, schema.DecoderSet, vector_schema.Vector,
+    schema.StaleGroup, schema.QuarantinedWork, schema.DeferredPair, schema.AssumedPair, schema.RootTotals,
+    schema.Uptime, schema.TrashUptime, schema.Disk, schema.DiskImage, schema.DecoderSet, vector_schema.Vector,
     vector_schema.EmbeddingModel,
 )  # fmt: skip
 

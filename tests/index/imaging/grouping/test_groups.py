@@ -1,12 +1,14 @@
 """Groups: around a reference, never a chain, the same whatever the order."""
 
 import random
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.imaging.grouping.groups import Edge, Node, components, find_stars
+from index.imaging.grouping.groups import COMPARED, Edge, Node, Star, components, find_stars, undecided
 from index.model import Kind
 
 
@@ -168,3 +170,61 @@ def test_components_follow_matches_to_the_end():
 
     assert components([1], neighbours) == {1, 2, 3}
     assert components([4], neighbours) == {4}
+
+
+def decided(
+    nodes: Mapping[int, Node], proposed: Mapping[tuple[int, int], Edge | None], denied: set[tuple[int, int]]
+) -> tuple[list[Star], set[tuple[int, int]]]:
+    """The stars after verifying no pairs but those that they depend on, and these pairs. `proposed` gives what comes of
+    verifying each."""
+    verified: set[tuple[int, int]] = set()
+    while True:
+        edges = [edge for pair, edge in proposed.items() if pair in verified and edge is not None]
+        edges += [
+            Edge(*pair, Kind.NEAR, 5, 0.5, assumed=True)
+            for pair in sorted(proposed)
+            if pair not in verified
+        ]  # fmt: skip
+        stars = find_stars(nodes, edges, denied)
+        more = undecided(stars, nodes, edges, denied)
+        if not more:
+            return stars, verified
+        assert not more & verified
+        verified |= more
+
+
+# What comes of verifying a pair: nothing for other pictures. Near most often, as for pairs that hashes propose.
+outcomes = st.sampled_from([Kind.NEAR, Kind.NEAR, Kind.NEAR, Kind.POSSIBLE, None])
+proposals = st.dictionaries(
+    st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda pair: pair[0] < pair[1]), outcomes, max_size=66
+)
+verdicts = st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda pair: pair[0] < pair[1]), max_size=2)
+
+
+@settings(max_examples=500)
+@given(proposals, verdicts)
+def test_the_groups_are_those_of_all_pairs_verified(kinds, denied):
+    """Whatever the verifier says of the pairs: it need not be transitive."""
+    nodes = {n: node(n, files=1 + n % 5 // 4, pixels=n * 7 % 5) for n in range(12)}
+    proposed = {pair: None if kind is None else edge(*pair, kind) for pair, kind in kinds.items()}
+    stars, verified = decided(nodes, proposed, denied)
+    assert stars == find_stars(nodes, [one for one in proposed.values() if one is not None], denied)
+    # What shows the original is complete: the pairs of the first members of each group with one another and the rest.
+    for star in stars:
+        for one in star.member_ids[:COMPARED]:
+            pairs = {(min(one, other), max(one, other)) for other in star.member_ids}
+            assert pairs & proposed.keys() - denied <= verified
+
+
+def test_of_many_copies_only_the_pairs_of_the_first_members_are_verified():
+    nodes = nodes_of(*range(32))
+    proposed = {(a, b): edge(a, b) for a in range(32) for b in range(a + 1, 32)}
+    stars, verified = decided(nodes, proposed, set())
+    assert shape(stars) == {(0, "near", frozenset(range(1, 32)))}
+    assert verified == {(a, b) for a in range(COMPARED) for b in range(a + 1, 32)}
+
+
+def test_what_is_only_assumed_is_not_shown():
+    stars = find_stars(nodes_of(1, 2, 3), [edge(1, 2, Kind.PIXELS), replace(edge(1, 3), assumed=True)])
+    assert shape(stars) == {(1, "near", frozenset({2, 3}))}
+    assert shape([star.verified for star in stars]) == {(1, "pixels", frozenset({2}))}
