@@ -312,8 +312,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "go along (together), or the image stays (block); matched lets a RAW or film go to the trash only where "
             "the image to keep has the same one.", choices=("matched", "together", "block")),
     Setting("sort.carry_metadata", "bool", False,
-            "Whether metadata that only an image that goes to the trash has (date, place, rating, keywords) is written "
-            "into an XMP sidecar beside the one kept, where that has none. No picture is changed."),
+            "Whether what only images that go to the trash say (date, place, rating, label, title, caption, keywords) "
+            "is united in the XMP sidecar of the one kept, a new one or the one it has. No picture is changed."),
     Setting("sort.retention", "int", 30,
             "Days for which an image in the trash is spared when the trash is emptied, by the clock and by the time "
             "the machine was on. It is never emptied unasked.",
