@@ -331,6 +331,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("compress.enlarge", "bool", False, "Whether smaller pictures are scaled up to fit, too.", live=True),
     Setting("compress.format", "str", "", "What pictures are converted to; empty: they keep their format.",
             Message("accepted.compress_format"), choices=("", "jpeg", "webp", "avif"), live=True),
+    Setting("compress.baseline", "bool", False,
+            "Whether JPEG are written as baseline, for devices and programs that show no progressive ones. They are "
+            "some percent larger, and at quality 100 they stay as they are.", live=True),
     Setting("compress.strip", "bool", False,
             "Whether metadata is dropped. Colours and orientation are kept in any case.", live=True),
     Setting("compress.colours", "int", 0, "PNG are reduced to so many colours; 0: they keep all.",

@@ -114,6 +114,7 @@ class CompressSection(msgspec.Struct, frozen=True, kw_only=True):
     keep_ratio: bool
     enlarge: bool
     format: str
+    baseline: bool
     strip: bool
     colours: int
     least_gain: float

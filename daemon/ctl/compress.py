@@ -54,6 +54,7 @@ def register(program: click.Group) -> None:
     help="Convert to this.",
 )
 @click.option("--colours", "--colors", type=click.IntRange(0, 256), default=0, help="Reduce PNG to so many colours.")
+@click.option("--baseline", is_flag=True, help="Write no progressive JPEG.")
 @click.option("--strip", is_flag=True, help="Drop metadata, all but colours and orientation.")
 @click.option("--enlarge", is_flag=True, help="Scale smaller pictures up, too.")
 @click.option(

@@ -59,7 +59,7 @@ class MetadataCarrier:
             by_keeper[kept[image.id]].append((step, image))
         for keeper, steps in by_keeper.items():
             for step, _ in steps[:-1]:
-                yield _refused(step, StepRefused("nothing_to_tell", "step.added_with_another"))
+                yield _refused(step, StepRefused("nothing_to_add", "step.added_with_another"))
             yield self._united(steps[-1][0], keeper, [self._going(image.path, image.digest) for _, image in steps])
 
     def resume(self, step: Step, image: Step) -> Step | None:
@@ -109,7 +109,7 @@ class MetadataCarrier:
             )
             united = self._read(task)
             if united is None:
-                raise StepRefused("nothing_to_tell", "step.nothing_to_tell")
+                raise StepRefused("nothing_to_add", "step.nothing_to_add")
             if united.identity is None or there is None:
                 made = replace(step, action=Action.CREATE, path=keeper.path, target=target)
                 identity = self._write(made, united, keeper.path)

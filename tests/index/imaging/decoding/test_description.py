@@ -112,7 +112,7 @@ def test_what_is_missing_is_what_the_other_says_alone() -> None:
     assert missing_from(other, united(keeper, other)) == Description()
 
 
-def test_files_beside_are_told_apart_by_their_names() -> None:
+def test_files_beside_are_distinguished_by_their_names() -> None:
     assert read_beside(b"a.jpg.json", b'{"photoTakenTime": {"timestamp": 0}}').dated_by == "takeout"
     assert read_beside(b"a.XMP", packet('xmp:Rating="3"')).rating == 3
     assert read_beside(b"a.json", packet('xmp:Rating="3"')) == Description()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from index.imaging.decoding.takeout import read_takeout
 from index.model import Description
 
-TOLD = {
+SAID = {
     "title": "../../etc/passwd",
     "description": "At the sea\x00",
     "photoTakenTime": {"timestamp": "1563093062", "formatted": "14.07.2019"},
@@ -19,7 +19,7 @@ TOLD = {
 
 
 def test_time_place_and_caption_are_read() -> None:
-    assert read_takeout(json.dumps(TOLD).encode()) == Description(
+    assert read_takeout(json.dumps(SAID).encode()) == Description(
         taken="2019-07-14T08:31:02", zone="+00:00", dated_by="takeout", place=(-33.857, 151.215), caption="At the sea"
     )
 
@@ -39,7 +39,7 @@ def test_what_is_no_such_file_says_nothing(data: bytes) -> None:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-                    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*TOLD, "timestamp", "latitude",
+                    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*SAID, "timestamp", "latitude",
                                                                                     "longitude"]), inner)))  # fmt: skip
 def test_no_json_raises(value: object) -> None:
     read_takeout(json.dumps(value).encode())
