@@ -225,14 +225,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "The folder of the index and its thumbnails. Left out: $STATE_DIRECTORY where systemd gives one, else "
             "$XDG_DATA_HOME/comparimg, else ~/.local/share/comparimg.", Message("accepted.folder"), shape=_is_folder),
     Setting("daemon.workers", "int", None,
-            "How many processes decode pictures. Left out: one for each processor core.", minimum=1, maximum=256),
+            "How many processes decode pictures. Left out: one for each processor core, and for each gigabyte of "
+            "memory.",
+            minimum=1, maximum=256),
     Setting("daemon.log", "str", "info", "How much is logged.", choices=("debug", "info", "warning", "error")),
     Setting("daemon.log_file", "str", "",
             "A file to log to, which is rotated at 10 MB, the last five kept. Empty: the journal under systemd, "
             "else standard error.", Message("accepted.empty_or_file"), shape=lambda text: "\0" not in text),
     Setting("daemon.time_limit_s", "float", 60.0, "Seconds that decoding one file may take.",
             minimum=1, maximum=3600),
-    Setting("daemon.memory_mb", "int", 4096, "Megabytes of memory that a decoding process may use.",
+    Setting("daemon.memory_mb", "int", None,
+            "Megabytes of address space that a decoding process may use, of which its libraries take some 500. Left "
+            "out: half of the machine's memory, 1024 at least and 4096 at most.",
             minimum=256, maximum=1000000),
     Setting("daemon.previews_mb", "int", 4000,
             "Megabytes that the previews of pictures may take in the data folder; those used least recently are "
