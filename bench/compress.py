@@ -137,11 +137,15 @@ def cjpegli(picture: Picture, quality: int) -> bytes | None:
         return target.read_bytes() if target.exists() else None
 
 
+PACKED = ours(CompressionOptions(**UNSCALED))  # type: ignore[arg-type]
+
+
 def ours_at(picture: Picture) -> bytes | None:
-    """Our encoders and our search, at the score of plain Pillow, as `-c` does it: the smaller of both."""
+    """Our encoders and our search, at the score of plain Pillow, as a search does it: the smallest of
+    these and of the file's own coefficients."""
     image = Image.fromarray(picture.pixels[:, :, :3])
     part = Image.fromarray(quality_search.mosaic(np.asarray(image)))
-    aim, made = aim_of(picture), []
+    aim, made = aim_of(picture), [packed for packed in [PACKED(picture)] if packed is not None]
     for code in (lambda pixels, q: encoders.encode(pixels, "JPEG", q, "4:2:0"), encoders.encode_by_jpegli):
 
         def score(pixels: Image.Image, quality: int, code: Callable[..., bytes] = code) -> float:

@@ -4,10 +4,11 @@ The limit of a process is one of its address space (RLIMIT_AS): the libraries ta
 in memory. Below 1 GB decoders of HEIC and JPEG XL fail on photographs that they could decode.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+
+from index import operating_system
 
 MEGABYTE: Final = 2**20
 LEAST_MB, MOST_MB = 1024, 4096
@@ -29,7 +30,7 @@ def workers(machine_mb: int, cores: int) -> int:
 
 def machine_mb(group_limits: Iterable[Path] = GROUP_LIMITS) -> int:
     """The memory of the machine, or the less that a container may use."""
-    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    sizes = [operating_system.memory_bytes()]
     for path in group_limits:
         try:
             sizes.append(int(path.read_text(encoding="ascii")))

@@ -14,6 +14,7 @@ import msgspec
 
 from daemon import memory_budget
 from daemon.configuration.reserved_folders import objection
+from index import operating_system
 from index.errors import ConfigError, UsageError
 from index.imaging.discovery.walk import Exclusions, is_at_or_below
 from index.messages import Message, of_os_error
@@ -339,8 +340,7 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
     daemon["data_dir"] = reader.absolute(daemon["data_dir"] or default_data_dir(environ), "daemon.data_dir")
     daemon["log_file"] = reader.absolute(daemon["log_file"], "daemon.log_file") if daemon["log_file"] else None
     machine_mb = memory_budget.machine_mb()
-    cores = len(os.sched_getaffinity(0))
-    daemon["workers"] = daemon["workers"] or memory_budget.workers(machine_mb, cores)
+    daemon["workers"] = daemon["workers"] or memory_budget.workers(machine_mb, operating_system.cores())
     daemon["memory_mb"] = daemon["memory_mb"] or memory_budget.memory_mb(machine_mb)
     if model["file"] != DEFAULT_MODEL:
         model["file"] = str(reader.absolute(model["file"], "model.file"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon import terminal
+from index import operating_system
 from index.errors import ComparImgError, UsageError
 from index.imaging.encoding.compression import Format, Target
 from index.model import JobKind
@@ -85,6 +86,8 @@ def compress(
 
     if not files and directory is None:
         raise UsageError("ctl.nothing_to_compress", field="files")
+    if not operating_system.IS_LINUX and (given["modify_source"] or given["delete_source"]):
+        raise UsageError("ctl.sources_stay", field="modify_source")
     parameters = _parameters(**given)
     place = data_dir or oneshot_compress.default_data_dir()
     bar = terminal.Bar(quiet or in_json)
