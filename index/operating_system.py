@@ -80,7 +80,7 @@ def sync(descriptor: int) -> None:
 
 
 def drop_cache(descriptor: int) -> None:
-    """Have the next read of a file ask the disk, where the system can be told so."""
+    """Have the next read of a file ask the disk, where the system takes such advice."""
     advise = getattr(os, "posix_fadvise", None)
     if advise is not None:
         advise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -27,7 +27,7 @@ const FACTS = [
 const RARE_FACTS = [
   ["attachments", (image) => attachmentsText(image) || "–", (image) => image.attachments.length],
   ["title", ({ description }) => safe(description.title) || "–", () => 0],
-  ["caption", ({ description }) => safe(description.caption) || "–", () => 0],
+  ["caption", ({ description }) => short(safe(description.caption)) || "–", () => 0],
   ["keywords", keywordsText, ({ description }) => description.keywords.length + description.hierarchies.length],
   ["rating", ({ description }) => "★".repeat(description.rating ?? 0) || "–", () => 0],
   ["label", ({ description }) => safe(description.label) || "–", () => 0],
@@ -44,12 +44,16 @@ function takenText({ taken, description }) {
   return t("fact.date.from", { date: day(taken), from: t(`fact.date.${source}`) });
 }
 
+// The table is to stay in sight; REST has the whole text.
+const LONGEST = 100;
+const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
+
 // Keywords, those below others with the way to them; a keyword that ends such a way is not named twice.
 function keywordsText({ description: { keywords, hierarchies } }) {
   const paths = hierarchies.map((path) => path.split("|"));
   const last = new Set(paths.map((path) => path.at(-1)));
   const plain = keywords.filter((word) => !last.has(word));
-  return [...paths.map((path) => path.join(" › ")), ...plain].map(safe).join(", ") || "–";
+  return short([...paths.map((path) => path.join(" › ")), ...plain].map(safe).join(", ")) || "–";
 }
 
 function placeText({ location, place }) {

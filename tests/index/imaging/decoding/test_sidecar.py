@@ -1,5 +1,7 @@
 """Sidecars that say more than before, and what is not believed in one."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +95,17 @@ def test_texts_and_lists_are_cut_to_their_limits() -> None:
     said = read_xmp(packet(f'xmp:Label="{"l" * 999}"', f"<dc:subject><rdf:Bag>{words}</rdf:Bag></dc:subject>"))
     assert len(said.label) == 200
     assert len(said.keywords) <= 500
+
+
+@given(st.lists(st.tuples(st.integers(0, len(DARKTABLE) - 1), st.binary(max_size=4)), max_size=6))
+def test_no_broken_sidecar_raises_or_loses_what_it_said(changes: list[tuple[int, bytes]]) -> None:
+    broken = DARKTABLE
+    for place, piece in changes:
+        broken = broken[:place] + piece + broken[place + len(piece) :]
+    said = read_xmp(broken)
+    with suppress(Unreadable, UnicodeError):
+        now = read_xmp(with_more(broken, MORE, Description()))
+        assert set(said.keywords) <= set(now.keywords)
 
 
 @given(st.lists(st.text(max_size=30), max_size=5), st.integers(1, 5), st.text(max_size=40))
