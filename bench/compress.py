@@ -1,12 +1,13 @@
-"""Compression against plain Pillow, jpegoptim and pngquant: bytes and score, at one quality and at equal score.
+"""Compression against plain Pillow, jpegoptim, cjpegli, pngquant and oxipng: bytes and score, at equal score too.
 
     python -m bench.compress [DIR...]     (or PHOTOS="DIR..." make bench-compress)
 
-Without a folder, photographs and charts are made first. Of each folder at most 20 pictures are taken, or MOST, evenly
+Without a folder, photographs and charts are made first. Of each folder at most 30 pictures are taken, or MOST, evenly
 spread, and none is scaled. The score is SSIMULACRA 2 beside the file as it is, computed here by ours for all of them
 (tests hold it to another implementation). "At equal score" gives each program the least quality at which it scores what
 plain Pillow does at quality 85. Bytes are printed beside those of the files as they are, and processor seconds for each
-megapixel.
+megapixel. Below each table stands what ours is beside the others, picture by picture: geometric mean, and the most.
+A program that is not installed is named as such.
 """
 
 import io
@@ -31,7 +32,7 @@ from index.imaging.encoding import encoders, quality_search, ssimulacra2
 from index.imaging.encoding.compression import CompressionOptions, Format, Target
 from index.imaging.encoding.recompress import Recompressed, recompress
 
-MOST = int(os.environ.get("MOST", "20"))
+MOST = int(os.environ.get("MOST", "30"))
 QUALITY = 85
 UNSCALED = {"width": 65_535, "height": 65_535, "least_gain": 0.0}
 
@@ -46,6 +47,7 @@ class Sums:
     scores: list[float] = field(default_factory=list)
     spent_s: float = 0.0
     megapixels: float = 0.0
+    sizes: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -123,17 +125,38 @@ def ours(options: CompressionOptions) -> Maker:
     return make
 
 
+def cjpegli(picture: Picture, quality: int) -> bytes | None:
+    """Of the pixels, since it takes no file that it would have to turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "a.png", Path(folder) / "a.jpg"
+        if shutil.which("cjpegli") is None:
+            return None
+        source.write_bytes(saved(picture.pixels[:, :, :3], "PNG", compress_level=1))
+        command = ["cjpegli", str(source), str(target), "-q", str(quality), "--chroma_subsampling=420"]
+        subprocess.run(command, capture_output=True, check=False)
+        return target.read_bytes() if target.exists() else None
+
+
+PACKED = ours(CompressionOptions(**UNSCALED))  # type: ignore[arg-type]
+
+
 def ours_at(picture: Picture) -> bytes | None:
-    """Our encoder and our search, at the score of plain Pillow."""
-    image = Image.fromarray(picture.pixels)
-    part = Image.fromarray(quality_search.mosaic(picture.pixels))
+    """Our encoders and our search, at the score of plain Pillow, as a search does it: the smallest of
+    these and of the file's own coefficients."""
+    image = Image.fromarray(picture.pixels[:, :, :3])
+    part = Image.fromarray(quality_search.mosaic(np.asarray(image)))
+    aim, made = aim_of(picture), [packed for packed in [PACKED(picture)] if packed is not None]
+    for code in (lambda pixels, q: encoders.encode(pixels, "JPEG", q, "4:2:0"), encoders.encode_by_jpegli):
 
-    def score(pixels: Image.Image, quality: int) -> float:
-        return ssimulacra2.score(np.asarray(pixels), pixels_of(encoders.encode(pixels, "JPEG", quality, "4:2:0")))
+        def score(pixels: Image.Image, quality: int, code: Callable[..., bytes] = code) -> float:
+            return ssimulacra2.score(np.asarray(pixels), pixels_of(code(pixels, quality)))
 
-    aim = aim_of(picture)
-    quality = quality_search.least_quality(lambda q: score(part, q), lambda q: score(image, q), aim)
-    return None if quality is None else encoders.repacked_jpeg(encoders.encode(image, "JPEG", quality, "4:2:0"))
+        quality = quality_search.least_quality(
+            lambda q, score=score: score(part, q), lambda q, score=score: score(image, q), aim
+        )
+        if quality is not None:
+            made.append(encoders.repacked_jpeg(code(image, quality)))
+    return min(made, key=len, default=None)
 
 
 OF_JPEG: dict[str, Maker] = {
@@ -141,6 +164,7 @@ OF_JPEG: dict[str, Maker] = {
     f"jpegoptim -m{QUALITY}": lambda p: jpegoptim(p, f"-m{QUALITY}"),
     "at equal score: plain Pillow": plain,
     "at equal score: jpegoptim": lambda p: least(p, lambda q: jpegoptim(p, f"-m{q}"), aim_of(p)),
+    "at equal score: cjpegli": lambda p: least(p, lambda q: cjpegli(p, q), aim_of(p)),
     "at equal score: ComparImg": ours_at,
     "every pixel equal: jpegoptim": jpegoptim,
     "every pixel equal: ComparImg -c 100": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
@@ -179,6 +203,7 @@ def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> Non
             sums.files += made is not None
             sums.before += len(picture.data)
             sums.after += len(kept)
+            sums.sizes.append(len(kept))
             sums.scores.append(ssimulacra2.score(picture.pixels, pixels_of(kept)))
     size = sum(picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures) / 1e6
     total = sum(len(picture.data) for picture in pictures)
@@ -190,6 +215,14 @@ def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> Non
                   f"| {sums.spent_s / sums.megapixels:.2f} |")  # fmt: skip
         else:
             print(f"| {way} | not installed | | | |")
+    print()
+    for way, sums in table.items():
+        kind, _, program = way.partition(": ")
+        own = next((name for name in table if name.startswith(f"{kind}: ComparImg")), None)
+        if own is not None and "ComparImg" not in program and sums.files:
+            ratios = np.array(table[own].sizes) / np.array(sums.sizes)
+            mean = np.exp(np.log(ratios).mean())
+            print(f"{kind}: ComparImg takes {mean:.1%} of {program} (geometric mean), {ratios.max():.1%} at most")
 
 
 def pictures_in(folder: Path, formats: tuple[str, ...]) -> Iterator[Picture]:

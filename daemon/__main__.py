@@ -14,6 +14,7 @@ from daemon.console_language import console_language
 from daemon.malloc import limit_arenas
 from daemon.sd_notify import SystemdNotifier
 from daemon.service import Service, SignalRequest
+from index import operating_system
 from index.errors import ComparImgError, ConfigError, UsageError
 from index.messages import render
 
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         return for_photos(given.photos, given.config) if given.photos else load(given.config)
 
     try:
+        if not operating_system.IS_LINUX:
+            raise UsageError("ctl.linux_only", command="python -m daemon")
         config = read()
         logs.set_up("debug" if given.debug else config.daemon.log, config.daemon.log_file)
         return _run(config, read)

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 
+from index import operating_system
 from index.database.records import uptime
 from index.database.records.uptime import BootTime
 from index.database.store import Store
@@ -25,7 +26,7 @@ RECORD_EVERY_S = 6 * 3600.0
 
 def boot_time() -> BootTime:
     """The time since the machine started, asleep or awake."""
-    return BootTime(_boot(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+    return BootTime(_boot(), operating_system.nanoseconds_since_boot())
 
 
 @cache

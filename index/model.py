@@ -152,7 +152,7 @@ class FileVersion(NamedTuple):
 
 
 # Of what the facts say; contents whose facts an earlier version found are read again.
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 
 
 class Attachment(NamedTuple):
@@ -194,6 +194,41 @@ class CameraRecord:
     declared: tuple[int, int] = (0, 0)
 
 
+class DateSource(StrEnum):
+    """Where the date of a capture was found: in the picture's EXIF, XMP or IPTC, in the clock of its GPS receiver, in a
+    sidecar, in Google Takeout's JSON, or in the name of the file."""
+
+    EXIF = "exif"
+    XMP = "xmp"
+    IPTC = "iptc"
+    GPS = "gps"
+    SIDECAR = "sidecar"
+    TAKEOUT = "takeout"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is written about a picture, in its file or beside it; "", None or nothing where it says nothing.
+
+    `taken` is the date of the capture in ISO 8601, by the clock of the zone `zone` ("+02:00", "" for unknown), found in
+    `dated_by` (a DateSource). `place` is in degrees north and east. `location` is the part of a city, the city, the
+    state and the country. `rating` is 1 to 5. `hierarchies` are keywords below others, as "animal|cat|tom".
+    """
+
+    taken: str = ""
+    zone: str = ""
+    dated_by: str = ""
+    place: tuple[float, float] | None = None
+    location: tuple[str, str, str, str] = ("", "", "", "")
+    rating: int | None = None
+    label: str = ""
+    title: str = ""
+    caption: str = ""
+    keywords: tuple[str, ...] = ()
+    hierarchies: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The properties of a picture found by decoding its file, except its hashes.
@@ -205,7 +240,7 @@ class Facts:
     zone, or "". `metadata` names the blocks in the file: exif, gps, xmp, icc, iptc. `record` is what its camera wrote
     beside the picture. `bit_depth` is the number of bits a channel, `transparent` whether a pixel is less than opaque.
     `attachments` are what lies behind the first picture. `damage` is what a decoder complained of while it decoded the
-    whole picture, in its own words, "" for nothing.
+    whole picture, in its own words, "" for nothing. `description` is what is written about the picture in its file.
     """
 
     format: str
@@ -225,6 +260,7 @@ class Facts:
     transparent: bool = False
     attachments: tuple[Attachment, ...] = ()
     damage: str = ""
+    description: Description = Description()
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,14 +225,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "The folder of the index and its thumbnails. Left out: $STATE_DIRECTORY where systemd gives one, else "
             "$XDG_DATA_HOME/comparimg, else ~/.local/share/comparimg.", Message("accepted.folder"), shape=_is_folder),
     Setting("daemon.workers", "int", None,
-            "How many processes decode pictures. Left out: one for each processor core.", minimum=1, maximum=256),
+            "How many processes decode pictures. Left out: one for each processor core, and for each gigabyte of "
+            "memory.",
+            minimum=1, maximum=256),
     Setting("daemon.log", "str", "info", "How much is logged.", choices=("debug", "info", "warning", "error")),
     Setting("daemon.log_file", "str", "",
             "A file to log to, which is rotated at 10 MB, the last five kept. Empty: the journal under systemd, "
             "else standard error.", Message("accepted.empty_or_file"), shape=lambda text: "\0" not in text),
     Setting("daemon.time_limit_s", "float", 60.0, "Seconds that decoding one file may take.",
             minimum=1, maximum=3600),
-    Setting("daemon.memory_mb", "int", 4096, "Megabytes of memory that a decoding process may use.",
+    Setting("daemon.memory_mb", "int", None,
+            "Megabytes of address space that a decoding process may use, of which its libraries take some 500. Left "
+            "out: half of the machine's memory, 1024 at least and 4096 at most.",
             minimum=256, maximum=1000000),
     Setting("daemon.previews_mb", "int", 4000,
             "Megabytes that the previews of pictures may take in the data folder; those used least recently are "
@@ -312,8 +316,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "go along (together), or the image stays (block); matched lets a RAW or film go to the trash only where "
             "the image to keep has the same one.", choices=("matched", "together", "block")),
     Setting("sort.carry_metadata", "bool", False,
-            "Whether metadata that only an image that goes to the trash has (date, place, rating, keywords) is written "
-            "into an XMP sidecar beside the one kept, where that has none. No picture is changed."),
+            "Whether what only images that go to the trash say (date, place, rating, label, title, caption, keywords) "
+            "is united in the XMP sidecar of the one kept, a new one or the one it has. No picture is changed."),
     Setting("sort.retention", "int", 30,
             "Days for which an image in the trash is spared when the trash is emptied, by the clock and by the time "
             "the machine was on. It is never emptied unasked.",
@@ -331,6 +335,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("compress.enlarge", "bool", False, "Whether smaller pictures are scaled up to fit, too.", live=True),
     Setting("compress.format", "str", "", "What pictures are converted to; empty: they keep their format.",
             Message("accepted.compress_format"), choices=("", "jpeg", "webp", "avif"), live=True),
+    Setting("compress.baseline", "bool", False,
+            "Whether JPEG are written as baseline, for devices and programs that show no progressive ones. They are "
+            "some percent larger, and at quality 100 they stay as they are.", live=True),
     Setting("compress.strip", "bool", False,
             "Whether metadata is dropped. Colours and orientation are kept in any case.", live=True),
     Setting("compress.colours", "int", 0, "PNG are reduced to so many colours; 0: they keep all.",

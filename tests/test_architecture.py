@@ -190,6 +190,7 @@ def test_index_holds_two_halves_and_what_both_use() -> None:
         "index.errors",
         "index.messages",
         "index.model",
+        "index.operating_system",
         "index.paths",
         "index.settings",
         "index.triggers",

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+from daemon import memory_budget
 from daemon.configuration.reserved_folders import objection
+from index import operating_system
 from index.errors import ConfigError, UsageError
 from index.imaging.discovery.walk import Exclusions, is_at_or_below
 from index.messages import Message, of_os_error
@@ -114,6 +116,7 @@ class CompressSection(msgspec.Struct, frozen=True, kw_only=True):
     keep_ratio: bool
     enlarge: bool
     format: str
+    baseline: bool
     strip: bool
     colours: int
     least_gain: float
@@ -336,7 +339,9 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
 
     daemon["data_dir"] = reader.absolute(daemon["data_dir"] or default_data_dir(environ), "daemon.data_dir")
     daemon["log_file"] = reader.absolute(daemon["log_file"], "daemon.log_file") if daemon["log_file"] else None
-    daemon["workers"] = daemon["workers"] or len(os.sched_getaffinity(0))
+    machine_mb = memory_budget.machine_mb()
+    daemon["workers"] = daemon["workers"] or memory_budget.workers(machine_mb, operating_system.cores())
+    daemon["memory_mb"] = daemon["memory_mb"] or memory_budget.memory_mb(machine_mb)
     if model["file"] != DEFAULT_MODEL:
         model["file"] = str(reader.absolute(model["file"], "model.file"))
     if detect["tolerance"] is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon import terminal
+from index import operating_system
 from index.errors import ComparImgError, UsageError
 from index.imaging.encoding.compression import Format, Target
 from index.model import JobKind
@@ -54,6 +55,7 @@ def register(program: click.Group) -> None:
     help="Convert to this.",
 )
 @click.option("--colours", "--colors", type=click.IntRange(0, 256), default=0, help="Reduce PNG to so many colours.")
+@click.option("--baseline", is_flag=True, help="Write no progressive JPEG.")
 @click.option("--strip", is_flag=True, help="Drop metadata, all but colours and orientation.")
 @click.option("--enlarge", is_flag=True, help="Scale smaller pictures up, too.")
 @click.option(
@@ -84,6 +86,8 @@ def compress(
 
     if not files and directory is None:
         raise UsageError("ctl.nothing_to_compress", field="files")
+    if not operating_system.IS_LINUX and (given["modify_source"] or given["delete_source"]):
+        raise UsageError("ctl.sources_stay", field="modify_source")
     parameters = _parameters(**given)
     place = data_dir or oneshot_compress.default_data_dir()
     bar = terminal.Bar(quiet or in_json)

@@ -15,6 +15,7 @@ import click
 
 from daemon.console_language import console_language
 from daemon.version import VERSION
+from index import operating_system
 from index.errors import ComparImgError, ConfigError, NoDaemon, UsageError
 from index.messages import Message, of_os_error, render, text
 
@@ -32,6 +33,8 @@ SECTIONS = (
         ("doctor", "roots", "disks", "service", "index", "schedule", "config", "token", "notify-test"),
     ),
 )
+# Commands that change no file that was there before, and so run on macOS, too.
+ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress"})
 
 
 class Sectioned(click.Group):
@@ -52,6 +55,10 @@ class Sectioned(click.Group):
 @click.pass_context
 def program(context: click.Context, config_file: Path | None, address: str | None) -> None:
     """Find duplicate images, and ask a running ComparImg."""
+    if operating_system.IS_WINDOWS:
+        raise UsageError("ctl.not_on_windows")
+    if not operating_system.IS_LINUX and context.invoked_subcommand not in ON_ALL_SYSTEMS:
+        raise UsageError("ctl.linux_only", command=context.invoked_subcommand or "")
     context.obj = {"config": config_file, "address": address}
 
 

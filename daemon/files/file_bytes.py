@@ -7,6 +7,8 @@ from typing import Final
 
 from blake3 import blake3
 
+from index import operating_system
+
 PIECE_BYTES: Final = 2**20
 
 
@@ -49,9 +51,7 @@ def copy_attributes(source: int, target: int) -> None:
     """Copy times and, where possible, mode, owner and extended attributes."""
     status = os.fstat(source)
     with contextlib.suppress(OSError):
-        for name in os.listxattr(source):
-            with contextlib.suppress(OSError):
-                os.setxattr(target, name, os.getxattr(source, name))
+        operating_system.copy_extended_attributes(source, target)
     with contextlib.suppress(OSError):
         os.fchown(target, status.st_uid, status.st_gid)
     with contextlib.suppress(OSError):
@@ -61,9 +61,9 @@ def copy_attributes(source: int, target: int) -> None:
 
 def sync_and_drop_cache(descriptor: int) -> None:
     """Sync a file to the disk, and drop it from the page cache."""
-    os.fsync(descriptor)
+    operating_system.sync(descriptor)
     # A later read would return the cached bytes, whatever the disk has stored.
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    operating_system.drop_cache(descriptor)
 
 
 def _read_fully(descriptor: int) -> bytes:

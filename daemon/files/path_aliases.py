@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from daemon.files.mounts import Mount, MountTable, layers_of, upper_layer
+from index import operating_system
 from index.imaging.discovery.walk import is_at_or_below
 
 # The file that protects its folder and everything below it.
@@ -154,7 +155,7 @@ def _names(path: bytes) -> list[bytes]:
 def _mergerfs_branches(path: bytes) -> list[bytes]:
     for existing in (path, os.path.dirname(path)):
         try:
-            branches = os.getxattr(existing, BRANCHES).split(b"\0")
+            branches = operating_system.extended_attribute(existing, BRANCHES).split(b"\0")
         except OSError:
             continue
         rest = path[len(existing) :]

@@ -19,6 +19,7 @@ from blake3 import blake3
 from daemon.files import file_bytes, removal
 from daemon.files.file_bytes import are_equal, digest_of
 from daemon.files.removal import FOLDER, NO_LINKS, NO_SPACE, READ, UNSUPPORTED, Proof
+from index import operating_system
 from index.errors import FileError
 from index.imaging.discovery import descent
 from index.imaging.discovery.trash_places import is_in_trash
@@ -234,8 +235,10 @@ def write_new(data: bytes, like: int, target: FileRef) -> Identity:
 def _create_file(target: FileRef, temp: FileRef, fill: Callable[[int], bool]) -> Identity | None:
     """Create a file with the bytes that `fill` writes, and give it its name if `fill` returns true."""
     with opened_folder(target.top, target.folder) as folder:
+        if not operating_system.UNNAMED:
+            return _create_named_file(folder, target, temp, fill)
         try:
-            copy = os.open(b".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder)
+            copy = os.open(b".", operating_system.UNNAMED | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder)
         except OSError as error:
             if error.errno not in NO_UNNAMED:
                 raise

@@ -2,13 +2,23 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from daemon.files import safe_files
 from daemon.files.open_folders import OpenFolders
 from daemon.files.safe_files import FileRef
-from index.imaging.discovery.companions import Fold, case_blind, claims_picture, exact, keys_of, owners_of
+from index.imaging.discovery.companions import (
+    Companion,
+    Fold,
+    belongs,
+    case_blind,
+    claims_picture,
+    exact,
+    is_described_by,
+    keys_of,
+    owners_of,
+)
 from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image, may_be_image
 from index.model import Identity
 
@@ -61,6 +71,12 @@ def case_fold_of(
             blind = other not in present and identity_at(file_ref.sibling(other)) is not None
             return case_blind if blind else exact
     return exact
+
+
+def describing(image: bytes, companions: Iterable[Companion], fold: Fold) -> list[bytes]:
+    """Of the companions of an image the sidecars that say something about itself, and not about its RAW or film; by
+    name."""
+    return sorted(each.name for each in companions if is_described_by(each.name) and belongs(each.name, image, fold))
 
 
 def is_picture(file_ref: FileRef) -> bool:

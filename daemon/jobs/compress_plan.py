@@ -80,6 +80,7 @@ def request_of(values: Mapping[str, Any], given: CompressParameters) -> Compress
             keep_ratio=wanted("keep_ratio"),
             enlarge=wanted("enlarge"),
             format=Format(picture_format) if picture_format else None,
+            baseline=wanted("baseline"),
             strip=wanted("strip"),
             colours=wanted("colours"),
             least_gain=wanted("least_gain") / 100,

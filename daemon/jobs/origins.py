@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any, Final
 
 from daemon.files.safe_files import FileRef
-from daemon.files.siblings import Folder
+from daemon.files.siblings import Folder, describing
 from daemon.jobs.previews import OUT_OF_REACH, Previews
 from daemon.jobs.progress import Progress
 from daemon.jobs.quarantine import Quarantine
 from daemon.processes.decode_task import PictureTask
+from daemon.processes.description_task import SidecarFile, read_sidecars
 from daemon.processes.origin_task import OriginTask, compare_origins, trace_picture
 from daemon.processes.worker import of_item
 from daemon.processes.worker_pool import Outcome, WorkerPool
@@ -27,6 +28,7 @@ from index.database.store import Store
 from index.imaging.discovery.companions import companions_of
 from index.imaging.originality.pair_evidence import VERSION as FINDINGS
 from index.imaging.originality.trace import VERSION as TRACES
+from index.model import Description
 
 # Pairs that are compared together, and stored in one commit.
 AT_ONCE: Final = 400
@@ -86,7 +88,8 @@ class Origins:
         self._store.write(lambda database: origins.store_findings(database, FINDINGS, found))
 
     def look_beside(self, progress: Progress, content_ids: Collection[int] | None = None) -> None:
-        """Record which images of groups have companions; only those of these contents, if any are given."""
+        """Record which images of groups have companions, and what their sidecars say; only those of these contents, if
+        any are given."""
         with self._store.read() as database:
             shown = origins.images_in_groups(database, content_ids)
         by_folder: dict[tuple[bytes, bytes], list[tuple[int, bytes]]] = defaultdict(list)
@@ -94,6 +97,7 @@ class Origins:
             folder, name = os.path.split(path)
             by_folder[root, folder].append((image_id, name))
         bonds: dict[int, Sequence[str]] = {}
+        sidecars: dict[int, tuple[SidecarFile, ...]] = {}
         for (root, folder), files in by_folder.items():
             progress.checkpoint()
             try:
@@ -104,7 +108,16 @@ class Origins:
             for image_id, name in files:
                 found = companions_of(name, beside.related(name), beside.fold)
                 bonds[image_id] = sorted({str(companion.bond) for companion in found})
-        self._store.write(lambda database: origins.store_bonds(database, bonds))
+                if described := describing(name, found, beside.fold):
+                    sidecars[image_id] = tuple(SidecarFile(os.path.join(folder, own), root) for own in described)
+        said: dict[int, Description] = {}
+        read = self._pool.run(partial(of_item, read_sidecars), sidecars.items())
+        with closing(read):
+            for outcome in read:
+                progress.checkpoint()
+                if outcome.value is not None:
+                    said[outcome.item[0]] = outcome.value
+        self._store.write(lambda database: origins.store_beside(database, bonds, said))
 
 
 def _is_final(outcome: Outcome[tuple[int, PictureTask], bytes]) -> bool:

@@ -16,11 +16,12 @@ from typing import Any
 from daemon.files import actions, safe_files
 from daemon.files.protected_paths import Claim, ManagedFolders
 from daemon.files.siblings import remaining_owners
-from daemon.jobs.journal import Journal, temp_of
+from daemon.jobs.carried_metadata import CARRYING, Kept, MetadataCarrier
+from daemon.jobs.journal import Journal
 from daemon.jobs.progress import NullProgress, Progress
 from daemon.jobs.runner import JobContext
 from daemon.jobs.sort_plan import Companions, PlannedFile, Planner, PlanOptions, in_order
-from daemon.processes.decode_task import PictureTask, check_picture, read_picture_metadata
+from daemon.processes.decode_task import PictureTask, check_picture
 from daemon.processes.worker_pool import WorkerPool
 from index.database import garbage
 from index.database.queries import group_files
@@ -31,9 +32,6 @@ from index.database.records.jobs import SortParameters
 from index.database.store import Store
 from index.errors import Cancelled, StepRefused
 from index.imaging.decoding.pictures import Limits
-from index.imaging.decoding.pictures import digest as pictures_digest
-from index.imaging.decoding.sidecar import Metadata, as_xmp, missing_from
-from index.messages import of_os_error
 from index.model import Identity
 from index.paths import display
 
@@ -129,6 +127,7 @@ class Checker:
         self._limits = limits
         self._folders = folders
         self._planner = planner
+        self._carrier = MetadataCarrier(store, pool, limits, folders, planner)
         # The files that must not change between check and step, by step: the keeper, and the twins of companions.
         self._unchanged: dict[int, list[tuple[bytes, Identity]]] = {}
 
@@ -140,6 +139,8 @@ class Checker:
         by_id = {step.id: step for step in steps}
         refusals: dict[int, StepRefused] = {}
         ready: dict[int, Step] = {}
+        kept: dict[int, Kept] = {}
+        carrying: list[tuple[Step, Step]] = []
         for step in steps:
             if step.companion_of is not None:
                 if step.companion_of not in by_id:
@@ -151,10 +152,14 @@ class Checker:
             planned = {other.path: other for other in steps if is_companion(other)}
             try:
                 planned_file = planned_files.get(step.image_id or 0)
-                ready[step.id], others = self._prepare_step(step, companion_steps, planned, planned_file, verified)
+                ready[step.id], others, kept[step.id] = self._prepare_step(
+                    step, companion_steps, planned, planned_file, verified
+                )
                 ready |= others
+                carrying += [(other, step) for other in companion_steps if other.action in CARRYING]
             except StepRefused as refusal:
                 refusals[step.id] = refusal
+        ready |= {step.id: step for step in self._carrier.prepare(carrying, kept)}
         for step in steps:
             own_refusal = refusals.get(step.id)
             image = _image_step_id(step, by_id)
@@ -224,9 +229,9 @@ class Checker:
         planned: Mapping[bytes, Step],
         planned_file: PlannedFile | None,
         verified: Mapping[bytes, Identity],
-    ) -> tuple[Step, dict[int, Step]]:
-        """A step and those that go with it, ready to be done; `companion_steps` are those journaled after it, `planned`
-        the companions of all images by path. Raises StepRefused."""
+    ) -> tuple[Step, dict[int, Step], Kept]:
+        """A step and the companions that go with it, ready to be done, and the keeper; `companion_steps` are those
+        journaled after it, `planned` the companions of all images by path. Raises StepRefused."""
         if planned_file is None or planned_file.step.action is not step.action:
             raise StepRefused("undecided", "step.undecided")
         if planned_file.step.state is StepState.REFUSED:
@@ -235,10 +240,10 @@ class Checker:
             raise StepRefused("changed", "step.changed_since_planned")
         keepers = [_first_verified(candidates, verified) for candidates in planned_file.keepers]
         known = {
-            **{companion.path: companion for companion in companion_steps if companion.action is not Action.CREATE},
+            **{companion.path: companion for companion in companion_steps if companion.action not in CARRYING},
             **planned,
         }
-        going = [companion for companion in planned_file.companions if companion.step.action is not Action.CREATE]
+        going = [companion for companion in planned_file.companions if companion.step.action not in CARRYING]
         if any(companion.step.path not in known for companion in going):
             raise StepRefused("companion", "step.companion_unplanned")
         kept = [(file.path, verified[file.path]) for file in keepers]
@@ -249,55 +254,27 @@ class Checker:
             others[ready.id] = replace(ready, target=companion.step.target, keeper=keepers[0].path)
             self._unchanged[ready.id] = kept + twins
             all_twins += twins
-        others |= {
-            companion.id: self._write_sidecar(companion, step, keepers[0])
-            for companion in companion_steps
-            if companion.action is Action.CREATE
-        }
         # The image stays if one of the twins is removed at the last moment.
         self._unchanged[step.id] = kept + all_twins
-        return replace(
+        ready_step = replace(
             step,
             keeper=keepers[0].path,
             target=planned_file.step.target,
             made=planned_file.step.made,
             bytes=planned_file.step.bytes,
-        ), others
-
-    def _write_sidecar(self, made: Step, step: Step, keeper: GroupFile) -> Step:
-        """Write a sidecar for the keeper with the metadata that only the image that goes has. Refused if there is no
-        such metadata or it cannot be written: the image goes all the same."""
-        try:
-            if made.path != keeper.path:
-                raise StepRefused("keeper_changed", "step.other_keeper")
-            if safe_files.identity_at(self._folders.file_ref(made.target)) is not None:
-                raise StepRefused("name_taken", "step.keeper_has_sidecar")
-            pictures = [self._task(step.path, step.digest), self._task(keeper.path, keeper.digest)]
-            metadata: dict[bytes, Metadata] = {}
-            for outcome in self._pool.run(read_picture_metadata, pictures):
-                metadata[outcome.item.path] = outcome.value or Metadata()
-            more = missing_from(metadata[keeper.path], metadata[step.path])
-            if more == Metadata():
-                raise StepRefused("nothing_to_tell", "step.nothing_to_tell")
-            text = as_xmp(more, metadata[keeper.path])
-            with self._store.read() as database:
-                name = batches.batch(database, made.batch_id).name
-            file_ref = self._folders.file_ref(temp_of(name, made))
-            with safe_files.opened_file(self._folders.file_ref(keeper.path)) as like:
-                identity = safe_files.write_new(text, like, file_ref)
-            return replace(made, identity=identity, digest=pictures_digest(text), bytes=0)
-        except StepRefused as refusal:
-            return _refused(made, refusal)
-        except OSError as error:
-            return _refused(made, StepRefused("failed", "step.sidecar_unwritable", error=of_os_error(error)))
+        )
+        return ready_step, others, Kept(keepers[0].path, keepers[0].digest)
 
     def _resume_companion(self, step: Step) -> dict[int, Step]:
         """The step of a companion whose image went before a crash: it follows, if it still may. RAW and film need a
         twin beside the keeper that the image had."""
         with self._store.read() as database:
             image = batches.step_or_none(database, step.companion_of or 0)
-        if image is None or image.state is not StepState.DONE or step.action is Action.CREATE:
+        if image is None or image.state is not StepState.DONE:
             return {}
+        if step.action in CARRYING:
+            carried = self._carrier.resume(step, image)
+            return {} if carried is None else {step.id: carried}
         with contextlib.suppress(StepRefused):
             twin = None
             if is_companion(step) and self._planner.needs_twin(step):
@@ -340,7 +317,7 @@ def managed_folders(
 
 def is_companion(step: Step) -> bool:
     """Whether a step of a sort is about a companion, and not about another name of its image or a new sidecar."""
-    return step.companion_of is not None and step.image_id is None and step.action is not Action.CREATE
+    return step.companion_of is not None and step.image_id is None and step.action not in CARRYING
 
 
 def outcome(steps: Sequence[Step], batch_id: int, dry_run: bool) -> dict[str, Any]:

@@ -17,11 +17,20 @@ from typing import Any
 from daemon.files import safe_files
 from daemon.files.open_folders import OpenFolders
 from daemon.files.protected_paths import ManagedFolders
-from daemon.files.siblings import Folder, is_picture
+from daemon.files.siblings import Folder, describing, is_picture
 from index.database.queries.group_files import GroupFile, LostDecision, SortGroup
 from index.database.records.batches import Action, Step, StepState
 from index.errors import StepRefused
-from index.imaging.discovery.companions import Bond, bond_of, case_blind, companions_of, images_behind, stem_of, twin_of
+from index.imaging.discovery.companions import (
+    XMP_ENDING,
+    Bond,
+    bond_of,
+    case_blind,
+    companions_of,
+    images_behind,
+    stem_of,
+    twin_of,
+)
 from index.imaging.discovery.trash_places import is_in_trash
 from index.messages import of_os_error
 from index.model import Choice, Identity
@@ -91,7 +100,6 @@ class Planner:
         self._now_ns = now_ns
         self._folders: dict[bytes, Folder] = {}
         self._pictures: dict[bytes, bool] = {}
-        self._sidecars: set[bytes] = set()
         self._open = OpenFolders()
 
     def refresh(self) -> None:
@@ -102,7 +110,6 @@ class Planner:
     def plan(self, groups: Sequence[SortGroup], content_ids: Collection[int]) -> list[PlannedFile]:
         """A planned file for every file with one of these contents that is decided to go, sorted by path. Every group
         of these contents must be among `groups`."""
-        self._sidecars = set()
         victims: dict[tuple[int, int], GroupFile] = {}
         groups_of: dict[tuple[int, int], list[SortGroup]] = defaultdict(list)
         for group in groups:
@@ -305,26 +312,47 @@ class Planner:
         return sorted(companion_steps, key=lambda companion_step: bond_of(companion_step.step.path) is Bond.SIDECAR)
 
     def _sidecar(self, step: Step, file: GroupFile, keeper: GroupFile) -> list[CompanionStep]:
-        """A new sidecar for the keeper with the metadata that only the image that goes has; none if the keeper has a
-        sidecar."""
+        """A step that unites what is written about the image that goes with the keeper's sidecar: a new one, or one in
+        the place of the one that the keeper has. Which of them, and whether there is anything to add, is found out when
+        the files are read."""
         if not self._options.carries_metadata or step.action is not Action.TRASH or keeper.protected:
             return []
         if self._managed_folders.protection_of(keeper.path) is not None:
             return []
-        if not (file.metadata - keeper.metadata) & SIDECAR_BLOCKS and not file.metadata & TEXT_BLOCKS:
+        says = (file.metadata - keeper.metadata) & SIDECAR_BLOCKS or file.metadata & TEXT_BLOCKS
+        if not says and not self._sidecars_of(file.path):
             return []
-        folder, name = split_path(keeper.path)
-        target = keeper.path + b".xmp"
-        if target in self._sidecars or any(
-            other.lower().endswith(b".xmp") for other in self._folder(folder).related(name)
-        ):
-            return []
-        self._sidecars.add(target)
         made = Step(
-            Action.CREATE, keeper.path, Identity(keeper.identity.device, 0, 0, 0), target=target, keeper=file.path,
-            group_key=step.group_key,
+            Action.CREATE, keeper.path, Identity(keeper.identity.device, 0, 0, 0), target=keeper.path + b".xmp",
+            keeper=file.path, group_key=step.group_key,
         )  # fmt: skip
         return [CompanionStep(made)]
+
+    def sidecars_of(self, path: bytes) -> list[bytes]:
+        """The paths of the sidecars that say something about an image."""
+        try:
+            return self._sidecars_of(path)
+        finally:
+            self._open.close()
+
+    def own_sidecar_of(self, path: bytes) -> bytes | None:
+        """The path of the XMP sidecar that describes an image and no other; None if there is none."""
+        folder, name = split_path(path)
+        try:
+            near, fold = self._names_near(folder, name), self._folder(folder).fold
+            pictures = [other for other in near if self._is_picture(os.path.join(folder, other))]
+            for sidecar in sorted(self._sidecars_of(path), key=len, reverse=True):
+                is_xmp = sidecar.lower().endswith(XMP_ENDING)
+                if is_xmp and images_behind(os.path.basename(sidecar), pictures, fold) == [name]:
+                    return sidecar
+            return None
+        finally:
+            self._open.close()
+
+    def _sidecars_of(self, path: bytes) -> list[bytes]:
+        folder, name = split_path(path)
+        near, fold = self._names_near(folder, name), self._folder(folder).fold
+        return [os.path.join(folder, other) for other in describing(name, companions_of(name, near, fold), fold)]
 
     def twin(self, path: bytes, identity: Identity, keeper: bytes) -> bytes | None:
         """The path of a file beside the keeper that may have the same bytes as a companion."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from daemon.configuration.config import Config, WatchSection
 from daemon.files import trash_trust
 from daemon.files.mounts import Mount, mount_of, read_mounts
+from daemon.memory_budget import machine_mb
 from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
 from daemon.watching.watch_limits import max_user_watches, watches_of_others
@@ -103,7 +104,7 @@ def limits(config: Config) -> Iterator[Finding]:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files < FILES_FEW:
         yield Finding("limits", Grade.WARNING, Message("doctor.few_files", n=files), Message("doctor.few_files_remedy"))
-    workers, memory = config.daemon.workers, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    workers, memory = config.daemon.workers, machine_mb() * 2**20
     needed = workers * config.daemon.memory_mb * 2**20
     if needed > 2 * memory:
         yield Finding(

@@ -12,7 +12,6 @@ from index.imaging.candidates.crop_hashes import crop_hashes
 from index.imaging.candidates.perceptual_hash import hash_grey
 from index.imaging.decoding import pictures
 from index.imaging.decoding import pixel_digest as digests
-from index.imaging.decoding.sidecar import Metadata, read_metadata
 from index.messages import of_os_error
 from index.model import Identity, Reading
 
@@ -112,12 +111,6 @@ def check_picture(task: PictureTask) -> Identity:
         raise PictureError("changed", "picture.changed_since_indexed")
     pictures.decode(data, task.limits)
     return identity
-
-
-def read_picture_metadata(task: PictureTask) -> Metadata:
-    """The metadata of a picture. Raises PictureError."""
-    with pictures.opened(read_known(task), task.limits) as image:
-        return read_metadata(image)
 
 
 def pixel_digest(task: PictureTask) -> bytes:

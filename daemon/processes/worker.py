@@ -4,10 +4,8 @@ Imports as little as possible: a function is imported when it is first requested
 """
 
 import contextlib
-import ctypes
 import os
 import pickle
-import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -16,10 +14,10 @@ from typing import Any
 
 from daemon.malloc import hold_buffers
 from daemon.processes.channel import Channel
+from index import operating_system
 from index.errors import PictureError
 from index.messages import Message, text
 
-PR_SET_PDEATHSIG = 1
 NICENESS = 5
 MESSAGE_LENGTH = 300
 
@@ -35,7 +33,7 @@ class Answer(IntEnum):
 def serve(descriptor: int, memory_bytes: int, parent: int) -> None:
     """Report that it is ready, then answer until the other end is closed."""
     # A decoder that hangs never sees the socket close; the kernel kills it with the thread that started it.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    operating_system.die_with_parent()
     if os.getppid() != parent:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -44,8 +42,7 @@ def serve(descriptor: int, memory_bytes: int, parent: int) -> None:
     # If the machine runs out of memory, the kernel should kill this process, not the service.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
         score.write("1000")
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    operating_system.limit_address_space(memory_bytes)
     hold_buffers()
     channel = Channel(socket.socket(fileno=descriptor))
     with contextlib.suppress(EOFError, OSError):

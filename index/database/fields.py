@@ -7,7 +7,7 @@ from typing import Any
 from peewee import TextField
 
 from index.messages import Message, of_json, to_json
-from index.model import Attachment, CameraRecord
+from index.model import Attachment, CameraRecord, Description
 
 
 class MessageField(TextField):
@@ -48,3 +48,22 @@ class CameraRecordField(TextField):
             name: tuple(each) if isinstance(each, list) else each for name, each in json.loads(value).items()
         }
         return CameraRecord(**filled)
+
+
+class DescriptionField(TextField):
+    """A Description as a JSON object of what is said, "{}" for nothing."""
+
+    def db_value(self, value: Description) -> str:
+        nothing = asdict(Description())
+        return json.dumps({name: entry for name, entry in asdict(value).items() if entry != nothing[name]})
+
+    def python_value(self, value: str) -> Description:
+        return description_from(value)
+
+
+def description_from(value: str) -> Description:
+    """A description as the table has it."""
+    if value == "{}":
+        return Description()
+    said: Any = {name: tuple(each) if isinstance(each, list) else each for name, each in json.loads(value).items()}
+    return Description(**said)

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from index import operating_system
 from index.messages import Message
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,9 @@ def _restrict_trees(folder: Path) -> None:
 def _restrict(path: Path) -> None:
     """Remove the permissions of others from one file or folder: never through a symbolic link, and not from a file
     with a second hard link, which may belong to something else."""
+    if not operating_system.HAS_O_PATH:
+        _restrict_by_path(path)
+        return
     try:
         # O_PATH: closing a descriptor opened for reading would drop the locks that SQLite may hold on the index.
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -84,11 +88,25 @@ def _restrict(path: Path) -> None:
         return
     try:
         status = os.fstat(descriptor)
-        is_file = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-        is_ours = status.st_uid == os.geteuid() and (is_file or stat.S_ISDIR(status.st_mode))
-        if is_ours and status.st_mode & OTHERS:
+        if _is_too_open(status):
             os.chmod(f"/proc/self/fd/{descriptor}", stat.S_IMODE(status.st_mode) & ~OTHERS)
     except OSError as error:
         log.debug("the mode of %s stays: %s", path, error)
     finally:
         os.close(descriptor)
+
+
+def _restrict_by_path(path: Path) -> None:
+    """The same where a file cannot be held without being opened (macOS)."""
+    try:
+        status = os.lstat(path)
+        if _is_too_open(status):
+            os.chmod(path, stat.S_IMODE(status.st_mode) & ~OTHERS, follow_symlinks=False)
+    except (OSError, NotImplementedError) as error:
+        log.debug("the mode of %s stays: %s", path, error)
+
+
+def _is_too_open(status: os.stat_result) -> bool:
+    is_file = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    is_ours = status.st_uid == os.geteuid() and (is_file or stat.S_ISDIR(status.st_mode))
+    return is_ours and bool(status.st_mode & OTHERS)

@@ -16,8 +16,8 @@ from peewee import (
     TextField,
 )
 
-from index.database.fields import AttachmentsField, CameraRecordField, MessageField
-from index.model import FACTS_VERSION, CameraRecord
+from index.database.fields import AttachmentsField, CameraRecordField, DescriptionField, MessageField
+from index.model import FACTS_VERSION, CameraRecord, Description
 
 
 class Root(Model):
@@ -83,6 +83,7 @@ class Content(Model):
     transparent = BooleanField(default=False)
     attachments = AttachmentsField(default=())
     damage = TextField(default="")
+    description = DescriptionField(default=Description)
     facts_version = IntegerField(default=FACTS_VERSION)
     scheme = TextField(default="")
     hash8 = BlobField(null=True)
@@ -128,10 +129,12 @@ class Image(Model):
 
 
 class Beside(Model):
-    """The kinds of the companions of an image in a group: names of imaging.discovery.companions.Bond with commas."""
+    """What stands beside an image in a group: the kinds of its companions, names of imaging.discovery.companions.Bond
+    with commas, and what its sidecars say."""
 
     image = ForeignKeyField(Image, primary_key=True, on_delete="CASCADE")
     bonds = TextField()
+    description = DescriptionField(default=Description)
 
 
 class Problem(Model):

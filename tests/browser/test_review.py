@@ -13,7 +13,7 @@ from daemon.client import Client
 from daemon.service import Service
 from index.database import schema
 from index.database.records import jobs
-from index.model import JobKind, Kind, Turn
+from index.model import Description, JobKind, Kind, Turn
 from support.pictures import photograph, save
 from support.serving import config_over, until
 from support.trashes import plant
@@ -109,14 +109,21 @@ def test_ten_groups_by_keyboard_alone_applied_and_undone(service: Service, photo
 
 def test_a_path_of_any_length_leaves_the_facts_in_sight_on_a_phone(serve: Serve, visit: Open) -> None:
     site = serve()
-    near, far = site.library.add_content(1), site.library.add_content(2)
+    described = Description(
+        taken="2019-07-14T10:31:02", dated_by="name", keywords=("Tom", "mer"), hierarchies=("animal|chat|Tom",),
+        rating=4, caption="<b>Au bord de la mer</b> " * 80, place=(47.5, -8.25),
+        location=("", "Brest", "", "France"),
+    )  # fmt: skip
+    near, far = site.library.add_content(1, description=described), site.library.add_content(2)
     site.library.add_image(near, "near.jpg")
     site.library.add_image(far, "/".join(["a folder " + 150 * "x"] * 12 + [150 * "y" + ".jpg"]))
     key = site.library.add_group(near, (far, Kind.NEAR, 4, Turn.NONE))
     page = visit(but="Failed to load resource", viewport={"width": 390, "height": 844}, locale="fr-FR")
     page.goto(f"{site.address}/groups/{key}")
     expect(page.locator(".compare-facts")).to_be_visible()
-    assert page.locator(".compare-facts").evaluate("(table) => table.offsetHeight") < 1000
+    assert page.locator(".compare-facts").evaluate("(table) => table.offsetHeight") < 1400
+    for shown in ("(nom du fichier)", "animal › chat › Tom, mer", "★★★★", "Brest, France (47.5000, -8.2500)", "<b>Au"):
+        expect(page.locator(".compare-facts")).to_contain_text(shown)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     cut = "(labels) => labels.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
     assert page.locator(".act > span").evaluate_all(cut) == []

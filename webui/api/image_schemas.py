@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from index.model import DateSource
 from webui.schemas import Answer, Count, Path, Query, RowId, Time, Uri
 
 
@@ -13,6 +14,28 @@ class Attachment(Answer, frozen=True, kw_only=True):
 
     kind: str
     size_bytes: Count
+
+
+class Coordinates(Answer, frozen=True, kw_only=True):
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+
+
+class Description(Answer, frozen=True, kw_only=True):
+    """What is written about a picture, in its file, in its sidecars, or in its name."""
+
+    zone: Annotated[str | None, Meta(description='The time zone of `taken`, as "+02:00"')]
+    dated_by: Annotated[
+        DateSource | None, Meta(description="Where `taken` is from; `name` is that of the file, which may be wrong")
+    ]
+    place: Coordinates | None
+    location: Annotated[list[str], Meta(description="Part of a city, city, state and country, where they are named")]
+    rating: Annotated[int, Meta(ge=1, le=5)] | None
+    label: str
+    title: str
+    caption: str
+    keywords: list[str]
+    hierarchies: Annotated[list[str], Meta(description='Keywords below others, as "animal|cat"')]
 
 
 class Image(Answer, frozen=True, kw_only=True):
@@ -33,7 +56,7 @@ class Image(Answer, frozen=True, kw_only=True):
     height: Count
     mode: str
     orientation: int
-    taken: Annotated[str | None, Meta(description="EXIF date, as written, without a time zone")]
+    taken: Annotated[str | None, Meta(description="Date of the capture, as written, without a time zone")]
     camera: str
     jpeg_quality: int | None
     earlier_quality: Annotated[int | None, Meta(description="Estimated quality of a poorer JPEG that it was before")]
@@ -43,6 +66,7 @@ class Image(Answer, frozen=True, kw_only=True):
     attachments: Annotated[list[Attachment], Meta(description="What lies behind the first picture of the file")]
     damage: Annotated[str | None, Meta(description="What the decoder complained of; the picture may be wrong in parts")]
     metadata: list[str]
+    description: Description
     failure: Annotated[str | None, Meta(description="Why the picture cannot be shown")]
     thumbnail: Annotated[str | None, Meta(description="Address of the 512-pixel view")]
     content: Annotated[str, Meta(description="Address of the original bytes")]

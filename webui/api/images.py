@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from index.database.queries import file_pictures, listing
 from index.database.queries.listing import FileRow
+from index.database.queries.plain_description import plain
 from index.database.queries.similar import similar_contents
 from index.imaging.candidates.perceptual_hash import to_hex
 from webui.api import image_schemas
@@ -162,7 +163,7 @@ def image_fields(row: FileRow) -> dict[str, Any]:
         "height": facts.height,
         "mode": facts.mode,
         "orientation": facts.orientation,
-        "taken": facts.taken or None,
+        "taken": row.description.taken or facts.taken or None,
         "camera": facts.camera,
         "jpeg_quality": facts.jpeg_quality or None,
         "earlier_quality": facts.earlier_quality or None,
@@ -172,6 +173,7 @@ def image_fields(row: FileRow) -> dict[str, Any]:
         "attachments": [{"kind": part.kind, "size_bytes": part.size_bytes} for part in facts.attachments],
         "damage": facts.damage or None,
         "metadata": list(facts.metadata),
+        "description": plain(row.description),
         "failure": row.failure or None,
         "thumbnail": None if row.failure else f"{address}/thumbnail?v={digest[:16]}",
         "content": f"{address}/content",

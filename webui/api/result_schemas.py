@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from index.model import Kind, Turn
 from webui.api.group_schemas import Reason
-from webui.api.image_schemas import Attachment
+from webui.api.image_schemas import Attachment, Description
 from webui.schemas import Answer, Count, EscapedPath
 
 
@@ -24,6 +24,8 @@ class ResultImage(Answer, frozen=True, kw_only=True):
     bit_depth: Count
     attachments: list[Attachment]
     damage: str | None
+    taken: str | None
+    description: Description
     kind: Kind | UnsetType = UNSET
     distance: Count | UnsetType = UNSET
     turn: Turn | UnsetType = UNSET

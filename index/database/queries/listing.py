@@ -5,21 +5,24 @@ come and go. Apart from counts, nothing here reads more than a page of rows.
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from peewee import SqliteDatabase
 
 from index.database import path_parts
+from index.database.fields import description_from
 from index.database.records import matches
 from index.database.records.images import chunks, facts_of
 from index.database.records.sql_paging import Page, Where, cut_page, path_term
 from index.database.schema import Content
 from index.errors import NotFound
+from index.imaging.decoding.description import with_beside
 from index.imaging.verification.edit_evidence import reversed_evidence
 from index.messages import Message, of_json
-from index.model import DetectParameters, Facts
+from index.model import Description, DetectParameters, Facts
 from index.paths import display
 
 GROUP_SORTS = {
@@ -62,7 +65,8 @@ class RootRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One image with the facts of its content; `also_at` holds the other paths of the same file.
+    """One image with the facts of its content; `also_at` holds the other paths of the same file,
+    `description` what it, its sidecars and its name say about the picture.
 
     Where the picture could not be read, `failure` says why and `facts` is UNREAD (no size, no format).
     """
@@ -82,6 +86,7 @@ class FileRow:
     facts: Facts
     failure: str
     also_at: tuple[bytes, ...] = ()
+    description: Description = field(default_factory=Description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,16 +499,19 @@ def files_with_ids(
     for chunk in chunks(image_ids):
         rows = database.execute_sql(
             "SELECT i.id, i.path, i.root_id, r.path, r.protected, r.state, i.device, i.inode, i.size_bytes, i.mtime_ns,"
-            " i.content_id FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+            " i.content_id, coalesce(b.description, '{}') FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+            " LEFT JOIN beside b ON b.image_id = i.id"
             f" WHERE i.id IN ({','.join('?' * len(chunk))})",
             chunk,
         ).fetchall()
         content_ids = [row[10] for row in rows if row[10] is not None]
         contents = {row.id: row for row in Content.select().where(Content.id.in_(content_ids)).execute(database)}
         for (
-            image_id, path, root_id, root_path, protected, state, device, inode, size_bytes, mtime_ns, content_id
+            image_id, path, root_id, root_path, protected, state, device, inode, size_bytes, mtime_ns, content_id, said
         ) in rows:  # fmt: skip
             content = contents.get(content_id)
+            facts = UNREAD if content is None or content.failure else facts_of(content)
+            name = os.path.basename(bytes(path))
             files[image_id] = FileRow(
                 id=image_id,
                 path=bytes(path),
@@ -517,9 +525,10 @@ def files_with_ids(
                 mtime_ns=mtime_ns,
                 content_id=content_id,
                 digest=b"" if content is None else bytes(content.digest),
-                facts=UNREAD if content is None or content.failure else facts_of(content),
+                facts=facts,
                 failure="unreadable" if content is None else content.failure,
                 also_at=_other_paths(database, device, inode, bytes(path)) if image_id in with_paths else (),
+                description=with_beside(facts.description, description_from(said), name),
             )
     return files
 

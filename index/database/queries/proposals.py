@@ -3,6 +3,7 @@
 Reads only. Calculated on request, so that a proposal is never older than the settings, the folders and the files.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,11 +12,12 @@ from typing import Any, Final
 
 from peewee import SqliteDatabase
 
-from index.database.fields import attachments_from
+from index.database.fields import attachments_from, description_from
 from index.database.queries import group_origins
 from index.database.records.images import chunks
 from index.database.records.matches import within_folders
 from index.database.records.sql_paging import Where
+from index.imaging.decoding.description import dated
 from index.imaging.grouping.keeper import KeeperCandidate, Proposal, propose_keeper
 from index.imaging.originality.file_signs import FileSeen
 from index.imaging.originality.fitted import weights
@@ -187,7 +189,7 @@ def _files(
         "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns, r.protected,"
         " r.priority, c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
         " c.mode, c.earlier_quality, c.bit_depth, c.damage, c.attachments,"
-        " c.camera, c.frames, coalesce(b.bonds, '')"
+        " c.camera, c.frames, c.description, coalesce(b.bonds, ''), coalesce(b.description, '{}')"
         " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
         " JOIN image i ON i.content_id = m.content_id LEFT JOIN beside b ON b.image_id = i.id"
         f" JOIN root r ON r.id = i.root_id AND r.watched WHERE {where} ORDER BY i.path",
@@ -216,7 +218,7 @@ def _candidate(
     *of_content: Any,
 ) -> KeeperCandidate:
     picture_format, width, height, jpeg_quality, taken, metadata, mode, earlier_quality, *more = of_content
-    bit_depth, damage, attachments, camera, frames, bonds = more
+    bit_depth, damage, attachments, camera, frames, description, bonds, said_beside = more
     blocks = _names(metadata)
     facts = Facts(
         picture_format,
@@ -236,8 +238,13 @@ def _candidate(
     beside = _names(bonds)
     return KeeperCandidate(
         image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
-        companions=beside,
+        companions=beside, taken=_taken(bytes(path), description, said_beside) or taken,
     )  # fmt: skip
+
+
+def _taken(path: bytes, description: str, said_beside: str) -> str:
+    """The date of the capture by what a file, its sidecars and its name say."""
+    return dated(description_from(description), description_from(said_beside), os.path.basename(path)).taken
 
 
 @lru_cache(maxsize=256)

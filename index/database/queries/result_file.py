@@ -14,16 +14,19 @@ from typing import Any, TextIO
 
 from peewee import SqliteDatabase
 
+from index.database.queries.plain_description import plain
 from index.database.queries.proposals import Outline, outlines
 from index.database.records.images import chunks, contents, skipped_by_name
 from index.database.records.matches import current_detection, evidence_from, load_parameters, present_files
+from index.database.records.origins import said_beside
 from index.database.schema import DuplicateGroup, Match, Member, Problem, Root
 from index.imaging.candidates.perceptual_hash import to_hex
+from index.imaging.decoding.description import with_beside
 from index.imaging.discovery import file_types
 from index.imaging.originality.account import sentence as origin_sentence
 from index.imaging.verification.edit_evidence import PROPOSED, sentence
 from index.messages import LANGUAGES, render
-from index.model import DetectParameters, Kind, Turn
+from index.model import Description, DetectParameters, Kind, Turn
 
 FORMAT = "comparimg/1"
 
@@ -83,12 +86,17 @@ def _groups(
         content_ids = {member.content_id for of_group in members.values() for member in of_group}
         rows_of = contents(database, content_ids)
         files_of = present_files(database, content_ids, parameters)
+        beside = said_beside(database, (file.id for files in files_of.values() for file in files))
         for row in chunk:
             evidence = _evidence(database, detection_id, row.reference_id)
             files = [(member, file) for member in members[row.id] for file in files_of.get(member.content_id, [])]
             images = [
-                _image(file, rows_of[member.content_id], member, parameters.hsize, evidence) for member, file in files
-            ]
+                _image(
+                    file, rows_of[member.content_id], member, parameters.hsize, evidence,
+                    beside.get(file.id, Description()),
+                )
+                for member, file in files
+            ]  # fmt: skip
             if images:
                 images[0] |= {"reference": True}
                 for name in ("kind", "distance", "turn", "evidence"):
@@ -156,7 +164,10 @@ def _evidence(database: SqliteDatabase, detection_id: int, reference_id: int) ->
     }
 
 
-def _image(file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _image(
+    file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]], beside: Description
+) -> dict[str, Any]:
+    description = with_beside(content.description, beside, os.path.basename(bytes(file.path)))
     fields: dict[str, Any] = {
         "path": os.fsdecode(bytes(file.path)),
         "reference": False,
@@ -169,6 +180,8 @@ def _image(file: Any, content: Any, member: Any, hsize: int, evidence: dict[int,
         "bit_depth": content.bit_depth,
         "attachments": [{"kind": part.kind, "size_bytes": part.size_bytes} for part in content.attachments],
         "damage": content.damage or None,
+        "taken": description.taken or content.taken or None,
+        "description": plain(description),
     }
     if member.position == 0:
         return fields | {"kind": str(Kind.EXACT), "distance": 0, "turn": str(Turn.NONE), "evidence": {}}

@@ -62,7 +62,9 @@ def by_kind(database: SqliteDatabase) -> list[KindFigures]:
 def by_format_and_month(database: SqliteDatabase) -> tuple[list[FormatFigures], list[MonthFigures]]:
     """The images of watched roots by format, the largest first, and those with a date by month."""
     rows = database.execute_sql(
-        "SELECT coalesce(c.format, ''), substr(coalesce(c.taken, ''), 1, 7), count(*), sum(i.size_bytes)"
+        "SELECT coalesce(c.format, ''),"
+        " substr(coalesce(nullif(c.taken, ''), json_extract(c.description, '$.taken'), ''), 1, 7),"
+        " count(*), sum(i.size_bytes)"
         " FROM image i JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
         " LEFT JOIN content c ON c.id = i.content_id"
         " GROUP BY 1, 2"

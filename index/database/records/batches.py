@@ -161,12 +161,13 @@ _INSERT_STEP = f"INSERT INTO step ({_STEP_COLUMNS}) VALUES ({', '.join('?' * len
 
 
 def update_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -> None:
-    """Store what changed of existing steps: their paths, the file they made, the keeper, and how they ended."""
+    """Store what changed of existing steps: what they do to which file, the file they made, the keeper, and how they
+    ended."""
     for step in steps:
         values = _values(step)
-        changed = ("target", "trash", "temp", "keeper", "made_inode", "made_size_bytes", "made_mtime_ns", "made_digest",
-                   "inode", "device", "size_bytes", "mtime_ns", "digest", "bytes", "state", "reason",
-                   "message")  # fmt: skip
+        changed = ("action", "path", "target", "trash", "temp", "keeper", "made_inode", "made_size_bytes",
+                   "made_mtime_ns", "made_digest", "inode", "device", "size_bytes", "mtime_ns", "digest", "bytes",
+                   "state", "reason", "message")  # fmt: skip
         done_ns = now_ns if step.state is StepState.DONE else None
         StepRow.update({name: values[name] for name in changed} | {"done_ns": done_ns}).where(
             StepRow.id == step.id

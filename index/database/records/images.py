@@ -356,6 +356,7 @@ def _fact_columns(facts: Facts) -> dict[str, Any]:
         "transparent": facts.transparent,
         "attachments": facts.attachments,
         "damage": facts.damage,
+        "description": facts.description,
     }
 
 
@@ -398,6 +399,7 @@ def facts_of(row: Any) -> Facts:
         transparent=bool(row.transparent),
         attachments=row.attachments,
         damage=row.damage,
+        description=row.description,
     )
 
 

@@ -65,6 +65,7 @@ class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     keep_ratio: bool | None = None
     enlarge: bool | None = None
     format: Literal["", "jpeg", "webp", "avif"] | None = None
+    baseline: bool | None = None
     strip: bool | None = None
     colours: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
     size_threshold_mb: Annotated[float, msgspec.Meta(ge=0, le=100_000)] | None = None

@@ -9,6 +9,7 @@ from peewee import SqliteDatabase
 
 from index.database.records.images import chunks
 from index.database.schema import Beside, Origin, Trace
+from index.model import Description
 
 Pair = tuple[int, int]
 
@@ -94,10 +95,25 @@ def images_in_groups(
     return sorted(((image_id, bytes(path), bytes(root)) for image_id, path, root in rows), key=lambda row: row[1])
 
 
-def store_bonds(database: SqliteDatabase, bonds_of: Mapping[int, Sequence[str]]) -> None:
-    """Store the kinds of companions of images; images without any need no row."""
+def store_beside(
+    database: SqliteDatabase, bonds_of: Mapping[int, Sequence[str]], said: Mapping[int, Description]
+) -> None:
+    """Store the kinds of companions of images, and what their sidecars say; images without any need no row."""
     for image_ids in chunks(bonds_of):
         Beside.delete().where(Beside.image.in_(image_ids)).execute(database)
-    rows = [{"image": image_id, "bonds": ",".join(bonds)} for image_id, bonds in bonds_of.items() if bonds]
+    rows = [
+        {"image": image_id, "bonds": ",".join(bonds), "description": said.get(image_id, Description())}
+        for image_id, bonds in bonds_of.items()
+        if bonds
+    ]
     for chunk in chunks(rows, 200):
         Beside.insert_many(chunk).execute(database)
+
+
+def said_beside(database: SqliteDatabase, image_ids: Iterable[int]) -> dict[int, Description]:
+    """What the sidecars of images say, by id, where they say something."""
+    said: dict[int, Description] = {}
+    for chunk in chunks(image_ids):
+        rows = Beside.select(Beside.image, Beside.description).where(Beside.image.in_(chunk))
+        said.update(rows.tuples().execute(database))
+    return said

@@ -14,6 +14,7 @@ END: Final = b"\xff\xd9"
 SOS: Final = 0xDA
 EOI: Final = 0xD9
 COMMENT: Final = 0xFE
+BASELINE: Final = 0xC0
 APP0, APP1, APP2, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 
 EXIF: Final = b"Exif\0\0"
@@ -76,6 +77,11 @@ def metadata_of(data: bytes) -> list[Segment]:
     """The segments that say something of the picture, in their order: application data and comments, without those
     that say how it is coded (JFIF, Adobe) or where in the file other pictures are. Raises NoJpeg."""
     return [segment for segment in segments(data) if _is_metadata(segment)]
+
+
+def is_baseline(data: bytes) -> bool:
+    """Whether the picture is coded as any decoder takes it, and not progressively. Raises NoJpeg."""
+    return any(segment.marker == BASELINE for segment in segments(data))
 
 
 def end_of_picture(data: bytes) -> int:

@@ -37,6 +37,7 @@ from index.imaging.decoding.attachments import attachments_of
 from index.imaging.decoding.bit_depth import bit_depth
 from index.imaging.decoding.colour_profile import from_lab, in_srgb
 from index.imaging.decoding.damage import damage_in
+from index.imaging.decoding.embedded_description import read_description
 from index.imaging.decoding.facts import facts_of, is_turned_by_pillow, orientation_of
 from index.imaging.decoding.jxl_file import is_jxl
 from index.imaging.decoding.raw_picture import raw_in, stored_size
@@ -154,6 +155,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
             facts_of(image),
             bit_depth=bit_depth(data, image),
             attachments=attachments_of(data, image.format or "", getattr(image, "mpinfo", None)),
+            description=read_description(image),
         )
         full_width, own_entry = image.width, _own_entry(image)
         drafted = _draft(image, "L", (DRAFT_SIDE, DRAFT_SIDE))

@@ -52,6 +52,8 @@ def _form(form: bytes) -> re.Pattern[bytes]:
 # Google Takeout writes `a.jpg.supplemental-metadata.json`, cut off after any letter where the name gets too long, and
 # `a.jpg(1).json` for `a(1).jpg`.
 TAKEOUT_WORD: Final = b".supplemental-metadata"
+# The endings of sidecars that are read: Adobe's and Takeout's.
+XMP_ENDING, TAKEOUT_ENDING = b".xmp", b".json"
 # The letters of a name that Takeout keeps before `.json`.
 TAKEOUT_LETTERS: Final = 46
 _WORD: Final = b"(" + b"".join(b"(?:" + bytes([letter]).replace(b".", rb"\.") for letter in TAKEOUT_WORD)
@@ -152,6 +154,11 @@ def bond_of(name: bytes) -> Bond | None:
     """How a file may belong to an image beside it, by its name; None if it is no companion."""
     claims = _claims(name)
     return None if claims is None else claims.bond
+
+
+def is_described_by(companion: bytes) -> bool:
+    """Whether a sidecar is read, for what it says about its picture: XMP, and the JSON of Google Takeout."""
+    return companion.lower().endswith((XMP_ENDING, TAKEOUT_ENDING))
 
 
 def keys_of(name: bytes) -> set[bytes]:

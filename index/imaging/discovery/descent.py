@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from index import operating_system
 from index.errors import FileError
 
 LONGEST_PATH: Final = 4096
@@ -20,7 +21,7 @@ FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a named pipe in place of a picture must not block.
 READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # For folders in a path, which are not listed and need not be readable.
-_TRAVERSE: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRAVERSE: Final = operating_system.TRAVERSE | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def steps(top: bytes, path: bytes) -> list[bytes]:
@@ -40,7 +41,7 @@ def steps(top: bytes, path: bytes) -> list[bytes]:
 @contextmanager
 def _folder_at(top: bytes, names: list[bytes]) -> Iterator[int]:
     """The descriptor of the folder that these names lead to."""
-    descriptor = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(top, operating_system.TRAVERSE | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in names:
             inner = os.open(name, _TRAVERSE, dir_fd=descriptor)
@@ -86,7 +87,7 @@ def nearest_existing_folder(top: bytes, path: bytes) -> tuple[bytes, int]:
     """The deepest folder that exists above a path below `top`, and its device."""
     names = steps(top, path)[:-1]
     reached = top
-    descriptor = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(top, operating_system.TRAVERSE | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in names:
             try:

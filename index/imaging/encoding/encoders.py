@@ -41,9 +41,11 @@ def encode(
     quality: int,
     subsampling: str = "",
     blocks: Mapping[str, Any] = NOTHING,
+    *,
+    baseline: bool = False,
 ) -> bytes:
     """The bytes of a picture (L, RGB or RGBA) in a format with loss (JPEG, WEBP, AVIF) at a quality of 1 to 100; JPEG
-    is still to be repacked.
+    is still to be repacked, unless it is to stay `baseline`.
 
     `subsampling` is that of a source that was a JPEG; by default colours keep full resolution from FINE_QUALITY on.
     `blocks` are metadata that the encoder writes: exif, icc_profile and xmp for WEBP and AVIF, dpi for JPEG.
@@ -51,6 +53,8 @@ def encode(
     subsampling = subsampling or ("4:4:4" if quality >= FINE_QUALITY else "4:2:0")
     match picture_format:
         case "JPEG":
+            if baseline:
+                return _baseline(pixels, quality=quality, subsampling=subsampling, **blocks)
             # Neither optimised nor progressive: repacking does both, and Pillow's buffer is too small for it on noise.
             return _saved(pixels, "JPEG", quality=quality, subsampling=subsampling, **blocks)
         case "WEBP":
@@ -68,8 +72,9 @@ def can_use_jpegli(pixels: Image.Image, subsampling: str) -> bool:
 
 
 def encode_by_jpegli(pixels: Image.Image, quality: int, dpi: tuple[float, float] | None = None) -> bytes:
-    """The bytes of an RGB picture as JPEG, still to be repacked, by jpegli: at equal score smaller than Pillow's by a
-    seventh and more, at most by a little at the highest qualities. Its qualities are no others' (see can_use_jpegli).
+    """The bytes of an RGB picture as baseline JPEG by jpegli, which repacking makes smaller still: at equal score
+    smaller than Pillow's by a seventh and more, at most by a little at the highest qualities. Its qualities are no
+    others' (see can_use_jpegli).
     """
     data = bytes(pyjpegli.encode(pixels.tobytes(), *pixels.size, quality=quality))
     return jpeg_file.with_density(data, dpi) if dpi else data
@@ -106,6 +111,14 @@ def with_colours(pixels: Image.Image, colours: int) -> Image.Image:
     if pixels.mode in ("RGBA", "LA"):
         return pixels.convert("RGBA").quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG)
     return pixels.convert("RGB").quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+
+
+def _baseline(pixels: Image.Image, **options: Any) -> bytes:
+    """With the best codes, or the usual ones where Pillow's buffer is too small for it on noise."""
+    try:
+        return _saved(pixels, "JPEG", optimize=True, **options)
+    except OSError:
+        return _saved(pixels, "JPEG", **options)
 
 
 def _saved(pixels: Image.Image, picture_format: str, **options: Any) -> bytes:

@@ -111,7 +111,8 @@ def recompress(data: bytes, options: CompressionOptions, limits: Limits) -> Reco
     if skipped is not None:
         return skipped
     if smallest is None:
-        return Skipped("nothing_to_do", Message("compress.at_quality"))
+        stays = options.baseline and source.facts.format == "JPEG" and options.is_lossless
+        return Skipped("nothing_to_do", Message("compress.baseline_stays" if stays else "compress.at_quality"))
     size = len(smallest.data)
     gain = Message("compress.no_gain")
     if size < len(data):
@@ -292,6 +293,11 @@ class _Encoder:
             if b"VP8L" not in source.data[:64]:
                 return
             data = encoders.encode_losslessly(source.pixels, "WEBP", metadata.blocks("WEBP"))
+        elif self._format == "JPEG" and self._options.baseline:
+            # What packs the coefficients better makes a progressive JPEG of them.
+            if not self._options.strip or not jpeg_file.is_baseline(source.data):
+                return
+            data = metadata.embed(source.data, "JPEG")
         elif self._format == "JPEG":
             data = encoders.repacked_jpeg(metadata.embed(source.data, "JPEG"))
         elif source.facts.format == "PNG" and encoders.can_repack_any_png():
@@ -355,22 +361,32 @@ class _Encoder:
     def _as_requested(self, source: _Source, highest: int) -> Iterator[Recompressed]:
         """At the requested quality, or at the lowest that reaches the target, if one does."""
         target = self._options.target
-        if target is None:
-            yield self._at(source, self._options.quality)
-            return
         pixels = self._coded_pixels(source)
-        part = Image.fromarray(quality_search.mosaic(np.asarray(pixels)))
         by_jpegli = self._format == "JPEG" and encoders.can_use_jpegli(pixels, self._subsampling(source))
+        if target is None:
+            usual = self._at(source, self._options.quality)
+            yield usual
+            # The quality is libjpeg's: jpegli's is the one that looks as good.
+            if by_jpegli and (better := self._reaching(source, pixels, usual.score, jpegli=True)) is not None:
+                yield replace(better, quality=usual.quality)
+            return
         # Its qualities are not those of libjpeg, to which `highest` belongs.
         for jpegli, most in ((True, quality_search.HIGHEST), (False, highest))[not by_jpegli :]:
-            quality = quality_search.least_quality(
-                partial(self._score_at, source, part, jpegli=jpegli),
-                partial(self._score_at, source, pixels, jpegli=jpegli),
-                target.score,
-                most,
-            )
-            if quality is not None:
-                yield self._at(source, quality, jpegli=jpegli)
+            if (reaching := self._reaching(source, pixels, target.score, most, jpegli=jpegli)) is not None:
+                yield reaching
+
+    def _reaching(
+        self, source: _Source, pixels: Image.Image, score: float, highest: int = quality_search.HIGHEST, *, jpegli: bool
+    ) -> Recompressed | None:
+        """At the least quality up to `highest` that reaches a score, None if none does."""
+        part = Image.fromarray(quality_search.mosaic(np.asarray(pixels)))
+        quality = quality_search.least_quality(
+            partial(self._score_at, source, part, jpegli=jpegli),
+            partial(self._score_at, source, pixels, jpegli=jpegli),
+            score,
+            highest,
+        )
+        return None if quality is None else self._at(source, quality, jpegli=jpegli)
 
     def _score_at(self, source: _Source, pixels: Image.Image, quality: int, *, jpegli: bool) -> float:
         if jpegli:
@@ -385,9 +401,11 @@ class _Encoder:
         if jpegli:
             data = encoders.encode_by_jpegli(pixels, quality, source.dpi)
         else:
-            data = encoders.encode(pixels, self._format, quality, self._subsampling(source), blocks)
+            baseline = self._options.baseline
+            data = encoders.encode(pixels, self._format, quality, self._subsampling(source), blocks, baseline=baseline)
         if self._format == "JPEG":
-            data = metadata.embed(encoders.repacked_jpeg(data), "JPEG")
+            packed = data if self._options.baseline else encoders.repacked_jpeg(data)
+            data = metadata.embed(packed, "JPEG")
         result = Recompressed(data, self._format, *pixels.size, lossless=False, quality=quality, notes=source.notes)
         return self._checked(result, pixels)
 

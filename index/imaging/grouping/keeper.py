@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from index.imaging.originality.file_signs import is_plausible
+from index.imaging.decoding.capture_date import is_plausible
 from index.imaging.originality.standing import Standing
 from index.imaging.thresholds import threshold
 from index.model import RAW_FORMATS, Facts
@@ -55,6 +55,7 @@ class KeeperCandidate:
     it; `coloured` is False for the grey copy of a coloured one. `reworked` is True if it differs from the group's
     reference by more than compression: one of the two was sharpened, blurred, brightened, written on... Candidates with
     the same `picture` have equal pixels. `companions` are the kinds of files beside it that belong to it.
+    `taken` is the date of the capture, wherever it is written: in the file, beside it or in its name.
     """
 
     image_id: int
@@ -69,6 +70,7 @@ class KeeperCandidate:
     reworked: bool = False
     picture: int | None = None
     companions: tuple[str, ...] = ()
+    taken: str = ""
 
     @property
     def shows(self) -> tuple[str, int]:
@@ -330,8 +332,8 @@ def _heaviest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
 
 
 def _oldest_taken(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
-    dates = [candidate.facts.taken for candidate in candidates if is_plausible(candidate.facts.taken)]
-    return [c for c in candidates if c.facts.taken == min(dates)] if dates else list(candidates)
+    dates = [candidate.taken for candidate in candidates if is_plausible(candidate.taken)]
+    return [c for c in candidates if c.taken == min(dates)] if dates else list(candidates)
 
 
 def _first_path(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
@@ -381,7 +383,7 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     "lossless": Criterion(_most(lambda c: _quality(c) == 100 and c.facts.format in LOSSLESS), lambda c: c.facts.format),
     "jpeg_quality": Criterion(_finest, lambda c: str(_quality(c))),
     "priority": Criterion(_most(lambda c: c.priority), lambda c: str(c.priority)),
-    "taken": Criterion(_oldest_taken, lambda c: c.facts.taken),
+    "taken": Criterion(_oldest_taken, lambda c: c.taken),
     "size": Criterion(_heaviest, lambda c: str(c.size_bytes)),
     "age": Criterion(_most(lambda c: -c.mtime_ns), lambda c: _when(c.mtime_ns)),
     LAST: Criterion(_first_path),

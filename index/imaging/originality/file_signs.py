@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from index.imaging.decoding.capture_date import is_plausible
 from index.imaging.thresholds import threshold
 
 
@@ -112,25 +113,6 @@ def file_signs(original: FileSeen, copy: FileSeen) -> dict[str, float]:
 
 
 @lru_cache(maxsize=4096)
-def is_plausible(taken: str, latest_year: int = 2100) -> bool:
-    """Whether a date can be that of a capture: not before digital photographs, nor that of a clock that was reset,
-    which starts at the first minute of a year."""
-    if not taken:
-        return False
-    try:
-        when = datetime.fromisoformat(taken)
-    except ValueError:
-        return False
-    if not FIRST_YEAR <= when.year < latest_year:
-        return False
-    return not ((when.month, when.day) in RESET_DAYS and when.hour == 0 and when.minute == 0)
-
-
-# Kodak sold the first digital cameras in 1991, and 1980 and 1970 are where clocks begin.
-FIRST_YEAR: Final = 1990
-RESET_DAYS: Final = frozenset(((1, 1),))
-
-
 def _is_time_of_capture(file: FileSeen) -> bool:
     """Whether the file's time is that of its capture, in whatever time zone."""
     taken_s = _moment(file.taken)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon import memory_budget
 from daemon.configuration.config import SECTIONS, Config, _build, describe, find, for_photos, load
 from index.errors import ConfigError, UsageError
 from index.settings import SETTINGS, display_value
@@ -48,7 +49,7 @@ def test_without_a_file_the_defaults_hold(folder: Path) -> None:
     assert config.watch == ()
     assert config.detect.tolerance == 80
     assert config.daemon.data_dir == folder / "home" / ".local" / "share" / "comparimg"
-    assert config.daemon.workers == len(os.sched_getaffinity(0))
+    assert config.daemon.workers == memory_budget.workers(memory_budget.machine_mb(), len(os.sched_getaffinity(0)))
 
 
 def test_every_setting_has_its_field() -> None:

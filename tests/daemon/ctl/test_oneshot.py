@@ -75,7 +75,7 @@ def test_the_result_has_the_format_that_is_promised(detected: OneShot, folder: P
     assert group["kind"] == "near"
     common = {
         "path", "reference", "bytes", "width", "height", "digest", "hash",
-        "attachments", "bit_depth", "damage", "frames",
+        "attachments", "bit_depth", "damage", "frames", "taken", "description",
     }  # fmt: skip
     first, *others = group["images"]
     assert set(first) == common

@@ -399,11 +399,13 @@ def test_a_sidecar_that_appears_at_the_last_moment_is_left_as_it_is(
     assert names(desk.photos) == {".comparimg-trash", "large.png", "large.png.xmp"}
 
 
-@pytest.mark.parametrize("spoil", ["off", "there is one", "image stays"])
-def test_no_sidecar_where_none_is_wanted_or_one_is_there(desk: Desk, described: tuple[Path, Path], spoil: str) -> None:
+@pytest.mark.parametrize("spoil", ["off", "one that is no XMP", "image stays"])
+def test_no_sidecar_where_none_is_wanted_or_none_is_readable(
+    desk: Desk, described: tuple[Path, Path], spoil: str
+) -> None:
     kept, copy = described
     desk.carries_metadata = spoil != "off"
-    if spoil == "there is one":
+    if spoil == "one that is no XMP":
         kept.with_suffix(".XMP").write_text("other file")
     if spoil == "image stays":
         copy.with_suffix(".cr2").write_bytes(b"the negative")

@@ -1,6 +1,6 @@
 // The facts of two images side by side, with the better value emphasised and the buttons that decide on each.
 
-import { attachmentsText, dateText, evidenceText, folderText, formatText, size } from "../components/pictures.js";
+import { attachmentsText, evidenceText, folderText, formatText, size } from "../components/pictures.js";
 import { toast } from "../components/toast.js";
 import { h, icon } from "../core/dom.js";
 import { bytes, day, decimal, language, percent, safe, split, t } from "../core/text.js";
@@ -17,7 +17,7 @@ const FACTS = [
     formatText,
     (image) => Math.min(image.jpeg_quality ?? (image.format ? 100 : 0), image.earlier_quality ?? 100),
   ],
-  ["date", (image) => (image.taken ? dateText(image) : "–"), (image) => time(image.taken)],
+  ["date", takenText, (image) => time(image.taken)],
   ["modified", (image) => day(image.modified), (image) => time(image.modified)],
   ["camera", (image) => image.camera || "–", (image) => (image.camera ? 1 : 0)],
   ["metadata", (image) => image.metadata.join(", ").toUpperCase() || "–", (image) => image.metadata.length],
@@ -26,9 +26,41 @@ const FACTS = [
 // The same, shown where one of the images has any.
 const RARE_FACTS = [
   ["attachments", (image) => attachmentsText(image) || "–", (image) => image.attachments.length],
+  ["title", ({ description }) => safe(description.title) || "–", () => 0],
+  ["caption", ({ description }) => short(safe(description.caption)) || "–", () => 0],
+  ["keywords", keywordsText, ({ description }) => description.keywords.length + description.hierarchies.length],
+  ["rating", ({ description }) => "★".repeat(description.rating ?? 0) || "–", () => 0],
+  ["label", ({ description }) => safe(description.label) || "–", () => 0],
+  ["place", ({ description }) => placeText(description), () => 0],
   ["damage", (image) => image.damage ?? "–", (image) => (image.damage ? 0 : 1)],
 ];
 const isAny = (text) => text !== "–";
+
+// The date of the capture, with where it was found unless that is EXIF.
+function takenText({ taken, description }) {
+  if (!taken) return "–";
+  const { dated_by: source } = description;
+  if (!source || source === "exif") return day(taken);
+  return t("fact.date.from", { date: day(taken), from: t(`fact.date.${source}`) });
+}
+
+// The table is to stay in sight; REST has the whole text.
+const LONGEST = 100;
+const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
+
+// Keywords, those below others with the way to them; a keyword that ends such a way is not named twice.
+function keywordsText({ description: { keywords, hierarchies } }) {
+  const paths = hierarchies.map((path) => path.split("|"));
+  const last = new Set(paths.map((path) => path.at(-1)));
+  const plain = keywords.filter((word) => !last.has(word));
+  return short([...paths.map((path) => path.join(" › ")), ...plain].map(safe).join(", ")) || "–";
+}
+
+function placeText({ location, place }) {
+  const names = safe(location.join(", "));
+  const degrees = place ? `${place.latitude.toFixed(4)}, ${place.longitude.toFixed(4)}` : "";
+  return names && degrees ? `${names} (${degrees})` : names || degrees || "–";
+}
 
 // `shown` are the images with their numbers: [{image, number, role}]; `choose` decides on one of them. A better value
 // is emphasised where it speaks for the image that is `surely` the original: a copy may be larger than that.

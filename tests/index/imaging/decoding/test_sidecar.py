@@ -1,71 +1,117 @@
-"""What the metadata of a picture gives, and a sidecar that adds what another lacks."""
+"""Sidecars that say more than before, and what is not believed in one."""
 
-import io
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
 
-from index.imaging.decoding.sidecar import Metadata, as_xmp, missing_from, read_metadata, read_xmp
-from support.pictures import photograph
+from index.imaging.decoding.sidecar import Unreadable, new_sidecar, with_more
+from index.imaging.decoding.xmp_properties import MOST_DEPTH, one_line, read_xmp
+from index.model import Description
+from support.xmp import packet
 
-
-def jpeg(exif: Image.Exif | None = None, xmp: bytes = b"") -> Image.Image:
-    buffer = io.BytesIO()
-    options = ({"exif": exif} if exif is not None else {}) | ({"xmp": xmp} if xmp else {})
-    photograph(1, 64, 48).save(buffer, "JPEG", **options)
-    return Image.open(io.BytesIO(buffer.getvalue()))
+MORE = Description(taken="2019-07-14T10:31:02", zone="+02:00", place=(-33.5, 151.25), rating=3, label="Red",
+                   title="A & B", caption="One\nTwo", keywords=("Anna",), hierarchies=("people|Anna",),
+                   location=("", "Bern", "", "Switzerland"))  # fmt: skip
 
 
-def full_exif() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x4746] = 4
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:07:14 10:31:02"
-    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "S", 2: (33.0, 51.0, 25.2), 3: "E", 4: (151.0, 12.0, 54.0)})
-    return exif
+def test_a_new_sidecar_says_all_and_lists_known_keywords() -> None:
+    text = new_sidecar(MORE, Description(keywords=("sea",), rating=5))
+    said = read_xmp(text)
+    assert "<exif:GPSLatitude>33,30.000000S</exif:GPSLatitude>" in text.decode()
+    assert "<rdf:li>people/Anna</rdf:li>" in text.decode()
+    assert (said.taken, said.zone, said.place, said.rating, said.label) == (
+        MORE.taken, MORE.zone, MORE.place, 3, "Red",
+    )  # fmt: skip
+    assert (said.title, said.caption, said.location) == (MORE.title, MORE.caption, MORE.location)
+    assert (set(said.keywords), said.hierarchies) == ({"sea", "Anna"}, MORE.hierarchies)
 
 
-def test_exif_gives_date_place_and_rating() -> None:
-    with jpeg(full_exif()) as image:
-        metadata = read_metadata(image)
-    assert (metadata.taken, metadata.rating) == ("2019-07-14T10:31:02", 4)
-    assert metadata.place == pytest.approx((-33.857, 151.215))
+DARKTABLE = packet(
+    'xmp:Rating="1" darktable:history="gz04eJx"',
+    "<dc:subject>\n <rdf:Bag>\n  <rdf:li>sea</rdf:li>\n </rdf:Bag>\n</dc:subject><!-- of mine -->",
+)
 
 
-def test_xmp_gives_rating_and_keywords() -> None:
-    packet = as_xmp(Metadata(rating=5, keywords=("Anna & Ben", "sea")), Metadata())
-    with jpeg(xmp=packet) as image:
-        assert read_metadata(image) == Metadata(rating=5, keywords=("Anna & Ben", "sea"))
+def test_what_a_program_wrote_stays_byte_for_byte() -> None:
+    made = with_more(DARKTABLE, MORE, Description(keywords=("known",)))
+    left = made
+    for line in DARKTABLE.splitlines():
+        assert line in left
+        left = left[left.index(line) + len(line) :]
+    said = read_xmp(made)
+    assert (said.rating, said.keywords) == (1, ("sea", "known", "Anna"))
+    assert (said.label, said.hierarchies, said.place) == ("Red", MORE.hierarchies, MORE.place)
+    assert b'darktable:history="gz04eJx"' in made
 
 
-def test_a_sidecar_adds_what_is_lacking_and_lists_all_keywords() -> None:
-    keeper = Metadata(taken="2019-07-14T10:31:02", keywords=("sea",))
-    other = Metadata(taken="2001-01-01T00:00:00", place=(-33.5, 151.25), rating=3, keywords=("sea", "Anna"))
-    more = missing_from(keeper, other)
-    assert more == Metadata(place=(-33.5, 151.25), rating=3, keywords=("Anna",))
-    text = as_xmp(more, keeper).decode()
-    assert "<exif:GPSLatitude>33,30.000000S</exif:GPSLatitude>" in text
-    assert "<exif:GPSLongitude>151,15.000000E</exif:GPSLongitude>" in text
-    assert "DateTimeOriginal" not in text
-    assert read_xmp(text) == Metadata(rating=3, keywords=("sea", "Anna"))
+def test_utf_16_stays_utf_16() -> None:
+    before = b"\xff\xfe" + DARKTABLE.decode().encode("utf-16-le")
+    made = with_more(before, Description(keywords=("Zoë",)), Description())
+    assert made.startswith(b"\xff\xfe<\0")
+    assert read_xmp(made).keywords == ("sea", "Zoë")
 
 
 @pytest.mark.parametrize(
-    "packet",
+    "sidecar",
     [
-        b"", b"no xml", b"<a>", b"\xff\xfe\x00", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
-        b'<x xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description/></x>', b"x" * 2_000_000,
+        b"", b"other file", b"<a/>", packet() + packet(), packet("", "<dc:subject/>"),
+        packet().replace(b"rdf:", b"r:").replace(b"xmlns:rdf", b"xmlns:r"),
+        packet("", "<dc:subject><rdf:Bag><rdf:li>a</rdf:li></rdf:Bag></dc:subject>" * 2),
     ],
 )  # fmt: skip
-def test_what_is_no_xmp_gives_no_metadata(packet: bytes) -> None:
-    assert read_xmp(packet) == Metadata()
+def test_nothing_is_added_where_it_cannot_be(sidecar: bytes) -> None:
+    with pytest.raises(Unreadable):
+        with_more(sidecar, MORE, Description())
 
 
-@given(st.lists(st.text(max_size=30), max_size=5), st.integers(1, 5))
-def test_what_is_written_is_read(words: list[str], rating: int) -> None:
-    metadata = read_xmp(as_xmp(Metadata(rating=rating, keywords=tuple(words)), Metadata()))
-    assert metadata.rating == rating
-    assert set(metadata.keywords) <= {
-        " ".join("".join(c if c.isprintable() else " " for c in w).split()) for w in words
-    }
+LAUGHS = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+EXTERNAL = '<!DOCTYPE x [<!ENTITY b SYSTEM "file:///etc/passwd">]>'
+
+
+@pytest.mark.parametrize("declaration", [LAUGHS, EXTERNAL, '<!doctype x SYSTEM "http://127.0.0.1/">'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+def test_entities_are_never_read(declaration: str, encoding: str) -> None:
+    body = packet("", "<dc:title>&b;</dc:title>").decode().partition("?>")[2]
+    assert read_xmp((declaration + body).encode(encoding)) == Description()
+
+
+@pytest.mark.parametrize(
+    "sidecar",
+    [
+        packet('xmp:Rating="3"', "<dc:title>" * (MOST_DEPTH + 1) + "</dc:title>" * (MOST_DEPTH + 1)),
+        packet('xmp:Rating="3"', "<a/>" * 100_001), packet('xmp:Rating="3"', " " * 2**22),
+        packet('xmp:Rating="1e999" exif:GPSLatitude="999,9N" exif:GPSLongitude="0,0E"'),
+        packet('xmp:Rating="nan" xmp:CreateDate="99999"'), b"\xff\xfe", b"<\0", b"<" * 100,
+    ],
+)  # fmt: skip
+def test_what_goes_beyond_the_limits_says_nothing(sidecar: bytes) -> None:
+    assert read_xmp(sidecar) == Description()
+
+
+def test_texts_and_lists_are_cut_to_their_limits() -> None:
+    words = "".join(f"<rdf:li>{'w' * 300}{number}</rdf:li>" for number in range(2000))
+    said = read_xmp(packet(f'xmp:Label="{"l" * 999}"', f"<dc:subject><rdf:Bag>{words}</rdf:Bag></dc:subject>"))
+    assert len(said.label) == 200
+    assert len(said.keywords) <= 500
+
+
+@given(st.lists(st.tuples(st.integers(0, len(DARKTABLE) - 1), st.binary(max_size=4)), max_size=6))
+def test_no_broken_sidecar_raises_or_loses_what_it_said(changes: list[tuple[int, bytes]]) -> None:
+    broken = DARKTABLE
+    for place, piece in changes:
+        broken = broken[:place] + piece + broken[place + len(piece) :]
+    said = read_xmp(broken)
+    with suppress(Unreadable, UnicodeError):
+        now = read_xmp(with_more(broken, MORE, Description()))
+        assert set(said.keywords) <= set(now.keywords)
+
+
+@given(st.lists(st.text(max_size=30), max_size=5), st.integers(1, 5), st.text(max_size=40))
+def test_what_is_written_is_read(words: list[str], rating: int, title: str) -> None:
+    description = Description(rating=rating, keywords=tuple(words), title=one_line(title))
+    for made in (new_sidecar(description, Description()), with_more(DARKTABLE, description, Description())):
+        said = read_xmp(made)
+        assert {one_line(word) for word in words} - {""} <= set(said.keywords)
+        assert said.title == one_line(title)

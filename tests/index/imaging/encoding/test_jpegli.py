@@ -1,13 +1,16 @@
 """jpegli codes the JPEG that it can code rightly, and the smaller of two results that look the same is taken."""
 
 import io
+from typing import Any
 
 import pytest
 from PIL import Image, JpegImagePlugin
 
 from index.imaging.decoding import jpeg_file
+from index.imaging.decoding.pictures import Limits
 from index.imaging.encoding import encoders
 from index.imaging.encoding.compression import CompressionOptions, Target
+from index.imaging.encoding.recompress import Skipped, recompress
 from support.pictures import photograph
 from support.recompressing import AS_IT_IS, IPTC, made, saved
 
@@ -53,3 +56,44 @@ def test_a_resolution_is_written_into_a_file_without_one():
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["dpi"] == (72, 300)
         image.load()
+
+
+def test_a_quality_is_that_of_libjpeg_and_the_smaller_of_two_files_is_taken(monkeypatch: pytest.MonkeyPatch):
+    options = CompressionOptions(**AS_IT_IS, quality=80)
+    result, _ = made(source(), options)
+    monkeypatch.setattr(encoders, "pyjpegli", None)
+    without, _ = made(source(), options)
+    assert result.quality == without.quality == 80
+    assert result.score >= without.score
+    assert len(result.data) < len(without.data)
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
+@pytest.mark.parametrize("options", [{"quality": 70}, {"target": Target.HIGH}, {"quality": 100, "strip": True}])
+def test_a_baseline_jpeg_stays_one(options: dict[str, Any], subsampling: str):
+    data = source(subsampling=subsampling)
+    assert jpeg_file.is_baseline(data)
+    result, image = made(data, CompressionOptions(**AS_IT_IS | {"least_gain": 0.0}, baseline=True, **options))
+    assert jpeg_file.is_baseline(result.data)
+    assert not image.info.get("progressive")
+    assert len(result.data) < len(data)
+
+
+def test_a_progressive_jpeg_becomes_baseline_where_pixels_may_change():
+    data = source(progressive=True)
+    assert not jpeg_file.is_baseline(data)
+    result, _ = made(data, CompressionOptions(**AS_IT_IS, baseline=True, quality=70))
+    assert jpeg_file.is_baseline(result.data)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_no_baseline_jpeg_is_packed_without_loss(progressive: bool):
+    skipped = recompress(source(progressive=progressive), CompressionOptions(**AS_IT_IS, baseline=True), Limits())
+    assert isinstance(skipped, Skipped)
+    assert (skipped.reason, skipped.message.code) == ("nothing_to_do", "compress.baseline_stays")
+
+
+def test_noise_that_does_not_fit_the_buffer_is_coded_all_the_same():
+    noise = Image.effect_noise((640, 480), 400).convert("RGB")
+    data = encoders.encode(noise, "JPEG", 94, "4:4:4", baseline=True)
+    assert jpeg_file.is_baseline(data)

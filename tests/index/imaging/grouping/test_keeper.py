@@ -23,7 +23,8 @@ PLAIN: dict[str, Any] = {"format": "JPEG", "width": 4000, "height": 3000, "jpeg_
 def candidate(image_id: int, facts: dict[str, Any] | None = None, **given: Any) -> KeeperCandidate:
     path = f"/photos/{image_id}.jpg".encode()
     values: dict[str, Any] = {"path": path, "size_bytes": 1000, "mtime_ns": 10**18, "protected": False, "priority": 0}
-    return KeeperCandidate(image_id=image_id, facts=Facts(**PLAIN | (facts or {})), **values | given)
+    found = Facts(**PLAIN | (facts or {}))
+    return KeeperCandidate(image_id=image_id, facts=found, **values | {"taken": found.taken} | given)
 
 
 @pytest.mark.parametrize(

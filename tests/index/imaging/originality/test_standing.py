@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from index.imaging.decoding.capture_date import is_plausible
 from index.imaging.originality.account import SENTENCES, sentence
-from index.imaging.originality.file_signs import FileSeen, file_signs, is_plausible
+from index.imaging.originality.file_signs import FileSeen, file_signs
 from index.imaging.originality.fitted import weights
 from index.imaging.originality.model import PROOFS, posterior, share_of_two
 from index.imaging.originality.standing import standing

@@ -1,0 +1,77 @@
+"""PURE: what is written about a picture in its file, in the files beside it and in its name, put together."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from index.imaging.decoding import capture_date
+from index.imaging.decoding.takeout import read_takeout
+from index.imaging.decoding.xmp_properties import read_xmp, words
+from index.imaging.discovery.companions import TAKEOUT_ENDING
+from index.model import DateSource, Description
+
+
+def read_beside(name: bytes, data: bytes) -> Description:
+    """What a sidecar of this name says."""
+    return read_takeout(data) if name.lower().endswith(TAKEOUT_ENDING) else read_xmp(data, DateSource.SIDECAR)
+
+
+def united(*descriptions: Description) -> Description:
+    """What any of them says: of single values the first there is, of keywords all."""
+
+    def first(name: str) -> Any:
+        values = [getattr(each, name) for each in descriptions]
+        return next((value for value in values if value), getattr(Description(), name))
+
+    located = next((each.location for each in descriptions if any(each.location)), Description().location)
+    found = Description(
+        **{name: first(name) for name in ("place", "rating", "label", "title", "caption")},
+        location=located,
+        keywords=words(word for each in descriptions for word in each.keywords),
+        hierarchies=words(path for each in descriptions for path in each.hierarchies),
+    )
+    return dated_like(found, best_dated(descriptions))
+
+
+def with_beside(own: Description, beside: Description, name: bytes = b"") -> Description:
+    """What a picture's file, its sidecars and its name say together: what people write, as its sidecars have it; where
+    and when it was taken, as its own file does. Its name is asked for a date last."""
+    written = own if beside == Description() else united(beside, own)
+    return replace(dated_like(written, dated(own, beside, name)), place=own.place or beside.place)
+
+
+def dated(own: Description, beside: Description, name: bytes) -> Description:
+    """The one whose date is that of the capture: what the file says, what its sidecars say, or what its name says."""
+    if capture_date.is_plausible(own.taken):
+        return own
+    taken, zone = capture_date.of_name(name)
+    named = Description(taken=taken, zone=zone, dated_by=DateSource.NAME if taken else "")
+    return best_dated((own, beside, named))
+
+
+def missing_from(keeper: Description, other: Description) -> Description:
+    """What the other says that the keeper does not, each missing keyword included. A date in a name, which the keeper
+    may lack, is not worth to be written down."""
+    is_dated = bool(other.taken) and (not keeper.taken or keeper.dated_by == DateSource.NAME)
+    said = {name: getattr(other, name) for name in ("place", "rating", "label", "title", "caption")
+            if getattr(other, name) and not getattr(keeper, name)}  # fmt: skip
+    if is_dated and other.dated_by != DateSource.NAME:
+        said |= {"taken": other.taken, "zone": other.zone, "dated_by": other.dated_by}
+    if any(other.location) and not any(keeper.location):
+        said["location"] = other.location
+    return Description(
+        **said,
+        keywords=tuple(word for word in other.keywords if word not in keeper.keywords),
+        hierarchies=tuple(path for path in other.hierarchies if path not in keeper.hierarchies),
+    )
+
+
+def best_dated(descriptions: Iterable[Description]) -> Description:
+    """The first with a date that can be that of a capture, or the first with any."""
+    with_date = [each for each in descriptions if each.taken]
+    plausible = (each for each in with_date if capture_date.is_plausible(each.taken))
+    return next(plausible, next(iter(with_date), Description()))
+
+
+def dated_like(description: Description, other: Description) -> Description:
+    return replace(description, taken=other.taken, zone=other.zone, dated_by=other.dated_by)
