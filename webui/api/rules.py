@@ -7,7 +7,7 @@ from msgspec import UNSET
 from index.database.queries import rule_application
 from index.database.queries.listing import GroupFilter
 from index.database.queries.rule_application import Effect
-from index.database.records import decisions
+from index.database.records import rule_runs
 from index.errors import UsageError
 from index.imaging.grouping.keeper import CRITERIA
 from index.imaging.grouping.rules import USUAL_KINDS, Rule
@@ -34,7 +34,7 @@ def get_rule_runs(call: Call) -> rule_schemas.RuleRunList:
     query: ListQuery = call.query
     before = decode_cursor(query.cursor, "orders", (int,))
     with call.store.read() as database:
-        runs, total = decisions.rule_runs(database, None if before is None else before[0], query.limit + 1)
+        runs, total = rule_runs.page(database, None if before is None else before[0], query.limit + 1)
     shown = runs[: query.limit]
     return rule_schemas.RuleRunList(
         items=[
@@ -55,7 +55,7 @@ def get_rule_runs(call: Call) -> rule_schemas.RuleRunList:
 
 
 def delete_rule_run(call: Call) -> rule_schemas.RuleRunRevoked:
-    return rule_schemas.RuleRunRevoked(decisions=call.store.write(lambda db: decisions.revoke_rule_run(db, call.key)))
+    return rule_schemas.RuleRunRevoked(decisions=call.store.write(lambda db: rule_runs.revoke(db, call.key)))
 
 
 def _rule(call: Call) -> tuple[Rule, GroupFilter]:

@@ -3,7 +3,6 @@
 A rule skips groups in which a person has decided anything, and replaces the decisions of earlier rules.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +13,9 @@ from peewee import SqliteDatabase
 
 from index.database.queries import proposals
 from index.database.queries.listing import GroupFilter, ids_of_groups
-from index.database.records import decisions
-from index.database.records.decisions import AWAY
+from index.database.records import rule_runs
 from index.database.records.images import chunks
-from index.database.schema import RuleRun
+from index.database.records.rule_runs import DecisionRow
 from index.imaging.grouping.keeper import KeeperCandidate
 from index.imaging.grouping.rules import Rule, RuledFile, Ruling, judge
 from index.imaging.originality.standing import Standing
@@ -83,16 +81,14 @@ class Application:
 
     def begin(self, database: SqliteDatabase) -> list[Sequence[tuple[int, str]]]:
         """Start the rule run. Returns the groups in portions for `decide`."""
-        described = _described(self._rule)
-        row = RuleRun.insert(rule=described, created_ns=self._now_ns, groups=0, images=0, bytes=0)
-        self.effect.run_id = int(row.execute(database))
+        self.effect.run_id = rule_runs.begin(database, _described(self._rule), self._now_ns)
         return list(chunks(_groups(database, self._rule, self._chosen), GROUPS_AT_ONCE))
 
     def decide(self, portion: Sequence[tuple[int, str]], database: SqliteDatabase) -> None:
         """Decide about the groups of one portion as they are now."""
         run_id = self.effect.run_id
         touched: list[int] = []
-        rows: list[tuple[Any, ...]] = []
+        rows: list[DecisionRow] = []
         for key, files, rulings in _ruled(database, self._rule, portion):
             made = _rows(self._rule, files, rulings, run_id, self._now_ns)
             if made:
@@ -105,33 +101,13 @@ class Application:
                 f"DELETE FROM decision WHERE order_id IS NOT ? AND image_id IN ({','.join('?' * len(chunk))})",
                 (run_id, *chunk),
             )
-        database.connection().executemany(
-            "INSERT OR REPLACE INTO decision"
-            " (image_id, choice, destination, origin, criterion, order_id, digest, decided_ns)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        groups = decisions.groups_of_images(database, touched)
-        # Where groups share images, the keeper of one may be removed in another.
-        bare = decisions.without_keeper(database, groups)
-        if bare:
-            decisions.clear(database, _images_of_run_in(database, run_id, bare))
-            groups |= bare
-            self._bare |= bare
-        decisions.recount(database, groups)
+        self._bare |= rule_runs.store(database, run_id, rows, touched)
 
     def end(self, database: SqliteDatabase) -> Effect:
         """Store what the run decided, and return it."""
         effect = self.effect
-        effect.images, effect.bytes = database.execute_sql(
-            "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM decision d JOIN image i ON i.id = d.image_id"
-            f" WHERE d.order_id = ? AND d.choice IN ({_quoted(AWAY)})",
-            (effect.run_id,),
-        ).fetchone()
         effect.groups -= len(self._bare)
-        RuleRun.update(groups=effect.groups, images=effect.images, bytes=effect.bytes).where(
-            RuleRun.id == effect.run_id
-        ).execute(database)
+        effect.images, effect.bytes = rule_runs.end(database, effect.run_id, effect.groups)
         return effect
 
 
@@ -232,7 +208,7 @@ def _count(effect: Effect, key: str, files: dict[int, RuledFile], rulings: Seque
 
 def _rows(
     rule: Rule, files: dict[int, RuledFile], rulings: Iterable[Ruling], order_id: int, now_ns: int
-) -> list[tuple[Any, ...]]:
+) -> list[DecisionRow]:
     """The decisions of one group as rows of the table `decision`."""
     rows = []
     for ruling in rulings:
@@ -246,21 +222,8 @@ def _rows(
     return rows
 
 
-def _images_of_run_in(database: SqliteDatabase, order_id: int, group_ids: Iterable[int]) -> list[int]:
-    image_ids: list[int] = []
-    for chunk in chunks(group_ids):
-        rows = database.execute_sql(
-            "SELECT d.image_id FROM decision d JOIN image i ON i.id = d.image_id"
-            f" JOIN member m ON m.content_id = i.content_id WHERE d.order_id = ?"
-            f" AND m.group_id IN ({','.join('?' * len(chunk))})",
-            (order_id, *chunk),
-        )
-        image_ids += [row[0] for row in rows]
-    return image_ids
-
-
-def _described(rule: Rule) -> str:
-    fields: dict[str, Any] = {
+def _described(rule: Rule) -> dict[str, Any]:
+    return {
         "choice": rule.choice,
         "destination": rule.destination,
         "criteria": list(rule.criteria or ()),
@@ -269,8 +232,3 @@ def _described(rule: Rule) -> str:
         "keep": rule.keep.decode("utf-8", "surrogateescape"),
         "give_way": rule.give_way.decode("utf-8", "surrogateescape"),
     }
-    return json.dumps(fields, sort_keys=True)
-
-
-def _quoted(choices: Iterable[Choice]) -> str:
-    return ",".join(f"'{choice}'" for choice in choices)

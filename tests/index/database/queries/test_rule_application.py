@@ -8,7 +8,7 @@ import pytest
 
 from index.database.queries import proposals, rule_application
 from index.database.queries.listing import GroupFilter
-from index.database.records import decisions
+from index.database.records import decisions, rule_runs
 from index.database.store import Store
 from index.imaging.grouping.keeper import CRITERIA
 from index.imaging.grouping.rules import Rule, RuledFile, judge
@@ -123,6 +123,6 @@ def test_portions_decide_as_all_at_once_and_are_revoked_together(
             assert (len(writes) > 3) == (portion < 1000)
             results.append((*decided(store), effect.groups, effect.images, effect.bytes))
             assert effect.images > 10
-            assert store.write(lambda db, run=effect.run_id: decisions.revoke_rule_run(db, run)) == len(results[-1][0])
+            assert store.write(lambda db, run=effect.run_id: rule_runs.revoke(db, run)) == len(results[-1][0])
             assert decided(store)[0] == []
     assert shared or results[0] == results[1] == results[2]
