@@ -161,15 +161,15 @@ def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
 @json_option
 @click.pass_context
 def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
-    """List the rules that were applied, the newest first."""
+    """List the rules that were applied and what was accepted at once, the newest first."""
     rows = list(client(context).pages("orders", limit))
     if in_json:
         terminal.print_json(rows)
         return
     terminal.print_table(
         ("order", "when", "choice", "groups", "images", "not carried out"),
-        [(row["id"], row["created"], row["rule"]["choice"], row["groups"], row["images"], row["open"])
-         for row in rows],
+        [(row["id"], row["created"], row["rule"].get("choice") or row["rule"]["action"], row["groups"], row["images"],
+          row["open"]) for row in rows],
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def get_groups(call: Call) -> group_schemas.GroupList:
     after = decode_cursor(query.cursor, order, (float if query.sort == "confidence" else int, str))
     with call.store.read() as database:
         listing.check_search(database, query.search or 0)
-        page = listing.groups_page(database, _filter(query), query.sort, query.order == "asc", after, query.limit)
+        page = listing.groups_page(database, group_filter(query), query.sort, query.order == "asc", after, query.limit)
         # One more than is shown, to find out whether there are more.
         members = listing.members(database, [row.id for row in page.items], query.images + 1)
         outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
@@ -42,8 +42,8 @@ def get_groups(call: Call) -> group_schemas.GroupList:
             database, [member.file.id for of_group in members.values() for member in of_group]
         )
         sources = _sources(database, [member for of_group in members.values() for member in of_group])
-        scenes = sum(listing.kinds_of_groups(database, replace(_filter(query), scenes=True)).values())
-        kinds = listing.kinds_of_groups(database, _filter(query))
+        scenes = sum(listing.kinds_of_groups(database, replace(group_filter(query), scenes=True)).values())
+        kinds = listing.kinds_of_groups(database, group_filter(query))
     return group_schemas.GroupList(
         items=[
             group_schemas.Group(**_fields(row, outlines.get(row.id), members[row.id], decided, sources, query.images))
@@ -66,7 +66,7 @@ def get_group(call: Call) -> group_schemas.GroupDetail:
         outline = proposals.outlines(database, [row.id], criteria).get(row.id)
         decided = decisions.of_images(database, [member.file.id for member in members[row.id]])
         sources = _sources(database, members[row.id])
-        previous, following = listing.neighbours(database, _filter(query), query.sort, query.order == "asc", row)
+        previous, following = listing.neighbours(database, group_filter(query), query.sort, query.order == "asc", row)
     return group_schemas.GroupDetail(
         **_fields(row, outline, members[row.id], decided, sources, query.limit, continued=after is not None),
         previous=previous,
@@ -92,7 +92,8 @@ def get_duplicates(call: Call) -> Reply:
     return Reply(json.dumps(result, indent=1).encode(), "application/json")
 
 
-def _filter(query: group_schemas.GroupChoice) -> GroupFilter:
+def group_filter(query: group_schemas.GroupChoice) -> GroupFilter:
+    """The groups that a list shows with this query."""
     kinds = tuple(filter(None, query.kind.split(",")))
     decided = tuple(filter(None, query.decided.split(",")))
     root_id, path, search = query.root or None, path_bytes(query.path), query.search or 0

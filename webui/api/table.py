@@ -3,6 +3,7 @@
 from webui import metrics
 from webui.api import (
     batches,
+    bulk,
     calibration,
     compressions,
     decisions,
@@ -32,6 +33,7 @@ ROUTES = (
     *searches.ROUTES,
     *calibration.ROUTES,
     *decisions.ROUTES,
+    *bulk.ROUTES,
     *rules.ROUTES,
     *batches.ROUTES,
     *compressions.ROUTES,

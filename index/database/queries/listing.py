@@ -7,7 +7,7 @@ come and go. Apart from counts, nothing here reads more than a page of rows.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import SqliteDatabase
 
@@ -298,6 +298,38 @@ def ids_of_groups(
     order = "ORDER BY g.reclaimable_bytes DESC, g.key"
     rows = database.execute_sql(f"SELECT g.id, g.key FROM duplicate_group g WHERE {where} {order}", where.values)
     return list(rows.fetchall())
+
+
+class ChosenGroup(NamedTuple):
+    """A selected group: its row id and public id, its kind, whether it is a scene, and whether all of its images are
+    decided about."""
+
+    id: int
+    key: str
+    kind: str
+    scene: int
+    decided: int
+
+
+def chosen_groups(
+    database: SqliteDatabase, chosen: GroupFilter, keys: Sequence[str] | None = None
+) -> list[ChosenGroup]:
+    """The selected groups, those with the most reclaimable bytes first; with `keys`, those with these public ids in the
+    library or limited search that the selection names, whatever else it says."""
+    check_search(database, chosen.search)
+    rows: list[tuple[Any, ...]] = []
+    columns = "g.id, g.key, g.kind, g.scene, g.decided >= g.images"
+    if keys is None:
+        where = _groups_where(database, chosen)
+        question = f"SELECT {columns} FROM duplicate_group g WHERE {where} ORDER BY g.reclaimable_bytes DESC, g.key"
+        rows += database.execute_sql(question, where.values).fetchall()
+    else:
+        term, *values = of_search(chosen.search)
+        for chunk in chunks(dict.fromkeys(keys)):
+            marks = ",".join("?" * len(chunk))
+            question = f"SELECT {columns} FROM duplicate_group g WHERE {term} AND g.key IN ({marks})"
+            rows += database.execute_sql(question, (*values, *chunk)).fetchall()
+    return [ChosenGroup(*row) for row in rows]
 
 
 def kinds_of_groups(database: SqliteDatabase, chosen: GroupFilter = EVERY_GROUP) -> dict[str, int]:
