@@ -21,7 +21,7 @@ import numpy as np
 from bench import page
 from index.database import path_parts
 from index.database.queries import rule_application
-from index.database.queries.listing import GroupFilter
+from index.database.queries.group_filter import GroupFilter
 from index.database.records import regrouping, rule_runs
 from index.database.store import Store
 from index.imaging.candidates.search.hash_index import HashIndex

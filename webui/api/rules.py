@@ -5,7 +5,7 @@ import json
 from msgspec import UNSET
 
 from index.database.queries import rule_application
-from index.database.queries.listing import GroupFilter
+from index.database.queries.group_filter import GroupFilter
 from index.database.queries.rule_application import Effect
 from index.database.records import rule_runs
 from index.errors import UsageError

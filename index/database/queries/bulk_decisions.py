@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from peewee import SqliteDatabase
 
 from index.database.queries import proposals
-from index.database.queries.listing import ChosenGroup, GroupFilter, chosen_groups
+from index.database.queries.group_filter import GroupFilter
+from index.database.queries.listing import ChosenGroup, chosen_groups
 from index.database.records import regrouping, rule_runs, verdicts
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow

@@ -12,7 +12,8 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.database.queries import proposals
-from index.database.queries.listing import GroupFilter, ids_of_groups
+from index.database.queries.group_filter import GroupFilter
+from index.database.queries.listing import ids_of_groups
 from index.database.records import rule_runs
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow

@@ -8,7 +8,7 @@ import pytest
 
 from index.database.queries import bulk_decisions, proposals
 from index.database.queries.bulk_decisions import BulkRequest
-from index.database.queries.listing import GroupFilter
+from index.database.queries.group_filter import GroupFilter
 from index.database.records import decisions, rule_runs
 from index.database.records.decisions import DecisionRequest, NoKeeper
 from index.database.store import Store

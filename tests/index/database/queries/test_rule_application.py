@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from index.database.queries import proposals, rule_application
-from index.database.queries.listing import GroupFilter
+from index.database.queries.group_filter import GroupFilter
 from index.database.records import decisions, rule_runs
 from index.database.store import Store
 from index.imaging.grouping.keeper import CRITERIA
