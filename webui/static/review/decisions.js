@@ -1,7 +1,7 @@
 // Decisions: shown at once, sent to the service in order, reverted if it refuses them, and undone one by one.
 
 import { toast } from "../components/toast.js";
-import { get, post, put, remove } from "../core/api.js";
+import { get, post, put, remove, withQuery } from "../core/api.js";
 import { debounced } from "../core/debounce.js";
 import { publish, read } from "../core/store.js";
 import { errorText, t } from "../core/text.js";
@@ -123,6 +123,17 @@ export async function deny(group, label, images = []) {
   refreshFigures();
 }
 
+// Decides about many groups at once, those that the query selects or the body names; to be undone as one. `first` is
+// the id of one of them. Resolves to what was decided.
+export async function decideMany(query, body, first) {
+  await settled();
+  const effect = await post(withQuery("/decisions/apply", query), body);
+  const made = effect.batch ? { verdict: effect.batch } : { order: effect.order };
+  remember({ group: first, search: query.search, ...made });
+  refreshFigures();
+  return effect;
+}
+
 // Undoes the last decision or verdict of this tab. Resolves to its group, {id, search}, null if there was none or it
 // failed.
 export async function undo() {
@@ -136,6 +147,7 @@ export async function undo() {
   await settled();
   try {
     if (last.verdict) await remove(`/verdicts/${last.verdict}`);
+    else if (last.order) await remove(`/orders/${last.order}`);
     else await put(groupPath(last.group, last.search, "/decisions"), { decisions: last.changes });
     toast(t("undo.done"));
     refreshFigures();
