@@ -102,7 +102,7 @@ class Group(Answer, frozen=True, kw_only=True):
 class GroupList(Answer, frozen=True, kw_only=True):
     items: list[Group]
     next: str | None
-    previous: Annotated[str | None, Meta(description="For `before`: the groups before the first of these")]
+    previous: Annotated[str | None, Meta(description="The cursor of the page before, null where there is none")]
     total: Count
     scenes: Annotated[Count, Meta(description="How many there are of scenes")]
     kinds: Annotated[dict[str, int], Meta(description="How many there are of each kind, with the other filters")]
@@ -144,8 +144,7 @@ class GroupChoice(Query, frozen=True, kw_only=True):
 
 
 class GroupListQuery(GroupChoice, frozen=True, kw_only=True):
-    cursor: Cursor = ""
-    before: Annotated[Cursor, Meta(description="`previous` of the page after: the groups before it")] = ""
+    cursor: Annotated[Cursor, Meta(description="`next` of the page before, or `previous` of the page after")] = ""
     around: Annotated[
         str,
         Meta(max_length=100, description="A group: half as many groups before its place as after it, listed or not"),

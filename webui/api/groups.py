@@ -26,6 +26,8 @@ from webui.paging import Place, decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, path_bytes
 
+# Before the cursor of a page before.
+BACKWARDS = "-"
 SCENES = {"without": False, "only": True, "with": None}
 
 
@@ -62,8 +64,13 @@ def _list_page(
     """The page asked for, and the cursors of the pages before and after it."""
     order = f"groups {query.sort} {query.order}"
     kinds = (float if query.sort == "confidence" else int, str)
-    after, before = decode_cursor(query.cursor, order, kinds), decode_cursor(query.before, order, kinds)
+    backwards = query.cursor.startswith(BACKWARDS)
+    cursor = decode_cursor(query.cursor.removeprefix(BACKWARDS), order, kinds)
     chosen, ascending = group_filter(query), query.order == "asc"
+
+    def previous(page: Page[GroupRow]) -> str | None:
+        cursor = encode_cursor(order, page.after)
+        return None if cursor is None else BACKWARDS + cursor
 
     def read(place: Place | None, limit: int, backwards: bool = False, including: bool = False) -> Page[GroupRow]:
         return listing.groups_page(
@@ -76,13 +83,12 @@ def _list_page(
         earlier = read(place, query.limit // 2, backwards=True)
         later = read(place, query.limit, including=True)
         page = replace(later, items=[*earlier.items, *later.items])
-        return page, encode_cursor(order, earlier.after), encode_cursor(order, later.after)
-    if before is not None:
-        page = read(before, query.limit, backwards=True)
-        return page, encode_cursor(order, page.after), query.before
-    page = read(after, query.limit)
-    first = listing.place_of(page.items[0], query.sort) if after is not None and page.items else None
-    return page, encode_cursor(order, first), encode_cursor(order, page.after)
+        return page, previous(earlier), encode_cursor(order, later.after)
+    page = read(cursor, query.limit, backwards=backwards)
+    if backwards:
+        return page, previous(page), query.cursor.removeprefix(BACKWARDS)
+    first = listing.place_of(page.items[0], query.sort) if cursor is not None and page.items else None
+    return page, previous(replace(page, after=first)), encode_cursor(order, page.after)
 
 
 def get_group(call: Call) -> group_schemas.GroupDetail:
@@ -257,7 +263,7 @@ def _member_schema(
 ROUTES = (
     Route(
         "GET", f"{API}/groups", get_groups, "Groups of duplicates, sorted and paged", "groups",
-        group_schemas.GroupList, query=group_schemas.GroupListQuery,
+        group_schemas.GroupList, query=group_schemas.GroupListQuery, errors=(404,),
     ),
     Route(
         "DELETE", f"{API}/groups", delete_groups,

@@ -19,8 +19,8 @@ def keys(library: Library) -> list[str]:
         contents = [library.add_content(2 * number + one, taken=taken if one else "") for one in (0, 1)]
         for content in contents:
             library.add_image(content, f"{content}.jpg")
-        made.append((library.add_group(contents[0], (contents[1], Kind.NEAR, 4, Turn.NONE),
-                                       reclaimable_bytes=100 - number // 3, scene=number == 10)))  # fmt: skip
+        made.append(library.add_group(contents[0], (contents[1], Kind.NEAR, 4, Turn.NONE),
+                                       reclaimable_bytes=100 - number // 3, scene=number == 10))  # fmt: skip
     return made
 
 
@@ -41,7 +41,7 @@ def test_from_any_group_the_whole_list_is_reached_onwards_and_back(
         found = ids(page)
         previous, following = page["previous"], page["next"]
         while previous:
-            earlier = client.get(f"{query}&before={previous}").json
+            earlier = client.get(f"{query}&cursor={previous}").json
             found = ids(earlier) + found
             previous = earlier["previous"]
         while following:
@@ -53,7 +53,7 @@ def test_from_any_group_the_whole_list_is_reached_onwards_and_back(
     assert page["previous"] is None
     if page["next"]:
         later = client.get(f"{query}&cursor={page['next']}").json
-        assert ids(client.get(f"{query}&before={later['previous']}").json) == ids(page)
+        assert ids(client.get(f"{query}&cursor={later['previous']}").json) == ids(page)
 
 
 def test_a_group_that_left_the_list_still_leads_to_its_place(client: WebClient, keys: list[str]) -> None:
@@ -89,6 +89,6 @@ def test_groups_are_found_by_when_their_images_were_taken(
     assert preview["groups"] == len(wanted)
 
 
-@pytest.mark.parametrize("query", ["taken_from=may", "taken_until=2019-5-1", "before=x", "around=" + "x" * 101])
+@pytest.mark.parametrize("query", ["taken_from=may", "taken_until=2019-5-1", "cursor=-x", "around=" + "x" * 101])
 def test_wrong_places_and_days_are_refused(client: WebClient, query: str) -> None:
     assert client.get(f"{LIST}?{query}").status == 400

@@ -62,7 +62,7 @@ export function createRouter(main, routes) {
 
   async function onPopState() {
     await render();
-    // The list of groups finds its place by itself.
+    // The list of groups restores its own place.
     if (!history.state?.list) scrollTo(0, history.state?.scroll ?? 0);
   }
 

@@ -7,28 +7,28 @@ import { errorText, t } from "../core/text.js";
 const AHEAD = "1600px 0px";
 const LEAST = 24;
 
-// Fills `list` with the page `first`. `load` requests the one before or after, {before} or {cursor} and a {limit}, and
+// Fills `list` with the page `first`. `load` requests the one before or after by a {cursor} and a {limit}, and
 // `draw` makes the card of an item. Gives what belongs above and below the list (`top`, `bottom`), the loaded `items`,
 // `redraw(id)`, `replace(item)`, and `watch()`, to be called once all is in its place.
 export function endlessList({ list, first, load, draw, signal, onLoaded = () => {} }) {
   const items = [...first.items];
   list.append(...items.map(draw));
-  const ends = { before: first.previous, cursor: first.next };
-  const marks = { before: h("div", { class: "list-end" }), cursor: h("div", { class: "list-end" }) };
+  const ends = { before: first.previous, after: first.next };
+  const marks = { before: h("div", { class: "list-end" }), after: h("div", { class: "list-end" }) };
   let busy = false;
 
   const observer = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries)
-        if (isIntersecting) extend(target === marks.before ? "before" : "cursor");
+        if (isIntersecting) extend(target === marks.before ? "before" : "after");
     },
     { rootMargin: AHEAD },
   );
 
-  // Seen anew, a mark that is still near is reported again.
+  // Observed again, a mark that is still near is reported again.
   function watch() {
     observer.disconnect();
-    for (const side of ["before", "cursor"]) if (ends[side]) observer.observe(marks[side]);
+    for (const side of ["before", "after"]) if (ends[side]) observer.observe(marks[side]);
   }
 
   async function extend(side) {
@@ -40,7 +40,7 @@ export function endlessList({ list, first, load, draw, signal, onLoaded = () => 
     try {
       // Whole rows, so that no card moves to another column when a page is put before it.
       const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
-      const page = await load({ [side]: ends[side], limit: columns * Math.ceil(LEAST / columns) });
+      const page = await load({ cursor: ends[side], limit: columns * Math.ceil(LEAST / columns) });
       ends[side] = side === "before" ? page.previous : page.next;
       add(side, page.items);
       marks[side].replaceChildren();
@@ -63,7 +63,7 @@ export function endlessList({ list, first, load, draw, signal, onLoaded = () => 
   function add(side, found) {
     const known = new Set(items.map(({ id }) => id));
     const fresh = found.filter(({ id }) => !known.has(id));
-    if (side === "cursor") {
+    if (side === "after") {
       items.push(...fresh);
       list.append(...fresh.map(draw));
       return;
@@ -89,7 +89,7 @@ export function endlessList({ list, first, load, draw, signal, onLoaded = () => 
   }
 
   signal.addEventListener("abort", () => observer.disconnect());
-  return { items, top: marks.before, bottom: marks.cursor, watch, redraw, replace };
+  return { items, top: marks.before, bottom: marks.after, watch, redraw, replace };
 }
 
 const dots = () => [h("i", {}), h("i", {}), h("i", {})];

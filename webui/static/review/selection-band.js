@@ -8,7 +8,7 @@ const EDGE_PX = 60;
 const SCROLL_PX = 14;
 
 // `begin(event)` gives what is selected already, `change(base, hit)` is told the cards that the rectangle touches.
-// Without Shift or Ctrl the drag selects anew.
+// Without Shift or Ctrl the drag replaces the selection.
 export function createBand({ area, signal, begin, change, cards }) {
   const NOT_FROM = "button, input, label, select, .card-text";
 
