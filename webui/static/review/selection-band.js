@@ -7,7 +7,7 @@ const LEAST_PX = 8;
 const EDGE_PX = 60;
 const SCROLL_PX = 14;
 
-// `begin(event)` gives what is selected already, `change(base, hit)` is told the cards that the rectangle touches.
+// `begin(event)` gives what is selected already, `change(base, hit)` gets the cards that the rectangle touches.
 // Without Shift or Ctrl the drag replaces the selection.
 export function createBand({ area, signal, begin, change, cards }) {
   const NOT_FROM = "button, input, label, select, .card-text";
