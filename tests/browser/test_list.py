@@ -147,3 +147,13 @@ def test_many_groups_are_decided_at_once_and_undone(serve: Serve, visit: Open) -
     page.locator(".toast").get_by_role("button", name="Undo").click()
     expect(cards).to_have_count(12)
     expect(page.locator(".mark-keep")).to_have_count(1)
+    # What another tab or a program decides is there at once, in the list and in a group.
+    decide = f"{site.address}/api/v1/groups/{keys[2]}/decisions"
+    images = page.request.get(decide.removesuffix("/decisions")).json()["images"]["items"]
+    page.request.put(decide, data={"decisions": [{"image": images[1]["id"], "choice": "trash"}]})
+    expect(page.locator(f"[data-group='{keys[2]}'] .mark-trash")).to_be_visible()
+    page.goto(f"{site.address}/groups/{keys[2]}")
+    expect(page.locator(".pane .mark-trash.mark")).to_be_visible()
+    site.daemon.clock_ns += 1
+    page.request.put(decide, data={"decisions": [{"image": images[1]["id"], "choice": "keep"}]})
+    expect(page.locator(".pane .mark-keep.mark")).to_be_visible()

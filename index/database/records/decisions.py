@@ -194,6 +194,12 @@ def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[
     return bare
 
 
+def revision(database: SqliteDatabase) -> str:
+    """A text that is another one after each decision made, changed or taken back."""
+    count, last_ns = database.execute_sql("SELECT count(*), coalesce(max(decided_ns), 0) FROM decision").fetchone()
+    return f"{count}-{last_ns}"
+
+
 def review(database: SqliteDatabase) -> Review:
     """The progress of deciding about the current groups, scenes left out: nothing is proposed of them."""
     groups, decided, reclaimable = database.execute_sql(

@@ -3,7 +3,7 @@
 import { toast } from "../components/toast.js";
 import { get, post, put, remove, withQuery } from "../core/api.js";
 import { debounced } from "../core/debounce.js";
-import { publish, read } from "../core/store.js";
+import { publish, read, subscribe } from "../core/store.js";
 import { errorText, t } from "../core/text.js";
 
 export const CHOICES = ["keep", "trash", "move", "link"];
@@ -114,6 +114,35 @@ async function everyImage(group) {
   }
   return items;
 }
+
+// Calls `refresh` whenever decisions were made, after those of this tab were answered. A refresh that fails is left to
+// the next change.
+export function followDecisions(refresh, signal) {
+  const follow = async () => {
+    await settled();
+    if (signal.aborted) return;
+    refreshFigures();
+    await refresh().catch(() => {});
+  };
+  subscribe("decisions", follow, { signal });
+}
+
+// Takes the decisions that another tab, a rule or a program made over into `group`, from the same group as it is now.
+// Returns whether there were any.
+export function takeOver(group, current) {
+  const decisions = new Map(current.images.items.map(({ id, decision }) => [id, decision]));
+  let changed = false;
+  for (const image of group.images.items) {
+    const now = decisions.get(image.id);
+    if (now === undefined || outcome(now) === outcome(image.decision)) continue;
+    image.decision = now;
+    changed = true;
+  }
+  return changed;
+}
+
+const outcome = (decision) =>
+  decision ? [decision.choice, decision.destination ?? "", Boolean(decision.stale)].join(" ") : "";
 
 // Stores a verdict: the named images, or all of the group, are not duplicates.
 export async function deny(group, label, images = []) {

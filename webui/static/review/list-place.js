@@ -29,11 +29,16 @@ export async function pageAround(place, load) {
   return load(place.id);
 }
 
+const firstInSight = (list) => [...list.children].find((one) => one.getBoundingClientRect().bottom > COVERED_PX);
+
+// The id of the first group in sight.
+export const inSight = (list) => firstInSight(list)?.dataset.group;
+
 // Remembers where the list is while it is scrolled, and which group is opened.
 export function rememberPlace(list, signal) {
   const remember = () => {
     if (signal.aborted || !list.isConnected) return;
-    const card = [...list.children].find((one) => one.getBoundingClientRect().bottom > COVERED_PX);
+    const card = firstInSight(list);
     // At the very top the list begins with whatever is its first group then.
     store(card && scrollY > COVERED_PX ? { id: card.dataset.group, top: topOf(card) } : null);
   };

@@ -14,14 +14,14 @@ import { openDetect } from "../jobs/detect-dialog.js";
 import { queue } from "../jobs/jobs.js";
 import { groupAddress, groupQuery, listAddress } from "../review/addresses.js";
 import { ACTIONS, decideAtOnce } from "../review/bulk.js";
-import { acceptProposal, undo } from "../review/decisions.js";
+import { acceptProposal, followDecisions, takeOver, undo } from "../review/decisions.js";
 import { confirmed } from "../review/dialogs.js";
 import { endOfReview } from "../review/end-of-review.js";
 import { endlessList } from "../review/endless-list.js";
 import { groupCard } from "../review/group-card.js";
 import { DECIDED, kindFilter, tools } from "../review/list-filters.js";
 import { figures, searchHead, searchLine, updateFigures } from "../review/list-head.js";
-import { markLast, pageAround, placeLeft, rememberPlace, scrollToPlace } from "../review/list-place.js";
+import { inSight, markLast, pageAround, placeLeft, rememberPlace, scrollToPlace } from "../review/list-place.js";
 import { listSelection } from "../review/list-selection.js";
 
 export { gainText } from "../review/group-card.js";
@@ -30,6 +30,8 @@ export { LAST_KEY } from "../review/list-place.js";
 // The first page, and the page around a place: of that, half as many groups are before it.
 const PAGE = 24;
 const AROUND = 48;
+// From the first card in sight on, the cards whose decisions are read again when others were made.
+const REFRESHED = 100;
 
 export async function render(main, { signal, go }) {
   document.title = `${t("nav.groups")} · ${t("app.name")}`;
@@ -151,6 +153,19 @@ export async function render(main, { signal, go }) {
   subscribe("status", onStatus, { signal });
   subscribe("progress", () => updateFigures({ totals }), { signal });
   subscribe("decided", groups.redraw, { signal });
+  followDecisions(async () => {
+    const first = inSight(list);
+    if (!first) return;
+    const now = await get(
+      "/groups",
+      { ...groupQuery({ ...chosen, decided: "" }), around: first, limit: REFRESHED },
+      signal,
+    );
+    for (const current of now.items) {
+      const shown = groups.items.find(({ id }) => id === current.id);
+      if (shown && takeOver(shown, current)) groups.redraw(shown.id);
+    }
+  }, signal);
   const focused = () => {
     const card = document.activeElement?.closest("[data-group]");
     return groups.items.find(({ id }) => id === card?.dataset.group);
