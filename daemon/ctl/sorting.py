@@ -18,6 +18,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Digits of the largest number that the index can hold.
 LONGEST_NUMBER = 19
+# Groups that a preview shows.
+SAMPLES = 12
 CHOICES = ("keep", "trash", "move", "link", "undecided")
 
 
@@ -219,7 +221,7 @@ def _print_effect(effect: Any, in_json: bool, word: str) -> None:
         click.echo(f"{terminal.counted(effect['undecided_ties'], 'tie')} left to you")
     for name, number in sorted(effect["by_criterion"].items(), key=lambda entry: -entry[1]):
         click.echo(f"  by {name}: {number}")
-    for group in effect["sample"]:
+    for group in effect["sample"][:SAMPLES]:
         value = f" {group['value']}" if group["value"] else ""
         click.echo(
             f"{group['group']}  keeps {terminal.printable(group['keeper']['path'])} ({group['decided_by']}{value})"

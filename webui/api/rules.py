@@ -60,7 +60,11 @@ def delete_rule_run(call: Call) -> rule_schemas.RuleRunRevoked:
 
 def _rule(call: Call) -> tuple[Rule, GroupFilter]:
     """The rule in a request, and the selection of groups for it. Raises UsageError."""
-    body: rule_schemas.Rule = call.body
+    return read_rule(call.body, call)
+
+
+def read_rule(body: rule_schemas.Rule, call: Call) -> tuple[Rule, GroupFilter]:
+    """A rule, and the selection of groups for it. Raises UsageError."""
     criteria = tuple(call.services.keeper_criteria()) if body.criteria is UNSET else tuple(body.criteria)
     unknown = [name for name in criteria if name not in CRITERIA]
     if unknown or len(set(criteria)) < len(criteria):

@@ -1,5 +1,6 @@
-"""Contents found by the date of their capture, and the last decision found at once. Frozen: later changes are
-migrations.
+"""Contents found by the date of their capture, and the last decision found at once.
+
+Frozen: later changes are migrations.
 """
 
 STATEMENTS = (

@@ -18,7 +18,8 @@ class GroupFilter:
     the path, ignoring case. `search` is a limited search whose groups are meant; 0 means those of the library.
     `scenes` selects groups of scenes, in which nothing is a copy; None selects both them and the groups of duplicates.
     `taken_from` and `taken_until` are days, YYYY-MM-DD: groups with an image whose date of capture is one of these days
-    or between them. An image without such a date is not found by it.
+    or between them. An image without such a date is not found by it. Groups are new or changed after
+    `changed_after_ns`.
     """
 
     kinds: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class GroupFilter:
     scenes: bool | None = False
     taken_from: str = ""
     taken_until: str = ""
+    changed_after_ns: int = 0
 
 
 EVERY_GROUP = GroupFilter()
@@ -58,6 +60,8 @@ def groups_where(database: SqliteDatabase, chosen: GroupFilter) -> Where:
         where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
     if chosen.decided:
         where.add(f"({' OR '.join(DECIDED[name] for name in chosen.decided)})")
+    if chosen.changed_after_ns:
+        where.add("g.changed_ns > ?", chosen.changed_after_ns)
     if chosen.min_images > 2:
         where.add("g.images >= ?", chosen.min_images)
     if chosen.root_id is not None or chosen.path:

@@ -18,11 +18,11 @@ from index.database.records import rule_runs
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow
 from index.imaging.grouping.keeper import KeeperCandidate
-from index.imaging.grouping.rules import Rule, RuledFile, Ruling, judge
+from index.imaging.grouping.rules import Rule, RuledFile, Ruling, described, judge
 from index.imaging.originality.standing import Standing
 from index.model import Choice, Kind
 
-SAMPLE = 12
+SAMPLE = 60
 # Groups that are read by one statement.
 GROUPS_AT_ONCE = 500
 KIND_OF = {str(kind): kind for kind in Kind}
@@ -73,8 +73,9 @@ class Application:
     Every portion leaves whole groups decided. A run that ends early can be revoked as any other.
     """
 
-    def __init__(self, rule: Rule, chosen: GroupFilter, now_ns: int) -> None:
+    def __init__(self, rule: Rule, chosen: GroupFilter, now_ns: int, name: str = "") -> None:
         self._rule = rule
+        self._name = name
         self._chosen = chosen
         self._now_ns = now_ns
         self._bare: set[int] = set()
@@ -82,7 +83,9 @@ class Application:
 
     def begin(self, database: SqliteDatabase) -> list[Sequence[tuple[int, str]]]:
         """Start the rule run. Returns the groups in portions for `decide`."""
-        self.effect.run_id = rule_runs.begin(database, _described(self._rule), self._now_ns)
+        self.effect.run_id = rule_runs.begin(
+            database, described(self._rule) | ({"name": self._name} if self._name else {}), self._now_ns
+        )
         return list(chunks(_groups(database, self._rule, self._chosen), GROUPS_AT_ONCE))
 
     def decide(self, portion: Sequence[tuple[int, str]], database: SqliteDatabase) -> None:
@@ -113,11 +116,15 @@ class Application:
 
 
 def apply(
-    write: Callable[[Callable[[SqliteDatabase], Any]], Any], rule: Rule, chosen: GroupFilter, now_ns: int
+    write: Callable[[Callable[[SqliteDatabase], Any]], Any],
+    rule: Rule,
+    chosen: GroupFilter,
+    now_ns: int,
+    name: str = "",
 ) -> Effect:
-    """Make the rule's decisions, as a rule run that can be revoked as a whole. `write` makes one change (Store.write);
-    it is called for each portion of groups."""
-    application = Application(rule, chosen, now_ns)
+    """Make the rule's decisions, as a rule run that can be revoked as a whole, of the rule with this name if it has
+    one. `write` makes one change (Store.write); it is called for each portion of groups."""
+    application = Application(rule, chosen, now_ns, name)
     for portion in write(application.begin):
         write(partial(application.decide, portion))
     effect: Effect = write(application.end)
@@ -221,15 +228,3 @@ def _rows(
                 for image_id, choice, destination in decided
             ]
     return rows
-
-
-def _described(rule: Rule) -> dict[str, Any]:
-    return {
-        "choice": rule.choice,
-        "destination": rule.destination,
-        "criteria": list(rule.criteria or ()),
-        "kinds": list(rule.kinds),
-        "ties": "decide" if rule.decides_ties else "ask",
-        "keep": rule.keep.decode("utf-8", "surrogateescape"),
-        "give_way": rule.give_way.decode("utf-8", "surrogateescape"),
-    }

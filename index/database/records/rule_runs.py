@@ -11,7 +11,7 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from index.database.records import decisions
+from index.database.records import decisions, named_rules
 from index.database.records.decisions import AWAY
 from index.database.records.images import chunks
 from index.database.schema import Decision, RuleRun
@@ -86,10 +86,14 @@ def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[l
 
 
 def revoke(database: SqliteDatabase, order_id: int) -> int:
-    """Delete a rule run and those of its decisions that were not carried out. Returns the number of these. Raises
-    NotFound."""
-    if not RuleRun.select().where(RuleRun.id == order_id).count(database):
+    """Delete a rule run and those of its decisions that were not carried out. A rule that made them after a detection
+    is not run so any more. Returns the number of these decisions. Raises NotFound."""
+    run = RuleRun.select().where(RuleRun.id == order_id).execute(database)
+    described = [json.loads(row.rule) for row in run]
+    if not described:
         raise NotFound("rule_run.unknown", order=order_id)
+    if name := described[0].get("name"):
+        named_rules.stop_running(database, name)
     rows = Decision.select(Decision.image).where(Decision.order == order_id).tuples().execute(database)
     image_ids = [row[0] for row in rows]
     groups = decisions.groups_of_images(database, image_ids)
@@ -97,6 +101,11 @@ def revoke(database: SqliteDatabase, order_id: int) -> int:
     RuleRun.delete().where(RuleRun.id == order_id).execute(database)
     decisions.recount(database, groups)
     return len(image_ids)
+
+
+def drop_empty(database: SqliteDatabase, run_id: int) -> None:
+    """Delete a run that decided nothing."""
+    RuleRun.delete().where(RuleRun.id == run_id).execute(database)
 
 
 def _images_of_run_in(database: SqliteDatabase, run_id: int, group_ids: Iterable[int]) -> list[int]:

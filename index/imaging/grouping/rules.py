@@ -7,8 +7,9 @@ way to images in the other.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper
 from index.imaging.originality.standing import Standing
@@ -37,6 +38,32 @@ class Rule:
         """Whether it concerns only files that show the same pixels as the reference of their group: of these any may
         stay, and nothing depends on which picture is the original."""
         return not (self.keep and self.give_way) and {Kind.EXACT, Kind.PIXELS}.issuperset(self.kinds)
+
+
+def described(rule: Rule) -> dict[str, Any]:
+    """A rule as plain data. Paths are texts in which bytes that are no UTF-8 are lone surrogates."""
+    return {
+        "choice": rule.choice,
+        "destination": rule.destination,
+        "criteria": None if rule.criteria is None else list(rule.criteria),
+        "kinds": list(rule.kinds),
+        "ties": "decide" if rule.decides_ties else "ask",
+        "keep": rule.keep.decode("utf-8", "surrogateescape"),
+        "give_way": rule.give_way.decode("utf-8", "surrogateescape"),
+    }
+
+
+def rule_of(fields: Mapping[str, Any]) -> Rule:
+    """The rule that `described` gave these fields for."""
+    return Rule(
+        choice=Choice(fields["choice"]),
+        destination=fields["destination"],
+        criteria=None if fields["criteria"] is None else tuple(fields["criteria"]),
+        kinds=tuple(Kind(kind) for kind in fields["kinds"]),
+        decides_ties=fields["ties"] == "decide",
+        keep=fields["keep"].encode("utf-8", "surrogateescape"),
+        give_way=fields["give_way"].encode("utf-8", "surrogateescape"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

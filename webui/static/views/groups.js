@@ -23,6 +23,7 @@ import { DECIDED, kindFilter, tools } from "../review/list-filters.js";
 import { figures, searchHead, searchLine, updateFigures } from "../review/list-head.js";
 import { inSight, markLast, pageAround, placeLeft, rememberPlace, scrollToPlace } from "../review/list-place.js";
 import { listSelection } from "../review/list-selection.js";
+import { standingNotice } from "../rules/named-rules.js";
 
 export { gainText } from "../review/group-card.js";
 export { LAST_KEY } from "../review/list-place.js";
@@ -109,6 +110,7 @@ export async function render(main, { signal, go }) {
       ? searchHead(search, page, chosen, { go, detect, review })
       : figures(status, roots, page, chosen, signal, { detect, review }),
     search ? null : searches.map((other) => searchLine(other, go)),
+    search ? null : await standingNotice(signal, reload),
     h(
       "section",
       { class: "list-head", "aria-label": t("groups.filters") },
