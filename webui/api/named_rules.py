@@ -77,12 +77,12 @@ ROUTES = (
     Route("GET", f"{API}/named-rules", get_rules, "The rules that are kept under a name", "rules",
           rule_schemas.NamedRuleList),
     Route(
-        "POST", f"{API}/named-rules", post_rule, "Keep a rule under a name", "rules", rule_schemas.NamedRule, status=201,
-        body=rule_schemas.NewNamedRule,
+        "POST", f"{API}/named-rules", post_rule, "Keep a rule under a name", "rules", rule_schemas.NamedRule,
+        status=201, body=rule_schemas.NewNamedRule,
     ),
     Route(
-        "PATCH", f"{API}/named-rules/{{id}}", patch_rule, "Change one, or whether it runs after each detection", "rules",
-        rule_schemas.NamedRule, key_type=int, body=rule_schemas.NamedRuleChange,
+        "PATCH", f"{API}/named-rules/{{id}}", patch_rule, "Change one, or whether it runs after each detection",
+        "rules", rule_schemas.NamedRule, key_type=int, body=rule_schemas.NamedRuleChange,
     ),
     Route(
         "DELETE", f"{API}/named-rules/{{id}}", delete_rule, "Forget one; what it decided stays", "rules", status=204,

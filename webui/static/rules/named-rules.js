@@ -69,7 +69,8 @@ export function namedRules(use) {
 
   async function save(rule) {
     const named = await askName(isBeyond(rule));
-    if (named) await change(() => post("/named-rules", { ...named, rule }), t("saved.done", { name: safe(named.name) }));
+    if (named)
+      await change(() => post("/named-rules", { ...named, rule }), t("saved.done", { name: safe(named.name) }));
   }
 
   return { panel, load, save };
