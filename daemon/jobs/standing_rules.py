@@ -27,7 +27,7 @@ class StandingRules:
         self._destinations = destinations
 
     def after(self, handler: Callable[[Any, Any], Mapping[str, Any]]) -> Callable[[Any, Any], Mapping[str, Any]]:
-        """A job's handler with the rules run after it; the outcome tells how many groups they `decided`."""
+        """A job's handler with the rules run after it; the outcome says how many groups they `decided`."""
 
         def run(context: Any, parameters: Any) -> Mapping[str, Any]:
             outcome = handler(context, parameters)
