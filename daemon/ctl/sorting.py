@@ -132,6 +132,7 @@ def rule_options(function: Function) -> Function:
         click.option("--keep", metavar="DIR", help="What is in this folder stays, with --give-way."),
         click.option("--give-way", metavar="DIR", help="What is in this folder gives way to it."),
         click.option("--path", metavar="DIR", help="Only groups with an image in this folder."),
+        click.option("--trashed-before", is_flag=True, help="Only what was put in the trash before and came back."),
     ):  # fmt: skip
         function = option(function)
     return function
@@ -190,7 +191,7 @@ def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
 
 def _rule(
     choice: str, to: str | None, kind: str, criteria: str | None, ties: str, keep: str | None, give_way: str | None,
-    path: str | None,
+    path: str | None, trashed_before: bool,
 ) -> dict[str, Any]:  # fmt: skip
     if bool(keep) != bool(give_way):
         raise UsageError("ctl.keep_and_give_way")
@@ -203,6 +204,8 @@ def _rule(
         body["folders"] = {"keep": keep, "give_way": give_way}
     if path:
         body["filter"] = {"path": path}
+    if trashed_before:
+        body["trashed_before"] = True
     return body
 
 

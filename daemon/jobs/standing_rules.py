@@ -50,8 +50,10 @@ class StandingRules:
         if rule.criteria is None:
             rule = replace(rule, criteria=tuple(self._criteria()))
         now_ns = time.time_ns()
+        # What comes back from the trash comes to a group in which the others were kept.
+        decided = ("none", "partly") if rule.trashed_before else ("none",)
         chosen = GroupFilter(
-            root_id=named.root_id, path=named.path, decided=("none",), changed_after_ns=named.considered_ns
+            root_id=named.root_id, path=named.path, decided=decided, changed_after_ns=named.considered_ns
         )
         effect = rule_application.apply(self._store.write, rule, chosen, now_ns, named.name)
 

@@ -54,6 +54,8 @@ def _schema(named: NamedRule) -> rule_schemas.NamedRule:
     fields["ties"] = "decide" if rule.decides_ties else "ask"
     if rule.criteria is not None:
         fields["criteria"] = list(rule.criteria)
+    if rule.trashed_before:
+        fields["trashed_before"] = True
     if rule.destination:
         fields["destination"] = rule.destination
     if rule.keep:

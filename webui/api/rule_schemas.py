@@ -40,6 +40,9 @@ class Rule(Body, frozen=True, kw_only=True):
         Literal["ask", "decide"], Meta(description="Where only the path differs: leave it to a person, or decide by it")
     ] = "ask"  # fmt: skip
     folders: RuleFolders | None = None
+    trashed_before: Annotated[
+        bool, Meta(description="Only files give way whose very bytes were put in the trash before, to all others")
+    ] = False  # fmt: skip
     filter: RuleFilter | None = None
 
 

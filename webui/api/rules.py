@@ -87,6 +87,7 @@ def read_rule(body: rule_schemas.Rule, call: Call) -> tuple[Rule, GroupFilter]:
         decides_ties=body.ties == "decide",
         keep=keep,
         give_way=give_way,
+        trashed_before=body.trashed_before,
     )
     selection = body.filter
     if selection is None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from peewee import SqliteDatabase
 
 from index.database.queries.group_filter import CURRENT, EVERY_GROUP, GroupFilter, groups_where, of_search
-from index.database.records import matches
+from index.database.records import matches, trash_items
 from index.database.records.images import chunks, facts_of
 from index.database.records.sql_paging import Page, Where, cut_page
 from index.database.schema import Content
@@ -63,7 +63,8 @@ class RootRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One image with the facts of its content; `also_at` holds the other paths of the same file.
+    """One image with the facts of its content; `also_at` holds the other paths of the same file, and
+    `trashed_ns` is when its bytes were put in the trash before it came.
 
     Where the picture could not be read, `failure` says why and `facts` is UNREAD (no size, no format).
     """
@@ -83,6 +84,7 @@ class FileRow:
     facts: Facts
     failure: str
     also_at: tuple[bytes, ...] = ()
+    trashed_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,6 +482,7 @@ def files_with_ids(
             f" WHERE i.id IN ({','.join('?' * len(chunk))})",
             chunk,
         ).fetchall()
+        trashed = trash_items.trashed_before(database, chunk)
         content_ids = [row[10] for row in rows if row[10] is not None]
         contents = {row.id: row for row in Content.select().where(Content.id.in_(content_ids)).execute(database)}
         for (
@@ -502,6 +505,7 @@ def files_with_ids(
                 facts=UNREAD if content is None or content.failure else facts_of(content),
                 failure="unreadable" if content is None else content.failure,
                 also_at=_other_paths(database, device, inode, bytes(path)) if image_id in with_paths else (),
+                trashed_ns=trashed.get(image_id),
             )
     return files
 

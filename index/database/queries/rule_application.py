@@ -14,7 +14,7 @@ from peewee import SqliteDatabase
 from index.database.queries import proposals
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.listing import ids_of_groups
-from index.database.records import rule_runs
+from index.database.records import rule_runs, trash_items
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow
 from index.imaging.grouping.keeper import KeeperCandidate
@@ -102,7 +102,8 @@ class Application:
         # The decisions of earlier rules on these groups are replaced; a group of an earlier portion may share images.
         for chunk in chunks(touched):
             database.execute_sql(
-                f"DELETE FROM decision WHERE order_id IS NOT ? AND image_id IN ({','.join('?' * len(chunk))})",
+                "DELETE FROM decision WHERE order_id IS NOT ? AND origin = 'rule'"
+                f" AND image_id IN ({','.join('?' * len(chunk))})",
                 (run_id, *chunk),
             )
         self._bare |= rule_runs.store(database, run_id, rows, touched)
@@ -145,22 +146,24 @@ def _ruled(
     by_pixels = rule.is_about_equal_pixels
     by_bytes = by_pixels and tuple(rule.kinds) == (Kind.EXACT,)
     keys = dict(portion)
-    for group_id, (files, standing) in _files(database, list(keys), by_pixels, by_bytes).items():
+    for group_id, (files, standing) in _files(database, rule, list(keys), by_pixels, by_bytes).items():
         rulings = judge(rule, files, standing)
         if rulings:
             yield keys[group_id], {file.candidate.image_id: file for file in files}, rulings
 
 
 def _files(
-    database: SqliteDatabase, group_ids: Sequence[int], by_pixels: bool, by_bytes: bool
+    database: SqliteDatabase, rule: Rule, group_ids: Sequence[int], by_pixels: bool, by_bytes: bool
 ) -> dict[int, tuple[list[RuledFile], Standing | None]]:
-    """The files of each group in which no person has decided anything, and the standing of its pictures. With
-    `by_pixels` only those that show the pixels of the reference, or with `by_bytes` all, without a standing."""
+    """The files of each group in which no person has decided anything, or of all groups for a rule about what was
+    trashed before, and the standing of its pictures. With `by_pixels` only those that show the pixels of the reference,
+    or with `by_bytes` all, without a standing."""
     marks = ",".join("?" * len(group_ids))
     known: dict[tuple[int, int], tuple[Kind, int, bytes]] = {}
     by_user: set[int] = set()
-    for group_id, kind, image_id, device, digest, origin in database.execute_sql(
-        "SELECT m.group_id, m.kind, i.id, i.device, c.digest, d.origin FROM member m"
+    decided: dict[int, str] = {}
+    for group_id, kind, image_id, device, digest, origin, choice in database.execute_sql(
+        "SELECT m.group_id, m.kind, i.id, i.device, c.digest, d.origin, d.choice FROM member m"
         " JOIN image i ON i.content_id = m.content_id"
         " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
         " JOIN content c ON c.id = i.content_id"
@@ -171,17 +174,27 @@ def _files(
         known[group_id, image_id] = KIND_OF[kind], device, digest
         if origin == "user":
             by_user.add(group_id)
+            decided[image_id] = choice
     found: Mapping[int, tuple[list[tuple[int, KeeperCandidate]], Standing | None]]
-    open_ids = [group_id for group_id in group_ids if group_id not in by_user]
+    open_ids = [group_id for group_id in group_ids if rule.trashed_before or group_id not in by_user]
     if by_pixels:
         equal = proposals.equal_candidates(database, open_ids, by_bytes)
         found = {group_id: (files, None) for group_id, files in equal.items()}
     else:
         found = proposals.candidates(database, open_ids)
+    images = [image_id for _, image_id in known] if rule.trashed_before else []
+    trashed = trash_items.trashed_before(database, images)
     return {
         group_id: (
             [
-                RuledFile(candidate, content_id, *known[group_id, candidate.image_id], decided_by_user=False)
+                RuledFile(
+                    candidate,
+                    content_id,
+                    *known[group_id, candidate.image_id],
+                    decided_by_user=candidate.image_id in decided,
+                    trashed_before=candidate.image_id in trashed,
+                    stays=decided.get(candidate.image_id, Choice.KEEP) == Choice.KEEP,
+                )
                 for content_id, candidate in files
             ],
             standing,
@@ -226,5 +239,6 @@ def _rows(
             rows += [
                 (image_id, choice, destination, "rule", ruling.decided_by, order_id, files[image_id].digest, now_ns)
                 for image_id, choice, destination in decided
+                if not files[image_id].decided_by_user
             ]
     return rows

@@ -55,6 +55,10 @@ export function formatText(image) {
 export const attachmentsText = (image) =>
   image.attachments.map(({ kind, size_bytes }) => `${t(`attachment.${kind}`)} ${bytes(size_bytes)}`).join(", ");
 
+// Of a file whose very bytes were put in the trash before it came.
+export const trashedText = (image) =>
+  image.trashed_before ? t("image.trashed_before", { day: day(image.trashed_before) }) : "–";
+
 export const dateText = (image) => day(image.taken ?? image.modified);
 
 export const factsText = (image) =>

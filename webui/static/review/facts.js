@@ -1,6 +1,14 @@
 // The facts of two images side by side, with the better value emphasised and the buttons that decide on each.
 
-import { attachmentsText, dateText, evidenceText, folderText, formatText, size } from "../components/pictures.js";
+import {
+  attachmentsText,
+  dateText,
+  evidenceText,
+  folderText,
+  formatText,
+  size,
+  trashedText,
+} from "../components/pictures.js";
 import { toast } from "../components/toast.js";
 import { h, icon } from "../core/dom.js";
 import { bytes, day, decimal, language, percent, safe, split, t } from "../core/text.js";
@@ -26,6 +34,7 @@ const FACTS = [
 // The same, shown where one of the images has any.
 const RARE_FACTS = [
   ["attachments", (image) => attachmentsText(image) || "–", (image) => image.attachments.length],
+  ["trashed_before", trashedText, (image) => (image.trashed_before ? 0 : 1)],
   ["damage", (image) => image.damage ?? "–", (image) => (image.damage ? 0 : 1)],
 ];
 const isAny = (text) => text !== "–";

@@ -1,6 +1,6 @@
 // A group as a card of the list: two of its pictures, how they match, and what it could free.
 
-import { evidenceText, factsText, folderText, kindChip, thumbnail } from "../components/pictures.js";
+import { evidenceText, factsText, folderText, kindChip, thumbnail, trashedText } from "../components/pictures.js";
 import { h, icon } from "../core/dom.js";
 import { bytes, number, split, t } from "../core/text.js";
 import { groupAddress } from "./addresses.js";
@@ -21,6 +21,7 @@ export function groupCard(group, chosen, { pick, accept }) {
   const more = group.images.total - 2;
   const target = groupAddress(group, chosen);
   const { name } = split(first.path);
+  const back = items.find((image) => image.trashed_before);
   const open = group.images.items.some((image) => !image.decision);
   const picture = (image, badge) =>
     h(
@@ -54,6 +55,7 @@ export function groupCard(group, chosen, { pick, accept }) {
       described
         ? h("p", { class: "evidence" }, isWeakest ? evidenceText(described) : t(`kind.${group.kind}.help`))
         : null,
+      back ? h("p", { class: "trashed-before" }, icon("trash", 14), trashedText(back)) : null,
       h(
         "p",
         { class: "facts" },

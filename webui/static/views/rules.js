@@ -152,13 +152,14 @@ export async function render(main, { signal, go }) {
 }
 
 // The body of a request, without empty fields.
-function asBody({ criteria, kinds, choice, destination, ties, keep, give_way: giveWay, root, path }) {
+function asBody({ criteria, kinds, choice, destination, ties, keep, give_way: giveWay, root, path, ...rule }) {
   const filter = { ...(root ? { root: Number(root) } : {}), ...(path ? { path } : {}) };
   return {
     criteria,
     kinds,
     choice,
     ties,
+    ...(rule.trashed_before ? { trashed_before: true } : {}),
     ...(choice === "move" ? { destination } : {}),
     ...(keep && giveWay ? { folders: { keep, give_way: giveWay } } : {}),
     ...(Object.keys(filter).length ? { filter } : {}),
@@ -168,6 +169,7 @@ function asBody({ criteria, kinds, choice, destination, ties, keep, give_way: gi
 // The draft of the form for the body of a request.
 function asDraft({ folders, filter, ...rule }) {
   return {
+    trashed_before: false,
     ...rule,
     keep: folders?.keep ?? "",
     give_way: folders?.give_way ?? "",
@@ -297,6 +299,19 @@ function form(rule, allowed, roots, destinations, changed) {
         ),
       ),
       h("p", { class: "help" }, t("rules.ties.help")),
+    ),
+    h(
+      "label",
+      { class: "check" },
+      h("input", {
+        type: "checkbox",
+        checked: Boolean(rule.trashed_before),
+        onchange: (event) => {
+          rule.trashed_before = event.target.checked;
+          changed();
+        },
+      }),
+      h("span", {}, t("rules.trashed_before"), h("small", {}, t("rules.trashed_before.help"))),
     ),
     h(
       "details",
