@@ -6,9 +6,13 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from daemon.jobs.standing_rules import StandingRules
+from index.database.records import batches, trash_items
+from index.database.records.batches import Action, BatchKind, BatchState, Step
+from index.database.records.trash_items import Item
 from index.imaging.grouping.keeper import CRITERIA
+from index.model import Identity
 from support.accessibility import violations
-from support.weblibrary import add_pictures
+from support.weblibrary import NOW_NS, add_pictures
 
 Open = Callable[..., Page]
 Serve = Callable[..., Any]
@@ -60,3 +64,33 @@ def test_a_rule_is_saved_runs_after_a_search_and_stops_when_undone(serve: Serve,
     expect(saved.get_by_role("checkbox")).not_to_be_checked()
     saved.get_by_role("button", name="Forget the rule Inbox").click()
     expect(saved).to_be_hidden()
+
+
+def test_what_was_trashed_before_says_when(serve: Serve, visit: Open) -> None:
+    site = serve()
+    (key,) = add_pictures(site.library, 1)
+    identity = Identity(1, 2, 300, 4)
+    with site.store.read() as database:
+        path, content_id = database.execute_sql("SELECT path, content_id FROM image WHERE id = 2").fetchone()
+        (digest,) = database.execute_sql("SELECT digest FROM content WHERE id = ?", (content_id,)).fetchone()
+    trashed_ns = NOW_NS - 10**15
+
+    def trash(database: Any) -> None:
+        batch_id = batches.add_batch(database, BatchKind.SORT, "name", trashed_ns, 1, state=BatchState.DONE)
+        batches.add_steps(database, batch_id, [Step(Action.TRASH, path, identity, digest, trash=b"/t")])
+        item = Item(b"/t/1", path, 2, 300, 4, digest, trashed_ns, batch_id, 1)
+        trash_items.add(database, [item])
+
+    site.store.write(trash)
+    page = visit()
+    page.goto(site.address)
+    expect(page.locator(".card .trashed-before")).to_contain_text("You trashed this on")
+    page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".compare-facts")).to_contain_text("You trashed this on")
+    page.goto(f"{site.address}/rules")
+    page.get_by_label("Near").check(force=True)
+    preview = page.get_by_role("region", name="Preview")
+    expect(preview.locator(".big dd").first).to_have_text("0")
+    page.get_by_label("Only what I have trashed before").check()
+    expect(preview.locator(".big dd").first).to_have_text("1")
+    expect(preview).to_contain_text("the other came back from the trash")

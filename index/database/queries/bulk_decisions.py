@@ -89,9 +89,7 @@ def preview(database: SqliteDatabase, request: BulkRequest, gone: Callable[[], b
     return effect
 
 
-def apply(
-    write: Callable[[Callable[[SqliteDatabase], Any]], Any], request: BulkRequest, now_ns: int
-) -> BulkEffect:  # fmt: skip
+def apply(write: Callable[[Callable[[SqliteDatabase], Any]], Any], request: BulkRequest, now_ns: int) -> BulkEffect:
     """Carry out a request in portions of groups. `write` makes one change (Store.write); it is called for each."""
     effect = BulkEffect()
     if request.action in DENIALS:
