@@ -7,13 +7,12 @@ const js = createRequire(realpathSync(process.argv[1]))("@eslint/js");
 
 // What the modules use of the browser.
 const BROWSER = [
-  ..."AbortController BroadcastChannel CustomEvent DOMMatrix DOMPoint EventSource EventTarget FormData Image".split(
-    " ",
-  ),
-  ..."ImageData KeyboardEvent OffscreenCanvas ResizeObserver URLSearchParams addEventListener clearInterval".split(" "),
-  ..."clearTimeout devicePixelRatio dispatchEvent document fetch history localStorage location matchMedia".split(" "),
-  ..."navigator prompt removeEventListener requestAnimationFrame scrollTo scrollY sessionStorage".split(" "),
-  ..."setInterval setTimeout".split(" "),
+  ..."AbortController AbortSignal BroadcastChannel CustomEvent DOMMatrix DOMPoint EventSource EventTarget".split(" "),
+  ..."FormData Image ImageData IntersectionObserver KeyboardEvent OffscreenCanvas ResizeObserver".split(" "),
+  ..."URLSearchParams addEventListener cancelAnimationFrame clearInterval clearTimeout devicePixelRatio".split(" "),
+  ..."dispatchEvent document fetch getComputedStyle history innerHeight localStorage location matchMedia".split(" "),
+  ..."navigator prompt removeEventListener requestAnimationFrame scrollBy scrollTo scrollX scrollY".split(" "),
+  ..."sessionStorage setInterval setTimeout".split(" "),
 ];
 const MODULE_STATE = "State belongs to a function, or to core/store.js if several modules share it.";
 

@@ -29,7 +29,7 @@ from daemon.jobs.sort_plan import Companions, Planner, PlanOptions
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database import path_parts
 from index.database.queries import rule_application
-from index.database.queries.listing import GroupFilter
+from index.database.queries.group_filter import GroupFilter
 from index.database.records.batches import BatchKind, BatchState
 from index.database.records.matches import dump_parameters
 from index.database.store import Store
@@ -52,6 +52,13 @@ class NoSettings:
 
     def change(self, _: Any) -> None:
         pass
+
+
+class NoFolders(NoSettings):
+    """None watched."""
+
+    def roots(self) -> dict[bytes, Any]:
+        return {}
 
 
 # Groups and images; of the smaller one, whether rules and plans are measured too.
@@ -149,6 +156,7 @@ def services() -> Services:
         now_ns=time.time_ns,
         next_run_ns=lambda _: None,
         schedules_changed=lambda: None,
+        folders=NoFolders(),  # type: ignore[arg-type]
         destinations=dict,
         web=WebAccess(),
     )

@@ -27,11 +27,10 @@ class Client:
         self._language = language
 
     def get(self, path: str, /, **query: Any) -> Any:
-        given = {name: value for name, value in query.items() if value is not None}
-        return self._ask("GET", path, urllib.parse.urlencode(given, errors="surrogateescape"))
+        return self._ask("GET", path, _encoded(query))
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("POST", path, body=body)
+    def post(self, path: str, body: Mapping[str, Any], /, **query: Any) -> Any:
+        return self._ask("POST", path, _encoded(query), body)
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._ask("PUT", path, body=body)
@@ -90,6 +89,11 @@ def _checked_address(text: str) -> str:
     if not (is_good and text.isascii() and text.isprintable() and not set(text) & set(' "<>\\^`{|}?#')):
         raise UsageError("ctl.no_address", address=text, field="address")
     return text.rstrip("/")
+
+
+def _encoded(query: Mapping[str, Any]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return urllib.parse.urlencode(given, errors="surrogateescape")
 
 
 def _json(body: Mapping[str, Any]) -> bytes:

@@ -24,6 +24,7 @@ from daemon.jobs.runner import Handler, JobContext, Runner, start_job
 from daemon.jobs.scan import Scanner
 from daemon.jobs.scan_roots import ScanRoot
 from daemon.jobs.sort import Sorter, managed_folders
+from daemon.jobs.standing_rules import StandingRules
 from daemon.jobs.trash_import import TrashImport
 from daemon.jobs.undo import Undoer
 from daemon.live_settings import LiveSettings
@@ -76,9 +77,10 @@ class JobSystem:
         processes = Processes(self.pool.count, worker_limits)
         self._compressor = Compressor(store, processes, limits, settings.values, self._managed_folders, rescan)
         self._undoer = undoer
+        rules = StandingRules(store, settings.keeper_criteria, settings.destinations)
         handlers: Mapping[JobKind, Handler] = {
-            JobKind.SCAN: scanner.run,
-            JobKind.DETECT: self._detector.run,
+            JobKind.SCAN: rules.after(scanner.run),
+            JobKind.DETECT: rules.after(self._detector.run),
             JobKind.SORT: once_checked(store, sorter.run),
             JobKind.COMPRESS: once_checked(store, self._compressor.run),
             JobKind.UNDO: once_checked(store, self._undo),

@@ -27,7 +27,7 @@ SECTIONS = (
     ("On folders, without a daemon", ("detect", "explain", "compress", "model")),
     ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
     ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
-    ("Deciding and sorting", ("decide", "rules", "sort", "batches", "batch", "undo", "trash")),
+    ("Deciding and sorting", ("decide", "accept", "rules", "sort", "batches", "batch", "undo", "trash")),
     (
         "How it is set up",
         ("doctor", "roots", "disks", "service", "index", "schedule", "config", "token", "notify-test"),
@@ -65,6 +65,7 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
     from daemon.ctl import (
+        bulk,
         calibration,
         compress,
         copies,
@@ -79,7 +80,9 @@ def main(arguments: list[str] | None = None) -> None:
         sorting,
     )
 
-    for module in (calibration, compress, copies, detect, disks, doctor, model, remote, roots, service, setup, sorting):
+    for module in (
+        bulk, calibration, compress, copies, detect, disks, doctor, model, remote, roots, service, setup, sorting,
+    ):  # fmt: skip
         module.register(program)
     sys.exit(run(arguments))
 

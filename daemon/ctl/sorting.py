@@ -18,6 +18,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Digits of the largest number that the index can hold.
 LONGEST_NUMBER = 19
+# Groups that a preview shows.
+SAMPLES = 12
 CHOICES = ("keep", "trash", "move", "link", "undecided")
 
 
@@ -130,6 +132,7 @@ def rule_options(function: Function) -> Function:
         click.option("--keep", metavar="DIR", help="What is in this folder stays, with --give-way."),
         click.option("--give-way", metavar="DIR", help="What is in this folder gives way to it."),
         click.option("--path", metavar="DIR", help="Only groups with an image in this folder."),
+        click.option("--trashed-before", is_flag=True, help="Only what was put in the trash before and came back."),
     ):  # fmt: skip
         function = option(function)
     return function
@@ -161,15 +164,15 @@ def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
 @json_option
 @click.pass_context
 def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
-    """List the rules that were applied, the newest first."""
+    """List the rules that were applied and what was accepted at once, the newest first."""
     rows = list(client(context).pages("orders", limit))
     if in_json:
         terminal.print_json(rows)
         return
     terminal.print_table(
         ("order", "when", "choice", "groups", "images", "not carried out"),
-        [(row["id"], row["created"], row["rule"]["choice"], row["groups"], row["images"], row["open"])
-         for row in rows],
+        [(row["id"], row["created"], row["rule"].get("choice") or row["rule"]["action"], row["groups"], row["images"],
+          row["open"]) for row in rows],
     )  # fmt: skip
 
 
@@ -188,7 +191,7 @@ def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
 
 def _rule(
     choice: str, to: str | None, kind: str, criteria: str | None, ties: str, keep: str | None, give_way: str | None,
-    path: str | None,
+    path: str | None, trashed_before: bool,
 ) -> dict[str, Any]:  # fmt: skip
     if bool(keep) != bool(give_way):
         raise UsageError("ctl.keep_and_give_way")
@@ -201,6 +204,8 @@ def _rule(
         body["folders"] = {"keep": keep, "give_way": give_way}
     if path:
         body["filter"] = {"path": path}
+    if trashed_before:
+        body["trashed_before"] = True
     return body
 
 
@@ -219,7 +224,7 @@ def _print_effect(effect: Any, in_json: bool, word: str) -> None:
         click.echo(f"{terminal.counted(effect['undecided_ties'], 'tie')} left to you")
     for name, number in sorted(effect["by_criterion"].items(), key=lambda entry: -entry[1]):
         click.echo(f"  by {name}: {number}")
-    for group in effect["sample"]:
+    for group in effect["sample"][:SAMPLES]:
         value = f" {group['value']}" if group["value"] else ""
         click.echo(
             f"{group['group']}  keeps {terminal.printable(group['keeper']['path'])} ({group['decided_by']}{value})"

@@ -269,24 +269,6 @@ def test_schedules_and_settings_are_changed(serve: Serve, visit: Open) -> None:
     assert site.daemon.settings.values == {"detect.tolerance": 40}
 
 
-def test_pages_of_a_long_list_go_forth_and_back(serve: Serve, visit: Open) -> None:
-    site = serve()
-    for number in range(30):
-        content = site.library.add_content(number, failure="truncated")
-        site.library.add_image(content, f"{number:02}.jpg")
-        site.library.add_group(content, reclaimable_bytes=1000 - number)
-    page = visit()
-    page.goto(site.address)
-    expect(page.locator(".pager")).to_contain_text("1–24 of 30")
-    page.get_by_role("button", name="Next").click()
-    expect(page.locator(".pager")).to_contain_text("25–30 of 30")
-    expect(page.get_by_role("button", name="Next")).to_be_disabled()
-    page.reload()
-    expect(page.locator(".card h3").first).to_have_text("24.jpg")
-    page.get_by_role("button", name="Previous").click()
-    expect(page.locator(".pager")).to_contain_text("1–24 of 30")
-
-
 VIEWS = (
     "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/compress", "/folders",
     "/activity", "/problems", "/settings", "/api",

@@ -21,8 +21,8 @@ import numpy as np
 from bench import page
 from index.database import path_parts
 from index.database.queries import rule_application
-from index.database.queries.listing import GroupFilter
-from index.database.records import decisions, regrouping
+from index.database.queries.group_filter import GroupFilter
+from index.database.records import regrouping, rule_runs
 from index.database.store import Store
 from index.imaging.candidates.search.hash_index import HashIndex
 from index.imaging.grouping.rules import Rule
@@ -114,7 +114,7 @@ def rules(store: Store) -> None:
         changes, busy = Changes(store), time.process_time()
         effect = rule_application.apply(changes.write, rule, GroupFilter(), 1)
         report("  application, longest", f"{time.process_time() - busy:.1f}, {changes.longest_s:.2f}")
-        store.write(lambda db, run=effect.run_id: decisions.revoke_rule_run(db, run))
+        store.write(lambda db, run=effect.run_id: rule_runs.revoke(db, run))
 
 
 def lists(store: Store) -> None:

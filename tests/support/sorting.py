@@ -19,6 +19,7 @@ from daemon.jobs.sort_plan import Companions
 from daemon.jobs.undo import Undoer
 from daemon.processes.worker_pool import WorkerPool
 from index.database.queries import listing
+from index.database.queries.group_filter import GroupFilter
 from index.database.records import batches, decisions, images, jobs, trash_items
 from index.database.records.batches import Step
 from index.database.records.decisions import DecisionRequest
@@ -124,7 +125,7 @@ class Desk:
     def groups(self) -> dict[str, list[str]]:
         """The public id of each group, and the paths of its images below the folder."""
         with self.store.read() as database:
-            rows = listing.groups_page(database, listing.GroupFilter()).items
+            rows = listing.groups_page(database, GroupFilter()).items
             members = listing.members(database, [row.id for row in rows], 100)
         start = len(bytes(self.folder)) + 1
         return {row.key: [os.fsdecode(member.file.path[start:]) for member in members[row.id]] for row in rows}

@@ -51,3 +51,4 @@ class Review(Answer, frozen=True, kw_only=True):
     reclaimable_bytes: Annotated[Count, Meta(description="What the groups that are not could free")]
     planned_bytes: Annotated[Count, Meta(description="What carrying the decisions out would free")]
     images_to_act: Annotated[Count, Meta(description="Images that would go somewhere")]
+    revision: Annotated[str, Meta(description="Another text after each decision made, changed or taken back")]

@@ -51,13 +51,14 @@ def delete_decision(call: Call) -> Reply:
 
 def get_review(call: Call) -> decision_schemas.Review:
     with call.store.read() as database:
-        review = decisions.review(database)
+        review, revision = decisions.review(database), decisions.revision(database)
     return decision_schemas.Review(
         groups=review.groups,
         decided=review.decided,
         reclaimable_bytes=review.reclaimable_bytes,
         planned_bytes=review.planned_bytes,
         images_to_act=review.images_to_act,
+        revision=revision,
     )
 
 

@@ -11,6 +11,7 @@ from webui.schemas import Answer, Count, Cursor, Limit, Query, RowId, TakenPath,
 
 SortName = Literal["reclaimable", "size", "confidence", "date"]
 OrderName = Literal["desc", "asc"]
+Day = Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 
 class Member(Image, frozen=True, kw_only=True):
@@ -101,9 +102,10 @@ class Group(Answer, frozen=True, kw_only=True):
 class GroupList(Answer, frozen=True, kw_only=True):
     items: list[Group]
     next: str | None
+    previous: Annotated[str | None, Meta(description="The cursor of the page before, null where there is none")]
     total: Count
     scenes: Annotated[Count, Meta(description="How many there are of scenes")]
-    kinds: Annotated[dict[str, int], Meta(description="How many there are of each kind, filters set aside")]
+    kinds: Annotated[dict[str, int], Meta(description="How many there are of each kind, with the other filters")]
 
 
 class GroupDetail(Group, frozen=True, kw_only=True):
@@ -135,12 +137,18 @@ class GroupChoice(Query, frozen=True, kw_only=True):
     scenes: Annotated[
         Literal["without", "only", "with"], Meta(description="Groups of duplicates, of scenes, or both")
     ] = "without"
+    taken_from: Annotated[Day, Meta(description="With an image taken on this day or later, YYYY-MM-DD")] = ""
+    taken_until: Annotated[Day, Meta(description="With an image taken on this day or earlier, YYYY-MM-DD")] = ""
     sort: SortName = "reclaimable"
     order: OrderName = "desc"
 
 
 class GroupListQuery(GroupChoice, frozen=True, kw_only=True):
-    cursor: Cursor = ""
+    cursor: Annotated[Cursor, Meta(description="`next` of the page before, or `previous` of the page after")] = ""
+    around: Annotated[
+        str,
+        Meta(max_length=100, description="A group: half as many groups before its place as after it, listed or not"),
+    ] = ""
     limit: Limit = 50
     images: Annotated[int, Meta(ge=1, le=50, description="How many images of each group to list")] = 6
 

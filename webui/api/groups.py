@@ -9,10 +9,12 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.database.queries import listing, proposals, result_file
-from index.database.queries.listing import FileRow, GroupFilter, GroupRow, MemberRow
+from index.database.queries.group_filter import GroupFilter
+from index.database.queries.listing import FileRow, GroupRow, MemberRow
 from index.database.queries.proposals import Outline, WeakestLink
 from index.database.records import compressions, decisions, matches
 from index.database.records.decisions import StoredDecision
+from index.database.records.sql_paging import Page
 from index.imaging.originality.account import sentence as origin_sentence
 from index.imaging.verification.edit_evidence import PROPOSED, sentence
 from index.messages import LANGUAGES, Message, render
@@ -20,21 +22,21 @@ from index.model import Kind, Turn
 from webui.api import decision_schemas, group_schemas, result_schemas
 from webui.api.decisions import decision_fields
 from webui.api.images import image_fields
-from webui.paging import decode_cursor, encode_cursor
+from webui.paging import Place, decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, path_bytes
 
+# Before the cursor of a page before.
+BACKWARDS = "-"
 SCENES = {"without": False, "only": True, "with": None}
 
 
 def get_groups(call: Call) -> group_schemas.GroupList:
     query: group_schemas.GroupListQuery = call.query
-    order = f"groups {query.sort} {query.order}"
     criteria = call.services.keeper_criteria()
-    after = decode_cursor(query.cursor, order, (float if query.sort == "confidence" else int, str))
     with call.store.read() as database:
         listing.check_search(database, query.search or 0)
-        page = listing.groups_page(database, _filter(query), query.sort, query.order == "asc", after, query.limit)
+        page, previous, following = _list_page(database, query)
         # One more than is shown, to find out whether there are more.
         members = listing.members(database, [row.id for row in page.items], query.images + 1)
         outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
@@ -42,18 +44,51 @@ def get_groups(call: Call) -> group_schemas.GroupList:
             database, [member.file.id for of_group in members.values() for member in of_group]
         )
         sources = _sources(database, [member for of_group in members.values() for member in of_group])
-        scenes = sum(listing.kinds_of_groups(database, replace(_filter(query), scenes=True)).values())
-        kinds = listing.kinds_of_groups(database, _filter(query))
+        kinds, scenes = listing.kinds_and_scenes(database, group_filter(query))
     return group_schemas.GroupList(
         items=[
             group_schemas.Group(**_fields(row, outlines.get(row.id), members[row.id], decided, sources, query.images))
             for row in page.items
         ],
-        next=encode_cursor(order, page.after),
+        next=following,
+        previous=previous,
         total=page.total,
         kinds=kinds,
         scenes=scenes,
     )
+
+
+def _list_page(
+    database: SqliteDatabase, query: group_schemas.GroupListQuery
+) -> tuple[Page[GroupRow], str | None, str | None]:
+    """The page asked for, and the cursors of the pages before and after it."""
+    order = f"groups {query.sort} {query.order}"
+    kinds = (float if query.sort == "confidence" else int, str)
+    backwards = query.cursor.startswith(BACKWARDS)
+    cursor = decode_cursor(query.cursor.removeprefix(BACKWARDS), order, kinds)
+    chosen, ascending = group_filter(query), query.order == "asc"
+
+    def previous(page: Page[GroupRow]) -> str | None:
+        cursor = encode_cursor(order, page.after)
+        return None if cursor is None else BACKWARDS + cursor
+
+    def read(place: Place | None, limit: int, backwards: bool = False, including: bool = False) -> Page[GroupRow]:
+        return listing.groups_page(
+            database, chosen, query.sort, ascending, place, limit, backwards=backwards, including=including
+        )
+
+    here = listing.find_group(database, query.around, chosen.search) if query.around else None
+    if here is not None:
+        place = listing.place_of(here, query.sort)
+        earlier = read(place, query.limit // 2, backwards=True)
+        later = read(place, query.limit, including=True)
+        page = replace(later, items=[*earlier.items, *later.items])
+        return page, previous(earlier), encode_cursor(order, later.after)
+    page = read(cursor, query.limit, backwards=backwards)
+    if backwards:
+        return page, previous(page), query.cursor.removeprefix(BACKWARDS)
+    first = listing.place_of(page.items[0], query.sort) if cursor is not None and page.items else None
+    return page, previous(replace(page, after=first)), encode_cursor(order, page.after)
 
 
 def get_group(call: Call) -> group_schemas.GroupDetail:
@@ -66,7 +101,7 @@ def get_group(call: Call) -> group_schemas.GroupDetail:
         outline = proposals.outlines(database, [row.id], criteria).get(row.id)
         decided = decisions.of_images(database, [member.file.id for member in members[row.id]])
         sources = _sources(database, members[row.id])
-        previous, following = listing.neighbours(database, _filter(query), query.sort, query.order == "asc", row)
+        previous, following = listing.neighbours(database, group_filter(query), query.sort, query.order == "asc", row)
     return group_schemas.GroupDetail(
         **_fields(row, outline, members[row.id], decided, sources, query.limit, continued=after is not None),
         previous=previous,
@@ -92,11 +127,15 @@ def get_duplicates(call: Call) -> Reply:
     return Reply(json.dumps(result, indent=1).encode(), "application/json")
 
 
-def _filter(query: group_schemas.GroupChoice) -> GroupFilter:
+def group_filter(query: group_schemas.GroupChoice) -> GroupFilter:
+    """The groups that a list shows with this query."""
     kinds = tuple(filter(None, query.kind.split(",")))
     decided = tuple(filter(None, query.decided.split(",")))
     root_id, path, search = query.root or None, path_bytes(query.path), query.search or 0
-    return GroupFilter(kinds, root_id, path, query.min_images, decided, search, SCENES[query.scenes])
+    scenes = SCENES[query.scenes]
+    return GroupFilter(
+        kinds, root_id, path, query.min_images, decided, search, scenes, query.taken_from, query.taken_until
+    )
 
 
 def _fields(
@@ -224,7 +263,7 @@ def _member_schema(
 ROUTES = (
     Route(
         "GET", f"{API}/groups", get_groups, "Groups of duplicates, sorted and paged", "groups",
-        group_schemas.GroupList, query=group_schemas.GroupListQuery,
+        group_schemas.GroupList, query=group_schemas.GroupListQuery, errors=(404,),
     ),
     Route(
         "DELETE", f"{API}/groups", delete_groups,

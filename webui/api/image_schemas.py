@@ -68,6 +68,9 @@ class Image(Answer, frozen=True, kw_only=True):
     metadata: list[str]
     description: Description
     failure: Annotated[str | None, Meta(description="Why the picture cannot be shown")]
+    trashed_before: Annotated[
+        Time | None, Meta(description="When its very bytes were put in the trash, before this file came")
+    ]
     thumbnail: Annotated[str | None, Meta(description="Address of the 512-pixel view")]
     content: Annotated[str, Meta(description="Address of the original bytes")]
     crop: Annotated[str | None, Meta(description="Address of its parts at full resolution; x, y, w, h are added")]

@@ -13,7 +13,7 @@ from webui.api import image_schemas
 from webui.downloads import open_unchanged
 from webui.http_errors import HttpError
 from webui.routes import API, Call, Reply, Route
-from webui.schemas import iso_time, path_text, path_uri
+from webui.schemas import iso_time, optional_time, path_text, path_uri
 
 # The address of a thumbnail or crop contains the beginning of the digest, so that its bytes never change.
 KEEP_FOREVER = "private, max-age=31536000, immutable"
@@ -175,6 +175,7 @@ def image_fields(row: FileRow) -> dict[str, Any]:
         "metadata": list(facts.metadata),
         "description": plain(row.description),
         "failure": row.failure or None,
+        "trashed_before": optional_time(row.trashed_ns),
         "thumbnail": None if row.failure else f"{address}/thumbnail?v={digest[:16]}",
         "content": f"{address}/content",
         "crop": None if row.failure else f"{address}/crop?v={digest[:16]}",

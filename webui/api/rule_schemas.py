@@ -40,6 +40,9 @@ class Rule(Body, frozen=True, kw_only=True):
         Literal["ask", "decide"], Meta(description="Where only the path differs: leave it to a person, or decide by it")
     ] = "ask"  # fmt: skip
     folders: RuleFolders | None = None
+    trashed_before: Annotated[
+        bool, Meta(description="Only files give way whose very bytes were put in the trash before, to all others")
+    ] = False  # fmt: skip
     filter: RuleFilter | None = None
 
 
@@ -90,3 +93,36 @@ class RuleRunList(Answer, frozen=True, kw_only=True):
 
 class RuleRunRevoked(Answer, frozen=True, kw_only=True):
     decisions: Annotated[Count, Meta(description="How many were taken back")]
+
+
+RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+
+
+class NewNamedRule(Body, frozen=True, kw_only=True):
+    """A rule to be kept under a name."""
+
+    name: RuleName
+    rule: Rule
+    after_detection: Annotated[bool, Meta(description="Run it after each detection; it carries nothing out")] = False
+    beyond_equal: Annotated[bool, Meta(description="Let it run so with kinds beyond exact and pixels")] = False
+
+
+class NamedRuleChange(Body, frozen=True, kw_only=True):
+    name: RuleName | UnsetType = UNSET
+    rule: Rule | UnsetType = UNSET
+    after_detection: bool | UnsetType = UNSET
+    beyond_equal: bool | UnsetType = UNSET
+
+
+class NamedRule(Answer, frozen=True, kw_only=True):
+    """A rule that is kept. Once what it decided is revoked, it does not run after detections any more."""
+
+    id: RowId
+    name: str
+    rule: Annotated[dict[str, Any], Meta(description="As a request takes it")]
+    after_detection: bool
+    beyond_equal: bool
+
+
+class NamedRuleList(Answer, frozen=True, kw_only=True):
+    items: list[NamedRule]

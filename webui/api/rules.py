@@ -5,9 +5,9 @@ import json
 from msgspec import UNSET
 
 from index.database.queries import rule_application
-from index.database.queries.listing import GroupFilter
+from index.database.queries.group_filter import GroupFilter
 from index.database.queries.rule_application import Effect
-from index.database.records import decisions
+from index.database.records import rule_runs
 from index.errors import UsageError
 from index.imaging.grouping.keeper import CRITERIA
 from index.imaging.grouping.rules import USUAL_KINDS, Rule
@@ -34,7 +34,7 @@ def get_rule_runs(call: Call) -> rule_schemas.RuleRunList:
     query: ListQuery = call.query
     before = decode_cursor(query.cursor, "orders", (int,))
     with call.store.read() as database:
-        runs, total = decisions.rule_runs(database, None if before is None else before[0], query.limit + 1)
+        runs, total = rule_runs.page(database, None if before is None else before[0], query.limit + 1)
     shown = runs[: query.limit]
     return rule_schemas.RuleRunList(
         items=[
@@ -55,12 +55,16 @@ def get_rule_runs(call: Call) -> rule_schemas.RuleRunList:
 
 
 def delete_rule_run(call: Call) -> rule_schemas.RuleRunRevoked:
-    return rule_schemas.RuleRunRevoked(decisions=call.store.write(lambda db: decisions.revoke_rule_run(db, call.key)))
+    return rule_schemas.RuleRunRevoked(decisions=call.store.write(lambda db: rule_runs.revoke(db, call.key)))
 
 
 def _rule(call: Call) -> tuple[Rule, GroupFilter]:
     """The rule in a request, and the selection of groups for it. Raises UsageError."""
-    body: rule_schemas.Rule = call.body
+    return read_rule(call.body, call)
+
+
+def read_rule(body: rule_schemas.Rule, call: Call) -> tuple[Rule, GroupFilter]:
+    """A rule, and the selection of groups for it. Raises UsageError."""
     criteria = tuple(call.services.keeper_criteria()) if body.criteria is UNSET else tuple(body.criteria)
     unknown = [name for name in criteria if name not in CRITERIA]
     if unknown or len(set(criteria)) < len(criteria):
@@ -83,6 +87,7 @@ def _rule(call: Call) -> tuple[Rule, GroupFilter]:
         decides_ties=body.ties == "decide",
         keep=keep,
         give_way=give_way,
+        trashed_before=body.trashed_before,
     )
     selection = body.filter
     if selection is None:

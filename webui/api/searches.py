@@ -8,6 +8,7 @@ import msgspec
 from peewee import SqliteDatabase
 
 from index.database.queries import listing
+from index.database.queries.group_filter import GroupFilter
 from index.database.records import jobs, matches, temporary_roots
 from index.model import JobKind
 from webui.api import job_schemas, search_schemas
@@ -32,7 +33,7 @@ def get_searches(call: Call) -> search_schemas.SearchList:
                     for path in map(os.fsencode, parameters.folders)
                     if path in unwatched
                 ],
-                groups=sum(listing.kinds_of_groups(database, listing.GroupFilter(search=row.id)).values()),
+                groups=sum(listing.kinds_of_groups(database, GroupFilter(search=row.id)).values()),
             )
             for row in matches.searches(database)
         ]

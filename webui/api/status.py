@@ -9,7 +9,7 @@ from peewee import SqliteDatabase
 from index.database.queries import job_listing, listing
 from index.database.queries.job_listing import ProblemFilter
 from index.database.queries.listing import Totals
-from index.database.records import vectors
+from index.database.records import decisions, vectors
 from index.database.store import Store
 from index.messages import LANGUAGES, fields
 from index.model import JobState
@@ -101,6 +101,7 @@ def _topics(
             "changed": iso_time(totals.groups_changed_ns),
         },
         "problems": {"total": totals.problems},
+        "decisions": {"revision": decisions.revision(database)},
     }
 
 

@@ -3,6 +3,7 @@
 from webui import metrics
 from webui.api import (
     batches,
+    bulk,
     calibration,
     compressions,
     decisions,
@@ -11,6 +12,7 @@ from webui.api import (
     groups,
     images,
     jobs,
+    named_rules,
     notices,
     roots,
     rules,
@@ -32,7 +34,9 @@ ROUTES = (
     *searches.ROUTES,
     *calibration.ROUTES,
     *decisions.ROUTES,
+    *bulk.ROUTES,
     *rules.ROUTES,
+    *named_rules.ROUTES,
     *batches.ROUTES,
     *compressions.ROUTES,
     *images.ROUTES,

@@ -6,17 +6,18 @@ come and go. Apart from counts, nothing here reads more than a page of rows.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import SqliteDatabase
 
-from index.database import path_parts
 from index.database.fields import description_from
-from index.database.records import matches
+from index.database.queries.group_filter import CURRENT, EVERY_GROUP, GroupFilter, groups_where, of_search
+from index.database.records import matches, trash_items
 from index.database.records.images import chunks, facts_of
-from index.database.records.sql_paging import Page, Where, cut_page, path_term
+from index.database.records.sql_paging import Page, Where, cut_page
 from index.database.schema import Content
 from index.errors import NotFound
 from index.imaging.decoding.description import with_beside
@@ -65,8 +66,9 @@ class RootRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One image with the facts of its content; `also_at` holds the other paths of the same file,
-    `description` what it, its sidecars and its name say about the picture.
+    """One image with the facts of its content; `also_at` holds the other paths of the same file, `description` what it,
+    its sidecars and its name say about the picture, and `trashed_ns` when its bytes were put in the trash before it
+    came.
 
     Where the picture could not be read, `failure` says why and `facts` is UNREAD (no size, no format).
     """
@@ -87,6 +89,7 @@ class FileRow:
     failure: str
     also_at: tuple[bytes, ...] = ()
     description: Description = field(default_factory=Description)
+    trashed_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,28 +130,6 @@ class GroupRow:
         if not self.decided_images:
             return "none"
         return "fully" if self.decided_images >= self.images else "partly"
-
-
-@dataclass(frozen=True, slots=True)
-class GroupFilter:
-    """Selects groups: of these kinds (all if empty), decided to this extent (any if empty), with an image in this root,
-    with an image at this path, with at least so many images.
-
-    An absolute `path` is a folder or file, and includes everything below it; any other text is searched anywhere in
-    the path, ignoring case. `search` is a limited search whose groups are meant; 0 means those of the library.
-    `scenes` selects groups of scenes, in which nothing is a copy; None selects both them and the groups of duplicates.
-    """
-
-    kinds: tuple[str, ...] = ()
-    root_id: int | None = None
-    path: bytes = b""
-    min_images: int = 2
-    decided: tuple[str, ...] = ()
-    search: int = 0
-    scenes: bool | None = False
-
-
-EVERY_GROUP = GroupFilter()
 
 
 # Totals and roots
@@ -212,18 +193,6 @@ GROUP_COLUMNS = (
     "g.id, g.key, g.kind, g.images, g.size_bytes, g.reclaimable_bytes, g.confidence, g.newest_ns, g.changed_ns,"
     " g.decided, g.scene"
 )
-DECIDED = {
-    "none": "g.decided = 0",
-    "partly": "(g.decided > 0 AND g.decided < g.images)",
-    "fully": "g.decided >= g.images",
-}
-# A value and no join: an index on groups, whose first column is the detection, then gives the order as well.
-CURRENT = "g.detection_id = (SELECT id FROM detection WHERE current)"
-
-
-def of_search(search: int) -> tuple[Any, ...]:
-    """The SQL for the groups of a limited search, or of the library for 0."""
-    return (CURRENT,) if not search else ("g.detection_id = ?", search)
 
 
 def check_search(database: SqliteDatabase, search: int) -> None:
@@ -239,37 +208,52 @@ def groups_page(
     ascending: bool = False,
     after: tuple[Any, ...] | None = None,
     limit: int = 50,
+    backwards: bool = False,
+    including: bool = False,
 ) -> Page[GroupRow]:
-    """Groups of the current detection, sorted by one of GROUP_SORTS and then by key. `after` is that of the page
-    before."""
-    column, direction, beyond = GROUP_SORTS[sort], "ASC" if ascending else "DESC", ">" if ascending else "<"
-    where = _groups_where(database, chosen)
+    """Groups of the current detection, sorted by one of GROUP_SORTS and then by key, from beyond the place `after` of
+    the page before, or from that place if `including` it. Read `backwards`, the groups before a place, still in the
+    order of the list; the place of the page is then that of the first."""
+    column, upwards = GROUP_SORTS[sort], ascending != backwards
+    direction, beyond = ("ASC", ">") if upwards else ("DESC", "<")
+    where = groups_where(database, chosen)
     first, source, condition, counted, cut = "", "duplicate_group g", str(where), where.values, where.values
-    if chosen.root_id is not None or chosen.path:
+    if chosen.root_id is not None or chosen.path or chosen.taken_from or chosen.taken_until:
         # The images are searched once, for the count and the page.
         first = f"WITH chosen AS MATERIALIZED (SELECT * FROM duplicate_group g WHERE {where}) "
         source, condition, cut = "chosen g", "1", []
     count = f"SELECT count(*) FROM {source} WHERE {condition}"
-    place = "1" if after is None else f"(g.{column}, g.key) {beyond} (?, ?)"
+    place = "1" if after is None else f"(g.{column}, g.key) {beyond}{'=' if including else ''} (?, ?)"
     rows = database.execute_sql(
         f"{first}SELECT {GROUP_COLUMNS}, ({count}) FROM {source} WHERE {condition} AND {place}"
         f" ORDER BY g.{column} {direction}, g.key {direction} LIMIT ?",
         (*counted, *cut, *(after or ()), limit + 1),
     ).fetchall()
     total = rows[0][-1] if rows else database.execute_sql(first + count, counted).fetchone()[0]
-    items = [GroupRow(*row[:-1]) for row in rows]
-    return cut_page(items, limit, total, lambda row: (getattr(row, column), row.key))
+    page = cut_page([GroupRow(*row[:-1]) for row in rows], limit, total, lambda row: place_of(row, sort))
+    return replace(page, items=page.items[::-1]) if backwards else page
+
+
+def place_of(row: GroupRow, sort: str) -> tuple[Any, ...]:
+    """Where a group stands in a list sorted so, whether the list has it or not."""
+    return getattr(row, GROUP_SORTS[sort]), row.key
 
 
 def group(database: SqliteDatabase, key: str, search: int = 0) -> GroupRow:
     """One group of the library, or of a limited search, by its public id. Raises NotFound."""
     check_search(database, search)
+    row = find_group(database, key, search)
+    if row is None:
+        raise NotFound("group.unknown", group=key)
+    return row
+
+
+def find_group(database: SqliteDatabase, key: str, search: int = 0) -> GroupRow | None:
+    """The same, None where there is no such group."""
     term, *values = of_search(search)
     question = f"SELECT {GROUP_COLUMNS} FROM duplicate_group g WHERE {term} AND g.key = ?"
     row = database.execute_sql(question, (*values, key)).fetchone()
-    if row is None:
-        raise NotFound("group.unknown", group=key)
-    return GroupRow(*row)
+    return None if row is None else GroupRow(*row)
 
 
 def neighbours(
@@ -280,7 +264,7 @@ def neighbours(
     column = GROUP_SORTS[sort]
     keys: list[str | None] = []
     for upwards in (not ascending, ascending):
-        where = _groups_where(database, chosen)
+        where = groups_where(database, chosen)
         where.add(f"(g.{column}, g.key) {'>' if upwards else '<'} (?, ?)", getattr(here, column), here.key)
         direction = "ASC" if upwards else "DESC"
         row = database.execute_sql(
@@ -297,7 +281,7 @@ def ids_of_groups(
 ) -> list[tuple[int, str]]:
     """The row ids and public ids of the selected groups, those with the most reclaimable bytes first; without groups of
     two images that are matched by one of the kinds `no_pairs_of`."""
-    where = _groups_where(database, chosen)
+    where = groups_where(database, chosen)
     if no_pairs_of:
         where.add(f"NOT (g.images = 2 AND g.kind IN ({','.join('?' * len(no_pairs_of))}))", *no_pairs_of)
     order = "ORDER BY g.reclaimable_bytes DESC, g.key"
@@ -305,56 +289,56 @@ def ids_of_groups(
     return list(rows.fetchall())
 
 
+class ChosenGroup(NamedTuple):
+    """A selected group: its row id and public id, its kind, whether it is a scene, and whether all of its images are
+    decided about."""
+
+    id: int
+    key: str
+    kind: str
+    scene: int
+    decided: int
+
+
+def chosen_groups(
+    database: SqliteDatabase, chosen: GroupFilter, keys: Sequence[str] | None = None
+) -> list[ChosenGroup]:
+    """The selected groups, those with the most reclaimable bytes first; with `keys`, those with these public ids in the
+    library or limited search that the selection names, whatever else it says."""
+    check_search(database, chosen.search)
+    rows: list[tuple[Any, ...]] = []
+    columns = "g.id, g.key, g.kind, g.scene, g.decided >= g.images"
+    if keys is None:
+        where = groups_where(database, chosen)
+        question = f"SELECT {columns} FROM duplicate_group g WHERE {where} ORDER BY g.reclaimable_bytes DESC, g.key"
+        rows += database.execute_sql(question, where.values).fetchall()
+    else:
+        term, *values = of_search(chosen.search)
+        for chunk in chunks(dict.fromkeys(keys)):
+            marks = ",".join("?" * len(chunk))
+            question = f"SELECT {columns} FROM duplicate_group g WHERE {term} AND g.key IN ({marks})"
+            rows += database.execute_sql(question, (*values, *chunk)).fetchall()
+    return [ChosenGroup(*row) for row in rows]
+
+
 def kinds_of_groups(database: SqliteDatabase, chosen: GroupFilter = EVERY_GROUP) -> dict[str, int]:
     """The number of the selected groups, by kind; the selection of kinds is set aside."""
-    where = _groups_where(database, replace(chosen, kinds=()))
+    where = groups_where(database, replace(chosen, kinds=()))
     question = f"SELECT g.kind, count(*) FROM duplicate_group g WHERE {where} GROUP BY g.kind"
     return dict(database.execute_sql(question, where.values).fetchall())
 
 
-def _groups_where(database: SqliteDatabase, chosen: GroupFilter) -> Where:
-    where = Where()
-    where.add(*of_search(chosen.search))
-    if chosen.scenes is not None:
-        where.add("g.scene = ?", int(chosen.scenes))
-    if chosen.kinds:
-        where.add(f"g.kind IN ({','.join('?' * len(chosen.kinds))})", *chosen.kinds)
-    if chosen.decided:
-        where.add(f"({' OR '.join(DECIDED[name] for name in chosen.decided)})")
-    if chosen.min_images > 2:
-        where.add("g.images >= ?", chosen.min_images)
-    if chosen.root_id is not None or chosen.path:
-        where.add(*_holding_image(database, chosen))
-    return where
-
-
-def _holding_image(database: SqliteDatabase, chosen: GroupFilter) -> tuple[Any, ...]:
-    """The SQL term for groups with an image in the selected root or path.
-
-    A folder is found by the index on paths, a part of a path by that of parts where few have it. Otherwise the members
-    are scanned, not all images of a root: CROSS JOIN and the plus sign keep SQLite's planner from choosing the other
-    order.
-    """
-    of_image = Where()
-    from_image = chosen.path.startswith(b"/")
-    if chosen.root_id is not None:
-        of_image.add("+i.root_id = ?", chosen.root_id)
-    if chosen.path:
-        if not from_image and (proposed := path_parts.images_with(database, chosen.path)) is not None:
-            of_image.add(*proposed)
-            from_image = True
-        term, values = path_term("i.path", chosen.path)
-        of_image.add(term, *values)
-    source = (
-        "image i CROSS JOIN member m ON m.content_id = i.content_id"
-        if from_image
-        else "member m CROSS JOIN image i ON i.content_id = m.content_id"
-    )
-    term = (
-        f"g.id IN (SELECT m.group_id FROM {source} CROSS JOIN root r ON r.id = i.root_id AND r.watched"
-        f" WHERE {of_image})"
-    )
-    return term, *of_image.values
+def kinds_and_scenes(database: SqliteDatabase, chosen: GroupFilter) -> tuple[dict[str, int], int]:
+    """The same, and how many groups of scenes there are with the rest of the selection."""
+    where = groups_where(database, replace(chosen, kinds=(), scenes=None))
+    question = f"SELECT g.scene, g.kind, count(*) FROM duplicate_group g WHERE {where} GROUP BY g.scene, g.kind"
+    kinds: Counter[str] = Counter()
+    scenes = 0
+    for scene, kind, count in database.execute_sql(question, where.values).fetchall():
+        scenes += count if scene else 0
+        if chosen.scenes is None or bool(scene) == chosen.scenes:
+            kinds[kind] += count
+    return dict(kinds), scenes
 
 
 def members(
@@ -504,6 +488,7 @@ def files_with_ids(
             f" WHERE i.id IN ({','.join('?' * len(chunk))})",
             chunk,
         ).fetchall()
+        trashed = trash_items.trashed_before(database, chunk)
         content_ids = [row[10] for row in rows if row[10] is not None]
         contents = {row.id: row for row in Content.select().where(Content.id.in_(content_ids)).execute(database)}
         for (
@@ -529,6 +514,7 @@ def files_with_ids(
                 failure="unreadable" if content is None else content.failure,
                 also_at=_other_paths(database, device, inode, bytes(path)) if image_id in with_paths else (),
                 description=with_beside(facts.description, description_from(said), name),
+                trashed_ns=trashed.get(image_id),
             )
     return files
 

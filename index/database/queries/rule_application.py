@@ -3,7 +3,6 @@
 A rule skips groups in which a person has decided anything, and replaces the decisions of earlier rules.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,17 +12,17 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.database.queries import proposals
-from index.database.queries.listing import GroupFilter, ids_of_groups
-from index.database.records import decisions
-from index.database.records.decisions import AWAY
+from index.database.queries.group_filter import GroupFilter
+from index.database.queries.listing import ids_of_groups
+from index.database.records import rule_runs, trash_items
 from index.database.records.images import chunks
-from index.database.schema import RuleRun
+from index.database.records.rule_runs import DecisionRow
 from index.imaging.grouping.keeper import KeeperCandidate
-from index.imaging.grouping.rules import Rule, RuledFile, Ruling, judge
+from index.imaging.grouping.rules import Rule, RuledFile, Ruling, described, judge
 from index.imaging.originality.standing import Standing
 from index.model import Choice, Kind
 
-SAMPLE = 12
+SAMPLE = 60
 # Groups that are read by one statement.
 GROUPS_AT_ONCE = 500
 KIND_OF = {str(kind): kind for kind in Kind}
@@ -74,8 +73,9 @@ class Application:
     Every portion leaves whole groups decided. A run that ends early can be revoked as any other.
     """
 
-    def __init__(self, rule: Rule, chosen: GroupFilter, now_ns: int) -> None:
+    def __init__(self, rule: Rule, chosen: GroupFilter, now_ns: int, name: str = "") -> None:
         self._rule = rule
+        self._name = name
         self._chosen = chosen
         self._now_ns = now_ns
         self._bare: set[int] = set()
@@ -83,16 +83,16 @@ class Application:
 
     def begin(self, database: SqliteDatabase) -> list[Sequence[tuple[int, str]]]:
         """Start the rule run. Returns the groups in portions for `decide`."""
-        described = _described(self._rule)
-        row = RuleRun.insert(rule=described, created_ns=self._now_ns, groups=0, images=0, bytes=0)
-        self.effect.run_id = int(row.execute(database))
+        self.effect.run_id = rule_runs.begin(
+            database, described(self._rule) | ({"name": self._name} if self._name else {}), self._now_ns
+        )
         return list(chunks(_groups(database, self._rule, self._chosen), GROUPS_AT_ONCE))
 
     def decide(self, portion: Sequence[tuple[int, str]], database: SqliteDatabase) -> None:
         """Decide about the groups of one portion as they are now."""
         run_id = self.effect.run_id
         touched: list[int] = []
-        rows: list[tuple[Any, ...]] = []
+        rows: list[DecisionRow] = []
         for key, files, rulings in _ruled(database, self._rule, portion):
             made = _rows(self._rule, files, rulings, run_id, self._now_ns)
             if made:
@@ -102,45 +102,30 @@ class Application:
         # The decisions of earlier rules on these groups are replaced; a group of an earlier portion may share images.
         for chunk in chunks(touched):
             database.execute_sql(
-                f"DELETE FROM decision WHERE order_id IS NOT ? AND image_id IN ({','.join('?' * len(chunk))})",
+                "DELETE FROM decision WHERE order_id IS NOT ? AND origin = 'rule'"
+                f" AND image_id IN ({','.join('?' * len(chunk))})",
                 (run_id, *chunk),
             )
-        database.connection().executemany(
-            "INSERT OR REPLACE INTO decision"
-            " (image_id, choice, destination, origin, criterion, order_id, digest, decided_ns)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        groups = decisions.groups_of_images(database, touched)
-        # Where groups share images, the keeper of one may be removed in another.
-        bare = decisions.without_keeper(database, groups)
-        if bare:
-            decisions.clear(database, _images_of_run_in(database, run_id, bare))
-            groups |= bare
-            self._bare |= bare
-        decisions.recount(database, groups)
+        self._bare |= rule_runs.store(database, run_id, rows, touched)
 
     def end(self, database: SqliteDatabase) -> Effect:
         """Store what the run decided, and return it."""
         effect = self.effect
-        effect.images, effect.bytes = database.execute_sql(
-            "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM decision d JOIN image i ON i.id = d.image_id"
-            f" WHERE d.order_id = ? AND d.choice IN ({_quoted(AWAY)})",
-            (effect.run_id,),
-        ).fetchone()
         effect.groups -= len(self._bare)
-        RuleRun.update(groups=effect.groups, images=effect.images, bytes=effect.bytes).where(
-            RuleRun.id == effect.run_id
-        ).execute(database)
+        effect.images, effect.bytes = rule_runs.end(database, effect.run_id, effect.groups)
         return effect
 
 
 def apply(
-    write: Callable[[Callable[[SqliteDatabase], Any]], Any], rule: Rule, chosen: GroupFilter, now_ns: int
+    write: Callable[[Callable[[SqliteDatabase], Any]], Any],
+    rule: Rule,
+    chosen: GroupFilter,
+    now_ns: int,
+    name: str = "",
 ) -> Effect:
-    """Make the rule's decisions, as a rule run that can be revoked as a whole. `write` makes one change (Store.write);
-    it is called for each portion of groups."""
-    application = Application(rule, chosen, now_ns)
+    """Make the rule's decisions, as a rule run that can be revoked as a whole, of the rule with this name if it has
+    one. `write` makes one change (Store.write); it is called for each portion of groups."""
+    application = Application(rule, chosen, now_ns, name)
     for portion in write(application.begin):
         write(partial(application.decide, portion))
     effect: Effect = write(application.end)
@@ -161,22 +146,24 @@ def _ruled(
     by_pixels = rule.is_about_equal_pixels
     by_bytes = by_pixels and tuple(rule.kinds) == (Kind.EXACT,)
     keys = dict(portion)
-    for group_id, (files, standing) in _files(database, list(keys), by_pixels, by_bytes).items():
+    for group_id, (files, standing) in _files(database, rule, list(keys), by_pixels, by_bytes).items():
         rulings = judge(rule, files, standing)
         if rulings:
             yield keys[group_id], {file.candidate.image_id: file for file in files}, rulings
 
 
 def _files(
-    database: SqliteDatabase, group_ids: Sequence[int], by_pixels: bool, by_bytes: bool
+    database: SqliteDatabase, rule: Rule, group_ids: Sequence[int], by_pixels: bool, by_bytes: bool
 ) -> dict[int, tuple[list[RuledFile], Standing | None]]:
-    """The files of each group in which no person has decided anything, and the standing of its pictures. With
-    `by_pixels` only those that show the pixels of the reference, or with `by_bytes` all, without a standing."""
+    """The files of each group in which no person has decided anything, or of all groups for a rule about what was
+    trashed before, and the standing of its pictures. With `by_pixels` only those that show the pixels of the reference,
+    or with `by_bytes` all, without a standing."""
     marks = ",".join("?" * len(group_ids))
     known: dict[tuple[int, int], tuple[Kind, int, bytes]] = {}
     by_user: set[int] = set()
-    for group_id, kind, image_id, device, digest, origin in database.execute_sql(
-        "SELECT m.group_id, m.kind, i.id, i.device, c.digest, d.origin FROM member m"
+    decided: dict[int, str] = {}
+    for group_id, kind, image_id, device, digest, origin, choice in database.execute_sql(
+        "SELECT m.group_id, m.kind, i.id, i.device, c.digest, d.origin, d.choice FROM member m"
         " JOIN image i ON i.content_id = m.content_id"
         " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
         " JOIN content c ON c.id = i.content_id"
@@ -187,17 +174,27 @@ def _files(
         known[group_id, image_id] = KIND_OF[kind], device, digest
         if origin == "user":
             by_user.add(group_id)
+            decided[image_id] = choice
     found: Mapping[int, tuple[list[tuple[int, KeeperCandidate]], Standing | None]]
-    open_ids = [group_id for group_id in group_ids if group_id not in by_user]
+    open_ids = [group_id for group_id in group_ids if rule.trashed_before or group_id not in by_user]
     if by_pixels:
         equal = proposals.equal_candidates(database, open_ids, by_bytes)
         found = {group_id: (files, None) for group_id, files in equal.items()}
     else:
         found = proposals.candidates(database, open_ids)
+    images = [image_id for _, image_id in known] if rule.trashed_before else []
+    trashed = trash_items.trashed_before(database, images)
     return {
         group_id: (
             [
-                RuledFile(candidate, content_id, *known[group_id, candidate.image_id], decided_by_user=False)
+                RuledFile(
+                    candidate,
+                    content_id,
+                    *known[group_id, candidate.image_id],
+                    decided_by_user=candidate.image_id in decided,
+                    trashed_before=candidate.image_id in trashed,
+                    stays=decided.get(candidate.image_id, Choice.KEEP) == Choice.KEEP,
+                )
                 for content_id, candidate in files
             ],
             standing,
@@ -232,7 +229,7 @@ def _count(effect: Effect, key: str, files: dict[int, RuledFile], rulings: Seque
 
 def _rows(
     rule: Rule, files: dict[int, RuledFile], rulings: Iterable[Ruling], order_id: int, now_ns: int
-) -> list[tuple[Any, ...]]:
+) -> list[DecisionRow]:
     """The decisions of one group as rows of the table `decision`."""
     rows = []
     for ruling in rulings:
@@ -242,35 +239,6 @@ def _rows(
             rows += [
                 (image_id, choice, destination, "rule", ruling.decided_by, order_id, files[image_id].digest, now_ns)
                 for image_id, choice, destination in decided
+                if not files[image_id].decided_by_user
             ]
     return rows
-
-
-def _images_of_run_in(database: SqliteDatabase, order_id: int, group_ids: Iterable[int]) -> list[int]:
-    image_ids: list[int] = []
-    for chunk in chunks(group_ids):
-        rows = database.execute_sql(
-            "SELECT d.image_id FROM decision d JOIN image i ON i.id = d.image_id"
-            f" JOIN member m ON m.content_id = i.content_id WHERE d.order_id = ?"
-            f" AND m.group_id IN ({','.join('?' * len(chunk))})",
-            (order_id, *chunk),
-        )
-        image_ids += [row[0] for row in rows]
-    return image_ids
-
-
-def _described(rule: Rule) -> str:
-    fields: dict[str, Any] = {
-        "choice": rule.choice,
-        "destination": rule.destination,
-        "criteria": list(rule.criteria or ()),
-        "kinds": list(rule.kinds),
-        "ties": "decide" if rule.decides_ties else "ask",
-        "keep": rule.keep.decode("utf-8", "surrogateescape"),
-        "give_way": rule.give_way.decode("utf-8", "surrogateescape"),
-    }
-    return json.dumps(fields, sort_keys=True)
-
-
-def _quoted(choices: Iterable[Choice]) -> str:
-    return ",".join(f"'{choice}'" for choice in choices)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from peewee import SqliteDatabase
 
 from index.database.records.images import chunks
-from index.database.schema import Decision, RuleRun, Step, Verdict
+from index.database.schema import Decision, Step, Verdict
 from index.errors import ComparImgError, NotFound, UsageError
 from index.messages import Message
 from index.model import Choice
@@ -194,6 +194,12 @@ def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[
     return bare
 
 
+def revision(database: SqliteDatabase) -> str:
+    """A text that is another one after each decision made, changed or taken back."""
+    count, last_ns = database.execute_sql("SELECT count(*), coalesce(max(decided_ns), 0) FROM decision").fetchone()
+    return f"{count}-{last_ns}"
+
+
 def review(database: SqliteDatabase) -> Review:
     """The progress of deciding about the current groups, scenes left out: nothing is proposed of them."""
     groups, decided, reclaimable = database.execute_sql(
@@ -210,47 +216,9 @@ def review(database: SqliteDatabase) -> Review:
     return Review(groups, decided, reclaimable, size, images)
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRunSummary:
-    """One application of a rule: what it decided, and how many of its decisions are still pending."""
-
-    id: int
-    rule: str
-    created_ns: int
-    groups: int
-    images: int
-    bytes: int
-    pending: int
-
-
 def has_user_decisions(database: SqliteDatabase) -> bool:
     """Whether the index holds data that no scan can restore: a decision, a verdict, or a step on a file."""
     return any(table.select().limit(1).exists(database) for table in (Decision, Verdict, Step))
-
-
-def rule_runs(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[RuleRunSummary], int]:
-    """The rule runs with ids below `before_id`, the newest first, and the number of all."""
-    rows = database.execute_sql(
-        "SELECT o.id, o.rule, o.created_ns, o.groups, o.images, o.bytes,"
-        f" (SELECT count(*) FROM decision d WHERE d.order_id = o.id AND d.choice != '{Choice.KEEP}')"
-        " FROM rule_order o WHERE o.id < ? ORDER BY o.id DESC LIMIT ?",
-        (2**62 if before_id is None else before_id, limit),
-    )
-    return [RuleRunSummary(*row) for row in rows], RuleRun.select().count(database)
-
-
-def revoke_rule_run(database: SqliteDatabase, order_id: int) -> int:
-    """Delete a rule run and those of its decisions that were not carried out. Returns the number of these. Raises
-    NotFound."""
-    if not RuleRun.select().where(RuleRun.id == order_id).count(database):
-        raise NotFound("rule_run.unknown", order=order_id)
-    rows = Decision.select(Decision.image).where(Decision.order == order_id).tuples().execute(database)
-    image_ids = [row[0] for row in rows]
-    groups = groups_of_images(database, image_ids)
-    clear(database, image_ids)
-    RuleRun.delete().where(RuleRun.id == order_id).execute(database)
-    recount(database, groups)
-    return len(image_ids)
 
 
 @dataclass(frozen=True, slots=True)

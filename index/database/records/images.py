@@ -270,7 +270,10 @@ def _store_image(
         "INSERT INTO image (root_id, path, device, inode, size_bytes, mtime_ns, content_id, indexed_ns)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET root_id = excluded.root_id,"
         " device = excluded.device, inode = excluded.inode, size_bytes = excluded.size_bytes,"
-        " mtime_ns = excluded.mtime_ns, content_id = excluded.content_id, indexed_ns = excluded.indexed_ns",
+        " mtime_ns = excluded.mtime_ns, content_id = excluded.content_id,"
+        # Since when this file has been known: not since it was read again.
+        " indexed_ns = CASE WHEN device = excluded.device AND inode = excluded.inode"
+        " AND content_id IS excluded.content_id THEN indexed_ns ELSE excluded.indexed_ns END",
         (
             root_id, path, identity.device, identity.inode, identity.size_bytes, identity.mtime_ns,
             content_id, now_ns,

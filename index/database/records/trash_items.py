@@ -117,6 +117,22 @@ def item_at(database: SqliteDatabase, place: bytes) -> Item | None:
     return None
 
 
+def trashed_before(database: SqliteDatabase, image_ids: Sequence[int]) -> dict[int, int]:
+    """When the bytes of these images were put in the trash last, of those that came after that: a telephone brings back
+    what was trashed. What was restored does not count, nor what only a manifest lists, nor the copy that was kept."""
+    found: dict[int, int] = {}
+    for chunk in chunks(image_ids):
+        rows = database.execute_sql(
+            "SELECT i.id, max(t.trashed_ns) FROM image i CROSS JOIN content c ON c.id = i.content_id"
+            " CROSS JOIN trash_item t ON t.digest = c.digest AND t.trashed_ns < i.indexed_ns"
+            " AND t.state <> ? AND NOT t.adopted CROSS JOIN step s ON s.id = t.step_id AND s.action = 'trash'"
+            f" AND s.keeper <> i.path WHERE i.id IN ({','.join('?' * len(chunk))}) GROUP BY i.id",
+            (ItemState.RESTORED, *chunk),
+        )
+        found.update(rows.fetchall())
+    return found
+
+
 def restore_target_of(item: Item, folders: Iterable[bytes]) -> RestoreTarget:
     """Where an item is restored to, and whether that needs confirmation; `folders` are the managed folders."""
     if item.adopted:

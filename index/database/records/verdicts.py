@@ -27,14 +27,24 @@ class Change:
     content_ids: frozenset[int]
 
 
+def new_batch() -> str:
+    """The name of a batch; never a plain number, as the ids of single verdicts are."""
+    return f"b{uuid.uuid4().hex[:12]}"
+
+
 def deny_pairs(
-    database: SqliteDatabase, pairs: Iterable[tuple[bytes, bytes]], label: str, note: str, now_ns: int
+    database: SqliteDatabase,
+    pairs: Iterable[tuple[bytes, bytes]],
+    label: str,
+    note: str,
+    now_ns: int,
+    batch: str = "",
 ) -> Change:
-    """Store that the two digests of each pair are not duplicates. A pair that has a verdict gets the new label."""
+    """Store that the two digests of each pair are not duplicates, in this batch or a new one. A pair that has a verdict
+    gets the new label."""
     if label not in LABELS:
         raise UsageError("verdict.unknown_label", label=label, labels=" or ".join(LABELS), field="label")
-    # Never a plain number: these are the ids of single verdicts.
-    batch = f"b{uuid.uuid4().hex[:12]}"
+    batch = batch or new_batch()
     ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
     for chunk in chunks(ordered, 100):
         rows = [
@@ -66,6 +76,17 @@ def deny_group(
         raise UsageError("verdict.same_bytes", field="images")
     digests = _digests(database, chosen)
     return deny_pairs(database, itertools.combinations(digests, 2), label, note, now_ns)
+
+
+def deny_groups(database: SqliteDatabase, group_ids: Sequence[int], label: str, now_ns: int, batch: str) -> Change:
+    """Store a verdict for every pair of contents of each of these groups, in this batch."""
+    digests_of: dict[int, list[bytes]] = {}
+    for chunk in chunks(group_ids):
+        query = Member.select(Member.group, Content.digest).join(Content).where(Member.group.in_(chunk))
+        for group_id, digest in query.tuples().execute(database):
+            digests_of.setdefault(group_id, []).append(bytes(digest))
+    pairs = (pair for digests in digests_of.values() for pair in itertools.combinations(digests, 2))
+    return deny_pairs(database, pairs, label, "", now_ns, batch)
 
 
 def deny_images(database: SqliteDatabase, image_ids: Sequence[int], label: str, note: str, now_ns: int) -> Change:

@@ -7,8 +7,9 @@ way to images in the other.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper
 from index.imaging.originality.standing import Standing
@@ -17,12 +18,14 @@ from index.model import KINDS, Choice, Kind
 # Equality is proven, and nothing else is: a `near` or `possible` match is decided by a person, unless they ask for it.
 USUAL_KINDS = (Kind.EXACT, Kind.PIXELS)
 FOLDERS = "folders"
+TRASHED_BEFORE = "trashed_before"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What a rule does. `criteria` None means those of the settings. `keep` and `give_way` are folders, b"" where the
-    rule has none; `decides_ties` keeps what is proposed where it is not certain."""
+    rule has none; `decides_ties` keeps what is proposed where it is not certain. With `trashed_before` only files give
+    way whose bytes were put in the trash before, to all others."""
 
     choice: Choice
     destination: str = ""
@@ -31,6 +34,7 @@ class Rule:
     decides_ties: bool = False
     keep: bytes = b""
     give_way: bytes = b""
+    trashed_before: bool = False
 
     @property
     def is_about_equal_pixels(self) -> bool:
@@ -39,10 +43,39 @@ class Rule:
         return not (self.keep and self.give_way) and {Kind.EXACT, Kind.PIXELS}.issuperset(self.kinds)
 
 
+def described(rule: Rule) -> dict[str, Any]:
+    """A rule as plain data. Paths are texts in which bytes that are no UTF-8 are lone surrogates."""
+    return {
+        "choice": rule.choice,
+        "destination": rule.destination,
+        "criteria": None if rule.criteria is None else list(rule.criteria),
+        "kinds": list(rule.kinds),
+        "ties": "decide" if rule.decides_ties else "ask",
+        "keep": rule.keep.decode("utf-8", "surrogateescape"),
+        "give_way": rule.give_way.decode("utf-8", "surrogateescape"),
+        "trashed_before": rule.trashed_before,
+    }
+
+
+def rule_of(fields: Mapping[str, Any]) -> Rule:
+    """The rule that `described` gave these fields for."""
+    return Rule(
+        choice=Choice(fields["choice"]),
+        destination=fields["destination"],
+        criteria=None if fields["criteria"] is None else tuple(fields["criteria"]),
+        kinds=tuple(Kind(kind) for kind in fields["kinds"]),
+        decides_ties=fields["ties"] == "decide",
+        keep=fields["keep"].encode("utf-8", "surrogateescape"),
+        give_way=fields["give_way"].encode("utf-8", "surrogateescape"),
+        trashed_before=fields["trashed_before"],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RuledFile:
     """A file of a group: its content, how that matches the group's reference, the device it is on, the digest of its
-    bytes, and whether a person decided about it."""
+    bytes, whether a person decided about it, whether these bytes were put in the trash before it came, and False for
+    `stays` where that person gave it away."""
 
     candidate: KeeperCandidate
     content_id: int
@@ -50,6 +83,8 @@ class RuledFile:
     device: int
     digest: bytes
     decided_by_user: bool
+    trashed_before: bool = False
+    stays: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +102,14 @@ def judge(rule: Rule, files: Sequence[RuledFile], standing: Standing | None = No
     """The rulings for one group, whose reference comes first among its contents; none where the rule does not apply.
     `standing` is that of the group's pictures.
 
-    A group in which a person has decided anything is left alone.
+    A group in which a person has decided anything is left alone; but what comes back to one is decided about, as the
+    person has kept the others.
     """
-    if any(file.decided_by_user for file in files):
+    if any(file.decided_by_user for file in files) and not rule.trashed_before:
         return []
-    if rule.keep and rule.give_way:
+    if rule.trashed_before:
+        rulings = _by_trash(rule, files)
+    elif rule.keep and rule.give_way:
         rulings = _by_folders(rule, files)
     elif tuple(rule.kinds) == (Kind.EXACT,):
         by_content = defaultdict(list)
@@ -101,6 +139,19 @@ def _by_folders(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
     victims = _victims(rule, kept, giving_way)
     keepers = tuple(file.candidate.image_id for file in kept)
     return [Ruling(keepers, victims, FOLDERS, rule.keep.decode("utf-8", "replace"))] if victims else []
+
+
+def _by_trash(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
+    """What came back from the trash gives way to what did not, within the folders of the rule if it has some."""
+    kept = [file for file in files if not file.trashed_before and file.stays and _is_in(file, rule.keep)]
+    back = [f for f in files if f.trashed_before and not f.decided_by_user and _is_in(f, rule.give_way)]
+    victims = _victims(rule, kept, back)
+    keepers = tuple(file.candidate.image_id for file in kept)
+    return [Ruling(keepers, victims, TRASHED_BEFORE, "")] if victims else []
+
+
+def _is_in(file: RuledFile, folder: bytes) -> bool:
+    return not folder or _is_below(file.candidate.path, folder)
 
 
 def _victims(rule: Rule, kept: Sequence[RuledFile], files: Collection[RuledFile]) -> tuple[int, ...]:

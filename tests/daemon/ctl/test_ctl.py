@@ -25,8 +25,8 @@ PROGRAM = Path(sys.executable).with_name("comparimg-ctl")
 COMMANDS = (
     "detect", "explain", "status", "groups", "group", "calibration", "problems", "verdicts", "scan", "run", "jobs",
     "job", "cancel",
-    "not-duplicates", "revoke", "schedule", "config", "decide", "rules", "sort", "batches", "batch", "undo", "trash",
-    "disks", "roots",
+    "not-duplicates", "revoke", "schedule", "config", "decide", "accept", "rules", "sort", "batches", "batch",
+    "undo", "trash", "disks", "roots",
 )  # fmt: skip
 
 
@@ -114,7 +114,8 @@ def test_wrong_usage_is_2_and_reported(ctl_alone: Ctl, arguments: tuple[str, ...
         ("status",), ("groups",), ("group", "k"), ("problems",), ("verdicts",), ("scan",), ("run", "detect"),
         ("jobs",), ("job", "1"), ("cancel", "1"), ("not-duplicates", "k"), ("revoke", "b"), ("schedule", "list"),
         ("schedule", "add", "n", "detect", "every 6h"), ("schedule", "remove", "n"),
-        ("config", "set", "detect.hsize", "8"), ("decide", "k", "1=keep"), ("rules", "preview"), ("rules", "apply"),
+        ("config", "set", "detect.hsize", "8"), ("decide", "k", "1=keep"), ("accept",), ("rules", "preview"),
+        ("rules", "apply"),
         ("rules", "list"), ("rules", "revoke", "1"), ("sort",), ("sort", "--dry-run"), ("batches",), ("batch", "1"),
         ("undo",), ("undo", "1"), ("trash", "list"), ("trash", "restore", "1"), ("trash", "empty", "--yes"),
         ("disks", "list"), ("disks", "forget", "1"),
@@ -441,6 +442,18 @@ def test_a_place_of_a_manifest_is_asked_about(sorting: tuple[Ctl, Path], monkeyp
     assert ask("trash", "restore", item["id"], "--yes", "--wait", "--json").json["outcome"]["restored"] == 1
     assert (photos / "sub" / "x.txt").exists()
     assert ask("trash", "restore", item["id"]).code == FAILED, "it is not in the trash any more"
+
+
+def test_proposals_are_accepted_at_once(sorting: tuple[Ctl, Path]) -> None:
+    ask, _ = sorting
+    (group,) = ask("groups", "--json").json
+    assert ask("accept", "--dry-run").out.startswith("would decide 1 group: 1 image to the trash")
+    assert ask("accept", "--dry-run", "--kind", "near", "--json").json["groups"] == 0
+    order = ask("accept", group["id"], "--json").json["order"]
+    assert ask("accept").out.startswith("decided 0 groups")
+    assert "accept" in ask("rules", "list").out
+    assert ask("rules", "revoke", order).out == "took back 2 decisions\n"
+    assert "take it back with" in ask("accept", "--keep-all").out
 
 
 def test_rules_and_emptying(sorting: tuple[Ctl, Path]) -> None:

@@ -14,6 +14,7 @@ from PIL import Image, ImageEnhance
 from daemon.jobs.progress import NullProgress
 from daemon.jobs.scan_roots import ScanRoot
 from index.database.queries import listing
+from index.database.queries.group_filter import GroupFilter
 from index.database.records import content_gc, matches
 from index.database.records.images import WatchRoot
 from index.database.records.jobs import DetectJobParameters
@@ -333,7 +334,7 @@ def test_a_search_in_some_folders_stands_beside_the_library(detections: Detectio
     assert detections.result() == of_library
     with detections.library.store.read() as database:
         (kept,) = matches.searches(database)
-        (group,) = listing.groups_page(database, listing.GroupFilter(search=kept.id)).items
+        (group,) = listing.groups_page(database, GroupFilter(search=kept.id)).items
         members = listing.members(database, [group.id], 10)[group.id]
     assert (first["groups"], second) == (1, {"groups": 1, "search": kept.id})
     assert {member.file.path.decode().rsplit("/", 2)[-2] for member in members} == {"2"}
@@ -342,7 +343,7 @@ def test_a_search_in_some_folders_stands_beside_the_library(detections: Detectio
     detections.scan()
     detections.detect()
     with detections.library.store.read() as database:
-        assert listing.kinds_of_groups(database, listing.GroupFilter(search=kept.id)) == {}
+        assert listing.kinds_of_groups(database, GroupFilter(search=kept.id)) == {}
         assert listing.kinds_of_groups(database) == {"exact": 2}
     with pytest.raises(UsageError, match="in no watched folder"):
         search(detections, "../elsewhere")

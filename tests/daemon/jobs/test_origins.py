@@ -10,6 +10,7 @@ from PIL import ExifTags, Image, ImageEnhance, ImageFilter
 
 from daemon.jobs.progress import NullProgress
 from index.database.queries import listing, proposals
+from index.database.queries.group_filter import GroupFilter
 from index.database.records import matches
 from index.database.records.jobs import DetectJobParameters
 from support.detections import Detections
@@ -83,7 +84,7 @@ def test_a_search_in_one_folder_proposes_the_original_as_well(detections: Detect
     detections.detector.run(NullProgress(), DetectJobParameters(folders=[str(original.parent)]))
     with detections.library.store.read() as database:
         (kept,) = matches.searches(database)
-        (group,) = listing.groups_page(database, listing.GroupFilter(search=kept.id)).items
+        (group,) = listing.groups_page(database, GroupFilter(search=kept.id)).items
         found = proposals.outlines(database, [group.id])[group.id].proposal
         (path,) = database.execute_sql("SELECT path FROM image WHERE id = ?", (found.image_id,)).fetchone()
     assert (bytes(path), found.decided_by, found.tie) == (os.fsencode(original), "original", False)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from index.database import path_parts, schema
-from index.database.queries.listing import GroupFilter, groups_page
+from index.database.queries.group_filter import GroupFilter
+from index.database.queries.listing import groups_page
 from index.database.store import Store
 from support.weblibrary import Library
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from peewee import OperationalError, SqliteDatabase
 
-from index.database import schema, vector_schema
+from index.database import rule_schema, schema, vector_schema
 from index.database.schema import Root, Setting
 from index.database.store import Store
 from index.database.upkeep import upgrade
@@ -18,6 +18,7 @@ TABLES = (
     schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
     schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
     schema.Schedule, schema.Setting, schema.RuleRun, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
+    rule_schema.NamedRule,
     schema.StaleGroup, schema.QuarantinedWork, schema.DeferredPair, schema.AssumedPair, schema.RootTotals,
     schema.Uptime, schema.TrashUptime, schema.Disk, schema.DiskImage, schema.DecoderSet, vector_schema.Vector,
     vector_schema.EmbeddingModel,

@@ -2,7 +2,7 @@
 
 import { h, icon } from "../core/dom.js";
 import { read } from "../core/store.js";
-import { bytes, has, language, number, safe, split, t } from "../core/text.js";
+import { bytes, day, has, language, number, safe, split, t } from "../core/text.js";
 
 // A preview that is not made yet is answered with 503: the thumbnail is requested a few times.
 const TRIES = 4;
@@ -54,6 +54,10 @@ export function formatText(image) {
 // What lies behind the picture in its file.
 export const attachmentsText = (image) =>
   image.attachments.map(({ kind, size_bytes }) => `${t(`attachment.${kind}`)} ${bytes(size_bytes)}`).join(", ");
+
+// Of a file whose very bytes were put in the trash before it came.
+export const trashedText = (image) =>
+  image.trashed_before ? t("image.trashed_before", { day: day(image.trashed_before) }) : "–";
 
 export const factsText = (image) =>
   [size(image), formatText(image), bytes(image.size_bytes)].filter((part) => part !== "–").join(" · ");

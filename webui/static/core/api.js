@@ -42,11 +42,14 @@ async function ask(method, path, body, signal) {
   return data;
 }
 
-export const get = (path, query = {}, signal = undefined) => {
+// An address with those parameters that have a value.
+export function withQuery(path, query) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const text = new URLSearchParams(given).toString();
-  return ask("GET", path + (text ? `?${text}` : ""), undefined, signal);
-};
+  return path + (text ? `?${text}` : "");
+}
+
+export const get = (path, query = {}, signal = undefined) => ask("GET", withQuery(path, query), undefined, signal);
 export const post = (path, body = {}, signal = undefined) => ask("POST", path, body, signal);
 export const put = (path, body) => ask("PUT", path, body);
 export const patch = (path, body) => ask("PATCH", path, body);

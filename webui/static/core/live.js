@@ -5,7 +5,7 @@ import { publish, read } from "./store.js";
 
 const POLL_MS = 4000;
 const RETRY_MS = 30000;
-const TOPICS = ["status", "progress", "roots", "groups", "problems"];
+const TOPICS = ["status", "progress", "roots", "groups", "problems", "decisions"];
 
 export function startLiveUpdates() {
   const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(`comparimg-${language}`) : null;
@@ -69,10 +69,11 @@ function followStream(share) {
 
 async function poll(share) {
   try {
-    const [{ jobs, now, ...status }, roots, groups] = await Promise.all([
+    const [{ jobs, now, ...status }, roots, groups, { revision }] = await Promise.all([
       get("/status"),
       get("/roots", { limit: 200 }),
       get("/groups", { limit: 1, images: 1, sort: "date" }),
+      get("/review"),
     ]);
     share("status", status);
     share("progress", { jobs });
@@ -82,6 +83,7 @@ async function poll(share) {
       reclaimable_bytes: status.totals.reclaimable_bytes,
       changed: groups.items[0]?.changed ?? "",
     });
+    share("decisions", { revision });
     share("problems", { total: status.totals.problems });
     publishChange("connection", "polling");
   } catch {

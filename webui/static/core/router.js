@@ -62,7 +62,8 @@ export function createRouter(main, routes) {
 
   async function onPopState() {
     await render();
-    scrollTo(0, history.state?.scroll ?? 0);
+    // The list of groups restores its own place.
+    if (!history.state?.list) scrollTo(0, history.state?.scroll ?? 0);
   }
 
   // Keys pressed while a view loads are meant for it: they are held back and pressed again once it is there.

@@ -1,8 +1,8 @@
 // The state that several modules share: one value for each topic, set by publish() and nowhere else.
 //
-// Topics: status, progress, roots, groups, problems (from the service, see live.js); connection ("live", "polling" or
-// "lost"); figures (of the review); decided (the id of the group whose decisions changed last); sending (the promise of
-// the decisions under way); destinations; prefetched (the group that was requested ahead).
+// Topics: status, progress, roots, groups, problems, decisions (from the service, see live.js); connection ("live",
+// "polling" or "lost"); figures (of the review); decided (the id of the group whose decisions changed last); sending
+// (the promise of the decisions under way); destinations; prefetched (the group that was requested ahead).
 
 const values = new Map([
   ["progress", { jobs: [] }],

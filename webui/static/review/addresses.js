@@ -6,6 +6,8 @@ export const groupQuery = (chosen) => ({
   path: chosen.path,
   min_images: chosen.min,
   decided: chosen.decided,
+  taken_from: chosen.since,
+  taken_until: chosen.until,
   sort: chosen.sort ?? "reclaimable",
   order: chosen.order,
   search: chosen.search,
@@ -19,7 +21,4 @@ export function listAddress(chosen) {
 }
 
 // The page of a group, with the list that it was opened from.
-export function groupAddress(group, chosen) {
-  const { after, from, ...list } = chosen;
-  return `/groups/${group.id}${listAddress(list).slice(1)}`;
-}
+export const groupAddress = (group, chosen) => `/groups/${group.id}${listAddress(chosen).slice(1)}`;

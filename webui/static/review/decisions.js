@@ -1,9 +1,9 @@
 // Decisions: shown at once, sent to the service in order, reverted if it refuses them, and undone one by one.
 
 import { toast } from "../components/toast.js";
-import { get, post, put, remove } from "../core/api.js";
+import { get, post, put, remove, withQuery } from "../core/api.js";
 import { debounced } from "../core/debounce.js";
-import { publish, read } from "../core/store.js";
+import { publish, read, subscribe } from "../core/store.js";
 import { errorText, t } from "../core/text.js";
 
 export const CHOICES = ["keep", "trash", "move", "link"];
@@ -115,12 +115,52 @@ async function everyImage(group) {
   return items;
 }
 
+// Calls `refresh` whenever decisions were made, after those of this tab were answered. A refresh that fails is left to
+// the next change.
+export function followDecisions(refresh, signal) {
+  const follow = async () => {
+    await settled();
+    if (signal.aborted) return;
+    refreshFigures();
+    await refresh().catch(() => {});
+  };
+  subscribe("decisions", follow, { signal });
+}
+
+// Takes the decisions that another tab, a rule or a program made over into `group`, from the same group as it is now.
+// Returns whether there were any.
+export function takeOver(group, current) {
+  const decisions = new Map(current.images.items.map(({ id, decision }) => [id, decision]));
+  let changed = false;
+  for (const image of group.images.items) {
+    const now = decisions.get(image.id);
+    if (now === undefined || outcome(now) === outcome(image.decision)) continue;
+    image.decision = now;
+    changed = true;
+  }
+  return changed;
+}
+
+const outcome = (decision) =>
+  decision ? [decision.choice, decision.destination ?? "", Boolean(decision.stale)].join(" ") : "";
+
 // Stores a verdict: the named images, or all of the group, are not duplicates.
 export async function deny(group, label, images = []) {
   await settled();
   const { batch } = await post(groupPath(group.id, group.search, "/not-duplicates"), { label, images });
   remember({ group: group.id, search: group.search, verdict: batch });
   refreshFigures();
+}
+
+// Decides about many groups at once, those that the query selects or the body names; to be undone as one. `first` is
+// the id of one of them. Resolves to what was decided.
+export async function decideMany(query, body, first) {
+  await settled();
+  const effect = await post(withQuery("/decisions/apply", query), body);
+  const made = effect.batch ? { verdict: effect.batch } : { order: effect.order };
+  remember({ group: first, search: query.search, ...made });
+  refreshFigures();
+  return effect;
 }
 
 // Undoes the last decision or verdict of this tab. Resolves to its group, {id, search}, null if there was none or it
@@ -136,6 +176,7 @@ export async function undo() {
   await settled();
   try {
     if (last.verdict) await remove(`/verdicts/${last.verdict}`);
+    else if (last.order) await remove(`/orders/${last.order}`);
     else await put(groupPath(last.group, last.search, "/decisions"), { decisions: last.changes });
     toast(t("undo.done"));
     refreshFigures();

@@ -80,6 +80,7 @@ export const askDenial = (pair, whole) =>
     { value: { label: "alternates", images: [] }, label: t("deny.alternates"), help: t("deny.alternates.help") },
   ]);
 
+// `text` is a sentence, or elements.
 export function confirmed(title, text, action, tone = "primary") {
   return new Promise((resolve) => {
     const dialog = h(
@@ -89,7 +90,7 @@ export function confirmed(title, text, action, tone = "primary") {
         "form",
         { method: "dialog" },
         h("header", {}, h("h2", {}, title)),
-        h("p", {}, text),
+        typeof text === "string" ? h("p", {}, text) : text,
         h(
           "footer",
           {},

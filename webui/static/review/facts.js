@@ -1,6 +1,6 @@
 // The facts of two images side by side, with the better value emphasised and the buttons that decide on each.
 
-import { attachmentsText, evidenceText, folderText, formatText, size } from "../components/pictures.js";
+import { attachmentsText, evidenceText, folderText, formatText, size, trashedText } from "../components/pictures.js";
 import { toast } from "../components/toast.js";
 import { h, icon } from "../core/dom.js";
 import { bytes, day, decimal, language, percent, safe, split, t } from "../core/text.js";
@@ -32,6 +32,7 @@ const RARE_FACTS = [
   ["rating", ({ description }) => "★".repeat(description.rating ?? 0) || "–", () => 0],
   ["label", ({ description }) => safe(description.label) || "–", () => 0],
   ["place", ({ description }) => placeText(description), () => 0],
+  ["trashed_before", trashedText, (image) => (image.trashed_before ? 0 : 1)],
   ["damage", (image) => image.damage ?? "–", (image) => (image.damage ? 0 : 1)],
 ];
 const isAny = (text) => text !== "–";

@@ -3,7 +3,7 @@
 import { toast } from "../components/toast.js";
 import { post, remove } from "../core/api.js";
 import { h, icon } from "../core/dom.js";
-import { read } from "../core/store.js";
+import { read, subscribe } from "../core/store.js";
 import { bytes, errorText, number, split, t } from "../core/text.js";
 import { queue } from "../jobs/jobs.js";
 import { groupAddress } from "./addresses.js";
@@ -17,6 +17,12 @@ export function figures(
   signal,
   { detect, review },
 ) {
+  // What is decided to stay promises nothing.
+  subscribe(
+    "figures",
+    ({ reclaimable_bytes: open, planned_bytes: planned }) => setFigure("reclaimable", bytes(open + planned)),
+    { signal },
+  );
   const figure = (name, value, tone = "") =>
     h("div", { class: `figure ${tone}` }, h("dt", {}, t(`figure.${name}`)), h("dd", { data: { figure: name } }, value));
   return h(
@@ -200,13 +206,11 @@ function imagesText({ images }) {
 }
 
 export function updateFigures({ totals }) {
-  const values = {
-    reclaimable: bytes(totals.reclaimable_bytes),
-    groups: number(totals.groups),
-    images: imagesText(totals),
-  };
-  for (const [name, value] of Object.entries(values)) {
-    const place = document.querySelector(`[data-figure=${name}]`);
-    if (place && place.textContent !== value) place.textContent = value;
-  }
+  setFigure("groups", number(totals.groups));
+  setFigure("images", imagesText(totals));
+}
+
+function setFigure(name, value) {
+  const place = document.querySelector(`[data-figure=${name}]`);
+  if (place && place.textContent !== value) place.textContent = value;
 }

@@ -16,9 +16,10 @@ export function progressLine(signal) {
     bar.value = figures.decided;
     decided.textContent = t("review.decided", { done: number(figures.decided), total: number(figures.groups) });
     reclaimable.replaceChildren(
-      t("review.reclaimable", { size: bytes(figures.reclaimable_bytes) }),
+      ...(figures.reclaimable_bytes ? [t("review.reclaimable", { size: bytes(figures.reclaimable_bytes) })] : []),
+      ...(figures.reclaimable_bytes && figures.images_to_act ? [" · "] : []),
       ...(figures.images_to_act
-        ? [" · ", h("a", { href: "/plan" }, t("review.planned", { size: bytes(figures.planned_bytes) }))]
+        ? [h("a", { href: "/plan" }, t("review.planned", { size: bytes(figures.planned_bytes) }))]
         : []),
     );
   };

@@ -12,7 +12,16 @@ import { read, subscribe } from "../core/store.js";
 import { errorText, percent, split, t } from "../core/text.js";
 import { groupQuery, listAddress } from "../review/addresses.js";
 import { decisionChip, keepOnlyButton, quickButtons } from "../review/decision-chips.js";
-import { acceptProposal, choiceOf, decide, deny, keepOnly, undo } from "../review/decisions.js";
+import {
+  acceptProposal,
+  choiceOf,
+  decide,
+  deny,
+  followDecisions,
+  keepOnly,
+  takeOver,
+  undo,
+} from "../review/decisions.js";
 import { askDenial, askDestination } from "../review/dialogs.js";
 import { factsTable, matchText, proposalText } from "../review/facts.js";
 import { loadGroup, prefetchGroup } from "../review/prefetch.js";
@@ -353,8 +362,14 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
       if (signal.aborted || leaving || current.changed === group.changed) return;
       go(location.href, { replace: true, keepScroll: true, state: { selection: selection() } });
     };
+    // Those that another tab, a rule or a program has made.
+    const onDecisions = async () => {
+      const current = await get(path, { ...query, limit: Math.min(200, images.length) }, signal);
+      if (!signal.aborted && takeOver(group, current)) draw();
+    };
     subscribe("decided", onDecided, { signal });
     subscribe("groups", onGroups, { signal });
+    followDecisions(onDecisions, signal);
   }
 
   const { name } = split(reference?.path ?? "");

@@ -1,36 +1,48 @@
-// The list of groups: figures, watched folders, filters, and a page of groups as cards.
+// The list of groups: figures, watched folders, filters, and the groups as cards, without an end.
 
 import { emptyState } from "../components/empty-state.js";
 import { bindKeys, openHelp } from "../components/keys.js";
 import { scenesHead, scenesTab } from "../components/scenes.js";
-import { evidenceText, factsText, folderText, kindChip, thumbnail } from "../components/pictures.js";
 import { toast } from "../components/toast.js";
 import { get, remove } from "../core/api.js";
 import { h, icon, show } from "../core/dom.js";
 import { loadRoots } from "../core/live.js";
 import { read, subscribe } from "../core/store.js";
-import { bytes, errorText, number, split, t } from "../core/text.js";
+import { errorText, t } from "../core/text.js";
 import { firstFolder } from "../folders/root-dialog.js";
 import { openDetect } from "../jobs/detect-dialog.js";
 import { queue } from "../jobs/jobs.js";
 import { groupAddress, groupQuery, listAddress } from "../review/addresses.js";
-import { decisionChip } from "../review/decision-chips.js";
-import { acceptProposal, undo } from "../review/decisions.js";
+import { ACTIONS, decideAtOnce } from "../review/bulk.js";
+import { acceptProposal, followDecisions, takeOver, undo } from "../review/decisions.js";
 import { confirmed } from "../review/dialogs.js";
+import { endOfReview } from "../review/end-of-review.js";
+import { endlessList } from "../review/endless-list.js";
+import { groupCard } from "../review/group-card.js";
+import { DECIDED, kindFilter, tools } from "../review/list-filters.js";
 import { figures, searchHead, searchLine, updateFigures } from "../review/list-head.js";
+import { inSight, markLast, pageAround, placeLeft, rememberPlace, scrollToPlace } from "../review/list-place.js";
+import { listSelection } from "../review/list-selection.js";
+import { standingNotice } from "../rules/named-rules.js";
 
+export { gainText } from "../review/group-card.js";
+export { LAST_KEY } from "../review/list-place.js";
+
+// The first page, and the page around a place: of that, half as many groups are before it.
 const PAGE = 24;
-export const LAST_KEY = "comparimg-last-group";
-const KINDS = ["exact", "pixels", "near", "possible"];
-const SORTS = ["reclaimable", "size", "date", "confidence"];
-const DECIDED = { open: "none,partly", done: "fully" };
+const AROUND = 48;
+// From the first card in sight on, the cards whose decisions are read again when others were made.
+const REFRESHED = 100;
 
 export async function render(main, { signal, go }) {
   document.title = `${t("nav.groups")} · ${t("app.name")}`;
   const chosen = Object.fromEntries(new URLSearchParams(location.search));
-  const query = { ...groupQuery(chosen), cursor: chosen.after, limit: PAGE };
+  const query = groupQuery(chosen);
+  const place = placeLeft();
   const [page, status, roots, { items: searches }] = await Promise.all([
-    get("/groups", query, signal),
+    place
+      ? pageAround(place, (around) => get("/groups", { ...query, around, limit: AROUND }, signal))
+      : get("/groups", { ...query, limit: PAGE }, signal),
     get("/status", {}, signal),
     loadRoots(signal),
     get("/searches", {}, signal),
@@ -44,22 +56,47 @@ export async function render(main, { signal, go }) {
   // The review starts, and resumes, at the first group that is still open.
   const review = async (event) => {
     event.preventDefault();
-    const open = { ...groupQuery(chosen), decided: chosen.decided || DECIDED.open, limit: 1, images: 1 };
+    const open = { ...query, decided: chosen.decided || DECIDED.open, limit: 1, images: 1 };
     const first = await get("/groups", open, signal).catch(() => ({ items: [] }));
     go(groupAddress(first.items[0] ?? page.items[0], chosen));
   };
-  const filtered = Boolean(chosen.kind || chosen.scenes || chosen.root || chosen.path || chosen.min || chosen.decided);
-  const change = (changes) => go(listAddress({ ...chosen, after: "", from: "", ...changes }), { keepScroll: true });
+  const { kind, scenes, root, path, min, decided, since, until } = chosen;
+  const filtered = Boolean(kind || scenes || root || path || min || decided || since || until);
+  const change = (changes) => go(listAddress({ ...chosen, ...changes }), { keepScroll: true });
 
-  const list = h(
-    "div",
-    { class: "groups" },
-    page.items.map((group) => card(group, chosen)),
-  );
-  const redraw = (id) => {
-    const place = page.items.findIndex((group) => group.id === id);
-    if (place >= 0) list.children[place].replaceWith(card(page.items[place], chosen));
+  const list = h("div", { class: "groups" });
+  const remember = rememberPlace(list, signal);
+  // What is in sight stays where it is.
+  const reload = () => {
+    remember();
+    return go(location.href, { replace: true, keepScroll: true });
   };
+  let { total } = page;
+  const act = async (action, ids) => {
+    const whole = ids === null;
+    const first = whole ? groups.items[0]?.id : ids[0];
+    const selects = whole ? query : { search: query.search };
+    if (await decideAtOnce({ action, query: selects, ids, first, undone: reload })) reload();
+  };
+  const selection = listSelection({
+    list,
+    act,
+    // Of a scene nothing is proposed.
+    actions: scenes === "only" ? ACTIONS.filter((action) => action !== "accept") : ACTIONS,
+    total: () => total,
+    signal,
+  });
+  const groups = endlessList({
+    list,
+    first: page,
+    load: (where) => get("/groups", { ...query, ...where }, signal),
+    draw: (group) => selection.decorate(groupCard(group, chosen, { pick: selection.box(group), accept })),
+    onLoaded: (more) => {
+      ({ total } = more);
+      selection.draw();
+    },
+    signal,
+  });
   const fresh = h(
     "button",
     { class: "fresh", type: "button", hidden: true, onclick: () => change({}) },
@@ -73,17 +110,20 @@ export async function render(main, { signal, go }) {
       ? searchHead(search, page, chosen, { go, detect, review })
       : figures(status, roots, page, chosen, signal, { detect, review }),
     search ? null : searches.map((other) => searchLine(other, go)),
+    search ? null : await standingNotice(signal, reload),
     h(
       "section",
       { class: "list-head", "aria-label": t("groups.filters") },
-      chosen.scenes === "only" ? null : kindFilter(page.kinds, chosen.kind, change),
-      scenesTab(page.scenes, chosen.scenes, change),
-      tools(chosen, roots, change),
+      scenes === "only" ? null : kindFilter(page.kinds, kind, change),
+      scenesTab(page.scenes, scenes, change),
+      tools(chosen, roots, change, page.items.length ? () => selection.setAll(true) : null),
     ),
-    scenesHead(chosen.scenes),
+    scenesHead(scenes),
     fresh,
-    page.items.length ? list : nothing(status, filtered, change, detect, search),
-    page.items.length ? pager(page, chosen, go) : null,
+    page.items.length
+      ? [groups.top, list, groups.bottom]
+      : nothing(status, { filtered, change, detect, search, chosen, signal }),
+    selection.bar,
     page.items.length && !search
       ? h(
           "p",
@@ -94,12 +134,14 @@ export async function render(main, { signal, go }) {
   );
 
   markLast(list);
+  if (place) scrollToPlace(list, place, cardAtPlace(list, page));
+  groups.watch();
 
   // The first value may be the state when the list was loaded.
   let known = read("groups");
-  const onGroups = (groups) => {
-    const changed = filtered || search ? known && known.changed !== groups.changed : groups.total !== page.total;
-    known ??= groups;
+  const onGroups = (now) => {
+    const changed = filtered || search ? known && known.changed !== now.changed : now.total !== total;
+    known ??= now;
     // The list is not replaced while someone reads it: a button offers the new one.
     if (changed && !filtered && !search && !page.items.length) change({});
     else if (changed || !(filtered || search)) fresh.hidden = !changed;
@@ -112,11 +154,32 @@ export async function render(main, { signal, go }) {
   };
   subscribe("status", onStatus, { signal });
   subscribe("progress", () => updateFigures({ totals }), { signal });
-  subscribe("decided", redraw, { signal });
+  subscribe("decided", groups.redraw, { signal });
+  followDecisions(async () => {
+    const first = inSight(list);
+    if (!first) return;
+    const now = await get(
+      "/groups",
+      { ...groupQuery({ ...chosen, decided: "" }), around: first, limit: REFRESHED },
+      signal,
+    );
+    for (const current of now.items) {
+      const shown = groups.items.find(({ id }) => id === current.id);
+      if (shown && takeOver(shown, current)) groups.redraw(shown.id);
+    }
+  }, signal);
+  const focused = () => {
+    const card = document.activeElement?.closest("[data-group]");
+    return groups.items.find(({ id }) => id === card?.dataset.group);
+  };
+  const onSelection = (action) => (selection.isEmpty() ? null : act(action, selection.chosen()));
   bindKeys(
     {
+      accept: () => onSelection("accept") ?? (focused() && accept(focused())),
+      keep: () => onSelection("keep"),
+      deny: () => onSelection("not_duplicates"),
       undo: async () => {
-        if (await undo()) go(location.href, { replace: true, keepScroll: true });
+        if (await undo()) reload();
       },
       plan: () => go("/plan"),
       help: openHelp,
@@ -138,12 +201,10 @@ export async function render(main, { signal, go }) {
   );
 }
 
-// Marks the group that was reviewed last; coming back to the list, it has the focus.
-function markLast(list) {
-  const last = sessionStorage.getItem(LAST_KEY);
-  const place = [...list.children].find(({ dataset }) => dataset.group === last);
-  place?.classList.add("last");
-  if ("scroll" in (history.state ?? {})) place?.querySelector("a.pair").focus({ preventScroll: true });
+// The card at the place that a page was loaded around, for a group that has left the list.
+function cardAtPlace(list, page) {
+  const place = page.next ? page.items.length - AROUND : page.previous ? AROUND / 2 : 0;
+  return list.children[Math.max(0, place)];
 }
 
 // Moves the focus from card to card.
@@ -164,248 +225,42 @@ async function clearResults(go) {
   }
 }
 
-// Filters
-
-function kindFilter(kinds, chosen, change) {
-  const all = Object.values(kinds).reduce((sum, n) => sum + n, 0);
-  const button = (kind, n) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: `tab kind-${kind || "all"}`,
-        data: { keep: `kind-${kind}` },
-        "aria-pressed": String((chosen ?? "") === kind),
-        title: kind ? t(`kind.${kind}.help`) : "",
-        onclick: () => change({ kind }),
-      },
-      kind ? t(`kind.${kind}`) : t("kind.all"),
-      h("span", { class: "n" }, number(n)),
-    );
-  return h(
-    "div",
-    { class: "tabs", role: "group", "aria-label": t("groups.by_kind") },
-    button("", all),
-    KINDS.filter((kind) => kinds[kind]).map((kind) => button(kind, kinds[kind])),
-  );
-}
-
-function tools(chosen, roots, change) {
-  const order = chosen.order ?? "desc";
-  const search = h("input", {
-    type: "search",
-    value: chosen.path ?? "",
-    placeholder: t("groups.search"),
-    "aria-label": t("groups.search"),
-    autocomplete: "off",
-    spellcheck: "false",
-    data: { keep: "search" },
-  });
-  return h(
-    "form",
-    {
-      class: "tools",
-      role: "search",
-      onsubmit: (event) => {
-        event.preventDefault();
-        change({ path: search.value.trim() });
-      },
-    },
-    h("span", { class: "search" }, icon("search", 16), search),
-    h(
-      "select",
-      {
-        data: { keep: "decided" },
-        "aria-label": t("groups.decided"),
-        onchange: (event) => change({ decided: event.target.value }),
-      },
-      [
-        ["", "any"],
-        [DECIDED.open, "open"],
-        [DECIDED.done, "done"],
-      ].map(([value, word]) =>
-        h("option", { value, selected: value === (chosen.decided ?? "") }, t(`decided.${word}`)),
-      ),
-    ),
-    roots.length > 1
-      ? h(
-          "select",
-          {
-            data: { keep: "root" },
-            "aria-label": t("groups.root"),
-            onchange: (event) => change({ root: event.target.value }),
-          },
-          h("option", { value: "" }, t("groups.any_root")),
-          roots.map((root) =>
-            h(
-              "option",
-              { value: String(root.id), selected: String(root.id) === chosen.root },
-              split(root.path).name || "/",
-            ),
-          ),
-        )
-      : null,
-    h(
-      "select",
-      {
-        data: { keep: "sort" },
-        "aria-label": t("groups.sort"),
-        onchange: (event) => change({ sort: event.target.value }),
-      },
-      SORTS.map((sort) =>
-        h("option", { value: sort, selected: sort === (chosen.sort ?? "reclaimable") }, t(`sort.${sort}`)),
-      ),
-    ),
-    h(
-      "button",
-      {
-        type: "button",
-        class: "square",
-        data: { keep: "order" },
-        title: t(`order.${order}`),
-        "aria-label": t(`order.${order}`),
-        onclick: () => change({ order: order === "desc" ? "asc" : "" }),
-      },
-      order === "desc" ? "↓" : "↑",
-    ),
-  );
-}
-
-// Cards
-
-function card(group, chosen) {
-  const { items } = group.images;
-  if (!items.length) return h("article", { hidden: true });
-  // The kept or proposed image, beside the one with the weakest match: what a card says must hold for the whole group.
-  const proposed = items.find(({ id }) => id === group.proposal?.image);
-  const first = items.find(({ decision }) => decision?.choice === "keep") ?? proposed ?? items[0];
-  const other =
-    items.find(({ id }) => id === group.weakest?.image && id !== first.id) ?? items.find(({ id }) => id !== first.id);
-  const described = other?.reference && !other.sentence ? first : other;
-  // The weakest match of a large group may not be loaded: then only the kind holds for the whole group.
-  const isWeakest = !group.weakest || items.some(({ id }) => id === group.weakest.image);
-  const more = group.images.total - 2;
-  const target = groupAddress(group, chosen);
-  const { name } = split(first.path);
-  const open = group.images.items.some((image) => !image.decision);
-  const picture = (image, badge) =>
-    h(
-      "figure",
-      { class: image.decision ? `is-${image.decision.choice}` : "" },
-      thumbnail(image),
-      badge,
-      decisionChip(image),
-    );
-  return h(
-    "article",
-    { class: open ? "card" : "card decided", data: { group: group.id } },
-    h(
-      "a",
-      { class: "pair", href: target, title: t("group.open", { name }) },
-      picture(
-        first,
-        first.decision
-          ? null
-          : h("figcaption", { class: "badge" }, icon("star", 13), t(proposed ? "proposal.keep" : "group.reference")),
-      ),
-      other ? picture(other, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null) : h("figure", {}),
-    ),
-    h(
-      "div",
-      { class: "card-text" },
-      h("header", {}, kindChip(group.kind), group.scene ? null : h("span", { class: "gain" }, gainText(group))),
-      h("h3", {}, h("a", { href: target, tabindex: "-1" }, name)),
-      h("p", { class: "where" }, folderText(first)),
-      described
-        ? h("p", { class: "evidence" }, isWeakest ? evidenceText(described) : t(`kind.${group.kind}.help`))
-        : null,
-      h(
-        "p",
-        { class: "facts" },
-        [...new Set([first, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)),
-      ),
-    ),
-    open && !group.scene
-      ? h(
-          "button",
-          { type: "button", class: "quick", title: t("review.accept.help"), onclick: () => accept(group) },
-          icon("check", 16),
-          t("review.accept"),
-        )
-      : null,
-  );
-}
-
-// What a group could free; nothing once all of its images are kept.
-export function gainText(group) {
-  const { items, next } = group.images;
-  const isKept = !next && items.every(({ decision }) => decision?.choice === "keep" && !decision.stale);
-  return isKept ? t("group.all_kept") : t("group.reclaimable", { size: bytes(group.reclaimable_bytes) });
-}
-
 async function accept(group) {
   if (await acceptProposal(group)) toast(t("review.accepted"), "good", [t("action.undo"), undo]);
 }
 
-function pager(page, chosen, go) {
-  const from = Number(chosen.from || 0);
-  const turn = (changes) => go(listAddress({ ...chosen, ...changes }));
-  return h(
-    "nav",
-    { class: "pager", "aria-label": t("pager.label") },
-    h(
-      "button",
-      {
-        type: "button",
-        disabled: from === 0,
-        onclick: () => (history.state?.paged ? history.back() : turn({ after: "", from: "" })),
-      },
-      icon("left", 16),
-      t(history.state?.paged || from === 0 ? "pager.previous" : "pager.first"),
-    ),
-    h(
-      "span",
-      {},
-      t("pager.place", { from: number(from + 1), to: number(from + page.items.length), total: number(page.total) }),
-    ),
-    h(
-      "button",
-      {
-        type: "button",
-        disabled: !page.next,
-        // The page before is the entry before in the history.
-        onclick: () =>
-          go(listAddress({ ...chosen, after: page.next, from: from + page.items.length }), { state: { paged: true } }),
-      },
-      t("pager.next"),
-      icon("right", 16),
-    ),
-  );
-}
-
 // Empty lists
 
-function nothing({ detection, totals, jobs }, filtered, change, detect, search) {
-  const busy = jobs.length > 0;
-  const [name, action] = filtered
-    ? [
-        "filtered",
-        h(
-          "button",
-          { type: "button", onclick: () => change({ kind: "", root: "", path: "", min: "", decided: "" }) },
-          t("empty.filtered.action"),
-        ),
-      ]
-    : !totals.images
+function nothing({ detection, totals, jobs }, { filtered, change, detect, search, chosen, signal }) {
+  // With every group decided, none is left that is open.
+  if (chosen.decided === DECIDED.open && !search) return endOfReview(chosen, signal, () => nothingFound());
+  return nothingFound();
+
+  function nothingFound() {
+    const busy = jobs.length > 0;
+    const [name, action] = filtered
       ? [
-          busy ? "reading" : "no_images",
-          busy ? null : h("button", { type: "button", onclick: () => queue("scan") }, t("action.scan")),
+          "filtered",
+          h(
+            "button",
+            {
+              type: "button",
+              onclick: () => change({ kind: "", root: "", path: "", min: "", decided: "", since: "", until: "" }),
+            },
+            t("empty.filtered.action"),
+          ),
         ]
-      : !detection && !search
+      : !totals.images
         ? [
-            busy ? "searching" : "not_searched",
-            busy ? null : h("button", { class: "primary", type: "button", onclick: detect }, t("action.detect")),
+            busy ? "reading" : "no_images",
+            busy ? null : h("button", { type: "button", onclick: () => queue("scan") }, t("action.scan")),
           ]
-        : ["no_duplicates", h("button", { type: "button", onclick: detect }, t("empty.no_duplicates.action"))];
-  return emptyState("picture", t(`empty.${name}.title`), t(`empty.${name}.text`), action);
+        : !detection && !search
+          ? [
+              busy ? "searching" : "not_searched",
+              busy ? null : h("button", { class: "primary", type: "button", onclick: detect }, t("action.detect")),
+            ]
+          : ["no_duplicates", h("button", { type: "button", onclick: detect }, t("empty.no_duplicates.action"))];
+    return emptyState("picture", t(`empty.${name}.title`), t(`empty.${name}.text`), action);
+  }
 }

@@ -11,12 +11,14 @@ import { confirmed, loadDestinations } from "../review/dialogs.js";
 import { valueText } from "../review/facts.js";
 import { criteriaList } from "../rules/criteria.js";
 import { storeDraft, loadDraft } from "../rules/draft.js";
+import { namedRules } from "../rules/named-rules.js";
 
 const KINDS = ["exact", "pixels", "near"];
 // What a rule decides until a person widens it: equality is proven.
 const PROVEN = ["exact", "pixels"];
 const CHOICES = ["trash", "move", "link"];
 const PREVIEW_MS = 350;
+const SHOWN_SAMPLES = 6;
 
 export async function render(main, { signal, go }) {
   document.title = `${t("nav.rules")} · ${t("app.name")}`;
@@ -33,6 +35,10 @@ export async function render(main, { signal, go }) {
   if (rule.choice === "move" && !rule.destination) rule.choice = "trash";
   const preview = h("section", { class: "panel", "aria-live": "polite", "aria-label": t("rules.preview") });
   const kept = h("section", { class: "panel" });
+  const named = namedRules((saved) => {
+    storeDraft(asDraft(saved));
+    go("/rules", { replace: true });
+  });
 
   let timer = 0;
   let asking = null;
@@ -48,7 +54,8 @@ export async function render(main, { signal, go }) {
     preview.ariaBusy = "true";
     try {
       const result = await post("/rules/preview", asBody(rule), request.signal);
-      if (!request.signal.aborted && !signal.aborted) drawPreview(preview, result, rule, apply);
+      if (!request.signal.aborted && !signal.aborted)
+        drawPreview(preview, result, rule, apply, () => named.save(asBody(rule)));
     } catch (error) {
       if (error.name !== "AbortError")
         preview.replaceChildren(h("h2", {}, t("rules.preview")), h("p", { class: "wrong" }, errorText(error)));
@@ -92,11 +99,11 @@ export async function render(main, { signal, go }) {
         { class: "panel form", "aria-label": t("rules.title") },
         form(rule, given?.choices ?? [], roots.items, destinations, changed),
       ),
-      h("div", { class: "stack" }, preview, kept),
+      h("div", { class: "stack" }, preview, named.panel, kept),
     ),
   );
   drawRuns(kept, runs.items);
-  await update();
+  await Promise.all([named.load().catch(() => {}), update()]);
 
   function drawRuns(place, items) {
     place.hidden = !items.length;
@@ -145,16 +152,29 @@ export async function render(main, { signal, go }) {
 }
 
 // The body of a request, without empty fields.
-function asBody({ criteria, kinds, choice, destination, ties, keep, give_way: giveWay, root, path }) {
+function asBody({ criteria, kinds, choice, destination, ties, keep, give_way: giveWay, root, path, ...rule }) {
   const filter = { ...(root ? { root: Number(root) } : {}), ...(path ? { path } : {}) };
   return {
     criteria,
     kinds,
     choice,
     ties,
+    ...(rule.trashed_before ? { trashed_before: true } : {}),
     ...(choice === "move" ? { destination } : {}),
     ...(keep && giveWay ? { folders: { keep, give_way: giveWay } } : {}),
     ...(Object.keys(filter).length ? { filter } : {}),
+  };
+}
+
+// The draft of the form for the body of a request.
+function asDraft({ folders, filter, ...rule }) {
+  return {
+    trashed_before: false,
+    ...rule,
+    keep: folders?.keep ?? "",
+    give_way: folders?.give_way ?? "",
+    root: filter?.root ? String(filter.root) : "",
+    path: filter?.path ?? "",
   };
 }
 
@@ -281,6 +301,19 @@ function form(rule, allowed, roots, destinations, changed) {
       h("p", { class: "help" }, t("rules.ties.help")),
     ),
     h(
+      "label",
+      { class: "check" },
+      h("input", {
+        type: "checkbox",
+        checked: Boolean(rule.trashed_before),
+        onchange: (event) => {
+          rule.trashed_before = event.target.checked;
+          changed();
+        },
+      }),
+      h("span", {}, t("rules.trashed_before"), h("small", {}, t("rules.trashed_before.help"))),
+    ),
+    h(
       "details",
       { open: Boolean(rule.keep || rule.give_way) },
       h("summary", {}, t("rules.folders")),
@@ -341,7 +374,7 @@ async function keepOrder({ criteria }) {
 
 // The preview
 
-function drawPreview(place, result, rule, apply) {
+function drawPreview(place, result, rule, apply, save) {
   const most = Math.max(1, ...Object.values(result.by_criterion));
   const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   place.replaceChildren(
@@ -351,10 +384,15 @@ function drawPreview(place, result, rule, apply) {
         { class: "panel-head" },
         h("h2", {}, t("rules.preview")),
         h(
-          "button",
-          { type: "button", class: "primary", disabled: !result.images, onclick: () => apply(result) },
-          icon("check"),
-          t("rules.apply"),
+          "div",
+          { class: "buttons" },
+          h("button", { type: "button", onclick: save }, t("saved.save")),
+          h(
+            "button",
+            { type: "button", class: "primary", disabled: !result.images, onclick: () => apply(result) },
+            icon("check"),
+            t("rules.apply"),
+          ),
         ),
       ),
       h(
@@ -385,20 +423,44 @@ function drawPreview(place, result, rule, apply) {
             ),
           ]
         : null,
-      result.sample.length
-        ? [
-            h("h3", {}, t("rules.sample")),
-            h(
-              "ul",
-              { class: "samples" },
-              result.sample.slice(0, 8).map((sample) => sampleLine(sample, rule.choice)),
-            ),
-          ]
-        : h("p", { class: "quiet" }, t("rules.nothing")),
+      result.sample.length ? samples(result.sample, rule.choice) : h("p", { class: "quiet" }, t("rules.nothing")),
     ]
       .flat()
       .filter(Boolean),
   );
+}
+
+// The examples, some at a time.
+function samples(all, choice) {
+  const list = h("ul", { class: "samples" });
+  const place = h("span", { class: "quiet", role: "status" });
+  let from = 0;
+  const turn = (by) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "small square",
+        "aria-label": t(by < 0 ? "rules.sample.before" : "rules.sample.after"),
+        onclick: () => {
+          from += by;
+          draw();
+        },
+      },
+      icon(by < 0 ? "left" : "right", 16),
+    );
+  const before = turn(-SHOWN_SAMPLES);
+  const after = turn(SHOWN_SAMPLES);
+  const draw = () => {
+    const shown = all.slice(from, from + SHOWN_SAMPLES);
+    list.replaceChildren(...shown.map((sample) => sampleLine(sample, choice)));
+    place.textContent = t("rules.sample.place", { from: from + 1, to: from + shown.length, n: all.length });
+    before.disabled = from === 0;
+    after.disabled = from + SHOWN_SAMPLES >= all.length;
+  };
+  draw();
+  const steps = all.length > SHOWN_SAMPLES ? h("div", { class: "buttons sample-steps" }, before, place, after) : null;
+  return [h("div", { class: "panel-head" }, h("h3", {}, t("rules.sample")), steps), list];
 }
 
 // A sample has no pictures: they are loaded with its group.

@@ -10,8 +10,9 @@ from peewee import SqliteDatabase
 
 from index.database import schema
 from index.database.queries import job_listing, listing
+from index.database.queries.group_filter import GroupFilter
 from index.database.queries.job_listing import ProblemFilter
-from index.database.queries.listing import GROUP_SORTS, GroupFilter
+from index.database.queries.listing import GROUP_SORTS
 from index.database.records import images, sql_paging
 from index.database.records.schedules import NewSchedule, add
 from index.database.store import Store

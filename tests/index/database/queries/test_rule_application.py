@@ -1,51 +1,19 @@
 """What a rule decides over all groups: the same with the reading of what it does not need left out."""
 
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from index.database.queries import proposals, rule_application
-from index.database.queries.listing import GroupFilter
-from index.database.records import decisions
+from index.database.queries.group_filter import GroupFilter
+from index.database.records import decisions, rule_runs
 from index.database.store import Store
 from index.imaging.grouping.keeper import CRITERIA
 from index.imaging.grouping.rules import Rule, RuledFile, judge
 from index.model import Choice, Kind, Turn
+from support.random_groups import add_random_groups
 from support.weblibrary import Library
-
-EVIDENCE = (
-    {},
-    {"frame": "first"},
-    {"frame": "second"},
-    {"noise": 0.5},
-    {"sharpness": 1.4},
-    {"tone": {"grey": "first"}},
-)
-
-
-def fill(library: Library, seed: int) -> None:
-    """Groups of one to four contents of every kind, with one to three files each."""
-    chance = random.Random(seed)
-    number = 0
-    for _ in range(40):
-        contents, files = [], 0
-        for _ in range(chance.randint(1, 4)):
-            number += 1
-            facts = {
-                "format": chance.choice(["JPEG", "PNG"]), "jpeg_quality": chance.choice([0, 80, 90]),
-                "width": chance.choice([1000, 2000]), "damage": chance.choice(["", "", "cut off"]),
-                "metadata": chance.choice(["", "exif", "exif,xmp"]), "bit_depth": chance.choice([8, 8, 16]),
-                "earlier_quality": chance.choice([0, 0, 70]),
-            }  # fmt: skip
-            contents.append(library.add_content(number, **facts))
-            for copy in range(chance.randint(1, 3)):
-                files += 1
-                library.add_image(contents[-1], f"{chance.choice('abc')}/{number}-{copy}.jpg", mtime_ns=number * 10**9)
-        kinds = sorted((chance.choice([Kind.PIXELS, Kind.NEAR]) for _ in contents[1:]), key=list(Kind).index)
-        members = [(content, kind, 3, Turn.NONE) for content, kind in zip(contents[1:], kinds, strict=True)]
-        library.add_group(contents[0], *members, evidence=chance.choice(EVIDENCE), images=files)
 
 
 @pytest.mark.parametrize("kinds", [(Kind.EXACT,), (Kind.PIXELS,), (Kind.EXACT, Kind.PIXELS)])
@@ -58,7 +26,7 @@ def test_a_rule_about_equal_pixels_needs_to_know_of_no_other(
         library = Library(store, Path("/photos"))
         library.add_root()
         library.add_detection()
-        fill(library, seed=len(kinds) + len(criteria or ()))
+        add_random_groups(library, seed=len(kinds) + len(criteria or ()))
         with store.read() as database:
             chosen = rule_application._groups(database, rule, GroupFilter())
             lean = {key: rulings for key, _, rulings in rule_application._ruled(database, rule, chosen)}
@@ -102,7 +70,7 @@ def test_portions_decide_as_all_at_once_and_are_revoked_together(
             library = Library(store, Path("/photos"))
             library.add_root()
             library.add_detection()
-            fill(library, seed=3)
+            add_random_groups(library, seed=3)
             with store.read() as database:
                 question = "SELECT content_id FROM member WHERE position = 0 ORDER BY group_id"
                 contents = [row[0] for row in database.execute_sql(question).fetchall()]
@@ -123,6 +91,6 @@ def test_portions_decide_as_all_at_once_and_are_revoked_together(
             assert (len(writes) > 3) == (portion < 1000)
             results.append((*decided(store), effect.groups, effect.images, effect.bytes))
             assert effect.images > 10
-            assert store.write(lambda db, run=effect.run_id: decisions.revoke_rule_run(db, run)) == len(results[-1][0])
+            assert store.write(lambda db, run=effect.run_id: rule_runs.revoke(db, run)) == len(results[-1][0])
             assert decided(store)[0] == []
     assert shared or results[0] == results[1] == results[2]

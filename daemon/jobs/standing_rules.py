@@ -1,0 +1,68 @@
+"""Runs the named rules that are to run after each detection: they decide, and carry nothing out."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from index.database.queries import rule_application
+from index.database.queries.group_filter import GroupFilter
+from index.database.records import named_rules, rule_runs
+from index.database.records.named_rules import NamedRule
+from index.database.store import Store
+from index.model import Choice
+
+log = logging.getLogger(__name__)
+
+
+class StandingRules:
+    """Applies them to the groups that are new or changed since each ran last, and in which nothing is decided."""
+
+    def __init__(
+        self, store: Store, criteria: Callable[[], Sequence[str]], destinations: Callable[[], Mapping[str, bytes]]
+    ) -> None:
+        self._store = store
+        self._criteria = criteria
+        self._destinations = destinations
+
+    def after(self, handler: Callable[[Any, Any], Mapping[str, Any]]) -> Callable[[Any, Any], Mapping[str, Any]]:
+        """A job's handler with the rules run after it; the outcome says how many groups they `decided`."""
+
+        def run(context: Any, parameters: Any) -> Mapping[str, Any]:
+            outcome = handler(context, parameters)
+            decided = self.run()
+            return {**outcome, "decided": decided} if decided else outcome
+
+        return run
+
+    def run(self) -> int:
+        """Run all that are due, one after the other by name. Returns how many groups they decided."""
+        with self._store.read() as database:
+            due = [named for named in named_rules.all_rules(database) if named.after_detection]
+        return sum(map(self._apply, due))
+
+    def _apply(self, named: NamedRule) -> int:
+        rule = named.rule
+        if rule.choice is Choice.MOVE and rule.destination not in self._destinations():
+            log.warning("the rule %r is not run: there is no destination %r", named.name, rule.destination)
+            return 0
+        if rule.criteria is None:
+            rule = replace(rule, criteria=tuple(self._criteria()))
+        now_ns = time.time_ns()
+        # What comes back from the trash comes to a group in which the others were kept.
+        decided = ("none", "partly") if rule.trashed_before else ("none",)
+        chosen = GroupFilter(
+            root_id=named.root_id, path=named.path, decided=decided, changed_after_ns=named.considered_ns
+        )
+        effect = rule_application.apply(self._store.write, rule, chosen, now_ns, named.name)
+
+        def end(database: Any) -> None:
+            named_rules.set_considered(database, named.id, now_ns)
+            if not effect.groups:
+                rule_runs.drop_empty(database, effect.run_id)
+
+        self._store.write(end)
+        if effect.groups:
+            log.info("the rule %r decided %d groups: %d images", named.name, effect.groups, effect.images)
+        return effect.groups

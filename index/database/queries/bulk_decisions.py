@@ -1,0 +1,257 @@
+"""Decisions about many groups at once: the proposals accepted, every image kept, or "not duplicates" said of each.
+
+What is decided already stays as it is; only images without a decision get one. A group stays open where it is not
+certain which image is the original, where what would go holds something that what stays does not, and where the image
+proposed was given away by hand.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+from peewee import SqliteDatabase
+
+from index.database.queries import proposals
+from index.database.queries.group_filter import GroupFilter
+from index.database.queries.listing import ChosenGroup, chosen_groups
+from index.database.records import regrouping, rule_runs, verdicts
+from index.database.records.images import chunks
+from index.database.records.rule_runs import DecisionRow
+from index.errors import NotFound
+from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper
+from index.imaging.originality.standing import Standing
+from index.model import Choice, Kind
+
+ACCEPT, KEEP = "accept", "keep"
+DENIALS = verdicts.LABELS
+ACTIONS = (ACCEPT, KEEP, *DENIALS)
+# Groups that one change decides about.
+GROUPS_AT_ONCE = 500
+EQUAL = (Kind.EXACT, Kind.PIXELS)
+
+
+@dataclass(slots=True)
+class BulkEffect:
+    """What a request decides: the number of groups, of images that go and of their bytes, and of groups left open; the
+    groups by kind. By `run_id` the decisions, or by `batch` the verdicts, are taken back; 0 and "" in a preview."""
+
+    groups: int = 0
+    images: int = 0
+    bytes: int = 0
+    left_open: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    run_id: int = 0
+    batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRequest:
+    """What to do (one of ACTIONS) with the selected groups, or with those of `keys` in the library or limited search
+    that `chosen` names. `criteria` are those of the proposals."""
+
+    action: str
+    chosen: GroupFilter
+    keys: Sequence[str] | None = None
+    criteria: Sequence[str] | None = None
+
+
+class _Completion(NamedTuple):
+    """The choices for the images of one group that have none; None where it stays open."""
+
+    group: ChosenGroup
+    choices: Mapping[int, Choice] | None
+
+
+class _Known(NamedTuple):
+    """A file of a group: the digest of its bytes, its size, and the decision on it, if it has one for these bytes."""
+
+    digest: bytes
+    size_bytes: int
+    choice: Choice | None
+
+
+def preview(database: SqliteDatabase, request: BulkRequest, gone: Callable[[], bool] = lambda: False) -> BulkEffect:
+    """What a request would decide. As that may take long with many groups, it stops once the client is `gone`."""
+    effect = BulkEffect()
+    groups = _groups(database, request)
+    if request.action in DENIALS:
+        effect.groups = len(groups)
+        effect.kinds.update(group.kind for group in groups)
+        return effect
+    for portion in chunks(groups, GROUPS_AT_ONCE):
+        if gone():
+            break
+        known = _known(database, portion)
+        for completion in _completions(database, request, portion, known):
+            _count(effect, completion, known)
+    return effect
+
+
+def apply(write: Callable[[Callable[[SqliteDatabase], Any]], Any], request: BulkRequest, now_ns: int) -> BulkEffect:
+    """Carry out a request in portions of groups. `write` makes one change (Store.write); it is called for each."""
+    effect = BulkEffect()
+    if request.action in DENIALS:
+        effect.batch = verdicts.new_batch()
+        for portion in write(lambda db: list(chunks(_groups(db, request), GROUPS_AT_ONCE))):
+            write(partial(_deny, effect, request, portion, now_ns))
+        return effect
+    bare: set[int] = set()
+
+    def begin(database: SqliteDatabase) -> list[Sequence[ChosenGroup]]:
+        groups = _groups(database, request)
+        effect.run_id = rule_runs.begin(database, _described(request), now_ns)
+        return list(chunks(groups, GROUPS_AT_ONCE))
+
+    def decide(portion: Sequence[ChosenGroup], database: SqliteDatabase) -> None:
+        known = _known(database, portion)
+        rows: list[DecisionRow] = []
+        touched: list[int] = []
+        for completion in _completions(database, request, portion, known):
+            _count(effect, completion, known)
+            for image_id, choice in (completion.choices or {}).items():
+                digest = known[completion.group.id, image_id].digest
+                rows.append((image_id, choice, "", "user", "", effect.run_id, digest, now_ns))
+                touched.append(image_id)
+        bare.update(rule_runs.store(database, effect.run_id, rows, touched))
+
+    for portion in write(begin):
+        write(partial(decide, portion))
+    effect.groups -= len(bare)
+    effect.left_open += len(bare)
+    effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+    return effect
+
+
+def _groups(database: SqliteDatabase, request: BulkRequest) -> list[ChosenGroup]:
+    """The selected groups that the action can do something with. Raises NotFound for one that is not there."""
+    groups = chosen_groups(database, request.chosen, request.keys)
+    if request.keys is not None and len(groups) < len(set(request.keys)):
+        gone = set(request.keys).difference(group.key for group in groups)
+        raise NotFound("group.unknown", group=min(gone))
+    if request.action in DENIALS:
+        # Of equal bytes there is nothing to say.
+        return [group for group in groups if group.kind != Kind.EXACT]
+    if request.action == ACCEPT:
+        groups = [group for group in groups if not group.scene]
+    return [group for group in groups if not group.decided]
+
+
+def _known(database: SqliteDatabase, portion: Sequence[ChosenGroup]) -> dict[tuple[int, int], _Known]:
+    """The files of some groups by group and by the id of each of their images. A decision on any path of a file counts
+    for all."""
+    rows = database.execute_sql(
+        "SELECT m.group_id, i.id, i.device, i.inode, c.digest, i.size_bytes, d.choice FROM member m"
+        " JOIN image i ON i.content_id = m.content_id JOIN root r ON r.id = i.root_id AND r.watched"
+        " JOIN content c ON c.id = i.content_id LEFT JOIN decision d ON d.image_id = i.id AND d.digest = c.digest"
+        f" WHERE m.group_id IN ({','.join('?' * len(portion))})",
+        [group.id for group in portion],
+    ).fetchall()
+    choice_of = {(device, inode): Choice(choice) for _, _, device, inode, _, _, choice in rows if choice is not None}
+    return {
+        (group_id, image_id): _Known(bytes(digest), size_bytes, choice_of.get((device, inode)))
+        for group_id, image_id, device, inode, digest, size_bytes, _ in rows
+    }
+
+
+def _completions(
+    database: SqliteDatabase,
+    request: BulkRequest,
+    portion: Sequence[ChosenGroup],
+    known: Mapping[tuple[int, int], _Known],
+) -> Iterator[_Completion]:
+    """What becomes of the groups of a portion; those in which nothing is open are left out."""
+    found = _candidates(database, portion, request.action)
+    # Of groups that share an image, the first decides about it.
+    made: dict[int, Choice] = {}
+    for group in portion:
+        files, standing = found.get(group.id, ([], None))
+        decided = {file.image_id: known[group.id, file.image_id].choice or made.get(file.image_id) for file in files}
+        if all(decided.values()):
+            continue
+        if request.action == KEEP:
+            choices: dict[int, Choice] | None = {image_id: Choice.KEEP for image_id in decided if not decided[image_id]}
+        else:
+            choices = _accepted(files, standing, request.criteria, decided)
+        made.update(choices or {})
+        yield _Completion(group, choices)
+
+
+def _candidates(
+    database: SqliteDatabase, portion: Sequence[ChosenGroup], action: str
+) -> dict[int, tuple[list[KeeperCandidate], Standing | None]]:
+    """The files of each group, and the standing of its pictures. Where all are kept or show equal pixels, nothing
+    depends on which picture is the original, and reading that is left out."""
+    lean = [group.id for group in portion if action == KEEP or group.kind in EQUAL]
+    others = [group.id for group in portion if action != KEEP and group.kind not in EQUAL]
+    found: dict[int, tuple[list[KeeperCandidate], Standing | None]] = {}
+    if lean:
+        for group_id, files in proposals.equal_candidates(database, lean, by_bytes=action == KEEP).items():
+            found[group_id] = [file for _, file in files], None
+    if others:
+        for group_id, (files, standing) in proposals.candidates(database, others).items():
+            found[group_id] = [file for _, file in files], standing
+    return found
+
+
+def _accepted(
+    files: Sequence[KeeperCandidate],
+    standing: Standing | None,
+    criteria: Sequence[str] | None,
+    decided: Mapping[int, Choice | None],
+) -> dict[int, Choice] | None:
+    """What the proposal makes of the images without a decision: the proposed and the protected ones are kept, the
+    others trashed. None where the group stays open."""
+    proposal = propose_keeper(files, criteria, standing)
+    if proposal.tie:
+        return None
+    still_open = [file for file in files if not decided[file.image_id]]
+    stays = {file.image_id for file in files if file.image_id == proposal.image_id or file.protected}
+    if Choice.KEEP not in decided.values() and not any(file.image_id in stays for file in still_open):
+        # The proposed image goes: of one that is left there is no doubt, of several there is.
+        return {still_open[0].image_id: Choice.KEEP} if len(still_open) == 1 else None
+    kept = next(file for file in files if file.image_id == proposal.image_id)
+    going = [file for file in still_open if file.image_id not in stays]
+    if any(holds_what_is_lost(file, kept) for file in going):
+        return None
+    return {file.image_id: Choice.KEEP if file.image_id in stays else Choice.TRASH for file in still_open}
+
+
+def _count(effect: BulkEffect, completion: _Completion, known: Mapping[tuple[int, int], _Known]) -> None:
+    group, choices = completion
+    if choices is None:
+        effect.left_open += 1
+        return
+    going = [image_id for image_id, choice in choices.items() if choice is Choice.TRASH]
+    effect.groups += 1
+    effect.kinds[group.kind] += 1
+    effect.images += len(going)
+    effect.bytes += sum(known[group.id, image_id].size_bytes for image_id in going)
+
+
+def _deny(
+    effect: BulkEffect,
+    request: BulkRequest,
+    portion: Sequence[ChosenGroup],
+    now_ns: int,
+    database: SqliteDatabase,
+) -> None:
+    """Say of the groups of a portion that they are no duplicates, and rebuild what that concerns."""
+    change = verdicts.deny_groups(database, [group.id for group in portion], request.action, now_ns, effect.batch)
+    regrouping.regroup_shown(database, change.content_ids, now_ns)
+    effect.groups += len(portion)
+    effect.kinds.update(group.kind for group in portion)
+
+
+def _described(request: BulkRequest) -> dict[str, Any]:
+    chosen = request.chosen
+    if request.keys is not None:
+        return {"action": request.action, "selected": len(request.keys), "search": chosen.search}
+    return {
+        "action": request.action,
+        "kinds": list(chosen.kinds),
+        "path": chosen.path.decode("utf-8", "surrogateescape"),
+        "root": chosen.root_id,
+        "search": chosen.search,
+    }

@@ -1,0 +1,159 @@
+"""The list of groups: without an end, with a selection of many, and with what is left to do once all is decided."""
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from support.accessibility import violations
+from support.weblibrary import add_pictures
+
+Open = Callable[..., Page]
+Serve = Callable[..., Any]
+GROUPS = 60
+
+
+def top_of(page: Page, key: str) -> int:
+    return round(page.locator(f"[data-group='{key}']").evaluate("(card) => card.getBoundingClientRect().top"))
+
+
+def selected(page: Page) -> list[str]:
+    return list(page.locator(".card.selected").evaluate_all("(cards) => cards.map((card) => card.dataset.group)"))
+
+
+def test_a_list_without_an_end_comes_back_to_the_same_group(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, GROUPS)
+    days = "UPDATE content SET taken = '2019-05-' || printf('%02d', id % 28 + 1) || 'T10:00:00'"
+    site.store.write(lambda db: db.execute_sql(days))
+    page = visit(viewport={"width": 2560, "height": 900})
+    page.goto(site.address)
+    cards = page.locator(".card")
+    expect(cards.first).to_be_visible()
+    columns = "getComputedStyle(document.querySelector('.groups')).gridTemplateColumns.split(' ').length"
+    assert page.evaluate(columns) == 6
+    page.set_viewport_size({"width": 1280, "height": 900})
+    cards.last.scroll_into_view_if_needed()
+    expect(page.locator(f"[data-group='{keys[40]}']")).to_have_count(1)
+    card = page.locator(f"[data-group='{keys[40]}']")
+    card.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    before = top_of(page, keys[40])
+    card.locator("a.pair").click()
+    expect(page.locator(".compare")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(card).to_be_visible()
+    assert abs(top_of(page, keys[40]) - before) <= 2
+    assert card.locator("a.pair").evaluate("(link) => link === document.activeElement")
+    # A reload and the browser's own way back lead there, too; and the review goes on from another group.
+    page.reload()
+    expect(card).to_be_visible()
+    assert abs(top_of(page, keys[40]) - before) <= 2
+    card.locator("a.pair").click()
+    expect(page.locator(".compare")).to_be_visible()
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{site.address}/groups/{keys[41]}")
+    page.go_back()
+    expect(page.locator(f"[data-group='{keys[41]}']")).to_be_in_viewport()
+    # From there the whole list is reached in both directions.
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator(f"[data-group='{keys[0]}']")).to_have_count(1)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(cards).to_have_count(GROUPS)
+    assert cards.evaluate_all("(cards) => cards.map((card) => card.dataset.group)") == keys
+    # Counts of kinds follow what is searched for.
+    all_kinds = page.locator(".tab.kind-all .n")
+    expect(all_kinds).to_have_text(str(GROUPS))
+    page.get_by_role("searchbox").fill("holiday 1")
+    page.keyboard.press("Enter")
+    expect(all_kinds).to_have_text("11")
+    page.goto(site.address)
+    page.locator(".dates summary").click()
+    page.get_by_label("From").fill("2019-05-27")
+    page.get_by_label("From").press("Enter")
+    expect(page).to_have_url(f"{site.address}/?since=2019-05-27")
+    with site.store.read() as database:
+        question = (
+            "SELECT count(DISTINCT group_id) FROM member JOIN content ON id = content_id WHERE taken > '2019-05-27'"
+        )
+        (wanted,) = database.execute_sql(question).fetchone()
+    expect(all_kinds).to_have_text(str(wanted))
+
+
+def test_many_groups_are_decided_at_once_and_undone(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 12)
+    page = visit()
+    page.goto(site.address)
+    cards = page.locator(".card")
+    expect(cards).to_have_count(12)
+    bar = page.get_by_role("region", name="Selected groups")
+    expect(bar).to_be_hidden()
+    # A box, then Shift up to another card; Shift with an arrow; Escape.
+    cards.nth(1).locator(".pick").click()
+    cards.nth(3).locator("a.pair").click(modifiers=["Shift"])
+    assert selected(page) == keys[1:4]
+    expect(bar).to_contain_text("3 groups selected")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(bar).to_be_hidden()
+    cards.nth(4).locator("a.pair").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    assert selected(page) == keys[4:6]
+    page.keyboard.press("Escape")
+    # Dragging with the mouse opens nothing.
+    page.evaluate("document.querySelector('.groups').scrollIntoView()")
+    page.mouse.wheel(0, -100)
+    page.wait_for_timeout(200)
+    first, last = (cards.nth(place).locator("a.pair").bounding_box() for place in (0, 4))
+    assert first is not None
+    assert last is not None
+    page.mouse.move(first["x"] + 40, first["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 50, last["y"] + 20, steps=4)
+    page.mouse.up()
+    assert selected(page) == [keys[0], keys[1], keys[3], keys[4]]
+    assert page.url == f"{site.address}/"
+    # "Not duplicates" for the selection: of four groups one has equal files.
+    page.keyboard.press("b")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("4")
+    dialog.get_by_role("button", name="Not duplicates").click()
+    expect(cards).to_have_count(8)
+    page.keyboard.press("u")
+    expect(cards).to_have_count(12)
+    # The proposals of the whole list: what is marked by hand stays, what is not certain stays open.
+    site.store.write(lambda db: db.execute_sql("UPDATE duplicate_group SET kind = 'pixels' WHERE kind = 'near'"))
+    site.store.write(lambda db: db.execute_sql("UPDATE match SET kind = 'pixels', evidence = '{}'"))
+    site.store.write(lambda db: db.execute_sql("UPDATE member SET kind = 'pixels' WHERE kind = 'near'"))
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    expect(page.locator(".compare")).to_be_visible()
+    with page.expect_response("**/decisions"):
+        page.keyboard.press("2")
+        page.keyboard.press("k")
+    page.goto(f"{site.address}/?decided=none,partly")
+    expect(cards).to_have_count(12)
+    page.get_by_role("button", name="Select all", exact=True).click()
+    expect(bar).to_contain_text("All 12 groups of this list")
+    page.keyboard.press("a")
+    expect(dialog).to_contain_text("12")
+    dialog.get_by_role("button", name="Accept").click()
+    # With all decided, the list of open groups says what is to be done next.
+    expect(page.get_by_role("heading", name="12 of 12 decided")).to_be_visible()
+    expect(page.get_by_role("link", name="Apply:")).to_be_visible()
+    group = page.request.get(f"{site.address}/api/v1/groups/{keys[0]}").json()
+    assert [one["decision"]["choice"] for one in group["images"]["items"]] == ["keep", "keep"]
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(cards).to_have_count(12)
+    expect(page.locator(".mark-keep")).to_have_count(1)
+    # What another tab or a program decides is there at once, in the list and in a group.
+    decide = f"{site.address}/api/v1/groups/{keys[2]}/decisions"
+    images = page.request.get(decide.removesuffix("/decisions")).json()["images"]["items"]
+    page.request.put(decide, data={"decisions": [{"image": images[1]["id"], "choice": "trash"}]})
+    expect(page.locator(f"[data-group='{keys[2]}'] .mark-trash")).to_be_visible()
+    page.goto(f"{site.address}/groups/{keys[2]}")
+    expect(page.locator(".pane .mark-trash.mark")).to_be_visible()
+    site.daemon.clock_ns += 1
+    page.request.put(decide, data={"decisions": [{"image": images[1]["id"], "choice": "keep"}]})
+    expect(page.locator(".pane .mark-keep.mark")).to_be_visible()

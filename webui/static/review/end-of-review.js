@@ -1,0 +1,52 @@
+// The end of a review: how much is decided, and what there is to do next.
+
+import { emptyState } from "../components/empty-state.js";
+import { get } from "../core/api.js";
+import { h, icon } from "../core/dom.js";
+import { bytes, number, t } from "../core/text.js";
+import { groupAddress, groupQuery, listAddress } from "./addresses.js";
+import { loadFigures } from "./decisions.js";
+
+// How far the review is, with Apply, the groups of the list that are still open, and `more`.
+export async function endPanel(chosen, signal, more = null) {
+  const open = { ...groupQuery(chosen), decided: "none,partly", limit: 1, images: 1 };
+  const [figures, { items, total }] = await Promise.all([loadFigures(signal), get("/groups", open, signal)]);
+  const counts = { done: number(figures.decided), total: number(figures.groups) };
+  const apply = h(
+    "a",
+    { class: "button primary", href: "/plan" },
+    icon("check", 17),
+    t("end.apply", { size: bytes(figures.planned_bytes) }),
+  );
+  const goOn = items.length
+    ? h("a", { class: "button", href: groupAddress(items[0], chosen) }, t("end.open", { n: total }))
+    : null;
+  const text = figures.images_to_act
+    ? t(figures.planned_bytes ? "end.text" : "end.text.no_bytes", {
+        n: figures.images_to_act,
+        size: bytes(figures.planned_bytes),
+      })
+    : t("plan.empty.text");
+  return emptyState(
+    "check",
+    t("review.decided", counts),
+    text,
+    h("div", { class: "buttons" }, figures.images_to_act ? apply : null, goOn, more),
+  );
+}
+
+// The same in the place of a list of open groups that has none left; `otherwise` gives what stands there where other
+// filters hide the groups that are open.
+export function endOfReview(chosen, signal, otherwise) {
+  const place = h("div", {});
+  const everything = h("a", { class: "button", href: listAddress({ ...chosen, decided: "" }) }, t("decided.any"));
+  loadFigures(signal)
+    .then(async ({ groups, decided }) => {
+      const isDone = groups > 0 && decided >= groups;
+      place.replaceChildren(isDone ? await endPanel({ search: chosen.search }, signal, everything) : otherwise());
+    })
+    .catch((error) => {
+      if (error.name !== "AbortError") place.replaceChildren(otherwise());
+    });
+  return place;
+}

@@ -1,0 +1,81 @@
+// A group as a card of the list: two of its pictures, how they match, and what it could free.
+
+import { evidenceText, factsText, folderText, kindChip, thumbnail, trashedText } from "../components/pictures.js";
+import { h, icon } from "../core/dom.js";
+import { bytes, number, split, t } from "../core/text.js";
+import { groupAddress } from "./addresses.js";
+import { decisionChip } from "./decision-chips.js";
+
+// `pick` is the box that selects the group, null where there is none; `accept` accepts its proposal.
+export function groupCard(group, chosen, { pick, accept }) {
+  const { items } = group.images;
+  if (!items.length) return h("article", { hidden: true });
+  // The kept or proposed image, beside the one with the weakest match: what a card says must hold for the whole group.
+  const proposed = items.find(({ id }) => id === group.proposal?.image);
+  const first = items.find(({ decision }) => decision?.choice === "keep") ?? proposed ?? items[0];
+  const other =
+    items.find(({ id }) => id === group.weakest?.image && id !== first.id) ?? items.find(({ id }) => id !== first.id);
+  const described = other?.reference && !other.sentence ? first : other;
+  // The weakest match of a large group may not be loaded: then only the kind holds for the whole group.
+  const isWeakest = !group.weakest || items.some(({ id }) => id === group.weakest.image);
+  const more = group.images.total - 2;
+  const target = groupAddress(group, chosen);
+  const { name } = split(first.path);
+  const back = items.find((image) => image.trashed_before);
+  const open = group.images.items.some((image) => !image.decision);
+  const picture = (image, badge) =>
+    h(
+      "figure",
+      { class: image.decision ? `is-${image.decision.choice}` : "" },
+      thumbnail(image),
+      badge,
+      decisionChip(image),
+    );
+  return h(
+    "article",
+    { class: open ? "card" : "card decided", data: { group: group.id } },
+    pick,
+    h(
+      "a",
+      { class: "pair", href: target, title: t("group.open", { name }) },
+      picture(
+        first,
+        first.decision
+          ? null
+          : h("figcaption", { class: "badge" }, icon("star", 13), t(proposed ? "proposal.keep" : "group.reference")),
+      ),
+      other ? picture(other, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null) : h("figure", {}),
+    ),
+    h(
+      "div",
+      { class: "card-text" },
+      h("header", {}, kindChip(group.kind), group.scene ? null : h("span", { class: "gain" }, gainText(group))),
+      h("h3", {}, h("a", { href: target, tabindex: "-1" }, name)),
+      h("p", { class: "where" }, folderText(first)),
+      described
+        ? h("p", { class: "evidence" }, isWeakest ? evidenceText(described) : t(`kind.${group.kind}.help`))
+        : null,
+      back ? h("p", { class: "trashed-before" }, icon("trash", 14), trashedText(back)) : null,
+      h(
+        "p",
+        { class: "facts" },
+        [...new Set([first, other].filter(Boolean).map(factsText))].map((facts) => h("span", {}, facts)),
+      ),
+    ),
+    open && !group.scene
+      ? h(
+          "button",
+          { type: "button", class: "quick", title: t("review.accept.help"), onclick: () => accept(group) },
+          icon("check", 16),
+          t("review.accept"),
+        )
+      : null,
+  );
+}
+
+// What a group could free; nothing once all of its images are kept.
+export function gainText(group) {
+  const { items, next } = group.images;
+  const isKept = !next && items.every(({ decision }) => decision?.choice === "keep" && !decision.stale);
+  return isKept ? t("group.all_kept") : t("group.reclaimable", { size: bytes(group.reclaimable_bytes) });
+}
