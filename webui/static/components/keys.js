@@ -5,11 +5,22 @@ import { t } from "../core/text.js";
 
 // Each entry: an action, its keys as in KeyboardEvent.key, and the part of the help that lists it.
 export const KEYS = [
-  { action: "image", keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], shown: "1–9", part: "select" },
+  { action: "image", keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"], shown: "1–9 0", part: "select" },
   {
     action: "anchor",
-    keys: ["Shift+1", "Shift+2", "Shift+3", "Shift+4", "Shift+5", "Shift+6", "Shift+7", "Shift+8", "Shift+9"],
-    shown: "Shift 1–9",
+    keys: [
+      "Shift+1",
+      "Shift+2",
+      "Shift+3",
+      "Shift+4",
+      "Shift+5",
+      "Shift+6",
+      "Shift+7",
+      "Shift+8",
+      "Shift+9",
+      "Shift+0",
+    ],
+    shown: "Shift 1–9 0",
     part: "select",
   },
   { action: "image_before", keys: ["ArrowLeft", "ArrowUp"], shown: "← ↑", part: "select" },
@@ -28,6 +39,9 @@ export const KEYS = [
   { action: "skip", keys: ["s"], part: "navigate" },
   { action: "plan", keys: ["Enter"], part: "navigate" },
   { action: "back", keys: ["Escape"], shown: "Esc", part: "navigate" },
+  { action: "survey", keys: ["g"], part: "compare" },
+  { action: "page_before", keys: [","], part: "compare" },
+  { action: "page_after", keys: ["."], part: "compare" },
   { action: "mode", keys: ["v"], part: "compare" },
   { action: "flick", keys: ["f"], part: "compare" },
   { action: "tones", keys: ["t"], part: "compare" },
@@ -60,7 +74,7 @@ function pressed(event) {
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(focused?.tagName) && !/^(checkbox|radio|button)$/.test(focused.type))
     return null;
   if (event.key === "Enter" && focused?.matches(ACTS_ON_ENTER)) return null;
-  const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
+  const digit = /^Digit([0-9])$/.exec(event.code)?.[1];
   // Digits by their physical key: on French keyboards they need Shift.
   const plain = digit ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key);
   const shifted = event.shiftKey && (digit || /^Arrow/.test(plain));
@@ -77,7 +91,10 @@ export function bindKeys(handlers, signal) {
     (event) => {
       const match = pressed(event);
       const handler = match && handlers[match.entry.action];
-      if (!handler || (event.repeat && !/image|anchor|zoom_in|zoom_out|pan|next|previous/.test(match.entry.action)))
+      if (
+        !handler ||
+        (event.repeat && !/image|anchor|zoom_in|zoom_out|pan|next|previous|page/.test(match.entry.action))
+      )
         return;
       event.preventDefault();
       handler(match.key, event);

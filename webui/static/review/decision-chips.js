@@ -2,7 +2,7 @@
 
 import { h, icon } from "../core/dom.js";
 import { safe, split, t } from "../core/text.js";
-import { choiceOf, CHOICES } from "./decisions.js";
+import { choiceOf } from "./decisions.js";
 
 export const CHOICE_ICONS = { keep: "check", trash: "trash", move: "move", link: "link" };
 
@@ -23,23 +23,23 @@ export function decisionChip(image) {
   );
 }
 
-// A button for each choice; pressing the chosen one clears the decision.
-export function decisionButtons(image, name, { choose, linkable }) {
+// The choices that a picture has no button for; pressing the chosen one clears the decision.
+export function otherChoices(image, name, { choose, linkable }) {
   const chosen = choiceOf(image);
-  const refused = (choice) => (choice !== "keep" && image.protected) || (choice === "link" && !linkable);
+  const isRefused = (choice) => image.protected || (choice === "link" && !linkable);
   return h(
     "div",
     { class: "mark-buttons", role: "group", "aria-label": t("mark.of", { name }) },
-    CHOICES.map((choice) =>
+    ["move", "link"].map((choice) =>
       h(
         "button",
         {
           type: "button",
           class: `mark-button mark-${choice}`,
           "aria-pressed": String(chosen === choice),
-          disabled: refused(choice),
+          disabled: isRefused(choice),
           title: t(`mark.${choice}.help`),
-          data: { choice },
+          data: { choice, image: image.id },
           onclick: (event) => choose(chosen === choice ? "undecided" : choice, event),
         },
         icon(CHOICE_ICONS[choice], 17),
@@ -61,9 +61,10 @@ export const keepOnlyButton = (image, keepOnly) =>
       onclick: keepOnly,
     },
     icon("only", 18),
+    h("span", {}, t("mark.only.do")),
   );
 
-// The two most frequent choices, for the corner of a picture.
+// The two most frequent choices, for the corner of a picture; where that is wide, with words.
 export function quickButtons(image, name, choose) {
   const chosen = choiceOf(image);
   return ["keep", "trash"].map((choice) =>
@@ -76,9 +77,11 @@ export function quickButtons(image, name, choose) {
         disabled: choice === "trash" && image.protected,
         title: t(`mark.${choice}.help`),
         "aria-label": t(`mark.${choice}.one`, { name }),
+        data: { choice, image: image.id },
         onclick: (event) => choose(chosen === choice ? "undecided" : choice, event),
       },
       icon(CHOICE_ICONS[choice], 18),
+      h("span", {}, t(`mark.${choice}.do`)),
     ),
   );
 }
