@@ -10,9 +10,11 @@ const BROWSER = [
   ..."AbortController BroadcastChannel CustomEvent DOMMatrix DOMPoint EventSource EventTarget FormData Image".split(
     " ",
   ),
-  ..."ImageData KeyboardEvent OffscreenCanvas ResizeObserver URLSearchParams addEventListener clearInterval".split(" "),
-  ..."clearTimeout devicePixelRatio dispatchEvent document fetch history localStorage location matchMedia".split(" "),
-  ..."navigator prompt removeEventListener requestAnimationFrame scrollTo scrollY sessionStorage".split(" "),
+  ..."ImageData KeyboardEvent Notification OffscreenCanvas ResizeObserver URLSearchParams addEventListener".split(" "),
+  ..."clearInterval clearTimeout devicePixelRatio dispatchEvent document fetch history isSecureContext localStorage location".split(
+    " ",
+  ),
+  ..."matchMedia navigator prompt removeEventListener requestAnimationFrame scrollTo scrollY sessionStorage".split(" "),
   ..."setInterval setTimeout".split(" "),
 ];
 const MODULE_STATE = "State belongs to a function, or to core/store.js if several modules share it.";

@@ -6,6 +6,7 @@
 //     compare.show({ picture, label }, { picture, label, matrix });   // picture: the `source` of picture.js
 //     compare.close();
 
+import { withKey } from "../components/keys.js";
 import { h, icon } from "../core/dom.js";
 import { percent, t } from "../core/text.js";
 import { createCamera } from "./camera.js";
@@ -48,7 +49,13 @@ export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given 
   const zooms = createZoomTools({ zoomBy: (factor) => zoomBy(factor), toggleZoom: () => toggleZoom() });
   const tonesButton = h(
     "button",
-    { type: "button", class: "tool", "aria-pressed": "false", title: t("compare.tones.help"), onclick: toggleTones },
+    {
+      type: "button",
+      class: "tool",
+      "aria-pressed": "false",
+      title: withKey(t("compare.tones.help"), "tones"),
+      onclick: toggleTones,
+    },
     icon("tones", 17),
     h("span", {}, t("compare.tones")),
   );

@@ -1,5 +1,6 @@
 // The buttons that zoom a comparison, with the zoom between them.
 
+import { withKey } from "../components/keys.js";
 import { h, icon } from "../core/dom.js";
 import { percent, t } from "../core/text.js";
 
@@ -18,10 +19,10 @@ export function createZoomTools({ zoomBy, toggleZoom }) {
   const element = h(
     "div",
     { class: "zooms" },
-    button("minus", t("compare.zoom_out"), () => zoomBy(1 / ZOOM_STEP)),
+    button("minus", withKey(t("compare.zoom_out"), "zoom_out"), () => zoomBy(1 / ZOOM_STEP)),
     text,
-    button("plus", t("compare.zoom_in"), () => zoomBy(ZOOM_STEP)),
-    button("full", t("compare.full"), toggleZoom),
+    button("plus", withKey(t("compare.zoom_in"), "zoom_in"), () => zoomBy(ZOOM_STEP)),
+    button("full", withKey(t("compare.full"), "zoom"), toggleZoom),
   );
   const draw = (zoom) => {
     text.textContent = zoom === null ? t("compare.fit") : percent(zoom);

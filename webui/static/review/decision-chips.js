@@ -1,5 +1,6 @@
 // The decision on an image: as a chip, and as the buttons that make it.
 
+import { withKey } from "../components/keys.js";
 import { h, icon } from "../core/dom.js";
 import { safe, split, t } from "../core/text.js";
 import { choiceOf } from "./decisions.js";
@@ -38,7 +39,7 @@ export function otherChoices(image, name, { choose, linkable }) {
           class: `mark-button mark-${choice}`,
           "aria-pressed": String(chosen === choice),
           disabled: isRefused(choice),
-          title: t(`mark.${choice}.help`),
+          title: withKey(t(`mark.${choice}.help`), choice),
           data: { choice, image: image.id },
           onclick: (event) => choose(chosen === choice ? "undecided" : choice, event),
         },
@@ -56,7 +57,7 @@ export const keepOnlyButton = (image, keepOnly) =>
     {
       type: "button",
       class: "quick-mark keep-only",
-      title: t("mark.only.help"),
+      title: withKey(t("mark.only.help"), "keep_only"),
       "aria-label": t("mark.only.one", { name: split(image.path).name }),
       onclick: keepOnly,
     },
@@ -75,7 +76,7 @@ export function quickButtons(image, name, choose) {
         class: `quick-mark mark-${choice}`,
         "aria-pressed": String(chosen === choice),
         disabled: choice === "trash" && image.protected,
-        title: t(`mark.${choice}.help`),
+        title: withKey(t(`mark.${choice}.help`), choice),
         "aria-label": t(`mark.${choice}.one`, { name }),
         data: { choice, image: image.id },
         onclick: (event) => choose(chosen === choice ? "undecided" : choice, event),

@@ -1,7 +1,8 @@
 // The end of a list in the review: how much is decided, and what there is to do next.
 
 import { emptyState } from "../components/empty-state.js";
-import { bindKeys, openHelp } from "../components/keys.js";
+import { openHelp } from "../components/key-help.js";
+import { bindKeys } from "../components/keys.js";
 import { get } from "../core/api.js";
 import { h, icon, show } from "../core/dom.js";
 import { bytes, number, t } from "../core/text.js";

@@ -4,7 +4,8 @@ import { createCompare } from "../compare/compare.js";
 import { pageOf } from "../compare/paging.js";
 import { placement } from "../compare/placement.js";
 import { createSurvey } from "../compare/survey.js";
-import { bindKeys, openHelp } from "../components/keys.js";
+import { openHelp } from "../components/key-help.js";
+import { bindKeys, keyFrom, withKey } from "../components/keys.js";
 import { size, thumbnail } from "../components/pictures.js";
 import { toast } from "../components/toast.js";
 import { get } from "../core/api.js";
@@ -360,12 +361,12 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   }
 
   // Pressed, the key shows the other picture; held, only until it is released.
-  function flick() {
+  function flick(key) {
     const pressedAt = Date.now();
     if (surveying) setSurvey(false);
     compare.flick();
     const onKeyup = (event) => {
-      if (event.key.toLowerCase() !== "f") return;
+      if (keyFrom(event).key !== key) return;
       removeEventListener("keyup", onKeyup);
       if (Date.now() - pressedAt > HELD_MS) compare.flick();
     };
@@ -493,8 +494,8 @@ function surveyPager(turn) {
       { type: "button", class: "tool square", title: label, "aria-label": label, onclick: () => turn(step) },
       icon(name, 17),
     );
-  const before = button("left", -1, t("survey.before"));
-  const after = button("right", 1, t("survey.after"));
+  const before = button("left", -1, withKey(t("survey.before"), "page_before"));
+  const after = button("right", 1, withKey(t("survey.after"), "page_after"));
   const element = h("div", { class: "survey-pager" }, before, text, after);
   const draw = (first, last, total) => {
     text.textContent = t("survey.range", { first, last, total });

@@ -1,7 +1,8 @@
 // The list of groups: figures, watched folders, filters, and a page of groups as cards.
 
 import { emptyState } from "../components/empty-state.js";
-import { bindKeys, openHelp } from "../components/keys.js";
+import { openHelp } from "../components/key-help.js";
+import { bindKeys } from "../components/keys.js";
 import { scenesHead, scenesTab } from "../components/scenes.js";
 import { evidenceText, factsText, folderText, kindChip, thumbnail } from "../components/pictures.js";
 import { toast } from "../components/toast.js";
