@@ -268,8 +268,11 @@ def batches_page(
     database: SqliteDatabase, after: tuple[Any, ...] | None, limit: int, path: bytes = b""
 ) -> Page[BatchRow]:
     """Batches, the newest first, paged; only those with a step of a file at or below `path`, or with it in its path.
-    The plan of a sort, which is a preview, is none of them."""
-    chosen = Batch.select().where((Batch.kind != BatchKind.SORT) | (Batch.state != BatchState.PLAN))
+    The plan of a sort, which is a preview, is none of them, nor is a batch that found nothing to do."""
+    chosen = Batch.select().where(
+        (Batch.kind != BatchKind.SORT) | (Batch.state != BatchState.PLAN),
+        fn.EXISTS(StepRow.select(StepRow.id).where(StepRow.batch == Batch.id)),
+    )
     if path:
         chosen = chosen.where(Batch.id.in_(StepRow.select(StepRow.batch).where(is_at(StepRow.path, path))))
     total = chosen.count(database)

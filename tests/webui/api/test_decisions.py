@@ -282,6 +282,8 @@ def test_the_history_shows_pictures_and_is_filtered_by_name(client: WebClient, l
         library.write(
             lambda db, step=step: batches.add_steps(db, batches.add_batch(db, BatchKind.SORT, "n", NOW_NS), [step] * 5)
         )
+    # One that found nothing to do is no event.
+    library.write(lambda db: batches.add_batch(db, BatchKind.COMPRESS, "n", NOW_NS))
     addresses = [f"/api/v1/thumbnails/{bytes(digest).hex()}" for digest in digests]
     page = client.get("/api/v1/batches").json
     assert [(batch["id"], batch["samples"]) for batch in page["items"]] == [
