@@ -140,7 +140,7 @@ mutate: $(VENV)/installed-dev
 
 # The pictures of the page in docs/, over landscapes drawn for it: look at them before they are committed.
 screenshots: $(VENV)/installed-dev
-	PYTHONPATH=tests $(PYTHON) tests/browser/screenshots.py
+	PYTHONPATH=.:tests $(PYTHON) tests/browser/screenshots.py
 
 # The icons of the installed page, from webui/static/icon.svg.
 icons: $(VENV)/installed-dev
