@@ -79,7 +79,8 @@ def test_the_theme_is_chosen_where_a_telephone_finds_it(serve: Serve, visit: Ope
     site = serve()
     page = visit(viewport={"width": 390, "height": 844})
     page.goto(f"{site.address}/settings")
-    page.get_by_label("Theme").last.select_option("dark")
+    page.locator("#device-theme").select_option("dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
