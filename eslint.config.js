@@ -8,11 +8,11 @@ const js = createRequire(realpathSync(process.argv[1]))("@eslint/js");
 // What the modules use of the browser.
 const BROWSER = [
   ..."AbortController AbortSignal BroadcastChannel CustomEvent DOMMatrix DOMPoint EventSource EventTarget".split(" "),
-  ..."FormData Image ImageData IntersectionObserver KeyboardEvent OffscreenCanvas ResizeObserver".split(" "),
-  ..."URLSearchParams addEventListener cancelAnimationFrame clearInterval clearTimeout devicePixelRatio".split(" "),
-  ..."dispatchEvent document fetch getComputedStyle history innerHeight localStorage location matchMedia".split(" "),
-  ..."navigator prompt removeEventListener requestAnimationFrame scrollBy scrollTo scrollX scrollY".split(" "),
-  ..."sessionStorage setInterval setTimeout".split(" "),
+  ..."FormData Image ImageData IntersectionObserver KeyboardEvent Notification OffscreenCanvas".split(" "),
+  ..."ResizeObserver URLSearchParams addEventListener cancelAnimationFrame clearInterval clearTimeout".split(" "),
+  ..."devicePixelRatio dispatchEvent document fetch getComputedStyle history innerHeight isSecureContext".split(" "),
+  ..."localStorage location matchMedia navigator prompt removeEventListener requestAnimationFrame scrollBy".split(" "),
+  ..."scrollTo scrollX scrollY sessionStorage setInterval setTimeout".split(" "),
 ];
 const MODULE_STATE = "State belongs to a function, or to core/store.js if several modules share it.";
 

@@ -77,8 +77,10 @@ class Pages:
         self._texts = {language: json.loads(self._files[f"locale/{language}.json"]) for language in LANGUAGES}
         self._templates = {
             name: bottle.SimpleTemplate((HERE / "templates" / f"{name}.html").read_text("utf-8"))
-            for name in ("shell", "login", "refusal")
+            for name in ("shell", "login", "refusal", "offline")
         }
+        worker = bottle.SimpleTemplate((HERE / "templates" / "service-worker.js").read_text("utf-8"), noescape=True)
+        self._worker = worker.render(base=f"/static/{self.version}", version=self.version).encode()
 
     def shell(self, call: Call, view: str) -> Reply:
         return self._page(call.headers, "shell", view=view)
@@ -115,6 +117,14 @@ class Pages:
             raise HttpError(404, "not_found", "rest.no_file")
         cache = KEEP_FOREVER if version == self.version else REVALIDATE
         return Reply(data, MEDIA_TYPES[Path(name).suffix], headers={"Cache-Control": cache})
+
+    def offline(self, call: Call) -> Reply:
+        """What a service worker keeps for the time when the service cannot be reached."""
+        return self._page(call.headers, "offline")
+
+    def service_worker(self, _: Call) -> Reply:
+        """At the top, since a service worker sees only what is below its own address."""
+        return Reply(self._worker, MEDIA_TYPES[".js"], headers={"Cache-Control": REVALIDATE})
 
     def favicon(self, _: Call) -> Reply:
         return Reply(self._files["icon.svg"], MEDIA_TYPES[".svg"], headers={"Cache-Control": "max-age=86400"})
@@ -183,6 +193,8 @@ def page_routes(pages: Pages) -> tuple[Route, ...]:
         Route("POST", "/login", pages.log_in, "Exchange the token for a cookie", "page", status=204, body=Login),
         Route("POST", "/logout", pages.log_out, "Drop the cookie", "page", status=204),
         Route("GET", "/static/{file}", pages.file, "A file of the page", "page", key_type=str),
+        Route("GET", "/offline", pages.offline, "What is shown while the service cannot be reached", "page"),
+        Route("GET", "/service-worker.js", pages.service_worker, "The service worker", "page"),
         Route("GET", "/favicon.ico", pages.favicon, "The icon", "page"),
     )
 

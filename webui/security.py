@@ -44,7 +44,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COOKIE = "comparimg"
 SESSION_NS = 30 * 86_400 * 10**9
 # Needed without a token: the login page and its files, and the health check of a container. They contain no secret.
-OPEN_PATHS = ("/healthz", "/login", "/favicon.ico")
+OPEN_PATHS = ("/healthz", "/login", "/favicon.ico", "/offline", "/service-worker.js")
 OPEN_FOLDERS = ("/static/",)
 
 # Added by proxies: the request may come from anywhere, although the connection is a local one.

@@ -124,9 +124,10 @@ class Compressor:
             if parameters.dry_run:
                 self._measure(work, context, batch_id)
             else:
-                checks = CompressChecks(work, journal, batch, self._rescan)
+                progress = CountedWhenMade(context)
+                checks = CompressChecks(work, journal, batch, self._rescan, progress.made)
                 try:
-                    journal.carry_out(context, batch_id, checks)
+                    journal.carry_out(progress, batch_id, checks)
                 except Cancelled:
                     journal.cancel(batch_id)
                     raise
@@ -172,6 +173,31 @@ class Compressor:
             "bytes_before": totals.source_bytes,
             "bytes_after": totals.result_bytes,
         }
+
+
+class CountedWhenMade:
+    """The progress of a batch whose steps count when their results are made, which takes long, and not once more when
+    these are put in place, many at a time."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._ahead = 0
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        self._progress.begin(phase, total, done)
+
+    def made(self) -> None:
+        self._ahead += 1
+        self._progress.advance()
+
+    def advance(self, steps: int = 1) -> None:
+        counted = min(steps, self._ahead)
+        self._ahead -= counted
+        if steps > counted:
+            self._progress.advance(steps - counted)
+
+    def checkpoint(self) -> None:
+        self._progress.checkpoint()
 
 
 class _Compression:
@@ -274,13 +300,21 @@ class _Compression:
 
 class CompressChecks:
     """The journal's checks of a compression: makes the results of the next steps, and checks again before a source goes
-    to the trash. `finish_begun` records the outcome of the last steps."""
+    to the trash. `finish_begun` records the outcome of the last steps. `made` is called after each result."""
 
-    def __init__(self, work: _Compression, journal: Journal, batch: batches.BatchRow, rescan: Rescan) -> None:
+    def __init__(
+        self,
+        work: _Compression,
+        journal: Journal,
+        batch: batches.BatchRow,
+        rescan: Rescan,
+        made: Callable[[], object] = lambda: None,
+    ) -> None:
         self._work = work
         self._journal = journal
         self._batch = batch
         self._rescan = rescan
+        self._made = made
         self._begun: list[Step] = []
 
     def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
@@ -295,6 +329,7 @@ class CompressChecks:
                 records[step.path] = self._work.record(step, outcome)
                 ready[step.id] = _with_result(step, outcome, records[step.path])
                 self._record(ready[step.id], records[step.path])
+                self._made()
         except BaseException:
             # The processes first: one that is still running would write its result later.
             self._work.close()

@@ -14,11 +14,12 @@ from daemon.jobs.preview_cache import PreviewCache
 from daemon.jobs.quarantine import Quarantine
 from daemon.processes.decode_task import CropTask, PictureTask, make_crop, make_preview, preview_of
 from daemon.processes.worker_pool import WorkerPool
-from index.database.records import images
+from index.database.records import images, trash_items
 from index.database.store import Store
 from index.errors import NoRoom, NotFound, PictureError, StoreError
 from index.imaging.decoding import pictures
 from index.imaging.decoding.pictures import Limits, preview_on_black, preview_path
+from index.imaging.discovery.trash_places import holder_of, home_of
 from index.model import RootState
 
 log = logging.getLogger(__name__)
@@ -116,10 +117,22 @@ class Previews:
         return self._tasks(content_ids)
 
     def _task(self, content_id: int) -> PictureTask:
-        tasks = self._tasks([content_id])
-        if not tasks:
+        task = self._tasks([content_id]).get(content_id) or self._trash_task(content_id)
+        if task is None:
             raise NotFound("content.out_of_reach", content=content_id)
-        return tasks[content_id]
+        return task
+
+    def _trash_task(self, content_id: int) -> PictureTask | None:
+        """What is in a trash can be shown, too: opened below the folder that holds the trash without following a link,
+        and only if it has the digest that the index recorded."""
+        with self._store.read() as database:
+            rows = images.contents(database, [content_id])
+            digest = bytes(rows[content_id].digest) if content_id in rows else b""
+            place = trash_items.place_of(database, digest) if digest else None
+        if place is None:
+            return None
+        target = preview_path(self._folder, digest)
+        return PictureTask(place, holder_of(home_of(place)), digest, self._limits, str(target))
 
     def _tasks(self, content_ids: Collection[int]) -> dict[int, PictureTask]:
         with self._store.read() as database:

@@ -80,7 +80,13 @@ class Undoer:
 
         def steps(folders: ManagedFolders) -> list[Step]:
             items = self._store.write(lambda database: self._due_items(database, parameters, spared))
-            return [_step_for(folders, item, Action.DELETE) for item in items]
+            with self._store.read() as database:
+                second_names = trash_items.second_names(database, items)
+            found = [_step_for(folders, item, Action.DELETE) for item in items]
+            return [
+                replace(step, bytes=0) if item.id in second_names else step
+                for item, step in zip(items, found, strict=True)
+            ]
 
         outcome = self._carry_out(context, BatchKind.EMPTY, None, steps)
         return {**outcome, "spared": len(spared)}

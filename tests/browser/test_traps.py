@@ -253,7 +253,9 @@ def test_pictures_stand_where_decisions_end_and_one_can_be_taken_out(
     job = client.post("jobs", {"kind": "sort", "parameters": {"dry_run": False}})
     idle(client)
     page.goto(f"{service.address}trash")
-    page.wait_for_function(loaded, arg=1)
+    page.wait_for_function(loaded, arg=2)
+    page.goto(f"{service.address}history")
+    expect(page.locator(".history-list li").first.locator("img.there")).to_have_count(2)
     batch = client.get(f"jobs/{job['id']}")["outcome"]["batch"]
     page.goto(f"{service.address}history/{batch}")
     page.wait_for_function(loaded, arg=2)

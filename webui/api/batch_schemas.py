@@ -54,6 +54,13 @@ class StepList(Answer, frozen=True, kw_only=True):
     total: Count
 
 
+class StepViews(Answer, frozen=True, kw_only=True):
+    """The pictures of a step: of the file that went, and of the one that was kept, where they can be shown."""
+
+    thumbnail: str | None
+    keeper_thumbnail: str | None
+
+
 class Batch(Answer, frozen=True, kw_only=True):
     """Steps that were planned, carried out or undone together."""
 
@@ -71,14 +78,24 @@ class Batch(Answer, frozen=True, kw_only=True):
     undoable: Annotated[Count, Meta(description="How many steps can be undone")]
 
 
+class BatchLine(Batch, frozen=True, kw_only=True):
+    """A batch in the list, with the pictures of its first steps."""
+
+    samples: list[StepViews]
+
+
 class BatchList(Answer, frozen=True, kw_only=True):
-    items: list[Batch]
+    items: list[BatchLine]
     next: str | None
     total: Count
 
 
 class BatchDetail(Batch, frozen=True, kw_only=True):
     steps: StepList
+
+
+class BatchesQuery(ListQuery, frozen=True, kw_only=True):
+    path: Annotated[TakenPath, Meta(description="Batches of files in this folder, or with this in their path")] = ""
 
 
 class BatchQuery(Query, frozen=True, kw_only=True):
@@ -120,8 +137,10 @@ class TrashItem(Answer, frozen=True, kw_only=True):
     age_days: Annotated[
         float, Meta(description="Days in the trash by the clock or by the time the machine was on, whichever is less")
     ]
-    bytes: Count
+    bytes: Annotated[Count, Meta(description="What emptying it frees: nothing for a hard link")]
     thumbnail: Annotated[str | None, Meta(description="Address of its view, where there can be one")]
+    keeper: Annotated[Path | None, Meta(description="The image that was kept instead")]
+    keeper_thumbnail: str | None
     batch: int | None
     state: Literal["in_trash", "restored", "emptied", "gone"]
 

@@ -1,6 +1,6 @@
 """REST: batches with their steps, and undo; the trash: list, restore, empty."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -19,19 +19,26 @@ from webui.api.jobs import job_schema
 from webui.http_errors import HttpError
 from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
-from webui.schemas import ListQuery, iso_time, json_bytes, optional_time, path_bytes, path_text, path_uri
+from webui.schemas import iso_time, json_bytes, optional_time, path_bytes, path_text, path_uri
 
+# Pictures for each batch of the list.
+SAMPLES = 3
 DAY_NS = 86_400 * 10**9
 
 
 def get_batches(call: Call) -> batch_schemas.BatchList:
-    query: ListQuery = call.query
-    after = decode_cursor(query.cursor, "batches", (int,))
+    query: batch_schemas.BatchesQuery = call.query
+    after = decode_cursor(query.cursor, f"batches {query.path}", (int,))
     with call.store.read() as database:
-        page = batches.batches_page(database, after, query.limit)
+        page = batches.batches_page(database, after, query.limit, path_bytes(query.path))
+        steps = batches.first_steps(database, (row.id for row in page.items), SAMPLES)
+        pictures = _Pictures(database, [step for several in steps.values() for step in several])
     return batch_schemas.BatchList(
-        items=[batch_schemas.Batch(**_fields(row)) for row in page.items],
-        next=encode_cursor("batches", page.after),
+        items=[
+            batch_schemas.BatchLine(**_fields(row), samples=[pictures.sample(step) for step in steps[row.id]])
+            for row in page.items
+        ],
+        next=encode_cursor(f"batches {query.path}", page.after),
         total=page.total,
     )
 
@@ -43,10 +50,9 @@ def get_batch(call: Call) -> batch_schemas.BatchDetail:
     with call.store.read() as database:
         row = batches.batch(database, call.key)
         page = batches.steps_page(database, row.id, states, after, query.limit, path_bytes(query.path))
-        keepers = file_pictures.digests_at(database, (step.keeper for step in page.items))
-        shown = file_pictures.readable(database, (step.digest for step in page.items))
+        pictures = _Pictures(database, page.items)
     steps = batch_schemas.StepList(
-        items=[_step_schema(step, call.language, shown, keepers) for step in page.items],
+        items=[_step_schema(step, call.language, pictures) for step in page.items],
         next=encode_cursor(f"steps {call.key} {query.state}", page.after),
         total=page.total,
     )
@@ -75,19 +81,27 @@ def get_trash(call: Call) -> batch_schemas.TrashList:
     with call.store.read() as database:
         page, size = trash_items.page(database, (query.state,), after, query.limit, item_id, path_bytes(query.path))
         shown = file_pictures.readable(database, (item.digest for item in page.items))
+        keepers = trash_items.keepers(database, page.items)
+        kept = file_pictures.digests_at(database, keepers.values())
+        second_names = trash_items.second_names(database, page.items)
         ages_ns = uptime.ages_ns(database, [item.id for item in page.items], call.services.boot_time())
         folders = _folders(call, database)
     now_ns = call.services.now_ns()
+
+    def schema_of(item: Item) -> batch_schemas.TrashItem:
+        keeper = keepers.get(item.id, b"")
+        return _item_schema(
+            item,
+            trash_items.restore_target_of(item, folders),
+            age_ns=min(ages_ns[item.id], now_ns - item.trashed_ns),
+            bytes=0 if item.id in second_names else item.size_bytes,
+            thumbnail=digest_thumbnail(item.digest) if item.digest in shown else None,
+            keeper=_optional(keeper),
+            keeper_thumbnail=digest_thumbnail(kept[keeper]) if keeper in kept else None,
+        )
+
     return batch_schemas.TrashList(
-        items=[
-            _item_schema(
-                item,
-                trash_items.restore_target_of(item, folders),
-                min(ages_ns[item.id], now_ns - item.trashed_ns),
-                item.digest in shown,
-            )
-            for item in page.items
-        ],
+        items=[schema_of(item) for item in page.items],
         next=encode_cursor(f"trash {query.state}", page.after),
         total=page.total,
         bytes=size,
@@ -144,9 +158,22 @@ def _fields(row: BatchRow) -> dict[str, Any]:
     }
 
 
-def _step_schema(
-    step: Step, language: str, shown: Collection[bytes], keepers: Mapping[bytes, bytes]
-) -> batch_schemas.Step:
+class _Pictures:
+    """The addresses of the pictures of steps and of what they kept."""
+
+    def __init__(self, database: SqliteDatabase, steps: Sequence[Step]) -> None:
+        self._keepers = file_pictures.digests_at(database, (step.keeper for step in steps))
+        self._shown = file_pictures.readable(database, (step.digest for step in steps))
+
+    def sample(self, step: Step) -> batch_schemas.StepViews:
+        return batch_schemas.StepViews(
+            thumbnail=digest_thumbnail(step.digest) if step.digest in self._shown else None,
+            keeper_thumbnail=digest_thumbnail(self._keepers[step.keeper]) if step.keeper in self._keepers else None,
+        )
+
+
+def _step_schema(step: Step, language: str, pictures: _Pictures) -> batch_schemas.Step:
+    sample = pictures.sample(step)
     return batch_schemas.Step(
         id=step.id,
         action=step.action,
@@ -156,8 +183,8 @@ def _step_schema(
         trash=_optional(step.trash),
         keeper=_optional(step.keeper),
         image=step.image_id,
-        thumbnail=digest_thumbnail(step.digest) if step.digest in shown else None,
-        keeper_thumbnail=digest_thumbnail(keepers[step.keeper]) if step.keeper in keepers else None,
+        thumbnail=sample.thumbnail,
+        keeper_thumbnail=sample.keeper_thumbnail,
         group=step.group_key or None,
         companion_of=step.companion_of,
         bytes=step.bytes,
@@ -173,7 +200,7 @@ def _folders(call: Call, database: SqliteDatabase) -> list[bytes]:
     return [*watched, *call.services.destinations().values()]
 
 
-def _item_schema(item: Item, target: RestoreTarget, age_ns: int, is_shown: bool) -> batch_schemas.TrashItem:
+def _item_schema(item: Item, target: RestoreTarget, *, age_ns: int, **given: Any) -> batch_schemas.TrashItem:
     return batch_schemas.TrashItem(
         id=item.id,
         path=path_text(item.path),
@@ -184,10 +211,9 @@ def _item_schema(item: Item, target: RestoreTarget, age_ns: int, is_shown: bool)
         adopted=item.adopted,
         trashed=iso_time(item.trashed_ns),
         age_days=max(0, age_ns) / DAY_NS,
-        bytes=item.size_bytes,
-        thumbnail=digest_thumbnail(item.digest) if is_shown else None,
         batch=item.batch_id,
         state=item.state.value,
+        **given,
     )
 
 
@@ -200,7 +226,7 @@ FOLLOW = {"Location": "Where to follow the job"}
 ROUTES = (
     Route(
         "GET", f"{API}/batches", get_batches, "What was planned, carried out and undone, the newest first", "batches",
-        batch_schemas.BatchList, query=ListQuery,
+        batch_schemas.BatchList, query=batch_schemas.BatchesQuery,
     ),
     Route(
         "GET", f"{API}/batches/{{id}}", get_batch, "One batch with its steps", "batches", batch_schemas.BatchDetail,

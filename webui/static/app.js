@@ -1,9 +1,12 @@
 // Start: the router with its routes, the line of running jobs, and what the bar of every page has.
 
+import { registerServiceWorker } from "./core/install.js";
 import { startLiveUpdates } from "./core/live.js";
 import { createRouter } from "./core/router.js";
 import { subscribe } from "./core/store.js";
 import { number, t } from "./core/text.js";
+import { setTheme } from "./core/theme.js";
+import { watchJobs } from "./jobs/browser-notices.js";
 import { showRunning } from "./jobs/jobs.js";
 
 const ROUTES = [
@@ -31,8 +34,7 @@ function bindBar() {
     location.reload();
   });
   document.querySelector("[data-theme-switch]").addEventListener("change", (event) => {
-    document.documentElement.dataset.theme = event.target.value;
-    document.cookie = `theme=${event.target.value}; path=/; max-age=31536000; samesite=strict`;
+    setTheme(event.target.value);
   });
   document.querySelector("[data-log-out]")?.addEventListener("click", async () => {
     await fetch("/logout", { method: "POST" });
@@ -54,4 +56,6 @@ function bindBar() {
 bindBar();
 showRunning(document.querySelector("[data-running]"));
 startLiveUpdates();
+watchJobs();
 createRouter(document.getElementById("main"), ROUTES).start();
+registerServiceWorker();

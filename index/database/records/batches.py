@@ -265,15 +265,32 @@ def batch(database: SqliteDatabase, batch_id: int) -> BatchRow:
     raise NotFound("batch.unknown", batch=batch_id)
 
 
-def batches_page(database: SqliteDatabase, after: tuple[Any, ...] | None, limit: int) -> Page[BatchRow]:
-    """Batches, the newest first, paged. The plan of a sort, which is a preview, is none of them."""
-    is_preview = (Batch.kind == BatchKind.SORT) & (Batch.state == BatchState.PLAN)
-    total = Batch.select().where(~is_preview).count(database)
-    chosen = Batch.select().where(~is_preview).order_by(Batch.id.desc()).limit(limit + 1)
+def batches_page(
+    database: SqliteDatabase, after: tuple[Any, ...] | None, limit: int, path: bytes = b""
+) -> Page[BatchRow]:
+    """Batches, the newest first, paged; only those with a step of a file at or below `path`, or with it in its path.
+    The plan of a sort, which is a preview, is none of them, nor is a batch that found nothing to do."""
+    chosen = Batch.select().where(
+        (Batch.kind != BatchKind.SORT) | (Batch.state != BatchState.PLAN),
+        fn.EXISTS(StepRow.select(StepRow.id).where(StepRow.batch == Batch.id)),
+    )
+    if path:
+        chosen = chosen.where(Batch.id.in_(StepRow.select(StepRow.batch).where(is_at(StepRow.path, path))))
+    total = chosen.count(database)
     if after is not None:
         chosen = chosen.where(Batch.id < after[0])
-    rows = list(chosen.dicts().execute(database))
+    rows = list(chosen.order_by(Batch.id.desc()).limit(limit + 1).dicts().execute(database))
     return cut_page(_batch_rows(database, rows), limit, total, lambda row: (row.id,))
+
+
+def first_steps(database: SqliteDatabase, batch_ids: Iterable[int], count: int) -> dict[int, list[Step]]:
+    """The first `count` steps of each of these batches, without those of companions."""
+    steps = {}
+    for batch_id in batch_ids:
+        chosen = StepRow.select().where(StepRow.batch == batch_id, StepRow.companion_of.is_null())
+        rows = chosen.order_by(StepRow.id).limit(count).dicts().execute(database)
+        steps[batch_id] = [_step(row) for row in rows]
+    return steps
 
 
 def latest_to_undo(database: SqliteDatabase) -> int:

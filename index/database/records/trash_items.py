@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from peewee import SqliteDatabase, fn
+from peewee import Case, SqliteDatabase, fn
 
 from index.database.records import trash_folders
 from index.database.records.images import chunks
 from index.database.records.sql_paging import Page, cut_page, is_at
-from index.database.schema import TrashItem
+from index.database.schema import Step, TrashItem
 from index.errors import NotFound
 from index.imaging.discovery.trash_places import (
     RestoreTarget,
@@ -140,6 +140,14 @@ def restore_target_of(item: Item, folders: Iterable[bytes]) -> RestoreTarget:
     return restore_target(item.path, any(is_at_or_below(item.path, folder) for folder in folders))
 
 
+def place_of(database: SqliteDatabase, digest: bytes) -> bytes | None:
+    """Where a file with this content lies in a trash, as the index recorded itself; None if nowhere."""
+    query = TrashItem.select(TrashItem.place).where(
+        TrashItem.digest == digest, TrashItem.state == ItemState.IN_TRASH, ~TrashItem.adopted
+    )
+    return next((bytes(place) for (place,) in query.limit(1).tuples().execute(database)), None)
+
+
 def with_digest(database: SqliteDatabase, digest: bytes, path: bytes) -> Item | None:
     """The newest item in the trash with this content and from this path, among those that the index recorded itself."""
     query = TrashItem.select().where(TrashItem.digest == digest, TrashItem.path == path, ~TrashItem.adopted)
@@ -157,6 +165,30 @@ def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequen
     return [_item(row) for row in query.dicts().execute(database)]
 
 
+def keepers(database: SqliteDatabase, items: Iterable[Item]) -> dict[int, bytes]:
+    """The path of the image that was kept instead of each of these items, by item, where a step recorded one."""
+    by_step = {item.step_id: item.id for item in items if item.step_id is not None and not item.adopted}
+    kept = {}
+    for chunk in chunks(by_step):
+        rows = Step.select(Step.id, Step.keeper).where(Step.id.in_(chunk), Step.keeper != b"")
+        kept.update({by_step[step_id]: bytes(keeper) for step_id, keeper in rows.tuples().execute(database)})
+    return kept
+
+
+def second_names(database: SqliteDatabase, items: Iterable[Item]) -> set[int]:
+    """Those of these items that are hard links, put there when they were undone: emptying them frees nothing."""
+    by_step = {item.step_id: item.id for item in items if item.step_id is not None and not item.adopted}
+    found: set[int] = set()
+    for chunk in chunks(by_step):
+        rows = _LINKS_UNDONE.where(Step.id.in_(chunk)).tuples().execute(database)
+        found.update(by_step[step_id] for (step_id,) in rows)
+    return found
+
+
+_Undone = Step.alias()
+_LINKS_UNDONE = Step.select(Step.id).join(_Undone, on=Step.undo_of == _Undone.id).where(_Undone.action == "link")
+
+
 def page(
     database: SqliteDatabase,
     states: Sequence[str],
@@ -165,16 +197,18 @@ def page(
     item_id: int = 0,
     path: bytes = b"",
 ) -> tuple[Page[Item], int]:
-    """Items in these states, the newest first, and the total size in bytes; only `item_id`, or those from a `path`, if
-    they are given."""
+    """Items in these states, the newest first, and the bytes that emptying all of them frees; only `item_id`, or those
+    from a `path`, if they are given."""
     wanted = TrashItem.state.in_(states)
     if item_id:
         wanted &= TrashItem.id == item_id
     if path:
         wanted &= is_at(TrashItem.path, path)
     chosen = TrashItem.select().where(wanted)
+    is_second_name = fn.EXISTS(_LINKS_UNDONE.where(Step.id == TrashItem.step_id))
+    freed = Case(None, [(is_second_name, 0)], TrashItem.size_bytes)
     total, size = (
-        TrashItem.select(fn.count(TrashItem.id), fn.coalesce(fn.sum(TrashItem.size_bytes), 0))
+        TrashItem.select(fn.count(TrashItem.id), fn.coalesce(fn.sum(freed), 0))
         .where(wanted)
         .tuples()
         .execute(database)[0]

@@ -29,6 +29,7 @@ class TieLimits:
     seen_quality: int = threshold(
         60, "JPEG quality", "Below, compression is seen; above, altering a picture does more to it than saving it."
     )
+    age_s: float = threshold(2.0, "seconds", "FAT keeps no finer times, and files copied together differ by less.")
     about_as_likely: float = threshold(0.8, "ratio", "Of two chances to be the original; nearer ones are the same.")
     min_bits_of_photograph: float = threshold(
         1.5, "bits a pixel", "A drawing in a palette takes less; a photograph had more colours before."
@@ -336,6 +337,11 @@ def _oldest_taken(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate
     return [c for c in candidates if c.taken == min(dates)] if dates else list(candidates)
 
 
+def _oldest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
+    oldest_ns = min(candidate.mtime_ns for candidate in candidates)
+    return [c for c in candidates if c.mtime_ns - oldest_ns <= TIE.age_s * 10**9]
+
+
 def _first_path(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
     """`IMG_1.jpg` before `copies/IMG_1 (2).jpg`: the shallower, then the shorter, then the first by bytes."""
     return [min(candidates, key=lambda c: (c.path.count(b"/"), len(c.path), c.path))]
@@ -385,6 +391,6 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     "priority": Criterion(_most(lambda c: c.priority), lambda c: str(c.priority)),
     "taken": Criterion(_oldest_taken, lambda c: c.taken),
     "size": Criterion(_heaviest, lambda c: str(c.size_bytes)),
-    "age": Criterion(_most(lambda c: -c.mtime_ns), lambda c: _when(c.mtime_ns)),
+    "age": Criterion(_oldest, lambda c: _when(c.mtime_ns)),
     LAST: Criterion(_first_path),
 }

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from daemon.client import Client
+from daemon.jobs.compress import CountedWhenMade
+from daemon.jobs.progress import NullProgress
 from daemon.service import Service
 from index.database.records import jobs
 from index.errors import UsageError
@@ -187,3 +189,23 @@ def test_a_folder_that_is_not_watched_is_refused(running: Running, tmp_path: Pat
     job = running.service._store.write(lambda db: jobs.add(db, JobKind.COMPRESS, asked, "schedule"))
     until(lambda: running.client.get(f"jobs/{job}")["state"] == "failed")
     assert "in no watched folder" in running.client.get(f"jobs/{job}")["error"]
+
+
+def test_progress_counts_each_result_when_it_is_made() -> None:
+    class Counting(NullProgress):
+        done = 0
+
+        def advance(self, steps: int = 1) -> None:
+            self.done += steps
+
+    counting = Counting()
+    progress = CountedWhenMade(counting)
+    seen = []
+    for _ in range(3):
+        progress.made()
+        seen.append(counting.done)
+    # Two of them are put in place, one is refused, and so is a step that makes nothing.
+    for steps in (1, 1, 2):
+        progress.advance(steps)
+        seen.append(counting.done)
+    assert seen == [1, 2, 3, 3, 3, 4]

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from daemon.processes.worker_pool import WorkerPool
-from index.database.records import decisions
+from index.database.records import decisions, trash_items
 from index.database.records.decisions import NoKeeper, NotExact, Protected
+from index.database.records.trash_items import ItemState
 from support.sorting import Desk
 
 
@@ -76,6 +77,13 @@ def test_a_link_takes_the_place_of_an_equal_file(desk: Desk, twins: tuple[Path, 
     trashed = {name: data for name, data in desk.files().items() if "trash" in name}
     assert {name: data for name, data in desk.files().items() if name not in trashed} == before
     assert len(desk.groups()) == 1
+    # The link itself is in the trash now, and frees nothing: it is a second name of the kept image.
+    with desk.store.read() as database:
+        page, freed = trash_items.page(database, (ItemState.IN_TRASH,), None, 10)
+        assert (page.total, freed) == (1, 0)
+        assert trash_items.second_names(database, page.items) == {page.items[0].id}
+    assert desk.empty()["bytes"] == 0
+    assert kept.exists()
 
 
 @pytest.mark.parametrize("choice", ["trash", "move"])

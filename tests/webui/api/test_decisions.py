@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from index.database import schema
 from index.database.queries import rule_application
 from index.database.records import batches, decisions, trash_items
 from index.database.records.batches import Action, BatchKind, BatchState, Step, StepState
@@ -265,6 +266,40 @@ def test_a_batch_is_shown_with_its_steps(client: WebClient, library: Library) ->
     )
     assert client.get("/api/v1/batches/99").status == 404
     assert client.get(f"/api/v1/batches/{batch_id}?state=happy").status == 400
+
+
+def test_the_history_shows_pictures_and_is_filtered_by_name(client: WebClient, library: Library) -> None:
+    library.add_root(Path("/p"))
+    goes, stays = library.add_content(1), library.add_content(2)
+    library.add_image(stays, b"kept.jpg")
+    digests = [
+        library.write(
+            lambda db, one=one: schema.Content.select(schema.Content.digest).where(schema.Content.id == one).scalar(db)
+        )
+        for one in (goes, stays)
+    ]
+    for name in ("spring", "autumn"):
+        path = f"/p/{name}.jpg".encode()
+        kept = bytes(library.folder) + b"/kept.jpg"
+        step = Step(Action.TRASH, path, Identity(1, 2, 300, 4), digests[0], trash=b"/t", keeper=kept)
+        library.write(
+            lambda db, step=step: batches.add_steps(db, batches.add_batch(db, BatchKind.SORT, "n", NOW_NS), [step] * 5)
+        )
+    # One that found nothing to do is no event.
+    library.write(lambda db: batches.add_batch(db, BatchKind.COMPRESS, "n", NOW_NS))
+    addresses = [f"/api/v1/thumbnails/{bytes(digest).hex()}" for digest in digests]
+    page = client.get("/api/v1/batches").json
+    assert [(batch["id"], batch["samples"]) for batch in page["items"]] == [
+        (number, [{"thumbnail": addresses[0], "keeper_thumbnail": addresses[1]}] * 3) for number in (2, 1)
+    ]
+    for path, found in (("SPRING", [1]), ("/p", [2, 1]), ("winter", [])):
+        page = client.get(f"/api/v1/batches?path={path}").json
+        assert ([batch["id"] for batch in page["items"]], page["total"]) == (found, len(found))
+    item = Item(b"/p/.comparimg-trash/b/1", b"/p/spring.jpg", 2, 300, 4, bytes(digests[0]), NOW_NS, 1, 1)
+    library.write(lambda db: trash_items.add(db, [item]))
+    (trashed,) = client.get("/api/v1/trash").json["items"]
+    assert (trashed["thumbnail"], trashed["keeper_thumbnail"]) == tuple(addresses)
+    assert trashed["keeper"] == f"{library.folder}/kept.jpg"
 
 
 def test_undo_is_a_job(client: WebClient, library: Library) -> None:

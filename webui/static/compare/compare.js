@@ -6,25 +6,25 @@
 //     compare.show({ picture, label }, { picture, label, matrix });   // picture: the `source` of picture.js
 //     compare.close();
 
+import { withKey } from "../components/keys.js";
 import { h, icon } from "../core/dom.js";
 import { percent, t } from "../core/text.js";
 import { createCamera } from "./camera.js";
 import { difference } from "./difference.js";
-import { createPicture } from "./picture.js";
-import { bounds, placement, union } from "./placement.js";
-import { bindPointers } from "./pointers.js";
+import { createPane } from "./pane.js";
+import { placement, union } from "./placement.js";
+import { bindHandle, bindPointers, GAP_PX } from "./pointers.js";
+import { createZoomTools } from "./zoom-tools.js";
 
 export const MODES = ["side", "flick", "slider", "difference"];
 const MODE_KEY = "compare-mode";
 const MAX_DIFFERENCE_PIXELS = 1.2e6;
-const ZOOM_STEP = 1.4;
 const PAN_STEP = 0.2;
-const GAP_PX = 2;
 
-export function createCompare({ onSwipe = () => {}, modes = MODES } = {}) {
+// `tools` are more nodes for the bar below the pictures.
+export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given = [] } = {}) {
   const camera = createCamera();
-  const panes = ["a", "b"].map(createPane);
-  const pictures = [null, null];
+  const panes = ["a", "b"].map((side) => createPane(side, draw));
   const storedMode = localStorage.getItem(MODE_KEY);
   let mode = modes.includes(storedMode) ? storedMode : modes[0];
   let scene = null;
@@ -41,15 +41,21 @@ export function createCompare({ onSwipe = () => {}, modes = MODES } = {}) {
   const stage = h(
     "div",
     { class: "stage" },
-    panes.map((pane) => pane.element),
     canvas,
+    panes.map((pane) => pane.element),
     handle,
     differenceText,
   );
-  const zoomText = h("output", { "aria-label": t("compare.zoom") });
+  const zooms = createZoomTools({ zoomBy: (factor) => zoomBy(factor), toggleZoom: () => toggleZoom() });
   const tonesButton = h(
     "button",
-    { type: "button", class: "tool", "aria-pressed": "false", title: t("compare.tones.help"), onclick: toggleTones },
+    {
+      type: "button",
+      class: "tool",
+      "aria-pressed": "false",
+      title: withKey(t("compare.tones.help"), "tones"),
+      onclick: toggleTones,
+    },
     icon("tones", 17),
     h("span", {}, t("compare.tones")),
   );
@@ -71,56 +77,27 @@ export function createCompare({ onSwipe = () => {}, modes = MODES } = {}) {
     "div",
     { class: "compare-tools" },
     h("div", { class: "modes", role: "group", "aria-label": t("compare.modes") }, modeButtons),
+    given,
     tonesButton,
-    h(
-      "div",
-      { class: "zooms" },
-      iconButton("minus", t("compare.zoom_out"), () => zoomBy(1 / ZOOM_STEP)),
-      zoomText,
-      iconButton("plus", t("compare.zoom_in"), () => zoomBy(ZOOM_STEP)),
-      iconButton("full", t("compare.full"), () => toggleZoom()),
-    ),
+    zooms.element,
   );
   const element = h("section", { class: "compare", "aria-label": t("compare.label") }, stage, tools);
 
   // Each side: picture, label and actions (nodes, both optional), whether it is selected, and the matrix from the
   // picture to the scene; without it the whole of the second picture is aligned with the whole of the first.
   function show(first, second) {
-    [first, second].forEach((side, place) => {
-      const pane = panes[place];
-      const shown = pictures[place];
-      const matrix = side.matrix ?? (place ? placement(side.picture, first.picture) : new DOMMatrix());
-      pane.label.replaceChildren(...[side.label].flat().filter(Boolean));
-      pane.element.classList.toggle("selected", Boolean(side.selected));
-      pane.actions.replaceChildren(...[side.actions].flat().filter(Boolean));
-      if (shown && shown.source.content === side.picture.content) {
-        shown.place(matrix);
-        return;
-      }
-      shown?.drop();
-      pictures[place] = createPicture(side.picture, matrix, draw);
-      pane.element.prepend(pictures[place].layer);
-    });
-    scene = union(
-      ...pictures.map((picture) => {
-        const { width, height } = picture.source;
-        return bounds(picture.matrix(), { x: 0, y: 0, width, height });
-      }),
-    );
-    // The size of a pixel of the finer picture in the scene: at 100 % it is one pixel of the screen.
-    finest = Math.min(
-      ...pictures.map((picture) => {
-        const { a, b, c, d } = picture.matrix();
-        return Math.sqrt(Math.abs(a * d - b * c));
-      }),
-    );
+    panes[0].show({ matrix: new DOMMatrix(), ...first });
+    panes[1].show({ matrix: placement(second.picture, first.picture), ...second });
+    scene = union(...panes.map((pane) => pane.extent()));
+    // Of the finer picture: at 100 % it is one pixel of the screen.
+    finest = Math.min(...panes.map((pane) => pane.pixelSize()));
     flicked = false;
     arrange();
   }
 
   function close() {
     sizes.disconnect();
-    for (const picture of pictures) picture?.drop();
+    for (const pane of panes) pane.drop();
   }
 
   // Modes
@@ -219,21 +196,14 @@ export function createCompare({ onSwipe = () => {}, modes = MODES } = {}) {
   function paint() {
     const toPane = camera.matrix();
     const sight = { x: 0, y: 0, ...camera.pane() };
-    for (const picture of pictures) {
-      if (!picture) return;
-      const matrix = toPane.multiply(picture.matrix());
-      picture.layer.style.setProperty("transform", matrix.toString());
-      const scale = Math.hypot(matrix.a, matrix.b) * devicePixelRatio;
-      picture.layer.classList.toggle("pixels", scale >= 3);
-      picture.look(bounds(matrix.inverse(), sight), scale);
-    }
+    for (const pane of panes) pane.paint(toPane, sight);
     const clip = mode === "slider" ? `inset(0 0 0 ${100 * cut}%)` : "none";
     panes[1].element.style.setProperty("clip-path", clip);
     handle.style.setProperty("left", `${100 * cut}%`);
     handle.setAttribute("aria-valuenow", String(Math.round(100 * cut)));
     element.classList.toggle("flicked", flicked);
     stage.classList.toggle("fitted", camera.fitted());
-    zoomText.textContent = camera.fitted() ? t("compare.fit") : percent(camera.zoom() / fullZoom());
+    zooms.draw(camera.fitted() ? null : camera.zoom() / fullZoom());
     if (mode === "difference") paintDifference(toPane);
   }
 
@@ -242,7 +212,8 @@ export function createCompare({ onSwipe = () => {}, modes = MODES } = {}) {
     const scale = Math.min(devicePixelRatio, Math.sqrt(MAX_DIFFERENCE_PIXELS / (pane.width * pane.height)));
     const width = Math.max(1, Math.round(pane.width * scale));
     const height = Math.max(1, Math.round(pane.height * scale));
-    const [first, second] = pictures.map((picture) => {
+    const [first, second] = panes.map((pane) => {
+      const picture = pane.picture();
       const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
       context.imageSmoothingQuality = "high";
       context.setTransform(new DOMMatrix().scale(scale).multiply(toPane).multiply(picture.matrix()));
@@ -258,18 +229,13 @@ export function createCompare({ onSwipe = () => {}, modes = MODES } = {}) {
     if (differenceText.textContent !== text) differenceText.textContent = text;
   }
 
-  bindPointers(stage, handle, { camera, draw, zoomBy, toggleZoom, setCut, cut: () => cut, onSwipe });
+  bindPointers(stage, { camera, draw, zoomBy, toggleZoom, onSwipe });
+  bindHandle(stage, handle, { setCut, cut: () => cut });
   setMode(mode);
   const sizes = new ResizeObserver(arrange);
   sizes.observe(stage);
 
   return { element, show, close, nextMode, flick, toggleTones, suggestTones, toggleZoom, zoomBy, panBy };
-}
-
-function createPane(side) {
-  const label = h("figcaption", {});
-  const actions = h("div", { class: "pane-actions" });
-  return { label, actions, element: h("figure", { class: `pane pane-${side}` }, label, actions) };
 }
 
 const createHandle = () =>
@@ -284,13 +250,6 @@ const createHandle = () =>
       "aria-valuemax": "100",
     },
     h("span", { "aria-hidden": "true" }, icon("left", 14), icon("right", 14)),
-  );
-
-const iconButton = (name, label, action) =>
-  h(
-    "button",
-    { type: "button", class: "tool square", title: label, "aria-label": label, onclick: action },
-    icon(name, 17),
   );
 
 function shareText(share) {

@@ -1,12 +1,16 @@
-// Mouse, touch and wheel on the stage of a comparison: pan, pinch and wheel zoom, swipe, and the slider's handle.
+// Mouse, touch and wheel on the stage of a comparison: pan, pinch and wheel zoom, swipe, tap, and the slider's handle.
 
+// Between two panes.
+export const GAP_PX = 2;
 const SWIPE_PX = 60;
+const TAP_PX = 6;
 const SLIDE_STEP = 0.05;
 const LINE_PX = 30;
-const GAP_PX = 2;
 
-// `compare` is what the pointers act on: camera, draw, zoomBy, toggleZoom, setCut, cut and onSwipe of compare.js.
-export function bindPointers(stage, handle, compare) {
+// `compare` is what the pointers act on: its camera, draw and zoomBy. A double click calls toggleZoom with a point from
+// the centre of its pane, a click or tap onTap with the place of its pane, and a finger drawn over the pictures, while
+// all of them are in sight, onSwipe with "left", "right" or "up" and that place.
+export function bindPointers(stage, compare) {
   const { camera, draw } = compare;
   const pointers = new Map();
   let start = null;
@@ -22,6 +26,7 @@ export function bindPointers(stage, handle, compare) {
     const before = pointers.get(event.pointerId);
     if (!before) return;
     const point = { x: event.clientX, y: event.clientY };
+    start.moved ||= Math.hypot(point.x - start.x, point.y - start.y) > TAP_PX;
     const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
     pointers.set(event.pointerId, point);
     if (other) {
@@ -37,12 +42,16 @@ export function bindPointers(stage, handle, compare) {
   }
 
   function end(event) {
-    if (!pointers.delete(event.pointerId) || pointers.size || event.type === "pointercancel") return;
-    if (event.pointerType !== "touch" || !start.alone || !camera.fitted()) return;
+    if (!pointers.delete(event.pointerId) || pointers.size || event.type === "pointercancel" || !start.alone) return;
     const across = event.clientX - start.x;
     const down = event.clientY - start.y;
+    if (!start.moved) {
+      if (start.pane >= 0) compare.onTap?.(start.pane);
+      return;
+    }
+    if (event.pointerType !== "touch" || !camera.fitted()) return;
     if (Math.abs(across) > SWIPE_PX && Math.abs(across) > 2 * Math.abs(down)) {
-      compare.onSwipe(across < 0 ? "left" : "right");
+      compare.onSwipe(across < 0 ? "left" : "right", start.pane);
     } else if (down < -SWIPE_PX && -down > 2 * Math.abs(across) && start.pane >= 0) {
       compare.onSwipe("up", start.pane);
     }
@@ -60,7 +69,7 @@ export function bindPointers(stage, handle, compare) {
     { passive: false },
   );
   stage.addEventListener("dblclick", (event) => {
-    if (isOnPicture(event)) compare.toggleZoom(...fromCentre(event));
+    if (isOnPicture(event)) compare.toggleZoom?.(...fromCentre(event));
   });
   stage.addEventListener("pointerdown", (event) => {
     if (event.button || !isOnPicture(event)) return;
@@ -68,12 +77,15 @@ export function bindPointers(stage, handle, compare) {
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     const pane = event.target.closest(".pane");
     const place = pane ? [...stage.querySelectorAll(".pane")].indexOf(pane) : -1;
-    start = { x: event.clientX, y: event.clientY, alone: pointers.size === 1, pane: place };
+    start = { x: event.clientX, y: event.clientY, alone: pointers.size === 1, moved: false, pane: place };
   });
   stage.addEventListener("pointermove", move);
   stage.addEventListener("pointerup", end);
   stage.addEventListener("pointercancel", end);
+}
 
+// Moves the boundary of the slider by its handle: `setCut` takes the share of the width to its left, `cut` returns it.
+export function bindHandle(stage, handle, { setCut, cut }) {
   handle.addEventListener("pointerdown", (event) => {
     event.stopPropagation();
     handle.setPointerCapture(event.pointerId);
@@ -82,13 +94,13 @@ export function bindPointers(stage, handle, compare) {
     if (!handle.hasPointerCapture(event.pointerId)) return;
     event.stopPropagation();
     const { left, width } = stage.getBoundingClientRect();
-    compare.setCut((event.clientX - left) / width);
+    setCut((event.clientX - left) / width);
   });
   handle.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -SLIDE_STEP, ArrowRight: SLIDE_STEP, Home: -1, End: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
     event.stopPropagation();
-    compare.setCut(compare.cut() + step);
+    setCut(cut() + step);
   });
 }

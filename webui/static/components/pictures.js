@@ -8,12 +8,15 @@ import { bytes, day, has, language, number, safe, split, t } from "../core/text.
 const TRIES = 4;
 
 export function thumbnail(image, { eager = false, alt = "" } = {}) {
-  const { name } = split(image.path);
-  if (!image.thumbnail) return placeholder(image);
+  return image.thumbnail ? view(image.thumbnail, { eager, alt: alt || split(image.path).name }) : placeholder();
+}
+
+// The picture at the address of a view.
+export function view(address, { eager = false, alt = "" } = {}) {
   let tries = 0;
   const picture = h("img", {
-    src: image.thumbnail,
-    alt: alt || name,
+    src: address,
+    alt,
     loading: eager ? "eager" : "lazy",
     decoding: "async",
     draggable: false,
@@ -21,10 +24,10 @@ export function thumbnail(image, { eager = false, alt = "" } = {}) {
   picture.addEventListener("load", () => picture.classList.add("there"));
   picture.addEventListener("error", () => {
     tries += 1;
-    if (tries >= TRIES) picture.replaceWith(placeholder(image));
+    if (tries >= TRIES) picture.replaceWith(placeholder());
     else
       setTimeout(() => {
-        picture.src = image.thumbnail;
+        picture.src = address;
       }, 1500 * tries);
   });
   return picture;

@@ -31,6 +31,7 @@ const ICONS = {
   plus: "M12 5v14M5 12h14",
   minus: "M5 12h14",
   side: "M3.5 5h7.5v14h-7.5zM13 5h7.5v14h-7.5z",
+  survey: "M3.5 5h7.5v6H3.5zM13 5h7.5v6H13zM3.5 13h7.5v6H3.5zM13 13h7.5v6H13z",
   flick: "M4 8.5h12.5M13 5l3.5 3.5L13 12M20 15.5H7.5M11 12l-3.5 3.5L11 19",
   slider: "M4 5h16v14H4zM12 3v18",
   difference: "M9.5 15.5a5.5 5.5 0 1 1 5-7M14.5 8.5a5.5 5.5 0 1 1-5 7",

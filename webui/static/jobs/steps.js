@@ -1,5 +1,6 @@
 // The steps of a batch: what happens to each file, its target, and the reason of a refusal.
 
+import { view } from "../components/pictures.js";
 import { get } from "../core/api.js";
 import { debounced } from "../core/debounce.js";
 import { h, icon } from "../core/dom.js";
@@ -63,9 +64,8 @@ export function pathFilter(change) {
 
 // The picture of a file that goes, with that of the one that stays.
 export function pairOfViews(thumbnail, keeper) {
-  const view = (address, kind) =>
-    h("figure", { class: kind }, address ? h("img", { src: address, alt: "", loading: "lazy" }) : icon("picture", 20));
-  return h("span", { class: "views" }, view(thumbnail, "goes"), keeper ? view(keeper, "stays") : null);
+  const figure = (address, kind) => h("figure", { class: kind }, address ? view(address) : icon("picture", 20));
+  return h("span", { class: "views" }, figure(thumbnail, "goes"), keeper ? figure(keeper, "stays") : null);
 }
 
 function line(step, act) {

@@ -1,8 +1,9 @@
 // The decision on an image: as a chip, and as the buttons that make it.
 
+import { withKey } from "../components/keys.js";
 import { h, icon } from "../core/dom.js";
 import { safe, split, t } from "../core/text.js";
-import { choiceOf, CHOICES } from "./decisions.js";
+import { choiceOf } from "./decisions.js";
 
 export const CHOICE_ICONS = { keep: "check", trash: "trash", move: "move", link: "link" };
 
@@ -23,23 +24,23 @@ export function decisionChip(image) {
   );
 }
 
-// A button for each choice; pressing the chosen one clears the decision.
-export function decisionButtons(image, name, { choose, linkable }) {
+// The choices that a picture has no button for; pressing the chosen one clears the decision.
+export function otherChoices(image, name, { choose, linkable }) {
   const chosen = choiceOf(image);
-  const refused = (choice) => (choice !== "keep" && image.protected) || (choice === "link" && !linkable);
+  const isRefused = (choice) => image.protected || (choice === "link" && !linkable);
   return h(
     "div",
     { class: "mark-buttons", role: "group", "aria-label": t("mark.of", { name }) },
-    CHOICES.map((choice) =>
+    ["move", "link"].map((choice) =>
       h(
         "button",
         {
           type: "button",
           class: `mark-button mark-${choice}`,
           "aria-pressed": String(chosen === choice),
-          disabled: refused(choice),
-          title: t(`mark.${choice}.help`),
-          data: { choice },
+          disabled: isRefused(choice),
+          title: withKey(t(`mark.${choice}.help`), choice),
+          data: { choice, image: image.id },
           onclick: (event) => choose(chosen === choice ? "undecided" : choice, event),
         },
         icon(CHOICE_ICONS[choice], 17),
@@ -56,14 +57,15 @@ export const keepOnlyButton = (image, keepOnly) =>
     {
       type: "button",
       class: "quick-mark keep-only",
-      title: t("mark.only.help"),
+      title: withKey(t("mark.only.help"), "keep_only"),
       "aria-label": t("mark.only.one", { name: split(image.path).name }),
       onclick: keepOnly,
     },
     icon("only", 18),
+    h("span", {}, t("mark.only.do")),
   );
 
-// The two most frequent choices, for the corner of a picture.
+// The two most frequent choices, for the corner of a picture; where that is wide, with words.
 export function quickButtons(image, name, choose) {
   const chosen = choiceOf(image);
   return ["keep", "trash"].map((choice) =>
@@ -74,11 +76,13 @@ export function quickButtons(image, name, choose) {
         class: `quick-mark mark-${choice}`,
         "aria-pressed": String(chosen === choice),
         disabled: choice === "trash" && image.protected,
-        title: t(`mark.${choice}.help`),
+        title: withKey(t(`mark.${choice}.help`), choice),
         "aria-label": t(`mark.${choice}.one`, { name }),
+        data: { choice, image: image.id },
         onclick: (event) => choose(chosen === choice ? "undecided" : choice, event),
       },
       icon(CHOICE_ICONS[choice], 18),
+      h("span", {}, t(`mark.${choice}.do`)),
     ),
   );
 }

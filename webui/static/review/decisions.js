@@ -6,8 +6,6 @@ import { debounced } from "../core/debounce.js";
 import { publish, read, subscribe } from "../core/store.js";
 import { errorText, t } from "../core/text.js";
 
-export const CHOICES = ["keep", "trash", "move", "link"];
-
 const STACK_KEY = "comparimg-undo";
 const STACK_LENGTH = 500;
 const FIGURES_MS = 250;

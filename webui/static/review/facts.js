@@ -4,7 +4,7 @@ import { attachmentsText, evidenceText, folderText, formatText, size, trashedTex
 import { toast } from "../components/toast.js";
 import { h, icon } from "../core/dom.js";
 import { bytes, day, decimal, language, percent, safe, split, t } from "../core/text.js";
-import { decisionButtons } from "./decision-chips.js";
+import { otherChoices } from "./decision-chips.js";
 
 const time = (text) => (text ? -new Date(text).getTime() : -Infinity);
 
@@ -92,7 +92,7 @@ export function factsTable(shown, { choose, proposed, surely, linkable }) {
           h(
             "td",
             {},
-            decisionButtons(image, split(image.path).name, {
+            otherChoices(image, split(image.path).name, {
               linkable: linkable(image),
               choose: (choice, event) => choose(image, choice, event),
             }),
@@ -226,10 +226,13 @@ export function matchText(image, matched = image) {
 export const cosineText = (cosine) =>
   cosine === undefined ? "" : t("fact.line", { name: t("fact.cosine"), value: decimal(cosine) });
 
-// Why this image is proposed: the criterion that decided, and the steps before it.
-export function proposalText(group, numberOf) {
+// Why this image is proposed: the criterion that decided, and the steps before it. What speaks for one image beside
+// another is given for those in `shown`.
+export function proposalText(group, shown, numberOf) {
   const { proposal } = group;
   if (!proposal) return null;
+  const isShown = (id) => shown.some(({ image }) => image.id === id);
+  const speaking = proposal.speaking.filter(({ image, other }) => isShown(image) && isShown(other));
   const last = proposal.reasons.at(-1);
   const reason = ({ criterion, value }) => t(`because.${criterion}`, { value: valueText(criterion, value) });
   return h(
@@ -251,11 +254,11 @@ export function proposalText(group, numberOf) {
       : proposal.tie
         ? h("p", {}, t("proposal.uncertain"))
         : null,
-    proposal.speaking.length
+    speaking.length
       ? h(
           "ul",
           { class: "speaking" },
-          proposal.speaking.map(({ image, other, sentence }) =>
+          speaking.map(({ image, other, sentence }) =>
             h(
               "li",
               {},

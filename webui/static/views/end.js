@@ -1,6 +1,7 @@
 // The end of a list in the review: how much is decided, and what there is to do next.
 
-import { bindKeys, openHelp } from "../components/keys.js";
+import { openHelp } from "../components/key-help.js";
+import { bindKeys } from "../components/keys.js";
 import { h, show } from "../core/dom.js";
 import { t } from "../core/text.js";
 import { groupAddress, listAddress } from "../review/addresses.js";

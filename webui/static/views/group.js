@@ -1,9 +1,12 @@
 // The review of one group: two of its images compared, their facts, and a decision for each, by key or by pointer.
 
 import { createCompare } from "../compare/compare.js";
+import { pageOf } from "../compare/paging.js";
 import { placement } from "../compare/placement.js";
-import { bindKeys, openHelp } from "../components/keys.js";
-import { kindChip, size, thumbnail } from "../components/pictures.js";
+import { createSurvey } from "../compare/survey.js";
+import { openHelp } from "../components/key-help.js";
+import { bindKeys, keyFrom, withKey } from "../components/keys.js";
+import { size, thumbnail } from "../components/pictures.js";
 import { toast } from "../components/toast.js";
 import { get } from "../core/api.js";
 import { h, icon, show } from "../core/dom.js";
@@ -11,6 +14,7 @@ import { loadRoots } from "../core/live.js";
 import { read, subscribe } from "../core/store.js";
 import { errorText, percent, split, t } from "../core/text.js";
 import { groupQuery, listAddress } from "../review/addresses.js";
+import { actionsBar, head } from "../review/bars.js";
 import { decisionChip, keepOnlyButton, quickButtons } from "../review/decision-chips.js";
 import {
   acceptProposal,
@@ -25,13 +29,15 @@ import {
 import { askDenial, askDestination } from "../review/dialogs.js";
 import { factsTable, matchText, proposalText } from "../review/facts.js";
 import { loadGroup, prefetchGroup } from "../review/prefetch.js";
-import { progressLine } from "../review/progress.js";
 import { closeSimilar, similarPictures } from "../review/similar.js";
 import { startFolderRule } from "../rules/draft.js";
-import { gainText, LAST_KEY } from "./groups.js";
+import { LAST_KEY } from "./groups.js";
 
 const HELD_MS = 300;
 const ZOOM_STEP = 1.4;
+// A survey of fewer images would show no more than a comparison does.
+const SURVEYED_FROM = 3;
+const SURVEY_KEY = "comparimg-survey";
 const PAN_DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export async function render(main, { key, signal, go, goBack }) {
@@ -59,15 +65,28 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   let leaving = false;
   restoreSelection();
 
+  const keepByTouch = (image) => {
+    keepAlone(image);
+    // A click or a swipe may have been meant otherwise.
+    toast(t("review.accepted"), "good", [t("action.undo"), undoLast]);
+  };
   const compare = createCompare({
     onSwipe: (direction, pane) => {
-      if (direction === "up") {
-        keepAlone(comparedImages()[pane]?.image ?? images[anchor]);
-        // A swipe may have been meant to scroll.
-        toast(t("review.accepted"), "good", [t("action.undo"), undoLast]);
-      } else walk(direction === "left" ? "following" : "previous");
+      if (direction === "up") keepByTouch(comparedImages()[pane]?.image ?? images[anchor]);
+      else walk(direction === "left" ? "following" : "previous");
     },
+    tools: images.length >= SURVEYED_FROM ? [surveyButton("survey", () => setSurvey(true))] : [],
   });
+  const pager = surveyPager(turnPage);
+  const survey = createSurvey({
+    onChoose: (place) => keepByTouch(images[shownPlaces()[place]]),
+    onSwipe: (direction) =>
+      turnPage(direction === "left" ? 1 : -1) || walk(direction === "left" ? "following" : "previous"),
+    tools: [surveyButton("side", () => setSurvey(false)), pager.element],
+  });
+  const viewer = h("div", { class: "viewer" });
+  let surveying = images.length >= SURVEYED_FROM && localStorage.getItem(SURVEY_KEY) === "on";
+  const zoomed = () => (surveying ? survey : compare);
   const strip = h("ol", { class: "strip", "aria-label": t("group.all_images") });
   const facts = h("div", { class: "facts-place" });
   const match = h("div", { class: "verdict" });
@@ -93,22 +112,61 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
 
   function draw() {
     const compared = comparedImages();
-    const [first, second] = compared.map(({ image, number, selected: isSelected }) => ({
-      picture: asPicture(image),
-      label: paneLabel(image, number, isSelected),
-      selected: isSelected,
-      actions: [
-        keepOnlyButton(image, () => keepAlone(image)),
-        ...quickButtons(image, split(image.path).name, (choice) => choose(image, choice)),
-      ],
-      matrix: placement(asPicture(image), asPicture(reference), image.reference ? {} : image.evidence),
-    }));
-    compare.show(first, second ?? first);
-    // A change of tone would colour the whole difference, and hide everything else.
-    compare.suggestTones(compared.some(({ image }) => image.evidence.tone));
+    if (surveying) drawSurvey();
+    else drawCompare(compared);
     drawMatch(compared);
     drawFacts(compared);
     drawStrip(compared);
+  }
+
+  const sideOf = (image, number, isSelected) => ({
+    picture: asPicture(image),
+    label: paneLabel(image, number, isSelected),
+    selected: isSelected,
+    actions: [
+      keepOnlyButton(image, () => keepAlone(image)),
+      ...quickButtons(image, split(image.path).name, (choice, event) => choose(image, choice, event)),
+    ],
+    matrix: placement(asPicture(image), asPicture(reference), image.reference ? {} : image.evidence),
+  });
+
+  function drawCompare(compared) {
+    viewer.replaceChildren(compare.element);
+    const [first, second] = compared.map(({ image, number, selected: isSelected }) =>
+      sideOf(image, number, isSelected),
+    );
+    compare.show(first, second ?? first);
+    // A change of tone would colour the whole difference, and hide everything else.
+    compare.suggestTones(compared.some(({ image }) => image.evidence.tone));
+  }
+
+  // The places in `images` of those in the survey: the page with the selected one.
+  function shownPlaces() {
+    const [first, end] = pageOf(selected, images.length);
+    return Array.from({ length: end - first }, (_, n) => first + n);
+  }
+
+  function drawSurvey() {
+    viewer.replaceChildren(survey.element);
+    const places = shownPlaces();
+    survey.show(places.map((place) => sideOf(images[place], place + 1, place === selected)));
+    pager.draw(places[0] + 1, places.at(-1) + 1, group.images.total);
+  }
+
+  function setSurvey(on) {
+    if (on && images.length < SURVEYED_FROM) return;
+    surveying = on;
+    localStorage.setItem(SURVEY_KEY, on ? "on" : "off");
+    draw();
+  }
+
+  // Turns to the page of the survey after this one (1) or before it (-1); false if there is none.
+  function turnPage(step) {
+    const places = shownPlaces();
+    const place = step > 0 ? places.at(-1) + 1 : places[0] - 1;
+    if (place < 0 || place >= group.images.total) return false;
+    select(place);
+    return true;
   }
 
   function drawMatch(compared) {
@@ -120,7 +178,7 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
       group.weakest && group.images.total > 2
         ? h("p", { class: "quiet weakest" }, weakestText(group.weakest, numberOf(group.weakest.image)))
         : null;
-    const proposal = proposalText(group, (id) => numberOf(id) || "?");
+    const proposal = proposalText(group, compared, (id) => numberOf(id) || "?");
     match.replaceChildren(...[matchText(described, matched), weakest, proposal].filter(Boolean));
   }
 
@@ -167,7 +225,8 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
     );
   }
 
-  function select(place) {
+  async function select(place) {
+    if (place === images.length && group.images.next) await loadMore();
     if (place < 0 || place >= images.length) return;
     selected = place;
     if (place !== anchor) other = place;
@@ -193,15 +252,17 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   }
 
   function setAnchor(place) {
-    if (place >= images.length) return;
+    if (place < 0 || place >= images.length) return;
     if (place === other) other = anchor;
     anchor = place;
     selected = other;
     draw();
   }
 
-  async function loadMore(event) {
-    event.currentTarget.disabled = true;
+  async function loadMore() {
+    const button = strip.querySelector(".more-images");
+    if (button.disabled) return;
+    button.disabled = true;
     const page = await get(path, { cursor: group.images.next, search: chosen.search }, signal);
     images.push(...page.images.items);
     group.images.next = page.images.next;
@@ -211,6 +272,7 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   // Decisions
 
   async function choose(image, choice, event) {
+    const button = event?.currentTarget;
     let destination;
     if (choice === "move") {
       try {
@@ -220,13 +282,12 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
       }
       if (!destination) return;
     }
-    const focused = event?.currentTarget?.dataset.choice;
+    const hadFocus = button && button === document.activeElement;
     decide(group, [{ image: image.id, choice, ...(destination ? { destination } : {}) }]);
-    // The table was drawn again: the focus returns to the button that was pressed.
-    if (focused) {
-      const column = comparedImages().findIndex((entry) => entry.image.id === image.id);
-      const buttons = facts.querySelectorAll(`[data-choice=${focused}]`);
-      buttons[column]?.focus();
+    // The buttons were drawn again: the focus returns to the one that was pressed.
+    if (hadFocus) {
+      const { choice: focused } = button.dataset;
+      document.querySelector(`.review [data-choice="${focused}"][data-image="${image.id}"]`)?.focus();
     }
   }
 
@@ -309,11 +370,12 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   }
 
   // Pressed, the key shows the other picture; held, only until it is released.
-  function flick() {
+  function flick(key) {
     const pressedAt = Date.now();
+    if (surveying) setSurvey(false);
     compare.flick();
     const onKeyup = (event) => {
-      if (event.key.toLowerCase() !== "f") return;
+      if (keyFrom(event).key !== key) return;
       removeEventListener("keyup", onKeyup);
       if (Date.now() - pressedAt > HELD_MS) compare.flick();
     };
@@ -321,7 +383,11 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   }
 
   function bind() {
-    const placeOf = (key) => Number(key.at(-1)) - 1;
+    // A digit is the number of an image; in a survey, the last digit of its number.
+    const placeOf = (key) => {
+      const digit = Number(key.at(-1));
+      return surveying ? (shownPlaces().find((place) => (place + 1) % 10 === digit) ?? -1) : (digit || 10) - 1;
+    };
     bindKeys(
       {
         image: (key) => select(placeOf(key)),
@@ -342,13 +408,16 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
         skip,
         plan: () => go("/plan"),
         back: () => goBack(listAddress(chosen)),
-        mode: compare.nextMode,
+        survey: () => setSurvey(!surveying),
+        page_after: () => surveying && turnPage(1),
+        page_before: () => surveying && turnPage(-1),
+        mode: () => (surveying ? setSurvey(false) : compare.nextMode()),
         flick,
         tones: compare.toggleTones,
-        zoom: () => compare.toggleZoom(),
-        zoom_in: () => compare.zoomBy(ZOOM_STEP),
-        zoom_out: () => compare.zoomBy(1 / ZOOM_STEP),
-        pan: (key) => compare.panBy(...PAN_DIRECTIONS[key.replace("Shift+", "")]),
+        zoom: () => zoomed().toggleZoom(),
+        zoom_in: () => zoomed().zoomBy(ZOOM_STEP),
+        zoom_out: () => zoomed().zoomBy(1 / ZOOM_STEP),
+        pan: (key) => zoomed().panBy(...PAN_DIRECTIONS[key.replace("Shift+", "")]),
         help: openHelp,
       },
       signal,
@@ -377,6 +446,7 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   document.body.dataset.reviewing = "";
   signal.addEventListener("abort", () => {
     compare.close();
+    survey.close();
     delete document.body.dataset.reviewing;
   });
   const hasStrip = images.length > 2 || group.images.next;
@@ -386,7 +456,7 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
       "div",
       { class: "review" },
       head(group, name, { back: listAddress(chosen), goBack, addressOf, signal }),
-      compare.element,
+      viewer,
       hasStrip ? strip : null,
       h(
         "aside",
@@ -407,61 +477,6 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   if (group.following) prefetchGroup(group.following, query, signal);
 }
 
-function head(group, name, { back, goBack, addressOf, signal }) {
-  const leave = (event) => {
-    event.preventDefault();
-    goBack(back);
-  };
-  const step = (iconName, target, title) =>
-    target
-      ? h(
-          "a",
-          { class: "button square", href: addressOf(target), data: { replace: "" }, title, "aria-label": title },
-          icon(iconName),
-        )
-      : h("button", { type: "button", class: "square", disabled: true, title, "aria-label": title }, icon(iconName));
-  const summary = [t("group.images", { n: group.images.total }), gainText(group)].join(" · ");
-  const help = h(
-    "button",
-    { type: "button", class: "plain square", title: t("keys.open"), "aria-label": t("keys.open"), onclick: openHelp },
-    icon("keyboard", 20),
-  );
-  return h(
-    "header",
-    { class: "review-head" },
-    h("a", { class: "back", href: back, onclick: leave }, icon("left", 16), h("span", {}, t("nav.groups"))),
-    h("h1", {}, name),
-    h("p", { class: "quiet" }, kindChip(group.kind), h("span", {}, summary)),
-    progressLine(signal),
-    h(
-      "span",
-      { class: "steps" },
-      step("left", group.previous, t("group.previous")),
-      step("right", group.following, t("group.next")),
-      help,
-    ),
-  );
-}
-
-function actionsBar(group, { undo: undoLast, deny: denyGroup, skip, accept }) {
-  const button = (name, key, label, action, extra = "") =>
-    h(
-      "button",
-      { type: "button", class: `act ${extra}`, data: { act: name }, onclick: () => action() },
-      label,
-      h("kbd", { "aria-hidden": "true" }, key),
-    );
-  const denyLabel = [icon("close", 17), h("span", { title: t("group.not_duplicates.help") }, t("review.deny"))];
-  return h(
-    "div",
-    { class: "actions-bar", role: "group", "aria-label": t("review.actions") },
-    button("undo", "u", [icon("undo", 17), h("span", {}, t("action.undo"))], undoLast),
-    group.kind === "exact" ? null : button("deny", "b", denyLabel, denyGroup),
-    button("skip", "s", [icon("skip", 17), h("span", {}, t("review.skip"))], skip),
-    button("accept", "a", [icon("check", 18), h("span", {}, t("review.accept"))], accept, "primary"),
-  );
-}
-
 const paneLabel = (image, number, selected) => [
   h("span", { class: "number" }, String(number)),
   selected ? h("span", { class: "sr" }, t("group.selected")) : null,
@@ -469,6 +484,42 @@ const paneLabel = (image, number, selected) => [
   h("span", { class: "pane-size" }, size(image)),
   decisionChip(image),
 ];
+
+function surveyButton(name, action) {
+  const label = t(name === "survey" ? "survey.show" : "survey.leave");
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "tool",
+      title: t(name === "survey" ? "survey.show.help" : "survey.leave"),
+      onclick: action,
+    },
+    icon(name, 17),
+    h("span", {}, label),
+  );
+}
+
+// The steps between the pages of a survey, and which images of how many are shown; empty where all are.
+function surveyPager(turn) {
+  const text = h("output", { class: "survey-range" });
+  const button = (name, step, label) =>
+    h(
+      "button",
+      { type: "button", class: "tool square", title: label, "aria-label": label, onclick: () => turn(step) },
+      icon(name, 17),
+    );
+  const before = button("left", -1, withKey(t("survey.before"), "page_before"));
+  const after = button("right", 1, withKey(t("survey.after"), "page_after"));
+  const element = h("div", { class: "survey-pager" }, before, text, after);
+  const draw = (first, last, total) => {
+    text.textContent = t("survey.range", { first, last, total });
+    before.disabled = first === 1;
+    after.disabled = last === total;
+    element.hidden = first === 1 && last === total;
+  };
+  return { element, draw };
+}
 
 // Starts a rule from the folders of a pair: the images in the first are kept.
 function folderRuleButton(compared, go) {

@@ -1,7 +1,8 @@
 // The list of groups: figures, watched folders, filters, and the groups as cards, without an end.
 
 import { emptyState } from "../components/empty-state.js";
-import { bindKeys, openHelp } from "../components/keys.js";
+import { openHelp } from "../components/key-help.js";
+import { bindKeys } from "../components/keys.js";
 import { scenesHead, scenesTab } from "../components/scenes.js";
 import { toast } from "../components/toast.js";
 import { get, remove } from "../core/api.js";

@@ -6,21 +6,29 @@ import { get } from "../core/api.js";
 import { h, show } from "../core/dom.js";
 import { bytes, moment, t } from "../core/text.js";
 import { onJobsChange } from "../jobs/jobs.js";
-import { countsText } from "../jobs/steps.js";
+import { countsText, pairOfViews, pathFilter } from "../jobs/steps.js";
 
 const PAGE = 50;
+const FILTERED_FROM = 3;
 
 export async function render(main, { signal }) {
   document.title = `${t("page.history")} · ${t("app.name")}`;
-  const list = h("ul", { class: "batches" });
+  const list = h("ul", { class: "batches history-list" });
   const more = h("button", { class: "wide", type: "button", hidden: true }, t("activity.more"));
+  const none = h("p", { class: "quiet", hidden: true }, t("steps.none"));
   let cursor = null;
+  let path = "";
+  const filter = pathFilter((text) => {
+    path = text;
+    load(true);
+  });
   const load = async (fresh) => {
-    const page = await get("/batches", { limit: PAGE, cursor: fresh ? null : cursor }, signal);
+    const page = await get("/batches", { limit: PAGE, cursor: fresh ? null : cursor, path }, signal);
     if (fresh) list.replaceChildren();
     list.append(...page.items.map(line));
     cursor = page.next;
     more.hidden = !cursor;
+    none.hidden = page.total > 0;
     return page.total;
   };
   more.addEventListener("click", () => load(false));
@@ -34,7 +42,7 @@ export async function render(main, { signal }) {
       h("div", {}, h("h1", {}, t("history.title")), h("p", { class: "quiet" }, t("history.intro"))),
     ),
     total
-      ? h("section", { class: "panel" }, list, more)
+      ? h("section", { class: "panel" }, total > FILTERED_FROM ? filter : null, none, list, more)
       : emptyState("history", t("history.empty.title"), t("history.empty.text")),
   );
   onJobsChange(() => load(true).catch(() => {}), signal);
@@ -44,6 +52,11 @@ function line(batch) {
   return h(
     "li",
     {},
+    h(
+      "a",
+      { class: "first-views", href: `/history/${batch.id}`, tabindex: "-1", "aria-hidden": "true" },
+      batch.samples.map((sample) => pairOfViews(sample.thumbnail, sample.keeper_thumbnail)),
+    ),
     h(
       "div",
       {},

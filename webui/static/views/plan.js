@@ -1,7 +1,8 @@
 // The plan: a dry run of all decisions, checked file by file, and the button that applies it.
 
 import { emptyState } from "../components/empty-state.js";
-import { bindKeys, openHelp } from "../components/keys.js";
+import { openHelp } from "../components/key-help.js";
+import { bindKeys } from "../components/keys.js";
 import { subnav } from "../components/subnav.js";
 import { toast } from "../components/toast.js";
 import { post, remove } from "../core/api.js";

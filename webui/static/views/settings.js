@@ -4,6 +4,7 @@ import { toast } from "../components/toast.js";
 import { get, patch, post } from "../core/api.js";
 import { h, icon, show } from "../core/dom.js";
 import { errorText, has, t } from "../core/text.js";
+import { devicePanel } from "./device.js";
 
 export async function render(main, { signal }) {
   document.title = `${t("nav.settings")} · ${t("app.name")}`;
@@ -17,6 +18,7 @@ export async function render(main, { signal }) {
       { class: "page-head" },
       h("div", {}, h("h1", {}, t("settings.title")), h("p", { class: "quiet" }, t("settings.intro"))),
     ),
+    h("div", { class: "settings" }, devicePanel()),
     place,
     h(
       "footer",

@@ -95,15 +95,16 @@ function line(item, signal, takeOff) {
   return h(
     "li",
     {},
-    pairOfViews(item.thumbnail),
+    pairOfViews(item.thumbnail, item.keeper_thumbnail),
     h(
       "div",
       {},
       h("strong", {}, name),
       h("small", {}, folder),
+      item.keeper ? h("small", {}, t("step.kept", { path: safe(item.keeper) })) : null,
       h("small", { title: moment(item.trashed) }, ago(item.trashed)),
     ),
-    h("span", { class: "n" }, bytes(item.bytes)),
+    h("span", { class: "n" }, item.bytes ? bytes(item.bytes) : t("trash.frees_nothing")),
     h(
       "button",
       { type: "button", class: "small", "aria-label": t("trash.restore_one", { name }), onclick: restore },

@@ -91,7 +91,9 @@ def test_the_larger_file_of_a_sharpened_copy_is_no_reason_to_keep_it(
 ) -> None:
     *images, key = pair(library, evidence)
     for image_id, size_bytes in zip(images, (1000, 2000), strict=True):
-        change = schema.Image.update(size_bytes=size_bytes, mtime_ns=image_id).where(schema.Image.id == image_id)
+        change = schema.Image.update(size_bytes=size_bytes, mtime_ns=image_id * 10**10).where(
+            schema.Image.id == image_id
+        )
         library.write(change.execute)
     proposal = outline_of(library, key, *OTHERS).proposal
     assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
