@@ -136,6 +136,7 @@ def test_a_plan_behind_another_job_says_so(serve: Serve, visit: Open) -> None:
     site.store.write(lambda db: jobs.take_next(db, NOW_NS, 0))
     page = visit()
     page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".compare")).to_be_visible()
     with page.expect_response("**/decisions"):
         page.keyboard.press("a")
     page.goto(f"{site.address}/plan")

@@ -98,8 +98,8 @@ def test_what_the_server_itself_refuses_has_the_one_shape(server: Server) -> Non
 def test_a_stream_sends_the_state_at_once_and_then_what_changes(server: Server, library: Library, store: Store) -> None:
     connection, answer = follow(server)
     assert answer.getheader("Content-Type") == "text/event-stream"
-    first = dict(next_event(answer) for _ in range(5))
-    assert set(first) == {"status", "progress", "roots", "groups", "problems"}
+    first = dict(next_event(answer) for _ in range(6))
+    assert set(first) == {"status", "progress", "roots", "groups", "problems", "decisions"}
     assert first["progress"] == {"jobs": []}
     store.write(lambda db: jobs.add(db, JobKind.SCAN, {}, "user"))
     name, data = next_event(answer)

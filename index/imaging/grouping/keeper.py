@@ -131,7 +131,8 @@ def propose_keeper(
             chosen = _of_original(left, standing)
             best = max((standing.shares.get(c.picture, 0.0) for c in chosen if c.picture is not None), default=0.0)
             tie = not standing.sure or chosen[0].picture != standing.best
-            shown = f"{best:.2f}"
+            # Rounded down: what is nearly certain is not shown as 1.
+            shown = f"{int(100 * best + 1e-9) / 100:.2f}"
         else:
             chosen, shown = (ALWAYS.get(name) or CRITERIA[name]).choose(left), ""
             tie |= name == LAST and not _show_the_same(left)

@@ -226,6 +226,12 @@ export function matchText(image, matched = image) {
 export const cosineText = (cosine) =>
   cosine === undefined ? "" : t("fact.line", { name: t("fact.cosine"), value: decimal(cosine) });
 
+// Rounded down, as what is nearly certain is not. A question shows none: one picture of several may be the doubtful one.
+const certaintyText = ({ certainty, tie }) =>
+  certainty && !tie
+    ? h("small", {}, t("proposal.certainty", { share: percent(Math.floor(100 * certainty) / 100) }))
+    : null;
+
 // Why this image is proposed: the criterion that decided, and the steps before it. What speaks for one image beside
 // another is given for those in `shown`.
 export function proposalText(group, shown, numberOf) {
@@ -246,7 +252,7 @@ export function proposalText(group, shown, numberOf) {
         "span",
         {},
         t("proposal.text", { n: String(numberOf(proposal.image)), why: last ? reason(last) : t("because.only") }),
-        proposal.certainty ? h("small", {}, t("proposal.certainty", { share: percent(proposal.certainty) })) : null,
+        certaintyText(proposal),
       ),
     ),
     proposal.original_absent
