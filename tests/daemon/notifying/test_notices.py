@@ -121,7 +121,7 @@ def test_what_a_rule_decided_after_a_search_is_reported_once_the_search_has_ende
     notice = notice_since(NOW_NS + 2 * MINUTE_NS)
     assert notice is not None and not notice.urgent
     assert notice.events == ({"event": "rule", "name": "Phone", "groups": 2, "images": 0, "bytes": 0},)
-    assert render(notice.summary, "en") == 'the rule "Phone" decided about 2 groups'
+    assert render(notice.summary, "en") == "the rule “Phone” decided 2 groups"
     assert render(notice.summary, "fr") == "la règle «\u00a0Phone\u00a0» a décidé de 2 groupes"
     assert notice_since(NOW_NS + 4 * MINUTE_NS) is None
 
