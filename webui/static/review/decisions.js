@@ -113,14 +113,16 @@ async function everyImage(group) {
   return items;
 }
 
-// Calls `refresh` whenever decisions were made, after those of this tab were answered. A refresh that fails is left to
-// the next change.
+// Calls `refresh(isCurrent)` whenever decisions were made, after those of this tab were answered. What is read there is
+// out of date once this tab has decided again: then `isCurrent()` is false, and the next change calls again. So it is
+// where a refresh fails.
 export function followDecisions(refresh, signal) {
   const follow = async () => {
-    await settled();
+    const answered = settled();
+    await answered;
     if (signal.aborted) return;
     refreshFigures();
-    await refresh().catch(() => {});
+    await refresh(() => !signal.aborted && settled() === answered).catch(() => {});
   };
   subscribe("decisions", follow, { signal });
 }

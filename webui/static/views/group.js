@@ -432,9 +432,9 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
       go(location.href, { replace: true, keepScroll: true, state: { selection: selection() } });
     };
     // Those that another tab, a rule or a program has made.
-    const onDecisions = async () => {
+    const onDecisions = async (isCurrent) => {
       const current = await get(path, { ...query, limit: Math.min(200, images.length) }, signal);
-      if (!signal.aborted && takeOver(group, current)) draw();
+      if (isCurrent() && takeOver(group, current)) draw();
     };
     subscribe("decided", onDecided, { signal });
     subscribe("groups", onGroups, { signal });

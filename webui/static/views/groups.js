@@ -157,7 +157,7 @@ export async function render(main, { signal, go }) {
   subscribe("status", onStatus, { signal });
   subscribe("progress", () => updateFigures({ totals }), { signal });
   subscribe("decided", groups.redraw, { signal });
-  followDecisions(async () => {
+  followDecisions(async (isCurrent) => {
     const first = inSight(list);
     if (!first) return;
     const now = await get(
@@ -165,6 +165,7 @@ export async function render(main, { signal, go }) {
       { ...groupQuery({ ...chosen, decided: "" }), around: first, limit: REFRESHED },
       signal,
     );
+    if (!isCurrent()) return;
     for (const current of now.items) {
       const shown = groups.items.find(({ id }) => id === current.id);
       if (shown && takeOver(shown, current)) groups.redraw(shown.id);
