@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
 from support.accessibility import AXE, violations
@@ -23,6 +24,7 @@ def test_axe_core_is_the_pinned_version() -> None:
     assert hashlib.sha256(AXE.read_bytes()).hexdigest() == AXE_SHA256
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_in_light_or_dark(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 2)

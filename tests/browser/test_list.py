@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from support.accessibility import violations
@@ -21,6 +22,7 @@ def selected(page: Page) -> list[str]:
     return list(page.locator(".card.selected").evaluate_all("(cards) => cards.map((card) => card.dataset.group)"))
 
 
+@pytest.mark.slow
 def test_a_list_without_an_end_comes_back_to_the_same_group(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, GROUPS)
@@ -80,6 +82,7 @@ def test_a_list_without_an_end_comes_back_to_the_same_group(serve: Serve, visit:
     expect(all_kinds).to_have_text(str(wanted))
 
 
+@pytest.mark.slow
 def test_many_groups_are_decided_at_once_and_undone(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 12)

@@ -275,6 +275,7 @@ VIEWS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_narrow_screen_never_scrolls_sideways(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 2)

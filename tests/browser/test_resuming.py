@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from support.weblibrary import add_pictures
@@ -12,6 +13,7 @@ Open = Callable[..., Page]
 Serve = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_the_list_is_found_as_it_was_left(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 40)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from daemon.jobs.standing_rules import StandingRules
@@ -18,6 +19,7 @@ Open = Callable[..., Page]
 Serve = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_a_rule_is_saved_runs_after_a_search_and_stops_when_undone(serve: Serve, visit: Open) -> None:
     site = serve()
     add_pictures(site.library, 24)
