@@ -351,6 +351,16 @@ class EndedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleEffect:
+    """What a named rule decided after a detection: `images` of `groups` are to go, with `bytes`."""
+
+    name: str
+    groups: int
+    images: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RootStatus:
     path: str
     state: str
@@ -363,6 +373,7 @@ class EventSummary:
 
     `groups` of `groups_total` are new or changed; `reclaimable_bytes` are those of all groups. `jobs` ended, and
     `more_jobs` that are not listed. `problems` are counted by reason. `roots` are all watched folders as they are now.
+    `rules` decided after a detection.
     """
 
     groups: int = 0
@@ -372,3 +383,4 @@ class EventSummary:
     more_jobs: int = 0
     problems: Mapping[str, int] = field(default_factory=dict)
     roots: tuple[RootStatus, ...] = ()
+    rules: tuple[RuleEffect, ...] = ()

@@ -373,9 +373,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             Message("accepted.command"), shape=all, secret=True),
     Setting("notify.webhook", "str", "", "An address that each notice is sent to, as JSON; empty: none.",
             Message("accepted.webhook"), shape=_is_webhook, secret=True),
-    Setting("notify.events", "list", ("groups", "jobs", "problems", "roots"),
-            "What is reported: new groups, jobs that ended, files that could not be read, folders that go offline.",
-            choices=("groups", "jobs", "problems", "roots")),
+    Setting("notify.events", "list", ("groups", "jobs", "problems", "roots", "rules"),
+            "What is reported: new groups, jobs that ended, files that could not be read, folders that go offline, "
+            "what a named rule decided after a search.",
+            choices=("groups", "jobs", "problems", "roots", "rules")),
     Setting("notify.interval_min", "float", 60.0,
             "Minutes between two notices at least: what happens meanwhile is reported in one. Jobs that failed and "
             "folders that are gone wait five minutes at most.", minimum=1, maximum=10080),

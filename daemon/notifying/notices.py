@@ -7,7 +7,7 @@ from typing import Any, Final
 from index.messages import LANGUAGES, Message, fields, joined, render, sentences
 from index.model import EndedJob, EventSummary, NoticeWatermark, RootStatus
 
-EVENTS: Final = ("groups", "jobs", "problems", "roots")
+EVENTS: Final = ("groups", "jobs", "problems", "roots", "rules")
 FORMAT: Final = "comparimg-notice/1"
 # Events of one moment go in one notice: a detection makes many groups, a cable takes several folders offline.
 GATHER_S: Final = 30.0
@@ -50,6 +50,9 @@ def notice_of(watermark: NoticeWatermark, summary: EventSummary, wanted: Collect
              "reclaimable_bytes": summary.reclaimable_bytes}
         )  # fmt: skip
         messages.append(Message("notice.groups", n=summary.groups, total=summary.groups_total))
+    if "rules" in wanted:
+        events += [{"event": "rule", **asdict(rule)} for rule in summary.rules]
+        messages += [Message("notice.rule", name=rule.name, n=rule.groups) for rule in summary.rules]
     if "problems" in wanted and summary.problems:
         count = sum(summary.problems.values())
         events.append({"event": "problems", "new": count, "reasons": dict(summary.problems)})

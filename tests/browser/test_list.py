@@ -90,6 +90,7 @@ def test_many_groups_are_decided_at_once_and_undone(serve: Serve, visit: Open) -
     page.goto(site.address)
     cards = page.locator(".card")
     expect(cards).to_have_count(12)
+    columns = page.locator(".groups").evaluate("(list) => getComputedStyle(list).gridTemplateColumns.split(' ').length")
     bar = page.get_by_role("region", name="Selected groups")
     expect(bar).to_be_hidden()
     # A box, then Shift up to another card; Shift with an arrow; Escape.
@@ -104,6 +105,13 @@ def test_many_groups_are_decided_at_once_and_undone(serve: Serve, visit: Open) -
     page.keyboard.press("Space")
     page.keyboard.press("Shift+ArrowRight")
     assert selected(page) == keys[4:6]
+    page.keyboard.press("Escape")
+    # Up and down lead by a row; Shift selects on the way.
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.closest('.card').dataset.group") == keys[5 - columns]
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+ArrowDown")
+    assert selected(page) == keys[5 : 6 + columns]
     page.keyboard.press("Escape")
     # Dragging with the mouse opens nothing.
     page.evaluate("document.querySelector('.groups').scrollIntoView()")

@@ -112,9 +112,21 @@ def test_any_folder_is_searched_and_watched_in_one_click(
     expect(page.locator(".temporary")).to_contain_text("This folder is not watched")
     assert [group["id"] for group in client.get("groups")["items"]] == groups
     assert len(client.get("roots")["items"]) == 1
+    # What is decided in it waits, and Apply offers to watch the folder before it goes on.
+    page.locator(".card .pair").first.click()
+    with page.expect_response("**/decisions?search=*"):
+        page.keyboard.press("Shift+K")
+    page.goto(f"{service.address}plan")
+    expect(page.locator(".temporary")).to_contain_text(f"1 image to be changed in {tmp_path / 'stick'}")
+    expect(page.get_by_role("button", name="Apply")).to_have_count(0)
     page.get_by_role("button", name="Watch this folder").click()
+    expect(page.locator(".steps-list li")).to_have_count(1)
     expect(page.locator(".temporary")).to_have_count(0)
+    expect(page.get_by_role("button", name="Apply")).to_be_enabled()
+    page.goto(service.address)
+    page.get_by_role("link", name="Search in stick").click()
     expect(page.get_by_text("Only in stick")).to_be_visible()
+    expect(page.locator(".temporary")).to_have_count(0)
     (added,) = [root for root in client.get("roots")["items"] if root["origin"] == "page"]
     assert added["path"] == str(tmp_path / "stick")
     client.delete(f"roots/{added['id']}")

@@ -8,6 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -264,15 +265,25 @@ def test_any_folder_is_searched_beside_the_library_and_gone_when_dismissed(confi
         assert [folder["path"] for folder in search["temporary"]] == [str(other)]
         (found,) = ask.get("groups", search=search["id"])["items"]
         assert {Path(image["path"]).name for image in found["images"]["items"]} == {"x.png", "y.jpg"}
-        assert all(image["protected"] for image in found["images"]["items"])
+        proposed = found["proposal"]["image"]
+        other_id = next(image["id"] for image in found["images"]["items"] if image["id"] != proposed)
         # The library is as it was: its groups, its figures, its folders.
         assert groups(service) == library
         assert ask.get("status")["totals"]["images"] == 3
         assert [Path(root["path"]).name for root in ask.get("roots")["items"]] == ["photos"]
-        image = found["images"]["items"][0]["id"]
-        decision = {"decisions": [{"image": image, "choice": "trash"}]}
+        # What is decided waits: it is in no plan, and nothing is done to the file.
+        decide = partial(ask._ask, "PUT", f"groups/{found['id']}/decisions", f"search={search['id']}")
         with pytest.raises(ComparImgError):
-            ask._ask("PUT", f"groups/{found['id']}/decisions", f"search={search['id']}", decision)
+            decide({"decisions": [{"image": image, "choice": "trash"} for image in (proposed, other_id)]})
+        assert decide(
+            {"decisions": [{"image": proposed, "choice": "keep"}, {"image": other_id, "choice": "trash"}]}
+        )["decided"] == "fully"  # fmt: skip
+        review = ask.get("review")
+        assert review["images_to_act"] == 0
+        assert [(folder["path"], folder["images"]) for folder in review["unwatched"]] == [(str(other), 1)]
+        job = ask.post("jobs", {"kind": "sort", "parameters": {"dry_run": False}})
+        until(lambda: ask.get(f"jobs/{job['id']}")["state"] == "done")
+        assert sorted(path.read_bytes() for path in other.rglob("*.*")) == before
         ask.delete(f"searches/{search['id']}")
         assert (index_of("image"), index_of("root")) == (rows, 1)
         assert groups(service) == library

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from webui.schemas import Answer, Body, Count, RowId, Time
+from webui.schemas import Answer, Body, Count, Path, RowId, Time, Uri
 
 DestinationName = Annotated[str, Meta(max_length=100, description="The name of a destination, for move")]
 
@@ -43,6 +43,15 @@ class NewDecisions(Body, frozen=True, kw_only=True):
     decisions: Annotated[list[WantedDecision], Meta(min_length=1, max_length=100_000)]
 
 
+class UnwatchedFolder(Answer, frozen=True, kw_only=True):
+    """A folder outside the watched ones, in which a limited search found images that are decided about."""
+
+    path: Path
+    uri: Uri
+    recursive: Annotated[bool, Meta(description="Whether the search went through the folders below")]
+    images: Annotated[Count, Meta(description="Images decided to go; they stay until the folder is watched")]
+
+
 class Review(Answer, frozen=True, kw_only=True):
     """The progress of deciding about the current groups."""
 
@@ -51,4 +60,5 @@ class Review(Answer, frozen=True, kw_only=True):
     reclaimable_bytes: Annotated[Count, Meta(description="What the groups that are not could free")]
     planned_bytes: Annotated[Count, Meta(description="What carrying the decisions out would free")]
     images_to_act: Annotated[Count, Meta(description="Images that would go somewhere")]
+    unwatched: Annotated[list[UnwatchedFolder], Meta(description="Where decisions wait until the folder is watched")]
     revision: Annotated[str, Meta(description="Another text after each decision made, changed or taken back")]

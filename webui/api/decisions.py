@@ -6,7 +6,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.database.queries import listing
-from index.database.records import decisions
+from index.database.records import decisions, temporary_roots
 from index.database.records.decisions import DecisionRequest, NoKeeper, NotExact, Protected, StoredDecision
 from index.errors import UsageError
 from index.messages import Message
@@ -14,7 +14,7 @@ from index.model import Choice
 from webui.api import decision_schemas, search_schemas
 from webui.http_errors import HttpError
 from webui.routes import API, Call, Reply, Route
-from webui.schemas import iso_time
+from webui.schemas import iso_time, path_text, path_uri
 
 # The codes of errors that depend on the state of a group.
 CODES = ((NoKeeper, "no_keeper"), (Protected, "protected"), (NotExact, "not_exact"))
@@ -52,12 +52,22 @@ def delete_decision(call: Call) -> Reply:
 def get_review(call: Call) -> decision_schemas.Review:
     with call.store.read() as database:
         review, revision = decisions.review(database), decisions.revision(database)
+        waiting = temporary_roots.waiting(database)
     return decision_schemas.Review(
         groups=review.groups,
         decided=review.decided,
         reclaimable_bytes=review.reclaimable_bytes,
         planned_bytes=review.planned_bytes,
         images_to_act=review.images_to_act,
+        unwatched=[
+            decision_schemas.UnwatchedFolder(
+                path=path_text(folder.path),
+                uri=path_uri(folder.path),
+                recursive=folder.recursive,
+                images=folder.images,
+            )
+            for folder in waiting
+        ],
         revision=revision,
     )
 

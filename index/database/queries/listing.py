@@ -482,8 +482,9 @@ def files_with_ids(
     files: dict[int, FileRow] = {}
     for chunk in chunks(image_ids):
         rows = database.execute_sql(
-            "SELECT i.id, i.path, i.root_id, r.path, r.protected, r.state, i.device, i.inode, i.size_bytes, i.mtime_ns,"
-            " i.content_id, coalesce(b.description, '{}') FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
+            "SELECT i.id, i.path, i.root_id, r.path, r.protected AND NOT r.temporary, r.state, i.device, i.inode,"
+            " i.size_bytes, i.mtime_ns, i.content_id, coalesce(b.description, '{}')"
+            " FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
             " LEFT JOIN beside b ON b.image_id = i.id"
             f" WHERE i.id IN ({','.join('?' * len(chunk))})",
             chunk,

@@ -186,7 +186,8 @@ def _files(
     where.add(*_of_kinds(kinds))
     where.add(*within_folders(database))
     rows = database.execute_sql(
-        "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns, r.protected,"
+        "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns,"
+        " r.protected AND NOT r.temporary,"
         " r.priority, c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
         " c.mode, c.earlier_quality, c.bit_depth, c.damage, c.attachments,"
         " c.camera, c.frames, c.description, coalesce(b.bonds, ''), coalesce(b.description, '{}')"

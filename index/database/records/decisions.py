@@ -159,9 +159,11 @@ def recount(database: SqliteDatabase, group_ids: Iterable[int]) -> None:
         counts = dict(
             database.execute_sql(
                 f"SELECT m.group_id, count(DISTINCT i.inode) FROM {_VALID}"
-                " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
-                " JOIN member m ON m.content_id = i.content_id"
-                f" WHERE m.group_id IN ({marks}) GROUP BY m.group_id",
+                " JOIN root r ON r.id = i.root_id AND r.watched"
+                " JOIN member m ON m.content_id = i.content_id JOIN duplicate_group g ON g.id = m.group_id"
+                f" WHERE m.group_id IN ({marks})"
+                " AND (NOT r.temporary OR g.detection_id IN (SELECT id FROM detection WHERE NOT current))"
+                " GROUP BY m.group_id",
                 chunk,
             ).fetchall()
         )
@@ -175,19 +177,20 @@ def recount(database: SqliteDatabase, group_ids: Iterable[int]) -> None:
 
 
 def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[int]:
-    """Which of these groups would have no file left in its place. A file with several paths counts once."""
+    """Which of these groups would have no file left in its place, or none in a watched folder where any was. A file
+    with several paths counts once."""
     bare: set[int] = set()
     away = ",".join(f"'{choice}'" for choice in AWAY)
     for chunk in chunks(group_ids):
         rows = database.execute_sql(
             "SELECT f.group_id FROM (SELECT m.group_id group_id,"
-            f" max(d.choice IN ({away}) AND d.digest = c.digest) goes"
+            f" max(d.choice IN ({away}) AND d.digest = c.digest) goes, max(NOT r.temporary) own"
             f" FROM duplicate_group g JOIN member m ON m.group_id = g.id AND {SHOWN}"
             " JOIN image i ON i.content_id = m.content_id JOIN content c ON c.id = i.content_id"
-            " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
-            " LEFT JOIN decision d ON d.image_id = i.id"
+            " JOIN root r ON r.id = i.root_id AND r.watched LEFT JOIN decision d ON d.image_id = i.id"
             f" WHERE g.id IN ({','.join('?' * len(chunk))}) GROUP BY m.group_id, i.device, i.inode) f"
-            " GROUP BY f.group_id HAVING count(*) = sum(coalesce(f.goes, 0))",
+            " GROUP BY f.group_id HAVING count(*) = sum(coalesce(f.goes, 0))"
+            " OR (max(f.own) AND sum(f.own) = sum(f.own AND coalesce(f.goes, 0)))",
             chunk,
         )
         bare.update(row[0] for row in rows)
@@ -232,7 +235,9 @@ def _files_of_group(database: SqliteDatabase, key: str, search: int) -> dict[int
     """The images of a group of the library, or of a limited search; a file is protected if any of its paths is. Raises
     NotFound."""
     rows = database.execute_sql(
-        "SELECT i.id, c.digest, (SELECT max(r2.protected) FROM image i2 CROSS JOIN root r2 ON r2.id = i2.root_id"
+        # A temporary root protects its files from the sort job only: what is decided waits until it is watched.
+        "SELECT i.id, c.digest, (SELECT max(r2.protected AND NOT (r2.temporary AND r2.id = r.id))"
+        " FROM image i2 CROSS JOIN root r2 ON r2.id = i2.root_id"
         " AND r2.watched WHERE i2.device = i.device AND i2.inode = i.inode)"
         # CROSS JOIN keeps SQLite from starting with all members, or all images of a root.
         f" FROM {_OF_SEARCH} CROSS JOIN member m ON m.group_id = g.id JOIN image i ON i.content_id = m.content_id"

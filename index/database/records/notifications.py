@@ -1,4 +1,4 @@
-"""The events since the last notice (groups, jobs, problems, folders), and the notice watermark."""
+"""The events since the last notice (groups, jobs, problems, folders, rules), and the notice watermark."""
 
 import json
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from peewee import SqliteDatabase
 
 from index.database.schema import NotificationState
 from index.messages import of_json
-from index.model import EndedJob, EventSummary, JobState, NoticeWatermark, RootStatus
+from index.model import EndedJob, EventSummary, JobState, NoticeWatermark, RootStatus, RuleEffect
 
 # Jobs of the watcher and of the start are automatic and frequent; of these only failures are reported.
 NOTIFIED_ORIGINS: Final = ("user", "schedule")
@@ -60,6 +60,14 @@ def events_since(database: SqliteDatabase, since_ns: int) -> EventSummary:
     roots = database.execute_sql(
         "SELECT path, state, reason FROM root WHERE watched AND NOT temporary ORDER BY path"
     ).fetchall()
+    # By the job that ran them: it has ended, so that what they decided is complete.
+    rules = database.execute_sql(
+        "SELECT DISTINCT o.id, json_extract(o.rule, '$.name'), o.groups, o.images, o.bytes FROM job j"
+        " JOIN rule_order o ON o.created_ns BETWEEN j.started_ns AND j.finished_ns"
+        " WHERE j.finished_ns > ? AND j.state = 'done' AND json_extract(j.outcome, '$.decided') > 0"
+        " AND json_extract(o.rule, '$.name') IS NOT NULL ORDER BY o.id",
+        (since_ns,),
+    ).fetchall()
     return EventSummary(
         groups=groups,
         groups_total=total,
@@ -70,6 +78,7 @@ def events_since(database: SqliteDatabase, since_ns: int) -> EventSummary:
         roots=tuple(
             RootStatus(bytes(path).decode("utf-8", "replace"), state, of_json(reason)) for path, state, reason in roots
         ),
+        rules=tuple(RuleEffect(*effect) for _, *effect in rules),
     )
 
 

@@ -1,17 +1,20 @@
 """Temporary roots: folders outside the watched ones, indexed for one limited search and gone with it.
 
-A row of `root` that is `watched`, so that the search shows its images, and protected, so that nothing is decided about
-them. Whatever is of the library leaves temporary roots out. TEMPORARY is a folder that was never watched; RETURNED is
-one that was: its images and decisions stay for the day on which it is watched again.
+A row of `root` that is `watched`, so that the search shows its images, and protected, so that nothing is done to them.
+What is decided about them waits until the folder is watched, and is forgotten with the search. Whatever is of the
+library leaves temporary roots out. TEMPORARY is a folder that was never watched; RETURNED is one that was: its images
+and decisions stay for the day on which it is watched again.
 """
 
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from peewee import SqliteDatabase
 
+from index.database.records.decisions import AWAY
 from index.database.records.images import forget_images
 from index.database.records.matches import RETIRED, load_parameters
 from index.database.schema import Detection, Image, Job, Problem, Root
@@ -40,6 +43,27 @@ def depths(database: SqliteDatabase) -> dict[bytes, bool]:
     """The temporary roots by path, with whether the folders below belong to each."""
     rows = Root.select(Root.path, Root.temporary).where(Root.watched, Root.temporary > 0).order_by(Root.path).tuples()
     return {bytes(path): not temporary & FLAT for path, temporary in rows.execute(database)}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFolder:
+    """A temporary root with images that are decided to go. They stay until it is watched."""
+
+    path: bytes
+    recursive: bool
+    images: int
+
+
+def waiting(database: SqliteDatabase) -> list[WaitingFolder]:
+    """The temporary roots with images that are decided to go, ordered by path."""
+    rows = database.execute_sql(
+        "SELECT r.path, r.temporary, count(*) FROM root r JOIN image i ON i.root_id = r.id"
+        " JOIN content c ON c.id = i.content_id JOIN decision d ON d.image_id = i.id AND d.digest = c.digest"
+        f" WHERE r.watched AND r.temporary > 0 AND d.choice IN ({','.join('?' * len(AWAY))})"
+        " GROUP BY r.id ORDER BY r.path",
+        AWAY,
+    )
+    return [WaitingFolder(bytes(path), not temporary & FLAT, images) for path, temporary, images in rows]
 
 
 def drop_unused(database: SqliteDatabase) -> set[int]:

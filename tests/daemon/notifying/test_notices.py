@@ -16,7 +16,7 @@ from daemon.notifying import notices, transports
 from daemon.notifying.notifier import RETRY_S, Notifier
 from daemon.notifying.transports import NotDelivered, call_webhook, run_program
 from daemon.service import Service
-from index.database.records import jobs, notifications
+from index.database.records import jobs, notifications, rule_runs
 from index.database.store import Store
 from index.errors import UsageError
 from index.messages import render, text
@@ -101,6 +101,29 @@ def test_only_what_is_news_is_read_from_the_index(library: Library) -> None:
     summaries = [(job.origin, job.state, job.seconds) for job in happened.jobs]
     assert summaries == [("watch", "failed", 2), ("user", "done", 2)]
     assert [root.state for root in happened.roots] == ["online"]
+
+
+def test_what_a_rule_decided_after_a_search_is_reported_once_the_search_has_ended(library: Library) -> None:
+    job_id = library.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "watch"))
+    library.write(lambda db: jobs.update(db, job_id, state=JobState.RUNNING, started_ns=NOW_NS))
+    for name, groups in (("Phone", 2), (None, 7)):
+        run = library.write(lambda db, name=name: rule_runs.begin(db, {"name": name}, NOW_NS + MINUTE_NS))
+        library.write(lambda db, run=run, groups=groups: rule_runs.end(db, run, groups))
+
+    def notice_since(since_ns: int) -> notices.Notice | None:
+        with library.store.read() as database:
+            happened = notifications.events_since(database, since_ns)
+        return notices.notice_of(NoticeWatermark(0), happened, ["rules"])
+
+    assert notice_since(NOW_NS + 2 * MINUTE_NS) is None
+    ended = {"state": JobState.DONE, "finished_ns": NOW_NS + 3 * MINUTE_NS, "outcome": json.dumps({"decided": 2})}
+    library.write(lambda db: jobs.update(db, job_id, **ended))
+    notice = notice_since(NOW_NS + 2 * MINUTE_NS)
+    assert notice is not None and not notice.urgent
+    assert notice.events == ({"event": "rule", "name": "Phone", "groups": 2, "images": 0, "bytes": 0},)
+    assert render(notice.summary, "en") == "the rule “Phone” decided 2 groups"
+    assert render(notice.summary, "fr") == "la règle «\u00a0Phone\u00a0» a décidé de 2 groupes"
+    assert notice_since(NOW_NS + 4 * MINUTE_NS) is None
 
 
 # The notifier

@@ -66,6 +66,7 @@ def test_decisions_are_made_listed_and_revoked(client: WebClient, group: str) ->
     revision = review.pop("revision")
     assert review == {
         "groups": 1, "decided": 1, "reclaimable_bytes": 0, "planned_bytes": 500, "images_to_act": 2,
+        "unwatched": [],
     }  # fmt: skip
     put(client, group, *({"image": number, "choice": "undecided"} for number in (1, 2, 3)))
     assert client.get("/api/v1/review").json["revision"] != revision

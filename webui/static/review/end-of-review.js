@@ -21,17 +21,19 @@ export async function endPanel(chosen, signal, more = null) {
   const goOn = items.length
     ? h("a", { class: "button", href: groupAddress(items[0], chosen) }, t("end.open", { n: total }))
     : null;
+  // Apply is also where a folder can be watched so that what is decided in it is carried out.
+  const waits = figures.unwatched.reduce((sum, { images }) => sum + images, 0);
   const text = figures.images_to_act
     ? t(figures.planned_bytes ? "end.text" : "end.text.no_bytes", {
         n: figures.images_to_act,
         size: bytes(figures.planned_bytes),
       })
-    : t("plan.empty.text");
+    : t(waits ? "end.text.no_bytes" : "plan.empty.text", { n: waits });
   return emptyState(
     "check",
     t("review.decided", counts),
     text,
-    h("div", { class: "buttons" }, figures.images_to_act ? apply : null, goOn, more),
+    h("div", { class: "buttons" }, figures.images_to_act || waits ? apply : null, goOn, more),
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { h } from "../core/dom.js";
 import { errorText, t } from "../core/text.js";
+import { columnsOf } from "./list-grid.js";
 
 // How far outside the window a page is requested, and the least number of items in it.
 const AHEAD = "1600px 0px";
@@ -39,7 +40,7 @@ export function endlessList({ list, first, load, draw, signal, onLoaded = () => 
     );
     try {
       // Whole rows, so that no card moves to another column when a page is put before it.
-      const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
+      const columns = columnsOf(list);
       const page = await load({ cursor: ends[side], limit: columns * Math.ceil(LEAST / columns) });
       ends[side] = side === "before" ? page.previous : page.next;
       add(side, page.items);

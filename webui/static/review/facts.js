@@ -226,7 +226,7 @@ export function matchText(image, matched = image) {
 export const cosineText = (cosine) =>
   cosine === undefined ? "" : t("fact.line", { name: t("fact.cosine"), value: decimal(cosine) });
 
-// Rounded down, as what is nearly certain is not. A question shows none: one picture of several may be the doubtful one.
+// Rounded down, as what is nearly certain is not. A question shows none: of several pictures one may be doubtful.
 const certaintyText = ({ certainty, tie }) =>
   certainty && !tie
     ? h("small", {}, t("proposal.certainty", { share: percent(Math.floor(100 * certainty) / 100) }))

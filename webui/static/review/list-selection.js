@@ -2,6 +2,7 @@
 
 import { h, icon } from "../core/dom.js";
 import { split, t } from "../core/text.js";
+import { columnsOf, placeBy } from "./list-grid.js";
 import { createBand } from "./selection-band.js";
 
 const FIELDS = "input:not([type=checkbox]), textarea, select";
@@ -137,8 +138,8 @@ export function listSelection({ list, act, actions, total, signal }) {
       else if (event.key === " " && focused && !document.activeElement.matches("button, input")) toggle(focused);
       else if (event.shiftKey && /^Arrow/.test(event.key) && focused) {
         origin ??= focused.dataset.group;
-        const next = cards()[cards().indexOf(focused) + (/Right|Down/.test(event.key) ? 1 : -1)];
-        if (!next) return;
+        const by = /Right|Down/.test(event.key) ? 1 : -1;
+        const next = cards()[placeBy(event.key, by, cards().indexOf(focused), cards().length, columnsOf(list))];
         next.querySelector("a.pair").focus();
         const ids = cards().map(({ dataset }) => dataset.group);
         const [from, to] = [ids.indexOf(origin), cards().indexOf(next)].sort((a, b) => a - b);

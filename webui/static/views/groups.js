@@ -22,6 +22,7 @@ import { endlessList } from "../review/endless-list.js";
 import { groupCard } from "../review/group-card.js";
 import { DECIDED, kindFilter, tools } from "../review/list-filters.js";
 import { figures, searchHead, searchLine, updateFigures } from "../review/list-head.js";
+import { columnsOf, placeBy } from "../review/list-grid.js";
 import { inSight, markLast, pageAround, placeLeft, rememberPlace, scrollToPlace } from "../review/list-place.js";
 import { listSelection } from "../review/list-selection.js";
 import { standingNotice } from "../rules/named-rules.js";
@@ -185,8 +186,8 @@ export async function render(main, { signal, go }) {
       plan: () => go("/plan"),
       help: openHelp,
       next: () => list.parentElement && list.querySelector("a.pair")?.click(),
-      image_after: () => step(list, 1),
-      image_before: () => step(list, -1),
+      image_after: (key) => step(list, key, 1),
+      image_before: (key) => step(list, key, -1),
     },
     signal,
   );
@@ -209,10 +210,10 @@ function cardAtPlace(list, page) {
 }
 
 // Moves the focus from card to card.
-function step(list, by) {
+function step(list, key, by) {
   const links = [...list.querySelectorAll("a.pair")];
   const here = links.indexOf(document.activeElement);
-  links[Math.min(links.length - 1, Math.max(0, here < 0 ? 0 : here + by))]?.focus();
+  links[here < 0 ? 0 : placeBy(key, by, here, links.length, columnsOf(list))]?.focus();
 }
 
 async function clearResults(go) {

@@ -26,10 +26,12 @@ export async function render(main, { signal, go }) {
       { class: "page-head" },
       h("div", {}, h("h1", {}, t("plan.title")), h("p", { class: "quiet" }, t("plan.intro"))),
     ),
+    figures.unwatched.map((folder) => watchOffer(folder, go)),
     place,
   );
   bindKeys({ back: () => go("/"), help: openHelp }, signal);
   if (figures.images_to_act) makePlan(place, signal, go);
+  else if (figures.unwatched.length) place.hidden = true;
   else {
     place.replaceChildren(
       emptyState(
@@ -40,6 +42,28 @@ export async function render(main, { signal, go }) {
       ),
     );
   }
+}
+
+// What is decided in a folder that only a search knows is in no plan before the folder is watched.
+function watchOffer(folder, go) {
+  const watch = async (event) => {
+    const button = event.currentTarget;
+    button.disabled = true;
+    try {
+      const { warning, remedy } = await post("/roots", { path: folder.uri, recursive: folder.recursive });
+      if (warning) toast(`${warning} ${remedy}`, "wrong");
+      await go("/plan", { replace: true });
+    } catch (error) {
+      if (error.name !== "AbortError") toast(errorText(error), "wrong");
+      button.disabled = false;
+    }
+  };
+  return h(
+    "p",
+    { class: "notice temporary" },
+    t("plan.unwatched", { n: folder.images, path: folder.path }),
+    h("button", { type: "button", class: "small", onclick: watch }, icon("folder", 16), t("root.add")),
+  );
 }
 
 // The dry run makes the same checks as the job itself, and changes nothing.

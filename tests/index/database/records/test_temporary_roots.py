@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from index.database import schema
-from index.database.queries import job_listing, listing, statistics
-from index.database.records import folders, images, jobs, matches, temporary_roots
+from index.database.queries import group_files, job_listing, listing, statistics
+from index.database.records import decisions, folders, images, jobs, matches, temporary_roots
+from index.database.records.decisions import DecisionRequest, NoKeeper
 from index.database.records.images import WatchRoot
 from index.database.store import Store
 from index.errors import UsageError
-from index.model import Depth, DetectParameters, JobKind
+from index.model import Choice, Depth, DetectParameters, JobKind, Kind, Turn
 from support.weblibrary import NOW_NS, Library
 from webui.api.job_folders import checked_paths
 
@@ -126,3 +127,28 @@ def test_a_search_without_the_folders_below_takes_what_is_directly_in_one(librar
 
 def test_the_parameters_of_other_detections_are_written_as_before() -> None:
     assert "recursive" not in matches.dump_parameters(DetectParameters())
+
+
+def test_what_is_decided_there_waits_and_never_costs_the_library_its_last_file(library: Library) -> None:
+    search = search_in(library, STICK)
+    key = library.add_group(1, (2, Kind.NEAR, 4, Turn.NONE), images=3, detection_id=search)
+    own, copied, other = 1, 2, 3
+
+    def decide(**choices: Choice) -> None:
+        wanted = [DecisionRequest({"own": own, "copied": copied, "other": other}[name], choice)
+                  for name, choice in choices.items()]  # fmt: skip
+        library.write(lambda db: decisions.decide(db, key, wanted, NOW_NS, search))
+
+    with pytest.raises(NoKeeper):
+        decide(own=Choice.TRASH, copied=Choice.KEEP, other=Choice.KEEP)
+    with pytest.raises(NoKeeper):
+        decide(own=Choice.TRASH, copied=Choice.TRASH, other=Choice.TRASH)
+    decide(own=Choice.KEEP, copied=Choice.TRASH, other=Choice.MOVE)
+    with library.store.read() as database:
+        assert temporary_roots.waiting(database) == [temporary_roots.WaitingFolder(STICK, True, 2)]
+        assert decisions.review(database).images_to_act == 0
+        assert group_files.decided_contents(database) == []
+    library.write(lambda db: images.sync_roots(db, [WatchRoot(bytes(library.folder)), WatchRoot(STICK)]))
+    with library.store.read() as database:
+        assert temporary_roots.waiting(database) == []
+        assert decisions.review(database).images_to_act == 2
