@@ -17,8 +17,11 @@ SOURCES: Final = Path(__file__).parents[2]
 START_LIMIT_S: Final = 60.0
 # A killed process ends at once, unless it waits for a disk or a server that does not respond.
 END_WAIT_S: Final = 2.0
-# One thread each: the processes are the parallelism, and threads of BLAS or oxipng would fight over the same cores.
-THREAD_COUNTS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+# One thread each: the processes are the parallelism, and threads of BLAS, OpenCV or oxipng would fight over the same
+# cores.
+THREAD_COUNTS: Final = (
+    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
+)  # fmt: skip
 SINGLE_THREADED: Final = dict.fromkeys(THREAD_COUNTS, "1")
 
 

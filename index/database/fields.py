@@ -1,7 +1,6 @@
 """Columns that hold values of the vocabulary as JSON."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from peewee import TextField
@@ -39,9 +38,7 @@ class CameraRecordField(TextField):
     """A CameraRecord as a JSON object of what the file has, "{}" for nothing."""
 
     def db_value(self, value: CameraRecord) -> str:
-        nothing = asdict(CameraRecord())
-        filled = {name: entry for name, entry in asdict(value).items() if entry != nothing[name]}
-        return json.dumps(filled, sort_keys=True)
+        return json.dumps(_filled(value, CameraRecord()), sort_keys=True)
 
     def python_value(self, value: str) -> CameraRecord:
         filled: Any = {
@@ -54,8 +51,7 @@ class DescriptionField(TextField):
     """A Description as a JSON object of what is said, "{}" for nothing."""
 
     def db_value(self, value: Description) -> str:
-        nothing = asdict(Description())
-        return json.dumps({name: entry for name, entry in asdict(value).items() if entry != nothing[name]})
+        return json.dumps(_filled(value, Description()))
 
     def python_value(self, value: str) -> Description:
         return description_from(value)
@@ -67,3 +63,9 @@ def description_from(value: str) -> Description:
         return Description()
     said: Any = {name: tuple(each) if isinstance(each, list) else each for name, each in json.loads(value).items()}
     return Description(**said)
+
+
+def _filled(value: CameraRecord | Description, nothing: CameraRecord | Description) -> dict[str, Any]:
+    """The entries of a value that differ from those of `nothing`, by name. asdict would copy them all first."""
+    entries = ((name, getattr(value, name)) for name in value.__slots__)
+    return {name: entry for name, entry in entries if entry != getattr(nothing, name)}

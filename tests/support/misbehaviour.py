@@ -1,6 +1,7 @@
 """What a decoder may do to the process it runs in. Functions for worker processes, by their reference."""
 
 import ctypes
+import importlib
 import os
 import signal
 import sys
@@ -28,6 +29,11 @@ def hang(item: Any) -> NoReturn:
 def is_nice(item: Any) -> tuple[int, bool]:
     """The process's niceness, and whether it heeds Ctrl-C."""
     return os.nice(0), signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def opencv_threads(item: Any) -> int:
+    """How many threads OpenCV uses in the process."""
+    return int(importlib.import_module("cv2").getNumThreads())
 
 
 def loaded(names: tuple[str, ...]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from peewee import SqliteDatabase
 
 from index.database.records import missing_contents
+from index.database.row_insertion import insert_row
 from index.database.schema import Content, Feature, Image, Problem, Region, Root
 from index.imaging.candidates.crop_hashes import separate
 from index.imaging.candidates.perceptual_hash import SCHEME
@@ -298,7 +299,7 @@ def _content_id(database: SqliteDatabase, reading: Reading) -> int:
             _update_content(database, content_id, reading)
         return int(content_id)
     key = {"digest": reading.digest, "size_bytes": reading.identity.size_bytes}
-    content_id = int(Content.insert(**key, **_content_columns(reading)).execute(database))
+    content_id = insert_row(database, Content, key | _content_columns(reading))
     _add_regions(database, content_id, reading)
     return content_id
 
@@ -365,7 +366,7 @@ def _fact_columns(facts: Facts) -> dict[str, Any]:
 
 def _add_regions(database: SqliteDatabase, content_id: int, reading: Reading) -> None:
     for role, hashes in (reading.regions or {}).items():
-        Region.insert(content=content_id, role=role, **_hash_columns(hashes)).execute(database)
+        insert_row(database, Region, {"content": content_id, "role": role} | _hash_columns(hashes))
 
 
 def invalidate_outdated(database: SqliteDatabase) -> int:
@@ -568,7 +569,7 @@ def record_problem(
 
 
 def forget_problem(database: SqliteDatabase, path: bytes) -> None:
-    Problem.delete().where(Problem.path == path).execute(database)
+    database.execute_sql("DELETE FROM problem WHERE path = ?", (path,))
 
 
 def record_unreadable(

@@ -126,7 +126,7 @@ def _bar(rows: Bytes) -> int:
 def _within_lines(grey: Bytes) -> Box | None:
     """The box between horizontal and vertical lines."""
     height, width = grey.shape
-    level, upright = _steps(grey), _steps(np.ascontiguousarray(grey.T))
+    level, upright = _steps(grey), _steps(np.asarray(cv2.transpose(grey), np.uint8))
     rows, columns = _lines(level), _lines(upright)
     if len(rows) + len(columns) < 2:
         return None
@@ -170,7 +170,7 @@ def _steps(grey: Bytes) -> Bytes:
 
 def _lines(steps: Bytes) -> Numbers:
     """The strongest lines inside the picture."""
-    strength = steps.sum(axis=1, dtype=np.int64)
+    strength = np.asarray(cv2.reduce(steps, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.int32)[:, 0]
     strength[[0, -1]] = 0
     strongest: list[int] = []
     for _ in range(LINES):

@@ -76,7 +76,8 @@ def _legs(grey: Bytes) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The length of the corners' shade along the two sides of each, clockwise from the top left, float64 (4, 2):
     horizontal and vertical; and which of them are triangles of that shade, bool (4,)."""
     corners = (grey, grey[:, ::-1], grey[::-1, ::-1], grey[::-1])
-    shade = int(np.median([corner[0, 0] for corner in corners]))
+    # The median. np.median takes as long as all the rest.
+    shade = sum(sorted(int(corner[0, 0]) for corner in corners)[1:3]) // 2
     legs = np.array([[_run(corner[BESIDE], shade), _run(corner[:, BESIDE], shade)] for corner in corners], np.float64)
     thirds = (legs // 3).astype(np.int64)
     inner = [int(corner[upright, level]) for corner, (level, upright) in zip(corners, thirds, strict=True)]
@@ -86,7 +87,8 @@ def _legs(grey: Bytes) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 def _run(line: Bytes, shade: int) -> int:
     """How many pixels from the start of a line have this shade."""
     other = np.abs(line.astype(np.int16) - shade) > DESKEW.shade
-    return int(other.argmax()) if other.any() else len(line)
+    first = int(other.argmax())
+    return first if other[first] else len(line)
 
 
 def _size_before(width: int, height: int, tilt: float) -> tuple[int, int]:

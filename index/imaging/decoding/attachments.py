@@ -106,8 +106,8 @@ def _kind_of_picture(data: bytes, start: int) -> str:
 def _previews(data: bytes, index: Any) -> dict[int, bool]:
     """Where a camera's previews begin, by the file's index."""
     try:
-        base = jpeg_file.start_of_index(data)
         entries = index[0xB002][1:]
+        base = jpeg_file.start_of_index(data)
         return {
             base + int(entry["DataOffset"]): True
             for entry in entries

@@ -94,7 +94,7 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
         return 0
     highest_peak = int(np.argmax(np.where(is_peak, inner, 0)))
     height = float(inner[highest_peak])
-    above_noise = COMB.min_peak_of_noise / np.sqrt(means.size), COMB.min_above_median * float(np.median(heights))
+    above_noise = COMB.min_peak_of_noise / np.sqrt(means.size), COMB.min_above_median * median(heights)
     alone = COMB.min_peak_of_jpeg if own_entry else COMB.min_peak
     least = max(alone if block > 1 else COMB.min_peak_of_whole, *above_noise)
     if height < least:
@@ -107,6 +107,13 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
             frequency = mirrored
             break
     return quality_of_entry(BLOCK_PX / frequency)
+
+
+def median(values: NDArray[np.float64]) -> float:
+    """As np.median, of at least two values, in a quarter of the time."""
+    middle, odd = divmod(len(values), 2)
+    lower = middle - 1 + odd
+    return float(np.partition(values, (lower, middle))[lower : middle + 1].mean())
 
 
 def quality_of_entry(entry: float) -> int:

@@ -29,8 +29,12 @@ def read_description(image: Image.Image) -> Description:
     detail = _or_nothing(lambda: dict(exif.get_ifd(ExifTags.IFD.Exif)), {})
     gps = _or_nothing(lambda: dict(exif.get_ifd(ExifTags.IFD.GPSInfo)), {})
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    records = _iptc_records(image)
+    if not exif and not packet and not records:
+        # As most small pictures are.
+        return Description()
     xmp = read_xmp(packet) if isinstance(packet, bytes | str) else Description()
-    iptc = _iptc(image)
+    iptc = _of_iptc(records)
     dates = (
         (DateSource.EXIF, capture_date.of_exif(detail)),
         (DateSource.XMP, (xmp.taken, xmp.zone)),
@@ -70,11 +74,13 @@ def _decimal(parts: Iterable[Any]) -> float:
     return degrees + minutes / 60 + seconds / 3600
 
 
-def _iptc(image: Image.Image) -> Description:
+def _iptc_records(image: Image.Image) -> Mapping[tuple[int, int], Any]:
     if not isinstance(image, ImageFile.ImageFile):
-        return Description()
-    records = _or_nothing(lambda: IptcImagePlugin.getiptcinfo(image), None) or {}
+        return {}
+    return _or_nothing(lambda: IptcImagePlugin.getiptcinfo(image), None) or {}
 
+
+def _of_iptc(records: Mapping[tuple[int, int], Any]) -> Description:
     def texts(key: tuple[int, int]) -> list[str]:
         found = records.get(key, ())
         values = [found] if isinstance(found, bytes) else list(found)

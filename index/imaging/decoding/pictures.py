@@ -151,12 +151,8 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode at reduced scale. Raises PictureError."""
     data = whole(data)
     with opened(data, limits) as image:
-        facts = replace(
-            facts_of(image),
-            bit_depth=bit_depth(data, image),
-            attachments=attachments_of(data, image.format or "", getattr(image, "mpinfo", None)),
-            description=read_description(image),
-        )
+        facts, bits, description = facts_of(image), bit_depth(data, image), read_description(image)
+        attachments = attachments_of(data, image.format or "", getattr(image, "mpinfo", None))
         full_width, own_entry = image.width, _own_entry(image)
         drafted = _draft(image, "L", (DRAFT_SIDE, DRAFT_SIDE))
         reduction = round(full_width / image.width)
@@ -173,7 +169,10 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     # From here on a failure is an error of ours and not reported as a corrupt picture.
     matrix, box = _upright(stored, width / factor, height / factor, turn)
     earlier = double_jpeg.earlier_quality(*blocks, own_entry) if blocks is not None else 0
-    found = replace(facts, detail=detail, earlier_quality=earlier, transparent=transparent, damage=damage or cut_off)
+    found = replace(
+        facts, detail=detail, earlier_quality=earlier, bit_depth=bits, transparent=transparent,
+        attachments=attachments, damage=damage or cut_off, description=description,
+    )  # fmt: skip
     return Decoded(found, matrix, box)
 
 

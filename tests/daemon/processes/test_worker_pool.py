@@ -252,6 +252,10 @@ def test_a_worker_is_nice_and_deaf_to_ctrl_c(single: WorkerPool) -> None:
     assert (niceness > os.nice(0) or niceness == 19) and deaf
 
 
+def test_opencv_uses_one_thread_in_a_worker(single: WorkerPool) -> None:
+    assert single.call(misbehaviour.opencv_threads, None) == 1
+
+
 def test_a_worker_imports_what_it_is_asked_for_only(single: WorkerPool) -> None:
     names = ("numpy", "PIL", "cv2", "peewee", "bottle", "multiprocessing")
     assert single.call(misbehaviour.loaded, names) == []

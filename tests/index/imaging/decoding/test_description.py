@@ -53,6 +53,15 @@ def test_exif_gives_date_zone_place_rating_and_title() -> None:
     assert found.place == pytest.approx((-33.857, 151.215))
 
 
+def test_a_place_alone_is_found_and_nothing_where_nothing_is_written() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (33.0, 51.0, 25.2), 3: "E", 4: (151.0, 12.0, 54.0)})
+    with jpeg(exif) as image:
+        assert read_description(image).place == pytest.approx((33.857, 151.215))
+    with jpeg() as image:
+        assert read_description(image) == Description()
+
+
 def test_iptc_gives_date_caption_keywords_and_city() -> None:
     records = (record(5, b"T"), record(25, b"sea"), record(25, "Zürich".encode("latin-1")),
                record(55, b"20190714"), record(60, b"103102+0200"), record(90, "Zürich".encode()),

@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 
 from index.imaging.candidates.perceptual_hash import hash_grey
 from index.imaging.decoding import pictures
-from index.imaging.decoding.double_jpeg import earlier_quality, quality_of_entry
+from index.imaging.decoding.double_jpeg import earlier_quality, median, quality_of_entry
 from index.imaging.decoding.pictures import Limits, decode
 from support.pictures import photograph
 
@@ -93,6 +93,11 @@ def test_flat_small_or_clipped_pictures_show_no_earlier_jpeg() -> None:
         assert earlier_quality(np.asarray(levels, np.uint8), 8) == 0
     for picture in (Image.new("1", (64, 64)), Image.new("I;16", (64, 64)), Image.new("LA", (9, 9))):
         assert earlier(saved(picture, "PNG")) == 0
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=3, max_size=40))
+def test_the_median_is_the_one_of_numpy(values: list[float]) -> None:
+    assert median(np.array(values)) == float(np.median(values))
 
 
 @pytest.mark.parametrize("quality", [20, 35, 50, 60, 75, 85, 90])
