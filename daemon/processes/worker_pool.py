@@ -181,8 +181,9 @@ class WorkerPool:
             while len(self._threads) < self.count:
                 number = len(self._threads)
                 thread = threading.Thread(target=self._feed, args=(number,), name=f"comparimg-worker-{number}")
-                self._threads.append(thread)
+                # One that is known and does not run yet would be taken for dead.
                 thread.start()
+                self._threads.append(thread)
             self._changed.notify(len(tasks))
 
     def _abandon(self, run: _Run) -> None:

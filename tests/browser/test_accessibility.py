@@ -43,6 +43,7 @@ def test_axe_finds_nothing_in_light_or_dark(serve: Serve, visit: Open) -> None:
     assert results == {path: [] for path in VIEWS}
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_in_dialogs(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 2)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from PIL import Image, ImageFilter
 from playwright.sync_api import Page, expect
 
@@ -67,6 +68,7 @@ def open_difference(page: Page, address: str) -> Page:
     return page
 
 
+@pytest.mark.slow
 def test_every_turn_and_crop_falls_on_its_original(serve: Serve, visit: Open) -> None:
     site = serve()
     original = photograph(3, *SIZE)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from index.database.records import jobs
@@ -86,6 +87,7 @@ def test_the_theme_is_chosen_where_a_telephone_finds_it(serve: Serve, visit: Ope
     assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
 
 
+@pytest.mark.slow
 def test_the_worker_keeps_the_shell_alone_and_says_when_the_service_is_away(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 2)

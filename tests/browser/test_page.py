@@ -350,6 +350,7 @@ def test_an_address_that_is_no_page_says_so_and_leads_back(serve: Serve, visit: 
     expect(page).to_have_title("Duplicates · ComparImg")
 
 
+@pytest.mark.slow
 def test_every_control_has_a_name_and_every_picture_a_text(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 2)

@@ -160,6 +160,7 @@ def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> No
     expect(page.locator(".pane .mark-trash.mark")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_the_trash_is_emptied_while_one_watches(service: Service, photos: Path, visit: Open) -> None:
     client = Client(service.address)
     client.post("rules/apply", {"choice": "trash", "kinds": ["exact", "pixels", "near"], "ties": "decide"})
@@ -252,6 +253,7 @@ def test_keys_work_by_their_place_and_can_be_switched_off(serve: Serve, visit: O
     expect(page.locator(".card .mark")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_rule_over_five_hundred_groups_and_back(serve: Serve, visit: Open) -> None:
     site = serve()
     add_pairs(site.library, 500)

@@ -44,6 +44,21 @@ def test_every_item_is_answered_once(pool: WorkerPool) -> None:
     assert all(outcome.value == outcome.item for outcome in outcomes)
 
 
+def test_a_pool_whose_threads_start_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    start = threading.Thread.start
+
+    def watched(thread: threading.Thread) -> None:
+        seen.append(pool.alive)
+        start(thread)
+        seen.append(pool.alive)
+
+    with WorkerPool(2, LIMITS) as pool:
+        monkeypatch.setattr(threading.Thread, "start", watched)
+        assert pool.call(same, 1) == 1
+    assert seen == [True] * 4
+
+
 def test_nothing_to_do(pool: WorkerPool) -> None:
     assert list(pool.run(same, [])) == []
 
