@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import playwright
 import pytest
 from hypothesis import settings
@@ -26,6 +27,8 @@ LOOK_S = 0.02
 
 # Set before numpy is loaded: BLAS threads that wait for one another keep busy, and a machine for tests has few cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# A child that a test forks has none of OpenCV's threads, and would wait for them for ever.
+cv2.setNumThreads(1)
 
 # How long an example takes is the machine's affair.
 settings.register_profile("suite", deadline=None)
