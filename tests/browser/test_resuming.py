@@ -43,6 +43,7 @@ def test_the_list_is_found_as_it_was_left(serve: Serve, visit: Open) -> None:
         expect(page.locator(".card.last")).to_be_in_viewport()
 
 
+@pytest.mark.slow
 def test_a_review_resumes_at_the_first_open_group_and_ends_with_a_summary(serve: Serve, visit: Open) -> None:
     site = serve()
     add_pictures(site.library, 3)

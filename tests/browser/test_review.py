@@ -56,6 +56,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
+@pytest.mark.slow
 def test_ten_groups_by_keyboard_alone_applied_and_undone(service: Service, photos: Path, visit: Open) -> None:
     before = files_in(photos)
     page = visit()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from index.database import schema
@@ -36,6 +37,7 @@ def kept(site: Any) -> dict[str, list[str]]:
     return names
 
 
+@pytest.mark.slow
 def test_one_of_twenty_one_images_is_kept_with_as_few_keys_as_one_of_two(serve: Serve, visit: Open) -> None:
     site = serve()
     key = add_copies(site.library, 100, 21)

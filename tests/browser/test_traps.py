@@ -59,6 +59,7 @@ def choices(client: Client, group: Any) -> dict[int, str]:
     return {item["image"]: item["choice"] for item in client.get(f"groups/{group['id']}/decisions")["items"]}
 
 
+@pytest.mark.slow
 def test_a_search_in_one_folder_keeps_the_groups_of_the_library(client: Client, service: Service, visit: Open) -> None:
     before = [group["id"] for group in client.get("groups")["items"]]
     page = visit(but="400")
@@ -185,6 +186,7 @@ def test_the_picture_that_a_key_hits_has_a_ring(client: Client, service: Service
     expect(page.locator(".pane-b .mark-keep.mark")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_one_key_one_click_and_one_swipe_keep_a_picture_alone(client: Client, service: Service, visit: Open) -> None:
     first, second, third = groups_of(client, 2)[:3]
     page = visit(has_touch=True)

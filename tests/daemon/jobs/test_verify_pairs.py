@@ -99,6 +99,7 @@ def hasty(library: Library) -> Iterator[Desk]:
         yield Desk(library, pool)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a pair of pictures by which decoding processes die or hang: given up by name, all others compared")
 @pytest.mark.parametrize(
     "judge", [poisoned.judge_or_crash, pytest.param(poisoned.judge_or_hang, marks=pytest.mark.slow)]
