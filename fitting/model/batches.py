@@ -48,7 +48,7 @@ class Batch:
 
 
 def chosen(step: int, count: int, each: int, seed: int, neighbours: Sequence[Sequence[int]] | None = None) -> list[int]:
-    """The numbers, of `count`, of the `each` photographs of a step: all once, in an order of chance, then anew.
+    """The numbers, of `count`, of the `each` photographs of a step: all once, in an order of chance, then again.
 
     With `neighbours`, those that look most like a photograph follow it, and so share its step.
     """

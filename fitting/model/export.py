@@ -86,7 +86,7 @@ def in_integers(source: Path, path: Path, inputs: Sequence[NDArray[np.float32]])
 
 
 def described(path: Path) -> None:
-    """Writes METADATA into the file, and takes out what tells of the machine it was made on."""
+    """Writes METADATA into the file, and takes out what names the machine it was made on."""
     model = onnx.load(str(path))
     del model.metadata_props[:]
     for key, value in METADATA.items():

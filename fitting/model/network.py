@@ -96,7 +96,7 @@ class Embedder(nn.Module):
         self.blocks = nn.ModuleList(Block(stage, n == 0) for stage in STAGES for n in range(stage.blocks))
         self.last = SameConv(320, 1280, 1)
         self.head = nn.Linear(FEATURES, DIMENSIONS)
-        # Features have a common part that is longer than what tells them apart. Left in, it carries the first hundred
+        # Features have a common part that is longer than what distinguishes them. Left in, it carries the first hundred
         # steps of the head to where all vectors are one.
         self.mean: Tensor
         self.register_buffer("mean", torch.zeros(FEATURES))
