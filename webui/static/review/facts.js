@@ -228,7 +228,7 @@ export const cosineText = (cosine) =>
 
 // Rounded down, as what is nearly certain is not. A question shows none: of several pictures one may be doubtful.
 const certaintyText = ({ certainty, tie }) =>
-  certainty && !tie
+  certainty && certainty < 1 && !tie
     ? h("small", {}, t("proposal.certainty", { share: percent(Math.floor(100 * certainty) / 100) }))
     : null;
 
