@@ -114,8 +114,9 @@ def _inside(picture: Prepared) -> Prepared | None:
     left, top, right, bottom = (round(edge) for edge in box)
     if min(right - left, bottom - top) < BORDER.min_px:
         return None
-    grey = picture.grey[top + RIM_PX : bottom - RIM_PX, left + RIM_PX : right - RIM_PX]
-    return Prepared(np.ascontiguousarray(grey), picture.colourful, picture.warmth)
+    inside = np.s_[top + RIM_PX : bottom - RIM_PX, left + RIM_PX : right - RIM_PX]
+    view = None if picture.view is None else np.ascontiguousarray(picture.view[inside])
+    return Prepared(np.ascontiguousarray(picture.grey[inside]), picture.colourful, picture.warmth, view)
 
 
 def transforms_by_frame(first: Prepared, second: Prepared) -> tuple[Map, ...]:

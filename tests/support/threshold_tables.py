@@ -16,6 +16,7 @@ from index.imaging.thresholds import described
 from index.imaging.verification import gate_thresholds as gates
 from index.imaging.verification.clipping import CLIPPING
 from index.imaging.verification.similarity import BLOCKS
+from index.imaging.verification.small_pictures import SMALL
 from index.model import default_tolerance
 
 TOP = Path(__file__).parents[2]
@@ -38,6 +39,8 @@ MODULES = {
     "verification.sensor_noise": "Noise measured",
     "verification.sharpness": "Sharpness measured",
     "verification.places": "Places that differ",
+    "verification.colours": "Colours",
+    "verification.small_pictures": "Small pictures",
     "verification.clipping": "Clipped light",
     "verification.gate_thresholds": "Gates",
     "verification.edit_report": "Edits reported",
@@ -118,6 +121,10 @@ def gate_table() -> str:
     add("registration", gates.REGISTRATION, shift, "Lucas and Kanade 1981")
     places = "Places that differ and are not shown to be added to one of the two, in the frame of 448 pixels."
     add("added", places, "0; in a graphic nothing may be added")
+    mapping = (
+        "Places that leave the mapping which holds for all other colours; in small pictures the largest difference."
+    )
+    add("colour", mapping, f"0; {SMALL.max_difference:g} levels where both have at most {SMALL.max_side_px} pixels")
     kept = "The share that each of the two keeps and the other has lost to white or black, in the lesser direction."
     add("clipped", kept, f"less than {CLIPPING.min_share}")
     agreement = f"{gates.EXPOSURE.still_weak} or {gates.EXPOSURE.still_strong}, see below"

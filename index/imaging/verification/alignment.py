@@ -77,11 +77,13 @@ MIRRORED: Final = frozenset((Turn.FLIP_HORIZONTAL, Turn.FLIP_VERTICAL, Turn.TRAN
 @dataclass(eq=False)
 class Prepared:
     """A preview in greys, uint8 (height, width), with what is computed from it once for all its pairs. `colourful` is
-    the mean distance of its colours from grey, `warmth` the excess of red over blue, in levels."""
+    the mean distance of its colours from grey, `warmth` the excess of red over blue, in levels. `view` is the preview
+    itself, RGB uint8 (height, width, 3); None where it has no colours."""
 
     grey: NDArray[np.uint8]
     colourful: float
     warmth: float
+    view: NDArray[np.uint8] | None = None
     _frames: dict[int, Grey] = field(default_factory=dict)
 
     @cached_property
@@ -131,7 +133,7 @@ def prepare(view: NDArray[np.uint8]) -> Prepared:
     red, green, blue = cv2.split(view)
     low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
     grey = np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Prepared(grey, cv2.mean(cv2.subtract(high, low))[0], cv2.mean(red)[0] - cv2.mean(blue)[0])
+    return Prepared(grey, cv2.mean(cv2.subtract(high, low))[0], cv2.mean(red)[0] - cv2.mean(blue)[0], view)
 
 
 @dataclass(frozen=True, eq=False)

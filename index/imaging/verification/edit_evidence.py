@@ -11,7 +11,8 @@ second's size relative to the first. Keys without a value are left out:
     frame       "first" or "second": which has something around the picture
     tilt        degrees by which the second is turned clockwise beyond the turn
     tone        {"brightness": grey levels added, "contrast": factor, "grey": "first" or "second", "saturation": factor,
-                "warmth": levels by which red gained on blue}
+                "warmth": levels by which red gained on blue, "hue": degrees by which all hues turned, from red to
+                yellow}
     sharpness   strength of the second's fine detail relative to the first's, if it is the same detail: sharpened or
                 blurred
     noise       the same, if it is other detail: noise that was added, or smoothed away
@@ -42,7 +43,7 @@ from index.model import TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with every judgement; pairs judged by another version are verified again.
-VERIFIER: Final = "blocks/23"
+VERIFIER: Final = "blocks/24"
 
 # What is said of the image that the sentences lead from.
 PROPOSED: Final = Message("evidence.proposed")
@@ -131,6 +132,8 @@ def _reversed_tone(tone: Mapping[str, Any]) -> dict[str, Any]:
         back["brightness"] = -tone["brightness"]
     if "warmth" in tone:
         back["warmth"] = -tone["warmth"]
+    if "hue" in tone:
+        back["hue"] = -tone["hue"]
     back |= {name: _inverse(tone[name]) for name in ("contrast", "saturation") if name in tone}
     if "grey" in tone:
         back["grey"] = SIDES[tone["grey"]]
@@ -228,6 +231,8 @@ def _tone(tone: Mapping[str, Any]) -> Iterator[Message]:
     if "brightness" in tone:
         yield Message("evidence.brighter" if tone["brightness"] > 0 else "evidence.darker")
     yield from (_more(name, tone[name]) for name in ("contrast", "saturation") if name in tone)
+    if "hue" in tone:
+        yield Message("evidence.hue", degrees=10 * round(abs(tone["hue"]) / 10))
     if "warmth" in tone:
         yield Message("evidence.warmer" if tone["warmth"] > 0 else "evidence.colder")
 

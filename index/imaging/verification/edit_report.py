@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from index.imaging.thresholds import threshold
 from index.imaging.verification import edit_evidence, transforms
 from index.imaging.verification.alignment import Aligned, Prepared
+from index.imaging.verification.colours import Box, Colours
 from index.imaging.verification.sensor_noise import Noise
 from index.imaging.verification.sharpness import Sharpness
 from index.imaging.verification.similarity import BLOCK
 from index.imaging.verification.transforms import Grey, Map, Mask
 from index.model import TRANSPOSED, Facts, Turn
-
-# Left, top, right and bottom, as fractions of the sides.
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,10 @@ def describe_edits(
     facts_second: Facts,
     noise: Noise,
     sharpness: Sharpness,
+    colours: Colours,
 ) -> tuple[Turn, dict[str, Any]]:
     """The turn that leads from the first picture to the second, and the evidence: all other edits, with the keys that
-    `edit_evidence` lists. `noise` and `sharpness` were measured on their fine detail, from the first to the second."""
+    `edit_evidence` lists. `noise`, `sharpness` and `colours` were measured from the first to the second."""
     turn, tilt = _turn_and_tilt(aligned)
     evidence: dict[str, Any] = {"similarity": round(float(np.clip(aligned.similarity.median, 0, 1)), 3)}
     if turn is not Turn.NONE:
@@ -88,7 +87,7 @@ def describe_edits(
     if not REPORTED.min_stretch <= stretch <= 1 / REPORTED.min_stretch:
         evidence["stretch"] = round(stretch, 3)
     evidence |= around
-    tone = _tone(aligned, first, second)
+    tone = _tone(aligned, first, second, colours)
     if tone:
         evidence["tone"] = tone
     if abs(scale - 1) < REPORTED.max_scale_of_detail:
@@ -239,7 +238,7 @@ def _unturned(box: Box, turn: Turn) -> Box:
     return x0, y0, x1, y1
 
 
-def _tone(aligned: Aligned, first: Prepared, second: Prepared) -> dict[str, Any]:
+def _tone(aligned: Aligned, first: Prepared, second: Prepared, mapping: Colours) -> dict[str, Any]:
     tone: dict[str, Any] = {}
     # A white caption makes no picture brighter.
     same = aligned.covered & ~_differing(aligned)
@@ -256,7 +255,7 @@ def _tone(aligned: Aligned, first: Prepared, second: Prepared) -> dict[str, Any]
     if grey_first != grey_second:
         tone["grey"] = "first" if grey_first else "second"
     elif not grey_first:
-        tone |= _colours(aligned, first, second)
+        tone |= _colours(aligned, first, second, mapping)
     return tone
 
 
@@ -271,10 +270,13 @@ def _differing(aligned: Aligned) -> Mask:
     return np.asarray(_grown(blocks, 1)[np.ix_(rows, columns)], np.bool_)
 
 
-def _colours(aligned: Aligned, first: Prepared, second: Prepared) -> dict[str, Any]:
-    """Changes of colour; none if one is only a part of the other, since colours are measured over whole pictures."""
+def _colours(aligned: Aligned, first: Prepared, second: Prepared, mapping: Colours) -> dict[str, Any]:
+    """Changes of colour; none if one is only a part of the other, since colours are measured over whole pictures, nor
+    where a thing has another colour."""
+    if mapping.degrees and mapping.same:
+        return {"hue": round(mapping.degrees)}
     colours: dict[str, Any] = {}
-    if min(aligned.share_first, aligned.share_second) < REPORTED.whole:
+    if min(aligned.share_first, aligned.share_second) < REPORTED.whole or not mapping.same:
         return colours
     saturation = second.colourful / first.colourful
     if not REPORTED.min_saturation <= saturation <= 1 / REPORTED.min_saturation:

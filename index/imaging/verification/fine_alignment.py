@@ -12,6 +12,7 @@ import numpy as np
 from index.imaging.turning import turned
 from index.imaging.verification import transforms
 from index.imaging.verification.alignment import FINE_FRAME, Aligned, Prepared, rescaled
+from index.imaging.verification.colours import Colours, compare_colours
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.places import Place, differ_nowhere, places
 from index.imaging.verification.registration import Registration, register
@@ -34,6 +35,7 @@ class FineAlignment:
     covered: Mask
     where: Mask
     enlarged: float
+    palette: bool = False
 
     @property
     def side(self) -> float:
@@ -66,6 +68,13 @@ class FineAlignment:
             return ()
         return places(self.first, self.second, self.covered, self.where, alike)
 
+    @cached_property
+    def colours(self) -> Colours:
+        """Whether their colours follow one mapping, where nothing was added."""
+        boxes = tuple(place.box for place in self.places)
+        sharpened = self.sharpness.ratio > REGISTRATION.other_sharpness
+        return compare_colours(self.coarse, *self.pictures, boxes, palette=self.palette, sharpened=sharpened)
+
     @property
     def tilted(self) -> bool:
         """Whether the map turns the first by more than a pixel or so at the edges, and so has smoothed its noise."""
@@ -83,7 +92,7 @@ class FineAlignment:
         return self.registration.sure_px / max(1.0, self.enlarged)
 
 
-def align_finely(aligned: Aligned, first: Prepared, second: Prepared) -> FineAlignment:
+def align_finely(aligned: Aligned, first: Prepared, second: Prepared, *, palette: bool = False) -> FineAlignment:
     """Register two pictures at the finer scale, beginning with the map of the coarse one."""
     fine_first, fine_second = turned(first.frame(FINE_FRAME), aligned.turn), second.frame(FINE_FRAME)
     transform = rescaled(
@@ -100,7 +109,7 @@ def align_finely(aligned: Aligned, first: Prepared, second: Prepared) -> FineAli
         aligned = corrected if corrected.score > aligned.score else aligned
     enlarged = float(np.sqrt(abs(np.linalg.det(transform[:2, :2]))))
     return FineAlignment(
-        (first, second), aligned, registration, registration.warped, fine_second, covered, where, enlarged
+        (first, second), aligned, registration, registration.warped, fine_second, covered, where, enlarged, palette
     )
 
 

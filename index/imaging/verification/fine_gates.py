@@ -32,6 +32,7 @@ from index.imaging.verification.places import are_added
 from index.imaging.verification.registration import matched
 from index.imaging.verification.sensor_noise import Noise
 from index.imaging.verification.similarity import BLOCK, BLOCKS, compare, in_blocks
+from index.imaging.verification.small_pictures import SMALL, are_small, difference
 from index.model import Facts
 
 FactsPair = tuple[Facts, Facts]
@@ -46,6 +47,7 @@ def fine_gates(
         *(() if by_hash else witnesses(fine, WITNESSES)),
         registration(fine, facts, noise, REGISTRATION, by_hash=by_hash),
         added(fine, graphic=graphic),
+        *colour(fine, facts, graphic=graphic),
         *clipped(fine),
         *exposure(fine, facts, noise, EXPOSURE),
         *capture(facts, noise, NOISE),
@@ -112,6 +114,16 @@ def added(fine: FineAlignment, *, graphic: bool) -> Gate:
     found = fine.places
     unexplained = len(found) if graphic or not are_added(found) else 0
     return Gate("added", unexplained, 0, passed=not unexplained)
+
+
+def colour(fine: FineAlignment, facts: FactsPair, *, graphic: bool) -> tuple[Gate, ...]:
+    """Whether one mapping holds for all colours; in a graphic it turns no hues, and in small pictures none differs."""
+    found = fine.colours
+    if are_small(*facts):
+        apart, _ = difference(fine.coarse, *fine.pictures)
+        return (Gate("colour", round(apart, 1), SMALL.max_difference, apart <= SMALL.max_difference),)
+    passed = found.same and not (graphic and found.degrees)
+    return (Gate("colour", found.places or float(not passed), 0, passed=passed),)
 
 
 def clipped(fine: FineAlignment) -> tuple[Gate, ...]:

@@ -8,13 +8,14 @@ captions, is reported and accepted.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from index.imaging.verification import transforms
 from index.imaging.verification.alignment import Aligned, Prepared, alignment_hypotheses, prepare
 from index.imaging.verification.coarse_gates import coarse_gates, is_graphic, is_only_stamped
+from index.imaging.verification.colours import Colours
 from index.imaging.verification.edit_evidence import reversed_evidence
 from index.imaging.verification.edit_report import describe_edits
 from index.imaging.verification.fine_alignment import align_finely
@@ -28,6 +29,9 @@ from index.imaging.verification.transforms import Map
 from index.model import Facts, Kind, Turn
 
 __all__ = ["Gate", "Judgement", "Prepared", "judge", "prepare"]
+
+# Formats that have few colours.
+PALETTES: Final = frozenset(("GIF",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +83,23 @@ def _judge(
         gate = Gate("aligned", 0.0, 1.0, passed=False)
         return Judgement(None, 0.0, hint or Turn.NONE, {}, (gate,))
     graphic = is_graphic(first, second)
-    similarity, of_noise, of_sharpness = best.similarity, Noise(), Sharpness()
+    similarity, of_noise, of_sharpness, of_colours = best.similarity, Noise(), Sharpness(), Colours()
     places: tuple[Place, ...] = ()
     if similarity.median < FINE_SCALE.min_median or similarity.different_share > FINE_SCALE.max_different:
         gates = coarse_gates(best, graphic=graphic)
     else:
-        fine = align_finely(best, first, second)
+        palette = any(file.format in PALETTES for file in (facts_first, facts_second))
+        fine = align_finely(best, first, second, palette=palette)
         best = fine.coarse
         gates = coarse_gates(best, graphic=graphic)
         if all(gate.passed for gate in gates):
             of_noise, of_sharpness = noise(fine.first, fine.second, fine.where), fine.sharpness
             gates += fine_gates(fine, (facts_first, facts_second), of_noise, graphic=graphic, by_hash=hint is not None)
-            places = fine.places
+            places, of_colours = fine.places, fine.colours
     kind = _kind(best, gates, POSSIBLE)
     if kind is None:
         return Judgement(None, 0.0, best.turn, {}, gates)
-    turn, evidence = describe_edits(best, first, second, facts_first, facts_second, of_noise, of_sharpness)
+    turn, evidence = describe_edits(best, first, second, facts_first, facts_second, of_noise, of_sharpness, of_colours)
     damaged = bool(facts_first.damage or facts_second.damage)
     if kind is Kind.POSSIBLE and (why := reason(gates, places, graphic=graphic, damaged=damaged)):
         evidence["reason"] = why

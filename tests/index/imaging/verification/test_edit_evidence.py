@@ -27,7 +27,7 @@ FULL = {
     "stretch": 0.8,
     "sharpness": 0.5,
     "noise": 4.0,
-    "tone": {"brightness": 20, "contrast": 0.5, "grey": "second", "saturation": 2.0, "warmth": 15},
+    "tone": {"brightness": 20, "contrast": 0.5, "grey": "second", "saturation": 2.0, "warmth": 15, "hue": 150},
     "changed": 0.04,
     "jpeg": [92, 75],
     "lost": ["exif"],
@@ -41,7 +41,14 @@ def test_evidence_reversed_twice_is_unchanged():
     assert back["turn"] == "rotate_270"
     assert back["scale"] == 2.0
     assert back["crop"]["of"] == "second"
-    assert back["tone"] == {"brightness": -20, "contrast": 2.0, "grey": "first", "saturation": 0.5, "warmth": -15}
+    assert back["tone"] == {
+        "brightness": -20,
+        "contrast": 2.0,
+        "grey": "first",
+        "saturation": 0.5,
+        "warmth": -15,
+        "hue": -150,
+    }
     assert (back["sharpness"], back["noise"]) == (2.0, 0.25)
     # What is wider in one is higher in the other, which is turned by a quarter.
     assert back["stretch"] == 0.8
