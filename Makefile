@@ -17,7 +17,7 @@ export PHOTOS
 # Where compiled modules may not be kept, each program that starts compiles 250 of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run test test-slow check check-python check-js bench bench-compress screenshots icons clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size size-index tables originality model
+.PHONY: setup run test test-slow check check-python check-js bench bench-compress screenshots icons clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size size-index tables originality places model
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -63,6 +63,10 @@ bench: $(VENV)/installed-dev
 # The weights by which the original is told, fitted on a folder of photographs: make originality PHOTOS=~/Pictures
 originality: $(VENV)/installed-dev
 	$(PYTHON) -m fitting.originality "$$PHOTOS" --write
+
+# The limits of what was added to a picture, fitted on a folder of photographs: make places PHOTOS=~/Pictures
+places: $(VENV)/installed-dev
+	$(PYTHON) -m fitting.places "$$PHOTOS" --write
 
 # The model that ships, trained on a folder of photographs: an hour or more on one core, and again where it was stopped.
 # make model PHOTOS=DIR STEPS=1000: build/model/default.onnx, to be put in place by hand. See docs/model-card.md.

@@ -6,7 +6,7 @@ weight (iteratively reweighted least squares, Holland and Welsch 1977), since a 
 of a picture. A place that leaves it was given another colour, or is another thing. What an edit loses, as greys lose
 all colour, cannot be had back: it is enough that the mapping holds in one direction.
 
-One thing in another colour before a ground without any could be a turn of all hues as well. Such a turn is accepted
+One thing in another colour before a wall without any could be a turn of all hues as well. Such a turn is accepted
 only where most of the picture has colour that turns alike.
 """
 

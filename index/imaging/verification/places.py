@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
+from index.imaging.verification.fitted import FITTED
 from index.imaging.verification.registration import SMOOTHING_PX, evenly_lit, matched
 from index.imaging.verification.transforms import Grey, Mask
 
@@ -42,25 +43,41 @@ class AddedLimits:
     """When a place is shown to be added. Quantiles are of the residual of the inside, 3 pixels from its edges; noise in
     both pictures, the usual residual, is allowed for."""
 
-    min_step: float = threshold(5.0, "levels", "Root mean square across the outline, where it says anything.")
-    one_sided: float = threshold(0.75, "share of the outline", "With its step in one picture; weighted by the step.")
-    one_sided_of_all: float = threshold(0.8, "share of the outline", "The same for a flat thing, brighter and darker.")
+    min_step: float = threshold(
+        FITTED["min_step"], "levels", "Root mean square across the outline, where it says anything."
+    )
+    one_sided: float = threshold(
+        FITTED["one_sided"], "share of the outline", "With its step in one picture; weighted by the step."
+    )
+    one_sided_of_all: float = threshold(
+        FITTED["one_sided_of_all"], "share of the outline", "The same for a flat thing, brighter and darker."
+    )
     min_part: float = threshold(0.05, "share of the outline", "Less of it, brighter or darker, does not count.")
-    flat: float = threshold(1.0, "levels", "A quarter is flatter: of one tone. Of skin and cloth it is 1.5 and more.")
-    very_flat: float = threshold(0.5, "levels", "A quarter is flatter than this, for one_sided_of_all.")
+    flat: float = threshold(
+        FITTED["flat"], "levels", "A quarter is flatter: of one tone. Of skin and cloth it is 1.5 and more."
+    )
+    very_flat: float = threshold(FITTED["very_flat"], "levels", "A quarter is flatter than this, for one_sided_of_all.")
     over_noise: float = threshold(0.9, "times the usual residual", "For what is flat; half of it for very flat.")
     quiet: float = threshold(3.0, "levels", "Pixels with less are quiet.")
-    min_quiet: float = threshold(0.35, "share of the inside", "So much must be quiet to speak of its tones.")
-    few_tones: float = threshold(0.85, "share of what is quiet", "Within 2 levels of three tones.")
-    shows_through: float = threshold(0.58, "correlation", "Median of the inside: the scene shows through evenly.")
-    max_through: float = threshold(11.0, "levels", "Median of what shows the scene through.")
-    ink: float = threshold(35.0, "levels", "Median of letters and codes, black and white in turn; 30 of wild patterns.")
+    min_quiet: float = threshold(
+        FITTED["min_quiet"], "share of the inside", "So much must be quiet to speak of its tones."
+    )
+    few_tones: float = threshold(FITTED["few_tones"], "share of what is quiet", "Within 2 levels of three tones.")
+    shows_through: float = threshold(
+        FITTED["shows_through"], "correlation", "Median of the inside: the scene shows through evenly."
+    )
+    max_through: float = threshold(FITTED["max_through"], "levels", "Median of what shows the scene through.")
+    ink: float = threshold(
+        FITTED["ink"], "levels", "Median of letters and codes, black and white in turn; 30 of wild patterns."
+    )
     thin_share: float = threshold(0.58, "share of the place", "Strokes have less inside.")
-    thin_ink: float = threshold(10.0, "levels", "Median of strokes, and of logos of several parts.")
+    thin_ink: float = threshold(FITTED["thin_ink"], "levels", "Median of strokes, and of logos of several parts.")
     thinnest_share: float = threshold(0.2, "share of the place", "Fine strokes have less inside.")
-    thinnest_ink: float = threshold(6.0, "levels", "Median of fine strokes.")
+    thinnest_ink: float = threshold(FITTED["thinnest_ink"], "levels", "Median of fine strokes.")
     part: float = threshold(0.25, "share of the other", "A place so small within another one is a part of it.")
-    ink_beneath: float = threshold(36.0, "levels", "A tenth of the other picture has more: there is ink in that, too.")
+    ink_beneath: float = threshold(
+        FITTED["ink_beneath"], "levels", "A tenth of the other picture has more: there is ink in that, too."
+    )
 
 
 PLACES: Final = PlaceLimits()

@@ -46,7 +46,7 @@ def scene(seed: int) -> Image.Image:
     return photograph(seed, 700, 525)
 
 
-def with_shirt(ground: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+def with_shirt(wall: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
     """A thing with folds in one colour: its brightness is the same in any."""
     worn, at = Image.new("RGB", (180, 200), colour), (240, 160)
     light = np.asarray(photograph(77, 180, 200).convert("L"), np.float32) / 160
@@ -56,7 +56,7 @@ def with_shirt(ground: Image.Image, colour: tuple[int, int, int]) -> Image.Image
     cloth = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     mask = Image.new("L", worn.size, 0)
     ImageDraw.Draw(mask).rounded_rectangle((4, 4, 175, 195), 40, fill=255)
-    made = ground.copy()
+    made = wall.copy()
     made.paste(cloth, at, mask.filter(ImageFilter.GaussianBlur(1)))
     return made
 
@@ -106,9 +106,9 @@ def test_a_thing_in_another_colour_is_another_picture(one, other, seed: int) -> 
     assert compare(with_shirt(scene(seed), one), mirrored, Turn.FLIP_HORIZONTAL).kind is Kind.POSSIBLE
 
 
-def test_before_a_ground_without_colour_a_thing_may_have_another_one() -> None:
-    ground = ImageOps.grayscale(photograph(3, 700, 525)).convert("RGB")
-    said = compare(with_shirt(ground, (200, 40, 40)), with_shirt(ground, (40, 60, 200)))
+def test_before_a_wall_without_colour_a_thing_may_have_another_one() -> None:
+    wall = ImageOps.grayscale(photograph(3, 700, 525)).convert("RGB")
+    said = compare(with_shirt(wall, (200, 40, 40)), with_shirt(wall, (40, 60, 200)))
     assert said.kind is Kind.POSSIBLE
     assert said.evidence["reason"] == "colour"
 
