@@ -3,7 +3,7 @@
 Makes scenes of any folder of photographs: in some a thing is added (caption, date, logo, sticker), in others a subject
 moves, comes or is another, or both pictures have something added, each with noise of its own. Every second photograph
 is kept apart: limits are chosen on the others, one after the other, so that nothing that moved passes and most of what
-was added does, and judged on those. With --write, place_limits.json is replaced.
+was added does, and judged on those. With --write, place_limits.py is replaced.
 """
 
 import argparse
@@ -20,7 +20,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from index.imaging.verification import places
-from index.imaging.verification.fitted import LIMITS_FILE
 from index.imaging.verification.places import AddedLimits, Place, are_added
 from index.imaging.verification.registration import evenly_lit
 from index.imaging.verification.similarity import compare
@@ -47,6 +46,13 @@ FITTED: Final = (
     "ink_beneath",
 )
 SHARES: Final = frozenset({"one_sided", "one_sided_of_all", "min_quiet", "few_tones", "shows_through"})
+LIMITS_FILE: Final = Path(places.__file__).with_name("place_limits.py")
+HEAD: Final = '''"""PURE: the limits that say that a place was added, and how many pairs pass of those chosen on and those kept apart.
+
+Written by python -m fitting.places.
+"""
+
+from typing import Final'''
 SEED_OF_JUDGED: Final = 500_009
 # Measured outlines: by picture, mask and the least step that counts.
 OUTLINES: Final[dict[tuple[int, bytes, float], Any]] = {}
@@ -255,13 +261,10 @@ def main() -> None:
     for name in FITTED:
         print(f"{name:20s} {getattr(places.ADDED, name):7.3f} -> {getattr(limits, name):7.3f}")
     if wanted.write:
-        fields = {
-            "about": "Written by python -m fitting.places. Which limits say that a place was added; of each kind of "
-            "pair that has places, how many pass: of photographs that they were chosen on, and of those kept apart.",
-            **{name: value for name, value in report.items() if name != "judged_on_before"},
-            "limits": {name: getattr(limits, name) for name in FITTED},
-        }
-        LIMITS_FILE.write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+        figured = {name: value for name, value in report.items() if name != "judged_on_before"}
+        chosen = {name: getattr(limits, name) for name in FITTED}
+        parts = f"FIGURES: Final = {json.dumps(figured, indent=4)}", f"FITTED: Final = {json.dumps(chosen, indent=4)}"
+        LIMITS_FILE.write_text("\n\n".join((HEAD, *parts)) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
 """The fit of the limits of places: it chooses and judges on different photographs, and what is shipped stands by it."""
 
-import json
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from fitting import places as fitting
-from index.imaging.verification.fitted import LIMITS_FILE
+from index.imaging.verification.place_limits import FIGURES, FITTED
 from index.imaging.verification.places import ADDED
 from support.pictures import photograph
 
@@ -48,8 +46,7 @@ def test_pairs_are_the_same_for_the_same_seed() -> None:
 
 
 def test_the_shipped_limits_are_those_in_use_with_their_figures() -> None:
-    shipped = json.loads(Path(LIMITS_FILE).read_text("utf-8"))
-    assert shipped["limits"] == {name: getattr(ADDED, name) for name in fitting.FITTED}
+    assert FITTED == {name: getattr(ADDED, name) for name in fitting.FITTED}
     for kind in ("moved", "other", "mirrored", "two captions"):
-        passed, of = (int(part) for part in shipped["judged_on"][kind].split(" of "))
+        passed, of = (int(part) for part in FIGURES["judged_on"][kind].split(" of "))
         assert passed <= 0.1 * of, kind

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
-from index.imaging.verification.fitted import FITTED
+from index.imaging.verification.place_limits import FITTED
 from index.imaging.verification.registration import SMOOTHING_PX, evenly_lit, matched
 from index.imaging.verification.transforms import Grey, Mask
 
