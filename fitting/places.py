@@ -47,12 +47,12 @@ FITTED: Final = (
 )
 SHARES: Final = frozenset({"one_sided", "one_sided_of_all", "min_quiet", "few_tones", "shows_through"})
 LIMITS_FILE: Final = Path(places.__file__).with_name("place_limits.py")
-HEAD: Final = '''"""PURE: the limits that say that a place was added, and how many pairs pass of those chosen on and those kept apart.
+HEAD: Final = '''"""PURE: the limits that say that a place was added, and how many pairs pass with them.
 
 Written by python -m fitting.places.
 """
 
-from typing import Final'''
+from typing import Any, Final'''
 SEED_OF_JUDGED: Final = 500_009
 # Measured outlines: by picture, mask and the least step that counts.
 OUTLINES: Final[dict[tuple[int, bytes, float], Any]] = {}
@@ -263,7 +263,10 @@ def main() -> None:
     if wanted.write:
         figured = {name: value for name, value in report.items() if name != "judged_on_before"}
         chosen = {name: getattr(limits, name) for name in FITTED}
-        parts = f"FIGURES: Final = {json.dumps(figured, indent=4)}", f"FITTED: Final = {json.dumps(chosen, indent=4)}"
+        parts = (
+            f"FIGURES: Final[dict[str, Any]] = {json.dumps(figured, indent=4)}",
+            f"FITTED: Final[dict[str, float]] = {json.dumps(chosen, indent=4)}",
+        )
         LIMITS_FILE.write_text("\n\n".join((HEAD, *parts)) + "\n", "utf-8")
 
 

@@ -1,11 +1,11 @@
-"""PURE: the limits that say that a place was added, and how many pairs pass of those chosen on and those kept apart.
+"""PURE: the limits that say that a place was added, and how many pairs pass with them.
 
 Written by python -m fitting.places.
 """
 
-from typing import Final
+from typing import Any, Final
 
-FIGURES: Final = {
+FIGURES: Final[dict[str, Any]] = {
     "photographs": [10, 10],
     "chosen_on": {
         "band": "9 of 10",
@@ -31,7 +31,7 @@ FIGURES: Final = {
     },
 }
 
-FITTED: Final = {
+FITTED: Final[dict[str, float]] = {
     "min_step": 5.0,
     "one_sided": 0.75,
     "one_sided_of_all": 0.8,
