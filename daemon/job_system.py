@@ -1,4 +1,5 @@
-"""The parts that work on files: created for one configuration, and replaced when it changes. Thread: main.
+"""The parts that work on files: created for one configuration, and replaced when it changes; other watched folders
+are taken over while they run. Thread: main.
 
 The watcher requests the first scan of a root once its watches are set up, so that no change is missed.
 """
@@ -8,10 +9,11 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
-from daemon.configuration.config import Config, WatchSection
+from daemon.configuration.config import Config
 from daemon.files.protected_paths import ManagedFolders
+from daemon.folder_setup import watch_roots
 from daemon.jobs import quarantine
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
@@ -31,12 +33,12 @@ from daemon.live_settings import LiveSettings
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
 from index.database.records import decoder_set, images, matches, temporary_roots
-from index.database.records.images import WatchRoot
 from index.database.records.jobs import ScanParameters, UndoParameters
 from index.database.store import Store
 from index.errors import ConfigError
 from index.imaging.decoding import decoders
 from index.imaging.decoding.pictures import Limits
+from index.imaging.discovery.walk import is_at_or_below
 from index.messages import Message
 from index.model import JobKind, RootState
 from index.paths import display
@@ -45,6 +47,8 @@ log = logging.getLogger(__name__)
 
 # A job that does not stop within this time is waiting for a decode, which is then killed.
 STOP_LIMIT_S = 3.0
+# Jobs that must use the protection of now, not that of when they began.
+CHANGING_FILES: Final = frozenset({JobKind.SORT, JobKind.COMPRESS, JobKind.UNDO, JobKind.EMPTY})
 # How soon a job that waits for the index to be checked notices that it is to stop.
 CHECKED_EVERY_S = 0.5
 
@@ -66,8 +70,9 @@ class JobSystem:
         self.model_pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
         self._model = EmbeddingModel(store, self.model_pool, config.model)
         self._detector = Detector(store, self.pool, self.previews, settings.detect_parameters, self._model)
-        self._roots = [_scan_root(section) for section in config.watch]
-        scanner = Scanner(store, self.pool, self._roots, limits, self._detector.update)
+        scanner = Scanner(
+            store, self.pool, lambda: _scan_roots(settings.effective()), limits, self._detector.update
+        )  # fmt: skip
 
         def rescan(progress: Progress, paths: Sequence[bytes]) -> None:
             scanner.run(progress, ScanParameters(paths=[os.fsdecode(path) for path in paths]))
@@ -100,7 +105,7 @@ class JobSystem:
         stack.callback(self.model_pool.close)
 
         def sync(database: Any) -> bool:
-            matches.mark_stale(database, images.sync_roots(database, [root.root for root in self._roots]))
+            matches.mark_stale(database, images.sync_roots(database, watch_roots(self._config)))
             matches.mark_stale(database, temporary_roots.drop_unused(database))
             self._reopen_outdated(database)
             self._reopen_failed(database)
@@ -113,9 +118,31 @@ class JobSystem:
         stack.callback(self._end_jobs)
         self.watcher.start()
         stack.callback(self.watcher.stop)
-        if has_stale and not self._roots:
+        if has_stale and not self._config.watch:
             # There is no root whose scan would remove them from their groups.
             start_job(self._store, JobKind.SCAN, ScanParameters(), "start")
+
+    def watch(self, config: Config) -> None:
+        """Use the watched folders of this configuration from now on, all else being as before. What runs goes on: only
+        the scan of a folder that changed ends, and a job that changes files begins again where it is, so that none of
+        it happens in a folder that is protected by now."""
+        before, self._config = self._config, config
+
+        def sync(database: Any) -> bool:
+            matches.mark_stale(database, images.sync_roots(database, watch_roots(config)))
+            return bool(matches.stale_contents(database))
+
+        has_stale = self._store.write(sync)
+        self.runner.begin_again(CHANGING_FILES)
+        self.watcher.watch(_watched_roots(config))
+        # The watcher has the folders scanned that are new, or seen in another way.
+        gone = {section.path for section in before.watch} - {section.path for section in config.watch}
+        changed = [section.path for section in config.watch if section not in before.watch]
+        if has_stale and gone:
+            # No folder is theirs any more: only the groups are updated, even while something else runs.
+            start_job(self._store, JobKind.SCAN, ScanParameters(paths=[os.fsdecode(path) for path in gone]), "watch")
+        elif has_stale and changed:
+            start_job(self._store, JobKind.SCAN, ScanParameters(roots=list(map(os.fsdecode, changed))), "start")
 
     def close(self) -> None:
         """Stop within seconds: the running job goes back to the queue, and a slow decode is killed."""
@@ -190,7 +217,7 @@ class JobSystem:
             shown = display(folder)
             if not os.path.isdir(folder):
                 log.warning("the destination %s, %s, is not there: nothing is moved to it", name, shown)
-            elif not any(folder == root.path or folder.startswith(root.path + b"/") for root in self._roots):
+            elif not any(is_at_or_below(folder, section.path) for section in self._config.watch):
                 log.info("the destination %s, %s, is not watched: what is moved there leaves the index", name, shown)
 
     def _end_jobs(self) -> None:
@@ -204,10 +231,6 @@ class JobSystem:
     def _make_watcher(self) -> Watcher:
         """A watcher whose reports become scan jobs; those of single files are urgent."""
         store, daemon = self._store, self._config.daemon
-        watched = [
-            WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
-            for section in self._config.watch
-        ]
 
         def settled(event: Settled) -> None:
             paths = sorted(os.fsdecode(path) for path in event.paths)
@@ -221,7 +244,7 @@ class JobSystem:
             store.write(lambda db: images.set_state_of_root_at(db, path, state, reason))
 
         times = WatchTimes(settle_s=daemon.settle_s, poll_s=daemon.poll_s, reconcile_s=daemon.scan_interval_h * 3600)
-        return Watcher(watched, settled, reconcile, root_state, times)
+        return Watcher(_watched_roots(self._config), settled, reconcile, root_state, times)
 
 
 def once_checked(store: Store, handler: Handler) -> Handler:
@@ -237,6 +260,15 @@ def once_checked(store: Store, handler: Handler) -> Handler:
     return run
 
 
-def _scan_root(section: WatchSection) -> ScanRoot:
-    root = WatchRoot(section.path, section.protected, section.priority)
-    return ScanRoot(root, section.recursive, section.exclude)
+def _scan_roots(config: Config) -> list[ScanRoot]:
+    return [
+        ScanRoot(root, section.recursive, section.exclude)
+        for root, section in zip(watch_roots(config), config.watch, strict=True)
+    ]
+
+
+def _watched_roots(config: Config) -> list[WatchedRoot]:
+    return [
+        WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
+        for section in config.watch
+    ]

@@ -69,7 +69,7 @@ def detect(
         model_pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
         embedding = EmbeddingModel(store, model_pool, model or defaults().model)
         detector = Detector(store, pool, Previews(store, pool, limits), DetectParameters, embedding)
-        scanner = Scanner(store, pool, roots, limits, lambda _: 0)
+        scanner = Scanner(store, pool, lambda: roots, limits, lambda _: 0)
         quarantine.recover(store)
         scan = scanner.run(progress, ScanParameters())
         detector.bring_up_to_date(progress, wanted)
