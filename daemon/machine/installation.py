@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from daemon.configuration import stored_overrides
 from daemon.configuration.config import Config, load, parse_text
 from daemon.machine import environment, unit
 from daemon.version import VERSION
-from index.errors import ComparImgError, UsageError
+from index.errors import ComparImgError, StoreError, UsageError
 from index.messages import Message, of_os_error
 
 USER: Final = "comparimg"
@@ -78,7 +79,7 @@ class Installation:
         places = self._places
         self._require_rights()
         text = self._configuration(photos)
-        config = self._checked(text)
+        config = self._effective(self._checked(text))
         owner = self._owner(config, user) if places.is_system else ""
         plan = unit.UnitOptions(
             python=str(self._environment() / "bin/python"),
@@ -176,6 +177,14 @@ class Installation:
     def _checked(self, text: str) -> Config:
         """The configuration that a text would give; it is not written yet."""
         return parse_text(text, self._places.config)
+
+    def _effective(self, config: Config) -> Config:
+        """With what was set up on the page: its folders have to be writable, too."""
+        try:
+            return stored_overrides.effective(config)
+        except StoreError as error:
+            self._report(f"{error}: what was set up on the page is left out of the unit")
+            return config
 
     def _owner(self, config: Config, user: str) -> str:
         """The user of the service: the one named, else the owner of the photographs, else a separate system user."""

@@ -9,6 +9,9 @@ import pytest
 from daemon.configuration.config import load
 from daemon.machine import environment, installation, unit
 from daemon.machine.installation import Installation, Places
+from index.database.records import folder_overrides
+from index.database.records.folder_overrides import RootOverride
+from index.database.store import Store
 from index.errors import ComparImgError, ConfigError, UsageError
 from support.pictures import photograph, save
 
@@ -97,6 +100,35 @@ def test_a_protected_folder_is_read_only_and_a_destination_is_written(root: Path
     text = places.unit.read_text()
     assert unit.paths_of(text, "ReadWritePaths") == unit.path_lines([os.fsencode(tmp_path / "best")])
     assert unit.paths_of(text, "ReadOnlyPaths") == unit.path_lines([os.fsencode(photos)])
+
+
+def test_what_was_set_up_on_the_page_may_be_written(root: Path, photos: Path, tmp_path: Path) -> None:
+    places = Places.of_system(root)
+    assert places.data_dir is not None
+    added, kept, best = (bytes(tmp_path / name) for name in ("added", "kept", "best"))
+    for folder in (added, kept):
+        os.mkdir(folder)
+    places.config.parent.mkdir(parents=True)
+    places.config.write_text(
+        f'[daemon]\ndata_dir = "{tmp_path}/data"\n[[watch]]\npath = "{photos}"\n'
+        f"[web]\nbrowse = ['{tmp_path}']\n"
+    )  # fmt: skip
+    with Store(tmp_path / "data") as store:
+        roots = {
+            added: RootOverride(True, {}),
+            kept: RootOverride(True, {"protected": True}),
+            b"/usr/share": RootOverride(True, {}),
+        }
+        store.write(lambda db: folder_overrides.write_roots(db, roots))
+        store.write(lambda db: folder_overrides.write_destinations(db, {"best": best}))
+    install(root)
+    text = places.unit.read_text()
+    assert unit.paths_of(text, "ReadWritePaths") == unit.path_lines(sorted([added, best, bytes(photos)]))
+    assert unit.paths_of(text, "ReadOnlyPaths") == unit.path_lines([kept])
+    (tmp_path / "data" / "index.sqlite3").write_bytes(b"no database at all" * 100)
+    (words,) = [line for line in install(root) if "left out of the unit" in line]
+    assert "index.sqlite3" in words
+    assert unit.paths_of(places.unit.read_text(), "ReadWritePaths") == unit.path_lines([bytes(photos)])
 
 
 def test_a_wrong_configuration_or_folder_installs_nothing(root: Path, tmp_path: Path) -> None:
