@@ -1,7 +1,7 @@
-"""The parts that work on files: created for one configuration, and replaced when it changes; other watched folders
-are taken over while they run. Thread: main.
+"""The parts that work on files: created for one configuration, and replaced when it changes. Thread: main.
 
-The watcher requests the first scan of a root once its watches are set up, so that no change is missed.
+Other watched folders are taken over while they run. The watcher requests the first scan of a root once its watches are
+set up, so that no change is missed.
 """
 
 import logging

@@ -26,11 +26,22 @@ BLANKS = re.compile("[ \t\r\n]+")
 SECTIONS = (
     ("On folders, without a daemon", ("detect", "explain", "compress", "model")),
     ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
-    ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
+    ("What to do", ("scan", "searches", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and sorting", ("decide", "accept", "rules", "sort", "batches", "batch", "undo", "trash")),
     (
         "How it is set up",
-        ("doctor", "roots", "disks", "service", "index", "schedule", "config", "token", "notify-test"),
+        (
+            "doctor",
+            "roots",
+            "destinations",
+            "disks",
+            "service",
+            "index",
+            "schedule",
+            "config",
+            "token",
+            "notify-test",
+        ),
     ),
 )
 # Commands that change no file that was there before, and so run on macOS, too.
@@ -69,19 +80,22 @@ def main(arguments: list[str] | None = None) -> None:
         calibration,
         compress,
         copies,
+        destinations,
         detect,
         disks,
         doctor,
         model,
         remote,
         roots,
+        searches,
         service,
         setup,
         sorting,
     )
 
     for module in (
-        bulk, calibration, compress, copies, detect, disks, doctor, model, remote, roots, service, setup, sorting,
+        bulk, calibration, compress, copies, destinations, detect, disks, doctor, model, remote, roots, searches,
+        service, setup, sorting,
     ):  # fmt: skip
         module.register(program)
     sys.exit(run(arguments))
