@@ -32,7 +32,7 @@ from daemon.jobs.undo import Undoer
 from daemon.live_settings import LiveSettings
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
-from index.database.records import decoder_set, images, matches, temporary_roots
+from index.database.records import cleared_decisions, decoder_set, images, matches, temporary_roots
 from index.database.records.jobs import ScanParameters, UndoParameters
 from index.database.store import Store
 from index.errors import ConfigError
@@ -112,6 +112,7 @@ class JobSystem:
             return bool(matches.stale_contents(database))
 
         has_stale = self._store.write(sync)
+        cleared_decisions.put_back_unfinished(self._store.write)
         self._recover()
         self._log_destinations()
         self.runner.start()

@@ -27,7 +27,7 @@ SECTIONS = (
     ("On folders, without a daemon", ("detect", "explain", "compress", "model")),
     ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
     ("What to do", ("scan", "searches", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
-    ("Deciding and sorting", ("decide", "accept", "rules", "sort", "batches", "batch", "undo", "trash")),
+    ("Deciding and sorting", ("decide", "accept", "clear", "rules", "sort", "batches", "batch", "undo", "trash")),
     (
         "How it is set up",
         (

@@ -187,8 +187,8 @@ def _files(
     where.add(*within_folders(database))
     rows = database.execute_sql(
         "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns,"
-        " r.protected AND NOT r.temporary,"
-        " r.priority, c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
+        " r.protected AND NOT r.temporary, r.temporary > 0, r.priority,"
+        " c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
         " c.mode, c.earlier_quality, c.bit_depth, c.damage, c.attachments,"
         " c.camera, c.frames, c.description, coalesce(b.bonds, ''), coalesce(b.description, '{}')"
         " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
@@ -200,10 +200,14 @@ def _files(
     for group_id, device, inode, content_id, *of_file in rows:
         file = _candidate(picture, *of_file)
         if (device, inode) in files_of[group_id]:
-            # The same file by another path: a file is protected if any of its paths is.
+            # The same file by another path: a file is protected if any of its paths is, and outside if all are.
             _, first = files_of[group_id][device, inode]
             protected, priority = first.protected or file.protected, max(first.priority, file.priority)
-            file = replace(first, protected=protected, priority=priority)
+            is_outside = first.outside and file.outside
+            file = replace(
+                first if is_outside or not first.outside else file,
+                protected=protected, priority=priority, outside=is_outside,
+            )  # fmt: skip
         files_of[group_id][device, inode] = (content_id, file)
     return {group_id: list(files.values()) for group_id, files in files_of.items()}
 
@@ -215,6 +219,7 @@ def _candidate(
     size_bytes: int,
     mtime_ns: int,
     protected: int,
+    outside: int,
     priority: int,
     *of_content: Any,
 ) -> KeeperCandidate:
@@ -239,7 +244,7 @@ def _candidate(
     beside = _names(bonds)
     return KeeperCandidate(
         image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
-        companions=beside, taken=_taken(bytes(path), description, said_beside) or taken,
+        companions=beside, taken=_taken(bytes(path), description, said_beside) or taken, outside=bool(outside),
     )  # fmt: skip
 
 

@@ -56,7 +56,8 @@ class KeeperCandidate:
     it; `coloured` is False for the grey copy of a coloured one. `reworked` is True if it differs from the group's
     reference by more than compression: one of the two was sharpened, blurred, brightened, written on... Candidates with
     the same `picture` have equal pixels. `companions` are the kinds of files beside it that belong to it.
-    `taken` is the date of the capture, wherever it is written: in the file, beside it or in its name.
+    `taken` is the date of the capture, wherever it is written: in the file, beside it or in its name. `outside` is True
+    for a file of a folder that is not watched, which one search knows.
     """
 
     image_id: int
@@ -72,6 +73,7 @@ class KeeperCandidate:
     picture: int | None = None
     companions: tuple[str, ...] = ()
     taken: str = ""
+    outside: bool = False
 
     @property
     def shows(self) -> tuple[str, int]:
@@ -116,9 +118,10 @@ def propose_keeper(
 
     `criteria` are names of CRITERIA, the first first; all of them in their order where they are left out. Before them
     come those of ALWAYS: whatever is preferred, nothing is given up that the image kept does not hold. Without a
-    standing, the criterion `original` decides nothing.
+    standing, the criterion `original` decides nothing. A file outside is proposed only among others of its kind: it may
+    be gone tomorrow.
     """
-    left = list(candidates)
+    left = [candidate for candidate in candidates if not candidate.outside] or list(candidates)
     reasons: list[Reason] = []
     tie = False
     before = ALWAYS if _differ_in_what_they_hold(left) else ()
@@ -145,6 +148,13 @@ def propose_keeper(
     tie |= not kept.facts.damage and any(c.facts.damage and _is_larger(_sides(c), _sides(kept)) for c in candidates)
     certainty = None if standing is None or kept.picture is None else standing.shares.get(kept.picture)
     return Proposal(kept.image_id, tuple(reasons), tie, certainty, standing is not None and standing.absent)
+
+
+def untouched(candidates: Sequence[KeeperCandidate]) -> frozenset[int]:
+    """The images that no proposal takes from their place: the protected ones, and beside files of the library those
+    outside of it."""
+    is_mixed = any(not candidate.outside for candidate in candidates)
+    return frozenset(c.image_id for c in candidates if c.protected or (is_mixed and c.outside))
 
 
 def _differ_in_what_they_hold(candidates: Sequence[KeeperCandidate]) -> bool:

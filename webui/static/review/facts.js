@@ -110,6 +110,7 @@ export function factsTable(shown, { choose, proposed, surely, linkable }) {
             { class: "where" },
             h("span", { class: "folder", title: safe(image.path) }, folderText(image)),
             image.protected ? h("span", { class: "lock", title: t("root.protected") }, icon("lock", 13)) : null,
+            image.temporary ? h("small", { class: "quiet" }, t("image.temporary")) : null,
             alsoAt(image),
           ),
         ),
