@@ -136,7 +136,10 @@ def test_extreme_values_are_reversed_too():
         (
             {"scale": 0.541, "stretch": 0.75, "tone": {"saturation": 1.6, "warmth": -20}, "sharpness": 0.5},
             "reduced to 62%, squeezed to 75% in width, stronger colours, colder colours, softer",
-            "réduite à 62\u202f%, comprimée à 75\u202f% en largeur, couleurs plus vives, couleurs plus froides, plus floue",
+            (
+                "réduite à 62\u202f%, comprimée à 75\u202f% en largeur, couleurs plus vives, couleurs plus froides,"
+                " plus floue"
+            ),
         ),
         ({"noise": 3.0}, "noisier", "plus bruitée"),
         (
