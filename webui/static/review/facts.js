@@ -241,7 +241,10 @@ export function proposalText(group, shown, numberOf) {
   const isShown = (id) => shown.some(({ image }) => image.id === id);
   const speaking = proposal.speaking.filter(({ image, other }) => isShown(image) && isShown(other));
   const last = proposal.reasons.at(-1);
-  const reason = ({ criterion, value }) => t(`because.${criterion}`, { value: valueText(criterion, value) });
+  const reason = ({ criterion, value }) =>
+    t(criterion === "original" && proposal.tie ? "because.original.tie" : `because.${criterion}`, {
+      value: valueText(criterion, value),
+    });
   return h(
     "div",
     { class: `proposal${proposal.tie ? " tie" : ""}` },
@@ -252,7 +255,10 @@ export function proposalText(group, shown, numberOf) {
       h(
         "span",
         {},
-        t("proposal.text", { n: String(numberOf(proposal.image)), why: last ? reason(last) : t("because.only") }),
+        t(proposal.tie ? "proposal.text.tie" : "proposal.text", {
+          n: String(numberOf(proposal.image)),
+          why: last ? reason(last) : t("because.only"),
+        }),
         certaintyText(proposal),
       ),
     ),
