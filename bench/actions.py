@@ -29,7 +29,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ROUNDS = 5
 # Until the server has done what follows a request.
 REST_S = 0.7
-OF_ITSELF = ("/api/v1/events", "/static/", "/locale/", "/thumbnail", "/view")
+PATIENCE_MS = 180_000
+OF_ITSELF = ("/api/v1/events", "/static/", "/locale/", "/thumbnail", "/content", "/crop", "/preview")
 
 
 def main() -> None:
@@ -82,6 +83,7 @@ class Hand:
         self._address = address
         self._pid = pid
         self._requests: list[int] = []
+        page.set_default_timeout(PATIENCE_MS)
         page.on("response", lambda response: self._note(response.url, response.headers.get("content-length")))
 
     def do_all(self) -> None:

@@ -12,7 +12,7 @@ export const ACTIONS = ["accept", "keep", "not_duplicates", "more"];
 const OTHERS = ["move", "link", "clear"];
 // Of a scene nothing is proposed.
 const PROPOSED = ["accept", "move", "link"];
-// What takes images from their place, and is told with their number and bytes.
+// What takes images from their place, and is shown with their number and bytes.
 const GOING = PROPOSED;
 
 export const actionsFor = (scenes) => ACTIONS.filter((action) => !(scenes && PROPOSED.includes(action)));

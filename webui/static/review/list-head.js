@@ -211,7 +211,7 @@ function imagesText({ images }) {
   const reading = read("progress").jobs.filter(({ phase, state }) => phase === "indexing" && state === "running");
   const [done, total] = reading.reduce(([a, b], job) => [a + job.done, b + (job.total ?? 0)], [0, 0]);
   if (total <= done) return number(images);
-  // The images in the index and the progress of the job are told at different moments.
+  // The images in the index and the progress of the job are reported at different moments.
   const before = Math.max(0, images - done);
   return t("figure.of", { n: number(before + done), of: number(before + total) });
 }

@@ -183,7 +183,7 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   }
 
   // Whether nothing is found that speaks against the proposed image, beside those compared. What was enlarged or saved
-  // anew has larger numbers, and is none the better for it.
+  // again has larger numbers, and is none the better for it.
   function speaksAlone(compared) {
     if (!group.proposal) return false;
     if (!group.proposal.tie) return true;
