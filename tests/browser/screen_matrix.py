@@ -46,7 +46,7 @@ FAULTS = """() => {
     if (document.documentElement.scrollWidth > width + 1) found.push(`wider than the window: ${
         [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > width + 1)
             .slice(0, 2).map((e) => e.outerHTML.slice(0, 90)).join(" | ")}`);
-    for (const e of document.querySelectorAll("button, a.button, h1, h2, dt, dd, label")) {
+    for (const e of document.querySelectorAll("button, a.button, h1:not(.sr), h2:not(.sr), dt, dd, label")) {
         const style = getComputedStyle(e);
         if (e.offsetParent && e.clientWidth && e.scrollWidth > e.clientWidth + 1 && style.overflowX !== "visible"
             && style.textOverflow !== "ellipsis") found.push(`cut off: ${e.outerHTML.slice(0, 120)}`);
@@ -54,7 +54,8 @@ FAULTS = """() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const text = walker.currentNode.textContent.trim();
-        if (/^[a-z_]+(\\.[a-z_]+)+$/.test(text) && !walker.currentNode.parentElement.closest("code, script, style"))
+        if (/^[a-z_]+(\\.[a-z_]+)+$/.test(text) && !/\\.(jpg|json|toml)$/.test(text)
+            && !walker.currentNode.parentElement.closest("code, script, style"))
             found.push(`a key: ${text}`);
     }
     return found;
@@ -152,7 +153,7 @@ def screens_of(client: Client, folder: Path) -> dict[str, tuple[str, Prepare]]:
         "filtered": ("/?kind=possible&path=nowhere", nothing),
         "scenes": ("/?scenes=only", nothing),
         "search": (f"/?search={search}", nothing),
-        "find": ("/", click(".hero .actions > :last-of-type, .hero .actions button")),
+        "find": ("/", click(".hero .actions button")),
         "pair": (f"/groups/{pair}", nothing),
         "difference": (f"/groups/{pair}", press("v", "v", "v")),
         "many": (f"/groups/{many}", press("2")),

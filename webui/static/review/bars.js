@@ -31,7 +31,12 @@ export function head(group, name, { back, goBack, addressOf, signal }) {
   return h(
     "header",
     { class: "review-head" },
-    h("a", { class: "back", href: back, onclick: leave }, icon("left", 16), h("span", {}, t("nav.groups"))),
+    h(
+      "a",
+      { class: "back", href: back, "aria-label": t("nav.groups"), onclick: leave },
+      icon("left", 16),
+      h("span", {}, t("nav.groups")),
+    ),
     h("h1", {}, name),
     h("p", { class: "quiet" }, kindChip(group.kind), h("span", {}, summary)),
     progressLine(signal),

@@ -78,11 +78,11 @@ export function searchHead(search, page, chosen, { go, detect, review }) {
     "section",
     { class: "search-head" },
     h(
-      "p",
+      "div",
       { class: "only-in" },
       icon("folder", 16),
       h(
-        "span",
+        "h2",
         { title: search.folders.join("\n") },
         t(search.recursive ? "search.only_in" : "search.only_in_flat", { name: names }),
       ),
