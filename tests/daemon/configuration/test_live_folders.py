@@ -120,3 +120,30 @@ def test_groups_follow_a_priority_and_a_folder_that_goes(service: Service, tmp_p
     ask.delete(f"roots/{added['id']}")
     take_over(service)
     until(lambda: ask.get("groups")["total"] == 0)
+
+
+def test_what_is_protected_meanwhile_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is protected while its copies are on their way to the trash: what has not gone yet stays."""
+    copies = 48
+    for number in range(copies):
+        original = save(photograph(number, 64, 48), tmp_path / "one" / f"{number}" / "photo.png")
+        copy = tmp_path / "copies" / f"{number}" / "photo.png"
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(original.read_bytes())
+    monkeypatch.setattr("daemon.jobs.sort.check_picture", misbehaviour.check_slowly)
+    with Service(load(write_config(tmp_path, tmp_path / "one"))) as service:
+        ask = Client(service.address)
+        added = ask.post("roots", {"path": str(tmp_path / "copies"), "priority": -1})["root"]
+        take_over(service)
+        until(lambda: ask.get("groups")["total"] == copies)
+        ask.post("decisions/apply", {"action": "accept"})
+        job = ask.post("jobs", {"kind": "sort"})
+        until(lambda: len(list((tmp_path / "copies").glob("*/photo.png"))) < copies)
+        ask.patch(f"roots/{added['id']}", {"protected": True})
+        take_over(service)
+        until(lambda: ask.get(f"jobs/{job['id']}")["state"] == "done")
+        outcome = ask.get(f"jobs/{job['id']}")["outcome"]
+        left = len(list((tmp_path / "copies").glob("*/photo.png")))
+        assert left == outcome["refused"]["protected"] > 0
+        assert outcome["trash"] == copies - left > 0
+        assert len(list((tmp_path / "one").glob("*/photo.png"))) == copies
