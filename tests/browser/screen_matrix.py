@@ -164,7 +164,7 @@ def screens_of(client: Client, folder: Path) -> dict[str, tuple[str, Prepare]]:
         "move": (f"/groups/{pair}", press("2", "m")),
         "end": ("/end", nothing),
         "rules": ("/rules", lambda page: page.wait_for_selector(".samples .thumbs img")),
-        "plan": ("/plan", nothing),
+        "plan": ("/plan", lambda page: page.wait_for_selector(".steps-list li")),
         "history": ("/history", nothing),
         "batch": (f"/history/{batch}", nothing),
         "trash": ("/trash", nothing),

@@ -227,9 +227,10 @@ export function matchText(image, matched = image) {
 export const cosineText = (cosine) =>
   cosine === undefined ? "" : t("fact.line", { name: t("fact.cosine"), value: decimal(cosine) });
 
-// Rounded down, as what is nearly certain is not. A question shows none: of several pictures one may be doubtful.
-const certaintyText = ({ certainty, tie }) =>
-  certainty && certainty < 1 && !tie
+// Rounded down, as what is nearly certain is not. A question shows none: of several pictures one may be doubtful. Files
+// of one picture, of which the path decides, show none either.
+const certaintyText = ({ certainty, tie, reasons }) =>
+  certainty && certainty < 1 && !tie && reasons.at(-1)?.criterion !== "path"
     ? h("small", {}, t("proposal.certainty", { share: percent(Math.floor(100 * certainty) / 100) }))
     : null;
 
