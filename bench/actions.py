@@ -30,7 +30,7 @@ ROUNDS = 5
 # Until the server has done what follows a request.
 REST_S = 0.7
 PATIENCE_MS = 180_000
-OF_ITSELF = ("/api/v1/events", "/static/", "/locale/", "/thumbnail", "/content", "/crop", "/preview")
+OF_ITSELF = ("/api/v1/events", "/static/", "/locale/", "/thumbnail", "/content", "/crop")
 
 
 def main() -> None:
