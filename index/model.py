@@ -83,7 +83,7 @@ class Choice(StrEnum):
 
 
 class JobKind(StrEnum):
-    """`undo` and `empty` are requested by routes of their own, and never scheduled."""
+    """`undo`, `empty` and `rule` are requested by routes of their own, and never scheduled."""
 
     SCAN = "scan"
     DETECT = "detect"
@@ -91,6 +91,7 @@ class JobKind(StrEnum):
     COMPRESS = "compress"
     UNDO = "undo"
     EMPTY = "empty"
+    RULE = "rule"
 
 
 class JobState(StrEnum):

@@ -5,6 +5,7 @@ certain which image is the original, where what would go holds something that wh
 proposed was given away by hand.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from index.database.queries.listing import ChosenGroup, chosen_groups
 from index.database.records import regrouping, rule_runs, verdicts
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow
-from index.errors import NotFound
+from index.errors import NotFound, StoreError
 from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper
 from index.imaging.originality.standing import Standing
 from index.model import Choice, Kind
@@ -116,11 +117,17 @@ def apply(write: Callable[[Callable[[SqliteDatabase], Any]], Any], request: Bulk
                 touched.append(image_id)
         bare.update(rule_runs.store(database, effect.run_id, rows, touched))
 
-    for portion in write(begin):
-        write(partial(decide, portion))
-    effect.groups -= len(bare)
-    effect.left_open += len(bare)
-    effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+    try:
+        for portion in write(begin):
+            write(partial(decide, portion))
+        effect.groups -= len(bare)
+        effect.left_open += len(bare)
+        effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+    except Exception:
+        if effect.run_id:
+            with contextlib.suppress(StoreError):
+                rule_runs.roll_back(write, effect.run_id)
+        raise
     return effect
 
 
