@@ -1,0 +1,35 @@
+"""EDGE: the tolerance of a detection where nobody has set one: by the size of the library and its own distances."""
+
+import logging
+from dataclasses import replace
+
+from daemon.jobs.candidate_index import LEAST_DETAIL
+from index.database.records import random_pairs
+from index.database.store import Store
+from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.candidates.tolerance_budget import affordable_tolerance, size_class
+from index.model import DetectParameters
+
+log = logging.getLogger(__name__)
+
+
+def with_tolerance(store: Store, parameters: DetectParameters, pictures: int | None = None) -> DetectParameters:
+    """The parameters with the tolerance for the present number of pictures, unless it was given. A search in some
+    folders concerns few, and has that of the hash size."""
+    if parameters.sized_for < 0 or parameters.folders:
+        return replace(parameters, sized_for=-1)
+    with store.read() as database:
+        count = random_pairs.count(database, SCHEME, LEAST_DETAIL) if pictures is None else pictures
+        power = size_class(count)
+        way = parameters.hsize, parameters.turns
+        distances = random_pairs.distances_among(database, SCHEME, LEAST_DETAIL, 1 << power, way) if power else []
+    tolerance = affordable_tolerance(distances, power, parameters.hsize)
+    if power != parameters.sized_for:
+        log.info("the tolerance for more than %d pictures is %d of %d bits", 1 << power, tolerance, parameters.hsize**2)
+    return replace(parameters, tolerance=tolerance, sized_for=power)
+
+
+def has_outgrown(parameters: DetectParameters, pictures: int) -> bool:
+    """Whether so many pictures have passed another power of two since the tolerance was chosen. Fewer do not count: the
+    next full detection has the tolerance for them."""
+    return parameters.sized_for >= 0 and size_class(pictures) > parameters.sized_for
