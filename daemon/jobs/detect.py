@@ -76,7 +76,9 @@ class Detector:
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection with the settings, overridden by the parameters of the job. One in some folders is a search
-        of its own, and leaves the groups of the library as they are."""
+        of its own, and leaves the groups of the library as they are. One of what is `undecided` searches nothing."""
+        if wanted.undecided:
+            return {"groups_changed": self.verify_undecided(progress)}
         parameters = self._chosen(wanted)
         if parameters.folders:
             return self._search(progress, parameters)
@@ -217,15 +219,30 @@ class Detector:
             return self._detect(progress, self._without_model(parameters, failed))
         if (other := self._outgrown(detection.id, parameters)) is not None:
             return self._detect(progress, other)
+        return self._renew_groups(progress, detection.id, touched, all_origins=not self._origins_complete)
+
+    def verify_undecided(self, progress: Progress) -> int:
+        """Verify the pairs on which stale groups depend, and rebuild these: what a verdict left undecided. Nothing is
+        searched for. Returns how many groups changed."""
+        with self._store.read() as database:
+            detection = matches.current_detection(database)
+        if detection is None or matches.is_outdated(detection):
+            # The detection to come looks at them.
+            return 0
+        return self._renew_groups(progress, detection.id, (), all_origins=False)
+
+    def _renew_groups(self, progress: Progress, current_id: int, touched: Collection[int], all_origins: bool) -> int:
+        """Rebuild the stale groups and those of the `touched` contents, once the pairs on which they depend are
+        verified; how many of the library changed."""
         with self._store.read() as database:
             concerned = matches.stale_contents(database).union(touched)
             searches = [search.id for search in matches.searches(database)]
-        for detection_id in (detection.id, *searches):
+        for detection_id in (current_id, *searches):
             self._decide(progress, detection_id, concerned)
         with self._store.read() as database:
             concerned = matches.stale_contents(database).union(touched)
-        self._origins.complete(progress, detection.id, concerned if self._origins_complete else None)
-        self._origins_complete = True
+        self._origins.complete(progress, current_id, None if all_origins else concerned)
+        self._origins_complete |= all_origins
 
         def regroup(database: Any) -> int:
             contents = matches.stale_contents(database).union(touched)

@@ -1,4 +1,4 @@
-"""EDGE: the tolerance of a detection where nobody has set one: by the size of the library and its own distances."""
+"""EDGE: the tolerance of a detection where none is set: by the size of the library and its own distances."""
 
 import logging
 from dataclasses import replace

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from peewee import SqliteDatabase
 
-from index.database.queries import proposals
+from index.database.queries import denial_regrouping, proposals
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.listing import ChosenGroup, chosen_groups
-from index.database.records import regrouping, rule_runs, verdicts
+from index.database.records import rule_runs, verdicts
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow
 from index.errors import NotFound, StoreError
@@ -246,7 +246,7 @@ def _deny(
 ) -> None:
     """Say of the groups of a portion that they are no duplicates, and rebuild what that concerns."""
     change = verdicts.deny_groups(database, [group.id for group in portion], request.action, now_ns, effect.batch)
-    regrouping.regroup_shown(database, change.content_ids, now_ns)
+    denial_regrouping.regroup(database, change.content_ids, now_ns)
     effect.groups += len(portion)
     effect.kinds.update(group.kind for group in portion)
 

@@ -41,6 +41,7 @@ class DetectJobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     method: Method | None = None
     folders: list[str] = []
     recursive: bool = True
+    undecided: bool = False
 
 
 class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -97,7 +97,7 @@ def distances_among(
     ids = _ids(database, scheme, least_detail, first)
     pairs = ids[_positions(len(ids), 0)]
     hashes = _hashes(database, np.unique(pairs))
-    return _sampled(hashes, pairs, *way)[0].tolist()
+    return [int(distance) for distance in _sampled(hashes, pairs, *way)[0]]
 
 
 def draw(database: SqliteDatabase, scheme: str, least_detail: int, seed: int = 0) -> PairSample:

@@ -1,4 +1,4 @@
-"""PURE: the tolerance for a large library, where nobody has set one.
+"""PURE: the tolerance for a large library, where none is set.
 
 All pairs of a library are compared, so the wrong pairs that a tolerance proposes grow with the square of its size,
 and the right ones only with the size. Where verifying the wrong ones would cost more than reading the pictures, the

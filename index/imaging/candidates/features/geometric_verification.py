@@ -57,6 +57,22 @@ def inlier_count(first: Places, second: Places, pairs: NDArray[np.int64]) -> int
     return int(np.count_nonzero(agree, axis=1).max()) if len(agree) else 1
 
 
+def agreeing_weight(
+    first: FeatureSet, second: Descriptors | NDArray[np.uint64], places: Places, weights: NDArray[np.float64]
+) -> float:
+    """How much the mutually nearest corners of two pictures that agree on one similarity weigh together, the most of
+    any similarity: `second` and `places` are those of the second picture, `weights` (n,) of the corners of the first.
+
+    The pairs that weigh most are examined first, of equal ones the nearest.
+    """
+    pairs = _mutually_nearest(first.descriptors, second)
+    pairs = pairs[np.argsort(-weights[pairs[:, 0]], kind="stable")][:PAIRS_AT_MOST]
+    if len(pairs) < 2:
+        return float(weights[pairs[:, 0]].sum())
+    agree = _inliers(_Corners(first.places[pairs[:, 0]]), _Corners(places[pairs[:, 1]]))
+    return float((agree @ weights[pairs[:, 0]]).max()) if len(agree) else 0.0
+
+
 def ransac_transforms(first: FeatureSet, second: FeatureSet) -> tuple[NDArray[np.float64], ...]:
     """The transforms that may map the first picture to the second: the similarity with most inliers, and the one with
     most inliers among the other corners, since two pictures with one caption or logo may have nothing else in common.
@@ -131,7 +147,7 @@ class _Corners:
         self.mirrored = places[:, 3] % 2 == 1
 
 
-def _mutually_nearest(first: Descriptors, second: Descriptors) -> NDArray[np.int64]:
+def _mutually_nearest(first: Descriptors, second: Descriptors | NDArray[np.uint64]) -> NDArray[np.int64]:
     """The pairs of corners that are mutually nearest and near enough, the nearest first: int64 (n, 2)."""
     if not len(first) or not len(second):
         return np.empty((0, 2), np.int64)
