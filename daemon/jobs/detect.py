@@ -20,7 +20,7 @@ from daemon.jobs.feature_candidates import FeatureCandidates
 from daemon.jobs.origins import Origins
 from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Progress
-from daemon.jobs.tolerance_choice import has_outgrown, with_tolerance
+from daemon.jobs.tolerance_choice import has_outgrown, require_thorough_size, with_tolerance
 from daemon.jobs.vector_candidates import ModelFailed, VectorCandidates
 from daemon.jobs.verify_pairs import Judged, Verifier, tallies
 from daemon.processes.worker_pool import WorkerPool
@@ -80,6 +80,7 @@ class Detector:
         if wanted.undecided:
             return {"groups_changed": self.verify_undecided(progress)}
         parameters = self._chosen(wanted)
+        require_thorough_size(self._store, parameters)
         if parameters.folders:
             return self._search(progress, parameters)
         groups = self._detect(progress, parameters)

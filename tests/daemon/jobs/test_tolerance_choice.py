@@ -10,8 +10,9 @@ import pytest
 
 from daemon.jobs import tolerance_choice
 from index.database.records import matches
+from index.errors import UsageError
 from index.imaging.candidates import tolerance_budget
-from index.model import DetectParameters
+from index.model import Depth, DetectParameters
 from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph, save
@@ -143,3 +144,20 @@ def test_a_search_in_some_folders_has_the_tolerance_of_the_hash_size(
         (search,) = matches.searches(database)
         parameters = matches.parameters_of(database, search.id)
     assert (parameters.tolerance, parameters.sized_for) == (80, -1)
+
+
+def test_a_thorough_detection_of_too_many_pictures_is_refused_with_a_sentence(
+    library: Library, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for picture in pictures[:3]:
+        shutil.copy2(picture, library.photos / picture.name)
+    library.scan()
+    detections = Detections(library)
+    before = detections.detect()
+    monkeypatch.setattr(tolerance_choice, "THOROUGH_AT_MOST", 2)
+    with pytest.raises(UsageError, match="limited to 2 images, and there are 3"):
+        detections.detect(depth=Depth.THOROUGH)
+    assert detections.result() == before
+    assert detections.detect()["groups"] == before["groups"]
+    monkeypatch.setattr(tolerance_choice, "THOROUGH_AT_MOST", 3)
+    assert detections.detect(depth=Depth.THOROUGH)["parameters"]["depth"] == "thorough"
