@@ -22,6 +22,7 @@ from daemon.jobs.journal import Journal
 from daemon.jobs.leftovers import rescue_leftovers
 from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Context, Progress
+from daemon.jobs.rule_jobs import RuleJobs
 from daemon.jobs.runner import Handler, JobContext, Runner, start_job
 from daemon.jobs.scan import Scanner
 from daemon.jobs.scan_roots import ScanRoot
@@ -83,6 +84,7 @@ class JobSystem:
         self._compressor = Compressor(store, processes, limits, settings.values, self._managed_folders, rescan)
         self._undoer = undoer
         rules = StandingRules(store, settings.keeper_criteria, settings.destinations)
+        self._rule_jobs = RuleJobs(store)
         handlers: Mapping[JobKind, Handler] = {
             JobKind.SCAN: rules.after(scanner.run),
             JobKind.DETECT: rules.after(self._detector.run),
@@ -90,6 +92,7 @@ class JobSystem:
             JobKind.COMPRESS: once_checked(store, self._compressor.run),
             JobKind.UNDO: once_checked(store, self._undo),
             JobKind.EMPTY: once_checked(store, undoer.empty),
+            JobKind.RULE: self._rule_jobs.run,
         }
         self.runner = Runner(store, handlers)
         self._settings = settings
@@ -206,6 +209,7 @@ class JobSystem:
         Journal(self._store, self._managed_folders()).recover()
         TrashImport(self._store, self._managed_folders(), time.time_ns()).recheck()
         self._compressor.recover()
+        self._rule_jobs.recover()
 
     def _undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
         outcome = self._undoer.undo(context, parameters)

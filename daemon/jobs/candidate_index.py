@@ -79,9 +79,15 @@ class CandidateIndex:
         self._flat = FlatPictures(store)
         # Without the verifier, a crop that looks like a whole picture would be a match without a check.
         self._parts = CropIndex(parameters.hsize) if parameters.verify else None
-        # The latest missing content that was removed, and how many were.
+        # The latest missing content that was removed, and how many were; of these, those with a hash.
         self._missing_mark = 0
         self._removed_count = 0
+        self._removed_rows = 0
+
+    @property
+    def pictures(self) -> int:
+        """The number of contents with a hash that have a file."""
+        return len(self._content_ids) - self._removed_rows
 
     # Contents matched before
 
@@ -115,6 +121,7 @@ class CandidateIndex:
             if self._vectors is not None:
                 self._vectors.remove(lost)
             self._removed_count += len(lost)
+            self._removed_rows += len(rows)
         return self._removed_count <= max(REMOVED_AT_LEAST, int(REMOVED_SHARE * len(self._content_ids)))
 
     # Contents to be matched

@@ -114,7 +114,7 @@ def rules(store: Store) -> None:
         changes, busy = Changes(store), time.process_time()
         effect = rule_application.apply(changes.write, rule, GroupFilter(), 1)
         report("  application, longest", f"{time.process_time() - busy:.1f}, {changes.longest_s:.2f}")
-        store.write(lambda db, run=effect.run_id: rule_runs.revoke(db, run))
+        rule_runs.revoke(store.write, effect.run_id)
 
 
 def lists(store: Store) -> None:

@@ -6,6 +6,7 @@ group stays open where it is not certain which image is the original, where what
 stays does not, and where the image proposed was given away by hand.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +15,13 @@ from typing import Any, Final, NamedTuple
 
 from peewee import SqliteDatabase
 
-from index.database.queries import proposals
+from index.database.queries import denial_regrouping, proposals
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.listing import ChosenGroup, chosen_groups
-from index.database.records import regrouping, rule_runs, verdicts
+from index.database.records import rule_runs, verdicts
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow
-from index.errors import NotFound
+from index.errors import NotFound, StoreError
 from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper, untouched
 from index.imaging.originality.standing import Standing
 from index.model import Choice, Kind
@@ -123,11 +124,17 @@ def apply(write: Callable[[Callable[[SqliteDatabase], Any]], Any], request: Bulk
                 touched.append(image_id)
         bare.update(rule_runs.store(database, effect.run_id, rows, touched))
 
-    for portion in write(begin):
-        write(partial(decide, portion))
-    effect.groups -= len(bare)
-    effect.left_open += len(bare)
-    effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+    try:
+        for portion in write(begin):
+            write(partial(decide, portion))
+        effect.groups -= len(bare)
+        effect.left_open += len(bare)
+        effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+    except Exception:
+        if effect.run_id:
+            with contextlib.suppress(StoreError):
+                rule_runs.roll_back(write, effect.run_id)
+        raise
     return effect
 
 
@@ -268,7 +275,7 @@ def _deny(
 ) -> None:
     """Say of the groups of a portion that they are no duplicates, and rebuild what that concerns."""
     change = verdicts.deny_groups(database, [group.id for group in portion], request.action, now_ns, effect.batch)
-    regrouping.regroup_shown(database, change.content_ids, now_ns)
+    denial_regrouping.regroup(database, change.content_ids, now_ns)
     effect.groups += len(portion)
     effect.kinds.update(group.kind for group in portion)
 

@@ -3,7 +3,6 @@
 Reads only. Calculated on request, so that a proposal is never older than the settings, the folders and the files.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from index.database.queries import group_origins
 from index.database.records.images import chunks
 from index.database.records.matches import within_folders
 from index.database.records.sql_paging import Where
+from index.imaging.decoding.capture_date import of_name
 from index.imaging.decoding.description import dated
 from index.imaging.grouping.keeper import KeeperCandidate, Proposal, propose_keeper
 from index.imaging.originality.file_signs import FileSeen
@@ -30,6 +30,8 @@ from index.model import Facts, Kind
 WHOLE_SHARE: Final = 0.97
 # Formats whose lossy compression removes noise.
 SMOOTHING: Final = frozenset({"WEBP", "AVIF"})
+# The evidence that says what only a comparison shows of a picture: whether it is whole, coloured, reworked.
+SHOWN_BY_COMPARING: Final = frozenset({"frames", "frame", "crop", "tone", "sharpness", "changed", "noise"})
 # Of a tie, what speaks for so many others is described.
 MOST_RIVALS: Final = 3
 
@@ -250,7 +252,11 @@ def _candidate(
 
 def _taken(path: bytes, description: str, said_beside: str) -> str:
     """The date of the capture by what a file, its sidecars and its name say."""
-    return dated(description_from(description), description_from(said_beside), os.path.basename(path)).taken
+    name = path.rpartition(b"/")[2]
+    if description == said_beside == "{}":
+        # As most: nothing is written down, and the name alone may say it.
+        return of_name(name)[0]
+    return dated(description_from(description), description_from(said_beside), name).taken
 
 
 @lru_cache(maxsize=256)
@@ -306,6 +312,8 @@ def _with_evidence(
 ) -> list[tuple[int, KeeperCandidate]]:
     """The files with their pictures, and the properties that only a comparison shows: which are parts of another
     picture or framed, which are grey copies, and which were reworked relative to the reference."""
+    if not any(SHOWN_BY_COMPARING & link.evidence.keys() for link in links):
+        return [(content_id, file.seen_as(picture_of[content_id])) for content_id, file in files]
     partial = _contents_lacking(reference_id, {link.content_id: _partial_side(link.evidence) for link in links})
     grey = _contents_lacking(
         reference_id, {link.content_id: link.evidence.get("tone", {}).get("grey", "") for link in links}
@@ -316,17 +324,18 @@ def _with_evidence(
         for link in links
         if _is_reworked(link.evidence, of_content.get(reference_id), of_content.get(link.content_id))
     }
-    found = []
-    for content_id, file in files:
-        changed: dict[str, Any] = {
-            "whole": content_id not in partial,
-            "coloured": content_id not in grey,
-            "reworked": content_id in reworked,
-            "picture": picture_of[content_id],
-        }
-        same = changed == {"whole": True, "coloured": True, "reworked": False, "picture": file.picture}
-        found.append((content_id, file if same else replace(file, **changed)))
-    return found
+    return [
+        (
+            content_id,
+            file.seen_as(
+                picture_of[content_id],
+                whole=content_id not in partial,
+                coloured=content_id not in grey,
+                reworked=content_id in reworked,
+            ),
+        )
+        for content_id, file in files
+    ]
 
 
 def _is_reworked(evidence: Evidence, reference: KeeperCandidate | None, member: KeeperCandidate | None) -> bool:

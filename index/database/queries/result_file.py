@@ -26,7 +26,7 @@ from index.imaging.discovery import file_types
 from index.imaging.originality.account import sentence as origin_sentence
 from index.imaging.verification.edit_evidence import PROPOSED, sentence
 from index.messages import LANGUAGES, render
-from index.model import Description, DetectParameters, Kind, Turn
+from index.model import Description, DetectParameters, Kind, Turn, default_tolerance
 
 FORMAT = "comparimg/1"
 
@@ -47,11 +47,18 @@ def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> d
             "verify": parameters.verify,
             "depth": str(parameters.depth),
             "method": str(parameters.used),
+            **_lowered(parameters),
         },
         "groups": [] if detection is None else list(_groups(database, detection.id, parameters, criteria)),
         "problems": list(_problems(database, parameters)),
         "skipped": file_types.by_kind(skipped_by_name(database)),
     }
+
+
+def _lowered(parameters: DetectParameters) -> dict[str, int]:
+    """The number of pictures for which the tolerance was lowered, if it was."""
+    is_lowered = parameters.sized_for > 0 and parameters.tolerance < default_tolerance(parameters.hsize)
+    return {"tolerance_lowered_for": 1 << parameters.sized_for} if is_lowered else {}
 
 
 def is_result(head: str) -> bool:
