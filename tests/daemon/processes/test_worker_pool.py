@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from daemon.processes import worker_pool
+from daemon.processes.task_queue import Run
 from daemon.processes.worker_pool import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
 from index.errors import PictureError
 from support import misbehaviour
@@ -183,10 +184,10 @@ def test_a_call_goes_before_what_waits(single: WorkerPool, tmp_path: Path) -> No
     running = threading.Thread(target=lambda: seen.extend(value_or_failure(o) for o in outcomes))
     calling = threading.Thread(target=lambda: single.call(obey, ("append", (str(order), "now"))))
     running.start()
-    while len(single._tasks) != 20:  # the first item is being waited for and the others are behind it
+    while len(single.queue.tasks) != 20:  # the first item is being waited for and the others are behind it
         time.sleep(0.005)
     calling.start()
-    while len(single._tasks) != 21:
+    while len(single.queue.tasks) != 21:
         time.sleep(0.005)
     gate.touch()
     calling.join()
@@ -299,10 +300,10 @@ pool.call(obey, (sys.argv[1], None))
 
 def test_items_of_one_lane_go_to_one_process_as_long_as_it_has_the_time() -> None:
     with WorkerPool(2, LIMITS) as pool:
-        waiting = worker_pool._Run()
+        waiting = Run()
         first, second = (worker_pool._WorkerHandle(LIMITS, lane) for lane in (0, 1))
         first.ahead = second.ahead = 3
-        pool._tasks.extend(waiting.task(same, number, number % 2) for number in range(6))
+        pool.queue.tasks.extend(waiting.task(same, number, number % 2) for number in range(6))
         assert [task.item for task in pool._pick(first)] == [0, 2, 4]
         assert [task.item for task in pool._pick(first)] == [1, 3], "it waits for none while there is work"
         assert [task.item for task in pool._pick(second)] == [5]
