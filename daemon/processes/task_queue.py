@@ -56,7 +56,7 @@ class Run:
 @dataclass(slots=True, eq=False)
 class Task:
     """A function to be applied to an item, with the message that asks a worker process for it. What is to stay at
-    `home` is not lent; `tried` where a process died of it once."""
+    `home` is not lent; `tried` where a process died of it once, `lost` is how often a machine that had it went away."""
 
     run: Run
     function: Callable[[Any], Any]
@@ -65,24 +65,25 @@ class Task:
     lane: int | None = None
     home: bool = False
     tried: bool = False
+    lost: int = 0
 
 
 class TaskQueue:
     """Tasks in the order in which they are done. `changed` guards them, and is notified of every change; `hands` is how
-    many processes take from the queue, here and elsewhere."""
+    many processes take from the queue, here and elsewhere, `home_hands` how many here."""
 
     def __init__(self, hands: int) -> None:
         self.changed = threading.Condition()
         self.tasks: deque[Task] = deque()
         self.ended: WorkersUnavailable | None = None
         self._runs: set[Run] = set()
-        self._home_hands = hands
+        self.home_hands = hands
         self._lent_hands: dict[object, int] = {}
         self._done_at_home: Counter[Callable[[Any], Any]] = Counter()
 
     @property
     def hands(self) -> int:
-        return self._home_hands + sum(self._lent_hands.values())
+        return self.home_hands + sum(self._lent_hands.values())
 
     def lend(self, borrower: object, hands: int) -> None:
         """Count the processes of another machine, which takes from the queue from now on; 0: no more."""
