@@ -40,6 +40,8 @@ from index.imaging.decoding.pictures import Limits
 from index.messages import Message
 from index.model import JobKind, RootState
 from index.paths import display
+from index.settings import parse_tls_address
+from webui.services import Lending
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class JobSystem:
         self.previews = Previews(store, self.pool, limits, daemon.previews_mb * 2**20)
         # A pool of its own: its processes hold the model, and are killed without loss to what others decode.
         self.model_pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
+        self._lender = _lender(config, store, self.pool, self.model_pool) if config.workers.listen else None
         self._model = EmbeddingModel(store, self.model_pool, config.model)
         self._detector = Detector(store, self.pool, self.previews, settings.detect_parameters, self._model)
         self._roots = [_scan_root(section) for section in config.watch]
@@ -98,6 +101,9 @@ class JobSystem:
         stack = self._stack
         stack.callback(self.pool.close)
         stack.callback(self.model_pool.close)
+        if self._lender is not None:
+            self._lender.start()
+            stack.callback(self._lender.stop)
 
         def sync(database: Any) -> bool:
             matches.mark_stale(database, images.sync_roots(database, [root.root for root in self._roots]))
@@ -128,7 +134,14 @@ class JobSystem:
             "jobs": lambda: self.runner.alive,
             "decoding": lambda: self.pool.alive,
             "watching": lambda: self.watcher.alive,
+            **({} if self._lender is None else {"lending": self._lends}),
         }
+
+    def _lends(self) -> bool:
+        return self._lender is not None and bool(self._lender.alive)
+
+    def lending(self) -> Lending:
+        return Lending() if self._lender is None else self._lender.status()
 
     def recompress(self, row_id: int) -> bytes:
         """The result that a dry run of a compression measured (see daemon.jobs.compress)."""
@@ -235,6 +248,15 @@ def once_checked(store: Store, handler: Handler) -> Handler:
         return handler(context, parameters)
 
     return run
+
+
+def _lender(config: Config, store: Store, *pools: WorkerPool) -> Any:
+    """What lends to other machines. Where nothing is lent, nothing of it is loaded."""
+    from daemon.remote_workers.lender import Lender  # noqa: PLC0415
+    from daemon.remote_workers.roster import Roster  # noqa: PLC0415
+
+    address, limits = parse_tls_address(config.workers.listen), pools[0].limits
+    return Lender(address, config.workers.lend, Roster(store.data_dir), limits, [pool.queue for pool in pools])
 
 
 def _scan_root(section: WatchSection) -> ScanRoot:

@@ -30,7 +30,7 @@ SECTIONS = (
     ("Deciding and sorting", ("decide", "accept", "rules", "sort", "batches", "batch", "undo", "trash")),
     (
         "How it is set up",
-        ("doctor", "roots", "disks", "service", "index", "schedule", "config", "token", "notify-test"),
+        ("doctor", "roots", "disks", "workers", "service", "index", "schedule", "config", "token", "notify-test"),
     ),
 )
 # Commands that change no file that was there before, and so run on macOS, too.
@@ -78,10 +78,12 @@ def main(arguments: list[str] | None = None) -> None:
         service,
         setup,
         sorting,
+        workers,
     )
 
     for module in (
         bulk, calibration, compress, copies, detect, disks, doctor, model, remote, roots, service, setup, sorting,
+        workers,
     ):  # fmt: skip
         module.register(program)
     sys.exit(run(arguments))

@@ -1,4 +1,4 @@
-"""The tasks that wait for whoever can do them, and the outcomes that their callers wait for. Any thread may use it.
+"""The tasks that wait to be done, and the outcomes that their callers wait for. Any thread may use it.
 
 The threads of worker processes take tasks from its beginning, and what lends tasks to other machines from its end. A
 task is in the queue or with one who took it, never in two places: it is answered once, whatever breaks.
@@ -138,13 +138,13 @@ class TaskQueue:
             return dict(self._done_at_home)
 
     def abandon(self, run: Run) -> None:
-        """Nobody waits for these any more."""
+        """No one waits for these any more."""
         with self.changed:
             run.wanted = False
             self._runs.discard(run)
 
     def end(self, why: WorkersUnavailable) -> None:
-        """Nothing is done any more; all who wait are told why."""
+        """Nothing is done any more; all who wait get the reason."""
         with self.changed:
             self.ended = self.ended or why
             self.tasks.clear()

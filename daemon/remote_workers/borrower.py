@@ -98,7 +98,7 @@ class Borrower:
         if lent is None:
             raise Nonsense("an answer to what was not asked")
         if isinstance(answer, Failed):
-            # Whether it is the picture's fault is decided here: as at home, and by nobody else.
+            # Whether it is the picture's fault is decided here: as at home, and by no one else.
             log.info("%s could not do a task, which is done here: %s", self.name, answer.reason)
             self._bring_home(lent)
         else:

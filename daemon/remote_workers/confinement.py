@@ -1,7 +1,7 @@
 """EDGE: a process that gives up what it does not need: files, programs, other users' rights, connections of its own.
 
 What is open stays open. Landlock (Linux 5.13, for connections 6.7) forbids every path; where the kernel does not have
-it, the limits on processes, files and memory are left, and a process of root becomes nobody.
+it, the limits on processes, files and memory are left, and a process of root becomes a user without rights.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ TCP_SINCE: Final = 4
 # Signals to processes outside, and abstract sockets outside, from 6 on.
 SCOPES: Final = 0b11
 SCOPES_SINCE: Final = 6
-NOBODY: Final = 65534
+NO_RIGHTS: Final = 65534
 
 
 def landlock_version() -> int:
@@ -40,8 +40,8 @@ def confine(open_files: int, memory_bytes: int) -> bool:
         # A container may have taken this right from its root, and then the others as well.
         with contextlib.suppress(PermissionError):
             os.setgroups([])
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setresuid(NOBODY, NOBODY, NOBODY)
+            os.setresgid(NO_RIGHTS, NO_RIGHTS, NO_RIGHTS)
+            os.setresuid(NO_RIGHTS, NO_RIGHTS, NO_RIGHTS)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -36,7 +36,7 @@ MOST_UNREAD_BYTES: Final = 64 * 2**20
 
 
 class Says(IntEnum):
-    """What the gate tells the service."""
+    """What the gate says to the service."""
 
     READY = 0  # b"1" if no file can be opened, b"0" where the kernel cannot forbid it
     OPENED = 1  # the fingerprint, then the address as text

@@ -1,7 +1,6 @@
 """The one file by which another machine joins: where the service is, and the certificates of both."""
 
 import socket
-import urllib.parse
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -48,15 +47,6 @@ def read(path: Path) -> Invitation:
     if invitation.format != FORMAT:
         raise UsageError("lending.no_invitation", file=path)
     return invitation
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """The host and the port of `tls://host:port`. Raises ValueError."""
-    parts = urllib.parse.urlsplit(text)
-    extra = parts.path or parts.query or parts.fragment or parts.username is not None
-    if parts.scheme != "tls" or not parts.hostname or not parts.port or extra:
-        raise ValueError("not tls://HOST:PORT")
-    return parts.hostname, parts.port
 
 
 def address_text(host: str, port: int) -> str:

@@ -18,7 +18,7 @@ def invite(roster: Roster, name: str, host: str, port: int, target: Path) -> Inv
     made with the first. Raises UsageError and StoreError."""
     check_name(name)
     if target.exists():
-        raise UsageError("lending.file_exists", file=target)
+        raise UsageError("lending.exists", file=target)
     authority = _authority(roster)
     certificate, key = authority.for_worker(name)
     invitation = Invitation(
@@ -29,7 +29,7 @@ def invite(roster: Roster, name: str, host: str, port: int, target: Path) -> Inv
     try:
         write_private(target, invitation.to_bytes(), replace=False)
     except OSError as error:
-        # Nobody has it, so nobody is let in by it.
+        # No one has it, so no one is let in by it.
         roster.remove(name)
         raise StoreError("lending.not_kept", file=target, error=of_os_error(error)) from error
     return invitation

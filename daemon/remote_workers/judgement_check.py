@@ -77,7 +77,7 @@ _decoder: Final = msgspec.json.Decoder(_Judged)
 
 
 def judgement_to_bytes(judgement: Judgement) -> bytes:
-    """A judgement without what the facts of the files say, and without its gates, which nobody keeps, as JSON."""
+    """A judgement without what the facts of the files say, and without its gates, which no one keeps, as JSON."""
     return msgspec.json.encode(
         {
             "kind": judgement.kind,

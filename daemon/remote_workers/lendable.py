@@ -122,7 +122,7 @@ def _pair_of_bytes(data: bytes, views: Sequence[str]) -> PairTask:
 
 
 def _without_description(facts: Facts) -> Facts:
-    """What is written about a picture is no evidence of what it shows, and nobody else's business."""
+    """What is written about a picture is no evidence of what it shows, and no one else's business."""
     return replace(facts, description=Description())
 
 

@@ -167,7 +167,7 @@ class Lender:
                         listening = listening or self._listen()
                         self._session(listening)
                     else:
-                        self._note(Message("lending.nobody_invited"))
+                        self._note(Message("lending.not_invited_yet"))
                 except (GateDied, StoreError, OSError) as error:
                     self._note(_problem(error))
                     log.warning("nothing is lent to other machines for now: %s", self._problem)
@@ -210,7 +210,7 @@ class Lender:
         self._ended.clear()
 
     def _update_list(self, gate: GateProcess) -> None:
-        """Tell the process who is let in, when that has changed; it cuts the others off."""
+        """Send the process the list of those let in, when that has changed; it cuts the others off."""
         seen = _identity(self._roster)
         if seen == self._seen:
             return

@@ -1,8 +1,8 @@
 """The machines that were invited, and the certificates by which they are known: files of the data folder.
 
 `workers/` belongs to its owner alone. It holds the authority that signs certificates, the certificate of the service,
-and the list of those who are let in. A certificate that is not on the list opens nothing, whoever signed it: so one
-that is revoked is taken off the list, which the service looks at with each handshake and several times a second.
+and the list of those who are let in. A certificate that is not on the list opens nothing, though the authority signed
+it: so one that is revoked is taken off the list, which the service looks at several times a second.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Roster:
         return (self.folder / SERVICE).exists() and (self.folder / AUTHORITY).exists()
 
     def invited(self) -> Sequence[Invited]:
-        """Raises StoreError if the list cannot be read: then nobody is let in."""
+        """Raises StoreError if the list cannot be read: then no one is let in."""
         path = self.folder / LIST
         try:
             return msgspec.json.decode(path.read_bytes(), type=list[Invited])
@@ -71,7 +71,7 @@ class Roster:
             entries = self.invited()
             left = [entry for entry in entries if entry.name != name]
             if len(left) == len(entries):
-                raise NotFound("lending.nobody", name=name)
+                raise NotFound("lending.not_invited", name=name)
             self._write(left)
 
     def read(self, name: str) -> bytes:

@@ -1,7 +1,7 @@
 """A folder of a worker's own for the views that it was sent. Used by any thread.
 
 A view is kept under the digest of its bytes, which is computed here: a process that has prepared a picture finds it
-again, and nobody else chooses a name.
+again, and no one else chooses a name.
 """
 
 import shutil

@@ -4,7 +4,7 @@ A message is MessagePack in a frame with its length before it. Nothing else is e
 """
 
 import struct
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta

@@ -11,8 +11,8 @@ from typing import Any
 
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from daemon.remote_workers.inviting import invite
-from daemon.remote_workers.lender import Lender
 from daemon.remote_workers.lendable import WORKS
+from daemon.remote_workers.lender import Lender
 from daemon.remote_workers.roster import Roster
 
 TOP = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ class Workers:
                 stderr=log,
                 text=True,
                 env={**os.environ, "PYTHONPATH": places},
-                preexec_fn=before,
+                preexec_fn=before,  # noqa: PLW1509 - it sets a limit, and takes no lock
             )
         self.processes[name] = process
         return process
@@ -91,7 +91,7 @@ class Lending:
         target = self.folder / f"{name}.worker"
         if not self._started:
             # For its port, which is not known before.
-            invite(self.roster, "nobody", "127.0.0.1", 1, self.folder / "nobody.worker")
+            invite(self.roster, "unused", "127.0.0.1", 1, self.folder / "unused.worker")
             self._started = True
             self.lender.start()
             wait_for(lambda: self.lender.status().listening)
@@ -109,5 +109,5 @@ class Lending:
         self.pool.close()
 
 
-def lending(folder: Path, count: int = 1, limits: WorkerLimits = WorkerLimits(20, 2 * 2**30)) -> Lending:
-    return Lending(folder, WorkerPool(count, limits))
+def lending(folder: Path, count: int = 1, time_limit_s: float = 20) -> Lending:
+    return Lending(folder, WorkerPool(count, WorkerLimits(time_limit_s, 2 * 2**30)))
