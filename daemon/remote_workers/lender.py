@@ -344,8 +344,7 @@ class Lender:
             borrower = connection.borrower
             if borrower is not None:
                 known.processes = borrower.processes
-        entry = self._invited.get(connection.fingerprint)
-        name = entry.name if entry else connection.address
+        name = borrower.name if borrower else connection.address
         if borrower is not None:
             borrower.end()
             self._ended.append(borrower)

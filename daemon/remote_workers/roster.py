@@ -107,7 +107,8 @@ class Roster:
 
     def _make_folder(self) -> None:
         if not self.folder.is_dir():
-            self.folder.mkdir(mode=0o700, parents=True)
+            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             give_to_owner_of(self.folder.parent, self.folder)
 
     def _write(self, entries: Sequence[Invited]) -> None:

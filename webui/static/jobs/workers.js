@@ -1,7 +1,7 @@
 // The machines that lend their processors: who is connected, the share of each, and what it did.
 
 import { get } from "../core/api.js";
-import { h } from "../core/dom.js";
+import { h, show } from "../core/dom.js";
 import { ago, moment, number, percent, safe, t } from "../core/text.js";
 
 const EVERY_MS = 3000;
@@ -13,7 +13,7 @@ export async function workersPanel(signal) {
   const draw = async () => {
     const report = await get("/workers", {}, signal);
     panel.hidden = !report.listen;
-    if (report.listen) panel.replaceChildren(...contents(report));
+    if (report.listen) show(panel, contents(report));
     return report.listen;
   };
   if (await draw()) {
