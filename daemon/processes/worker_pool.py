@@ -26,7 +26,7 @@ __all__ = ["Outcome", "WorkerLimits", "WorkerPool", "WorkersUnavailable"]
 log = logging.getLogger(__name__)
 
 # A process gets tasks for about this time ahead. Waking a thread for each answer of a 1 ms task costs as much as the
-# task: so if more than twice GATHER_S of work is pending, the thread waits for several answers.
+# task: so if more than twice GATHER_S of work is pending, and several answers come in that time, it waits for them.
 AHEAD_S: Final = 0.03
 GATHER_S: Final = 0.01
 AHEAD_AT_MOST: Final = 32
@@ -237,7 +237,7 @@ class _WorkerHandle:
     def receive(self) -> list[tuple[Task, Outcome[Any, Any]]]:
         """The tasks that were answered; none after CHECK_S. Raises _WorkerLost and WorkersUnavailable."""
         assert self._process is not None
-        if len(self.sent) * self._pace_s > 2 * GATHER_S:
+        if self._pace_s < GATHER_S and len(self.sent) * self._pace_s > 2 * GATHER_S:
             time.sleep(GATHER_S)
         try:
             answers = self._process.receive(CHECK_S)

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -87,29 +87,46 @@ class Borrower:
         with self._lock:
             return len(self._lent)
 
-    def take_answer(self, answer: Done | Failed) -> None:
-        """Raises Nonsense."""
+    def take_answers(self, answers: Sequence[Done | Failed]) -> None:
+        """Raises Nonsense; what came before it holds."""
+        done: dict[TaskQueue, list[tuple[Task, Outcome[Any, Any]]]] = {}
+        self._note_pace(len(answers))
+        try:
+            for answer in answers:
+                lent = self._returned(answer)
+                if isinstance(answer, Failed):
+                    # Whether it is the picture's fault is decided here: as at home, and by no one else.
+                    log.info("%s could not do a task, which is done here: %s", self.name, answer.reason)
+                    self._bring_home(lent)
+                else:
+                    outcome = Outcome(lent.task.item, self._value(lent, answer.value))
+                    done.setdefault(lent.queue, []).append((lent.task, outcome))
+                    self.done[lent.work.name] += 1
+        finally:
+            for queue, of_queue in done.items():
+                queue.finish(of_queue, home=False)
+        self._wake()
+
+    def _returned(self, answer: Done | Failed) -> _Lent:
         with self._lock:
             lent = self._lent.pop((answer.batch, answer.number), None)
-            now_s = time.monotonic()
-            pace_s = now_s - self.answered_s
-            self._pace_s = pace_s if not self._pace_s else (1 - NEWEST) * self._pace_s + NEWEST * pace_s
-            self.answered_s = now_s
         if lent is None:
             raise Nonsense("an answer to what was not asked")
-        if isinstance(answer, Failed):
-            # Whether it is the picture's fault is decided here: as at home, and by no one else.
-            log.info("%s could not do a task, which is done here: %s", self.name, answer.reason)
+        return lent
+
+    def _value(self, lent: _Lent, data: bytes) -> Any:
+        try:
+            return lent.work.decode(item_of(lent.task), data)
+        except ValueError as error:
             self._bring_home(lent)
-        else:
-            try:
-                value = lent.work.decode(item_of(lent.task), answer.value)
-            except ValueError as error:
-                self._bring_home(lent)
-                raise Nonsense(f"no value of {lent.work.name}: {error}") from error
-            self.done[lent.work.name] += 1
-            lent.queue.finish([(lent.task, Outcome(lent.task.item, value))], home=False)
-        self._wake()
+            raise Nonsense(f"no value of {lent.work.name}: {error}") from error
+
+    def _note_pace(self, answers: int) -> None:
+        with self._lock:
+            now_s = time.monotonic()
+            pace_s = (now_s - self.answered_s) / max(1, answers)
+            self._pace_s = pace_s if not self._pace_s else (1 - NEWEST) * self._pace_s + NEWEST * pace_s
+            self.answered_s = now_s
 
     def end(self) -> None:
         """It is gone: what it has goes to others."""

@@ -31,6 +31,8 @@ MOST_CONNECTIONS: Final = 64
 # Those, as many that have not said who they are, and what the process has anyway.
 OPEN_FILES: Final = 2 * MOST_CONNECTIONS + 32
 MEMORY_BYTES: Final = 2 * 2**30
+# A batch with its views, so that it is read at once.
+BUFFERED_BYTES: Final = 2**20
 # What a worker has not read yet; the service sends a worker no more than it can do in seconds.
 MOST_UNREAD_BYTES: Final = 64 * 2**20
 
@@ -95,7 +97,7 @@ class _Gate:
         self._service: asyncio.StreamWriter
 
     async def run(self, is_locked: bool) -> None:
-        asked, self._service = await asyncio.open_connection(sock=self._service_socket)
+        asked, self._service = await asyncio.open_connection(sock=self._service_socket, limit=BUFFERED_BYTES)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             # Who is let in is known before anyone is answered.
             await self._obey_next(asked)

@@ -13,7 +13,7 @@ import threading
 from typing import Final, NamedTuple
 
 from daemon.processes.worker_process import SOURCES
-from daemon.remote_workers.gate import AUTHORITY_BELOW, HEADER, Asks, Says
+from daemon.remote_workers.gate import AUTHORITY_BELOW, BUFFERED_BYTES, HEADER, Asks, Says
 from daemon.remote_workers.wire import MOST_BYTES_FROM_WORKER
 
 RECEIVED_BYTES: Final = 2**18
@@ -39,6 +39,9 @@ class GateProcess:
         """The certificates are in PEM, that of the service with its key: they reach the process in memory, not by a
         file that it could open."""
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            # A batch with its views fits in: each part of it would wake a process.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFERED_BYTES)
         self._end = ours
         self._end.settimeout(SEND_LIMIT_S)
         self._received = bytearray()

@@ -40,9 +40,7 @@ def program() -> None:
 @program.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--processes", type=click.IntRange(1, 1024), help="How many at a time. [one for each processor]")
-@click.option(
-    "--scratch", type=click.Path(path_type=Path), help="The folder for previews. [the system's for temporary files]"
-)
+@click.option("--scratch", type=click.Path(path_type=Path), help="The folder for previews. [in memory]")
 @click.option("--once", is_flag=True, hidden=True, help="End with the first connection.")
 def join(file: Path, processes: int | None, scratch: Path | None, once: bool) -> None:
     """Connect to the ComparImg that made this invitation, and work for it until stopped."""

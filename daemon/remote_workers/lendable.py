@@ -7,6 +7,7 @@ names, places, captions and keywords stay at home. The value of a task is checke
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from daemon.remote_workers.judgement_check import (
     vectors_of_bytes,
 )
 from index.imaging.candidates.features.descriptors import SCHEME
-from index.imaging.decoding.pictures import PREVIEW_SIDE, preview_on_black
+from index.imaging.decoding.pictures import JPEG_END, PREVIEW_SIDE, preview_on_black
 from index.imaging.embedding.model_input import ModelOptions
 from index.imaging.verification.edit_evidence import VERIFIER
 from index.model import TURNS, Description, Facts, Turn
@@ -34,6 +35,7 @@ DESCRIBE: Final = "describe"
 EMBED: Final = "embed"
 # A view takes 40 KB; one of noise alone takes 350.
 MOST_VIEW_BYTES: Final = 2**19
+JPEG_START: Final = b"\xff\xd8"
 
 
 class Views:
@@ -58,7 +60,8 @@ class Work:
     """One kind of task. At home: `needs` names what a worker must be able to do for an item, "" where none can;
     `encode` writes an item and raises OSError or ValueError where its views cannot be read; `decode` reads its value
     and raises ValueError for nonsense. At the worker: `task` is the argument of `function` for what was written, with
-    the paths of the views there, and raises ValueError; `value` writes what `function` gave."""
+    the paths of the views there, and raises ValueError; `value` writes what `function` gave, in the same process. Both
+    are module-level functions."""
 
     name: str
     function: Callable[[Any], Any]
@@ -187,6 +190,12 @@ WORKS: Final[Mapping[str, Work]] = {
 }
 
 
+def done(work: tuple[Callable[[Any], Any], Callable[[Any], bytes]], item: tuple[int, Any]) -> bytes:
+    """In a worker process: what a function gives for the second part of an item, written by another."""
+    function, value = work
+    return value(function(item[1]))
+
+
 def abilities() -> tuple[str, ...]:
     """What this installation can do for another one, and by which versions: others would give other results."""
     can = [_can_verify(), _can_describe()]
@@ -215,8 +224,10 @@ def _view(views: Sequence[str], number: int) -> str:
 
 
 def _read_view(path: Path) -> bytes:
+    """Raises OSError and ValueError; the worker looks closer."""
     view = path.read_bytes()
-    check_view(view)
+    if len(view) > MOST_VIEW_BYTES or not view.startswith(JPEG_START) or not view.endswith(JPEG_END):
+        raise ValueError("no whole view")
     return view
 
 
@@ -236,7 +247,9 @@ def _versions(*packages: str) -> str:
     return " ".join(map(_version, packages))
 
 
+@cache
 def _version(package: str) -> str:
+    # It is asked for with every task, and reading the metadata of a package takes a millisecond.
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:

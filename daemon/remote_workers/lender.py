@@ -32,7 +32,7 @@ from webui.services import Lending, RemoteWorker
 log = logging.getLogger(__name__)
 
 # How often the list, the silences and the limits are looked at.
-TICK_S: Final = 0.25
+TICK_S: Final = 0.5
 # Before the process is started again, and before it is looked whether the address can be listened at now.
 RESTART_S: Final = 2.0
 # A machine that answers has so long beyond the limit of a task: for the network, and to start its processes.
@@ -293,8 +293,8 @@ class Lender:
 
     def _take(self, number: int, borrower: Borrower, message: wire.FromWorker) -> None:
         borrower.heard_s = time.monotonic()
-        if isinstance(message, wire.Done | wire.Failed):
-            borrower.take_answer(message)
+        if isinstance(message, wire.Answers):
+            borrower.take_answers(message.answers)
         elif isinstance(message, wire.Unfit):
             self._drop(number, Message("lending.unfit", problem=message.problem))
 

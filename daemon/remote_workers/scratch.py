@@ -4,6 +4,7 @@ A view is kept under the digest of its bytes, which is computed here: a process 
 again, and no one else chooses a name.
 """
 
+import os
 import shutil
 import tempfile
 import threading
@@ -20,6 +21,8 @@ from index.imaging.decoding.pictures import preview_on_black
 
 # 20 MB; the views that a batch needs stay as long as it does.
 KEPT: Final = 500
+# Where the system keeps files in memory; elsewhere it is the folder for temporary files.
+MEMORY: Final = Path("/dev/shm")
 
 
 class Scratch:
@@ -27,6 +30,8 @@ class Scratch:
 
     def __init__(self, parent: Path | None = None) -> None:
         """Raises OSError."""
+        if parent is None and os.access(MEMORY, os.W_OK):
+            parent = MEMORY
         self._folder = Path(tempfile.mkdtemp(prefix="comparimg-worker-", dir=parent))
         self._lock = threading.Lock()
         self._used: OrderedDict[Path, int] = OrderedDict()

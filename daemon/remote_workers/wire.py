@@ -16,6 +16,7 @@ LENGTH: Final = struct.Struct(">I")
 # Of one message. Eight pairs are 16 views of some 40 KB; what comes back are judgements, features or vectors.
 MOST_BYTES_TO_WORKER: Final = 32 * 2**20
 MOST_BYTES_FROM_WORKER: Final = 2 * 2**20
+MOST_ANSWERS: Final = 64
 # Both sides say that often that they are there, and take the other for gone after so long a silence.
 BEAT_S: Final = 2.0
 SILENCE_S: Final = 10.0
@@ -44,7 +45,7 @@ class Hello(_Wire, frozen=True):
 
 
 class Done(_Wire, frozen=True):
-    """The value of one task of a batch."""
+    """The value of one task of a batch; in Answers."""
 
     batch: Number
     number: Number
@@ -52,11 +53,17 @@ class Done(_Wire, frozen=True):
 
 
 class Failed(_Wire, frozen=True):
-    """A task that could not be done there; `reason` is a word for the log."""
+    """A task that could not be done there; `reason` is a word for the log. In Answers."""
 
     batch: Number
     number: Number
     reason: Word
+
+
+class Answers(_Wire, frozen=True):
+    """Those of some tasks, together: a message costs as much as a millisecond of work."""
+
+    answers: Annotated[tuple[Done | Failed, ...], Meta(max_length=MOST_ANSWERS)]
 
 
 class Unfit(_Wire, frozen=True):
@@ -96,7 +103,7 @@ class Batch(_Wire, frozen=True):
     tasks: tuple[bytes, ...]
 
 
-FromWorker = Hello | Done | Failed | Unfit | Here
+FromWorker = Hello | Answers | Unfit | Here
 FromService = Welcome | Refused | Batch | Here
 
 _encoder: Final = msgspec.msgpack.Encoder()

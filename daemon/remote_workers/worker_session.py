@@ -14,15 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.processes.worker import of_item
-from daemon.processes.worker_pool import WorkerLimits, WorkerPool, WorkersUnavailable
+from daemon.processes.worker_pool import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
 from daemon.remote_workers import wire
-from daemon.remote_workers.lendable import WORKS, Work, abilities
+from daemon.remote_workers.lendable import WORKS, Work, abilities, done
 from daemon.remote_workers.scratch import Scratch
 from daemon.version import VERSION
 
 log = logging.getLogger(__name__)
 
+# Answers are sent together with those that follow within this time, and with the last of a batch.
+GATHER_S: Final = 0.25
 # More batches than it could have been sent (see borrower).
 BATCHES: Final = 64
 
@@ -47,8 +48,6 @@ class Session:
         self._processes = processes
         self._scratch_parent = scratch
         self._loop = asyncio.get_running_loop()
-        self._heard_s = time.monotonic()
-        self._done = 0
 
     async def run(self, welcomed: Callable[[], None]) -> None:
         """Until the connection ends. Raises Refused, OSError (of which a silence is one) and EOFError."""
@@ -125,8 +124,12 @@ class _Worker:
             return
         try:
             paths = self._scratch.add(batch.views)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             self._send(wire.Unfit(f"views cannot be kept: {error}"[:200]))
+            return
+        except ValueError as error:
+            places = range(min(len(batch.tasks), wire.MOST_ANSWERS))
+            self._send(wire.Answers(tuple(wire.Failed(batch.number, place, str(error)[:200]) for place in places)))
             return
         try:
             self._run(batch, work, paths)
@@ -141,15 +144,25 @@ class _Worker:
 
     def _run(self, batch: wire.Batch, work: Work, paths: list[str]) -> None:
         items: list[tuple[int, Any]] = []
+        gathered: list[wire.Done | wire.Failed] = []
         for number, data in enumerate(batch.tasks):
             try:
                 items.append((number, work.task(data, paths)))
             except ValueError as error:
-                self._send(wire.Failed(batch.number, number, f"not understood: {error}"[:200]))
-        with closing(self._pool.run(partial(of_item, work.function), items)) as outcomes:
+                gathered.append(wire.Failed(batch.number, number, f"not understood: {error}"[:200]))
+        sent_s = time.monotonic()
+        with closing(self._pool.run(partial(done, (work.function, work.value)), items)) as outcomes:
             for outcome in outcomes:
-                number, _ = outcome.item
-                if outcome.failure is not None:
-                    self._send(wire.Failed(batch.number, number, outcome.failure.reason[:200]))
-                else:
-                    self._send(wire.Done(batch.number, number, work.value(outcome.value)))
+                gathered.append(_answer(batch.number, outcome))
+                if time.monotonic() - sent_s > GATHER_S or len(gathered) == wire.MOST_ANSWERS:
+                    self._send(wire.Answers(tuple(gathered)))
+                    gathered, sent_s = [], time.monotonic()
+        if gathered:
+            self._send(wire.Answers(tuple(gathered)))
+
+
+def _answer(batch: int, outcome: Outcome[tuple[int, Any], bytes]) -> wire.Done | wire.Failed:
+    number, _ = outcome.item
+    if outcome.failure is not None:
+        return wire.Failed(batch, number, outcome.failure.reason[:200])
+    return wire.Done(batch, number, outcome.value or b"")

@@ -22,10 +22,13 @@ def _decode(data: bytes) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _value(value: Any) -> bytes:
+    return msgspec.msgpack.encode(value)
+
+
 def _work(name: str, function: Any) -> Work:
     return Work(
-        name, function, lambda _: name, _encode, lambda _, data: _decode(data), lambda data, _: _decode(data),
-        msgspec.msgpack.encode,
+        name, function, lambda _: name, _encode, lambda _, data: _decode(data), lambda data, _: _decode(data), _value,
     )  # fmt: skip
 
 

@@ -40,6 +40,9 @@ class Rogue:
     def say_bytes(self, data: bytes) -> None:
         self._end.sendall(data)
 
+    def answer(self, *answers: wire.Done | wire.Failed) -> None:
+        self.say(wire.Answers(answers))
+
     def greet(self, *can: str, version: str = VERSION) -> None:
         self.say(wire.Hello(wire.PROTOCOL, version, 1, can))
 

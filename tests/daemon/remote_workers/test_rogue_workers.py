@@ -230,9 +230,9 @@ def test_a_pickle_is_never_loaded(lent: Lending, rogue: Rogue, pairs: Pairs, tmp
             case "message":
                 rogue.say(pickled)
             case "value":
-                rogue.say(wire.Done(batch.number, 0, pickled))
+                rogue.answer(wire.Done(batch.number, 0, pickled))
             case "word":
-                rogue.say(wire.Failed(batch.number, 0, pickled.decode("latin-1")))
+                rogue.answer(wire.Failed(batch.number, 0, pickled.decode("latin-1")))
                 rogue.say(wire.Unfit(pickled.decode("latin-1")))
 
     assert answered(lent, rogue, pairs, answer) == {pair: pairs.expected[pair] for pair, _ in pairs.tasks[:COUNT]}
@@ -247,9 +247,9 @@ def test_nonsense_ends_the_connection(lent: Lending, rogue: Rogue, pairs: Pairs,
     def answer(batch: wire.Batch) -> None:
         match what:
             case "other batch":
-                rogue.say(wire.Done(batch.number + 100, 0, JUDGED))
+                rogue.answer(wire.Done(batch.number + 100, 0, JUDGED))
             case "other number":
-                rogue.say(wire.Done(batch.number, 8, JUDGED))
+                rogue.answer(wire.Done(batch.number, 8, JUDGED))
             case "hello":
                 rogue.greet(*abilities())
             case "garbage":
@@ -257,15 +257,17 @@ def test_nonsense_ends_the_connection(lent: Lending, rogue: Rogue, pairs: Pairs,
             case "length":
                 rogue.say_bytes(wire.LENGTH.pack(2**32 - 1) + b"x" * 1000)
             case "nonsense":
-                rogue.say(wire.Done(batch.number, 0, JUDGED.replace(b"null", b'"exact"')))
+                rogue.answer(wire.Done(batch.number, 0, JUDGED.replace(b"null", b'"exact"')))
 
     assert answered(lent, rogue, pairs, answer) == {pair: pairs.expected[pair] for pair, _ in pairs.tasks[:COUNT]}
 
 
 def test_a_second_answer_changes_nothing(lent: Lending, rogue: Rogue, pairs: Pairs) -> None:
     def answer(batch: wire.Batch) -> None:
-        rogue.say(wire.Done(batch.number, 0, JUDGED.replace(b'null, "confidence": 0', b'"near", "confidence": 0.123')))
-        rogue.say(wire.Done(batch.number, 0, JUDGED))
+        rogue.answer(
+            wire.Done(batch.number, 0, JUDGED.replace(b'null, "confidence": 0', b'"near", "confidence": 0.123'))
+        )
+        rogue.answer(wire.Done(batch.number, 0, JUDGED))
 
     found = answered(lent, rogue, pairs, answer)
     expected = {pair: pairs.expected[pair] for pair, _ in pairs.tasks[:COUNT]}
@@ -278,7 +280,7 @@ def test_a_task_that_a_worker_cannot_do_is_done_at_home(lent: Lending, rogue: Ro
 
     def answer(batch: wire.Batch) -> None:
         for number in range(8):
-            rogue.say(wire.Failed(batch.number, number, "crashed"))
+            rogue.answer(wire.Failed(batch.number, number, "crashed"))
         rogue.say(wire.Unfit("enough"))
 
     assert answered(lent, rogue, pairs, answer) == {pair: pairs.expected[pair] for pair, _ in pairs.tasks[:COUNT]}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from daemon.remote_workers import wire
 
 MESSAGES = [
-    wire.Hello(1, "0.1", 4, ("verify",)), wire.Done(1, 2, b"value"), wire.Failed(1, 2, "crashed"),
+    wire.Hello(1, "0.1", 4, ("verify",)), wire.Answers((wire.Done(1, 2, b"value"), wire.Failed(1, 2, "crashed"))),
     wire.Unfit("a full disk"), wire.Here(),
 ]  # fmt: skip
 ORDERS = [
@@ -35,18 +35,24 @@ class Evil:
         return exec, ("raise SystemExit('it ran')",)
 
 
+def answers(*some: Any) -> bytes:
+    return msgspec.msgpack.encode(["Answers", some])
+
+
 @pytest.mark.attack("a message that is no message, or a pickle")
 @pytest.mark.parametrize(
     "payload",
     [
         b"", b"\xc1", pickle.dumps(Evil()), msgspec.msgpack.encode(Evil.__name__), b"\x91" * 100_000,
-        msgspec.msgpack.encode(["Done", 1, 2]), msgspec.msgpack.encode(["Done", 1, 2, b"", 4]),
-        msgspec.msgpack.encode(["Done", -1, 2, b""]), msgspec.msgpack.encode(["Done", 2**40, 2, b""]),
-        msgspec.msgpack.encode(["Done", "1", 2, b""]), msgspec.msgpack.encode(["Hello", 1, "v", 0, []]),
+        answers(["Done", 1, 2]), answers(["Done", 1, 2, b"", 4]),
+        answers(["Done", -1, 2, b""]), answers(["Done", 2**40, 2, b""]),
+        answers(["Done", "1", 2, b""]), msgspec.msgpack.encode(["Hello", 1, "v", 0, []]),
         msgspec.msgpack.encode(["Hello", 1, "v", 10**6, []]), msgspec.msgpack.encode(["Hello", 1, "v" * 999, 1, []]),
-        msgspec.msgpack.encode(["Hello", 1, "v", 1, ["x"] * 17]), msgspec.msgpack.encode(["Failed", 1, 2, "x" * 201]),
+        msgspec.msgpack.encode(["Hello", 1, "v", 1, ["x"] * 17]), answers(["Failed", 1, 2, "x" * 201]),
         msgspec.msgpack.encode(["Batch", 1, "verify", [], []]), msgspec.msgpack.encode({"type": "Done"}),
-        msgspec.msgpack.encode(["Done", 1, 2, msgspec.msgpack.Ext(1, pickle.dumps(Evil()))]),
+        msgspec.msgpack.encode(["Done", 1, 2, b""]),
+        answers(*[["Done", 1, 2, b""]] * 65), answers(["Here"]),
+        answers(["Done", 1, 2, msgspec.msgpack.Ext(1, pickle.dumps(Evil()))]),
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(payload: bytes) -> None:
