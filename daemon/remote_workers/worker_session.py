@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # Answers are sent together with those that follow within this time, and with the last of a batch.
 GATHER_S: Final = 0.25
+GATHER_BYTES: Final = wire.MOST_BYTES_FROM_WORKER // 2
 # More batches than it could have been sent (see borrower).
 BATCHES: Final = 64
 
@@ -150,13 +151,15 @@ class _Worker:
                 items.append((number, work.task(data, paths)))
             except ValueError as error:
                 gathered.append(wire.Failed(batch.number, number, f"not understood: {error}"[:200]))
-        sent_s = time.monotonic()
+        sent_s, size_bytes = time.monotonic(), 0
         with closing(self._pool.run(partial(done, (work.function, work.value)), items)) as outcomes:
             for outcome in outcomes:
-                gathered.append(_answer(batch.number, outcome))
-                if time.monotonic() - sent_s > GATHER_S or len(gathered) == wire.MOST_ANSWERS:
+                answer = _answer(batch.number, outcome)
+                size_bytes += len(answer.value) if isinstance(answer, wire.Done) else 0
+                if gathered and (time.monotonic() - sent_s > GATHER_S or size_bytes > GATHER_BYTES):
                     self._send(wire.Answers(tuple(gathered)))
-                    gathered, sent_s = [], time.monotonic()
+                    gathered, sent_s, size_bytes = [], time.monotonic(), 0
+                gathered.append(answer)
         if gathered:
             self._send(wire.Answers(tuple(gathered)))
 

@@ -1,4 +1,4 @@
-"""Works for tests, at home and on the other machine: do as told, and give back what was given."""
+"""Works for tests, at home and on the other machine: obey orders, and give back what was given."""
 
 from typing import Any
 
