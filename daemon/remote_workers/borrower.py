@@ -57,7 +57,8 @@ class Borrower:
         """`works` are those that are lent, by their functions."""
         self.name = name
         self.processes = hello.processes
-        self.done: Counter[str] = Counter()
+        # All keys from the start: others read it while the lender's thread counts.
+        self.done = Counter({work.name: 0 for work in works.values()})
         self.came_home = 0
         # When it was last heard of, and when it last answered, or got something to do after a pause.
         self.heard_s = self.answered_s = time.monotonic()
