@@ -7,9 +7,11 @@ import asyncio
 import logging
 import os
 import random
+import signal
 import ssl
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,11 +48,16 @@ def join(file: Path, processes: int | None, scratch: Path | None, once: bool) ->
     """Connect to the ComparImg that made this invitation, and work for it until stopped."""
     invitation = read(file)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    asyncio.run(_work(invitation, processes or operating_system.cores(), scratch, once))
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_work(invitation, processes or operating_system.cores(), scratch, once))
 
 
 async def _work(invitation: Invitation, processes: int, scratch: Path | None, once: bool) -> None:
     pause_s = FIRST_PAUSE_S
+    current = asyncio.current_task()
+    assert current is not None
+    # As Ctrl-C does: what is in the folder for previews is removed.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     context = _context(invitation)
     where = address_text(invitation.host, invitation.port)
     while True:

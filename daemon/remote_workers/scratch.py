@@ -21,6 +21,8 @@ from index.imaging.decoding.pictures import preview_on_black
 
 # 20 MB; the views that a batch needs stay as long as it does.
 KEPT: Final = 500
+# Then the process id.
+PREFIX: Final = "comparimg-worker-"
 # Where the system keeps files in memory; elsewhere it is the folder for temporary files.
 MEMORY: Final = Path("/dev/shm")
 
@@ -32,7 +34,8 @@ class Scratch:
         """Raises OSError."""
         if parent is None and os.access(MEMORY, os.W_OK):
             parent = MEMORY
-        self._folder = Path(tempfile.mkdtemp(prefix="comparimg-worker-", dir=parent))
+        _remove_left(parent or Path(tempfile.gettempdir()))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
         self._lock = threading.Lock()
         self._used: OrderedDict[Path, int] = OrderedDict()
 
@@ -78,6 +81,25 @@ class Scratch:
             self._used[path] += 1
             self._used.move_to_end(path)
         return path
+
+
+def _remove_left(parent: Path) -> None:
+    """Remove the folders of workers that were killed, of this user only."""
+    for folder in parent.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if pid.isdecimal() and folder.lstat().st_uid == os.geteuid() and not _is_alive(int(pid)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _remove(path: Path) -> None:

@@ -82,10 +82,10 @@ class Lending:
         invite(self.roster, name, "127.0.0.1", self.port, target)
         return read(target)
 
-    def join(self, name: str, *options: str, before: Callable[[], Any] | None = None) -> None:
+    def join(self, name: str, *options: str, before: Callable[[], Any] | None = None, code: str | None = None) -> None:
         with (self.folder / f"{name}.log").open("a", encoding="utf-8") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-c", self._code, "join", str(self.folder / f"{name}.worker"), *options],
+                [sys.executable, "-c", code or self._code, "join", str(self.folder / f"{name}.worker"), *options],
                 stdout=log,
                 stderr=log,
                 text=True,

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemon.processes.verify_task import describe_preview, verify_pair
@@ -205,6 +206,38 @@ def test_a_worker_leaves_no_files(lend: Lend, pairs: Pairs, tmp_path: Path) -> N
     assert pairs.judge(lending.pool) == pairs.expected
     (folder,) = scratch.iterdir()
     assert folder.stat().st_mode & 0o077 == 0
-    lending.roster.remove("ann")
-    lending.processes["ann"].wait()
+    lending.signal("ann", signal.SIGKILL)
+    lending.processes.pop("ann").wait()
+    assert folder.exists()
+    lending.join("ann", "--processes", "1", "--scratch", str(scratch))
+    wait_for(lambda: lending.connected() and not folder.exists())
+    lending.signal("ann", signal.SIGTERM)
+    assert lending.processes["ann"].wait() == 0
     assert list(scratch.iterdir()) == []
+
+
+OLD = """
+from daemon.remote_workers import worker_session
+worker_session.VERSION = "0.0.9"
+from daemon.remote_workers.join import main
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.fault("a worker of another version, and one with the certificate of another service")
+def test_workers_that_do_not_belong(lend: Lend, pairs: Pairs) -> None:
+    lending, other = lend(), lend()
+    lending.start("bob")
+    lending.invite("ann")
+    lending.join("ann", code=OLD)
+    stranger = other.invite("cleo")
+    other.lender.stop()
+    file = lending.folder / "cleo.worker"
+    file.write_bytes(msgspec.structs.replace(stranger, port=lending.port).to_bytes())
+    lending.join("cleo")
+    wait_for(lambda: "versions differ" in lending.log("ann"))
+    wait_for(lambda: "CERTIFICATE_VERIFY_FAILED" in lending.log("cleo"))
+    assert pairs.judge(lending.pool) == pairs.expected
+    assert lending.connected() == {"bob"}
+    assert lending.problem("ann") == "lending.version"
