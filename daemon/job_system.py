@@ -43,6 +43,8 @@ from index.imaging.discovery.walk import is_at_or_below
 from index.messages import Message
 from index.model import JobKind, RootState
 from index.paths import display
+from index.settings import parse_tls_address
+from webui.services import Lending
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class JobSystem:
         self.previews = Previews(store, self.pool, limits, daemon.previews_mb * 2**20)
         # A pool of its own: its processes hold the model, and are killed without loss to what others decode.
         self.model_pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
+        self._lender = _lender(config, store, self.pool, self.model_pool) if config.workers.listen else None
         self._model = EmbeddingModel(store, self.model_pool, config.model)
         self._detector = Detector(store, self.pool, self.previews, settings.detect_parameters, self._model)
         scanner = Scanner(
@@ -106,6 +109,9 @@ class JobSystem:
         stack = self._stack
         stack.callback(self.pool.close)
         stack.callback(self.model_pool.close)
+        if self._lender is not None:
+            self._lender.start()
+            stack.callback(self._lender.stop)
 
         def sync(database: Any) -> bool:
             matches.mark_stale(database, images.sync_roots(database, watch_roots(self._config)))
@@ -159,7 +165,14 @@ class JobSystem:
             "jobs": lambda: self.runner.alive,
             "decoding": lambda: self.pool.alive,
             "watching": lambda: self.watcher.alive,
+            **({} if self._lender is None else {"lending": self._lends}),
         }
+
+    def _lends(self) -> bool:
+        return self._lender is not None and bool(self._lender.alive)
+
+    def lending(self) -> Lending:
+        return Lending() if self._lender is None else self._lender.status()
 
     def recompress(self, row_id: int) -> bytes:
         """The result that a dry run of a compression measured (see daemon.jobs.compress)."""
@@ -277,3 +290,12 @@ def _watched_roots(config: Config) -> list[WatchedRoot]:
         WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
         for section in config.watch
     ]
+
+
+def _lender(config: Config, store: Store, *pools: WorkerPool) -> Any:
+    """What lends to other machines. Where nothing is lent, nothing of it is loaded."""
+    from daemon.remote_workers.lender import Lender  # noqa: PLC0415
+    from daemon.remote_workers.roster import Roster  # noqa: PLC0415
+
+    address, limits = parse_tls_address(config.workers.listen), pools[0].limits
+    return Lender(address, config.workers.lend, Roster(store.data_dir), limits, [pool.queue for pool in pools])

@@ -32,7 +32,7 @@ from index.messages import Message
 from index.model import JobKind
 from webui.app import WebApp, make_app
 from webui.server import Server
-from webui.services import RootWatch, Services, WebAccess
+from webui.services import Lending, RootWatch, Services, WebAccess
 
 log = logging.getLogger(__name__)
 
@@ -232,6 +232,9 @@ class Service:
     def _worker_losses(self) -> Mapping[str, int]:
         return self._job_system.pool.losses
 
+    def _lending(self) -> Lending:
+        return self._job_system.lending()
+
     def _sync_schedules(self) -> None:
         wanted = {
             "detect": (JobKind.DETECT, self._config.detect.schedule),
@@ -254,6 +257,7 @@ class Service:
             folders=self._folders,
             root_watch=self._root_watch,
             worker_losses=self._worker_losses,
+            lending=self._lending,
             test_notices=self._test_notices,
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,

@@ -7,6 +7,7 @@ precedence over the configuration file.
 import ipaddress
 import json
 import re
+import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -144,6 +145,15 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def parse_tls_address(address: str) -> tuple[str, int]:
+    """The host and the port of `tls://host:port`. Raises ValueError."""
+    parts = urllib.parse.urlsplit(address)
+    extra = parts.path or parts.query or parts.fragment or parts.username is not None
+    if parts.scheme != "tls" or not parts.hostname or not parts.port or extra or not address.isprintable():
+        raise ValueError("not tls://HOST:PORT")
+    return parts.hostname, parts.port
+
+
 def display_value(value: Any) -> str:
     """A value as it is written in a TOML file."""
     if isinstance(value, float):
@@ -209,6 +219,13 @@ def _is_size(text: str) -> bool:
 
 def _is_token(text: str) -> bool:
     return not text or (len(text) >= 16 and text.isascii() and text.isprintable() and " " not in text)
+
+
+def _is_tls_address(text: str) -> bool:
+    try:
+        return not text or bool(parse_tls_address(text))
+    except ValueError:
+        return False
 
 
 def _is_webhook(text: str) -> bool:
@@ -368,6 +385,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "The folders that the page offers for watching, with all below them. Empty: your home and the mounted "
             "disks; where some are named, no folder outside them can be added on the page.",
             Message("accepted.folders"), shape=lambda folders: all(map(_is_folder, folders))),
+    Setting("workers.listen", "str", "",
+            "Where other machines connect that were invited to lend their processors (docs/workers.md). Empty: "
+            "nothing listens.", Message("accepted.tls_address"), shape=_is_tls_address),
+    Setting("workers.lend", "list", ("verify", "describe", "embed"),
+            "What they do: compare two pictures, describe their local features, embed them with the model. Only "
+            "previews travel, no files.",
+            choices=("verify", "describe", "embed")),
     Setting("notify.command", "list", (),
             "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
             Message("accepted.command"), shape=all, secret=True),

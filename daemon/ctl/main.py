@@ -35,6 +35,7 @@ SECTIONS = (
             "roots",
             "destinations",
             "disks",
+            "workers",
             "service",
             "index",
             "schedule",
@@ -91,11 +92,12 @@ def main(arguments: list[str] | None = None) -> None:
         service,
         setup,
         sorting,
+        workers,
     )
 
     for module in (
         bulk, calibration, compress, copies, destinations, detect, disks, doctor, model, remote, roots, searches,
-        service, setup, sorting,
+        service, setup, sorting, workers,
     ):  # fmt: skip
         module.register(program)
     sys.exit(run(arguments))

@@ -16,7 +16,7 @@ from daemon.client import Client
 from daemon.configuration import stored_overrides, tokens
 from daemon.configuration.config import Config, load
 from daemon.console_language import console_language
-from daemon.machine import checks, installation, unit
+from daemon.machine import checks, installation, lending_checks, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.version import VERSION
@@ -56,6 +56,7 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
         for section in config.watch:
             yield from checks.root(section)
         yield from _token(config)
+        yield from lending_checks.lending(config)
     if here is not None:
         yield from _installed(config, here)
     yield from _daemon(config, address)
