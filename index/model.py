@@ -299,8 +299,8 @@ class DetectParameters:
     """The parameters of a detection. Equal parameters and equal files give equal groups.
 
     A search in `folders` that is not `recursive` leaves out the folders below them. `method` is the one asked for,
-    `used` the one that the state of the model allows; `model` is the key of the model that it uses, "" for none. AUTO
-    as `used` stands for: not decided yet.
+    `used` the one that the state of the model allows; `model` is the key of the model that it uses and
+    `cosines` are the limits of its cosines, both "" for none. AUTO as `used` stands for: not decided yet.
     """
 
     algorithm: str = "phash"
@@ -314,6 +314,7 @@ class DetectParameters:
     method: Method = Method.AUTO
     used: Method = Method.AUTO
     model: str = ""
+    cosines: str = ""
 
     @property
     def by_hash(self) -> bool:

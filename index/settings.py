@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from index.errors import PictureError, UsageError
+from index.imaging.embedding.cosine_limits import parse_limits
 from index.imaging.embedding.model_input import CHANNELS, FITS, LAYOUTS, parse_numbers, parse_size
 from index.imaging.grouping import keeper
 from index.messages import Message, text
@@ -200,6 +201,14 @@ def _are_numbers(name: str) -> Callable[[str], bool]:
     return check
 
 
+def _are_cosines(text: str) -> bool:
+    try:
+        parse_limits(text)
+        return True
+    except PictureError:
+        return False
+
+
 def _is_size(text: str) -> bool:
     try:
         return not text or bool(parse_size(text))
@@ -302,6 +311,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("model.channels", "str", "", "The order of its colours; empty: as the file says, else rgb.",
             Message("accepted.or_empty", names=", ".join(CHANNELS)), choices=("", *CHANNELS)),
     Setting("model.output", "str", "", "The output that is the vector; empty: the first that looks like one."),
+    Setting("model.cosines", "str", "",
+            "The least cosine of the nearest picture, of the next nearest, and of a pair that hash,model lets through; "
+            "empty: as the file says, else 0.5, 0.6 and 0.5.", Message("accepted.cosines"), shape=_are_cosines),
     Setting("model.provider", "str", "cpu",
             "What it runs on. openvino and cuda need a build of onnxruntime that has them.",
             choices=("cpu", "openvino", "cuda")),

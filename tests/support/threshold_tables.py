@@ -30,6 +30,7 @@ MODULES = {
     "candidates.features.feature_index": "Pairs proposed by local features",
     "candidates.features.geometric_verification": "Their transforms",
     "candidates.calibration": "Expected false matches",
+    "embedding.cosine_limits": "Cosines of a model that has no limits of its own",
     "embedding.vector_index": "Pairs proposed by a model",
     "verification.transforms": "Transforms",
     "verification.alignment": "Alignment",
