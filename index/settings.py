@@ -383,8 +383,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("notify.command", "list", (),
             "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
             Message("accepted.command"), shape=all, secret=True),
-    Setting("notify.webhook", "str", "", "An address that each notice is sent to, as JSON; empty: none.",
+    Setting("notify.webhook", "str", "", "An address that each notice is sent to; empty: none.",
             Message("accepted.webhook"), shape=_is_webhook, secret=True),
+    Setting("notify.webhook_format", "str", "json",
+            "What is sent there: all that is known (json), one sentence, as ntfy shows it (text), or a message of the "
+            "Apprise API (apprise).", choices=("json", "text", "apprise")),
     Setting("notify.events", "list", ("groups", "jobs", "problems", "roots", "rules"),
             "What is reported: new groups, jobs that ended, files that could not be read, folders that go offline, "
             "what a named rule decided after a search.",

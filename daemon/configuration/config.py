@@ -140,6 +140,7 @@ class WebSection(msgspec.Struct, frozen=True, kw_only=True):
 class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     webhook: str
+    webhook_format: str
     events: tuple[str, ...]
     interval_min: float
 
