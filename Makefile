@@ -73,6 +73,7 @@ model: $(MODEL)/installed
 	@[ -d "$$PHOTOS" ] || { echo "Name a folder of photographs: make model PHOTOS=DIR" >&2; exit 2; }
 	$(MODEL)/venv/bin/python -m fitting.model.train "$$PHOTOS" --out $(MODEL) --steps $(STEPS)
 	$(MODEL)/venv/bin/python -m fitting.model.export $(MODEL)/weights.pt "$$PHOTOS" --out $(MODEL)/default.onnx
+	$(MODEL)/venv/bin/python -m fitting.model.limits $(MODEL)/default.onnx "$$PHOTOS" --out $(MODEL)/limits.json
 	$(MODEL)/venv/bin/python -m fitting.model.measure $(MODEL)/default.onnx "$$PHOTOS"
 
 # The tables of thresholds in docs/, from the structures in the code.

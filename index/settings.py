@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from index.errors import PictureError, UsageError
+from index.imaging.embedding.cosine_limits import parse_limits
 from index.imaging.embedding.model_input import CHANNELS, FITS, LAYOUTS, parse_numbers, parse_size
 from index.imaging.grouping import keeper
 from index.messages import Message, text
@@ -210,6 +211,14 @@ def _are_numbers(name: str) -> Callable[[str], bool]:
     return check
 
 
+def _are_cosines(text: str) -> bool:
+    try:
+        parse_limits(text)
+        return True
+    except PictureError:
+        return False
+
+
 def _is_size(text: str) -> bool:
     try:
         return not text or bool(parse_size(text))
@@ -319,6 +328,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("model.channels", "str", "", "The order of its colours; empty: as the file says, else rgb.",
             Message("accepted.or_empty", names=", ".join(CHANNELS)), choices=("", *CHANNELS)),
     Setting("model.output", "str", "", "The output that is the vector; empty: the first that looks like one."),
+    Setting("model.cosines", "str", "",
+            "The least cosine of the nearest picture, of the next nearest, and of a pair that hash,model lets through; "
+            "empty: as the file says, else 0.5, 0.6 and 0.5.", Message("accepted.cosines"), shape=_are_cosines),
     Setting("model.provider", "str", "cpu",
             "What it runs on. openvino and cuda need a build of onnxruntime that has them.",
             choices=("cpu", "openvino", "cuda")),
@@ -395,8 +407,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("notify.command", "list", (),
             "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
             Message("accepted.command"), shape=all, secret=True),
-    Setting("notify.webhook", "str", "", "An address that each notice is sent to, as JSON; empty: none.",
+    Setting("notify.webhook", "str", "", "An address that each notice is sent to; empty: none.",
             Message("accepted.webhook"), shape=_is_webhook, secret=True),
+    Setting("notify.webhook_format", "str", "json",
+            "What is sent there: all that is known (json), one sentence, as ntfy shows it (text), or a message of the "
+            "Apprise API (apprise).", choices=("json", "text", "apprise")),
     Setting("notify.events", "list", ("groups", "jobs", "problems", "roots", "rules"),
             "What is reported: new groups, jobs that ended, files that could not be read, folders that go offline, "
             "what a named rule decided after a search.",

@@ -36,7 +36,7 @@ JOB_SYSTEM_KEYS: Final = frozenset(
         "watch", "daemon.workers", "daemon.time_limit_s", "daemon.memory_mb", "daemon.previews_mb",
         "daemon.max_megapixels", "daemon.settle_s", "daemon.poll_s", "daemon.scan_interval_h",
         "model.file", "model.size", "model.fit", "model.mean", "model.std", "model.layout", "model.channels",
-        "model.output", "model.provider", "workers.listen", "workers.lend",
+        "model.output", "model.cosines", "model.provider", "workers.listen", "workers.lend",
     }
 )  # fmt: skip
 
@@ -96,6 +96,7 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
     channels: str
     output: str
+    cosines: str
     provider: str
 
 
@@ -146,6 +147,7 @@ class WorkersSection(msgspec.Struct, frozen=True, kw_only=True):
 class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     webhook: str
+    webhook_format: str
     events: tuple[str, ...]
     interval_min: float
 

@@ -141,7 +141,8 @@ class Detector:
     def _decided(self, parameters: DetectParameters) -> DetectParameters:
         """With the method that the state of the model allows."""
         used, key = (Method.HASH, "") if self._model is None else self._model.decide(parameters.method)
-        return replace(parameters, used=used, model=key)
+        cosines = str(self._model.report().limits) if self._model is not None and key else ""
+        return replace(parameters, used=used, model=key, cosines=cosines)
 
     def _detect(self, progress: Progress, parameters: DetectParameters) -> int:
         """Match everything with these parameters and make the result current; the number of groups."""

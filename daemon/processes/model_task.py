@@ -17,6 +17,7 @@ from PIL import Image
 
 from index.errors import PictureError
 from index.imaging.embedding import inference
+from index.imaging.embedding.cosine_limits import CosineLimits
 from index.imaging.embedding.model_input import ModelInput, ModelOptions
 from index.imaging.embedding.onnx_file import MODEL
 from index.imaging.embedding.preprocessing import to_input
@@ -57,6 +58,7 @@ class ModelReport:
     key: str
     digest: bytes
     input: ModelInput
+    limits: CosineLimits
     dimensions: int
     milliseconds: float
     megabytes: int
@@ -87,6 +89,7 @@ def check_model(task: ModelTask) -> ModelReport:
         key=_key(model),
         digest=model.digest,
         input=model.input,
+        limits=model.limits,
         dimensions=len(vectors[0]),
         milliseconds=_milliseconds(model),
         megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,

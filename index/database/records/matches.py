@@ -48,7 +48,7 @@ def dump_parameters(parameters: DetectParameters) -> str:
     values = asdict(parameters)
     if parameters.used is Method.HASH and parameters.method is Method.AUTO:
         # As before there was a choice: what was found then holds.
-        del values["method"], values["used"], values["model"]
+        del values["method"], values["used"], values["model"], values["cosines"]
     if parameters.recursive:
         # As it was written before there was another way.
         del values["recursive"]

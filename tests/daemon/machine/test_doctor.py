@@ -223,7 +223,7 @@ def test_another_daemon_at_our_address_is_not_taken_for_ours(file: Path, tmp_pat
 def test_a_unit_that_lets_too_little_be_written_is_reported(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", None)
+    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", tmp_path / "share", None)
     monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
     plan = unit.UnitOptions("/usr/bin/python3", str(file), "", (os.fsencode(tmp_path / "photos"),))
     places.unit.write_text(unit.render(unit.UnitOptions("/usr/bin/python3", str(file), "root")))

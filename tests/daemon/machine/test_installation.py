@@ -32,6 +32,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "root"
 
 
+SHARED = {"man/man1/comparimg-ctl.1": "the manual", "zsh/site-functions/_comparimg-ctl": "completions"}
+
+
 class Lines(list[str]):
     def __call__(self, words: str) -> None:
         self.append(words)
@@ -39,7 +42,7 @@ class Lines(list[str]):
 
 def install(root: Path, *photos: Path, dry_run: bool = False) -> Lines:
     lines = Lines()
-    Installation(Places.of_system(root), lines, dry_run).install(photos, "nobody")
+    Installation(Places.of_system(root), lines, dry_run, SHARED).install(photos, "nobody")
     return lines
 
 
@@ -52,7 +55,9 @@ def test_everything_is_put_in_its_place(root: Path, photos: Path) -> None:
     places = Places.of_system(root)
     assert files(root) == {
         "etc/comparimg/comparimg.toml", "etc/systemd/system/comparimg.service", "usr/local/bin/comparimg-ctl",
+        "usr/local/share/man/man1/comparimg-ctl.1", "usr/local/share/zsh/site-functions/_comparimg-ctl",
     }  # fmt: skip
+    assert (places.share / "man/man1/comparimg-ctl.1").read_text() == "the manual"
     (watched,) = load(places.config).watch
     assert watched.path == os.fsencode(photos)
     text = places.unit.read_text()
@@ -88,6 +93,7 @@ def test_a_dry_run_changes_nothing_and_shows_everything(root: Path, photos: Path
     assert not root.exists()
     assert any(line.startswith("would make the environment") for line in lines)
     assert any("[Service]" in line for line in lines)
+    assert "the manual" not in lines
 
 
 def test_a_protected_folder_is_read_only_and_a_destination_is_written(root: Path, photos: Path, tmp_path: Path) -> None:
@@ -156,7 +162,7 @@ def test_it_is_taken_away_but_for_what_is_the_users(root: Path, photos: Path) ->
     (places.data_dir).mkdir(parents=True)
     (places.data_dir / "index.sqlite3").write_text("everything that was decided")
     lines = Lines()
-    Installation(places, lines).uninstall()
+    Installation(places, lines, shared=SHARED).uninstall()
     assert files(root) == {"etc/comparimg/comparimg.toml", "var/lib/comparimg/index.sqlite3"}
     assert not places.environment.exists()
     assert any(line.startswith("kept: ") for line in lines)
