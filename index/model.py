@@ -300,9 +300,9 @@ class DetectParameters:
     """The parameters of a detection. Equal parameters and equal files give equal groups.
 
     A search in `folders` that is not `recursive` leaves out the folders below them. `method` is the one asked for,
-    `used` the one that the state of the model allows; `model` is the key of the model that it uses and
-    `cosines` are the limits of its cosines, both "" for none. AUTO as `used` stands for: not decided yet. `sized_for` is
-    -1 where the tolerance was given; where it was not, the power of two of the pictures for which it was chosen
+    `used` the one that the state of the model allows; `model` is the key of the model that it uses and `cosines` are
+    the limits of its cosines, both "" for none. AUTO as `used` stands for: not decided yet. `sized_for` is -1 where the
+    tolerance was given; where it was not, the power of two of the pictures for which it was chosen
     (imaging.candidates.tolerance_budget), 0 for few.
     """
 
