@@ -57,7 +57,8 @@ async def _work(invitation: Invitation, processes: int, scratch: Path | None, on
     current = asyncio.current_task()
     assert current is not None
     # As Ctrl-C does: what is in the folder for previews is removed.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, current.cancel)
     context = _context(invitation)
     where = address_text(invitation.host, invitation.port)
     while True:

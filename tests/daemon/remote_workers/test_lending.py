@@ -48,6 +48,7 @@ def test_a_worker_says_what_is_said_at_home(lend: Lend, pairs: Pairs) -> None:
     assert "revoked" in lending.log("ann")
 
 
+@pytest.mark.slow
 def test_home_and_a_worker_share_the_work(lend: Lend, pairs: Pairs) -> None:
     lending = lend()
     lending.start("ann")
@@ -57,6 +58,7 @@ def test_home_and_a_worker_share_the_work(lend: Lend, pairs: Pairs) -> None:
     assert at_home, "the processors here keep working"
 
 
+@pytest.mark.slow
 def test_what_a_person_waits_for_stays_at_home(lend: Lend, pairs: Pairs) -> None:
     lending = lend(pool=HeldBack)
     lending.start("ann")
@@ -65,6 +67,7 @@ def test_what_a_person_waits_for_stays_at_home(lend: Lend, pairs: Pairs) -> None
     assert lending.done() == {}
 
 
+@pytest.mark.slow
 def test_a_view_that_cannot_be_read_is_the_affair_of_the_service(lend: Lend, pairs: Pairs, tmp_path: Path) -> None:
     lending = lend(pool=HeldBack)
     lending.start("ann")
