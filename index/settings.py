@@ -296,13 +296,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             choices=HSIZES, live=True),
     Setting("detect.tolerance", "int", None,
             "How many bits two hashes may differ by for the pictures to be compared. Left out: 20, 80 or 320 at "
-            "hsize 8, 16 or 32.", Message("accepted.tolerance"), minimum=0, maximum=max(HSIZES) ** 2, live=True),
+            "hsize 8, 16 or 32, and down to 18, 72 or 288 in a library of 65,536 images or more, where the wrong pairs "
+            "would cost more than reading the images.",
+            Message("accepted.tolerance"), minimum=0, maximum=max(HSIZES) ** 2, live=True),
     Setting("detect.turns", "bool", True, "Whether mirrored and turned copies are found too.", live=True),
     Setting("detect.verify", "bool", True,
             "Whether the pictures themselves are compared where their hashes are near.", live=True),
     Setting("detect.depth", "str", Depth.FAST.value,
             "fast finds what the hashes can see; thorough looks for cropped and framed copies too, at many times "
-            "the cost.", choices=tuple(depth.value for depth in Depth), live=True),
+            "the cost; of 100,000 images at most.", choices=tuple(depth.value for depth in Depth), live=True),
     Setting("detect.method", "str", Method.AUTO.value,
             "Which pairs are compared: near by their hashes (hash); those, and pictures that a learned model finds "
             "alike (hash+model); near by their hashes and alike for the model (hash,model); alike for the model "

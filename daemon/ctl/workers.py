@@ -8,7 +8,6 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from index.errors import NoDaemon, UsageError
-from index.settings import parse_tls_address
 
 
 def register(program: click.Group) -> None:
@@ -36,6 +35,8 @@ def invite(context: click.Context, name: str, out: Path | None, host: str | None
 
     check_name(name)
     config = _config(context)
+    from index.settings import parse_tls_address
+
     listening, port = parse_tls_address(_listen(config))
     try:
         from daemon.remote_workers.inviting import invite as write_invitation

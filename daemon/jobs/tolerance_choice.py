@@ -1,5 +1,7 @@
-"""EDGE: what depends on the size of the library: the tolerance where none is set, by the library's own distances, and
-whether a thorough detection is possible."""
+"""EDGE: what depends on the size of the library: a tolerance that is not set, and whether `thorough` is possible.
+
+The tolerance follows from the distances that were measured in this library.
+"""
 
 import logging
 from dataclasses import replace

@@ -10,7 +10,7 @@ from daemon.remote_workers.confinement import landlock_version
 from daemon.remote_workers.roster import AUTHORITY_KEY, SERVICE, Roster
 from index.errors import StoreError
 from index.messages import Message, text
-from index.settings import is_loopback, parse_tls_address
+from index.settings import parse_tls_address
 
 
 def lending(config: Config) -> Iterator[Finding]:
@@ -30,8 +30,7 @@ def lending(config: Config) -> Iterator[Finding]:
     else:
         yield Finding("workers", Grade.NOTE, Message("doctor.lending_closed", address=address),
                       Message("doctor.lending_closed_remedy"))  # fmt: skip
-    if problem := _openness(host):
-        yield Finding("workers", Grade.WARNING, Message(problem, address=address), Message(f"{problem}_remedy"))
+    yield from _openness(host, address)
     for name in (AUTHORITY_KEY, SERVICE):
         file = roster.folder / name
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
@@ -42,14 +41,15 @@ def lending(config: Config) -> Iterator[Finding]:
                       Message("doctor.lending_unisolated_remedy"))  # fmt: skip
 
 
-def _openness(host: str) -> str:
-    """The code of what is wrong with an address, "" for nothing."""
-    if is_loopback(host):
-        return ""
+def _openness(host: str, shown: str) -> Iterator[Finding]:
+    """What is wrong with an address that more networks reach than one."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return ""
+        return
     if address.is_unspecified:
-        return "doctor.lending_exposed"
-    return "doctor.lending_public" if address.is_global else ""
+        yield Finding("workers", Grade.WARNING, Message("doctor.lending_exposed", address=shown),
+                      Message("doctor.lending_exposed_remedy"))  # fmt: skip
+    elif address.is_global:
+        yield Finding("workers", Grade.WARNING, Message("doctor.lending_public", address=shown),
+                      Message("doctor.lending_public_remedy"))  # fmt: skip

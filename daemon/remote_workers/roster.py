@@ -8,6 +8,7 @@ it: so one that is revoked is taken off the list, which the service looks at sev
 import contextlib
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -117,8 +118,7 @@ class Roster:
 
 def write_private(target: Path, data: bytes, replace: bool = True) -> None:
     """Write a file with mode 0600, never through a link. Without `replace` it must not exist. Raises OSError."""
-    partial = target.with_name(f".{target.name}.partial")
-    partial.unlink(missing_ok=True)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -79,7 +79,6 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-@pytest.mark.slow
 def test_the_groups_are_the_same(tmp_path: Path, photos: Path, worker: Any) -> None:
     with Service(configured(tmp_path / "alone", photos)) as service:
         until(lambda: is_done(service), 120)
@@ -115,6 +114,9 @@ from pathlib import Path
 from daemon.configuration.config import load
 from daemon.service import Service
 from daemon.client import Client
+
+# Each waits for programs that are started, stopped or left without an answer.
+pytestmark = pytest.mark.slow
 with Service(load(Path(sys.argv[1]), {})) as service:
     assert Client(service.address).get("workers")["listening"] is False
     print(*sorted(name for name in sys.modules if name.startswith(("daemon.remote_workers", "cryptography"))))

@@ -84,7 +84,7 @@ class KeeperCandidate:
             return self
         return KeeperCandidate(
             self.image_id, self.path, self.facts, self.size_bytes, self.mtime_ns, self.protected, self.priority,
-            whole, coloured, reworked, picture, self.companions, self.taken,
+            whole, coloured, reworked, picture, self.companions, self.taken, self.outside,
         )  # fmt: skip
 
     @property

@@ -243,7 +243,7 @@ def set_up_on_the_page(file: Path, *folders: Path, destinations: dict[str, bytes
 def test_what_was_set_up_on_the_page_is_examined_too(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", None)
+    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", tmp_path / "share", None)
     monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
     places.unit.write_text(unit.render(unit.UnitOptions("/usr/bin/python3", str(file), "root", (
         bytes(tmp_path / "photos"),

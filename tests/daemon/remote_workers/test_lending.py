@@ -48,7 +48,6 @@ def test_a_worker_says_what_is_said_at_home(lend: Lend, pairs: Pairs) -> None:
     assert "revoked" in lending.log("ann")
 
 
-@pytest.mark.slow
 def test_home_and_a_worker_share_the_work(lend: Lend, pairs: Pairs) -> None:
     lending = lend()
     lending.start("ann")
@@ -58,7 +57,6 @@ def test_home_and_a_worker_share_the_work(lend: Lend, pairs: Pairs) -> None:
     assert at_home, "the processors here keep working"
 
 
-@pytest.mark.slow
 def test_what_a_person_waits_for_stays_at_home(lend: Lend, pairs: Pairs) -> None:
     lending = lend(pool=HeldBack)
     lending.start("ann")
@@ -67,7 +65,6 @@ def test_what_a_person_waits_for_stays_at_home(lend: Lend, pairs: Pairs) -> None
     assert lending.done() == {}
 
 
-@pytest.mark.slow
 def test_a_view_that_cannot_be_read_is_the_affair_of_the_service(lend: Lend, pairs: Pairs, tmp_path: Path) -> None:
     lending = lend(pool=HeldBack)
     lending.start("ann")
@@ -78,7 +75,6 @@ def test_a_view_that_cannot_be_read_is_the_affair_of_the_service(lend: Lend, pai
     assert lending.connected() == {"ann"}
 
 
-@pytest.mark.slow
 @pytest.mark.fault("a worker is killed")
 def test_a_worker_that_is_killed_loses_nothing(lend: Lend, pairs: Pairs) -> None:
     lending = lend()
@@ -92,7 +88,6 @@ def test_a_worker_that_is_killed_loses_nothing(lend: Lend, pairs: Pairs) -> None
     assert pairs.judge(lending.pool) == pairs.expected
 
 
-@pytest.mark.slow
 @pytest.mark.fault("a worker hangs, or sleeps")
 def test_a_worker_that_hangs_loses_nothing(lend: Lend, pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "SILENCE_S", 4.0)
@@ -105,7 +100,6 @@ def test_a_worker_that_hangs_loses_nothing(lend: Lend, pairs: Pairs, monkeypatch
     assert pairs.judge(lending.pool) == pairs.expected
 
 
-@pytest.mark.slow
 @pytest.mark.fault("every worker is killed, and only home is left")
 def test_all_workers_gone(lend: Lend, pairs: Pairs) -> None:
     lending = lend()
@@ -118,7 +112,6 @@ def test_all_workers_gone(lend: Lend, pairs: Pairs) -> None:
     assert judged_while(lending, pairs, kill) == pairs.expected
 
 
-@pytest.mark.slow
 @pytest.mark.fault("the process that listens is killed, or hangs")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hangs"])
 def test_the_process_that_listens(
@@ -136,7 +129,6 @@ def test_the_process_that_listens(
     assert pairs.judge(lending.pool) == pairs.expected
 
 
-@pytest.mark.slow
 @pytest.mark.fault("the disk of a worker is full")
 def test_a_worker_with_a_full_disk_gets_nothing(lend: Lend, pairs: Pairs) -> None:
     lending = lend()
@@ -154,7 +146,6 @@ def test_a_worker_with_a_full_disk_gets_nothing(lend: Lend, pairs: Pairs) -> Non
     assert lending.connected() == {"bob", "cleo"}
 
 
-@pytest.mark.slow
 @pytest.mark.fault("a worker is revoked while it works")
 def test_a_worker_that_is_revoked_while_it_works(lend: Lend, pairs: Pairs) -> None:
     lending = lend()
@@ -164,7 +155,6 @@ def test_a_worker_that_is_revoked_while_it_works(lend: Lend, pairs: Pairs) -> No
     assert wait_for(lending.processes["ann"].poll) == 1
 
 
-@pytest.mark.slow
 def test_a_lender_that_stops_brings_everything_home(lend: Lend, pairs: Pairs) -> None:
     lending = lend()
     lending.start("ann", "bob")
@@ -172,7 +162,6 @@ def test_a_lender_that_stops_brings_everything_home(lend: Lend, pairs: Pairs) ->
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("comparimg-lend")]
 
 
-@pytest.mark.slow
 def test_a_faster_worker_does_more(lend: Lend, pairs: Pairs) -> None:
     lending = lend(pool=HeldBack)
     lending.start("fast", "slow")
@@ -198,7 +187,6 @@ def test_a_faster_worker_does_more(lend: Lend, pairs: Pairs) -> None:
     assert done["fast"] > done["slow"] > 0
 
 
-@pytest.mark.slow
 def test_a_worker_leaves_no_files(lend: Lend, pairs: Pairs, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -223,11 +211,13 @@ OLD = """
 from daemon.remote_workers import worker_session
 worker_session.VERSION = "0.0.9"
 from daemon.remote_workers.join import main
+
+# Each waits for programs that are started, stopped or left without an answer.
+pytestmark = pytest.mark.slow
 main()
 """
 
 
-@pytest.mark.slow
 @pytest.mark.fault("a worker of another version, and one with the certificate of another service")
 def test_workers_that_do_not_belong(lend: Lend, pairs: Pairs) -> None:
     lending, other = lend(), lend()
