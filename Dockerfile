@@ -20,7 +20,7 @@ RUN /opt/comparimg/bin/pip install --no-cache-dir --no-deps . && \
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/comparimg /opt/comparimg
 COPY packaging/docker-entrypoint /usr/local/bin/docker-entrypoint
-RUN ln -s /opt/comparimg/bin/comparimg-ctl /usr/local/bin/comparimg-ctl && mkdir -m 0777 /config /photos
+RUN ln -s /opt/comparimg/bin/comparimg-ctl /opt/comparimg/bin/comparimg-worker /usr/local/bin/ && mkdir -m 0777 /config /photos
 ENV COMPARIMG_CONFIG=/config/comparimg.toml NUMBA_CACHE_DIR=/config/cache HOME=/config PYTHONUNBUFFERED=1
 VOLUME ["/config", "/photos"]
 EXPOSE 5000

@@ -17,7 +17,7 @@ export PHOTOS
 # Where compiled modules may not be kept, each program that starts compiles 250 of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run test test-slow check check-python check-js bench bench-compress screenshots icons clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size size-index tables originality places model
+.PHONY: setup run test test-slow check check-python check-js bench bench-compress screenshots screens icons clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size size-index tables originality places model
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -77,6 +77,7 @@ model: $(MODEL)/installed
 	@[ -d "$$PHOTOS" ] || { echo "Name a folder of photographs: make model PHOTOS=DIR" >&2; exit 2; }
 	$(MODEL)/venv/bin/python -m fitting.model.train "$$PHOTOS" --out $(MODEL) --steps $(STEPS)
 	$(MODEL)/venv/bin/python -m fitting.model.export $(MODEL)/weights.pt "$$PHOTOS" --out $(MODEL)/default.onnx
+	$(MODEL)/venv/bin/python -m fitting.model.limits $(MODEL)/default.onnx "$$PHOTOS" --out $(MODEL)/limits.json
 	$(MODEL)/venv/bin/python -m fitting.model.measure $(MODEL)/default.onnx "$$PHOTOS"
 
 # The tables of thresholds in docs/, from the structures in the code.
@@ -145,6 +146,11 @@ mutate: $(VENV)/installed-dev
 # The pictures of the page in docs/, over landscapes drawn for it: look at them before they are committed.
 screenshots: $(VENV)/installed-dev
 	PYTHONPATH=.:tests $(PYTHON) tests/browser/screenshots.py
+
+# Every screen at three sizes, in both languages and themes, with what a program finds wrong in them: build/screens/.
+# make screens SCREENS="list pair": only these.
+screens: $(VENV)/installed-dev
+	PYTHONPATH=.:tests:tests/browser $(PYTHON) tests/browser/screen_matrix.py $(SCREENS)
 
 # The icons of the installed page, from webui/static/icon.svg.
 icons: $(VENV)/installed-dev

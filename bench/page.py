@@ -60,6 +60,9 @@ class NoFolders(NoSettings):
     def roots(self) -> dict[bytes, Any]:
         return {}
 
+    def destinations(self) -> list[Any]:
+        return []
+
 
 # Groups and images; of the smaller one, whether rules and plans are measured too.
 SIZES = ((20_000, 200_000, True), (200_000, 600_000, False))

@@ -2,16 +2,19 @@
 
 import http.client
 import json
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
 from index.messages import LANGUAGES, of_os_error, text
 
 TIMEOUT_S = 30.0
+# For an answer that is made as a whole before it is sent.
+LONG_S = 600.0
 
 
 class Client:
@@ -28,6 +31,12 @@ class Client:
 
     def get(self, path: str, /, **query: Any) -> Any:
         return self._ask("GET", path, _encoded(query))
+
+    def download(self, path: str, target: BinaryIO, /, **query: Any) -> None:
+        """Copy an answer to a file as it comes. It may take the daemon long to begin."""
+        self._ask(
+            "GET", path, _encoded(query), read=lambda answer: shutil.copyfileobj(answer, target), timeout_s=LONG_S
+        )
 
     def post(self, path: str, body: Mapping[str, Any], /, **query: Any) -> Any:
         return self._ask("POST", path, _encoded(query), body)
@@ -56,7 +65,16 @@ class Client:
             if cursor is None:
                 return
 
-    def _ask(self, method: str, path: str, query: str = "", body: Mapping[str, Any] | None = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: Mapping[str, Any] | None = None,
+        *,
+        read: Callable[[BinaryIO], Any] = lambda answer: json.loads(answer.read() or b"null"),
+        timeout_s: float = TIMEOUT_S,
+    ) -> Any:
         address = f"{self.address}/api/v1/{path}" + (f"?{query}" if query else "")
         request = urllib.request.Request(address, None if body is None else _json(body), method=method)
         request.add_header("Accept", "application/json")
@@ -66,8 +84,8 @@ class Client:
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                return json.loads(answer.read() or b"null")
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+                return read(answer)
         except urllib.error.HTTPError as error:
             with error:
                 raise _translated(error.code, error.read()) from None

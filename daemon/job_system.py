@@ -1,6 +1,7 @@
 """The parts that work on files: created for one configuration, and replaced when it changes. Thread: main.
 
-The watcher requests the first scan of a root once its watches are set up, so that no change is missed.
+Other watched folders are taken over while they run. The watcher requests the first scan of a root once its watches are
+set up, so that no change is missed.
 """
 
 import logging
@@ -8,10 +9,11 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
-from daemon.configuration.config import Config, WatchSection
+from daemon.configuration.config import Config
 from daemon.files.protected_paths import ManagedFolders
+from daemon.folder_setup import watch_roots
 from daemon.jobs import quarantine
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
@@ -20,6 +22,7 @@ from daemon.jobs.journal import Journal
 from daemon.jobs.leftovers import rescue_leftovers
 from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Context, Progress
+from daemon.jobs.rule_jobs import RuleJobs
 from daemon.jobs.runner import Handler, JobContext, Runner, start_job
 from daemon.jobs.scan import Scanner
 from daemon.jobs.scan_roots import ScanRoot
@@ -30,21 +33,25 @@ from daemon.jobs.undo import Undoer
 from daemon.live_settings import LiveSettings
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
-from index.database.records import decoder_set, images, matches, temporary_roots
-from index.database.records.images import WatchRoot
+from index.database.records import cleared_decisions, decoder_set, images, matches, temporary_roots
 from index.database.records.jobs import ScanParameters, UndoParameters
 from index.database.store import Store
 from index.errors import ConfigError
 from index.imaging.decoding import decoders
 from index.imaging.decoding.pictures import Limits
+from index.imaging.discovery.walk import is_at_or_below
 from index.messages import Message
 from index.model import JobKind, RootState
 from index.paths import display
+from index.settings import parse_tls_address
+from webui.services import Lending
 
 log = logging.getLogger(__name__)
 
 # A job that does not stop within this time is waiting for a decode, which is then killed.
 STOP_LIMIT_S = 3.0
+# Jobs that must use the protection of now, not that of when they began.
+CHANGING_FILES: Final = frozenset({JobKind.SORT, JobKind.COMPRESS, JobKind.UNDO, JobKind.EMPTY})
 # How soon a job that waits for the index to be checked notices that it is to stop.
 CHECKED_EVERY_S = 0.5
 
@@ -64,10 +71,12 @@ class JobSystem:
         self.previews = Previews(store, self.pool, limits, daemon.previews_mb * 2**20)
         # A pool of its own: its processes hold the model, and are killed without loss to what others decode.
         self.model_pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
+        self._lender = _lender(config, store, self.pool, self.model_pool) if config.workers.listen else None
         self._model = EmbeddingModel(store, self.model_pool, config.model)
         self._detector = Detector(store, self.pool, self.previews, settings.detect_parameters, self._model)
-        self._roots = [_scan_root(section) for section in config.watch]
-        scanner = Scanner(store, self.pool, self._roots, limits, self._detector.update)
+        scanner = Scanner(
+            store, self.pool, lambda: _scan_roots(settings.effective()), limits, self._detector.update
+        )  # fmt: skip
 
         def rescan(progress: Progress, paths: Sequence[bytes]) -> None:
             scanner.run(progress, ScanParameters(paths=[os.fsdecode(path) for path in paths]))
@@ -78,6 +87,7 @@ class JobSystem:
         self._compressor = Compressor(store, processes, limits, settings.values, self._managed_folders, rescan)
         self._undoer = undoer
         rules = StandingRules(store, settings.keeper_criteria, settings.destinations)
+        self._rule_jobs = RuleJobs(store)
         handlers: Mapping[JobKind, Handler] = {
             JobKind.SCAN: rules.after(scanner.run),
             JobKind.DETECT: rules.after(self._detector.run),
@@ -85,6 +95,7 @@ class JobSystem:
             JobKind.COMPRESS: once_checked(store, self._compressor.run),
             JobKind.UNDO: once_checked(store, self._undo),
             JobKind.EMPTY: once_checked(store, undoer.empty),
+            JobKind.RULE: self._rule_jobs.run,
         }
         self.runner = Runner(store, handlers)
         self._settings = settings
@@ -98,24 +109,50 @@ class JobSystem:
         stack = self._stack
         stack.callback(self.pool.close)
         stack.callback(self.model_pool.close)
+        if self._lender is not None:
+            self._lender.start()
+            stack.callback(self._lender.stop)
 
         def sync(database: Any) -> bool:
-            matches.mark_stale(database, images.sync_roots(database, [root.root for root in self._roots]))
+            matches.mark_stale(database, images.sync_roots(database, watch_roots(self._config)))
             matches.mark_stale(database, temporary_roots.drop_unused(database))
             self._reopen_outdated(database)
             self._reopen_failed(database)
             return bool(matches.stale_contents(database))
 
         has_stale = self._store.write(sync)
+        cleared_decisions.put_back_unfinished(self._store.write)
         self._recover()
         self._log_destinations()
         self.runner.start()
         stack.callback(self._end_jobs)
         self.watcher.start()
         stack.callback(self.watcher.stop)
-        if has_stale and not self._roots:
+        if has_stale and not self._config.watch:
             # There is no root whose scan would remove them from their groups.
             start_job(self._store, JobKind.SCAN, ScanParameters(), "start")
+
+    def watch(self, config: Config) -> None:
+        """Use the watched folders of this configuration from now on, all else being as before. What runs goes on: only
+        the scan of a folder that changed ends, and a job that changes files begins again where it is, so that none of
+        it happens in a folder that is protected by now."""
+        before, self._config = self._config, config
+
+        def sync(database: Any) -> bool:
+            matches.mark_stale(database, images.sync_roots(database, watch_roots(config)))
+            return bool(matches.stale_contents(database))
+
+        has_stale = self._store.write(sync)
+        self.runner.begin_again(CHANGING_FILES)
+        self.watcher.watch(_watched_roots(config))
+        # The watcher has the folders scanned that are new, or seen in another way.
+        gone = {section.path for section in before.watch} - {section.path for section in config.watch}
+        changed = [section.path for section in config.watch if section not in before.watch]
+        if has_stale and gone:
+            # No folder is theirs any more: only the groups are updated, even while something else runs.
+            start_job(self._store, JobKind.SCAN, ScanParameters(paths=[os.fsdecode(path) for path in gone]), "watch")
+        elif has_stale and changed:
+            start_job(self._store, JobKind.SCAN, ScanParameters(roots=list(map(os.fsdecode, changed))), "start")
 
     def close(self) -> None:
         """Stop within seconds: the running job goes back to the queue, and a slow decode is killed."""
@@ -128,7 +165,14 @@ class JobSystem:
             "jobs": lambda: self.runner.alive,
             "decoding": lambda: self.pool.alive,
             "watching": lambda: self.watcher.alive,
+            **({} if self._lender is None else {"lending": self._lends}),
         }
+
+    def _lends(self) -> bool:
+        return self._lender is not None and bool(self._lender.alive)
+
+    def lending(self) -> Lending:
+        return Lending() if self._lender is None else self._lender.status()
 
     def recompress(self, row_id: int) -> bytes:
         """The result that a dry run of a compression measured (see daemon.jobs.compress)."""
@@ -178,6 +222,7 @@ class JobSystem:
         Journal(self._store, self._managed_folders()).recover()
         TrashImport(self._store, self._managed_folders(), time.time_ns()).recheck()
         self._compressor.recover()
+        self._rule_jobs.recover()
 
     def _undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
         outcome = self._undoer.undo(context, parameters)
@@ -190,7 +235,7 @@ class JobSystem:
             shown = display(folder)
             if not os.path.isdir(folder):
                 log.warning("the destination %s, %s, is not there: nothing is moved to it", name, shown)
-            elif not any(folder == root.path or folder.startswith(root.path + b"/") for root in self._roots):
+            elif not any(is_at_or_below(folder, section.path) for section in self._config.watch):
                 log.info("the destination %s, %s, is not watched: what is moved there leaves the index", name, shown)
 
     def _end_jobs(self) -> None:
@@ -204,10 +249,6 @@ class JobSystem:
     def _make_watcher(self) -> Watcher:
         """A watcher whose reports become scan jobs; those of single files are urgent."""
         store, daemon = self._store, self._config.daemon
-        watched = [
-            WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
-            for section in self._config.watch
-        ]
 
         def settled(event: Settled) -> None:
             paths = sorted(os.fsdecode(path) for path in event.paths)
@@ -221,7 +262,7 @@ class JobSystem:
             store.write(lambda db: images.set_state_of_root_at(db, path, state, reason))
 
         times = WatchTimes(settle_s=daemon.settle_s, poll_s=daemon.poll_s, reconcile_s=daemon.scan_interval_h * 3600)
-        return Watcher(watched, settled, reconcile, root_state, times)
+        return Watcher(_watched_roots(self._config), settled, reconcile, root_state, times)
 
 
 def once_checked(store: Store, handler: Handler) -> Handler:
@@ -237,6 +278,24 @@ def once_checked(store: Store, handler: Handler) -> Handler:
     return run
 
 
-def _scan_root(section: WatchSection) -> ScanRoot:
-    root = WatchRoot(section.path, section.protected, section.priority)
-    return ScanRoot(root, section.recursive, section.exclude)
+def _scan_roots(config: Config) -> list[ScanRoot]:
+    return [
+        ScanRoot(root, section.recursive, section.exclude)
+        for root, section in zip(watch_roots(config), config.watch, strict=True)
+    ]
+
+
+def _watched_roots(config: Config) -> list[WatchedRoot]:
+    return [
+        WatchedRoot(section.path, section.recursive, WatchMode(section.mode), section.exclude)
+        for section in config.watch
+    ]
+
+
+def _lender(config: Config, store: Store, *pools: WorkerPool) -> Any:
+    """What lends to other machines. Where nothing is lent, nothing of it is loaded."""
+    from daemon.remote_workers.lender import Lender  # noqa: PLC0415
+    from daemon.remote_workers.roster import Roster  # noqa: PLC0415
+
+    address, limits = parse_tls_address(config.workers.listen), pools[0].limits
+    return Lender(address, config.workers.lend, Roster(store.data_dir), limits, [pool.queue for pool in pools])

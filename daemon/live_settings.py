@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon.configuration import protected_folders
-from daemon.configuration.config import Config, describe, to_json
+from daemon.configuration.config import Config, describe, origin, to_json
 from daemon.configuration.overridden import overridden
 from daemon.files.protected_paths import Claim
 from daemon.jobs.sort import SortSettings
@@ -60,7 +60,9 @@ class LiveSettings:
 
     def detect_parameters(self) -> DetectParameters:
         """The parameters of a detection that overrides none."""
-        values = merge(self._configured, self.overrides())
+        overrides = self.overrides()
+        values = merge(self._configured, overrides)
+        is_given = origin("detect.tolerance", self.effective(), overrides) != "default"
         return DetectParameters(
             algorithm=values["detect.algorithm"],
             hsize=values["detect.hsize"],
@@ -69,6 +71,7 @@ class LiveSettings:
             verify=values["detect.verify"],
             depth=Depth(values["detect.depth"]),
             method=Method(values["detect.method"]),
+            sized_for=-1 if is_given else 0,
         )
 
     def values(self) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ from index.messages import Message
 from index.model import JobKind
 from webui.app import WebApp, make_app
 from webui.server import Server
-from webui.services import RootWatch, Services, WebAccess
+from webui.services import Lending, RootWatch, Services, WebAccess
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Service:
     """One running daemon. `address` is known once it is entered."""
 
     def __init__(self, config: Config, manager: SystemdNotifier | None = None) -> None:
-        self._config = config
+        self._config = self._in_effect = config
         self._manager = manager or SystemdNotifier({})
         self._stack = ExitStack()
         self._alive: dict[str, Callable[[], bool]] = {}
@@ -129,8 +129,13 @@ class Service:
             self._sync_schedules()
             self._scheduler.refresh()
         # The folders that were added or changed on the page belong to it as well.
-        changed_parts = changed_keys(self._in_effect, self._settings.effective()) & JOB_SYSTEM_KEYS
-        if changed_parts:
+        effective = self._settings.effective()
+        changed_parts = changed_keys(self._in_effect, effective) & JOB_SYSTEM_KEYS
+        if changed_parts == {"watch"}:
+            self._in_effect = effective
+            log.info("the watched folders changed")
+            self._job_system.watch(effective)
+        elif changed_parts:
             log.info("the configuration changed: %s", ", ".join(sorted(changed_parts)))
             self._close_job_system()
             self._open_job_system()
@@ -227,6 +232,9 @@ class Service:
     def _worker_losses(self) -> Mapping[str, int]:
         return self._job_system.pool.losses
 
+    def _lending(self) -> Lending:
+        return self._job_system.lending()
+
     def _sync_schedules(self) -> None:
         wanted = {
             "detect": (JobKind.DETECT, self._config.detect.schedule),
@@ -249,6 +257,7 @@ class Service:
             folders=self._folders,
             root_watch=self._root_watch,
             worker_losses=self._worker_losses,
+            lending=self._lending,
             test_notices=self._test_notices,
             keeper_criteria=self._settings.keeper_criteria,
             destinations=self._settings.destinations,

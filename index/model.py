@@ -83,7 +83,7 @@ class Choice(StrEnum):
 
 
 class JobKind(StrEnum):
-    """`undo` and `empty` are requested by routes of their own, and never scheduled."""
+    """`undo`, `empty` and `rule` are requested by routes of their own, and never scheduled."""
 
     SCAN = "scan"
     DETECT = "detect"
@@ -91,6 +91,7 @@ class JobKind(StrEnum):
     COMPRESS = "compress"
     UNDO = "undo"
     EMPTY = "empty"
+    RULE = "rule"
 
 
 class JobState(StrEnum):
@@ -299,8 +300,10 @@ class DetectParameters:
     """The parameters of a detection. Equal parameters and equal files give equal groups.
 
     A search in `folders` that is not `recursive` leaves out the folders below them. `method` is the one asked for,
-    `used` the one that the state of the model allows; `model` is the key of the model that it uses, "" for none. AUTO
-    as `used` stands for: not decided yet.
+    `used` the one that the state of the model allows; `model` is the key of the model that it uses and `cosines` are
+    the limits of its cosines, both "" for none. AUTO as `used` stands for: not decided yet. `sized_for` is -1 where the
+    tolerance was given; where it was not, the power of two of the pictures for which it was chosen
+    (imaging.candidates.tolerance_budget), 0 for few.
     """
 
     algorithm: str = "phash"
@@ -314,6 +317,8 @@ class DetectParameters:
     method: Method = Method.AUTO
     used: Method = Method.AUTO
     model: str = ""
+    sized_for: int = -1
+    cosines: str = ""
 
     @property
     def by_hash(self) -> bool:

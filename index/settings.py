@@ -7,12 +7,14 @@ precedence over the configuration file.
 import ipaddress
 import json
 import re
+import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
 from index.errors import PictureError, UsageError
+from index.imaging.embedding.cosine_limits import parse_limits
 from index.imaging.embedding.model_input import CHANNELS, FITS, LAYOUTS, parse_numbers, parse_size
 from index.imaging.grouping import keeper
 from index.messages import Message, text
@@ -144,6 +146,15 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def parse_tls_address(address: str) -> tuple[str, int]:
+    """The host and the port of `tls://host:port`. Raises ValueError."""
+    parts = urllib.parse.urlsplit(address)
+    extra = parts.path or parts.query or parts.fragment or parts.username is not None
+    if parts.scheme != "tls" or not parts.hostname or not parts.port or extra or not address.isprintable():
+        raise ValueError("not tls://HOST:PORT")
+    return parts.hostname, parts.port
+
+
 def display_value(value: Any) -> str:
     """A value as it is written in a TOML file."""
     if isinstance(value, float):
@@ -200,6 +211,14 @@ def _are_numbers(name: str) -> Callable[[str], bool]:
     return check
 
 
+def _are_cosines(text: str) -> bool:
+    try:
+        parse_limits(text)
+        return True
+    except PictureError:
+        return False
+
+
 def _is_size(text: str) -> bool:
     try:
         return not text or bool(parse_size(text))
@@ -209,6 +228,13 @@ def _is_size(text: str) -> bool:
 
 def _is_token(text: str) -> bool:
     return not text or (len(text) >= 16 and text.isascii() and text.isprintable() and " " not in text)
+
+
+def _is_tls_address(text: str) -> bool:
+    try:
+        return not text or bool(parse_tls_address(text))
+    except ValueError:
+        return False
 
 
 def _is_webhook(text: str) -> bool:
@@ -270,13 +296,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             choices=HSIZES, live=True),
     Setting("detect.tolerance", "int", None,
             "How many bits two hashes may differ by for the pictures to be compared. Left out: 20, 80 or 320 at "
-            "hsize 8, 16 or 32.", Message("accepted.tolerance"), minimum=0, maximum=max(HSIZES) ** 2, live=True),
+            "hsize 8, 16 or 32, and down to 18, 72 or 288 in a library of 65,536 images or more, where the wrong pairs "
+            "would cost more than reading the images.",
+            Message("accepted.tolerance"), minimum=0, maximum=max(HSIZES) ** 2, live=True),
     Setting("detect.turns", "bool", True, "Whether mirrored and turned copies are found too.", live=True),
     Setting("detect.verify", "bool", True,
             "Whether the pictures themselves are compared where their hashes are near.", live=True),
     Setting("detect.depth", "str", Depth.FAST.value,
             "fast finds what the hashes can see; thorough looks for cropped and framed copies too, at many times "
-            "the cost.", choices=tuple(depth.value for depth in Depth), live=True),
+            "the cost; of 100,000 images at most.", choices=tuple(depth.value for depth in Depth), live=True),
     Setting("detect.method", "str", Method.AUTO.value,
             "Which pairs are compared: near by their hashes (hash); those, and pictures that a learned model finds "
             "alike (hash+model); near by their hashes and alike for the model (hash,model); alike for the model "
@@ -302,6 +330,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("model.channels", "str", "", "The order of its colours; empty: as the file says, else rgb.",
             Message("accepted.or_empty", names=", ".join(CHANNELS)), choices=("", *CHANNELS)),
     Setting("model.output", "str", "", "The output that is the vector; empty: the first that looks like one."),
+    Setting("model.cosines", "str", "",
+            "The least cosine of the nearest picture, of the next nearest, and of a pair that hash,model lets through; "
+            "empty: as the file says, else 0.5, 0.6 and 0.5.", Message("accepted.cosines"), shape=_are_cosines),
     Setting("model.provider", "str", "cpu",
             "What it runs on. openvino and cuda need a build of onnxruntime that has them.",
             choices=("cpu", "openvino", "cuda")),
@@ -368,11 +399,21 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "The folders that the page offers for watching, with all below them. Empty: your home and the mounted "
             "disks; where some are named, no folder outside them can be added on the page.",
             Message("accepted.folders"), shape=lambda folders: all(map(_is_folder, folders))),
+    Setting("workers.listen", "str", "",
+            "Where other machines connect that were invited to lend their processors (docs/workers.md). Empty: "
+            "nothing listens.", Message("accepted.tls_address"), shape=_is_tls_address),
+    Setting("workers.lend", "list", ("verify", "describe", "embed"),
+            "What they do: compare two pictures, describe their local features, embed them with the model. Only "
+            "previews travel, no files.",
+            choices=("verify", "describe", "embed")),
     Setting("notify.command", "list", (),
             "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
             Message("accepted.command"), shape=all, secret=True),
-    Setting("notify.webhook", "str", "", "An address that each notice is sent to, as JSON; empty: none.",
+    Setting("notify.webhook", "str", "", "An address that each notice is sent to; empty: none.",
             Message("accepted.webhook"), shape=_is_webhook, secret=True),
+    Setting("notify.webhook_format", "str", "json",
+            "What is sent there: all that is known (json), one sentence, as ntfy shows it (text), or a message of the "
+            "Apprise API (apprise).", choices=("json", "text", "apprise")),
     Setting("notify.events", "list", ("groups", "jobs", "problems", "roots", "rules"),
             "What is reported: new groups, jobs that ended, files that could not be read, folders that go offline, "
             "what a named rule decided after a search.",

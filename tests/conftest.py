@@ -16,7 +16,7 @@ from hypothesis import settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Fixtures of a whole session: their threads and processes outlive a test, and are looked for at the session's end.
-SHARED = {"pool", "browser"}
+SHARED = {"pool", "lent", "browser"}
 # Marks whose tests have a table of their own, with what became of each that held and each that did not.
 TABLES = {"attack": ("refused", "LET THROUGH"), "fault": ("survived", "NOT SURVIVED")}
 MEMORY, DISK = Path("/dev/shm"), Path("/var/tmp")

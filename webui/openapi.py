@@ -93,8 +93,8 @@ def _answer(route: Route, by_kind: Mapping[int, Any]) -> dict[str, Any]:
     response: dict[str, Any] = {"description": STATUS_TEXTS[route.status]}
     if route.answer is not None:
         response["content"] = {JSON: {"schema": by_kind[id(route.answer)]}}
-    elif route.media_types:
-        response["content"] = {media_type: {} for media_type in route.media_types}
+    if route.media_types:
+        response.setdefault("content", {}).update({media_type: {} for media_type in route.media_types})
     if route.headers:
         response["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in route.headers.items()

@@ -73,9 +73,10 @@ class Route:
     """One entry of the table.
 
     `path` may contain one name in braces; `key_type` is its type, int or str. `answer` is a schema, or None where the
-    answer is not JSON and has one of `media_types`. `errors` are the error statuses in addition to those of every
+    answer is never JSON; it may have one of `media_types`. `errors` are the error statuses besides those of every
     route. With `body_optional` a missing body means all defaults. `any_query` accepts any query, which the page's own
-    modules read. What `is_setup` says shows or chooses folders of the server: see AccessPolicy.check_setup.
+    modules read. What `is_setup` shows folders of the server, or changes how it is set up: see
+    AccessPolicy.check_setup.
     """
 
     method: str

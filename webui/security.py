@@ -98,8 +98,8 @@ class AccessPolicy:
             self._check_token(environ)
 
     def check_setup(self, environ: Environ) -> None:
-        """Raises HttpError for a request that may not see or choose folders of this machine: without a token only its
-        own users may, that is on the loopback, by no further name, and through no proxy."""
+        """Raises HttpError for a request that may not see folders of this machine or change how the service is set up:
+        without a token only its own users may, that is on the loopback, by no further name, and through no proxy."""
         if self._token:
             # `check` has seen it.
             return

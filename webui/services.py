@@ -139,6 +139,39 @@ class Folders(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteWorker:
+    """A machine that was invited to do work. `connected_ns` is None while it is away; `processes` and `address` are of
+    its last connection. `done` counts tasks by their work since the service or its configuration was started,
+    `came_home` those that it could not do. `problem` is why it gets nothing, or left."""
+
+    name: str
+    invited_ns: int
+    connected_ns: int | None = None
+    address: str = ""
+    processes: int = 0
+    away: int = 0
+    done: Mapping[str, int] = field(default_factory=dict)
+    came_home: int = 0
+    problem: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lending:
+    """What is lent to other machines. `address` is where they connect to, "" where nothing listens and nothing should.
+    `lend` are the works that are lent. `listening` says whether the process that listens runs, and `isolated` whether
+    the kernel keeps it from every file; `problem` why it does not run."""
+
+    address: str = ""
+    lend: tuple[str, ...] = ()
+    listening: bool = False
+    isolated: bool = False
+    problem: Message | None = None
+    workers: Sequence[RemoteWorker] = ()
+    home_processes: int = 0
+    home_done: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """The functions of the daemon; all are thread-safe.
 
@@ -160,6 +193,7 @@ class Services:
     folders: Folders
     root_watch: Callable[[bytes], RootWatch] = lambda _: RootWatch()
     worker_losses: Callable[[], Mapping[str, int]] = dict
+    lending: Callable[[], Lending] = Lending
     test_notices: Callable[[], Mapping[str, Message | None]] = dict
     keeper_criteria: Callable[[], Sequence[str]] = lambda: tuple(CRITERIA)
     destinations: Callable[[], Mapping[str, bytes]] = dict

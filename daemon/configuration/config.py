@@ -36,7 +36,7 @@ JOB_SYSTEM_KEYS: Final = frozenset(
         "watch", "daemon.workers", "daemon.time_limit_s", "daemon.memory_mb", "daemon.previews_mb",
         "daemon.max_megapixels", "daemon.settle_s", "daemon.poll_s", "daemon.scan_interval_h",
         "model.file", "model.size", "model.fit", "model.mean", "model.std", "model.layout", "model.channels",
-        "model.output", "model.provider",
+        "model.output", "model.cosines", "model.provider", "workers.listen", "workers.lend",
     }
 )  # fmt: skip
 
@@ -96,6 +96,7 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
     channels: str
     output: str
+    cosines: str
     provider: str
 
 
@@ -136,9 +137,17 @@ class WebSection(msgspec.Struct, frozen=True, kw_only=True):
     browse: tuple[bytes, ...]
 
 
+class WorkersSection(msgspec.Struct, frozen=True, kw_only=True):
+    """What is lent to other machines, and where they connect: tls://host:port, "" for nowhere."""
+
+    listen: str
+    lend: tuple[str, ...]
+
+
 class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     webhook: str
+    webhook_format: str
     events: tuple[str, ...]
     interval_min: float
 
@@ -154,6 +163,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sort: SortSection
     compress: CompressSection
     web: WebSection
+    workers: WorkersSection
     notify: NotifySection
     source: Path | None
     given: frozenset[str]
@@ -365,6 +375,7 @@ def _build(source: Path | None, table: Mapping[str, Any], environ: Mapping[str, 
         sort=SortSection(**sort),
         compress=CompressSection(**sections["compress"]),
         web=WebSection(**sections["web"]),
+        workers=WorkersSection(**sections["workers"]),
         notify=NotifySection(**sections["notify"]),
         source=source,
         given=frozenset(reader.given),

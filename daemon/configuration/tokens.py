@@ -70,7 +70,7 @@ def generate(data_dir: Path) -> str:
             file.write(f"{token}\n")
             file.flush()
             os.fsync(file.fileno())
-        _give_to_owner_of(data_dir, partial)
+        give_to_owner_of(data_dir, partial)
         partial.replace(target)
     except OSError as error:
         raise StoreError("token.not_kept", file=target, error=of_os_error(error)) from error
@@ -84,7 +84,7 @@ def renew(config: Config) -> str:
     return generate(config.daemon.data_dir)
 
 
-def _give_to_owner_of(folder: Path, file: Path) -> None:
+def give_to_owner_of(folder: Path, file: Path) -> None:
     """A file created by root must be readable by the user of the service."""
     owner = folder.stat()
     if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):

@@ -7,10 +7,12 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at
+from index.errors import UsageError
 
 
 def register(program: click.Group) -> None:
     program.add_command(accept)
+    program.add_command(clear)
 
 
 @click.command()
@@ -18,6 +20,8 @@ def register(program: click.Group) -> None:
 @click.option("--kind", help="Of these match kinds only: exact, pixels, near, possible, with commas.")
 @click.option("--path", help="Only groups with an image in this folder, or with this in its path.")
 @click.option("--keep-all", is_flag=True, help="Keep every image instead.")
+@click.option("--move-to", metavar="NAME", help="Move what goes to this destination instead of the trash.")
+@click.option("--link", is_flag=True, help="Replace copies of equal bytes by hard links; the others stay open.")
 @click.option("--dry-run", is_flag=True, help="Show how much would be decided, and decide nothing.")
 @json_option
 @click.pass_context
@@ -27,6 +31,8 @@ def accept(
     kind: str | None,
     path: str | None,
     keep_all: bool,
+    move_to: str | None,
+    link: bool,
     dry_run: bool,
     in_json: bool,
 ) -> None:
@@ -34,7 +40,11 @@ def accept(
 
     No file is touched until `comparimg-ctl sort`.
     """
-    body: dict[str, Any] = {"action": "keep" if keep_all else "accept"}
+    if sum((keep_all, move_to is not None, link)) > 1:
+        raise UsageError("ctl.one_way_only", field="keep_all")
+    body: dict[str, Any] = {"action": "keep" if keep_all else "link" if link else "accept"}
+    if move_to is not None:
+        body = {"action": "move", "destination": move_to}
     if groups:
         body["groups"] = list(groups)
     effect = client(context).post(at("decisions", "preview" if dry_run else "apply"), body, kind=kind, path=path)
@@ -43,8 +53,47 @@ def accept(
         return
     size = terminal.bytes_in_words(effect["bytes"])
     decided, images = terminal.counted(effect["groups"], "group"), terminal.counted(effect["images"], "image")
-    click.echo(f"{'would decide' if dry_run else 'decided'} {decided}: {images} to the trash, {size}")
+    goes = "replaced by links" if link else f"to {move_to}" if move_to else "to the trash"
+    line = f"{'would decide' if dry_run else 'decided'} {decided}: {images} {goes}, {size}"
+    click.echo(terminal.printable(line))
     if effect["left_open"]:
         click.echo(f"{terminal.counted(effect['left_open'], 'group')} left to you")
     if effect["order"]:
         click.echo(f"take it back with: comparimg-ctl rules revoke {effect['order']}")
+
+
+@click.command()
+@click.argument("groups", metavar="[GROUP]...", nargs=-1)
+@click.option("--kind", help="Of these match kinds only: exact, pixels, near, possible, with commas.")
+@click.option("--path", help="Only groups with an image in this folder, or with this in its path.")
+@click.option("--dry-run", is_flag=True, help="Show how much would be cleared, and clear nothing.")
+@click.option("--undo", type=int, metavar="ID", help="Decide again what this clearing cleared.")
+@json_option
+@click.pass_context
+def clear(
+    context: click.Context,
+    groups: tuple[str, ...],
+    kind: str | None,
+    path: str | None,
+    dry_run: bool,
+    undo: int | None,
+    in_json: bool,
+) -> None:
+    """Clear what is decided and not applied yet, for all groups or for those named. No file is touched."""
+    api = client(context)
+    if undo is not None:
+        api.delete(at("decisions", "cleared", undo))
+        if in_json:
+            terminal.print_json({"decided_again": undo})
+        else:
+            click.echo("decided again")
+        return
+    body: dict[str, Any] = {"action": "clear", **({"groups": list(groups)} if groups else {})}
+    effect = api.post(at("decisions", "preview" if dry_run else "apply"), body, kind=kind, path=path)
+    if in_json:
+        terminal.print_json(effect)
+        return
+    images, of = terminal.counted(effect["images"], "decision"), terminal.counted(effect["groups"], "group")
+    click.echo(f"{'would clear' if dry_run else 'cleared'} {images} in {of}")
+    if effect["clearing"]:
+        click.echo(f"take it back with: comparimg-ctl clear --undo {effect['clearing']}")

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from daemon.processes.model_task import EmbedTask, ModelTask, embed_preview
+from daemon.processes.model_task import EmbedTask, ModelTask, check_model, embed_preview
 from daemon.processes.verify_task import (
     transforms_by_frame,
     transforms_in_previews,
@@ -27,7 +27,6 @@ from index.imaging.candidates.perceptual_hash import hamming, hash_grey, rows_of
 from index.imaging.candidates.search.hash_index import HashIndex
 from index.imaging.decoding import pictures
 from index.imaging.decoding.pixel_digest import pixel_digest
-from index.imaging.embedding.vector_index import PROPOSALS
 from index.imaging.embedding.vectors import cosines
 from index.imaging.verification.edit_evidence import of_same_pixels, sentence
 from index.imaging.verification.file_facts import kind_of_same_pixels
@@ -58,6 +57,7 @@ MEANINGS = {
     "capture": "share of the time and the camera, where both files have them, that is the same (noise can overrule)",
     "added": "places that differ and cannot be explained by something added to one of the two (a stamp, a caption)",
     "records": "what the cameras recorded (exposure, lens, counters) that contradicts one exposure",
+    "colour": "places whose colours no mapping of the whole explains; in a small drawing, levels by which any differs",
     "clipped": "share in which each keeps detail where the other is white or black: no edit of one file gives both",
     "inside": "1 where what lies inside the frames of both is the same picture",
     "exposure": "agreement of the noise: about 1 in a copy, less between two exposures of one scene",
@@ -88,10 +88,11 @@ def explain(
     distance, turn = int(pairs.distance[0]), TURNS[pairs.turn[0]]
     gates.append(_gate("hash", distance, limit, distance <= limit))
     hint = turn if distance <= limit else None
-    cosine = None if model is None else _cosine(model, previews)
-    if cosine is not None:
-        gates.append(_gate("model", round(cosine, 4), PROPOSALS.min_first, cosine >= PROPOSALS.min_first))
-    by_model = cosine is not None and cosine >= PROPOSALS.min_first
+    cosine, by_model = None, False
+    if model is not None:
+        cosine, least = _cosine(model, previews)
+        by_model = cosine >= least
+        gates.append(_gate("model", round(cosine, 4), least, by_model))
     placed: tuple[Map, ...] | None = None
     picture, other_picture = (prepare(_pixels(preview)) for preview in previews)
     if hint is None:
@@ -125,16 +126,16 @@ def explain(
     }
 
 
-def _cosine(model: ModelTask, previews: Sequence[bytes]) -> float:
-    """The cosine of two pictures by a model, which runs in a process of its own."""
+def _cosine(model: ModelTask, previews: Sequence[bytes]) -> tuple[float, float]:
+    """The cosine of two pictures by a model, which runs in a process of its own, and the least for a proposal."""
     with tempfile.TemporaryDirectory(prefix="comparimg-") as folder, WorkerPool(1, WorkerLimits()) as pool:
-        vectors = []
+        least, vectors = pool.call(check_model, model).limits.first, []
         for number, preview in enumerate(previews):
             view = os.path.join(folder, f"{number}.jpg")
             with open(view, "xb") as file:
                 file.write(preview)
             vectors.append(np.frombuffer(pool.call(embed_preview, EmbedTask(model, view)), np.int8))
-    return float(cosines(vectors[0][None], vectors[1])[0])
+    return float(cosines(vectors[0][None], vectors[1])[0]), least
 
 
 def _read(path: bytes, limits: pictures.Limits) -> tuple[bytes, pictures.Decoded, bytes]:

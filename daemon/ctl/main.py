@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from daemon.console_language import console_language
+from daemon.ctl.sections import Sectioned
 from daemon.version import VERSION
 from index import operating_system
 from index.errors import ComparImgError, ConfigError, NoDaemon, UsageError
@@ -23,29 +24,8 @@ from index.messages import Message, of_os_error, render, text
 LONGEST_LINE = 500
 # Those that do not belong to a language, as the no-break space does.
 BLANKS = re.compile("[ \t\r\n]+")
-SECTIONS = (
-    ("On folders, without a daemon", ("detect", "explain", "compress", "model")),
-    ("What there is", ("status", "groups", "group", "calibration", "problems", "verdicts")),
-    ("What to do", ("scan", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
-    ("Deciding and sorting", ("decide", "accept", "rules", "sort", "batches", "batch", "undo", "trash")),
-    (
-        "How it is set up",
-        ("doctor", "roots", "disks", "service", "index", "schedule", "config", "token", "notify-test"),
-    ),
-)
 # Commands that change no file that was there before, and so run on macOS, too.
-ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress"})
-
-
-class Sectioned(click.Group):
-    """A group whose help lists its commands in sections."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        for title, names in SECTIONS:
-            rows = [(name, command.get_short_help_str(80)) for name in names if (command := self.commands.get(name))]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress", "completion", "manual"})
 
 
 @click.group(cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,27 +44,40 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
+    register_all()
+    sys.exit(run(arguments))
+
+
+def register_all() -> Sectioned:
+    """The program with all its commands."""
     from daemon.ctl import (
         bulk,
         calibration,
         compress,
         copies,
+        destinations,
         detect,
         disks,
         doctor,
+        duplicates,
         model,
         remote,
         roots,
+        searches,
         service,
         setup,
+        shell_files,
         sorting,
+        workers,
     )
 
     for module in (
-        bulk, calibration, compress, copies, detect, disks, doctor, model, remote, roots, service, setup, sorting,
+        bulk, calibration, compress, copies, destinations, detect, disks, doctor, duplicates, model, remote, roots,
+        searches, service, setup, shell_files, sorting, workers,
     ):  # fmt: skip
         module.register(program)
-    sys.exit(run(arguments))
+    assert isinstance(program, Sectioned)
+    return program
 
 
 def run(arguments: list[str] | None) -> int:

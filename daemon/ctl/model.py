@@ -26,6 +26,7 @@ def model() -> None:
 @click.option("--layout", help="The order of its dimensions: nchw or nhwc.")
 @click.option("--channels", help="The order of its colours: rgb or bgr.")
 @click.option("--output", help="The output that is the vector.")
+@click.option("--cosines", help="The least cosine: of the nearest, of the next, of a pair that is let through.")
 @click.option("--provider", help="What it runs on: cpu, openvino or cuda.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @click.pass_context
@@ -63,6 +64,7 @@ def check(context: click.Context, /, file: Path, as_json: bool, **given: str | N
         "mean": report.input.mean,
         "std": report.input.std,
         "output": report.input.output,
+        "cosines": str(report.limits),
         "dimensions": report.dimensions,
         "cosine": round(report.cosine, 4),
         "milliseconds": report.milliseconds,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,10 @@ def detect(
         store.write(lambda db: decoder_set.reread_failures(db, decoders.decoder_set()))
         model_pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
         embedding = EmbeddingModel(store, model_pool, model or defaults().model)
-        detector = Detector(store, pool, Previews(store, pool, limits), DetectParameters, embedding)
-        scanner = Scanner(store, pool, roots, limits, lambda _: 0)
+        detector = Detector(
+            store, pool, Previews(store, pool, limits), partial(DetectParameters, sized_for=0), embedding
+        )
+        scanner = Scanner(store, pool, lambda: roots, limits, lambda _: 0)
         quarantine.recover(store)
         scan = scanner.run(progress, ScanParameters())
         detector.bring_up_to_date(progress, wanted)

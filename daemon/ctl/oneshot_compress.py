@@ -164,7 +164,7 @@ def open_runtime(data_dir: Path, tops: Sequence[bytes], config: Config) -> Itera
         pool = stack.enter_context(WorkerPool(processes.count, processes.limits))
         roots = [ScanRoot(WatchRoot(top)) for top in tops]
         store.write(lambda db: images.sync_roots(db, [root.root for root in roots]))
-        scanner = Scanner(store, pool, roots, limits, lambda progress: 0)
+        scanner = Scanner(store, pool, lambda: roots, limits, lambda progress: 0)
 
         def rescan(progress: Progress, paths: Sequence[bytes]) -> None:
             scanner.run(progress, ScanParameters(paths=[os.fsdecode(path) for path in paths]))

@@ -78,15 +78,14 @@ def status(context: click.Context, in_json: bool) -> None:
 @click.option("--path", help="With an image in this folder, or with this in its path.")
 @click.option("--sort", type=click.Choice(["reclaimable", "size", "confidence", "date"]), default="reclaimable")
 @click.option("--scenes", is_flag=True, help="Scenes instead: other exposures, texts or colours, none a copy.")
+@click.option("--search", type=int, metavar="ID", help="Those of a limited search (see searches list).")
 @limit_option
 @json_option
 @click.pass_context
-def groups(
-    context: click.Context, kind: str | None, path: str | None, sort: str, scenes: bool, limit: int, in_json: bool
-) -> None:
+def groups(context: click.Context, /, scenes: bool, limit: int, in_json: bool, **chosen: Any) -> None:
     """List the groups of duplicates, those with most to gain first."""
     which = "only" if scenes else "without"
-    rows = list(client(context).pages("groups", limit, kind=kind, path=path, sort=sort, scenes=which))
+    rows = list(client(context).pages("groups", limit, scenes=which, **chosen))
     if in_json:
         terminal.print_json(rows)
         return

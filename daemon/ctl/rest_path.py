@@ -2,6 +2,7 @@
 
 import os
 import urllib.parse
+from pathlib import Path
 
 from index.errors import UsageError
 
@@ -12,6 +13,11 @@ LONGEST_SEGMENT_BYTES = 1000
 def at(*segments: object) -> str:
     """The path of REST with these segments, quoted: `at("groups", key)`. Raises UsageError for an invalid segment."""
     return "/".join(map(_quoted, segments))
+
+
+def uri_of(folder: Path) -> str:
+    """The address of a folder as REST takes it, absolute; bytes that are no UTF-8 are kept."""
+    return Path(os.path.abspath(folder.expanduser())).as_uri()
 
 
 def _quoted(segment: object) -> str:

@@ -9,7 +9,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
-from daemon.ctl.rest_path import at
+from daemon.ctl.rest_path import at, uri_of
 from index.errors import NotFound
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -64,7 +64,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 @click.pass_context
 def add(context: click.Context, /, folder: Path, in_json: bool, **given: Any) -> None:
     """Watch a folder of the machine that the daemon is on, from now on."""
-    _print(client(context).post("roots", {"path": _uri(folder), **_values(given)}), "is watched", in_json)
+    _print(client(context).post("roots", {"path": uri_of(folder), **_values(given)}), "is watched", in_json)
 
 
 @roots.command()
@@ -99,13 +99,9 @@ def _values(given: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def _uri(folder: Path) -> str:
-    return Path(os.path.abspath(folder.expanduser())).as_uri()
-
-
 def _id_of(api: Any, folder: Path) -> int:
     """The id of a watched folder, by its path or one that leads there. Raises NotFound."""
-    wanted = {_uri(folder), Path(os.path.realpath(folder.expanduser())).as_uri()}
+    wanted = {uri_of(folder), Path(os.path.realpath(folder.expanduser())).as_uri()}
     for row in api.pages("roots"):
         if row["uri"] in wanted:
             return int(row["id"])

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from daemon import terminal
+from daemon.ctl import shell_files
 from daemon.ctl.remote import json_option
+from daemon.ctl.sections import root_program
 from index.errors import ComparImgError
 
 
@@ -38,7 +40,8 @@ def service() -> None:
 @click.option("--photos", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="A folder to watch.")
 @click.option("--as", "user", default="", metavar="USER", help="Who it runs as. [whose the photographs are]")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
-def install(scope: str | None, photos: tuple[Path, ...], user: str, dry_run: bool) -> None:
+@click.pass_context
+def install(context: click.Context, scope: str | None, photos: tuple[Path, ...], user: str, dry_run: bool) -> None:
     """Install it, start it now and at every boot.
 
     Again after folders were added to the configuration, or for another version: the index is kept, and copied before
@@ -47,7 +50,7 @@ def install(scope: str | None, photos: tuple[Path, ...], user: str, dry_run: boo
     from daemon.machine.installation import Installation
 
     places = places_of(scope)
-    Installation(places, click.echo, dry_run).install(photos, user)
+    Installation(places, click.echo, dry_run, shell_files.files(root_program(context))).install(photos, user)
     if not dry_run:
         click.echo(f"Installed. comparimg-ctl --config {places.config} status shows its state.")
 
@@ -55,11 +58,13 @@ def install(scope: str | None, photos: tuple[Path, ...], user: str, dry_run: boo
 @service.command()
 @scope_options
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
-def uninstall(scope: str | None, dry_run: bool) -> None:
+@click.pass_context
+def uninstall(context: click.Context, scope: str | None, dry_run: bool) -> None:
     """Take it away. Configuration, index, trash and photographs stay."""
     from daemon.machine.installation import Installation
 
-    Installation(places_of(scope), click.echo, dry_run).uninstall()
+    shared = shell_files.files(root_program(context))
+    Installation(places_of(scope), click.echo, dry_run, shared).uninstall()
 
 
 @service.command("status")

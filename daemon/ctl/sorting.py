@@ -140,11 +140,16 @@ def rule_options(function: Function) -> Function:
 
 @rules.command("preview")
 @rule_options
+@click.option("--exact", is_flag=True, help="Count all groups, however many there are.")
 @json_option
 @click.pass_context
-def rules_preview(context: click.Context, /, in_json: bool, **given: Any) -> None:
-    """Show what a rule would decide."""
-    _print_effect(client(context).post("rules/preview", _rule(**given)), in_json, "would decide")
+def rules_preview(context: click.Context, /, in_json: bool, exact: bool, **given: Any) -> None:
+    """Show what a rule would decide. Of more than 10,000 groups the numbers are estimated from 5,000 of them."""
+    api, rule = client(context), _rule(**given)
+    effect = api.post("rules/preview", rule)
+    if exact and _is_estimated(effect):
+        effect = _effect_of_job(api, {**rule, "dry_run": True})
+    _print_effect(effect, in_json, "would decide")
 
 
 @rules.command("apply")
@@ -152,8 +157,15 @@ def rules_preview(context: click.Context, /, in_json: bool, **given: Any) -> Non
 @json_option
 @click.pass_context
 def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
-    """Decide by a rule. No file is touched until `comparimg-ctl sort`."""
-    answer = client(context).post("rules/apply", _rule(**given))
+    """Decide by a rule. No file is touched until `comparimg-ctl sort`.
+
+    About more than 10,000 groups a job decides; cancelling it undoes what it has decided.
+    """
+    api, rule = client(context), _rule(**given)
+    if _is_estimated(api.post("rules/preview", rule)):
+        answer = _effect_of_job(api, rule)
+    else:
+        answer = api.post("rules/apply", rule)
     _print_effect(answer, in_json, "decided")
     if not in_json:
         click.echo(f"take it back with: comparimg-ctl rules revoke {answer['order']}")
@@ -213,13 +225,28 @@ def _split_list(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
+def _is_estimated(effect: Any) -> bool:
+    return bool(effect["looked_at"] < effect["selected"])
+
+
+def _effect_of_job(api: Any, rule: dict[str, Any]) -> Any:
+    """The effect of a rule that a job decides or counts by. Raises ComparImgError where it did not get to its end."""
+    job = follow(api, api.post("rules/jobs", rule)["id"])
+    if job["state"] != "done":
+        raise ComparImgError("ctl.job_failed", problem=job["error"] or job["state"])
+    return job["outcome"]
+
+
 def _print_effect(effect: Any, in_json: bool, word: str) -> None:
     if in_json:
         terminal.print_json(effect)
         return
     size = terminal.bytes_in_words(effect["bytes"])
     groups, images = terminal.counted(effect["groups"], "group"), terminal.counted(effect["images"], "image")
-    click.echo(f"{word} {groups}: {images}, {size}")
+    click.echo(f"{word} {'about ' if _is_estimated(effect) else ''}{groups}: {images}, {size}")
+    if _is_estimated(effect):
+        looked_at, selected = effect["looked_at"], effect["selected"]
+        click.echo(f"estimated from {looked_at:,} of {selected:,} groups; --exact counts them all")
     if effect["undecided_ties"]:
         click.echo(f"{terminal.counted(effect['undecided_ties'], 'tie')} left to you")
     for name, number in sorted(effect["by_criterion"].items(), key=lambda entry: -entry[1]):

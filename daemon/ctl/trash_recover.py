@@ -1,5 +1,6 @@
 """comparimg-ctl trash recover: restores files by the manifests of trashes, without an index or a daemon."""
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon import terminal
-from index.errors import ComparImgError, NotFound, UsageError
+from index.errors import ComparImgError, NotFound, StoreError, UsageError
 from index.messages import Message, hint_of, of_os_error
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def _require_no_service(context: click.Context, top: bytes) -> Callable[[bytes],
     configuration, user or machine cannot be detected. Returns a function: why nothing may be
     restored to a path, None where something may."""
     from daemon.configuration.config import load
+    from daemon.configuration.stored_overrides import effective
     from daemon.ctl.oneshot_compress import default_data_dir
     from daemon.files.protected_paths import ManagedFolders
     from daemon.pidfile import process_of
@@ -165,6 +167,9 @@ def _require_no_service(context: click.Context, top: bytes) -> Callable[[bytes],
         raise ComparImgError("ctl.compression_running")
     # A configuration that cannot be read raises: it might protect these folders.
     config = load(context.obj["config"])
+    # A lost index is what this command is for: then the file alone says what is protected.
+    with contextlib.suppress(StoreError):
+        config = effective(config)
     roots = {section.path: section.protected for section in config.watch}
     folders = map(os.path.realpath, [*roots, *config.sort.destinations.values()])
     if process_of(config.daemon.data_dir) is not None and any(

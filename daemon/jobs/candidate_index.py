@@ -79,9 +79,15 @@ class CandidateIndex:
         self._flat = FlatPictures(store)
         # Without the verifier, a crop that looks like a whole picture would be a match without a check.
         self._parts = CropIndex(parameters.hsize) if parameters.verify else None
-        # The latest missing content that was removed, and how many were.
+        # The latest missing content that was removed, and how many were; of these, those with a hash.
         self._missing_mark = 0
         self._removed_count = 0
+        self._removed_rows = 0
+
+    @property
+    def pictures(self) -> int:
+        """The number of contents with a hash that have a file."""
+        return len(self._content_ids) - self._removed_rows
 
     # Contents matched before
 
@@ -115,6 +121,7 @@ class CandidateIndex:
             if self._vectors is not None:
                 self._vectors.remove(lost)
             self._removed_count += len(lost)
+            self._removed_rows += len(rows)
         return self._removed_count <= max(REMOVED_AT_LEAST, int(REMOVED_SHARE * len(self._content_ids)))
 
     # Contents to be matched
@@ -221,8 +228,8 @@ class CandidateIndex:
     def _with_vectors(
         self, progress: Progress, content_ids: Sequence[int], candidates: list[CandidatePair]
     ) -> list[CandidatePair]:
-        """The candidates with their cosines; with those that the model proposes, or without those that it does not let
-        through, as the method says. A vector is that of a picture as it is, and says nothing of a turned pair."""
+        """The candidates with their cosines; with those that the model proposes, or those that it lets through, ranked,
+        as the method says. A vector is that of a picture as it is, and says nothing of a turned pair."""
         if self._vectors is None:
             return candidates
         proposed = self._vectors.propose(progress, content_ids)
@@ -230,7 +237,9 @@ class CandidateIndex:
             replace(one, cosine=self._vectors.cosine(*one.pair)) if one.turn is Turn.NONE else one for one in candidates
         ]
         if self._parameters.used is Method.HASH_THEN_MODEL:
-            return [one for one in known if self._vectors.lets_through(one.cosine)]
+            # The most alike first, and before them those of which the model says nothing.
+            alike = [one for one in known if self._vectors.lets_through(one.cosine)]
+            return sorted(alike, key=lambda one: 2.0 if one.cosine is None else one.cosine, reverse=True)
         found = {one.pair for one in known}
         fresh = [one for one in proposed if one.pair not in found]
         rows = {content_id: row for row, content_id in enumerate(self._content_ids)} if fresh else {}

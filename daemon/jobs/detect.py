@@ -20,6 +20,7 @@ from daemon.jobs.feature_candidates import FeatureCandidates
 from daemon.jobs.origins import Origins
 from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Progress
+from daemon.jobs.tolerance_choice import has_outgrown, require_thorough_size, with_tolerance
 from daemon.jobs.vector_candidates import ModelFailed, VectorCandidates
 from daemon.jobs.verify_pairs import Judged, Verifier, tallies
 from daemon.processes.worker_pool import WorkerPool
@@ -75,8 +76,11 @@ class Detector:
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
         """A full detection with the settings, overridden by the parameters of the job. One in some folders is a search
-        of its own, and leaves the groups of the library as they are."""
-        parameters = self._decided(resolve(self._settings(), wanted))
+        of its own, and leaves the groups of the library as they are. One of what is `undecided` searches nothing."""
+        if wanted.undecided:
+            return {"groups_changed": self.verify_undecided(progress)}
+        parameters = self._chosen(wanted)
+        require_thorough_size(self._store, parameters)
         if parameters.folders:
             return self._search(progress, parameters)
         groups = self._detect(progress, parameters)
@@ -129,10 +133,16 @@ class Detector:
             calibration = replace(calibration, angles=angles)
         self._store.write(lambda db: random_pairs.store(db, detection.id, calibration))
 
+    def _chosen(self, wanted: DetectJobParameters) -> DetectParameters:
+        """The parameters of a detection from zero: the settings, overridden by those of the job, as the library's size
+        and the state of the model have it."""
+        return self._decided(with_tolerance(self._store, resolve(self._settings(), wanted)))
+
     def _decided(self, parameters: DetectParameters) -> DetectParameters:
         """With the method that the state of the model allows."""
         used, key = (Method.HASH, "") if self._model is None else self._model.decide(parameters.method)
-        return replace(parameters, used=used, model=key)
+        cosines = str(self._model.report().limits) if self._model is not None and key else ""
+        return replace(parameters, used=used, model=key, cosines=cosines)
 
     def _detect(self, progress: Progress, parameters: DetectParameters) -> int:
         """Match everything with these parameters and make the result current; the number of groups."""
@@ -199,25 +209,42 @@ class Detector:
         with self._store.read() as database:
             detection = matches.current_detection(database)
         if detection is None:
-            return self._detect(progress, self._decided(resolve(self._settings(), DetectJobParameters())))
+            return self._detect(progress, self._chosen(DetectJobParameters()))
         parameters = matches.load_parameters(detection.parameters)
         decided = self._decided(parameters)
         if matches.is_outdated(detection) or decided != parameters:
             # Another version found the groups, or another model: with another file, failing, or in order again.
-            return self._detect(progress, decided)
+            return self._detect(progress, with_tolerance(self._store, decided))
         try:
             self._match(progress, detection.id, parameters)
         except ModelFailed as failed:
             return self._detect(progress, self._without_model(parameters, failed))
+        if (other := self._outgrown(detection.id, parameters)) is not None:
+            return self._detect(progress, other)
+        return self._renew_groups(progress, detection.id, touched, all_origins=not self._origins_complete)
+
+    def verify_undecided(self, progress: Progress) -> int:
+        """Verify the pairs on which stale groups depend, and rebuild these: what a verdict left undecided. Nothing is
+        searched for. Returns how many groups changed."""
+        with self._store.read() as database:
+            detection = matches.current_detection(database)
+        if detection is None or matches.is_outdated(detection):
+            # The detection to come looks at them.
+            return 0
+        return self._renew_groups(progress, detection.id, (), all_origins=False)
+
+    def _renew_groups(self, progress: Progress, current_id: int, touched: Collection[int], all_origins: bool) -> int:
+        """Rebuild the stale groups and those of the `touched` contents, once the pairs on which they depend are
+        verified; how many of the library changed."""
         with self._store.read() as database:
             concerned = matches.stale_contents(database).union(touched)
             searches = [search.id for search in matches.searches(database)]
-        for detection_id in (detection.id, *searches):
+        for detection_id in (current_id, *searches):
             self._decide(progress, detection_id, concerned)
         with self._store.read() as database:
             concerned = matches.stale_contents(database).union(touched)
-        self._origins.complete(progress, detection.id, concerned if self._origins_complete else None)
-        self._origins_complete = True
+        self._origins.complete(progress, current_id, None if all_origins else concerned)
+        self._origins_complete |= all_origins
 
         def regroup(database: Any) -> int:
             contents = matches.stale_contents(database).union(touched)
@@ -231,7 +258,7 @@ class Detector:
 
     def bring_up_to_date(self, progress: Progress, wanted: DetectJobParameters) -> None:
         """Match new contents if the current detection has these parameters; otherwise detect from the start."""
-        parameters = self._decided(resolve(self._settings(), wanted))
+        parameters = self._chosen(wanted)
         with self._store.read() as database:
             detection = matches.current_detection(database)
         if detection is not None and detection.parameters == matches.dump_parameters(parameters):
@@ -240,6 +267,19 @@ class Detector:
             self._store.write(partial(_regroup_since, detection_id=detection.id))
         else:
             self._detect(progress, parameters)
+
+    def _outgrown(self, detection_id: int, parameters: DetectParameters) -> DetectParameters | None:
+        """The parameters by which everything is to be detected again, as the library has passed a power of two since;
+        None where the tolerance stays."""
+        assert self._index is not None
+        pictures = self._index.pictures
+        if not has_outgrown(parameters, pictures):
+            return None
+        other = with_tolerance(self._store, parameters, pictures)
+        if other.tolerance != parameters.tolerance:
+            return other
+        self._store.write(lambda db: matches.set_parameters(db, detection_id, other))
+        return None
 
     # Matching
 
@@ -410,7 +450,9 @@ def resolve(settings: DetectParameters, wanted: DetectJobParameters) -> DetectPa
         if (value := getattr(wanted, name)) is not None
     }
     if "hsize" in changes and "tolerance" not in changes and changes["hsize"] != settings.hsize:
-        changes["tolerance"] = default_tolerance(changes["hsize"])
+        changes |= {"tolerance": default_tolerance(changes["hsize"]), "sized_for": 0}
+    if wanted.tolerance is not None:
+        changes["sized_for"] = -1
     resolved = replace(settings, folders=tuple(sorted(wanted.folders)), recursive=wanted.recursive, **changes)
     check_tolerance(resolved.hsize, resolved.tolerance)
     return resolved

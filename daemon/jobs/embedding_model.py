@@ -9,18 +9,16 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from daemon.configuration.config import DEFAULT_MODEL, ModelSection
-from daemon.processes.model_task import ModelReport, ModelTask, check_model
+from daemon.processes.model_task import SHIPPED, ModelReport, ModelTask, check_model
 from daemon.processes.worker_pool import WorkerPool, WorkersUnavailable
 from index.database.records import vectors
 from index.database.store import Store
 from index.errors import PictureError
-from index.imaging.embedding import inference
 from index.imaging.embedding.model_input import ModelOptions
 from index.imaging.embedding.onnx_file import MODEL
 from index.messages import Message
@@ -28,8 +26,6 @@ from index.model import Method
 
 log = logging.getLogger(__name__)
 
-# The model that comes with the program.
-SHIPPED: Final = Path(inference.__file__).with_name("default.onnx")
 # Milliseconds of processor time for one picture, above which AUTO does without the model: for 100,000 pictures more
 # than an hour on one core.
 MOST_MILLISECONDS: Final = 40.0
@@ -88,7 +84,8 @@ class EmbeddingModel:
     @property
     def task(self) -> ModelTask:
         """What a worker needs to run the model that `decide` chose."""
-        return replace(self._task, digest=self.report().digest)
+        report = self.report()
+        return replace(self._task, digest=report.digest, dimensions=report.dimensions)
 
     def fail(self, error: PictureError) -> None:
         """The model is of no use as it is: until its file changes, or the service is started again."""

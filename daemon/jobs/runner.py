@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ RETRY_S = 3.0
 
 
 class Stopping(Exception):
-    """The service stops: the job goes back to the queue."""
+    """The service stops, or what the job was begun with is outdated: the job goes back to the queue."""
 
 
 class JobContext:
@@ -100,6 +100,9 @@ class Runner:
         self._handlers = handlers
         self._retry_s = retry_s
         self._stop = threading.Event()
+        # The jobs that run, innermost last, and those of them that are to begin again.
+        self._running: list[tuple[int, JobKind]] = []
+        self._outdated: set[int] = set()
         self._heartbeat_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="comparimg-runner")
 
@@ -121,6 +124,11 @@ class Runner:
         with contextlib.suppress(StoreClosed):
             self.store.submit(lambda database: None)
 
+    def begin_again(self, kinds: Collection[JobKind]) -> None:
+        """Have a running job of these kinds go back to the queue between two files, and start again at once where it
+        was, with the settings of now. Any thread."""
+        self._outdated.update(job_id for job_id, kind in tuple(self._running) if kind in kinds)
+
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until the thread has ended; whether it has."""
         if self._thread.ident is not None:
@@ -141,7 +149,7 @@ class Runner:
 
     def check(self, job_id: int) -> None:
         self.heartbeat()
-        if self._stop.is_set():
+        if self._stop.is_set() or job_id in self._outdated:
             raise Stopping
         with self.store.read() as database:
             (cancel,) = database.execute_sql("SELECT cancel_requested FROM job WHERE id = ?", (job_id,)).fetchone()
@@ -182,6 +190,7 @@ class Runner:
             self._end(job_id, JobState.FAILED, error=Message("job.ended_often", n=ATTEMPTS))
             return
         context = JobContext(self, job_id, nested)
+        self._running.append((job_id, JobKind(row["kind"])))
         try:
             parameters = jobs.check_parameters(row["kind"], json.loads(row["parameters"]))
             outcome = self._handlers[JobKind(row["kind"])](context, parameters)
@@ -205,6 +214,9 @@ class Runner:
         else:
             context.report()
             self._end(job_id, JobState.DONE, outcome=json.dumps(outcome, sort_keys=True))
+        finally:
+            self._running.pop()
+            self._outdated.discard(job_id)
 
     def _fail(self, row: Mapping[str, Any], error: ComparImgError) -> None:
         log.warning("job %d (%s) failed: %s", row["id"], row["kind"], error)

@@ -6,10 +6,12 @@ through the same stages: list and compare (scan_comparing), record what needs no
 rest (scan_reading).
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from daemon.jobs.disks import DiskContext
 from daemon.jobs.progress import Progress
@@ -28,6 +30,9 @@ from index.imaging.discovery.walk import Exclusions, RootUnavailable
 from index.messages import of_os_error
 from index.paths import display
 
+# How soon the scan of a root notices that it is watched no longer, or in another way: about 1 ms each time.
+ROOTS_CHECKED_EVERY_S: Final = 1.0
+
 
 @dataclass(slots=True)
 class Tally:
@@ -44,20 +49,51 @@ class Tally:
     offline: list[str] = field(default_factory=list)
 
 
+class _RootChanged(Exception):
+    """The root that is scanned is watched no longer, or in another way."""
+
+
+class _WhileWatched:
+    """The progress of the scan of one root, which ends with _RootChanged once that root is not what it was."""
+
+    def __init__(self, progress: Progress, is_as_before: Callable[[], bool]) -> None:
+        self._progress = progress
+        self._is_as_before = is_as_before
+        self._checked_s = time.monotonic()
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        self._progress.begin(phase, total, done)
+
+    def advance(self, steps: int = 1) -> None:
+        self._progress.advance(steps)
+        self._check()
+
+    def checkpoint(self) -> None:
+        self._progress.checkpoint()
+        self._check()
+
+    def _check(self) -> None:
+        if time.monotonic() - self._checked_s >= ROOTS_CHECKED_EVERY_S:
+            self._checked_s = time.monotonic()
+            if not self._is_as_before():
+                raise _RootChanged
+
+
 class Scanner:
     """Runs scan jobs. What a change concerns is noted with it; `update_groups` then brings the groups up to date and
-    gives how many changed."""
+    gives how many changed. `roots` returns the watched roots of the moment: one that is added, changed or removed while
+    a scan runs ends no more than the scan of that root."""
 
     def __init__(
         self,
         store: Store,
         pool: WorkerPool,
-        roots: Iterable[ScanRoot],
+        roots: Callable[[], Iterable[ScanRoot]],
         limits: Limits,
         update_groups: Callable[[Progress], int],
     ) -> None:
         self._store = store
-        self._roots = ScanRoots(roots)
+        self._present_roots = roots
         self._reader = Reader(store, pool, limits)
         self._update_groups = update_groups
         self._on_fresh: Callable[[Collection[bytes]], None] = lambda paths: None
@@ -80,13 +116,25 @@ class Scanner:
 
     def run(self, progress: Progress, parameters: ScanParameters) -> Mapping[str, Any]:
         tally = Tally()
+        roots = self._scan_roots()
+        for root, paths in roots.requested(parameters):
+            if not self._is_still_in(root):
+                continue
+            watched = _WhileWatched(progress, partial(self._is_still_in, root))
+            with contextlib.suppress(_RootChanged):
+                self._scan(watched, roots, root, paths, tally)
+        return {**asdict(tally), "groups_changed": self._update_groups(progress)}
+
+    def _scan_roots(self) -> ScanRoots:
+        """The watched roots of the moment, and the temporary ones of limited searches."""
         with self._store.read() as database:
             depths = temporary_roots.depths(database)
         searched = [ScanRoot(WatchRoot(path, protected=True), recursive) for path, recursive in depths.items()]
-        roots = self._roots.with_temporary(searched)
-        for root, paths in roots.requested(parameters):
-            self._scan(progress, roots, root, paths, tally)
-        return {**asdict(tally), "groups_changed": self._update_groups(progress)}
+        return ScanRoots(self._present_roots()).with_temporary(searched)
+
+    def _is_still_in(self, root: ScanRoot) -> bool:
+        """Whether a root is one of the present ones, with the same files."""
+        return self._scan_roots().has(root)
 
     def _scan(
         self, progress: Progress, roots: ScanRoots, root: ScanRoot, paths: Sequence[bytes] | None, tally: Tally

@@ -40,6 +40,11 @@ class ScanRoots:
     def is_temporary(self, root: ScanRoot) -> bool:
         return root.path in self._temporary
 
+    def has(self, root: ScanRoot) -> bool:
+        """Whether a root is one of these, with the same files. Its priority and protection are no matter."""
+        files = (root.path, root.recursive, root.exclude)
+        return any((other.path, other.recursive, other.exclude) == files for other in self._roots)
+
     def requested(self, parameters: ScanParameters) -> list[tuple[ScanRoot, list[bytes] | None]]:
         """The roots that a job is for, each with the paths to look at, None for all of it. Raises UsageError for a
         root that is none."""

@@ -21,7 +21,7 @@ from index.database.records import images, vectors
 from index.database.store import Store
 from index.errors import PictureError
 from index.imaging.candidates.perceptual_hash import SCHEME
-from index.imaging.embedding.vector_index import FILTER, VectorIndex
+from index.imaging.embedding.vector_index import VectorIndex
 
 # Contents whose vectors are made at a time: some seconds of work, which a crash can lose.
 MADE_AT_ONCE: Final = 200
@@ -63,7 +63,8 @@ class VectorCandidates:
         self._key = key
         self._turns = turns
         self._quarantine = Quarantine[int](store, model.pool, key, "embedded")
-        self._index = VectorIndex(model.report().dimensions)
+        self._limits = model.report().limits
+        self._index = VectorIndex(model.report().dimensions, self._limits)
         self._content_ids = array("q")
         self._rows: dict[int, int] = {}
 
@@ -119,7 +120,7 @@ class VectorCandidates:
 
     def lets_through(self, cosine: float | None) -> bool:
         """Whether a pair that a hash proposes is alike enough for the model; one that it knows nothing of is."""
-        return cosine is None or cosine >= FILTER.min_cosine
+        return cosine is None or cosine >= self._limits.passing
 
     def _take_in(self, made: dict[int, bytes], content_ids: Sequence[int]) -> list[int]:
         """Add those that have a vector; their ids, in the order given."""

@@ -13,14 +13,14 @@ from typing import Any
 
 from daemon import pidfile
 from daemon.client import Client
-from daemon.configuration import tokens
+from daemon.configuration import stored_overrides, tokens
 from daemon.configuration.config import Config, load
 from daemon.console_language import console_language
-from daemon.machine import checks, installation, unit
+from daemon.machine import checks, installation, lending_checks, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.version import VERSION
-from index.errors import ComparImgError, ConfigError, NoDaemon
+from index.errors import ComparImgError, ConfigError, NoDaemon, StoreError
 from index.messages import Message, of_os_error
 from index.settings import is_loopback
 
@@ -35,6 +35,12 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
         for problem in error.problems:
             yield Finding("configuration", Grade.WRONG, problem, Message("doctor.config_remedy", file=error.source))
         return
+    here = next((place for place in places if config.source == place.config and place.unit.exists()), None)
+    with _acting_as(_user_of(here)):
+        try:
+            config = stored_overrides.effective(config)
+        except StoreError as error:
+            yield Finding("configuration", Grade.WARNING, error.message, Message("doctor.index_hidden_remedy"))
     roots = len(config.watch)
     source = config.source or Message("doctor.defaults")
     if roots:
@@ -42,7 +48,6 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
     else:
         yield Finding("configuration", Grade.NOTE, Message("doctor.no_roots", file=source),
                       Message("doctor.no_roots_remedy"))  # fmt: skip
-    here = next((place for place in places if config.source == place.config and place.unit.exists()), None)
     with _acting_as(_user_of(here)):
         yield from checks.limits(config)
         yield from checks.data_folder(config)
@@ -51,6 +56,7 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
         for section in config.watch:
             yield from checks.root(section)
         yield from _token(config)
+        yield from lending_checks.lending(config)
     if here is not None:
         yield from _installed(config, here)
     yield from _daemon(config, address)

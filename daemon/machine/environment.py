@@ -105,7 +105,8 @@ def _fill(fresh: Path, python: str) -> None:
 
 
 def _requirement_names(requirements: Iterable[str]) -> dict[str, bool]:
-    """The names in pins such as `click==8.5.1`, and whether each is conditional."""
+    """The names in pins such as `click==8.5.1`, and whether the service can do without: one of an extra, or for other
+    versions of Python."""
     return {
         match[0]: ";" in requirement for requirement in requirements if (match := re.match(r"[\w.-]+", requirement))
     }

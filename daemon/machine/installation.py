@@ -11,15 +11,16 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from daemon.configuration import stored_overrides
 from daemon.configuration.config import Config, load, parse_text
 from daemon.machine import environment, unit
 from daemon.version import VERSION
-from index.errors import ComparImgError, UsageError
+from index.errors import ComparImgError, StoreError, UsageError
 from index.messages import Message, of_os_error
 
 USER: Final = "comparimg"
@@ -38,6 +39,7 @@ class Places:
     config: Path
     unit: Path
     command: Path
+    share: Path
     data_dir: Path | None
 
     @classmethod
@@ -48,6 +50,7 @@ class Places:
             root / "etc/comparimg/comparimg.toml",
             root / "etc/systemd/system" / unit.NAME,
             root / "usr/local/bin/comparimg-ctl",
+            root / "usr/local/share",
             root / "var/lib/comparimg",
         )
 
@@ -61,6 +64,7 @@ class Places:
             config / "comparimg/comparimg.toml",
             config / "systemd/user" / unit.NAME,
             home / ".local/bin/comparimg-ctl",
+            share,
             None,
         )
 
@@ -68,8 +72,12 @@ class Places:
 class Installation:
     """The steps. With `dry_run` each is only reported."""
 
-    def __init__(self, places: Places, report: Report, dry_run: bool = False) -> None:
+    def __init__(
+        self, places: Places, report: Report, dry_run: bool = False, shared: Mapping[str, str] | None = None
+    ) -> None:
+        """`shared` are the texts of the manual page and the completions, by their paths below `places.share`."""
         self._places = places
+        self._shared = shared or {}
         self._report = report
         self._dry_run = dry_run
 
@@ -78,7 +86,7 @@ class Installation:
         places = self._places
         self._require_rights()
         text = self._configuration(photos)
-        config = self._checked(text)
+        config = self._effective(self._checked(text))
         owner = self._owner(config, user) if places.is_system else ""
         plan = unit.UnitOptions(
             python=str(self._environment() / "bin/python"),
@@ -90,6 +98,7 @@ class Installation:
         if owner:
             self._ensure_user(owner)
         self._link(plan.python)
+        self._write_shell_files()
         self._write(places.config, text, 0o640, owner)
         self._write(places.unit, unit.render(plan), 0o644)
         self._examine()
@@ -112,6 +121,7 @@ class Installation:
             ours = places.environment / "bin" / "comparimg-ctl"
             if places.command.is_symlink() and Path(os.readlink(places.command)) == ours:
                 self._do(f"remove {places.command}", places.command.unlink)
+                self._remove_shell_files()
             self._do(f"remove {places.environment}", lambda: environment.remove(places.environment))
         left = [str(place) for place in (places.config, places.data_dir) if place is not None and place.exists()]
         if left:
@@ -153,6 +163,18 @@ class Installation:
 
         self._do(f"link {command}", link)
 
+    def _write_shell_files(self) -> None:
+        """The manual page and the completions of the shells. A package brings its own."""
+        if environment.is_checkout():
+            for place, text in self._shared.items():
+                self._write(self._places.share / place, text, 0o644, shown=False)
+
+    def _remove_shell_files(self) -> None:
+        for place in self._shared:
+            path = self._places.share / place
+            if path.is_file():
+                self._do(f"remove {path}", path.unlink)
+
     def _configuration(self, photos: Sequence[Path]) -> str:
         """The text of the configuration: the existing one, with new folders appended."""
         places = self._places
@@ -176,6 +198,14 @@ class Installation:
     def _checked(self, text: str) -> Config:
         """The configuration that a text would give; it is not written yet."""
         return parse_text(text, self._places.config)
+
+    def _effective(self, config: Config) -> Config:
+        """With what was set up on the page: its folders have to be writable, too."""
+        try:
+            return stored_overrides.effective(config)
+        except StoreError as error:
+            self._report(f"{error}: what was set up on the page is left out of the unit")
+            return config
 
     def _owner(self, config: Config, user: str) -> str:
         """The user of the service: the one named, else the owner of the photographs, else a separate system user."""
@@ -202,8 +232,8 @@ class Installation:
                 lambda: _run("useradd", "--system", "--home-dir", home, "--shell", "/usr/sbin/nologin", name),
             )
 
-    def _write(self, target: Path, text: str, mode: int, group_of: str = "") -> None:
-        """Write a file atomically, unless it has this text already."""
+    def _write(self, target: Path, text: str, mode: int, group_of: str = "", *, shown: bool = True) -> None:
+        """Write a file atomically, unless it has this text already. A dry run shows the text if it is `shown`."""
         if target.exists() and target.read_text("utf-8") == text:
             self._report(f"{target} is right already")
             return
@@ -221,7 +251,7 @@ class Installation:
             partial.replace(target)
 
         self._do(f"write {target}", write)
-        if self._dry_run:
+        if self._dry_run and shown:
             self._report(text)
 
     def _examine(self) -> None:

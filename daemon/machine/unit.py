@@ -139,6 +139,8 @@ SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallFilter=@chown
+# The process that listens to other machines gives up its access to files.
+SystemCallFilter=landlock_create_ruleset landlock_restrict_self
 # What it writes beside photographs is to be read like them; the index lies in a folder of its own.
 UMask=0022
 KeyringMode=private

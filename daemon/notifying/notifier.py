@@ -149,7 +149,7 @@ class Notifier:
                 if name == "command":
                     run_program(self._settings.command, message, self._language, self._stop.is_set)
                 else:
-                    call_webhook(self._settings.webhook, message)
+                    call_webhook(self._settings.webhook, message, self._settings.webhook_format, self._language)
                 ended[name] = None
             except NotDelivered as error:
                 ended[name] = error.message

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from index.errors import ComparImgError
-from index.messages import of_os_error
+from index.messages import LANGUAGES, of_os_error
 
 PROGRAM_LIMIT_S: Final = 30.0
 WEBHOOK_LIMIT_S: Final = 8.0
@@ -66,11 +66,33 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def call_webhook(address: str, notice: Mapping[str, Any]) -> None:
-    """POST the notice as JSON. Raises NotDelivered."""
-    headers = {"Content-Type": "application/json", "User-Agent": f"ComparImg/{notice['version']}"}
+def webhook_content(notice: Mapping[str, Any], form: str, language: str) -> tuple[bytes, dict[str, str]]:
+    """What is sent to a webhook, and its headers, in one of WEBHOOK_FORMATS.
+
+    "json" is the notice; "text" its sentence, with the headers that ntfy (docs.ntfy.sh/publish) shows as title and
+    link; "apprise" a message of the Apprise API (github.com/caronc/apprise-api).
+    """
+    title, sentence = f"ComparImg, {notice['host']}", notice["summary"][language]
+    if form == "text":
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Title": _header(title)}
+        if notice["address"]:
+            headers["Click"] = _header(notice["address"])
+        if notice["urgent"]:
+            headers["Priority"] = "high"
+        return sentence.encode("utf-8", "replace"), headers
+    message: Mapping[str, Any] = notice
+    if form == "apprise":
+        body = f"{sentence}\n{notice['address']}".rstrip()
+        message = {"title": title, "body": body, "type": "warning" if notice["urgent"] else "info"}
+    return json.dumps(message).encode(), {"Content-Type": "application/json"}
+
+
+def call_webhook(address: str, notice: Mapping[str, Any], form: str = "json", language: str = LANGUAGES[0]) -> None:
+    """POST the notice in one of WEBHOOK_FORMATS. Raises NotDelivered."""
+    content, headers = webhook_content(notice, form, language)
+    headers["User-Agent"] = f"ComparImg/{notice['version']}"
     try:
-        request = urllib.request.Request(address, json.dumps(notice).encode(), headers, method="POST")
+        request = urllib.request.Request(address, content, headers, method="POST")
         with urllib.request.build_opener(_NoRedirects).open(request, timeout=WEBHOOK_LIMIT_S) as answer:
             answer.read(1)
     except urllib.error.HTTPError as error:
@@ -82,3 +104,8 @@ def call_webhook(address: str, notice: Mapping[str, Any]) -> None:
         raise NotDelivered("notice.webhook_unreachable", error=reason) from None
     except (OSError, ValueError) as error:
         raise NotDelivered("notice.webhook_silent", error=type(error).__name__) from None
+
+
+def _header(text: str) -> str:
+    """The text as the value of a header: printable ASCII."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)

@@ -8,6 +8,7 @@ import resource
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 import blake3
@@ -16,6 +17,7 @@ from PIL import Image
 
 from index.errors import PictureError
 from index.imaging.embedding import inference
+from index.imaging.embedding.cosine_limits import CosineLimits
 from index.imaging.embedding.model_input import ModelInput, ModelOptions
 from index.imaging.embedding.onnx_file import MODEL
 from index.imaging.embedding.preprocessing import to_input
@@ -25,6 +27,8 @@ from index.model import TURNS
 
 # What the name of a vector's scheme begins with: another preprocessing or another form of vectors gives others.
 SCHEME: Final = "vector/1"
+# The model that comes with the program.
+SHIPPED: Final = Path(inference.__file__).with_name("default.onnx")
 # The side of the pictures that a model is checked with, as of a preview.
 CHECKED_SIDE: Final = 512
 # Two pictures that have nothing in common: a model for which they are one is of no use.
@@ -36,13 +40,14 @@ NO_VIEW: Final = "no_view"
 
 @dataclass(frozen=True, slots=True)
 class ModelTask:
-    """The model to run: its file, what the configuration says of it, and the digest that the file should have, b"" for
-    whatever it has."""
+    """The model to run: its file, what the configuration says of it, the digest that the file should have, b"" for
+    whatever it has, and the length of its vectors where that is known."""
 
     path: str
     options: ModelOptions
     provider: str
     digest: bytes = b""
+    dimensions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class ModelReport:
     key: str
     digest: bytes
     input: ModelInput
+    limits: CosineLimits
     dimensions: int
     milliseconds: float
     megabytes: int
@@ -83,6 +89,7 @@ def check_model(task: ModelTask) -> ModelReport:
         key=_key(model),
         digest=model.digest,
         input=model.input,
+        limits=model.limits,
         dimensions=len(vectors[0]),
         milliseconds=_milliseconds(model),
         megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,

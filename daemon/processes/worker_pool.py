@@ -9,25 +9,24 @@ import itertools
 import logging
 import math
 import pickle
-import queue
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
+from daemon.processes.task_queue import Item, Outcome, Run, Task, TaskQueue, Value, WorkersUnavailable
 from daemon.processes.worker import Answer
 from daemon.processes.worker_process import WorkerDied, WorkerProcess
-from index.errors import ComparImgError, PictureError
+from index.errors import PictureError
+
+__all__ = ["Outcome", "WorkerLimits", "WorkerPool", "WorkersUnavailable"]
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-Value = TypeVar("Value")
-
 # A process gets tasks for about this time ahead. Waking a thread for each answer of a 1 ms task costs as much as the
-# task: so if more than twice GATHER_S of work is pending, the thread waits for several answers.
+# task: so if more than twice GATHER_S of work is pending, and several answers come in that time, it waits for them.
 AHEAD_S: Final = 0.03
 GATHER_S: Final = 0.01
 AHEAD_AT_MOST: Final = 32
@@ -41,10 +40,6 @@ IDLE_S: Final = 300.0
 START_PAUSES_S: Final = (0.2, 1.0, 5.0)
 
 
-class WorkersUnavailable(ComparImgError):
-    """Nothing can be decoded, whatever the file: the pool is closed, or its processes cannot be started."""
-
-
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
     """The limits for one file: seconds of wall time and bytes of address space."""
@@ -53,54 +48,14 @@ class WorkerLimits:
     memory_bytes: int = 4 * 2**30
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[Item, Value]):
-    """The result of one task: a value, or a failure."""
-
-    item: Item
-    value: Value | None
-    failure: PictureError | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Run:
-    """The tasks of one caller: the queue `outcomes` gets their outcomes, or why there will be no more."""
-
-    outcomes: "queue.SimpleQueue[list[Outcome[Any, Any]] | WorkersUnavailable]" = field(
-        default_factory=queue.SimpleQueue
-    )
-    wanted: bool = True
-
-    def task(self, function: Callable[[Any], Any], item: Any, lane: int | None = None) -> "_Task":
-        return _Task(self, item, pickle.dumps((function, item), pickle.HIGHEST_PROTOCOL), lane)
-
-    def next(self) -> list[Outcome[Any, Any]]:
-        ended = self.outcomes.get()
-        if isinstance(ended, WorkersUnavailable):
-            raise ended
-        return ended
-
-
-@dataclass(slots=True, eq=False)
-class _Task:
-    run: _Run
-    item: Any
-    message: bytes
-    lane: int | None = None
-    tried: bool = False
-
-
 class WorkerPool:
     """`count` processes, started when first needed and ended when idle."""
 
     def __init__(self, count: int, limits: WorkerLimits) -> None:
         self.count = count
-        self._limits = limits
-        self._changed = threading.Condition()
-        # Guarded by _changed.
-        self._tasks: deque[_Task] = deque()
-        self._runs: set[_Run] = set()
-        self._ended: WorkersUnavailable | None = None
+        self.limits = limits
+        self.queue = TaskQueue(count)
+        # Guarded by the queue's `changed`.
         self._threads: list[threading.Thread] = []
         self._losses: Counter[str] = Counter()
 
@@ -119,12 +74,12 @@ class WorkerPool:
         """Apply a module-level function to every item, in completion order. Items are taken only as needed; closing
         the generator leaves the rest undone. Items of one `lane` go to one process, which may keep what they have in
         common, as long as it has the time for them. Raises WorkersUnavailable."""
-        run = _Run()
+        run = Run()
         waiting = iter(items)
-        look_ahead = 2 * AHEAD_AT_MOST * self.count
         under_way = 0
         try:
             while True:
+                look_ahead = 2 * AHEAD_AT_MOST * self.queue.hands
                 if under_way <= look_ahead // 2:
                     tasks = [
                         run.task(function, item, None if lane is None else lane(item) % self.count)
@@ -138,16 +93,17 @@ class WorkerPool:
                 under_way -= len(outcomes)
                 yield from outcomes
         finally:
-            self._abandon(run)
+            self.queue.abandon(run)
 
     def call(self, function: Callable[[Item], Value], item: Item) -> Value:
-        """Apply a function to one item before all waiting tasks. Raises PictureError and WorkersUnavailable."""
-        run = _Run()
+        """Apply a function to one item before all waiting tasks, on this machine. Raises PictureError and
+        WorkersUnavailable."""
+        run = Run()
         try:
-            self._put([run.task(function, item)], urgent=True)
+            self._put([run.task(function, item, home=True)], urgent=True)
             (outcome,) = run.next()
         finally:
-            self._abandon(run)
+            self.queue.abandon(run)
         if outcome.failure is not None:
             raise outcome.failure
         return cast(Value, outcome.value)
@@ -155,55 +111,34 @@ class WorkerPool:
     @property
     def alive(self) -> bool:
         """Whether new tasks will be done: the pool is open, and every thread that was started is running."""
-        return self._ended is None and all(thread.is_alive() for thread in self._threads)
+        return self.queue.ended is None and all(thread.is_alive() for thread in self._threads)
 
     @property
     def losses(self) -> Mapping[str, int]:
         """The number of processes lost, by reason."""
-        with self._changed:
+        with self.queue.changed:
             return dict(self._losses)
 
     def close(self) -> None:
         """End the processes. Callers that wait for outcomes get WorkersUnavailable."""
-        self._end(WorkersUnavailable("workers.stopped"))
+        self.queue.end(WorkersUnavailable("workers.stopped"))
         for thread in self._threads:
             thread.join()
 
-    def _put(self, tasks: Sequence[_Task], urgent: bool = False) -> None:
-        with self._changed:
-            if self._ended is not None:
-                raise self._ended
-            self._runs.update(task.run for task in tasks)
-            if urgent:
-                self._tasks.extendleft(reversed(tasks))
-            else:
-                self._tasks.extend(tasks)
+    def _put(self, tasks: Sequence[Task], urgent: bool = False) -> None:
+        with self.queue.changed:
+            self.queue.put(tasks, urgent)
             while len(self._threads) < self.count:
                 number = len(self._threads)
                 thread = threading.Thread(target=self._feed, args=(number,), name=f"comparimg-worker-{number}")
                 # One that is known and does not run yet would be taken for dead.
                 thread.start()
                 self._threads.append(thread)
-            self._changed.notify(len(tasks))
-
-    def _abandon(self, run: _Run) -> None:
-        with self._changed:
-            run.wanted = False
-            self._runs.discard(run)
-
-    def _end(self, why: WorkersUnavailable) -> None:
-        with self._changed:
-            self._ended = self._ended or why
-            self._tasks.clear()
-            for run in self._runs:
-                run.outcomes.put(self._ended)
-            self._runs.clear()
-            self._changed.notify_all()
 
     # In the threads of the processes
 
     def _feed(self, number: int) -> None:
-        handle = _WorkerHandle(self._limits, number)
+        handle = _WorkerHandle(self.limits, number)
         try:
             while (tasks := self._take(handle)) is not None:
                 if tasks or handle.sent:
@@ -213,46 +148,40 @@ class WorkerPool:
         except Exception as error:
             foreseen = isinstance(error, WorkersUnavailable | OSError | WorkerDied)
             log.error("nothing can be decoded: %s", error, exc_info=not foreseen)
-            self._end(WorkersUnavailable("workers.unusable", error=error))
+            self.queue.end(WorkersUnavailable("workers.unusable", error=error))
         finally:
             handle.kill()
 
-    def _take(self, handle: "_WorkerHandle") -> list[_Task] | None:
+    def _take(self, handle: "_WorkerHandle") -> list[Task] | None:
         """The tasks to send next; waits while there is nothing to do. Empty after IDLE_S without tasks, None if the
         pool is closed."""
-        with self._changed:
-            while self._ended is None:
-                tasks = self._pick(handle)
-                if tasks or handle.sent:
-                    return tasks
-                if not self._changed.wait(IDLE_S):
-                    return []
-        return None
+        return self.queue.take(lambda: self._pick(handle), lambda: bool(handle.sent), IDLE_S)
 
-    def _pick(self, handle: "_WorkerHandle") -> list[_Task]:
+    def _pick(self, handle: "_WorkerHandle") -> list[Task]:
+        tasks = self.queue.tasks
         # No more than a fair share: a process must not hold tasks that another could start.
-        room = min(handle.ahead - len(handle.sent), math.ceil(len(self._tasks) / self.count))
+        room = min(handle.ahead - len(handle.sent), math.ceil(len(tasks) / self.queue.hands))
         room_bytes = AHEAD_BYTES - sum(len(task.message) for task in handle.sent)
-        picked: list[_Task] = []
-        while self._tasks and len(picked) < room:
+        picked: list[Task] = []
+        while tasks and len(picked) < room:
             place = self._next_of(handle.lane)
-            task = self._tasks[place]
+            task = tasks[place]
             room_bytes -= len(task.message)
             if room_bytes < 0 and (picked or handle.sent):
                 break
-            del self._tasks[place]
+            del tasks[place]
             if task.run.wanted:
                 picked.append(task)
         return picked
 
     def _next_of(self, lane: int) -> int:
         """The place of the next task for a process: that of its lane if there is one, else the first."""
-        for place, task in enumerate(self._tasks):
+        for place, task in enumerate(self.queue.tasks):
             if task.lane is None or task.lane == lane:
                 return place
         return 0
 
-    def _advance(self, handle: "_WorkerHandle", tasks: list[_Task]) -> None:
+    def _advance(self, handle: "_WorkerHandle", tasks: list[Task]) -> None:
         """Send tasks and receive the outcomes of pending ones."""
         try:
             handle.send(tasks)
@@ -266,12 +195,10 @@ class WorkerPool:
             else:
                 culprit.tried = True
                 others.insert(0, culprit)
-            with self._changed:
+            with self.queue.changed:
                 self._losses[lost.failure.reason] += 1
-                self._tasks.extendleft(reversed(others))
-                self._changed.notify(len(others))
-        for run, of_run in itertools.groupby(done, key=lambda pair: pair[0].run):
-            run.outcomes.put([outcome for _, outcome in of_run])
+            self.queue.put_back(others)
+        self.queue.finish(done)
 
 
 class _WorkerLost(Exception):
@@ -288,14 +215,14 @@ class _WorkerHandle:
 
     def __init__(self, limits: WorkerLimits, lane: int) -> None:
         self.lane = lane
-        self.sent: deque[_Task] = deque()
+        self.sent: deque[Task] = deque()
         self.ahead = 1
         self._pace_s = AHEAD_S
         self._limits = limits
         self._process: WorkerProcess | None = None
         self._since_s = 0.0
 
-    def send(self, tasks: Sequence[_Task]) -> None:
+    def send(self, tasks: Sequence[Task]) -> None:
         """Send tasks to the process, started if there is none. Raises _WorkerLost and WorkersUnavailable."""
         child = self._process = self._process or self._start()
         if not self.sent:
@@ -307,10 +234,10 @@ class _WorkerHandle:
         except WorkerDied as death:
             raise _crash(death) from death
 
-    def receive(self) -> list[tuple[_Task, Outcome[Any, Any]]]:
+    def receive(self) -> list[tuple[Task, Outcome[Any, Any]]]:
         """The tasks that were answered; none after CHECK_S. Raises _WorkerLost and WorkersUnavailable."""
         assert self._process is not None
-        if len(self.sent) * self._pace_s > 2 * GATHER_S:
+        if self._pace_s < GATHER_S and len(self.sent) * self._pace_s > 2 * GATHER_S:
             time.sleep(GATHER_S)
         try:
             answers = self._process.receive(CHECK_S)
@@ -328,7 +255,7 @@ class _WorkerHandle:
             raise _WorkerLost(failure, may_be_chance=False)
         return [self._parse_answer(answer) for answer in answers]
 
-    def unfinished(self) -> list[_Task]:
+    def unfinished(self) -> list[Task]:
         """The pending tasks of a lost process."""
         undone = list(self.sent)
         self.sent.clear()
@@ -346,7 +273,7 @@ class _WorkerHandle:
             self._process.kill()
             self._process = None
 
-    def _parse_answer(self, answer: bytes) -> tuple[_Task, Outcome[Any, Any]]:
+    def _parse_answer(self, answer: bytes) -> tuple[Task, Outcome[Any, Any]]:
         kind, payload = pickle.loads(answer)
         if kind == Answer.UNUSABLE:
             raise WorkersUnavailable("workers.unusable", error=payload)

@@ -33,6 +33,10 @@ class Debouncer:
         self._touched: dict[bytes, None] = {}
         self._storms: dict[bytes, float] = {}
 
+    def set_tops(self, tops: Collection[bytes]) -> None:
+        """Replace the folders above which nothing waits."""
+        self._tops = frozenset(tops)
+
     def __len__(self) -> int:
         return len(self._waiting) + len(self._storms)
 

@@ -155,10 +155,7 @@ class Watcher:
         self._roots = {root.path: _Watch(root, Exclusions(root.path, root.exclude)) for root in roots}
         # A path belongs to the innermost root, so the longest comes first.
         self._innermost = sorted(self._roots.values(), key=lambda watch: -len(watch.root.path))
-        self._probes = [
-            RootProbe(watch.root.path, watch.exclusions, self._times.guard_s, self._on_probe)
-            for watch in self._roots.values()
-        ]
+        self._probes = {path: self._probe_of(watch) for path, watch in self._roots.items()}
         self._tick_s = -math.inf
         self._heartbeat_s = math.inf
         self._thread = threading.Thread(target=self._run, name="comparimg-watcher")
@@ -166,19 +163,25 @@ class Watcher:
     def start(self) -> None:
         """Start watching. Each existing root is reported online, and to be reconciled, once it is watched."""
         self._thread.start()
-        for guard in self._probes:
+        for guard in self._probes.values():
             guard.start()
 
     def stop(self) -> frozenset[bytes]:
         """Stop, and return the paths that are not stable yet: the next start finds them, as it walks every root."""
-        for guard in self._probes:
-            guard.stop()
         self._queue.put(self._end)
         if self._thread.ident is not None:
+            # Only this thread starts further guards.
             self._thread.join()
-            for guard in self._probes:
+            for guard in self._probes.values():
+                guard.stop()
+            for guard in self._probes.values():
                 guard.join()
         return self._debouncer.drain()
+
+    def watch(self, roots: Sequence[WatchedRoot]) -> None:
+        """Watch these roots from now on, and no others. Those that stay as they were are not touched; the others are
+        reported as at the start. Any thread, once it is started."""
+        self._queue.put(lambda: self._replace_roots(roots))
 
     def touch(self, paths: Iterable[bytes]) -> None:
         """Report these again when they are stable: files that a walk found while they were written."""
@@ -209,10 +212,16 @@ class Watcher:
         self._queue.put(lambda: self._touch(paths, are_folders))
 
     def _on_probe(self, root: bytes, probe_result: ProbeResult) -> None:
-        self._queue.put(lambda: self._handle_probe(self._roots[root], probe_result))
+        self._queue.put(lambda: self._of_watched(root, lambda watch: self._handle_probe(watch, probe_result)))
 
     def _on_loss(self, root: bytes, loss: Loss) -> None:
-        self._queue.put(lambda: self._handle_loss(self._roots[root], loss))
+        self._queue.put(lambda: self._of_watched(root, lambda watch: self._handle_loss(watch, loss)))
+
+    def _of_watched(self, root: bytes, handle: Callable[[_Watch], None]) -> None:
+        """Handle a report of a root, unless it is not watched any more."""
+        watch = self._roots.get(root)
+        if watch is not None:
+            handle(watch)
 
     # The watcher's thread
 
@@ -267,6 +276,37 @@ class Watcher:
 
     def _watch_of(self, path: bytes) -> _Watch | None:
         return next((watch for watch in self._innermost if is_at_or_below(path, watch.root.path)), None)
+
+    def _probe_of(self, watch: _Watch) -> RootProbe:
+        return RootProbe(watch.root.path, watch.exclusions, self._times.guard_s, self._on_probe)
+
+    def _replace_roots(self, roots: Sequence[WatchedRoot]) -> None:
+        before, now_s = self._roots, self._clock()
+        kept = {root.path: watch for root in roots if (watch := before.get(root.path)) and watch.root == root}
+        nested = {path: self._nested_in(path) for path in kept}
+        for path, watch in before.items():
+            if path not in kept:
+                self._probes.pop(path).stop()
+                self._unwatch(watch)
+                self._debouncer.forget_below(path)
+        # Replaced as a whole: other threads read it.
+        self._roots = {
+            root.path: kept.get(root.path) or _Watch(root, Exclusions(root.path, root.exclude), answered_s=now_s)
+            for root in roots
+        }
+        self._innermost = sorted(self._roots.values(), key=lambda watch: -len(watch.root.path))
+        self._debouncer.set_tops(self._roots)
+        for path, watch in self._roots.items():
+            if path not in kept:
+                self._probes[path] = self._probe_of(watch)
+                self._probes[path].start()
+            elif watch.state is RootState.ONLINE and self._nested_in(path) != nested[path]:
+                # What is in a root inside it belongs to that one, or did.
+                self._come_online(watch, "the folders inside it changed")
+
+    def _nested_in(self, path: bytes) -> frozenset[bytes]:
+        """The roots inside a root, which have watches of their own."""
+        return frozenset(other for other in self._roots if other != path and is_at_or_below(other, path))
 
     # Reports
 
@@ -370,12 +410,11 @@ class Watcher:
         return watch.root.mode is WatchMode.NATIVE
 
     def _watch_natively(self, watch: _Watch) -> None:
-        nested = [path for path in self._roots if path != watch.root.path and is_at_or_below(path, watch.root.path)]
         native = NativeRoot(
             watch.root.path,
             watch.root.recursive,
             watch.exclusions,
-            frozenset(nested),
+            self._nested_in(watch.root.path),
             self._on_paths,
             self._on_loss,
         )

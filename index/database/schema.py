@@ -366,6 +366,8 @@ class RuleRun(Model):
     groups = IntegerField()
     images = IntegerField()
     bytes = IntegerField()
+    job_id = IntegerField(null=True)
+    finished = BooleanField(default=True)
 
     class Meta:
         table_name = "rule_order"

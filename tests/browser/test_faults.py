@@ -1,10 +1,12 @@
 """Small faults of the page that people met, each held off: over rows of an index, without a service."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from daemon.client import Client
 from index.database.records import jobs
 from index.messages import Message
 from index.model import JobKind, Kind, RootState, Turn
@@ -86,3 +88,37 @@ def test_the_list_promises_no_more_than_there_is(serve: Serve, visit: Open) -> N
     expect(page.get_by_role("dialog", name="New destination")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("input[name=choice][value=trash]")).to_be_checked()
+
+
+def test_an_uncertain_proposal_says_so_and_an_enlarged_copy_is_not_the_better_one(serve: Serve, visit: Open) -> None:
+    site = serve()
+    contents = [site.library.add_content(seed, **facts) for seed, facts in (
+        (1, {"width": 2000, "height": 1500, "size_bytes": 500_000}),
+        (2, {"width": 4000, "height": 3000, "size_bytes": 900_000}),
+    )]  # fmt: skip
+    for content, name in zip(contents, ("a.jpg", "a enlarged.jpg"), strict=True):
+        site.library.add_image(content, name)
+    key = site.library.add_group(contents[1], (contents[0], Kind.NEAR, 4, Turn.NONE), evidence={"scale": 0.5})
+    group = Client(site.address).get(f"groups/{key}")
+    small, large = sorted(group["images"]["items"], key=lambda image: int(image["width"]))
+    speaks = {
+        "image": small["id"],
+        "other": large["id"],
+        "findings": ["enlarged"],
+        "sentence": {"en": "it", "fr": "il"},
+    }
+    reason = {"criterion": "original", "left": 1, "of": 2, "value": "0.60"}
+    page = visit(but="Failed to load resource")
+    for speaking, best in ((speaks, 0), ({**speaks, "image": large["id"], "other": small["id"]}, 1)):
+        proposal = {**group["proposal"], "image": small["id"], "tie": True, "speaking": [speaking], "reasons": [reason]}
+
+        def answer(route: Any, *, proposal: Any = proposal) -> None:
+            route.fulfill(json={**group, "proposal": proposal})
+
+        page.unroute_all()
+        page.route(f"**/api/v1/groups/{key}*", answer)
+        page.goto(f"{site.address}/groups/{key}")
+        expect(page.locator(".proposal")).to_contain_text("Perhaps keep image 1: it is the likeliest original")
+        sizes = page.locator(".compare-facts tr", has_text="Dimensions").locator("td")
+        expect(sizes.filter(has_text="4,000")).to_have_class(re.compile("best") if best else re.compile("^(?!.*best)"))
+    page.unroute_all()

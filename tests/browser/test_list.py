@@ -1,12 +1,15 @@
 """The list of groups: without an end, with a selection of many, and with what is left to do once all is decided."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from daemon.client import Client
 from support.accessibility import violations
+from support.serving import until
 from support.weblibrary import add_pictures
 
 Open = Callable[..., Page]
@@ -168,3 +171,47 @@ def test_many_groups_are_decided_at_once_and_undone(serve: Serve, visit: Open) -
     site.daemon.clock_ns += 1
     page.request.put(decide, data={"decisions": [{"image": images[1]["id"], "choice": "keep"}]})
     expect(page.locator(".pane .mark-keep.mark")).to_be_visible()
+
+
+def test_copies_are_moved_or_linked_and_decisions_cleared_for_a_selection(
+    serve: Serve, visit: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "best").mkdir()
+    site = serve(toml=f"[sort.destinations]\nbest = '{tmp_path}/best'\n")
+    add_pictures(site.library, 4)
+    client = Client(site.address)
+    exact = next(group["id"] for group in client.pages("groups") if group["kind"] == "exact")
+    page = visit()
+
+    def choices() -> list[str]:
+        items = client.get(f"groups/{exact}/decisions")["items"]
+        return sorted(one["choice"] for one in items)
+
+    def choose(other: str) -> Any:
+        page.goto(f"{site.address}/?kind=exact")
+        expect(page.locator(".card")).not_to_have_count(0)
+        page.get_by_role("button", name="Select all", exact=True).click()
+        page.get_by_role("button", name="More…").click()
+        sheet = page.get_by_role("dialog")
+        assert violations(page) == []
+        sheet.get_by_role("button", name=other).click()
+        return sheet
+
+    sheet = choose("Move the copies")
+    sheet.get_by_role("button", name="best").click()
+    expect(sheet).to_contain_text("images to move")
+    sheet.get_by_role("button", name="Move the copies").click()
+    until(lambda: choices() == ["keep", "move"])
+    sheet = choose("Clear the decisions")
+    expect(sheet).to_contain_text("decisions to clear")
+    sheet.get_by_role("button", name="Clear the decisions").click()
+    until(lambda: choices() == [])
+    page.keyboard.press("u")
+    until(lambda: choices() == ["keep", "move"])
+    sheet = choose("Clear the decisions")
+    sheet.get_by_role("button", name="Clear the decisions").click()
+    until(lambda: choices() == [])
+    sheet = choose("Replace identical files by links")
+    expect(sheet).to_contain_text("files to replace")
+    sheet.get_by_role("button", name="Replace identical files by links").click()
+    until(lambda: choices() == ["keep", "link"])

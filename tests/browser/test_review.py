@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from peewee import SqliteDatabase
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from daemon.client import Client
 from daemon.service import Service
@@ -16,6 +16,7 @@ from index.database.records import jobs
 from index.model import Description, JobKind, Kind, Turn
 from support.pictures import photograph, save
 from support.serving import config_over, until
+from support.touch import swipe_up
 from support.trashes import plant
 from support.weblibrary import NOW_NS, Library, add_pictures
 
@@ -104,6 +105,55 @@ def test_ten_groups_by_keyboard_alone_applied_and_undone(service: Service, photo
     page.keyboard.press("Enter")
     page.get_by_role("dialog").wait_for()
     page.keyboard.press("Enter")
+    expect(page.locator(".state-of-undone")).to_have_count(GROUPS)
+    assert files_in(photos) == before
+
+
+PHONE: Any = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+def use(hand: str, control: Locator) -> None:
+    control.tap() if hand == "touch" else control.click()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hand", ["mouse", "touch"])
+def test_ten_groups_applied_and_undone(service: Service, photos: Path, visit: Open, hand: str) -> None:
+    before = files_in(photos)
+    client = Client(service.address)
+    proposed = {group["id"]: group["proposal"]["image"] for group in client.pages("groups")}
+    page = visit(**PHONE) if hand == "touch" else visit()
+    page.goto(service.address)
+    use(hand, page.locator(".card a.pair").first)
+    page.locator(".review").wait_for()
+    disagreed = []
+    for number in range(GROUPS):
+        expect(page.locator(".review-progress")).to_contain_text(f"{number} of {GROUPS} decided")
+        group = page.url.rsplit("/", 1)[-1]
+        if number % 2:
+            disagreed.append(group)
+            if hand == "touch":
+                swipe_up(page, page.locator(".pane-b"))
+            else:
+                page.locator(".pane-b .keep-only").click()
+        else:
+            use(hand, page.locator(".actions-bar [data-act=accept]"))
+        if number < GROUPS - 1:
+            page.wait_for_function("(before) => !location.pathname.endsWith(before)", arg=group)
+    expect(page.get_by_role("heading", name=f"{GROUPS} of {GROUPS} decided")).to_be_visible()
+    for group, keeper in proposed.items():
+        choices = {one["image"]: one["choice"] for one in client.get(f"groups/{group}/decisions")["items"]}
+        assert choices.pop(keeper) == ("trash" if group in disagreed else "keep")
+        assert list(choices.values()) == ["keep" if group in disagreed else "trash"]
+    assert files_in(photos) == before
+    use(hand, page.locator("a.button.primary", has_text="Apply"))
+    expect(page.locator(".steps-list li")).to_have_count(GROUPS)
+    use(hand, page.get_by_role("button", name="Apply", exact=True))
+    use(hand, page.get_by_role("dialog").get_by_role("button", name="Apply", exact=True))
+    expect(page.locator(".state-of-done")).to_have_count(GROUPS)
+    assert len(files_in(photos)) == GROUPS
+    use(hand, page.get_by_role("button", name="Undo all"))
+    use(hand, page.get_by_role("dialog").locator("button.primary, button.choice").first)
     expect(page.locator(".state-of-undone")).to_have_count(GROUPS)
     assert files_in(photos) == before
 

@@ -52,3 +52,5 @@ def test_scenes_stand_apart_and_nothing_is_proposed(
     page.locator(".card a.pair").first.click()
     expect(page).to_have_url(f"{site.address}/groups/p0000000000000000?scenes=only")
     expect(page.locator(".proposal")).to_have_count(0)
+    expect(page.locator(".actions-bar [data-act=skip]")).to_be_visible()
+    expect(page.locator(".actions-bar [data-act=accept]")).to_have_count(0)

@@ -6,8 +6,10 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from index.database.records import jobs
+from index.model import JobKind, JobState
 from support.accessibility import violations
-from support.weblibrary import add_pictures
+from support.weblibrary import NOW_NS, add_pictures
 
 Open = Callable[..., Page]
 Serve = Callable[..., Any]
@@ -47,6 +49,25 @@ def test_the_first_start_asks_for_the_folder(serve: Serve, visit: Open, tmp_path
     page.get_by_role("button", name="Watch this folder").click()
     expect(page.locator(".watched")).to_contain_text("Pictures")
     assert site.daemon.folders_changed == 1
+
+
+def test_a_first_scan_is_seen_to_go_on(serve: Serve, visit: Open) -> None:
+    site = serve(detected=False)
+    page = visit()
+    page.goto(site.address)
+    empty = page.locator(".empty h2")
+    expect(empty).to_have_text("No image found so far")
+    site.store.write(lambda db: jobs.add(db, JobKind.SCAN, {}, "start"))
+    row = site.store.write(lambda db: jobs.take_next(db, NOW_NS, 0))
+    site.store.write(lambda db: jobs.update(db, row["id"], phase="indexing", done=4, total=100))
+    expect(empty).to_have_text("Reading your images")
+    expect(page.locator(".empty button")).to_have_count(0)
+    site.library.add_image(site.library.add_content(1), "a.jpg")
+    expect(page.locator(".watched li .quiet")).to_have_text("1 image")
+    site.store.write(lambda db: jobs.update(db, row["id"], phase="matching", done=0, total=None))
+    expect(empty).to_have_text("Searching for duplicates")
+    site.store.write(lambda db: jobs.update(db, row["id"], state=JobState.DONE, finished_ns=NOW_NS))
+    expect(empty).to_have_text("Ready to search")
 
 
 def test_folders_are_added_changed_and_removed(serve: Serve, visit: Open, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from daemon.client import Client
 from daemon.service import Service
 from support.pictures import photograph, save
 from support.serving import config_over, until
+from support.touch import swipe_up
 
 Open = Callable[..., Page]
 PAIRS = 4
@@ -205,18 +206,6 @@ def test_one_key_one_click_and_one_swipe_keep_a_picture_alone(client: Client, se
         proposed = group["proposal"]["image"]
         assert (choices(client, group)[proposed] == "keep") is kept
         assert sorted(choices(client, group).values()) == ["keep", "trash"]
-
-
-def swipe_up(page: Page, pane: Any) -> None:
-    """Draw one finger up over a picture."""
-    box = pane.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.7
-    session = page.context.new_cdp_session(page)
-    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-    for step in range(1, 6):
-        moved = [{"x": x, "y": y - 30 * step}]
-        session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": moved})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def test_undo_brings_the_decisions_back_unless_they_are_to_be_made_again(

@@ -24,7 +24,7 @@ def live(tmp_path: Path) -> Iterator[LiveSettings]:
 def test_the_configuration_holds_until_it_is_overridden(live: LiveSettings) -> None:
     assert live.detect_parameters() == DetectParameters(tolerance=70)
     live.change({"detect.hsize": 32, "detect.depth": "thorough"})
-    assert live.detect_parameters() == DetectParameters(hsize=32, tolerance=320, depth=Depth.THOROUGH)
+    assert live.detect_parameters() == DetectParameters(hsize=32, tolerance=320, depth=Depth.THOROUGH, sized_for=0)
     live.change({"detect.hsize": None, "detect.depth": None})
     assert live.detect_parameters() == DetectParameters(tolerance=70)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fitting.model import preparation
 from fitting.model.photographs import is_held_out
+from index.imaging.embedding.cosine_limits import CosineLimits, parse_limits
 
 TOP = Path(__file__).parents[2]
 MODEL = TOP / "index/imaging/embedding/default.onnx"
@@ -43,12 +44,24 @@ def test_the_shipped_model_is_the_one_of_the_card() -> None:
     assert digests == [hashlib.sha256(MODEL.read_bytes()).hexdigest()]
 
 
-def test_the_shipped_model_says_how_it_wants_its_pictures() -> None:
+def metadata() -> dict[str, str]:
     said = {}
     for kind, data in fields(MODEL.read_bytes()):
         if kind == 14:
             entry = dict(fields(data))
             said[entry[1].decode()] = entry[2].decode()
+    return said
+
+
+def test_the_shipped_model_has_the_limits_that_were_fitted() -> None:
+    fitted = json.loads((RECIPE / "limits.json").read_text("utf-8"))["limits"]
+    limits = parse_limits(metadata()["comparimg.cosines"])
+    assert limits == CosineLimits(**{name: row["limit"] for name, row in fitted.items()})
+    assert all(row["copies"] > 50 and row["strangers that pass"] < 0.05 for row in fitted.values())
+
+
+def test_the_shipped_model_says_how_it_wants_its_pictures() -> None:
+    said = metadata()
     assert said["comparimg.size"] == f"{preparation.SIDE}x{preparation.SIDE}"
     assert said["comparimg.mean"] == ",".join([f"{preparation.MEAN:.0f}"] * 3)
     assert said["comparimg.std"] == ",".join([f"{preparation.DEVIATION:.0f}"] * 3)

@@ -22,6 +22,7 @@ from bench import page
 from index.database import path_parts
 from index.database.queries import rule_application
 from index.database.queries.group_filter import GroupFilter
+from index.database.queries.rule_application import Effect
 from index.database.records import regrouping, rule_runs
 from index.database.store import Store
 from index.imaging.candidates.search.hash_index import HashIndex
@@ -104,17 +105,27 @@ def groups(store: Store) -> None:
 
 
 def rules(store: Store) -> None:
+    """The preview of a request, which is an estimate where the groups are many, and what a job does."""
     for name, kinds in (("equal pixels", NEAR[:2]), ("near matches too", NEAR)):
         rule = Rule(Choice.TRASH, kinds=kinds, decides_ties=True)
         busy = time.process_time()
         with store.read() as database:
             effect = rule_application.preview(database, rule, GroupFilter())
-        report(f"rule over all groups, {name}: decides", f"{effect.groups:,}")
-        report("  preview", f"{time.process_time() - busy:.1f}")
+        report(f"rule over all groups, {name}: decides about", f"{effect.groups:,}")
+        report(f"  preview from {effect.looked_at:,} of {effect.selected:,}", f"{time.process_time() - busy:.1f}")
+        busy, counted = time.process_time(), Effect()
+        with store.read() as database:
+            for portion in rule_application.portions(database, rule, GroupFilter()):
+                rule_application.add_effect(database, rule, portion, counted)
+        report("  count of all by a job", f"{time.process_time() - busy:.1f}")
+        report("  estimate beside it: groups, bytes", f"{effect.groups / max(1, counted.groups):.3f},"
+               f" {effect.bytes / max(1, counted.bytes):.3f}")  # fmt: skip
         changes, busy = Changes(store), time.process_time()
         effect = rule_application.apply(changes.write, rule, GroupFilter(), 1)
-        report("  application, longest", f"{time.process_time() - busy:.1f}, {changes.longest_s:.2f}")
-        store.write(lambda db, run=effect.run_id: rule_runs.revoke(db, run))
+        report("  application by a job, longest", f"{time.process_time() - busy:.1f}, {changes.longest_s:.2f}")
+        changes, busy = Changes(store), time.process_time()
+        rule_runs.revoke(changes.write, effect.run_id)
+        report("  undone, longest", f"{time.process_time() - busy:.1f}, {changes.longest_s:.2f}")
 
 
 def lists(store: Store) -> None:

@@ -26,7 +26,7 @@ class Library:
 
     def watch(self, *roots: ScanRoot) -> None:
         self.store.write(lambda db: images.sync_roots(db, [root.root for root in roots]))
-        self.scanner = Scanner(self.store, self.pool, roots, Limits(max_pixels=50_000_000), lambda _: 0)
+        self.scanner = Scanner(self.store, self.pool, lambda: roots, Limits(max_pixels=50_000_000), lambda _: 0)
 
     def scan(self, *paths: Path) -> dict:
         names = [str(path) for path in paths]

@@ -26,6 +26,18 @@ def hang(item: Any) -> NoReturn:
         time.sleep(3600)
 
 
+def read_slowly(item: Any) -> Any:
+    """Index a file as usual, but take a quarter of a second for it."""
+    time.sleep(0.25)
+    return importlib.import_module("daemon.processes.decode_task").index_file(item)
+
+
+def check_slowly(item: Any) -> Any:
+    """Check a picture as usual, but take a while for it."""
+    time.sleep(0.05)
+    return importlib.import_module("daemon.processes.decode_task").check_picture(item)
+
+
 def is_nice(item: Any) -> tuple[int, bool]:
     """The process's niceness, and whether it heeds Ctrl-C."""
     return os.nice(0), signal.getsignal(signal.SIGINT) is signal.SIG_IGN

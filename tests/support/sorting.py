@@ -79,7 +79,7 @@ class Desk:
         limits = Limits(max_pixels=50_000_000)
         views = Previews(self.store, self.pool, limits)
         self.detector = Detector(self.store, self.pool, views, DetectParameters)
-        self.scanner = Scanner(self.store, self.pool, self.roots, limits, self.detector.update)
+        self.scanner = Scanner(self.store, self.pool, lambda: self.roots, limits, self.detector.update)
         self.sorter = Sorter(self.store, self.pool, limits, self.settings, self.rescan, self.now_ns)
         self.undoer = Undoer(self.store, self.destinations.values, self.rescan, self.now_ns)
 

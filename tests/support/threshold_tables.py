@@ -31,6 +31,8 @@ MODULES = {
     "candidates.features.feature_index": "Pairs proposed by local features",
     "candidates.features.geometric_verification": "Their transforms",
     "candidates.calibration": "Expected false matches",
+    "candidates.tolerance_budget": "The tolerance of a large library",
+    "embedding.cosine_limits": "Cosines of a model that has no limits of its own",
     "embedding.vector_index": "Pairs proposed by a model",
     "verification.transforms": "Transforms",
     "verification.alignment": "Alignment",

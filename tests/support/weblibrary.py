@@ -27,7 +27,7 @@ from index.messages import Message, text
 from index.model import DetectParameters, Identity, Kind, Turn
 from support.pictures import photograph
 from webui.app import WebApp, make_app
-from webui.services import EffectiveSetting, RootWatch, Services, WebAccess
+from webui.services import EffectiveSetting, Lending, RootWatch, Services, WebAccess
 
 NOW_NS = 1_700_000_000 * 10**9
 ENDS_EARLY = "The file ends too early."
@@ -241,6 +241,7 @@ class Daemon:
     broken: frozenset[int] = frozenset()
     parts: dict[str, bool] = field(default_factory=lambda: {"writer": True, "runner": True})
     settings: PlainSettings = field(default_factory=PlainSettings)
+    lending: Lending = field(default_factory=Lending)
     view: bytes = jpeg_bytes(draw_picture(1, (64, 48)))
 
     def make_view(self, content_id: int) -> bytes:
@@ -276,6 +277,7 @@ class Daemon:
             folders=FolderSetup(store, live, folders_changed, self.environ),
             destinations=live.destinations,
             root_watch=lambda _: RootWatch("native", 3),
+            lending=lambda: self.lending,
             web=WebAccess(**web),
             elapsed_ns=lambda: self.elapsed_ns,
         )

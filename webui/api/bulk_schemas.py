@@ -13,16 +13,20 @@ class BulkDecision(Body, frozen=True, kw_only=True):
     """What to do with every group that the query selects, or with those named. What is decided already stays."""
 
     action: Annotated[
-        Literal["accept", "keep", "not_duplicates", "alternates"],
-        Meta(description="Accept the proposals, keep every image, or say that the images are no duplicates"),
+        Literal["accept", "move", "link", "keep", "not_duplicates", "alternates", "clear"],
+        Meta(
+            description="Accept the proposals (what goes is put in the trash, moved, or replaced by hard links), keep"
+            " every image, say that the images are no duplicates, or clear what is decided"
+        ),
     ]
+    destination: Annotated[str | None, Meta(description="Where images are moved; for `move` only")] = None
     groups: Annotated[
         list[GroupKey], Meta(min_length=1, max_length=100_000, description="All that the query selects if left out")
     ] | UnsetType = UNSET  # fmt: skip
 
 
 class BulkEffect(Answer, frozen=True, kw_only=True):
-    """What is decided: the number of groups, of images that go, and of their bytes."""
+    """What is decided: the number of groups, of images that go (or are cleared), and of their bytes."""
 
     groups: Count
     images: Count
@@ -33,3 +37,4 @@ class BulkEffect(Answer, frozen=True, kw_only=True):
     kinds: Annotated[dict[str, int], Meta(description="How many of the groups are of each kind")]
     order: Annotated[int | None, Meta(description="By which the decisions are taken back; null in a preview")]
     batch: Annotated[str | None, Meta(description="By which the verdicts are taken back; null without any")]
+    clearing: Annotated[int | None, Meta(description="By which what was cleared is decided again; null without any")]

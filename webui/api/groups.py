@@ -1,7 +1,8 @@
 """REST: the groups of duplicates, as a paged list, one by one, and all in the format of the result file."""
 
-import json
+import io
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -26,6 +27,14 @@ from webui.paging import Place, decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, path_bytes
 
+# How much of a result is kept in memory before it goes to a file.
+SPOOLED_BYTES = 8 * 2**20
+# The media type and the ending of the name of each form.
+RESULT_FORMS = {
+    "json": ("application/json", "json"),
+    "csv": ("text/csv; charset=utf-8", "csv"),
+    "text": ("text/plain; charset=utf-8", "txt"),
+}
 # Before the cursor of a page before.
 BACKWARDS = "-"
 SCENES = {"without": False, "only": True, "with": None}
@@ -122,9 +131,27 @@ def delete_groups(call: Call) -> Reply:
 
 
 def get_duplicates(call: Call) -> Reply:
-    with call.store.read() as database:
-        result = result_file.result(database, call.services.keeper_criteria())
-    return Reply(json.dumps(result, indent=1).encode(), "application/json")
+    """The result, written to a temporary file beside the index: it may be larger than the memory."""
+    query: result_schemas.DuplicatesQuery = call.query
+    kinds = frozenset(filter(None, query.kind.split(","))) or (result_file.CERTAIN if query.format == "text" else None)
+    buffer = tempfile.SpooledTemporaryFile(SPOOLED_BYTES, dir=os.path.dirname(call.store.path))  # noqa: SIM115 - closed by the server
+    try:
+        target = io.TextIOWrapper(buffer, "utf-8", errors="surrogateescape", newline="")
+        with call.store.read() as database:
+            result = result_file.unread(database, call.services.keeper_criteria())
+            result_file.write(result if kinds is None else result_file.of_kinds(result, kinds), query.format, target)
+        target.flush()
+        target.detach()
+        size_bytes = buffer.seek(0, os.SEEK_END)
+        buffer.seek(0)
+    except BaseException:
+        buffer.close()
+        raise
+    media_type, suffix = RESULT_FORMS[query.format]
+    headers = {"Content-Length": str(size_bytes)}
+    if query.format != "json":
+        headers["Content-Disposition"] = f'attachment; filename="duplicates.{suffix}"'
+    return Reply(buffer, media_type, headers=headers)
 
 
 def group_filter(query: group_schemas.GroupChoice) -> GroupFilter:
@@ -275,6 +302,6 @@ ROUTES = (
     ),
     Route(
         "GET", f"{API}/duplicates", get_duplicates, "Everything found, in the format of the result file", "groups",
-        result_schemas.ResultFile,
+        result_schemas.ResultFile, media_types=("text/csv", "text/plain"), query=result_schemas.DuplicatesQuery,
     ),
 )  # fmt: skip

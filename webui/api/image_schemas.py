@@ -47,6 +47,7 @@ class Image(Answer, frozen=True, kw_only=True):
     also_at: Annotated[list[Path], Meta(description="Other paths to this very file: hard links, other mounts")]
     root: RowId
     protected: bool
+    temporary: Annotated[bool, Meta(description="Whether its folder is not watched, and known to one search only")]
     online: bool
     size_bytes: Count
     modified: Time

@@ -154,6 +154,7 @@ def image_fields(row: FileRow) -> dict[str, Any]:
         "also_at": [path_text(path) for path in row.also_at],
         "root": row.root_id,
         "protected": row.protected,
+        "temporary": row.temporary,
         "online": row.online,
         "size_bytes": row.size_bytes,
         "modified": iso_time(row.mtime_ns),

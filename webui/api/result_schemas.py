@@ -7,7 +7,23 @@ from msgspec import UNSET, Meta, UnsetType
 from index.model import Kind, Turn
 from webui.api.group_schemas import Reason
 from webui.api.image_schemas import Attachment, Description
-from webui.schemas import Answer, Count, EscapedPath
+from webui.schemas import Answer, Count, EscapedPath, Query
+
+
+class DuplicatesQuery(Query, frozen=True, kw_only=True):
+    format: Annotated[
+        Literal["json", "csv", "text"],
+        Meta(
+            description="json; csv with a row for each image; text with the paths of each group, as fdupes prints them"
+        ),
+    ] = "json"
+    kind: Annotated[
+        str,
+        Meta(
+            pattern=r"^((exact|pixels|near|possible)(,(exact|pixels|near|possible))*)?$",
+            description="Images that match their reference in these ways; text without it: exact,pixels",
+        ),
+    ] = ""
 
 
 class ResultImage(Answer, frozen=True, kw_only=True):

@@ -46,6 +46,12 @@ class Rule(Body, frozen=True, kw_only=True):
     filter: RuleFilter | None = None
 
 
+class RuleJob(Rule, frozen=True, kw_only=True):
+    """A rule for a job, which with `dry_run` only counts what it would decide."""
+
+    dry_run: bool = False
+
+
 class SampleImage(Answer, frozen=True, kw_only=True):
     id: RowId
     path: Path
@@ -62,7 +68,8 @@ class Sample(Answer, frozen=True, kw_only=True):
 
 
 class RuleEffect(Answer, frozen=True, kw_only=True):
-    """What a rule decides: the number of groups and images, the bytes of these, and the ties left to a person."""
+    """What a rule decides: the number of groups and images, the bytes of these, and the ties left to a person. Where
+    fewer groups were looked at than are selected, the numbers are estimates."""
 
     groups: Count
     images: Count
@@ -70,6 +77,8 @@ class RuleEffect(Answer, frozen=True, kw_only=True):
     undecided_ties: Count
     by_criterion: Annotated[dict[str, int], Meta(description="How many groups each criterion decided")]
     sample: list[Sample]
+    selected: Annotated[Count, Meta(description="Groups that the rule may decide about")]
+    looked_at: Annotated[Count, Meta(description="Of these, those that were looked at")]
     order: Annotated[int | None, Meta(description="By which the decisions are taken back; null in a preview")] = None
 
 

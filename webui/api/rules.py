@@ -1,22 +1,29 @@
 """REST: preview and apply rules; list and revoke rule runs."""
 
 import json
+import os
+from typing import Any
 
+import msgspec
 from msgspec import UNSET
+from peewee import SqliteDatabase
 
 from index.database.queries import rule_application
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.rule_application import Effect
-from index.database.records import rule_runs
+from index.database.records import jobs, rule_runs
+from index.database.records.jobs import RuleParameters
 from index.errors import UsageError
 from index.imaging.grouping.keeper import CRITERIA
-from index.imaging.grouping.rules import USUAL_KINDS, Rule
-from index.model import Choice, Kind
-from webui.api import rule_schemas
+from index.imaging.grouping.rules import USUAL_KINDS, Rule, described
+from index.model import Choice, JobKind, Kind
+from webui.api import job_schemas, rule_schemas
 from webui.api.decisions import check_destination
+from webui.api.jobs import job_schema
+from webui.http_errors import HttpError
 from webui.paging import decode_cursor, encode_cursor
-from webui.routes import API, Call, Route
-from webui.schemas import ListQuery, iso_time, json_safe, path_bytes, path_text
+from webui.routes import API, Call, Reply, Route
+from webui.schemas import ListQuery, iso_time, json_bytes, json_safe, path_bytes, path_text
 
 
 def post_preview(call: Call) -> rule_schemas.RuleEffect:
@@ -27,7 +34,24 @@ def post_preview(call: Call) -> rule_schemas.RuleEffect:
 
 def post_apply(call: Call) -> rule_schemas.RuleEffect:
     rule, chosen = _rule(call)
+    with call.store.read() as database:
+        if rule_application.is_for_a_job(database, rule, chosen):
+            raise HttpError(409, "for_a_job", "rule.for_a_job", n=rule_application.ANSWERED_AT_ONCE)
     return _schema(rule_application.apply(call.store.write, rule, chosen, call.services.now_ns()))
+
+
+def post_rule_job(call: Call) -> Reply:
+    body: rule_schemas.RuleJob = call.body
+    rule, chosen = _rule(call)
+    parameters = RuleParameters(described(rule), chosen.root_id, os.fsdecode(chosen.path), body.dry_run)
+
+    def add(database: SqliteDatabase) -> dict[str, Any]:
+        plain = msgspec.to_builtins(parameters)
+        return jobs.read(database, jobs.add(database, JobKind.RULE, plain, "user", call.services.now_ns()))
+
+    row = call.store.write(add)
+    location = f"{API}/jobs/{row['id']}"
+    return Reply(json_bytes(job_schema(row, call.language)), "application/json", 202, {"Location": location})
 
 
 def get_rule_runs(call: Call) -> rule_schemas.RuleRunList:
@@ -55,7 +79,7 @@ def get_rule_runs(call: Call) -> rule_schemas.RuleRunList:
 
 
 def delete_rule_run(call: Call) -> rule_schemas.RuleRunRevoked:
-    return rule_schemas.RuleRunRevoked(decisions=call.store.write(lambda db: rule_runs.revoke(db, call.key)))
+    return rule_schemas.RuleRunRevoked(decisions=rule_runs.revoke(call.store.write, call.key))
 
 
 def _rule(call: Call) -> tuple[Rule, GroupFilter]:
@@ -115,6 +139,8 @@ def _schema(effect: Effect) -> rule_schemas.RuleEffect:
             )
             for sampled in effect.sample
         ],
+        selected=effect.selected,
+        looked_at=effect.looked_at,
         order=effect.run_id or None,
     )
 
@@ -126,7 +152,11 @@ ROUTES = (
     ),
     Route(
         "POST", f"{API}/rules/apply", post_apply, "Decide by a rule", "rules", rule_schemas.RuleEffect,
-        body=rule_schemas.Rule,
+        body=rule_schemas.Rule, errors=(409,),
+    ),
+    Route(
+        "POST", f"{API}/rules/jobs", post_rule_job, "A job that decides by a rule, or counts", "rules",
+        job_schemas.Job, status=202, body=rule_schemas.RuleJob, headers={"Location": "Where to follow the job"},
     ),
     Route(
         "GET", f"{API}/orders", get_rule_runs, "The rules that were applied, the newest first", "rules",

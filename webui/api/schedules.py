@@ -83,14 +83,15 @@ ROUTES = (
     ),
     Route(
         "POST", f"{API}/schedules", post_schedule, "Make a schedule", "schedules", schedule_schemas.Schedule,
-        status=201, body=schedule_schemas.NewSchedule, headers={"Location": "Where the schedule is"},
+        status=201, body=schedule_schemas.NewSchedule, headers={"Location": "Where the schedule is"}, errors=(403,),
+        is_setup=True,
     ),
     Route(
         "PUT", f"{API}/schedules/{{id}}", put_schedule, "Change a schedule", "schedules", schedule_schemas.Schedule,
-        key_type=int, body=schedule_schemas.NewSchedule,
+        key_type=int, body=schedule_schemas.NewSchedule, errors=(403,), is_setup=True,
     ),
     Route(
         "DELETE", f"{API}/schedules/{{id}}", delete_schedule, "Drop a schedule", "schedules",
-        status=204, key_type=int,
+        status=204, key_type=int, errors=(403,), is_setup=True,
     ),
 )  # fmt: skip

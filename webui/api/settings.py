@@ -56,6 +56,6 @@ ROUTES = (
     Route(
         "PATCH", f"{API}/settings", patch_settings,
         "Change settings by their keys; null goes back to the configuration file", "settings",
-        setting_schemas.SettingList, body=setting_schemas.Changes,
+        setting_schemas.SettingList, body=setting_schemas.Changes, errors=(403,), is_setup=True,
     ),
 )  # fmt: skip

@@ -44,6 +44,10 @@ class DetectionNow(Answer, frozen=True, kw_only=True):
     method: Annotated[Method, Meta(description="The method asked for")]
     used: Annotated[Method, Meta(description="The method used: hash where the model cannot be")]
     model: Annotated[str, Meta(description="What identifies the vectors of the model used")]
+    cosines: Annotated[str, Meta(description="The limits of its cosines: of the nearest, of the next, to pass")]
+    sized_for: Annotated[
+        int, Meta(ge=-1, description="The power of two of images the tolerance was chosen for; 0: few, -1: given")
+    ]
 
 
 class ModelNow(Answer, frozen=True, kw_only=True):

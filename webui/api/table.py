@@ -22,6 +22,7 @@ from webui.api import (
     statistics,
     status,
     verdicts,
+    workers,
 )
 
 ROUTES = (
@@ -29,6 +30,7 @@ ROUTES = (
     *roots.ROUTES,
     *folders.ROUTES,
     *disks.ROUTES,
+    *workers.ROUTES,
     *statistics.ROUTES,
     *groups.ROUTES,
     *searches.ROUTES,

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from peewee import SqliteDatabase
 
-from index.database.queries import listing
-from index.database.records import matches, regrouping, verdicts
+from index.database.queries import denial_regrouping, listing
+from index.database.records import matches, verdicts
 from index.database.records.images import chunks
 from index.database.schema import Image
 from index.errors import NotFound
@@ -75,7 +75,7 @@ def _changed(call: Call, change: Callable[[SqliteDatabase], verdicts.Change]) ->
 
     def change_and_regroup(database: SqliteDatabase) -> verdicts.Change:
         made = change(database)
-        regrouping.regroup_shown(database, made.content_ids, call.services.now_ns())
+        denial_regrouping.regroup(database, made.content_ids, call.services.now_ns())
         return made
 
     made = call.store.write(change_and_regroup)

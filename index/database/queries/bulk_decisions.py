@@ -1,32 +1,36 @@
 """Decisions about many groups at once: the proposals accepted, every image kept, or "not duplicates" said of each.
 
-What is decided already stays as it is; only images without a decision get one. A group stays open where it is not
-certain which image is the original, where what would go holds something that what stays does not, and where the image
-proposed was given away by hand.
+Accepted, a proposal has what goes put in the trash, moved to a destination, or, where its bytes are those of an image
+that stays, replaced by a hard link. What is decided already stays as it is; only images without a decision get one. A
+group stays open where it is not certain which image is the original, where what would go holds something that what
+stays does not, and where the image proposed was given away by hand.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from peewee import SqliteDatabase
 
-from index.database.queries import proposals
+from index.database.queries import denial_regrouping, proposals
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.listing import ChosenGroup, chosen_groups
-from index.database.records import regrouping, rule_runs, verdicts
+from index.database.records import rule_runs, verdicts
 from index.database.records.images import chunks
 from index.database.records.rule_runs import DecisionRow
-from index.errors import NotFound
-from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper
+from index.errors import NotFound, StoreError
+from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper, untouched
 from index.imaging.originality.standing import Standing
 from index.model import Choice, Kind
 
-ACCEPT, KEEP = "accept", "keep"
+ACCEPT, KEEP, MOVE, LINK = "accept", "keep", "move", "link"
 DENIALS = verdicts.LABELS
-ACTIONS = (ACCEPT, KEEP, *DENIALS)
+# What becomes of the images that do not stay.
+GOING: Final = {ACCEPT: Choice.TRASH, MOVE: Choice.MOVE, LINK: Choice.LINK}
+ACTIONS = (*GOING, KEEP, *DENIALS)
 # Groups that one change decides about.
 GROUPS_AT_ONCE = 500
 EQUAL = (Kind.EXACT, Kind.PIXELS)
@@ -35,7 +39,8 @@ EQUAL = (Kind.EXACT, Kind.PIXELS)
 @dataclass(slots=True)
 class BulkEffect:
     """What a request decides: the number of groups, of images that go and of their bytes, and of groups left open; the
-    groups by kind. By `run_id` the decisions, or by `batch` the verdicts, are taken back; 0 and "" in a preview."""
+    groups by kind. By `run_id` the decisions, by `batch` the verdicts, or by `clearing` what was cleared is taken
+    back; 0 and "" in a preview. Of a clearing, `images` are those that were decided about."""
 
     groups: int = 0
     images: int = 0
@@ -44,17 +49,19 @@ class BulkEffect:
     kinds: Counter[str] = field(default_factory=Counter)
     run_id: int = 0
     batch: str = ""
+    clearing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
     """What to do (one of ACTIONS) with the selected groups, or with those of `keys` in the library or limited search
-    that `chosen` names. `criteria` are those of the proposals."""
+    that `chosen` names. `criteria` are those of the proposals, `destination` is where images are moved."""
 
     action: str
     chosen: GroupFilter
     keys: Sequence[str] | None = None
     criteria: Sequence[str] | None = None
+    destination: str = ""
 
 
 class _Completion(NamedTuple):
@@ -112,15 +119,22 @@ def apply(write: Callable[[Callable[[SqliteDatabase], Any]], Any], request: Bulk
             _count(effect, completion, known)
             for image_id, choice in (completion.choices or {}).items():
                 digest = known[completion.group.id, image_id].digest
-                rows.append((image_id, choice, "", "user", "", effect.run_id, digest, now_ns))
+                place = request.destination if choice is Choice.MOVE else ""
+                rows.append((image_id, choice, place, "user", "", effect.run_id, digest, now_ns))
                 touched.append(image_id)
         bare.update(rule_runs.store(database, effect.run_id, rows, touched))
 
-    for portion in write(begin):
-        write(partial(decide, portion))
-    effect.groups -= len(bare)
-    effect.left_open += len(bare)
-    effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+    try:
+        for portion in write(begin):
+            write(partial(decide, portion))
+        effect.groups -= len(bare)
+        effect.left_open += len(bare)
+        effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+    except Exception:
+        if effect.run_id:
+            with contextlib.suppress(StoreError):
+                rule_runs.roll_back(write, effect.run_id)
+        raise
     return effect
 
 
@@ -133,7 +147,7 @@ def _groups(database: SqliteDatabase, request: BulkRequest) -> list[ChosenGroup]
     if request.action in DENIALS:
         # Of equal bytes there is nothing to say.
         return [group for group in groups if group.kind != Kind.EXACT]
-    if request.action == ACCEPT:
+    if request.action in GOING:
         groups = [group for group in groups if not group.scene]
     return [group for group in groups if not group.decided]
 
@@ -174,6 +188,9 @@ def _completions(
             choices: dict[int, Choice] | None = {image_id: Choice.KEEP for image_id in decided if not decided[image_id]}
         else:
             choices = _accepted(files, standing, request.criteria, decided)
+            if choices is not None and request.action != ACCEPT:
+                digests = {image_id: known[group.id, image_id].digest for image_id in decided}
+                choices = _instead_of_trash(GOING[request.action], choices, decided, digests)
         made.update(choices or {})
         yield _Completion(group, choices)
 
@@ -207,8 +224,9 @@ def _accepted(
     if proposal.tie:
         return None
     still_open = [file for file in files if not decided[file.image_id]]
-    stays = {file.image_id for file in files if file.image_id == proposal.image_id or file.protected}
-    if Choice.KEEP not in decided.values() and not any(file.image_id in stays for file in still_open):
+    stays = untouched(files) | {proposal.image_id}
+    keeping = {file.image_id for file in files if file.image_id == proposal.image_id or file.protected}
+    if Choice.KEEP not in decided.values() and not any(file.image_id in keeping for file in still_open):
         # The proposed image goes: of one that is left there is no doubt, of several there is.
         return {still_open[0].image_id: Choice.KEEP} if len(still_open) == 1 else None
     kept = next(file for file in files if file.image_id == proposal.image_id)
@@ -218,12 +236,30 @@ def _accepted(
     return {file.image_id: Choice.KEEP if file.image_id in stays else Choice.TRASH for file in still_open}
 
 
+def _instead_of_trash(
+    action: Choice,
+    choices: Mapping[int, Choice],
+    decided: Mapping[int, Choice | None],
+    digests: Mapping[int, bytes],
+) -> dict[int, Choice] | None:
+    """The choices with `action` for what would be trashed. Links are made only of what has the bytes of an image that
+    stays; the rest stays open, and so does a group without any such image: None."""
+    stays = {image_id for image_id, choice in {**decided, **choices}.items() if choice is Choice.KEEP}
+    equal = {digests[image_id] for image_id in stays}
+    made = {
+        image_id: action if choice is Choice.TRASH else choice
+        for image_id, choice in choices.items()
+        if choice is Choice.KEEP or action is not Choice.LINK or digests[image_id] in equal
+    }
+    return made if any(choice is action for choice in made.values()) else None
+
+
 def _count(effect: BulkEffect, completion: _Completion, known: Mapping[tuple[int, int], _Known]) -> None:
     group, choices = completion
     if choices is None:
         effect.left_open += 1
         return
-    going = [image_id for image_id, choice in choices.items() if choice is Choice.TRASH]
+    going = [image_id for image_id, choice in choices.items() if choice is not Choice.KEEP]
     effect.groups += 1
     effect.kinds[group.kind] += 1
     effect.images += len(going)
@@ -239,7 +275,7 @@ def _deny(
 ) -> None:
     """Say of the groups of a portion that they are no duplicates, and rebuild what that concerns."""
     change = verdicts.deny_groups(database, [group.id for group in portion], request.action, now_ns, effect.batch)
-    regrouping.regroup_shown(database, change.content_ids, now_ns)
+    denial_regrouping.regroup(database, change.content_ids, now_ns)
     effect.groups += len(portion)
     effect.kinds.update(group.kind for group in portion)
 

@@ -162,7 +162,9 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
             " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest"
             " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
             " JOIN image i ON i.content_id = m.content_id"
-            " JOIN root r ON r.id = i.root_id AND r.watched LEFT JOIN decision d ON d.image_id = i.id"
+            # A temporary root is no part of the library: nothing in it goes, or is what stays.
+            " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+            " LEFT JOIN decision d ON d.image_id = i.id"
             f" WHERE {where} ORDER BY m.group_id, m.position, i.path",
             where.values,
         ).fetchall()
@@ -224,7 +226,8 @@ def _path_aliases(database: SqliteDatabase, inodes: Iterable[int]) -> dict[tuple
     for chunk in chunks(shared):
         rows = database.execute_sql(
             "SELECT i.device, i.inode, i.path, r.protected, r.state FROM image i"
-            f" JOIN root r ON r.id = i.root_id AND r.watched WHERE i.inode IN ({','.join('?' * len(chunk))})"
+            " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+            f" WHERE i.inode IN ({','.join('?' * len(chunk))})"
             " ORDER BY i.path",
             chunk,
         )

@@ -68,7 +68,7 @@ class RootRow:
 class FileRow:
     """One image with the facts of its content; `also_at` holds the other paths of the same file, `description` what it,
     its sidecars and its name say about the picture, and `trashed_ns` when its bytes were put in the trash before it
-    came.
+    came. `temporary` is whether it is known to a limited search only, as its folder is not watched.
 
     Where the picture could not be read, `failure` says why and `facts` is UNREAD (no size, no format).
     """
@@ -90,6 +90,7 @@ class FileRow:
     also_at: tuple[bytes, ...] = ()
     description: Description = field(default_factory=Description)
     trashed_ns: int | None = None
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,7 +484,7 @@ def files_with_ids(
     for chunk in chunks(image_ids):
         rows = database.execute_sql(
             "SELECT i.id, i.path, i.root_id, r.path, r.protected AND NOT r.temporary, r.state, i.device, i.inode,"
-            " i.size_bytes, i.mtime_ns, i.content_id, coalesce(b.description, '{}')"
+            " i.size_bytes, i.mtime_ns, i.content_id, coalesce(b.description, '{}'), r.temporary > 0"
             " FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
             " LEFT JOIN beside b ON b.image_id = i.id"
             f" WHERE i.id IN ({','.join('?' * len(chunk))})",
@@ -493,7 +494,8 @@ def files_with_ids(
         content_ids = [row[10] for row in rows if row[10] is not None]
         contents = {row.id: row for row in Content.select().where(Content.id.in_(content_ids)).execute(database)}
         for (
-            image_id, path, root_id, root_path, protected, state, device, inode, size_bytes, mtime_ns, content_id, said
+            image_id, path, root_id, root_path, protected, state, device, inode, size_bytes, mtime_ns, content_id, said,
+            temporary,
         ) in rows:  # fmt: skip
             content = contents.get(content_id)
             facts = UNREAD if content is None or content.failure else facts_of(content)
@@ -516,6 +518,7 @@ def files_with_ids(
                 also_at=_other_paths(database, device, inode, bytes(path)) if image_id in with_paths else (),
                 description=with_beside(facts.description, description_from(said), name),
                 trashed_ns=trashed.get(image_id),
+                temporary=bool(temporary),
             )
     return files
 

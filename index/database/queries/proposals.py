@@ -3,7 +3,6 @@
 Reads only. Calculated on request, so that a proposal is never older than the settings, the folders and the files.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from index.database.queries import group_origins
 from index.database.records.images import chunks
 from index.database.records.matches import within_folders
 from index.database.records.sql_paging import Where
+from index.imaging.decoding.capture_date import of_name
 from index.imaging.decoding.description import dated
 from index.imaging.grouping.keeper import KeeperCandidate, Proposal, propose_keeper
 from index.imaging.originality.file_signs import FileSeen
@@ -30,6 +30,8 @@ from index.model import Facts, Kind
 WHOLE_SHARE: Final = 0.97
 # Formats whose lossy compression removes noise.
 SMOOTHING: Final = frozenset({"WEBP", "AVIF"})
+# The evidence that says what only a comparison shows of a picture: whether it is whole, coloured, reworked.
+SHOWN_BY_COMPARING: Final = frozenset({"frames", "frame", "crop", "tone", "sharpness", "changed", "noise"})
 # Of a tie, what speaks for so many others is described.
 MOST_RIVALS: Final = 3
 
@@ -187,8 +189,8 @@ def _files(
     where.add(*within_folders(database))
     rows = database.execute_sql(
         "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns,"
-        " r.protected AND NOT r.temporary,"
-        " r.priority, c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
+        " r.protected AND NOT r.temporary, r.temporary > 0, r.priority,"
+        " c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
         " c.mode, c.earlier_quality, c.bit_depth, c.damage, c.attachments,"
         " c.camera, c.frames, c.description, coalesce(b.bonds, ''), coalesce(b.description, '{}')"
         " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
@@ -200,10 +202,14 @@ def _files(
     for group_id, device, inode, content_id, *of_file in rows:
         file = _candidate(picture, *of_file)
         if (device, inode) in files_of[group_id]:
-            # The same file by another path: a file is protected if any of its paths is.
+            # The same file by another path: a file is protected if any of its paths is, and outside if all are.
             _, first = files_of[group_id][device, inode]
             protected, priority = first.protected or file.protected, max(first.priority, file.priority)
-            file = replace(first, protected=protected, priority=priority)
+            is_outside = first.outside and file.outside
+            file = replace(
+                first if is_outside or not first.outside else file,
+                protected=protected, priority=priority, outside=is_outside,
+            )  # fmt: skip
         files_of[group_id][device, inode] = (content_id, file)
     return {group_id: list(files.values()) for group_id, files in files_of.items()}
 
@@ -215,6 +221,7 @@ def _candidate(
     size_bytes: int,
     mtime_ns: int,
     protected: int,
+    outside: int,
     priority: int,
     *of_content: Any,
 ) -> KeeperCandidate:
@@ -239,13 +246,17 @@ def _candidate(
     beside = _names(bonds)
     return KeeperCandidate(
         image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
-        companions=beside, taken=_taken(bytes(path), description, said_beside) or taken,
+        companions=beside, taken=_taken(bytes(path), description, said_beside) or taken, outside=bool(outside),
     )  # fmt: skip
 
 
 def _taken(path: bytes, description: str, said_beside: str) -> str:
     """The date of the capture by what a file, its sidecars and its name say."""
-    return dated(description_from(description), description_from(said_beside), os.path.basename(path)).taken
+    name = path.rpartition(b"/")[2]
+    if description == said_beside == "{}":
+        # As most: nothing is written down, and the name alone may say it.
+        return of_name(name)[0]
+    return dated(description_from(description), description_from(said_beside), name).taken
 
 
 @lru_cache(maxsize=256)
@@ -301,6 +312,8 @@ def _with_evidence(
 ) -> list[tuple[int, KeeperCandidate]]:
     """The files with their pictures, and the properties that only a comparison shows: which are parts of another
     picture or framed, which are grey copies, and which were reworked relative to the reference."""
+    if not any(SHOWN_BY_COMPARING & link.evidence.keys() for link in links):
+        return [(content_id, file.seen_as(picture_of[content_id])) for content_id, file in files]
     partial = _contents_lacking(reference_id, {link.content_id: _partial_side(link.evidence) for link in links})
     grey = _contents_lacking(
         reference_id, {link.content_id: link.evidence.get("tone", {}).get("grey", "") for link in links}
@@ -311,17 +324,18 @@ def _with_evidence(
         for link in links
         if _is_reworked(link.evidence, of_content.get(reference_id), of_content.get(link.content_id))
     }
-    found = []
-    for content_id, file in files:
-        changed: dict[str, Any] = {
-            "whole": content_id not in partial,
-            "coloured": content_id not in grey,
-            "reworked": content_id in reworked,
-            "picture": picture_of[content_id],
-        }
-        same = changed == {"whole": True, "coloured": True, "reworked": False, "picture": file.picture}
-        found.append((content_id, file if same else replace(file, **changed)))
-    return found
+    return [
+        (
+            content_id,
+            file.seen_as(
+                picture_of[content_id],
+                whole=content_id not in partial,
+                coloured=content_id not in grey,
+                reworked=content_id in reworked,
+            ),
+        )
+        for content_id, file in files
+    ]
 
 
 def _is_reworked(evidence: Evidence, reference: KeeperCandidate | None, member: KeeperCandidate | None) -> bool:

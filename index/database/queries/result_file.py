@@ -7,10 +7,10 @@ detection was finished, so that equal data gives equal bytes.
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from peewee import SqliteDatabase
 
@@ -26,13 +26,25 @@ from index.imaging.discovery import file_types
 from index.imaging.originality.account import sentence as origin_sentence
 from index.imaging.verification.edit_evidence import PROPOSED, sentence
 from index.messages import LANGUAGES, render
-from index.model import Description, DetectParameters, Kind, Turn
+from index.model import Description, DetectParameters, Kind, Turn, default_tolerance
 
 FORMAT = "comparimg/1"
 
 
+# The forms a result is written in: comparimg/1 as JSON, a row for each image, or paths as fdupes prints them.
+FORMS: Final = ("json", "csv", "text")
+# Kinds of match that are listed as text where none are named: such lists are piped into programs that delete.
+CERTAIN: Final = frozenset({Kind.EXACT, Kind.PIXELS})
+
+
 def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> dict[str, Any]:
     """The whole result as plain data; without groups before the first detection. `criteria` select the keepers."""
+    read = unread(database, criteria)
+    return {**read, "groups": list(read["groups"])}
+
+
+def unread(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> dict[str, Any]:
+    """The result with its groups as an iterator, which reads them from the database as they are asked for."""
     detection = current_detection(database)
     parameters = DetectParameters() if detection is None else load_parameters(detection.parameters)
     finished_ns = 0 if detection is None else detection.finished_ns or detection.created_ns
@@ -47,11 +59,18 @@ def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> d
             "verify": parameters.verify,
             "depth": str(parameters.depth),
             "method": str(parameters.used),
+            **_lowered(parameters),
         },
-        "groups": [] if detection is None else list(_groups(database, detection.id, parameters, criteria)),
+        "groups": iter(()) if detection is None else _groups(database, detection.id, parameters, criteria),
         "problems": list(_problems(database, parameters)),
         "skipped": file_types.by_kind(skipped_by_name(database)),
     }
+
+
+def _lowered(parameters: DetectParameters) -> dict[str, int]:
+    """The number of pictures for which the tolerance was lowered, if it was."""
+    is_lowered = parameters.sized_for > 0 and parameters.tolerance < default_tolerance(parameters.hsize)
+    return {"tolerance_lowered_for": 1 << parameters.sized_for} if is_lowered else {}
 
 
 def is_result(head: str) -> bool:
@@ -59,11 +78,29 @@ def is_result(head: str) -> bool:
     return head.startswith(("group,group_kind,", '{\n "format": "comparimg/'))
 
 
+def of_kinds(result: dict[str, Any], kinds: Collection[str]) -> dict[str, Any]:
+    """The result with only those images of a group that match its reference in one of these ways, and the reference; a
+    group with no other image is left out. Scenes are *possible*."""
+    groups = ({**group, "images": [*_of_kinds(group["images"], kinds)]} for group in result["groups"])
+    return {**result, "groups": (group for group in groups if len(group["images"]) > 1)}
+
+
+def write(result: dict[str, Any], form: str, target: TextIO) -> None:
+    """Write the result in one of FORMS. Its groups are read once, one after another."""
+    {"json": write_json, "csv": write_csv, "text": write_text}[form](result, target)
+
+
 def write_json(result: dict[str, Any], target: TextIO) -> None:
     """Write the result as ASCII JSON. Bytes of a path that are no UTF-8 are escaped as lone surrogates, which survive
     the round trip."""
-    json.dump(result, target, indent=1, ensure_ascii=True)
-    target.write("\n")
+    target.write("{")
+    for number, (name, value) in enumerate(result.items()):
+        target.write(f"{',' if number else ''}\n {json.dumps(name)}: ")
+        if name == "groups":
+            _write_list(value, target)
+        else:
+            target.write(_indented(value, 1))
+    target.write("\n}\n")
 
 
 def write_csv(result: dict[str, Any], target: TextIO) -> None:
@@ -74,6 +111,36 @@ def write_csv(result: dict[str, Any], target: TextIO) -> None:
     for group in result["groups"]:
         for image in group["images"]:
             writer.writerow((group["id"], group["kind"], *(image.get(column, "") for column in columns)))
+
+
+def write_text(result: dict[str, Any], target: TextIO) -> None:
+    """Write the paths of each group on lines of their own, the reference first, and an empty line between two groups,
+    as fdupes does. A group with a path that holds a line break is left out: it would read as two files."""
+    written = False
+    for group in result["groups"]:
+        paths = [image["path"] for image in group["images"]]
+        if any("\n" in path or "\r" in path for path in paths):
+            continue
+        target.write("\n" * written + "".join(f"{path}\n" for path in paths))
+        written = True
+
+
+def _of_kinds(images: Iterable[dict[str, Any]], kinds: Collection[str]) -> Iterator[dict[str, Any]]:
+    return (image for image in images if image["reference"] or image["kind"] in kinds)
+
+
+def _write_list(values: Iterable[Any], target: TextIO) -> None:
+    """As json.dump writes a list that is the value of a name, one element at a time."""
+    empty = True
+    for value in values:
+        target.write(("[" if empty else ",") + "\n  " + _indented(value, 2))
+        empty = False
+    target.write("[]" if empty else "\n ]")
+
+
+def _indented(value: Any, depth: int) -> str:
+    """A value as JSON, its lines but the first moved to the right. JSON has no line breaks within texts."""
+    return json.dumps(value, indent=1, ensure_ascii=True).replace("\n", "\n" + " " * depth)
 
 
 def _groups(

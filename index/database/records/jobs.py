@@ -41,6 +41,7 @@ class DetectJobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     method: Method | None = None
     folders: list[str] = []
     recursive: bool = True
+    undecided: bool = False
 
 
 class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -94,6 +95,16 @@ class EmptyParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     items: list[int] = []
 
 
+class RuleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Decide by a rule, as `grouping.rules.described` writes it, about the groups with an image in a root or at a
+    path, or about all. A `dry_run` only counts. Paths are surrogate-escaped."""
+
+    rule: dict[str, Any]
+    root: int | None = None
+    path: str = ""
+    dry_run: bool = False
+
+
 PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.SCAN: ScanParameters,
     JobKind.DETECT: DetectJobParameters,
@@ -101,6 +112,7 @@ PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.COMPRESS: CompressParameters,
     JobKind.UNDO: UndoParameters,
     JobKind.EMPTY: EmptyParameters,
+    JobKind.RULE: RuleParameters,
 }
 # The kinds that POST jobs and schedules accept.
 OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT, JobKind.COMPRESS)

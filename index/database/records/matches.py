@@ -48,10 +48,12 @@ def dump_parameters(parameters: DetectParameters) -> str:
     values = asdict(parameters)
     if parameters.used is Method.HASH and parameters.method is Method.AUTO:
         # As before there was a choice: what was found then holds.
-        del values["method"], values["used"], values["model"]
+        del values["method"], values["used"], values["model"], values["cosines"]
     if parameters.recursive:
         # As it was written before there was another way.
         del values["recursive"]
+    if parameters.sized_for < 0:
+        del values["sized_for"]
     return json.dumps(values | {"made_by": MADE_BY}, sort_keys=True)
 
 
@@ -62,6 +64,12 @@ def load_parameters(text: str) -> DetectParameters:
     values["used"] = Method(values.get("used", Method.HASH))
     values["method"] = Method(values.get("method", Method.AUTO))
     return DetectParameters(**values)
+
+
+def set_parameters(database: SqliteDatabase, detection_id: int, parameters: DetectParameters) -> None:
+    """Store other parameters that give the same groups."""
+    changes = {"parameters": dump_parameters(parameters)}
+    Detection.update(**changes).where(Detection.id == detection_id).execute(database)
 
 
 def is_outdated(detection: Any) -> bool:

@@ -80,27 +80,36 @@ class SampleMeasurement:
         return _each(self.angles)
 
 
+def count(database: SqliteDatabase, scheme: str, least_detail: int) -> int:
+    """The number of contents with hashes of this scheme and enough detail that a file has."""
+    (number,) = database.execute_sql(
+        "SELECT count(*) FROM content c WHERE c.scheme = ? AND c.detail >= ?"
+        " AND EXISTS (SELECT 1 FROM image i WHERE i.content_id = c.id)",
+        (scheme, least_detail),
+    ).fetchone()
+    return int(number)
+
+
+def distances_among(
+    database: SqliteDatabase, scheme: str, least_detail: int, first: int, way: tuple[int, bool]
+) -> list[int]:
+    """The distances of a random sample of pairs among so many first contents, for one hsize and with turns or not."""
+    ids = _ids(database, scheme, least_detail, first)
+    pairs = ids[_positions(len(ids), 0)]
+    hashes = _hashes(database, np.unique(pairs))
+    return [int(distance) for distance in _sampled(hashes, pairs, *way)[0]]
+
+
 def draw(database: SqliteDatabase, scheme: str, least_detail: int, seed: int = 0) -> PairSample:
     """A random sample of pairs of contents with hashes of this scheme and enough detail; all pairs if they are few."""
-    rows = database.execute_sql(
-        "SELECT id FROM content WHERE scheme = ? AND detail >= ? ORDER BY id", (scheme, least_detail)
-    )
-    ids = np.array([row[0] for row in rows], np.int64)
+    ids = _ids(database, scheme, least_detail)
     pairs = ids[_positions(len(ids), seed)]
     hashes = _hashes(database, np.unique(pairs))
     distances: dict[tuple[int, bool], NDArray[np.int64]] = {}
     turns: dict[tuple[int, bool], NDArray[np.uint8]] = {}
     for hsize in HSIZES:
         for with_turns in (True, False):
-            blocks = []
-            for low in range(0, len(pairs), ROWS_AT_ONCE):
-                sides = [
-                    np.stack([hashes[content_id][hsize] for content_id in ids])
-                    for ids in pairs[low : low + ROWS_AT_ONCE].T.tolist()
-                ]
-                blocks.append(_distances(sides[0], sides[1], hsize, with_turns))
-            distances[hsize, with_turns] = np.concatenate([np.empty(0, np.int64), *(block for block, _ in blocks)])
-            turns[hsize, with_turns] = np.concatenate([np.empty(0, np.uint8), *(block for _, block in blocks)])
+            distances[hsize, with_turns], turns[hsize, with_turns] = _sampled(hashes, pairs, hsize, with_turns)
     return PairSample(len(ids), pairs, distances, turns)
 
 
@@ -189,6 +198,31 @@ def _each(counts: Mapping[int, int]) -> list[int]:
 
 def _counts_key(hsize: int, turns: bool) -> str:
     return f"{hsize} {'turns' if turns else 'plain'}"
+
+
+def _ids(database: SqliteDatabase, scheme: str, least_detail: int, first: int = -1) -> NDArray[np.int64]:
+    """The contents with hashes of this scheme and enough detail; the first ones only, if a number is given."""
+    rows = database.execute_sql(
+        "SELECT id FROM content WHERE scheme = ? AND detail >= ? ORDER BY id LIMIT ?", (scheme, least_detail, first)
+    )
+    return np.array([row[0] for row in rows], np.int64)
+
+
+def _sampled(
+    hashes: Mapping[int, Mapping[int, Bytes]], pairs: NDArray[np.int64], hsize: int, with_turns: bool
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """The distances of pairs (n, 2), and turns that have them."""
+    blocks = []
+    for low in range(0, len(pairs), ROWS_AT_ONCE):
+        sides = [
+            np.stack([hashes[content_id][hsize] for content_id in ids])
+            for ids in pairs[low : low + ROWS_AT_ONCE].T.tolist()
+        ]
+        blocks.append(_distances(sides[0], sides[1], hsize, with_turns))
+    return (
+        np.concatenate([np.empty(0, np.int64), *(block for block, _ in blocks)]),
+        np.concatenate([np.empty(0, np.uint8), *(block for _, block in blocks)]),
+    )
 
 
 def _positions(count: int, seed: int) -> NDArray[np.int64]:

@@ -1,13 +1,14 @@
 """Runs of decisions: those that one rule, or one request about many groups, has made, to be revoked together.
 
 They are made in portions, each a change of its own, so that no other change waits for all of them. Every portion leaves
-whole groups decided, and none without an image that stays; a run that ends early can be revoked as any other.
+whole groups decided, and none without an image that stays. A run is finished with its last portion; one that is not is
+in no list, and is rolled back as a whole: the decisions of earlier rules that it replaced are then made again.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from peewee import SqliteDatabase
 
@@ -18,6 +19,9 @@ from index.database.schema import Decision, RuleRun
 from index.errors import NotFound
 from index.model import Choice
 
+# Decisions of a run that one change revokes.
+ROLLED_BACK_AT_ONCE: Final = 2000
+_COLUMNS = "choice, destination, origin, criterion, order_id, digest, decided_ns"
 # image_id, choice, destination, origin, criterion, order_id, digest, decided_ns
 DecisionRow = tuple[int, Choice, str, str, str, int, bytes, int]
 
@@ -35,11 +39,25 @@ class RuleRunSummary:
     pending: int
 
 
-def begin(database: SqliteDatabase, described: Mapping[str, Any], now_ns: int) -> int:
-    """Start a run of what is described; its id."""
+def begin(database: SqliteDatabase, described: Mapping[str, Any], now_ns: int, job_id: int | None = None) -> int:
+    """Start a run of what is described, of a job or within one request; its id."""
     text = json.dumps(described, sort_keys=True)
-    row = RuleRun.insert(rule=text, created_ns=now_ns, groups=0, images=0, bytes=0)
+    row = RuleRun.insert(rule=text, created_ns=now_ns, groups=0, images=0, bytes=0, job_id=job_id, finished=False)
     return int(row.execute(database))
+
+
+def replace_earlier(database: SqliteDatabase, run_id: int, image_ids: Iterable[int]) -> None:
+    """Clear what earlier rules decided about these images, and keep it until the run is finished. A group of an
+    earlier portion of this run may share images with them."""
+    for chunk in chunks(image_ids):
+        where = f"order_id IS NOT ? AND origin = 'rule' AND image_id IN ({','.join('?' * len(chunk))})"
+        kept = database.execute_sql(
+            f"INSERT OR IGNORE INTO replaced_decision (run_id, image_id, {_COLUMNS})"
+            f" SELECT ?, image_id, {_COLUMNS} FROM decision WHERE {where}",
+            (run_id, run_id, *chunk),
+        ).rowcount
+        if kept:
+            database.execute_sql(f"DELETE FROM decision WHERE {where}", (run_id, *chunk))
 
 
 def store(database: SqliteDatabase, run_id: int, rows: Sequence[DecisionRow], touched: Iterable[int]) -> set[int]:
@@ -64,43 +82,103 @@ def store(database: SqliteDatabase, run_id: int, rows: Sequence[DecisionRow], to
 
 
 def end(database: SqliteDatabase, run_id: int, groups: int) -> tuple[int, int]:
-    """Store how much a run decided. Returns the number of images that do not stay, and of their bytes."""
+    """Finish a run: store how much it decided. Returns the number of images that do not stay, and of their bytes."""
+    database.execute_sql("DELETE FROM replaced_decision WHERE run_id = ?", (run_id,))
     images, size = database.execute_sql(
         "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM decision d JOIN image i ON i.id = d.image_id"
         f" WHERE d.order_id = ? AND d.choice IN ({','.join('?' * len(AWAY))})",
         (run_id, *AWAY),
     ).fetchone()
-    RuleRun.update(groups=groups, images=images, bytes=size).where(RuleRun.id == run_id).execute(database)
+    changes = {"groups": groups, "images": images, "bytes": size, "finished": True}
+    RuleRun.update(**changes).where(RuleRun.id == run_id).execute(database)
     return images, size
 
 
+def unfinished(database: SqliteDatabase, job_id: int | None = None) -> list[int]:
+    """The runs of a job that a crash interrupted; without a job, all those that no job that is waiting will make
+    again. To be asked at the start, when nothing decides."""
+    mine = (
+        "o.job_id = ?"
+        if job_id is not None
+        else (
+            "NOT EXISTS (SELECT 1 FROM job j WHERE j.id = o.job_id AND j.state IN ('queued', 'running')"
+            " AND NOT j.cancel_requested)"
+        )
+    )
+    values = () if job_id is None else (job_id,)
+    rows = database.execute_sql(f"SELECT o.id FROM rule_order o WHERE NOT o.finished AND {mine} ORDER BY o.id", values)
+    return [row[0] for row in rows.fetchall()]
+
+
+def roll_back(write: Callable[[Callable[[SqliteDatabase], Any]], Any], run_id: int) -> None:
+    """Undo an unfinished run as a whole, in portions; a crash in between leaves it unfinished. `write` makes one change
+    (Store.write)."""
+    while write(lambda db: _roll_back_some(db, run_id)):
+        pass
+
+
+def _roll_back_some(database: SqliteDatabase, run_id: int) -> bool:
+    """Revoke a portion of a run, or where nothing is left, delete the run; whether there may be more."""
+    question = "SELECT image_id FROM {} WHERE {} = ? LIMIT ?"
+    made = database.execute_sql(question.format("decision", "order_id"), (run_id, ROLLED_BACK_AT_ONCE)).fetchall()
+    if made:
+        image_ids = [row[0] for row in made]
+        decisions.clear(database, image_ids)
+        decisions.recount(database, decisions.groups_of_images(database, image_ids))
+        return True
+    replaced = database.execute_sql(question.format("replaced_decision", "run_id"), (run_id, ROLLED_BACK_AT_ONCE))
+    image_ids = [row[0] for row in replaced.fetchall()]
+    if not image_ids:
+        RuleRun.delete().where(RuleRun.id == run_id).execute(database)
+        return False
+    for chunk in chunks(image_ids):
+        marks = ",".join("?" * len(chunk))
+        # What a person decided since stays.
+        database.execute_sql(
+            f"INSERT OR IGNORE INTO decision (image_id, {_COLUMNS}) SELECT image_id, {_COLUMNS}"
+            f" FROM replaced_decision WHERE run_id = ? AND image_id IN ({marks})",
+            (run_id, *chunk),
+        )
+        database.execute_sql(
+            f"DELETE FROM replaced_decision WHERE run_id = ? AND image_id IN ({marks})", (run_id, *chunk)
+        )
+    groups = decisions.groups_of_images(database, image_ids)
+    for bare in decisions.without_keeper(database, groups):
+        back = [image for image in image_ids if bare in decisions.groups_of_images(database, [image])]
+        decisions.clear(database, back)
+    decisions.recount(database, groups)
+    return True
+
+
 def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[RuleRunSummary], int]:
-    """The rule runs with ids below `before_id`, the newest first, and the number of all."""
+    """The finished rule runs with ids below `before_id`, the newest first, and the number of all."""
     rows = database.execute_sql(
         "SELECT o.id, o.rule, o.created_ns, o.groups, o.images, o.bytes,"
         f" (SELECT count(*) FROM decision d WHERE d.order_id = o.id AND d.choice != '{Choice.KEEP}')"
-        " FROM rule_order o WHERE o.id < ? ORDER BY o.id DESC LIMIT ?",
+        " FROM rule_order o WHERE o.finished AND o.id < ? ORDER BY o.id DESC LIMIT ?",
         (2**62 if before_id is None else before_id, limit),
     )
-    return [RuleRunSummary(*row) for row in rows], RuleRun.select().count(database)
+    return [RuleRunSummary(*row) for row in rows], RuleRun.select().where(RuleRun.finished).count(database)
 
 
-def revoke(database: SqliteDatabase, order_id: int) -> int:
-    """Delete a rule run and those of its decisions that were not carried out. A rule that made them after a detection
-    is not run so any more. Returns the number of these decisions. Raises NotFound."""
-    run = RuleRun.select().where(RuleRun.id == order_id).execute(database)
+def revoke(write: Callable[[Callable[[SqliteDatabase], Any]], Any], order_id: int) -> int:
+    """Delete a finished rule run and those of its decisions that were not carried out, in portions. A rule that made
+    them after a detection is not run so any more. Returns the number of these decisions. Raises NotFound."""
+    decided: int = write(lambda db: _begin_revoking(db, order_id))
+    roll_back(write, order_id)
+    return decided
+
+
+def _begin_revoking(database: SqliteDatabase, order_id: int) -> int:
+    """Mark a finished run as one to be rolled back; the number of its decisions. Raises NotFound."""
+    run = RuleRun.select().where(RuleRun.id == order_id, RuleRun.finished).execute(database)
     described = [json.loads(row.rule) for row in run]
     if not described:
         raise NotFound("rule_run.unknown", order=order_id)
     if name := described[0].get("name"):
         named_rules.stop_running(database, name)
-    rows = Decision.select(Decision.image).where(Decision.order == order_id).tuples().execute(database)
-    image_ids = [row[0] for row in rows]
-    groups = decisions.groups_of_images(database, image_ids)
-    decisions.clear(database, image_ids)
-    RuleRun.delete().where(RuleRun.id == order_id).execute(database)
-    decisions.recount(database, groups)
-    return len(image_ids)
+    RuleRun.update(finished=False, job_id=None).where(RuleRun.id == order_id).execute(database)
+    return Decision.select().where(Decision.order == order_id).count(database)
 
 
 def drop_empty(database: SqliteDatabase, run_id: int) -> None:

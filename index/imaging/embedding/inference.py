@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import PictureError
-from index.imaging.embedding.model_input import ModelInput, ModelOptions, resolve
+from index.imaging.embedding.cosine_limits import CosineLimits
+from index.imaging.embedding.model_input import ModelInput, ModelOptions, limits_of, resolve
 from index.imaging.embedding.onnx_file import MAX_BYTES, MODEL, read_structure
 from index.messages import of_os_error
 
@@ -31,10 +32,12 @@ MESSAGE_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that is ready to run: the digest of its file, what it takes, and onnxruntime's session."""
+    """A model that is ready to run: the digest of its file, what it takes, the limits of its cosines, and onnxruntime's
+    session."""
 
     digest: bytes
     input: ModelInput
+    limits: CosineLimits
     session: Any
 
     def run(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -69,8 +72,9 @@ def read_file(path: str) -> bytes:
 def load(path: str, options: ModelOptions, provider: str) -> Model:
     """The model in a file, its structure checked first. Raises PictureError (reason MODEL)."""
     data = read_file(path)
-    resolved = resolve(read_structure(data), options)
-    return Model(blake3.blake3(data).digest(), resolved, _session(data, [provider]))
+    file = read_structure(data)
+    resolved, limits = resolve(file, options), limits_of(file, options)
+    return Model(blake3.blake3(data).digest(), resolved, limits, _session(data, [provider]))
 
 
 def _session(data: bytes, providers: Sequence[str]) -> Any:

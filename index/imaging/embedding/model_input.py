@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from index.errors import PictureError
+from index.imaging.embedding.cosine_limits import USUAL, CosineLimits, parse_limits
 from index.imaging.embedding.onnx_file import MODEL, OnnxFile, Tensor
 
 FITS: Final = ("stretch", "crop", "pad")
@@ -22,7 +23,7 @@ PREFIX: Final = "comparimg."
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
     """What the configuration says of a model; "" leaves it to the file. `mean` and `std` are numbers from 0 to 255 with
-    commas, one or three."""
+    commas, one or three; `cosines` are the three limits of CosineLimits."""
 
     size: str = ""
     fit: str = ""
@@ -31,6 +32,7 @@ class ModelOptions:
     layout: str = ""
     channels: str = ""
     output: str = ""
+    cosines: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def resolve(file: OnnxFile, options: ModelOptions) -> ModelInput:
         layout=layout,
         channels=_one_of("channels", said["channels"].lower(), CHANNELS) or "rgb",
     )
+
+
+def limits_of(file: OnnxFile, options: ModelOptions) -> CosineLimits:
+    """The limits of cosine for a model. Raises PictureError (reason MODEL)."""
+    return parse_limits(_said(file.metadata, options, "cosines")) or USUAL
 
 
 def parse_numbers(name: str, text: str) -> tuple[float, float, float] | None:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.candidates.search.hash_rows import BLOCK
+from index.imaging.embedding.cosine_limits import USUAL, CosineLimits
 from index.imaging.embedding.vectors import Rows, Words, cosines, signs, words_for
 from index.imaging.thresholds import threshold
 
@@ -29,31 +30,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """Which pictures a model proposes to the verifier as perhaps the same."""
+    """How many pictures a model proposes to the verifier as perhaps the same; how near, CosineLimits says."""
 
     ranked: int = threshold(
         100, "rows", "The nearest by signs, ranked by cosine: 0.998 of copies are among them at 256 dimensions."
     )
     nearest: int = threshold(5, "rows", "So many for each picture: the right one of a copy is first in 0.99 of cases.")
-    min_cosine: float = threshold(
-        0.64, "cosine", "Two unrelated photographs in ten thousand are that near, and nearly all copies."
-    )
-    min_first: float = threshold(
-        0.52, "cosine", "Of the nearest alone: a picture in another page may be no nearer, and one pair more is cheap."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which pairs that hashes propose a model lets through, where it is asked to."""
-
-    min_cosine: float = threshold(
-        0.6, "cosine", "Three of four wrong pairs of photographs are below, and no true pair that was not turned."
-    )
 
 
 PROPOSALS: Final = Proposals()
-FILTER: Final = Filter()
 
 # Rows are kept in segments of this many blocks, so that growing never copies what is there.
 BLOCKS: Final = 128
@@ -87,8 +72,9 @@ class VectorIndex:
     """Vectors of one model in memory; 289 bytes a row at 256 dimensions. Rows are numbered from 0 in the order they
     were given, and keep their numbers when others are removed."""
 
-    def __init__(self, dimensions: int, threads: int | None = None) -> None:
+    def __init__(self, dimensions: int, limits: CosineLimits = USUAL, threads: int | None = None) -> None:
         self.dimensions = dimensions
+        self._limits = limits
         self._threads = threads or os.cpu_count() or 1
         self._segments: list[_Segment] = []
         self._count = 0
@@ -127,8 +113,8 @@ class VectorIndex:
     def earlier(
         self, queries: Rows, ends: NDArray[np.int64], checkpoint: Callable[[], None] = lambda: None
     ) -> Iterator[list[Near]]:
-        """For each query, int8 (n, d), the nearest rows before its end, (n,), as PROPOSALS has it, the nearest first.
-        `checkpoint` may raise to stop."""
+        """For each query, int8 (n, d), the nearest rows before its end, (n,), as PROPOSALS and the limits have it, the
+        nearest first. `checkpoint` may raise to stop."""
         engine = _engine(int(ends.sum()))
         with ThreadPoolExecutor(self._threads) as threads:
             step = QUERIES * self._threads
@@ -158,7 +144,7 @@ class VectorIndex:
         near = np.sort(rows)
         likeness = cosines(np.stack([self.vector(one) for one in near.tolist()]), query)
         order = np.argsort(-likeness, kind="stable")[: PROPOSALS.nearest].tolist()
-        limits = [PROPOSALS.min_first] + [PROPOSALS.min_cosine] * (len(order) - 1)
+        limits = [self._limits.first] + [self._limits.further] * (len(order) - 1)
         return [
             Near(int(near[k]), float(likeness[k]))
             for k, limit in zip(order, limits, strict=True)

@@ -31,7 +31,7 @@ def vector_of(output: NDArray[Any]) -> Rows:
     elif values.ndim == 3:
         values = values[:, 0]
     if values.ndim not in (1, 2) or (values.ndim == 2 and len(values) != 1):
-        raise PictureError(MODEL, "model.vector", shape=" x ".join(map(str, output.shape)))
+        raise PictureError(MODEL, "model.vector", shape=" x ".join(map(str, output.shape)) or "1")
     values = values.ravel()
     if not LEAST_DIMENSIONS <= len(values) <= MOST_DIMENSIONS:
         raise PictureError(

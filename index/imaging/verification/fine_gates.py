@@ -117,9 +117,9 @@ def added(fine: FineAlignment, *, graphic: bool) -> Gate:
 
 
 def colour(fine: FineAlignment, facts: FactsPair, *, graphic: bool) -> tuple[Gate, ...]:
-    """Whether one mapping holds for all colours; in a graphic it turns no hues, and in small pictures none differs."""
+    """Whether one mapping holds for all colours; in a graphic it turns no hues, and in a small one none differs."""
     found = fine.colours
-    if are_small(*facts):
+    if graphic and are_small(*facts):
         apart, _ = difference(fine.coarse, *fine.pictures)
         return (Gate("colour", round(apart, 1), SMALL.max_difference, apart <= SMALL.max_difference),)
     passed = found.same and not (graphic and found.degrees)

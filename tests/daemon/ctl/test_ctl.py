@@ -26,7 +26,7 @@ COMMANDS = (
     "detect", "explain", "status", "groups", "group", "calibration", "problems", "verdicts", "scan", "run", "jobs",
     "job", "cancel",
     "not-duplicates", "revoke", "schedule", "config", "decide", "accept", "rules", "sort", "batches", "batch",
-    "undo", "trash", "disks", "roots",
+    "undo", "trash", "disks", "roots", "duplicates", "completion", "manual",
 )  # fmt: skip
 
 
@@ -503,3 +503,19 @@ def test_a_name_that_is_no_utf8_goes_to_a_strict_output_too(tmp_path: Path) -> N
     assert {os.fsencode(row["path"]) for row in csv.DictReader(text)} == {
         os.fsencode(path) for path in photos.iterdir()
     }
+
+
+def test_duplicates_are_printed_for_other_programs(ask: Ctl, service: Service, tmp_path: Path) -> None:
+    def printed(*arguments: str) -> str:
+        # As bytes: a name that is no UTF-8 is printed as it is.
+        command = [PROGRAM, "--address", service.address, "duplicates", *arguments]
+        return os.fsdecode(subprocess.run(command, capture_output=True, check=True, cwd=tmp_path).stdout)
+
+    assert [os.path.basename(path) for path in printed().splitlines()] == ["a.png", unutf8("ä.png")]
+    both = printed("--kind", "exact", "--kind", "near")
+    assert [len(group.splitlines()) for group in both.split("\n\n")] == [2, 2]
+    rows = list(csv.DictReader(io.StringIO(printed("--format", "csv"))))
+    assert {row["kind"] for row in rows} == {"", "exact", "near"}
+    assert json.loads(printed("--format", "json")) == Client(service.address).get("duplicates")
+    assert ask("duplicates", "--kind", "alike").code == WRONG_USAGE
+    assert ask("--address", "http://127.0.0.1:9", "duplicates").code == NO_DAEMON

@@ -198,7 +198,8 @@ ELSEWHERE = {
     "index/database/upkeep/recovery.py", "index/database/upkeep/restore.py",
     "index/database/upkeep/lineage_files.py", "webui/thumbnails.py",
     "daemon/jobs/previews.py", "daemon/jobs/preview_cache.py", "daemon/processes/decode_task.py",
-    "daemon/configuration/tokens.py",
+    "daemon/configuration/tokens.py", "daemon/remote_workers/join.py", "daemon/remote_workers/roster.py",
+    "daemon/remote_workers/scratch.py",
     "daemon/machine/environment.py", "daemon/machine/installation.py", "daemon/ctl/detect.py",
 }  # fmt: skip
 # Who asks for the removal of a file of a person's folders, by safe_files.remove.

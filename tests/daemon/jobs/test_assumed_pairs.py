@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from index.database.records import matches, regrouping, verdicts
+from daemon.jobs.progress import NullProgress
+from index.database.queries import denial_regrouping
+from index.database.records import jobs, matches, verdicts
+from index.database.records.jobs import DetectJobParameters
 from index.imaging.grouping.groups import COMPARED
 from support.detections import Detections
 from support.library import Library
@@ -44,7 +47,7 @@ def deny(detections: Detections, one: int, other: int) -> None:
 
     def change(database: Any) -> None:
         made = verdicts.deny_images(database, pair, "not_duplicates", "", 0)
-        regrouping.regroup_shown(database, made.content_ids, 0)
+        denial_regrouping.regroup(database, made.content_ids, 0)
 
     with detections.library.store.read() as database:
         rows_of = database.execute_sql("SELECT path, id FROM image").fetchall()
@@ -101,3 +104,38 @@ def test_a_denied_pair_has_others_compared_by_the_next_update(detections: Detect
     assert sum(f"{WIDTHS[-1]}.jpg" in group for group in groups) == 1
     with detections.library.store.read() as database:
         assert not matches.stale_contents(database)
+
+
+def queued(detections: Detections) -> list[str]:
+    with detections.library.store.read() as database:
+        rows_of = database.execute_sql("SELECT kind, parameters FROM job WHERE state = 'queued'").fetchall()
+    return [f"{kind} {parameters}" for kind, parameters in rows_of]
+
+
+def test_verdicts_queue_a_job_that_verifies_what_the_group_then_depends_on(detections: Detections) -> None:
+    detections.scan()
+    for width in WIDTHS[:COMPARED]:
+        deny(detections, width, WIDTHS[-1])
+    assert shown(detections) == [names(*WIDTHS[:-1])]
+    assert queued(detections) == ['detect {"undecided": true}']
+    detections.pool.asked.clear()
+    parameters = jobs.check_parameters("detect", {"undecided": True})
+    assert isinstance(parameters, DetectJobParameters)
+    outcome = detections.detector.run(NullProgress(), parameters)
+    assert outcome["groups_changed"] > 0
+    asked = detections.pool.asked.count("verify_pair")
+    assert 0 < asked <= len(WIDTHS) - 1 - COMPARED, "only pairs of the last one"
+    groups = shown(detections)
+    assert sum(f"{WIDTHS[-1]}.jpg" in group for group in groups) == 1
+    with detections.library.store.read() as database:
+        assert not matches.stale_contents(database)
+    assert detections.detect()["groups"] == detections.result()["groups"]
+    assert {frozenset(group) for group in shown(detections)} == {frozenset(group) for group in groups}
+
+
+def test_a_verdict_on_a_group_that_is_verified_as_a_whole_queues_nothing(detections: Detections) -> None:
+    for width in WIDTHS[COMPARED:]:
+        (detections.photos / f"{width}.jpg").unlink()
+    detections.scan()
+    deny(detections, WIDTHS[0], WIDTHS[1])
+    assert queued(detections) == []

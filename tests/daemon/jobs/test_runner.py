@@ -65,6 +65,36 @@ def test_wrong_parameters_are_refused_before_they_are_queued(store: Store):
         start_job(store, JobKind.SCAN, {"x": 1}, "user")
 
 
+def test_a_job_whose_settings_are_outdated_begins_again_and_no_other(store: Store):
+    begun = {JobKind.DETECT: 0, JobKind.SORT: 0}
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def handler(kind):
+        def work(context, parameters):
+            begun[kind] += 1
+            at_work.set()
+            while not go_on.wait(0.01):
+                context.checkpoint()
+            return {}
+
+        return work
+
+    runner = Runner(store, {kind: handler(kind) for kind in begun})
+    runner.start()
+    for kind, times in ((JobKind.DETECT, 1), (JobKind.SORT, 2)):
+        at_work.clear()
+        go_on.clear()
+        job_id = start_job(store, kind, {}, "user")
+        assert at_work.wait(WAIT_S)
+        at_work.clear()
+        runner.begin_again({JobKind.SORT})
+        assert at_work.wait(WAIT_S if times == 2 else 0.3) == (times == 2)
+        go_on.set()
+        row = wait_for(store, job_id, JobState.DONE)
+        assert (begun[kind], row["attempts"]) == (times, 1)
+    runner.stop()
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

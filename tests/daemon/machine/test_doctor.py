@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.configuration import stored_overrides
 from daemon.configuration.config import load
 from daemon.ctl.main import main
 from daemon.files.mounts import Mount
@@ -17,6 +18,8 @@ from daemon.machine import checks, doctor, installation, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.service import Service
+from index.database.records import folder_overrides
+from index.database.records.folder_overrides import RootOverride
 from index.database.store import Store
 from index.database.upkeep.backups import Backups
 from support.pictures import photograph, save
@@ -220,13 +223,53 @@ def test_another_daemon_at_our_address_is_not_taken_for_ours(file: Path, tmp_pat
 def test_a_unit_that_lets_too_little_be_written_is_reported(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", None)
+    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", tmp_path / "share", None)
     monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
     plan = unit.UnitOptions("/usr/bin/python3", str(file), "", (os.fsencode(tmp_path / "photos"),))
     places.unit.write_text(unit.render(unit.UnitOptions("/usr/bin/python3", str(file), "root")))
     assert str(tmp_path / "photos") in wrong(examine(file, places))["service"]
     places.unit.write_text(unit.render(unit.UnitOptions(plan.python, plan.config, "root", plan.writable)))
     assert wrong(examine(file, places)) == {}
+
+
+def set_up_on_the_page(file: Path, *folders: Path, destinations: dict[str, bytes] | None = None) -> None:
+    """What a service stores of watched folders and destinations that were added on its page."""
+    with Store(load(file).daemon.data_dir) as store:
+        added = {bytes(folder): RootOverride(True, {}) for folder in folders}
+        store.write(lambda db: folder_overrides.write_roots(db, added))
+        store.write(lambda db: folder_overrides.write_destinations(db, destinations or {}))
+
+
+def test_what_was_set_up_on_the_page_is_examined_too(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(True, tmp_path / "env", file, tmp_path / "u.service", tmp_path / "ctl", tmp_path / "share", None)
+    monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")
+    places.unit.write_text(unit.render(unit.UnitOptions("/usr/bin/python3", str(file), "root", (
+        bytes(tmp_path / "photos"),
+    ))))  # fmt: skip
+    save(photograph(1, 64, 48), tmp_path / "added" / "a.png")
+    set_up_on_the_page(file, tmp_path / "added", destinations={"best": bytes(tmp_path / "best")})
+    findings = examine(file, places)
+    problem = wrong(findings)["service"]
+    assert str(tmp_path / "added") in problem and str(tmp_path / "best") in problem
+    assert f"folder {tmp_path}/added" in {finding.about for finding in findings}
+    shutil.rmtree(tmp_path / "added")
+    assert "cannot be listed" in wrong(examine(file))["folder"]
+
+
+def test_folders_that_the_page_could_not_add_are_not_taken_from_the_index(file: Path, tmp_path: Path) -> None:
+    set_up_on_the_page(file, Path("/etc"), destinations={"system": b"/etc/systemd", "best": bytes(tmp_path / "best")})
+    config = stored_overrides.effective(load(file))
+    assert [section.path for section in config.watch] == [bytes(tmp_path / "photos")]
+    assert dict(config.sort.destinations) == {"best": bytes(tmp_path / "best")}
+
+
+def test_an_index_that_cannot_be_read_is_no_reason_to_stop(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "index.sqlite3").write_bytes(b"no database at all" * 100)
+    assert "set up on the page is not known" in wrong(examine(file), Grade.WARNING)["configuration"]
+    assert f"folder {tmp_path}/photos" in {finding.about for finding in examine(file)}
 
 
 def test_the_command_fails_where_something_is_wrong_and_answers_in_json(

@@ -9,6 +9,9 @@ import pytest
 from daemon.configuration.config import load
 from daemon.machine import environment, installation, unit
 from daemon.machine.installation import Installation, Places
+from index.database.records import folder_overrides
+from index.database.records.folder_overrides import RootOverride
+from index.database.store import Store
 from index.errors import ComparImgError, ConfigError, UsageError
 from support.pictures import photograph, save
 
@@ -29,6 +32,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "root"
 
 
+SHARED = {"man/man1/comparimg-ctl.1": "the manual", "zsh/site-functions/_comparimg-ctl": "completions"}
+
+
 class Lines(list[str]):
     def __call__(self, words: str) -> None:
         self.append(words)
@@ -36,7 +42,7 @@ class Lines(list[str]):
 
 def install(root: Path, *photos: Path, dry_run: bool = False) -> Lines:
     lines = Lines()
-    Installation(Places.of_system(root), lines, dry_run).install(photos, "nobody")
+    Installation(Places.of_system(root), lines, dry_run, SHARED).install(photos, "nobody")
     return lines
 
 
@@ -49,7 +55,9 @@ def test_everything_is_put_in_its_place(root: Path, photos: Path) -> None:
     places = Places.of_system(root)
     assert files(root) == {
         "etc/comparimg/comparimg.toml", "etc/systemd/system/comparimg.service", "usr/local/bin/comparimg-ctl",
+        "usr/local/share/man/man1/comparimg-ctl.1", "usr/local/share/zsh/site-functions/_comparimg-ctl",
     }  # fmt: skip
+    assert (places.share / "man/man1/comparimg-ctl.1").read_text() == "the manual"
     (watched,) = load(places.config).watch
     assert watched.path == os.fsencode(photos)
     text = places.unit.read_text()
@@ -85,6 +93,7 @@ def test_a_dry_run_changes_nothing_and_shows_everything(root: Path, photos: Path
     assert not root.exists()
     assert any(line.startswith("would make the environment") for line in lines)
     assert any("[Service]" in line for line in lines)
+    assert "the manual" not in lines
 
 
 def test_a_protected_folder_is_read_only_and_a_destination_is_written(root: Path, photos: Path, tmp_path: Path) -> None:
@@ -97,6 +106,35 @@ def test_a_protected_folder_is_read_only_and_a_destination_is_written(root: Path
     text = places.unit.read_text()
     assert unit.paths_of(text, "ReadWritePaths") == unit.path_lines([os.fsencode(tmp_path / "best")])
     assert unit.paths_of(text, "ReadOnlyPaths") == unit.path_lines([os.fsencode(photos)])
+
+
+def test_what_was_set_up_on_the_page_may_be_written(root: Path, photos: Path, tmp_path: Path) -> None:
+    places = Places.of_system(root)
+    assert places.data_dir is not None
+    added, kept, best = (bytes(tmp_path / name) for name in ("added", "kept", "best"))
+    for folder in (added, kept):
+        os.mkdir(folder)
+    places.config.parent.mkdir(parents=True)
+    places.config.write_text(
+        f'[daemon]\ndata_dir = "{tmp_path}/data"\n[[watch]]\npath = "{photos}"\n'
+        f"[web]\nbrowse = ['{tmp_path}']\n"
+    )  # fmt: skip
+    with Store(tmp_path / "data") as store:
+        roots = {
+            added: RootOverride(True, {}),
+            kept: RootOverride(True, {"protected": True}),
+            b"/usr/share": RootOverride(True, {}),
+        }
+        store.write(lambda db: folder_overrides.write_roots(db, roots))
+        store.write(lambda db: folder_overrides.write_destinations(db, {"best": best}))
+    install(root)
+    text = places.unit.read_text()
+    assert unit.paths_of(text, "ReadWritePaths") == unit.path_lines(sorted([added, best, bytes(photos)]))
+    assert unit.paths_of(text, "ReadOnlyPaths") == unit.path_lines([kept])
+    (tmp_path / "data" / "index.sqlite3").write_bytes(b"no database at all" * 100)
+    (words,) = [line for line in install(root) if "left out of the unit" in line]
+    assert "index.sqlite3" in words
+    assert unit.paths_of(places.unit.read_text(), "ReadWritePaths") == unit.path_lines([bytes(photos)])
 
 
 def test_a_wrong_configuration_or_folder_installs_nothing(root: Path, tmp_path: Path) -> None:
@@ -124,7 +162,7 @@ def test_it_is_taken_away_but_for_what_is_the_users(root: Path, photos: Path) ->
     (places.data_dir).mkdir(parents=True)
     (places.data_dir / "index.sqlite3").write_text("everything that was decided")
     lines = Lines()
-    Installation(places, lines).uninstall()
+    Installation(places, lines, shared=SHARED).uninstall()
     assert files(root) == {"etc/comparimg/comparimg.toml", "var/lib/comparimg/index.sqlite3"}
     assert not places.environment.exists()
     assert any(line.startswith("kept: ") for line in lines)
@@ -163,6 +201,7 @@ def test_a_folder_that_was_not_made_here_is_not_removed(tmp_path: Path) -> None:
 
 def test_what_the_service_needs_is_what_is_pinned() -> None:
     pinned = (Path(__file__).parents[3] / "requirements.txt").read_text()
-    names = environment._requirement_names(environment.metadata.distribution("comparimg").requires or ())
+    requires = environment.metadata.distribution("comparimg").requires or ()
+    names = environment._requirement_names(line for line in requires if "extra ==" not in line)
     assert all(f"{name}==" in pinned for name in names)
     assert len(names) == pinned.count("==")

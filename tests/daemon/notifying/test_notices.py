@@ -134,9 +134,13 @@ class Hook(BaseHTTPRequestHandler):
 
     got: ClassVar[list[dict[str, Any]]] = []
     status = 200
+    headers_seen: ClassVar[list[dict[str, str]]] = []
 
     def do_POST(self) -> None:
-        Hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        is_json = self.headers["Content-Type"] == "application/json"
+        Hook.got.append(json.loads(body) if is_json else {"text": body.decode()})
+        Hook.headers_seen.append(dict(self.headers))
         self.send_response(Hook.status)
         if Hook.status == 302:
             self.send_header("Location", "/elsewhere")
@@ -306,6 +310,25 @@ def test_a_hook_that_refuses_redirects_or_is_gone_is_reported(hook: str) -> None
     assert len(Hook.got) == 3, "a redirect is not followed"
     with pytest.raises(NotDelivered, match="cannot be reached"):
         call_webhook("http://127.0.0.1:1/s3cret", notice)
+
+
+def test_a_hook_gets_a_sentence_or_a_message_for_apprise(hook: str) -> None:
+    noted = notices.Notice(({"event": "x"},), text("3 groups of duplicates"), urgent=True)
+    notice = notices.payload(noted, "nas-ä", "1", "now", "http://x/")
+    call_webhook(hook, notice, "text", "fr")
+    call_webhook(hook, notice, "apprise", "fr")
+    call_webhook(hook, notices.payload(notices.TEST, "nas", "1", "now", ""), "text", "en")
+    sentence, message, plain = Hook.got
+    assert sentence == {"text": "3 groups of duplicates"}
+    assert message == {"title": "ComparImg, nas-ä", "body": "3 groups of duplicates\nhttp://x/", "type": "warning"}
+    assert plain["text"].strip()
+    headers = Hook.headers_seen[-3]
+    shown = {name: headers[name] for name in ("Content-Type", "Title", "Click", "Priority")}
+    assert shown == {
+        "Content-Type": "text/plain; charset=utf-8", "Title": "ComparImg, nas-?", "Click": "http://x/",
+        "Priority": "high",
+    }  # fmt: skip
+    assert not {"Click", "Priority"} & set(Hook.headers_seen[-1])
 
 
 def test_the_service_sends_notices_and_can_be_tested(

@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 
 from daemon.processes import worker_pool
+from daemon.processes.task_queue import Run
 from daemon.processes.worker_pool import Outcome, WorkerLimits, WorkerPool, WorkersUnavailable
+from daemon.remote_workers import lendable
 from index.errors import PictureError
-from support import misbehaviour
+from support import lent_orders, misbehaviour
+from support.lending import HeldBack, Lending
 from support.misbehaviour import obey, same
 
 LIMITS = WorkerLimits(time_limit_s=30, memory_bytes=2**30)
@@ -38,8 +41,29 @@ def single() -> Iterator[WorkerPool]:
         yield pool
 
 
-def test_every_item_is_answered_once(pool: WorkerPool) -> None:
-    outcomes = list(pool.run(same, range(1000)))
+@pytest.fixture(scope="module")
+def lent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerPool]:
+    """A pool whose tasks are done by a process of another machine, and at home where it cannot."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, work in lent_orders.ORDERS.items():
+            patch.setitem(lendable.WORKS, name, work)  # type: ignore[arg-type]
+        lending = Lending(tmp_path_factory.mktemp("lent"), HeldBack(1, LIMITS), code=lent_orders.JOIN)
+        lending.start("worker")
+        yield lending.pool
+        done = lending.done()["worker"]
+        lending.close()
+    assert done
+
+
+@pytest.fixture(params=["processes", "lent"])
+def either(request: pytest.FixtureRequest) -> WorkerPool:
+    """What holds for a pool holds for one that lends."""
+    found: WorkerPool = request.getfixturevalue("single" if request.param == "processes" else "lent")
+    return found
+
+
+def test_every_item_is_answered_once(either: WorkerPool) -> None:
+    outcomes = list(either.run(same, range(1000)))
     assert sorted(outcome.item for outcome in outcomes) == list(range(1000))
     assert all(outcome.value == outcome.item for outcome in outcomes)
 
@@ -59,8 +83,8 @@ def test_a_pool_whose_threads_start_is_alive(monkeypatch: pytest.MonkeyPatch) ->
     assert seen == [True] * 4
 
 
-def test_nothing_to_do(pool: WorkerPool) -> None:
-    assert list(pool.run(same, [])) == []
+def test_nothing_to_do(either: WorkerPool) -> None:
+    assert list(either.run(same, [])) == []
 
 
 def test_items_are_taken_as_needed(pool: WorkerPool) -> None:
@@ -71,21 +95,21 @@ def test_items_are_taken_as_needed(pool: WorkerPool) -> None:
     assert next(endless) <= 50 + 4 * worker_pool.AHEAD_AT_MOST * pool.count
 
 
-def test_an_error_in_the_items_reaches_the_caller(pool: WorkerPool) -> None:
+def test_an_error_in_the_items_reaches_the_caller(either: WorkerPool) -> None:
     def items() -> Iterator[int]:
         yield 1
         raise LookupError("no more")
 
     with pytest.raises(LookupError):
-        list(pool.run(same, items()))
-    assert pool.call(same, 2) == 2
+        list(either.run(same, items()))
+    assert either.call(same, 2) == 2
 
 
-def test_several_callers_share_the_pool(pool: WorkerPool) -> None:
+def test_several_callers_share_the_pool(either: WorkerPool) -> None:
     results: dict[int, list[int]] = {}
 
     def work(number: int) -> None:
-        results[number] = sorted(o.value for o in pool.run(same, range(number, number + 300)))
+        results[number] = sorted(o.value for o in either.run(same, range(number, number + 300)))
 
     threads = [threading.Thread(target=work, args=(1000 * number,)) for number in range(4)]
     for thread in threads:
@@ -107,11 +131,11 @@ def test_several_callers_share_the_pool(pool: WorkerPool) -> None:
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else value,
 )
-def test_a_failure_costs_one_item(single: WorkerPool, order: tuple[str, Any], reason: str) -> None:
+def test_a_failure_costs_one_item(either: WorkerPool, order: tuple[str, Any], reason: str) -> None:
     before = [("answer", number) for number in range(5)]
     after = [("answer", number) for number in range(5, 40)]
-    assert run(single, [*before, order, *after]) == [*range(5), reason, *range(5, 40)]
-    assert single.alive
+    assert run(either, [*before, order, *after]) == [*range(5), reason, *range(5, 40)]
+    assert either.alive
 
 
 class Clock:
@@ -153,14 +177,14 @@ def test_the_time_limit_is_for_each_item_not_for_all_that_wait(
         clock.now_s += LIMITS.time_limit_s - 1
 
 
-def test_many_bad_items_cost_themselves_only() -> None:
-    orders = [("exit", 1) if number % 7 == 3 else ("answer", number) for number in range(50)]
-    with WorkerPool(2, LIMITS) as pool:
-        assert run(pool, orders) == ["crashed" if n % 7 == 3 else n for n in range(50)]
+@pytest.mark.parametrize("name", ["single", pytest.param("lent", marks=pytest.mark.slow)])
+def test_many_bad_items_cost_themselves_only(request: pytest.FixtureRequest, name: str) -> None:
+    orders = [("exit", 1) if number % 7 == 3 else ("answer", number) for number in range(24)]
+    assert run(request.getfixturevalue(name), orders) == ["crashed" if n % 7 == 3 else n for n in range(24)]
 
 
-def test_what_was_killed_from_outside_is_tried_again(single: WorkerPool, tmp_path: Path) -> None:
-    assert run(single, [("killed once", str(tmp_path / "mark")), ("answer", 1)]) == ["second time", 1]
+def test_what_was_killed_from_outside_is_tried_again(either: WorkerPool, tmp_path: Path) -> None:
+    assert run(either, [("killed once", str(tmp_path / "mark")), ("answer", 1)]) == ["second time", 1]
 
 
 def test_a_process_killed_while_idle_is_replaced(single: WorkerPool) -> None:
@@ -169,9 +193,9 @@ def test_a_process_killed_while_idle_is_replaced(single: WorkerPool) -> None:
     assert single.call(misbehaviour.process_id, None) != first
 
 
-def test_a_failure_is_raised_by_call(single: WorkerPool) -> None:
+def test_a_failure_is_raised_by_call(either: WorkerPool) -> None:
     with pytest.raises(PictureError, match="a broken scan") as caught:
-        single.call(obey, ("fail", "a broken scan"))
+        either.call(obey, ("fail", "a broken scan"))
     assert caught.value.reason == "corrupt"
 
 
@@ -183,10 +207,10 @@ def test_a_call_goes_before_what_waits(single: WorkerPool, tmp_path: Path) -> No
     running = threading.Thread(target=lambda: seen.extend(value_or_failure(o) for o in outcomes))
     calling = threading.Thread(target=lambda: single.call(obey, ("append", (str(order), "now"))))
     running.start()
-    while len(single._tasks) != 20:  # the first item is being waited for and the others are behind it
+    while len(single.queue.tasks) != 20:  # the first item is being waited for and the others are behind it
         time.sleep(0.005)
     calling.start()
-    while len(single._tasks) != 21:
+    while len(single.queue.tasks) != 21:
         time.sleep(0.005)
     gate.touch()
     calling.join()
@@ -195,12 +219,12 @@ def test_a_call_goes_before_what_waits(single: WorkerPool, tmp_path: Path) -> No
     assert len(seen) == 21
 
 
-def test_closing_the_outcomes_leaves_the_rest_undone(single: WorkerPool, tmp_path: Path) -> None:
+def test_closing_the_outcomes_leaves_the_rest_undone(either: WorkerPool, tmp_path: Path) -> None:
     notes = [("note", str(tmp_path / str(number))) for number in range(1000)]
-    outcomes = single.run(obey, notes)
+    outcomes = either.run(obey, notes)
     next(outcomes)
     outcomes.close()
-    assert single.call(same, "after") == "after"
+    assert either.call(same, "after") == "after"
     assert len(list(tmp_path.iterdir())) < 200
 
 
@@ -242,15 +266,15 @@ def test_processes_that_cannot_be_started_blame_no_file(monkeypatch: pytest.Monk
         assert not pool.alive
 
 
-def test_an_item_that_cannot_be_sent_is_the_callers_error(pool: WorkerPool) -> None:
+def test_an_item_that_cannot_be_sent_is_the_callers_error(either: WorkerPool) -> None:
     with pytest.raises(Exception, match="pickle"):
-        list(pool.run(same, [lambda: None]))  # type: ignore[arg-type, return-value]
-    assert pool.call(same, 1) == 1
+        list(either.run(same, [lambda: None]))  # type: ignore[arg-type, return-value]
+    assert either.call(same, 1) == 1
 
 
-def test_items_larger_than_the_socket_holds(single: WorkerPool) -> None:
+def test_items_larger_than_the_socket_holds(either: WorkerPool) -> None:
     items = [bytes([number]) * 2**20 for number in range(5)]
-    assert sorted(o.value for o in single.run(same, items)) == items
+    assert sorted(o.value for o in either.run(same, items)) == items
 
 
 def test_an_idle_process_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,10 +323,10 @@ pool.call(obey, (sys.argv[1], None))
 
 def test_items_of_one_lane_go_to_one_process_as_long_as_it_has_the_time() -> None:
     with WorkerPool(2, LIMITS) as pool:
-        waiting = worker_pool._Run()
+        waiting = Run()
         first, second = (worker_pool._WorkerHandle(LIMITS, lane) for lane in (0, 1))
         first.ahead = second.ahead = 3
-        pool._tasks.extend(waiting.task(same, number, number % 2) for number in range(6))
+        pool.queue.tasks.extend(waiting.task(same, number, number % 2) for number in range(6))
         assert [task.item for task in pool._pick(first)] == [0, 2, 4]
         assert [task.item for task in pool._pick(first)] == [1, 3], "it waits for none while there is work"
         assert [task.item for task in pool._pick(second)] == [5]

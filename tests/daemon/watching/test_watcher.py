@@ -180,6 +180,43 @@ def test_a_root_in_a_root_is_watched_once_by_its_own_rules(photos):
         ears.wait(lambda: ears.hears_of(inner / "a.jpg") and ears.hears_of(photos / "b.jpg"))
 
 
+def test_roots_come_and_go_while_the_others_stay_watched(photos, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        ears.watcher.watch([root(photos), root(other)])
+        ears.wait(lambda: Reconcile(bytes(other), "start") in ears.reports)
+        assert ears.reconciled() == ["start"], "the root that stays is not walked again"
+        (other / "a.jpg").write_bytes(b"new")
+        (photos / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(other / "a.jpg") and ears.hears_of(photos / "a.jpg"))
+        ears.reports.clear()
+        ears.watcher.watch([root(other, exclude=(b"*.png",))])
+        ears.wait(lambda: "start" in ears.reconciled())
+        assert set(ears.watcher.coverage()) == {bytes(other)}
+        (photos / "gone.jpg").write_bytes(b"new")
+        (other / "skipped.png").write_bytes(b"new")
+        (other / "b.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(other / "b.jpg"))
+        assert not ears.hears_of(photos / "gone.jpg") and not ears.hears_of(other / "skipped.png")
+
+
+def test_a_root_taken_from_inside_another_is_left_to_it_again(photos):
+    inner = photos / "2020"
+    with Ears(root(photos)) as ears:
+        ears.wait_for_start()
+        ears.watcher.watch([root(photos), root(inner)])
+        ears.wait(lambda: len(ears.reconciled()) == 2)
+        folders = {path: coverage.folders for path, coverage in ears.watcher.coverage().items()}
+        assert folders == {bytes(photos): 1, bytes(inner): 1}
+        ears.reports.clear()
+        ears.watcher.watch([root(photos)])
+        ears.wait(lambda: bool(ears.reconciled()))
+        (inner / "a.jpg").write_bytes(b"new")
+        ears.wait(lambda: ears.hears_of(inner / "a.jpg"))
+
+
 def test_a_root_that_is_a_symbolic_link(photos, tmp_path):
     link = tmp_path / "link"
     link.symlink_to("photos")

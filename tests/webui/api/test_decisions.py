@@ -160,6 +160,7 @@ def test_a_rule_is_previewed_applied_and_revoked(client: WebClient, group: str) 
     (sample,) = effect.pop("sample")
     assert effect == {
         "groups": 1, "images": 2, "bytes": 1000, "undecided_ties": 0, "by_criterion": {"resolution": 1}, "order": None,
+        "selected": 1, "looked_at": 1,
     }  # fmt: skip
     assert (sample["group"], sample["keeper"]["id"], sample["decided_by"], sample["value"]) == (
         group, 1, "resolution", "4000x3000",

@@ -21,7 +21,7 @@ from webui.api.table import ROUTES
 from webui.openapi import make_document
 
 # About what a job is, not how it is done: no setting says that.
-OF_THE_JOB = {"folders", "files", "dry_run"}
+OF_THE_JOB = {"folders", "files", "dry_run", "undecided"}
 PAIRS = [
     (kind, name, definition)
     for kind in SECTIONS

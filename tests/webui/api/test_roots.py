@@ -200,7 +200,7 @@ def test_a_home_that_the_unit_hides_is_reported(
     daemon.environ = {"INVOCATION_ID": "1"}
     refused = make_client(store, daemon).send("POST", ROOTS, body)
     assert (refused.status, refused.error["message_code"]) == (400, "folders.hidden_by_unit")
-    assert "ProtectHome=read-only" in refused.error["hint"]
+    assert "comparimg-ctl service install --photos" in refused.error["hint"]
 
 
 def test_folders_are_offered_and_completed(store: Store, daemon: Daemon, tmp_path: Path) -> None:

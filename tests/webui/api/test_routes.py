@@ -1,5 +1,7 @@
 """Every route over a small index: what it answers, and what it refuses."""
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -209,6 +211,19 @@ def test_duplicates_are_the_result_file(client: WebClient, group: str) -> None:
     document = client.get("/api/v1/duplicates").json
     assert document["format"] == "comparimg/1"
     assert [image["reference"] for image in document["groups"][0]["images"]] == [True, False, False]
+
+
+def test_duplicates_are_given_as_csv_and_as_text(client: WebClient, group: str, library: Library) -> None:
+    rows = client.get("/api/v1/duplicates?format=csv")
+    assert rows.headers["Content-Type"].startswith("text/csv")
+    assert "duplicates.csv" in rows.headers["Content-Disposition"]
+    paths = [row["path"] for row in csv.DictReader(io.StringIO(rows.body.decode()))]
+    assert len(paths) == 3
+    everything = client.get("/api/v1/duplicates?format=text&kind=exact,pixels,near,possible").body.decode()
+    assert everything.splitlines() == paths
+    certain = client.get("/api/v1/duplicates?format=text").body.decode().splitlines()
+    assert sorted(certain) == [f"{library.folder}/2019/a.jpg", f"{library.folder}/backup/a.jpg"]
+    assert client.get("/api/v1/duplicates?format=xml").status == 400
 
 
 # Images

@@ -205,6 +205,8 @@ export async function openDetect({ go, signal }) {
       depth: data.has("thorough") ? "thorough" : "fast",
       method: data.get("method"),
     };
+    // Left as it is in the settings, it stays theirs: one that is set nowhere is lowered for a large library.
+    if (parameters.hsize === defaults.hsize && parameters.tolerance === defaults.tolerance) delete parameters.tolerance;
     try {
       const job = only
         ? await post("/searches", { folder: only, recursive: data.has("below"), ...parameters })

@@ -31,7 +31,12 @@ export function head(group, name, { back, goBack, addressOf, signal }) {
   return h(
     "header",
     { class: "review-head" },
-    h("a", { class: "back", href: back, onclick: leave }, icon("left", 16), h("span", {}, t("nav.groups"))),
+    h(
+      "a",
+      { class: "back", href: back, "aria-label": t("nav.groups"), onclick: leave },
+      icon("left", 16),
+      h("span", {}, t("nav.groups")),
+    ),
     h("h1", {}, name),
     h("p", { class: "quiet" }, kindChip(group.kind), h("span", {}, summary)),
     progressLine(signal),
@@ -60,6 +65,7 @@ export function actionsBar(group, { undo: undoLast, deny: denyGroup, skip, accep
     button("undo", [icon("undo", 17), h("span", {}, t("action.undo"))], undoLast),
     group.kind === "exact" ? null : button("deny", denyLabel, denyGroup),
     button("skip", [icon("skip", 17), h("span", {}, t("review.skip"))], skip),
-    button("accept", [icon("check", 18), h("span", {}, t("review.accept"))], accept, "primary"),
+    // Of a scene nothing is proposed.
+    group.scene ? null : button("accept", [icon("check", 18), h("span", {}, t("review.accept"))], accept, "primary"),
   );
 }

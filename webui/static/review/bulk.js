@@ -5,18 +5,39 @@ import { post, withQuery } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { bytes, errorText, number, t } from "../core/text.js";
 import { decideMany, undo } from "./decisions.js";
-import { confirmed } from "./dialogs.js";
+import { ask, askDestination, confirmed } from "./dialogs.js";
 
-export const ACTIONS = ["accept", "keep", "not_duplicates"];
+// Those with a button of their own, and `more`, which asks for one of the others.
+export const ACTIONS = ["accept", "keep", "not_duplicates", "more"];
+const OTHERS = ["move", "link", "clear"];
+// Of a scene nothing is proposed.
+const PROPOSED = ["accept", "move", "link"];
+// What takes images from their place, and is shown with their number and bytes.
+const GOING = PROPOSED;
+
+export const actionsFor = (scenes) => ACTIONS.filter((action) => !(scenes && PROPOSED.includes(action)));
+
+// The action that is meant by `more`, null if none.
+async function meant(action, scenes) {
+  if (action !== "more") return action;
+  const others = OTHERS.filter((other) => !(scenes && PROPOSED.includes(other)));
+  return ask(
+    t("bulk.more.title"),
+    others.map((other) => ({ value: other, label: t(`bulk.${other}.do`), help: t(`bulk.${other}.help`) })),
+  );
+}
 
 // Asks, and decides about the groups with these ids, or about all that `query` selects if there are none. `first` is
 // the id of one of them. Resolves to whether anything was decided.
-export async function decideAtOnce({ action, query, ids, first, undone }) {
-  const body = { action, ...(ids ? { groups: ids } : {}) };
+export async function decideAtOnce({ action: asked, query, ids, first, undone }) {
   try {
+    const action = await meant(asked, query.scenes === "only");
+    const destination = action === "move" ? await askDestination() : null;
+    if (!action || (action === "move" && !destination)) return false;
+    const body = { action, ...(destination ? { destination } : {}), ...(ids ? { groups: ids } : {}) };
     const effect = await post(withQuery("/decisions/preview", query), body);
     if (!effect.groups) {
-      toast(effect.left_open ? t("bulk.only_open", { n: effect.left_open }) : t("bulk.nothing"), "wrong");
+      toast(nothingText(action, effect), "wrong");
       return false;
     }
     if (!(await confirmed(t(`bulk.${action}.title`), summary(action, effect), t(`bulk.${action}.do`)))) return false;
@@ -40,12 +61,28 @@ function summary(action, effect) {
       "dl",
       { class: "big" },
       fact(t("rules.groups"), number(effect.groups)),
-      action === "accept"
-        ? [fact(t("rules.images.trash"), number(effect.images)), fact(t("rules.bytes"), bytes(effect.bytes))]
+      GOING.includes(action)
+        ? [
+            fact(t(action === "accept" ? "rules.images.trash" : `bulk.${action}.images`), number(effect.images)),
+            action === "move" ? null : fact(t("rules.bytes"), bytes(effect.bytes)),
+          ]
         : null,
+      action === "clear" ? fact(t("bulk.clear.images"), number(effect.images)) : null,
     ),
     h("p", { class: "quiet" }, kinds.join(" · ")),
-    effect.left_open ? h("p", { class: "notice" }, t("bulk.left_open", { n: effect.left_open })) : null,
+    effect.left_open
+      ? h(
+          "p",
+          { class: "notice" },
+          t(action === "link" ? "bulk.link.left_open" : "bulk.left_open", { n: effect.left_open }),
+        )
+      : null,
     h("p", {}, t(`bulk.${action}.text`)),
   ];
+}
+
+function nothingText(action, { left_open: open }) {
+  if (action === "link" && open) return t("bulk.link.nothing");
+  if (open) return t("bulk.only_open", { n: open });
+  return t(action === "clear" ? "bulk.clear.nothing" : "bulk.nothing");
 }

@@ -73,13 +73,15 @@ export async function acceptProposal(group) {
   return changes.length ? decide(group, changes) : true;
 }
 
-// What the proposal makes of the images without a decision: the proposed and the protected ones are kept, the others
-// trashed. Where the proposed image was given away by hand, the only image left is kept; of several, none is chosen:
-// null.
+// What the proposal makes of the images without a decision: the proposed and the protected ones are kept, and beside
+// images of the library those that only a search knows; the others are trashed. Where the proposed image was given away
+// by hand, the only image left is kept; of several, none is chosen: null.
 export function completion(items, proposed) {
   const open = items.filter((image) => !isDecided(image));
-  const stays = (image) => image.id === proposed || image.protected;
-  const isKept = open.some(stays) || items.some((image) => isDecided(image) && image.decision.choice === "keep");
+  const mixed = items.some((image) => !image.temporary);
+  const keeps = (image) => image.id === proposed || image.protected;
+  const stays = (image) => keeps(image) || (mixed && image.temporary);
+  const isKept = open.some(keeps) || items.some((image) => isDecided(image) && image.decision.choice === "keep");
   if (!isKept && open.length > 1) return null;
   return open.map((image) => ({ image: image.id, choice: stays(image) || !isKept ? "keep" : "trash" }));
 }
@@ -157,7 +159,11 @@ export async function deny(group, label, images = []) {
 export async function decideMany(query, body, first) {
   await settled();
   const effect = await post(withQuery("/decisions/apply", query), body);
-  const made = effect.batch ? { verdict: effect.batch } : { order: effect.order };
+  const made = effect.batch
+    ? { verdict: effect.batch }
+    : effect.clearing
+      ? { clearing: effect.clearing }
+      : { order: effect.order };
   remember({ group: first, search: query.search, ...made });
   refreshFigures();
   return effect;
@@ -177,6 +183,7 @@ export async function undo() {
   try {
     if (last.verdict) await remove(`/verdicts/${last.verdict}`);
     else if (last.order) await remove(`/orders/${last.order}`);
+    else if (last.clearing) await remove(`/decisions/cleared/${last.clearing}`);
     else await put(groupPath(last.group, last.search, "/decisions"), { decisions: last.changes });
     toast(t("undo.done"));
     refreshFigures();

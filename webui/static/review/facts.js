@@ -110,6 +110,7 @@ export function factsTable(shown, { choose, proposed, surely, linkable }) {
             { class: "where" },
             h("span", { class: "folder", title: safe(image.path) }, folderText(image)),
             image.protected ? h("span", { class: "lock", title: t("root.protected") }, icon("lock", 13)) : null,
+            image.temporary ? h("small", { class: "quiet" }, t("image.temporary")) : null,
             alsoAt(image),
           ),
         ),
@@ -226,9 +227,10 @@ export function matchText(image, matched = image) {
 export const cosineText = (cosine) =>
   cosine === undefined ? "" : t("fact.line", { name: t("fact.cosine"), value: decimal(cosine) });
 
-// Rounded down, as what is nearly certain is not. A question shows none: of several pictures one may be doubtful.
-const certaintyText = ({ certainty, tie }) =>
-  certainty && certainty < 1 && !tie
+// Rounded down, as what is nearly certain is not. A question shows none: of several pictures one may be doubtful. Files
+// of one picture, of which the path decides, show none either.
+const certaintyText = ({ certainty, tie, reasons }) =>
+  certainty && certainty < 1 && !tie && reasons.at(-1)?.criterion !== "path"
     ? h("small", {}, t("proposal.certainty", { share: percent(Math.floor(100 * certainty) / 100) }))
     : null;
 
@@ -240,7 +242,10 @@ export function proposalText(group, shown, numberOf) {
   const isShown = (id) => shown.some(({ image }) => image.id === id);
   const speaking = proposal.speaking.filter(({ image, other }) => isShown(image) && isShown(other));
   const last = proposal.reasons.at(-1);
-  const reason = ({ criterion, value }) => t(`because.${criterion}`, { value: valueText(criterion, value) });
+  const reason = ({ criterion, value }) =>
+    t(criterion === "original" && proposal.tie ? "because.original.tie" : `because.${criterion}`, {
+      value: valueText(criterion, value),
+    });
   return h(
     "div",
     { class: `proposal${proposal.tie ? " tie" : ""}` },
@@ -251,7 +256,10 @@ export function proposalText(group, shown, numberOf) {
       h(
         "span",
         {},
-        t("proposal.text", { n: String(numberOf(proposal.image)), why: last ? reason(last) : t("because.only") }),
+        t(proposal.tie ? "proposal.text.tie" : "proposal.text", {
+          n: String(numberOf(proposal.image)),
+          why: last ? reason(last) : t("because.only"),
+        }),
         certaintyText(proposal),
       ),
     ),

@@ -9,6 +9,8 @@ import { queue } from "../jobs/jobs.js";
 import { groupAddress } from "./addresses.js";
 import { progressLine } from "./progress.js";
 
+const MOST_ROOTS = 4;
+
 export function figures(
   { totals, detection, model, index_restored: restored, index_put_back: putBack },
   roots,
@@ -43,18 +45,7 @@ export function figures(
       ),
       progressLine(signal),
     ),
-    h(
-      "div",
-      { class: "watched" },
-      h("h2", {}, t("watched.title")),
-      h(
-        "ul",
-        {},
-        roots.slice(0, 4).map(rootLine),
-        roots.length > 4 ? h("li", {}, h("a", { href: "/folders" }, t("watched.more", { n: roots.length - 4 }))) : null,
-        roots.length ? null : h("li", { class: "quiet" }, t("watched.none")),
-      ),
-    ),
+    h("div", { class: "watched" }, h("h2", {}, t("watched.title")), rootList(roots, signal)),
     h(
       "div",
       { class: "actions" },
@@ -87,11 +78,11 @@ export function searchHead(search, page, chosen, { go, detect, review }) {
     "section",
     { class: "search-head" },
     h(
-      "p",
+      "div",
       { class: "only-in" },
       icon("folder", 16),
       h(
-        "span",
+        "h2",
         { title: search.folders.join("\n") },
         t(search.recursive ? "search.only_in" : "search.only_in_flat", { name: names }),
       ),
@@ -185,6 +176,23 @@ export const searchLine = (search, go) =>
     ),
   );
 
+function rootList(roots, signal) {
+  const list = h("ul", {});
+  const draw = ({ items }) => {
+    // Not under someone's finger.
+    if (list.contains(document.activeElement)) return;
+    const more = items.length - MOST_ROOTS;
+    list.replaceChildren(
+      ...items.slice(0, MOST_ROOTS).map(rootLine),
+      ...(more > 0 ? [h("li", {}, h("a", { href: "/folders" }, t("watched.more", { n: more })))] : []),
+      ...(items.length ? [] : [h("li", { class: "quiet" }, t("watched.none"))]),
+    );
+  };
+  draw({ items: roots });
+  subscribe("roots", draw, { signal });
+  return list;
+}
+
 function rootLine(root) {
   const { name } = split(root.path);
   return h(
@@ -201,8 +209,11 @@ function rootLine(root) {
 // While files are read, the images that are known of are more than those that were read.
 function imagesText({ images }) {
   const reading = read("progress").jobs.filter(({ phase, state }) => phase === "indexing" && state === "running");
-  const left = reading.reduce((sum, { done, total }) => sum + Math.max(0, (total ?? 0) - done), 0);
-  return left ? t("figure.of", { n: number(images), of: number(images + left) }) : number(images);
+  const [done, total] = reading.reduce(([a, b], job) => [a + job.done, b + (job.total ?? 0)], [0, 0]);
+  if (total <= done) return number(images);
+  // The images in the index and the progress of the job are reported at different moments.
+  const before = Math.max(0, images - done);
+  return t("figure.of", { n: number(before + done), of: number(before + total) });
 }
 
 export function updateFigures({ totals }) {

@@ -21,7 +21,7 @@ export function listSelection({ list, act, actions, total, signal }) {
     h(
       "button",
       { type: "button", class: place ? "" : "primary", onclick: () => act(action, all ? null : [...selected]) },
-      icon({ accept: "check", keep: "picture", not_duplicates: "difference" }[action], 16),
+      icon({ accept: "check", keep: "picture", not_duplicates: "difference", more: "down" }[action], 16),
       t(`bulk.${action}.do`),
     );
   const bar = h(

@@ -8,8 +8,14 @@ import { valueText } from "../review/facts.js";
 
 const SHOWN_SAMPLES = 6;
 
-// `apply(result)` and `save()` are called by its buttons.
-export function drawPreview(place, result, rule, apply, save) {
+// Whether only a part of many groups was looked at.
+export const isEstimated = (result) => result.looked_at < result.selected;
+
+export const estimatedText = (result) =>
+  t("rules.estimated", { looked: number(result.looked_at), all: number(result.selected) });
+
+// `apply(result)`, `save()` and `countAll()` are called by its buttons.
+export function drawPreview(place, result, rule, { apply, save, countAll }) {
   const most = Math.max(1, ...Object.values(result.by_criterion));
   const fact = (label, value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   place.replaceChildren(
@@ -37,6 +43,14 @@ export function drawPreview(place, result, rule, apply, save) {
         fact(t(`rules.images.${rule.choice}`), number(result.images)),
         fact(t("rules.bytes"), bytes(result.bytes)),
       ),
+      isEstimated(result)
+        ? h(
+            "p",
+            { class: "notice" },
+            `${estimatedText(result)} `,
+            h("button", { type: "button", class: "small", onclick: countAll }, t("rules.count_all")),
+          )
+        : null,
       result.undecided_ties ? h("p", { class: "notice" }, t("rules.tied", { n: result.undecided_ties })) : null,
       Object.keys(result.by_criterion).length
         ? [

@@ -6,6 +6,7 @@ import { h, icon, show } from "../core/dom.js";
 import { ago, bytes, duration, errorText, has, moment, number, safe, t } from "../core/text.js";
 import { openDetect } from "../jobs/detect-dialog.js";
 import { cancel, onJobsChange, phaseText, queue } from "../jobs/jobs.js";
+import { workersPanel } from "../jobs/workers.js";
 
 const PAGE = 20;
 
@@ -29,7 +30,7 @@ export async function render(main, { signal }) {
     jobs.append(...page.items.map(row));
   });
   const schedules = h("section", { class: "panel" });
-  await Promise.all([draw(), drawSchedules(schedules)]);
+  const [workers] = await Promise.all([workersPanel(signal), draw(), drawSchedules(schedules)]);
   show(
     main,
     h(
@@ -71,6 +72,7 @@ export async function render(main, { signal }) {
       ),
       more,
     ),
+    workers,
     schedules,
   );
   // Progress is shown above every page; the table is loaded again when a job starts or ends.
@@ -110,6 +112,8 @@ function outcomeText(job) {
   if (job.error) return safe(job.error);
   if (job.state === "running") return phaseText(job);
   const counts = Object.entries(job.outcome)
+    // What a rule decides is freed only when it is applied.
+    .filter(([name]) => job.kind !== "rule" || name !== "bytes")
     .filter(([name, value]) => has(`outcome.${name}`) && typeof value === "number" && value > 0)
     .map(([name, value]) =>
       t("fact.line", { name: t(`outcome.${name}`), value: name === "bytes" ? bytes(value) : number(value) }),

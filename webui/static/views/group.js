@@ -182,10 +182,20 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
     match.replaceChildren(...[matchText(described, matched), weakest, proposal].filter(Boolean));
   }
 
+  // Whether nothing is found that speaks against the proposed image, beside those compared. What was enlarged or saved
+  // again has larger numbers, and is none the better for it.
+  function speaksAlone(compared) {
+    if (!group.proposal) return false;
+    if (!group.proposal.tie) return true;
+    const shown = compared.map(({ image }) => image.id);
+    const found = group.proposal.speaking.filter(({ image, other }) => shown.includes(image) && shown.includes(other));
+    return found.length > 0 && found.every(({ image }) => image === group.proposal.image);
+  }
+
   function drawFacts(compared) {
     const table = factsTable(compared, {
       proposed: group.proposal?.image,
-      surely: group.proposal?.tie ? undefined : group.proposal?.image,
+      surely: speaksAlone(compared) ? group.proposal.image : undefined,
       linkable: isLinkable,
       choose,
     });

@@ -1,6 +1,5 @@
 // The list of groups: figures, watched folders, filters, and the groups as cards, without an end.
 
-import { emptyState } from "../components/empty-state.js";
 import { openHelp } from "../components/key-help.js";
 import { bindKeys } from "../components/keys.js";
 import { scenesHead, scenesTab } from "../components/scenes.js";
@@ -12,12 +11,11 @@ import { read, subscribe } from "../core/store.js";
 import { errorText, t } from "../core/text.js";
 import { firstFolder } from "../folders/root-dialog.js";
 import { openDetect } from "../jobs/detect-dialog.js";
-import { queue } from "../jobs/jobs.js";
 import { groupAddress, groupQuery, listAddress } from "../review/addresses.js";
-import { ACTIONS, decideAtOnce } from "../review/bulk.js";
+import { actionsFor, decideAtOnce } from "../review/bulk.js";
 import { acceptProposal, followDecisions, takeOver, undo } from "../review/decisions.js";
 import { confirmed } from "../review/dialogs.js";
-import { endOfReview } from "../review/end-of-review.js";
+import { emptyList } from "../review/empty-list.js";
 import { endlessList } from "../review/endless-list.js";
 import { groupCard } from "../review/group-card.js";
 import { DECIDED, kindFilter, tools } from "../review/list-filters.js";
@@ -83,8 +81,7 @@ export async function render(main, { signal, go }) {
   const selection = listSelection({
     list,
     act,
-    // Of a scene nothing is proposed.
-    actions: scenes === "only" ? ACTIONS.filter((action) => action !== "accept") : ACTIONS,
+    actions: actionsFor(scenes === "only"),
     total: () => total,
     signal,
   });
@@ -124,7 +121,7 @@ export async function render(main, { signal, go }) {
     fresh,
     page.items.length
       ? [groups.top, list, groups.bottom]
-      : nothing(status, { filtered, change, detect, search, chosen, signal }),
+      : emptyList(status, { filtered, change, detect, search, chosen, signal }),
     selection.bar,
     page.items.length && !search
       ? h(
@@ -230,40 +227,4 @@ async function clearResults(go) {
 
 async function accept(group) {
   if (await acceptProposal(group)) toast(t("review.accepted"), "good", [t("action.undo"), undo]);
-}
-
-// Empty lists
-
-function nothing({ detection, totals, jobs }, { filtered, change, detect, search, chosen, signal }) {
-  // With every group decided, none is left that is open.
-  if (chosen.decided === DECIDED.open && !search) return endOfReview(chosen, signal, () => nothingFound());
-  return nothingFound();
-
-  function nothingFound() {
-    const busy = jobs.length > 0;
-    const [name, action] = filtered
-      ? [
-          "filtered",
-          h(
-            "button",
-            {
-              type: "button",
-              onclick: () => change({ kind: "", root: "", path: "", min: "", decided: "", since: "", until: "" }),
-            },
-            t("empty.filtered.action"),
-          ),
-        ]
-      : !totals.images
-        ? [
-            busy ? "reading" : "no_images",
-            busy ? null : h("button", { type: "button", onclick: () => queue("scan") }, t("action.scan")),
-          ]
-        : !detection && !search
-          ? [
-              busy ? "searching" : "not_searched",
-              busy ? null : h("button", { class: "primary", type: "button", onclick: detect }, t("action.detect")),
-            ]
-          : ["no_duplicates", h("button", { type: "button", onclick: detect }, t("empty.no_duplicates.action"))];
-    return emptyState("picture", t(`empty.${name}.title`), t(`empty.${name}.text`), action);
-  }
 }

@@ -4,17 +4,20 @@ import { toast } from "../components/toast.js";
 import { get, post } from "../core/api.js";
 import { h, show } from "../core/dom.js";
 import { bytes, errorText, number, t } from "../core/text.js";
+import { untilEnded } from "../jobs/jobs.js";
 import { refreshFigures } from "../review/decisions.js";
 import { confirmed, loadDestinations } from "../review/dialogs.js";
 import { asBody, asDraft, loadDraft, storeDraft } from "../rules/draft.js";
 import { namedRules } from "../rules/named-rules.js";
-import { drawPreview } from "../rules/preview.js";
+import { drawPreview, estimatedText, isEstimated } from "../rules/preview.js";
 import { ruleForm } from "../rules/rule-form.js";
 import { drawRuns, loadRuns } from "../rules/runs.js";
 
 // What a rule decides until a person widens it: equality is proven.
 const PROVEN = ["exact", "pixels"];
 const PREVIEW_MS = 350;
+// Groups that a request decides about; a job does so for more.
+const MOST_AT_ONCE = 10000;
 
 export async function render(main, { signal, go }) {
   document.title = `${t("nav.rules")} · ${t("app.name")}`;
@@ -50,8 +53,7 @@ export async function render(main, { signal, go }) {
     preview.ariaBusy = "true";
     try {
       const result = await post("/rules/preview", asBody(rule), request.signal);
-      if (!request.signal.aborted && !signal.aborted)
-        drawPreview(preview, result, rule, apply, () => named.save(asBody(rule)));
+      if (!request.signal.aborted && !signal.aborted) drawPreview(preview, result, rule, actions);
     } catch (error) {
       if (error.name !== "AbortError")
         preview.replaceChildren(h("h2", {}, t("rules.preview")), h("p", { class: "wrong" }, errorText(error)));
@@ -63,22 +65,46 @@ export async function render(main, { signal, go }) {
     clearTimeout(timer);
     asking?.abort();
   });
+  // What a job decides or counts; null where it was cancelled. Its progress is shown above every page.
+  const effectOfJob = async (body, followed) => {
+    const job = await untilEnded((await post("/rules/jobs", body)).id, followed);
+    if (job.state === "failed") throw Object.assign(new Error(job.error), { code: "" });
+    return job.state === "done" ? job.outcome : null;
+  };
+  const countAll = async () => {
+    asking?.abort();
+    asking = new AbortController();
+    const request = asking;
+    preview.ariaBusy = "true";
+    try {
+      const result = await effectOfJob({ ...asBody(rule), dry_run: true }, request.signal);
+      if (result && !signal.aborted) drawPreview(preview, result, rule, actions);
+    } catch (error) {
+      if (error.name !== "AbortError") toast(errorText(error), "wrong");
+    } finally {
+      if (!request.signal.aborted) preview.ariaBusy = "false";
+    }
+  };
   const apply = async (result) => {
     const text = t("rules.confirm.text", {
       images: number(result.images),
       groups: number(result.groups),
       size: bytes(result.bytes),
     });
-    if (!(await confirmed(t("rules.confirm"), text, t("rules.apply")))) return;
+    const many = result.selected > MOST_AT_ONCE;
+    const asked = isEstimated(result) ? `${text} ${estimatedText(result)}` : text;
+    if (!(await confirmed(t("rules.confirm"), asked, t("rules.apply")))) return;
     try {
-      const made = await post("/rules/apply", asBody(rule));
-      toast(t("rules.applied", { n: made.groups }), "good", [t("review.to_plan"), () => go("/plan")]);
+      const made = many ? await effectOfJob(asBody(rule)) : await post("/rules/apply", asBody(rule));
+      if (made) toast(t("rules.applied", { n: made.groups }), "good", [t("review.to_plan"), () => go("/plan")]);
+      else toast(t("rules.cancelled"));
       refreshFigures();
-      await Promise.all([drawRuns(kept, await loadRuns(), update), update()]);
+      if (!signal.aborted) await Promise.all([drawRuns(kept, await loadRuns(), update), update()]);
     } catch (error) {
       toast(errorText(error), "wrong");
     }
   };
+  const actions = { apply, save: () => named.save(asBody(rule)), countAll };
 
   show(
     main,

@@ -93,7 +93,7 @@ def test_accepting_all_completes_what_a_person_has_marked_as_the_proposals_say(l
     assert (previewed.groups, previewed.images, previewed.bytes, previewed.left_open, previewed.kinds) == (
         effect.groups, effect.images, effect.bytes, effect.left_open, effect.kinds,
     )  # fmt: skip
-    assert library.write(lambda db: rule_runs.revoke(db, effect.run_id)) == len(new)
+    assert rule_runs.revoke(library.write, effect.run_id) == len(new)
     assert choices(library) == before
 
 
@@ -113,6 +113,6 @@ def test_groups_that_share_images_each_keep_one(
         assert decisions.without_keeper(database, [row[0] for row in groups]) == set()
         (stored,) = database.execute_sql("SELECT groups FROM rule_order").fetchone()
     assert effect.groups == stored > 10
-    library.write(lambda db: rule_runs.revoke(db, effect.run_id))
+    rule_runs.revoke(library.write, effect.run_id)
     with library.store.read() as database:
         assert database.execute_sql("SELECT sum(decided) FROM duplicate_group").fetchone() == (0,)

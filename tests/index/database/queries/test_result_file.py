@@ -50,6 +50,35 @@ def test_json_is_ascii_and_gives_every_name_back(one_group: dict[str, Any]) -> N
     assert os.fsencode(json.loads(text.getvalue())["groups"][0]["images"][0]["path"]) == b"/photos/caf\xe9.jpg"
 
 
+@pytest.mark.parametrize("groups", [0, 1, 3])
+def test_json_is_as_if_written_at_once(groups: int) -> None:
+    images = [image(NAME), image("/b", x=[{}, [], [1, {"c": ""}]])]
+    document = of_groups(*({"id": f"k{n}", "images": images} for n in range(groups)))
+    text = io.StringIO()
+    result_file.write_json({**document, "groups": iter(document["groups"])}, text)
+    assert text.getvalue() == json.dumps(document, indent=1) + "\n"
+
+
+def related(path: str, kind: str) -> dict[str, Any]:
+    return image(path, kind=kind, distance=0, turn="none", evidence={})
+
+
+def test_text_has_the_paths_of_each_group() -> None:
+    first = {"id": "k1", "kind": "exact", "images": [image(NAME), related("/photos/b c.jpg", "exact")]}
+    broken = {"id": "k2", "kind": "exact", "images": [image("/x"), related("/photos/two\nlines", "exact")]}
+    last = {"id": "k3", "kind": "near", "images": [image("/d"), related("/e", "near"), related("/f", "pixels")]}
+    text = io.StringIO()
+    result_file.write_text(of_groups(first, broken, last), text)
+    assert text.getvalue() == f"{NAME}\n/photos/b c.jpg\n\n/d\n/e\n/f\n"
+
+
+def test_images_are_chosen_by_how_they_match_their_reference() -> None:
+    near = {"id": "k1", "kind": "near", "images": [image("/d"), related("/e", "near"), related("/f", "pixels")]}
+    possible = {"id": "k2", "kind": "possible", "images": [image("/a"), related("/b", "possible")]}
+    chosen = result_file.of_kinds(of_groups(near, possible), result_file.CERTAIN)
+    assert [[one["path"] for one in group["images"]] for group in chosen["groups"]] == [["/d", "/f"]]
+
+
 def test_csv_quotes_what_needs_it_and_keeps_the_bytes_of_a_name(one_group: dict[str, Any], tmp_path: Path) -> None:
     with open(tmp_path / "out.csv", "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         result_file.write_csv(one_group, file)

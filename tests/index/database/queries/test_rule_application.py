@@ -91,6 +91,6 @@ def test_portions_decide_as_all_at_once_and_are_revoked_together(
             assert (len(writes) > 3) == (portion < 1000)
             results.append((*decided(store), effect.groups, effect.images, effect.bytes))
             assert effect.images > 10
-            assert store.write(lambda db, run=effect.run_id: rule_runs.revoke(db, run)) == len(results[-1][0])
+            assert rule_runs.revoke(store.write, effect.run_id) == len(results[-1][0])
             assert decided(store)[0] == []
     assert shared or results[0] == results[1] == results[2]

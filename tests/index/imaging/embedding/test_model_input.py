@@ -3,7 +3,15 @@
 import pytest
 
 from index.errors import PictureError
-from index.imaging.embedding.model_input import USUAL_MEAN, USUAL_STD, ModelInput, ModelOptions, resolve
+from index.imaging.embedding.cosine_limits import USUAL, CosineLimits
+from index.imaging.embedding.model_input import (
+    USUAL_MEAN,
+    USUAL_STD,
+    ModelInput,
+    ModelOptions,
+    limits_of,
+    resolve,
+)
 from index.imaging.embedding.onnx_file import OnnxFile, Tensor, read_structure
 from support import onnx_models as onnx
 
@@ -59,6 +67,21 @@ def test_the_output_is_the_first_that_is_a_vector_or_the_one_asked_for() -> None
     assert resolve(file, ModelOptions()).output == "pooler"
     assert resolve(file, ModelOptions(output="last_hidden_state")).output == "last_hidden_state"
     assert resolve(file_of(outputs=(tokens,)), ModelOptions()).output == "last_hidden_state"
+
+
+def test_the_limits_of_cosines_are_said_by_the_configuration_or_the_file_or_are_usual() -> None:
+    file = file_of(metadata={"comparimg.cosines": "0.52, 0.64, 0.6"})
+    assert limits_of(file, ModelOptions()) == CosineLimits(first=0.52, further=0.64, passing=0.6)
+    assert limits_of(file, ModelOptions(cosines="0.9,0.95,-1")) == CosineLimits(0.9, 0.95, -1)
+    assert limits_of(file_of(), ModelOptions()) == USUAL
+    assert str(CosineLimits(0.52, 0.64, 0.6)) == "0.52,0.64,0.6"
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.5,0.6", "0.5,0.6,2", "0.5,0.6,nan", "a,b,c", "0.5,0.6,0.5,0.5", "\x00"])
+def test_limits_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(PictureError) as refused:
+        limits_of(file_of(metadata={"comparimg.cosines": text}), ModelOptions())
+    assert refused.value.message.code == "model.value"
 
 
 REFUSED = {

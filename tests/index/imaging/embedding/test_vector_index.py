@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from index.imaging.candidates.search.hash_rows import BLOCK
 from index.imaging.embedding import compiled_search, vector_index
+from index.imaging.embedding.cosine_limits import CosineLimits
 from index.imaging.embedding.vector_index import PROPOSALS, Near, VectorIndex
 from index.imaging.embedding.vectors import cosines, signs
+
+LIMITS = CosineLimits(0.52, 0.64, 0.6)
 
 
 def vectors(count: int, dimensions: int, seed: int = 0, scenes: int = 20) -> np.ndarray:
@@ -27,9 +30,7 @@ def by_definition(rows: np.ndarray, present: np.ndarray, query: np.ndarray, end:
     likeness = cosines(rows[ranked], query)
     order = np.lexsort((ranked, -likeness))[: PROPOSALS.nearest]
     near = [Near(int(ranked[k]), float(likeness[k])) for k in order]
-    return [
-        one for place, one in enumerate(near) if one.cosine >= (PROPOSALS.min_cosine if place else PROPOSALS.min_first)
-    ]
+    return [one for place, one in enumerate(near) if one.cosine >= (LIMITS.further if place else LIMITS.first)]
 
 
 @pytest.mark.parametrize("engine", [vector_index._by_numpy, compiled_search.add_nearest], ids=["numpy", "compiled"])
@@ -40,7 +41,7 @@ def test_it_finds_what_the_definition_does(engine, dimensions: int, monkeypatch:
     monkeypatch.setattr(vector_index, "BLOCKS", 2)
     monkeypatch.setattr(vector_index, "SEGMENT", 2 * BLOCK)
     rows = vectors(3 * BLOCK, dimensions)
-    index = VectorIndex(dimensions, threads=2)
+    index = VectorIndex(dimensions, LIMITS, threads=2)
     index.extend(rows[:1000])
     index.extend(rows[1000:])
     gone = np.arange(5, len(rows), 9)

@@ -1,5 +1,7 @@
 """Local features: crops, frames and mirrored crops are proposed, unrelated pictures hardly, whatever comes first."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -258,3 +260,30 @@ def test_features_give_the_transform_beside_a_caption_in_both_pictures() -> None
     second = FeatureSet(descriptors, np.concatenate([caption, picture]))
     scales = [over[0, 0] for over in ransac_transforms(FeatureSet(descriptors, first), second)]
     assert scales == pytest.approx([1.0, 1.5], abs=0.02)
+
+
+def sharing(first: FeatureSet, second: FeatureSet, corners: int) -> FeatureSet:
+    """The second picture with so many corners of the first in their places, in place of its own last ones."""
+    descriptors, places = second.descriptors.copy(), second.places.copy()
+    descriptors[-corners:], places[-corners:] = first.descriptors[:corners], first.places[:corners]
+    return FeatureSet(descriptors, places)
+
+
+@pytest.mark.parametrize(("corners", "is_proposed"), [(5, False), (7, False), (12, True)])
+def test_a_few_corners_in_common_are_not_enough(corners: int, is_proposed: bool, originals: list[FeatureSet]) -> None:
+    index = FeatureIndex()
+    index.add([originals[0]])
+    assert bool(index.add([sharing(originals[0], originals[1], corners)])) == is_proposed
+
+
+def test_corners_that_many_pictures_have_count_less(
+    originals: list[FeatureSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve corners of one caption under every picture: enough for the first ones, and then known to be shared."""
+    monkeypatch.setattr(feature_index, "PROPOSAL", replace(feature_index.PROPOSAL, shared_by=2, widely_shared_by=4))
+    index = FeatureIndex()
+    captioned = [sharing(originals[0], original, 12) for original in originals[1:]]
+    proposed = [len(index.add([picture])) for picture in captioned]
+    assert proposed == [0, 1, 2, 0, 0, 0, 0]
+    # A copy has other corners, too.
+    assert (2, 7) in index.add([described(crop(PICTURES[3]))])

@@ -1,0 +1,141 @@
+"""What it costs to have pairs verified on another machine, in processor time, beside what verifying costs.
+
+The same pairs are verified by a pool at home, then by a worker over the loopback that is given all of them. Counted is
+the time of whole processes: of the service with the one that listens, and of the worker beside its own pool.
+"""
+
+import os
+
+# As in the workers: the threads of a matrix product would be counted, and wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import sys
+import tempfile
+import time
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import cv2
+from PIL import Image
+
+from bench._photographs import photographs
+from daemon.processes.verify_task import PairTask, verify_pair
+from daemon.processes.worker import of_item
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
+from index.imaging.decoding import pictures
+from index.imaging.decoding.pictures import Limits
+from index.model import Facts, Turn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from support.lending import HeldBack, Lending
+from support.pictures import photograph
+
+TICKS = os.sysconf("SC_CLK_TCK")
+LONG_SIDE = 1024
+LIMITS = WorkerLimits(60.0, 2 * 2**30)
+Task = tuple[tuple[int, int], PairTask]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="photographs that are all different")
+    parser.add_argument("--pictures", type=int, default=40, help="as many of them, or made as many")
+    parser.add_argument("--copies", type=int, default=4, help="of each, and pairs with as many other pictures")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    if options.folder:
+        originals = [picture for _, picture in islice(photographs(options.folder, LONG_SIDE, 1), options.pictures)]
+    else:
+        originals = [photograph(seed, LONG_SIDE, LONG_SIDE * 3 // 4) for seed in range(options.pictures)]
+    with tempfile.TemporaryDirectory() as place:
+        tasks, kb = pairs_of(originals, options.copies, Path(place))
+        print(f"{len(tasks)} pairs of {options.folder or 'made pictures'}, views of {kb:.0f} KB")
+        verifying, home = at_home(tasks)
+        print("\n| | ms a pair |\n|---|---|")
+        print(f"| verifying it, at home | {verifying:.2f} |\n| the service's part of that | {home:.2f} |")
+        parts = lent(tasks, Path(place))
+        for name, milliseconds in parts.items():
+            print(f"| {name} | {milliseconds:.2f} |")
+        added = sum(parts.values()) - parts["verifying it, on the worker"] - home
+        print(f"\nadded by lending: {added:.2f} ms a pair, {100 * added / verifying:.1f} % of verifying it")
+
+
+def pairs_of(originals: list[Image.Image], copies: int, place: Path) -> tuple[list[Task], float]:
+    """Each picture with copies of it, of other sizes and qualities, and with others; the mean size of a view."""
+    views: list[tuple[str, Facts]] = []
+    for number, original in enumerate(originals):
+        for copy in range(copies):
+            image = original if not copy else original.resize([side * (10 - copy) // 10 for side in original.size])
+            file = place / "file.jpg"
+            image.save(file, quality=92 - 6 * copy)
+            view = place / f"{number}-{copy}.jpg"
+            view.write_bytes(pictures.preview(file.read_bytes(), Limits()))
+            views.append((str(view), Facts("JPEG", *image.size, jpeg_quality=92 - 6 * copy)))
+    chosen = []
+    for number in range(len(originals)):
+        first = number * copies
+        chosen += [(first, first + copy) for copy in range(1, copies)]
+        chosen += [(first, (number + other) % len(originals) * copies) for other in range(1, copies)]
+    tasks = [
+        ((a, b), PairTask(a, b, views[a][0], views[b][0], views[a][1], views[b][1], Turn.NONE))
+        for a, b in sorted(chosen)
+    ]
+    return tasks, sum(Path(view).stat().st_size for view, _ in views) / len(views) / 1000
+
+
+def at_home(tasks: list[Task]) -> tuple[float, float]:
+    """Milliseconds a pair in the process that verifies, and here."""
+    with WorkerPool(1, LIMITS) as pool:
+        run(pool, tasks[:20])
+        child = children_of(os.getpid())
+        before, started_s = {pid: seconds_of(pid) for pid in child}, time.process_time()
+        run(pool, tasks)
+        here_s = time.process_time() - started_s
+        there_s = sum(seconds_of(pid) - before[pid] for pid in child)
+    return 1000 * there_s / len(tasks), 1000 * here_s / len(tasks)
+
+
+def lent(tasks: list[Task], place: Path) -> dict[str, float]:
+    """Milliseconds a pair in each process that takes part."""
+    lending = Lending(place, HeldBack(1, LIMITS))
+    try:
+        lending.start("worker")
+        run(lending.pool, tasks[:20])
+        worker = lending.processes["worker"].pid
+        gate = lending.lender.gate_pid
+        assert gate is not None
+        processes = {"the process that listens": gate, "the worker beside its pool": worker}
+        verifiers = children_of(worker)
+        before = {pid: seconds_of(pid) for pid in (*processes.values(), *verifiers)}
+        started_s = time.process_time()
+        run(lending.pool, tasks)
+        here_s = time.process_time() - started_s
+        took = {pid: seconds_of(pid) - before[pid] for pid in before}
+        assert sum(lending.done().values()) == len(tasks) + 20, "some were done at home"
+    finally:
+        lending.close()
+    seconds = {name: took[pid] for name, pid in processes.items()}
+    seconds = {"the service": here_s, **seconds, "verifying it, on the worker": sum(took[pid] for pid in verifiers)}
+    return {name: 1000 * of_one / len(tasks) for name, of_one in seconds.items()}
+
+
+def run(pool: WorkerPool, tasks: list[Task]) -> None:
+    for outcome in pool.run(partial(of_item, verify_pair), tasks):
+        assert outcome.failure is None, outcome.failure
+
+
+def children_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def seconds_of(pid: int) -> float:
+    """The processor time of a process, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+if __name__ == "__main__":
+    main()

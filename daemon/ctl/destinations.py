@@ -1,0 +1,64 @@
+"""comparimg-ctl destinations: name the folders that images can be moved to; what comparimg.toml has stays."""
+
+from pathlib import Path
+
+import click
+
+from daemon import terminal
+from daemon.ctl.remote import client, json_option
+from daemon.ctl.rest_path import at, uri_of
+
+
+def register(program: click.Group) -> None:
+    program.add_command(destinations)
+
+
+@click.group()
+def destinations() -> None:
+    """The folders that images can be moved to: those of comparimg.toml, and those added here or on the page."""
+
+
+@destinations.command("list")
+@json_option
+@click.pass_context
+def listing(context: click.Context, in_json: bool) -> None:
+    """List the destinations."""
+    rows = list(client(context).pages("destinations"))
+    if in_json:
+        terminal.print_json(rows)
+        return
+    terminal.print_table(
+        ("name", "folder", "from", ""),
+        [(row["name"], row["path"], row["origin"], "" if row["exists"] else "missing") for row in rows],
+    )
+
+
+@destinations.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--create", is_flag=True, help="Make the folder where it is missing.")
+@json_option
+@click.pass_context
+def add(context: click.Context, name: str, folder: Path, create: bool, in_json: bool) -> None:
+    """Name a folder of the machine that the daemon is on."""
+    answer = client(context).post("destinations", {"name": name, "path": uri_of(folder), "create": create})
+    if in_json:
+        terminal.print_json(answer)
+        return
+    added = answer["destination"]
+    click.echo(terminal.printable(f"images can be moved to {added['name']}, {added['path']}"))
+    for line in filter(None, (answer["warning"], answer["remedy"])):
+        click.echo(terminal.printable(line))
+
+
+@destinations.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def remove(context: click.Context, name: str, in_json: bool) -> None:
+    """Forget a destination that was added here or on the page. Its folder and the files in it stay."""
+    client(context).delete(at("destinations", name))
+    if in_json:
+        terminal.print_json({"removed": name})
+    else:
+        click.echo(terminal.printable(f"{name} is no destination any more; its folder stays"))

@@ -1,0 +1,31 @@
+"""comparimg-ctl duplicates: everything found, for another program."""
+
+import sys
+
+import click
+
+from daemon.ctl.remote import client
+from index.database.queries.result_file import FORMS
+from index.model import Kind
+
+KINDS = tuple(str(kind) for kind in Kind)
+
+
+def register(program: click.Group) -> None:
+    program.add_command(duplicates)
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", help="[text]")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only these matches; may be repeated.")
+@click.pass_context
+def duplicates(context: click.Context, form: str, kinds: tuple[str, ...]) -> None:
+    """Print all duplicates, for another program.
+
+    text has the paths of each group, the reference first, and an empty line between two groups, as fdupes prints them;
+    without --kind, only files with the same bytes or the same pixels. csv has a row for each image, json all that is
+    known. A group with a line break in a path is in csv and json only.
+    """
+    sys.stdout.flush()
+    client(context).download("duplicates", sys.stdout.buffer, format=form, kind=",".join(kinds) or None)
+    sys.stdout.buffer.flush()

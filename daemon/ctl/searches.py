@@ -1,0 +1,81 @@
+"""comparimg-ctl searches: search in any folder of the daemon's machine, beside the library's own groups."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon import terminal
+from daemon.ctl.remote import client, follow, json_option, print_job
+from daemon.ctl.rest_path import at, uri_of
+from index.model import HSIZES, Depth, Method
+
+
+def register(program: click.Group) -> None:
+    program.add_command(searches)
+
+
+@click.group()
+def searches() -> None:
+    """Searches limited to some folder. One that is not watched is indexed for its search alone, and never changed."""
+
+
+@searches.command("list")
+@json_option
+@click.pass_context
+def listing(context: click.Context, in_json: bool) -> None:
+    """List the searches that are kept; `groups --search ID` lists what one found."""
+    rows = list(client(context).pages("searches"))
+    if in_json:
+        terminal.print_json(rows)
+        return
+    terminal.print_table(
+        ("search", "folders", "method", "groups", "finished", ""),
+        [
+            (
+                row["id"], " ".join(row["folders"]), row["method"], row["groups"], row["finished"],
+                "not watched" if row["temporary"] else "",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+@searches.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--not-recursive", is_flag=True, help="Leave out the folders below.")
+@click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), help="Hash size: larger sees more.")
+@click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ.")
+@click.option("--depth", type=click.Choice([str(d) for d in Depth]), help="How far to look for crops.")
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed.")
+@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@json_option
+@click.pass_context
+def start(
+    context: click.Context,
+    /,
+    folder: Path,
+    not_recursive: bool,
+    hsize: str | None,
+    wait: bool,
+    in_json: bool,
+    **given: Any,
+) -> None:
+    """Search in a folder; what is not given comes from the settings. It replaces the search before."""
+    body = {"folder": uri_of(folder), "recursive": not not_recursive, "hsize": None if hsize is None else int(hsize)}
+    api = client(context)
+    started = api.post("searches", {**body, **given})
+    print_job(follow(api, started["id"]) if wait else started, in_json)
+
+
+@searches.command()
+@click.argument("search_id", metavar="ID", type=int)
+@json_option
+@click.pass_context
+def dismiss(context: click.Context, search_id: int, in_json: bool) -> None:
+    """Dismiss a search. A folder that was indexed for it alone is forgotten, with what was decided in it."""
+    client(context).delete(at("searches", search_id))
+    if in_json:
+        terminal.print_json({"dismissed": search_id})
+    else:
+        click.echo(f"search {search_id} is dismissed")

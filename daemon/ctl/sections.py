@@ -1,0 +1,52 @@
+"""The commands of comparimg-ctl by what they are for, in the order of its help."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+SECTIONS: Final = (
+    ("On folders, without a daemon", ("detect", "explain", "compress", "model")),
+    ("What there is", ("status", "groups", "group", "duplicates", "calibration", "problems", "verdicts")),
+    ("What to do", ("scan", "searches", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
+    ("Deciding and sorting", ("decide", "accept", "clear", "rules", "sort", "batches", "batch", "undo", "trash")),
+    (
+        "How it is set up",
+        (
+            "doctor",
+            "roots",
+            "destinations",
+            "disks",
+            "workers",
+            "service",
+            "index",
+            "schedule",
+            "config",
+            "token",
+            "notify-test",
+        ),
+    ),
+    ("For the shell", ("completion", "manual")),
+)
+
+
+class Sectioned(click.Group):
+    """A group whose help lists its commands in sections."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        for title, names in self.sections():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
+
+    def sections(self) -> Iterator[tuple[str, list[str]]]:
+        """The titles of the sections, each with the names of the commands there are."""
+        for title, names in SECTIONS:
+            if present := [name for name in names if name in self.commands]:
+                yield title, present
+
+
+def root_program(context: click.Context) -> Sectioned:
+    """comparimg-ctl itself, of a command that runs."""
+    program = context.find_root().command
+    assert isinstance(program, Sectioned)
+    return program

@@ -1,0 +1,122 @@
+"""comparimg-ctl completion and manual: what a shell and man know of the program, made from its help texts."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import click
+from click.shell_completion import ShellComplete, get_completion_class
+
+from daemon.ctl.sections import Sectioned, root_program
+from daemon.version import VERSION
+
+NAME: Final = "comparimg-ctl"
+COMPLETE: Final = "_COMPARIMG_CTL_COMPLETE"
+# Where each file belongs below a folder such as /usr/local/share.
+MAN_PAGE: Final = f"man/man1/{NAME}.1"
+COMPLETIONS: Final[Mapping[str, str]] = {
+    "bash": f"bash-completion/completions/{NAME}",
+    "zsh": f"zsh/site-functions/_{NAME}",
+    "fish": f"fish/vendor_completions.d/{NAME}.fish",
+}
+EXIT_CODES: Final = (
+    ("0", "Done."),
+    ("1", "It failed, or a part of it did; the output says which."),
+    ("2", "Wrong usage, or a configuration with a mistake."),
+    ("3", "No daemon answers."),
+)
+
+
+def register(program: click.Group) -> None:
+    program.add_command(completion)
+    program.add_command(manual)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(tuple(COMPLETIONS)))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what a shell needs to complete commands and options.
+
+    For bash, in ~/.bashrc: eval "$(comparimg-ctl completion bash)"
+    """
+    click.echo(completion_script(root_program(context), shell))
+
+
+@click.command()
+@click.pass_context
+def manual(context: click.Context) -> None:
+    """Print the manual page, for man -l."""
+    click.echo(man_page(root_program(context)), nl=False)
+
+
+def files(program: Sectioned) -> dict[str, str]:
+    """The texts of the manual page and the completions, by where they belong below a folder of shared data."""
+    scripts = {place: completion_script(program, shell) + "\n" for shell, place in COMPLETIONS.items()}
+    return {MAN_PAGE: man_page(program), **scripts}
+
+
+def completion_script(program: click.Group, shell: str) -> str:
+    """What a shell reads once, and asks the program with at every completion."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    # Not the class's own `source`: that of bash starts bash to look at its version.
+    return ShellComplete.source(kind(program, {}, NAME, COMPLETE)).strip()
+
+
+def man_page(program: Sectioned) -> str:
+    """The manual page of a program and all its commands, in the macros of man(7)."""
+    return "".join(f"{line}\n" for line in _page(program))
+
+
+def _page(program: Sectioned) -> Iterator[str]:
+    context = click.Context(program, info_name=NAME)
+    yield f'.TH COMPARIMG-CTL 1 "" "ComparImg {VERSION}" "ComparImg"'
+    yield ".SH NAME"
+    yield rf"comparimg\-ctl \- {_escaped(_purpose(program.help))}"
+    yield ".SH SYNOPSIS"
+    yield r".B comparimg\-ctl"
+    yield "[options] command [arguments]"
+    yield ".SH OPTIONS"
+    yield from _options(program, context)
+    for title, names in program.sections():
+        yield f".SH {_escaped(title.upper())}"
+        for name in names:
+            yield from _command(program.commands[name], context, name)
+    yield ".SH EXIT STATUS"
+    for code, meaning in EXIT_CODES:
+        yield from (".TP", f".B {code}", _escaped(meaning))
+    yield ".SH SEE ALSO"
+    yield _escaped("The documentation that comes with ComparImg, README.md first.")
+
+
+def _command(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent)
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            yield from _command(command.commands[below], context, below)
+        return
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield rf".SS {_escaped(context.command_path.removeprefix(NAME + ' '))}"
+    yield rf".B {_escaped(context.command_path)}"
+    yield _escaped(usage)
+    for paragraph in (command.help or "").split("\n\n"):
+        yield from (".PP", _escaped(" ".join(paragraph.split())))
+    yield from _options(command, context)
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
+            yield from (".TP", f".B {_escaped(record[0])}", _escaped(record[1] or " "))
+
+
+def _purpose(text: str | None) -> str:
+    """The first sentence of a help text as a phrase."""
+    sentence = " ".join((text or "").split("\n\n")[0].split()).rstrip(".")
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _escaped(text: str) -> str:
+    """A line that man shows as it is: no macro at its beginning, no escape within, hyphens that can be searched."""
+    return re.sub(r"^([.'])", r"\\&\1", text.replace("\\", r"\e").replace("-", r"\-"))

@@ -1,0 +1,108 @@
+"""Jobs that decide by a rule about many groups, or count what it would decide, in portions.
+
+Until a job is done, none of its decisions counts as made: one that is cancelled or fails undoes them, and one that a
+crash or a stop interrupted begins again. Standing rules and requests decide by the same portions without a job.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from daemon.jobs.progress import Context
+from daemon.jobs.runner import Stopping
+from index.database.queries import rule_application
+from index.database.queries.group_filter import GroupFilter
+from index.database.queries.rule_application import Effect
+from index.database.records import rule_runs
+from index.database.records.jobs import RuleParameters
+from index.database.store import Store
+from index.errors import NoRoom
+from index.imaging.grouping.rules import Rule, rule_of
+
+log = logging.getLogger(__name__)
+
+
+class RuleJobs:
+    """Runs the jobs of rules. Runner's thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def run(self, context: Context, parameters: RuleParameters) -> Mapping[str, Any]:
+        """Carry out one job. The outcome holds the effect of the rule, and the `order` that takes it back."""
+        rule = rule_of(parameters.rule)
+        chosen = GroupFilter(root_id=parameters.root, path=os.fsencode(parameters.path))
+        if parameters.dry_run:
+            return outcome(self._count(context, rule, chosen)) | {"dry_run": True}
+        return outcome(self._apply(context, rule, chosen))
+
+    def recover(self) -> None:
+        """At the start, before the runner: undo the runs that nothing will make again."""
+        with self._store.read() as database:
+            left = rule_runs.unfinished(database)
+        for run_id in left:
+            log.warning("what the interrupted run %d of a rule decided is taken back", run_id)
+            rule_runs.roll_back(self._store.write, run_id)
+
+    def _count(self, context: Context, rule: Rule, chosen: GroupFilter) -> Effect:
+        with self._store.read() as database:
+            portions = rule_application.portions(database, rule, chosen)
+        effect = Effect()
+        effect.selected = effect.looked_at = sum(map(len, portions))
+        context.begin("counting", effect.selected)
+        for portion in portions:
+            with self._store.read() as database:
+                rule_application.add_effect(database, rule, portion, effect)
+            context.advance(len(portion))
+        return effect
+
+    def _apply(self, context: Context, rule: Rule, chosen: GroupFilter) -> Effect:
+        with self._store.read() as database:
+            interrupted = rule_runs.unfinished(database, context.job_id)
+        for run_id in interrupted:
+            rule_runs.roll_back(self._store.write, run_id)
+        application = rule_application.Application(rule, chosen, time.time_ns(), job_id=context.job_id)
+        try:
+            portions = self._store.write(application.begin)
+            context.begin("deciding", application.effect.selected)
+            for portion in portions:
+                self._store.write(partial(application.decide, portion))
+                context.advance(len(portion))
+            return self._store.write(application.end)
+        except (Stopping, NoRoom):
+            # The job goes back to the queue, and begins again.
+            raise
+        except Exception:
+            application.roll_back(self._store.write)
+            raise
+
+
+def outcome(effect: Effect) -> dict[str, Any]:
+    """An effect as plain data, with surrogate-escaped paths."""
+
+    def image(image_id: int, path: bytes) -> dict[str, Any]:
+        return {"id": image_id, "path": os.fsdecode(path)}
+
+    return {
+        "groups": effect.groups,
+        "images": effect.images,
+        "bytes": effect.bytes,
+        "undecided_ties": effect.undecided_ties,
+        "by_criterion": dict(effect.by_criterion),
+        "sample": [
+            {
+                "group": sampled.key,
+                "keeper": image(*sampled.keeper),
+                "victims": [image(*victim) for victim in sampled.victims],
+                "decided_by": sampled.decided_by,
+                "value": sampled.value,
+            }
+            for sampled in effect.sample
+        ],
+        "selected": effect.selected,
+        "looked_at": effect.looked_at,
+        "order": effect.run_id or None,
+    }

@@ -1,0 +1,238 @@
+"""One machine that is connected: what it was lent, what it does with it, and how much more it gets.
+
+A thread for each queue (comparimg-lend-N) sends it batches; its answers come in the lender's thread. Whatever happens
+to it, each task that it had is answered by it, or goes back to the queue, once.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from daemon.processes.task_queue import Outcome, Task, TaskQueue, item_of, underlying
+from daemon.remote_workers.lendable import Views, Work
+from daemon.remote_workers.wire import Batch, Done, Failed, FromService, Hello
+
+log = logging.getLogger(__name__)
+
+# Pairs in one message: they share views, and a message costs as much as some milliseconds of work.
+AT_ONCE: Final = 8
+# A machine gets work for about this time ahead, and for each process two tasks.
+AHEAD_S: Final = 2.0
+FIRST_AHEAD: Final = 2 * AT_ONCE
+# How much the newest measurement of its pace weighs.
+NEWEST: Final = 0.3
+# A task that was lost with a machine that often is done at home.
+LOST_AT_MOST: Final = 2
+IDLE_S: Final = 60.0
+
+
+class Nonsense(Exception):
+    """An answer that no worker of ours gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """A task that is away."""
+
+    queue: TaskQueue
+    task: Task
+    work: Work
+
+
+class Borrower:
+    """A machine that said hello. `send` sends it a message and raises nothing: a connection that breaks ends it."""
+
+    def __init__(
+        self,
+        name: str,
+        hello: Hello,
+        works: Mapping[Callable[[Any], Any], Work],
+        send: Callable[[FromService], None],
+    ) -> None:
+        """`works` are those that are lent, by their functions."""
+        self.name = name
+        self.processes = hello.processes
+        # All keys from the start: others read it while the lender's thread counts.
+        self.done = Counter({work.name: 0 for work in works.values()})
+        self.came_home = 0
+        # When it was last heard of, and when it last answered, or got something to do after a pause.
+        self.heard_s = self.answered_s = time.monotonic()
+        self._can = frozenset(hello.can)
+        self._works = works
+        self._send = send
+        self._lock = threading.Lock()
+        # Guarded by the lock, which is taken inside of a queue's, never around it.
+        self._lent: dict[tuple[int, int], _Lent] = {}
+        self._batches = 0
+        self._ended = False
+        self._pace_s = 0.0
+        self._threads: list[threading.Thread] = []
+        self._queues: list[TaskQueue] = []
+
+    def start(self, queues: Collection[TaskQueue]) -> None:
+        for queue in queues:
+            self._queues.append(queue)
+            queue.lend(self, self.processes)
+            thread = threading.Thread(target=self._feed, args=(queue,), name=f"comparimg-lend-{self.name}")
+            thread.start()
+            self._threads.append(thread)
+
+    @property
+    def away(self) -> int:
+        """How many tasks it has."""
+        with self._lock:
+            return len(self._lent)
+
+    def take_answers(self, answers: Sequence[Done | Failed]) -> None:
+        """Raises Nonsense; what came before it holds."""
+        done: dict[TaskQueue, list[tuple[Task, Outcome[Any, Any]]]] = {}
+        self._note_pace(len(answers))
+        try:
+            for answer in answers:
+                lent = self._returned(answer)
+                if isinstance(answer, Failed):
+                    # Whether it is the picture's fault is decided here: as at home, and by no one else.
+                    log.info("%s could not do a task, which is done here: %s", self.name, answer.reason)
+                    self._bring_home(lent)
+                else:
+                    outcome = Outcome(lent.task.item, self._value(lent, answer.value))
+                    done.setdefault(lent.queue, []).append((lent.task, outcome))
+                    self.done[lent.work.name] += 1
+        finally:
+            for queue, of_queue in done.items():
+                queue.finish(of_queue, home=False)
+        self._wake()
+
+    def _returned(self, answer: Done | Failed) -> _Lent:
+        with self._lock:
+            lent = self._lent.pop((answer.batch, answer.number), None)
+        if lent is None:
+            raise Nonsense("an answer to what was not asked")
+        return lent
+
+    def _value(self, lent: _Lent, data: bytes) -> Any:
+        try:
+            return lent.work.decode(item_of(lent.task), data)
+        except ValueError as error:
+            self._bring_home(lent)
+            raise Nonsense(f"no value of {lent.work.name}: {error}") from error
+
+    def _note_pace(self, answers: int) -> None:
+        with self._lock:
+            now_s = time.monotonic()
+            pace_s = (now_s - self.answered_s) / max(1, answers)
+            self._pace_s = pace_s if not self._pace_s else (1 - NEWEST) * self._pace_s + NEWEST * pace_s
+            self.answered_s = now_s
+
+    def end(self) -> None:
+        """It is gone: what it has goes to others."""
+        with self._lock:
+            self._ended = True
+            lost = list(self._lent.values())
+            self._lent.clear()
+        for queue in self._queues:
+            queue.lend(self, 0)
+        for lent in lost:
+            lent.task.lost += 1
+            lent.task.home = lent.task.home or lent.task.lost >= LOST_AT_MOST
+        for queue in self._queues:
+            queue.put_back([lent.task for lent in lost if lent.queue is queue])
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def joined(self) -> bool:
+        """Whether its threads have ended."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    # In the threads that send
+
+    def _feed(self, queue: TaskQueue) -> None:
+        while not self._ended:
+            tasks = queue.take(lambda: self._pick(queue), lambda: self._ended, IDLE_S)
+            if tasks is None:
+                return
+            if tasks:
+                self._lend(queue, tasks)
+
+    def _pick(self, queue: TaskQueue) -> list[Task]:
+        """Some tasks of one work, from the end of the queue: processes here take from its beginning, where those of one
+        lane follow one another."""
+        room = self._room(len(queue.tasks), queue.hands)
+        picked: list[Task] = []
+        passed: list[Task] = []
+        work: Work | None = None
+        while queue.tasks and len(picked) < room:
+            task = queue.tasks.pop()
+            wanted = self._work_of(task)
+            if wanted is None or work not in (None, wanted):
+                passed.append(task)
+            elif task.run.wanted:
+                picked.append(task)
+                work = wanted
+        queue.tasks.extend(reversed(passed))
+        picked.reverse()
+        return picked
+
+    def _work_of(self, task: Task) -> Work | None:
+        if task.home:
+            return None
+        work = self._works.get(underlying(task))
+        return work if work is not None and work.needs(item_of(task)) in self._can else None
+
+    def _room(self, waiting: int, hands: int) -> int:
+        """How many tasks it gets now: no more than its share of those that wait, and none as long as that would be a
+        message for one or two."""
+        with self._lock:
+            away = len(self._lent)
+            most = max(FIRST_AHEAD, 2 * self.processes + AT_ONCE)
+            if self._pace_s:
+                most = min(most, max(self.processes, math.ceil(AHEAD_S / self._pace_s)))
+        free = most - away
+        if free < min(AT_ONCE, most) and away >= self.processes:
+            return 0
+        return min(free, AT_ONCE, math.ceil(waiting * self.processes / hands))
+
+    def _lend(self, queue: TaskQueue, tasks: list[Task]) -> None:
+        work = self._works[underlying(tasks[0])]
+        views = Views()
+        written: list[tuple[Task, bytes]] = []
+        for task in tasks:
+            try:
+                written.append((task, work.encode(item_of(task), views)))
+            except (OSError, ValueError):
+                # Here it is found out what is wrong with it.
+                task.home = True
+                queue.put_back([task])
+        with self._lock:
+            ended = self._ended
+            if not ended:
+                self._batches += 1
+                number = self._batches
+                if not self._lent:
+                    self.answered_s = time.monotonic()
+                self._lent.update(
+                    ((number, place), _Lent(queue, task, work)) for place, (task, _) in enumerate(written)
+                )
+        if ended:
+            queue.put_back([task for task, _ in written])
+        elif written:
+            self._send(Batch(number, work.name, tuple(views.sent), tuple(data for _, data in written)))
+
+    def _bring_home(self, lent: _Lent) -> None:
+        self.came_home += 1
+        lent.task.home = True
+        lent.queue.put_back([lent.task])
+
+    def _wake(self) -> None:
+        """Those that send may have room again."""
+        for queue in self._queues:
+            with queue.changed:
+                queue.changed.notify_all()

@@ -1,0 +1,178 @@
+"""The process that listens to other machines: it speaks TLS, asks for their certificates, and passes frames on.
+
+A child of the service with nothing but three open descriptors: a socket that listens already, one to the service, and
+the certificate of the service, which is read and closed. It opens no file (see confinement), and reads nothing of a
+frame but its length. What it says to the service is a header and bytes, of which the service decodes plain data only.
+
+Between the two: HEADER (length of the payload, what, connection) and the payload.
+"""
+
+import asyncio
+import encodings.idna  # noqa: F401 - asyncio asks for it when no file can be opened any more
+import os
+import signal
+import socket
+import ssl
+import struct
+from contextlib import suppress
+from enum import IntEnum
+from hashlib import sha256
+from typing import Final
+
+from daemon.remote_workers.confinement import confine
+from daemon.remote_workers.wire import HELLO_S, LENGTH, MOST_BYTES_FROM_WORKER, Refused, encode, framed
+from index import operating_system
+
+HEADER: Final = struct.Struct(">IBI")
+FINGERPRINT_BYTES: Final = 32
+# Between the two in the file of the certificates.
+AUTHORITY_BELOW: Final = b"\n# authority\n"
+MOST_CONNECTIONS: Final = 64
+# Those, as many that have not said who they are, and what the process has anyway.
+OPEN_FILES: Final = 2 * MOST_CONNECTIONS + 32
+MEMORY_BYTES: Final = 2 * 2**30
+# A batch with its views, so that it is read at once.
+BUFFERED_BYTES: Final = 2**20
+# What a worker has not read yet; the service sends a worker no more than it can do in seconds.
+MOST_UNREAD_BYTES: Final = 64 * 2**20
+
+
+class Says(IntEnum):
+    """What the gate says to the service."""
+
+    READY = 0  # b"1" if no file can be opened, b"0" where the kernel cannot forbid it
+    OPENED = 1  # the fingerprint, then the address as text
+    FRAME = 2
+    CLOSED = 3
+    ALIVE = 4
+
+
+class Asks(IntEnum):
+    """What the service asks of the gate."""
+
+    ALLOW = 0  # the fingerprints of all who are let in, one after another; others are cut off
+    FRAME = 1
+    CLOSE = 2
+    ALIVE = 3  # to be answered
+
+
+def serve(service: int, listening: int, certificates: int, parent: int) -> None:
+    """Run until the service is gone. The arguments are descriptors, and the process id of the service."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.chdir("/")
+    context = _context(certificates)
+    os.close(certificates)
+    is_locked = confine(OPEN_FILES, MEMORY_BYTES)
+    # After the change of user, which takes it back.
+    operating_system.die_with_parent()
+    if os.getppid() != parent:
+        return
+    gate = _Gate(socket.socket(fileno=service), socket.socket(fileno=listening), context)
+    asyncio.run(gate.run(is_locked))
+
+
+def _context(certificates: int) -> ssl.SSLContext:
+    """TLS 1.3 with a certificate from both sides. The file has that of the service with its key, then that of the
+    authority."""
+    with os.fdopen(os.dup(certificates), "rb") as file:
+        file.seek(0)
+        _, _, authority = file.read().partition(AUTHORITY_BELOW)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=authority.decode("ascii"))
+    context.num_tickets = 0
+    context.load_cert_chain(f"/proc/self/fd/{certificates}")
+    return context
+
+
+class _Gate:
+    def __init__(self, service: socket.socket, listening: socket.socket, context: ssl.SSLContext) -> None:
+        self._service_socket = service
+        self._listening = listening
+        self._context = context
+        self._allowed: frozenset[bytes] = frozenset()
+        self._connections: dict[int, tuple[bytes, asyncio.StreamWriter]] = {}
+        self._last = 0
+        self._service: asyncio.StreamWriter
+
+    async def run(self, is_locked: bool) -> None:
+        asked, self._service = await asyncio.open_connection(sock=self._service_socket, limit=BUFFERED_BYTES)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            # Who is let in is known before anyone is answered.
+            await self._obey_next(asked)
+            await asyncio.start_server(
+                self._serve, sock=self._listening, ssl=self._context, ssl_handshake_timeout=HELLO_S
+            )
+            self._say(Says.READY, 0, b"1" if is_locked else b"0")
+            while True:
+                await self._obey_next(asked)
+        # Nothing else is waited for: without the service there is nothing to do.
+        os._exit(0)
+
+    async def _obey_next(self, asked: asyncio.StreamReader) -> None:
+        length, what, connection = HEADER.unpack(await asked.readexactly(HEADER.size))
+        self._obey(Asks(what), connection, await asked.readexactly(length))
+
+    def _say(self, what: Says, connection: int, payload: bytes = b"") -> None:
+        self._service.write(HEADER.pack(len(payload), what, connection) + payload)
+
+    def _obey(self, what: Asks, connection: int, payload: bytes) -> None:
+        match what:
+            case Asks.ALLOW:
+                starts = range(0, len(payload), FINGERPRINT_BYTES)
+                self._allowed = frozenset(payload[start : start + FINGERPRINT_BYTES] for start in starts)
+                for number, (fingerprint, writer) in list(self._connections.items()):
+                    if fingerprint not in self._allowed:
+                        _refuse(writer)
+                        self._forget(number)
+            case Asks.FRAME if connection in self._connections:
+                _, writer = self._connections[connection]
+                writer.write(framed(payload))
+                if writer.transport.get_write_buffer_size() > MOST_UNREAD_BYTES:
+                    writer.transport.abort()
+                    self._forget(connection)
+            case Asks.CLOSE if connection in self._connections:
+                _, writer = self._connections[connection]
+                writer.close()
+                self._forget(connection)
+            case Asks.ALIVE:
+                self._say(Says.ALIVE, 0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, after its handshake: that its certificate was signed is known, not that it is on the list."""
+        fingerprint = sha256(writer.get_extra_info("ssl_object").getpeercert(binary_form=True)).digest()
+        if fingerprint not in self._allowed:
+            _refuse(writer)
+            return
+        if len(self._connections) >= MOST_CONNECTIONS:
+            writer.close()
+            return
+        self._last += 1
+        number = self._last
+        self._connections[number] = fingerprint, writer
+        address = str((writer.get_extra_info("peername") or ("",))[0])
+        self._say(Says.OPENED, number, fingerprint + address.encode())
+        try:
+            while number in self._connections:
+                (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
+                if length > MOST_BYTES_FROM_WORKER:
+                    break
+                frame = await reader.readexactly(length)
+                if number in self._connections:
+                    self._say(Says.FRAME, number, frame)
+                    await self._service.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        writer.transport.abort()
+        self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        if self._connections.pop(number, None) is not None:
+            self._say(Says.CLOSED, number)
+
+
+def _refuse(writer: asyncio.StreamWriter) -> None:
+    """Say that the certificate is revoked, and hang up."""
+    writer.write(framed(encode(Refused("revoked"))))
+    writer.close()

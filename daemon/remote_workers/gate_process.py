@@ -1,0 +1,115 @@
+"""The service's side of the gate: starts the process that listens, speaks with it, kills it.
+
+Any thread may send; one receives.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from typing import Final, NamedTuple
+
+from daemon.processes.worker_process import SOURCES
+from daemon.remote_workers.gate import AUTHORITY_BELOW, BUFFERED_BYTES, HEADER, Asks, Says
+from daemon.remote_workers.wire import MOST_BYTES_FROM_WORKER
+
+RECEIVED_BYTES: Final = 2**18
+# A gate that takes nothing for so long hangs.
+SEND_LIMIT_S: Final = 10.0
+END_WAIT_S: Final = 5.0
+
+
+class GateDied(Exception):
+    """The process has ended, hangs, or says what it cannot say."""
+
+
+class Said(NamedTuple):
+    what: Says
+    connection: int
+    payload: bytes
+
+
+class GateProcess:
+    """A process that runs daemon.remote_workers.gate on a socket that listens. Raises OSError if it cannot start."""
+
+    def __init__(self, listening: socket.socket, authority: bytes, service: bytes) -> None:
+        """The certificates are in PEM, that of the service with its key: they reach the process in memory, not by a
+        file that it could open."""
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            # A batch with its views fits in: each part of it would wake a process.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFERED_BYTES)
+        self._end = ours
+        self._end.settimeout(SEND_LIMIT_S)
+        self._received = bytearray()
+        self._sending = threading.Lock()
+        certificates = os.memfd_create("certificates", os.MFD_CLOEXEC)
+        try:
+            os.write(certificates, service + AUTHORITY_BELOW + authority)
+            passed = (theirs.fileno(), listening.fileno(), certificates)
+            arguments = ", ".join(map(str, (*passed, os.getpid())))
+            code = f"from daemon.remote_workers.gate import serve; serve({arguments})"
+            places = os.pathsep.join([str(SOURCES), *filter(None, sys.path)])
+            self.process = subprocess.Popen(
+                [sys.executable, "-S", "-P", "-c", code],
+                pass_fds=passed,
+                # Nothing of our environment, which may hold a token.
+                env={"PYTHONPATH": places},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(certificates)
+        self._readable = select.poll()
+        self._readable.register(self._end, select.POLLIN)
+
+    def send(self, what: Asks, connection: int = 0, payload: bytes = b"") -> None:
+        """Raises GateDied."""
+        try:
+            with self._sending:
+                self._end.sendall(HEADER.pack(len(payload), what, connection) + payload)
+        except OSError as error:
+            raise GateDied(f"it takes nothing: {error}") from error
+
+    def receive(self, limit_s: float) -> list[Said]:
+        """What it said; waits until the limit. Raises GateDied."""
+        if not self._readable.poll(limit_s * 1000):
+            return []
+        try:
+            piece = self._end.recv(RECEIVED_BYTES)
+        except OSError as error:
+            raise GateDied(f"it says nothing: {error}") from error
+        if not piece:
+            raise GateDied("it ended")
+        self._received += piece
+        return self._split()
+
+    def kill(self) -> None:
+        """End it, with all connections, whatever it does."""
+        self.process.kill()
+        self._end.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_WAIT_S)
+
+    def _split(self) -> list[Said]:
+        said, start = [], 0
+        while len(self._received) >= start + HEADER.size:
+            length, what, connection = HEADER.unpack_from(self._received, start)
+            if length > MOST_BYTES_FROM_WORKER or what not in Says.__members__.values():
+                raise GateDied("it says what no gate says")
+            end = start + HEADER.size + length
+            if len(self._received) < end:
+                break
+            said.append(Said(Says(what), connection, bytes(self._received[start + HEADER.size : end])))
+            start = end
+        del self._received[:start]
+        return said

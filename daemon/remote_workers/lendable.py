@@ -1,0 +1,256 @@
+"""The works that can be lent to other machines: how a task and its value are written as plain data, and read.
+
+Only views travel, which are JPEGs of at most 512 pixels, with the facts of two files where a pair is verified. Files,
+names, places, captions and keywords stay at home. The value of a task is checked where it arrives.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import blake3
+import msgspec
+from PIL import Image
+
+from daemon.processes.model_task import SHIPPED, EmbedTask, ModelTask, embed_preview
+from daemon.processes.verify_task import PairTask, describe_preview, verify_pair
+from daemon.remote_workers.judgement_check import (
+    features_of_bytes,
+    judgement_of_bytes,
+    judgement_to_bytes,
+    vectors_of_bytes,
+)
+from index.imaging.candidates.features.descriptors import SCHEME
+from index.imaging.decoding.pictures import JPEG_END, PREVIEW_SIDE, preview_on_black
+from index.imaging.embedding.model_input import ModelOptions
+from index.imaging.verification.edit_evidence import VERIFIER
+from index.model import TURNS, Description, Facts, Turn
+
+VERIFY: Final = "verify"
+DESCRIBE: Final = "describe"
+EMBED: Final = "embed"
+# A view takes 40 KB; one of noise alone takes 350.
+MOST_VIEW_BYTES: Final = 2**19
+JPEG_START: Final = b"\xff\xd8"
+
+
+class Views:
+    """The views of one batch: each is read and sent once."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, bytes]] = []
+        self._numbers: dict[tuple[str, bool], int] = {}
+
+    def add(self, path: str, with_black: bool = False) -> int:
+        """The number of a view. Raises OSError and ValueError where it cannot be read."""
+        key = path, with_black
+        if key not in self._numbers:
+            black = _read_view(preview_on_black(Path(path))) if with_black else b""
+            self._numbers[key] = len(self.sent)
+            self.sent.append((_read_view(Path(path)), black))
+        return self._numbers[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One kind of task. At home: `needs` names what a worker must be able to do for an item, "" where none can;
+    `encode` writes an item and raises OSError or ValueError where its views cannot be read; `decode` reads its value
+    and raises ValueError for nonsense. At the worker: `task` is the argument of `function` for what was written, with
+    the paths of the views there, and raises ValueError; `value` writes what `function` gave, in the same process. Both
+    are module-level functions."""
+
+    name: str
+    function: Callable[[Any], Any]
+    needs: Callable[[Any], str]
+    encode: Callable[[Any, Views], bytes]
+    decode: Callable[[Any, bytes], Any]
+    task: Callable[[bytes, Sequence[str]], Any]
+    value: Callable[[Any], bytes]
+
+
+# Verifying
+
+
+class _Pair(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    first: int
+    second: int
+    first_facts: Facts
+    second_facts: Facts
+    turn: Turn | None
+    by_part: bool
+    by_model: bool
+    first_features: bytes
+    second_features: bytes
+
+
+_pairs: Final = msgspec.msgpack.Decoder(_Pair)
+
+
+def _pair_to_bytes(task: PairTask, views: Views) -> bytes:
+    transparent = task.first_facts.transparent and task.second_facts.transparent
+    return msgspec.msgpack.encode(
+        _Pair(
+            views.add(task.first_view, transparent),
+            views.add(task.second_view, transparent),
+            _without_description(task.first_facts),
+            _without_description(task.second_facts),
+            task.turn,
+            task.by_part,
+            task.by_model,
+            task.first_features,
+            task.second_features,
+        )
+    )
+
+
+def _pair_of_bytes(data: bytes, views: Sequence[str]) -> PairTask:
+    pair = _pairs.decode(data)
+    return PairTask(
+        0,
+        1,
+        _view(views, pair.first),
+        _view(views, pair.second),
+        pair.first_facts,
+        pair.second_facts,
+        pair.turn,
+        pair.by_part,
+        pair.by_model,
+        pair.first_features,
+        pair.second_features,
+    )
+
+
+def _without_description(facts: Facts) -> Facts:
+    """What is written about a picture is no evidence of what it shows, and no one else's business."""
+    return replace(facts, description=Description())
+
+
+# Embedding
+
+
+class _Embedded(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    view: int
+    turns: int
+    digest: bytes
+    options: ModelOptions
+
+
+_embeddings: Final = msgspec.msgpack.Decoder(_Embedded)
+
+
+def _embedding_needs(task: EmbedTask) -> str:
+    # Another provider computes other vectors.
+    return _can_embed(task.model.digest) if task.model.digest and task.model.provider == "cpu" else ""
+
+
+def _embedding_to_bytes(task: EmbedTask, views: Views) -> bytes:
+    return msgspec.msgpack.encode(_Embedded(views.add(task.view), task.turns, task.model.digest, task.model.options))
+
+
+def _embedding_of_bytes(data: bytes, views: Sequence[str]) -> EmbedTask:
+    """With this machine's own file, which is checked to be the same before it is run."""
+    task = _embeddings.decode(data)
+    if not 1 <= task.turns <= len(TURNS) or not task.digest:
+        raise ValueError("no such turns, or no model")
+    return EmbedTask(ModelTask(str(SHIPPED), task.options, "cpu", task.digest), _view(views, task.view), task.turns)
+
+
+WORKS: Final[Mapping[str, Work]] = {
+    VERIFY: Work(
+        VERIFY,
+        verify_pair,
+        lambda _: _can_verify(),
+        _pair_to_bytes,
+        lambda task, data: judgement_of_bytes(data, task.first_facts, task.second_facts),
+        _pair_of_bytes,
+        judgement_to_bytes,
+    ),
+    DESCRIBE: Work(
+        DESCRIBE,
+        describe_preview,
+        lambda _: _can_describe(),
+        lambda view, views: msgspec.msgpack.encode(views.add(view)),
+        lambda _, data: features_of_bytes(data),
+        lambda data, views: _view(views, msgspec.msgpack.decode(data, type=int)),
+        bytes,
+    ),
+    EMBED: Work(
+        EMBED,
+        embed_preview,
+        _embedding_needs,
+        _embedding_to_bytes,
+        lambda task, data: vectors_of_bytes(data, task.turns, task.model.dimensions),
+        _embedding_of_bytes,
+        bytes,
+    ),
+}
+
+
+def done(work: tuple[Callable[[Any], Any], Callable[[Any], bytes]], item: tuple[int, Any]) -> bytes:
+    """In a worker process: what a function gives for the second part of an item, written by another."""
+    function, value = work
+    return value(function(item[1]))
+
+
+def abilities() -> tuple[str, ...]:
+    """What this installation can do for another one, and by which versions: others would give other results."""
+    can = [_can_verify(), _can_describe()]
+    if SHIPPED.is_file():
+        can.append(_can_embed(blake3.blake3(SHIPPED.read_bytes()).digest()))
+    return tuple(can)
+
+
+def check_view(view: bytes) -> None:
+    """Raises ValueError for what is no view: the limit on pixels holds at the worker as well."""
+    if len(view) > MOST_VIEW_BYTES:
+        raise ValueError("a view of too many bytes")
+    try:
+        with Image.open(io.BytesIO(view), formats=("JPEG",)) as image:
+            size = image.size
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError("a view that is no JPEG") from error
+    if max(size) > PREVIEW_SIDE:
+        raise ValueError("a view of too many pixels")
+
+
+def _view(views: Sequence[str], number: int) -> str:
+    if not 0 <= number < len(views):
+        raise ValueError("no such view")
+    return views[number]
+
+
+def _read_view(path: Path) -> bytes:
+    """Raises OSError and ValueError; the worker looks closer."""
+    view = path.read_bytes()
+    if len(view) > MOST_VIEW_BYTES or not view.startswith(JPEG_START) or not view.endswith(JPEG_END):
+        raise ValueError("no whole view")
+    return view
+
+
+def _can_verify() -> str:
+    return f"{VERIFY} {VERIFIER} {_versions('numpy', 'opencv-python-headless')}"
+
+
+def _can_describe() -> str:
+    return f"{DESCRIBE} {SCHEME} {_versions('numpy', 'opencv-python-headless')}"
+
+
+def _can_embed(digest: bytes) -> str:
+    return f"{EMBED} {digest.hex()} {_versions('numpy', 'onnxruntime', 'pillow')}"
+
+
+def _versions(*packages: str) -> str:
+    return " ".join(map(_version, packages))
+
+
+@cache
+def _version(package: str) -> str:
+    # It is asked for with every task, and reading the metadata of a package takes a millisecond.
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} none"

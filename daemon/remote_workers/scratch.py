@@ -1,0 +1,108 @@
+"""A folder of a worker's own for the views that it was sent. Used by any thread.
+
+A view is kept under the digest of its bytes, which is computed here: a process that has prepared a picture finds it
+again, and no one else chooses a name.
+"""
+
+import os
+import shutil
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import blake3
+
+from daemon.remote_workers.lendable import check_view
+from index.imaging.decoding.pictures import preview_on_black
+
+# 20 MB; the views that a batch needs stay as long as it does.
+KEPT: Final = 500
+# Then the process id.
+PREFIX: Final = "comparimg-worker-"
+# Where the system keeps files in memory; elsewhere it is the folder for temporary files.
+MEMORY: Final = Path("/dev/shm")
+
+
+class Scratch:
+    """The views of one worker. `close` removes the folder."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        """Raises OSError."""
+        if parent is None and os.access(MEMORY, os.W_OK):
+            parent = MEMORY
+        _remove_left(parent or Path(tempfile.gettempdir()))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
+        self._lock = threading.Lock()
+        self._used: OrderedDict[Path, int] = OrderedDict()
+
+    def add(self, views: Collection[tuple[bytes, bytes]]) -> list[str]:
+        """Keep views, each with its second one or b"", and give their paths; they stay until `release`. Raises OSError,
+        and ValueError for what is no view."""
+        paths: list[Path] = []
+        try:
+            for view, on_black in views:
+                paths.append(self._add(view, on_black))
+        except BaseException:
+            self.release(map(str, paths))  # type: ignore[arg-type]
+            raise
+        return list(map(str, paths))
+
+    def release(self, paths: Collection[str]) -> None:
+        with self._lock:
+            for path in map(Path, paths):
+                self._used[path] -= 1
+            unused = [path for path, users in self._used.items() if not users]
+            for path in unused[: max(0, len(self._used) - KEPT)]:
+                del self._used[path]
+                _remove(path)
+
+    def close(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _add(self, view: bytes, on_black: bytes) -> Path:
+        check_view(view)
+        if on_black:
+            check_view(on_black)
+        path = self._folder / f"{blake3.blake3(view + on_black).hexdigest()}.jpg"
+        with self._lock:
+            if path not in self._used:
+                try:
+                    path.write_bytes(view)
+                    if on_black:
+                        preview_on_black(path).write_bytes(on_black)
+                except OSError:
+                    _remove(path)
+                    raise
+                self._used[path] = 0
+            self._used[path] += 1
+            self._used.move_to_end(path)
+        return path
+
+
+def _remove_left(parent: Path) -> None:
+    """Remove the folders of workers that were killed, of this user only."""
+    for folder in parent.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if pid.isdecimal() and folder.lstat().st_uid == os.geteuid() and not _is_alive(int(pid)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _remove(path: Path) -> None:
+    for file in (path, preview_on_black(path)):
+        with suppress(OSError):
+            file.unlink()
