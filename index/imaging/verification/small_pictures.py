@@ -29,8 +29,10 @@ SMALL: Final = SmallLimits()
 
 
 def are_small(first: Facts, second: Facts) -> bool:
-    """Whether both are so small that every difference counts."""
-    return all(0 < max(file.width, file.height) <= SMALL.max_side_px for file in (first, second))
+    """Whether both are so small that every difference counts: without the losses of a JPEG, as pictograms are kept."""
+    return all(
+        0 < max(file.width, file.height) <= SMALL.max_side_px and not file.jpeg_quality for file in (first, second)
+    )
 
 
 def difference(aligned: Aligned, first: Prepared, second: Prepared) -> tuple[float, float]:
