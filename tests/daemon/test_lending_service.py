@@ -22,6 +22,9 @@ from support.lending import JOIN, TOP
 from support.pictures import photograph, save
 from support.serving import until, write_config
 
+# Each waits for programs that are started, stopped or left without an answer.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -114,9 +117,6 @@ from pathlib import Path
 from daemon.configuration.config import load
 from daemon.service import Service
 from daemon.client import Client
-
-# Each waits for programs that are started, stopped or left without an answer.
-pytestmark = pytest.mark.slow
 with Service(load(Path(sys.argv[1]), {})) as service:
     assert Client(service.address).get("workers")["listening"] is False
     print(*sorted(name for name in sys.modules if name.startswith(("daemon.remote_workers", "cryptography"))))

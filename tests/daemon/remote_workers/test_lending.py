@@ -20,6 +20,9 @@ from daemon.remote_workers import wire
 from support.lending import HeldBack, Lending, wait_for
 from support.lent_pairs import Pairs, gather
 
+# Each waits for programs that are started, stopped or left without an answer.
+pytestmark = pytest.mark.slow
+
 Lend = Callable[..., Lending]
 
 
@@ -211,9 +214,6 @@ OLD = """
 from daemon.remote_workers import worker_session
 worker_session.VERSION = "0.0.9"
 from daemon.remote_workers.join import main
-
-# Each waits for programs that are started, stopped or left without an answer.
-pytestmark = pytest.mark.slow
 main()
 """
 
