@@ -163,7 +163,7 @@ def test_another_version_gets_nothing(lent: Lending, invitation: Invitation, tmp
         refused = end.hear()
         assert isinstance(refused, wire.Refused) and refused.reason == "version"
         assert end.hear() is None
-    assert lent.problem(invitation.name) == "lending.version"
+    wait_for(lambda: lent.problem(invitation.name) == "lending.version")
 
 
 def test_who_can_do_nothing_gets_nothing(lent: Lending, invitation: Invitation, tmp_path: Path, pairs: Pairs) -> None:
@@ -303,7 +303,7 @@ def test_who_is_silent_is_cut_off(
         monkeypatch.setattr(lender_module.wire, "SILENCE_S", 1.0)
         monkeypatch.setattr(lender_module.wire, "BEAT_S", 0.2)
         assert end.is_cut_off()
-    assert lent.problem(invitation.name) == "lending.silent"
+    wait_for(lambda: lent.problem(invitation.name) == "lending.silent")
 
 
 def test_who_does_not_say_who_it_is_is_cut_off(
