@@ -27,8 +27,10 @@ VERSION_FILE: Final = "comparimg-version"
 # The folder may be moved and linked to: nothing in it depends on its path.
 LAUNCHER: Final = """\
 #!/bin/sh
-exec "$(dirname "$(readlink -f "$0")")/python" -I -c 'from daemon.ctl.main import main; main()' "$@"
+exec "$(dirname "$(readlink -f "$0")")/python" -I -c 'from {module} import main; main()' "$@"
 """
+# The programs, as pyproject.toml has them, with the module of each.
+PROGRAMS: Final = {"comparimg-ctl": "daemon.ctl.main", "comparimg-worker": "daemon.remote_workers.join"}
 
 
 def is_checkout() -> bool:
@@ -98,9 +100,10 @@ def _fill(fresh: Path, python: str) -> None:
     lines = ["Metadata-Version: 2.1", "Name: comparimg", f"Version: {VERSION}"]
     lines += [f"Requires-Dist: {requirement}" for requirement in ours.requires or ()]
     (dist_info / "METADATA").write_text("\n".join(lines) + "\n", "utf-8")
-    launcher = fresh / "bin" / "comparimg-ctl"
-    launcher.write_text(LAUNCHER, "utf-8")
-    launcher.chmod(0o755)
+    for program, module in PROGRAMS.items():
+        launcher = fresh / "bin" / program
+        launcher.write_text(LAUNCHER.format(module=module), "utf-8")
+        launcher.chmod(0o755)
     (fresh / VERSION_FILE).write_text(f"{VERSION}\n", "utf-8")
 
 

@@ -65,6 +65,9 @@ def test_everything_is_put_in_its_place(root: Path, photos: Path) -> None:
     assert unit.paths_of(text, "User") == ["nobody"]
     assert f"{places.environment}/bin/python" in text
     assert os.path.realpath(places.command) == str(places.environment / "bin" / "comparimg-ctl")
+    scripts = {name.name: name.value for name in environment.metadata.distribution("comparimg").entry_points}
+    assert scripts == {program: f"{module}:main" for program, module in environment.PROGRAMS.items()}
+    assert all(os.access(places.environment / "bin" / program, os.X_OK) for program in scripts)
     command = [places.environment / "bin" / "python", "-I", "-c", "from daemon.version import VERSION; print(VERSION)"]
     version = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
     assert version.strip() == environment.VERSION
