@@ -105,11 +105,4 @@ def _put_some_back(database: SqliteDatabase, clearing_id: int) -> int | None:
             f"DELETE FROM cleared_decision WHERE clearing_id = ? AND image_id IN ({','.join('?' * len(chunk))})",
             (clearing_id, *chunk),
         )
-    groups = decisions.groups_of_images(database, back)
-    bare = decisions.without_keeper(database, groups)
-    if bare:
-        refused = {image for image in back if bare & decisions.groups_of_images(database, [image])}
-        decisions.clear(database, refused)
-        back = [image for image in back if image not in refused]
-    decisions.recount(database, groups)
-    return len(back)
+    return len(back) - len(decisions.clear_where_bare(database, back))

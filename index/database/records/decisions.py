@@ -197,6 +197,17 @@ def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[
     return bare
 
 
+def clear_where_bare(database: SqliteDatabase, image_ids: Collection[int]) -> set[int]:
+    """Clear those of the decisions on these images that leave a group without an image that stays, and count again how
+    far their groups are decided; the images that were cleared."""
+    groups = groups_of_images(database, image_ids)
+    bare = without_keeper(database, groups)
+    cleared = {image for image in image_ids if bare & groups_of_images(database, [image])} if bare else set()
+    clear(database, cleared)
+    recount(database, groups)
+    return cleared
+
+
 def revision(database: SqliteDatabase) -> str:
     """A text that is another one after each decision made, changed or taken back."""
     count, last_ns = database.execute_sql("SELECT count(*), coalesce(max(decided_ns), 0) FROM decision").fetchone()

@@ -142,11 +142,7 @@ def _roll_back_some(database: SqliteDatabase, run_id: int) -> bool:
         database.execute_sql(
             f"DELETE FROM replaced_decision WHERE run_id = ? AND image_id IN ({marks})", (run_id, *chunk)
         )
-    groups = decisions.groups_of_images(database, image_ids)
-    for bare in decisions.without_keeper(database, groups):
-        back = [image for image in image_ids if bare in decisions.groups_of_images(database, [image])]
-        decisions.clear(database, back)
-    decisions.recount(database, groups)
+    decisions.clear_where_bare(database, image_ids)
     return True
 
 
