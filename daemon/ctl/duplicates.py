@@ -5,9 +5,9 @@ import sys
 import click
 
 from daemon.ctl.remote import client
-from index.database.queries.result_file import FORMS
 from index.model import Kind
 
+FORMS = ("json", "csv", "text")
 KINDS = tuple(str(kind) for kind in Kind)
 
 

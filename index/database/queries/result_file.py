@@ -31,8 +31,6 @@ from index.model import Description, DetectParameters, Kind, Turn, default_toler
 FORMAT = "comparimg/1"
 
 
-# The forms a result is written in: comparimg/1 as JSON, a row for each image, or paths as fdupes prints them.
-FORMS: Final = ("json", "csv", "text")
 # Kinds of match that are listed as text where none are named: such lists are piped into programs that delete.
 CERTAIN: Final = frozenset({Kind.EXACT, Kind.PIXELS})
 
@@ -86,7 +84,8 @@ def of_kinds(result: dict[str, Any], kinds: Collection[str]) -> dict[str, Any]:
 
 
 def write(result: dict[str, Any], form: str, target: TextIO) -> None:
-    """Write the result in one of FORMS. Its groups are read once, one after another."""
+    """Write the result as "json", which is comparimg/1, as "csv" with a row for each image, or as "text" with paths as
+    fdupes prints them. Its groups are read once, one after another."""
     {"json": write_json, "csv": write_csv, "text": write_text}[form](result, target)
 
 
