@@ -36,6 +36,7 @@ class FineAlignment:
     where: Mask
     enlarged: float
     palette: bool = False
+    coloured: bool = True
 
     @property
     def side(self) -> float:
@@ -70,7 +71,10 @@ class FineAlignment:
 
     @cached_property
     def colours(self) -> Colours:
-        """Whether their colours follow one mapping, where nothing was added."""
+        """Whether their colours follow one mapping, where nothing was added; not compared where they are not
+        `coloured`."""
+        if not self.coloured:
+            return Colours()
         boxes = tuple(place.box for place in self.places)
         sharpened = self.sharpness.ratio > REGISTRATION.other_sharpness
         return compare_colours(self.coarse, *self.pictures, boxes, palette=self.palette, sharpened=sharpened)
@@ -92,8 +96,11 @@ class FineAlignment:
         return self.registration.sure_px / max(1.0, self.enlarged)
 
 
-def align_finely(aligned: Aligned, first: Prepared, second: Prepared, *, palette: bool = False) -> FineAlignment:
-    """Register two pictures at the finer scale, beginning with the map of the coarse one."""
+def align_finely(
+    aligned: Aligned, first: Prepared, second: Prepared, *, palette: bool = False, coloured: bool = True
+) -> FineAlignment:
+    """Register two pictures at the finer scale, beginning with the map of the coarse one. `palette` is whether one had
+    to do with few colours, `coloured` whether both are large enough for their colours to be compared."""
     fine_first, fine_second = turned(first.frame(FINE_FRAME), aligned.turn), second.frame(FINE_FRAME)
     transform = rescaled(
         aligned.transform, aligned.first.shape, aligned.second.shape, fine_first.shape, fine_second.shape
@@ -109,7 +116,16 @@ def align_finely(aligned: Aligned, first: Prepared, second: Prepared, *, palette
         aligned = corrected if corrected.score > aligned.score else aligned
     enlarged = float(np.sqrt(abs(np.linalg.det(transform[:2, :2]))))
     return FineAlignment(
-        (first, second), aligned, registration, registration.warped, fine_second, covered, where, enlarged, palette
+        (first, second),
+        aligned,
+        registration,
+        registration.warped,
+        fine_second,
+        covered,
+        where,
+        enlarged,
+        palette,
+        coloured,
     )
 
 

@@ -7,7 +7,7 @@ same in both.
 import cv2
 import numpy as np
 
-from index.imaging.verification.alignment import FINE_FRAME, FRAME, Prepared
+from index.imaging.verification.alignment import FINE_FRAME, Prepared
 from index.imaging.verification.capture_records import records
 from index.imaging.verification.clipping import CLIPPING, kept_by_each
 from index.imaging.verification.file_facts import attachments, frames, is_same_moment
@@ -117,14 +117,13 @@ def added(fine: FineAlignment, *, graphic: bool) -> Gate:
 
 
 def colour(fine: FineAlignment, facts: FactsPair, *, graphic: bool) -> tuple[Gate, ...]:
-    """Whether one mapping holds for all colours; in a graphic it turns no hues, and in a small picture none differs.
-    Colours of what is smaller than the frame, and not among those, are too coarse to be compared."""
-    found = fine.colours
+    """Whether one mapping holds for all colours; in a graphic it turns no hues, and in a small picture none differs."""
     if are_small(*facts):
         apart, _ = difference(fine.coarse, *fine.pictures)
         return (Gate("colour", round(apart, 1), SMALL.max_difference, apart <= SMALL.max_difference),)
-    if not all(max(file.width, file.height) >= FRAME for file in facts):
+    if not fine.coloured:
         return ()
+    found = fine.colours
     passed = found.same and not (graphic and found.degrees)
     return (Gate("colour", found.places or float(not passed), 0, passed=passed),)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from index.imaging.verification import transforms
-from index.imaging.verification.alignment import Aligned, Prepared, alignment_hypotheses, prepare
+from index.imaging.verification.alignment import FRAME, Aligned, Prepared, alignment_hypotheses, prepare
 from index.imaging.verification.coarse_gates import coarse_gates, is_graphic, is_only_stamped
 from index.imaging.verification.colours import Colours
 from index.imaging.verification.edit_evidence import reversed_evidence
@@ -88,13 +88,16 @@ def _judge(
     if similarity.median < FINE_SCALE.min_median or similarity.different_share > FINE_SCALE.max_different:
         gates = coarse_gates(best, graphic=graphic)
     else:
-        palette = any(file.format in PALETTES for file in (facts_first, facts_second))
-        fine = align_finely(best, first, second, palette=palette)
+        facts = (facts_first, facts_second)
+        palette = any(file.format in PALETTES for file in facts)
+        # In less than the frame, the colours of a JPEG are too coarse to be compared.
+        coloured = all(max(file.width, file.height) >= FRAME for file in facts)
+        fine = align_finely(best, first, second, palette=palette, coloured=coloured)
         best = fine.coarse
         gates = coarse_gates(best, graphic=graphic)
         if all(gate.passed for gate in gates):
             of_noise, of_sharpness = noise(fine.first, fine.second, fine.where), fine.sharpness
-            gates += fine_gates(fine, (facts_first, facts_second), of_noise, graphic=graphic, by_hash=hint is not None)
+            gates += fine_gates(fine, facts, of_noise, graphic=graphic, by_hash=hint is not None)
             places, of_colours = fine.places, fine.colours
     kind = _kind(best, gates, POSSIBLE)
     if kind is None:

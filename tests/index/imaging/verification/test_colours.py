@@ -151,3 +151,11 @@ def test_equal_and_mirrored_pictograms_are_the_same() -> None:
     tilted = pictogram("#ffcc4d", hand=0.8)
     assert compare(tilted, tilted, form="PNG").kind is Kind.NEAR
     assert compare(tilted, ImageOps.mirror(tilted), Turn.FLIP_HORIZONTAL, form="PNG").kind is Kind.NEAR
+
+
+def test_colours_of_small_photographs_are_too_coarse() -> None:
+    """They neither speak against a copy nor describe it."""
+    said = compare(photograph(1, 320, 240), photograph(1, 200, 150))
+    assert said.kind is Kind.NEAR
+    assert "colour" not in {gate.name for gate in said.gates}
+    assert "hue" not in said.evidence.get("tone", {})
