@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import struct
+import time
 from contextlib import suppress
 from enum import IntEnum
 from hashlib import sha256
@@ -31,6 +32,8 @@ MOST_CONNECTIONS: Final = 64
 # Those, as many that have not said who they are, and what the process has anyway.
 OPEN_FILES: Final = 2 * MOST_CONNECTIONS + 32
 MEMORY_BYTES: Final = 2 * 2**30
+# Who was invited a moment ago joins before the service has looked at its list again (see lender.TICK_S).
+LIST_WAIT_S: Final = 2.0
 # A batch with its views, so that it is read at once.
 BUFFERED_BYTES: Final = 2**20
 # What a worker has not read yet; the service sends a worker no more than it can do in seconds.
@@ -142,9 +145,12 @@ class _Gate:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, after its handshake: that its certificate was signed is known, not that it is on the list."""
         fingerprint = sha256(writer.get_extra_info("ssl_object").getpeercert(binary_form=True)).digest()
-        if fingerprint not in self._allowed:
-            _refuse(writer)
-            return
+        end_s = time.monotonic() + LIST_WAIT_S
+        while fingerprint not in self._allowed:
+            if time.monotonic() > end_s:
+                _refuse(writer)
+                return
+            await asyncio.sleep(0.1)
         if len(self._connections) >= MOST_CONNECTIONS:
             writer.close()
             return

@@ -12,7 +12,7 @@ from daemon.client import Client
 from daemon.ctl import oneshot
 from daemon.jobs.progress import NullProgress
 from index.database.records.jobs import DetectJobParameters
-from index.model import Depth
+from index.model import Depth, Method
 from support.pictures import photograph, save
 from support.program import Program, wait_until_idle
 from support.serving import until
@@ -41,7 +41,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.mark.fault("killed in a thorough detection")
 def test_killed_while_it_describes_and_while_it_matches(tmp_path: Path, photos: Path) -> None:
     alone = tmp_path / "alone"
-    wanted = DetectJobParameters(depth=Depth.THOROUGH)
+    wanted = DetectJobParameters(depth=Depth.THOROUGH, method=Method.HASH)
     undisturbed = _groups(oneshot.detect([photos], wanted, alone, NullProgress(), 1).result["groups"])
     assert undisturbed
     program = Program(tmp_path, photos)

@@ -14,4 +14,7 @@ def swipe_up(page: Page, pane: Any) -> None:
     for step in range(1, 6):
         moved = [{"x": x, "y": y - 30 * step}]
         session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": moved})
+    # The finger stops before it leaves: the browser takes the next tap after a fling for one that ends the fling.
+    page.wait_for_timeout(150)
+    session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": moved})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
