@@ -313,7 +313,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _schedule("detect", "a full detection runs"),
     Setting("model.file", "str", "default",
             "The ONNX file of the model, or default for the one that comes with ComparImg. What follows describes it "
-            "where the file does not (docs/models.md).",
+            "where the file does not (docs/guides/en/models.md).",
             Message("accepted.model"), shape=_is_folder),
     Setting("model.size", "str", "", "Pixels that it takes; empty: as the file says, else 224x224.",
             Message("accepted.model_size"), shape=_is_size),

@@ -7,31 +7,13 @@ from pathlib import Path
 import pytest
 
 from daemon.configuration.config import load
-from daemon.ctl.main import main, program
+from support.doc_pages import PAGES, TOP, anchors, blocks, commands, prose_of, text_of
 
-TOP = Path(__file__).parents[1]
-PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")])
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a) [^>]*(?:src|href)=\"([^\"]+)\"")
 PIN = re.compile(r"^([\w-]+)==([\w.]+)", re.MULTILINE)
 ROW = re.compile(r"^\| ([\w-]+) \| (\d[\w.]*) \|", re.MULTILINE)
 # In code only: prose may go on after the name of the program as it likes.
 COMMAND = re.compile(r"(?:`|^[ $]*)(?:[\w./]*/)?comparimg-ctl ([a-z][a-z-]+)", re.MULTILINE)
-
-
-def text_of(page: Path) -> str:
-    return page.read_text("utf-8")
-
-
-def blocks(language: str) -> list[tuple[str, str]]:
-    """The fenced examples in a language, each with the name of its page."""
-    return [(page.name, body) for page in PAGES for kind, body in BLOCK.findall(text_of(page)) if kind == language]
-
-
-def anchors(page: Path) -> set[str]:
-    """The names that the headings of a page can be linked by, made as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", text_of(page)), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize(("page", "example"), blocks("toml"))
@@ -42,10 +24,10 @@ def test_every_example_of_the_configuration_is_accepted(tmp_path: Path, page: st
     assert load(file, {}).source == file
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TOP).as_posix())
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     lost = []
-    for markdown, html in LINK.findall(BLOCK.sub("", text_of(page))):
+    for markdown, html in LINK.findall(prose_of(page)):
         link = markdown or html
         name, _, anchor = link.partition("#")
         target = page.parent / name if name else page
@@ -63,14 +45,6 @@ def test_every_dependency_stands_with_its_version_in_the_docs() -> None:
     assert dict(ROW.findall(text_of(TOP / "docs" / "dependencies.md"))) == pins
 
 
-def test_the_guide_to_the_review_lists_every_key() -> None:
-    script = text_of(TOP / "webui" / "static" / "components" / "keys.js")
-    keys = [key for line in re.findall(r"\bkeys: \[([^\]]+)\]", script) for key in re.findall(r'"([^"]+)"', line)]
-    table = re.findall(r"^\| (`.+`) \|", text_of(TOP / "docs" / "review.md"), re.MULTILINE)
-    assert len(keys) > 40
-    assert sorted(key for row in table for key in re.findall(r"`([^`]+)`", row)) == sorted(keys)
-
-
 def test_no_page_mentions_a_command_that_does_not_exist() -> None:
     assert {name for page in PAGES for name in COMMAND.findall(text_of(page))} <= commands()
 
@@ -80,13 +54,6 @@ def test_the_manual_of_the_shell_describes_every_command() -> None:
     if not manual.exists():
         pytest.skip("docs/commands.md is not written yet")
     assert set(COMMAND.findall(text_of(manual))) == commands()
-
-
-def commands() -> set[str]:
-    """The commands of comparimg-ctl, which it registers when it starts."""
-    with pytest.raises(SystemExit, match=r"^0$"):
-        main(["--version"])
-    return set(program.commands)
 
 
 def test_every_pattern_of_the_architecture_finds_its_file() -> None:

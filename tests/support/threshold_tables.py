@@ -168,7 +168,7 @@ def reliability_table() -> str:
 GENERATED: dict[str, tuple[str, Callable[[], str]]] = {
     "gates": ("verification.md", gate_table),
     "thresholds": ("thresholds.md", all_thresholds),
-    "reliability": ("originals.md", reliability_table),
+    "reliability": ("measurements/originals.md", reliability_table),
 }
 
 
