@@ -30,10 +30,15 @@ def name_of(page: Path) -> str:
     return page.relative_to(TOP).as_posix()
 
 
+def unwrapped(page: Path) -> str:
+    """The prose of a page with each paragraph on one line."""
+    return re.sub(r"(?<!\n)\n *(?!\n)", " ", prose_of(page))
+
+
 def shell_lines() -> list[tuple[str, str]]:
     """The commands of the examples and those within sentences, each with its page."""
     lines = [(page, line.strip()) for page, body in blocks("sh", BOTH) for line in body.splitlines()]
-    within = [(name_of(page), code) for page in BOTH for code in INLINE.findall(prose_of(page))]
+    within = [(name_of(page), code) for page in BOTH for code in INLINE.findall(unwrapped(page))]
     runs = [(page, code) for page, code in within if re.search(r"comparimg-ctl [a-z-]|^make [a-z]", code)]
     return [(page, line) for page, line in (*lines, *runs) if line]
 
@@ -67,7 +72,7 @@ def test_every_command_is_one_that_its_program_accepts(page: str, line: str, mon
 @pytest.mark.parametrize("page", BOTH, ids=name_of)
 def test_every_target_of_make_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", text_of(TOP / "Makefile"), re.MULTILINE))
-    code = [*(body for _, body in blocks("sh", [page])), *INLINE.findall(prose_of(page))]
+    code = [*(body for _, body in blocks("sh", [page])), *INLINE.findall(unwrapped(page))]
     assert {target for text in code for target in MAKE.findall(text.partition("#")[0])} <= targets
 
 
@@ -75,7 +80,7 @@ def test_every_target_of_make_exists(page: Path) -> None:
 def test_every_setting_that_is_named_exists(page: Path) -> None:
     sections = {setting.key.partition(".")[0] for setting in SETTINGS}
     named = {
-        code for code in INLINE.findall(prose_of(page)) if re.fullmatch(rf"(?:{'|'.join(sections)})\.[a-z_]+", code)
+        code for code in INLINE.findall(unwrapped(page)) if re.fullmatch(rf"(?:{'|'.join(sections)})\.[a-z_]+", code)
     }
     assert named <= {setting.key for setting in SETTINGS}
 
@@ -97,7 +102,7 @@ def test_labels_in_italics_are_those_of_the_page(page: Path) -> None:
     language = "fr" if page in FRENCH else "en"
     texts = json.loads(text_of(TOP / "webui" / "locale" / f"{language}.json")).values()
     known = {bare(text) for text in texts}
-    assert [label for label in LABEL.findall(prose_of(page)) if bare(label) not in known] == []
+    assert [label for label in LABEL.findall(unwrapped(page)) if bare(label) not in known] == []
 
 
 def bare(label: str) -> str:
