@@ -80,9 +80,10 @@ model: $(MODEL)/installed
 	$(MODEL)/venv/bin/python -m fitting.model.limits $(MODEL)/default.onnx "$$PHOTOS" --out $(MODEL)/limits.json
 	$(MODEL)/venv/bin/python -m fitting.model.measure $(MODEL)/default.onnx "$$PHOTOS"
 
-# The tables of thresholds in docs/, from the structures in the code.
+# The tables of thresholds and the schema of the result file in docs/, from the structures in the code.
 tables: $(VENV)/installed-dev
 	PYTHONPATH=.:tests $(PYTHON) -m support.threshold_tables
+	PYTHONPATH=.:tests $(PYTHON) -m support.result_schema
 
 # Every attack that the page is tested against, by itself, with a table of what became of it.
 attacks: $(VENV)/installed-dev

@@ -66,3 +66,20 @@ def test_every_pattern_of_the_architecture_finds_its_file() -> None:
         beside = {hit for hit in hits if hit.startswith("webui/")} if name == "webui/api/table.py" else {name}
         assert name in hits
         assert hits <= beside, pattern
+
+
+DECISIONS = sorted((TOP / "docs/decisions").glob("0*.md"))
+
+
+@pytest.mark.parametrize("folder", ["measurements", "decisions"])
+def test_the_index_of_a_folder_lists_its_pages(folder: str) -> None:
+    pages = {page.name for page in (TOP / "docs" / folder).glob("*.md")} - {"README.md"}
+    listed = set(re.findall(r"[\w-]+\.md", text_of(TOP / "docs" / folder / "README.md")))
+    assert pages <= listed
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)
+def test_a_decision_has_its_four_parts_and_is_short(page: Path) -> None:
+    parts = re.findall(r"^## (.+)$", text_of(page), re.MULTILINE)
+    assert parts == ["Context", "Decision", "Consequences", "What would make us change it"]
+    assert 150 <= len(text_of(page).split()) <= 300

@@ -16,7 +16,7 @@ from index.imaging.candidates.tolerance_budget import affordable_tolerance, size
 from index.model import Depth, DetectParameters
 
 # Of so many pictures the local features take 2 GB of memory, and searching and verifying hours of two cores
-# (docs/search.md).
+# (docs/measurements/search.md).
 THOROUGH_AT_MOST: Final = 100_000
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from daemon.processes.task_queue import Outcome, Task, TaskQueue, item_of, underlying
-from daemon.remote_workers.lendable import Views, Work
+from daemon.remote_workers.lendable import Work
+from daemon.remote_workers.sent_views import SentViews, Views
 from daemon.remote_workers.wire import Batch, Done, Failed, FromService, Hello
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,9 @@ class Borrower:
         self._can = frozenset(hello.can)
         self._works = works
         self._send = send
+        # Taken around the others, while a batch is put together and sent: what it has is known by what was sent before.
+        self._sending = threading.Lock()
+        self._sent = SentViews()
         self._lock = threading.Lock()
         # Guarded by the lock, which is taken inside of a queue's, never around it.
         self._lent: dict[tuple[int, int], _Lent] = {}
@@ -160,7 +164,8 @@ class Borrower:
             if tasks is None:
                 return
             if tasks:
-                self._lend(queue, tasks)
+                with self._sending:
+                    self._lend(queue, tasks)
 
     def _pick(self, queue: TaskQueue) -> list[Task]:
         """Some tasks of one work, from the end of the queue: processes here take from its beginning, where those of one
@@ -202,7 +207,7 @@ class Borrower:
 
     def _lend(self, queue: TaskQueue, tasks: list[Task]) -> None:
         work = self._works[underlying(tasks[0])]
-        views = Views()
+        views = Views(self._sent)
         written: list[tuple[Task, bytes]] = []
         for task in tasks:
             try:
@@ -225,6 +230,7 @@ class Borrower:
             queue.put_back([task for task, _ in written])
         elif written:
             self._send(Batch(number, work.name, tuple(views.sent), tuple(data for _, data in written)))
+            self._sent.note(views)
 
     def _bring_home(self, lent: _Lent) -> None:
         self.came_home += 1

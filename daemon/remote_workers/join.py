@@ -24,7 +24,7 @@ from daemon.remote_workers.worker_session import Refused, Session
 from daemon.version import VERSION
 from index import operating_system
 from index.errors import ComparImgError
-from index.messages import Message, render
+from index.messages import Message, of_os_error, render, text
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ async def _work(invitation: Invitation, processes: int, scratch: Path | None, on
             _say(Message("lending.version", version=VERSION, own=refused.version))
             pause_s = LONGEST_PAUSE_S
         except (OSError, EOFError, ValueError) as error:
-            _say(Message("lending.not_connected", address=where, error=str(error) or type(error).__name__))
+            _say(Message("lending.not_connected", address=where, error=_problem(error)))
         if once:
             return
         if welcomed:
@@ -100,6 +100,20 @@ async def _connect(
         await Session(reader, writer, processes, scratch).run(welcomed)
     finally:
         writer.transport.abort()
+
+
+def _problem(error: OSError | EOFError | ValueError) -> Message:
+    """Why there is no connection, as a person would say it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Message("lending.other_certificate", error=error.verify_message)
+    if isinstance(error, TimeoutError):
+        return Message("lending.no_answer")
+    if isinstance(error, EOFError):
+        return Message("lending.hung_up")
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
+        # asyncio has a text of its own for the number.
+        return of_os_error(OSError(error.errno, os.strerror(error.errno)))
+    return text(str(error) or type(error).__name__)
 
 
 def _context(invitation: Invitation) -> ssl.SSLContext:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Final
 
 import blake3
@@ -24,8 +23,9 @@ from daemon.remote_workers.judgement_check import (
     judgement_to_bytes,
     vectors_of_bytes,
 )
+from daemon.remote_workers.sent_views import MOST_VIEW_BYTES, Views
 from index.imaging.candidates.features.descriptors import SCHEME
-from index.imaging.decoding.pictures import JPEG_END, PREVIEW_SIDE, preview_on_black
+from index.imaging.decoding.pictures import PREVIEW_SIDE
 from index.imaging.embedding.model_input import ModelOptions
 from index.imaging.verification.edit_evidence import VERIFIER
 from index.model import TURNS, Description, Facts, Turn
@@ -33,26 +33,6 @@ from index.model import TURNS, Description, Facts, Turn
 VERIFY: Final = "verify"
 DESCRIBE: Final = "describe"
 EMBED: Final = "embed"
-# A view takes 40 KB; one of noise alone takes 350.
-MOST_VIEW_BYTES: Final = 2**19
-JPEG_START: Final = b"\xff\xd8"
-
-
-class Views:
-    """The views of one batch: each is read and sent once."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[bytes, bytes]] = []
-        self._numbers: dict[tuple[str, bool], int] = {}
-
-    def add(self, path: str, with_black: bool = False) -> int:
-        """The number of a view. Raises OSError and ValueError where it cannot be read."""
-        key = path, with_black
-        if key not in self._numbers:
-            black = _read_view(preview_on_black(Path(path))) if with_black else b""
-            self._numbers[key] = len(self.sent)
-            self.sent.append((_read_view(Path(path)), black))
-        return self._numbers[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +201,6 @@ def _view(views: Sequence[str], number: int) -> str:
     if not 0 <= number < len(views):
         raise ValueError("no such view")
     return views[number]
-
-
-def _read_view(path: Path) -> bytes:
-    """Raises OSError and ValueError; the worker looks closer."""
-    view = path.read_bytes()
-    if len(view) > MOST_VIEW_BYTES or not view.startswith(JPEG_START) or not view.endswith(JPEG_END):
-        raise ValueError("no whole view")
-    return view
 
 
 def _can_verify() -> str:

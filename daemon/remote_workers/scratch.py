@@ -17,9 +17,11 @@ from typing import Final
 import blake3
 
 from daemon.remote_workers.lendable import check_view
+from daemon.remote_workers.wire import View
 from index.imaging.decoding.pictures import preview_on_black
 
-# 20 MB; the views that a batch needs stay as long as it does.
+# 20 MB; the views that a batch needs stay as long as it does. The service counts on fewer (see sent_views), by as many
+# as can be under way.
 KEPT: Final = 500
 # Then the process id.
 PREFIX: Final = "comparimg-worker-"
@@ -38,14 +40,16 @@ class Scratch:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
         self._lock = threading.Lock()
         self._used: OrderedDict[Path, int] = OrderedDict()
+        self._by_number: OrderedDict[int, Path] = OrderedDict()
 
-    def add(self, views: Collection[tuple[bytes, bytes]]) -> list[str]:
-        """Keep views, each with its second one or b"", and give their paths; they stay until `release`. Raises OSError,
-        and ValueError for what is no view."""
+    def add(self, views: Collection[View]) -> list[str]:
+        """Keep views, or find those sent before, and give their paths; they stay until `release`. Raises OSError, and
+        ValueError for what is no view, or is not here."""
         paths: list[Path] = []
         try:
-            for view, on_black in views:
-                paths.append(self._add(view, on_black))
+            for view in views:
+                path = self._add(view) if view.jpeg else self._find(view.number)
+                paths.append(path)
         except BaseException:
             self.release(map(str, paths))  # type: ignore[arg-type]
             raise
@@ -63,24 +67,39 @@ class Scratch:
     def close(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _add(self, view: bytes, on_black: bytes) -> Path:
-        check_view(view)
-        if on_black:
-            check_view(on_black)
-        path = self._folder / f"{blake3.blake3(view + on_black).hexdigest()}.jpg"
+    def _add(self, view: View) -> Path:
+        check_view(view.jpeg)
+        if view.on_black:
+            check_view(view.on_black)
+        path = self._folder / f"{blake3.blake3(view.jpeg + view.on_black).hexdigest()}.jpg"
         with self._lock:
             if path not in self._used:
                 try:
-                    path.write_bytes(view)
-                    if on_black:
-                        preview_on_black(path).write_bytes(on_black)
+                    path.write_bytes(view.jpeg)
+                    if view.on_black:
+                        preview_on_black(path).write_bytes(view.on_black)
                 except OSError:
                     _remove(path)
                     raise
                 self._used[path] = 0
-            self._used[path] += 1
-            self._used.move_to_end(path)
+            self._by_number[view.number] = path
+            self._use(view.number, path)
         return path
+
+    def _find(self, number: int) -> Path:
+        with self._lock:
+            path = self._by_number.get(number)
+            if path is None or path not in self._used:
+                raise ValueError("a view that is not here")
+            self._use(number, path)
+        return path
+
+    def _use(self, number: int, path: Path) -> None:
+        self._used[path] += 1
+        self._used.move_to_end(path)
+        self._by_number.move_to_end(number)
+        while len(self._by_number) > 2 * KEPT:
+            self._by_number.popitem(last=False)
 
 
 def _remove_left(parent: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 # The name in the certificate of the service, whatever its address: a worker connects to nothing else.
 SERVICE_NAME: Final = "comparimg-service"
 LENGTH: Final = struct.Struct(">I")
@@ -93,13 +93,21 @@ class Refused(_Wire, frozen=True):
     version: Word = ""
 
 
+class View(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A view and its second one on black (see imaging.decoding.pictures), or b"". A number alone is a view that was
+    sent before; in Batch."""
+
+    number: Number
+    jpeg: bytes = b""
+    on_black: bytes = b""
+
+
 class Batch(_Wire, frozen=True):
-    """Tasks of one `work`; they name their views by their places in `views`. A view has a second one on black (see
-    imaging.decoding.pictures), or b""."""
+    """Tasks of one `work`; they name their views by their places in `views`."""
 
     number: Number
     work: Word
-    views: tuple[tuple[bytes, bytes], ...]
+    views: tuple[View, ...]
     tasks: tuple[bytes, ...]
 
 

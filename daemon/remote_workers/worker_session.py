@@ -111,14 +111,7 @@ class _Worker:
         self._closed = threading.Event()
 
     def start(self, batch: wire.Batch) -> None:
-        self._threads.submit(self._do, batch)
-
-    def close(self) -> None:
-        """After the pool, whose end ends every batch."""
-        self._closed.set()
-        self._threads.shutdown(cancel_futures=True)
-
-    def _do(self, batch: wire.Batch) -> None:
+        """Its views are kept at once: the next batch may need them."""
         work = WORKS.get(batch.work)
         if work is None:
             self._send(wire.Unfit(f"no such work: {batch.work}"[:200]))
@@ -127,11 +120,18 @@ class _Worker:
             paths = self._scratch.add(batch.views)
         except OSError as error:
             self._send(wire.Unfit(f"views cannot be kept: {error}"[:200]))
-            return
         except ValueError as error:
             places = range(min(len(batch.tasks), wire.MOST_ANSWERS))
             self._send(wire.Answers(tuple(wire.Failed(batch.number, place, str(error)[:200]) for place in places)))
-            return
+        else:
+            self._threads.submit(self._do, batch, work, paths)
+
+    def close(self) -> None:
+        """After the pool, whose end ends every batch."""
+        self._closed.set()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _do(self, batch: wire.Batch, work: Work, paths: list[str]) -> None:
         try:
             self._run(batch, work, paths)
         except WorkersUnavailable as error:

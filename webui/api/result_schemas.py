@@ -26,26 +26,47 @@ class DuplicatesQuery(Query, frozen=True, kw_only=True):
     ] = ""
 
 
+class ResultParameters(Answer, frozen=True, kw_only=True):
+    """The parameters of the detection."""
+
+    algorithm: Annotated[str, Meta(description="The perceptual hash")]
+    hsize: Annotated[Literal[8, 16, 32], Meta(description="The hash has hsize x hsize bits")]
+    tolerance: Annotated[Count, Meta(description="The largest distance at which two images are compared, in bits")]
+    turns: Annotated[bool, Meta(description="Whether mirrored and turned copies were searched for")]
+    verify: Annotated[bool, Meta(description="Whether the pictures were compared, and not only their hashes")]
+    depth: Literal["fast", "thorough"]
+    method: Annotated[str, Meta(description="Which pairs were compared: hash, hash+model, hash,model or model")]
+    tolerance_lowered_for: Annotated[
+        Count | UnsetType, Meta(description="The number of images for which the tolerance was lowered, if it was")
+    ] = UNSET
+
+
 class ResultImage(Answer, frozen=True, kw_only=True):
     """An image of a group. The reference has no `kind`, `distance`, `turn` and `evidence`."""
 
     path: EscapedPath
-    reference: bool
-    bytes: Count
+    reference: Annotated[bool, Meta(description="Whether all other images of the group are matched to this one")]
+    bytes: Annotated[Count, Meta(description="The size of the file")]
     width: Count
     height: Count
-    digest: str
-    hash: str
-    frames: Count
-    bit_depth: Count
+    digest: Annotated[str, Meta(description="BLAKE3 of the file, in hexadecimal")]
+    hash: Annotated[str, Meta(description='The perceptual hash as imagehash prints it; "" where there is none')]
+    frames: Annotated[Count, Meta(description="Frames of an animation, or pages")]
+    bit_depth: Annotated[Count, Meta(description="Bits per channel")]
     attachments: list[Attachment]
-    damage: str | None
-    taken: str | None
+    damage: Annotated[str | None, Meta(description="What the decoder complained of")]
+    taken: Annotated[str | None, Meta(description="Date of the capture, as written, without a time zone")]
     description: Description
     kind: Kind | UnsetType = UNSET
-    distance: Count | UnsetType = UNSET
-    turn: Turn | UnsetType = UNSET
-    evidence: dict[str, Any] | UnsetType = UNSET
+    distance: Annotated[Count | UnsetType, Meta(description="Bits by which its hash differs")] = UNSET
+    turn: Annotated[Turn | UnsetType, Meta(description="Applied to the reference, it gives this image")] = UNSET
+    evidence: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="What was measured between the reference and this image")
+    ] = UNSET
+    sentence: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="What was done to the proposed image to get this one, by language"),
+    ] = UNSET
 
 
 class ResultSpeaking(Answer, frozen=True, kw_only=True):
@@ -54,32 +75,36 @@ class ResultSpeaking(Answer, frozen=True, kw_only=True):
     speaks_for: EscapedPath
     against: EscapedPath
     findings: list[str]
-    sentence: dict[str, str]
+    sentence: Annotated[dict[str, str], Meta(description="The findings in words, by language")]
 
 
 class ResultProposal(Answer, frozen=True, kw_only=True):
-    """The proposal of a group, with the path of the image."""
+    """The proposal of a group: the image to keep."""
 
     path: EscapedPath
-    decided_by: str
-    tie: bool
-    certainty: float | None
-    original_absent: bool
+    decided_by: Annotated[str, Meta(description="The criterion that decided")]
+    tie: Annotated[bool, Meta(description="Whether it is uncertain which image is the original")]
+    certainty: Annotated[float | None, Meta(description="How likely the image is the original, from 0 to 1")]
+    original_absent: Annotated[bool, Meta(description="Whether a proof speaks against every image of the group")]
     reasons: list[Reason]
     speaking: list[ResultSpeaking]
 
 
 class ResultGroup(Answer, frozen=True, kw_only=True):
-    id: str
-    kind: Kind
+    """Images offered for one decision; the first is the reference."""
+
+    id: Annotated[str, Meta(description="Made of the digest of the reference: the same as long as that stays")]
+    kind: Annotated[Kind, Meta(description="The least certain kind of its matches")]
     scene: Annotated[bool, Meta(description="Other exposures, texts or colours of one scene: no image is a copy")]
     proposal: ResultProposal | None
     images: list[ResultImage]
 
 
 class ResultProblem(Answer, frozen=True, kw_only=True):
+    """A file that could not be read as a picture."""
+
     path: EscapedPath
-    reason: str
+    reason: Annotated[str, Meta(description="The category: truncated, corrupt, too_large and so on")]
     message: str
 
 
@@ -87,10 +112,10 @@ class ResultFile(Answer, frozen=True, kw_only=True):
     """The format comparimg/1. Equal files give an equal result."""
 
     format: Literal["comparimg/1"]
-    created: str
-    parameters: dict[str, Any]
+    created: Annotated[str, Meta(description="When the detection was finished: ISO 8601, UTC")]
+    parameters: ResultParameters
     groups: list[ResultGroup]
     problems: list[ResultProblem]
     skipped: Annotated[
-        dict[str, dict[str, int]], Meta(description="Files that their name left out, by kind and ending")
+        dict[str, dict[str, int]], Meta(description="Numbers of files that their name left out, by kind and ending")
     ]

@@ -1,8 +1,8 @@
 """PURE: what a gate reports, and the thresholds of the gates of the verifier, one structure for each gate.
 
-Real copies and look-alikes were measured on both sides of each; docs/verification.md has the measurements. A "graphic"
-is a drawing, a form or a screen; a "level" is a grey level of 256. Pixels are those of the frame in which a gate
-compares: 256 on the longer side, 448 for the fine gates.
+Real copies and look-alikes were measured on both sides of each: see docs/measurements/verification.md. A "graphic" is a
+drawing, a form or a screen; a "level" is a grey level of 256. Pixels are those of the frame in which a gate compares:
+256 on the longer side, 448 for the fine gates.
 """
 
 from dataclasses import dataclass

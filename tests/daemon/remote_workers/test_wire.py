@@ -16,7 +16,8 @@ MESSAGES = [
     wire.Unfit("a full disk"), wire.Here(),
 ]  # fmt: skip
 ORDERS = [
-    wire.Welcome(60.0, 2**30), wire.Refused("revoked"), wire.Batch(3, "verify", ((b"a", b""),), (b"t",)), wire.Here(),
+    wire.Welcome(60.0, 2**30), wire.Refused("revoked"),
+    wire.Batch(3, "verify", (wire.View(7, b"a"), wire.View(6)), (b"t",)), wire.Here(),
 ]  # fmt: skip
 
 

@@ -52,7 +52,7 @@ PROPOSAL: Final = ProposalLimits()
 # Of the pictures before it, each is proposed with those it shares most corners with.
 PROPOSED_AT_MOST: Final = 20
 # So many pictures are searched as a batch. Rebuilding the tables costs as much as some 45 single searches among 10,000
-# pictures and 80 among 100,000, calculated from the table of docs/search.md.
+# pictures and 80 among 100,000, calculated from the table of docs/measurements/search.md.
 MANY: Final = 80
 
 Join = Callable[[LshTables, NDArray[np.int64], int, Callable[[], None]], Iterator[Hits]]
