@@ -280,4 +280,6 @@ class Service:
 
 def _access(config: Config) -> WebAccess:
     web = config.web
-    return WebAccess(web.host, web.port, tokens.required(config), web.language, web.names)
+    return WebAccess(
+        web.host, web.port, tokens.required(config), web.language, web.names, web.auth_header, web.auth_proxies
+    )
