@@ -12,6 +12,7 @@ from typing import Any, Final
 from index.settings import Network, parse_network
 
 LONGEST_NAME: Final = 200
+NOT_IN_NAMES: Final = frozenset(",{}")
 
 
 class ForwardAuth:
@@ -26,13 +27,14 @@ class ForwardAuth:
     def user(self, environ: Mapping[str, Any]) -> str:
         """The user whom a trusted proxy names, "" where it names none, or where anyone else names one.
 
-        The address is that of the connection; no header can change it. A value with a comma may be two headers, of
-        which a client sent the first, and is refused.
+        The address is that of the connection; no header can change it. Refused are a value with a comma, which may be
+        two headers of which a client sent the first, and one with a brace: where the authentication service names no
+        one, Caddy before 2.10 sends its own placeholder, `{http.reverse_proxy.header.Remote-User}`.
         """
         if not self._key or not self._is_trusted(environ.get("REMOTE_ADDR", "")):
             return ""
         name = _as_utf8(str(environ.get(self._key, ""))).strip()
-        return name if len(name) <= LONGEST_NAME and name.isprintable() and "," not in name else ""
+        return name if len(name) <= LONGEST_NAME and name.isprintable() and not NOT_IN_NAMES & set(name) else ""
 
     def remove_untrusted(self, environ: dict[str, Any]) -> None:
         """Remove the header unless `user` believes it: nothing further on can take it for the name of a user."""

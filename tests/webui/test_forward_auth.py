@@ -74,6 +74,7 @@ def test_one_address_is_the_same_however_the_system_writes_it(behind: WebClient,
     "headers",
     [
         {}, {"Remote_User": ""}, {"Remote_User": "  \t "}, {"Remote_User": "mallory, alice"}, {"Remote_User": ",alice"},
+        {"Remote_User": "{http.reverse_proxy.header.Remote-User}"},
         {"Remote_User": "alice\0"}, {"Remote_User": "alice\nbob"}, {"Remote_User": "a" * (LONGEST_NAME + 1)},
         {"Remote_Users": "alice"}, {"X_Remote_User": "alice"}, {"Remote_Name": "alice"}, {"User": "alice"},
     ],
