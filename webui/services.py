@@ -207,3 +207,4 @@ class Services:
     web: WebAccess = field(default_factory=WebAccess)
     elapsed_ns: Callable[[], int] = time.monotonic_ns
     boot_time: Callable[[], BootTime] = lambda: BootTime("", 0)
+    component_versions: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.components import component_versions
 from daemon.configuration import stored_overrides
 from daemon.configuration.config import load
 from daemon.ctl.main import main
@@ -18,6 +20,7 @@ from daemon.machine import checks, doctor, forward_auth_checks, installation, un
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.service import Service
+from daemon.version import VERSION
 from index.database.records import folder_overrides
 from index.database.records.folder_overrides import RootOverride
 from index.database.store import Store
@@ -291,6 +294,16 @@ def test_the_command_fails_where_something_is_wrong_and_answers_in_json(
 
 
 OPEN_TO_A_PROXY = 'host = "0.0.0.0"\nnames = ["photos.example"]\nauth_header = "Remote-User"\n'
+
+
+def test_the_doctor_shows_the_versions_that_a_report_of_a_fault_needs(file: Path) -> None:
+    shown = " ".join(str(finding.message) for finding in examine(file) if finding.about == "program")
+    installed = component_versions()
+    assert set(installed) >= {"Python", "SQLite", "Pillow", "NumPy", "OpenCV", "onnxruntime", "pi-heif-decoder"}
+    for name, version in installed.items():
+        assert f"{name} {version}" in shown
+    assert f"ComparImg {VERSION}" in shown
+    assert re.search(r"libheif \d+\.\d+", shown)
 
 
 def auth_findings(folder: Path, web: str) -> list[tuple[Grade, str]]:
