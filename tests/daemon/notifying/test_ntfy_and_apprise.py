@@ -164,7 +164,7 @@ def test_the_example_for_apprise_works_whatever_the_tags(tmp_path: Path) -> None
     assert message["body"].endswith("\nhttp://nas:5000/")
 
 
-@pytest.mark.parametrize(("key", "reported"), [("nobody", "nothing is stored"), ("none", "424"), ("broken", "424")])
+@pytest.mark.parametrize(("key", "reported"), [("unknown", "nothing is stored"), ("none", "424"), ("broken", "424")])
 def test_what_apprise_does_not_pass_on_is_reported(tmp_path: Path, key: str, reported: str) -> None:
     with serving(Apprise) as server:
         config = configured(tmp_path, APPRISE_EXAMPLE.replace("family", key), server)
