@@ -24,6 +24,11 @@ class ForwardAuth:
         self._key = f"HTTP_{header.upper().replace('-', '_')}" if header else ""
         self._networks: tuple[Network, ...] = tuple(map(parse_network, proxies))
 
+    @property
+    def believes_everyone(self) -> bool:
+        """Whether a header from any address is believed."""
+        return bool(self._key) and any(network.prefixlen == 0 for network in self._networks)
+
     def user(self, environ: Mapping[str, Any]) -> str:
         """The user whom a trusted proxy names, "" where it names none, or where anyone else names one.
 

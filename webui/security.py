@@ -84,6 +84,8 @@ class AccessPolicy:
         self._names = _own_names(access)
         self._any_address = _is_wildcard(access.host) or not is_loopback(access.host)
         self._forward_auth = ForwardAuth(access.auth_header, access.auth_proxies)
+        if self._forward_auth.believes_everyone:
+            log.warning("%s is believed from every address: see comparimg-ctl doctor", access.auth_header)
         self._access = access
 
     @property

@@ -40,6 +40,10 @@ def test_every_default_is_accepted_and_every_key_explained() -> None:
             assert one.default in one.choices
 
 
+def test_only_the_file_says_who_is_let_in() -> None:
+    assert not {definition.key for definition in LIVE if definition.key.startswith(("web.", "notify.", "workers."))}
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -148,6 +148,16 @@ def test_the_settings_may_change_while_requests_are_served(behind: WebClient) ->
     assert behind.get(STATUS, **named).status == 401
 
 
+@pytest.mark.parametrize(
+    ("proxies", "warns"), [(("0.0.0.0/0",), True), (("10.0.0.1", "::/0"), True), ((PROXY,), False)]
+)
+def test_a_header_that_is_believed_from_everywhere_is_logged(
+    store: Store, daemon: Daemon, caplog: pytest.LogCaptureFixture, proxies: tuple[str, ...], warns: bool
+) -> None:
+    make_client(store, daemon, token=TOKEN, auth_header="Remote-User", auth_proxies=proxies)
+    assert ("from every address" in caplog.text) is warns
+
+
 def test_a_change_is_logged_with_the_name_and_never_a_look(behind: WebClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     named = {"Remote_Addr": PROXY, "Remote_User": "alice"}
