@@ -1,7 +1,12 @@
 # ComparImg in a container. /config holds configuration and index, /photos the photographs.
 #   docker build -t comparimg .
 #   docker compose up -d          (see compose.yaml)
-FROM python:3.11-slim-bookworm AS build
+# For both processors; every pinned package has a wheel for each, so nothing is compiled (make wheels):
+#   docker buildx create --use
+#   docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/comparimg --push .
+ARG BASE=python:3.11.15-slim-bookworm
+
+FROM $BASE AS build
 WORKDIR /src
 RUN python -m venv /opt/comparimg
 COPY requirements.txt .
@@ -17,7 +22,7 @@ RUN /opt/comparimg/bin/pip install --no-cache-dir --no-deps . && \
     /opt/comparimg/bin/pip uninstall --yes pip && \
     python -m compileall -q /opt/comparimg/lib
 
-FROM python:3.11-slim-bookworm
+FROM $BASE
 COPY --from=build /opt/comparimg /opt/comparimg
 COPY packaging/docker-entrypoint /usr/local/bin/docker-entrypoint
 RUN ln -s /opt/comparimg/bin/comparimg-ctl /opt/comparimg/bin/comparimg-worker /usr/local/bin/ && mkdir -m 0777 /config /photos

@@ -17,7 +17,7 @@ export PHOTOS
 # Where compiled modules may not be kept, each program that starts compiles 250 of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run test test-slow check check-python check-js bench bench-compress screenshots screens icons clean attacks deb fault-table soak-sort faults kill-soak mutate fuzz race soak size size-index tables originality places model
+.PHONY: setup run test test-slow check check-python check-js bench bench-compress screenshots screens icons clean attacks deb wheels fault-table soak-sort faults kill-soak mutate fuzz race soak size size-index tables originality places model
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/installed
@@ -92,6 +92,17 @@ attacks: $(VENV)/installed-dev
 # A Debian package, for this release and this processor: build/comparimg_*.deb
 deb: setup
 	packaging/deb
+
+# Whether every pinned package has a wheel for both processors of the container, for its Python and its C library.
+# Nothing is installed.
+wheels: $(VENV)/bin/python
+	@for machine in x86_64 aarch64; do \
+		platforms="--platform manylinux2014_$$machine"; \
+		for minor in 17 24 26 27 28; do platforms="$$platforms --platform manylinux_2_$${minor}_$$machine"; done; \
+		$(PIP) install --dry-run --ignore-installed --no-deps --only-binary=:all: --target build/wheels \
+			--python-version 3.11 --implementation cp $$platforms -r requirements.txt || exit 1; \
+		echo "$$machine: a wheel for each package of requirements.txt"; \
+	done
 
 # Every fault that the service is tested against, by itself, with a table of what became of it.
 faults: $(VENV)/installed-dev

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from enum import StrEnum
 
 from daemon import logs
+from daemon.components import component_versions
 from daemon.configuration import tokens
 from daemon.configuration.config import JOB_SYSTEM_KEYS, Config, changed_keys, keys_needing_restart
 from daemon.folder_setup import FolderSetup
@@ -246,6 +247,7 @@ class Service:
     def _services(self) -> Services:
         return Services(
             version=VERSION,
+            component_versions=component_versions(),
             started_ns=time.time_ns(),
             settings=self._settings,
             make_preview=self._make_preview,
@@ -280,4 +282,6 @@ class Service:
 
 def _access(config: Config) -> WebAccess:
     web = config.web
-    return WebAccess(web.host, web.port, tokens.required(config), web.language, web.names)
+    return WebAccess(
+        web.host, web.port, tokens.required(config), web.language, web.names, web.auth_header, web.auth_proxies
+    )

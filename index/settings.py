@@ -166,6 +166,21 @@ def display_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def parse_network(text: str) -> Network:
+    """The network of "172.18.0.0/24", or of "172.18.0.2", which is one address. Raises ValueError.
+
+    An address with bits beyond its prefix is refused, as it may be mistyped, and so is an IPv4 address written as IPv6,
+    which no client ever has.
+    """
+    network = ipaddress.ip_network(text)
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
+        raise ValueError("an IPv4 address written as IPv6")
+    return network
+
+
 # The overrides.
 
 
@@ -228,6 +243,29 @@ def _is_size(text: str) -> bool:
 
 def _is_token(text: str) -> bool:
     return not text or (len(text) >= 16 and text.isascii() and text.isprintable() and " " not in text)
+
+
+# Sent by any browser or by a proxy for other reasons: a value there proves no one's name.
+_NO_USER_HEADER = re.compile(
+    r"host|cookie|authorization|proxy-.*|user-agent|origin|referer|from|date|expect|range|te|trailer|upgrade|via"
+    r"|forwarded|x-forwarded-(for|host|proto|port|by|server|prefix)|x-real-ip|cf-connecting-ip|true-client-ip"
+    r"|connection|keep-alive|transfer-.*|content-.*|accept.*|if-.*|sec-.*|cache-control|pragma|dnt|priority",
+    re.IGNORECASE,
+)
+
+
+def _is_user_header(text: str) -> bool:
+    # Without underscores, which are hyphens to a WSGI server as well.
+    return not text or bool(re.fullmatch(r"[A-Za-z0-9-]{1,100}", text) and not _NO_USER_HEADER.fullmatch(text))
+
+
+def _are_networks(texts: Iterable[str]) -> bool:
+    try:
+        for text in texts:
+            parse_network(text)
+        return True
+    except ValueError:
+        return False
 
 
 def _is_tls_address(text: str) -> bool:
@@ -395,6 +433,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             Message("accepted.language"), choices=("", "en", "fr")),
     Setting("web.names", "list", (), "Further host names the page may be called by, behind a proxy for example.",
             Message("accepted.host_names"), shape=all),
+    Setting("web.auth_header", "str", "",
+            "The header in which a proxy names the user who has signed in there, Remote-User for example "
+            "(docs/security.md). A request with it, from an address in auth_proxies, counts as one with the token. "
+            "Where it is set, the page always asks for a token. Empty: no header is believed.",
+            Message("accepted.auth_header"), shape=_is_user_header),
+    Setting("web.auth_proxies", "list", (),
+            "The addresses or networks of the proxies from which auth_header is believed; from all others it is "
+            "ignored. A program at one of them can claim to be any user.",
+            Message("accepted.networks"), shape=_are_networks),
     Setting("web.browse", "list", (),
             "The folders that the page offers for watching, with all below them. Empty: your home and the mounted "
             "disks; where some are named, no folder outside them can be added on the page.",

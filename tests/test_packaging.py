@@ -1,6 +1,7 @@
 """What is shipped besides the code: the entrypoint of the container does what it says, and its parts are there."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from daemon.configuration.config import load
+from daemon.machine.environment import base_python
+from daemon.version import VERSION
 from support.pictures import photograph, save
 
 TOP = Path(__file__).parents[1]
@@ -80,6 +83,21 @@ def test_every_file_that_the_image_is_built_of_is_there_and_let_through() -> Non
     assert all((TOP / name).exists() for name in names)
 
 
+def test_the_image_is_built_on_one_pinned_version_for_any_processor() -> None:
+    text = (TOP / "Dockerfile").read_text()
+    assert re.search(r"^ARG BASE=python:3\.11\.\d+-slim-bookworm$", text, re.MULTILINE)
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"$BASE"}
+    assert not re.search(r"amd64|x86|aarch64", re.sub(r"^#.*$", "", text, flags=re.MULTILINE))
+
+
+def test_there_is_one_version() -> None:
+    version = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["version"]
+    newest, *_ = re.findall(r"^## (\d\S*)", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
+    examples = re.findall(r'"version": "([\d.]+)"', (TOP / "docs" / "monitoring.md").read_text())
+    assert {newest, *examples, VERSION} == {version}
+    assert f"| {version.rpartition('.')[0]}.x | yes |" in (TOP / "SECURITY.md").read_text()
+
+
 def test_every_data_file_is_in_the_wheel() -> None:
     patterns = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["webui"]
     shipped = {name for pattern in patterns for name in glob(pattern, root_dir=TOP / "webui", recursive=True)}
@@ -138,3 +156,38 @@ def test_it_runs_without_what_is_left_out_of_an_installation(tmp_path: Path, com
         env={**os.environ, "PYTHONPATH": str(tmp_path / "absent"), "XDG_DATA_HOME": str(tmp_path / "home")},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="there is no dpkg-deb here")
+@pytest.mark.skipif(not base_python().startswith("/usr/bin/"), reason="the system has no Python of this version")
+def test_the_debian_package_is_whole_and_runs(tmp_path: Path) -> None:
+    """It is unpacked, not installed: nothing in it depends on its path."""
+    subprocess.run(["sh", str(TOP / "packaging" / "deb")], check=True, capture_output=True, env=os.environ)
+    (package,) = (TOP / "build").glob(f"comparimg_{VERSION}_*.deb")
+
+    def field(name: str) -> str:
+        return subprocess.run(
+            ["dpkg-deb", "--field", package, name], capture_output=True, text=True, check=True
+        ).stdout.strip()  # fmt: skip
+
+    assert field("Version") == VERSION
+    assert re.fullmatch(r"[^<>]+ <[\w.+-]+@[\w.-]+>", field("Maintainer"))
+    assert re.fullmatch(
+        r"python3\.\d+, libc6 \(>= 2\.\d+\), libstdc\+\+6, libgcc-s1, zlib1g", field("Depends")
+    ), field("Depends")  # fmt: skip
+    root = tmp_path / "root"
+    subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
+    program = root / "usr" / "bin" / "comparimg-ctl"
+    home = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "home")}
+    shown = subprocess.run([program, "--version"], env=home, capture_output=True, text=True, check=True).stdout
+    assert VERSION in shown
+    save(photograph(1), tmp_path / "photos" / "a.png")
+    save(photograph(1), tmp_path / "photos" / "b.jpg", quality=90)
+    found = subprocess.run(
+        [program, "detect", tmp_path / "photos", "--json", "-"], env=home, capture_output=True, text=True, check=True
+    )
+    assert len(json.loads(found.stdout)["groups"]) == 1
+    packages = {path.name for path in root.glob("usr/lib/comparimg/lib/python*/site-packages/*")}
+    assert packages >= {"daemon", "index", "webui", "numpy", "pi_heif", "onnxruntime"}
+    assert not packages & {"pytest", "scipy", "pillow_jxl", "pip"}, "neither tools nor what a user has added"

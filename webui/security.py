@@ -1,12 +1,14 @@
 """Access control, and the security headers of every answer: a WSGI middleware around the whole app.
 
 Refuses requests to other host names (DNS rebinding), from other sites, with bodies that are too large, and, where a
-token is configured, without it. Nothing here ever logs a token.
+token is configured, without it, unless a trusted proxy names the user (webui.forward_auth). Nothing here ever logs a
+token.
 """
 
 import hashlib
 import hmac
 import ipaddress
+import logging
 import socket
 import threading
 from collections import OrderedDict
@@ -16,9 +18,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from index.settings import is_loopback
+from webui.forward_auth import ForwardAuth
 from webui.http_errors import HttpError
 from webui.routes import API, BODY_LIMIT_BYTES, Reply
 from webui.services import WebAccess
+
+log = logging.getLogger(__name__)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -78,6 +83,9 @@ class AccessPolicy:
     def access(self, access: WebAccess) -> None:
         self._names = _own_names(access)
         self._any_address = _is_wildcard(access.host) or not is_loopback(access.host)
+        self._forward_auth = ForwardAuth(access.auth_header, access.auth_proxies)
+        if self._forward_auth.believes_everyone:
+            log.warning("%s is believed from every address: see comparimg-ctl doctor", access.auth_header)
         self._access = access
 
     @property
@@ -89,7 +97,9 @@ class AccessPolicy:
         return bool(self._token)
 
     def check(self, environ: Environ) -> None:
-        """Raises HttpError for a request that is refused."""
+        """Raises HttpError for a request that is refused. Removes the header of forward authentication from `environ`
+        where it is not believed."""
+        self._forward_auth.remove_untrusted(environ)
         self._check_host(environ)
         _check_origin(environ)
         _check_body(environ)
@@ -124,6 +134,10 @@ class AccessPolicy:
         raise HttpError(421, "wrong_host", "rest.wrong_host")
 
     def _check_token(self, environ: Environ) -> None:
+        if user := self._forward_auth.user(environ):
+            if environ["REQUEST_METHOD"] not in SAFE_METHODS:
+                log.info("%s %s by %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), user)
+            return
         if self._has_session(environ):
             return
         # The right token is checked before the limit on wrong ones: behind a proxy all requests come from one address,

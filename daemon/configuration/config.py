@@ -134,6 +134,8 @@ class WebSection(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     language: str
     names: tuple[str, ...]
+    auth_header: str
+    auth_proxies: tuple[str, ...]
     browse: tuple[bytes, ...]
 
 

@@ -24,17 +24,24 @@ LENGTH_BYTES: Final = 24
 
 
 def required(config: Config) -> str:
-    """The token that a service with this configuration requires, "" if none. On an address that others can reach one is
-    always required, and generated if there is none yet. Raises StoreError if it cannot be stored."""
-    if config.web.token or is_loopback(config.web.host):
+    """The token that a service with this configuration requires, "" if none. On an address that others can reach, and
+    where a proxy names its users, one is always required, and generated if there is none yet. Raises StoreError if it
+    cannot be stored."""
+    if config.web.token or not is_always_required(config):
         return config.web.token
     return stored(config.daemon.data_dir) or generate(config.daemon.data_dir)
+
+
+def is_always_required(config: Config) -> bool:
+    """Whether a token is required even if none is configured. Behind a proxy that authenticates, a request that comes
+    past it must not count as one of this machine's own users."""
+    return bool(config.web.auth_header) or not is_loopback(config.web.host)
 
 
 def client_token(config: Config, environ: Mapping[str, str] = os.environ) -> str:
     """The token that a program on this machine sends to that service; "" if it has none, or may not read it."""
     given = environ.get(VARIABLE) or config.web.token
-    if given or is_loopback(config.web.host):
+    if given or not is_always_required(config):
         return given
     with contextlib.suppress(StoreError):
         return stored(config.daemon.data_dir)

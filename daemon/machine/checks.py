@@ -9,7 +9,6 @@ import resource
 import shutil
 import sqlite3
 import stat
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from daemon.components import component_versions
 from daemon.configuration.config import Config, WatchSection
 from daemon.files import trash_trust
 from daemon.files.mounts import Mount, mount_of, read_mounts
@@ -70,10 +70,14 @@ class Finding:
 
 def program() -> Iterator[Finding]:
     """The versions, and optional packages."""
-    python = ".".join(map(str, sys.version_info[:3]))
-    yield Finding(
-        "program", Grade.GOOD, Message("doctor.versions", version=VERSION, python=python, sqlite=sqlite3.sqlite_version)
-    )
+    versions = component_versions()
+    message = Message(
+        "doctor.versions", version=VERSION, python=versions.pop("Python"), sqlite=versions.pop("SQLite")
+    )  # fmt: skip
+    yield Finding("program", Grade.GOOD, message)
+    if decoders.is_installed(decoders.HEIF):
+        versions["libheif"] = decoders.heif_library_version()
+    yield Finding("program", Grade.GOOD, text(", ".join(f"{name} {version}" for name, version in versions.items())))
     if not decoders.is_installed(decoders.HEIF):
         remedy = Message("doctor.no_heif_remedy")
         yield Finding("program", Grade.NOTE, Message("doctor.no_heif"), remedy)

@@ -16,13 +16,12 @@ from daemon.client import Client
 from daemon.configuration import stored_overrides, tokens
 from daemon.configuration.config import Config, load
 from daemon.console_language import console_language
-from daemon.machine import checks, installation, lending_checks, unit
+from daemon.machine import checks, forward_auth_checks, installation, lending_checks, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.version import VERSION
 from index.errors import ComparImgError, ConfigError, NoDaemon, StoreError
 from index.messages import Message, of_os_error
-from index.settings import is_loopback
 
 
 def examine(config_file: Path | None, places: Sequence[Places], address: str | None) -> Iterator[Finding]:
@@ -56,6 +55,7 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
         for section in config.watch:
             yield from checks.root(section)
         yield from _token(config)
+        yield from forward_auth_checks.forward_auth(config)
         yield from lending_checks.lending(config)
     if here is not None:
         yield from _installed(config, here)
@@ -63,7 +63,7 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
 
 
 def _token(config: Config) -> Iterator[Finding]:
-    if is_loopback(config.web.host):
+    if not tokens.is_always_required(config):
         return
     try:
         there = bool(config.web.token or tokens.stored(config.daemon.data_dir))

@@ -45,15 +45,15 @@ def base_python() -> str:
     return str(system) if system.exists() else str(Path(sys._base_executable).resolve())  # type: ignore[attr-defined]
 
 
-def build(target: Path, python: str) -> None:
-    """Build the folder `target`, under another name first: an existing one stays until the new one is complete. Raises
-    ComparImgError."""
+def build(target: Path, python: str, with_added: bool = True) -> None:
+    """Build the folder `target`, under another name first: an existing one stays until the new one is complete. With
+    `with_added`, packages that the user has added are copied as well. Raises ComparImgError."""
     fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
     try:
         for folder in (fresh, old):
             shutil.rmtree(folder, ignore_errors=True)
         fresh.parent.mkdir(parents=True, exist_ok=True)
-        _fill(fresh, python)
+        _fill(fresh, python, OPTIONAL if with_added else ())
         if target.exists():
             target.rename(old)
         fresh.rename(target)
@@ -81,7 +81,7 @@ def remove(target: Path) -> bool:
     return True
 
 
-def _fill(fresh: Path, python: str) -> None:
+def _fill(fresh: Path, python: str, added: Iterable[str]) -> None:
     subprocess.run([python, "-I", "-m", "venv", "--without-pip", str(fresh)], check=True, capture_output=True)
     # They contain the path of the folder, which is about to be renamed, and are not needed.
     for script in (fresh / "bin").glob("[aA]ctivate*"):
@@ -90,7 +90,7 @@ def _fill(fresh: Path, python: str) -> None:
     ours = metadata.distribution("comparimg")
     for name, may_lack in _requirement_names(ours.requires or ()).items():
         _copy_distribution(name, packages, may_lack)
-    for name in OPTIONAL:
+    for name in added:
         _copy_distribution(name, packages, may_lack=True)
     for name in PACKAGES:
         shutil.copytree(SOURCES / name, packages / name, ignore=shutil.ignore_patterns("__pycache__"))

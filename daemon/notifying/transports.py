@@ -18,6 +18,10 @@ from index.messages import LANGUAGES, of_os_error
 
 PROGRAM_LIMIT_S: Final = 30.0
 WEBHOOK_LIMIT_S: Final = 8.0
+# ntfy makes a file of a longer message, or refuses it.
+TEXT_LIMIT_BYTES: Final = 4000
+# What the Apprise API answers where nothing is stored under the key in its address.
+NO_CONFIGURATION: Final = 204
 CHECK_S: Final = 0.2
 
 
@@ -70,7 +74,7 @@ def webhook_content(notice: Mapping[str, Any], form: str, language: str) -> tupl
     """What is sent to a webhook, and its headers, in one of WEBHOOK_FORMATS.
 
     "json" is the notice; "text" its sentence, with the headers that ntfy (docs.ntfy.sh/publish) shows as title and
-    link; "apprise" a message of the Apprise API (github.com/caronc/apprise-api).
+    link; "apprise" a message of the Apprise API (github.com/caronc/apprise-api), for all services of its configuration.
     """
     title, sentence = f"ComparImg, {notice['host']}", notice["summary"][language]
     if form == "text":
@@ -79,11 +83,11 @@ def webhook_content(notice: Mapping[str, Any], form: str, language: str) -> tupl
             headers["Click"] = _header(notice["address"])
         if notice["urgent"]:
             headers["Priority"] = "high"
-        return sentence.encode("utf-8", "replace"), headers
+        return _shortened(sentence), headers
     message: Mapping[str, Any] = notice
     if form == "apprise":
         body = f"{sentence}\n{notice['address']}".rstrip()
-        message = {"title": title, "body": body, "type": "warning" if notice["urgent"] else "info"}
+        message = {"title": title, "body": body, "type": "warning" if notice["urgent"] else "info", "tag": "all"}
     return json.dumps(message).encode(), {"Content-Type": "application/json"}
 
 
@@ -95,6 +99,8 @@ def call_webhook(address: str, notice: Mapping[str, Any], form: str = "json", la
         request = urllib.request.Request(address, content, headers, method="POST")
         with urllib.request.build_opener(_NoRedirects).open(request, timeout=WEBHOOK_LIMIT_S) as answer:
             answer.read(1)
+            if form == "apprise" and answer.status == NO_CONFIGURATION:
+                raise NotDelivered("notice.webhook_no_configuration")
     except urllib.error.HTTPError as error:
         error.close()
         raise NotDelivered("notice.webhook_answered", status=error.code) from None
@@ -104,6 +110,14 @@ def call_webhook(address: str, notice: Mapping[str, Any], form: str = "json", la
         raise NotDelivered("notice.webhook_unreachable", error=reason) from None
     except (OSError, ValueError) as error:
         raise NotDelivered("notice.webhook_silent", error=type(error).__name__) from None
+
+
+def _shortened(sentence: str) -> bytes:
+    encoded = sentence.encode("utf-8", "replace")
+    if len(encoded) <= TEXT_LIMIT_BYTES:
+        return encoded
+    ellipsis = "…".encode()
+    return encoded[: TEXT_LIMIT_BYTES - len(ellipsis)].decode("utf-8", "ignore").encode() + ellipsis
 
 
 def _header(text: str) -> str:

@@ -40,6 +40,10 @@ def test_every_default_is_accepted_and_every_key_explained() -> None:
             assert one.default in one.choices
 
 
+def test_only_the_file_says_who_is_let_in() -> None:
+    assert not {definition.key for definition in LIVE if definition.key.startswith(("web.", "notify.", "workers."))}
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -53,6 +57,43 @@ def test_every_default_is_accepted_and_every_key_explained() -> None:
         ("daemon.time_limit_s", math.nan),
         ("daemon.time_limit_s", math.inf),
         ("daemon.data_dir", "a\0b"),
+        *(
+            ("web.auth_header", name)
+            for name in (
+                "Remote_User",
+                "Remote User",
+                "Remote-User:",
+                "Host",
+                "cookie",
+                "Authorization",
+                "X-Forwarded-For",
+                "Accept",
+                "Sec-Fetch-Site",
+                "content-type",
+                "Forwarded",
+                "X-Real-IP",
+                "Naïve",
+                "a\n",
+                "a" * 101,
+            )
+        ),
+        *(
+            ("web.auth_proxies", [network])
+            for network in (
+                "",
+                "proxy",
+                "172.18.0.2:80",
+                "172.18.0.2/33",
+                "172.18.0.2/24",
+                "fd00::1/64",
+                "::ffff:172.18.0.2",
+                "*",
+                "/run/proxy.sock",
+                "unix",
+                "172.18.0.2 ",
+                "0",
+            )
+        ),
         ("watch.exclude", "*.tmp"),
         ("watch.exclude", [""]),
         ("watch.exclude", [1]),

@@ -265,7 +265,8 @@ class Daemon:
         config = parse_text(f"[daemon]\ndata_dir = {json.dumps(str(store.data_dir))}\n{self.toml}", source)
         live = LiveSettings(store, config)
         return Services(
-            version="0.1.0",
+            version="0.2.0",
+            component_versions={"Python": "3.11.2", "Pillow": "13.0.0"},
             started_ns=NOW_NS - 3600 * 10**9,
             settings=self.settings,
             make_preview=self.make_view,

@@ -14,6 +14,7 @@ from index.database.store import Store
 from support.attackers import connection, is_answered, is_dropped_while
 from support.weblibrary import Daemon, Library, WebClient, draw_picture, jpeg_bytes, make_client
 from webui.downloads import LARGE_AT_MOST
+from webui.security import FORWARDING
 from webui.server import CONNECTIONS_AT_MOST, CONNECTIONS_OF_ONE, THREADS, Server
 
 IDLE_S = 1
@@ -262,6 +263,14 @@ def test_an_address_in_a_header_does_not_dodge_the_limit(store: Store, daemon: D
         ask.close()
     server.stop()
     assert statuses == [401] * 5 + [429] * 2
+
+
+@pytest.mark.attack("set-up from another machine through a proxy or a further name")
+@pytest.mark.parametrize("name", sorted(FORWARDING))
+def test_the_headers_of_a_proxy_reach_the_check_of_set_up(server: Server, name: str) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as ask:
+        ask.request("GET", "/api/v1/folders", headers={name.removeprefix("HTTP_").replace("_", "-"): "1.2.3.4"})
+        assert ask.getresponse().status == 403
 
 
 def test_an_answer_that_is_read_slowly_but_steadily_arrives_whole(server: Server, library: Library) -> None:

@@ -40,6 +40,7 @@ def _status(database: SqliteDatabase, services: Services, totals: Totals, langua
     del figures["groups_changed_ns"]
     return status_schemas.Status(
         version=services.version,
+        components=dict(services.component_versions),
         started=iso_time(services.started_ns),
         now=iso_time(services.now_ns()),
         healthy=all(parts.values()),

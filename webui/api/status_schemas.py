@@ -62,6 +62,7 @@ class ModelNow(Answer, frozen=True, kw_only=True):
 
 class Status(Answer, frozen=True, kw_only=True):
     version: str
+    components: Annotated[dict[str, str], Meta(description="The versions of Python, SQLite, Pillow and the like")]
     started: Time
     now: Time
     healthy: bool

@@ -78,6 +78,11 @@ def is_installed(decoder: Decoder) -> bool:
     return util.find_spec(decoder.module) is not None
 
 
+def heif_library_version() -> str:
+    """The version of libheif, "?" where its module does not say. Loads the decoder of HEIF."""
+    return str(getattr(importlib.import_module(HEIF.module), "libheif_version", lambda: "?")())
+
+
 def decoder_set() -> str:
     """The decoders with their versions, as one line: what failed under another set may be readable under this one."""
     packages = ("pillow", *(decoder.package for decoder in ADDED if is_installed(decoder)))

@@ -38,6 +38,14 @@ def test_this_machine_alone_needs_none(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_behind_a_proxy_that_authenticates_this_machine_needs_one_too(tmp_path: Path) -> None:
+    """A request that comes past the proxy must not count as one of the machine's own users."""
+    behind = config(tmp_path, 'host = "127.0.0.1"\nauth_header = "Remote-User"\nauth_proxies = ["127.0.0.1"]')
+    token = tokens.required(behind)
+    assert len(token) >= 32
+    assert tokens.client_token(behind, {}) == token, "comparimg-ctl on this machine reads it"
+
+
 def test_a_configured_token_holds_and_is_not_renewed_here(tmp_path: Path) -> None:
     given = config(tmp_path, 'host = "0.0.0.0"\ntoken = "a-token-of-some-length"')
     assert tokens.required(given) == tokens.client_token(given, {}) == "a-token-of-some-length"

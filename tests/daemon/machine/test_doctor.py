@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -10,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from daemon.components import component_versions
 from daemon.configuration import stored_overrides
 from daemon.configuration.config import load
 from daemon.ctl.main import main
 from daemon.files.mounts import Mount
-from daemon.machine import checks, doctor, installation, unit
+from daemon.machine import checks, doctor, forward_auth_checks, installation, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.service import Service
+from daemon.version import VERSION
 from index.database.records import folder_overrides
 from index.database.records.folder_overrides import RootOverride
 from index.database.store import Store
@@ -288,3 +291,70 @@ def test_the_command_fails_where_something_is_wrong_and_answers_in_json(
     assert code == 1
     assert "wrong" in err
     assert any(finding["grade"] == "wrong" and finding["remedy"] for finding in json.loads(out))
+
+
+OPEN_TO_A_PROXY = 'host = "0.0.0.0"\nnames = ["photos.example"]\nauth_header = "Remote-User"\n'
+
+
+def test_the_doctor_shows_the_versions_that_a_report_of_a_fault_needs(file: Path) -> None:
+    shown = " ".join(str(finding.message) for finding in examine(file) if finding.about == "program")
+    installed = component_versions()
+    assert set(installed) >= {"Python", "SQLite", "Pillow", "NumPy", "OpenCV", "onnxruntime", "pi-heif-decoder"}
+    for name, version in installed.items():
+        assert f"{name} {version}" in shown
+    assert f"ComparImg {VERSION}" in shown
+    assert re.search(r"libheif \d+\.\d+", shown)
+
+
+def auth_findings(folder: Path, web: str) -> list[tuple[Grade, str]]:
+    file = folder / "comparimg.toml"
+    file.write_text(f'[daemon]\ndata_dir = "{folder}/data"\n[web]\n{web}\n')
+    found = [(finding.grade, finding.message.code) for finding in forward_auth_checks.forward_auth(load(file))]
+    return [(grade, code.removeprefix("doctor.auth_")) for grade, code in found]
+
+
+@pytest.mark.parametrize(
+    ("web", "expected"),
+    [
+        ("", []),
+        ('auth_proxies = ["10.0.0.2"]', [(Grade.WARNING, "no_header")]),
+        ('auth_header = "Remote-User"', [(Grade.WARNING, "no_proxy")]),
+        (
+            'auth_header = "Remote-User"\nauth_proxies = ["127.0.0.1", "::1"]\nnames = ["photos.example"]',
+            [(Grade.GOOD, "believed"), (Grade.NOTE, "local")],
+        ),
+        (
+            'host = "0.0.0.0"\nauth_header = "Remote-User"\nauth_proxies = ["172.18.0.2"]',
+            [(Grade.GOOD, "believed"), (Grade.NOTE, "plain"), (Grade.NOTE, "no_name")],
+        ),
+        (
+            'auth_header = "Remote-User"\nauth_proxies = ["172.18.0.2"]\nnames = ["photos.example"]',
+            [(Grade.GOOD, "believed"), (Grade.WARNING, "unreachable")],
+        ),
+        *(
+            (
+                f'{OPEN_TO_A_PROXY}auth_proxies = ["{network}"]',
+                [(Grade.GOOD, "believed"), (grade, code), (Grade.NOTE, "plain")],
+            )
+            for network, grade, code in (
+                ("0.0.0.0/0", Grade.WRONG, "everyone"),
+                ("::/0", Grade.WRONG, "everyone"),
+                ("203.0.112.0/23", Grade.WARNING, "public"),
+                ("8.8.8.8", Grade.WARNING, "public"),
+                ("2a00::/16", Grade.WARNING, "public"),
+                ("10.0.0.0/7", Grade.WARNING, "public"),
+                ("0.0.0.0/1", Grade.WARNING, "public"),
+                ("10.0.0.0/8", Grade.WARNING, "large"),
+                ("172.16.0.0/12", Grade.WARNING, "large"),
+                ("fd00::/48", Grade.WARNING, "large"),
+                ("172.18.0.0/16", Grade.NOTE, "network"),
+                ("192.168.1.0/24", Grade.NOTE, "network"),
+                ("fd00::/64", Grade.NOTE, "network"),
+            )
+        ),
+    ],
+)
+def test_the_doctor_names_who_may_claim_to_be_a_user(
+    tmp_path: Path, web: str, expected: list[tuple[Grade, str]]
+) -> None:
+    assert auth_findings(tmp_path, web) == expected

@@ -320,7 +320,8 @@ def test_a_hook_gets_a_sentence_or_a_message_for_apprise(hook: str) -> None:
     call_webhook(hook, notices.payload(notices.TEST, "nas", "1", "now", ""), "text", "en")
     sentence, message, plain = Hook.got
     assert sentence == {"text": "3 groups of duplicates"}
-    assert message == {"title": "ComparImg, nas-ä", "body": "3 groups of duplicates\nhttp://x/", "type": "warning"}
+    assert message == {"title": "ComparImg, nas-ä", "body": "3 groups of duplicates\nhttp://x/", "type": "warning",
+                       "tag": "all"}  # fmt: skip
     assert plain["text"].strip()
     headers = Hook.headers_seen[-3]
     shown = {name: headers[name] for name in ("Content-Type", "Title", "Click", "Priority")}

@@ -35,6 +35,7 @@ def group(library: Library) -> str:
 def test_status_shows_figures_parameters_and_active_jobs(client: WebClient, library: Library, group: str) -> None:
     library.write(lambda db: jobs.add(db, JobKind.SCAN, {}, "user"))
     status = client.get("/api/v1/status").json
+    assert status["components"] == {"Python": "3.11.2", "Pillow": "13.0.0"}
     assert status["totals"] == {
         "images": 3, "size_bytes": status["totals"]["size_bytes"], "groups": 1, "duplicates": 2,
         "reclaimable_bytes": 2000, "problems": 0,

@@ -23,7 +23,13 @@ export async function render(main, { signal }) {
     h(
       "footer",
       { class: "about quiet" },
-      h("span", {}, `${t("app.name")} ${status.version}`),
+      h(
+        "span",
+        {},
+        [`${t("app.name")} ${status.version}`, ...Object.entries(status.components).map((part) => part.join(" "))].join(
+          ", ",
+        ),
+      ),
       h("a", { href: "/api" }, t("api.title")),
       h("a", { href: "/api/v1/duplicates", download: "comparimg.json" }, t("settings.result_file")),
     ),
