@@ -45,7 +45,7 @@ class JobQuery(ListQuery, frozen=True, kw_only=True):
             description="States, separated by commas",
         ),
     ] = ""
-    kind: Literal["", "scan", "detect", "sort", "compress", "undo", "empty", "rule"] = ""
+    kind: Literal["", "scan", "detect", "sort", "compress", "undo", "empty", "rule", "decide"] = ""
 
 
 class NewJob(Body, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ import { toast } from "../components/toast.js";
 import { post, withQuery } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { bytes, errorText, number, t } from "../core/text.js";
+import { effectOfJob } from "../jobs/jobs.js";
+import { estimatedText, isEstimated } from "../rules/preview.js";
 import { decideMany, undo } from "./decisions.js";
 import { ask, askDestination, confirmed } from "./dialogs.js";
 
@@ -40,8 +42,12 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
       toast(nothingText(action, effect), "wrong");
       return false;
     }
-    if (!(await confirmed(t(`bulk.${action}.title`), summary(action, effect), t(`bulk.${action}.do`)))) return false;
-    const made = await decideMany(query, body, first);
+    if (!(await agreed(action, query, body, effect))) return false;
+    const made = await decideMany(query, body, first, { inJob: effect.for_a_job });
+    if (!made) {
+      toast(t("bulk.cancelled"));
+      return false;
+    }
     const back = async () => {
       if (await undo()) undone();
     };
@@ -51,6 +57,16 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
     toast(errorText(error), "wrong");
     return false;
   }
+}
+
+// Shows what would be decided. Resolves to whether the person agrees. An estimate may be counted first.
+async function agreed(action, query, body, effect) {
+  const title = t(`bulk.${action}.title`);
+  const others = isEstimated(effect) ? [{ value: "count", label: t("rules.count_all") }] : [];
+  const answer = await confirmed(title, summary(action, effect), t(`bulk.${action}.do`), "primary", others);
+  if (answer !== "count") return Boolean(answer);
+  const counted = await effectOfJob(withQuery("/decisions/jobs", query), { ...body, dry_run: true });
+  return Boolean(counted) && agreed(action, query, body, counted);
 }
 
 function summary(action, effect) {
@@ -70,6 +86,7 @@ function summary(action, effect) {
       action === "clear" ? fact(t("bulk.clear.images"), number(effect.images)) : null,
     ),
     h("p", { class: "quiet" }, kinds.join(" · ")),
+    isEstimated(effect) ? h("p", { class: "notice" }, estimatedText(effect)) : null,
     effect.left_open
       ? h(
           "p",

@@ -5,6 +5,7 @@ import { get, post, put, remove, withQuery } from "../core/api.js";
 import { debounced } from "../core/debounce.js";
 import { publish, read, subscribe } from "../core/store.js";
 import { errorText, t } from "../core/text.js";
+import { effectOfJob } from "../jobs/jobs.js";
 
 const STACK_KEY = "comparimg-undo";
 const STACK_LENGTH = 500;
@@ -155,17 +156,20 @@ export async function deny(group, label, images = []) {
 }
 
 // Decides about many groups at once, those that the query selects or the body names; to be undone as one. `first` is
-// the id of one of them. Resolves to what was decided.
-export async function decideMany(query, body, first) {
+// the id of one of them. With `inJob` a job does it. Resolves to what was decided, null where the job was cancelled.
+export async function decideMany(query, body, first, { inJob = false } = {}) {
   await settled();
-  const effect = await post(withQuery("/decisions/apply", query), body);
+  const effect = inJob
+    ? await effectOfJob(withQuery("/decisions/jobs", query), body)
+    : await post(withQuery("/decisions/apply", query), body);
+  refreshFigures();
+  if (!effect) return null;
   const made = effect.batch
     ? { verdict: effect.batch }
     : effect.clearing
       ? { clearing: effect.clearing }
       : { order: effect.order };
   remember({ group: first, search: query.search, ...made });
-  refreshFigures();
   return effect;
 }
 

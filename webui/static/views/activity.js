@@ -112,8 +112,8 @@ function outcomeText(job) {
   if (job.error) return safe(job.error);
   if (job.state === "running") return phaseText(job);
   const counts = Object.entries(job.outcome)
-    // What a rule decides is freed only when it is applied.
-    .filter(([name]) => job.kind !== "rule" || name !== "bytes")
+    // What is decided is freed only when it is applied.
+    .filter(([name]) => !["rule", "decide"].includes(job.kind) || name !== "bytes")
     .filter(([name, value]) => has(`outcome.${name}`) && typeof value === "number" && value > 0)
     .map(([name, value]) =>
       t("fact.line", { name: t(`outcome.${name}`), value: name === "bytes" ? bytes(value) : number(value) }),
