@@ -50,6 +50,8 @@ from index.settings import check_tolerance
 JUDGED_AT_RANDOM: Final = 100
 # Portions of rows, which take some 50 milliseconds each.
 DELETED_AT_ONCE: Final = 40
+# The share of the work left that one round of verification takes: 265 of 315 seconds over 2,000 pictures.
+ROUND_SHARE: Final = 0.8
 
 
 class Detector:
@@ -302,17 +304,21 @@ class Detector:
         progress.begin("verifying", sum(map(len, portions)))
         for contents in portions:
             portion = Portion(progress, len(contents))
+            portion.expect(len(contents))
             self._decide_portion(portion, detection_id, contents)
             portion.end()
 
     def _decide_portion(self, progress: Portion, detection_id: int, contents: Collection[int]) -> None:
+        left = len(contents)
         while True:
             with self._store.read() as database:
                 candidates = regrouping.undecided_pairs(database, detection_id, contents)
             if not candidates:
                 return
-            progress.expect(len(candidates))
-            judged = self._verifier.judge(progress, candidates, True, steps=len(candidates), by_pixels=False)
+            # The first round is by far the longest, and no round knows what the next will ask.
+            steps = round(ROUND_SHARE * left)
+            left -= steps
+            judged = self._verifier.judge(progress, candidates, True, steps=steps, by_pixels=False)
 
             def record(
                 database: Any, candidates: Sequence[CandidatePair] = candidates, judged: Judged = judged

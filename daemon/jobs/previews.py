@@ -68,8 +68,9 @@ class Previews:
     def ensure(
         self, content_ids: Collection[int], progress: Advances
     ) -> tuple[dict[int, Path], dict[int, PictureError]]:
-        """The previews of these contents as files, made where they are missing, and why there is none of the others. The
-        progress advances by one for each. Raises NoRoom and StoreError where none can be kept. They stay at least until the next call."""
+        """The previews of these contents as files, made where they are missing, and why there is none of the others.
+        The progress advances by one for each. Raises NoRoom and StoreError where none can be kept. They stay at least
+        until the next call."""
         with self._store.read() as database:
             rows = images.contents(database, content_ids)
         paths = {content_id: preview_path(self._folder, bytes(row.digest)) for content_id, row in rows.items()}

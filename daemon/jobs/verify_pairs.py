@@ -188,7 +188,7 @@ class Verifier:
         return found
 
     def _coded_the_same(
-        self, progress: Progress, rows: Mapping[int, Any], tasks: Mapping[int, PictureTask]
+        self, progress: Portion, rows: Mapping[int, Any], tasks: Mapping[int, PictureTask]
     ) -> dict[int, int]:
         """The contents with the pixels of another one among these, as their files prove without being decoded, and
         that other. Damaged files prove nothing."""
@@ -198,10 +198,11 @@ class Verifier:
             if row.format == "JPEG" and not row.damage:
                 by_size[row.width, row.height].append(content_id)
         items = [(key, tasks[key]) for of_size in by_size.values() if len(of_size) > 1 for key in of_size]
+        progress.expect(len(items))
         digests: dict[bytes, list[int]] = defaultdict(list)
         with closing(self._read.run(code_digest, items)) as outcomes:
             for outcome in outcomes:
-                progress.checkpoint()
+                progress.advance()
                 if outcome.value:
                     digests[outcome.value].append(outcome.item[0])
         return {key: min(same) for same in digests.values() for key in same if key != min(same)}
