@@ -1,5 +1,6 @@
 """The list of groups: without an end, with a selection of many, and with what is left to do once all is decided."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,16 +236,19 @@ def test_a_job_decides_about_very_many_groups_after_an_estimate(
         page.goto(site.address)
         expect(page.locator(".card")).to_have_count(8)
         page.keyboard.press("Control+a")
+        page.route("**/decisions/preview*", lambda route: (time.sleep(1), route.continue_()))
         page.locator(".select-bar").get_by_role("button", name="Keep all").click()
+        expect(page.locator(".toast")).to_contain_text("Counting")
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("estimated from 4 of 8 groups")
         dialog.get_by_role("button", name="Count all groups").click()
         expect(dialog).not_to_contain_text("estimated")
         expect(dialog.locator(".big dd").first).to_have_text("8")
         dialog.get_by_role("button", name="Keep all").click()
-        expect(page.locator(".toast")).to_contain_text("8 groups")
+        expect(page.locator(".toast").last).to_contain_text("8 groups")
         expect(page.locator(".card.decided")).to_have_count(8)
-        page.locator(".toast").get_by_role("button", name="Undo").click()
+        page.locator(".toast").last.get_by_role("button", name="Undo").click()
         expect(page.locator(".card.decided")).to_have_count(0)
+        page.unroute_all()
     finally:
         runner.stop()

@@ -16,6 +16,7 @@ const OTHERS = ["move", "link", "clear"];
 const PROPOSED = ["accept", "move", "link"];
 // What takes images from their place, and is shown with their number and bytes.
 const GOING = PROPOSED;
+const COUNTING_MS = 700;
 
 export const actionsFor = (scenes) => ACTIONS.filter((action) => !(scenes && PROPOSED.includes(action)));
 
@@ -37,7 +38,7 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
     const destination = action === "move" ? await askDestination() : null;
     if (!action || (action === "move" && !destination)) return false;
     const body = { action, ...(destination ? { destination } : {}), ...(ids ? { groups: ids } : {}) };
-    const effect = await post(withQuery("/decisions/preview", query), body);
+    const effect = await previewed(query, body);
     if (!effect.groups) {
       toast(nothingText(action, effect), "wrong");
       return false;
@@ -56,6 +57,16 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
   } catch (error) {
     toast(errorText(error), "wrong");
     return false;
+  }
+}
+
+// What would be decided. Where that takes long, one is told that it is being counted.
+async function previewed(query, body) {
+  const timer = setTimeout(() => toast(t("bulk.counting")), COUNTING_MS);
+  try {
+    return await post(withQuery("/decisions/preview", query), body);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
