@@ -15,6 +15,7 @@ from daemon.configuration.config import Config
 from daemon.files.protected_paths import ManagedFolders
 from daemon.folder_setup import watch_roots
 from daemon.jobs import quarantine
+from daemon.jobs.bulk_jobs import BulkJobs
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
 from daemon.jobs.embedding_model import EmbeddingModel
@@ -96,6 +97,7 @@ class JobSystem:
             JobKind.UNDO: once_checked(store, self._undo),
             JobKind.EMPTY: once_checked(store, undoer.empty),
             JobKind.RULE: self._rule_jobs.run,
+            JobKind.DECIDE: BulkJobs(store).run,
         }
         self.runner = Runner(store, handlers)
         self._settings = settings

@@ -83,7 +83,7 @@ class Choice(StrEnum):
 
 
 class JobKind(StrEnum):
-    """`undo`, `empty` and `rule` are requested by routes of their own, and never scheduled."""
+    """`undo`, `empty`, `rule` and `decide` are requested by routes of their own, and never scheduled."""
 
     SCAN = "scan"
     DETECT = "detect"
@@ -92,6 +92,7 @@ class JobKind(StrEnum):
     UNDO = "undo"
     EMPTY = "empty"
     RULE = "rule"
+    DECIDE = "decide"
 
 
 class JobState(StrEnum):

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import client, json_option
+from daemon.ctl.remote import client, effect_of_job, json_option
 from daemon.ctl.rest_path import at
 from index.errors import UsageError
 
@@ -47,7 +47,12 @@ def accept(
         body = {"action": "move", "destination": move_to}
     if groups:
         body["groups"] = list(groups)
-    effect = client(context).post(at("decisions", "preview" if dry_run else "apply"), body, kind=kind, path=path)
+    api = client(context)
+    effect = api.post(at("decisions", "preview"), body, kind=kind, path=path)
+    if effect["for_a_job"]:
+        effect = effect_of_job(api, at("decisions", "jobs"), {**body, "dry_run": dry_run}, kind=kind, path=path)
+    elif not dry_run:
+        effect = api.post(at("decisions", "apply"), body, kind=kind, path=path)
     if in_json:
         terminal.print_json(effect)
         return

@@ -306,6 +306,14 @@ def follow(api: Any, job_id: int) -> Any:
     return job
 
 
+def effect_of_job(api: Any, address: str, body: dict[str, Any], **query: Any) -> Any:
+    """What a job of this address decides or counts. Raises ComparImgError where it did not get to its end."""
+    job = follow(api, api.post(address, body, **query)["id"])
+    if job["state"] != "done":
+        raise ComparImgError("ctl.job_failed", problem=job["error"] or job["state"])
+    return job["outcome"]
+
+
 def print_job(job: Any, in_json: bool) -> None:
     if in_json:
         terminal.print_json(job)

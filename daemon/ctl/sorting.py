@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from daemon import terminal
-from daemon.ctl.remote import client, follow, json_option, limit_option, print_job
+from daemon.ctl.remote import client, effect_of_job, follow, json_option, limit_option, print_job
 from daemon.ctl.rest_path import at
 from daemon.ctl.trash_recover import recover
 from index.errors import ComparImgError, NoDaemon, UsageError
@@ -148,7 +148,7 @@ def rules_preview(context: click.Context, /, in_json: bool, exact: bool, **given
     api, rule = client(context), _rule(**given)
     effect = api.post("rules/preview", rule)
     if exact and _is_estimated(effect):
-        effect = _effect_of_job(api, {**rule, "dry_run": True})
+        effect = effect_of_job(api, "rules/jobs", {**rule, "dry_run": True})
     _print_effect(effect, in_json, "would decide")
 
 
@@ -163,7 +163,7 @@ def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
     """
     api, rule = client(context), _rule(**given)
     if _is_estimated(api.post("rules/preview", rule)):
-        answer = _effect_of_job(api, rule)
+        answer = effect_of_job(api, "rules/jobs", rule)
     else:
         answer = api.post("rules/apply", rule)
     _print_effect(answer, in_json, "decided")
@@ -227,14 +227,6 @@ def _split_list(text: str) -> list[str]:
 
 def _is_estimated(effect: Any) -> bool:
     return bool(effect["looked_at"] < effect["selected"])
-
-
-def _effect_of_job(api: Any, rule: dict[str, Any]) -> Any:
-    """The effect of a rule that a job decides or counts by. Raises ComparImgError where it did not get to its end."""
-    job = follow(api, api.post("rules/jobs", rule)["id"])
-    if job["state"] != "done":
-        raise ComparImgError("ctl.job_failed", problem=job["error"] or job["state"])
-    return job["outcome"]
 
 
 def _print_effect(effect: Any, in_json: bool, word: str) -> None:

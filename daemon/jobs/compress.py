@@ -167,6 +167,7 @@ class Compressor:
             "files": plan.files,
             "known": plan.known,
             "undone_before": plan.undone,
+            "smaller": plan.smaller,
             "compressed": totals.states.get(made, 0),
             "left": totals.states.get(State.LEFT, 0),
             "refused": refused,

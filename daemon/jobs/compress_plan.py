@@ -52,13 +52,15 @@ class CompressRequest:
 @dataclass(slots=True)
 class CompressPlan:
     """`steps` in their order, those of one file together; `records` of the files that are not touched. Of all `files`,
-    `known` were compressed before or need no compression, and `undone` were restored after the same compression."""
+    `known` were compressed before or need no compression, and `undone` were restored after the same compression;
+    `smaller` ones beside them are below the size from which files are compressed."""
 
     steps: list[Step] = field(default_factory=list)
     records: list[CompressionRecord] = field(default_factory=list)
     files: int = 0
     known: int = 0
     undone: int = 0
+    smaller: int = 0
 
 
 def request_of(values: Mapping[str, Any], given: CompressParameters) -> CompressRequest:
@@ -97,7 +99,7 @@ def request_of(values: Mapping[str, Any], given: CompressParameters) -> Compress
 def make_plan(database: SqliteDatabase, request: CompressRequest, folders: ManagedFolders) -> CompressPlan:
     """Plan every selected file of the index. Raises UsageError for paths that are not watched."""
     _require_watched(request, folders)
-    plan = CompressPlan()
+    plan = CompressPlan(smaller=_count_smaller(database, request))
     rows = list(_rows(database, request))
     facts = {bytes(row.digest): images.facts_of(row) for row in rows}
     needless = compressions.done_contents(database, facts, request.options)
@@ -156,16 +158,26 @@ def _require_watched(request: CompressRequest, folders: ManagedFolders) -> None:
 
 
 def _rows(database: SqliteDatabase, request: CompressRequest) -> Sequence[Any]:
+    columns = "i.id AS image_id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, r.path AS root_path,"
+    return _selected(database, request, f"{columns} r.state AS root_state, c.*", "i.size_bytes >= ?")
+
+
+def _count_smaller(database: SqliteDatabase, request: CompressRequest) -> int:
+    """How many images are left alone for their size."""
+    columns = "i.path, r.path AS root_path, c.format, c.failure"
+    return len(_selected(database, request, columns, "i.size_bytes < ?"))
+
+
+def _selected(database: SqliteDatabase, request: CompressRequest, columns: str, of_size: str) -> Sequence[Any]:
     where = Where()
     where.add("r.watched AND NOT r.temporary")
-    where.add("i.size_bytes >= ?", request.least_bytes)
+    where.add(of_size, request.least_bytes)
     if request.folders or request.files:
         places = [os.fsdecode(path) for path in (*request.folders, *request.files)]
         term, *values = below_any("i.path", places)
         where.add(term, *values)
     cursor = database.execute_sql(
-        "SELECT i.id AS image_id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, r.path AS root_path,"
-        " r.state AS root_state, c.* FROM image i JOIN content c ON c.id = i.content_id JOIN root r ON r.id = i.root_id"
+        f"SELECT {columns} FROM image i JOIN content c ON c.id = i.content_id JOIN root r ON r.id = i.root_id"
         f" WHERE {where} ORDER BY i.path",
         where.values,
     )

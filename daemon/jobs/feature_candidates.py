@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from daemon.jobs.previews import Previews
-from daemon.jobs.progress import Progress
+from daemon.jobs.progress import Portion, Progress
 from daemon.jobs.quarantine import Quarantine
 from daemon.processes.verify_task import NO_VIEW, describe_preview
 from daemon.processes.worker_pool import Outcome, WorkerPool
@@ -51,8 +51,10 @@ class FeatureCandidates:
         cuts off is kept all but the last seconds."""
         for low in range(0, len(content_ids), MADE_AT_ONCE):
             chunk = content_ids[low : low + MADE_AT_ONCE]
-            self._make(progress, chunk)
-            progress.advance(len(chunk))
+            portion = Portion(progress, len(chunk))
+            portion.expect(2 * len(chunk))
+            self._make(portion, chunk)
+            portion.end()
 
     def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
         """Take in contents and give the pairs (a < b) that they make with those before and one another.
@@ -72,7 +74,7 @@ class FeatureCandidates:
     def _described(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, FeatureSet]:
         with self._store.read() as database:
             kept = images.features_of(database, content_ids, SCHEME)
-        made = self._make(progress, [c for c in content_ids if c not in kept and c not in self._unseen])
+        made = self._make(Portion(progress), [c for c in content_ids if c not in kept and c not in self._unseen])
         return {content_id: FeatureSet.from_bytes(blob) for content_id, blob in (kept | made).items()}
 
     def _make(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, bytes]:
@@ -97,7 +99,7 @@ class FeatureCandidates:
         )
         with closing(outcomes):
             for outcome in outcomes:
-                progress.checkpoint()
+                progress.advance()
                 if outcome.value is not None:
                     made[outcome.item[0]] = outcome.value
                 elif outcome.failure is not None and outcome.failure.reason == NO_VIEW:

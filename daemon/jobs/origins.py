@@ -14,7 +14,7 @@ from typing import Any, Final
 from daemon.files.safe_files import FileRef
 from daemon.files.siblings import Folder, describing
 from daemon.jobs.previews import OUT_OF_REACH, Previews
-from daemon.jobs.progress import Progress
+from daemon.jobs.progress import Portion, Progress
 from daemon.jobs.quarantine import Quarantine
 from daemon.processes.decode_task import PictureTask
 from daemon.processes.description_task import SidecarFile, read_sidecars
@@ -54,10 +54,11 @@ class Origins:
             return
         progress.begin("tracing", len(pairs))
         for chunk in images.chunks(pairs, AT_ONCE):
-            self._compare(progress, chunk)
-            progress.advance(len(chunk))
+            portion = Portion(progress, len(chunk))
+            self._compare(portion, chunk)
+            portion.end()
 
-    def _compare(self, progress: Progress, pairs: Sequence[OpenPair]) -> None:
+    def _compare(self, progress: Portion, pairs: Sequence[OpenPair]) -> None:
         concerned = {content_id for pair in pairs for content_id in (pair.a_id, pair.b_id)}
         with self._store.read() as database:
             traces = origins.traces(database, concerned, TRACES)
@@ -65,12 +66,14 @@ class Origins:
         missing = concerned - set(traces)
         calm, suspects = self._traced.split(sorted(missing))
         tasks = self._previews.pixel_tasks(missing)
+        # To trace a picture decodes it; to compare two traces costs next to nothing.
+        progress.expect(len(tasks))
         outcomes = self._traced.run(
             trace_picture, ((key, tasks[key]) for key in (*calm, *suspects) if key in tasks), _record_traces
         )
         with closing(outcomes):
             for outcome in outcomes:
-                progress.checkpoint()
+                progress.advance()
                 if _is_final(outcome):
                     traces[outcome.item[0]] = outcome.value or b""
         ready = [

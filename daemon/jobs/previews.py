@@ -69,7 +69,8 @@ class Previews:
         self, content_ids: Collection[int], progress: Advances
     ) -> tuple[dict[int, Path], dict[int, PictureError]]:
         """The previews of these contents as files, made where they are missing, and why there is none of the others.
-        Raises NoRoom and StoreError where none can be kept. They stay at least until the next call."""
+        The progress advances by one for each. Raises NoRoom and StoreError where none can be kept. They stay at least
+        until the next call."""
         with self._store.read() as database:
             rows = images.contents(database, content_ids)
         paths = {content_id: preview_path(self._folder, bytes(row.digest)) for content_id, row in rows.items()}
@@ -82,10 +83,11 @@ class Previews:
             content_id: PictureError(OUT_OF_REACH, "picture.out_of_reach")
             for content_id in set(content_ids) - set(paths) | set(missing) - set(tasks)
         }
+        progress.advance(len(set(content_ids)) - len(tasks))
         outcomes = self._kept.run(make_preview, tasks.items())
         with closing(outcomes):
             for outcome in outcomes:
-                progress.advance(0)
+                progress.advance()
                 if outcome.failure is not None:
                     self._require_keeping(outcome.failure)
                     log.info("no view of content %d: %s", outcome.item[0], outcome.failure.message)

@@ -24,6 +24,40 @@ class NullProgress:
         pass
 
 
+class Portion:
+    """The progress of a part of a job, of so many of its steps: it advances by the share of the work in it that is
+    done. `expect` says how much work there is to do, and may be called again for more. It never goes back, and `end`
+    leaves all its steps done; a portion of no steps only lets the job stop in between."""
+
+    def __init__(self, progress: Progress, steps: int = 0) -> None:
+        self._progress = progress
+        self._steps = steps
+        self._expected = self._done = self._advanced = 0
+
+    def expect(self, work: int) -> None:
+        self._expected += work
+
+    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
+        self._progress.begin(phase, total, done)
+
+    def advance(self, steps: int = 1) -> None:
+        self._done = min(self._done + steps, self._expected)
+        self._reach(self._steps * self._done // max(self._expected, 1))
+
+    def checkpoint(self) -> None:
+        self._progress.checkpoint()
+
+    def end(self) -> None:
+        self._reach(self._steps)
+
+    def _reach(self, steps: int) -> None:
+        if steps > self._advanced:
+            self._progress.advance(steps - self._advanced)
+            self._advanced = steps
+        else:
+            self._progress.checkpoint()
+
+
 class Context(Progress, Protocol):
     """The progress of a job, and its id; 0 outside a job."""
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from daemon.jobs.progress import Context
+from daemon.jobs.progress import Context, Progress
 from daemon.jobs.runner import Stopping
 from index.database.queries import rule_application
+from index.database.queries.bulk_decisions import BulkApplication
 from index.database.queries.group_filter import GroupFilter
-from index.database.queries.rule_application import Effect
+from index.database.queries.rule_application import Application, Effect
 from index.database.records import rule_runs
 from index.database.records.jobs import RuleParameters
 from index.database.store import Store
@@ -64,20 +65,26 @@ class RuleJobs:
             interrupted = rule_runs.unfinished(database, context.job_id)
         for run_id in interrupted:
             rule_runs.roll_back(self._store.write, run_id)
-        application = rule_application.Application(rule, chosen, time.time_ns(), job_id=context.job_id)
+        application = Application(rule, chosen, time.time_ns(), job_id=context.job_id)
         try:
-            portions = self._store.write(application.begin)
-            context.begin("deciding", application.effect.selected)
-            for portion in portions:
-                self._store.write(partial(application.decide, portion))
-                context.advance(len(portion))
-            return self._store.write(application.end)
+            effect: Effect = decide(self._store, context, application)
         except (Stopping, NoRoom):
             # The job goes back to the queue, and begins again.
             raise
         except Exception:
             application.roll_back(self._store.write)
             raise
+        return effect
+
+
+def decide(store: Store, progress: Progress, application: Application | BulkApplication) -> Any:
+    """Decide in portions, each a change of its own; the effect. What is raised in between leaves a part decided."""
+    portions: list[Any] = store.write(application.begin)
+    progress.begin("deciding", application.effect.selected)
+    for portion in portions:
+        store.write(partial(application.decide, portion))
+        progress.advance(len(portion))
+    return store.write(application.end)
 
 
 def outcome(effect: Effect) -> dict[str, Any]:

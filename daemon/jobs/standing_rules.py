@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from index.database.queries import rule_application
+from daemon.jobs.progress import Progress
+from daemon.jobs.rule_jobs import decide
+from daemon.jobs.runner import Stopping
 from index.database.queries.group_filter import GroupFilter
+from index.database.queries.rule_application import Application, Effect
 from index.database.records import named_rules, rule_runs
 from index.database.records.named_rules import NamedRule
 from index.database.store import Store
+from index.errors import Cancelled
 from index.model import Choice
 
 log = logging.getLogger(__name__)
@@ -31,18 +35,25 @@ class StandingRules:
 
         def run(context: Any, parameters: Any) -> Mapping[str, Any]:
             outcome = handler(context, parameters)
-            decided = self.run()
+            decided = self.run(context)
             return {**outcome, "decided": decided} if decided else outcome
 
         return run
 
-    def run(self) -> int:
-        """Run all that are due, one after the other by name. Returns how many groups they decided."""
+    def run(self, progress: Progress) -> int:
+        """Run all that are due, one after the other by name. Returns how many groups they decided. Where the job ends
+        early, what it did before the rules stays done: the rules left are run after the next one."""
         with self._store.read() as database:
             due = [named for named in named_rules.all_rules(database) if named.after_detection]
-        return sum(map(self._apply, due))
+        decided = 0
+        try:
+            for named in due:
+                decided += self._apply(progress, named)
+        except (Cancelled, Stopping):
+            log.info("the rules that were not run are run after the next detection")
+        return decided
 
-    def _apply(self, named: NamedRule) -> int:
+    def _apply(self, progress: Progress, named: NamedRule) -> int:
         rule = named.rule
         if rule.choice is Choice.MOVE and rule.destination not in self._destinations():
             log.warning("the rule %r is not run: there is no destination %r", named.name, rule.destination)
@@ -55,7 +66,12 @@ class StandingRules:
         chosen = GroupFilter(
             root_id=named.root_id, path=named.path, decided=decided, changed_after_ns=named.considered_ns
         )
-        effect = rule_application.apply(self._store.write, rule, chosen, now_ns, named.name)
+        application = Application(rule, chosen, now_ns, named.name)
+        try:
+            effect: Effect = decide(self._store, progress, application)
+        except Exception:
+            application.roll_back(self._store.write)
+            raise
 
         def end(database: Any) -> None:
             named_rules.set_considered(database, named.id, now_ns)

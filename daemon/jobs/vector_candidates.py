@@ -13,7 +13,7 @@ import numpy as np
 
 from daemon.jobs.embedding_model import FAILURES_IN_A_ROW, EmbeddingModel, is_failure_of_model
 from daemon.jobs.previews import Previews
-from daemon.jobs.progress import Progress
+from daemon.jobs.progress import Portion, Progress
 from daemon.jobs.quarantine import Quarantine
 from daemon.processes.model_task import NO_VIEW, EmbedTask, embed_preview
 from daemon.processes.worker_pool import Outcome
@@ -88,8 +88,10 @@ class VectorCandidates:
         if missing:
             progress.begin("embedding", len(missing))
         for chunk in images.chunks(missing, MADE_AT_ONCE):
-            self._make(progress, chunk)
-            progress.advance(len(chunk))
+            portion = Portion(progress, len(chunk))
+            portion.expect(2 * len(chunk))
+            self._make(portion, chunk)
+            portion.end()
         self._store.write(lambda database: vectors.remove_other_models(database, self._key))
 
     def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[ModelPair]:
@@ -136,7 +138,7 @@ class VectorCandidates:
     def _vectors(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, bytes]:
         with self._store.read() as database:
             kept = vectors.vectors_of(database, content_ids, self._key, self._turns)
-        return kept | self._make(progress, [one for one in content_ids if one not in kept])
+        return kept | self._make(Portion(progress), [one for one in content_ids if one not in kept])
 
     def _make(self, progress: Progress, content_ids: Collection[int]) -> dict[int, bytes]:
         """Vectors by content, which are kept. A preview that is gone or broken is made again, once."""
@@ -162,7 +164,7 @@ class VectorCandidates:
         )
         with closing(outcomes):
             for outcome in outcomes:
-                progress.checkpoint()
+                progress.advance()
                 if outcome.failure is None:
                     made[outcome.item[0]], failures = outcome.value or b"", 0
                 elif outcome.failure.reason == NO_VIEW:

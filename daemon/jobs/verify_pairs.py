@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from daemon.jobs.previews import OUT_OF_REACH, Previews
-from daemon.jobs.progress import Progress
+from daemon.jobs.progress import Portion, Progress
 from daemon.jobs.quarantine import Quarantine
 from daemon.processes.decode_task import PictureTask, code_digest, pixel_digest
 from daemon.processes.verify_task import NO_VIEW, PairTask, verify_pair
@@ -65,40 +65,6 @@ class _Pictures:
     facts: Mapping[int, Facts]
 
 
-class _PairProgress:
-    """The progress of a job that counts other steps than pairs: it advances by the share of the pairs that are done. A
-    pair that is compared twice counts once."""
-
-    def __init__(self, progress: Progress, steps: int, pairs: int) -> None:
-        self._progress = progress
-        self._steps = steps
-        self._pairs = pairs
-        self._done = self._end = self._advanced = 0
-
-    def start(self, pairs: int) -> None:
-        """The next pairs begin; those before are done."""
-        self._reach(self._end)
-        self._end += pairs
-
-    def end(self) -> None:
-        self._progress.advance(self._steps - self._advanced)
-
-    def begin(self, phase: str, total: int | None, done: int = 0) -> None:
-        self._progress.begin(phase, total, done)
-
-    def advance(self, steps: int = 1) -> None:
-        self._reach(min(self._done + steps, self._end))
-
-    def checkpoint(self) -> None:
-        self._progress.checkpoint()
-
-    def _reach(self, done: int) -> None:
-        self._done = done
-        advanced = self._steps * done // self._pairs if self._pairs else 0
-        self._progress.advance(advanced - self._advanced)
-        self._advanced = advanced
-
-
 class Verifier:
     """Has pairs compared by worker processes."""
 
@@ -129,19 +95,21 @@ class Verifier:
         judged = Judged()
         by_pair = {candidate.pair: candidate for candidate in candidates}
         calm, suspects = self._compared.split(by_pair)
-        shares = _PairProgress(progress, steps, len(by_pair))
+        whole = Portion(progress, steps)
+        whole.expect(len(by_pair))
         for pairs in images.chunks([*calm, *suspects], PREPARED_AT_ONCE):
-            shares.start(len(pairs))
             chunk = [by_pair[pair] for pair in pairs]
-            self._judge_together(shares, chunk, verify, judged, assume=assume, by_pixels=by_pixels)
-        shares.end()
+            portion = Portion(whole, len(chunk))
+            self._judge_together(portion, chunk, verify, judged, assume=assume, by_pixels=by_pixels)
+            portion.end()
+        whole.end()
         assumed = {candidate.pair for candidate in judged.assumed}
         judged.tallies = tallies([one for one in candidates if one.pair not in assumed], judged.found)
         return judged
 
     def _judge_together(
         self,
-        progress: Progress,
+        progress: Portion,
         candidates: Sequence[CandidatePair],
         verify: bool,
         judged: Judged,
@@ -153,6 +121,9 @@ class Verifier:
         with self._store.read() as database:
             rows = images.contents(database, {content_id for c in candidates for content_id in c.pair})
         pictures = _Pictures(rows, {content_id: images.facts_of(row) for content_id, row in rows.items()})
+        # A pair that is compared needs at most two previews; of none is known yet that it is settled by its pixels.
+        compared = [c for c in candidates if verify and not (assume and c.turn is not None)]
+        progress.expect(len(compared) + len({content_id for c in compared for content_id in c.pair}))
         same = self._same_pixels(progress, candidates, pictures) if by_pixels else []
         judged.found += same
         settled = {(match.a_id, match.b_id) for match in same}
@@ -163,7 +134,7 @@ class Verifier:
             judged.found += (_if_seen_whole(_unverified(c, pictures.facts), pictures.facts) for c in different)
 
     def _same_pixels(
-        self, progress: Progress, candidates: Sequence[CandidatePair], pictures: _Pictures
+        self, progress: Portion, candidates: Sequence[CandidatePair], pictures: _Pictures
     ) -> list[MatchResult]:
         """Pairs of one size and similar hashes whose pixels are equal."""
         facts = pictures.facts
@@ -186,21 +157,23 @@ class Verifier:
         """The pixel digests of contents, as below."""
         with self._store.read() as database:
             rows = images.contents(database, content_ids)
-        return self._pixel_digests(progress, rows, rows)
+        return self._pixel_digests(Portion(progress), rows, rows)
 
     def _pixel_digests(
-        self, progress: Progress, rows: Mapping[int, Any], concerned: Collection[int]
+        self, progress: Portion, rows: Mapping[int, Any], concerned: Collection[int]
     ) -> dict[int, bytes]:
         """The pixel digests of these contents, b"" for those that have none, each decoded once for all time; those that
         cannot be read now are left out."""
         kept = {content_id: rows[content_id].pixel_digest for content_id in concerned}
         known = {content_id: bytes(digest) for content_id, digest in kept.items() if digest is not None}
         tasks = self._previews.pixel_tasks(set(concerned) - set(known))
+        progress.expect(len(tasks))
         same = self._coded_the_same(progress, rows, tasks)
         known |= self._decode(progress, {key: task for key, task in tasks.items() if key not in same})
         proven = {key: known[first] for key, first in same.items() if known.get(first)}
         if proven:
             self._store.write(lambda database: _keep_pixel_digests(database, proven))
+            progress.advance(len(proven))
         # Where the first of them cannot be decoded, nothing is said of the others.
         known |= self._decode(progress, {key: tasks[key] for key in same if key not in proven})
         return known | proven
@@ -210,12 +183,12 @@ class Verifier:
         found: dict[int, bytes] = {}
         with closing(self._digested.run(pixel_digest, tasks.items(), _record_pixel_digests)) as outcomes:
             for outcome in outcomes:
-                progress.checkpoint()
+                progress.advance()
                 found[outcome.item[0]] = outcome.value or b""
         return found
 
     def _coded_the_same(
-        self, progress: Progress, rows: Mapping[int, Any], tasks: Mapping[int, PictureTask]
+        self, progress: Portion, rows: Mapping[int, Any], tasks: Mapping[int, PictureTask]
     ) -> dict[int, int]:
         """The contents with the pixels of another one among these, as their files prove without being decoded, and
         that other. Damaged files prove nothing."""
@@ -225,10 +198,11 @@ class Verifier:
             if row.format == "JPEG" and not row.damage:
                 by_size[row.width, row.height].append(content_id)
         items = [(key, tasks[key]) for of_size in by_size.values() if len(of_size) > 1 for key in of_size]
+        progress.expect(len(items))
         digests: dict[bytes, list[int]] = defaultdict(list)
         with closing(self._read.run(code_digest, items)) as outcomes:
             for outcome in outcomes:
-                progress.checkpoint()
+                progress.advance()
                 if outcome.value:
                     digests[outcome.value].append(outcome.item[0])
         return {key: min(same) for same in digests.values() for key in same if key != min(same)}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from daemon.client import Client
@@ -122,3 +123,31 @@ def test_an_uncertain_proposal_says_so_and_an_enlarged_copy_is_not_the_better_on
         sizes = page.locator(".compare-facts tr", has_text="Dimensions").locator("td")
         expect(sizes.filter(has_text="4,000")).to_have_class(re.compile("best") if best else re.compile("^(?!.*best)"))
     page.unroute_all()
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_on_a_phone_every_filter_of_the_list_is_in_sight_and_whole(serve: Serve, visit: Open, locale: str) -> None:
+    site = serve()
+    site.library.add_root(site.library.folder.parent / "other")
+    for number, kind in enumerate((None, *Kind)):
+        contents = [site.library.add_content(3 * number + one) for one in range(2)]
+        for place, content in enumerate(contents):
+            site.library.add_image(content, f"{number}/{place}.jpg")
+        if kind is None:
+            site.library.add_image(contents[0], f"{number}/again.jpg")
+        members = [] if kind is None else [(contents[1], kind, 4, Turn.NONE)]
+        site.library.add_group(contents[0], *members, images=2, reclaimable_bytes=1)
+    scene = site.library.add_group(site.library.add_content(90), scene=True)
+    assert scene
+    page = visit(but="Failed to load resource", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True,
+                 locale=locale)  # fmt: skip
+    page.goto(site.address)
+    expect(page.locator(".list-head .tab")).to_have_count(6)
+    outside = """(all) => all.filter((e) => e.getBoundingClientRect().right > innerWidth
+        || e.getBoundingClientRect().left < 0 || e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent)"""
+    assert page.locator(".list-head button, .list-head select, .list-head input").evaluate_all(outside) == []
+    # From the scenes, one comes back to the duplicates.
+    page.locator(".tab.kind-scene").click()
+    expect(page.locator(".list-head .tab")).to_have_count(2)
+    page.locator(".list-head .tab").first.click()
+    expect(page.locator(".list-head .tab")).to_have_count(6)

@@ -1,5 +1,6 @@
 """The list of groups: without an end, with a selection of many, and with what is left to do once all is decided."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from daemon.client import Client
+from daemon.jobs.bulk_jobs import BulkJobs
+from daemon.jobs.runner import Runner
+from index.database.queries import rule_application
+from index.model import JobKind
 from support.accessibility import violations
 from support.serving import until
 from support.weblibrary import add_pictures
@@ -215,3 +220,35 @@ def test_copies_are_moved_or_linked_and_decisions_cleared_for_a_selection(
     expect(sheet).to_contain_text("files to replace")
     sheet.get_by_role("button", name="Replace identical files by links").click()
     until(lambda: choices() == ["keep", "link"])
+
+
+def test_a_job_decides_about_very_many_groups_after_an_estimate(
+    serve: Serve, visit: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rule_application, "ANSWERED_AT_ONCE", 6)
+    monkeypatch.setattr(rule_application, "ESTIMATED_FROM", 4)
+    site = serve()
+    add_pictures(site.library, 8)
+    runner = Runner(site.store, {JobKind.DECIDE: BulkJobs(site.store).run})
+    runner.start()
+    try:
+        page = visit()
+        page.goto(site.address)
+        expect(page.locator(".card")).to_have_count(8)
+        page.keyboard.press("Control+a")
+        page.route("**/decisions/preview*", lambda route: (time.sleep(1), route.continue_()))
+        page.locator(".select-bar").get_by_role("button", name="Keep all").click()
+        expect(page.locator(".toast")).to_contain_text("Counting")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("estimated from 4 of 8 groups")
+        dialog.get_by_role("button", name="Count all groups").click()
+        expect(dialog).not_to_contain_text("estimated")
+        expect(dialog.locator(".big dd").first).to_have_text("8")
+        dialog.get_by_role("button", name="Keep all").click()
+        expect(page.locator(".toast").last).to_contain_text("8 groups")
+        expect(page.locator(".card.decided")).to_have_count(8)
+        page.locator(".toast").last.get_by_role("button", name="Undo").click()
+        expect(page.locator(".card.decided")).to_have_count(0)
+        page.unroute_all()
+    finally:
+        runner.stop()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from daemon.jobs.progress import NullProgress
 from daemon.jobs.standing_rules import StandingRules
 from index.database.records import batches, trash_items
 from index.database.records.batches import Action, BatchKind, BatchState, Step
@@ -54,7 +55,7 @@ def test_a_rule_is_saved_runs_after_a_search_and_stops_when_undone(serve: Serve,
     saved = page.get_by_role("region", name="Saved rules")
     expect(saved.get_by_role("checkbox")).to_be_checked()
     assert violations(page) == []
-    assert StandingRules(site.store, lambda: tuple(CRITERIA), dict).run() == 8
+    assert StandingRules(site.store, lambda: tuple(CRITERIA), dict).run(NullProgress()) == 8
     page.goto(site.address)
     notice = page.get_by_text("the rule “Inbox” decided 8 groups")
     expect(notice).to_be_visible()

@@ -251,8 +251,11 @@ def test_pictures_stand_where_decisions_end_and_one_can_be_taken_out(
     page.get_by_role("button", name="Leave out").first.click()
     expect(lines).to_have_count(1)
     assert client.get("review")["images_to_act"] == 1
-    # Looking at the plan, twice by now, is no event in the history.
+    # Looking at the plan, twice by now, is no event in the history, and no line of the activity.
     assert client.get("batches")["total"] == known
+    page.goto(f"{service.address}activity")
+    expect(page.locator(".jobs tbody tr").first).to_be_visible()
+    expect(page.locator(".jobs tbody")).not_to_contain_text("Apply decisions")
     job = client.post("jobs", {"kind": "sort", "parameters": {"dry_run": False}})
     idle(client)
     page.goto(f"{service.address}trash")

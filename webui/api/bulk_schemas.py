@@ -25,6 +25,14 @@ class BulkDecision(Body, frozen=True, kw_only=True):
     ] | UnsetType = UNSET  # fmt: skip
 
 
+class DecisionJob(Body, frozen=True, kw_only=True):
+    """What a job is to do with every group that the query selects, or with `dry_run` to count."""
+
+    action: Literal["accept", "move", "link", "keep", "not_duplicates", "alternates"]
+    destination: Annotated[str | None, Meta(description="Where images are moved; for `move` only")] = None
+    dry_run: bool = False
+
+
 class BulkEffect(Answer, frozen=True, kw_only=True):
     """What is decided: the number of groups, of images that go (or are cleared), and of their bytes."""
 
@@ -38,3 +46,6 @@ class BulkEffect(Answer, frozen=True, kw_only=True):
     order: Annotated[int | None, Meta(description="By which the decisions are taken back; null in a preview")]
     batch: Annotated[str | None, Meta(description="By which the verdicts are taken back; null without any")]
     clearing: Annotated[int | None, Meta(description="By which what was cleared is decided again; null without any")]
+    selected: Annotated[Count, Meta(description="Groups that the action concerns")]
+    looked_at: Annotated[Count, Meta(description="How many of them were looked at: the numbers are estimates if fewer")]
+    for_a_job: Annotated[bool, Meta(description="Whether they are so many that a job is to decide")]

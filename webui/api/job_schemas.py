@@ -45,7 +45,8 @@ class JobQuery(ListQuery, frozen=True, kw_only=True):
             description="States, separated by commas",
         ),
     ] = ""
-    kind: Literal["", "scan", "detect", "sort", "compress", "undo", "empty", "rule"] = ""
+    kind: Literal["", "scan", "detect", "sort", "compress", "undo", "empty", "rule", "decide"] = ""
+    plans: Annotated[Literal["with", "without"], Meta(description="Dry runs of what is decided")] = "with"
 
 
 class NewJob(Body, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ def get_jobs(call: Call) -> job_schemas.JobList:
     states = tuple(filter(None, query.state.split(",")))
     after = decode_cursor(query.cursor, "jobs", (int,))
     with call.store.read() as database:
-        page = job_listing.jobs_page(database, states, query.kind, after, query.limit)
+        page = job_listing.jobs_page(database, states, query.kind, after, query.limit, query.plans == "with")
     return job_schemas.JobList(
         items=[job_schema(row, call.language) for row in page.items],
         next=encode_cursor("jobs", page.after),

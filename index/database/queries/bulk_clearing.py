@@ -61,5 +61,6 @@ def _decided_groups(
         with_decision = {group_id for group_id, _ in rows}
         decided += [group for group in portion if group.id in with_decision]
     effect.groups, effect.images = len(decided), len(images)
+    effect.selected = effect.looked_at = len(decided)
     effect.kinds.update(group.kind for group in decided)
     return decided, effect

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from peewee import SqliteDatabase
 
-from index.database.queries import denial_regrouping, proposals
+from index.database.queries import denial_regrouping, proposals, rule_application
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.listing import ChosenGroup, chosen_groups
 from index.database.records import rule_runs, verdicts
@@ -35,12 +35,15 @@ ACTIONS = (*GOING, KEEP, *DENIALS)
 GROUPS_AT_ONCE = 500
 EQUAL = (Kind.EXACT, Kind.PIXELS)
 
+Write = Callable[[Callable[[SqliteDatabase], Any]], Any]
+
 
 @dataclass(slots=True)
 class BulkEffect:
     """What a request decides: the number of groups, of images that go and of their bytes, and of groups left open; the
     groups by kind. By `run_id` the decisions, by `batch` the verdicts, or by `clearing` what was cleared is taken
-    back; 0 and "" in a preview. Of a clearing, `images` are those that were decided about."""
+    back; 0 and "" in a preview. Of a clearing, `images` are those that were decided about. `looked_at` groups of
+    `selected` ones were looked at: the numbers are estimates where these differ."""
 
     groups: int = 0
     images: int = 0
@@ -50,6 +53,8 @@ class BulkEffect:
     run_id: int = 0
     batch: str = ""
     clearing: int = 0
+    selected: int = 0
+    looked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,60 +85,121 @@ class _Known(NamedTuple):
 
 
 def preview(database: SqliteDatabase, request: BulkRequest, gone: Callable[[], bool] = lambda: False) -> BulkEffect:
-    """What a request would decide. As that may take long with many groups, it stops once the client is `gone`."""
-    effect = BulkEffect()
+    """What a request would decide; of all groups of a filter that are more than a request answers for, an estimate (see
+    rule_application.answered_from). It stops once the client is `gone`."""
     groups = _groups(database, request)
-    if request.action in DENIALS:
-        effect.groups = len(groups)
-        effect.kinds.update(group.kind for group in groups)
-        return effect
-    for portion in chunks(groups, GROUPS_AT_ONCE):
+    is_counted = request.action in DENIALS or request.keys is not None
+    looked_at = groups if is_counted else rule_application.answered_from(groups)
+    effect = BulkEffect(selected=len(groups), looked_at=len(looked_at))
+    for portion in chunks(looked_at, GROUPS_AT_ONCE):
         if gone():
             break
-        known = _known(database, portion)
-        for completion in _completions(database, request, portion, known):
-            _count(effect, completion, known)
+        add_effect(database, request, portion, effect)
+    return _estimated(effect)
+
+
+def is_for_a_job(request: BulkRequest, selected: int) -> bool:
+    """Whether a request about all groups of a filter, so many, is left to a job."""
+    return request.keys is None and selected > rule_application.ANSWERED_AT_ONCE
+
+
+def portions(database: SqliteDatabase, request: BulkRequest) -> list[Sequence[ChosenGroup]]:
+    """All groups that a request may decide about, in portions for `add_effect`."""
+    return list(chunks(_groups(database, request), GROUPS_AT_ONCE))
+
+
+def add_effect(
+    database: SqliteDatabase, request: BulkRequest, portion: Sequence[ChosenGroup], effect: BulkEffect
+) -> None:
+    """Add what a request would decide about the groups of a portion."""
+    if request.action in DENIALS:
+        effect.groups += len(portion)
+        effect.kinds.update(group.kind for group in portion)
+        return
+    known = _known(database, portion)
+    for completion in _completions(database, request, portion, known):
+        _count(effect, completion, known)
+
+
+def _estimated(effect: BulkEffect) -> BulkEffect:
+    """The effect on all selected groups, from that on those looked at."""
+    if effect.looked_at < effect.selected:
+        factor = effect.selected / effect.looked_at
+        for name in ("groups", "images", "bytes", "left_open"):
+            setattr(effect, name, round(factor * getattr(effect, name)))
+        effect.kinds = Counter({kind: round(factor * count) for kind, count in effect.kinds.items()})
     return effect
 
 
-def apply(write: Callable[[Callable[[SqliteDatabase], Any]], Any], request: BulkRequest, now_ns: int) -> BulkEffect:
-    """Carry out a request in portions of groups. `write` makes one change (Store.write); it is called for each."""
-    effect = BulkEffect()
-    if request.action in DENIALS:
-        effect.batch = verdicts.new_batch()
-        for portion in write(lambda db: list(chunks(_groups(db, request), GROUPS_AT_ONCE))):
-            write(partial(_deny, effect, request, portion, now_ns))
-        return effect
-    bare: set[int] = set()
+class BulkApplication:
+    """One request carried out in portions, each a change of its own: `begin` gives the portions, `decide` decides about
+    one, `end` adds up. What does not get to its end is rolled back.
 
-    def begin(database: SqliteDatabase) -> list[Sequence[ChosenGroup]]:
-        groups = _groups(database, request)
-        effect.run_id = rule_runs.begin(database, _described(request), now_ns)
-        return list(chunks(groups, GROUPS_AT_ONCE))
+    Verdicts are those of `batch`; a job that begins again goes on with the one it had.
+    """
 
-    def decide(portion: Sequence[ChosenGroup], database: SqliteDatabase) -> None:
+    def __init__(self, request: BulkRequest, now_ns: int, job_id: int | None = None, batch: str = "") -> None:
+        self._request = request
+        self._now_ns = now_ns
+        self._job_id = job_id
+        self._bare: set[int] = set()
+        self.effect = BulkEffect()
+        if request.action in DENIALS:
+            self.effect.batch = batch or verdicts.new_batch()
+
+    def begin(self, database: SqliteDatabase) -> list[Sequence[ChosenGroup]]:
+        """Start the run. Returns the groups in portions for `decide`."""
+        found = portions(database, self._request)
+        self.effect.selected = self.effect.looked_at = sum(map(len, found))
+        if not self.effect.batch:
+            self.effect.run_id = rule_runs.begin(database, _described(self._request), self._now_ns, self._job_id)
+        return found
+
+    def decide(self, portion: Sequence[ChosenGroup], database: SqliteDatabase) -> None:
+        """Decide about the groups of one portion as they are now."""
+        if self.effect.batch:
+            _deny(self.effect, self._request, portion, self._now_ns, database)
+            return
         known = _known(database, portion)
         rows: list[DecisionRow] = []
         touched: list[int] = []
-        for completion in _completions(database, request, portion, known):
-            _count(effect, completion, known)
+        run_id = self.effect.run_id
+        for completion in _completions(database, self._request, portion, known):
+            _count(self.effect, completion, known)
             for image_id, choice in (completion.choices or {}).items():
                 digest = known[completion.group.id, image_id].digest
-                place = request.destination if choice is Choice.MOVE else ""
-                rows.append((image_id, choice, place, "user", "", effect.run_id, digest, now_ns))
+                place = self._request.destination if choice is Choice.MOVE else ""
+                rows.append((image_id, choice, place, "user", "", run_id, digest, self._now_ns))
                 touched.append(image_id)
-        bare.update(rule_runs.store(database, effect.run_id, rows, touched))
+        self._bare.update(rule_runs.store(database, run_id, rows, touched))
 
+    def end(self, database: SqliteDatabase) -> BulkEffect:
+        """Store what the run decided, and return it."""
+        effect = self.effect
+        if not effect.batch:
+            effect.groups -= len(self._bare)
+            effect.left_open += len(self._bare)
+            effect.images, effect.bytes = rule_runs.end(database, effect.run_id, effect.groups)
+        return effect
+
+    def roll_back(self, write: Write) -> None:
+        """Undo the run where it cannot go on. Where that fails too, the next start does it."""
+        with contextlib.suppress(StoreError):
+            if self.effect.run_id:
+                rule_runs.roll_back(write, self.effect.run_id)
+            elif self.effect.groups:
+                write(partial(_revoke, self.effect.batch, self._now_ns))
+
+
+def apply(write: Write, request: BulkRequest, now_ns: int) -> BulkEffect:
+    """Carry out a request. `write` makes one change (Store.write); it is called for each portion of groups."""
+    application = BulkApplication(request, now_ns)
     try:
-        for portion in write(begin):
-            write(partial(decide, portion))
-        effect.groups -= len(bare)
-        effect.left_open += len(bare)
-        effect.images, effect.bytes = write(lambda db: rule_runs.end(db, effect.run_id, effect.groups))
+        for portion in write(application.begin):
+            write(partial(application.decide, portion))
+        effect: BulkEffect = write(application.end)
     except Exception:
-        if effect.run_id:
-            with contextlib.suppress(StoreError):
-                rule_runs.roll_back(write, effect.run_id)
+        application.roll_back(write)
         raise
     return effect
 
@@ -278,6 +344,12 @@ def _deny(
     denial_regrouping.regroup(database, change.content_ids, now_ns)
     effect.groups += len(portion)
     effect.kinds.update(group.kind for group in portion)
+
+
+def _revoke(batch: str, now_ns: int, database: SqliteDatabase) -> None:
+    """Revoke the verdicts of an unfinished run, and rebuild what that concerns."""
+    change = verdicts.revoke_batch(database, batch)
+    denial_regrouping.regroup(database, change.content_ids, now_ns)
 
 
 def _described(request: BulkRequest) -> dict[str, Any]:

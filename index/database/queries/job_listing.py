@@ -9,6 +9,7 @@ from peewee import SqliteDatabase
 from index.database.records.sql_paging import Page, Where, cut_page, path_term
 from index.database.schema import Job, Schedule
 from index.messages import Message, of_json
+from index.model import JobKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,16 @@ def jobs_page(
     kind: str = "",
     after: tuple[Any, ...] | None = None,
     limit: int = 50,
+    plans: bool = True,
 ) -> Page[dict[str, Any]]:
-    """Job rows, the newest first."""
+    """Job rows, the newest first; without `plans`, not those that only planned what is decided."""
     where = Where()
     if states:
         where.add(f"state IN ({','.join('?' * len(states))})", *states)
     if kind:
         where.add("kind = ?", kind)
+    if not plans:
+        where.add("NOT (kind = ? AND coalesce(json_extract(parameters, '$.dry_run'), 0))", JobKind.SORT)
     (total,) = database.execute_sql(f"SELECT count(*) FROM job WHERE {where}", where.values).fetchone()
     if after is not None:
         where.add("id < ?", *after)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import SqliteDatabase
 
@@ -30,8 +30,10 @@ GROUPS_AT_ONCE = 500
 # Up to so many groups a request answers for each of them; a job does so for more. One takes 0.05 to 0.2 milliseconds.
 ANSWERED_AT_ONCE = 10_000
 # The groups from which a preview of more than that is estimated.
-ESTIMATED_FROM = 5_000
+ESTIMATED_FROM = 2_500
 KIND_OF = {str(kind): kind for kind in Kind}
+
+Selected = TypeVar("Selected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def preview(
     """What the rule would decide; of more than ANSWERED_AT_ONCE groups an estimate, from groups that lie evenly in
     their order, those with the most reclaimable bytes first. It stops once the client is `gone`."""
     groups = _groups(database, rule, chosen)
-    looked_at = groups if len(groups) <= ANSWERED_AT_ONCE else _evenly(groups, ESTIMATED_FROM)
+    looked_at = answered_from(groups)
     effect = Effect(selected=len(groups), looked_at=len(looked_at))
     for portion in chunks(looked_at, GROUPS_AT_ONCE):
         if gone():
@@ -93,9 +95,12 @@ def add_effect(database: SqliteDatabase, rule: Rule, portion: Sequence[tuple[int
         _count(effect, key, files, rulings)
 
 
-def _evenly(groups: Sequence[tuple[int, str]], count: int) -> list[tuple[int, str]]:
-    """So many of the groups, each from the middle of an equal share of their order."""
-    return [groups[(2 * number + 1) * len(groups) // (2 * count)] for number in range(count)]
+def answered_from(groups: Sequence[Selected]) -> Sequence[Selected]:
+    """The groups from which a request answers what would be decided about all: all of them, or of more than
+    ANSWERED_AT_ONCE some, each from the middle of an equal share of their order."""
+    if len(groups) <= ANSWERED_AT_ONCE:
+        return groups
+    return [groups[(2 * number + 1) * len(groups) // (2 * ESTIMATED_FROM)] for number in range(ESTIMATED_FROM)]
 
 
 def _estimated(effect: Effect) -> Effect:

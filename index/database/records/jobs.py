@@ -105,6 +105,32 @@ class RuleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     dry_run: bool = False
 
 
+class GroupSelection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which groups: as queries.group_filter.GroupFilter, with a surrogate-escaped path."""
+
+    kinds: list[str] = []
+    root_id: int | None = None
+    path: str = ""
+    min_images: int = 2
+    decided: list[str] = []
+    search: int = 0
+    scenes: bool | None = False
+    taken_from: str = ""
+    taken_until: str = ""
+
+
+class DecideParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Decide about many groups at once, with an action of queries.bulk_decisions. Verdicts are those of `batch`. A
+    `dry_run` only counts."""
+
+    action: str
+    chosen: GroupSelection
+    criteria: list[str] = []
+    destination: str = ""
+    batch: str = ""
+    dry_run: bool = False
+
+
 PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.SCAN: ScanParameters,
     JobKind.DETECT: DetectJobParameters,
@@ -113,6 +139,7 @@ PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
     JobKind.UNDO: UndoParameters,
     JobKind.EMPTY: EmptyParameters,
     JobKind.RULE: RuleParameters,
+    JobKind.DECIDE: DecideParameters,
 }
 # The kinds that POST jobs and schedules accept.
 OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT, JobKind.COMPRESS)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from daemon.jobs.progress import NullProgress
 from daemon.jobs.standing_rules import StandingRules
 from index.database.store import Store
 from index.imaging.grouping.keeper import CRITERIA
@@ -57,20 +58,20 @@ def test_a_rule_decides_what_is_new_after_each_detection(
     by_hand, near = add_pair(library, 3), add_pair(library, 4, Kind.NEAR)
     body = {"decisions": [{"image": 5, "choice": "keep"}]}
     assert client.send("PUT", f"/api/v1/groups/{by_hand}/decisions", body).status == 200
-    assert rules.run() == 1
+    assert rules.run(NullProgress()) == 1
     assert decided(client) == {first: "fully", other: "none", by_hand: "partly", near: "none"}
     (run,) = client.get("/api/v1/orders").json["items"]
     assert (run["rule"]["name"], run["groups"], run["images"]) == ("Phone", 1, 1)
-    assert rules.run() == 0
+    assert rules.run(NullProgress()) == 0
     assert client.get("/api/v1/orders").json["total"] == 1, "a run that decides nothing leaves no trace"
     second = add_pair(library, 5)
     library.write(lambda db: db.execute_sql("UPDATE duplicate_group SET changed_ns = ? WHERE key = ?", (2**62, second)))
-    assert rules.run() == 1
+    assert rules.run(NullProgress()) == 1
     # Taken back, it is not decided again, nor is anything new.
     newest = client.get("/api/v1/orders").json["items"][0]
     client.send("DELETE", f"/api/v1/orders/{newest['id']}")
     assert client.get(RULES).json["items"][0]["after_detection"] is False
-    assert rules.run() == 0
+    assert rules.run(NullProgress()) == 0
     assert decided(client)[second] == "none"
     assert decided(client)[first] == "fully"
 
@@ -84,10 +85,10 @@ def test_what_is_not_proven_equal_needs_a_word_of_its_own(
     made = client.send("POST", RULES, {"name": "Near", "rule": near}).json
     assert client.send("PATCH", f"{RULES}/{made['id']}", {"after_detection": True}).status == 400
     key = add_pair(library, 1, Kind.NEAR)
-    assert rules.run() == 0
+    assert rules.run(NullProgress()) == 0
     change = {"after_detection": True, "beyond_equal": True}
     assert client.send("PATCH", f"{RULES}/{made['id']}", change).json["after_detection"] is True
-    assert rules.run() == 1
+    assert rules.run(NullProgress()) == 1
     assert decided(client) == {key: "fully"}
 
 
@@ -117,6 +118,6 @@ def test_a_destination_that_is_gone_stops_the_rule_and_nothing_else(
     assert made.status == 201
     client.send("POST", RULES, {"name": "B", "rule": TRASH, "after_detection": True})
     key = add_pair(library, 1)
-    handled = rules.after(lambda *_: {"files": 3})(None, None)
+    handled = rules.after(lambda *_: {"files": 3})(NullProgress(), None)
     assert handled == {"files": 3, "decided": 1}
     assert decided(client) == {key: "fully"}

@@ -13,7 +13,7 @@ import pytest
 from daemon.jobs import quarantine, verify_pairs
 from daemon.jobs.detect import Detector
 from daemon.jobs.previews import Previews
-from daemon.jobs.progress import NullProgress
+from daemon.jobs.progress import NullProgress, Portion
 from daemon.jobs.scan_roots import ScanRoot
 from daemon.processes.verify_task import PairTask
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
@@ -140,21 +140,19 @@ def test_a_pair_that_workers_died_of_by_chance_is_judged_in_the_end(
 
 
 class RecordedProgress(NullProgress):
-    """Notes how far a job says it is, and of how much."""
+    """Notes how far a job says it is in each phase, and of how much."""
 
     def __init__(self) -> None:
-        self.phase = ""
-        self.totals: list[int | None] = []
-        self.steps: list[int] = []
+        self.phases: list[tuple[str, int | None]] = []
+        self.steps: list[list[int]] = []
 
     def begin(self, phase: str, total: int | None, done: int = 0) -> None:
-        self.phase = phase
-        if phase == "matching":
-            self.totals.append(total)
+        self.phases.append((phase, total))
+        self.steps.append([])
 
     def advance(self, steps: int = 1) -> None:
-        if self.phase == "matching" and steps:
-            self.steps.append(steps)
+        if steps:
+            self.steps[-1].append(steps)
 
 
 def test_progress_goes_on_while_the_many_pairs_of_a_few_pictures_are_looked_at(
@@ -166,11 +164,31 @@ def test_progress_goes_on_while_the_many_pairs_of_a_few_pictures_are_looked_at(
     progress = RecordedProgress()
     desk.detector.update(progress)
     assert len(desk.matched()) == 6
-    # The pictures; the pairs of the first one; those of the next two.
-    assert progress.totals == [4, 3, 3]
-    # One by one, and not by the two that are prepared together.
-    assert progress.steps[-6:] == [1] * 6
-    assert sum(progress.steps) == 4 + 3 + 3
+    taken = dict(zip(progress.phases, progress.steps, strict=True))
+    # Each phase counts pictures once, however many pairs they make, and comes to its end.
+    for phase in ("matching", "verifying", "tracing"):
+        (total,) = (total for name, total in taken if name == phase)
+        assert sum(taken[phase, total]) == total, phase
+    assert len(taken["verifying", 4]) > 1
+
+
+def test_a_portion_never_goes_back_and_ends_with_all_its_steps() -> None:
+    progress = RecordedProgress()
+    progress.begin("matching", 100)
+    portion = Portion(progress, 100)
+    portion.advance()
+    portion.expect(4)
+    portion.advance(2)
+    portion.expect(40)
+    portion.advance(30)
+    portion.end()
+    assert sum(progress.steps[0]) == 100
+    assert progress.steps[0][0] == 50
+    idle = Portion(progress)
+    idle.expect(2)
+    idle.advance(2)
+    idle.end()
+    assert sum(progress.steps[0]) == 100
 
 
 @pytest.mark.fault("views cut to nothing by a power loss, or deleted while pictures are compared: made again")

@@ -49,7 +49,8 @@ def test_proposals_are_accepted_after_a_preview_and_taken_back(client: WebClient
     previewed = send(client, "preview", action="accept").json
     assert previewed == {
         "groups": 2, "images": 2, "bytes": 1000, "left_open": 1, "kinds": {"exact": 1, "pixels": 1},
-        "order": None, "batch": None, "clearing": None,
+        "order": None, "batch": None, "clearing": None, "selected": 3, "looked_at": 3,
+        "for_a_job": False,
     }  # fmt: skip
     assert decided(client)[exact] == [None, None], "a preview decides nothing"
     client.send("PUT", f"{API}/groups/{pixels}/decisions", {"decisions": [{"image": 4, "choice": "keep"}]})

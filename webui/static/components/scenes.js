@@ -10,6 +10,13 @@ export function scenesTab(count, chosen, change) {
   return h(
     "div",
     { class: "tabs", role: "group", "aria-label": t("scenes.title") },
+    shown
+      ? h(
+          "button",
+          { type: "button", class: "tab", "aria-pressed": "false", onclick: () => change({ scenes: "", kind: "" }) },
+          t("nav.groups"),
+        )
+      : null,
     h(
       "button",
       {

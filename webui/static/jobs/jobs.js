@@ -152,3 +152,10 @@ export async function untilEnded(id, signal, onProgress = () => {}) {
     signal?.throwIfAborted();
   }
 }
+
+// What a job of this address decides or counts; null where it was cancelled. Its progress is shown above every page.
+export async function effectOfJob(address, body, signal) {
+  const job = await untilEnded((await post(address, body)).id, signal);
+  if (job.state === "failed") throw Object.assign(new Error(job.error), { code: "" });
+  return job.state === "done" ? job.outcome : null;
+}

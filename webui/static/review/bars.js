@@ -21,7 +21,7 @@ export function head(group, name, { back, goBack, addressOf, signal }) {
           icon(iconName),
         )
       : h("button", { type: "button", class: "square", disabled: true, title, "aria-label": title }, icon(iconName));
-  const summary = [t("group.images", { n: group.images.total }), gainText(group)].join(" · ");
+  const summary = [t("group.images", { n: group.images.total }), gainText(group)].filter(Boolean).join(" · ");
   const helpText = withKey(t("keys.open"), "help");
   const help = h(
     "button",

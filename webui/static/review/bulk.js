@@ -4,6 +4,8 @@ import { toast } from "../components/toast.js";
 import { post, withQuery } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { bytes, errorText, number, t } from "../core/text.js";
+import { effectOfJob } from "../jobs/jobs.js";
+import { estimatedText, isEstimated } from "../rules/preview.js";
 import { decideMany, undo } from "./decisions.js";
 import { ask, askDestination, confirmed } from "./dialogs.js";
 
@@ -14,6 +16,7 @@ const OTHERS = ["move", "link", "clear"];
 const PROPOSED = ["accept", "move", "link"];
 // What takes images from their place, and is shown with their number and bytes.
 const GOING = PROPOSED;
+const COUNTING_MS = 700;
 
 export const actionsFor = (scenes) => ACTIONS.filter((action) => !(scenes && PROPOSED.includes(action)));
 
@@ -35,13 +38,17 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
     const destination = action === "move" ? await askDestination() : null;
     if (!action || (action === "move" && !destination)) return false;
     const body = { action, ...(destination ? { destination } : {}), ...(ids ? { groups: ids } : {}) };
-    const effect = await post(withQuery("/decisions/preview", query), body);
+    const effect = await previewed(query, body);
     if (!effect.groups) {
       toast(nothingText(action, effect), "wrong");
       return false;
     }
-    if (!(await confirmed(t(`bulk.${action}.title`), summary(action, effect), t(`bulk.${action}.do`)))) return false;
-    const made = await decideMany(query, body, first);
+    if (!(await agreed(action, query, body, effect))) return false;
+    const made = await decideMany(query, body, first, { inJob: effect.for_a_job });
+    if (!made) {
+      toast(t("bulk.cancelled"));
+      return false;
+    }
     const back = async () => {
       if (await undo()) undone();
     };
@@ -51,6 +58,26 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
     toast(errorText(error), "wrong");
     return false;
   }
+}
+
+// What would be decided. Where that takes long, one is told that it is being counted.
+async function previewed(query, body) {
+  const timer = setTimeout(() => toast(t("bulk.counting")), COUNTING_MS);
+  try {
+    return await post(withQuery("/decisions/preview", query), body);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// Shows what would be decided. Resolves to whether the person agrees. An estimate may be counted first.
+async function agreed(action, query, body, effect) {
+  const title = t(`bulk.${action}.title`);
+  const others = isEstimated(effect) ? [{ value: "count", label: t("rules.count_all") }] : [];
+  const answer = await confirmed(title, summary(action, effect), t(`bulk.${action}.do`), "primary", others);
+  if (answer !== "count") return Boolean(answer);
+  const counted = await effectOfJob(withQuery("/decisions/jobs", query), { ...body, dry_run: true });
+  return Boolean(counted) && agreed(action, query, body, counted);
 }
 
 function summary(action, effect) {
@@ -70,6 +97,7 @@ function summary(action, effect) {
       action === "clear" ? fact(t("bulk.clear.images"), number(effect.images)) : null,
     ),
     h("p", { class: "quiet" }, kinds.join(" · ")),
+    isEstimated(effect) ? h("p", { class: "notice" }, estimatedText(effect)) : null,
     effect.left_open
       ? h(
           "p",

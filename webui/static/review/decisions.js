@@ -5,6 +5,7 @@ import { get, post, put, remove, withQuery } from "../core/api.js";
 import { debounced } from "../core/debounce.js";
 import { publish, read, subscribe } from "../core/store.js";
 import { errorText, t } from "../core/text.js";
+import { effectOfJob } from "../jobs/jobs.js";
 
 const STACK_KEY = "comparimg-undo";
 const STACK_LENGTH = 500;
@@ -155,23 +156,35 @@ export async function deny(group, label, images = []) {
 }
 
 // Decides about many groups at once, those that the query selects or the body names; to be undone as one. `first` is
-// the id of one of them. Resolves to what was decided.
-export async function decideMany(query, body, first) {
+// the id of one of them. With `inJob` a job does it. Resolves to what was decided, null where the job was cancelled.
+export async function decideMany(query, body, first, { inJob = false } = {}) {
   await settled();
-  const effect = await post(withQuery("/decisions/apply", query), body);
-  const made = effect.batch
-    ? { verdict: effect.batch }
-    : effect.clearing
-      ? { clearing: effect.clearing }
-      : { order: effect.order };
-  remember({ group: first, search: query.search, ...made });
-  refreshFigures();
-  return effect;
+  const made = inJob
+    ? effectOfJob(withQuery("/decisions/jobs", query), body)
+    : post(withQuery("/decisions/apply", query), body);
+  const kept = made.then((effect) => {
+    if (effect) remember({ group: first, search: query.search, ...undoneBy(effect) });
+    refreshFigures();
+    return effect;
+  });
+  // What is undone next waits for it; a job shows that it runs, and holds nothing up.
+  if (!inJob)
+    publish(
+      "sending",
+      kept.catch(() => {}),
+    );
+  return kept;
+}
+
+function undoneBy({ batch, clearing, order }) {
+  if (batch) return { verdict: batch };
+  return clearing ? { clearing } : { order };
 }
 
 // Undoes the last decision or verdict of this tab. Resolves to its group, {id, search}, null if there was none or it
 // failed.
 export async function undo() {
+  await settled();
   const stack = undoStack();
   const last = stack.pop();
   if (!last) {
@@ -179,7 +192,6 @@ export async function undo() {
     return null;
   }
   storeStack(stack);
-  await settled();
   try {
     if (last.verdict) await remove(`/verdicts/${last.verdict}`);
     else if (last.order) await remove(`/orders/${last.order}`);

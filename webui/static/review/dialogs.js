@@ -80,8 +80,9 @@ export const askDenial = (pair, whole) =>
     { value: { label: "alternates", images: [] }, label: t("deny.alternates"), help: t("deny.alternates.help") },
   ]);
 
-// `text` is a sentence, or elements.
-export function confirmed(title, text, action, tone = "primary") {
+// `text` is a sentence, or elements; `others` are further answers: [{value, label}]. Resolves to "yes" or the value of
+// such an answer, "" where it was cancelled.
+export function confirmed(title, text, action, tone = "primary", others = []) {
   return new Promise((resolve) => {
     const dialog = h(
       "dialog",
@@ -95,6 +96,7 @@ export function confirmed(title, text, action, tone = "primary") {
           "footer",
           {},
           h("button", { class: "plain-text", value: "" }, t("action.cancel")),
+          others.map(({ value, label }) => h("button", { value }, label)),
           h("button", { class: tone, value: "yes", autofocus: true }, action),
         ),
       ),
@@ -104,7 +106,7 @@ export function confirmed(title, text, action, tone = "primary") {
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
-      resolve(dialog.returnValue === "yes");
+      resolve(dialog.returnValue);
     });
     document.body.append(dialog);
     dialog.showModal();

@@ -52,7 +52,7 @@ export function groupCard(group, chosen, { pick, accept }) {
       h("header", {}, kindChip(group.kind), group.scene ? null : h("span", { class: "gain" }, gainText(group))),
       h("h3", {}, h("a", { href: target, tabindex: "-1" }, name)),
       h("p", { class: "where" }, folderText(first)),
-      described
+      described && !(group.scene && described.reference)
         ? h("p", { class: "evidence" }, isWeakest ? evidenceText(described) : t(`kind.${group.kind}.help`))
         : null,
       back ? h("p", { class: "trashed-before" }, icon("trash", 14), trashedText(back)) : null,
@@ -77,5 +77,7 @@ export function groupCard(group, chosen, { pick, accept }) {
 export function gainText(group) {
   const { items, next } = group.images;
   const isKept = !next && items.every(({ decision }) => decision?.choice === "keep" && !decision.stale);
+  // In a scene no image is a copy, and links take no room: nothing is to be freed, which needs no figure.
+  if (!isKept && !group.reclaimable_bytes) return "";
   return isKept ? t("group.all_kept") : t("group.reclaimable", { size: bytes(group.reclaimable_bytes) });
 }

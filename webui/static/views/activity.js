@@ -16,15 +16,17 @@ export async function render(main, { signal }) {
   const more = h("button", { class: "wide", type: "button", hidden: true }, t("activity.more"));
   const none = h("p", { class: "quiet", hidden: true }, t("activity.no_jobs"));
   let next = null;
+  // To open Apply is to look, not to do.
+  const load = (cursor) => get("/jobs", { limit: PAGE, plans: "without", ...(cursor ? { cursor } : {}) }, signal);
   const draw = async () => {
-    const page = await get("/jobs", { limit: PAGE }, signal);
+    const page = await load();
     next = page.next;
     more.hidden = !next;
     none.hidden = page.total > 0;
     jobs.replaceChildren(...page.items.map(row));
   };
   more.addEventListener("click", async () => {
-    const page = await get("/jobs", { limit: PAGE, cursor: next }, signal);
+    const page = await load(next);
     next = page.next;
     more.hidden = !next;
     jobs.append(...page.items.map(row));
@@ -112,8 +114,8 @@ function outcomeText(job) {
   if (job.error) return safe(job.error);
   if (job.state === "running") return phaseText(job);
   const counts = Object.entries(job.outcome)
-    // What a rule decides is freed only when it is applied.
-    .filter(([name]) => job.kind !== "rule" || name !== "bytes")
+    // What is decided is freed only when it is applied.
+    .filter(([name]) => !["rule", "decide"].includes(job.kind) || name !== "bytes")
     .filter(([name, value]) => has(`outcome.${name}`) && typeof value === "number" && value > 0)
     .map(([name, value]) =>
       t("fact.line", { name: t(`outcome.${name}`), value: name === "bytes" ? bytes(value) : number(value) }),

@@ -299,12 +299,15 @@ async function showReport(place, batchId, outcome, signal, go) {
           fact(t("compress.files"), number(made)),
           others.map((state) => fact(t(`compress.state.${state}`), number(page.states[state]))),
           outcome?.known ? fact(t("compress.known"), number(outcome.known)) : null,
+          outcome?.smaller ? fact(t("compress.smaller"), number(outcome.smaller)) : null,
           outcome?.undone_before ? fact(t("compress.undone_before"), number(outcome.undone_before)) : null,
         ),
         undoAll,
       ),
       h("p", { class: "quiet" }, batch.dry_run ? t("compress.dry_run") : moment(batch.created)),
-      page.total ? list : h("p", {}, t("compress.nothing")),
+      page.total
+        ? list
+        : h("p", {}, outcome?.smaller ? t("compress.nothing_large", { n: outcome.smaller }) : t("compress.nothing")),
       more,
     ),
   );

@@ -4,7 +4,7 @@ import { toast } from "../components/toast.js";
 import { get, post } from "../core/api.js";
 import { h, show } from "../core/dom.js";
 import { bytes, errorText, number, t } from "../core/text.js";
-import { untilEnded } from "../jobs/jobs.js";
+import { effectOfJob } from "../jobs/jobs.js";
 import { refreshFigures } from "../review/decisions.js";
 import { confirmed, loadDestinations } from "../review/dialogs.js";
 import { asBody, asDraft, loadDraft, storeDraft } from "../rules/draft.js";
@@ -65,19 +65,13 @@ export async function render(main, { signal, go }) {
     clearTimeout(timer);
     asking?.abort();
   });
-  // What a job decides or counts; null where it was cancelled. Its progress is shown above every page.
-  const effectOfJob = async (body, followed) => {
-    const job = await untilEnded((await post("/rules/jobs", body)).id, followed);
-    if (job.state === "failed") throw Object.assign(new Error(job.error), { code: "" });
-    return job.state === "done" ? job.outcome : null;
-  };
   const countAll = async () => {
     asking?.abort();
     asking = new AbortController();
     const request = asking;
     preview.ariaBusy = "true";
     try {
-      const result = await effectOfJob({ ...asBody(rule), dry_run: true }, request.signal);
+      const result = await effectOfJob("/rules/jobs", { ...asBody(rule), dry_run: true }, request.signal);
       if (result && !signal.aborted) drawPreview(preview, result, rule, actions);
     } catch (error) {
       if (error.name !== "AbortError") toast(errorText(error), "wrong");
@@ -95,7 +89,7 @@ export async function render(main, { signal, go }) {
     const asked = isEstimated(result) ? `${text} ${estimatedText(result)}` : text;
     if (!(await confirmed(t("rules.confirm"), asked, t("rules.apply")))) return;
     try {
-      const made = many ? await effectOfJob(asBody(rule)) : await post("/rules/apply", asBody(rule));
+      const made = many ? await effectOfJob("/rules/jobs", asBody(rule)) : await post("/rules/apply", asBody(rule));
       if (made) toast(t("rules.applied", { n: made.groups }), "good", [t("review.to_plan"), () => go("/plan")]);
       else toast(t("rules.cancelled"));
       refreshFigures();

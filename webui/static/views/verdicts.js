@@ -44,6 +44,7 @@ function line(verdict, go) {
       ? h("strong", { title: [first, ...rest].map(safe).join("\n") }, split(first).name)
       : h("strong", { title: verdict.digests[side] }, t("verdicts.no_file")),
   );
+  const folders = [...new Set(verdict.paths.flatMap(([first]) => (first ? [split(first).folder] : [])))];
   return h(
     "li",
     {},
@@ -53,6 +54,8 @@ function line(verdict, go) {
       names[0],
       " – ",
       names[1],
+      // Copies often have one name in two folders.
+      folders.length ? h("small", {}, folders.join(" – ")) : null,
       h("small", { title: moment(verdict.created) }, `${t(`verdicts.${verdict.label}`)} · ${ago(verdict.created)}`),
       verdict.note ? h("small", {}, safe(verdict.note)) : null,
     ),

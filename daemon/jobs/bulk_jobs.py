@@ -1,0 +1,95 @@
+"""Jobs that decide about all groups of a filter at once, or count what that would decide, in portions.
+
+Until a job is done, none of its decisions counts as made: one that is cancelled or fails undoes them, and one that a
+crash or a stop interrupted begins again. Verdicts, which others rely on at once, are only taken back where it is
+cancelled or fails; one that begins again goes on with the groups that are left.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from daemon.jobs.progress import Context
+from daemon.jobs.rule_jobs import decide
+from daemon.jobs.runner import Stopping
+from index.database.queries import bulk_decisions
+from index.database.queries.bulk_decisions import BulkApplication, BulkEffect, BulkRequest
+from index.database.queries.group_filter import GroupFilter
+from index.database.records import rule_runs
+from index.database.records.jobs import DecideParameters, GroupSelection
+from index.database.store import Store
+from index.errors import NoRoom
+
+
+class BulkJobs:
+    """Runs the jobs that decide about many groups. Runner's thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def run(self, context: Context, parameters: DecideParameters) -> Mapping[str, Any]:
+        """Carry out one job. The outcome holds the effect, and the `order` or `batch` that takes it back."""
+        chosen = filter_of(parameters.chosen)
+        request = BulkRequest(
+            parameters.action, chosen, criteria=tuple(parameters.criteria), destination=parameters.destination
+        )
+        if parameters.dry_run:
+            return outcome(self._count(context, request)) | {"dry_run": True}
+        return outcome(self._apply(context, request, parameters.batch))
+
+    def _count(self, context: Context, request: BulkRequest) -> BulkEffect:
+        with self._store.read() as database:
+            portions = bulk_decisions.portions(database, request)
+        effect = BulkEffect()
+        effect.selected = effect.looked_at = sum(map(len, portions))
+        context.begin("counting", effect.selected)
+        for portion in portions:
+            with self._store.read() as database:
+                bulk_decisions.add_effect(database, request, portion, effect)
+            context.advance(len(portion))
+        return effect
+
+    def _apply(self, context: Context, request: BulkRequest, batch: str) -> BulkEffect:
+        with self._store.read() as database:
+            interrupted = rule_runs.unfinished(database, context.job_id)
+        for run_id in interrupted:
+            rule_runs.roll_back(self._store.write, run_id)
+        application = BulkApplication(request, time.time_ns(), context.job_id, batch)
+        try:
+            effect: BulkEffect = decide(self._store, context, application)
+        except (Stopping, NoRoom):
+            # The job goes back to the queue, and begins again.
+            raise
+        except Exception:
+            application.roll_back(self._store.write)
+            raise
+        return effect
+
+
+def filter_of(chosen: GroupSelection) -> GroupFilter:
+    return GroupFilter(
+        tuple(chosen.kinds),
+        chosen.root_id,
+        os.fsencode(chosen.path),
+        chosen.min_images,
+        tuple(chosen.decided),
+        chosen.search,
+        chosen.scenes,
+        chosen.taken_from,
+        chosen.taken_until,
+    )
+
+
+def outcome(effect: BulkEffect) -> dict[str, Any]:
+    """An effect as plain data, as POST decisions/apply answers it."""
+    plain = asdict(effect)
+    order, batch, clearing = plain.pop("run_id"), plain.pop("batch"), plain.pop("clearing")
+    return {
+        **plain,
+        "kinds": dict(effect.kinds),
+        "order": order or None,
+        "batch": batch or None,
+        "clearing": clearing or None,
+    }
