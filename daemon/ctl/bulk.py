@@ -17,12 +17,12 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
-@click.option("--kind", help="Of these match kinds only: exact, pixels, near, possible, with commas.")
-@click.option("--path", help="Only groups with an image in this folder, or with this in its path.")
-@click.option("--keep-all", is_flag=True, help="Keep every image instead.")
-@click.option("--move-to", metavar="NAME", help="Move what goes to this destination instead of the trash.")
-@click.option("--link", is_flag=True, help="Replace copies of equal bytes by hard links; the others stay open.")
-@click.option("--dry-run", is_flag=True, help="Show how much would be decided, and decide nothing.")
+@click.option("--kind", help="Only these kinds of match: exact, pixels, near, possible; comma-separated.")
+@click.option("--path", help="Only groups with an image in this folder, or with this text in its path.")
+@click.option("--keep-all", is_flag=True, help="Keep all images instead.")
+@click.option("--move-to", metavar="NAME", help="Move the copies to this destination instead of the trash.")
+@click.option("--link", is_flag=True, help="Replace identical copies by hard links; other images stay undecided.")
+@click.option("--dry-run", is_flag=True, help="Show what would be decided, without deciding it.")
 @json_option
 @click.pass_context
 def accept(
@@ -36,9 +36,9 @@ def accept(
     dry_run: bool,
     in_json: bool,
 ) -> None:
-    """Accept the proposals for all groups, or for those named. What you have decided stays, and ties are left to you.
+    """Accept the proposals for all groups, or for the groups given.
 
-    No file is touched until `comparimg-ctl sort`.
+    Earlier decisions are kept, and ties stay undecided. No file is changed until `comparimg-ctl sort`.
     """
     if sum((keep_all, move_to is not None, link)) > 1:
         raise UsageError("ctl.one_way_only", field="keep_all")
@@ -64,10 +64,10 @@ def accept(
 
 @click.command()
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
-@click.option("--kind", help="Of these match kinds only: exact, pixels, near, possible, with commas.")
-@click.option("--path", help="Only groups with an image in this folder, or with this in its path.")
-@click.option("--dry-run", is_flag=True, help="Show how much would be cleared, and clear nothing.")
-@click.option("--undo", type=int, metavar="ID", help="Decide again what this clearing cleared.")
+@click.option("--kind", help="Only these kinds of match: exact, pixels, near, possible; comma-separated.")
+@click.option("--path", help="Only groups with an image in this folder, or with this text in its path.")
+@click.option("--dry-run", is_flag=True, help="Show what would be cleared, without clearing it.")
+@click.option("--undo", type=int, metavar="ID", help="Restore the decisions that this command cleared earlier.")
 @json_option
 @click.pass_context
 def clear(
@@ -79,7 +79,10 @@ def clear(
     undo: int | None,
     in_json: bool,
 ) -> None:
-    """Clear what is decided and not applied yet, for all groups or for those named. No file is touched."""
+    """Clear the decisions that are not applied yet, for all groups or for those given.
+
+    No file is changed.
+    """
     api = client(context)
     if undo is not None:
         api.delete(at("decisions", "cleared", undo))

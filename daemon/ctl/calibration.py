@@ -20,12 +20,12 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), default="16", help="Hash size. [16]")
-@click.option("-t", "--tolerance", type=click.IntRange(0), help="Only this one, in bits.")
-@click.option("--no-turns", is_flag=True, help="As expected where no turned copies are looked for.")
+@click.option("-t", "--tolerance", type=click.IntRange(0), help="Only this tolerance, in bits.")
+@click.option("--no-turns", is_flag=True, help="For a search without mirrored and rotated copies.")
 @json_option
 @click.pass_context
 def calibration(context: click.Context, hsize: str, tolerance: int | None, no_turns: bool, in_json: bool) -> None:
-    """Estimate the expected false matches for a tolerance."""
+    """Show the expected number of false matches for each tolerance."""
     asked = {"hsize": hsize, "turns": "false" if no_turns else "true", "tolerance": tolerance}
     report = client(context).get("calibration", **asked)
     if in_json:

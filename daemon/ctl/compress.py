@@ -23,28 +23,37 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("-p", "--directory", metavar="DIR", type=click.Path(path_type=Path), help="The pictures in this folder.")
-@click.option("-r", "--recursive", is_flag=True, help="And in the folders below it.")
-@click.option("-m", "--modify-source", is_flag=True, help="Let the result take the source's place.")
-@click.option("-d", "--delete-source", is_flag=True, help="Put the source in the trash where there is a result.")
-@click.option("-c", "--compression", type=click.IntRange(1, 100), default=100, help="Quality; 100 is the best. [100]")
+@click.option(
+    "-p", "--directory", metavar="DIR", type=click.Path(path_type=Path), help="Compress the pictures in this folder."
+)
+@click.option("-r", "--recursive", is_flag=True, help="Include its subfolders.")
+@click.option("-m", "--modify-source", is_flag=True, help="Replace the source; it goes to the trash.")
+@click.option("-d", "--delete-source", is_flag=True, help="Move the source to the trash once the result is written.")
+@click.option(
+    "-c", "--compression", type=click.IntRange(1, 100), default=100, help="Quality, 1 to 100; 100 is the best. [100]"
+)
 @click.option(
     "-x",
     "--resolution",
     metavar="WxH",
     default="",
-    help="What larger ones must fit; N: the long edge. [full size]",
+    help="Maximum dimensions in pixels; N is the long edge. [full size]",
 )
-@click.option("-n", "--no-ratio", is_flag=True, help="Do not keep the ratio of width and height.")
+@click.option("-n", "--no-ratio", is_flag=True, help="Do not keep the aspect ratio.")
 @click.option(
-    "-s", "--size-threshold", metavar="MB", type=click.FloatRange(0), default=1.0, help="Leave smaller files. [1]"
+    "-s",
+    "--size-threshold",
+    metavar="MB",
+    type=click.FloatRange(0),
+    default=1.0,
+    help="Minimum file size; smaller files are skipped. [1]",
 )
 @click.option(
     "--target",
     type=click.Choice(["", *map(str, Target)]),
     metavar="|".join(Target),
     default="",
-    help="Find the least quality that looks so.",
+    help="Target visual quality: use the lowest quality that reaches it.",
 )
 @click.option(
     "--format",
@@ -52,19 +61,21 @@ def register(program: click.Group) -> None:
     type=click.Choice(["", *map(str, Format)]),
     metavar="|".join(Format),
     default="",
-    help="Convert to this.",
+    help="Convert to this format.",
 )
-@click.option("--colours", "--colors", type=click.IntRange(0, 256), default=0, help="Reduce PNG to so many colours.")
-@click.option("--baseline", is_flag=True, help="Write no progressive JPEG.")
-@click.option("--strip", is_flag=True, help="Drop metadata, all but colours and orientation.")
-@click.option("--enlarge", is_flag=True, help="Scale smaller pictures up, too.")
 @click.option(
-    "--least-gain", metavar="PERCENT", type=click.FloatRange(0, 99), default=3.0, help="What it must save. [3]"
+    "--colours", "--colors", type=click.IntRange(0, 256), default=0, help="Reduce PNG files to this number of colours."
 )
-@click.option("--dry-run", is_flag=True, help="Measure what would be saved; change nothing.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where what was done is remembered.")
-@click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+@click.option("--baseline", is_flag=True, help="Write baseline JPEG instead of progressive.")
+@click.option("--strip", is_flag=True, help="Remove metadata, except colour profile and orientation.")
+@click.option("--enlarge", is_flag=True, help="Enlarge smaller pictures to the maximum dimensions.")
+@click.option(
+    "--least-gain", metavar="PERCENT", type=click.FloatRange(0, 99), default=3.0, help="Minimum savings in percent. [3]"
+)
+@click.option("--dry-run", is_flag=True, help="Measure the savings without changing any file.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the record of past runs is kept.")
+@click.option("--json", "in_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def compress(
     context: click.Context,
@@ -76,10 +87,11 @@ def compress(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Make pictures smaller that still look the same.
+    """Compress pictures that still look the same afterwards.
 
-    The result stands beside its source, with _resize in its name. With -m it takes the source's place, with -d the
-    source goes: into the trash in both cases, from where `comparimg-ctl undo --one-shot` brings it back.
+    The result is written beside its source, with _resize in its name. With -m it replaces the source, and with -d
+    the source is removed. In both cases the source goes to the trash, and `comparimg-ctl undo --one-shot` restores
+    it.
     """
     from daemon.configuration.config import load
     from daemon.ctl import oneshot_compress

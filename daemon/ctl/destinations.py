@@ -15,7 +15,10 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def destinations() -> None:
-    """The folders that images can be moved to: those of comparimg.toml, and those added here or on the page."""
+    """The folders that images can be moved to.
+
+    They are set in comparimg.toml, or added here or on the page.
+    """
 
 
 @destinations.command("list")
@@ -36,11 +39,11 @@ def listing(context: click.Context, in_json: bool) -> None:
 @destinations.command()
 @click.argument("name")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--create", is_flag=True, help="Make the folder where it is missing.")
+@click.option("--create", is_flag=True, help="Create the folder if it does not exist.")
 @json_option
 @click.pass_context
 def add(context: click.Context, name: str, folder: Path, create: bool, in_json: bool) -> None:
-    """Name a folder of the machine that the daemon is on."""
+    """Add a destination: a folder of the machine on which the daemon runs."""
     answer = client(context).post("destinations", {"name": name, "path": uri_of(folder), "create": create})
     if in_json:
         terminal.print_json(answer)
@@ -56,7 +59,10 @@ def add(context: click.Context, name: str, folder: Path, create: bool, in_json: 
 @json_option
 @click.pass_context
 def remove(context: click.Context, name: str, in_json: bool) -> None:
-    """Forget a destination that was added here or on the page. Its folder and the files in it stay."""
+    """Remove a destination that was added here or on the page.
+
+    Its folder and the files in it are kept.
+    """
     client(context).delete(at("destinations", name))
     if in_json:
         terminal.print_json({"removed": name})

@@ -25,16 +25,32 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), help="Hash size: larger sees more. [16]")
-@click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ. [80 at hsize 16]")
-@click.option("--no-turns", is_flag=True, help="Do not look for mirrored and turned copies.")
-@click.option("--no-verify", is_flag=True, help="Take every candidate for a duplicate without looking at it.")
-@click.option("--depth", type=click.Choice([str(d) for d in Depth]), help="How far to look for crops. [fast]")
-@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed. [auto]")
-@click.option("--json", "json_file", metavar="FILE", help="Write the result there; - is the standard output.")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write a row for each image there.")
+@click.option(
+    "-s",
+    "--hsize",
+    type=click.Choice([str(h) for h in HSIZES]),
+    help="Hash size: a larger hash distinguishes finer details. [16]",
+)
+@click.option(
+    "-t",
+    "--tolerance",
+    type=click.IntRange(0),
+    help="Largest Hamming distance of a candidate pair, in bits. [80 at hsize 16]",
+)
+@click.option("--no-turns", is_flag=True, help="Do not search for mirrored and rotated copies.")
+@click.option("--no-verify", is_flag=True, help="Skip verification: accept every hash match.")
+@click.option(
+    "--depth",
+    type=click.Choice([str(d) for d in Depth]),
+    help="Search depth: thorough also finds cropped copies. [fast]",
+)
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How candidate pairs are proposed. [auto]")
+@click.option("--json", "json_file", metavar="FILE", help="Write the result to this file; - is the standard output.")
+@click.option(
+    "--csv", "csv_file", metavar="FILE", help="Write a row for each image to this file; - is the standard output."
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the index is kept between runs.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 @click.pass_context
 def detect(
     context: click.Context,
@@ -53,7 +69,7 @@ def detect(
 ) -> None:
     """Index folders and list the duplicates in them.
 
-    Without a daemon, and without changing any file. A second run re-reads only what changed.
+    This needs no daemon and changes no file. A second run only reads what has changed.
     """
     from daemon.ctl import oneshot
     from index.database.queries import result_file
@@ -186,9 +202,11 @@ def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), default="16", help="Hash size. [16]")
-@click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ.")
-@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed. [auto]")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option(
+    "-t", "--tolerance", type=click.IntRange(0), help="Largest Hamming distance of a candidate pair, in bits."
+)
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How candidate pairs are proposed. [auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def explain(
     context: click.Context,
@@ -200,7 +218,7 @@ def explain(
     method: str | None,
     as_json: bool,
 ) -> None:
-    """Show why two files are duplicates or not, gate by gate."""
+    """Show why two files are duplicates or not, criterion by criterion."""
     from daemon.ctl import explanation
     from daemon.jobs import embedding_model
     from index.errors import PictureError

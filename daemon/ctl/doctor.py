@@ -19,9 +19,10 @@ def register(program: click.Group) -> None:
 @json_option
 @click.pass_context
 def doctor(context: click.Context, in_json: bool) -> None:
-    """Check this machine, the folders, the index and the service, and say what to do.
+    """Check this machine, the folders, the index and the service.
 
-    Changes nothing, and needs no daemon. Fails where something is wrong.
+    Each problem is reported with its remedy. Nothing is changed, and no daemon is needed. The exit code is 1 if
+    something is wrong.
     """
     from daemon.machine import doctor as looking
     from daemon.machine.checks import Grade

@@ -26,11 +26,13 @@ def register(program: click.Group) -> None:
 
 
 def json_option(function: Function) -> Function:
-    return click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")(function)
+    return click.option("--json", "in_json", is_flag=True, help="Print JSON.")(function)
 
 
 def limit_option(function: Function) -> Function:
-    return click.option("-n", "--limit", type=click.IntRange(1), default=50, help="How many at most. [50]")(function)
+    return click.option("-n", "--limit", type=click.IntRange(1), default=50, help="Maximum number of rows. [50]")(
+        function
+    )
 
 
 def client(context: click.Context) -> Any:
@@ -50,7 +52,7 @@ def client(context: click.Context) -> Any:
 @json_option
 @click.pass_context
 def status(context: click.Context, in_json: bool) -> None:
-    """How the daemon is, what it knows and what it does."""
+    """Show the state of the daemon, its folders and its jobs."""
     api = client(context)
     report, roots = api.get("status"), list(api.pages("roots"))
     if in_json:
@@ -77,13 +79,13 @@ def status(context: click.Context, in_json: bool) -> None:
 @click.option("--kind", help="exact, pixels, near, possible, or several with commas.")
 @click.option("--path", help="With an image in this folder, or with this in its path.")
 @click.option("--sort", type=click.Choice(["reclaimable", "size", "confidence", "date"]), default="reclaimable")
-@click.option("--scenes", is_flag=True, help="Scenes instead: other exposures, texts or colours, none a copy.")
-@click.option("--search", type=int, metavar="ID", help="Those of a limited search (see searches list).")
+@click.option("--scenes", is_flag=True, help="List scenes instead: several pictures of one subject, none a copy.")
+@click.option("--search", type=int, metavar="ID", help="The groups of a limited search (see searches list).")
 @limit_option
 @json_option
 @click.pass_context
 def groups(context: click.Context, /, scenes: bool, limit: int, in_json: bool, **chosen: Any) -> None:
-    """List the groups of duplicates, those with most to gain first."""
+    """List the groups of duplicates, most reclaimable first."""
     which = "only" if scenes else "without"
     rows = list(client(context).pages("groups", limit, scenes=which, **chosen))
     if in_json:
@@ -106,7 +108,7 @@ def groups(context: click.Context, /, scenes: bool, limit: int, in_json: bool, *
 @json_option
 @click.pass_context
 def group(context: click.Context, key: str, in_json: bool) -> None:
-    """Show one group: its images and how each matches the reference."""
+    """Show a group: its images, and how each matches the reference."""
     group = client(context).get(at("groups", key), limit=200)
     if in_json:
         terminal.print_json(group)
@@ -173,22 +175,29 @@ def problems(context: click.Context, limit: int, in_json: bool) -> None:
 
 @click.command()
 @click.argument("folders", metavar="[ROOT]...", nargs=-1)
-@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context
 def scan(context: click.Context, folders: tuple[str, ...], wait: bool, in_json: bool) -> None:
-    """Have the watched folders, or some of them, walked now."""
+    """Scan the watched folders, or some of them, now."""
     _start(context, "scan", {"roots": list(folders)} if folders else {}, wait, in_json)
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(["detect", "scan", "compress"]))
-@click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="For example hsize=8.")
-@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@click.option(
+    "-p",
+    "--parameter",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter, for example hsize=8; can be given more than once.",
+)
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context
 def run(context: click.Context, kind: str, given: tuple[str, ...], wait: bool, in_json: bool) -> None:
-    """Queue a job, with parameters that differ from the settings."""
+    """Queue a job, optionally with other parameters than the settings."""
     parameters: dict[str, Any] = {}
     for text in given:
         name, sign, value = text.partition("=")
@@ -199,12 +208,12 @@ def run(context: click.Context, kind: str, given: tuple[str, ...], wait: bool, i
 
 
 @click.command()
-@click.option("--state", help="queued, running, done, failed, cancelled, or several with commas.")
+@click.option("--state", help="Only these states: queued, running, done, failed, cancelled; comma-separated.")
 @limit_option
 @json_option
 @click.pass_context
 def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -> None:
-    """List the jobs, the newest first."""
+    """List the jobs, newest first."""
     rows = list(client(context).pages("jobs", limit, state=state))
     if in_json:
         terminal.print_json(rows)
@@ -217,11 +226,11 @@ def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -
 
 @click.command()
 @click.argument("job_id", metavar="ID", type=int)
-@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context
 def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
-    """Show one job."""
+    """Show a job."""
     api = client(context)
     print_job(follow(api, job_id) if wait else api.get(at("jobs", job_id)), in_json)
 
@@ -231,7 +240,7 @@ def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
-    """Ask a job to leave off; what it did so far is kept."""
+    """Cancel a job. What it has done so far is kept."""
     api = client(context)
     api.delete(at("jobs", job_id))
     print_job(api.get(at("jobs", job_id)), in_json)
@@ -239,12 +248,12 @@ def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
 
 @click.command("not-duplicates")
 @click.argument("named", metavar="GROUP|FILE...", nargs=-1, required=True)
-@click.option("--alternates", is_flag=True, help="The same scene, both wanted.")
-@click.option("--note", default="", help="Why, for yourself.")
+@click.option("--alternates", is_flag=True, help="They are alternates of one scene, all worth keeping.")
+@click.option("--note", default="", help="A note for yourself.")
 @json_option
 @click.pass_context
 def not_duplicates(context: click.Context, named: tuple[str, ...], alternates: bool, note: str, in_json: bool) -> None:
-    """Remember that the images of a group, or two files or more, are no duplicates of one another."""
+    """Record that the images of a group, or some files, are not duplicates."""
     body = {"label": "alternates" if alternates else "not_duplicates", "note": note}
     if len(named) == 1:
         answer = client(context).post(at("groups", named[0], "not-duplicates"), body)
@@ -262,7 +271,7 @@ def not_duplicates(context: click.Context, named: tuple[str, ...], alternates: b
 @json_option
 @click.pass_context
 def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
-    """List what was declared to be no duplicates."""
+    """List the pairs declared not to be duplicates."""
     rows = list(client(context).pages("verdicts", limit))
     if in_json:
         terminal.print_json(rows)
@@ -281,7 +290,7 @@ def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def revoke(context: click.Context, batch: str, in_json: bool) -> None:
-    """Revoke a verdict, or all verdicts of one order."""
+    """Revoke the verdicts of a batch (see verdicts)."""
     answer = client(context).delete(at("verdicts", batch))
     if in_json:
         terminal.print_json(answer)

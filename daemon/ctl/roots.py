@@ -21,16 +21,26 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def roots() -> None:
-    """The watched folders: those of comparimg.toml, and those added here or on the page."""
+    """The watched folders.
+
+    They are set in comparimg.toml, or added here or on the page.
+    """
 
 
 def _root_options(function: Function) -> Function:
     for option in (
-        click.option("--protected/--not-protected", default=None, help="Whether its files are never changed."),
-        click.option("--recursive/--not-recursive", default=None, help="Whether the folders below belong to it."),
+        click.option("--protected/--not-protected", default=None, help="Whether its files must never be changed."),
+        click.option("--recursive/--not-recursive", default=None, help="Whether subfolders are included."),
         click.option("--mode", type=click.Choice(["auto", "native", "poll"]), help="How changes are detected."),
-        click.option("--priority", type=int, help="Of two equal images, that of the higher priority is kept."),
-        click.option("--exclude", multiple=True, metavar="PATTERN", help="Names or paths to pass over; repeatable."),
+        click.option(
+            "--priority", type=int, help="Of two equal images, the one in the folder of higher priority is kept."
+        ),
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="PATTERN",
+            help="Names or paths to leave out; can be given more than once.",
+        ),
     ):
         function = option(function)
     return function
@@ -63,13 +73,13 @@ def listing(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def add(context: click.Context, /, folder: Path, in_json: bool, **given: Any) -> None:
-    """Watch a folder of the machine that the daemon is on, from now on."""
+    """Watch a folder of the machine on which the daemon runs."""
     _print(client(context).post("roots", {"path": uri_of(folder), **_values(given)}), "is watched", in_json)
 
 
 @roots.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--reset", is_flag=True, help="First go back to what comparimg.toml says, or to the defaults.")
+@click.option("--reset", is_flag=True, help="First restore the values of comparimg.toml, or the defaults.")
 @_root_options
 @json_option
 @click.pass_context
@@ -85,7 +95,10 @@ def change(context: click.Context, /, folder: Path, reset: bool, in_json: bool, 
 @json_option
 @click.pass_context
 def remove(context: click.Context, folder: Path, in_json: bool) -> None:
-    """Watch a folder no longer that was added here or on the page. None of its files is touched."""
+    """Stop watching a folder that was added here or on the page.
+
+    None of its files is changed.
+    """
     api = client(context)
     api.delete(at("roots", _id_of(api, folder)))
     if in_json:

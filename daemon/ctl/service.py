@@ -19,8 +19,12 @@ def register(program: click.Group) -> None:
 
 def scope_options(function: Any) -> Any:
     """The options for whose service: by default the system's for root, and the user's own for others."""
-    function = click.option("--system", "scope", flag_value="system", help="The system's, at boot. [as root]")(function)
-    return click.option("--user", "scope", flag_value="user", help="Your own. [as another user]")(function)
+    function = click.option(
+        "--system", "scope", flag_value="system", help="A service of the system, started at boot. [default for root]"
+    )(function)
+    return click.option(
+        "--user", "scope", flag_value="user", help="A service of your own user. [default for other users]"
+    )(function)
 
 
 def places_of(scope: str | None) -> Any:
@@ -32,19 +36,27 @@ def places_of(scope: str | None) -> Any:
 
 @click.group()
 def service() -> None:
-    """ComparImg as a service of systemd."""
+    """ComparImg as a systemd service."""
 
 
 @service.command()
 @scope_options
-@click.option("--photos", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="A folder to watch.")
-@click.option("--as", "user", default="", metavar="USER", help="Who it runs as. [whose the photographs are]")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
+@click.option(
+    "--photos",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder to watch; can be given more than once.",
+)
+@click.option(
+    "--as", "user", default="", metavar="USER", help="The user that it runs as. [the owner of the photographs]"
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it.")
 @click.pass_context
 def install(context: click.Context, scope: str | None, photos: tuple[Path, ...], user: str, dry_run: bool) -> None:
-    """Install it, start it now and at every boot.
+    """Install the service, and start it now and at every boot.
 
-    Again after folders were added to the configuration, or for another version: the index is kept, and copied before
+    Run it again after adding folders to the configuration, or to upgrade. The index is kept, and is backed up before
     its tables change.
     """
     from daemon.machine.installation import Installation
@@ -57,10 +69,13 @@ def install(context: click.Context, scope: str | None, photos: tuple[Path, ...],
 
 @service.command()
 @scope_options
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it.")
 @click.pass_context
 def uninstall(context: click.Context, scope: str | None, dry_run: bool) -> None:
-    """Take it away. Configuration, index, trash and photographs stay."""
+    """Uninstall the service.
+
+    Configuration, index, trash and photographs are kept.
+    """
     from daemon.machine.installation import Installation
 
     shared = shell_files.files(root_program(context))
@@ -71,7 +86,10 @@ def uninstall(context: click.Context, scope: str | None, dry_run: bool) -> None:
 @scope_options
 @json_option
 def status_of_service(scope: str | None, in_json: bool) -> None:
-    """Whether it is installed, runs, and is well. Fails where it does not run."""
+    """Show whether the service is installed and running.
+
+    The exit code is 1 if it is not running.
+    """
     from daemon.machine import environment, installation
 
     places = places_of(scope)

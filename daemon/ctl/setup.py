@@ -22,7 +22,7 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def schedule() -> None:
-    """Schedules: when jobs start."""
+    """The schedules that start jobs."""
 
 
 @schedule.command("list")
@@ -47,11 +47,11 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
 @click.argument("name")
 @click.argument("kind", type=click.Choice(["detect", "scan", "sort", "compress"]))
 @click.argument("trigger")
-@click.option("-p", "--parameters", default="{}", help="Parameters of the job, in JSON.")
+@click.option("-p", "--parameters", default="{}", help="Parameters of the job, as JSON.")
 @json_option
 @click.pass_context
 def add(context: click.Context, name: str, kind: str, trigger: str, parameters: str, in_json: bool) -> None:
-    """Start a job by cron ("0 3 * * *") or interval ("every 6h")."""
+    """Add a schedule by cron ("0 3 * * *") or interval ("every 6h")."""
     try:
         given = json.loads(parameters)
     except (ValueError, RecursionError) as error:
@@ -83,7 +83,7 @@ def remove(context: click.Context, name: str, in_json: bool) -> None:
 
 @click.group()
 def config() -> None:
-    """The configuration file and the settings over it."""
+    """The configuration file, and the settings that override it."""
 
 
 @config.command()
@@ -107,7 +107,7 @@ def check(context: click.Context, file: Path | None, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(context: click.Context, in_json: bool) -> None:
-    """Every setting with its value and where that comes from."""
+    """List every setting with its value and the origin of the value."""
     from daemon.configuration.config import describe, load
 
     configuration = load(context.obj["config"])
@@ -135,7 +135,10 @@ def show(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def set_value(context: click.Context, key: str, value: str, in_json: bool) -> None:
-    """Change a setting of the running daemon; "default" goes back to the file's value."""
+    """Change a setting of the running daemon.
+
+    The value "default" restores that of the configuration file.
+    """
     api = client(context)
     api.patch("settings", {key: None if value == "default" else parse_value(value)})
     setting = next(setting for setting in api.pages("settings") if setting["key"] == key)
@@ -146,11 +149,13 @@ def set_value(context: click.Context, key: str, value: str, in_json: bool) -> No
 
 
 @click.command()
-@click.option("--new", is_flag=True, help="Make another one. The one before, and every session it opened, ends.")
+@click.option(
+    "--new", is_flag=True, help="Create a new token. The old one, and every session opened with it, becomes invalid."
+)
 @json_option
 @click.pass_context
 def token(context: click.Context, new: bool, in_json: bool) -> None:
-    """Show the token that the page and programs on other machines are asked for."""
+    """Show the token that the page asks for on other machines."""
     from daemon import pidfile
     from daemon.configuration import tokens
     from daemon.configuration.config import load
@@ -176,7 +181,7 @@ def token(context: click.Context, new: bool, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def notify_test(context: click.Context, in_json: bool) -> None:
-    """Send a test notice, and report whether it arrived."""
+    """Send a test notice and report whether it was delivered."""
     answer = client(context).post("notices/test", {})
     if in_json:
         terminal.print_json(answer)

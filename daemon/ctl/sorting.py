@@ -40,7 +40,7 @@ def register(program: click.Group) -> None:
 
 
 def wait_option(function: Function) -> Function:
-    return click.option("--wait", is_flag=True, help="Wait until it is done.")(function)
+    return click.option("--wait", is_flag=True, help="Wait until the job has ended.")(function)
 
 
 # Deciding
@@ -49,16 +49,17 @@ def wait_option(function: Function) -> Function:
 @click.command()
 @click.argument("key", metavar="GROUP")
 @click.argument("wanted", metavar="[IMAGE=CHOICE]...", nargs=-1)
-@click.option("--proposed", is_flag=True, help="Keep the image that is proposed, put the others in the trash.")
-@click.option("--clear", is_flag=True, help="Make every image of the group undecided.")
+@click.option("--proposed", is_flag=True, help="Keep the proposed image, put the others in the trash.")
+@click.option("--clear", is_flag=True, help="Clear the decisions on the group.")
 @json_option
 @click.pass_context
 def decide(
     context: click.Context, key: str, wanted: tuple[str, ...], proposed: bool, clear: bool, in_json: bool
 ) -> None:
-    """Decide what becomes of a group's images: 12=keep 13=trash 14=link 15=move:NAME 16=undecided.
+    """Decide on the images of a group, for example 12=keep 13=trash.
 
-    Without any, the decisions are shown. Nothing happens to a file until `comparimg-ctl sort`.
+    The choices are keep, trash, link, move:NAME and undecided. Without one, the decisions are shown. No file is
+    changed until `comparimg-ctl sort`.
     """
     api = client(context)
     if bool(wanted) + proposed + clear > 1:
@@ -118,21 +119,23 @@ def _decided_by(decision: Any) -> str:
 
 @click.group()
 def rules() -> None:
-    """Decide about many groups at once, by ordered criteria or by folders."""
+    """Decide on many groups at once, by criteria or by folders."""
 
 
 def rule_options(function: Function) -> Function:
     for option in (
         click.option("--choice", type=click.Choice(["trash", "move", "link"]), default="trash", show_default=True),
-        click.option("--to", metavar="NAME", help="The destination, for move."),
-        click.option("--kind", default="exact,pixels", show_default=True, help="Match kinds, with commas."),
-        click.option("--criteria", help="What decides which image stays, the first first, with commas. [sort.rules]"),
+        click.option("--to", metavar="NAME", help="The destination, with --choice move."),
+        click.option("--kind", default="exact,pixels", show_default=True, help="Kinds of match, comma-separated."),
+        click.option("--criteria",
+                     help="Criteria for the image to keep, comma-separated, highest priority first. [sort.rules]"),
         click.option("--ties", type=click.Choice(["ask", "decide"]), default="ask", show_default=True,
-                     help="Where only the path differs: leave it to you, or decide by it."),
-        click.option("--keep", metavar="DIR", help="What is in this folder stays, with --give-way."),
-        click.option("--give-way", metavar="DIR", help="What is in this folder gives way to it."),
+                     help="If only the path differs: leave the group undecided, or decide by path."),
+        click.option("--keep", metavar="DIR", help="With --give-way: keep the images in this folder."),
+        click.option("--give-way", metavar="DIR", help="With --keep: do not keep the images in this folder."),
         click.option("--path", metavar="DIR", help="Only groups with an image in this folder."),
-        click.option("--trashed-before", is_flag=True, help="Only what was put in the trash before and came back."),
+        click.option("--trashed-before", is_flag=True,
+                     help="Only files that were put in the trash before and came back."),
     ):  # fmt: skip
         function = option(function)
     return function
@@ -140,11 +143,14 @@ def rule_options(function: Function) -> Function:
 
 @rules.command("preview")
 @rule_options
-@click.option("--exact", is_flag=True, help="Count all groups, however many there are.")
+@click.option("--exact", is_flag=True, help="Count all groups instead of estimating.")
 @json_option
 @click.pass_context
 def rules_preview(context: click.Context, /, in_json: bool, exact: bool, **given: Any) -> None:
-    """Show what a rule would decide. Of more than 10,000 groups the numbers are estimated from 5,000 of them."""
+    """Show what a rule would decide.
+
+    For more than 10,000 groups, the numbers are estimated from 5,000 of them.
+    """
     api, rule = client(context), _rule(**given)
     effect = api.post("rules/preview", rule)
     if exact and _is_estimated(effect):
@@ -157,9 +163,10 @@ def rules_preview(context: click.Context, /, in_json: bool, exact: bool, **given
 @json_option
 @click.pass_context
 def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
-    """Decide by a rule. No file is touched until `comparimg-ctl sort`.
+    """Decide by a rule.
 
-    About more than 10,000 groups a job decides; cancelling it undoes what it has decided.
+    No file is changed until `comparimg-ctl sort`. For more than 10,000 groups, this is a job; cancelling it revokes
+    its decisions.
     """
     api, rule = client(context), _rule(**given)
     if _is_estimated(api.post("rules/preview", rule)):
@@ -176,7 +183,7 @@ def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
 @json_option
 @click.pass_context
 def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
-    """List the rules that were applied and what was accepted at once, the newest first."""
+    """List the rules applied and the groups accepted at once, newest first."""
     rows = list(client(context).pages("orders", limit))
     if in_json:
         terminal.print_json(rows)
@@ -193,7 +200,7 @@ def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
-    """Revoke what a rule decided, as far as it is not applied yet."""
+    """Revoke the decisions of a rule that are not applied yet."""
     answer = client(context).delete(at("orders", order))
     if in_json:
         terminal.print_json(answer)
@@ -265,12 +272,12 @@ def _print_effect(effect: Any, in_json: bool, word: str) -> None:
 
 @click.command()
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Show every step, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show every step without changing any file.")
 @wait_option
 @json_option
 @click.pass_context
 def sort(context: click.Context, groups: tuple[str, ...], dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Carry out what is decided: all of it, or for some groups."""
+    """Apply the decisions to the files, for all groups or for some."""
     api = client(context)
     parameters: dict[str, Any] = {"groups": list(groups)} if groups else {}
     if dry_run:
@@ -293,7 +300,7 @@ def sort(context: click.Context, groups: tuple[str, ...], dry_run: bool, wait: b
 @json_option
 @click.pass_context
 def batches(context: click.Context, limit: int, in_json: bool) -> None:
-    """List what was planned, carried out and undone, the newest first."""
+    """List the batches: planned, applied and undone, newest first."""
     rows = list(client(context).pages("batches", limit))
     if in_json:
         terminal.print_json(rows)
@@ -310,7 +317,7 @@ def batches(context: click.Context, limit: int, in_json: bool) -> None:
 
 @click.command()
 @click.argument("batch_id", metavar="ID", type=int)
-@click.option("--state", help="Steps in these states only: done, refused, failed, ... with commas.")
+@click.option("--state", help="Only steps in these states: done, refused, failed and so on; comma-separated.")
 @json_option
 @click.pass_context
 def batch(context: click.Context, batch_id: int, state: str | None, in_json: bool) -> None:
@@ -326,11 +333,11 @@ def batch(context: click.Context, batch_id: int, state: str | None, in_json: boo
 
 @click.command()
 @click.argument("batch_id", metavar="[BATCH]", type=int, required=False)
-@click.option("--step", "steps", type=int, multiple=True, help="Only this step; may be given again.")
-@click.option("--decide-again", is_flag=True, help="Leave the groups undecided, instead of decided as before.")
-@click.option("--dry-run", is_flag=True, help="Show what would be restored, and change nothing.")
-@click.option("--one-shot", is_flag=True, help="What `comparimg-ctl compress` did without a daemon.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where that is remembered.")
+@click.option("--step", "steps", type=int, multiple=True, help="Only this step; can be given more than once.")
+@click.option("--decide-again", is_flag=True, help="Clear the decisions as well, so that the groups are undecided.")
+@click.option("--dry-run", is_flag=True, help="Show what would be restored, without restoring it.")
+@click.option("--one-shot", is_flag=True, help="Undo `comparimg-ctl compress`, which runs without a daemon.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="The --data-dir of that compression.")
 @wait_option
 @json_option
 @click.pass_context
@@ -345,9 +352,9 @@ def undo(
     wait: bool,
     in_json: bool,
 ) -> None:
-    """Undo a batch, the last one where none is named, or some of its steps.
+    """Undo a batch, by default the last one, or some of its steps.
 
-    Without a daemon, and with --one-shot: what `comparimg-ctl compress` did.
+    With --one-shot, and if no daemon is running, this undoes `comparimg-ctl compress`.
     """
     from daemon.ctl import compress
 
@@ -423,7 +430,7 @@ def _counts(states: Any) -> str:
 
 @click.group()
 def trash() -> None:
-    """What was put in the trash: list it, bring it back, remove it for good."""
+    """The trash: list its files, restore them, delete them permanently."""
 
 
 @trash.command("list")
@@ -431,7 +438,7 @@ def trash() -> None:
 @json_option
 @click.pass_context
 def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
-    """List what is in the trash, the newest first."""
+    """List the files in the trash, newest first."""
     rows = list(client(context).pages("trash", limit))
     if in_json:
         terminal.print_json(rows)
@@ -444,16 +451,16 @@ def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
 
 @trash.command("restore")
 @click.argument("item", metavar="ID", type=int)
-@click.option("--yes", is_flag=True, help="Do not ask where it comes back to another place than its own.")
-@click.option("--dry-run", is_flag=True, help="Show where it would be restored to, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation, even if it is restored to another place.")
+@click.option("--dry-run", is_flag=True, help="Show where it would be restored, without restoring it.")
 @wait_option
 @json_option
 @click.pass_context
 def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Bring one file back to where it was, or beside it where something else is there.
+    """Restore a file to its place, or beside it if the place is taken.
 
-    A file that is known only from the manifest of its trash, and came from outside the folder that holds the trash by
-    that manifest, comes back into that folder, after a question.
+    Some files are known only from the manifest of their trash. If the manifest names a place outside the folder that
+    holds the trash, the file is restored into that folder, after confirmation.
     """
     api = client(context)
     entry = next(iter(api.get("trash", item=item)["items"]), None) if item > 0 else None
@@ -478,16 +485,21 @@ def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, w
 
 
 @trash.command("empty")
-@click.option("--older-than", metavar="DAYS", type=Days(0, 36500), help="[sort.retention]")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Show how much would be removed, and change nothing.")
+@click.option(
+    "--older-than",
+    metavar="DAYS",
+    type=Days(0, 36500),
+    help="Only files that have been in the trash longer than this. [sort.retention]",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, without deleting it.")
 @wait_option
 @json_option
 @click.pass_context
 def trash_empty(
     context: click.Context, older_than: float | None, yes: bool, dry_run: bool, wait: bool, in_json: bool
 ) -> None:
-    """Remove files from the trash for good. This cannot be undone."""
+    """Delete files in the trash permanently. This cannot be undone."""
     api = client(context)
     if older_than is None:
         settings = {entry["key"]: entry["value"] for entry in api.pages("settings")}

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @click.command("recover")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--restore", is_flag=True, help="Bring the files back.")
-@click.option("--dry-run", is_flag=True, help="Only list them: this is what happens without --restore.")
-@click.option("--check", is_flag=True, help="Compare their bytes with the digests in the manifests.")
-@click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+@click.option("--restore", is_flag=True, help="Restore the files.")
+@click.option("--dry-run", is_flag=True, help="Only list the files, as without --restore.")
+@click.option("--check", is_flag=True, help="Compare the files with the digests in the manifests.")
+@click.option("--json", "in_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def recover(
     context: click.Context, folder: Path, restore: bool, dry_run: bool, check: bool, in_json: bool, quiet: bool
 ) -> None:
-    """Bring files back from the trashes in DIR, without an index and without a daemon.
+    """Restore files from the trash folders in DIR, without index or daemon.
 
-    DIR is a trash folder (.comparimg-trash) or any folder above some. Without --restore the files are listed, and
-    nothing is changed. Each comes back below the folder that holds its trash, under a name that is free. Stop the
-    service first. Ends with 1 where a file could not be brought back or its bytes are not those that were recorded.
+    DIR is a trash folder (.comparimg-trash) or a folder that contains some. Without --restore, the files are only
+    listed. Each file is restored below the folder that holds its trash, under a free name. Stop the service first.
+    The exit code is 1 if a file could not be restored or its bytes have changed.
     """
     from daemon.files import trash_recovery
 

@@ -16,19 +16,22 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def workers() -> None:
-    """Machines that lend their processors: they compare previews, and see no files."""
+    """Other machines that lend their processors.
+
+    They compare previews and have no access to your files.
+    """
 
 
 @workers.command()
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write. [NAME.worker]")
-@click.option("--host", help="How the other machine calls this one. [as [workers] listen says]")
+@click.option("--host", help="The name or address by which the other machine reaches this one. [from [workers] listen]")
 @json_option
 @click.pass_context
 def invite(context: click.Context, name: str, out: Path | None, host: str | None, in_json: bool) -> None:
-    """Let a machine in. Writes one file, which is its key: take it there by a safe way, and run there
+    """Invite a machine: write the file with which it can connect.
 
-    comparimg-worker join FILE
+    The file is its key: copy it to that machine over a safe connection, and run there: comparimg-worker join FILE
     """
     from daemon.remote_workers.invitation import reachable_host
     from daemon.remote_workers.roster import Roster, check_name
@@ -58,7 +61,7 @@ def invite(context: click.Context, name: str, out: Path | None, host: str | None
 @json_option
 @click.pass_context
 def listing(context: click.Context, in_json: bool) -> None:
-    """List those that are invited, and what they do where the daemon runs."""
+    """List the invited machines and, if the daemon runs, what they do."""
     from daemon.remote_workers.roster import Roster
 
     try:
@@ -98,7 +101,10 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
 @json_option
 @click.pass_context
 def revoke(context: click.Context, name: str, in_json: bool) -> None:
-    """Let a machine in no more. One that is connected is cut off within a second; what it has is done elsewhere."""
+    """Revoke the invitation of a machine.
+
+    A connected machine is disconnected within a second; its tasks are done elsewhere.
+    """
     from daemon.remote_workers.roster import Roster
 
     Roster(_config(context).daemon.data_dir).remove(name)
