@@ -18,7 +18,7 @@ from daemon.sd_notify import SystemdNotifier
 from daemon.service import Service, SignalRequest
 from index import operating_system
 from index.errors import ComparImgError, ConfigError, UsageError
-from index.messages import render
+from index.messages import Message, render
 
 log = logging.getLogger("daemon")
 
@@ -53,7 +53,7 @@ def _run(config: Config, read: Callable[[], Config]) -> int:
     ):
         signal.signal(number, lambda *_, meaning=meaning: asked.put(meaning))
     with Service(config, SystemdNotifier()) as service:
-        print(f"ComparImg is at {service.address}", flush=True)
+        print(render(Message("console.address", address=service.address), console_language()), flush=True)
         dead = service.wait(asked, read)
         if dead:
             log.critical("the part %r died; the service stops", dead)

@@ -8,6 +8,7 @@ from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at
 from index.errors import UsageError
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -52,14 +53,18 @@ def accept(
         terminal.print_json(effect)
         return
     size = terminal.bytes_in_words(effect["bytes"])
-    decided, images = terminal.counted(effect["groups"], "group"), terminal.counted(effect["images"], "image")
-    goes = "replaced by links" if link else f"to {move_to}" if move_to else "to the trash"
-    line = f"{'would decide' if dry_run else 'decided'} {decided}: {images} {goes}, {size}"
-    click.echo(terminal.printable(line))
+    counts = {"groups": effect["groups"], "images": effect["images"], "size": size}
+    word = "would_accept" if dry_run else "accepted"
+    if keep_all:
+        terminal.say(Message(f"console.{word}_keep", groups=effect["groups"]))
+    elif move_to is not None:
+        terminal.say(Message(f"console.{word}_move", destination=move_to, **counts))
+    else:
+        terminal.say(Message(f"console.{word}_{'link' if link else 'trash'}", **counts))
     if effect["left_open"]:
-        click.echo(f"{terminal.counted(effect['left_open'], 'group')} left to you")
+        terminal.say(Message("console.left_open", n=effect["left_open"]))
     if effect["order"]:
-        click.echo(f"take it back with: comparimg-ctl rules revoke {effect['order']}")
+        terminal.say(Message("console.revoke_with", command=f"comparimg-ctl rules revoke {effect['order']}"))
 
 
 @click.command()
@@ -89,14 +94,14 @@ def clear(
         if in_json:
             terminal.print_json({"decided_again": undo})
         else:
-            click.echo("decided again")
+            terminal.say(Message("console.decided_again"))
         return
     body: dict[str, Any] = {"action": "clear", **({"groups": list(groups)} if groups else {})}
     effect = api.post(at("decisions", "preview" if dry_run else "apply"), body, kind=kind, path=path)
     if in_json:
         terminal.print_json(effect)
         return
-    images, of = terminal.counted(effect["images"], "decision"), terminal.counted(effect["groups"], "group")
-    click.echo(f"{'would clear' if dry_run else 'cleared'} {images} in {of}")
+    code = "console.would_clear" if dry_run else "console.cleared"
+    terminal.say(Message(code, decisions=effect["images"], groups=effect["groups"]))
     if effect["clearing"]:
-        click.echo(f"take it back with: comparimg-ctl clear --undo {effect['clearing']}")
+        terminal.say(Message("console.undo_with", command=f"comparimg-ctl clear --undo {effect['clearing']}"))

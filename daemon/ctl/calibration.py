@@ -6,6 +6,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
+from index.messages import Message
 from index.model import HSIZES
 
 # Without --tolerance, the number of bits is divided into this many rows.
@@ -32,18 +33,16 @@ def calibration(context: click.Context, hsize: str, tolerance: int | None, no_tu
         terminal.print_json(report)
         return
     if report["measured"] is None:
-        click.echo("Nothing is measured yet: it is done at the end of a detection (comparimg-ctl run detect).")
+        terminal.say(Message("console.not_measured"))
         return
-    click.echo(
-        f"measured on {report['pairs']} pairs of {report['images']} images; of {report['judged']} unrelated pairs the"
-        f" verifier took {report['accepted']} for the same picture"
-    )
+    measured = {name: report[name] for name in ("pairs", "images", "judged", "accepted")}
+    terminal.say(Message("console.measured", **measured))
     step = 1 if tolerance is not None else max(1, int(hsize) ** 2 // 16 // STEPS * 4)
     rows = [
         (item["tolerance"], _interval(item["proposed"]), _interval(item["let_through"]))
         for item in report["items"][::step]
     ]
-    terminal.print_table(("tolerance", "wrong pairs proposed", "let through"), rows)
+    terminal.print_table(("tolerance", "wrong pairs proposed", "accepted"), rows)
     if tolerance is None and report["cosines"]:
         terminal.print_table(
             ("cosine", "wrong pairs"),
@@ -53,5 +52,6 @@ def calibration(context: click.Context, hsize: str, tolerance: int | None, no_tu
 
 def _interval(estimate: Any) -> str:
     if estimate["high"] < SMALLEST:
-        return "none"
-    return f"{estimate['guess']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f})"
+        return terminal.said(Message("console.none"))
+    numbers = {name: round(estimate[name], 2) for name in ("guess", "low", "high")}
+    return terminal.said(Message("console.interval", **numbers))

@@ -11,6 +11,7 @@ from daemon import terminal
 from index import operating_system
 from index.errors import ComparImgError, UsageError
 from index.imaging.encoding.compression import Format, Target
+from index.messages import Message, text
 from index.model import JobKind
 
 if TYPE_CHECKING:
@@ -172,9 +173,10 @@ def undo_local(
         terminal.print_json(outcome)
     else:
         beside = outcome["restored_beside"]
-        also = f", {beside} of them under another name, as theirs was taken" if beside else ""
-        files = terminal.counted(outcome["restored"], "file")
-        click.echo(f"batch {outcome['undone']} is undone: {files} brought back{also}.")
+        undone = Message("console.undone", batch=outcome["undone"], n=outcome["restored"])
+        if beside:
+            undone = Message("console.undone_beside", **undone.params, beside=beside)
+        terminal.say(undone)
     if refused:
         raise ComparImgError("ctl.not_brought_back", files=refused, reasons=", ".join(sorted(outcome["refused"])))
 
@@ -190,27 +192,33 @@ def _print_report(run: Any, quiet: bool) -> None:
     if quiet:
         return
     outcome: Mapping[str, Any] = run.outcome
-    counts = [(run.small, "below the size threshold"), (outcome.get("known", 0), "already compressed")]
-    counts.append((outcome.get("left", 0), "left, as there was too little to gain"))
-    rest = ", ".join(f"{number} {description}" for number, description in counts if number)
+    counts = (
+        Message("console.below_threshold", n=run.small),
+        Message("console.known", n=outcome.get("known", 0)),
+        Message("console.too_little_gain", n=outcome.get("left", 0)),
+    )
     made = outcome.get("compressed", 0)
     before, after = outcome.get("bytes_before", 0), outcome.get("bytes_after", 0)
-    would = "would be " if outcome.get("dry_run") else ""
-    saved = f", {terminal.bytes_in_words(before)} -> {terminal.bytes_in_words(after)}" if made else ""
-    click.echo(f"{terminal.counted(made, 'file')} {would}compressed{saved}{f'; {rest}' if rest else ''}.")
+    parts = [Message("console.would_compress" if outcome.get("dry_run") else "console.compressed", n=made)]
+    if made:
+        parts.append(text(f"{terminal.bytes_in_words(before)} -> {terminal.bytes_in_words(after)}"))
+    parts += [count for count in counts if count.params["n"]]
+    click.echo(", ".join(map(terminal.said, parts)) + ".")
     if made and not outcome["dry_run"]:
-        click.echo(f"To undo this: comparimg-ctl undo --one-shot {outcome['batch']}")
+        terminal.say(Message("console.undo_with", command=f"comparimg-ctl undo --one-shot {outcome['batch']}"))
 
 
 def _line(file: Any) -> str:
     if file.state == "left":
-        return f"{terminal.printable_path(file.path)}: left. {terminal.said(file.message)}"
+        return terminal.said(
+            Message("console.skipped", path=os.fsdecode(file.path), reason=terminal.said(file.message))
+        )
     gain = 1 - file.result_bytes / file.source_bytes
     parts = [f"{terminal.bytes_in_words(file.source_bytes)} -> {terminal.bytes_in_words(file.result_bytes)}"]
     parts.append(f"({-gain:+.0%})")
-    parts.append("every pixel equal" if file.lossless else f"SSIMULACRA 2 {file.score:.1f}")
+    parts.append(terminal.said(Message("console.lossless")) if file.lossless else f"SSIMULACRA 2 {file.score:.1f}")
     if file.quality:
-        parts.append(f"at quality {file.quality}")
+        parts.append(terminal.said(Message("console.at_quality", n=file.quality)))
     if file.result_size != file.source_size:
         parts.append(f"{file.source_size} -> {file.result_size}")
     if file.result_path not in (b"", file.path):

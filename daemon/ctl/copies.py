@@ -7,6 +7,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import json_option
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -57,7 +58,9 @@ def restore(context: click.Context, copy: Path) -> None:
     named = data_dir / FOLDER / copy
     file = named if copy.name == str(copy) and named.exists() else copy
     kept = replace_index(data_dir / "index.sqlite3", file)
-    click.echo(f"{file} is the index now." + (f" The one before is kept as {kept}." if kept is not None else ""))
+    terminal.say(Message("console.index_restored", file=file))
+    if kept is not None:
+        terminal.say(Message("console.index_kept", file=kept))
 
 
 def _data_dir(context: click.Context) -> Path:

@@ -7,6 +7,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at, uri_of
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -30,9 +31,10 @@ def listing(context: click.Context, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
+    missing = terminal.said(Message("console.destination_missing"))
     terminal.print_table(
         ("name", "folder", "from", ""),
-        [(row["name"], row["path"], row["origin"], "" if row["exists"] else "missing") for row in rows],
+        [(row["name"], row["path"], terminal.word(row["origin"]), "" if row["exists"] else missing) for row in rows],
     )
 
 
@@ -49,7 +51,7 @@ def add(context: click.Context, name: str, folder: Path, create: bool, in_json: 
         terminal.print_json(answer)
         return
     added = answer["destination"]
-    click.echo(terminal.printable(f"images can be moved to {added['name']}, {added['path']}"))
+    terminal.say(Message("console.destination_added", name=added["name"], path=added["path"]))
     for line in filter(None, (answer["warning"], answer["remedy"])):
         click.echo(terminal.printable(line))
 
@@ -67,4 +69,4 @@ def remove(context: click.Context, name: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"removed": name})
     else:
-        click.echo(terminal.printable(f"{name} is no destination any more; its folder stays"))
+        terminal.say(Message("console.destination_removed", name=name))

@@ -5,6 +5,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -47,4 +48,4 @@ def forget(context: click.Context, disk_id: int, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"forgotten": disk_id})
     else:
-        click.echo(f"disk {disk_id} is forgotten")
+        terminal.say(Message("console.disk_forgotten", disk=disk_id))

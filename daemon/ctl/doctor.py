@@ -1,14 +1,17 @@
 """comparimg-ctl doctor: prints the findings of daemon.machine.doctor; fails if something is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from daemon import terminal
 from daemon.ctl.remote import json_option
 from index.errors import ComparImgError
+from index.messages import Message
 
-MARKS = {"good": "ok", "note": "note", "warning": "WARN", "wrong": "WRONG"}
+# Of the longest grade in any language.
+WIDTH = 9
 
 
 def register(program: click.Group) -> None:
@@ -33,17 +36,13 @@ def doctor(context: click.Context, in_json: bool) -> None:
     for finding in looking.examine(context.obj["config"], places, context.obj["address"]):
         findings.append(finding)
         if not in_json:
-            click.echo(
-                f"{MARKS[finding.grade]:5}  {terminal.printable(finding.about)}: {terminal.said(finding.message)}"
-            )
-            if finding.remedy:
-                click.echo(f"       {terminal.said(finding.remedy)}")
+            _print(finding)
     if in_json:
         rows = [
             {
                 "about": finding.about,
                 "grade": finding.grade,
-                "told": terminal.in_words(finding.message),
+                "message": terminal.in_words(finding.message),
                 "remedy": terminal.in_words(finding.remedy),
             }
             for finding in findings
@@ -52,3 +51,16 @@ def doctor(context: click.Context, in_json: bool) -> None:
     wrong = sum(finding.grade is Grade.WRONG for finding in findings)
     if wrong:
         raise ComparImgError("ctl.things_wrong", n=wrong)
+
+
+def _print(finding: Any) -> None:
+    kind, space, path = finding.about.partition(" /")
+    about = (
+        f"{terminal.word(kind.replace(' ', '_'))} /{terminal.printable(path)}"
+        if space
+        else terminal.word(kind.replace(" ", "_"))
+    )
+    grade = terminal.said(Message(f"grade.{finding.grade}"))
+    click.echo(f"{grade:{WIDTH}}  {about}: {terminal.said(finding.message)}")
+    if finding.remedy:
+        click.echo(f"{'':{WIDTH}}  {terminal.said(finding.remedy)}")

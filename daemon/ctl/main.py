@@ -92,7 +92,7 @@ def run(arguments: list[str] | None) -> int:
         hint = None if context is None else Message("ctl.see_help", command=context.command_path)
         return _print_error(text(error.format_message()), hint, error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        click.echo(render(Message("console.interrupted"), console_language()), err=True)
         return 1
     except ComparImgError as error:
         code = 3 if isinstance(error, NoDaemon) else 2 if isinstance(error, UsageError | ConfigError) else 1

@@ -13,6 +13,7 @@ from daemon import terminal
 from daemon.console_language import console_language
 from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, UsageError
+from index.messages import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -60,16 +61,26 @@ def status(context: click.Context, in_json: bool) -> None:
         return
     totals = report["totals"]
     dead = [name for name, lives in report["parts"].items() if not lives]
-    click.echo(f"ComparImg {report['version']}, {'healthy' if not dead else 'FAILING: ' + ', '.join(dead)}")
-    click.echo(
-        f"{terminal.counted(totals['images'], 'image')} ({terminal.bytes_in_words(totals['size_bytes'])}),"
-        f" {terminal.counted(totals['groups'], 'group')} of duplicates,"
-        f" {terminal.bytes_in_words(totals['reclaimable_bytes'])} in copies,"
-        f" {terminal.counted(totals['problems'], 'problem')}"
+    if dead:
+        terminal.say(Message("console.status_failing", version=report["version"], parts=", ".join(dead)))
+    else:
+        terminal.say(Message("console.status_healthy", version=report["version"]))
+    terminal.say(
+        Message(
+            "console.totals",
+            images=totals["images"],
+            size=terminal.bytes_in_words(totals["size_bytes"]),
+            groups=totals["groups"],
+            reclaimable=terminal.bytes_in_words(totals["reclaimable_bytes"]),
+            problems=totals["problems"],
+        )
     )
     terminal.print_table(
         ("folder", "state", "watched", "images", ""),
-        [(root["path"], root["state"], root["mode"], root["images"], root["reason"]) for root in roots],
+        [
+            (root["path"], terminal.word(root["state"]), terminal.word(root["mode"]), root["images"], root["reason"])
+            for root in roots
+        ],
     )
     for job in report["jobs"]:
         click.echo(_progress(job))
@@ -92,10 +103,10 @@ def groups(context: click.Context, /, scenes: bool, limit: int, in_json: bool, *
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("group", "kind", "images", "to gain", "reference"),
+        ("group", "kind", "images", "reclaimable", "reference"),
         [
             (
-                row["id"], row["kind"], row["images"]["total"],
+                row["id"], terminal.word(row["kind"]), row["images"]["total"],
                 terminal.bytes_in_words(row["reclaimable_bytes"]), row["images"]["items"][0]["path"],
             )
             for row in rows
@@ -113,19 +124,20 @@ def group(context: click.Context, key: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json(group)
         return
-    click.echo(f"{group['kind']}, {terminal.bytes_in_words(group['reclaimable_bytes'])} to gain")
+    size = terminal.bytes_in_words(group["reclaimable_bytes"])
+    terminal.say(Message("console.reclaimable", kind=terminal.word(group["kind"]), size=size))
     keeper = (group["proposal"] or {}).get("image")
     terminal.print_table(
         ("", "kind", "bits", "size", "bytes", "path", ""),
         [
             (
-                "keep" if image["id"] == keeper else "",
-                "reference" if image["reference"] else image["kind"],
+                terminal.said(Message("console.keep")) if image["id"] == keeper else "",
+                terminal.said(Message("console.reference")) if image["reference"] else terminal.word(image["kind"]),
                 "" if image["reference"] else image["distance"],
                 f"{image['width']}x{image['height']}",
                 terminal.bytes_in_words(image["size_bytes"]),
                 image["path"],
-                (image["sentence"] or {}).get("en", ""),
+                (image["sentence"] or {}).get(console_language(), ""),
             )
             for image in group["images"]["items"]
         ],
@@ -140,24 +152,40 @@ def _proposal_in_words(group: Any) -> list[str]:
     proposal, weakest = group["proposal"], group["weakest"]
     if proposal is not None:
         steps = [
-            f"{entry['criterion'].replace('_', ' ')} {entry['value']}".strip()
-            + f" ({entry['left']} of {entry['of']} left)"
+            terminal.said(
+                Message(
+                    "console.criterion",
+                    name=f"{entry['criterion'].replace('_', ' ')} {entry['value']}".strip(),
+                    left=entry["left"],
+                    of=entry["of"],
+                )
+            )
             for entry in proposal["reasons"]
         ]
-        tie = "; not certain, so it is left to you" if proposal["tie"] else ""
-        lines.append(f"proposed to be kept by {', '.join(steps)}{tie}")
+        code = "console.proposed_tie" if proposal["tie"] else "console.proposed"
+        lines.append(terminal.said(Message(code, criteria=", ".join(steps))))
         if proposal["original_absent"]:
-            lines.append("the original does not seem to be here: something speaks against every image")
+            lines.append(terminal.said(Message("console.original_absent")))
         named = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
         for entry in proposal["speaking"]:
-            one, other = (named.get(entry[side], f"image {entry[side]}") for side in ("image", "other"))
-            lines.append(f"for {one}, beside {other}: {entry['sentence']['en']}")
+            first, second = (named.get(entry[side]) or _image(entry[side]) for side in ("image", "other"))
+            sentence = entry["sentence"][console_language()]
+            lines.append(terminal.said(Message("console.speaks", first=first, second=second, sentence=sentence)))
     if weakest is not None:
         paths = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
-        where = paths.get(weakest["image"], f"image {weakest['image']}")
-        sure = f"{weakest['kind']}, {weakest['confidence']:.0%} sure, {weakest['distance']} bits"
-        lines.append(f"weakest match: {where}, {sure}")
+        message = Message(
+            "console.weakest",
+            image=paths.get(weakest["image"]) or _image(weakest["image"]),
+            kind=terminal.word(weakest["kind"]),
+            percent=round(100 * weakest["confidence"]),
+            bits=weakest["distance"],
+        )
+        lines.append(terminal.said(message))
     return lines
+
+
+def _image(image: int) -> str:
+    return terminal.said(Message("console.image", image=image))
 
 
 @click.command()
@@ -170,7 +198,9 @@ def problems(context: click.Context, limit: int, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
-    terminal.print_table(("reason", "path", "what happened"), [(p["reason"], p["path"], p["message"]) for p in rows])
+    terminal.print_table(
+        ("reason", "path", "message"), [(terminal.word(row["reason"]), row["path"], row["message"]) for row in rows]
+    )
 
 
 @click.command()
@@ -220,7 +250,15 @@ def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -
         return
     terminal.print_table(
         ("job", "kind", "state", "asked by", "progress", ""),
-        [(row["id"], row["kind"], row["state"], row["origin"], _done_of(row), row["error"]) for row in rows],
+        [
+            (
+                row["id"],
+                *(terminal.word(row[name]) for name in ("kind", "state", "origin")),
+                _done_of(row),
+                row["error"],
+            )
+            for row in rows
+        ],
     )
 
 
@@ -262,8 +300,8 @@ def not_duplicates(context: click.Context, named: tuple[str, ...], alternates: b
     if in_json:
         terminal.print_json(answer)
     else:
-        pairs = terminal.counted(answer["pairs"], "pair")
-        click.echo(f"remembered for {pairs}; take it back with: comparimg-ctl revoke {answer['batch']}")
+        terminal.say(Message("console.verdict_stored", pairs=answer["pairs"]))
+        terminal.say(Message("console.revoke_with", command=f"comparimg-ctl revoke {answer['batch']}"))
 
 
 @click.command()
@@ -279,7 +317,12 @@ def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
     terminal.print_table(
         ("batch", "label", "first", "second", "note"),
         [
-            (row["batch"], row["label"], *(", ".join(side) or "(no file now)" for side in row["paths"]), row["note"])
+            (
+                row["batch"],
+                terminal.word(row["label"]),
+                *(", ".join(side) or terminal.said(Message("console.no_file_now")) for side in row["paths"]),
+                row["note"],
+            )
             for row in rows
         ],
     )
@@ -295,7 +338,7 @@ def revoke(context: click.Context, batch: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json(answer)
     else:
-        click.echo(f"taken back for {terminal.counted(answer['pairs'], 'pair')}")
+        terminal.say(Message("console.revoked_pairs", pairs=answer["pairs"]))
 
 
 def _start(context: click.Context, kind: str, parameters: dict[str, Any], wait: bool, in_json: bool) -> None:
@@ -327,16 +370,20 @@ def print_job(job: Any, in_json: bool) -> None:
 
 
 def _progress(job: Any) -> str:
-    parts = [f"job {job['id']}", job["kind"], job["state"], job["phase"], _done_of(job)]
-    if job["state"] == "running" and job["left_s"] is not None:
-        parts.append(f"{terminal.duration_in_words(job['left_s'])} left")
-    return " ".join(filter(None, parts))
+    kind, state = terminal.word(job["kind"]), terminal.word(job["state"])
+    parts = [terminal.said(Message("console.job", job=job["id"], kind=kind, state=state))]
+    if job["state"] == "running":
+        phase = terminal.said(Message(f"phase.{job['phase']}")) if job["phase"] else ""
+        left_s = job["left_s"]
+        left = None if left_s is None else Message("console.left", time=terminal.duration_in_words(left_s))
+        parts += [phase, _done_of(job), terminal.said(left)]
+    return ", ".join(filter(None, parts))
 
 
 def _done_of(job: Any) -> str:
     if not job["total"]:
         return str(job["done"] or "")
-    return f"{job['done']} of {job['total']}"
+    return terminal.said(Message("console.of", done=job["done"], total=job["total"]))
 
 
 def parse_value(text: str) -> Any:

@@ -11,6 +11,7 @@ from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at, uri_of
 from index.errors import NotFound
+from index.messages import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,11 +57,11 @@ def listing(context: click.Context, in_json: bool) -> None:
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("folder", "from", "state", "protected", "priority", "images", "passed over"),
+        ("folder", "from", "state", "protected", "priority", "images", "left out"),
         [
             (
-                row["path"], row["origin"], row["state"], row["protected_by"], row["priority"], row["images"],
-                " ".join(row["exclude"]),
+                row["path"], *(terminal.word(row[name] or "") for name in ("origin", "state", "protected_by")),
+                row["priority"], row["images"], " ".join(row["exclude"]),
             )
             for row in rows
         ],
@@ -74,7 +75,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 @click.pass_context
 def add(context: click.Context, /, folder: Path, in_json: bool, **given: Any) -> None:
     """Watch a folder of the machine on which the daemon runs."""
-    _print(client(context).post("roots", {"path": uri_of(folder), **_values(given)}), "is watched", in_json)
+    _print(client(context).post("roots", {"path": uri_of(folder), **_values(given)}), "console.root_watched", in_json)
 
 
 @roots.command()
@@ -87,7 +88,7 @@ def change(context: click.Context, /, folder: Path, reset: bool, in_json: bool, 
     """Change how a folder is watched."""
     api = client(context)
     changes: dict[str, Any] = dict.fromkeys(("recursive", "exclude", "protected", "priority", "mode")) if reset else {}
-    _print(api.patch(at("roots", _id_of(api, folder)), changes | _values(given)), "is changed", in_json)
+    _print(api.patch(at("roots", _id_of(api, folder)), changes | _values(given)), "console.root_changed", in_json)
 
 
 @roots.command()
@@ -104,7 +105,7 @@ def remove(context: click.Context, folder: Path, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"removed": str(folder)})
     else:
-        click.echo(f"{terminal.printable(str(folder))} is not watched any more")
+        terminal.say(Message("console.root_removed", path=folder))
 
 
 def _values(given: dict[str, Any]) -> dict[str, Any]:
@@ -121,10 +122,10 @@ def _id_of(api: Any, folder: Path) -> int:
     raise NotFound("root.unknown", path=str(folder))
 
 
-def _print(answer: Any, done: str, in_json: bool) -> None:
+def _print(answer: Any, code: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json(answer)
         return
-    click.echo(f"{terminal.printable(answer['root']['path'])} {done}")
+    terminal.say(Message(code, path=answer["root"]["path"]))
     for line in filter(None, (answer["warning"], answer["remedy"])):
         click.echo(terminal.printable(line))

@@ -8,6 +8,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, follow, json_option, print_job
 from daemon.ctl.rest_path import at, uri_of
+from index.messages import Message
 from index.model import HSIZES, Depth, Method
 
 
@@ -37,7 +38,7 @@ def listing(context: click.Context, in_json: bool) -> None:
         [
             (
                 row["id"], " ".join(row["folders"]), row["method"], row["groups"], row["finished"],
-                "not watched" if row["temporary"] else "",
+                terminal.said(Message("console.not_watched")) if row["temporary"] else "",
             )
             for row in rows
         ],
@@ -96,4 +97,4 @@ def dismiss(context: click.Context, search_id: int, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"dismissed": search_id})
     else:
-        click.echo(f"search {search_id} is dismissed")
+        terminal.say(Message("console.search_dismissed", search=search_id))

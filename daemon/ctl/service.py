@@ -11,6 +11,7 @@ from daemon.ctl import shell_files
 from daemon.ctl.remote import json_option
 from daemon.ctl.sections import root_program
 from index.errors import ComparImgError
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -64,7 +65,7 @@ def install(context: click.Context, scope: str | None, photos: tuple[Path, ...],
     places = places_of(scope)
     Installation(places, click.echo, dry_run, shell_files.files(root_program(context))).install(photos, user)
     if not dry_run:
-        click.echo(f"Installed. comparimg-ctl --config {places.config} status shows its state.")
+        terminal.say(Message("console.installed", config=places.config))
 
 
 @service.command()
@@ -104,10 +105,11 @@ def status_of_service(scope: str | None, in_json: bool) -> None:
     if in_json:
         terminal.print_json(report)
     elif not report["installed"]:
-        click.echo(f"not installed: there is no {places.unit}")
+        terminal.say(Message("console.not_installed", unit=places.unit))
     else:
-        click.echo(f"{places.unit}, version {report['version'] or 'of the package'}, configured by {places.config}")
+        version = report["version"] or Message("console.version_of_package")
+        terminal.say(Message("console.service", unit=places.unit, version=version, config=places.config))
         lines = (f"{name}: {value}" for name, value in systemd_state.items() if value and value != "[not set]")
-        click.echo("\n".join(lines) if systemd_state else "systemd does not run here")
+        click.echo("\n".join(lines) if systemd_state else terminal.said(Message("console.no_systemd")))
     if systemd_state.get("ActiveState") != "active":
         raise ComparImgError("ctl.service_stopped")

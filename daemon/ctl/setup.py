@@ -34,10 +34,17 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
+    off = terminal.said(Message("console.schedule_off"))
     terminal.print_table(
         ("name", "job", "when", "next", "from"),
         [
-            (row["name"], row["kind"], row["trigger"], row["next_run"] if row["enabled"] else "off", row["origin"])
+            (
+                row["name"],
+                terminal.word(row["kind"]),
+                row["trigger"],
+                row["next_run"] if row["enabled"] else off,
+                terminal.word(row["origin"]),
+            )
             for row in rows
         ],
     )
@@ -61,7 +68,8 @@ def add(context: click.Context, name: str, kind: str, trigger: str, parameters: 
     if in_json:
         terminal.print_json(answer)
     else:
-        click.echo(f"{answer['name']}: {answer['kind']} next at {answer['next_run']}")
+        kind, time = terminal.word(answer["kind"]), answer["next_run"]
+        terminal.say(Message("console.schedule_next", name=answer["name"], kind=kind, time=time))
 
 
 @schedule.command()
@@ -78,7 +86,7 @@ def remove(context: click.Context, name: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"removed": entry})
     else:
-        click.echo(f"removed {name}")
+        terminal.say(Message("console.schedule_removed", name=name))
 
 
 @click.group()
@@ -98,9 +106,8 @@ def check(context: click.Context, file: Path | None, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"source": configuration.source and str(configuration.source), "problems": []})
     else:
-        click.echo(
-            f"{configuration.source or 'no file, the defaults'}: good, {len(configuration.watch)} watched folders"
-        )
+        source = configuration.source or Message("config.defaults")
+        terminal.say(Message("console.config_good", file=source, n=len(configuration.watch)))
 
 
 @config.command()
@@ -119,13 +126,14 @@ def show(context: click.Context, in_json: bool) -> None:
             if setting["origin"] == "override"
         }
     except NoDaemon:
-        click.echo("no daemon runs: settings changed while it ran are not shown", err=True)
+        terminal.say(Message("console.no_overrides"), to_stderr=True)
     rows = describe(configuration, overrides)
     if in_json:
         terminal.print_json(rows)
     else:
         terminal.print_table(
-            ("key", "value", "from"), [(row["key"], json.dumps(row["value"]), row["origin"]) for row in rows]
+            ("key", "value", "from"),
+            [(row["key"], json.dumps(row["value"]), terminal.word(row["origin"])) for row in rows],
         )
 
 
@@ -145,7 +153,7 @@ def set_value(context: click.Context, key: str, value: str, in_json: bool) -> No
     if in_json:
         terminal.print_json(setting)
     else:
-        click.echo(f"{key} = {json.dumps(setting['value'])} ({setting['origin']})")
+        click.echo(f"{key} = {json.dumps(setting['value'])} ({terminal.word(setting['origin'])})")
 
 
 @click.command()
@@ -170,11 +178,11 @@ def token(context: click.Context, new: bool, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"token": given, "needed": bool(tokens.required(configuration)), "reloaded": reloaded})
         return
-    click.echo(given or "none")
+    click.echo(given or terminal.said(Message("console.none")))
     if not tokens.required(configuration):
-        click.echo(f"The page listens at {configuration.web.host} only, where no token is asked for.", err=True)
+        terminal.say(Message("console.token_not_needed", host=configuration.web.host), to_stderr=True)
     elif new and not reloaded:
-        click.echo("A service that runs takes it when it is reloaded or started again.", err=True)
+        terminal.say(Message("console.token_next_start"), to_stderr=True)
 
 
 @click.command("notify-test")
@@ -186,7 +194,7 @@ def notify_test(context: click.Context, in_json: bool) -> None:
     if in_json:
         terminal.print_json(answer)
     for name in [] if in_json else answer["arrived"]:
-        click.echo(f"{name}: arrived")
+        terminal.say(Message("console.notice_arrived", name=name))
     if answer["failed"]:
         raise ComparImgError(
             joined(

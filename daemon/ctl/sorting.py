@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from daemon import terminal
+from daemon.console_language import console_language
 from daemon.ctl.remote import client, follow, json_option, limit_option, print_job
 from daemon.ctl.rest_path import at
 from daemon.ctl.trash_recover import recover
+from daemon.help_language import translated
 from index.errors import ComparImgError, NoDaemon, UsageError
 from index.messages import Message
 
@@ -29,7 +31,9 @@ class Days(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         days: float = super().convert(value, param, ctx)
         if math.isnan(days):
-            self.fail(f"{value!r} is not a number of days.", param, ctx)
+            self.fail(
+                translated(console_language(), "{value!r} is not a number of days.").format(value=value), param, ctx
+            )
         return days
 
 
@@ -80,10 +84,13 @@ def decide(
     if in_json:
         terminal.print_json(answer)
         return
-    click.echo(f"decided: {answer['decided']}")
+    terminal.say(Message("console.decided_group", state=answer["decided"]))
     terminal.print_table(
         ("image", "choice", "to", "by"),
-        [(item["image"], item["choice"], item["destination"] or "", _decided_by(item)) for item in answer["items"]],
+        [
+            (item["image"], terminal.word(item["choice"]), item["destination"] or "", _decided_by(item))
+            for item in answer["items"]
+        ],
     )
 
 
@@ -110,8 +117,9 @@ def _all_images(api: Any, key: str, group: Any) -> list[Any]:
 
 
 def _decided_by(decision: Any) -> str:
-    by = f"a rule ({decision['criterion']})" if decision["origin"] == "rule" else "you"
-    return f"{by}, stale: the file changed since" if decision["stale"] else by
+    is_rule = decision["origin"] == "rule"
+    who = Message("console.by_rule", criterion=decision["criterion"]) if is_rule else Message("console.by_you")
+    return terminal.said(Message("console.stale", who=who) if decision["stale"] else who)
 
 
 # Rules
@@ -155,7 +163,7 @@ def rules_preview(context: click.Context, /, in_json: bool, exact: bool, **given
     effect = api.post("rules/preview", rule)
     if exact and _is_estimated(effect):
         effect = _effect_of_job(api, {**rule, "dry_run": True})
-    _print_effect(effect, in_json, "would decide")
+    _print_effect(effect, in_json, "console.would_decide")
 
 
 @rules.command("apply")
@@ -173,9 +181,9 @@ def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
         answer = _effect_of_job(api, rule)
     else:
         answer = api.post("rules/apply", rule)
-    _print_effect(answer, in_json, "decided")
+    _print_effect(answer, in_json, "console.decided")
     if not in_json:
-        click.echo(f"take it back with: comparimg-ctl rules revoke {answer['order']}")
+        terminal.say(Message("console.revoke_with", command=f"comparimg-ctl rules revoke {answer['order']}"))
 
 
 @rules.command("list")
@@ -189,9 +197,9 @@ def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("order", "when", "choice", "groups", "images", "not carried out"),
-        [(row["id"], row["created"], row["rule"].get("choice") or row["rule"]["action"], row["groups"], row["images"],
-          row["open"]) for row in rows],
+        ("order", "when", "choice", "groups", "images", "not applied"),
+        [(row["id"], row["created"], terminal.word(row["rule"].get("choice") or row["rule"]["action"]), row["groups"],
+          row["images"], row["open"]) for row in rows],
     )  # fmt: skip
 
 
@@ -205,7 +213,7 @@ def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
     if in_json:
         terminal.print_json(answer)
     else:
-        click.echo(f"took back {terminal.counted(answer['decisions'], 'decision')}")
+        terminal.say(Message("console.revoked_decisions", n=answer["decisions"]))
 
 
 def _rule(
@@ -244,27 +252,24 @@ def _effect_of_job(api: Any, rule: dict[str, Any]) -> Any:
     return job["outcome"]
 
 
-def _print_effect(effect: Any, in_json: bool, word: str) -> None:
+def _print_effect(effect: Any, in_json: bool, code: str) -> None:
     if in_json:
         terminal.print_json(effect)
         return
     size = terminal.bytes_in_words(effect["bytes"])
-    groups, images = terminal.counted(effect["groups"], "group"), terminal.counted(effect["images"], "image")
-    click.echo(f"{word} {'about ' if _is_estimated(effect) else ''}{groups}: {images}, {size}")
+    code = "console.would_decide_about" if _is_estimated(effect) else code
+    terminal.say(Message(code, groups=effect["groups"], images=effect["images"], size=size))
     if _is_estimated(effect):
-        looked_at, selected = effect["looked_at"], effect["selected"]
-        click.echo(f"estimated from {looked_at:,} of {selected:,} groups; --exact counts them all")
+        terminal.say(Message("console.estimated", looked_at=effect["looked_at"], selected=effect["selected"]))
     if effect["undecided_ties"]:
-        click.echo(f"{terminal.counted(effect['undecided_ties'], 'tie')} left to you")
+        terminal.say(Message("console.ties", n=effect["undecided_ties"]))
     for name, number in sorted(effect["by_criterion"].items(), key=lambda entry: -entry[1]):
-        click.echo(f"  by {name}: {number}")
+        terminal.say(Message("console.by_criterion", name=name, n=number))
     for group in effect["sample"][:SAMPLES]:
-        value = f" {group['value']}" if group["value"] else ""
-        click.echo(
-            f"{group['group']}  keeps {terminal.printable(group['keeper']['path'])} ({group['decided_by']}{value})"
-        )
+        why = f"{group['decided_by']} {group['value'] or ''}".strip()
+        terminal.say(Message("console.keeps", group=group["group"], path=group["keeper"]["path"], why=why))
         for victim in group["victims"]:
-            click.echo(f"    not {terminal.printable(victim['path'])}")
+            terminal.say(Message("console.keeps_not", path=victim["path"]))
 
 
 # Carrying out
@@ -292,7 +297,7 @@ def sort(context: click.Context, groups: tuple[str, ...], dry_run: bool, wait: b
         return
     _print_step_report(api, job["outcome"]["batch"], None if dry_run else "refused,failed,doing")
     if not dry_run:
-        click.echo(f"undo it with: comparimg-ctl undo {job['outcome']['batch']}")
+        terminal.say(Message("console.undo_with", command=f"comparimg-ctl undo {job['outcome']['batch']}"))
 
 
 @click.command()
@@ -306,9 +311,9 @@ def batches(context: click.Context, limit: int, in_json: bool) -> None:
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("batch", "kind", "state", "when", "steps", "bytes", "can be undone"),
+        ("batch", "kind", "state", "when", "steps", "bytes", "undoable"),
         [
-            (row["id"], row["kind"], row["state"], row["created"], _counts(row["states"]),
+            (row["id"], terminal.word(row["kind"]), terminal.word(row["state"]), row["created"], _counts(row["states"]),
              terminal.bytes_in_words(row["bytes"]), row["undoable"] or "")
             for row in rows
         ],
@@ -327,7 +332,8 @@ def batch(context: click.Context, batch_id: int, state: str | None, in_json: boo
     if in_json:
         terminal.print_json({**report, "steps": list(_steps(api, batch_id, state))})
         return
-    click.echo(f"batch {report['id']} {report['kind']} {report['state']}: {_counts(report['states'])}")
+    kind, state = terminal.word(report["kind"]), terminal.word(report["state"])
+    terminal.say(Message("console.batch", batch=report["id"], kind=kind, state=state, steps=_counts(report["states"])))
     _print_step_report(api, batch_id, state)
 
 
@@ -414,15 +420,19 @@ def _print_steps(steps: list[Any]) -> None:
     terminal.print_table(
         ("step", "action", "state", "bytes", "path", "to", ""),
         [
-            (step["id"], step["action"], step["state"], terminal.bytes_in_words(step["bytes"]), step["path"],
-             step["target"] or "", step["message"] or "")
+            (step["id"], terminal.word(step["action"]), terminal.word(step["state"]),
+             terminal.bytes_in_words(step["bytes"]), step["path"], step["target"] or "", step["message"] or "")
             for step in steps
         ],
     )  # fmt: skip
 
 
 def _counts(states: Any) -> str:
-    return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "none"
+    counts = (
+        terminal.said(Message("console.counted", n=number, what=terminal.word(state)))
+        for state, number in sorted(states.items())
+    )
+    return ", ".join(counts) or terminal.said(Message("console.none"))
 
 
 # The trash
@@ -466,20 +476,19 @@ def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, w
     entry = next(iter(api.get("trash", item=item)["items"]), None) if item > 0 else None
     if entry is None:
         raise ComparImgError("trash.unknown_item", item=item)
-    place, target = terminal.printable(entry["place"]), terminal.printable(entry["restore_to"])
+    target = entry["restore_to"]
     if dry_run:
         if in_json:
             terminal.print_json(entry)
         else:
-            click.echo(
-                f"{place} would come back to {target}{', once confirmed' if entry['needs_confirmation'] else ''}"
-            )
+            code = "console.would_restore_confirmed" if entry["needs_confirmation"] else "console.would_restore"
+            terminal.say(Message(code, place=entry["place"], target=target))
         return
     if entry["needs_confirmation"] and not yes:
-        came = terminal.printable(entry["path"])
-        known = f"Its manifest says that it came from {came}." if entry["adopted"] else "Its folder is not configured."
-        click.echo(f"{known} It would come back to {target}.", err=True)
-        click.confirm("Restore it there?", abort=True, err=True)
+        adopted = Message("console.confirm_adopted", path=entry["path"], target=target)
+        former = Message("console.confirm_former", target=target)
+        terminal.say(adopted if entry["adopted"] else former, to_stderr=True)
+        click.confirm(terminal.said(Message("console.confirm_restore")), abort=True, err=True)
     started = api.post(at("trash", item, "restore"), {"confirm": entry["needs_confirmation"]})
     print_job(follow(api, started["id"]) if wait else started, in_json)
 
@@ -506,14 +515,14 @@ def trash_empty(
         older_than = float(settings["sort.retention"])
     items = [entry for entry in api.pages("trash") if entry["age_days"] >= older_than]
     size = sum(entry["bytes"] for entry in items)
-    amount = f"{terminal.counted(len(items), 'file')} ({terminal.bytes_in_words(size)}) for good"
     if dry_run:
         if in_json:
             terminal.print_json({"items": len(items), "bytes": size})
         else:
-            click.echo(f"would remove {amount}")
+            terminal.say(Message("console.would_empty", n=len(items), size=terminal.bytes_in_words(size)))
         return
     if not yes:
-        click.confirm(f"Remove {amount}?", abort=True, err=True)
+        question = Message("console.confirm_empty", n=len(items), size=terminal.bytes_in_words(size))
+        click.confirm(terminal.said(question), abort=True, err=True)
     started = api.post("trash/empty", {"confirm": True, "older_than_days": older_than})
     print_job(follow(api, started["id"]) if wait else started, in_json)

@@ -8,6 +8,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from index.errors import NoDaemon, UsageError
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -53,8 +54,9 @@ def invite(context: click.Context, name: str, out: Path | None, host: str | None
     if in_json:
         terminal.print_json({"name": name, "file": str(target), "host": invitation.host, "port": invitation.port})
         return
-    click.echo(f"{target} lets {name} in, at {invitation.host} port {invitation.port}. Who has this file is let in.")
-    click.echo(f"There: comparimg-worker join {target.name}")
+    host, port = invitation.host, invitation.port
+    terminal.say(Message("console.invited", file=target, name=name, host=host, port=port))
+    terminal.say(Message("console.join_there", file=target.name))
 
 
 @workers.command("list")
@@ -79,7 +81,7 @@ def listing(context: click.Context, in_json: bool) -> None:
     if report is not None and report["problem"]:
         click.echo(report["problem"])
     elif report is not None and not report["listen"]:
-        click.echo("Nothing is lent: [workers] listen is not set.")
+        terminal.say(Message("console.not_lending"))
     terminal.print_table(
         ("name", "state", "address", "processes", "share", "pairs", "described", "embedded", ""),
         [_row(row) for row in rows],
@@ -87,11 +89,11 @@ def listing(context: click.Context, in_json: bool) -> None:
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    state = "connected" if row["connected"] else "away"
+    state = terminal.word("connected" if row["connected"] else "away")
     if "done" not in row:
         return row["name"], state, "", "", "", "", "", "", ""
     done = row["done"]
-    share = f"{100 * row['share']:.0f} %"
+    share = terminal.said(Message("console.share", percent=round(100 * row["share"])))
     work = done["verify"], done["describe"], done["embed"]
     return row["name"], state, row["address"], row["processes"] or "", share, *work, row["problem"]
 
@@ -111,7 +113,7 @@ def revoke(context: click.Context, name: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"revoked": name})
     else:
-        click.echo(f"{name} is let in no more")
+        terminal.say(Message("console.worker_revoked", name=name))
 
 
 def _config(context: click.Context) -> Any:
