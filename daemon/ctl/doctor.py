@@ -10,9 +10,6 @@ from daemon.ctl.remote import json_option
 from index.errors import ComparImgError
 from index.messages import Message
 
-# Of the longest grade in any language.
-WIDTH = 9
-
 
 def register(program: click.Group) -> None:
     program.add_command(doctor)
@@ -54,13 +51,16 @@ def doctor(context: click.Context, in_json: bool) -> None:
 
 
 def _print(finding: Any) -> None:
+    from daemon.machine.checks import Grade
+
     kind, space, path = finding.about.partition(" /")
     about = (
         f"{terminal.word(kind.replace(' ', '_'))} /{terminal.printable(path)}"
         if space
         else terminal.word(kind.replace(" ", "_"))
     )
-    grade = terminal.said(Message(f"grade.{finding.grade}"))
-    click.echo(f"{grade:{WIDTH}}  {about}: {terminal.said(finding.message)}")
+    grades = {grade: terminal.said(Message(f"grade.{grade}")) for grade in Grade}
+    width = max(map(len, grades.values()))
+    click.echo(f"{grades[finding.grade]:{width}}  {about}: {terminal.said(finding.message)}")
     if finding.remedy:
-        click.echo(f"{'':{WIDTH}}  {terminal.said(finding.remedy)}")
+        click.echo(f"{'':{width}}  {terminal.said(finding.remedy)}")

@@ -17,6 +17,7 @@ from index.messages import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+SORTS = ("reclaimable", "size", "confidence", "date")
 ENDED = ("done", "failed", "cancelled")
 FOLLOW_EVERY_S = 0.5
 
@@ -89,7 +90,7 @@ def status(context: click.Context, in_json: bool) -> None:
 @click.command()
 @click.option("--kind", help="exact, pixels, near, possible, or several with commas.")
 @click.option("--path", help="With an image in this folder, or with this in its path.")
-@click.option("--sort", type=click.Choice(["reclaimable", "size", "confidence", "date"]), default="reclaimable")
+@click.option("--sort", type=click.Choice(SORTS), default="reclaimable", help="Order of the list.")
 @click.option("--scenes", is_flag=True, help="List scenes instead: several pictures of one subject, none a copy.")
 @click.option("--search", type=int, metavar="ID", help="The groups of a limited search (see searches list).")
 @limit_option

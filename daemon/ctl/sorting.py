@@ -132,7 +132,8 @@ def rules() -> None:
 
 def rule_options(function: Function) -> Function:
     for option in (
-        click.option("--choice", type=click.Choice(["trash", "move", "link"]), default="trash", show_default=True),
+        click.option("--choice", type=click.Choice(["trash", "move", "link"]), default="trash", show_default=True,
+                     help="What to do with the images that are not kept."),
         click.option("--to", metavar="NAME", help="The destination, with --choice move."),
         click.option("--kind", default="exact,pixels", show_default=True, help="Kinds of match, comma-separated."),
         click.option("--criteria",
@@ -191,7 +192,7 @@ def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
 @json_option
 @click.pass_context
 def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
-    """List the rules applied and the groups accepted at once, newest first."""
+    """List the rules and bulk decisions applied, newest first."""
     rows = list(client(context).pages("orders", limit))
     if in_json:
         terminal.print_json(rows)

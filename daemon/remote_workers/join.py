@@ -46,7 +46,7 @@ def program() -> None:
 @click.option("--scratch", type=click.Path(path_type=Path), help="The folder for previews. [in memory]")
 @click.option("--once", is_flag=True, hidden=True, help="End with the first connection.")
 def join(file: Path, processes: int | None, scratch: Path | None, once: bool) -> None:
-    """Connect to the ComparImg that sent this invitation, and work for it until stopped."""
+    """Connect to the ComparImg of an invitation, and work for it."""
     invitation = read(file)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     with suppress(asyncio.CancelledError):

@@ -182,7 +182,7 @@ def test_copies_that_are_old_are_reported(file: Path, tmp_path: Path) -> None:
         copy = Backups(tmp_path / "data").create(database.connection())
     week_ago_s = time.time() - 7 * 86_400
     os.utime(copy, (week_ago_s, week_ago_s))
-    assert "7 days old" in wrong(examine(file), Grade.WARNING)["copies"]
+    assert "7 days old" in wrong(examine(file), Grade.WARNING)["backups"]
 
 
 def test_a_port_that_someone_else_has_is_reported(file: Path) -> None:
