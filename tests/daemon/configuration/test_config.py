@@ -130,10 +130,10 @@ def test_a_file_is_read_whole(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "beginning"),
     [
-        ("[deamon]", "deamon: there is no such section. Did you mean daemon?"),
-        ("[colours]", "colours: there is no such section. accepted: daemon, watch"),
-        ("[daemon]\nlgo = 1", "daemon.lgo: there is no such key. Did you mean log?"),
-        ("[web]\ncolour = 1", "web.colour: there is no such key. accepted: host, port"),
+        ("[deamon]", "deamon: unknown section. Did you mean daemon?"),
+        ("[colours]", "colours: unknown section. accepted: daemon, watch"),
+        ("[daemon]\nlgo = 1", "daemon.lgo: unknown key. Did you mean log?"),
+        ("[web]\ncolour = 1", "web.colour: unknown key. accepted: host, port"),
         ("detect = 3", "detect: 3 is no section"),
         ("[detect]\nhsize = 12", "detect.hsize: 12 is not accepted; accepted: 8, 16 or 32."),
         ("[detect]\nhsize = 8\ntolerance = 80", "detect.tolerance: 80 is not accepted; accepted: 0 to 64"),
@@ -141,11 +141,11 @@ def test_a_file_is_read_whole(folder: Path) -> None:
         ("[daemon]\ndata_dir = '~no-one-of-this-name/x'", "daemon.data_dir"),
         ("[watch]\npath = '/a'", "watch: is one section; accepted: [[watch]]"),
         ("[[watch]]", "watch[0].path: is missing; accepted: a folder."),
-        ("[[watch]]\npath = '/a'\n[[watch]]\npath = '/b/../a/'", "watch[1].path: /a is the folder of watch[0] already"),
+        ("[[watch]]\npath = '/a'\n[[watch]]\npath = '/b/../a/'", "watch[1].path: /a is already the folder of watch[0]"),
         ("[[watch]]\npath = '/a'\nmode = 'magic'", 'watch[0].mode: "magic" is not accepted; accepted: auto, native'),
         ("[daemon]\ndata_dir = '/a/b'\n[[watch]]\npath = '/a'", "daemon.data_dir: /a/b is in the watched folder"),
         ("[daemon]\ndata_dir = '/a'\n[[watch]]\npath = '/a'", "watch[0].path: /a is in the data folder /a"),
-        ("[web", "is no TOML: "),
+        ("[web", "is not valid TOML: "),
     ],
 )
 def test_a_problem_is_reported_with_its_place(folder: Path, text: str, beginning: str) -> None:
@@ -216,7 +216,7 @@ def test_a_data_folder_that_is_passed_over_may_lie_in_a_watched_one(folder: Path
     [
         ("/a/safe/best", "is in a protected folder"),
         ("/a/.comparimg-trash/best", "is in a trash"),
-        ("/dev/null", "is no folder"),
+        ("/dev/null", "is not a folder"),
         ("/not/there/yet", ""),
         ("/a/safe/open/best", ""),
     ],

@@ -90,8 +90,8 @@ def test_an_index_that_is_in_use_is_read(home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"[[watch]", "is no TOML"),
-        (b"\xff\xfe", "is no TOML"),
+        (b"[[watch]", "is not valid TOML"),
+        (b"\xff\xfe", "is not valid TOML"),
         (b"[watch]\npath = '/a'", "accepted: [[watch]]"),
         (b"[[watch]]\npath = '/a'\nprotected = 'yes'", "does not say whether it is protected"),
         (b"[[watch]]\nprotected = true", "names no folder"),

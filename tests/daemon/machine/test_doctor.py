@@ -115,9 +115,9 @@ def test_a_file_system_that_cannot_all_is_reported(
 @pytest.mark.parametrize(
     ("mode", "more", "grade", "words"),
     [
-        (0o777, False, Grade.WARNING, "others may write into it (mode 777)"),
+        (0o777, False, Grade.WARNING, "other users can write to it (mode 777)"),
         (0o770, True, Grade.WARNING, "the service leaves it so: there are other folders in it"),
-        (0o755, False, Grade.NOTE, "others may look into it (mode 755)"),
+        (0o755, False, Grade.NOTE, "other users can read it (mode 755)"),
     ],
 )
 def test_a_data_folder_that_others_may_use_is_named(

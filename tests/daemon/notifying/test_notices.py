@@ -57,7 +57,7 @@ def test_everything_is_reported_in_one_notice_as_data_and_in_words() -> None:
     assert [event["event"] for event in notice.events] == ["root", "job", "job", "groups", "problems"]
     assert render(notice.summary, "en") == (
         "/a is offline (gone); a sort job failed: The disk is full.; 3 jobs done;"
-        " 3 groups of duplicates new or changed, 12 in all; 3 files could not be read"
+        " 3 new or changed groups of duplicates, 12 in all; 3 files could not be read"
     )
     assert "hors ligne" in render(notice.summary, "fr")
     assert json.loads(json.dumps(notices.payload(notice, "nas", "1", "now", "http://x/")))["format"] == notices.FORMAT
