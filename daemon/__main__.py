@@ -56,7 +56,7 @@ def _run(config: Config, read: Callable[[], Config]) -> int:
         print(render(Message("console.address", address=service.address), console_language()), flush=True)
         dead = service.wait(asked, read)
         if dead:
-            log.critical("the part %r died; the service stops", dead)
+            log.critical("the part %r ended unexpectedly; the service stops", dead)
             return 1
     return 0
 

@@ -108,7 +108,7 @@ def _context(invitation: Invitation) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(cadata=invitation.authority)
-    # Python takes the key from a file only: one that no other user can open, and that is gone at once.
+    # Python takes the key from a file only: one that no other user can open, which is removed at once.
     descriptor, path = tempfile.mkstemp(prefix="comparimg-")
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

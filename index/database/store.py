@@ -249,7 +249,7 @@ class Store:
             self._fail_pending()
 
     def _fail_pending(self) -> None:
-        """Raise StoreClosed for every change still queued, so that no caller waits for ever, however the thread
+        """Raise StoreClosed for every change still queued, so that no caller waits forever, however the thread
         ended."""
         with self._closing:
             self._closed = True
