@@ -54,8 +54,16 @@ def say(message: Message, to_stderr: bool = False) -> None:
 
 def word(value: object) -> str:
     """A state, kind or choice by the name that the console has for it; one without a name stands for itself."""
-    message = Message(f"word.{value}")
-    return said(message) if message.code in catalogue(LANGUAGES[0]) else str(value)
+    return _named(Message(f"word.{value}"), str(value))
+
+
+def figure(name: str) -> str:
+    """A figure in the outcome of a job by the name that the console has for it."""
+    return _named(Message(f"outcome.{name}"), name.replace("_", " "))
+
+
+def _named(message: Message, otherwise: str) -> str:
+    return said(message) if message.code in catalogue(LANGUAGES[0]) else otherwise
 
 
 def printable(text: str) -> str:

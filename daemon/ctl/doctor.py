@@ -1,5 +1,6 @@
 """comparimg-ctl doctor: prints the findings of daemon.machine.doctor; fails if something is wrong."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,13 @@ def doctor(context: click.Context, in_json: bool) -> None:
 def _print(finding: Any) -> None:
     from daemon.machine.checks import Grade
 
-    kind, space, path = finding.about.partition(" /")
-    about = (
-        f"{terminal.word(kind.replace(' ', '_'))} /{terminal.printable(path)}"
-        if space
-        else terminal.word(kind.replace(" ", "_"))
-    )
+    # A folder or a file is named behind what it is.
+    named = re.match(r"([a-z ]+?)( /.*| index\..*)?$", finding.about, re.DOTALL)
+    kind, name = named.groups() if named else (finding.about, "")
+    about = terminal.word(kind.replace(" ", "_")) + (name or "")
     grades = {grade: terminal.said(Message(f"grade.{grade}")) for grade in Grade}
     width = max(map(len, grades.values()))
-    click.echo(f"{grades[finding.grade]:{width}}  {about}: {terminal.said(finding.message)}")
+    grade = grades[finding.grade].ljust(width)
+    terminal.say(Message("console.finding", grade=grade, about=about, finding=finding.message))
     if finding.remedy:
         click.echo(f"{'':{width}}  {terminal.said(finding.remedy)}")

@@ -254,7 +254,9 @@ def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -
         [
             (
                 row["id"],
-                *(terminal.word(row[name]) for name in ("kind", "state", "origin")),
+                terminal.word(row["kind"]),
+                terminal.said(Message(f"job_state.{row['state']}")),
+                terminal.word(row["origin"]),
                 _done_of(row),
                 row["error"],
             )
@@ -365,14 +367,14 @@ def print_job(job: Any, in_json: bool) -> None:
     else:
         click.echo(_progress(job))
         for name, value in job["outcome"].items():
-            click.echo(f"  {name.replace('_', ' ')}: {json.dumps(value)}")
+            terminal.say(Message("console.outcome", name=terminal.figure(name), value=json.dumps(value)))
     if job["state"] == "failed":
         raise ComparImgError("ctl.job_failed", problem=job["error"])
 
 
 def _progress(job: Any) -> str:
-    kind, state = terminal.word(job["kind"]), terminal.word(job["state"])
-    parts = [terminal.said(Message("console.job", job=job["id"], kind=kind, state=state))]
+    state = Message(f"job_state.{job['state']}")
+    parts = [terminal.said(Message("console.job", job=job["id"], kind=terminal.word(job["kind"]), state=state))]
     if job["state"] == "running":
         phase = terminal.said(Message(f"phase.{job['phase']}")) if job["phase"] else ""
         left_s = job["left_s"]

@@ -84,7 +84,7 @@ def decide(
     if in_json:
         terminal.print_json(answer)
         return
-    terminal.say(Message("console.decided_group", state=answer["decided"]))
+    terminal.say(Message("console.decided_group", state=terminal.word(answer["decided"])))
     terminal.print_table(
         ("image", "choice", "to", "by"),
         [
