@@ -2,7 +2,7 @@
 
 Events are hints: they are reported as paths to scan again, never as what to do. Every root is reconciled when it comes
 online (after its watches are set up, so that no change is missed), when events were lost, and at intervals. A root that
-is gone, does not respond or is suddenly empty is offline, and its pending events are dropped.
+is missing, does not respond or is suddenly empty is offline, and its pending events are dropped.
 
 Thread: comparimg-watcher owns all state here; the probes of the roots and watchdog's threads only put on its queue.
 """
