@@ -1,5 +1,4 @@
-"""The field's words for two names: the key of compression options, and the deskewed part of a picture. Frozen: later
-changes are migrations."""
+"""The field's words for two names, of compression options and of deskewed parts. Frozen: later changes are migrations."""
 
 STATEMENTS = (
     "ALTER TABLE compression RENAME COLUMN wish TO options_key",

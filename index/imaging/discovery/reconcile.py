@@ -144,7 +144,7 @@ def _missing(
     mounts: Mapping[bytes, int],
     is_behind_link: Callable[[bytes], bool],
 ) -> dict[bytes, Identity]:
-    """The rows without a file that were certainly deleted: not below what could not be read, nor on a device that is not
+    """The rows of files that were certainly deleted: not below what could not be read, nor on a device that is not
     mounted there now."""
     return {
         path: identity

@@ -134,7 +134,7 @@ def test_a_file_is_read_whole(folder: Path) -> None:
         ("[colours]", "colours: unknown section. accepted: daemon, watch"),
         ("[daemon]\nlgo = 1", "daemon.lgo: unknown key. Did you mean log?"),
         ("[web]\ncolour = 1", "web.colour: unknown key. accepted: host, port"),
-        ("detect = 3", "detect: 3 is no section"),
+        ("detect = 3", "detect: 3 is not a section"),
         ("[detect]\nhsize = 12", "detect.hsize: 12 is not accepted; accepted: 8, 16 or 32."),
         ("[detect]\nhsize = 8\ntolerance = 80", "detect.tolerance: 80 is not accepted; accepted: 0 to 64"),
         ("[detect]\nschedule = 'often'", 'detect.schedule: "often" is not accepted; accepted: "", five cron fields'),
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_reported(folder: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(folder / "none.toml", {})
     (folder / "latin.toml").write_bytes(b"# caf\xe9\n")
-    with pytest.raises(ConfigError, match="is no UTF-8 text"):
+    with pytest.raises(ConfigError, match="is not UTF-8"):
         load(folder / "latin.toml", {})
 
 
@@ -251,7 +251,7 @@ def test_the_mark_some_editors_begin_a_text_with_is_passed_over(folder: Path) ->
 def test_a_user_without_a_home_is_asked_for_a_data_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
-    with pytest.raises(ConfigError, match=r"daemon\.data_dir: .* names no user's home"):
+    with pytest.raises(ConfigError, match=r"daemon\.data_dir: .* is not the home folder of a user"):
         load(None, {})
     assert load(None, {"XDG_DATA_HOME": str(folder)}).daemon.data_dir == folder / "comparimg"
 

@@ -273,7 +273,7 @@ def test_groups_and_one_group(ask: Ctl) -> None:
     assert "reference" in out
     assert "320x240" in out
     assert "Proposed to be kept by original 0." in out
-    assert "c.jpg, beside " in out
+    assert "c.jpg, compared with " in out
     assert f"weakest match: {result['images']['items'][1]['path']}, near" in out
 
 
@@ -452,7 +452,7 @@ def test_proposals_are_accepted_at_once(sorting: tuple[Ctl, Path]) -> None:
     order = ask("accept", group["id"], "--json").json["order"]
     assert ask("accept").out.startswith("Decided 0 groups")
     assert "accept" in ask("rules", "list").out
-    assert ask("rules", "revoke", order).out == "took back 2 decisions\n"
+    assert ask("rules", "revoke", order).out == "Revoked 2 decisions.\n"
     assert "To revoke this: " in ask("accept", "--keep-all").out
 
 
@@ -465,7 +465,7 @@ def test_rules_and_emptying(sorting: tuple[Ctl, Path]) -> None:
     assert "by path: 1" in preview.out
     order = ask("rules", "apply", "--ties", "decide", "--json").json["order"]
     assert [run["id"] for run in ask("rules", "list", "--json").json] == [order]
-    assert ask("rules", "revoke", order).out == "took back 2 decisions\n"
+    assert ask("rules", "revoke", order).out == "Revoked 2 decisions.\n"
     assert ask("sort", "--wait", "--json").json["outcome"]["trash"] == 0
     assert ask("rules", "preview", "--choice", "move", "--to", "nowhere").code == WRONG_USAGE
     assert ask("rules", "apply", "--ties", "decide").code == DONE

@@ -244,7 +244,7 @@ def test_who_is_notified_from_now_on_is_not_notified_of_the_past(library: Librar
     unconfigured = Scene(library, tmp_path, "")
     unconfigured.problem("a.jpg")
     unconfigured.after(60)
-    with pytest.raises(UsageError, match="No transport"):
+    with pytest.raises(UsageError, match="Neither a program"):
         unconfigured.notifier.test()
     unconfigured.notifier.configure(config(tmp_path, f'webhook = "{hook}"'))
     assert unconfigured.after(120) == 0
