@@ -6,17 +6,19 @@ import queue
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from daemon import logs
 from daemon.configuration.config import Config, for_photos, load
 from daemon.console_language import console_language
+from daemon.help_language import set_language, translated
 from daemon.malloc import limit_arenas
 from daemon.sd_notify import SystemdNotifier
 from daemon.service import Service, SignalRequest
 from index import operating_system
 from index.errors import ComparImgError, ConfigError, UsageError
-from index.messages import render
+from index.messages import Message, render
 
 log = logging.getLogger("daemon")
 
@@ -51,19 +53,21 @@ def _run(config: Config, read: Callable[[], Config]) -> int:
     ):
         signal.signal(number, lambda *_, meaning=meaning: asked.put(meaning))
     with Service(config, SystemdNotifier()) as service:
-        print(f"ComparImg is at {service.address}", flush=True)
+        print(render(Message("console.address", address=service.address), console_language()), flush=True)
         dead = service.wait(asked, read)
         if dead:
-            log.critical("the part %r died; the service stops", dead)
+            log.critical("the part %r ended unexpectedly; the service stops", dead)
             return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m daemon", description="The ComparImg service.")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="watch this folder and no other")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration file")
-    parser.add_argument("--debug", action="store_true", help="log everything")
+    set_language(console_language())
+    said = partial(translated, console_language())
+    parser = argparse.ArgumentParser(prog="python -m daemon", description=said("The ComparImg service."))
+    parser.add_argument("--photos", type=Path, metavar=said("DIR"), help=said("watch this folder and no other"))
+    parser.add_argument("--config", type=Path, metavar=said("FILE"), help=said("the configuration file"))
+    parser.add_argument("--debug", action="store_true", help=said("log every detail"))
     return parser
 
 

@@ -73,7 +73,7 @@ class HealthMonitor:
     def _update(self, problems: Mapping[str, str]) -> None:
         for name, problem in problems.items():
             if name not in self._problems:
-                log.critical("the part %r does not do its work: %s", name, problem)
+                log.critical("the part %r is not working: %s", name, problem)
         for name in set(self._problems) - set(problems):
             log.warning("the part %r works again", name)
         self._problems = problems

@@ -151,7 +151,7 @@ class JobSystem:
         gone = {section.path for section in before.watch} - {section.path for section in config.watch}
         changed = [section.path for section in config.watch if section not in before.watch]
         if has_stale and gone:
-            # No folder is theirs any more: only the groups are updated, even while something else runs.
+            # They no longer concern a folder: only the groups are updated, even while something else runs.
             start_job(self._store, JobKind.SCAN, ScanParameters(paths=[os.fsdecode(path) for path in gone]), "watch")
         elif has_stale and changed:
             start_job(self._store, JobKind.SCAN, ScanParameters(roots=list(map(os.fsdecode, changed))), "start")
@@ -236,9 +236,9 @@ class JobSystem:
         for name, folder in self._settings.destinations().items():
             shown = display(folder)
             if not os.path.isdir(folder):
-                log.warning("the destination %s, %s, is not there: nothing is moved to it", name, shown)
+                log.warning("the folder of the destination %s, %s, is missing: nothing is moved to it", name, shown)
             elif not any(is_at_or_below(folder, section.path) for section in self._config.watch):
-                log.info("the destination %s, %s, is not watched: what is moved there leaves the index", name, shown)
+                log.info("the destination %s, %s, is not watched: files moved there leave the index", name, shown)
 
     def _end_jobs(self) -> None:
         self.runner.interrupt()

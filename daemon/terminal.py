@@ -12,10 +12,12 @@ import click
 from tqdm import tqdm
 
 from daemon.console_language import console_language
-from index.messages import Message, render
+from index.messages import LANGUAGES, Message, catalogue, render
 
 # Without a terminal, a line of progress is printed at most this often.
 LINE_EVERY_S = 10.0
+# Those of French punctuation, which Python does not call printable.
+SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 
 
 def print_json(value: Any) -> None:
@@ -24,13 +26,14 @@ def print_json(value: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns as wide as their longest cell; "none" if there are no rows."""
+    """Print columns as wide as their longest cell, "none" if there are no rows. Headings are named in English."""
     texts = [[printable(str(cell)) for cell in row] for row in rows]
     if not texts:
-        click.echo("none")
+        say(Message("console.none"))
         return
-    widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
-    for row in (headings, *texts):
+    titles = [said(Message(f"heading.{name.replace(' ', '_')}")) if name else "" for name in headings]
+    widths = [max(map(len, column)) for column in zip(titles, *texts, strict=True)]
+    for row in (titles, *texts):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
@@ -42,6 +45,25 @@ def in_words(message: Message | None) -> str:
 def said(message: Message | None) -> str:
     """The same, as any terminal shows it on one line."""
     return printable(in_words(message))
+
+
+def say(message: Message, to_stderr: bool = False) -> None:
+    """Print a message on a line."""
+    click.echo(said(message), err=to_stderr)
+
+
+def word(value: object) -> str:
+    """A state, kind or choice by the name that the console has for it; one without a name stands for itself."""
+    return _named(Message(f"word.{value}"), str(value))
+
+
+def figure(name: str) -> str:
+    """A figure in the outcome of a job by the name that the console has for it."""
+    return _named(Message(f"outcome.{name}"), name.replace("_", " "))
+
+
+def _named(message: Message, otherwise: str) -> str:
+    return said(message) if message.code in catalogue(LANGUAGES[0]) else otherwise
 
 
 def printable(text: str) -> str:
@@ -63,7 +85,7 @@ def _is_shown(letter: str, before: str, after: str) -> bool:
     if letter == "\N{ZERO WIDTH JOINER}":
         joined = unicodedata.category(before or " "), unicodedata.category(after or " ")
         return (joined[0] in ("So", "Sk") or before == "\N{VARIATION SELECTOR-16}") and joined[1] == "So"
-    return letter.isprintable() or letter == "\N{NO-BREAK SPACE}"
+    return letter.isprintable() or letter in SPACES
 
 
 def printable_path(path: bytes) -> str:
@@ -72,16 +94,15 @@ def printable_path(path: bytes) -> str:
 
 
 def bytes_in_words(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+    """A number of bytes in the unit and the language that suit it, with up to three digits."""
+    is_french = console_language() == "fr"
+    units = ("octets", "ko", "Mo", "Go", "To") if is_french else ("bytes", "kB", "MB", "GB", "TB")
+    place = 0
+    while count >= 1000 and place < len(units) - 1:
         count /= 1000
-    return f"{count:.1f} TB"
-
-
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """ "1 group", "3 groups"."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+        place += 1
+    number = f"{count:.0f}" if place == 0 or (count >= 100 and place < len(units) - 1) else f"{count:.1f}"
+    return f"{number.replace('.', ',')}\N{NO-BREAK SPACE}{units[place]}" if is_french else f"{number} {units[place]}"
 
 
 def duration_in_words(seconds: float) -> str:
@@ -106,7 +127,7 @@ class Bar:
             self._bar = tqdm(
                 total=total,
                 initial=done,
-                desc=phase,
+                desc=in_words(Message(f"phase.{phase}")),
                 unit="",
                 leave=False,
                 file=sys.stderr,

@@ -113,4 +113,4 @@ class NoDaemon(ComparImgError):
 
 
 class Cancelled(ComparImgError):
-    """The running job was asked to leave off."""
+    """The running job was cancelled."""

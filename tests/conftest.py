@@ -27,6 +27,8 @@ LOOK_S = 0.02
 
 # Set before numpy is loaded: BLAS threads that wait for one another keep busy, and a machine for tests has few cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Programs under test speak English, whatever the developer's language.
+os.environ["LC_ALL"] = "C.UTF-8"
 # A child that a test forks has none of OpenCV's threads, and would wait for them for ever.
 cv2.setNumThreads(1)
 

@@ -24,7 +24,7 @@ SHORTEST_PAUSE_S = 0.5
 # Reading the topics sums up all groups. A pause of 9 times as long limits it to a tenth of a processor core, however
 # many pages are open.
 PAUSE_FACTOR = 9.0
-# How long a stream may take to notice that the service stops or its client is gone.
+# How long a stream may take to notice that the service stops or its client has disconnected.
 LONGEST_WAIT_S = 1.0
 
 

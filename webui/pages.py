@@ -2,7 +2,7 @@
 
 The shell contains no data; its JavaScript modules fetch it over REST. Every file it loads is read once at start and
 served from memory, so that no request can reach another file. Its address changes with its bytes, so that browsers may
-cache it for ever.
+cache it forever.
 """
 
 import hashlib

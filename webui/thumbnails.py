@@ -106,7 +106,7 @@ class Thumbnails:
                 os.unlink(partial)
                 raise
         except OSError as error:
-            log.warning("the view %s cannot be kept: %s", target, error)
+            log.warning("the preview %s cannot be stored: %s", target, error)
 
 
 def _busy() -> HttpError:

@@ -1,7 +1,7 @@
 """The configuration with the watched folders and destinations that were added or changed while the service runs.
 
 The file always wins where it says more: its protection stays, and its destinations keep their names. What was added and
-is not possible any more (the data folder lies in it now, or it is another folder of the file) is left out.
+is no longer possible (the data folder lies in it now, or it is another folder of the file) is left out.
 """
 
 import logging

@@ -61,7 +61,7 @@ def _may_be_added(path: bytes, config: Config) -> bool:
     data_dir = os.fsencode(config.daemon.data_dir)
     problem = browsing.watching_problem(os.path.realpath(path), config.web.browse, data_dir)
     if problem is not None:
-        log.warning("what the index says of %s is ignored: %s", os.fsdecode(path), problem)
+        log.warning("the settings in the index for %s are ignored: %s", os.fsdecode(path), problem)
     return problem is None
 
 

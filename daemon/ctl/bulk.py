@@ -8,6 +8,7 @@ from daemon import terminal
 from daemon.ctl.remote import client, effect_of_job, json_option
 from daemon.ctl.rest_path import at
 from index.errors import UsageError
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -17,12 +18,12 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
-@click.option("--kind", help="Of these match kinds only: exact, pixels, near, possible, with commas.")
-@click.option("--path", help="Only groups with an image in this folder, or with this in its path.")
-@click.option("--keep-all", is_flag=True, help="Keep every image instead.")
-@click.option("--move-to", metavar="NAME", help="Move what goes to this destination instead of the trash.")
-@click.option("--link", is_flag=True, help="Replace copies of equal bytes by hard links; the others stay open.")
-@click.option("--dry-run", is_flag=True, help="Show how much would be decided, and decide nothing.")
+@click.option("--kind", help="Only these kinds of match: exact, pixels, near, possible; comma-separated.")
+@click.option("--path", help="Only groups with an image in this folder, or with this text in its path.")
+@click.option("--keep-all", is_flag=True, help="Keep all images instead.")
+@click.option("--move-to", metavar="NAME", help="Move the copies to this destination instead of the trash.")
+@click.option("--link", is_flag=True, help="Replace identical copies by hard links; other images stay undecided.")
+@click.option("--dry-run", is_flag=True, help="Show what would be decided, without deciding it.")
 @json_option
 @click.pass_context
 def accept(
@@ -36,9 +37,9 @@ def accept(
     dry_run: bool,
     in_json: bool,
 ) -> None:
-    """Accept the proposals for all groups, or for those named. What you have decided stays, and ties are left to you.
+    """Accept the proposals for all groups, or for the groups given.
 
-    No file is touched until `comparimg-ctl sort`.
+    Earlier decisions are kept, and ties stay undecided. No file is changed until `comparimg-ctl sort`.
     """
     if sum((keep_all, move_to is not None, link)) > 1:
         raise UsageError("ctl.one_way_only", field="keep_all")
@@ -57,22 +58,26 @@ def accept(
         terminal.print_json(effect)
         return
     size = terminal.bytes_in_words(effect["bytes"])
-    decided, images = terminal.counted(effect["groups"], "group"), terminal.counted(effect["images"], "image")
-    goes = "replaced by links" if link else f"to {move_to}" if move_to else "to the trash"
-    line = f"{'would decide' if dry_run else 'decided'} {decided}: {images} {goes}, {size}"
-    click.echo(terminal.printable(line))
+    counts = {"groups": effect["groups"], "images": effect["images"], "size": size}
+    word = "would_accept" if dry_run else "accepted"
+    if keep_all:
+        terminal.say(Message(f"console.{word}_keep", groups=effect["groups"]))
+    elif move_to is not None:
+        terminal.say(Message(f"console.{word}_move", destination=move_to, **counts))
+    else:
+        terminal.say(Message(f"console.{word}_{'link' if link else 'trash'}", **counts))
     if effect["left_open"]:
-        click.echo(f"{terminal.counted(effect['left_open'], 'group')} left to you")
+        terminal.say(Message("console.left_open", n=effect["left_open"]))
     if effect["order"]:
-        click.echo(f"take it back with: comparimg-ctl rules revoke {effect['order']}")
+        terminal.say(Message("console.revoke_with", command=f"comparimg-ctl rules revoke {effect['order']}"))
 
 
 @click.command()
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
-@click.option("--kind", help="Of these match kinds only: exact, pixels, near, possible, with commas.")
-@click.option("--path", help="Only groups with an image in this folder, or with this in its path.")
-@click.option("--dry-run", is_flag=True, help="Show how much would be cleared, and clear nothing.")
-@click.option("--undo", type=int, metavar="ID", help="Decide again what this clearing cleared.")
+@click.option("--kind", help="Only these kinds of match: exact, pixels, near, possible; comma-separated.")
+@click.option("--path", help="Only groups with an image in this folder, or with this text in its path.")
+@click.option("--dry-run", is_flag=True, help="Show what would be cleared, without clearing it.")
+@click.option("--undo", type=int, metavar="ID", help="Restore the decisions that this command cleared earlier.")
 @json_option
 @click.pass_context
 def clear(
@@ -84,21 +89,24 @@ def clear(
     undo: int | None,
     in_json: bool,
 ) -> None:
-    """Clear what is decided and not applied yet, for all groups or for those named. No file is touched."""
+    """Clear the decisions that are not applied yet, for all groups or for those given.
+
+    No file is changed.
+    """
     api = client(context)
     if undo is not None:
         api.delete(at("decisions", "cleared", undo))
         if in_json:
             terminal.print_json({"decided_again": undo})
         else:
-            click.echo("decided again")
+            terminal.say(Message("console.decided_again"))
         return
     body: dict[str, Any] = {"action": "clear", **({"groups": list(groups)} if groups else {})}
     effect = api.post(at("decisions", "preview" if dry_run else "apply"), body, kind=kind, path=path)
     if in_json:
         terminal.print_json(effect)
         return
-    images, of = terminal.counted(effect["images"], "decision"), terminal.counted(effect["groups"], "group")
-    click.echo(f"{'would clear' if dry_run else 'cleared'} {images} in {of}")
+    code = "console.would_clear" if dry_run else "console.cleared"
+    terminal.say(Message(code, decisions=effect["images"], groups=effect["groups"]))
     if effect["clearing"]:
-        click.echo(f"take it back with: comparimg-ctl clear --undo {effect['clearing']}")
+        terminal.say(Message("console.undo_with", command=f"comparimg-ctl clear --undo {effect['clearing']}"))

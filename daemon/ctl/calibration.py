@@ -6,6 +6,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
+from index.messages import Message
 from index.model import HSIZES
 
 # Without --tolerance, the number of bits is divided into this many rows.
@@ -20,30 +21,28 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), default="16", help="Hash size. [16]")
-@click.option("-t", "--tolerance", type=click.IntRange(0), help="Only this one, in bits.")
-@click.option("--no-turns", is_flag=True, help="As expected where no turned copies are looked for.")
+@click.option("-t", "--tolerance", type=click.IntRange(0), help="Only this tolerance, in bits.")
+@click.option("--no-turns", is_flag=True, help="For a search without mirrored and rotated copies.")
 @json_option
 @click.pass_context
 def calibration(context: click.Context, hsize: str, tolerance: int | None, no_turns: bool, in_json: bool) -> None:
-    """Estimate the expected false matches for a tolerance."""
+    """Show the expected number of false matches for each tolerance."""
     asked = {"hsize": hsize, "turns": "false" if no_turns else "true", "tolerance": tolerance}
     report = client(context).get("calibration", **asked)
     if in_json:
         terminal.print_json(report)
         return
     if report["measured"] is None:
-        click.echo("Nothing is measured yet: it is done at the end of a detection (comparimg-ctl run detect).")
+        terminal.say(Message("console.not_measured"))
         return
-    click.echo(
-        f"measured on {report['pairs']} pairs of {report['images']} images; of {report['judged']} unrelated pairs the"
-        f" verifier took {report['accepted']} for the same picture"
-    )
+    measured = {name: report[name] for name in ("pairs", "images", "judged", "accepted")}
+    terminal.say(Message("console.measured", **measured))
     step = 1 if tolerance is not None else max(1, int(hsize) ** 2 // 16 // STEPS * 4)
     rows = [
         (item["tolerance"], _interval(item["proposed"]), _interval(item["let_through"]))
         for item in report["items"][::step]
     ]
-    terminal.print_table(("tolerance", "wrong pairs proposed", "let through"), rows)
+    terminal.print_table(("tolerance", "wrong pairs proposed", "accepted"), rows)
     if tolerance is None and report["cosines"]:
         terminal.print_table(
             ("cosine", "wrong pairs"),
@@ -53,5 +52,6 @@ def calibration(context: click.Context, hsize: str, tolerance: int | None, no_tu
 
 def _interval(estimate: Any) -> str:
     if estimate["high"] < SMALLEST:
-        return "none"
-    return f"{estimate['guess']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f})"
+        return terminal.said(Message("console.none"))
+    numbers = {name: round(estimate[name], 2) for name in ("guess", "low", "high")}
+    return terminal.said(Message("console.interval", **numbers))

@@ -11,6 +11,7 @@ from daemon import terminal
 from index import operating_system
 from index.errors import ComparImgError, UsageError
 from index.imaging.encoding.compression import Format, Target
+from index.messages import Message, text
 from index.model import JobKind
 
 if TYPE_CHECKING:
@@ -23,28 +24,37 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("-p", "--directory", metavar="DIR", type=click.Path(path_type=Path), help="The pictures in this folder.")
-@click.option("-r", "--recursive", is_flag=True, help="And in the folders below it.")
-@click.option("-m", "--modify-source", is_flag=True, help="Let the result take the source's place.")
-@click.option("-d", "--delete-source", is_flag=True, help="Put the source in the trash where there is a result.")
-@click.option("-c", "--compression", type=click.IntRange(1, 100), default=100, help="Quality; 100 is the best. [100]")
+@click.option(
+    "-p", "--directory", metavar="DIR", type=click.Path(path_type=Path), help="Compress the pictures in this folder."
+)
+@click.option("-r", "--recursive", is_flag=True, help="Include its subfolders.")
+@click.option("-m", "--modify-source", is_flag=True, help="Replace the source; it goes to the trash.")
+@click.option("-d", "--delete-source", is_flag=True, help="Move the source to the trash once the result is written.")
+@click.option(
+    "-c", "--compression", type=click.IntRange(1, 100), default=100, help="Quality, 1 to 100; 100 is the best. [100]"
+)
 @click.option(
     "-x",
     "--resolution",
     metavar="WxH",
     default="",
-    help="What larger ones must fit; N: the long edge. [full size]",
+    help="Maximum dimensions in pixels; N is the long edge. [full size]",
 )
-@click.option("-n", "--no-ratio", is_flag=True, help="Do not keep the ratio of width and height.")
+@click.option("-n", "--no-ratio", is_flag=True, help="Do not keep the aspect ratio.")
 @click.option(
-    "-s", "--size-threshold", metavar="MB", type=click.FloatRange(0), default=1.0, help="Leave smaller files. [1]"
+    "-s",
+    "--size-threshold",
+    metavar="MB",
+    type=click.FloatRange(0),
+    default=1.0,
+    help="Minimum file size; smaller files are skipped. [1]",
 )
 @click.option(
     "--target",
     type=click.Choice(["", *map(str, Target)]),
     metavar="|".join(Target),
     default="",
-    help="Find the least quality that looks so.",
+    help="Target visual quality: use the lowest quality that reaches it.",
 )
 @click.option(
     "--format",
@@ -52,19 +62,21 @@ def register(program: click.Group) -> None:
     type=click.Choice(["", *map(str, Format)]),
     metavar="|".join(Format),
     default="",
-    help="Convert to this.",
+    help="Convert to this format.",
 )
-@click.option("--colours", "--colors", type=click.IntRange(0, 256), default=0, help="Reduce PNG to so many colours.")
-@click.option("--baseline", is_flag=True, help="Write no progressive JPEG.")
-@click.option("--strip", is_flag=True, help="Drop metadata, all but colours and orientation.")
-@click.option("--enlarge", is_flag=True, help="Scale smaller pictures up, too.")
 @click.option(
-    "--least-gain", metavar="PERCENT", type=click.FloatRange(0, 99), default=3.0, help="What it must save. [3]"
+    "--colours", "--colors", type=click.IntRange(0, 256), default=0, help="Reduce PNG files to this number of colours."
 )
-@click.option("--dry-run", is_flag=True, help="Measure what would be saved; change nothing.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where what was done is remembered.")
-@click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+@click.option("--baseline", is_flag=True, help="Write baseline JPEG instead of progressive.")
+@click.option("--strip", is_flag=True, help="Remove metadata, except colour profile and orientation.")
+@click.option("--enlarge", is_flag=True, help="Enlarge smaller pictures to the maximum dimensions.")
+@click.option(
+    "--least-gain", metavar="PERCENT", type=click.FloatRange(0, 99), default=3.0, help="Minimum savings in percent. [3]"
+)
+@click.option("--dry-run", is_flag=True, help="Measure the savings without changing any file.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the record of past runs is kept.")
+@click.option("--json", "in_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def compress(
     context: click.Context,
@@ -76,10 +88,11 @@ def compress(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Make pictures smaller that still look the same.
+    """Compress pictures that still look the same afterwards.
 
-    The result stands beside its source, with _resize in its name. With -m it takes the source's place, with -d the
-    source goes: into the trash in both cases, from where `comparimg-ctl undo --one-shot` brings it back.
+    The result is written beside its source, with _resize in its name. With -m it replaces the source, and with -d
+    the source is removed. In both cases the source goes to the trash, and `comparimg-ctl undo --one-shot` restores
+    it.
     """
     from daemon.configuration.config import load
     from daemon.ctl import oneshot_compress
@@ -160,9 +173,10 @@ def undo_local(
         terminal.print_json(outcome)
     else:
         beside = outcome["restored_beside"]
-        also = f", {beside} of them under another name, as theirs was taken" if beside else ""
-        files = terminal.counted(outcome["restored"], "file")
-        click.echo(f"batch {outcome['undone']} is undone: {files} brought back{also}.")
+        undone = Message("console.undone", batch=outcome["undone"], n=outcome["restored"])
+        if beside:
+            undone = Message("console.undone_beside", **undone.params, beside=beside)
+        terminal.say(undone)
     if refused:
         raise ComparImgError("ctl.not_brought_back", files=refused, reasons=", ".join(sorted(outcome["refused"])))
 
@@ -178,27 +192,33 @@ def _print_report(run: Any, quiet: bool) -> None:
     if quiet:
         return
     outcome: Mapping[str, Any] = run.outcome
-    counts = [(run.small, "below the size threshold"), (outcome.get("known", 0), "already compressed")]
-    counts.append((outcome.get("left", 0), "left, as there was too little to gain"))
-    rest = ", ".join(f"{number} {description}" for number, description in counts if number)
+    counts = (
+        Message("console.below_threshold", n=run.small),
+        Message("console.known", n=outcome.get("known", 0)),
+        Message("console.too_little_gain", n=outcome.get("left", 0)),
+    )
     made = outcome.get("compressed", 0)
     before, after = outcome.get("bytes_before", 0), outcome.get("bytes_after", 0)
-    would = "would be " if outcome.get("dry_run") else ""
-    saved = f", {terminal.bytes_in_words(before)} -> {terminal.bytes_in_words(after)}" if made else ""
-    click.echo(f"{terminal.counted(made, 'file')} {would}compressed{saved}{f'; {rest}' if rest else ''}.")
+    parts = [Message("console.would_compress" if outcome.get("dry_run") else "console.compressed", n=made)]
+    if made:
+        parts.append(text(f"{terminal.bytes_in_words(before)} -> {terminal.bytes_in_words(after)}"))
+    parts += [count for count in counts if count.params["n"]]
+    click.echo(", ".join(map(terminal.said, parts)) + ".")
     if made and not outcome["dry_run"]:
-        click.echo(f"To undo this: comparimg-ctl undo --one-shot {outcome['batch']}")
+        terminal.say(Message("console.undo_with", command=f"comparimg-ctl undo --one-shot {outcome['batch']}"))
 
 
 def _line(file: Any) -> str:
     if file.state == "left":
-        return f"{terminal.printable_path(file.path)}: left. {terminal.said(file.message)}"
+        return terminal.said(
+            Message("console.skipped", path=os.fsdecode(file.path), reason=terminal.said(file.message))
+        )
     gain = 1 - file.result_bytes / file.source_bytes
     parts = [f"{terminal.bytes_in_words(file.source_bytes)} -> {terminal.bytes_in_words(file.result_bytes)}"]
     parts.append(f"({-gain:+.0%})")
-    parts.append("every pixel equal" if file.lossless else f"SSIMULACRA 2 {file.score:.1f}")
+    parts.append(terminal.said(Message("console.lossless")) if file.lossless else f"SSIMULACRA 2 {file.score:.1f}")
     if file.quality:
-        parts.append(f"at quality {file.quality}")
+        parts.append(terminal.said(Message("console.at_quality", n=file.quality)))
     if file.result_size != file.source_size:
         parts.append(f"{file.source_size} -> {file.result_size}")
     if file.result_path not in (b"", file.path):

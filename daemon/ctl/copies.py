@@ -7,6 +7,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import json_option
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -15,14 +16,14 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def index() -> None:
-    """Copies of the index."""
+    """Backups of the index."""
 
 
 @index.command("list")
 @json_option
 @click.pass_context
 def list_copies(context: click.Context, in_json: bool) -> None:
-    """List the copies of the index, the newest first."""
+    """List the backups of the index, newest first."""
     from index.database.upkeep.backups import Backups
 
     copies = [(copy, copy.stat()) for copy in Backups(_data_dir(context)).newest_first()]
@@ -45,10 +46,10 @@ def list_copies(context: click.Context, in_json: bool) -> None:
 @click.argument("copy", type=click.Path(path_type=Path), metavar="FILE")
 @click.pass_context
 def restore(context: click.Context, copy: Path) -> None:
-    """Put a copy in the place of the index.
+    """Restore the index from a backup.
 
-    FILE is one that `index list` names, or the path of any other. The service must be stopped. The present index is
-    kept beside. No job that was unfinished in the copy is resumed.
+    FILE is a name from `index list` or the path of another copy. Stop the service first. The current index is kept
+    beside it. Jobs that were unfinished in the backup are not resumed.
     """
     from index.database.upkeep.backups import FOLDER
     from index.database.upkeep.restore import replace_index
@@ -57,7 +58,9 @@ def restore(context: click.Context, copy: Path) -> None:
     named = data_dir / FOLDER / copy
     file = named if copy.name == str(copy) and named.exists() else copy
     kept = replace_index(data_dir / "index.sqlite3", file)
-    click.echo(f"{file} is the index now." + (f" The one before is kept as {kept}." if kept is not None else ""))
+    terminal.say(Message("console.index_restored", file=file))
+    if kept is not None:
+        terminal.say(Message("console.index_kept", file=kept))
 
 
 def _data_dir(context: click.Context) -> Path:

@@ -7,6 +7,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at, uri_of
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -15,7 +16,10 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def destinations() -> None:
-    """The folders that images can be moved to: those of comparimg.toml, and those added here or on the page."""
+    """The folders that images can be moved to.
+
+    They are set in comparimg.toml, or added here or on the page.
+    """
 
 
 @destinations.command("list")
@@ -27,26 +31,27 @@ def listing(context: click.Context, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
+    missing = terminal.said(Message("console.destination_missing"))
     terminal.print_table(
         ("name", "folder", "from", ""),
-        [(row["name"], row["path"], row["origin"], "" if row["exists"] else "missing") for row in rows],
+        [(row["name"], row["path"], terminal.word(row["origin"]), "" if row["exists"] else missing) for row in rows],
     )
 
 
 @destinations.command()
 @click.argument("name")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--create", is_flag=True, help="Make the folder where it is missing.")
+@click.option("--create", is_flag=True, help="Create the folder if it does not exist.")
 @json_option
 @click.pass_context
 def add(context: click.Context, name: str, folder: Path, create: bool, in_json: bool) -> None:
-    """Name a folder of the machine that the daemon is on."""
+    """Add a destination, a folder on the machine of the daemon."""
     answer = client(context).post("destinations", {"name": name, "path": uri_of(folder), "create": create})
     if in_json:
         terminal.print_json(answer)
         return
     added = answer["destination"]
-    click.echo(terminal.printable(f"images can be moved to {added['name']}, {added['path']}"))
+    terminal.say(Message("console.destination_added", name=added["name"], path=added["path"]))
     for line in filter(None, (answer["warning"], answer["remedy"])):
         click.echo(terminal.printable(line))
 
@@ -56,9 +61,12 @@ def add(context: click.Context, name: str, folder: Path, create: bool, in_json: 
 @json_option
 @click.pass_context
 def remove(context: click.Context, name: str, in_json: bool) -> None:
-    """Forget a destination that was added here or on the page. Its folder and the files in it stay."""
+    """Remove a destination that was added here or on the page.
+
+    Its folder and the files in it are kept.
+    """
     client(context).delete(at("destinations", name))
     if in_json:
         terminal.print_json({"removed": name})
     else:
-        click.echo(terminal.printable(f"{name} is no destination any more; its folder stays"))
+        terminal.say(Message("console.destination_removed", name=name))

@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,8 +13,9 @@ from typing import Any, TextIO
 import click
 
 from daemon import terminal
+from daemon.console_language import console_language
 from index.errors import ComparImgError, UsageError
-from index.messages import of_os_error
+from index.messages import Message, of_os_error, text
 from index.model import HSIZES, Depth, Method
 
 
@@ -25,16 +26,32 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), help="Hash size: larger sees more. [16]")
-@click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ. [80 at hsize 16]")
-@click.option("--no-turns", is_flag=True, help="Do not look for mirrored and turned copies.")
-@click.option("--no-verify", is_flag=True, help="Take every candidate for a duplicate without looking at it.")
-@click.option("--depth", type=click.Choice([str(d) for d in Depth]), help="How far to look for crops. [fast]")
-@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed. [auto]")
-@click.option("--json", "json_file", metavar="FILE", help="Write the result there; - is the standard output.")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write a row for each image there.")
+@click.option(
+    "-s",
+    "--hsize",
+    type=click.Choice([str(h) for h in HSIZES]),
+    help="Hash size: a larger hash distinguishes finer details. [16]",
+)
+@click.option(
+    "-t",
+    "--tolerance",
+    type=click.IntRange(0),
+    help="Largest Hamming distance of a candidate pair, in bits. [80 at hsize 16]",
+)
+@click.option("--no-turns", is_flag=True, help="Do not search for mirrored and rotated copies.")
+@click.option("--no-verify", is_flag=True, help="Skip verification: accept every hash match.")
+@click.option(
+    "--depth",
+    type=click.Choice([str(d) for d in Depth]),
+    help="Search depth: thorough also finds cropped copies. [fast]",
+)
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How candidate pairs are proposed. [auto]")
+@click.option("--json", "json_file", metavar="FILE", help="Write the result to this file; - is the standard output.")
+@click.option(
+    "--csv", "csv_file", metavar="FILE", help="Write a row for each image to this file; - is the standard output."
+)
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the index is kept between runs.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 @click.pass_context
 def detect(
     context: click.Context,
@@ -53,7 +70,7 @@ def detect(
 ) -> None:
     """Index folders and list the duplicates in them.
 
-    Without a daemon, and without changing any file. A second run re-reads only what changed.
+    This needs no daemon and changes no file. A second run only reads what has changed.
     """
     from daemon.ctl import oneshot
     from index.database.queries import result_file
@@ -146,39 +163,34 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
     groups = result["groups"]
     kinds = Counter(group["kind"] for group in groups)
     gain = sum(image["bytes"] for group in groups for image in group["images"] if not image["reference"])
-    click.echo(
-        f"{terminal.counted(scan['files'], 'file')}: {scan['read']} decoded, {scan['known']} recognised by their bytes,"
-        f" {scan['unchanged']} unchanged."
+    scanned = {name: scan[name] for name in ("files", "read", "known", "unchanged")}
+    terminal.say(Message("console.scanned", **scanned))
+    details = _counts(sorted(kinds.items())) or terminal.said(Message("console.none"))
+    terminal.say(
+        Message("console.found", groups=len(groups), details=details, size=terminal.bytes_in_words(gain)),
     )
-    details = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "none"
-    group_count = terminal.counted(len(groups), "group")
-    click.echo(f"{group_count} of duplicates ({details}); {terminal.bytes_in_words(gain)} in copies.")
     if result["skipped"]:
-        click.echo(f"Left out by name: {_skipped_in_words(result['skipped'])}.")
+        terminal.say(Message("console.left_out", files=_skipped_in_words(result["skipped"])))
     if result["problems"]:
         reasons = Counter(problem["reason"] for problem in result["problems"])
-        details = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.most_common())
-        click.echo(f"{terminal.counted(len(result['problems']), 'file')} could not be read as pictures: {details}.")
+        terminal.say(
+            Message("console.unreadable", n=len(result["problems"]), details=_counts(reasons.most_common())),
+        )
 
 
-# What a kind of skipped files is called, if there is one and if there are several.
-SKIPPED_KINDS = {
-    "raw": ("RAW file", "RAW files"),
-    "picture": ("picture of another format", "pictures of other formats"),
-    "film": ("film", "films"),
-    "sidecar": ("sidecar", "sidecars"),
-    "other": ("other file", "other files"),
-}
+def _counts(numbers: Iterable[tuple[str, int]]) -> str:
+    """ "3 exact, 2 near"."""
+    return ", ".join(
+        terminal.said(Message("console.counted", n=number, what=terminal.word(name))) for name, number in numbers
+    )
 
 
 def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
     """ "2 films (mov, mp4), 1 sidecar (xmp), 7 other files": endings only where a person may look for a picture."""
     parts = []
     for kind, endings in skipped.items():
-        number = sum(endings.values())
-        of_one, of_many = SKIPPED_KINDS[kind]
         named = "" if kind == "other" else f" ({', '.join(endings)})"
-        parts.append(f"{number:,} {of_one if number == 1 else of_many}{named}")
+        parts.append(terminal.said(Message(f"console.skipped_{kind}", n=sum(endings.values()))) + named)
     return ", ".join(parts)
 
 
@@ -186,9 +198,11 @@ def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), default="16", help="Hash size. [16]")
-@click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ.")
-@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed. [auto]")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option(
+    "-t", "--tolerance", type=click.IntRange(0), help="Largest Hamming distance of a candidate pair, in bits."
+)
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How candidate pairs are proposed. [auto]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def explain(
     context: click.Context,
@@ -200,7 +214,7 @@ def explain(
     method: str | None,
     as_json: bool,
 ) -> None:
-    """Show why two files are duplicates or not, gate by gate."""
+    """Show why two files are duplicates or not, criterion by criterion."""
     from daemon.ctl import explanation
     from daemon.jobs import embedding_model
     from index.errors import PictureError
@@ -219,11 +233,26 @@ def explain(
     if as_json:
         terminal.print_json(report)
         return
-    click.echo(f"{report['verdict']}: {report['sentence']['en']}" if report["sentence"] else report["verdict"])
+    verdict = terminal.said(_verdict(report))
+    sentence = report["sentence"].get(console_language())
+    click.echo(f"{verdict}: {sentence}" if sentence else verdict)
     rows = [
-        ("passed" if gate["passed"] else "FAILED", gate["name"], gate["value"], gate["limit"], gate["meaning"])
+        (
+            terminal.said(Message("console.passed" if gate["passed"] else "console.failed")),
+            gate["name"],
+            gate["value"],
+            gate["limit"],
+            terminal.said(Message(f"gate.{gate['name']}")),
+        )
         for gate in report["gates"]
     ]
     terminal.print_table(("", "gate", "measured", "limit", "meaning"), rows)
     if report["evidence"]:
         click.echo(json.dumps(report["evidence"]))
+
+
+def _verdict(report: dict[str, Any]) -> Message:
+    if report["kind"] is None:
+        return Message("console.not_duplicates")
+    kind = terminal.word(report["kind"])
+    return text(kind) if report["verdict"] == report["kind"] else Message("console.too_far_apart", kind=kind)

@@ -5,6 +5,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -13,14 +14,17 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def disks() -> None:
-    """Disks in whose place another one is mounted: the images of the first wait until it is back."""
+    """Disks in whose place another disk is mounted.
+
+    Their images stay in the index until the disk is back.
+    """
 
 
 @disks.command("list")
 @json_option
 @click.pass_context
 def listing(context: click.Context, in_json: bool) -> None:
-    """List the disks that are away."""
+    """List the absent disks."""
     rows = list(client(context).pages("disks"))
     if in_json:
         terminal.print_json(rows)
@@ -36,9 +40,12 @@ def listing(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def forget(context: click.Context, disk_id: int, in_json: bool) -> None:
-    """Forget a disk that does not come back: its images, and what was decided about them. No file is touched."""
+    """Forget a disk that will not come back.
+
+    Its images and their decisions are removed from the index. No file is changed.
+    """
     client(context).delete(at("disks", disk_id))
     if in_json:
         terminal.print_json({"forgotten": disk_id})
     else:
-        click.echo(f"disk {disk_id} is forgotten")
+        terminal.say(Message("console.disk_forgotten", disk=disk_id))

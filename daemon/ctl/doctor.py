@@ -1,14 +1,15 @@
 """comparimg-ctl doctor: prints the findings of daemon.machine.doctor; fails if something is wrong."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import click
 
 from daemon import terminal
 from daemon.ctl.remote import json_option
 from index.errors import ComparImgError
-
-MARKS = {"good": "ok", "note": "note", "warning": "WARN", "wrong": "WRONG"}
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -19,9 +20,10 @@ def register(program: click.Group) -> None:
 @json_option
 @click.pass_context
 def doctor(context: click.Context, in_json: bool) -> None:
-    """Check this machine, the folders, the index and the service, and say what to do.
+    """Check this machine, the folders, the index and the service.
 
-    Changes nothing, and needs no daemon. Fails where something is wrong.
+    Each problem is reported with its remedy. Nothing is changed, and no daemon is needed. The exit code is 1 if
+    something is wrong.
     """
     from daemon.machine import doctor as looking
     from daemon.machine.checks import Grade
@@ -32,17 +34,13 @@ def doctor(context: click.Context, in_json: bool) -> None:
     for finding in looking.examine(context.obj["config"], places, context.obj["address"]):
         findings.append(finding)
         if not in_json:
-            click.echo(
-                f"{MARKS[finding.grade]:5}  {terminal.printable(finding.about)}: {terminal.said(finding.message)}"
-            )
-            if finding.remedy:
-                click.echo(f"       {terminal.said(finding.remedy)}")
+            _print(finding)
     if in_json:
         rows = [
             {
                 "about": finding.about,
                 "grade": finding.grade,
-                "told": terminal.in_words(finding.message),
+                "message": terminal.in_words(finding.message),
                 "remedy": terminal.in_words(finding.remedy),
             }
             for finding in findings
@@ -51,3 +49,18 @@ def doctor(context: click.Context, in_json: bool) -> None:
     wrong = sum(finding.grade is Grade.WRONG for finding in findings)
     if wrong:
         raise ComparImgError("ctl.things_wrong", n=wrong)
+
+
+def _print(finding: Any) -> None:
+    from daemon.machine.checks import Grade
+
+    # A folder or a file is named behind what it is.
+    named = re.match(r"([a-z ]+?)( /.*| index\..*)?$", finding.about, re.DOTALL)
+    kind, name = named.groups() if named else (finding.about, "")
+    about = terminal.word(kind.replace(" ", "_")) + (name or "")
+    grades = {grade: terminal.said(Message(f"grade.{grade}")) for grade in Grade}
+    width = max(map(len, grades.values()))
+    grade = grades[finding.grade].ljust(width)
+    terminal.say(Message("console.finding", grade=grade, about=about, finding=finding.message))
+    if finding.remedy:
+        click.echo(f"{'':{width}}  {terminal.said(finding.remedy)}")

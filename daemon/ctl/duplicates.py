@@ -16,15 +16,21 @@ def register(program: click.Group) -> None:
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(FORMS), default="text", help="[text]")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only these matches; may be repeated.")
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", help="Output format. [text]")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(KINDS),
+    help="Only this kind of match; can be given more than once.",
+)
 @click.pass_context
 def duplicates(context: click.Context, form: str, kinds: tuple[str, ...]) -> None:
-    """Print all duplicates, for another program.
+    """Print all duplicates in a form for other programs.
 
-    text has the paths of each group, the reference first, and an empty line between two groups, as fdupes prints them;
-    without --kind, only files with the same bytes or the same pixels. csv has a row for each image, json all that is
-    known. A group with a line break in a path is in csv and json only.
+    The format text has the paths of each group, the reference first, and an empty line between groups, like fdupes.
+    Without --kind, it only lists identical files and files with identical pixels. The format csv has a row for each
+    image; json has everything. A group with a line break in a path is in csv and json only.
     """
     sys.stdout.flush()
     client(context).download("duplicates", sys.stdout.buffer, format=form, kind=",".join(kinds) or None)

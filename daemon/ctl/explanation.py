@@ -31,37 +31,9 @@ from index.imaging.embedding.vectors import cosines
 from index.imaging.verification.edit_evidence import of_same_pixels, sentence
 from index.imaging.verification.file_facts import kind_of_same_pixels
 from index.imaging.verification.verify import prepare
-from index.messages import LANGUAGES
+from index.messages import LANGUAGES, Message
 from index.model import TURNS, Kind, Turn, default_tolerance
 from index.paths import display
-
-MEANINGS = {
-    "bytes": "the files hold the same bytes",
-    "pixels": "the files decode to the same pixels",
-    "hash": "bits in which the perceptual hashes differ, in the best of 8 turns; more than the limit is no candidate",
-    "model": "cosine of the vectors by the model, where one can be used: below the limit, it proposes no pair",
-    "part": "the same, unturned, between one picture and a part of the other: in a frame, deskewed, nine tenths of it",
-    "aligned": "the two can be aligned at all",
-    "texture": "blocks with enough texture to be compared",
-    "contained": "share of one picture that the other shows too",
-    "exclusive": "share of a picture that the other does not show, where neither is a part of the other",
-    "correlation": "median correlation of the blocks",
-    "different": "share of the blocks that show something else (one place may: a stamp, a caption)",
-    "readable": "share of the detail of a drawing or text that is lost in the smaller, where another may hide",
-    "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
-    "witnesses": "blocks whose details could be measured: asked for where no hash speaks for the pair",
-    "registration": "pixels by which details are shifted against each other: copies fall on each other",
-    "frames": "frames or pages, of which only the first is compared where not all are equal",
-    "background": "1 where two transparent pictures are the same on black as well",
-    "attachments": "1 where films and further pictures behind both are the same",
-    "capture": "share of the time and the camera, where both files have them, that is the same (noise can overrule)",
-    "added": "places that differ and cannot be explained by something added to one of the two (a stamp, a caption)",
-    "records": "what the cameras recorded (exposure, lens, counters) that contradicts one exposure",
-    "colour": "places whose colours no mapping of the whole explains; in a small drawing, levels by which any differs",
-    "clipped": "share in which each keeps detail where the other is white or black: no edit of one file gives both",
-    "inside": "1 where what lies inside the frames of both is the same picture",
-    "exposure": "agreement of the noise: about 1 in a copy, less between two exposures of one scene",
-}
 
 
 def explain(
@@ -157,7 +129,13 @@ def _distance_of_parts(decoded: Sequence[pictures.Decoded], hsize: int) -> int:
 
 
 def _gate(name: str, value: float, limit: float, passed: bool) -> dict[str, Any]:
-    return {"name": name, "value": value, "limit": limit, "passed": bool(passed), "meaning": MEANINGS[name]}
+    return {
+        "name": name,
+        "value": value,
+        "limit": limit,
+        "passed": bool(passed),
+        "meaning": str(Message(f"gate.{name}")),
+    }
 
 
 def _verdict(kind: Kind | None, proposed: bool) -> str:

@@ -15,6 +15,7 @@ import click
 
 from daemon.console_language import console_language
 from daemon.ctl.sections import Sectioned
+from daemon.help_language import localize, set_language
 from daemon.version import VERSION
 from index import operating_system
 from index.errors import ComparImgError, ConfigError, NoDaemon, UsageError
@@ -31,10 +32,10 @@ ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress", "completion", "manu
 @click.group(cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="comparimg-ctl")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("--address", help="Where the daemon is; by default where the configuration puts it.")
+@click.option("--address", help="The address of the daemon. [from the configuration]")
 @click.pass_context
 def program(context: click.Context, config_file: Path | None, address: str | None) -> None:
-    """Find duplicate images, and ask a running ComparImg."""
+    """Find duplicate images, and control a running ComparImg."""
     if operating_system.IS_WINDOWS:
         raise UsageError("ctl.not_on_windows")
     if not operating_system.IS_LINUX and context.invoked_subcommand not in ON_ALL_SYSTEMS:
@@ -82,6 +83,8 @@ def register_all() -> Sectioned:
 
 def run(arguments: list[str] | None) -> int:
     """Run the command. This is the only place where an error is printed and becomes an exit code."""
+    set_language(console_language())
+    localize(program, console_language())
     try:
         result: Any = program.main(arguments, prog_name="comparimg-ctl", standalone_mode=False)
     except click.ClickException as error:
@@ -89,7 +92,7 @@ def run(arguments: list[str] | None) -> int:
         hint = None if context is None else Message("ctl.see_help", command=context.command_path)
         return _print_error(text(error.format_message()), hint, error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        click.echo(render(Message("console.interrupted"), console_language()), err=True)
         return 1
     except ComparImgError as error:
         code = 3 if isinstance(error, NoDaemon) else 2 if isinstance(error, UsageError | ConfigError) else 1

@@ -14,27 +14,28 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def model() -> None:
-    """The model that finds pictures alike."""
+    """The model that finds similar pictures."""
 
 
 @model.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--size", help="Pixels that it takes, 224x224 for example.")
-@click.option("--fit", help="How a picture fills them: stretch, crop or pad.")
-@click.option("--mean", help="What is subtracted from each channel of 0 to 255.")
-@click.option("--std", help="What it is divided by then.")
-@click.option("--layout", help="The order of its dimensions: nchw or nhwc.")
-@click.option("--channels", help="The order of its colours: rgb or bgr.")
-@click.option("--output", help="The output that is the vector.")
-@click.option("--cosines", help="The least cosine: of the nearest, of the next, of a pair that is let through.")
-@click.option("--provider", help="What it runs on: cpu, openvino or cuda.")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@click.option("--size", help="Size of its input in pixels, for example 224x224.")
+@click.option("--fit", help="How a picture is fitted to that size: stretch, crop or pad.")
+@click.option("--mean", help="Mean subtracted from each channel (0 to 255).")
+@click.option("--std", help="Standard deviation that each channel is then divided by.")
+@click.option("--layout", help="Order of its dimensions: nchw or nhwc.")
+@click.option("--channels", help="Order of its colour channels: rgb or bgr.")
+@click.option("--output", help="Name of the output that holds the vector.")
+@click.option("--cosines", help="Three minimum cosines: of the nearest picture, of the next ones, of an accepted pair.")
+@click.option("--provider", help="Where it runs: cpu, openvino or cuda.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(context: click.Context, /, file: Path, as_json: bool, **given: str | None) -> None:
-    """Load an ONNX file in a process of its own, run it on two pictures, and report what it gives.
+    """Check whether an ONNX model can be used.
 
-    FILE may be "default", the model that comes with ComparImg. What is not given is taken from comparimg.toml where
-    that names the same file, else from the file.
+    The model is loaded in a separate process and run on two pictures. FILE may be "default", the model that comes
+    with ComparImg. Options that are not given are taken from comparimg.toml if it names the same file, and from the
+    file otherwise.
     """
     from daemon.configuration.config import load
     from daemon.jobs import embedding_model

@@ -13,9 +13,11 @@ from daemon import terminal
 from daemon.console_language import console_language
 from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, UsageError
+from index.messages import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+SORTS = ("reclaimable", "size", "confidence", "date")
 ENDED = ("done", "failed", "cancelled")
 FOLLOW_EVERY_S = 0.5
 
@@ -26,11 +28,13 @@ def register(program: click.Group) -> None:
 
 
 def json_option(function: Function) -> Function:
-    return click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")(function)
+    return click.option("--json", "in_json", is_flag=True, help="Print JSON.")(function)
 
 
 def limit_option(function: Function) -> Function:
-    return click.option("-n", "--limit", type=click.IntRange(1), default=50, help="How many at most. [50]")(function)
+    return click.option("-n", "--limit", type=click.IntRange(1), default=50, help="Maximum number of rows. [50]")(
+        function
+    )
 
 
 def client(context: click.Context) -> Any:
@@ -50,7 +54,7 @@ def client(context: click.Context) -> Any:
 @json_option
 @click.pass_context
 def status(context: click.Context, in_json: bool) -> None:
-    """How the daemon is, what it knows and what it does."""
+    """Show the state of the daemon, its folders and its jobs."""
     api = client(context)
     report, roots = api.get("status"), list(api.pages("roots"))
     if in_json:
@@ -58,16 +62,26 @@ def status(context: click.Context, in_json: bool) -> None:
         return
     totals = report["totals"]
     dead = [name for name, lives in report["parts"].items() if not lives]
-    click.echo(f"ComparImg {report['version']}, {'healthy' if not dead else 'FAILING: ' + ', '.join(dead)}")
-    click.echo(
-        f"{terminal.counted(totals['images'], 'image')} ({terminal.bytes_in_words(totals['size_bytes'])}),"
-        f" {terminal.counted(totals['groups'], 'group')} of duplicates,"
-        f" {terminal.bytes_in_words(totals['reclaimable_bytes'])} in copies,"
-        f" {terminal.counted(totals['problems'], 'problem')}"
+    if dead:
+        terminal.say(Message("console.status_failing", version=report["version"], parts=", ".join(dead)))
+    else:
+        terminal.say(Message("console.status_healthy", version=report["version"]))
+    terminal.say(
+        Message(
+            "console.totals",
+            images=totals["images"],
+            size=terminal.bytes_in_words(totals["size_bytes"]),
+            groups=totals["groups"],
+            reclaimable=terminal.bytes_in_words(totals["reclaimable_bytes"]),
+            problems=totals["problems"],
+        )
     )
     terminal.print_table(
         ("folder", "state", "watched", "images", ""),
-        [(root["path"], root["state"], root["mode"], root["images"], root["reason"]) for root in roots],
+        [
+            (root["path"], terminal.word(root["state"]), terminal.word(root["mode"]), root["images"], root["reason"])
+            for root in roots
+        ],
     )
     for job in report["jobs"]:
         click.echo(_progress(job))
@@ -76,24 +90,24 @@ def status(context: click.Context, in_json: bool) -> None:
 @click.command()
 @click.option("--kind", help="exact, pixels, near, possible, or several with commas.")
 @click.option("--path", help="With an image in this folder, or with this in its path.")
-@click.option("--sort", type=click.Choice(["reclaimable", "size", "confidence", "date"]), default="reclaimable")
-@click.option("--scenes", is_flag=True, help="Scenes instead: other exposures, texts or colours, none a copy.")
-@click.option("--search", type=int, metavar="ID", help="Those of a limited search (see searches list).")
+@click.option("--sort", type=click.Choice(SORTS), default="reclaimable", help="Order of the list.")
+@click.option("--scenes", is_flag=True, help="List scenes instead: several pictures of one subject, none a copy.")
+@click.option("--search", type=int, metavar="ID", help="The groups of a limited search (see searches list).")
 @limit_option
 @json_option
 @click.pass_context
 def groups(context: click.Context, /, scenes: bool, limit: int, in_json: bool, **chosen: Any) -> None:
-    """List the groups of duplicates, those with most to gain first."""
+    """List the groups of duplicates, most reclaimable first."""
     which = "only" if scenes else "without"
     rows = list(client(context).pages("groups", limit, scenes=which, **chosen))
     if in_json:
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("group", "kind", "images", "to gain", "reference"),
+        ("group", "kind", "images", "reclaimable", "reference"),
         [
             (
-                row["id"], row["kind"], row["images"]["total"],
+                row["id"], terminal.word(row["kind"]), row["images"]["total"],
                 terminal.bytes_in_words(row["reclaimable_bytes"]), row["images"]["items"][0]["path"],
             )
             for row in rows
@@ -106,24 +120,25 @@ def groups(context: click.Context, /, scenes: bool, limit: int, in_json: bool, *
 @json_option
 @click.pass_context
 def group(context: click.Context, key: str, in_json: bool) -> None:
-    """Show one group: its images and how each matches the reference."""
+    """Show a group: its images, and how each matches the reference."""
     group = client(context).get(at("groups", key), limit=200)
     if in_json:
         terminal.print_json(group)
         return
-    click.echo(f"{group['kind']}, {terminal.bytes_in_words(group['reclaimable_bytes'])} to gain")
+    size = terminal.bytes_in_words(group["reclaimable_bytes"])
+    terminal.say(Message("console.reclaimable", kind=terminal.word(group["kind"]), size=size))
     keeper = (group["proposal"] or {}).get("image")
     terminal.print_table(
         ("", "kind", "bits", "size", "bytes", "path", ""),
         [
             (
-                "keep" if image["id"] == keeper else "",
-                "reference" if image["reference"] else image["kind"],
+                terminal.said(Message("console.keep")) if image["id"] == keeper else "",
+                terminal.said(Message("console.reference")) if image["reference"] else terminal.word(image["kind"]),
                 "" if image["reference"] else image["distance"],
                 f"{image['width']}x{image['height']}",
                 terminal.bytes_in_words(image["size_bytes"]),
                 image["path"],
-                (image["sentence"] or {}).get("en", ""),
+                (image["sentence"] or {}).get(console_language(), ""),
             )
             for image in group["images"]["items"]
         ],
@@ -138,24 +153,40 @@ def _proposal_in_words(group: Any) -> list[str]:
     proposal, weakest = group["proposal"], group["weakest"]
     if proposal is not None:
         steps = [
-            f"{entry['criterion'].replace('_', ' ')} {entry['value']}".strip()
-            + f" ({entry['left']} of {entry['of']} left)"
+            terminal.said(
+                Message(
+                    "console.criterion",
+                    name=f"{entry['criterion'].replace('_', ' ')} {entry['value']}".strip(),
+                    left=entry["left"],
+                    of=entry["of"],
+                )
+            )
             for entry in proposal["reasons"]
         ]
-        tie = "; not certain, so it is left to you" if proposal["tie"] else ""
-        lines.append(f"proposed to be kept by {', '.join(steps)}{tie}")
+        code = "console.proposed_tie" if proposal["tie"] else "console.proposed"
+        lines.append(terminal.said(Message(code, criteria=", ".join(steps))))
         if proposal["original_absent"]:
-            lines.append("the original does not seem to be here: something speaks against every image")
+            lines.append(terminal.said(Message("console.original_absent")))
         named = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
         for entry in proposal["speaking"]:
-            one, other = (named.get(entry[side], f"image {entry[side]}") for side in ("image", "other"))
-            lines.append(f"for {one}, beside {other}: {entry['sentence']['en']}")
+            first, second = (named.get(entry[side]) or _image(entry[side]) for side in ("image", "other"))
+            sentence = entry["sentence"][console_language()]
+            lines.append(terminal.said(Message("console.speaks", first=first, second=second, sentence=sentence)))
     if weakest is not None:
         paths = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
-        where = paths.get(weakest["image"], f"image {weakest['image']}")
-        sure = f"{weakest['kind']}, {weakest['confidence']:.0%} sure, {weakest['distance']} bits"
-        lines.append(f"weakest match: {where}, {sure}")
+        message = Message(
+            "console.weakest",
+            image=paths.get(weakest["image"]) or _image(weakest["image"]),
+            kind=terminal.word(weakest["kind"]),
+            percent=round(100 * weakest["confidence"]),
+            bits=weakest["distance"],
+        )
+        lines.append(terminal.said(message))
     return lines
+
+
+def _image(image: int) -> str:
+    return terminal.said(Message("console.image", image=image))
 
 
 @click.command()
@@ -168,27 +199,36 @@ def problems(context: click.Context, limit: int, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
-    terminal.print_table(("reason", "path", "what happened"), [(p["reason"], p["path"], p["message"]) for p in rows])
+    terminal.print_table(
+        ("reason", "path", "message"), [(terminal.word(row["reason"]), row["path"], row["message"]) for row in rows]
+    )
 
 
 @click.command()
 @click.argument("folders", metavar="[ROOT]...", nargs=-1)
-@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context
 def scan(context: click.Context, folders: tuple[str, ...], wait: bool, in_json: bool) -> None:
-    """Have the watched folders, or some of them, walked now."""
+    """Scan the watched folders, or some of them, now."""
     _start(context, "scan", {"roots": list(folders)} if folders else {}, wait, in_json)
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(["detect", "scan", "compress"]))
-@click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="For example hsize=8.")
-@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@click.option(
+    "-p",
+    "--parameter",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter, for example hsize=8; can be given more than once.",
+)
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context
 def run(context: click.Context, kind: str, given: tuple[str, ...], wait: bool, in_json: bool) -> None:
-    """Queue a job, with parameters that differ from the settings."""
+    """Queue a job, optionally with other parameters than the settings."""
     parameters: dict[str, Any] = {}
     for text in given:
         name, sign, value = text.partition("=")
@@ -199,29 +239,39 @@ def run(context: click.Context, kind: str, given: tuple[str, ...], wait: bool, i
 
 
 @click.command()
-@click.option("--state", help="queued, running, done, failed, cancelled, or several with commas.")
+@click.option("--state", help="Only these states: queued, running, done, failed, cancelled; comma-separated.")
 @limit_option
 @json_option
 @click.pass_context
 def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -> None:
-    """List the jobs, the newest first."""
+    """List the jobs, newest first."""
     rows = list(client(context).pages("jobs", limit, state=state))
     if in_json:
         terminal.print_json(rows)
         return
     terminal.print_table(
         ("job", "kind", "state", "asked by", "progress", ""),
-        [(row["id"], row["kind"], row["state"], row["origin"], _done_of(row), row["error"]) for row in rows],
+        [
+            (
+                row["id"],
+                terminal.word(row["kind"]),
+                terminal.said(Message(f"job_state.{row['state']}")),
+                terminal.word(row["origin"]),
+                _done_of(row),
+                row["error"],
+            )
+            for row in rows
+        ],
     )
 
 
 @click.command()
 @click.argument("job_id", metavar="ID", type=int)
-@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context
 def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
-    """Show one job."""
+    """Show a job."""
     api = client(context)
     print_job(follow(api, job_id) if wait else api.get(at("jobs", job_id)), in_json)
 
@@ -231,7 +281,7 @@ def job(context: click.Context, job_id: int, wait: bool, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
-    """Ask a job to leave off; what it did so far is kept."""
+    """Cancel a job. What it has done so far is kept."""
     api = client(context)
     api.delete(at("jobs", job_id))
     print_job(api.get(at("jobs", job_id)), in_json)
@@ -239,12 +289,12 @@ def cancel(context: click.Context, job_id: int, in_json: bool) -> None:
 
 @click.command("not-duplicates")
 @click.argument("named", metavar="GROUP|FILE...", nargs=-1, required=True)
-@click.option("--alternates", is_flag=True, help="The same scene, both wanted.")
-@click.option("--note", default="", help="Why, for yourself.")
+@click.option("--alternates", is_flag=True, help="They are alternates of one scene, all worth keeping.")
+@click.option("--note", default="", help="A note for yourself.")
 @json_option
 @click.pass_context
 def not_duplicates(context: click.Context, named: tuple[str, ...], alternates: bool, note: str, in_json: bool) -> None:
-    """Remember that the images of a group, or two files or more, are no duplicates of one another."""
+    """Record that the images of a group, or some files, are not duplicates."""
     body = {"label": "alternates" if alternates else "not_duplicates", "note": note}
     if len(named) == 1:
         answer = client(context).post(at("groups", named[0], "not-duplicates"), body)
@@ -253,8 +303,8 @@ def not_duplicates(context: click.Context, named: tuple[str, ...], alternates: b
     if in_json:
         terminal.print_json(answer)
     else:
-        pairs = terminal.counted(answer["pairs"], "pair")
-        click.echo(f"remembered for {pairs}; take it back with: comparimg-ctl revoke {answer['batch']}")
+        terminal.say(Message("console.verdict_stored", pairs=answer["pairs"]))
+        terminal.say(Message("console.revoke_with", command=f"comparimg-ctl revoke {answer['batch']}"))
 
 
 @click.command()
@@ -262,7 +312,7 @@ def not_duplicates(context: click.Context, named: tuple[str, ...], alternates: b
 @json_option
 @click.pass_context
 def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
-    """List what was declared to be no duplicates."""
+    """List the pairs declared not to be duplicates."""
     rows = list(client(context).pages("verdicts", limit))
     if in_json:
         terminal.print_json(rows)
@@ -270,7 +320,12 @@ def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
     terminal.print_table(
         ("batch", "label", "first", "second", "note"),
         [
-            (row["batch"], row["label"], *(", ".join(side) or "(no file now)" for side in row["paths"]), row["note"])
+            (
+                row["batch"],
+                terminal.word(row["label"]),
+                *(", ".join(side) or terminal.said(Message("console.no_file_now")) for side in row["paths"]),
+                row["note"],
+            )
             for row in rows
         ],
     )
@@ -281,12 +336,12 @@ def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def revoke(context: click.Context, batch: str, in_json: bool) -> None:
-    """Revoke a verdict, or all verdicts of one order."""
+    """Revoke the verdicts of a batch (see verdicts)."""
     answer = client(context).delete(at("verdicts", batch))
     if in_json:
         terminal.print_json(answer)
     else:
-        click.echo(f"taken back for {terminal.counted(answer['pairs'], 'pair')}")
+        terminal.say(Message("console.revoked_pairs", pairs=answer["pairs"]))
 
 
 def _start(context: click.Context, kind: str, parameters: dict[str, Any], wait: bool, in_json: bool) -> None:
@@ -320,22 +375,26 @@ def print_job(job: Any, in_json: bool) -> None:
     else:
         click.echo(_progress(job))
         for name, value in job["outcome"].items():
-            click.echo(f"  {name.replace('_', ' ')}: {json.dumps(value)}")
+            terminal.say(Message("console.outcome", name=terminal.figure(name), value=json.dumps(value)))
     if job["state"] == "failed":
         raise ComparImgError("ctl.job_failed", problem=job["error"])
 
 
 def _progress(job: Any) -> str:
-    parts = [f"job {job['id']}", job["kind"], job["state"], job["phase"], _done_of(job)]
-    if job["state"] == "running" and job["left_s"] is not None:
-        parts.append(f"{terminal.duration_in_words(job['left_s'])} left")
-    return " ".join(filter(None, parts))
+    state = Message(f"job_state.{job['state']}")
+    parts = [terminal.said(Message("console.job", job=job["id"], kind=terminal.word(job["kind"]), state=state))]
+    if job["state"] == "running":
+        phase = terminal.said(Message(f"phase.{job['phase']}")) if job["phase"] else ""
+        left_s = job["left_s"]
+        left = None if left_s is None else Message("console.left", time=terminal.duration_in_words(left_s))
+        parts += [phase, _done_of(job), terminal.said(left)]
+    return ", ".join(filter(None, parts))
 
 
 def _done_of(job: Any) -> str:
     if not job["total"]:
         return str(job["done"] or "")
-    return f"{job['done']} of {job['total']}"
+    return terminal.said(Message("console.of", done=job["done"], total=job["total"]))
 
 
 def parse_value(text: str) -> Any:

@@ -11,6 +11,7 @@ from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at, uri_of
 from index.errors import NotFound
+from index.messages import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,16 +22,26 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def roots() -> None:
-    """The watched folders: those of comparimg.toml, and those added here or on the page."""
+    """The watched folders.
+
+    They are set in comparimg.toml, or added here or on the page.
+    """
 
 
 def _root_options(function: Function) -> Function:
     for option in (
-        click.option("--protected/--not-protected", default=None, help="Whether its files are never changed."),
-        click.option("--recursive/--not-recursive", default=None, help="Whether the folders below belong to it."),
+        click.option("--protected/--not-protected", default=None, help="Whether its files must never be changed."),
+        click.option("--recursive/--not-recursive", default=None, help="Whether subfolders are included."),
         click.option("--mode", type=click.Choice(["auto", "native", "poll"]), help="How changes are detected."),
-        click.option("--priority", type=int, help="Of two equal images, that of the higher priority is kept."),
-        click.option("--exclude", multiple=True, metavar="PATTERN", help="Names or paths to pass over; repeatable."),
+        click.option(
+            "--priority", type=int, help="Of two equal images, the one in the folder of higher priority is kept."
+        ),
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="PATTERN",
+            help="Names or paths to leave out; can be given more than once.",
+        ),
     ):
         function = option(function)
     return function
@@ -46,11 +57,11 @@ def listing(context: click.Context, in_json: bool) -> None:
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("folder", "from", "state", "protected", "priority", "images", "passed over"),
+        ("folder", "from", "state", "protected", "priority", "images", "left out"),
         [
             (
-                row["path"], row["origin"], row["state"], row["protected_by"], row["priority"], row["images"],
-                " ".join(row["exclude"]),
+                row["path"], *(terminal.word(row[name] or "") for name in ("origin", "state", "protected_by")),
+                row["priority"], row["images"], " ".join(row["exclude"]),
             )
             for row in rows
         ],
@@ -63,13 +74,13 @@ def listing(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def add(context: click.Context, /, folder: Path, in_json: bool, **given: Any) -> None:
-    """Watch a folder of the machine that the daemon is on, from now on."""
-    _print(client(context).post("roots", {"path": uri_of(folder), **_values(given)}), "is watched", in_json)
+    """Watch a folder of the machine on which the daemon runs."""
+    _print(client(context).post("roots", {"path": uri_of(folder), **_values(given)}), "console.root_watched", in_json)
 
 
 @roots.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--reset", is_flag=True, help="First go back to what comparimg.toml says, or to the defaults.")
+@click.option("--reset", is_flag=True, help="First restore the values of comparimg.toml, or the defaults.")
 @_root_options
 @json_option
 @click.pass_context
@@ -77,7 +88,7 @@ def change(context: click.Context, /, folder: Path, reset: bool, in_json: bool, 
     """Change how a folder is watched."""
     api = client(context)
     changes: dict[str, Any] = dict.fromkeys(("recursive", "exclude", "protected", "priority", "mode")) if reset else {}
-    _print(api.patch(at("roots", _id_of(api, folder)), changes | _values(given)), "is changed", in_json)
+    _print(api.patch(at("roots", _id_of(api, folder)), changes | _values(given)), "console.root_changed", in_json)
 
 
 @roots.command()
@@ -85,13 +96,16 @@ def change(context: click.Context, /, folder: Path, reset: bool, in_json: bool, 
 @json_option
 @click.pass_context
 def remove(context: click.Context, folder: Path, in_json: bool) -> None:
-    """Watch a folder no longer that was added here or on the page. None of its files is touched."""
+    """Stop watching a folder that was added here or on the page.
+
+    None of its files is changed.
+    """
     api = client(context)
     api.delete(at("roots", _id_of(api, folder)))
     if in_json:
         terminal.print_json({"removed": str(folder)})
     else:
-        click.echo(f"{terminal.printable(str(folder))} is not watched any more")
+        terminal.say(Message("console.root_removed", path=folder))
 
 
 def _values(given: dict[str, Any]) -> dict[str, Any]:
@@ -108,10 +122,10 @@ def _id_of(api: Any, folder: Path) -> int:
     raise NotFound("root.unknown", path=str(folder))
 
 
-def _print(answer: Any, done: str, in_json: bool) -> None:
+def _print(answer: Any, code: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json(answer)
         return
-    click.echo(f"{terminal.printable(answer['root']['path'])} {done}")
+    terminal.say(Message(code, path=answer["root"]["path"]))
     for line in filter(None, (answer["warning"], answer["remedy"])):
         click.echo(terminal.printable(line))

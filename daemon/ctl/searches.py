@@ -8,6 +8,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, follow, json_option, print_job
 from daemon.ctl.rest_path import at, uri_of
+from index.messages import Message
 from index.model import HSIZES, Depth, Method
 
 
@@ -17,14 +18,17 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def searches() -> None:
-    """Searches limited to some folder. One that is not watched is indexed for its search alone, and never changed."""
+    """Searches limited to one folder.
+
+    A folder that is not watched is indexed for its search only, and never changed.
+    """
 
 
 @searches.command("list")
 @json_option
 @click.pass_context
 def listing(context: click.Context, in_json: bool) -> None:
-    """List the searches that are kept; `groups --search ID` lists what one found."""
+    """List the searches; `groups --search ID` lists the groups of one."""
     rows = list(client(context).pages("searches"))
     if in_json:
         terminal.print_json(rows)
@@ -34,7 +38,7 @@ def listing(context: click.Context, in_json: bool) -> None:
         [
             (
                 row["id"], " ".join(row["folders"]), row["method"], row["groups"], row["finished"],
-                "not watched" if row["temporary"] else "",
+                terminal.said(Message("console.not_watched")) if row["temporary"] else "",
             )
             for row in rows
         ],
@@ -43,12 +47,21 @@ def listing(context: click.Context, in_json: bool) -> None:
 
 @searches.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--not-recursive", is_flag=True, help="Leave out the folders below.")
-@click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), help="Hash size: larger sees more.")
-@click.option("-t", "--tolerance", type=click.IntRange(0), help="Bits in which candidates may differ.")
-@click.option("--depth", type=click.Choice([str(d) for d in Depth]), help="How far to look for crops.")
-@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How pairs are proposed.")
-@click.option("--wait", is_flag=True, help="Wait until it is done.")
+@click.option("--not-recursive", is_flag=True, help="Leave out subfolders.")
+@click.option(
+    "-s",
+    "--hsize",
+    type=click.Choice([str(h) for h in HSIZES]),
+    help="Hash size: a larger hash distinguishes finer details.",
+)
+@click.option(
+    "-t", "--tolerance", type=click.IntRange(0), help="Largest Hamming distance of a candidate pair, in bits."
+)
+@click.option(
+    "--depth", type=click.Choice([str(d) for d in Depth]), help="Search depth: thorough also finds cropped copies."
+)
+@click.option("--method", type=click.Choice([str(m) for m in Method]), help="How candidate pairs are proposed.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context
 def start(
@@ -61,7 +74,10 @@ def start(
     in_json: bool,
     **given: Any,
 ) -> None:
-    """Search in a folder; what is not given comes from the settings. It replaces the search before."""
+    """Search in a folder.
+
+    Options that are not given are taken from the settings. The previous search is replaced.
+    """
     body = {"folder": uri_of(folder), "recursive": not not_recursive, "hsize": None if hsize is None else int(hsize)}
     api = client(context)
     started = api.post("searches", {**body, **given})
@@ -73,9 +89,12 @@ def start(
 @json_option
 @click.pass_context
 def dismiss(context: click.Context, search_id: int, in_json: bool) -> None:
-    """Dismiss a search. A folder that was indexed for it alone is forgotten, with what was decided in it."""
+    """Dismiss a search.
+
+    A folder that was indexed for this search only is removed from the index, with the decisions in it.
+    """
     client(context).delete(at("searches", search_id))
     if in_json:
         terminal.print_json({"dismissed": search_id})
     else:
-        click.echo(f"search {search_id} is dismissed")
+        terminal.say(Message("console.search_dismissed", search=search_id))

@@ -5,13 +5,16 @@ from typing import Final
 
 import click
 
+from daemon.console_language import console_language
+from daemon.help_language import translated
+
 SECTIONS: Final = (
-    ("On folders, without a daemon", ("detect", "explain", "compress", "model")),
-    ("What there is", ("status", "groups", "group", "duplicates", "calibration", "problems", "verdicts")),
-    ("What to do", ("scan", "searches", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
-    ("Deciding and sorting", ("decide", "accept", "clear", "rules", "sort", "batches", "batch", "undo", "trash")),
+    ("Without a daemon, on folders", ("detect", "explain", "compress", "model")),
+    ("Looking", ("status", "groups", "group", "duplicates", "calibration", "problems", "verdicts")),
+    ("Searching and jobs", ("scan", "searches", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
+    ("Deciding and applying", ("decide", "accept", "clear", "rules", "sort", "batches", "batch", "undo", "trash")),
     (
-        "How it is set up",
+        "Setting up",
         (
             "doctor",
             "roots",
@@ -26,7 +29,7 @@ SECTIONS: Final = (
             "notify-test",
         ),
     ),
-    ("For the shell", ("completion", "manual")),
+    ("Shell", ("completion", "manual")),
 )
 
 
@@ -35,7 +38,7 @@ class Sectioned(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for title, names in self.sections():
-            with formatter.section(title):
+            with formatter.section(translated(console_language(), title)):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
 
     def sections(self) -> Iterator[tuple[str, list[str]]]:

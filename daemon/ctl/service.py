@@ -11,6 +11,7 @@ from daemon.ctl import shell_files
 from daemon.ctl.remote import json_option
 from daemon.ctl.sections import root_program
 from index.errors import ComparImgError
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -19,8 +20,12 @@ def register(program: click.Group) -> None:
 
 def scope_options(function: Any) -> Any:
     """The options for whose service: by default the system's for root, and the user's own for others."""
-    function = click.option("--system", "scope", flag_value="system", help="The system's, at boot. [as root]")(function)
-    return click.option("--user", "scope", flag_value="user", help="Your own. [as another user]")(function)
+    function = click.option(
+        "--system", "scope", flag_value="system", help="A service of the system, started at boot. [default for root]"
+    )(function)
+    return click.option(
+        "--user", "scope", flag_value="user", help="A service of your own user. [default for other users]"
+    )(function)
 
 
 def places_of(scope: str | None) -> Any:
@@ -32,19 +37,27 @@ def places_of(scope: str | None) -> Any:
 
 @click.group()
 def service() -> None:
-    """ComparImg as a service of systemd."""
+    """ComparImg as a systemd service."""
 
 
 @service.command()
 @scope_options
-@click.option("--photos", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="A folder to watch.")
-@click.option("--as", "user", default="", metavar="USER", help="Who it runs as. [whose the photographs are]")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
+@click.option(
+    "--photos",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder to watch; can be given more than once.",
+)
+@click.option(
+    "--as", "user", default="", metavar="USER", help="The user that it runs as. [the owner of the photographs]"
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it.")
 @click.pass_context
 def install(context: click.Context, scope: str | None, photos: tuple[Path, ...], user: str, dry_run: bool) -> None:
-    """Install it, start it now and at every boot.
+    """Install the service, and start it now and at every boot.
 
-    Again after folders were added to the configuration, or for another version: the index is kept, and copied before
+    Run it again after adding folders to the configuration, or to upgrade. The index is kept, and is backed up before
     its tables change.
     """
     from daemon.machine.installation import Installation
@@ -52,15 +65,18 @@ def install(context: click.Context, scope: str | None, photos: tuple[Path, ...],
     places = places_of(scope)
     Installation(places, click.echo, dry_run, shell_files.files(root_program(context))).install(photos, user)
     if not dry_run:
-        click.echo(f"Installed. comparimg-ctl --config {places.config} status shows its state.")
+        terminal.say(Message("console.installed", config=places.config))
 
 
 @service.command()
 @scope_options
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, without doing it.")
 @click.pass_context
 def uninstall(context: click.Context, scope: str | None, dry_run: bool) -> None:
-    """Take it away. Configuration, index, trash and photographs stay."""
+    """Uninstall the service.
+
+    Configuration, index, trash and photographs are kept.
+    """
     from daemon.machine.installation import Installation
 
     shared = shell_files.files(root_program(context))
@@ -71,7 +87,10 @@ def uninstall(context: click.Context, scope: str | None, dry_run: bool) -> None:
 @scope_options
 @json_option
 def status_of_service(scope: str | None, in_json: bool) -> None:
-    """Whether it is installed, runs, and is well. Fails where it does not run."""
+    """Show whether the service is installed and running.
+
+    The exit code is 1 if it is not running.
+    """
     from daemon.machine import environment, installation
 
     places = places_of(scope)
@@ -86,10 +105,11 @@ def status_of_service(scope: str | None, in_json: bool) -> None:
     if in_json:
         terminal.print_json(report)
     elif not report["installed"]:
-        click.echo(f"not installed: there is no {places.unit}")
+        terminal.say(Message("console.not_installed", unit=places.unit))
     else:
-        click.echo(f"{places.unit}, version {report['version'] or 'of the package'}, configured by {places.config}")
+        version = report["version"] or Message("console.version_of_package")
+        terminal.say(Message("console.service", unit=places.unit, version=version, config=places.config))
         lines = (f"{name}: {value}" for name, value in systemd_state.items() if value and value != "[not set]")
-        click.echo("\n".join(lines) if systemd_state else "systemd does not run here")
+        click.echo("\n".join(lines) if systemd_state else terminal.said(Message("console.no_systemd")))
     if systemd_state.get("ActiveState") != "active":
         raise ComparImgError("ctl.service_stopped")

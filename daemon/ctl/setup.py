@@ -22,7 +22,7 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def schedule() -> None:
-    """Schedules: when jobs start."""
+    """The schedules that start jobs."""
 
 
 @schedule.command("list")
@@ -34,10 +34,17 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
+    off = terminal.said(Message("console.schedule_off"))
     terminal.print_table(
         ("name", "job", "when", "next", "from"),
         [
-            (row["name"], row["kind"], row["trigger"], row["next_run"] if row["enabled"] else "off", row["origin"])
+            (
+                row["name"],
+                terminal.word(row["kind"]),
+                row["trigger"],
+                row["next_run"] if row["enabled"] else off,
+                terminal.word(row["origin"]),
+            )
             for row in rows
         ],
     )
@@ -47,11 +54,11 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
 @click.argument("name")
 @click.argument("kind", type=click.Choice(["detect", "scan", "sort", "compress"]))
 @click.argument("trigger")
-@click.option("-p", "--parameters", default="{}", help="Parameters of the job, in JSON.")
+@click.option("-p", "--parameters", default="{}", help="Parameters of the job, as JSON.")
 @json_option
 @click.pass_context
 def add(context: click.Context, name: str, kind: str, trigger: str, parameters: str, in_json: bool) -> None:
-    """Start a job by cron ("0 3 * * *") or interval ("every 6h")."""
+    """Add a schedule by cron ("0 3 * * *") or interval ("every 6h")."""
     try:
         given = json.loads(parameters)
     except (ValueError, RecursionError) as error:
@@ -61,7 +68,8 @@ def add(context: click.Context, name: str, kind: str, trigger: str, parameters: 
     if in_json:
         terminal.print_json(answer)
     else:
-        click.echo(f"{answer['name']}: {answer['kind']} next at {answer['next_run']}")
+        kind, time = terminal.word(answer["kind"]), answer["next_run"]
+        terminal.say(Message("console.schedule_next", name=answer["name"], kind=kind, time=time))
 
 
 @schedule.command()
@@ -78,12 +86,12 @@ def remove(context: click.Context, name: str, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"removed": entry})
     else:
-        click.echo(f"removed {name}")
+        terminal.say(Message("console.schedule_removed", name=name))
 
 
 @click.group()
 def config() -> None:
-    """The configuration file and the settings over it."""
+    """The configuration file, and the settings that override it."""
 
 
 @config.command()
@@ -98,16 +106,15 @@ def check(context: click.Context, file: Path | None, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"source": configuration.source and str(configuration.source), "problems": []})
     else:
-        click.echo(
-            f"{configuration.source or 'no file, the defaults'}: good, {len(configuration.watch)} watched folders"
-        )
+        source = configuration.source or Message("config.defaults")
+        terminal.say(Message("console.config_good", file=source, n=len(configuration.watch)))
 
 
 @config.command()
 @json_option
 @click.pass_context
 def show(context: click.Context, in_json: bool) -> None:
-    """Every setting with its value and where that comes from."""
+    """List every setting with its value and the origin of the value."""
     from daemon.configuration.config import describe, load
 
     configuration = load(context.obj["config"])
@@ -119,13 +126,14 @@ def show(context: click.Context, in_json: bool) -> None:
             if setting["origin"] == "override"
         }
     except NoDaemon:
-        click.echo("no daemon runs: settings changed while it ran are not shown", err=True)
+        terminal.say(Message("console.no_overrides"), to_stderr=True)
     rows = describe(configuration, overrides)
     if in_json:
         terminal.print_json(rows)
     else:
         terminal.print_table(
-            ("key", "value", "from"), [(row["key"], json.dumps(row["value"]), row["origin"]) for row in rows]
+            ("key", "value", "from"),
+            [(row["key"], json.dumps(row["value"]), terminal.word(row["origin"])) for row in rows],
         )
 
 
@@ -135,22 +143,27 @@ def show(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def set_value(context: click.Context, key: str, value: str, in_json: bool) -> None:
-    """Change a setting of the running daemon; "default" goes back to the file's value."""
+    """Change a setting of the running daemon.
+
+    The value "default" restores that of the configuration file.
+    """
     api = client(context)
     api.patch("settings", {key: None if value == "default" else parse_value(value)})
     setting = next(setting for setting in api.pages("settings") if setting["key"] == key)
     if in_json:
         terminal.print_json(setting)
     else:
-        click.echo(f"{key} = {json.dumps(setting['value'])} ({setting['origin']})")
+        click.echo(f"{key} = {json.dumps(setting['value'])} ({terminal.word(setting['origin'])})")
 
 
 @click.command()
-@click.option("--new", is_flag=True, help="Make another one. The one before, and every session it opened, ends.")
+@click.option(
+    "--new", is_flag=True, help="Create a new token. The old one, and every session opened with it, becomes invalid."
+)
 @json_option
 @click.pass_context
 def token(context: click.Context, new: bool, in_json: bool) -> None:
-    """Show the token that the page and programs on other machines are asked for."""
+    """Show the token that the page asks for on other machines."""
     from daemon import pidfile
     from daemon.configuration import tokens
     from daemon.configuration.config import load
@@ -165,23 +178,23 @@ def token(context: click.Context, new: bool, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"token": given, "needed": bool(tokens.required(configuration)), "reloaded": reloaded})
         return
-    click.echo(given or "none")
+    click.echo(given or terminal.said(Message("console.none")))
     if not tokens.required(configuration):
-        click.echo(f"The page listens at {configuration.web.host} only, where no token is asked for.", err=True)
+        terminal.say(Message("console.token_not_needed", host=configuration.web.host), to_stderr=True)
     elif new and not reloaded:
-        click.echo("A service that runs takes it when it is reloaded or started again.", err=True)
+        terminal.say(Message("console.token_next_start"), to_stderr=True)
 
 
 @click.command("notify-test")
 @json_option
 @click.pass_context
 def notify_test(context: click.Context, in_json: bool) -> None:
-    """Send a test notice, and report whether it arrived."""
+    """Send a test notice and report whether it was delivered."""
     answer = client(context).post("notices/test", {})
     if in_json:
         terminal.print_json(answer)
     for name in [] if in_json else answer["arrived"]:
-        click.echo(f"{name}: arrived")
+        terminal.say(Message("console.notice_arrived", name=name))
     if answer["failed"]:
         raise ComparImgError(
             joined(

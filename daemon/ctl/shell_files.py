@@ -1,19 +1,23 @@
 """comparimg-ctl completion and manual: what a shell and man know of the program, made from its help texts."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 
+from daemon.console_language import console_language
 from daemon.ctl.sections import Sectioned, root_program
+from daemon.help_language import localize, translated
 from daemon.version import VERSION
+from index.messages import LANGUAGES
 
 NAME: Final = "comparimg-ctl"
 COMPLETE: Final = "_COMPARIMG_CTL_COMPLETE"
 # Where each file belongs below a folder such as /usr/local/share.
-MAN_PAGE: Final = f"man/man1/{NAME}.1"
+MAN_PAGES: Final[Mapping[str, str]] = {"en": f"man/man1/{NAME}.1", "fr": f"man/fr/man1/{NAME}.1"}
 COMPLETIONS: Final[Mapping[str, str]] = {
     "bash": f"bash-completion/completions/{NAME}",
     "zsh": f"zsh/site-functions/_{NAME}",
@@ -21,9 +25,9 @@ COMPLETIONS: Final[Mapping[str, str]] = {
 }
 EXIT_CODES: Final = (
     ("0", "Done."),
-    ("1", "It failed, or a part of it did; the output says which."),
-    ("2", "Wrong usage, or a configuration with a mistake."),
-    ("3", "No daemon answers."),
+    ("1", "All or a part of it failed; see the output."),
+    ("2", "Wrong usage, or an error in the configuration."),
+    ("3", "No daemon is running."),
 )
 
 
@@ -36,7 +40,7 @@ def register(program: click.Group) -> None:
 @click.argument("shell", type=click.Choice(tuple(COMPLETIONS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what a shell needs to complete commands and options.
+    """Print the completion script of a shell.
 
     For bash, in ~/.bashrc: eval "$(comparimg-ctl completion bash)"
     """
@@ -46,14 +50,16 @@ def completion(context: click.Context, shell: str) -> None:
 @click.command()
 @click.pass_context
 def manual(context: click.Context) -> None:
-    """Print the manual page, for man -l."""
-    click.echo(man_page(root_program(context)), nl=False)
+    """Print the manual page. To read it: comparimg-ctl manual | man -l -"""
+    click.echo(man_page(root_program(context), console_language()), nl=False)
 
 
 def files(program: Sectioned) -> dict[str, str]:
-    """The texts of the manual page and the completions, by where they belong below a folder of shared data."""
+    """The texts of the manual pages and the completions, by where they belong below a folder of shared data."""
     scripts = {place: completion_script(program, shell) + "\n" for shell, place in COMPLETIONS.items()}
-    return {MAN_PAGE: man_page(program), **scripts}
+    pages = {place: man_page(program, language) for language, place in MAN_PAGES.items()}
+    localize(program, console_language())
+    return {**pages, **scripts}
 
 
 def completion_script(program: click.Group, shell: str) -> str:
@@ -64,30 +70,32 @@ def completion_script(program: click.Group, shell: str) -> str:
     return ShellComplete.source(kind(program, {}, NAME, COMPLETE)).strip()
 
 
-def man_page(program: Sectioned) -> str:
-    """The manual page of a program and all its commands, in the macros of man(7)."""
-    return "".join(f"{line}\n" for line in _page(program))
+def man_page(program: Sectioned, language: str = LANGUAGES[0]) -> str:
+    """The manual page of a program and all its commands, in the macros of man(7). Leaves the help of the program in
+    this language."""
+    localize(program, language)
+    return "".join(f"{line}\n" for line in _page(program, partial(translated, language)))
 
 
-def _page(program: Sectioned) -> Iterator[str]:
+def _page(program: Sectioned, said: Callable[[str], str]) -> Iterator[str]:
     context = click.Context(program, info_name=NAME)
     yield f'.TH COMPARIMG-CTL 1 "" "ComparImg {VERSION}" "ComparImg"'
-    yield ".SH NAME"
+    yield f".SH {said('NAME')}"
     yield rf"comparimg\-ctl \- {_escaped(_purpose(program.help))}"
-    yield ".SH SYNOPSIS"
+    yield f".SH {said('SYNOPSIS')}"
     yield r".B comparimg\-ctl"
-    yield "[options] command [arguments]"
-    yield ".SH OPTIONS"
+    yield said("[options] command [arguments]")
+    yield f".SH {said('OPTIONS')}"
     yield from _options(program, context)
     for title, names in program.sections():
-        yield f".SH {_escaped(title.upper())}"
+        yield f".SH {_escaped(said(title).strip().upper())}"
         for name in names:
             yield from _command(program.commands[name], context, name)
-    yield ".SH EXIT STATUS"
+    yield f".SH {said('EXIT STATUS')}"
     for code, meaning in EXIT_CODES:
-        yield from (".TP", f".B {code}", _escaped(meaning))
-    yield ".SH SEE ALSO"
-    yield _escaped("The documentation that comes with ComparImg, README.md first.")
+        yield from (".TP", f".B {code}", _escaped(said(meaning)))
+    yield f".SH {said('SEE ALSO')}"
+    yield _escaped(said("The documentation that comes with ComparImg, README.md first."))
 
 
 def _command(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:

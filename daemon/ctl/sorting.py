@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from daemon import terminal
+from daemon.console_language import console_language
 from daemon.ctl.remote import client, effect_of_job, follow, json_option, limit_option, print_job
 from daemon.ctl.rest_path import at
 from daemon.ctl.trash_recover import recover
+from daemon.help_language import translated
 from index.errors import ComparImgError, NoDaemon, UsageError
 from index.messages import Message
 
@@ -29,7 +31,9 @@ class Days(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         days: float = super().convert(value, param, ctx)
         if math.isnan(days):
-            self.fail(f"{value!r} is not a number of days.", param, ctx)
+            self.fail(
+                translated(console_language(), "{value!r} is not a number of days.").format(value=value), param, ctx
+            )
         return days
 
 
@@ -40,7 +44,7 @@ def register(program: click.Group) -> None:
 
 
 def wait_option(function: Function) -> Function:
-    return click.option("--wait", is_flag=True, help="Wait until it is done.")(function)
+    return click.option("--wait", is_flag=True, help="Wait until the job has ended.")(function)
 
 
 # Deciding
@@ -49,16 +53,17 @@ def wait_option(function: Function) -> Function:
 @click.command()
 @click.argument("key", metavar="GROUP")
 @click.argument("wanted", metavar="[IMAGE=CHOICE]...", nargs=-1)
-@click.option("--proposed", is_flag=True, help="Keep the image that is proposed, put the others in the trash.")
-@click.option("--clear", is_flag=True, help="Make every image of the group undecided.")
+@click.option("--proposed", is_flag=True, help="Keep the proposed image, put the others in the trash.")
+@click.option("--clear", is_flag=True, help="Clear the decisions on the group.")
 @json_option
 @click.pass_context
 def decide(
     context: click.Context, key: str, wanted: tuple[str, ...], proposed: bool, clear: bool, in_json: bool
 ) -> None:
-    """Decide what becomes of a group's images: 12=keep 13=trash 14=link 15=move:NAME 16=undecided.
+    """Decide on the images of a group, for example 12=keep 13=trash.
 
-    Without any, the decisions are shown. Nothing happens to a file until `comparimg-ctl sort`.
+    The choices are keep, trash, link, move:NAME and undecided. Without one, the decisions are shown. No file is
+    changed until `comparimg-ctl sort`.
     """
     api = client(context)
     if bool(wanted) + proposed + clear > 1:
@@ -79,10 +84,13 @@ def decide(
     if in_json:
         terminal.print_json(answer)
         return
-    click.echo(f"decided: {answer['decided']}")
+    terminal.say(Message("console.decided_group", state=terminal.word(answer["decided"])))
     terminal.print_table(
         ("image", "choice", "to", "by"),
-        [(item["image"], item["choice"], item["destination"] or "", _decided_by(item)) for item in answer["items"]],
+        [
+            (item["image"], terminal.word(item["choice"]), item["destination"] or "", _decided_by(item))
+            for item in answer["items"]
+        ],
     )
 
 
@@ -109,8 +117,9 @@ def _all_images(api: Any, key: str, group: Any) -> list[Any]:
 
 
 def _decided_by(decision: Any) -> str:
-    by = f"a rule ({decision['criterion']})" if decision["origin"] == "rule" else "you"
-    return f"{by}, stale: the file changed since" if decision["stale"] else by
+    is_rule = decision["origin"] == "rule"
+    who = Message("console.by_rule", criterion=decision["criterion"]) if is_rule else Message("console.by_you")
+    return terminal.said(Message("console.stale", who=who) if decision["stale"] else who)
 
 
 # Rules
@@ -118,21 +127,24 @@ def _decided_by(decision: Any) -> str:
 
 @click.group()
 def rules() -> None:
-    """Decide about many groups at once, by ordered criteria or by folders."""
+    """Decide on many groups at once, by criteria or by folders."""
 
 
 def rule_options(function: Function) -> Function:
     for option in (
-        click.option("--choice", type=click.Choice(["trash", "move", "link"]), default="trash", show_default=True),
-        click.option("--to", metavar="NAME", help="The destination, for move."),
-        click.option("--kind", default="exact,pixels", show_default=True, help="Match kinds, with commas."),
-        click.option("--criteria", help="What decides which image stays, the first first, with commas. [sort.rules]"),
+        click.option("--choice", type=click.Choice(["trash", "move", "link"]), default="trash", show_default=True,
+                     help="What to do with the images that are not kept."),
+        click.option("--to", metavar="NAME", help="The destination, with --choice move."),
+        click.option("--kind", default="exact,pixels", show_default=True, help="Kinds of match, comma-separated."),
+        click.option("--criteria",
+                     help="Criteria for the image to keep, comma-separated, highest priority first. [sort.rules]"),
         click.option("--ties", type=click.Choice(["ask", "decide"]), default="ask", show_default=True,
-                     help="Where only the path differs: leave it to you, or decide by it."),
-        click.option("--keep", metavar="DIR", help="What is in this folder stays, with --give-way."),
-        click.option("--give-way", metavar="DIR", help="What is in this folder gives way to it."),
+                     help="If only the path differs: leave the group undecided, or decide by path."),
+        click.option("--keep", metavar="DIR", help="With --give-way: keep the images in this folder."),
+        click.option("--give-way", metavar="DIR", help="With --keep: do not keep the images in this folder."),
         click.option("--path", metavar="DIR", help="Only groups with an image in this folder."),
-        click.option("--trashed-before", is_flag=True, help="Only what was put in the trash before and came back."),
+        click.option("--trashed-before", is_flag=True,
+                     help="Only files that were put in the trash before and came back."),
     ):  # fmt: skip
         function = option(function)
     return function
@@ -140,16 +152,19 @@ def rule_options(function: Function) -> Function:
 
 @rules.command("preview")
 @rule_options
-@click.option("--exact", is_flag=True, help="Count all groups, however many there are.")
+@click.option("--exact", is_flag=True, help="Count all groups instead of estimating.")
 @json_option
 @click.pass_context
 def rules_preview(context: click.Context, /, in_json: bool, exact: bool, **given: Any) -> None:
-    """Show what a rule would decide. Of more than 10,000 groups the numbers are estimated from 5,000 of them."""
+    """Show what a rule would decide.
+
+    For more than 10,000 groups, the numbers are estimated from 5,000 of them.
+    """
     api, rule = client(context), _rule(**given)
     effect = api.post("rules/preview", rule)
     if exact and _is_estimated(effect):
         effect = effect_of_job(api, "rules/jobs", {**rule, "dry_run": True})
-    _print_effect(effect, in_json, "would decide")
+    _print_effect(effect, in_json, "console.would_decide")
 
 
 @rules.command("apply")
@@ -157,18 +172,19 @@ def rules_preview(context: click.Context, /, in_json: bool, exact: bool, **given
 @json_option
 @click.pass_context
 def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
-    """Decide by a rule. No file is touched until `comparimg-ctl sort`.
+    """Decide by a rule.
 
-    About more than 10,000 groups a job decides; cancelling it undoes what it has decided.
+    No file is changed until `comparimg-ctl sort`. For more than 10,000 groups, this is a job; cancelling it revokes
+    its decisions.
     """
     api, rule = client(context), _rule(**given)
     if _is_estimated(api.post("rules/preview", rule)):
         answer = effect_of_job(api, "rules/jobs", rule)
     else:
         answer = api.post("rules/apply", rule)
-    _print_effect(answer, in_json, "decided")
+    _print_effect(answer, in_json, "console.decided")
     if not in_json:
-        click.echo(f"take it back with: comparimg-ctl rules revoke {answer['order']}")
+        terminal.say(Message("console.revoke_with", command=f"comparimg-ctl rules revoke {answer['order']}"))
 
 
 @rules.command("list")
@@ -176,15 +192,15 @@ def rules_apply(context: click.Context, /, in_json: bool, **given: Any) -> None:
 @json_option
 @click.pass_context
 def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
-    """List the rules that were applied and what was accepted at once, the newest first."""
+    """List the rules and bulk decisions applied, newest first."""
     rows = list(client(context).pages("orders", limit))
     if in_json:
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("order", "when", "choice", "groups", "images", "not carried out"),
-        [(row["id"], row["created"], row["rule"].get("choice") or row["rule"]["action"], row["groups"], row["images"],
-          row["open"]) for row in rows],
+        ("order", "when", "choice", "groups", "images", "not applied"),
+        [(row["id"], row["created"], terminal.word(row["rule"].get("choice") or row["rule"]["action"]), row["groups"],
+          row["images"], row["open"]) for row in rows],
     )  # fmt: skip
 
 
@@ -193,12 +209,12 @@ def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
-    """Revoke what a rule decided, as far as it is not applied yet."""
+    """Revoke the decisions of a rule that are not applied yet."""
     answer = client(context).delete(at("orders", order))
     if in_json:
         terminal.print_json(answer)
     else:
-        click.echo(f"took back {terminal.counted(answer['decisions'], 'decision')}")
+        terminal.say(Message("console.revoked_decisions", n=answer["decisions"]))
 
 
 def _rule(
@@ -229,27 +245,24 @@ def _is_estimated(effect: Any) -> bool:
     return bool(effect["looked_at"] < effect["selected"])
 
 
-def _print_effect(effect: Any, in_json: bool, word: str) -> None:
+def _print_effect(effect: Any, in_json: bool, code: str) -> None:
     if in_json:
         terminal.print_json(effect)
         return
     size = terminal.bytes_in_words(effect["bytes"])
-    groups, images = terminal.counted(effect["groups"], "group"), terminal.counted(effect["images"], "image")
-    click.echo(f"{word} {'about ' if _is_estimated(effect) else ''}{groups}: {images}, {size}")
+    code = "console.would_decide_about" if _is_estimated(effect) else code
+    terminal.say(Message(code, groups=effect["groups"], images=effect["images"], size=size))
     if _is_estimated(effect):
-        looked_at, selected = effect["looked_at"], effect["selected"]
-        click.echo(f"estimated from {looked_at:,} of {selected:,} groups; --exact counts them all")
+        terminal.say(Message("console.estimated", looked_at=effect["looked_at"], selected=effect["selected"]))
     if effect["undecided_ties"]:
-        click.echo(f"{terminal.counted(effect['undecided_ties'], 'tie')} left to you")
+        terminal.say(Message("console.ties", n=effect["undecided_ties"]))
     for name, number in sorted(effect["by_criterion"].items(), key=lambda entry: -entry[1]):
-        click.echo(f"  by {name}: {number}")
+        terminal.say(Message("console.by_criterion", name=name, n=number))
     for group in effect["sample"][:SAMPLES]:
-        value = f" {group['value']}" if group["value"] else ""
-        click.echo(
-            f"{group['group']}  keeps {terminal.printable(group['keeper']['path'])} ({group['decided_by']}{value})"
-        )
+        why = f"{group['decided_by']} {group['value'] or ''}".strip()
+        terminal.say(Message("console.keeps", group=group["group"], path=group["keeper"]["path"], why=why))
         for victim in group["victims"]:
-            click.echo(f"    not {terminal.printable(victim['path'])}")
+            terminal.say(Message("console.keeps_not", path=victim["path"]))
 
 
 # Carrying out
@@ -257,12 +270,12 @@ def _print_effect(effect: Any, in_json: bool, word: str) -> None:
 
 @click.command()
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Show every step, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show every step without changing any file.")
 @wait_option
 @json_option
 @click.pass_context
 def sort(context: click.Context, groups: tuple[str, ...], dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Carry out what is decided: all of it, or for some groups."""
+    """Apply the decisions to the files, for all groups or for some."""
     api = client(context)
     parameters: dict[str, Any] = {"groups": list(groups)} if groups else {}
     if dry_run:
@@ -277,7 +290,7 @@ def sort(context: click.Context, groups: tuple[str, ...], dry_run: bool, wait: b
         return
     _print_step_report(api, job["outcome"]["batch"], None if dry_run else "refused,failed,doing")
     if not dry_run:
-        click.echo(f"undo it with: comparimg-ctl undo {job['outcome']['batch']}")
+        terminal.say(Message("console.undo_with", command=f"comparimg-ctl undo {job['outcome']['batch']}"))
 
 
 @click.command()
@@ -285,15 +298,15 @@ def sort(context: click.Context, groups: tuple[str, ...], dry_run: bool, wait: b
 @json_option
 @click.pass_context
 def batches(context: click.Context, limit: int, in_json: bool) -> None:
-    """List what was planned, carried out and undone, the newest first."""
+    """List the batches: planned, applied and undone, newest first."""
     rows = list(client(context).pages("batches", limit))
     if in_json:
         terminal.print_json(rows)
         return
     terminal.print_table(
-        ("batch", "kind", "state", "when", "steps", "bytes", "can be undone"),
+        ("batch", "kind", "state", "when", "steps", "bytes", "undoable"),
         [
-            (row["id"], row["kind"], row["state"], row["created"], _counts(row["states"]),
+            (row["id"], terminal.word(row["kind"]), terminal.word(row["state"]), row["created"], _counts(row["states"]),
              terminal.bytes_in_words(row["bytes"]), row["undoable"] or "")
             for row in rows
         ],
@@ -302,7 +315,7 @@ def batches(context: click.Context, limit: int, in_json: bool) -> None:
 
 @click.command()
 @click.argument("batch_id", metavar="ID", type=int)
-@click.option("--state", help="Steps in these states only: done, refused, failed, ... with commas.")
+@click.option("--state", help="Only steps in these states: done, refused, failed and so on; comma-separated.")
 @json_option
 @click.pass_context
 def batch(context: click.Context, batch_id: int, state: str | None, in_json: bool) -> None:
@@ -312,17 +325,18 @@ def batch(context: click.Context, batch_id: int, state: str | None, in_json: boo
     if in_json:
         terminal.print_json({**report, "steps": list(_steps(api, batch_id, state))})
         return
-    click.echo(f"batch {report['id']} {report['kind']} {report['state']}: {_counts(report['states'])}")
+    kind, state = terminal.word(report["kind"]), terminal.word(report["state"])
+    terminal.say(Message("console.batch", batch=report["id"], kind=kind, state=state, steps=_counts(report["states"])))
     _print_step_report(api, batch_id, state)
 
 
 @click.command()
 @click.argument("batch_id", metavar="[BATCH]", type=int, required=False)
-@click.option("--step", "steps", type=int, multiple=True, help="Only this step; may be given again.")
-@click.option("--decide-again", is_flag=True, help="Leave the groups undecided, instead of decided as before.")
-@click.option("--dry-run", is_flag=True, help="Show what would be restored, and change nothing.")
-@click.option("--one-shot", is_flag=True, help="What `comparimg-ctl compress` did without a daemon.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where that is remembered.")
+@click.option("--step", "steps", type=int, multiple=True, help="Only this step; can be given more than once.")
+@click.option("--decide-again", is_flag=True, help="Clear the decisions as well, so that the groups are undecided.")
+@click.option("--dry-run", is_flag=True, help="Show what would be restored, without restoring it.")
+@click.option("--one-shot", is_flag=True, help="Undo `comparimg-ctl compress`, which runs without a daemon.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="The --data-dir of that compression.")
 @wait_option
 @json_option
 @click.pass_context
@@ -337,9 +351,9 @@ def undo(
     wait: bool,
     in_json: bool,
 ) -> None:
-    """Undo a batch, the last one where none is named, or some of its steps.
+    """Undo a batch, by default the last one, or some of its steps.
 
-    Without a daemon, and with --one-shot: what `comparimg-ctl compress` did.
+    With --one-shot, and if no daemon is running, this undoes `comparimg-ctl compress`.
     """
     from daemon.ctl import compress
 
@@ -399,15 +413,19 @@ def _print_steps(steps: list[Any]) -> None:
     terminal.print_table(
         ("step", "action", "state", "bytes", "path", "to", ""),
         [
-            (step["id"], step["action"], step["state"], terminal.bytes_in_words(step["bytes"]), step["path"],
-             step["target"] or "", step["message"] or "")
+            (step["id"], terminal.word(step["action"]), terminal.word(step["state"]),
+             terminal.bytes_in_words(step["bytes"]), step["path"], step["target"] or "", step["message"] or "")
             for step in steps
         ],
     )  # fmt: skip
 
 
 def _counts(states: Any) -> str:
-    return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "none"
+    counts = (
+        terminal.said(Message("console.counted", n=number, what=terminal.word(state)))
+        for state, number in sorted(states.items())
+    )
+    return ", ".join(counts) or terminal.said(Message("console.none"))
 
 
 # The trash
@@ -415,7 +433,7 @@ def _counts(states: Any) -> str:
 
 @click.group()
 def trash() -> None:
-    """What was put in the trash: list it, bring it back, remove it for good."""
+    """The trash: list its files, restore them, delete them permanently."""
 
 
 @trash.command("list")
@@ -423,7 +441,7 @@ def trash() -> None:
 @json_option
 @click.pass_context
 def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
-    """List what is in the trash, the newest first."""
+    """List the files in the trash, newest first."""
     rows = list(client(context).pages("trash", limit))
     if in_json:
         terminal.print_json(rows)
@@ -436,64 +454,68 @@ def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
 
 @trash.command("restore")
 @click.argument("item", metavar="ID", type=int)
-@click.option("--yes", is_flag=True, help="Do not ask where it comes back to another place than its own.")
-@click.option("--dry-run", is_flag=True, help="Show where it would be restored to, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation, even if it is restored to another place.")
+@click.option("--dry-run", is_flag=True, help="Show where it would be restored, without restoring it.")
 @wait_option
 @json_option
 @click.pass_context
 def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Bring one file back to where it was, or beside it where something else is there.
+    """Restore a file to its place, or beside it if the place is taken.
 
-    A file that is known only from the manifest of its trash, and came from outside the folder that holds the trash by
-    that manifest, comes back into that folder, after a question.
+    Some files are known only from the manifest of their trash. If the manifest names a place outside the folder that
+    holds the trash, the file is restored into that folder, after confirmation.
     """
     api = client(context)
     entry = next(iter(api.get("trash", item=item)["items"]), None) if item > 0 else None
     if entry is None:
         raise ComparImgError("trash.unknown_item", item=item)
-    place, target = terminal.printable(entry["place"]), terminal.printable(entry["restore_to"])
+    target = entry["restore_to"]
     if dry_run:
         if in_json:
             terminal.print_json(entry)
         else:
-            click.echo(
-                f"{place} would come back to {target}{', once confirmed' if entry['needs_confirmation'] else ''}"
-            )
+            code = "console.would_restore_confirmed" if entry["needs_confirmation"] else "console.would_restore"
+            terminal.say(Message(code, place=entry["place"], target=target))
         return
     if entry["needs_confirmation"] and not yes:
-        came = terminal.printable(entry["path"])
-        known = f"Its manifest says that it came from {came}." if entry["adopted"] else "Its folder is not configured."
-        click.echo(f"{known} It would come back to {target}.", err=True)
-        click.confirm("Restore it there?", abort=True, err=True)
+        adopted = Message("console.confirm_adopted", path=entry["path"], target=target)
+        former = Message("console.confirm_former", target=target)
+        terminal.say(adopted if entry["adopted"] else former, to_stderr=True)
+        click.confirm(terminal.said(Message("console.confirm_restore")), abort=True, err=True)
     started = api.post(at("trash", item, "restore"), {"confirm": entry["needs_confirmation"]})
     print_job(follow(api, started["id"]) if wait else started, in_json)
 
 
 @trash.command("empty")
-@click.option("--older-than", metavar="DAYS", type=Days(0, 36500), help="[sort.retention]")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Show how much would be removed, and change nothing.")
+@click.option(
+    "--older-than",
+    metavar="DAYS",
+    type=Days(0, 36500),
+    help="Only files that have been in the trash longer than this. [sort.retention]",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, without deleting it.")
 @wait_option
 @json_option
 @click.pass_context
 def trash_empty(
     context: click.Context, older_than: float | None, yes: bool, dry_run: bool, wait: bool, in_json: bool
 ) -> None:
-    """Remove files from the trash for good. This cannot be undone."""
+    """Delete files in the trash permanently. This cannot be undone."""
     api = client(context)
     if older_than is None:
         settings = {entry["key"]: entry["value"] for entry in api.pages("settings")}
         older_than = float(settings["sort.retention"])
     items = [entry for entry in api.pages("trash") if entry["age_days"] >= older_than]
     size = sum(entry["bytes"] for entry in items)
-    amount = f"{terminal.counted(len(items), 'file')} ({terminal.bytes_in_words(size)}) for good"
     if dry_run:
         if in_json:
             terminal.print_json({"items": len(items), "bytes": size})
         else:
-            click.echo(f"would remove {amount}")
+            terminal.say(Message("console.would_empty", n=len(items), size=terminal.bytes_in_words(size)))
         return
     if not yes:
-        click.confirm(f"Remove {amount}?", abort=True, err=True)
+        question = Message("console.confirm_empty", n=len(items), size=terminal.bytes_in_words(size))
+        click.confirm(terminal.said(question), abort=True, err=True)
     started = api.post("trash/empty", {"confirm": True, "older_than_days": older_than})
     print_job(follow(api, started["id"]) if wait else started, in_json)

@@ -11,7 +11,7 @@ import click
 
 from daemon import terminal
 from index.errors import ComparImgError, NotFound, StoreError, UsageError
-from index.messages import Message, hint_of, of_os_error
+from index.messages import Message, hint_of, joined, of_os_error
 
 if TYPE_CHECKING:
     from daemon.files.trash_recovery import TrashedFile
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @click.command("recover")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--restore", is_flag=True, help="Bring the files back.")
-@click.option("--dry-run", is_flag=True, help="Only list them: this is what happens without --restore.")
-@click.option("--check", is_flag=True, help="Compare their bytes with the digests in the manifests.")
-@click.option("--json", "in_json", is_flag=True, help="Answer in JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+@click.option("--restore", is_flag=True, help="Restore the files.")
+@click.option("--dry-run", is_flag=True, help="Only list the files, as without --restore.")
+@click.option("--check", is_flag=True, help="Compare the files with the digests in the manifests.")
+@click.option("--json", "in_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def recover(
     context: click.Context, folder: Path, restore: bool, dry_run: bool, check: bool, in_json: bool, quiet: bool
 ) -> None:
-    """Bring files back from the trashes in DIR, without an index and without a daemon.
+    """Restore files from trash folders, without index or daemon.
 
-    DIR is a trash folder (.comparimg-trash) or any folder above some. Without --restore the files are listed, and
-    nothing is changed. Each comes back below the folder that holds its trash, under a name that is free. Stop the
-    service first. Ends with 1 where a file could not be brought back or its bytes are not those that were recorded.
+    DIR is a trash folder (.comparimg-trash) or a folder that contains some. Without --restore, the files are only
+    listed. Each file is restored below the folder that holds its trash, under a free name. Stop the service first.
+    The exit code is 1 if a file could not be restored or its bytes have changed.
     """
     from daemon.files import trash_recovery
 
@@ -44,7 +44,7 @@ def recover(
     refusal_for = _require_no_service(context, top) if restore else None
     unreadable: list[bytes] = []
     trash_folders = list(trash_recovery.trash_folders_in(top, unreadable))
-    _warn(f"{terminal.printable_path(path)} cannot be listed" for path in unreadable)
+    _warn(terminal.said(Message("console.unlistable", path=os.fsdecode(path))) for path in unreadable)
     if not trash_folders:
         raise NotFound("ctl.no_trash", path=terminal.printable_path(top))
     files: Iterator[TrashedFile] = (file for trash_folder in trash_folders for file in _files_in(trash_folder))
@@ -52,7 +52,7 @@ def recover(
         files = trash_recovery.restore_files(files, refusal_for)
     elif check:
         files = map(trash_recovery.check_bytes, files)
-    rows = _process(files, "restoring" if restore else "looking", restore, in_json, quiet)
+    rows = _process(files, restore, in_json, quiet)
     count, restored, wrong = len(rows), sum(row["restored"] for row in rows), sum(map(_is_wrong, rows))
     still = Counter(row["trash"] for row in rows if not row["restored"])
     left = sum(max(0, _count(trash_folder) - still[os.fsdecode(trash_folder)]) for trash_folder in trash_folders)
@@ -85,11 +85,9 @@ def _files_in(trash_folder: bytes) -> Iterator["TrashedFile"]:
         _warn([terminal.said(Message("ctl.manifest_unreadable", path=path, error=of_os_error(error)))])
 
 
-def _process(
-    files: Iterable["TrashedFile"], phase: str, restore: bool, in_json: bool, quiet: bool
-) -> list[dict[str, Any]]:
+def _process(files: Iterable["TrashedFile"], restore: bool, in_json: bool, quiet: bool) -> list[dict[str, Any]]:
     bar = terminal.Bar(quiet or not restore)
-    bar.begin(phase, None)
+    bar.begin("restoring", None)
     rows = []
     try:
         for file in files:
@@ -124,23 +122,23 @@ def _is_wrong(row: dict[str, Any]) -> bool:
 def _line(file: "TrashedFile") -> str:
     sign = "=>" if file.restored else "->"
     notes = [
-        f"the manifest says {terminal.printable_path(file.entry.path)}" if file.elsewhere else "",
-        "its bytes are not those that were recorded" if file.bytes == "different" else "",
-        f"not restored: {terminal.said(file.message)}" if file.message is not None else "",
+        Message("console.manifest_says", path=os.fsdecode(file.entry.path)) if file.elsewhere else None,
+        Message("console.bytes_differ") if file.bytes == "different" else None,
+        None if file.message is None else Message("console.not_restored", problem=file.message),
     ]
-    remark = "; ".join(filter(None, notes))
+    remark = terminal.said(joined("join.notes", said)) if (said := [note for note in notes if note]) else ""
     place, target = terminal.printable_path(file.entry.place), terminal.printable_path(file.target)
     return f"{place} {sign} {target}{f' ({remark})' if remark else ''}"
 
 
 def _print_summary(count: int, restored: int, wrong: int, left: int, restore: bool, quiet: bool) -> None:
     if not quiet:
-        files = terminal.counted(count, "file")
-        click.echo(f"{restored} of {files} restored" if restore else f"{files}; bring them back with --restore")
+        done = Message("console.recovered", restored=restored, n=count)
+        terminal.say(done if restore else Message("console.recoverable", n=count))
     if wrong:
-        click.echo(f"{terminal.counted(wrong, 'file')} could not be restored or changed, see above", err=True)
+        terminal.say(Message("console.recover_failed", n=wrong), to_stderr=True)
     if left:
-        click.echo(f"{terminal.counted(left, 'file')} in a trash and in no manifest", err=True)
+        terminal.say(Message("console.not_in_manifest", n=left), to_stderr=True)
 
 
 def _count(trash_folder: bytes) -> int:

@@ -8,6 +8,7 @@ import click
 from daemon import terminal
 from daemon.ctl.remote import client, json_option
 from index.errors import NoDaemon, UsageError
+from index.messages import Message
 
 
 def register(program: click.Group) -> None:
@@ -16,19 +17,22 @@ def register(program: click.Group) -> None:
 
 @click.group()
 def workers() -> None:
-    """Machines that lend their processors: they compare previews, and see no files."""
+    """Other machines that lend their processors.
+
+    They compare previews and have no access to your files.
+    """
 
 
 @workers.command()
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write. [NAME.worker]")
-@click.option("--host", help="How the other machine calls this one. [as [workers] listen says]")
+@click.option("--host", help="The name or address by which the other machine reaches this one. [from [workers] listen]")
 @json_option
 @click.pass_context
 def invite(context: click.Context, name: str, out: Path | None, host: str | None, in_json: bool) -> None:
-    """Let a machine in. Writes one file, which is its key: take it there by a safe way, and run there
+    """Invite a machine: write the file with which it can connect.
 
-    comparimg-worker join FILE
+    The file is its key: copy it to that machine over a safe connection, and run there: comparimg-worker join FILE
     """
     from daemon.remote_workers.invitation import reachable_host
     from daemon.remote_workers.roster import Roster, check_name
@@ -50,15 +54,16 @@ def invite(context: click.Context, name: str, out: Path | None, host: str | None
     if in_json:
         terminal.print_json({"name": name, "file": str(target), "host": invitation.host, "port": invitation.port})
         return
-    click.echo(f"{target} lets {name} in, at {invitation.host} port {invitation.port}. Who has this file is let in.")
-    click.echo(f"There: comparimg-worker join {target.name}")
+    host, port = invitation.host, invitation.port
+    terminal.say(Message("console.invited", file=target, name=name, host=host, port=port))
+    terminal.say(Message("console.join_there", file=target.name))
 
 
 @workers.command("list")
 @json_option
 @click.pass_context
 def listing(context: click.Context, in_json: bool) -> None:
-    """List those that are invited, and what they do where the daemon runs."""
+    """List the invited machines and, if the daemon runs, what they do."""
     from daemon.remote_workers.roster import Roster
 
     try:
@@ -76,7 +81,7 @@ def listing(context: click.Context, in_json: bool) -> None:
     if report is not None and report["problem"]:
         click.echo(report["problem"])
     elif report is not None and not report["listen"]:
-        click.echo("Nothing is lent: [workers] listen is not set.")
+        terminal.say(Message("console.not_lending"))
     terminal.print_table(
         ("name", "state", "address", "processes", "share", "pairs", "described", "embedded", ""),
         [_row(row) for row in rows],
@@ -84,11 +89,11 @@ def listing(context: click.Context, in_json: bool) -> None:
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    state = "connected" if row["connected"] else "away"
+    state = terminal.word("connected" if row["connected"] else "away")
     if "done" not in row:
         return row["name"], state, "", "", "", "", "", "", ""
     done = row["done"]
-    share = f"{100 * row['share']:.0f} %"
+    share = terminal.said(Message("console.share", percent=round(100 * row["share"])))
     work = done["verify"], done["describe"], done["embed"]
     return row["name"], state, row["address"], row["processes"] or "", share, *work, row["problem"]
 
@@ -98,14 +103,17 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
 @json_option
 @click.pass_context
 def revoke(context: click.Context, name: str, in_json: bool) -> None:
-    """Let a machine in no more. One that is connected is cut off within a second; what it has is done elsewhere."""
+    """Revoke the invitation of a machine.
+
+    A connected machine is disconnected within a second; its tasks are done elsewhere.
+    """
     from daemon.remote_workers.roster import Roster
 
     Roster(_config(context).daemon.data_dir).remove(name)
     if in_json:
         terminal.print_json({"revoked": name})
     else:
-        click.echo(f"{name} is let in no more")
+        terminal.say(Message("console.worker_revoked", name=name))
 
 
 def _config(context: click.Context) -> Any:

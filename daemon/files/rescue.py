@@ -68,7 +68,7 @@ class Rescue:
         identity = safe_files.identity_at(place)
         if identity is None:
             return
-        log.warning("%s is not the file that was to be moved there", display(place.path))
+        log.warning("%s is not the file that should be moved there", display(place.path))
         if not is_in_trash(place.path):
             self.kept.append(RescuedFile(of.path, place.path))
             return

@@ -153,7 +153,7 @@ def link_new(source: FileRef, target: FileRef) -> None:
 
 
 def remove(file_ref: FileRef, proof: Proof) -> bool:
-    """Remove a file if `proof` is true for it; whether it is gone. Otherwise it stays under its name or, if that was
+    """Remove a file if `proof` is true for it; whether it did. Otherwise it stays under its name or, if that was
     taken in the meantime, beside it."""
     with opened_folder(file_ref.top, file_ref.folder) as folder:
         try:
@@ -291,6 +291,6 @@ def sync_folders(file_refs: Iterable[FileRef]) -> None:
             with opened_folder(top, path) as folder:
                 os.fsync(folder)
         except OSError as error:
-            # Some network file systems cannot sync folders; a folder that is gone need not be.
+            # Some network file systems cannot sync folders; a folder that was removed need not be.
             if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise

@@ -63,8 +63,8 @@ class MetadataCarrier:
             yield self._united(steps[-1][0], keeper, [self._going(image.path, image.digest) for _, image in steps])
 
     def resume(self, step: Step, image: Step) -> Step | None:
-        """The step whose images went before a crash: what they say is read in the trash. None where the keeper is not
-        known any more."""
+        """The step whose images went before a crash: what they say is read in the trash. None where the keeper is no
+        longer known."""
         with self._store.read() as database:
             digest = file_pictures.digests_at(database, [image.keeper]).get(image.keeper)
             started = batches.steps_of(database, step.batch_id, (StepState.DONE, StepState.PLANNED))

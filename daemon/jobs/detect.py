@@ -184,7 +184,7 @@ class Detector:
             progress.checkpoint()
 
     def _delete_retired(self) -> None:
-        """Delete what is left of detections that are not shown any more: of many rows some, and more of them with each
+        """Delete what is left of detections that are no longer shown: of many rows some, and more of them with each
         later update, as an interruption here would have everything detected again."""
         for _ in range(DELETED_AT_ONCE):
             if not self._store.write(matches.delete_retired):
@@ -192,7 +192,7 @@ class Detector:
 
     def _search(self, progress: Progress, parameters: DetectParameters) -> Mapping[str, Any]:
         """Match the images of some folders with these parameters: the limited search, and its number of groups. Raises
-        UsageError for a folder that is not watched any more."""
+        UsageError for a folder that is no longer watched."""
         with self._store.read() as database:
             for folder in map(os.fsencode, parameters.folders):
                 if not folders.is_indexed(database, folder):

@@ -59,7 +59,7 @@ class DiskContext:
 @dataclass(frozen=True, slots=True)
 class DiskChanges:
     """The disks of a root and of the mount points in it. `away` are folders whose state is unknown, with the reason;
-    `changed` says that images were put aside or brought back, `is_known` that the root is on the same disk as before,
+    `changed` says that images were put aside or restored, `is_known` that the root is on the same disk as before,
     or on one that is known to be another."""
 
     now: Mapping[bytes, DiskLocation]
@@ -69,7 +69,7 @@ class DiskChanges:
 
 
 def check(store: Store, root: DiskContext) -> DiskChanges:
-    """Compare the disks with those in the index, and put aside or bring back images. Raises RootUnavailable if another
+    """Compare the disks with those in the index, and put aside or restore images. Raises RootUnavailable if another
     disk without any image is in the place of the root, and OSError."""
     with store.read() as database:
         known = disks.present_disks(database, root.root_id)

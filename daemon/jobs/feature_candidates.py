@@ -82,7 +82,7 @@ class FeatureCandidates:
         made: dict[int, bytes] = {}
         broken = self._describe(progress, content_ids, made)
         if broken:
-            # What is gone or broken is made again, once.
+            # What is missing or broken is made again, once.
             with self._store.read() as database:
                 rows = images.contents(database, broken)
             self._previews.forget(bytes(row.digest) for row in rows.values())

@@ -319,7 +319,7 @@ class Journal:
                     recorded.append(step)
                 except OSError as error:
                     if step.action is Action.DELETE and error.errno in safe_files.NO_SPACE:
-                        # A full disk must not prevent emptying its trash. That the file is gone shows without the line.
+                        # A full disk must not prevent emptying its trash. The removal shows without the line.
                         recorded.append(step)
                     else:
                         failed.append(_failed(step, error))

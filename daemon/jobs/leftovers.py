@@ -81,7 +81,7 @@ def _rescue_temporary(
             if _is_of(entry, identity.inode, identity.size_bytes, identity.mtime_ns):
                 place = folders.file_ref(entry.place)
                 if safe_files.identity_at(place) is None:
-                    log.warning("%s was on its way to the trash", os.fsdecode(entry.path))
+                    log.warning("%s was being moved to the trash", os.fsdecode(entry.path))
                     safe_files.rename_new(file_ref, place)
                     store.write(lambda db, trash_folder=trash_folder: trash_folders.require_full_read(db, trash_folder))  # type: ignore[misc]
                     return

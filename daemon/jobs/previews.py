@@ -90,7 +90,7 @@ class Previews:
                 progress.advance()
                 if outcome.failure is not None:
                     self._require_keeping(outcome.failure)
-                    log.info("no view of content %d: %s", outcome.item[0], outcome.failure.message)
+                    log.info("no preview of content %d: %s", outcome.item[0], outcome.failure.message)
                     failed[outcome.item[0]] = outcome.failure
                 else:
                     self._cache.grew(_size_bytes(paths[outcome.item[0]]))

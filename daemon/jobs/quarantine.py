@@ -244,5 +244,5 @@ def _subject(store: Store, key: Key) -> str:
     content_ids = (key,) if isinstance(key, int) else key
     with store.read() as database:
         files = images.files_of(database, content_ids)
-    names = [display(bytes(files[c][0].path)) if files.get(c) else "a file that is gone" for c in content_ids]
+    names = [display(bytes(files[c][0].path)) if files.get(c) else "a missing file" for c in content_ids]
     return f"{' and '.join(names)} {'were' if len(names) > 1 else 'was'}"

@@ -45,7 +45,7 @@ class RuleJobs:
         with self._store.read() as database:
             left = rule_runs.unfinished(database)
         for run_id in left:
-            log.warning("what the interrupted run %d of a rule decided is taken back", run_id)
+            log.warning("the decisions of the interrupted run %d of a rule are revoked", run_id)
             rule_runs.roll_back(self._store.write, run_id)
 
     def _count(self, context: Context, rule: Rule, chosen: GroupFilter) -> Effect:

@@ -215,7 +215,9 @@ class Checker:
                     if outcome.value is not None:
                         verified[outcome.item.path] = outcome.value
                     elif outcome.failure is not None:
-                        log.warning("%s is no keeper: %s", display(outcome.item.path), outcome.failure.message)
+                        log.warning(
+                            "%s cannot be the image to keep: %s", display(outcome.item.path), outcome.failure.message
+                        )
             finally:
                 outcomes.close()
 

@@ -127,7 +127,7 @@ class TrashImport:
         seen = now if at_end else (status.inode, position, 0)
         self._store_state(TrashFolder(trash_folder.folder, *seen, position, tail))
         if count:
-            log.info("%s holds %d files that the index did not know of", display(trash_folder.folder), count)
+            log.info("%s holds %d files that the index did not have", display(trash_folder.folder), count)
         return count
 
     def _items(self, reader: "_LineReader", lines: Iterable[bytes]) -> list[Item]:

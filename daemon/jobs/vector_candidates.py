@@ -141,7 +141,7 @@ class VectorCandidates:
         return kept | self._make(Portion(progress), [one for one in content_ids if one not in kept])
 
     def _make(self, progress: Progress, content_ids: Collection[int]) -> dict[int, bytes]:
-        """Vectors by content, which are kept. A preview that is gone or broken is made again, once."""
+        """Vectors by content, which are kept. A missing or broken preview is made again, once."""
         made: dict[int, bytes] = {}
         broken = self._embed(progress, content_ids, made)
         if broken:

@@ -238,7 +238,7 @@ class Verifier:
     def _compare_twice(
         self, progress: Progress, candidates: Sequence[CandidatePair], pictures: _Pictures
     ) -> dict[Pair, PictureError]:
-        """Why pairs were not compared. A preview that is gone or broken is made again, once."""
+        """Why pairs were not compared. A missing or broken preview is made again, once."""
         failures = self._compare(progress, candidates, pictures, LOSSES)
         broken = [c for c in candidates if c.pair in failures and failures[c.pair].reason == NO_VIEW]
         if broken:

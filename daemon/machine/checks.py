@@ -222,14 +222,14 @@ def model(config: Config) -> Iterator[Finding]:
 def _backups(backups: Backups) -> Iterator[Finding]:
     newest_ns = backups.newest_ns()
     if newest_ns is None:
-        yield Finding("copies of the index", Grade.NOTE, Message("doctor.no_copies"))
+        yield Finding("backups", Grade.NOTE, Message("doctor.no_copies"))
     elif time.time_ns() - newest_ns > BACKUP_OLD_NS:
         days = (time.time_ns() - newest_ns) // (86_400 * 10**9)
         remedy = Message("doctor.copies_old_remedy")
-        yield Finding("copies of the index", Grade.WARNING, Message("doctor.copies_old", n=days), remedy)
+        yield Finding("backups", Grade.WARNING, Message("doctor.copies_old", n=days), remedy)
     else:
         yield Finding(
-            "copies of the index",
+            "backups",
             Grade.GOOD,
             Message("doctor.copies", n=len(backups.newest_first()), folder=backups.folder),
         )

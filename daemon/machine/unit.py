@@ -43,7 +43,7 @@ def _service(options: UnitOptions) -> str:
         "ExecReload=/bin/sh -c 'kill -HUP $MAINPID'",
         "Restart=on-failure",
         "RestartSec=10",
-        "# 2 is a wrong configuration, which does not mend itself.",
+        "# 2 is a wrong configuration, which no restart corrects.",
         "RestartPreventExitStatus=2",
         "TimeoutStopSec=60",
         "Environment=NUMBA_CACHE_DIR=%C/comparimg PYTHONUNBUFFERED=1",

@@ -107,10 +107,10 @@ class Notifier:
             pause_s = min(RETRY_S * 2 ** (self._failures - 1), LONGEST_RETRY_S)
             self._not_before_s = now_s + pause_s
             reasons = "; ".join(map(str, failed.values()))
-            log.warning("a notice did not arrive (%s); it is retried in %.0f s", reasons, pause_s)
+            log.warning("a notice was not delivered (%s); it is retried in %.0f s", reasons, pause_s)
             return
         if failed:
-            log.warning("a notice did not arrive everywhere: %s", "; ".join(map(str, failed.values())))
+            log.warning("a notice was not delivered everywhere: %s", "; ".join(map(str, failed.values())))
         self._failures, self._first_s = 0, None
         to = NoticeWatermark(now_ns, now_ns, {root.path: root.state for root in summary.roots})
         self._store.write(lambda database: notifications.set_watermark(database, to))

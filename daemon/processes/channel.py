@@ -19,11 +19,11 @@ class Channel:
         return self._end.fileno()
 
     def send(self, message: bytes) -> None:
-        """Raises OSError when the other end is gone. Blocks while the other end has not read earlier messages."""
+        """Raises OSError when the other end has closed. Blocks while the other end has not read earlier messages."""
         self._end.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self) -> list[bytes]:
-        """Every message that has arrived; waits for one. Raises EOFError when the other end is gone."""
+        """Every message that has arrived; waits for one. Raises EOFError when the other end has closed."""
         while not (messages := self._split()):
             try:
                 piece = self._end.recv(RECEIVED_BYTES)

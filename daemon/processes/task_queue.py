@@ -138,13 +138,13 @@ class TaskQueue:
             return dict(self._done_at_home)
 
     def abandon(self, run: Run) -> None:
-        """No one waits for these any more."""
+        """No one waits for these from now on."""
         with self.changed:
             run.wanted = False
             self._runs.discard(run)
 
     def end(self, why: WorkersUnavailable) -> None:
-        """Nothing is done any more; all who wait get the reason."""
+        """Nothing is done from now on; all who wait get the reason."""
         with self.changed:
             self.ended = self.ended or why
             self.tasks.clear()

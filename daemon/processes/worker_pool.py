@@ -131,7 +131,7 @@ class WorkerPool:
             while len(self._threads) < self.count:
                 number = len(self._threads)
                 thread = threading.Thread(target=self._feed, args=(number,), name=f"comparimg-worker-{number}")
-                # One that is known and does not run yet would be taken for dead.
+                # One that is known and does not run yet would count as dead.
                 thread.start()
                 self._threads.append(thread)
 

@@ -101,7 +101,7 @@ class Borrower:
                 lent = self._returned(answer)
                 if isinstance(answer, Failed):
                     # Whether it is the picture's fault is decided here: as at home, and by no one else.
-                    log.info("%s could not do a task, which is done here: %s", self.name, answer.reason)
+                    log.info("%s failed to do a task, which is done here instead: %s", self.name, answer.reason)
                     self._bring_home(lent)
                 else:
                     outcome = Outcome(lent.task.item, self._value(lent, answer.value))
@@ -134,7 +134,7 @@ class Borrower:
             self.answered_s = now_s
 
     def end(self) -> None:
-        """It is gone: what it has goes to others."""
+        """It has disconnected: its tasks go to others."""
         with self._lock:
             self._ended = True
             lost = list(self._lent.values())

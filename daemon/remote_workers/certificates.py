@@ -2,7 +2,7 @@
 
 The authority signs nothing but these, and nothing else trusts it. A certificate of a worker is good for a client only,
 so no worker can pose as the service. What ends a certificate is that it is revoked (see roster); its date only keeps
-one that was forgotten from being good for ever.
+one that was forgotten from being valid forever.
 """
 
 import datetime

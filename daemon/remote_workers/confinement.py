@@ -35,7 +35,7 @@ def landlock_version() -> int:
 
 
 def confine(open_files: int, memory_bytes: int) -> bool:
-    """Give it all up, for ever: whether Landlock holds as well. Call it before any thread is started."""
+    """Give up these rights for good: whether Landlock holds as well. Call it before any thread is started."""
     if os.geteuid() == 0:
         # A container may have taken this right from its root, and then the others as well.
         with contextlib.suppress(PermissionError):

@@ -8,7 +8,7 @@ Between the two: HEADER (length of the payload, what, connection) and the payloa
 """
 
 import asyncio
-import encodings.idna  # noqa: F401 - asyncio asks for it when no file can be opened any more
+import encodings.idna  # noqa: F401 - asyncio asks for it when files can no longer be opened
 import os
 import signal
 import socket
@@ -60,7 +60,7 @@ class Asks(IntEnum):
 
 
 def serve(service: int, listening: int, certificates: int, parent: int) -> None:
-    """Run until the service is gone. The arguments are descriptors, and the process id of the service."""
+    """Run until the service has ended. The arguments are descriptors, and the process id of the service."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir("/")
     context = _context(certificates)

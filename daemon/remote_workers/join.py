@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 
 from daemon.console_language import console_language
+from daemon.help_language import localize, set_language
 from daemon.remote_workers import wire
 from daemon.remote_workers.invitation import Invitation, address_text, read
 from daemon.remote_workers.worker_session import Refused, Session
@@ -41,11 +42,11 @@ def program() -> None:
 
 @program.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--processes", type=click.IntRange(1, 1024), help="How many at a time. [one for each processor]")
+@click.option("--processes", type=click.IntRange(1, 1024), help="Number of processes. [one for each processor]")
 @click.option("--scratch", type=click.Path(path_type=Path), help="The folder for previews. [in memory]")
 @click.option("--once", is_flag=True, hidden=True, help="End with the first connection.")
 def join(file: Path, processes: int | None, scratch: Path | None, once: bool) -> None:
-    """Connect to the ComparImg that made this invitation, and work for it until stopped."""
+    """Connect to the ComparImg of an invitation, and work for it."""
     invitation = read(file)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     with suppress(asyncio.CancelledError):
@@ -121,7 +122,7 @@ def _context(invitation: Invitation) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(cadata=invitation.authority)
-    # Python takes the key from a file only: one that no other user can open, and that is gone at once.
+    # Python takes the key from a file only: one that no other user can open, which is removed at once.
     descriptor, path = tempfile.mkstemp(prefix="comparimg-")
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -138,6 +139,8 @@ def _say(message: Message) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code: 0 done, 1 failed, 2 wrong usage."""
+    set_language(console_language())
+    localize(program, console_language())
     try:
         program.main(arguments, prog_name="comparimg-worker", standalone_mode=False)
     except click.ClickException as error:

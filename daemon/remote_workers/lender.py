@@ -332,7 +332,7 @@ class Lender:
         self._forget(number, problem)
 
     def _forget(self, number: int, problem: Message | None = None) -> None:
-        """A connection is gone; what it was lent goes back."""
+        """A connection has ended; the tasks it was lent are done here."""
         with self._lock:
             connection = self._connections.pop(number, None)
             if connection is None:
@@ -352,7 +352,7 @@ class Lender:
                 known.done += borrower.done
                 known.came_home += borrower.came_home
         if borrower is not None or problem is not None:
-            log.log(logging.WARNING if problem else logging.INFO, "%s is not connected any more%s",
+            log.log(logging.WARNING if problem else logging.INFO, "%s has disconnected%s",
                     name, f": {problem}" if problem else "")  # fmt: skip
 
     def _note(self, problem: Message) -> None:

@@ -259,7 +259,7 @@ class _Group(InotifyWatchGroup):
         self._root.on_loss(self.path, Loss.OVERFLOW)
 
     def forget_moved_out(self, folder: bytes) -> None:
-        """Drop the watches of a folder that was moved out of the root: they would report its old path for ever."""
+        """Drop the watches of a folder that was moved out of the root: they would report its old path forever."""
         with self._lock:
             below = folder + b"/"
             self._drop(
@@ -312,7 +312,7 @@ class _Group(InotifyWatchGroup):
         return [path for path in folders if self._root.goes_into(path)]
 
     def _add(self, folder: bytes) -> bool:
-        """Watch one folder; False if it cannot be watched or is gone. Raises OSError for the root, and ENOSPC."""
+        """Watch one folder; False if it cannot be watched or is missing. Raises OSError for the root, and ENOSPC."""
         if not self._has_room(self):
             raise OSError(errno.ENOSPC, "more folders than inotify watches")
         try:

@@ -2,7 +2,7 @@
 
 Events are hints: they are reported as paths to scan again, never as what to do. Every root is reconciled when it comes
 online (after its watches are set up, so that no change is missed), when events were lost, and at intervals. A root that
-is gone, does not respond or is suddenly empty is offline, and its pending events are dropped.
+is missing, does not respond or is suddenly empty is offline, and its pending events are dropped.
 
 Thread: comparimg-watcher owns all state here; the probes of the roots and watchdog's threads only put on its queue.
 """
@@ -218,7 +218,7 @@ class Watcher:
         self._queue.put(lambda: self._of_watched(root, lambda watch: self._handle_loss(watch, loss)))
 
     def _of_watched(self, root: bytes, handle: Callable[[_Watch], None]) -> None:
-        """Handle a report of a root, unless it is not watched any more."""
+        """Handle a report of a root, unless it is no longer watched."""
         watch = self._roots.get(root)
         if watch is not None:
             handle(watch)
@@ -329,7 +329,7 @@ class Watcher:
             try:
                 self._on_settled(Settled(paths))
             except ComparImgError as error:
-                log.warning("no scan of %d changed paths could be queued, it is retried: %s", len(paths), error)
+                log.warning("the scan of %d changed paths could not be queued and is retried: %s", len(paths), error)
                 for path in paths:
                     self._debouncer.touch(path, now_s)
 
@@ -340,7 +340,7 @@ class Watcher:
             try:
                 self._on_reconcile(Reconcile(watch.root.path, watch.reconcile_reason))
             except ComparImgError as error:
-                log.warning("no scan of %s could be queued, it is retried: %s", _display(watch), error)
+                log.warning("the scan of %s could not be queued and is retried: %s", _display(watch), error)
                 watch.reconcile_s = now_s + self._times.guard_s
                 continue
             often = not watch.is_native or (watch.probe_result is not None and watch.probe_result.has_remote_below)

@@ -40,9 +40,13 @@ def make_private(folder: Path) -> None:
             reason = "its file system keeps no modes" if folder.stat().st_mode & OTHERS else ""
     mode = stat.S_IMODE(status.st_mode)
     if not reason:
-        log.warning("the data folder %s was open to others (mode %o): its owner alone may use it now", folder, mode)
+        log.warning(
+            "other users could open the data folder %s (mode %o): it is now restricted to its owner", folder, mode
+        )
     elif status.st_mode & OTHERS_WRITE:
-        log.warning("others may write into the data folder %s (mode %o), and it is left so: %s", folder, mode, reason)
+        log.warning(
+            "other users can write to the data folder %s (mode %o), and this is not changed: %s", folder, mode, reason
+        )
 
 
 def objection(folder: Path) -> Message | None:

@@ -508,7 +508,7 @@ class Compression(Model):
     quality = IntegerField(default=0)
     score = FloatField(null=True)
     target = TextField(default="")
-    options_key = TextField(column_name="wish")
+    options_key = TextField()
     reason = TextField(default="")
     message = MessageField(default=lambda: None)
     made_ns = IntegerField()

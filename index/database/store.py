@@ -128,7 +128,7 @@ class Store:
                 self._reading.connect()
             yield self._reading
         except DatabaseError as error:
-            raise self._store_error(error, "read") from error
+            raise self._store_error(error) from error
         finally:
             if is_outermost:
                 self._reading.close()
@@ -249,7 +249,7 @@ class Store:
             self._fail_pending()
 
     def _fail_pending(self) -> None:
-        """Raise StoreClosed for every change still queued, so that no caller waits for ever, however the thread
+        """Raise StoreClosed for every change still queued, so that no caller waits forever, however the thread
         ended."""
         with self._closing:
             self._closed = True
@@ -270,7 +270,7 @@ class Store:
             try:
                 result = self._transact(change)
             except DatabaseError as error:
-                future.set_exception(self._store_error(error, "changed"))
+                future.set_exception(self._store_error(error))
                 continue
             except BaseException as error:  # noqa: BLE001 - to be raised by the caller, not in this thread
                 future.set_exception(error)
@@ -332,10 +332,10 @@ class Store:
             self._lineage_files.write(mark)
         return result
 
-    def _store_error(self, error: DatabaseError, done: str) -> StoreError:
+    def _store_error(self, error: DatabaseError) -> StoreError:
         # peewee's error wraps that of SQLite, which alone has the code.
         cause = getattr(error, "orig", error)
-        message = Message("index.failed", path=self.path, done=done, error=error)
+        message = Message("index.failed", path=self.path, error=error)
         if is_damage_error(cause):
             self._fault = self._fault or str(message)
             return StoreDamaged(message, hint=Message("index.damaged_hint"))

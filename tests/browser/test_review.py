@@ -191,7 +191,7 @@ def test_a_plan_behind_another_job_says_so(serve: Serve, visit: Open) -> None:
     with page.expect_response("**/decisions"):
         page.keyboard.press("a")
     page.goto(f"{site.address}/plan")
-    expect(page.get_by_text("Another job is running; this one is next.")).to_be_visible()
+    expect(page.get_by_text("Another job is running; this one is waiting.")).to_be_visible()
 
 
 def test_what_is_refused_goes_back_and_says_why(serve: Serve, visit: Open) -> None:

@@ -33,7 +33,7 @@ def test_each_machine_is_shown_with_its_share(serve: Serve, visit: Open) -> None
     expect(rows.nth(1)).to_contain_text("60 pairs compared · 15 pictures embedded")
     expect(rows.nth(1)).to_contain_text("1 task was done here instead")
     expect(rows.nth(2)).to_contain_text("<b>laptop</b>")
-    expect(rows.nth(2)).to_contain_text("It fell silent.")
+    expect(rows.nth(2)).to_contain_text("It stopped answering.")
     expect(panel).not_to_contain_text("null")
 
 

@@ -68,7 +68,7 @@ def test_a_full_disk_while_indexing_is_waited_for(program: Program, tmp_path: Pa
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(many[number % 30].read_bytes() + b"%d" % number)
     with program.running([*NAMESPACE, "sh", "-c", script, "sh"]) as (process, address):
-        until(lambda: "Make room on its disk" in program.log.read_text())
+        until(lambda: "Free some space on its disk" in program.log.read_text())
         assert Client(address).get("status")["version"]
         jobs = list(Client(address).pages("jobs"))
         assert {job["state"] for job in jobs} <= {"queued", "running"}, "no job is lost"

@@ -95,7 +95,7 @@ def fuzz_decoders(chance: random.Random, seconds: float, kept: Path) -> Counter[
 
 
 VALUES = (
-    "true", "0", "-1", "1e400", "nan", "inf", "9" * 40, '""', '"\\u0000"', '"~nobody/x"', "[]", "[[]]", "{}", "[1, 2]",
+    "true", "0", "-1", "1e400", "nan", "inf", "9" * 40, '""', '"\\u0000"', '"~daemon/x"', "[]", "[[]]", "{}", "[1, 2]",
     "1979-05-27", "'''x'''", '"0 3 * * *"', '["a", 1]', "0x7fffffffffffffff", f'"{"x" * 3000}"', '"é\\n"', "= =", "\0",
 )  # fmt: skip
 

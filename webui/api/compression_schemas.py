@@ -22,7 +22,7 @@ class Compression(Answer, frozen=True, kw_only=True):
     uri: Uri
     image: Annotated[int | None, Meta(description="The image that is at this path now")]
     result: Path | None
-    wish: Annotated[dict[str, Any], Meta(description="What was asked for, without what is so by default")]
+    options: Annotated[dict[str, Any], Meta(description="The options that differ from the defaults")]
     format: str
     size_before: Size
     size_after: Size

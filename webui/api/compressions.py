@@ -140,7 +140,7 @@ def _schema(row: CompressionRecord, image_id: int | None, language: str) -> comp
         uri=path_uri(row.path),
         image=image_id,
         result=path_text(row.result_path) if row.result_path else None,
-        wish=_options(row.options_key),
+        options=_options(row.options_key),
         format=row.format,
         size_before=row.source_size,
         size_after=row.result_size,

@@ -11,7 +11,7 @@ from index.errors import UsageError
 from index.model import JobKind
 from webui.schemas import path_bytes, path_text
 
-# A path to be scanned may be that of a file that is gone: the scan finds out.
+# A path to be scanned may be that of a file that no longer exists: the scan finds out.
 MUST_EXIST: Final = {"folders", "files"}
 NAMES: Final = {
     JobKind.DETECT: ("folders",),

@@ -130,7 +130,7 @@ ROUTES = (
     ),
     Route("GET", f"{API}/jobs/{{id}}", get_job, "One job", "jobs", job_schemas.Job, key_type=int),
     Route(
-        "DELETE", f"{API}/jobs/{{id}}", delete_job, "Ask a job to leave off", "jobs", job_schemas.Job,
+        "DELETE", f"{API}/jobs/{{id}}", delete_job, "Cancel a job", "jobs", job_schemas.Job,
         key_type=int, errors=(409,),
     ),
 )  # fmt: skip

@@ -124,7 +124,7 @@ class NamedRuleChange(Body, frozen=True, kw_only=True):
 
 
 class NamedRule(Answer, frozen=True, kw_only=True):
-    """A rule that is kept. Once what it decided is revoked, it does not run after detections any more."""
+    """A rule that is kept. Once what it decided is revoked, it no longer runs after detections."""
 
     id: RowId
     name: str

@@ -121,7 +121,7 @@ def decided_contents(database: SqliteDatabase, keys: Sequence[str] = ()) -> list
 
 @dataclass(frozen=True, slots=True)
 class LostDecision:
-    """A decision that cannot be carried out because its image is in no group any more, or has changed."""
+    """A decision that cannot be carried out because its image is no longer in a group, or has changed."""
 
     image_id: int
     path: bytes

@@ -1,7 +1,7 @@
-"""Candidate pairs that are taken for copies until a group depends on one of them: records.regrouping says which do.
+"""Candidate pairs that are assumed to be copies until a group depends on one of them: records.regrouping says which do.
 
 Of 32 copies of one picture 496 pairs are proposed. Their group comes from the 90 that its first members form with one
-another and with the rest; the others are kept here, for when one of those is gone or denied.
+another and with the rest; the others are kept here, for when one of those is removed or denied.
 """
 
 from collections.abc import Collection, Iterable

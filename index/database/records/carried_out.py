@@ -26,7 +26,7 @@ def set_aside(database: SqliteDatabase, image_of: Mapping[int, int]) -> None:
 def put_back(database: SqliteDatabase, restored: Sequence[tuple[int, bytes]]) -> None:
     """Decide again what these undone steps had carried out (step id and present path), where the same bytes are back.
 
-    A decision made since stays. None is brought back that would leave a group without an image that stays.
+    A decision made since stays. None is restored that would leave a group without an image that stays.
     """
     back: list[int] = []
     for step_id, path in restored:

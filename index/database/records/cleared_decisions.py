@@ -82,7 +82,7 @@ def _reopen(database: SqliteDatabase, clearing_id: int) -> None:
 
 
 def _put_some_back(database: SqliteDatabase, clearing_id: int) -> int | None:
-    """Make a portion of the decisions again; their number, None where none was left and the clearing is gone."""
+    """Make a portion of the decisions again; their number, None where none was left and the clearing was removed."""
     rows = database.execute_sql(
         "SELECT k.image_id, c.digest IS k.digest FROM cleared_decision k JOIN image i ON i.id = k.image_id"
         " LEFT JOIN content c ON c.id = i.content_id WHERE k.clearing_id = ? ORDER BY k.image_id LIMIT ?",

@@ -251,7 +251,7 @@ def move_image(database: SqliteDatabase, old: bytes, new: bytes, root_id: int) -
 
 
 def forget_images(database: SqliteDatabase, paths: Iterable[bytes]) -> set[int]:
-    """Delete the rows of files that are gone. Their contents stay, in case the bytes come back. Returns the contents
+    """Delete the rows of missing files. Their contents stay, in case the bytes come back. Returns the contents
     affected."""
     touched: set[int] = set()
     for chunk in chunks(paths):

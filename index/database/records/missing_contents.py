@@ -1,7 +1,7 @@
 """Missing contents: a detection ignores contents without a file until there is one again.
 
-A camera that overwrites one file every minute leaves half a million similar pictures in a year, none of which exists
-any more. They must neither cost every new picture a comparison nor get in the way of the pictures that exist.
+A camera that overwrites one file every minute leaves half a million similar pictures in a year, none of which
+still exists. They must neither cost every new picture a comparison nor get in the way of the pictures that exist.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Rules that are kept under a name.
 
 One may run after each detection, on the groups that are new or changed since it ran last; where a person revokes what
-it decided, it is not run so any more.
+it decided, it no longer runs then.
 """
 
 import json

@@ -36,7 +36,7 @@ def start(database: SqliteDatabase, work: str, keys: Iterable[Key]) -> None:
 
 
 def finish(database: SqliteDatabase, work: str, keys: Iterable[Key]) -> None:
-    """These are done, or their failure is recorded elsewhere: nothing is counted any more."""
+    """These are done, or their failure is recorded elsewhere: they no longer count."""
     _execute_for(database, "DELETE FROM quarantine", work, keys)
 
 

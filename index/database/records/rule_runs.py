@@ -159,7 +159,7 @@ def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[l
 
 def revoke(write: Callable[[Callable[[SqliteDatabase], Any]], Any], order_id: int) -> int:
     """Delete a finished rule run and those of its decisions that were not carried out, in portions. A rule that made
-    them after a detection is not run so any more. Returns the number of these decisions. Raises NotFound."""
+    them after a detection no longer runs then. Returns the number of these decisions. Raises NotFound."""
     decided: int = write(lambda db: _begin_revoking(db, order_id))
     roll_back(write, order_id)
     return decided

@@ -118,7 +118,7 @@ def item_at(database: SqliteDatabase, place: bytes) -> Item | None:
 
 
 def trashed_before(database: SqliteDatabase, image_ids: Sequence[int]) -> dict[int, int]:
-    """When the bytes of these images were put in the trash last, of those that came after that: a telephone brings back
+    """When the bytes of these images were put in the trash last, of those that came after that: a telephone restores
     what was trashed. What was restored does not count, nor what only a manifest lists, nor the copy that was kept."""
     found: dict[int, int] = {}
     for chunk in chunks(image_ids):

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 FILE: Final = "index.counter"
 ANCHOR: Final = "index.anchor"
-ANCHOR_TEXT: Final = b"ComparImg tells by this file whether its data folder was copied or put back from a copy.\n"
+ANCHOR_TEXT: Final = b"By this file, ComparImg recognises a data folder that was copied, or restored from a copy.\n"
 SECOND_NS: Final = 10**9
 # The times of a file that was written once and never changed are close together, whatever the clock says. This is more
 # than a slow disk takes.

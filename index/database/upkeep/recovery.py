@@ -51,7 +51,7 @@ def recover(path: Path, backups: Backups, upgrade: Callable[[Path], None], *, is
             ready.unlink(missing_ok=True)
             return ""
     else:
-        fault = "it is empty" if exists else "it is gone"
+        fault = "it is empty" if exists else "it is missing"
         if not ready.exists() and not backups.newest_first():
             return ""
     if ready.exists():
@@ -106,21 +106,21 @@ def _readable(damaged: Path, copy: Path | None) -> Iterator[Path]:
     if copy is None or _has_tables(damaged):
         yield damaged
         return
-    mended = damaged.with_name(f"{damaged.stem}-mended{damaged.suffix}")
+    repaired = damaged.with_name(f"{damaged.stem}-repaired{damaged.suffix}")
     try:
-        shutil.copyfile(damaged, mended)
+        shutil.copyfile(damaged, repaired)
         with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(f"{damaged}-wal", f"{mended}-wal")
-        with copy.open("rb") as whole, mended.open("r+b") as file:
+            shutil.copyfile(f"{damaged}-wal", f"{repaired}-wal")
+        with copy.open("rb") as whole, repaired.open("r+b") as file:
             head = bytearray(whole.read(HEADER_BYTES))
             page_bytes = int.from_bytes(head[16:18], "big") or 65536
             file.write(head + whole.read(page_bytes - HEADER_BYTES))
             # The number of pages, which differs from that of the backup.
             file.seek(28)
-            file.write((mended.stat().st_size // page_bytes).to_bytes(4, "big"))
-        yield mended
+            file.write((repaired.stat().st_size // page_bytes).to_bytes(4, "big"))
+        yield repaired
     finally:
-        remove_index_files(mended)
+        remove_index_files(repaired)
 
 
 def _has_tables(index: Path) -> bool:

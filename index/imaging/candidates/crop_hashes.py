@@ -20,7 +20,7 @@ from index.imaging.thresholds import threshold
 from index.model import Hashes
 
 INSIDE: Final = "inside"
-DESKEWED: Final = "levelled"
+DESKEWED: Final = "deskewed"
 CROPPED: Final = "cropped"
 # A hash stays near when its part moves by a fortieth of a side. Parts of nine tenths, at 1 and 3 fortieths across and
 # down, are therefore near to all those between 0 and 4. Of 120 crops each by 5, 8, 10, 12, 15 and 20 % of the sides, at

@@ -42,7 +42,7 @@ def _is_cut_off(data: bytes) -> bool:
         elif block == EXTENSION:
             position += 2
         else:
-            # The trailer, or what is no block any more: decoders stop here.
+            # The trailer, or what is no longer a block: decoders stop here.
             return False
         while position < len(data) and data[position]:
             position += 1 + data[position]

@@ -66,7 +66,7 @@ class NoJpeg(ValueError):
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """Those before the picture's coded data. Raises NoJpeg where the bytes are no segment any more."""
+    """Those before the picture's coded data. Raises NoJpeg where the bytes are no longer a segment."""
     for marker, start, end in _markers(data):
         if marker in (SOS, EOI):
             return

@@ -310,7 +310,7 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
                 if _goes_on_in_zeros(data, image):
                     raise PictureError("truncated", "picture.unwritten", format=what)
                 if image.format == "PNG":
-                    # Pillow decodes a PNG when asked for EXIF; a failure then must not be taken for a lack of EXIF.
+                    # Pillow decodes a PNG when asked for EXIF; a failure then must not count as a lack of EXIF.
                     image.load()
                 yield image
     except PictureError:

@@ -2,12 +2,12 @@
 
 Deletions are accepted if the root can be listed, is not empty, and is on the same file system as before (or on one that
 holds at least one of the known files). Then:
-- what is below a folder that could not be listed is neither seen nor gone;
-- a file is gone only if the nearest existing folder above it is on the file system that the file was on: removing a
+- what is below a folder that could not be listed is neither seen nor deleted;
+- a file was deleted only if the nearest existing folder above it is on the file system that the file was on: removing a
   disk that was mounted below the root loses nothing, whether its mount point still exists or not. A file behind a
-  symbolic link is gone in any case.
+  symbolic link was deleted in any case.
 There is no limit on deletions at once: a deletion removes a row, never what is known of the content or was decided
-about it, and clearing out nine tenths of a folder is legitimate. A file that is gone from one path and was seen at
+about it, and clearing out nine tenths of a folder is legitimate. A file that has left one path and was seen at
 another with the same identity was moved, and is not read again.
 """
 
@@ -144,7 +144,7 @@ def _missing(
     mounts: Mapping[bytes, int],
     is_behind_link: Callable[[bytes], bool],
 ) -> dict[bytes, Identity]:
-    """The rows without a file that are gone for certain: not below what could not be read, nor on a device that is not
+    """The rows of files that were certainly deleted: not below what could not be read, nor on a device that is not
     mounted there now."""
     return {
         path: identity

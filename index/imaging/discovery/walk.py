@@ -1,7 +1,7 @@
 """EDGE: what is on disk below a folder: the files that may be images, with their identities.
 
 Symbolic links are not followed, neither to files nor to folders. Folders that cannot be listed are reported, and so are
-those where another file system begins, so that files out of reach are not taken for deleted.
+those where another file system begins, so that files out of reach do not count as deleted.
 """
 
 import errno

@@ -163,7 +163,7 @@ def _compiled() -> Engine | None:
     try:
         from index.imaging.embedding.compiled_search import add_nearest  # noqa: PLC0415 - numba is loaded when there is work for it
     except (ImportError, OSError) as error:
-        log.warning("the search does without numba: %s", error)
+        log.warning("the search runs without numba: %s", error)
         return None
     compiled: Engine = add_nearest
     return compiled

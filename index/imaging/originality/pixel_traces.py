@@ -1,7 +1,7 @@
 """PURE: the decoded pixels of one picture -> numbers by which it can be compared with another without its pixels.
 
 The spectrum shows whether a picture has detail of its own at each scale: one that was enlarged has none beyond the
-resolution of what it was made from, and its noise is gone. The spectrum of the colours shows whether they were stored
+resolution of what it was made from, and has lost its noise. The spectrum of the colours shows whether they were stored
 at a lower resolution before; empty corners show that the picture was straightened.
 """
 

@@ -130,22 +130,22 @@ def test_a_file_is_read_whole(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "beginning"),
     [
-        ("[deamon]", "deamon: there is no such section. Did you mean daemon?"),
-        ("[colours]", "colours: there is no such section. accepted: daemon, watch"),
-        ("[daemon]\nlgo = 1", "daemon.lgo: there is no such key. Did you mean log?"),
-        ("[web]\ncolour = 1", "web.colour: there is no such key. accepted: host, port"),
-        ("detect = 3", "detect: 3 is no section"),
+        ("[deamon]", "deamon: unknown section. Did you mean daemon?"),
+        ("[colours]", "colours: unknown section. accepted: daemon, watch"),
+        ("[daemon]\nlgo = 1", "daemon.lgo: unknown key. Did you mean log?"),
+        ("[web]\ncolour = 1", "web.colour: unknown key. accepted: host, port"),
+        ("detect = 3", "detect: 3 is not a section"),
         ("[detect]\nhsize = 12", "detect.hsize: 12 is not accepted; accepted: 8, 16 or 32."),
         ("[detect]\nhsize = 8\ntolerance = 80", "detect.tolerance: 80 is not accepted; accepted: 0 to 64"),
         ("[detect]\nschedule = 'often'", 'detect.schedule: "often" is not accepted; accepted: "", five cron fields'),
         ("[daemon]\ndata_dir = '~no-one-of-this-name/x'", "daemon.data_dir"),
         ("[watch]\npath = '/a'", "watch: is one section; accepted: [[watch]]"),
         ("[[watch]]", "watch[0].path: is missing; accepted: a folder."),
-        ("[[watch]]\npath = '/a'\n[[watch]]\npath = '/b/../a/'", "watch[1].path: /a is the folder of watch[0] already"),
+        ("[[watch]]\npath = '/a'\n[[watch]]\npath = '/b/../a/'", "watch[1].path: /a is already the folder of watch[0]"),
         ("[[watch]]\npath = '/a'\nmode = 'magic'", 'watch[0].mode: "magic" is not accepted; accepted: auto, native'),
         ("[daemon]\ndata_dir = '/a/b'\n[[watch]]\npath = '/a'", "daemon.data_dir: /a/b is in the watched folder"),
         ("[daemon]\ndata_dir = '/a'\n[[watch]]\npath = '/a'", "watch[0].path: /a is in the data folder /a"),
-        ("[web", "is no TOML: "),
+        ("[web", "is not valid TOML: "),
     ],
 )
 def test_a_problem_is_reported_with_its_place(folder: Path, text: str, beginning: str) -> None:
@@ -216,7 +216,7 @@ def test_a_data_folder_that_is_passed_over_may_lie_in_a_watched_one(folder: Path
     [
         ("/a/safe/best", "is in a protected folder"),
         ("/a/.comparimg-trash/best", "is in a trash"),
-        ("/dev/null", "is no folder"),
+        ("/dev/null", "is not a folder"),
         ("/not/there/yet", ""),
         ("/a/safe/open/best", ""),
     ],
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_reported(folder: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(folder / "none.toml", {})
     (folder / "latin.toml").write_bytes(b"# caf\xe9\n")
-    with pytest.raises(ConfigError, match="is no UTF-8 text"):
+    with pytest.raises(ConfigError, match="is not UTF-8"):
         load(folder / "latin.toml", {})
 
 
@@ -251,7 +251,7 @@ def test_the_mark_some_editors_begin_a_text_with_is_passed_over(folder: Path) ->
 def test_a_user_without_a_home_is_asked_for_a_data_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
-    with pytest.raises(ConfigError, match=r"daemon\.data_dir: .* names no user's home"):
+    with pytest.raises(ConfigError, match=r"daemon\.data_dir: .* is not the home folder of a user"):
         load(None, {})
     assert load(None, {"XDG_DATA_HOME": str(folder)}).daemon.data_dir == folder / "comparimg"
 

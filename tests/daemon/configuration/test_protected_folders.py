@@ -90,11 +90,11 @@ def test_an_index_that_is_in_use_is_read(home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"[[watch]", "is no TOML"),
-        (b"\xff\xfe", "is no TOML"),
+        (b"[[watch]", "is not valid TOML"),
+        (b"\xff\xfe", "is not valid TOML"),
         (b"[watch]\npath = '/a'", "accepted: [[watch]]"),
-        (b"[[watch]]\npath = '/a'\nprotected = 'yes'", "does not say whether it is protected"),
-        (b"[[watch]]\nprotected = true", "names no folder"),
+        (b"[[watch]]\npath = '/a'\nprotected = 'yes'", "or whether it is protected"),
+        (b"[[watch]]\nprotected = true", "the folder is missing"),
     ],
 )
 def test_what_cannot_be_understood_stops_everything(home: Path, text: bytes, message: str) -> None:

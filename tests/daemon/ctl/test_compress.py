@@ -180,7 +180,7 @@ def test_what_is_behind_a_picture_stays_with_it(
     before = contents(photos)
     answer = ctl_alone("compress", flag, "-x", "100x100", file, "-s", 0)
     assert answer.code == FAILED
-    assert "18 bytes behind the picture" in answer.err
+    assert "18 bytes after the picture" in answer.err
     assert contents(photos) == before
     assert in_trash(photos) == leftovers(photos) == []
 

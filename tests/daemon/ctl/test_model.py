@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ctl.explanation import MEANINGS
+from index.messages import catalogue
 from support import onnx_models as onnx
 from support.pictures import photograph, save
 from support.terminal import Ctl
@@ -65,4 +65,4 @@ def test_detect_and_explain_use_the_model_or_say_why_not(ctl_alone: Ctl, tmp_pat
 def test_every_gate_has_a_meaning() -> None:
     sources = [*(TOP / "index/imaging/verification").glob("*.py"), TOP / "daemon/processes/verify_task.py"]
     names = {name for file in sources for name in re.findall(r'Gate\("(\w+)"', file.read_text("utf-8"))}
-    assert "clipped" in names and names <= set(MEANINGS)
+    assert "clipped" in names and {f"gate.{name}" for name in names} <= set(catalogue("en"))

@@ -194,4 +194,4 @@ def test_the_real_program_says_so_too(service: Service, tmp_path: Path) -> None:
 
 def test_what_is_no_text_at_all_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["group", "\ud800"]) == WRONG_USAGE
-    assert capsys.readouterr().err == "comparimg-ctl: An argument is no text.\n"
+    assert capsys.readouterr().err == "comparimg-ctl: An argument is not valid text.\n"

@@ -173,7 +173,7 @@ def test_a_folder_named_twice_is_one(folder: Path, detected: OneShot, tmp_path: 
 
 def test_what_is_no_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     for wrong in (folder / "a.png", folder / "nothing here"):
-        with pytest.raises(UsageError, match="is no folder"):
+        with pytest.raises(UsageError, match="is not a folder"):
             detect(tmp_path, wrong)
 
 

@@ -75,5 +75,5 @@ def test_all_else_names_linux_on_macos() -> None:
 def test_windows_gets_a_sentence(arguments: list[str]) -> None:
     refused = run(arguments, ON_WINDOWS)
     assert refused.returncode == 2, refused.stderr
-    assert "does not run on Windows itself" in refused.stderr
+    assert "does not run on Windows directly" in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -44,4 +44,4 @@ def test_what_cannot_be_watched_is_said(ask: Ctl, tmp_path: Path) -> None:
     missing = ask("roots", "add", tmp_path / "nowhere")
     assert (missing.code, "There is no folder" in missing.err) == (2, True)
     unknown = ask("roots", "remove", tmp_path)
-    assert (unknown.code, "is no watch root" in unknown.err) == (1, True)
+    assert (unknown.code, "is not a watched folder" in unknown.err) == (1, True)

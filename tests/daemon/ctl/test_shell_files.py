@@ -63,7 +63,7 @@ def test_the_manual_is_without_a_warning(tmp_path: Path) -> None:
     command = ["groff", "-man", "-Tutf8", "-ww", str(page)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ended.stderr == ""
-    assert "Print all duplicates, for another program." in " ".join(ended.stdout.split())
+    assert "Print all duplicates in a form for other programs." in " ".join(ended.stdout.split())
 
 
 def test_a_line_of_the_manual_is_no_macro() -> None:

@@ -53,7 +53,7 @@ def test_nothing_is_overwritten_and_other_bytes_are_reported(ctl_alone: Ctl, tmp
     (photos / "x.jpg").write_bytes(b"mine")
     answer = ctl_alone("trash", "recover", photos, "--restore")
     assert answer.code == FAILED
-    assert "not those that were recorded" in answer.out
+    assert "not those recorded" in answer.out
     assert (photos / "x.jpg").read_bytes() == b"mine"
     assert (photos / "x (restored).jpg").read_bytes() == b"theirs"
 
@@ -149,7 +149,7 @@ def test_a_tree_of_many_trashes_is_searched_and_no_link_followed(ctl_alone: Ctl,
 
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
-    [(("nothing",), WRONG_USAGE, "no folder"), ((".",), FAILED, "no trash"),
+    [(("nothing",), WRONG_USAGE, "not a folder"), ((".",), FAILED, "no trash"),
      ((".", "--restore", "--dry-run"), WRONG_USAGE, "not both")],
 )  # fmt: skip
 def test_wrong_usage_is_reported(ctl_alone: Ctl, arguments: tuple[str, ...], code: int, word: str) -> None:

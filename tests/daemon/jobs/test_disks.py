@@ -348,7 +348,7 @@ def test_a_disk_exchanged_during_the_walk_changes_nothing(
 
     monkeypatch.setattr(scan_comparing, "list_walk", exchanging)
     desk.scan()
-    assert state(desk) == (RootState.OFFLINE, "was exchanged for another disk while it was walked")
+    assert state(desk) == (RootState.OFFLINE, "was replaced by another disk while it was scanned")
     assert decided(desk) == DECIDED
     monkeypatch.undo()
     desk.scan()

@@ -42,7 +42,7 @@ class Lines(list[str]):
 
 def install(root: Path, *photos: Path, dry_run: bool = False) -> Lines:
     lines = Lines()
-    Installation(Places.of_system(root), lines, dry_run, SHARED).install(photos, "nobody")
+    Installation(Places.of_system(root), lines, dry_run, SHARED).install(photos, "daemon")
     return lines
 
 
@@ -62,7 +62,7 @@ def test_everything_is_put_in_its_place(root: Path, photos: Path) -> None:
     assert watched.path == os.fsencode(photos)
     text = places.unit.read_text()
     assert unit.paths_of(text, "ReadWritePaths") == unit.path_lines([watched.path])
-    assert unit.paths_of(text, "User") == ["nobody"]
+    assert unit.paths_of(text, "User") == ["daemon"]
     assert f"{places.environment}/bin/python" in text
     assert os.path.realpath(places.command) == str(places.environment / "bin" / "comparimg-ctl")
     scripts = {name.name: name.value for name in environment.metadata.distribution("comparimg").entry_points}

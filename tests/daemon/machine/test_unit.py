@@ -73,7 +73,7 @@ def test_systemd_finds_nothing_wrong_with_it(tmp_path: Path, text: str) -> None:
 @needs_systemd
 def test_systemd_calls_it_hardly_exposed(tmp_path: Path) -> None:
     file = tmp_path / unit.NAME
-    file.write_text(unit.render(plan(user="nobody", python="/usr/bin/python3", writable=(b"/srv/photos",))))
+    file.write_text(unit.render(plan(user="daemon", python="/usr/bin/python3", writable=(b"/srv/photos",))))
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(file)]
     output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     exposure = re.search(r"Overall exposure level.*: (\d+\.\d)", output)

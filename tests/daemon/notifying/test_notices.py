@@ -57,7 +57,7 @@ def test_everything_is_reported_in_one_notice_as_data_and_in_words() -> None:
     assert [event["event"] for event in notice.events] == ["root", "job", "job", "groups", "problems"]
     assert render(notice.summary, "en") == (
         "/a is offline (gone); a sort job failed: The disk is full.; 3 jobs done;"
-        " 3 groups of duplicates new or changed, 12 in all; 3 files could not be read"
+        " 3 new or changed groups of duplicates, 12 in all; 3 files could not be read"
     )
     assert "hors ligne" in render(notice.summary, "fr")
     assert json.loads(json.dumps(notices.payload(notice, "nas", "1", "now", "http://x/")))["format"] == notices.FORMAT
@@ -244,7 +244,7 @@ def test_who_is_notified_from_now_on_is_not_notified_of_the_past(library: Librar
     unconfigured = Scene(library, tmp_path, "")
     unconfigured.problem("a.jpg")
     unconfigured.after(60)
-    with pytest.raises(UsageError, match="No transport"):
+    with pytest.raises(UsageError, match="Neither a program"):
         unconfigured.notifier.test()
     unconfigured.notifier.configure(config(tmp_path, f'webhook = "{hook}"'))
     assert unconfigured.after(120) == 0

@@ -47,7 +47,7 @@ def test_what_others_may_use_is_shut_away_at_the_start(data: Path, mode: int, ca
         names = {path.name for path in data.rglob("*")}
         assert names >= {"lock", "token", "index.sqlite3", "index.sqlite3-wal", "cd.jpg"}
         assert {str(path): oct(mode_of(path)) for path in (data, *data.rglob("*")) if mode_of(path) & 0o077} == {}
-    assert f"was open to others (mode {mode:o})" in caplog.text
+    assert f"(mode {mode:o}): it is now restricted" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING), Store(data):
         pass

@@ -42,7 +42,7 @@ def test_each_has_its_share(store: Store, daemon: Daemon, lending: Lending) -> N
     assert desktop["done"] == {"verify": 60, "describe": 0, "embed": 15}
     assert desktop["connected"] and desktop["processes"] == 8 and desktop["came_home"] == 1
     assert not away["connected"] and away["since"] is None
-    assert away["problem"] == "It fell silent." and away["problem_code"] == "lending.silent"
+    assert away["problem"] == "It stopped answering." and away["problem_code"] == "lending.silent"
     assert answer["lend"] == ["verify", "embed"] and answer["isolated"]
 
 

@@ -58,7 +58,7 @@ export function rememberPlace(list, signal) {
 const cardOf = (list, id) => [...list.children].find(({ dataset }) => dataset.group === id);
 
 // Scrolls so that the group is where it was, and the one reviewed last in sight; `fallback` is the card at its place if
-// the list does not have it any more.
+// the list no longer has it.
 export function scrollToPlace(list, { id, top, last }, fallback) {
   const card = cardOf(list, id) ?? fallback;
   if (card) scrollBy(0, topOf(card) - top);

@@ -8,7 +8,7 @@ import { valueText } from "../review/facts.js";
 
 const SHOWN_SAMPLES = 6;
 
-// Whether only a part of many groups was looked at.
+// Whether only a part of many groups was examined.
 export const isEstimated = (result) => result.looked_at < result.selected;
 
 export const estimatedText = (result) =>

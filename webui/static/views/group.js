@@ -556,7 +556,7 @@ function weakestText({ confidence }, number) {
   return number ? t("group.weakest", { n: String(number), share }) : t("group.weakest.not_loaded", { share });
 }
 
-// A file that cannot be read as a picture any more has no size: the pane stays empty, and its facts are shown.
+// A file that can no longer be read as a picture has no size: the pane stays empty, and its facts are shown.
 const asPicture = ({ width, height, format, orientation, thumbnail: preview, content, crop }) => ({
   width: width || 1,
   height: height || 1,

@@ -29,7 +29,7 @@ export async function render(main, { signal, go }) {
   ]);
   const given = settings.items.find(({ key }) => key === "sort.rules");
   const rule = { criteria: given?.value ?? [], kinds: [...PROVEN], choice: "trash", ties: "ask", ...loadDraft() };
-  // A draft may name a destination that is gone.
+  // A draft may name a destination that no longer exists.
   if (!destinations.some(({ name }) => name === rule.destination)) rule.destination = destinations[0]?.name;
   if (rule.choice === "move" && !rule.destination) rule.choice = "trash";
   const preview = h("section", { class: "panel", "aria-live": "polite", "aria-label": t("rules.preview") });

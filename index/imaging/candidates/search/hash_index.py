@@ -144,6 +144,6 @@ def _compiled() -> Engine | None:
     try:
         from index.imaging.candidates.search.numba_search import nearest  # noqa: PLC0415 - numba is loaded when there is work for it
     except (ImportError, OSError) as error:
-        log.warning("the search does without numba, at an eighth of the speed: %s", error)
+        log.warning("the search runs without numba, at an eighth of the speed: %s", error)
         return None
     return nearest

@@ -84,7 +84,7 @@ def by_trash(db: Any, digest: bytes) -> None:
 
 def by_compression(db: Any, digest: bytes) -> None:
     schema.Compression.insert(
-        state="done", path=b"/photos/x", source_digest=digest, source_bytes=1, wish="{}", made_ns=NOW_NS
+        state="done", path=b"/photos/x", source_digest=digest, source_bytes=1, options_key="{}", made_ns=NOW_NS
     ).execute(db)
 
 

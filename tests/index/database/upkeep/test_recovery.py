@@ -343,7 +343,7 @@ def test_no_copy_is_made_that_would_fill_the_disk(data: Path, monkeypatch: pytes
     before = os.listdir(data / "backups")
     monkeypatch.setattr(backups, "SPARE_BYTES", 2**62)
     with Store(data) as store:
-        with pytest.raises(NoRoom, match="no room"):
+        with pytest.raises(NoRoom, match="no space"):
             store.back_up()
         assert store.fault == ""
     assert os.listdir(data / "backups") == before

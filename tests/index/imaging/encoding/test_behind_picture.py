@@ -105,7 +105,7 @@ def test_nothing_is_found_where_there_is_nothing(name: str) -> None:
 def test_filling_is_left_out_and_reported(name: str) -> None:
     result, _ = made(PICTURES[name] + b"\0\n\r " * 25, SAME)
     assert result.lossless
-    assert tuple(map(str, result.notes)) == ("100 bytes of filling behind the picture are left out",)
+    assert tuple(map(str, result.notes)) == ("100 bytes of padding after the picture are removed",)
     assert not result.data.endswith(b"\0\n\r ")
 
 
@@ -207,7 +207,7 @@ def test_a_film_behind_a_cameras_preview_is_not_lost(monkeypatch: pytest.MonkeyP
     assert str(left(several + FILM, SAME).message).startswith(f"{len(FILM)} bytes")
     result, _ = made(several + bytes(50), SAME)
     assert tuple(map(str, result.notes)) == (
-        "the camera's preview behind the picture is left out", "50 bytes of filling behind the picture are left out",
+        "the camera’s preview after the picture is removed", "50 bytes of padding after the picture are removed",
     )  # fmt: skip
     between = jpeg_file.end_of_picture(several)
     assert left(several[:between] + b"x" + several[between:], SAME).reason == "more_in_file"

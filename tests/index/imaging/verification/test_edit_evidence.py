@@ -139,10 +139,10 @@ def test_extreme_values_are_reversed_too():
             "cropped to 40% of the picture",
             "recadrée à 40\u202f% de l’image",
         ),
-        ({"tone": {"grey": "second", "brightness": -30}}, "in greys, darker", "en niveaux de gris, plus sombre"),
+        ({"tone": {"grey": "second", "brightness": -30}}, "in greys, darker", "en noir et blanc, plus sombre"),
         (
             {"scale": 0.541, "stretch": 0.75, "tone": {"saturation": 1.6, "warmth": -20}, "sharpness": 0.5},
-            "reduced to 62%, squeezed to 75% in width, stronger colours, colder colours, softer",
+            "reduced to 62%, squeezed to 75% in width, stronger colours, cooler colours, softer",
             (
                 "réduite à 62\u202f%, comprimée à 75\u202f% en largeur, couleurs plus vives, couleurs plus froides,"
                 " plus floue"
@@ -159,13 +159,13 @@ def test_extreme_values_are_reversed_too():
         ({"lost": ["exif", "gps", "xmp"]}, "no EXIF, GPS or XMP", "sans EXIF, GPS ni XMP"),
         ({"gained": ["exif", "icc"]}, "with EXIF and ICC", "avec EXIF et ICC"),
         ({"formats": ["GIF", "WEBP"]}, "GIF to WebP", "de GIF à WebP"),
-        ({"changed": 0.003}, "1% of it shows something else", "autre chose sur 1\u202f% de l’image"),
+        ({"changed": 0.003}, "1% of it differs", "1\u202f% de l’image diffère"),
         ({"jpeg": [90, 90]}, "the same picture", "la même image"),
         ({"formats": ["PNG", "JPEG"], "jpeg": [0, 85]}, "PNG to JPEG 85", "de PNG à JPEG 85"),
         (
             {"tilt": -2.5, "changed": 0.05},
-            "tilted by 2.5°, 5% of it shows something else",
-            "inclinée de 2,5°, autre chose sur 5\u202f% de l’image",
+            "tilted by 2.5°, 5% of it differs",
+            "inclinée de 2,5°, 5\u202f% de l’image diffère",
         ),
     ],
 )
