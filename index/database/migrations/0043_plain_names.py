@@ -1,4 +1,4 @@
-"""The field's words for two names, of compression options and of deskewed parts. Frozen: later changes are migrations."""
+"""Standard names for compression options and for deskewed parts. Frozen: later changes are migrations."""
 
 STATEMENTS = (
     "ALTER TABLE compression RENAME COLUMN wish TO options_key",
