@@ -60,7 +60,7 @@ def _print(finding: Any) -> None:
     about = terminal.word(kind.replace(" ", "_")) + (name or "")
     grades = {grade: terminal.said(Message(f"grade.{grade}")) for grade in Grade}
     width = max(map(len, grades.values()))
-    grade = grades[finding.grade].ljust(width)
-    terminal.say(Message("console.finding", grade=grade, about=about, finding=finding.message))
+    line = terminal.said(Message("console.finding", about=about, finding=finding.message))
+    click.echo(f"{grades[finding.grade]:{width}}  {line}")
     if finding.remedy:
         click.echo(f"{'':{width}}  {terminal.said(finding.remedy)}")

@@ -1,4 +1,4 @@
-"""The terms of the field for compression options and deskewed parts. Frozen: later changes are migrations."""
+"""Standard names for compression options and for deskewed parts. Frozen: later changes are migrations."""
 
 STATEMENTS = (
     "ALTER TABLE compression RENAME COLUMN wish TO options_key",

@@ -139,7 +139,7 @@ def test_a_file_is_read_whole(folder: Path) -> None:
         ("[detect]\nhsize = 8\ntolerance = 80", "detect.tolerance: 80 is not accepted; accepted: 0 to 64"),
         ("[detect]\nschedule = 'often'", 'detect.schedule: "often" is not accepted; accepted: "", five cron fields'),
         ("[daemon]\ndata_dir = '~no-one-of-this-name/x'", "daemon.data_dir"),
-        ("[watch]\npath = '/a'", "watch: is one section; accepted: [[watch]]"),
+        ("[watch]\npath = '/a'", "watch: is a single section; accepted: [[watch]]"),
         ("[[watch]]", "watch[0].path: is missing; accepted: a folder."),
         ("[[watch]]\npath = '/a'\n[[watch]]\npath = '/b/../a/'", "watch[1].path: /a is already the folder of watch[0]"),
         ("[[watch]]\npath = '/a'\nmode = 'magic'", 'watch[0].mode: "magic" is not accepted; accepted: auto, native'),

@@ -75,7 +75,7 @@ def test_a_folder_that_is_gone_or_empty_is_reported(file: Path, tmp_path: Path) 
     shutil.rmtree(tmp_path / "photos")
     assert "cannot be listed" in wrong(examine(file))["folder"]
     (tmp_path / "photos").mkdir()
-    assert "not mounted" in wrong(examine(file), Grade.WARNING)["folder"]
+    assert "assumed not to be mounted" in wrong(examine(file), Grade.WARNING)["folder"]
 
 
 def test_a_folder_that_may_not_be_written_is_reported(
@@ -119,7 +119,7 @@ def test_a_file_system_that_cannot_all_is_reported(
     ("mode", "more", "grade", "words"),
     [
         (0o777, False, Grade.WARNING, "other users can write to it (mode 777)"),
-        (0o770, True, Grade.WARNING, "the service leaves it so: there are other folders in it"),
+        (0o770, True, Grade.WARNING, "the service does not change that: there are other folders in it"),
         (0o755, False, Grade.NOTE, "other users can read it (mode 755)"),
     ],
 )

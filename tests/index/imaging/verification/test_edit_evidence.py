@@ -139,7 +139,11 @@ def test_extreme_values_are_reversed_too():
             "cropped to 40% of the picture",
             "recadrée à 40\u202f% de l’image",
         ),
-        ({"tone": {"grey": "second", "brightness": -30}}, "in greys, darker", "en noir et blanc, plus sombre"),
+        (
+            {"tone": {"grey": "second", "brightness": -30}},
+            "in black and white, darker",
+            "en noir et blanc, plus sombre",
+        ),
         (
             {"scale": 0.541, "stretch": 0.75, "tone": {"saturation": 1.6, "warmth": -20}, "sharpness": 0.5},
             "reduced to 62%, squeezed to 75% in width, stronger colours, cooler colours, softer",
