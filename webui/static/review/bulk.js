@@ -60,7 +60,7 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
   }
 }
 
-// What would be decided. Where that takes long, one is told that it is being counted.
+// What would be decided. Where that takes long, the page says that it is being counted.
 async function previewed(query, body) {
   const timer = setTimeout(() => toast(t("bulk.counting")), COUNTING_MS);
   try {
