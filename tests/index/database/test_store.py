@@ -88,7 +88,7 @@ def test_a_change_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: Pat
 def test_sqlite_errors_come_in_words(tmp_path: Path):
     with Store(tmp_path) as index:
         index.write(add_root(b"/twice"))
-        with pytest.raises(StoreError, match="could not be changed"):
+        with pytest.raises(StoreError, match="could not be used"):
             index.write(add_root(b"/twice"))
 
 
