@@ -76,4 +76,4 @@ def test_a_full_disk_is_reported_once(
         monkeypatch.setattr(backups, "SPARE_BYTES", 2**62)
         with caplog.at_level(logging.ERROR), IndexBackup(store, check_s=0.01, now_ns=later):
             until(lambda: looks > 5)
-    assert ["Make room there" in record.getMessage() for record in caplog.records] == [True]
+    assert ["Free some space there" in record.getMessage() for record in caplog.records] == [True]

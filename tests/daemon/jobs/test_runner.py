@@ -224,7 +224,7 @@ def test_a_full_disk_makes_a_job_wait_and_go_on(store: Store, caplog: pytest.Log
     row = wait_for(store, job_id, JobState.DONE, JobState.FAILED)
     runner.stop()
     assert (row["state"], row["attempts"], len(tries)) == (JobState.DONE, 1, 3)
-    assert "Make room" in caplog.text
+    assert "Free some space" in caplog.text
 
 
 def test_an_index_that_cannot_be_written_for_a_while_ends_no_job(store: Store, monkeypatch: pytest.MonkeyPatch):

@@ -51,7 +51,7 @@ def test_the_file_of_another_program_is_left_as_it_is(tmp_path: Path):
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE image (name TEXT)")
     before = path.read_bytes()
-    with pytest.raises(StoreError, match="another program's database") as raised:
+    with pytest.raises(StoreError, match="the database of another program") as raised:
         Store(tmp_path)
     assert raised.value.hint
     assert path.read_bytes() == before
@@ -88,7 +88,7 @@ def test_a_change_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: Pat
 def test_sqlite_errors_come_in_words(tmp_path: Path):
     with Store(tmp_path) as index:
         index.write(add_root(b"/twice"))
-        with pytest.raises(StoreError, match="could not be changed"):
+        with pytest.raises(StoreError, match="could not be used"):
             index.write(add_root(b"/twice"))
 
 
@@ -102,7 +102,7 @@ def test_a_full_disk_is_reported_and_survived(tmp_path: Path):
 
         with pytest.raises(StoreError, match="full") as caught:
             index.write(big)
-        assert "Make room" in str(caught.value.hint)
+        assert "Free some space" in str(caught.value.hint)
         index.write(lambda database: database.execute_sql("PRAGMA max_page_count = 1000000"))
         index.write(add_root(b"/after"))
 
