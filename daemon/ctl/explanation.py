@@ -49,6 +49,7 @@ MEANINGS = {
     "different": "share of the blocks that show something else (one place may: a stamp, a caption)",
     "readable": "share of the detail of a drawing or text that is lost in the smaller, where another may hide",
     "detail": "share of the blocks of a drawing or text that show something else, at a finer scale",
+    "letters": "places of a drawing or text with other letters, where these can be read",
     "witnesses": "blocks whose details could be measured: asked for where no hash speaks for the pair",
     "registration": "pixels by which details are shifted against each other: copies fall on each other",
     "frames": "frames or pages, of which only the first is compared where not all are equal",

@@ -25,7 +25,7 @@ from daemon.remote_workers.judgement_check import (
     vectors_of_bytes,
 )
 from index.imaging.candidates.features.descriptors import SCHEME
-from index.imaging.decoding.pictures import JPEG_END, PREVIEW_SIDE, preview_on_black
+from index.imaging.decoding.pictures import JPEG_END, LETTERS_SIDE, preview_on_black
 from index.imaging.embedding.model_input import ModelOptions
 from index.imaging.verification.edit_evidence import VERIFIER
 from index.model import TURNS, Description, Facts, Turn
@@ -213,7 +213,7 @@ def check_view(view: bytes) -> None:
             size = image.size
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError("a view that is no JPEG") from error
-    if max(size) > PREVIEW_SIDE:
+    if max(size) > LETTERS_SIDE:
         raise ValueError("a view of too many pixels")
 
 
