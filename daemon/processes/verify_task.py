@@ -16,10 +16,12 @@ from index.imaging.candidates.border_detection import BORDER, Map, content_box, 
 from index.imaging.candidates.features.descriptors import FeatureSet, describe, enlargement
 from index.imaging.candidates.features.geometric_verification import ransac_transforms
 from index.imaging.decoding.pictures import preview_on_black
+from index.imaging.verification.alignment import VIEW_SIDE
+from index.imaging.verification.coarse_gates import is_graphic
 from index.imaging.verification.similarity import BLOCKS
 from index.imaging.verification.verify import Gate, Judgement, Prepared, judge, prepare
 from index.messages import of_os_error
-from index.model import Facts, Kind, Turn
+from index.model import RAW_FORMATS, Facts, Kind, Turn
 
 PREPARED_KEPT = 48
 # The reason if a preview cannot be read; it can be made again.
@@ -49,7 +51,8 @@ class PairTask:
 
 def verify_pair(task: PairTask) -> Judgement:
     """The verifier's judgement of one pair. Raises PictureError if a preview cannot be read."""
-    first, second = _load_prepared(task.first_view), _load_prepared(task.second_view)
+    first = _load_readable(task.first_view, task.first_facts)
+    second = _load_readable(task.second_view, task.second_facts)
     placed: tuple[Map, ...] | None
     if task.by_part:
         placed = transforms_by_frame(first, second)
@@ -137,6 +140,17 @@ def transforms_in_previews(
 def describe_preview(path: str) -> bytes:
     """The local features of one preview. Raises PictureError if it cannot be read."""
     return describe(_load_prepared(path).grey).to_bytes()
+
+
+def _load_readable(path: str, facts: Facts) -> Prepared:
+    """A prepared preview. Raises PictureError also for one of a graphic that was made before letters were compared."""
+    prepared = _load_prepared(path)
+    was_reduced = max(prepared.grey.shape) == VIEW_SIDE < max(facts.width, facts.height)
+    was_reduced = was_reduced and facts.format not in RAW_FORMATS
+    if was_reduced and prepared.larger is None and is_graphic(prepared, prepared):
+        _load_prepared.cache_clear()
+        raise PictureError(NO_VIEW, "picture.preview_broken")
+    return prepared
 
 
 @lru_cache(maxsize=PREPARED_KEPT)

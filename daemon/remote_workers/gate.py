@@ -32,7 +32,7 @@ MOST_CONNECTIONS: Final = 64
 # Those, as many that have not said who they are, and what the process has anyway.
 OPEN_FILES: Final = 2 * MOST_CONNECTIONS + 32
 MEMORY_BYTES: Final = 2 * 2**30
-# Who was invited a moment ago joins before the service has looked at its list again (see lender.TICK_S).
+# Who was invited a moment ago joins before the service has read its list again (see lender.TICK_S).
 LIST_WAIT_S: Final = 2.0
 # A batch with its views, so that it is read at once.
 BUFFERED_BYTES: Final = 2**20

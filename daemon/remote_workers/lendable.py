@@ -1,7 +1,7 @@
 """The works that can be lent to other machines: how a task and its value are written as plain data, and read.
 
-Only views travel, which are JPEGs of at most 512 pixels, with the facts of two files where a pair is verified. Files,
-names, places, captions and keywords stay at home. The value of a task is checked where it arrives.
+Only views travel, which are JPEGs of at most 512 pixels (1,024 of a graphic), with the facts of two files where a pair
+is verified. Files, names, places, captions and keywords stay at home. The value of a task is checked where it arrives.
 """
 
 import io
@@ -25,7 +25,7 @@ from daemon.remote_workers.judgement_check import (
 )
 from daemon.remote_workers.sent_views import MOST_VIEW_BYTES, Views
 from index.imaging.candidates.features.descriptors import SCHEME
-from index.imaging.decoding.pictures import PREVIEW_SIDE
+from index.imaging.decoding.pictures import LETTERS_SIDE
 from index.imaging.embedding.model_input import ModelOptions
 from index.imaging.verification.edit_evidence import VERIFIER
 from index.model import TURNS, Description, Facts, Turn
@@ -193,7 +193,7 @@ def check_view(view: bytes) -> None:
             size = image.size
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError("a view that is no JPEG") from error
-    if max(size) > PREVIEW_SIDE:
+    if max(size) > LETTERS_SIDE:
         raise ValueError("a view of too many pixels")
 
 

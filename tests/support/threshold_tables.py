@@ -35,12 +35,14 @@ MODULES = {
     "embedding.cosine_limits": "Cosines of a model that has no limits of its own",
     "embedding.vector_index": "Pairs proposed by a model",
     "verification.transforms": "Transforms",
+    "verification.graphics": "Graphics",
     "verification.alignment": "Alignment",
     "verification.similarity": "Blocks compared",
     "verification.registration": "Shifts measured",
     "verification.sensor_noise": "Noise measured",
     "verification.sharpness": "Sharpness measured",
     "verification.places": "Places that differ",
+    "verification.letters": "Letters of graphics",
     "verification.colours": "Colours",
     "verification.small_pictures": "Small pictures",
     "verification.clipping": "Clipped light",
@@ -144,6 +146,8 @@ def gate_table() -> str:
     add("records", recorded, "0")
     add("readable", gates.READABLE, f"{gates.READABLE.max_lost}, or {gates.READABLE.max_lost_noisy} with noise")
     add("detail", gates.DETAIL, f"{gates.DETAIL.max_share}, or {gates.DETAIL.max_share_noisy} with noise")
+    letters = "Places of a graphic with other letters, in previews of up to 1,024 pixels. See below."
+    add("letters", letters, "0")
     lines = [f"| {' | '.join(row)} |\n" for row in rows]
     return "| gate | what is measured | limit | source |\n|---|---|---|---|\n" + "".join(lines)
 

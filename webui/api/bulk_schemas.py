@@ -47,5 +47,5 @@ class BulkEffect(Answer, frozen=True, kw_only=True):
     batch: Annotated[str | None, Meta(description="By which the verdicts are taken back; null without any")]
     clearing: Annotated[int | None, Meta(description="By which what was cleared is decided again; null without any")]
     selected: Annotated[Count, Meta(description="Groups that the action concerns")]
-    looked_at: Annotated[Count, Meta(description="How many of them were looked at: the numbers are estimates if fewer")]
+    looked_at: Annotated[Count, Meta(description="How many of them were examined; if fewer, the numbers are estimates")]
     for_a_job: Annotated[bool, Meta(description="Whether they are so many that a job is to decide")]

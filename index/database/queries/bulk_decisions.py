@@ -43,7 +43,7 @@ class BulkEffect:
     """What a request decides: the number of groups, of images that go and of their bytes, and of groups left open; the
     groups by kind. By `run_id` the decisions, by `batch` the verdicts, or by `clearing` what was cleared is taken
     back; 0 and "" in a preview. Of a clearing, `images` are those that were decided about. `looked_at` groups of
-    `selected` ones were looked at: the numbers are estimates where these differ."""
+    `selected` ones were examined: the numbers are estimates where these differ."""
 
     groups: int = 0
     images: int = 0
@@ -122,7 +122,7 @@ def add_effect(
 
 
 def _estimated(effect: BulkEffect) -> BulkEffect:
-    """The effect on all selected groups, from that on those looked at."""
+    """The effect on all selected groups, from that on those examined."""
     if effect.looked_at < effect.selected:
         factor = effect.selected / effect.looked_at
         for name in ("groups", "images", "bytes", "left_open"):

@@ -51,7 +51,7 @@ class SampleGroup:
 class Effect:
     """What a rule decides: the number of groups, of images that are not kept and of their bytes, of ties that are left
     to a person, and of groups by the criterion that decided. `run_id` is 0 in a preview. `looked_at` groups of
-    `selected` ones were looked at: the numbers are estimates where these differ."""
+    `selected` ones were examined: the numbers are estimates where these differ."""
 
     groups: int = 0
     images: int = 0
@@ -104,7 +104,7 @@ def answered_from(groups: Sequence[Selected]) -> Sequence[Selected]:
 
 
 def _estimated(effect: Effect) -> Effect:
-    """The effect on all selected groups, from that on those looked at."""
+    """The effect on all selected groups, from that on those examined."""
     if effect.looked_at < effect.selected:
         factor = effect.selected / effect.looked_at
         for name in ("groups", "images", "bytes", "undecided_ties"):

@@ -43,6 +43,7 @@ from index.imaging.decoding.jxl_file import is_jxl
 from index.imaging.decoding.raw_picture import raw_in, stored_size
 from index.imaging.discovery import descent
 from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image
+from index.imaging.verification.graphics import may_be_graphic
 from index.messages import Message, of_os_error
 from index.model import RAW_FORMATS, Facts, Identity
 
@@ -60,6 +61,8 @@ DRAFT_SIDE: Final = 128
 # What has to be decoded whole is reduced by a whole factor to no less than this on the shorter side.
 GREY_SIDE: Final = 256
 PREVIEW_SIDE: Final = 512
+# That of a drawing, a form or a screen, at which letters can be read.
+LETTERS_SIDE: Final = 1024
 PREVIEW_QUALITY: Final = 88
 # The end of every complete JPEG that ComparImg writes.
 JPEG_END: Final = b"\xff\xd9"
@@ -208,14 +211,22 @@ def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Imag
 
 
 def preview(data: bytes, limits: Limits, background: int = BACKGROUND) -> bytes:
-    """The picture upright and in sRGB as a JPEG of at most PREVIEW_SIDE pixels, never enlarged. What is transparent
-    shows a background of this grey level. Raises PictureError."""
+    """The picture upright and in sRGB as a JPEG of at most PREVIEW_SIDE pixels, or of LETTERS_SIDE where it is a
+    graphic, never enlarged. What is transparent shows a background of this grey level. Raises PictureError."""
+    small = _preview(data, limits, background, PREVIEW_SIDE)
+    with Image.open(io.BytesIO(small)) as image:
+        if max(image.size) < PREVIEW_SIDE or not may_be_graphic(np.asarray(image.convert("L"))):
+            return small
+    return _preview(data, limits, background, LETTERS_SIDE)
+
+
+def _preview(data: bytes, limits: Limits, background: int, side: int) -> bytes:
     with opened(data, limits) as image:
         profile = image.info.get("icc_profile")
-        _draft(image, "RGB", (PREVIEW_SIDE, PREVIEW_SIDE))
+        _draft(image, "RGB", (side, side))
         image.load()
-        small, _ = _small(image, PREVIEW_SIDE, background)
-        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+        small, _ = _small(image, side, background)
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
         small = in_srgb(small, profile)
         turn = TURN_OF_ORIENTATION.get(turn_left(image))
         if turn is not None:

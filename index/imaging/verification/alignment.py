@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from index.imaging.thresholds import threshold
 from index.imaging.turning import turned
 from index.imaging.verification import transforms
+from index.imaging.verification.graphics import FINE_FRAME, background_share, plain_share, reduced
 from index.imaging.verification.similarity import Similarity, compare
 from index.imaging.verification.transforms import Features, Grey, Map, Mask
 from index.model import Turn
@@ -25,8 +26,8 @@ from index.model import Turn
 COARSE_FRAME: Final = 128
 FRAME: Final = 256
 WIDE_FRAME: Final = 320
-# For what only a finer scale shows: whether details fall on details.
-FINE_FRAME: Final = 448
+# The long side of what pictures are prepared from; only letters are compared at more.
+VIEW_SIDE: Final = 512
 LEAST_FRAME: Final = 64
 
 
@@ -48,13 +49,9 @@ class SettledLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainLimits:
-    """What is plain in a picture, to recognise graphics and fills."""
+class FillLimits:
+    """What is a fill in one colour around a picture."""
 
-    max_step: float = threshold(1.0, "levels", "Neighbouring pixels that differ by no more have not even noise.")
-    tone_reach: int = threshold(6, "levels", "To either side of a tone: with its noise this is one tone.")
-    stands_out: int = threshold(60, "levels", "What is farther from the commonest tone stands out from it.")
-    min_standing_out: float = threshold(0.01, "share of pixels", "Where less stands out, the tone is no background.")
     fill_step: float = threshold(4.0, "levels", "Around a picture, pixels so near to the median are filled in.")
     fill_share: float = threshold(
         0.8, "share of pixels", "Where so many are, the surroundings are a fill of one colour."
@@ -64,7 +61,7 @@ class PlainLimits:
 
 HYPOTHESIS: Final = HypothesisLimits()
 SETTLED: Final = SettledLimits()
-PLAIN: Final = PlainLimits()
+FILL: Final = FillLimits()
 
 # Steps of ECC for small corrections.
 FEW_STEPS: Final = 12
@@ -78,12 +75,14 @@ MIRRORED: Final = frozenset((Turn.FLIP_HORIZONTAL, Turn.FLIP_VERTICAL, Turn.TRAN
 class Prepared:
     """A preview in greys, uint8 (height, width), with what is computed from it once for all its pairs. `colourful` is
     the mean distance of its colours from grey, `warmth` the excess of red over blue, in levels. `view` is the preview
-    itself, RGB uint8 (height, width, 3); None where it has no colours."""
+    itself, RGB uint8 (height, width, 3); None where it has no colours. `larger` is a larger preview in greys,
+    uint8, as graphics have one."""
 
     grey: NDArray[np.uint8]
     colourful: float
     warmth: float
     view: NDArray[np.uint8] | None = None
+    larger: NDArray[np.uint8] | None = None
     _frames: dict[int, Grey] = field(default_factory=dict)
 
     @cached_property
@@ -94,24 +93,20 @@ class Prepared:
     def mirrored_features(self) -> Features:
         return transforms.features(np.ascontiguousarray(self.grey[:, ::-1]))
 
+    @property
+    def letters(self) -> NDArray[np.uint8]:
+        """The picture in greys, uint8 (height, width), at a size at which letters can be read, where it has that."""
+        return self.grey if self.larger is None else self.larger
+
     @cached_property
     def plain(self) -> float:
-        """The share of the picture without even noise: paper of a scan, background of a screen."""
-        grey = self.frame(FINE_FRAME)
-        across, down = cv2.absdiff(grey[:-1, 1:], grey[:-1, :-1]), cv2.absdiff(grey[1:, :-1], grey[:-1, :-1])
-        return float((across + down <= PLAIN.max_step).mean())
+        """The share of the picture without even noise."""
+        return plain_share(self.frame(FINE_FRAME))
 
     @cached_property
     def background(self) -> float:
-        """The share of the picture in its commonest tone, noise included, if something stands out from it: paper of a
-        photographed form, background of a dense screen; else 0."""
-        levels = cv2.calcHist([self.frame(FINE_FRAME).astype(np.uint8)], [0], None, [256], [0, 256]).ravel()
-        levels = levels.astype(np.float64)
-        share = np.convolve(levels / levels.sum(), np.ones(2 * PLAIN.tone_reach + 1), "same")
-        commonest = int(share.argmax())
-        level = np.arange(256)
-        standing_out = float(levels[np.abs(level - commonest) >= PLAIN.stands_out].sum() / levels.sum())
-        return float(share[commonest]) if standing_out >= PLAIN.min_standing_out else 0.0
+        """The share of the picture in its commonest tone, if something stands out from it; else 0."""
+        return background_share(self.frame(FINE_FRAME))
 
     @cached_property
     def order(self) -> tuple[int, bytes]:
@@ -121,19 +116,22 @@ class Prepared:
     def frame(self, side: int) -> Grey:
         """The grey picture with a long side of at most `side`, float32."""
         if side not in self._frames:
-            height, width = self.grey.shape
-            factor = min(1.0, side / max(height, width))
-            size = (max(16, round(width * factor)), max(16, round(height * factor)))
-            self._frames[side] = cv2.resize(self.grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+            self._frames[side] = reduced(self.grey, side)
         return self._frames[side]
 
 
 def prepare(view: NDArray[np.uint8]) -> Prepared:
     """Prepare a preview, RGB uint8 (height, width, 3), for comparison."""
+    larger = None
+    if max(view.shape) > VIEW_SIDE:
+        larger = np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.uint8)
+        factor = VIEW_SIDE / max(view.shape)
+        size = (max(1, round(view.shape[1] * factor)), max(1, round(view.shape[0] * factor)))
+        view = np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA), np.uint8)
     red, green, blue = cv2.split(view)
     low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
     grey = np.asarray(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Prepared(grey, cv2.mean(cv2.subtract(high, low))[0], cv2.mean(red)[0] - cv2.mean(blue)[0], view)
+    return Prepared(grey, cv2.mean(cv2.subtract(high, low))[0], cv2.mean(red)[0] - cv2.mean(blue)[0], view, larger)
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,12 +307,12 @@ def rescaled(transform: Map, first: Shape, second: Shape, new_first: Shape, new_
 
 def _surround(picture: Grey, covered: Mask) -> float:
     """The share of a picture that is not covered, nor a fill in one colour."""
-    if covered.mean() > 1 - PLAIN.min_surroundings:
+    if covered.mean() > 1 - FILL.min_surroundings:
         return 0.0
     # JPEG rings at the edge of a fill, and maps are right within about a pixel.
     beyond = cv2.dilate(covered.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0
     values = picture[beyond]
     if not values.size:
         return 0.0
-    filled = float((np.abs(values - np.median(values[::7])) <= PLAIN.fill_step).mean())
-    return 0.0 if filled >= PLAIN.fill_share else values.size / picture.size
+    filled = float((np.abs(values - np.median(values[::7])) <= FILL.fill_step).mean())
+    return 0.0 if filled >= FILL.fill_share else values.size / picture.size

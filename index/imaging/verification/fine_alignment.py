@@ -11,9 +11,10 @@ import numpy as np
 
 from index.imaging.turning import turned
 from index.imaging.verification import transforms
-from index.imaging.verification.alignment import FINE_FRAME, Aligned, Prepared, rescaled
+from index.imaging.verification.alignment import Aligned, Prepared, rescaled
 from index.imaging.verification.colours import Colours, compare_colours
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
+from index.imaging.verification.graphics import FINE_FRAME
 from index.imaging.verification.places import Place, differ_nowhere, places
 from index.imaging.verification.registration import Registration, register
 from index.imaging.verification.sharpness import Sharpness, sharpness

@@ -7,7 +7,7 @@ same in both.
 import cv2
 import numpy as np
 
-from index.imaging.verification.alignment import FINE_FRAME, Prepared
+from index.imaging.verification.alignment import Prepared
 from index.imaging.verification.capture_records import records
 from index.imaging.verification.clipping import CLIPPING, kept_by_each
 from index.imaging.verification.file_facts import attachments, frames, is_same_moment
@@ -28,6 +28,8 @@ from index.imaging.verification.gate_thresholds import (
     Registration,
     Witnesses,
 )
+from index.imaging.verification.graphics import FINE_FRAME
+from index.imaging.verification.letters import differing_letters
 from index.imaging.verification.places import are_added
 from index.imaging.verification.registration import matched
 from index.imaging.verification.sensor_noise import Noise
@@ -55,7 +57,10 @@ def fine_gates(
         *frames(facts),
         *attachments(facts),
     )
-    return (*gates, _same_graphic(fine)) if graphic else gates
+    if not graphic:
+        return gates
+    gates = (*gates, _same_graphic(fine))
+    return (*gates, letters(fine)) if all(gate.passed for gate in gates) else gates
 
 
 def witnesses(fine: FineAlignment, limits: Witnesses) -> tuple[Gate, ...]:
@@ -173,6 +178,13 @@ def _same_graphic(fine: FineAlignment) -> Gate:
     plain = min(picture.plain for picture in fine.pictures) >= GRAPHIC.min_plain
     unreadable = readable(fine.pictures, READABLE, plain=plain)
     return detail(fine, DETAIL, plain=plain) if unreadable.passed else unreadable
+
+
+def letters(fine: FineAlignment) -> Gate:
+    """Whether the same letters stand everywhere in two graphics."""
+    first, second = (picture.letters for picture in fine.pictures)
+    found = differing_letters(fine.coarse, (first, second), fine.where)
+    return Gate("letters", found, 0, passed=not found)
 
 
 def readable(pictures: tuple[Prepared, Prepared], limits: Readable, *, plain: bool) -> Gate:

@@ -1,10 +1,16 @@
-"""What a frame adds to a judgement: that the frames are the same says nothing of what is in them."""
+"""What a frame adds to a judgement: that the frames are the same says nothing of what is in them. And which previews of
+graphics are too small to be compared."""
+
+import io
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
-from daemon.processes.verify_task import verify_inside_frames
+from daemon.processes.verify_task import NO_VIEW, PairTask, verify_inside_frames, verify_pair
+from index.errors import PictureError
+from index.imaging.decoding.pictures import LETTERS_SIDE, PREVIEW_SIDE, Limits, preview
 from index.imaging.verification.verify import Judgement, prepare
 from index.model import Facts, Kind, Turn
 from support.pictures import photograph
@@ -38,3 +44,34 @@ def test_a_picture_in_a_border_and_its_copy_in_the_same_are_near() -> None:
 def test_a_strip_between_bars_has_no_inside_to_look_at() -> None:
     strip = ImageOps.expand(photograph(5, 400, 24), (0, 60), "black")
     assert "inside" not in [gate.name for gate in judged(strip, strip.resize((300, 108))).gates]
+
+
+def form() -> Image.Image:
+    made = Image.new("RGB", (1600, 1000), "white")
+    pen = ImageDraw.Draw(made)
+    for number in range(20):
+        pen.text((120, 40 + 46 * number), f"Line {number * 37} of a form", fill="black", font_size=24)
+    return made
+
+
+def test_previews_of_graphics_from_before_letters_were_compared_are_asked_for_again(tmp_path: Path) -> None:
+    target = io.BytesIO()
+    form().save(target, "PNG")
+    facts = Facts("PNG", 1600, 1000)
+    view = tmp_path / "view.jpg"
+    small = form()
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+    small.save(view, quality=88)
+    task = PairTask(1, 2, str(view), str(view), facts, facts, Turn.NONE)
+    with pytest.raises(PictureError) as refused:
+        verify_pair(task)
+    assert refused.value.reason == NO_VIEW
+    view.write_bytes(preview(target.getvalue(), Limits()))
+    with Image.open(view) as made:
+        assert max(made.size) == LETTERS_SIDE
+    assert verify_pair(task).kind is Kind.NEAR
+    # A picture that has no more pixels is compared as it is.
+    other = tmp_path / "other.jpg"
+    small.save(other, quality=88)
+    only = Facts("PNG", *small.size)
+    assert verify_pair(PairTask(1, 2, str(other), str(other), only, only, Turn.NONE)).kind is Kind.NEAR

@@ -86,10 +86,10 @@ def test_a_view_travels_once_as_long_as_the_worker_keeps_it(tmp_path: Path) -> N
 
 @pytest.mark.attack("a service sends a worker what is no view")
 def test_what_is_no_view_is_not_decoded(tmp_path: Path) -> None:
-    check_view(jpeg(512))
+    check_view(jpeg(1024))
     png = io.BytesIO()
     Image.new("RGB", (4, 4)).save(png, "PNG")
-    for wrong in (b"", b"\xff\xd8\xff\xd9", jpeg(513), png.getvalue(), jpeg() + bytes(2**19), b"<svg>"):
+    for wrong in (b"", b"\xff\xd8\xff\xd9", jpeg(1025), png.getvalue(), jpeg() + bytes(2**19), b"<svg>"):
         with pytest.raises(ValueError, match="view"):
             check_view(wrong)
         scratch = Scratch(tmp_path)

@@ -262,7 +262,7 @@ def test_pictures_of_extreme_shapes(size: tuple[int, int], form: str) -> None:
     assert (decoded.facts.width, decoded.facts.height) == size
     assert len(hash_grey(decoded.grey, decoded.box).bits[8]) == 32
     with Image.open(io.BytesIO(preview(data, LIMITS))) as shown:
-        assert max(shown.size) <= 512
+        assert max(shown.size) <= 1024
 
 
 def test_detail_distinguishes_a_photograph_from_a_blank_page() -> None:
