@@ -30,7 +30,7 @@ def test_each_machine_is_shown_with_its_share(serve: Serve, visit: Open) -> None
     rows = panel.locator("tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.nth(0)).to_contain_text("25%")
-    expect(rows.nth(1)).to_contain_text("60 pairs compared · 15 pictures embedded")
+    expect(rows.nth(1)).to_contain_text("60 pairs compared · 15 pictures processed by the model")
     expect(rows.nth(1)).to_contain_text("1 task was done here instead")
     expect(rows.nth(2)).to_contain_text("<b>laptop</b>")
     expect(rows.nth(2)).to_contain_text("It stopped answering.")
