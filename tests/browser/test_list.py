@@ -240,7 +240,7 @@ def test_a_job_decides_about_very_many_groups_after_an_estimate(
         page.locator(".select-bar").get_by_role("button", name="Keep all").click()
         expect(page.locator(".toast")).to_contain_text("Counting")
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("estimated from 4 of 8 groups")
+        expect(dialog).to_contain_text("Estimated from 4 of 8 groups")
         dialog.get_by_role("button", name="Count all groups").click()
         expect(dialog).not_to_contain_text("estimated")
         expect(dialog.locator(".big dd").first).to_have_text("8")

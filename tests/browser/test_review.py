@@ -267,7 +267,7 @@ def test_a_quality_that_an_earlier_jpeg_did_not_have_is_not_the_better_one(serve
     page = visit(but="Failed to load resource")
     page.goto(f"{site.address}/groups/{key}")
     row = page.get_by_role("row", name="Format, quality")
-    expect(row).to_contain_text("JPEG 95, was JPEG 59")
+    expect(row).to_contain_text("JPEG 95, previously JPEG 59")
     expect(row.locator(".best")).to_contain_text("JPEG 60")
     expect(page.locator(".proposal")).to_contain_text("the other was compressed more")
 

@@ -87,7 +87,7 @@ def test_folders_are_added_changed_and_removed(serve: Serve, visit: Open, tmp_pa
     dialog = page.get_by_role("dialog", name="Watch a folder")
     dialog.get_by_role("combobox", name="Folder").fill(str(home / "Pictures"))
     dialog.get_by_text("More…").click()
-    dialog.get_by_label("Leave out").fill("*.tmp\nold/*")
+    dialog.get_by_label("Exclude").fill("*.tmp\nold/*")
     assert violations(page) == []
     dialog.get_by_role("button", name="Watch this folder").click()
     added = page.locator(".root", has_text="Pictures")
@@ -132,5 +132,5 @@ def test_without_the_right_no_folder_is_shown(serve: Serve, visit: Open) -> None
     site = serve(watched=False, detected=False, names=("photos.example.org",))
     page = visit(but="Failed to load resource", locale="fr-FR")
     page.goto(site.address)
-    expect(page.locator(".first-folder")).to_contain_text("Un jeton est nécessaire")
+    expect(page.locator(".first-folder")).to_contain_text("exigent un jeton")
     expect(page.locator(".folder-list li")).to_have_count(0)

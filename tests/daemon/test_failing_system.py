@@ -17,6 +17,9 @@ from support.pictures import photograph, save
 from support.program import Program, wait_until_idle
 from support.serving import until
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 # A name space of its own: what is mounted there is no one else's, and root is not needed.
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 

@@ -23,6 +23,9 @@ from support.kills import House
 from support.pictures import photograph, save
 from support.serving import until, write_config
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 PHOTOGRAPHS = 27
 DISTINCT = PHOTOGRAPHS + PHOTOGRAPHS // 9
 SIZE_BYTES = 24 * 2**20

@@ -18,6 +18,9 @@ from support.pictures import photograph, save
 from support.program import Program, wait_until_idle
 from support.serving import config_over, until
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 PHOTOGRAPHS = 8
 
 

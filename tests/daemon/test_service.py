@@ -24,6 +24,9 @@ from support.pictures import photograph, save
 from support.program import Program
 from support.serving import config_over, until
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:

@@ -260,7 +260,7 @@ def test_a_client_that_goes_on_guessing_is_refused_no_longer_than_one_that_stops
 def test_wrong_tokens_of_many_addresses_take_little_memory(access: WebAccess) -> None:
     gate = AccessPolicy(access, lambda: 0, lambda: 0)
     for number in range(ADDRESSES_KEPT + 100):
-        with pytest.raises(HttpError, match="not the token"):
+        with pytest.raises(HttpError, match="Wrong token"):
             gate.log_in("guess", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
     assert len(gate._wrong) == ADDRESSES_KEPT
     for _ in range(100):

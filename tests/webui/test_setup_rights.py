@@ -8,6 +8,9 @@ from webui.api.table import ROUTES
 from webui.routes import API, Route
 from webui.security import FORWARDING, SAFE_METHODS
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 TOKEN = "s3cret-t0ken"
 # What is set up, and, last, what shows or takes any folder of the machine.
 SET_UP = ("settings", "roots", "destinations", "schedules")

@@ -14,6 +14,9 @@ from support.serving import until
 from support.weblibrary import Daemon, Library, draw_picture, jpeg_bytes, make_client
 from webui.server import CONNECTIONS_OF_ONE, THREADS, Server
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 IDLE_S = 1
 IDLE_CONNECTIONS = 500
 GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"

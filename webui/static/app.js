@@ -30,8 +30,10 @@ const ROUTES = [
 
 function bindBar() {
   document.querySelector("[data-language]").addEventListener("change", (event) => {
-    document.cookie = `language=${event.target.value}; path=/; max-age=31536000; samesite=strict`;
-    location.reload();
+    const chosen = `language=${event.target.value}`;
+    document.cookie = `${chosen}; path=/; max-age=31536000; samesite=strict`;
+    // Newer browsers store a cookie after the assignment: reading it waits for that, so that the reload sends it.
+    if (document.cookie.includes(chosen)) location.reload();
   });
   document.querySelector("[data-theme-switch]").addEventListener("change", (event) => {
     setTheme(event.target.value);

@@ -14,6 +14,9 @@ from support import misbehaviour
 from support.pictures import photograph, save
 from support.serving import until, write_config
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 FILES = 12
 
 

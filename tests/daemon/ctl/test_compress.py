@@ -13,6 +13,9 @@ from index.imaging.decoding.pictures import digest
 from support.pictures import photograph, save, unutf8
 from support.terminal import DONE, FAILED, WRONG_USAGE, Answer, Ctl
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ctl_alone(ctl_alone: Ctl) -> Ctl:

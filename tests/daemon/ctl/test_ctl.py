@@ -274,7 +274,7 @@ def test_groups_and_one_group(ask: Ctl) -> None:
     assert "320x240" in out
     assert "Proposed to be kept by original 0." in out
     assert "c.jpg, compared with " in out
-    assert f"weakest match: {result['images']['items'][1]['path']}, near" in out
+    assert f"Weakest match: {result['images']['items'][1]['path']}, near" in out
 
 
 def test_a_name_that_is_no_utf8_is_shown(ask: Ctl) -> None:

@@ -10,6 +10,9 @@ from support import onnx_models as onnx
 from support.pictures import photograph, save
 from support.terminal import Ctl
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 TOP = Path(__file__).parents[3]
 
 

@@ -19,6 +19,9 @@ from index.errors import UsageError
 from index.model import Method
 from support.pictures import photograph, save, unutf8
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 PARAMETERS = {
     "algorithm": "phash",
     "hsize": 16,

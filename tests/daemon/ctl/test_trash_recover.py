@@ -150,7 +150,7 @@ def test_a_tree_of_many_trashes_is_searched_and_no_link_followed(ctl_alone: Ctl,
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [(("nothing",), WRONG_USAGE, "not a folder"), ((".",), FAILED, "no trash"),
-     ((".", "--restore", "--dry-run"), WRONG_USAGE, "not both")],
+     ((".", "--restore", "--dry-run"), WRONG_USAGE, "either")],
 )  # fmt: skip
 def test_wrong_usage_is_reported(ctl_alone: Ctl, arguments: tuple[str, ...], code: int, word: str) -> None:
     answer = ctl_alone("trash", "recover", *arguments)

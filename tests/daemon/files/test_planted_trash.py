@@ -243,7 +243,7 @@ def test_a_file_of_a_folder_that_is_not_configured_any_more_comes_back_after_a_q
     keeper.store.write(lambda db: db.execute_sql("UPDATE trash_item SET adopted = 0, batch_id = 1"))
     keeper.watch({})
     assert outcome(keeper.restore()) == (StepState.REFUSED, "needs_confirmation")
-    assert "not configured any more" in str(keeper.steps(1)[0].message)
+    assert "no longer configured" in str(keeper.steps(1)[0].message)
     assert outcome(keeper.restore(confirm=True)) == DONE
     assert keeper.files() == ["photos/x.jpg"]
 

@@ -21,6 +21,9 @@ from index.model import JobKind
 from support.pictures import photograph, save
 from support.serving import config_over, until
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 
 class Running:
     """A service over a folder, and what is asked of it."""

@@ -109,7 +109,7 @@ def test_each_kind_of_file(detections: Detections) -> None:
     (film,) = [image for image in group["images"] if image["path"] == "film.jpg"]
     assert film["attachments"] == [{"kind": "film", "size_bytes": len(FILM)}]
     sentences = " ".join(image["sentence"]["en"] for image in group["images"] if "sentence" in image)
-    assert "film" in sentences
+    assert "video" in sentences
 
 
 def test_a_flat_picture_that_comes_later_finds_its_equal(detections: Detections) -> None:

@@ -32,6 +32,9 @@ from support.program import SEARCH, Program, run_poisoned, wait_until_idle
 from support.program import poisoned as behind_poison
 from support.serving import PATIENCE_S
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 THOROUGH = DetectJobParameters(depth=Depth.THOROUGH)
 
 

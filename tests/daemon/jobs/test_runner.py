@@ -165,7 +165,7 @@ def test_a_job_under_way_at_nine_crashes_is_not_run_again(store: Store, crashes:
     row = wait_for(store, job_id, JobState.FAILED, JobState.DONE)
     runner.stop()
     assert row["state"] == state
-    assert ("not tried again" in str(row["error"])) is (state == JobState.FAILED)
+    assert ("not started again" in str(row["error"])) is (state == JobState.FAILED)
 
 
 def test_an_urgent_job_is_run_inside_a_long_one(store: Store):

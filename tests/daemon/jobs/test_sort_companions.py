@@ -223,7 +223,7 @@ def test_an_image_that_the_index_does_not_know_keeps_what_is_its_own_too(
     outcome = desk.sort()
     assert (outcome["trash"], outcome["companions"]) == (2, 0)
     assert names(shared) == {name, "IMG_1.xmp"}
-    assert str(desk.steps(outcome["batch"])[-1].message) == f"It also belongs to {name}, which stays."
+    assert str(desk.steps(outcome["batch"])[-1].message) == f"It also belongs to {name}, which stays in place."
 
 
 def test_where_the_folder_cannot_be_read_a_companion_stays(

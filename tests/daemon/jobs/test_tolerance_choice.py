@@ -17,6 +17,9 @@ from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph, save
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 # In these few pictures a power of two from 2 on counts, and no wrong pair is affordable: the least tolerance is chosen.
 SMALL = dataclasses.replace(tolerance_budget.BUDGET, least_power=2, wrong_a_picture=-1.0)
 

@@ -20,6 +20,9 @@ from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph, save
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[WorkerPool]:

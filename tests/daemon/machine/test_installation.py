@@ -15,6 +15,9 @@ from index.database.store import Store
 from index.errors import ComparImgError, ConfigError, UsageError
 from support.pictures import photograph, save
 
+# Each of them starts the program, or waits for what it does.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:

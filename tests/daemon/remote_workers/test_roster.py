@@ -131,7 +131,7 @@ def test_a_list_that_cannot_be_read_lets_no_one_in(guests: Roster, tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["", "a/b", "..\n", "a b", "x" * 61, "<b>", "a\0"])
 def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(UsageError, match="no name"):
+    with pytest.raises(UsageError, match="not a valid name"):
         check_name(name)
 
 
@@ -144,14 +144,14 @@ def test_names() -> None:
 def test_what_is_no_invitation(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "x.worker"
     file.write_bytes(data)
-    with pytest.raises(UsageError, match="no invitation"):
+    with pytest.raises(UsageError, match="not an invitation"):
         read(file)
 
 
 def test_an_invitation_of_another_format(guests: Roster, tmp_path: Path) -> None:
     file = invited(guests, tmp_path)
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 2}))
-    with pytest.raises(UsageError, match="no invitation"):
+    with pytest.raises(UsageError, match="not an invitation"):
         read(file)
     with pytest.raises(UsageError, match="cannot be read"):
         read(tmp_path / "none")

@@ -58,7 +58,7 @@ def test_a_part_is_reduced_and_never_enlarged() -> None:
 def test_what_lies_beyond_the_picture_is_cut_off() -> None:
     data = packed(photograph(1, WIDTH, HEIGHT), "PNG")
     assert far(part(data, (600, 400, 500, 500)), expected((600, 400, 40, 80))) < 3
-    with pytest.raises(PictureError, match="beside"):
+    with pytest.raises(PictureError, match="outside"):
         crop(data, (640, 0, 10, 10), 100, LIMITS)
 
 

@@ -53,7 +53,7 @@ def test_the_first_bytes_suffice(name):
     assert looks_like_image(FILES[name][:HEAD_BYTES])
 
 
-@pytest.mark.parametrize(("depth", "version", "words"), [(16, 1, "16 bits a channel"), (8, 2, "PSB")])
+@pytest.mark.parametrize(("depth", "version", "words"), [(16, 1, "16 bits per channel"), (8, 2, "PSB")])
 def test_photoshop_files_that_are_not_read_are_named(depth, version, words):
     with pytest.raises(PictureError, match=words) as caught:
         pictures.decode(psd(depth, version), LIMITS)

@@ -83,7 +83,7 @@ def _with_more_claimed(data: bytes, start: int) -> bytes:
 @KINDS
 def test_without_a_preview_it_says_so(kind):
     data = raw(kind, jpeg(width=60, height=40), (960, 640))
-    with pytest.raises(PictureError, match=f"{kind} without a preview") as caught:
+    with pytest.raises(PictureError, match=f"{kind} without a usable preview") as caught:
         pictures.decode(data, LIMITS)
     assert caught.value.reason == "no_decoder"
 

@@ -34,7 +34,7 @@ def test_sixteen_bits_in_separate_planes_are_refused_since_pillow_reads_other_pi
 
 @pytest.mark.parametrize(
     ("kind", "bits", "sample_format", "words"),
-    [("f2", 16, 3, "floating point (16"), ("f4", 32, 3, "floating point (32"), ("u4", 32, 1, "32 bits a channel")],
+    [("f2", 16, 3, "floating point (16"), ("f4", 32, 3, "floating point (32"), ("u4", 32, 1, "32 bits per channel")],
 )
 def test_deep_and_real_colours_are_named(kind, bits, sample_format, words):
     data = tiff([(LEVELS >> 1).astype("<" + kind).tobytes()], SIZE, bits, sample_format=sample_format)

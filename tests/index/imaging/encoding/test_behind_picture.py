@@ -85,7 +85,7 @@ def test_what_is_behind_a_picture_is_counted_and_the_file_left(name: str, behind
         return
     refused = left(data, SAME)
     assert (refused.refused, refused.reason) == (True, "more_in_file")
-    assert str(refused.message).startswith(f"{len(BEHIND[behind])} bytes behind the picture")
+    assert str(refused.message).startswith(f"{len(BEHIND[behind])} bytes after the picture")
 
 
 @pytest.mark.parametrize("options", OPTIONS)
