@@ -93,6 +93,7 @@ def test_folders_are_added_changed_and_removed(serve: Serve, visit: Open, tmp_pa
     added = page.locator(".root", has_text="Pictures")
     expect(added).to_contain_text("added here")
     expect(added).to_contain_text("*.tmp, old/*")
+    expect(dialog).to_have_count(0)
     added.get_by_role("button", name="Change…").click()
     page.get_by_label("Protect this folder").check()
     page.get_by_role("button", name="Save").click()
