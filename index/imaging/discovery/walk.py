@@ -41,8 +41,12 @@ EXCLUDED: Final = frozenset(
         b"node_modules",  # icons of programs
     }
 )  # fmt: skip
-# Endings of folders with the previews of Lightroom: small copies of pictures that are elsewhere.
-EXCLUDED_ENDINGS: Final = (b".lrdata", b".lrcat-data")
+# Endings of folders that belong to a program: the previews of Lightroom, small copies of pictures that are elsewhere,
+# and the libraries of Photos, iPhoto and Aperture, databases in which no one else may move a file.
+EXCLUDED_ENDINGS: Final = (
+    b".lrdata", b".lrcat-data",
+    b".photoslibrary", b".photolibrary", b".migratedphotolibrary", b".aplibrary",
+)  # fmt: skip
 # Temporary files and folders of ComparImg, which a crash may have left.
 STRAY: Final = re.compile(rb"\.comparimg-.+\.(part|removing)")
 

@@ -73,7 +73,8 @@ def test_links_pipes_and_sockets_are_passed_over(tmp_path):
 
 def test_excluded_folders_are_not_gone_into(tmp_path, monkeypatch):
     previews = "Lightroom Catalog Previews.lrdata"
-    for folder in ("@eaDir", "#recycle", ".stversions", ".Trash-1000", "$RECYCLE.BIN", "lost+found", previews):
+    photos = ("Photos Library.photoslibrary", "iPhoto Library.photolibrary", "Aperture Library.aplibrary")
+    for folder in ("@eaDir", "#recycle", ".stversions", ".Trash-1000", "$RECYCLE.BIN", "lost+found", previews, *photos):
         put(tmp_path / folder / "deep" / "a.jpg")
     put(tmp_path / "kept" / "._a.jpg")
     put(tmp_path / "kept" / "a.jpg")
