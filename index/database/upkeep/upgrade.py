@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from peewee import DatabaseError, SqliteDatabase
@@ -12,6 +13,7 @@ from index.database.upkeep.backups import Backups
 from index.errors import StoreError
 
 log = logging.getLogger(__name__)
+RUNNER_LOG = logging.getLogger("peewee.migrations")
 
 # The table of applied migrations.
 VERSIONS = "schema_migration"
@@ -35,11 +37,23 @@ def upgrade(database: SqliteDatabase, path: Path, backups: Backups | None = None
         pending = [migration for migration in status if not migration.applied]
         if backups is not None and pending and len(pending) < len(status):
             _back_up(database, path, backups, pending[0].name)
-        runner.up()
+        with _quietly() if len(pending) == len(status) else contextlib.nullcontext():
+            runner.up()
     except MigrationError as error:
         raise StoreError("index.not_migrated", path=path, error=error) from error
     finally:
         database.close()
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without a line for each migration: a new index has them all, and they hid the address of the page."""
+    before = RUNNER_LOG.level
+    RUNNER_LOG.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        RUNNER_LOG.setLevel(before)
 
 
 def _require_ours(path: Path) -> None:

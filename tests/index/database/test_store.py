@@ -46,6 +46,18 @@ def test_models_are_the_tables_that_the_migrations_made(tmp_path: Path, table):
                 assert made[field.column_name].null == field.null, field.column_name
 
 
+def test_a_new_index_takes_no_line_for_each_migration(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO")
+    Store(tmp_path).close()
+    assert [record.name for record in caplog.records if "migrations" in record.name] == []
+    with sqlite3.connect(tmp_path / "index.sqlite3") as database:
+        database.execute("DELETE FROM schema_migration WHERE name = '0043_plain_names'")
+        database.execute("ALTER TABLE compression RENAME COLUMN options_key TO wish")
+    database.close()
+    Store(tmp_path).close()
+    assert [record.message for record in caplog.records if "migrations" in record.name] == ["up: 0043_plain_names"]
+
+
 def test_the_file_of_another_program_is_left_as_it_is(tmp_path: Path):
     path = tmp_path / "index.sqlite3"
     with closing(sqlite3.connect(path)) as other:

@@ -207,12 +207,22 @@ function rootLine(root) {
 }
 
 // While files are read, the images that are known of are more than those that were read.
+// How many images the index had before jobs began to read. It is reported at other moments than their progress, and
+// most often ahead of it: the least difference that was seen is the nearest.
+let least = { jobs: "", images: 0 };
+
+function imagesBefore(reading, difference) {
+  const jobs = reading.map(({ id }) => id).join();
+  const images = Math.max(0, least.jobs === jobs ? Math.min(least.images, difference) : difference);
+  least = { jobs, images };
+  return images;
+}
+
 function imagesText({ images }) {
   const reading = read("progress").jobs.filter(({ phase, state }) => phase === "indexing" && state === "running");
   const [done, total] = reading.reduce(([a, b], job) => [a + job.done, b + (job.total ?? 0)], [0, 0]);
   if (total <= done) return number(images);
-  // The images in the index and the progress of the job are reported at different moments.
-  const before = Math.max(0, images - done);
+  const before = imagesBefore(reading, images - done);
   return t("figure.of", { n: number(before + done), of: number(before + total) });
 }
 
