@@ -206,32 +206,28 @@ function rootLine(root) {
   );
 }
 
-// While files are read, the images that are known of are more than those that were read.
-// How many images the index had before jobs began to read. It is reported at other moments than their progress, and
-// most often ahead of it: the least difference that was seen is the nearest.
-let least = { jobs: "", images: 0 };
-
-function imagesBefore(reading, difference) {
-  const jobs = reading.map(({ id }) => id).join();
-  const images = Math.max(0, least.jobs === jobs ? Math.min(least.images, difference) : difference);
-  least = { jobs, images };
-  return images;
-}
-
-function imagesText({ images }) {
+// While files are read, the images that are known of are more than those that were read. How many the index had before
+// is not known: its images are reported at other moments than the progress, and most often ahead of it. The least
+// difference that was seen is the nearest, and is kept with the figure.
+function imagesText({ images }, place = null) {
   const reading = read("progress").jobs.filter(({ phase, state }) => phase === "indexing" && state === "running");
   const [done, total] = reading.reduce(([a, b], job) => [a + job.done, b + (job.total ?? 0)], [0, 0]);
   if (total <= done) return number(images);
-  const before = imagesBefore(reading, images - done);
+  const jobs = reading.map(({ id }) => id).join();
+  const least = place?.dataset.jobs === jobs ? Number(place.dataset.before) : Infinity;
+  const before = Math.max(0, Math.min(least, images - done));
+  if (place) Object.assign(place.dataset, { jobs, before });
   return t("figure.of", { n: number(before + done), of: number(before + total) });
 }
 
 export function updateFigures({ totals }) {
   setFigure("groups", number(totals.groups));
-  setFigure("images", imagesText(totals));
+  setFigure("images", imagesText(totals, placeOf("images")));
 }
 
+const placeOf = (name) => document.querySelector(`[data-figure=${name}]`);
+
 function setFigure(name, value) {
-  const place = document.querySelector(`[data-figure=${name}]`);
+  const place = placeOf(name);
   if (place && place.textContent !== value) place.textContent = value;
 }
