@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from index.settings import is_loopback
 from webui.forward_auth import ForwardAuth
@@ -136,7 +136,8 @@ class AccessPolicy:
     def _check_token(self, environ: Environ) -> None:
         if user := self._forward_auth.user(environ):
             if environ["REQUEST_METHOD"] not in SAFE_METHODS:
-                log.info("%s %s by %s", environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), user)
+                path = quote(environ.get("PATH_INFO", "").encode("latin-1"))
+                log.info("%s %s by %s", environ["REQUEST_METHOD"], path, user)
             return
         if self._has_session(environ):
             return

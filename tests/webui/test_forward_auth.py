@@ -69,6 +69,14 @@ def test_one_address_is_the_same_however_the_system_writes_it(behind: WebClient,
     assert behind.get(STATUS, Remote_Addr=address, Remote_User="alice").status == 200
 
 
+@pytest.mark.attack("an address that writes a line of its own into the log")
+def test_an_address_is_one_line_of_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert status_of(server, "127.0.0.2", "Remote-User: alice", request="POST /x%0AINFO%20all%20is%20well") == 404
+    assert "POST /x%0AINFO%20all%20is%20well by alice" in caplog.text
+    assert "\nINFO all" not in caplog.text
+
+
 @pytest.mark.attack("headers of forward authentication without a name, doubled, or of another name")
 @pytest.mark.parametrize(
     "headers",
@@ -180,9 +188,9 @@ def server(store: Store, daemon: Daemon) -> Iterator[Server]:
     made.stop()
 
 
-def status_of(server: Server, source: str, *lines: str) -> int:
+def status_of(server: Server, source: str, *lines: str, request: str = f"GET {STATUS}") -> int:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10, source_address=(source, 0)) as raw:
-        head = "".join(f"{line}\r\n" for line in (f"GET {STATUS} HTTP/1.1", "Host: localhost", *lines))
+        head = "".join(f"{line}\r\n" for line in (f"{request} HTTP/1.1", "Host: localhost", *lines))
         raw.sendall(f"{head}Connection: close\r\n\r\n".encode("latin-1"))
         answer = b""
         with contextlib.suppress(ConnectionError):
