@@ -274,7 +274,7 @@ def test_the_service_is_ended_three_times_by_the_pixels_of_a_picture_and_then_no
 @pytest.mark.fault("a picture whose description or view ends the whole service: given up by name, no other")
 @pytest.mark.parametrize(
     ("when", "message"),
-    [("describe", "bad.jpg was not described: that"), ("view", "bad.jpg was not given a view: that")],
+    [("describe", "bad.jpg was not described:"), ("view", "bad.jpg was not given a view:")],
 )
 def test_the_service_is_ended_three_times_by_a_picture_and_then_no_more(
     tmp_path: Path, when: str, message: str
