@@ -116,6 +116,19 @@ def test_two_pictures_are_compared_in_four_ways(serve: Serve, visit: Open) -> No
     expect(page.locator(".compare")).to_have_attribute("data-mode", "difference")
 
 
+@pytest.mark.parametrize(("locale", "button"), [("en-GB", "Find duplicates…"), ("fr-FR", "Chercher les doublons…")])
+def test_a_dialog_is_as_wide_as_a_phone(serve: Serve, visit: Open, locale: str, button: str) -> None:
+    site = serve()
+    add_pictures(site.library, 1)
+    page = visit(locale=locale, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.goto(site.address)
+    page.get_by_role("button", name=button).tap()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    beyond = """[...document.querySelectorAll("dialog[open] *")]
+        .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)"""
+    assert page.evaluate(beyond) == []
+
+
 def test_a_phone_decides_by_touch_and_swipes_on(serve: Serve, visit: Open) -> None:
     site = serve()
     keys = add_pictures(site.library, 3)
