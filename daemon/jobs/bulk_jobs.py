@@ -12,15 +12,12 @@ from dataclasses import asdict
 from typing import Any
 
 from daemon.jobs.progress import Context
-from daemon.jobs.rule_jobs import decide
-from daemon.jobs.runner import Stopping
+from daemon.jobs.rule_jobs import carry_out, count
 from index.database.queries import bulk_decisions
 from index.database.queries.bulk_decisions import BulkApplication, BulkEffect, BulkRequest
 from index.database.queries.group_filter import GroupFilter
-from index.database.records import rule_runs
 from index.database.records.jobs import DecideParameters, GroupSelection
 from index.database.store import Store
-from index.errors import NoRoom
 
 
 class BulkJobs:
@@ -36,36 +33,16 @@ class BulkJobs:
             parameters.action, chosen, criteria=tuple(parameters.criteria), destination=parameters.destination
         )
         if parameters.dry_run:
-            return outcome(self._count(context, request)) | {"dry_run": True}
-        return outcome(self._apply(context, request, parameters.batch))
-
-    def _count(self, context: Context, request: BulkRequest) -> BulkEffect:
-        with self._store.read() as database:
-            portions = bulk_decisions.portions(database, request)
-        effect = BulkEffect()
-        effect.selected = effect.looked_at = sum(map(len, portions))
-        context.begin("counting", effect.selected)
-        for portion in portions:
             with self._store.read() as database:
-                bulk_decisions.add_effect(database, request, portion, effect)
-            context.advance(len(portion))
-        return effect
-
-    def _apply(self, context: Context, request: BulkRequest, batch: str) -> BulkEffect:
-        with self._store.read() as database:
-            interrupted = rule_runs.unfinished(database, context.job_id)
-        for run_id in interrupted:
-            rule_runs.roll_back(self._store.write, run_id)
-        application = BulkApplication(request, time.time_ns(), context.job_id, batch)
-        try:
-            effect: BulkEffect = decide(self._store, context, application)
-        except (Stopping, NoRoom):
-            # The job goes back to the queue, and begins again.
-            raise
-        except Exception:
-            application.roll_back(self._store.write)
-            raise
-        return effect
+                portions = bulk_decisions.portions(database, request)
+            effect = BulkEffect()
+            count(
+                self._store, context, portions, effect,
+                lambda database, portion: bulk_decisions.add_effect(database, request, portion, effect),
+            )  # fmt: skip
+            return outcome(effect) | {"dry_run": True}
+        application = BulkApplication(request, time.time_ns(), context.job_id, parameters.batch)
+        return outcome(carry_out(self._store, context, application))
 
 
 def filter_of(chosen: GroupSelection) -> GroupFilter:

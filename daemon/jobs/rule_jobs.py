@@ -7,21 +7,23 @@ crash or a stop interrupted begins again. Standing rules and requests decide by 
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+
+from peewee import SqliteDatabase
 
 from daemon.jobs.progress import Context, Progress
 from daemon.jobs.runner import Stopping
 from index.database.queries import rule_application
-from index.database.queries.bulk_decisions import BulkApplication
+from index.database.queries.bulk_decisions import BulkApplication, BulkEffect
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.rule_application import Application, Effect
 from index.database.records import rule_runs
 from index.database.records.jobs import RuleParameters
 from index.database.store import Store
 from index.errors import NoRoom
-from index.imaging.grouping.rules import Rule, rule_of
+from index.imaging.grouping.rules import rule_of
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +39,16 @@ class RuleJobs:
         rule = rule_of(parameters.rule)
         chosen = GroupFilter(root_id=parameters.root, path=os.fsencode(parameters.path))
         if parameters.dry_run:
-            return outcome(self._count(context, rule, chosen)) | {"dry_run": True}
-        return outcome(self._apply(context, rule, chosen))
+            with self._store.read() as database:
+                portions = rule_application.portions(database, rule, chosen)
+            effect = Effect()
+            count(
+                self._store, context, portions, effect,
+                lambda database, portion: rule_application.add_effect(database, rule, portion, effect),
+            )  # fmt: skip
+            return outcome(effect) | {"dry_run": True}
+        application = Application(rule, chosen, time.time_ns(), job_id=context.job_id)
+        return outcome(carry_out(self._store, context, application))
 
     def recover(self) -> None:
         """At the start, before the runner: undo the runs that nothing will make again."""
@@ -48,33 +58,38 @@ class RuleJobs:
             log.warning("the decisions of the interrupted run %d of a rule are revoked", run_id)
             rule_runs.roll_back(self._store.write, run_id)
 
-    def _count(self, context: Context, rule: Rule, chosen: GroupFilter) -> Effect:
-        with self._store.read() as database:
-            portions = rule_application.portions(database, rule, chosen)
-        effect = Effect()
-        effect.selected = effect.looked_at = sum(map(len, portions))
-        context.begin("counting", effect.selected)
-        for portion in portions:
-            with self._store.read() as database:
-                rule_application.add_effect(database, rule, portion, effect)
-            context.advance(len(portion))
-        return effect
 
-    def _apply(self, context: Context, rule: Rule, chosen: GroupFilter) -> Effect:
-        with self._store.read() as database:
-            interrupted = rule_runs.unfinished(database, context.job_id)
-        for run_id in interrupted:
-            rule_runs.roll_back(self._store.write, run_id)
-        application = Application(rule, chosen, time.time_ns(), job_id=context.job_id)
-        try:
-            effect: Effect = decide(self._store, context, application)
-        except (Stopping, NoRoom):
-            # The job goes back to the queue, and begins again.
-            raise
-        except Exception:
-            application.roll_back(self._store.write)
-            raise
-        return effect
+def count(
+    store: Store,
+    context: Context,
+    portions: Sequence[Sequence[Any]],
+    effect: Effect | BulkEffect,
+    add: Callable[[SqliteDatabase, Sequence[Any]], None],
+) -> None:
+    """Count all groups into an effect, to which `add` adds those of a portion, read on its own."""
+    effect.selected = effect.looked_at = sum(map(len, portions))
+    context.begin("counting", effect.selected)
+    for portion in portions:
+        with store.read() as database:
+            add(database, portion)
+        context.advance(len(portion))
+
+
+def carry_out(store: Store, context: Context, application: Application | BulkApplication) -> Any:
+    """`decide` as a job, from the beginning: what an interrupted run of the job decided is undone first, and what this
+    one decided if it is cancelled or fails."""
+    with store.read() as database:
+        interrupted = rule_runs.unfinished(database, context.job_id)
+    for run_id in interrupted:
+        rule_runs.roll_back(store.write, run_id)
+    try:
+        return decide(store, context, application)
+    except (Stopping, NoRoom):
+        # The job goes back to the queue, and begins again.
+        raise
+    except Exception:
+        application.roll_back(store.write)
+        raise
 
 
 def decide(store: Store, progress: Progress, application: Application | BulkApplication) -> Any:

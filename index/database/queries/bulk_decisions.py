@@ -95,7 +95,8 @@ def preview(database: SqliteDatabase, request: BulkRequest, gone: Callable[[], b
         if gone():
             break
         add_effect(database, request, portion, effect)
-    return _estimated(effect)
+    rule_application.estimate(effect, ("groups", "images", "bytes", "left_open"), "kinds")
+    return effect
 
 
 def is_for_a_job(request: BulkRequest, selected: int) -> bool:
@@ -119,16 +120,6 @@ def add_effect(
     known = _known(database, portion)
     for completion in _completions(database, request, portion, known):
         _count(effect, completion, known)
-
-
-def _estimated(effect: BulkEffect) -> BulkEffect:
-    """The effect on all selected groups, from that on those examined."""
-    if effect.looked_at < effect.selected:
-        factor = effect.selected / effect.looked_at
-        for name in ("groups", "images", "bytes", "left_open"):
-            setattr(effect, name, round(factor * getattr(effect, name)))
-        effect.kinds = Counter({kind: round(factor * count) for kind, count in effect.kinds.items()})
-    return effect
 
 
 class BulkApplication:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from peewee import SqliteDatabase
 
@@ -76,7 +76,8 @@ def preview(
         if gone():
             break
         add_effect(database, rule, portion, effect)
-    return _estimated(effect)
+    estimate(effect, ("groups", "images", "bytes", "undecided_ties"), "by_criterion")
+    return effect
 
 
 def is_for_a_job(database: SqliteDatabase, rule: Rule, chosen: GroupFilter) -> bool:
@@ -103,14 +104,21 @@ def answered_from(groups: Sequence[Selected]) -> Sequence[Selected]:
     return [groups[(2 * number + 1) * len(groups) // (2 * ESTIMATED_FROM)] for number in range(ESTIMATED_FROM)]
 
 
-def _estimated(effect: Effect) -> Effect:
-    """The effect on all selected groups, from that on those examined."""
+class Examined(Protocol):
+    """An effect of which `looked_at` groups of `selected` ones were examined."""
+
+    selected: int
+    looked_at: int
+
+
+def estimate(effect: Examined, numbers: Sequence[str], counter: str) -> None:
+    """Scale an effect on the groups examined to all that are selected: the numbers and the counter of these names."""
     if effect.looked_at < effect.selected:
         factor = effect.selected / effect.looked_at
-        for name in ("groups", "images", "bytes", "undecided_ties"):
+        for name in numbers:
             setattr(effect, name, round(factor * getattr(effect, name)))
-        effect.by_criterion = Counter({name: round(factor * count) for name, count in effect.by_criterion.items()})
-    return effect
+        counts: Counter[str] = getattr(effect, counter)
+        setattr(effect, counter, Counter({name: round(factor * count) for name, count in counts.items()}))
 
 
 class Application:
