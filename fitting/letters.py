@@ -9,7 +9,7 @@ import argparse
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -88,17 +88,36 @@ def passes(sample: Sample, min_residual: float, over_usual: float) -> bool:
     )
 
 
-def score(samples: Sequence[Sample], min_residual: float, over_usual: float) -> tuple[int, int]:
+def fit(samples: Sequence[Sample]) -> tuple[float, float]:
+    """The limits of letters."""
+    return fit_of(samples, passes, RESIDUALS, USUAL)
+
+
+def fit_of(
+    samples: Sequence[Any],
+    passing: Callable[[Any, float, float], bool],
+    residuals: Sequence[float],
+    usual: Sequence[float],
+) -> tuple[float, float]:
+    """The limits with the fewest mistakes, what passes wrongly first: of those as good, the middle ones."""
+    scores = {
+        (least, over): mistakes(samples, lambda sample, limits=(least, over): passing(sample, *limits))  # type: ignore[misc]
+        for least in residuals
+        for over in usual
+    }
+    best = [limits for limits, made in scores.items() if made == min(scores.values())]
+    return sorted(best)[len(best) // 2]
+
+
+def mistakes(samples: Sequence[Any], passing: Callable[[Any], bool]) -> tuple[int, int]:
     """How many pairs pass wrongly, and how many copies do not."""
-    passed = [(sample.is_copy, passes(sample, min_residual, over_usual)) for sample in samples]
+    passed = [(sample.is_copy, passing(sample)) for sample in samples]
     return sum(not copy and ok for copy, ok in passed), sum(copy and not ok for copy, ok in passed)
 
 
-def fit(samples: Sequence[Sample]) -> tuple[float, float]:
-    """The limits with the fewest mistakes, what passes wrongly first: of those as good, the middle ones."""
-    scores = {(least, over): score(samples, least, over) for least in RESIDUALS for over in USUAL}
-    best = [limits for limits, reached in scores.items() if reached == min(scores.values())]
-    return sorted(best)[len(best) // 2]
+def score(samples: Sequence[Sample], min_residual: float, over_usual: float) -> tuple[int, int]:
+    """The mistakes of two limits of letters."""
+    return mistakes(samples, lambda sample: passes(sample, min_residual, over_usual))
 
 
 def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str, str]:

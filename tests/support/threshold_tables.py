@@ -15,6 +15,7 @@ from index.imaging.candidates.crop_hashes import crop_tolerance
 from index.imaging.thresholds import described
 from index.imaging.verification import gate_thresholds as gates
 from index.imaging.verification.clipping import CLIPPING
+from index.imaging.verification.edges import EDGES
 from index.imaging.verification.similarity import BLOCKS
 from index.imaging.verification.small_pictures import SMALL
 from index.model import default_tolerance
@@ -43,9 +44,11 @@ MODULES = {
     "verification.sharpness": "Sharpness measured",
     "verification.places": "Places that differ",
     "verification.letters": "Letters of graphics",
+    "verification.spots": "Small places that differ",
     "verification.colours": "Colours",
     "verification.small_pictures": "Small pictures",
     "verification.clipping": "Clipped light",
+    "verification.edges": "Edges",
     "verification.gate_thresholds": "Gates",
     "verification.edit_report": "Edits reported",
     "grouping.groups": "Groups",
@@ -123,6 +126,7 @@ def gate_table() -> str:
     add("witnesses", gates.WITNESSES, f"at least {gates.WITNESSES.min_blocks}")
     shift = f"{gates.REGISTRATION.max_shift_px:.2f} pixels, see below"
     add("registration", gates.REGISTRATION, shift, "Lucas and Kanade 1981")
+    add("edges", EDGES, f"at most {EDGES.max_px} pixels, or the same noise")
     places = "Places that differ and are not shown to be added to one of the two, in the frame of 448 pixels."
     add("added", places, "0; in a graphic nothing may be added")
     mapping = (

@@ -314,5 +314,9 @@ def _surround(picture: Grey, covered: Mask) -> float:
     values = picture[beyond]
     if not values.size:
         return 0.0
-    filled = float((np.abs(values - np.median(values[::7])) <= FILL.fill_step).mean())
-    return 0.0 if filled >= FILL.fill_share else values.size / picture.size
+    return 0.0 if is_fill(values) else values.size / picture.size
+
+
+def is_fill(values: Grey) -> bool:
+    """Whether greys are of one colour, but for the noise of a JPEG; (n,), at least one."""
+    return float((np.abs(values - np.median(values[::7])) <= FILL.fill_step).mean()) >= FILL.fill_share

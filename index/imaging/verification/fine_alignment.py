@@ -13,12 +13,14 @@ from index.imaging.turning import turned
 from index.imaging.verification import transforms
 from index.imaging.verification.alignment import Aligned, Prepared, rescaled
 from index.imaging.verification.colours import Colours, compare_colours
+from index.imaging.verification.edges import beyond_each
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.graphics import FINE_FRAME
-from index.imaging.verification.places import Place, differ_nowhere, places
+from index.imaging.verification.places import Place, differ_nowhere, lies_within, places
 from index.imaging.verification.registration import Registration, register
 from index.imaging.verification.sharpness import Sharpness, sharpness
 from index.imaging.verification.similarity import Similarity, compare
+from index.imaging.verification.spots import spots
 from index.imaging.verification.transforms import Grey, Mask
 
 
@@ -26,7 +28,8 @@ from index.imaging.verification.transforms import Grey, Mask
 class FineAlignment:
     """Two pictures aligned in the fine frame of the second: `first` is the first as registered, `where` both show the
     same thing, `covered` where the first covers the second; `enlarged` is the factor by which the map enlarges the
-    first. `coarse` is the alignment in the coarse frame, corrected."""
+    first. `coarse` is the alignment in the coarse frame, corrected. `beyond_px` is how far each shows the scene beyond
+    an edge of the other, as `edges.beyond_each` has it."""
 
     pictures: tuple[Prepared, Prepared]
     coarse: Aligned
@@ -36,6 +39,7 @@ class FineAlignment:
     covered: Mask
     where: Mask
     enlarged: float
+    beyond_px: float
     palette: bool = False
     coloured: bool = True
 
@@ -66,9 +70,13 @@ class FineAlignment:
     def places(self) -> tuple[Place, ...]:
         """Where the pictures differ."""
         alike = self.registration.alike
-        if alike is not None and differ_nowhere(alike, self.second, self.covered):
-            return ()
-        return places(self.first, self.second, self.covered, self.where, alike)
+        if alike is None:
+            return places(self.first, self.second, self.covered, self.where)
+        small = spots(alike, self.second, self.covered)
+        if differ_nowhere(alike, self.second, self.covered):
+            return small
+        found = places(self.first, self.second, self.covered, self.where, alike)
+        return found + tuple(spot for spot in small if not any(lies_within(spot, place) for place in found))
 
     @cached_property
     def colours(self) -> Colours:
@@ -125,6 +133,7 @@ def align_finely(
         covered,
         where,
         enlarged,
+        beyond_each(fine_first, fine_second, transform, registration.bend),
         palette,
         coloured,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from index.imaging.verification.alignment import Prepared
 from index.imaging.verification.capture_records import records
 from index.imaging.verification.clipping import CLIPPING, kept_by_each
+from index.imaging.verification.edges import EDGES, Edges
 from index.imaging.verification.file_facts import attachments, frames, is_same_moment
 from index.imaging.verification.fine_alignment import FineAlignment
 from index.imaging.verification.gate_thresholds import (
@@ -48,6 +49,7 @@ def fine_gates(
     gates = (
         *(() if by_hash else witnesses(fine, WITNESSES)),
         registration(fine, facts, noise, REGISTRATION, by_hash=by_hash),
+        edges(fine, noise, EDGES),
         added(fine, graphic=graphic),
         *colour(fine, facts, graphic=graphic),
         *clipped(fine),
@@ -112,6 +114,13 @@ def _noise_agrees(facts: FactsPair, noise: Noise, limits: NoiseEvidence) -> bool
 def _keep_noise(facts: FactsPair, limits: NoiseEvidence) -> bool:
     """Whether both files are of a format and quality that keep noise."""
     return all(file.format in limits.formats and not 0 < file.jpeg_quality < limits.min_quality for file in facts)
+
+
+def edges(fine: FineAlignment, noise: Noise, limits: Edges) -> Gate:
+    """Whether at most one of the two shows the scene beyond the other. The same noise overrules: of one exposure two
+    parts may have been cut out."""
+    passed = fine.beyond_px <= limits.max_px or noise.coherence >= NOISE.same_coherence
+    return Gate("edges", round(max(0.0, fine.beyond_px), 2), limits.max_px, passed)
 
 
 def added(fine: FineAlignment, *, graphic: bool) -> Gate:

@@ -171,7 +171,7 @@ def _compare(alike: Grey, first: Grey, second: Grey, inner: Mask) -> tuple["_Com
         core &= compared.correlation < PLACES.max_correlation
         difference = compared.difference
         core &= cv2.blur(difference * difference, (INSIDE + 2, INSIDE + 2)) > PLACES.min_difference**2
-        core &= ~(_clipped(first, second) & (np.abs(difference) < PLACES.max_clipped))
+        core &= ~(clipped(first, second) & (np.abs(difference) < PLACES.max_clipped))
     return compared, core, usual
 
 
@@ -186,9 +186,13 @@ def are_added(found: tuple[Place, ...]) -> bool:
 
 def _is_part(place: Place, of: Place) -> bool:
     """Whether a small place lies within a larger one, as a letter does in a caption."""
+    return lies_within(place, of) and place.pixels <= ADDED.part * of.pixels
+
+
+def lies_within(place: Place, of: Place) -> bool:
+    """Whether a place lies within another one, or nearly so."""
     within = all(side >= bound - NEAR for side, bound in zip(place.box[:2], of.box[:2], strict=True))
-    within = within and all(side <= bound + NEAR for side, bound in zip(place.box[2:], of.box[2:], strict=True))
-    return within and place.pixels <= ADDED.part * of.pixels
+    return within and all(side <= bound + NEAR for side, bound in zip(place.box[2:], of.box[2:], strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,7 @@ class _Compared:
         return np.asarray(np.sqrt(np.maximum(own - 2 * through * self.both + through * through * other, 0)))
 
 
-def _clipped(first: Grey, second: Grey) -> Mask:
+def clipped(first: Grey, second: Grey) -> Mask:
     """Where most of a window is white or black in one of the pictures."""
     window = (WINDOW, WINDOW)
     shares = [

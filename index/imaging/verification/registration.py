@@ -68,13 +68,15 @@ class Registration:
     """`shift_px` is the median shift of details in pixels of the frame, less what noise alone would produce; `sure_px`
     is less the error of the median of so few blocks as well. Both are 0 if fewer than WITNESSES.min_blocks of the
     `blocks` could be measured. `warped` is the first picture as finally registered, float32 (height, width), and
-    `alike` the same with the tone and sharpness of the second, None where it was measured in an even light."""
+    `alike` the same with the tone and sharpness of the second, None where it was measured in an even light. `bend` is
+    what was added to the map, float32 (2, height, width), as `transforms.warp_nonrigid` takes it; None for nothing."""
 
     shift_px: float
     sure_px: float
     blocks: int
     warped: Grey
     alike: Grey | None = None
+    bend: NDArray[np.float32] | None = None
 
 
 def register(first: Grey, second: Grey, transform: Map, where: Mask) -> Registration:
@@ -104,6 +106,7 @@ def _register(first: Grey, second: Grey, transform: Map, where: Mask, *, relit: 
     target = cv2.GaussianBlur(lit, (0, 0), SMOOTHING_PX)
     aligned = warp(first, second.shape, transform)
     best: Registration | None = None
+    bent = False
     for _ in range(ROUNDS):
         seen = evenly_lit(aligned, where) if relit else aligned
         alike = _explained(seen, lit, target, where)
@@ -113,7 +116,8 @@ def _register(first: Grey, second: Grey, transform: Map, where: Mask, *, relit: 
             return best or Registration(0.0, 0.0, len(shifts.x), aligned, kept)
         common, left = _common(shifts, second.shape)
         shift_px, by_chance_px = _excess(left, shifts.error)
-        registration = Registration(shift_px, max(0.0, shift_px - by_chance_px), len(shifts.x), aligned, kept)
+        sure_px = max(0.0, shift_px - by_chance_px)
+        registration = Registration(shift_px, sure_px, len(shifts.x), aligned, kept, bend.copy() if bent else None)
         if best is None or registration.shift_px < best.shift_px:
             best = registration
         correction = _field(common, second.shape)
@@ -121,6 +125,7 @@ def _register(first: Grey, second: Grey, transform: Map, where: Mask, *, relit: 
         if most < SHIFT.settled_px or (most < SHIFT.nearly_settled_px and registration.shift_px < SHIFT.certain_px):
             break
         bend += correction
+        bent = True
         aligned = warp_nonrigid(first, second.shape, transform, bend)
     assert best is not None
     return best
