@@ -69,8 +69,8 @@ class RootWatch:
 
 @dataclass(frozen=True, slots=True)
 class RootSetting:
-    """How a watched folder is set up. `origin` is "file" (comparimg.toml) or "page"; `changed` are the keys of a folder
-    of the file that were changed on the page. `protected_by` is "file", "page" or ""; a marker file may protect it as
+    """How a watched folder is set up. `origin` is "file" (comparimg.toml), "start" (named when the service was started) or
+    "page"; `changed` are the keys of a folder not added on the page that were changed there. `protected_by` is "file", "page" or ""; a marker file may protect it as
     well. `mode` is the wanted one, "auto" too."""
 
     path: bytes
