@@ -114,6 +114,11 @@ def test_any_folder_is_searched_and_watched_in_one_click(
     expect(page.locator(".temporary")).to_contain_text("This folder is not watched")
     assert [group["id"] for group in client.get("groups")["items"]] == groups
     assert len(client.get("roots")["items"]) == 1
+    # Its groups are accepted on their cards, too.
+    page.locator(".card").get_by_role("button", name="Accept").click()
+    expect(page.locator(".card .mark")).to_have_count(2)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".card .mark")).to_have_count(0)
     # What is decided in it waits, and Apply offers to watch the folder before it goes on.
     page.locator(".card .pair").first.click()
     with page.expect_response("**/decisions?search=*"):
