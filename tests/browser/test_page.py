@@ -127,6 +127,11 @@ def test_a_dialog_is_as_wide_as_a_phone(serve: Serve, visit: Open, locale: str, 
     beyond = """[...document.querySelectorAll("dialog[open] *")]
         .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)"""
     assert page.evaluate(beyond) == []
+    page.get_by_role("dialog").get_by_role("button").first.tap()
+    page.keyboard.press("?")
+    box = page.get_by_role("dialog").bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"]) == (0, 390)
 
 
 def test_a_phone_decides_by_touch_and_swipes_on(serve: Serve, visit: Open) -> None:
