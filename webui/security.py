@@ -97,8 +97,8 @@ class AccessPolicy:
         return bool(self._token)
 
     def can_log_out(self, headers: Mapping[str, str]) -> bool:
-        """Whether there is a session to end: a user whom a trusted proxy names signs out there. `headers` are those of a
-        request that `check` has seen."""
+        """Whether there is a session to end: a user whom a trusted proxy names signs out there. `headers` are those of
+        a request that `check` has seen."""
         header = self._access.auth_header
         return self.asks_for_token and not (header and headers.get(header))
 
