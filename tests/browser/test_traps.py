@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from daemon.client import Client
 from daemon.service import Service
+from support.accessibility import violations
 from support.pictures import photograph, save
 from support.serving import config_over, until
 from support.touch import swipe_up
@@ -269,8 +270,10 @@ def test_pictures_stand_where_decisions_end_and_one_can_be_taken_out(
     page.goto(f"{service.address}history")
     expect(page.locator(".history-list li").first.locator("img.there")).to_have_count(2)
     batch = client.get(f"jobs/{job['id']}")["outcome"]["batch"]
+    page.emulate_media(reduced_motion="reduce")
     page.goto(f"{service.address}history/{batch}")
     page.wait_for_function(loaded, arg=2)
+    assert violations(page) == []
     page.get_by_role("button", name="Undo", exact=True).click()
     expect(page.locator(".state-of-undone")).to_have_count(1)
     idle(client)
