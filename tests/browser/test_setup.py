@@ -169,3 +169,5 @@ def test_the_reference_of_rest_is_marked_as_english(serve: Serve, visit: Open) -
     unmarked = "(all) => all.filter((one) => one.closest('[lang]').lang !== 'en').length"
     assert page.locator("main summary span").evaluate_all(unmarked) == 0
     assert page.locator("main h1").evaluate_all(unmarked) == 1
+    expect(page.locator("main .quiet code").first).to_have_text("next")
+    expect(page.locator("main .quiet").first).not_to_contain_text("`")

@@ -27,7 +27,7 @@ export async function render(main, { signal }) {
           "p",
           { class: "quiet" },
           language === REFERENCE_LANGUAGE ? null : [t("api.in_english"), " "],
-          h("span", { lang: REFERENCE_LANGUAGE }, api.info.description),
+          h("span", { lang: REFERENCE_LANGUAGE }, marked(api.info.description)),
           " ",
           h("a", { href: "/api/v1/openapi.json", target: "_blank" }, "openapi.json"),
         ),
@@ -87,6 +87,9 @@ function describe(operation, schemas) {
       ),
   );
 }
+
+// What is between backquotes, as OpenAPI has it, is code.
+const marked = (text) => text.split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
 
 function typeText(schema) {
   const parts = [
