@@ -10,9 +10,11 @@ from playwright.sync_api import Page, expect
 
 from index.database import schema
 from index.database.records import jobs
-from index.messages import Message
+from index.messages import Message, text
 from index.model import JobKind, JobState
+from index.settings import BY_KEY
 from support.weblibrary import NOW_NS, add_pictures
+from webui.services import EffectiveSetting
 
 Open = Callable[..., Page]
 Serve = Callable[..., Any]
@@ -285,6 +287,24 @@ def test_schedules_and_settings_are_changed(serve: Serve, visit: Open) -> None:
     page.get_by_label("Tolerance").press("Enter")
     expect(page.get_by_text("Saved.")).to_be_visible()
     assert site.daemon.settings.values == {"detect.tolerance": 40}
+
+
+def test_the_words_among_which_a_setting_chooses_are_translated(
+    serve: Serve, visit: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [
+        EffectiveSetting(one.key, "str", one.choices[1], one.default, "default", text("words"), "Help.",
+                         choices=one.choices)
+        for one in (BY_KEY["detect.method"], BY_KEY["detect.depth"], BY_KEY["compress.target"])
+    ]  # fmt: skip
+    site = serve()
+    monkeypatch.setattr(site.daemon.settings, "all_settings", lambda: words)
+    page = visit(locale="fr-FR")
+    page.goto(f"{site.address}/settings")
+    expect(page.locator("#setting-detect-method option:checked")).to_have_text("Par leurs empreintes")
+    shown = page.locator("[id^=setting-] option").all_text_contents()
+    assert len(shown) == sum(len(one.choices) for one in words)
+    assert {str(choice) for one in words for choice in one.choices} & set(shown) == set()
 
 
 VIEWS = (
