@@ -49,9 +49,12 @@ class FolderSetup:
         """How each watched folder is set up, by its path."""
         with self._store.read() as database:
             overrides = folder_overrides.read_roots(database)
-        configured = {section.path: section for section in self._settings.configured().watch}
+        config = self._settings.configured()
+        configured = {section.path: section for section in config.watch}
         return {
-            section.path: _root_setting(section, configured.get(section.path), overrides.get(section.path))
+            section.path: _root_setting(
+                section, configured.get(section.path), config.watch_origin, overrides.get(section.path)
+            )
             for section in self._settings.effective().watch
         }
 
@@ -90,11 +93,15 @@ class FolderSetup:
         self._change(change)
 
     def remove_root(self, path: bytes) -> None:
-        """Watch a folder no longer; no file is touched. Raises NotFound, and ComparImgError for one of the file."""
+        """Watch a folder no longer; no file is touched. Raises NotFound, and ComparImgError for one that
+        was not added here."""
 
         def remove(overrides: Overrides) -> None:
             self._section(path)
-            if any(section.path == path for section in self._settings.configured().watch):
+            config = self._settings.configured()
+            if any(section.path == path for section in config.watch):
+                if config.watch_origin == "start":
+                    raise ComparImgError("root.given_at_start", path=display(path))
                 raise ComparImgError("root.configured", path=display(path), file=self._file())
             del overrides[path]
 
@@ -269,12 +276,12 @@ def watch_roots(config: Config) -> list[WatchRoot]:
 
 
 def _root_setting(
-    section: WatchSection, configured: WatchSection | None, override: RootOverride | None
-) -> RootSetting:  # fmt: skip
+    section: WatchSection, configured: WatchSection | None, configured_by: str, override: RootOverride | None
+) -> RootSetting:
     by_file = configured is not None and configured.protected
     return RootSetting(
         path=section.path,
-        origin="page" if configured is None else "file",
+        origin="page" if configured is None else configured_by,
         recursive=section.recursive,
         exclude=tuple(map(os.fsdecode, section.exclude)),
         priority=section.priority,

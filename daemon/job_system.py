@@ -145,7 +145,7 @@ class JobSystem:
             return bool(matches.stale_contents(database))
 
         has_stale = self._store.write(sync)
-        self.runner.begin_again(CHANGING_FILES)
+        self.runner.begin_again(is_begun_again)
         self.watcher.watch(_watched_roots(config))
         # The watcher has the folders scanned that are new, or seen in another way.
         gone = {section.path for section in before.watch} - {section.path for section in config.watch}
@@ -278,6 +278,13 @@ def once_checked(store: Store, handler: Handler) -> Handler:
         return handler(context, parameters)
 
     return run
+
+
+def is_begun_again(kind: JobKind, parameters: Mapping[str, Any]) -> bool:
+    """Whether a running job begins again when the watched folders change, to obey a new protection. To measure what a
+    compression would save takes long and changes no file: that goes on."""
+    is_measuring = kind is JobKind.COMPRESS and bool(parameters.get("dry_run"))
+    return kind in CHANGING_FILES and not is_measuring
 
 
 def _scan_roots(config: Config) -> list[ScanRoot]:

@@ -140,7 +140,7 @@ class Pages:
             version=self._services.version,
             base=f"/static/{self.version}",
             modules=sorted(name for name in self._files if name.endswith(".js")),
-            asks_for_token=self._policy.asks_for_token,
+            can_log_out=self._policy.can_log_out(request_headers),
             icon=icon,
             t=texts.__getitem__,
             has=texts.__contains__,

@@ -12,7 +12,7 @@ import logging
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -95,6 +95,12 @@ class AccessPolicy:
     @property
     def asks_for_token(self) -> bool:
         return bool(self._token)
+
+    def can_log_out(self, headers: Mapping[str, str]) -> bool:
+        """Whether there is a session to end: a user whom a trusted proxy names signs out there. `headers` are those of
+        a request that `check` has seen."""
+        header = self._access.auth_header
+        return self.asks_for_token and not (header and headers.get(header))
 
     def check(self, environ: Environ) -> None:
         """Raises HttpError for a request that is refused. Removes the header of forward authentication from `environ`

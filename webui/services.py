@@ -69,9 +69,9 @@ class RootWatch:
 
 @dataclass(frozen=True, slots=True)
 class RootSetting:
-    """How a watched folder is set up. `origin` is "file" (comparimg.toml) or "page"; `changed` are the keys of a folder
-    of the file that were changed on the page. `protected_by` is "file", "page" or ""; a marker file may protect it as
-    well. `mode` is the wanted one, "auto" too."""
+    """How a watched folder is set up. `origin` is "file" (comparimg.toml), "start" (named when the service was started)
+    or "page"; `changed` are the keys that were changed on the page of a folder not added there. `protected_by` is
+    "file", "page" or ""; a marker file may protect it as well. `mode` is the wanted one, "auto" too."""
 
     path: bytes
     origin: str

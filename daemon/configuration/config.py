@@ -156,7 +156,8 @@ class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration of a service or a command. `source` is the file read, None if there was none; `given` are the
-    keys in it."""
+    keys in it. The watched folders are those of the file, or one named at start: `watch_origin` is "file" or "start".
+    """
 
     daemon: DaemonSection
     watch: tuple[WatchSection, ...]
@@ -169,6 +170,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     notify: NotifySection
     source: Path | None
     given: frozenset[str]
+    watch_origin: str = "file"
 
     def values(self) -> dict[str, Any]:
         """Every value by its key; those of the watched folders are one list under `watch`."""
@@ -206,7 +208,8 @@ def for_photos(folder: Path, path: Path | None = None, environ: Mapping[str, str
         raise UsageError("config.photos_missing", path=folder, field="photos")
     source = find(path, environ)
     table = {} if source is None else _parse(source)
-    return _build(source, {**table, "watch": [{"path": str(folder)}]}, environ)
+    config = _build(source, {**table, "watch": [{"path": str(folder)}]}, environ)
+    return msgspec.structs.replace(config, watch_origin="start")
 
 
 def find(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:

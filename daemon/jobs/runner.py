@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -101,7 +101,7 @@ class Runner:
         self._retry_s = retry_s
         self._stop = threading.Event()
         # The jobs that run, innermost last, and those of them that are to begin again.
-        self._running: list[tuple[int, JobKind]] = []
+        self._running: list[tuple[int, JobKind, Mapping[str, Any]]] = []
         self._outdated: set[int] = set()
         self._heartbeat_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="comparimg-runner")
@@ -124,10 +124,10 @@ class Runner:
         with contextlib.suppress(StoreClosed):
             self.store.submit(lambda database: None)
 
-    def begin_again(self, kinds: Collection[JobKind]) -> None:
-        """Have a running job of these kinds go back to the queue between two files, and start again at once where it
-        was, with the settings of now. Any thread."""
-        self._outdated.update(job_id for job_id, kind in tuple(self._running) if kind in kinds)
+    def begin_again(self, concerns: Callable[[JobKind, Mapping[str, Any]], bool]) -> None:
+        """Have the running jobs that this concerns, by kind and parameters, go back to the queue between two files, and
+        start again at once where they were, with the settings of now. Any thread."""
+        self._outdated.update(job_id for job_id, kind, given in tuple(self._running) if concerns(kind, given))
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until the thread has ended; whether it has."""
@@ -190,9 +190,10 @@ class Runner:
             self._end(job_id, JobState.FAILED, error=Message("job.ended_often", n=ATTEMPTS))
             return
         context = JobContext(self, job_id, nested)
-        self._running.append((job_id, JobKind(row["kind"])))
+        given = json.loads(row["parameters"])
+        self._running.append((job_id, JobKind(row["kind"]), given))
         try:
-            parameters = jobs.check_parameters(row["kind"], json.loads(row["parameters"]))
+            parameters = jobs.check_parameters(row["kind"], given)
             outcome = self._handlers[JobKind(row["kind"])](context, parameters)
         except (Stopping, NoRoom) as error:
             self._requeue(row)

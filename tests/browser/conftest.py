@@ -73,7 +73,7 @@ class SharedPage:
         self._page.goto("about:blank")
         self._page.context.clear_cookies()
         self._page.set_viewport_size(USUAL["viewport"])
-        self._page.emulate_media(color_scheme="light")
+        self._page.emulate_media(color_scheme="light", reduced_motion="no-preference")
 
 
 @pytest.fixture(scope="session")

@@ -33,9 +33,13 @@ LANGUAGES = ("en-GB", "fr-FR")
 THEMES = ("light", "dark")
 SHEET_WIDTHS = {390: 260, 1366: 640, 2560: 900}
 
-# What is in sight; pictures further down are not asked for.
-LOADED = """() => [...document.querySelectorAll("main img")].every((image) =>
-    image.complete || image.getBoundingClientRect().top > innerHeight || !image.offsetParent)"""
+# What is in sight; pictures further down or aside are not asked for.
+LOADED = """() => [...document.querySelectorAll("main img")].every((image) => {
+    const { left, top } = image.getBoundingClientRect();
+    return image.complete || top > innerHeight || left > innerWidth || !image.offsetParent;
+})"""
+# The machine may be busy with other things.
+PATIENCE_MS = 120_000
 
 Prepare = Callable[[Page], object]
 
@@ -201,6 +205,7 @@ def take_all(browser: Browser, address: str, screens: dict[str, tuple[str, Prepa
             has_touch=is_phone,
         )
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         for name, (path, prepare) in screens.items():
             label = f"{name} {size[0]} {language[:2]} {theme}"
             page.goto(address + path)

@@ -50,7 +50,7 @@ def test_axe_finds_nothing_in_dialogs(serve: Serve, visit: Open) -> None:
     page = visit(reduced_motion="reduce")
     page.goto(f"{site.address}/groups/{keys[1]}")
     page.wait_for_selector("main[aria-busy=false]")
-    for opening in ("?", "b"):
+    for opening in ("?", "b", "m"):
         page.keyboard.press(opening)
         page.wait_for_selector("dialog[open]")
         assert violations(page) == []
@@ -58,3 +58,27 @@ def test_axe_finds_nothing_in_dialogs(serve: Serve, visit: Open) -> None:
     page.goto(site.address)
     page.get_by_role("button", name="Find duplicates…").click()
     assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+a")
+    for name in ("Keep all images", "Not duplicates", "More…"):
+        page.locator(".select-bar").get_by_role("button", name=name).click()
+        page.wait_for_selector("dialog[open]")
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+    assert violations(page) == []
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_before_one_is_let_in_and_where_nothing_is(serve: Serve, visit: Open) -> None:
+    site = serve(token="s3cret")
+    page = visit(but="404", reduced_motion="reduce")
+    page.goto(site.address)
+    page.wait_for_url("**/login")
+    assert violations(page) == []
+    page.get_by_label("Token").fill("s3cret")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("main[aria-busy=false]")
+    for path in ("/nowhere", "/groups/12345", "/?path=nowhere", "/offline"):
+        page.goto(site.address + path)
+        page.wait_for_selector("main :is(h1, h2, .empty)")
+        assert violations(page) == [], path

@@ -10,9 +10,11 @@ from playwright.sync_api import Page, expect
 
 from index.database import schema
 from index.database.records import jobs
-from index.messages import Message
+from index.messages import Message, text
 from index.model import JobKind, JobState
+from index.settings import BY_KEY
 from support.weblibrary import NOW_NS, add_pictures
+from webui.services import EffectiveSetting
 
 Open = Callable[..., Page]
 Serve = Callable[..., Any]
@@ -127,6 +129,11 @@ def test_a_dialog_is_as_wide_as_a_phone(serve: Serve, visit: Open, locale: str, 
     beyond = """[...document.querySelectorAll("dialog[open] *")]
         .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)"""
     assert page.evaluate(beyond) == []
+    page.get_by_role("dialog").get_by_role("button").first.tap()
+    page.keyboard.press("?")
+    box = page.get_by_role("dialog").bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"]) == (0, 390)
 
 
 def test_a_phone_decides_by_touch_and_swipes_on(serve: Serve, visit: Open) -> None:
@@ -212,8 +219,8 @@ def test_progress_is_live_and_a_job_can_be_cancelled(serve: Serve, visit: Open) 
     site.store.write(lambda db: jobs.update(db, 1, done=250, **running))
     line = page.locator(".job-line")
     expect(line).to_contain_text("250 of 1,000 · 50 per second · 15 s left")
-    site.store.write(lambda db: jobs.update(db, 1, done=900))
-    expect(line).to_contain_text("900 of 1,000")
+    site.store.write(lambda db: jobs.update(db, 1, done=900, rate=0.5))
+    expect(line).to_contain_text("900 of 1,000 · 3 min left")
     expect(page.locator("table.jobs")).to_contain_text("running")
     line.get_by_role("button", name="Cancel").click()
     expect(line).to_contain_text("stopping")
@@ -282,6 +289,24 @@ def test_schedules_and_settings_are_changed(serve: Serve, visit: Open) -> None:
     assert site.daemon.settings.values == {"detect.tolerance": 40}
 
 
+def test_the_words_among_which_a_setting_chooses_are_translated(
+    serve: Serve, visit: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [
+        EffectiveSetting(one.key, "str", one.choices[1], one.default, "default", text("words"), "Help.",
+                         choices=one.choices)
+        for one in (BY_KEY["detect.method"], BY_KEY["detect.depth"], BY_KEY["compress.target"])
+    ]  # fmt: skip
+    site = serve()
+    monkeypatch.setattr(site.daemon.settings, "all_settings", lambda: words)
+    page = visit(locale="fr-FR")
+    page.goto(f"{site.address}/settings")
+    expect(page.locator("#setting-detect-method option:checked")).to_have_text("Par leurs empreintes")
+    shown = page.locator("[id^=setting-] option").all_text_contents()
+    assert len(shown) == sum(len(one.choices) for one in words)
+    assert {str(choice) for one in words for choice in one.choices} & set(shown) == set()
+
+
 VIEWS = (
     "/", "/groups/{key}", "/rules", "/plan", "/history", "/trash", "/verdicts", "/library", "/compress", "/folders",
     "/activity", "/problems", "/settings", "/api",
@@ -313,8 +338,12 @@ def test_french_is_chosen_by_the_browser_and_english_by_the_reader(serve: Serve,
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     expect(page.get_by_role("button", name="Chercher les doublons…")).to_be_visible()
     expect(page.locator(".card .evidence").nth(1)).to_contain_text("En miroir")
+    # One space before the sign, in figures of the page as in sentences of the service.
+    page.locator(".card a.pair").first.click()
+    certainty = page.locator(".verdict small").first.text_content()
+    assert re.search("sûre à \\d+\u202f%", certainty or ""), certainty
     page.get_by_label("Langue").select_option("en")
-    expect(page.get_by_role("button", name="Find duplicates…")).to_be_visible()
+    expect(page.get_by_role("button", name="Accept")).to_be_visible()
 
 
 @pytest.mark.attack("markup and scripts in file names, in a real browser")

@@ -43,9 +43,11 @@ def test_scenes_stand_apart_and_nothing_is_proposed(
     page.goto(f"{site.address}/")
     expect(page.locator(".card")).to_have_count(1)
     expect(page.locator(".card .quick")).to_have_count(1)
+    expect(page.locator(".card .badge svg")).to_have_count(1)
     page.get_by_role("button", name=scenes).click()
     expect(page.locator(".card .evidence")).to_contain_text(reason)
     expect(page.locator(".card .quick")).to_have_count(0)
+    expect(page.locator(".card .badge svg")).to_have_count(0)
     expect(page.locator(".card .gain")).to_have_count(0)
     if folder := os.environ.get("COMPARIMG_PICTURES"):
         page.screenshot(path=f"{folder}/scenes-{locale}.png")
@@ -54,3 +56,7 @@ def test_scenes_stand_apart_and_nothing_is_proposed(
     expect(page.locator(".proposal")).to_have_count(0)
     expect(page.locator(".actions-bar [data-act=skip]")).to_be_visible()
     expect(page.locator(".actions-bar [data-act=accept]")).to_have_count(0)
+    # On a phone the short summary of a scene leaves the line of the name to the name.
+    page.set_viewport_size({"width": 390, "height": 844})
+    name = page.get_by_role("heading", level=1)
+    assert name.evaluate("(heading) => heading.scrollWidth <= heading.clientWidth")

@@ -4,11 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from daemon.client import Client
+from daemon.configuration.config import for_photos
+from daemon.service import Service
 from index.database.records import jobs
+from index.errors import ComparImgError
 from index.model import JobKind, JobState
 from support.accessibility import violations
+from support.serving import write_config
 from support.weblibrary import NOW_NS, add_pictures
 
 Open = Callable[..., Page]
@@ -135,3 +141,33 @@ def test_without_the_right_no_folder_is_shown(serve: Serve, visit: Open) -> None
     page.goto(site.address)
     expect(page.locator(".first-folder")).to_contain_text("exigent un jeton")
     expect(page.locator(".folder-list li")).to_have_count(0)
+
+
+def test_a_folder_named_at_start_says_so(visit: Open, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    elsewhere = write_config(tmp_path, tmp_path / "elsewhere")
+    with Service(for_photos(photos, elsewhere, {})) as service:
+        client = Client(service.address)
+        (root,) = client.get("roots")["items"]
+        assert (root["path"], root["origin"]) == (str(photos), "start")
+        with pytest.raises(ComparImgError, match="was named when the service was started"):
+            client.delete(f"roots/{root['id']}")
+        for locale, text in (("en-GB", "given at start"), ("fr-FR", "indiqué au démarrage")):
+            page = visit(locale=locale)
+            page.goto(f"{service.address}folders")
+            expect(page.locator(".root")).to_contain_text(text)
+            expect(page.locator(".root")).not_to_contain_text("comparimg.toml")
+
+
+def test_the_reference_of_rest_is_marked_as_english(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit(locale="fr-FR")
+    page.goto(f"{site.address}/api")
+    expect(page.locator("main .quiet").first).to_contain_text("Cette référence est en anglais")
+    expect(page.get_by_role("heading", name="Interface REST")).to_be_visible()
+    unmarked = "(all) => all.filter((one) => one.closest('[lang]').lang !== 'en').length"
+    assert page.locator("main summary span").evaluate_all(unmarked) == 0
+    assert page.locator("main h1").evaluate_all(unmarked) == 1
+    expect(page.locator("main .quiet code").first).to_have_text("next")
+    expect(page.locator("main .quiet").first).not_to_contain_text("`")

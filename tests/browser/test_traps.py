@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from daemon.client import Client
 from daemon.service import Service
+from support.accessibility import violations
 from support.pictures import photograph, save
 from support.serving import config_over, until
 from support.touch import swipe_up
@@ -114,6 +115,11 @@ def test_any_folder_is_searched_and_watched_in_one_click(
     expect(page.locator(".temporary")).to_contain_text("This folder is not watched")
     assert [group["id"] for group in client.get("groups")["items"]] == groups
     assert len(client.get("roots")["items"]) == 1
+    # Its groups are accepted on their cards, too.
+    page.locator(".card").get_by_role("button", name="Accept").click()
+    expect(page.locator(".card .mark")).to_have_count(2)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".card .mark")).to_have_count(0)
     # What is decided in it waits, and Apply offers to watch the folder before it goes on.
     page.locator(".card .pair").first.click()
     with page.expect_response("**/decisions?search=*"):
@@ -264,8 +270,10 @@ def test_pictures_stand_where_decisions_end_and_one_can_be_taken_out(
     page.goto(f"{service.address}history")
     expect(page.locator(".history-list li").first.locator("img.there")).to_have_count(2)
     batch = client.get(f"jobs/{job['id']}")["outcome"]["batch"]
+    page.emulate_media(reduced_motion="reduce")
     page.goto(f"{service.address}history/{batch}")
     page.wait_for_function(loaded, arg=2)
+    assert violations(page) == []
     page.get_by_role("button", name="Undo", exact=True).click()
     expect(page.locator(".state-of-undone")).to_have_count(1)
     idle(client)

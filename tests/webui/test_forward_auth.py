@@ -42,6 +42,17 @@ def test_a_user_whom_the_proxy_names_may_set_up_as_with_the_token(behind: WebCli
     assert (refused.status, refused.error["code"]) == (401, "token_needed")
 
 
+def test_logging_out_is_offered_only_where_it_has_an_effect(behind: WebClient) -> None:
+    cookie = behind.send("POST", "/login", {"token": TOKEN}).headers["Set-Cookie"].split(";")[0]
+    assert b"data-log-out" in behind.get("/", Remote_Addr=PROXY, Cookie=cookie, **PAGE).body
+    assert b"data-log-out" not in behind.get("/", Remote_Addr=PROXY, Remote_User="alice", **PAGE).body
+    signed_in_twice = behind.get("/", Remote_Addr=PROXY, Remote_User="alice", Cookie=cookie, **PAGE)
+    assert b"data-log-out" not in signed_in_twice.body
+    assert (
+        b"data-log-out" in behind.get("/", Remote_Addr="203.0.113.7", Remote_User="alice", Cookie=cookie, **PAGE).body
+    )
+
+
 def test_the_token_and_a_session_are_as_good_as_before(behind: WebClient) -> None:
     assert behind.get(STATUS, Authorization=f"Bearer {TOKEN}").status == 200
     cookie = behind.send("POST", "/login", {"token": TOKEN}).headers["Set-Cookie"].split(";")[0]

@@ -10,6 +10,7 @@ import pytest
 from index.database.records.batches import Action, BatchKind, BatchState, StepState
 from index.imaging.grouping.keeper import CRITERIA
 from index.imaging.grouping.rules import FOLDERS
+from index.messages import catalogue
 from index.model import KINDS, Choice, JobKind, JobState
 from index.settings import LIVE
 from support.typography import faults
@@ -154,6 +155,17 @@ def test_words_of_the_vocabulary_all_have_a_text() -> None:
     keys = {f"{prefix}.{word}" for prefix, words in families for word in words}
     keys |= {f"setting.{one.key}{what}" for one in LIVE for what in ("", ".help")}
     assert keys - set(TEXTS["en"]) == set()
+
+
+def test_every_phase_of_a_job_has_a_name_on_the_page_and_on_the_console() -> None:
+    daemon = WEBUI.parent / "daemon"
+    modules = [daemon / "job_system.py", *(daemon / "jobs").glob("*.py")]
+    begun = {name for module in modules for name in re.findall(r'\.begin\("(\w+)"', module.read_text())}
+    assert "walking" in begun
+    # The journal names its phase after the batch.
+    named = {f"phase.{phase}" for phase in begun | set(BatchKind)}
+    assert named - set(TEXTS["en"]) == set()
+    assert named - set(catalogue("en")) == set()
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,11 @@ class Root(Answer, frozen=True, kw_only=True):
     id: RowId
     path: Path
     uri: Uri
-    origin: Annotated[Literal["file", "page"], Meta(description="comparimg.toml, or added on the page")]
-    changed: Annotated[list[str], Meta(description="What was changed on the page of a folder in comparimg.toml")]
+    origin: Annotated[
+        Literal["file", "start", "page"],
+        Meta(description="comparimg.toml, named when the service was started, or added on the page"),
+    ]
+    changed: Annotated[list[str], Meta(description="What was changed on the page of a folder not added there")]
     recursive: Recursive
     exclude: Patterns
     wanted_mode: WantedMode

@@ -63,11 +63,12 @@ def root_schema(
     watch = services.root_watch(row.path)
     by_setting: Any = "" if setting is None else setting.protected_by
     wanted: Any = "auto" if setting is None else setting.mode
+    origin: Any = "file" if setting is None else setting.origin
     return root_schemas.Root(
         id=row.id,
         path=path_text(row.path),
         uri=path_uri(row.path),
-        origin="page" if setting is not None and setting.origin == "page" else "file",
+        origin=origin,
         changed=[] if setting is None else list(setting.changed),
         recursive=True if setting is None else setting.recursive,
         exclude=[] if setting is None else [_showable(pattern) for pattern in setting.exclude],

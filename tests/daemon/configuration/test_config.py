@@ -282,6 +282,7 @@ def test_photos_take_the_place_of_the_watched_folders(folder: Path) -> None:
     (folder / "comparimg.toml").write_text("[[watch]]\npath = '/elsewhere'\n[detect]\nhsize = 8")
     config = for_photos(Path("photos"), environ={})
     assert [root.path for root in config.watch] == [bytes(folder / "photos")]
+    assert (config.watch_origin, load(None, {}).watch_origin) == ("start", "file")
     assert config.detect.hsize == 8
     with pytest.raises(UsageError, match="There is no folder"):
         for_photos(folder / "none", environ={})

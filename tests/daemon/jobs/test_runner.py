@@ -3,9 +3,11 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from daemon.job_system import is_begun_again
 from daemon.jobs.runner import Runner, start_job
 from index.database.records import jobs
 from index.database.store import Store
@@ -87,12 +89,28 @@ def test_a_job_whose_settings_are_outdated_begins_again_and_no_other(store: Stor
         job_id = start_job(store, kind, {}, "user")
         assert at_work.wait(WAIT_S)
         at_work.clear()
-        runner.begin_again({JobKind.SORT})
+        runner.begin_again(lambda kind, parameters: kind is JobKind.SORT and parameters == {})
         assert at_work.wait(WAIT_S if times == 2 else 0.3) == (times == 2)
         go_on.set()
         row = wait_for(store, job_id, JobState.DONE)
         assert (begun[kind], row["attempts"]) == (times, 1)
     runner.stop()
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "expected"),
+    [
+        (JobKind.COMPRESS, {}, True),
+        (JobKind.COMPRESS, {"dry_run": True}, False),
+        (JobKind.SORT, {"dry_run": True}, True),
+        (JobKind.UNDO, {"batch": 1}, True),
+        (JobKind.DETECT, {}, False),
+    ],
+)
+def test_a_folder_that_is_added_interrupts_only_what_must_obey_a_new_protection(
+    kind: JobKind, parameters: dict[str, Any], expected: bool
+):
+    assert is_begun_again(kind, parameters) is expected
 
 
 @pytest.mark.parametrize(

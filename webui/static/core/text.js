@@ -31,7 +31,8 @@ export function t(key, values = {}) {
 
 export const number = (value) => whole.format(value);
 export const decimal = (value) => decimals.format(value);
-export const percent = (value) => percents.format(value);
+// The space before the sign is the one that the texts have.
+export const percent = (value) => percents.format(value).replace("\u00a0", "\u202f");
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 

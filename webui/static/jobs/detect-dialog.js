@@ -20,7 +20,7 @@ const STEPS = [
 ];
 const HIGHEST_SHARE = 0.4;
 // By their names in the texts.
-const METHODS = {
+export const METHODS = {
   auto: "auto",
   hash: "hash",
   "hash+model": "hash_and_model",

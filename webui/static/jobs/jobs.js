@@ -18,7 +18,8 @@ function progressText(job) {
   const parts = [];
   if (job.total) parts.push(t("running.of", { done: number(job.done), total: number(job.total) }));
   else if (job.done) parts.push(number(job.done));
-  if (job.rate) parts.push(t("running.rate", { rate: figure(job.rate) }));
+  // Of what takes longer than a second each, the time left says enough.
+  if (job.rate >= 1) parts.push(t("running.rate", { rate: figure(job.rate) }));
   if (job.left_s) parts.push(t("running.left", { time: duration(job.left_s) }));
   return parts.join(" · ");
 }

@@ -42,7 +42,12 @@ export function groupCard(group, chosen, { pick, accept }) {
         first,
         first.decision
           ? null
-          : h("figcaption", { class: "badge" }, icon("star", 13), t(proposed ? "proposal.keep" : "group.reference")),
+          : h(
+              "figcaption",
+              { class: "badge" },
+              // The star is for what accepting keeps; of a large group, that may not be loaded.
+              proposed ? [icon("star", 13), t("proposal.keep")] : t("group.reference"),
+            ),
       ),
       other ? picture(other, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null) : h("figure", {}),
     ),

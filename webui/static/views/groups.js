@@ -71,6 +71,11 @@ export async function render(main, { signal, go }) {
     remember();
     return go(location.href, { replace: true, keepScroll: true });
   };
+  // A group of a limited search is decided there.
+  const accept = async (group) => {
+    if (await acceptProposal({ ...group, search: chosen.search }))
+      toast(t("review.accepted"), "good", [t("action.undo"), undo]);
+  };
   let { total } = page;
   const act = async (action, ids) => {
     const whole = ids === null;
@@ -223,8 +228,4 @@ async function clearResults(go) {
   } catch (error) {
     toast(errorText(error), "wrong");
   }
-}
-
-async function accept(group) {
-  if (await acceptProposal(group)) toast(t("review.accepted"), "good", [t("action.undo"), undo]);
 }

@@ -2,7 +2,10 @@
 
 import { get } from "../core/api.js";
 import { h, show } from "../core/dom.js";
-import { t } from "../core/text.js";
+import { language, t } from "../core/text.js";
+
+// The reference is generated from the code, in English, as openapi.json is.
+const REFERENCE_LANGUAGE = "en";
 
 export async function render(main, { signal }) {
   document.title = `${t("api.title")} · ${t("app.name")}`;
@@ -23,7 +26,8 @@ export async function render(main, { signal }) {
         h(
           "p",
           { class: "quiet" },
-          api.info.description,
+          language === REFERENCE_LANGUAGE ? null : [t("api.in_english"), " "],
+          h("span", { lang: REFERENCE_LANGUAGE }, marked(api.info.description)),
           " ",
           h("a", { href: "/api/v1/openapi.json", target: "_blank" }, "openapi.json"),
         ),
@@ -32,7 +36,7 @@ export async function render(main, { signal }) {
     tags.map((tag) =>
       h(
         "section",
-        { class: "panel api" },
+        { class: "panel api", lang: REFERENCE_LANGUAGE },
         h("h2", {}, tag),
         operations
           .filter((operation) => operation.tags[0] === tag)
@@ -74,7 +78,7 @@ function describe(operation, schemas) {
           ),
         )
       : null,
-    body ? [h("h3", {}, t("api.body")), h("pre", {}, shape(body, schemas, 0))] : null,
+    body ? [h("h3", {}, "Body"), h("pre", {}, shape(body, schemas, 0))] : null,
     h("h3", {}, `${good[0] ?? ""} ${good[1]?.description ?? ""}`),
     Object.entries(good[1]?.content ?? {})
       .slice(0, 1)
@@ -83,6 +87,9 @@ function describe(operation, schemas) {
       ),
   );
 }
+
+// What is between backquotes, as OpenAPI has it, is code.
+const marked = (text) => text.split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
 
 function typeText(schema) {
   const parts = [

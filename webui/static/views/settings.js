@@ -4,6 +4,7 @@ import { toast } from "../components/toast.js";
 import { get, patch, post } from "../core/api.js";
 import { h, icon, show } from "../core/dom.js";
 import { errorText, has, t } from "../core/text.js";
+import { METHODS } from "../jobs/detect-dialog.js";
 import { devicePanel } from "./device.js";
 
 export async function render(main, { signal }) {
@@ -163,13 +164,7 @@ function control(setting, id, change) {
     return h(
       "select",
       { id, onchange: (event) => change(setting.choices[event.target.selectedIndex]) },
-      setting.choices.map((choice) =>
-        h(
-          "option",
-          { selected: choice === value },
-          choice === "" ? t("choice.none") : has(`choice.${choice}`) ? t(`choice.${choice}`) : String(choice),
-        ),
-      ),
+      setting.choices.map((choice) => h("option", { selected: choice === value }, choiceText(choice))),
     );
   }
   if (typeof value === "number") {
@@ -202,6 +197,13 @@ function control(setting, id, change) {
       }
     },
   });
+}
+
+function choiceText(choice) {
+  if (choice === "") return t("choice.none");
+  // The methods have the names that they have where a search is started.
+  const name = [`choice.${choice}`, `method.${METHODS[choice]}`].find(has);
+  return name ? t(name) : String(choice);
 }
 
 const bound = (value) => (value === null ? undefined : String(value));
