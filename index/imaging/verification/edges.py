@@ -2,7 +2,7 @@
 
 A copy that was cut lies within its original, and one that was framed lies around it: at most one of the two reaches
 beyond the other. Two exposures made by hand are shifted against each other, so that each shows a strip that the other
-lacks. Registered details tell where the edges lie within a fraction of a pixel; as a share of the picture such a strip
+lacks. Registered details show where the edges lie within a fraction of a pixel; as a share of the picture such a strip
 is next to nothing.
 """
 
