@@ -199,9 +199,13 @@ def _picture_alone(
             case "PNG":
                 end = png_file.end_of_picture(data)
                 alone, rest = data[:end], data[end:]
+                kind = trailer.kind_of(rest)
             case "WEBP":
                 rest = webp_file.remainder(data)
+                if rest == data[webp_file.end_of_file(data) :]:
+                    kind = trailer.kind_of(rest)
             case _:
+                # A colour profile may be among them.
                 rest = bmp_file.remainder(data)
     except (jpeg_file.NoJpeg, png_file.NoPng, webp_file.NoWebp, bmp_file.NoBmp) as error:
         raise PictureError("corrupt", "picture.corrupt_with_reason", format=picture_format, problem=error) from error
