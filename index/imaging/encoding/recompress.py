@@ -22,6 +22,7 @@ from index.imaging.encoding import (
     bmp_file,
     compression,
     encoders,
+    palette,
     quality_search,
     ssimulacra2,
     trailer,
@@ -415,7 +416,7 @@ class _Encoder:
 
     def _in_few_colours(self, source: _Source) -> Recompressed:
         pixels = self._plain_pixels(source)
-        reduced = encoders.with_colours(pixels, self._options.colours)
+        reduced = palette.reduced(pixels, self._options.colours)
         data = self._metadata(source).embed(self._as_png(replace(source, pixels=reduced)), "PNG")
         decoded = self._decoded(data, pixels.mode)
         if not np.array_equal(decoded, _array(reduced, pixels.mode)):
