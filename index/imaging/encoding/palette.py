@@ -23,11 +23,12 @@ WEIGHTS: Final = np.array([0.5, 1.0, 0.45, 0.625], np.float32)
 POPULARITY: Final = 0.75
 # More colours than these are first taken together by their highest bits.
 MOST_COLOURS: Final = 60_000
-# Levels of 255: a box whose colours differ by no more, half of it from their mean, is not cut: no eye sees it.
-ONE_COLOUR: Final = 4
+# The squared error of a box, beside that of all pixels, below which it is not cut: what further colours
+# cost in bytes is then more than what they add to the score.
+LEAST_ERROR: Final = 5e-7
 MOVES: Final = 6
 # Levels of 255, on average over so many pixels across, by which a band is off.
-BAND: Final = 1.5
+BAND: Final = 2.5
 BAND_SIDE: Final = 5
 # Colours whose distances to a palette are computed at once.
 AT_ONCE: Final = 20_000
@@ -79,7 +80,7 @@ def _palette(found: NDArray[np.uint32], counts: NDArray[np.int64], most: int) ->
     """At most so many colours for those found, of shape (n, 4)."""
     colours, counts = _taken_together(found, counts)
     points, weights = _on_scale(colours), counts**POPULARITY
-    boxes = _boxes(colours, points, weights, most)
+    boxes = _boxes(points, weights, most)
     centres = np.stack([np.average(points[box], 0, weights[box]) for box in boxes]).astype(np.float32)
     for _ in range(MOVES):
         nearest = _nearest(points, centres)
@@ -107,13 +108,14 @@ def _taken_together(found: NDArray[np.uint32], counts: NDArray[np.int64]) -> tup
     return sums / of_each[:, None], of_each
 
 
-def _boxes(colours: NDArray[Any], points: Floats, weights: NDArray[Any], most: int) -> list[NDArray[Any]]:
+def _boxes(points: Floats, weights: NDArray[Any], most: int) -> list[NDArray[Any]]:
     """The places of the colours, in at most so many boxes."""
     boxes = [np.arange(len(points))]
-    errors = [_errors(colours, points, weights, boxes[0])]
+    errors = [_errors(points, weights)]
+    least = LEAST_ERROR * weights.sum()
     while len(boxes) < most:
         worst = int(np.argmax([error.sum() for error in errors]))
-        if errors[worst].sum() <= 0:
+        if errors[worst].sum() <= least:
             break
         box, axis = boxes[worst], int(errors[worst].argmax())
         box = box[np.argsort(points[box, axis], kind="stable")]
@@ -122,16 +124,14 @@ def _boxes(colours: NDArray[Any], points: Floats, weights: NDArray[Any], most: i
         rest = (weight * along).sum() - sums
         cut = int((sums**2 / before + rest**2 / (weight.sum() - before)).argmax()) + 1
         boxes[worst : worst + 1] = [box[:cut], box[cut:]]
-        errors[worst : worst + 1] = [_errors(colours, points, weights, half) for half in (box[:cut], box[cut:])]
+        errors[worst : worst + 1] = [_errors(points[half], weights[half]) for half in (box[:cut], box[cut:])]
     return boxes
 
 
-def _errors(colours: NDArray[Any], points: Floats, weights: NDArray[Any], box: NDArray[Any]) -> NDArray[Any]:
-    """The squared error of a box along each axis; none where it is one colour to an eye."""
-    if np.ptp(colours[box], axis=0).max() <= ONE_COLOUR:
-        return np.zeros(points.shape[1])
-    mean = np.average(points[box], 0, weights[box])
-    return np.asarray(((points[box] - mean) ** 2 * weights[box, None]).sum(0))
+def _errors(points: Floats, weights: NDArray[Any]) -> NDArray[Any]:
+    """The squared error of colours beside their mean, along each axis."""
+    mean = np.average(points, 0, weights)
+    return np.asarray(((points - mean) ** 2 * weights[:, None]).sum(0))
 
 
 def _sums(values: NDArray[Any], weights: NDArray[Any], group: NDArray[Any], groups: int) -> tuple[Any, Any]:
