@@ -24,6 +24,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import oxipng
 from PIL import Image, ImageDraw, ImageOps
 
 from bench.decode import make_pictures
@@ -125,12 +126,19 @@ def ours(options: CompressionOptions) -> Maker:
     return make
 
 
+def oxipng_of(picture: Picture, level: int) -> bytes:
+    """What oxipng makes of a file; its library does what the program does."""
+    made = through(["oxipng", f"-o{level}", "--stdout", "-q"], picture)
+    return made or bytes(oxipng.optimize_from_memory(picture.data, level=level))
+
+
 def cjpegli(picture: Picture, quality: int) -> bytes | None:
-    """Of the pixels, since it takes no file that it would have to turn."""
+    """Of the pixels, since it takes no file that it would have to turn; by its library where the program is not
+    installed."""
+    if shutil.which("cjpegli") is None:
+        return encoders.encode_by_jpegli(Image.fromarray(picture.pixels[:, :, :3]), quality)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "a.png", Path(folder) / "a.jpg"
-        if shutil.which("cjpegli") is None:
-            return None
         source.write_bytes(saved(picture.pixels[:, :, :3], "PNG", compress_level=1))
         command = ["cjpegli", str(source), str(target), "-q", str(quality), "--chroma_subsampling=420"]
         subprocess.run(command, capture_output=True, check=False)
@@ -179,7 +187,8 @@ OF_JPEG: dict[str, Maker] = {
 }
 OF_PNG: dict[str, Maker] = {
     "every pixel equal: Pillow, optimize": lambda p: saved(p.pixels, "PNG", optimize=True),
-    "every pixel equal: oxipng -o2": lambda p: through(["oxipng", "-o2", "--stdout", "-q"], p),
+    "every pixel equal: oxipng -o2": lambda p: oxipng_of(p, 2),
+    "every pixel equal: oxipng -o4": lambda p: oxipng_of(p, 4),
     "every pixel equal: ComparImg": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
     "256 colours: pngquant": lambda p: through(["pngquant", "--output", "-", "256"], p),
     "256 colours: ComparImg --colours 256": ours(CompressionOptions(colours=256, **UNSCALED)),  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ installed, by the metadata of its package.
 """
 
 import importlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,8 @@ from PIL import Image, ImageFile, PngImagePlugin
 
 from index.imaging.decoding.jxl_file import is_jxl
 from index.messages import Message
+
+log = logging.getLogger(__name__)
 
 # Named (JPEG opens MPO as well), so that a file called .jpg cannot reach the decoders that start other programs (EPS)
 # or read other files.
@@ -65,12 +68,18 @@ def formats() -> tuple[str, ...]:
     Image.MAX_IMAGE_PIXELS = None
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = PNG_TEXT_BYTES
-    names = list(FORMATS)
-    for decoder in ADDED:
-        if is_installed(decoder):
-            decoder.register(importlib.import_module(decoder.module))
-            names.append(decoder.format)
-    return tuple(names)
+    return (*FORMATS, *(decoder.format for decoder in ADDED if is_installed(decoder) and _is_loaded(decoder)))
+
+
+def _is_loaded(decoder: Decoder) -> bool:
+    """Import and register a decoder. One that cannot be, for want of a library of the system or in another version,
+    is as one that is not installed: no other format depends on it."""
+    try:
+        decoder.register(importlib.import_module(decoder.module))
+    except Exception as error:  # noqa: BLE001 - what a module raises while it is imported can be anything
+        log.warning("%s cannot be loaded: %s", decoder.package, error)
+        return False
+    return True
 
 
 def is_installed(decoder: Decoder) -> bool:
@@ -79,7 +88,9 @@ def is_installed(decoder: Decoder) -> bool:
 
 
 def heif_library_version() -> str:
-    """The version of libheif, "?" where its module does not say. Loads the decoder of HEIF."""
+    """The version of libheif, "?" where its module does not say or cannot be loaded. Loads the decoder of HEIF."""
+    if HEIF.format not in formats():
+        return "?"
     return str(getattr(importlib.import_module(HEIF.module), "libheif_version", lambda: "?")())
 
 
@@ -91,11 +102,11 @@ def decoder_set() -> str:
 
 def missing_for(head: bytes) -> Message | None:
     """Why a file that begins with these HEAD_BYTES bytes is not decoded although it may be sound: the decoder of its
-    format is not installed. None if that is not the reason."""
-    if is_heif(head) and HEIF.format not in formats():
-        return Message("picture.no_decoder", format="HEIC", package=HEIF.package)
-    if is_jxl(head) and JXL.format not in formats():
-        return Message("picture.no_decoder", format="JPEG XL", package=JXL.package)
+    format is not installed, or cannot be loaded. None if that is not the reason."""
+    for decoder, name, is_one in ((HEIF, "HEIC", is_heif), (JXL, "JPEG XL", is_jxl)):
+        if is_one(head) and decoder.format not in formats():
+            code = "picture.decoder_not_loaded" if is_installed(decoder) else "picture.no_decoder"
+            return Message(code, format=name, package=decoder.package)
     return None
 
 

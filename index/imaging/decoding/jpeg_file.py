@@ -20,6 +20,7 @@ APP0, APP1, APP2, APP14, APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 EXIF: Final = b"Exif\0\0"
 ICC: Final = b"ICC_PROFILE\0"
 JFIF: Final = b"JFIF\0"
+EXTENDED_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 ADOBE: Final = b"Adobe"
 # The shortest payloads that libjpeg takes for these.
 LEAST_JFIF: Final = 14

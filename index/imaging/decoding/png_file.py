@@ -66,6 +66,17 @@ def xmp_chunk(packet: bytes) -> Chunk:
     return Chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
 
 
+def resolution_chunk(dpi: tuple[float, float]) -> Chunk:
+    """A resolution in pixels an inch as a chunk, which has it in pixels a metre."""
+    across, down = (min(2**31 - 1, max(1, round(value / 0.0254))) for value in dpi)
+    return Chunk(b"pHYs", across.to_bytes(4, "big") + down.to_bytes(4, "big") + b"\1")
+
+
+def is_private(kind: bytes) -> bool:
+    """Whether a chunk is a program's own; except Apple's iDOT, which concerns the coding alone."""
+    return kind[1:2].islower() and kind != b"iDOT"
+
+
 def _is_descriptive(kind: bytes) -> bool:
     """Whether a chunk describes the picture. A private one (second letter in lower case) does if it is safe to copy
     (fourth letter in lower case)."""

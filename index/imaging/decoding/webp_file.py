@@ -21,7 +21,7 @@ def remainder(data: bytes) -> bytes:
     """
     if data[:4] != b"RIFF" or data[8:RIFF_HEADER] != b"WEBP":
         raise NoWebp("does not begin as one")
-    end = CHUNK_HEADER + int.from_bytes(data[4:8], "little")
+    end = end_of_file(data)
     if end > len(data):
         raise NoWebp("has no end")
     rest: list[bytes] = []
@@ -44,6 +44,11 @@ def remainder(data: bytes) -> bytes:
     if not seen & set(PICTURES):
         raise NoWebp("has no picture")
     return b"".join([*rest, data[position:]])
+
+
+def end_of_file(data: bytes) -> int:
+    """Where the file ends by its own header; what follows is not of it."""
+    return CHUNK_HEADER + int.from_bytes(data[4:8], "little")
 
 
 def _is_of_picture(kind: bytes, flags: int | None, seen: set[bytes]) -> bool:

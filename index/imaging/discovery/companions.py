@@ -15,8 +15,9 @@ from typing import Final
 
 from index.imaging.discovery.file_types import IMAGES, RAW
 
-# Adobe's and darktable's, Apple's, RawTherapee's, DxO's, and the small picture that cameras put beside a film or RAW.
-SIDECARS: Final = frozenset(b"xmp aae pp3 dop thm".split())
+# Adobe's and darktable's, Adobe's masks, Apple's, RawTherapee's, DxO's, ON1's, Canon's recipes, and the small picture
+# that cameras put beside a film or RAW.
+SIDECARS: Final = frozenset(b"xmp acr aae pp3 dop on1 vrd dr4 thm".split())
 # What cameras and telephones record beside a still: films, and spoken notes.
 FILMS: Final = frozenset(b"mov mp4 m4v wav".split())
 
@@ -78,7 +79,10 @@ PATTERNS: Final = (
     # Canon's spoken note of IMG_1234.
     Pattern(Bond.FILM, _form(rb"SND_(\d+)\.wav"), stems=(rb"IMG_\1",)),
 )
-_CUT_OFF: Final = _form(rb"(.+)\.json")
+_CUT_OFF: Final = _form(rb"(.+)()\.json")
+_CUT_OFF_NUMBERED: Final = _form(rb"(.+)(\(\d+\))\.json")
+# Where a picture has that number, which its name has before the ending.
+_NUMBERED: Final = _form(rb"(.+)(\(\d+\))(\.[^.]+)")
 # Every form ends with one of these; that of a film in a Takeout ends with "mp" and any letters after it.
 _ENDINGS: Final = SIDECARS | RAW | FILMS | {b"dng", b"json"}
 _DARKTABLE: Final = PATTERNS[1].form
@@ -117,18 +121,23 @@ def stem_of(name: bytes) -> bytes:
 @dataclass(frozen=True, slots=True)
 class _Claims:
     """What the patterns say of a name: how it is bound, and the stems and whole names of the pictures it belongs to;
-    `start` is how the name of its picture begins where its own was cut off."""
+    `start` is how the name of its picture begins, without its `number`, where its own was cut off."""
 
     bond: Bond
     stems: frozenset[bytes]
     names: frozenset[bytes]
     start: bytes = b""
+    number: bytes = b""
 
     def cover(self, picture: bytes, fold: Fold) -> bool:
         """Whether a picture is one of those."""
         folded = fold(picture)
         if fold(stem_of(picture)) in map(fold, self.stems) or folded in map(fold, self.names):
             return True
+        if self.number and (match := _NUMBERED.fullmatch(folded)) and match[2] == self.number:
+            folded = match[1] + match[3]
+        elif self.number:
+            return False
         return bool(self.start) and folded.startswith(fold(self.start))
 
 
@@ -144,9 +153,9 @@ def _claims(name: bytes) -> _Claims | None:
         stems = frozenset(match.expand(stem) for pattern, match in matching for stem in pattern.stems)
         names = frozenset(match.expand(owner) for pattern, match in matching for owner in pattern.names)
         return _Claims(matching[0][0].bond, stems, names)
-    cut_off = _CUT_OFF.fullmatch(name)
-    if cut_off and len(cut_off[1].decode("utf-8", "surrogateescape")) == TAKEOUT_LETTERS:
-        return _Claims(Bond.SIDECAR, frozenset(), frozenset(), cut_off[1])
+    for form in (_CUT_OFF, _CUT_OFF_NUMBERED):
+        if (cut_off := form.fullmatch(name)) and len(cut_off[1].decode("utf-8", "surrogateescape")) == TAKEOUT_LETTERS:
+            return _Claims(Bond.SIDECAR, frozenset(), frozenset(), cut_off[1], cut_off[2])
     return None
 
 
@@ -165,9 +174,11 @@ def keys_of(name: bytes) -> set[bytes]:
     """By what a name is found beside others: two files of which one belongs to the other have one of these in common,
     each folded as the file system compares names."""
     keys = {stem_of(name)}
-    letters = name.decode("utf-8", "surrogateescape")
-    if len(letters) > TAKEOUT_LETTERS:
-        keys.add(letters[:TAKEOUT_LETTERS].encode("utf-8", "surrogateescape"))
+    numbered = _NUMBERED.fullmatch(name)
+    for whole in (name, numbered[1] + numbered[3]) if numbered else (name,):
+        letters = whole.decode("utf-8", "surrogateescape")
+        if len(letters) > TAKEOUT_LETTERS:
+            keys.add(letters[:TAKEOUT_LETTERS].encode("utf-8", "surrogateescape"))
     if (claims := _claims(name)) is not None:
         keys |= claims.stems | set(map(stem_of, claims.names)) | ({claims.start} if claims.start else set())
     return keys

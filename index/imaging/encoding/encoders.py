@@ -106,13 +106,6 @@ def can_repack_any_png() -> bool:
     return oxipng is not None
 
 
-def with_colours(pixels: Image.Image, colours: int) -> Image.Image:
-    """At most so many colours, as a palette, dithered."""
-    if pixels.mode in ("RGBA", "LA"):
-        return pixels.convert("RGBA").quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG)
-    return pixels.convert("RGB").quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
-
-
 def _baseline(pixels: Image.Image, **options: Any) -> bytes:
     """With the best codes, or the usual ones where Pillow's buffer is too small for it on noise."""
     try:

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from index.imaging.decoding import jpeg_file, png_file
 from index.imaging.encoding import exif_block, xmp_packet
-from index.imaging.encoding.texts import texts_of
+from index.imaging.encoding.texts import XMP_NAME, texts_of
 
-XMP_NAME: Final = b"http://ns.adobe.com/xap/1.0/\0"
 # Of a file that has none, by its readers.
 ASSUMED_DPI: Final = (72, 72)
 # Formats whose encoder writes the metadata; in the others it is embedded as segments or chunks.
@@ -22,7 +21,7 @@ BY_ENCODER: Final = frozenset({"WEBP", "AVIF"})
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """The metadata of a picture: of the file `source` (b"" for a format without), the EXIF block with its prefix, the
-    XMP packet and the ICC profile, b"" where there is none."""
+    XMP packet and the ICC profile, b"" where there is none, and the dpi for a PNG that was none."""
 
     format: str
     source: bytes
@@ -30,6 +29,7 @@ class Metadata:
     xmp: bytes
     profile: bytes
     strip: bool = False
+    dpi: tuple[float, float] | None = None
 
     def for_pixels(self, before: tuple[int, int], after: tuple[int, int], orientation: int, was: int) -> "Metadata":
         """The metadata for a picture that had one size and has another, as stored and not turned against each other,
@@ -43,23 +43,23 @@ class Metadata:
         )
 
     def in_format(self, picture_format: str, dpi: tuple[float, float] | None) -> tuple["Metadata", set[str]]:
-        """The metadata as another format holds it, and what it has no place for: iptc, comment, texts, dpi."""
+        """The metadata as another format holds it, and what it has no place for: dpi, or as Texts.others."""
         if picture_format == self.format or self.strip:
             return self, set()
         texts = texts_of(self.format, self.source)
-        left, xmp = set(texts.others), self.xmp
+        left, xmp = set(texts.others), self.xmp or texts.xmp
         if not xmp and (texts.named or texts.keywords):
             xmp = xmp_packet.of_texts(texts.named, tuple(texts.keywords))
         elif not all(xmp_packet.holds(xmp, text) for text in (*texts.named.values(), *texts.keywords)):
             left.add({"JPEG": "iptc", "PNG": "texts"}.get(self.format, "texts"))
-        exif = self.exif
+        exif = self.exif or _with_prefix(texts.exif)
         # What readers assume where a file says nothing is nothing to carry over.
         dpi = None if dpi is not None and tuple(dpi) == ASSUMED_DPI else dpi
         if dpi and picture_format in BY_ENCODER and not exif:
             exif = exif_block.of_resolution(dpi)
         elif dpi and picture_format in BY_ENCODER and not exif_block.has_resolution(exif):
             left.add("dpi")
-        return replace(self, exif=exif, xmp=xmp), left
+        return replace(self, exif=exif, xmp=xmp, dpi=dpi), left
 
     def too_long_for(self, picture_format: str) -> str | None:
         """The name of a block that does not fit into the format: EXIF or XMP in a segment of a JPEG."""
@@ -134,7 +134,9 @@ class Metadata:
 
     def _new_chunks(self) -> list[png_file.Chunk]:
         profile = [png_file.profile_chunk(self.profile)] if self.profile else []
-        return [*profile, *([png_file.xmp_chunk(self.xmp)] if self.xmp else []), *self._exif_chunk()]
+        resolution = [png_file.resolution_chunk(self.dpi)] if self.dpi else []
+        packet = [png_file.xmp_chunk(self.xmp)] if self.xmp else []
+        return [*profile, *resolution, *packet, *self._exif_chunk()]
 
     def _exif_chunk(self) -> list[png_file.Chunk]:
         block = self.exif.removeprefix(exif_block.PREFIX)
@@ -143,9 +145,11 @@ class Metadata:
 
 def read_metadata(picture_format: str, source: bytes, info: Mapping[Any, Any], strip: bool) -> Metadata:
     """The metadata of a file, from Pillow's `info` of it."""
-    exif = info.get("exif") or b""
-    if exif and not exif.startswith(exif_block.PREFIX):
-        exif = exif_block.PREFIX + exif
+    exif = _with_prefix(info.get("exif") or b"")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     return Metadata(picture_format, source, exif, xmp, info.get("icc_profile") or b"", strip)
+
+
+def _with_prefix(block: bytes) -> bytes:
+    return exif_block.PREFIX + block if block and not block.startswith(exif_block.PREFIX) else block

@@ -22,6 +22,7 @@ from index.imaging.encoding import (
     bmp_file,
     compression,
     encoders,
+    palette,
     quality_search,
     ssimulacra2,
     trailer,
@@ -199,9 +200,13 @@ def _picture_alone(
             case "PNG":
                 end = png_file.end_of_picture(data)
                 alone, rest = data[:end], data[end:]
+                kind = trailer.kind_of(rest)
             case "WEBP":
                 rest = webp_file.remainder(data)
+                if rest == data[webp_file.end_of_file(data) :]:
+                    kind = trailer.kind_of(rest)
             case _:
+                # A colour profile may be among them.
                 rest = bmp_file.remainder(data)
     except (jpeg_file.NoJpeg, png_file.NoPng, webp_file.NoWebp, bmp_file.NoBmp) as error:
         raise PictureError("corrupt", "picture.corrupt_with_reason", format=picture_format, problem=error) from error
@@ -411,7 +416,7 @@ class _Encoder:
 
     def _in_few_colours(self, source: _Source) -> Recompressed:
         pixels = self._plain_pixels(source)
-        reduced = encoders.with_colours(pixels, self._options.colours)
+        reduced = palette.reduced(pixels, self._options.colours)
         data = self._metadata(source).embed(self._as_png(replace(source, pixels=reduced)), "PNG")
         decoded = self._decoded(data, pixels.mode)
         if not np.array_equal(decoded, _array(reduced, pixels.mode)):

@@ -1,4 +1,4 @@
-"""PURE: what stands behind the picture in a JPEG file, and whether it can be copied behind another one."""
+"""PURE: what stands behind the picture in a file, and whether it can be copied behind another one."""
 
 import struct
 from enum import StrEnum

@@ -15,7 +15,8 @@ ACROSS: Final = ("GPano:FullPanoWidthPixels", "GPano:CroppedAreaImageWidthPixels
 DOWN: Final = ("GPano:FullPanoHeightPixels", "GPano:CroppedAreaImageHeightPixels", "GPano:CroppedAreaTopPixels")
 ORIENTATION: Final = "tiff:Orientation"
 
-_NUMBER: Final = rb"((?:%s)\s*=\s*[\"']|<(?:%s)>\s*)(\d{1,9})(?=\s*[\"'<])"
+# Some programs write whole numbers as 640.0.
+_NUMBER: Final = rb"((?:%s)\s*=\s*[\"']|<(?:%s)>\s*)(\d{1,9})(?:\.\d{0,9})?(?=\s*[\"'<])"
 
 
 def for_pixels(packet: bytes, before: tuple[int, int], after: tuple[int, int], orientation: int | None) -> bytes:

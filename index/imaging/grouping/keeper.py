@@ -110,7 +110,8 @@ class Reason:
 class Proposal:
     """`tie` is whether a person should decide. `certainty` is how likely the picture kept is the original, None where
     that was not asked; `absent` is whether a proof speaks against every picture of the group. It is a tie as
-    well where the image kept is smaller than one that is damaged: neither holds all."""
+    well where the image kept is smaller than one that is damaged, since neither holds all, and where it is a RAW file,
+    of which only the preview was compared."""
 
     image_id: int
     reasons: tuple[Reason, ...]
@@ -158,6 +159,7 @@ def propose_keeper(
         left = chosen
     kept = left[0]
     tie |= not kept.facts.damage and any(c.facts.damage and _is_larger(_sides(c), _sides(kept)) for c in candidates)
+    tie |= _is_raw(kept) and not all(map(_is_raw, candidates))
     certainty = None if standing is None or kept.picture is None else standing.shares.get(kept.picture)
     return Proposal(kept.image_id, tuple(reasons), tie, certainty, standing is not None and standing.absent)
 
@@ -174,7 +176,7 @@ def _differ_in_what_they_hold(candidates: Sequence[KeeperCandidate]) -> bool:
     depth = candidates[0].facts.bit_depth
     for candidate in candidates:
         facts = candidate.facts
-        if facts.damage or facts.attachments or facts.bit_depth != depth:
+        if facts.damage or facts.attachments or facts.bit_depth != depth or _is_raw(candidate):
             return True
     return False
 
@@ -277,16 +279,23 @@ def _unless_surpassed(
 
 
 def holds_what_is_lost(candidate: KeeperCandidate, kept: KeeperCandidate) -> bool:
-    """Whether a candidate has what would be lost with it if only `kept` stayed: soundness, bits, what lies behind the
-    picture."""
-    if kept.facts.damage and not candidate.facts.damage:
+    """Whether a candidate has what would be lost with it if only `kept` stayed: soundness, what the sensor measured,
+    bits, what lies behind the picture."""
+    if (kept.facts.damage and not candidate.facts.damage) or (_is_raw(candidate) and not _is_raw(kept)):
         return True
     return _is_deeper(candidate, kept) or bool(_parts_of(candidate) - _parts_of(kept))
 
 
 def _is_deeper(other: KeeperCandidate, than: KeeperCandidate) -> bool:
-    """Whether it has more bits a channel, and no trace of a JPEG that it was made from, which had 8."""
+    """Whether it has more bits a channel, and no trace of a JPEG that it was made from, which had 8. Of a RAW file only
+    the bits of its preview are known."""
+    if _is_raw(than):
+        return False
     return other.facts.bit_depth > than.facts.bit_depth and not other.facts.earlier_quality
+
+
+def _is_raw(candidate: KeeperCandidate) -> bool:
+    return candidate.facts.format in RAW_FORMATS
 
 
 def _holds_more(other: KeeperCandidate, than: KeeperCandidate) -> bool:
@@ -394,6 +403,8 @@ ORIGINAL: Final = "original"
 # Before all others, in any configuration.
 ALWAYS: Final[Mapping[str, Criterion]] = {
     "sound": Criterion(_most(lambda c: not c.facts.damage)),
+    # What was made from a RAW file has less than it, whatever its size and bits.
+    "raw": Criterion(_most(_is_raw), lambda c: c.facts.format),
     "bit_depth": Criterion(_unless_surpassed(_is_deeper), lambda c: str(c.facts.bit_depth)),
     "attachments": Criterion(_unless_surpassed(_holds_more), lambda c: ", ".join(sorted(_parts_of(c)))),
 }

@@ -17,7 +17,7 @@ from index.imaging.originality.overlays import is_overlaid
 from index.imaging.originality.pixel_traces import BANDS, PERIODS
 from index.imaging.originality.trace import CAMERA, FULL, NO_RECORD, FileMarks, Trace
 from index.imaging.thresholds import threshold
-from index.model import TRANSPOSED, Facts, Turn
+from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 
 Evidence = Mapping[str, Any]
 
@@ -224,7 +224,7 @@ def _of_facts(original: Facts, copy: Facts) -> dict[str, float]:
         "from_raw": float(original.format in RECORDED and copy.format not in RECORDED),
         "lossless": float(original.format == "JPEG" and copy.format in LOSSLESS),
         "palette": float(copy.mode in {"P", "PA"} and original.mode not in {"P", "PA"}),
-        "depth": float(original.bit_depth > copy.bit_depth),
+        "depth": float(original.bit_depth > copy.bit_depth and copy.format not in RAW_FORMATS),
         "saved_again": float(bool(copy.earlier_quality) and not original.earlier_quality),
     }
     if original.jpeg_quality and copy.jpeg_quality:

@@ -38,7 +38,7 @@ from typing import Any, Final
 
 from index.imaging.verification.file_facts import zone_shift_h
 from index.messages import Message, render
-from index.model import TRANSPOSED, Facts, Turn
+from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 
 Evidence = Mapping[str, Any]
 
@@ -63,7 +63,8 @@ def of_files(first: Facts, second: Facts) -> dict[str, Any]:
         evidence["frames"] = [first.frames, second.frames]
     elif first.frames > 1:
         evidence["first_of"] = first.frames
-    if first.bit_depth != second.bit_depth:
+    # Of a RAW file, those of its preview are known.
+    if first.bit_depth != second.bit_depth and not {first.format, second.format} & RAW_FORMATS:
         evidence["depth"] = [first.bit_depth, second.bit_depth]
     parts = {"lost": _parts_beyond(first, second), "gained": _parts_beyond(second, first)}
     if any(parts.values()):

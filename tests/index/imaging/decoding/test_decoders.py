@@ -2,9 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from index.imaging.decoding import decoders
-from index.imaging.decoding.decoders import HEIF, Decoder
+from index.imaging.decoding.decoders import HEIF, JXL, Decoder
+from index.imaging.decoding.pictures import Limits, decode
+from support.file_kinds import heic
+from support.pictures import photograph
+from support.recompressing import saved
 
 
 def test_the_set_names_every_decoder_with_its_version():
@@ -25,3 +33,27 @@ def test_asking_imports_no_decoder():
     code = f"import sys; {asked}; print('pi_heif' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"
+
+
+@pytest.fixture
+def broken_heif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A decoder whose package is installed, and lacks a library of the system."""
+    (tmp_path / "heif_without_library.py").write_text("raise ImportError('libde265.so.0: cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)
+    broken = Decoder(HEIF.format, "heif_without_library", HEIF.package, HEIF.register)
+    monkeypatch.setattr(decoders, "HEIF", broken)
+    monkeypatch.setattr(decoders, "ADDED", (broken, JXL))
+    decoders.formats.cache_clear()
+    yield
+    decoders.formats.cache_clear()
+
+
+@pytest.mark.usefixtures("broken_heif")
+def test_a_decoder_that_cannot_be_loaded_takes_no_other_format_with_it() -> None:
+    assert "HEIF" not in decoders.formats()
+    picture = photograph(1, 160, 120)
+    assert decode(saved(picture, "JPEG"), Limits()).facts.format == "JPEG"
+    why = decoders.missing_for(heic(picture)[:64])
+    assert why is not None
+    assert str(why) == "HEIC needs pi-heif-decoder, which is installed but cannot be loaded"
+    assert decoders.heif_library_version() == "?"

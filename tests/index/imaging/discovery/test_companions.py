@@ -130,6 +130,17 @@ PAIRS = [
     ("x.jpg..json", "x.jpg", "y.jpg", "y.jpg..json"),
     ("x.jpg(1).json", "x(1).jpg", "y.jpg", "y.jpg.json"),
     ("x.jpg.supplemental-metadata(12).json", "x(12).jpg", "y (2).jpg", "y (2).jpg.supplemental-metadata.json"),
+    (
+        "Urlaub in Knaufspesch in der Schneifel am See.(1).json",
+        "Urlaub in Knaufspesch in der Schneifel am See(1).JPG",
+        "y.jpg", "y.jpg.supplemental-metadata.json",
+    ),
+    (
+        "Urlaub in Knaufspesch in der Schneifel (38).JP.json", "Urlaub in Knaufspesch in der Schneifel (38).JPG",
+        "y.jpg", "y.jpg.supplemental-metadata.json",
+    ),
+    ("x.acr", "x.dng", "y.dng", "y.acr"),
+    ("x.CR2.on1", "x.CR2", "y.CR2", "y.CR2.on1"),
     ("x.MP4.supplemental-metadata.json", "x.MP4", "y.MP4", "y.MP4.supplemental-metadata.json"),
     (
         "original_0e4a5b8c-3d2f-4a6b-9c8d-7e6f5a4b3c2d_.json", "original_0e4a5b8c-3d2f-4a6b-9c8d-7e6f5a4b3c2d_IMG.jpg",
@@ -165,6 +176,9 @@ def test_each_pattern(companion: str, picture: str, after: str, expected: str) -
         ("x.txt.json", "x.jpg"),
         ("x.jpg.supplemental-other.json", "x.jpg"),
         ("x.jpg(1).json", "x.jpg"),
+        (f"{'x' * 46}(1).json", f"{'x' * 50}.jpg"),
+        (f"{'x' * 46}(1).json", f"{'x' * 50}(2).jpg"),
+        (f"{'x' * 46}.json", f"{'x' * 44}(1).jpg"),
         ("x.jpg.json", "x(1).jpg"),
         ("IMG_O1234.AAE", "IMG_E1235.JPG"),
         ("IMG_O1234.AAE", "IMG_1234.JPG"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
-from index.imaging.decoding import jpeg_file
+from index.imaging.decoding import jpeg_file, png_file
 from index.imaging.decoding.facts import orientation_of
 from index.imaging.decoding.pictures import Limits, opened
 from index.imaging.encoding import exif_block, texts, trailer, xmp_packet
@@ -57,6 +57,12 @@ def test_the_numbers_of_a_panorama_are_scaled_with_it():
     after = xmp_of(result.data)
     for name, size in zip(names, (400, 200, 20, 300, 150, 15), strict=True):
         assert f'{name}="{size}"'.encode() in after
+
+
+def test_numbers_with_a_point_are_scaled_as_well():
+    name = "GPano:FullPanoWidthPixels"
+    for before in (packet(f'{name}="800.0"'), packet("", f"<{name}>800.</{name}>")):
+        assert b"400<" in (after := xmp_of(made(jpeg(xmp=before), HALF)[0].data)) or f'{name}="400"'.encode() in after
 
 
 def test_sizes_and_orientation_are_those_of_the_result():
@@ -134,6 +140,91 @@ def test_the_texts_of_a_png_go_over():
 def test_what_has_no_place_there_is_named(data, code):
     result, _ = made(data, WEBP)
     assert code in [note.code for note in result.notes]
+
+
+def raw_profile(name: str, block: bytes) -> tuple[str, str]:
+    """A text as ImageMagick writes it: its name, the length, and the block in hexadecimal digits."""
+    digits = block.hex()
+    lines = [digits[start : start + 72] for start in range(0, len(digits), 72)]
+    return f"Raw profile type {name}", "\n".join(["", name, f"{len(block):8}", *lines, ""])
+
+
+def test_blocks_in_the_texts_of_a_png_go_over():
+    exif = Image.Exif()
+    exif[0x010F], exif[ORIENTATION] = "Maker", 6
+    info = PngImagePlugin.PngInfo()
+    for name, block in (
+        ("exif", exif.tobytes()),
+        ("iptc", iptc((120, "a caption"), (25, "family")).payload.removeprefix(texts.PHOTOSHOP)),
+    ):
+        info.add_text(*raw_profile(name, block), zip=True)
+    result, image = made(saved(photograph(1, 400, 300), "PNG", pnginfo=info), WEBP)
+    assert (image.size, image.getexif()[0x010F], orientation_of(image)) == ((300, 400), "Maker", 1)
+    assert b"a caption" in xmp_of(result.data)
+    assert b"<rdf:li>family</rdf:li>" in xmp_of(result.data)
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize("name", ["xmp", "APP1"])
+def test_xmp_in_the_texts_of_a_png_goes_over(name):
+    block = packet('dc:format="x"')
+    info = PngImagePlugin.PngInfo()
+    info.add_text(*raw_profile(name, block if name == "xmp" else texts.XMP_NAME + block))
+    result, _ = made(saved(photograph(1, 400, 300), "PNG", pnginfo=info), WEBP)
+    assert xmp_of(result.data) == block
+
+
+def test_a_broken_block_in_the_texts_of_a_png_is_named():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type exif", "\nexif\n 4\nxyz\n")
+    result, _ = made(saved(photograph(1, 400, 300), "PNG", pnginfo=info), WEBP)
+    assert [note.code for note in result.notes] == ["compress.left_texts"]
+
+
+@pytest.mark.parametrize(
+    ("segment", "code"),
+    [
+        (jpeg_file.Segment(0xE1, jpeg_file.EXTENDED_XMP + b"0" * 40), "compress.left_xmp"),
+        (jpeg_file.Segment(0xEB, b"JP\0\1 a manifest"), "compress.left_blocks"),
+        (jpeg_file.Segment(0xEC, b"Ducky\0\1"), None),
+        (jpeg_file.Segment(0xED, texts.PHOTOSHOP + b"8BIM\4\4\0\0\0\0\0\5\x1c\2\x78\x80\4\0"), "compress.left_iptc"),
+    ],
+)
+def test_segments_that_stay_behind_are_named(segment, code):
+    result, _ = made(jpeg(segment), WEBP)
+    assert [note.code for note in result.notes] == ([] if code is None else [code])
+
+
+def colour_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
+    data = saved(photograph(1, 400, 300), "PNG")
+    return png_file.with_metadata(data, [png_file.Chunk(kind, payload) for kind, payload in chunks])
+
+
+LINEAR, USUAL = (100_000).to_bytes(4, "big"), (45_455).to_bytes(4, "big")
+WIDE = struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6_000)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "codes"),
+    [
+        ([(b"gAMA", LINEAR)], ["compress.left_colours"]),
+        ([(b"cHRM", WIDE)], ["compress.left_colours"]),
+        ([(b"cICP", bytes([9, 16, 0, 1]))], ["compress.left_colours"]),
+        ([(b"cICP", bytes([1, 13, 0, 1]))], []),
+        ([(b"sRGB", b"\0"), (b"gAMA", LINEAR)], []),
+        ([(b"gAMA", USUAL), (b"cHRM", struct.pack(">8I", *texts.USUAL_PRIMARIES))], []),
+        ([(b"caBX", b"a manifest")], ["compress.left_blocks"]),
+        ([(b"tIME", bytes(7))], []),
+    ],
+)
+def test_colours_that_only_a_png_defines_are_named(chunks, codes):
+    result, _ = made(colour_chunks(*chunks), TO_JPEG)
+    assert [note.code for note in result.notes] == codes
+
+
+def test_the_resolution_of_a_bmp_goes_over_to_its_png():
+    result, image = made(saved(photograph(1, 400, 300), "BMP", dpi=(300, 150)), SAME)
+    assert (result.format, [round(value) for value in image.info["dpi"]]) == ("PNG", [300, 150])
 
 
 def test_a_resolution_is_kept_in_exif_or_named_and_an_assumed_one_is_nothing():

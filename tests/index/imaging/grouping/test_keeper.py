@@ -294,6 +294,26 @@ def test_more_bits_or_parts_do_not_make_up_for_fewer_pixels() -> None:
         assert holds_what_is_lost(small, large), "so a rule leaves both"
 
 
+@pytest.mark.parametrize("criteria", [None, ["size"], ["resolution", "path"]])
+@pytest.mark.parametrize(
+    "developed",
+    [
+        {"format": "TIFF", "bit_depth": 16, "width": 6000, "height": 4000, "metadata": ("exif", "gps")},
+        {"format": "JPEG", "jpeg_quality": 98, "metadata": ("exif", "gps", "iptc")},
+    ],
+)
+def test_a_raw_file_stays_beside_what_was_developed_from_it(
+    criteria: list[str] | None, developed: dict[str, Any]
+) -> None:
+    raw, copy = candidate(1, {"format": "NEF", "bit_depth": 8}), candidate(2, developed, size_bytes=10**8)
+    for order in ([raw, copy], [copy, raw]):
+        proposal = propose_keeper(order, criteria)
+        assert (proposal.image_id, proposal.decided_by) == (1, "raw")
+        assert proposal.tie, "only its preview was compared"
+    assert holds_what_is_lost(raw, copy)
+    assert propose_keeper([raw, candidate(2, {"format": "DNG"})]).decided_by != "raw"
+
+
 def test_a_deep_copy_of_a_jpeg_is_not_preferred() -> None:
     copy = candidate(2, {"bit_depth": 16, "format": "TIFF", "jpeg_quality": 0, "earlier_quality": 90})
     assert propose_keeper([copy, candidate(1)]).image_id == 1

@@ -213,3 +213,10 @@ def test_a_clock_of_another_time_zone_is_no_other_time():
     assert of_files(file, later) == {"clock": 5.5}
     assert reversed_evidence(of_files(file, later)) == of_files(later, file) == {"clock": -5.5}
     assert "taken" in of_files(file, replace(file, taken="2019-07-15T04:45:08"))
+
+
+def test_the_bits_of_a_raw_files_preview_are_compared_with_nothing():
+    deep = Facts("TIFF", 400, 300, bit_depth=16)
+    assert of_files(deep, Facts("PNG", 400, 300))["depth"] == [16, 8]
+    assert "depth" not in of_files(deep, Facts("NEF", 400, 300))
+    assert "depth" not in of_files(Facts("NEF", 400, 300), deep)
