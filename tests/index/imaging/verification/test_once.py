@@ -49,7 +49,7 @@ def test_nothing_is_kept_of_a_picture_that_is_gone() -> None:
     assert len(once._kept) == before
 
 
-def test_a_new_picture_at_the_place_of_an_old_one_is_computed_anew() -> None:
+def test_a_new_picture_at_the_place_of_an_old_one_is_computed_again() -> None:
     mean = once_a_picture(lambda of: float(of.mean()))
     for level in range(50):
         # Each is at once gone, and its address free for the next.
