@@ -95,6 +95,8 @@ class Verifier:
         judged = Judged()
         by_pair = {candidate.pair: candidate for candidate in candidates}
         calm, suspects = self._compared.split(by_pair)
+        lanes = _lanes(calm)
+        calm.sort(key=lambda pair: (lanes[pair[0]], pair))
         whole = Portion(progress, steps)
         whole.expect(len(by_pair))
         for pairs in images.chunks([*calm, *suspects], PREPARED_AT_ONCE):
@@ -258,7 +260,9 @@ class Verifier:
         """Have pairs compared and keep the judgements; why there is none of the others."""
         paths, unseen = self._previews.ensure({content_id for c in candidates for content_id in c.pair}, progress)
         failures = self._without_preview(candidates, unseen)
-        seen = sorted((c for c in candidates if c.pair not in failures), key=lambda c: c.pair)
+        seen = [c for c in candidates if c.pair not in failures]
+        lanes = _lanes([c.pair for c in seen])
+        seen.sort(key=lambda c: (lanes[c.a_id], c.pair))
         by_features = {content_id for c in seen if c.turn is None for content_id in c.pair}
         with self._store.read() as database:
             features = images.features_of(database, by_features, FEATURE_SCHEME)
@@ -267,7 +271,6 @@ class Verifier:
             (c.pair, _pair_task(c, paths, pictures.facts, features, swapped=digests[c.a_id] > digests[c.b_id]))
             for c in seen
         )
-        lanes = _lanes([c.pair for c in seen])
         outcomes = self._compared.run(verify_pair, tasks, _record_judgements, losses, lambda pair: lanes[pair[0]])
         with closing(outcomes):
             for outcome in outcomes:
@@ -327,8 +330,8 @@ def tallies(candidates: Iterable[CandidatePair], found: Iterable[MatchResult]) -
 
 
 def _lanes(pairs: Sequence[Pair]) -> dict[int, int]:
-    """Of each content a number that it shares with all that pairs lead to: one worker compares them, and reads each
-    picture once."""
+    """Of each content a number that it shares with all that pairs lead to: one worker compares them in a row, and reads
+    each picture once."""
     contents, places = np.unique(np.asarray(pairs, np.int64).reshape(-1, 2), return_inverse=True)
     labels = component_labels(len(contents), places.reshape(-1, 2))
     _, lanes = np.unique(labels, return_inverse=True)

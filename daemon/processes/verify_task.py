@@ -23,7 +23,8 @@ from index.imaging.verification.verify import Gate, Judgement, Prepared, judge, 
 from index.messages import of_os_error
 from index.model import RAW_FORMATS, Facts, Kind, Turn
 
-PREPARED_KEPT = 48
+# With what is computed of each once, 5 MB; most sets of copies are smaller.
+PREPARED_KEPT = 12
 # The reason if a preview cannot be read; it can be made again.
 NO_VIEW = "no_view"
 # The distance from the inner edge of a frame at which the picture is free of it, in pixels.

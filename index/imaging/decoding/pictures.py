@@ -213,14 +213,17 @@ def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Imag
 def preview(data: bytes, limits: Limits, background: int = BACKGROUND) -> bytes:
     """The picture upright and in sRGB as a JPEG of at most PREVIEW_SIDE pixels, or of LETTERS_SIDE where it is a
     graphic, never enlarged. What is transparent shows a background of this grey level. Raises PictureError."""
-    small = _preview(data, limits, background, PREVIEW_SIDE)
+    small, side = _preview(data, limits, background, PREVIEW_SIDE)
+    if side < PREVIEW_SIDE:
+        return small
     with Image.open(io.BytesIO(small)) as image:
-        if max(image.size) < PREVIEW_SIDE or not may_be_graphic(np.asarray(image.convert("L"))):
+        if not may_be_graphic(np.asarray(image.convert("L"))):
             return small
-    return _preview(data, limits, background, LETTERS_SIDE)
+    return _preview(data, limits, background, LETTERS_SIDE)[0]
 
 
-def _preview(data: bytes, limits: Limits, background: int, side: int) -> bytes:
+def _preview(data: bytes, limits: Limits, background: int, side: int) -> tuple[bytes, int]:
+    """The preview, and its longer side in pixels."""
     with opened(data, limits) as image:
         profile = image.info.get("icc_profile")
         _draft(image, "RGB", (side, side))
@@ -233,7 +236,7 @@ def _preview(data: bytes, limits: Limits, background: int, side: int) -> bytes:
             small = small.transpose(turn)
         target = io.BytesIO()
         small.save(target, "JPEG", quality=PREVIEW_QUALITY, comment=b"")
-        return target.getvalue()
+        return target.getvalue(), max(small.size)
 
 
 def preview_path(folder: Path, digest: bytes) -> Path:
@@ -435,6 +438,8 @@ def _small(image: Image.Image, side: int, level: int = BACKGROUND) -> tuple[Imag
 
 def is_transparent(data: bytes, limits: Limits) -> bool:
     """Whether a pixel of a picture is less than opaque. Raises PictureError."""
+    if data.startswith(jpeg_file.SOI):
+        return False
     with opened(data, limits) as image:
         if not image.has_transparency_data:
             return False

@@ -17,6 +17,7 @@ from index.imaging.thresholds import threshold
 from index.imaging.turning import turned
 from index.imaging.verification import transforms
 from index.imaging.verification.graphics import FINE_FRAME, background_share, plain_share, reduced
+from index.imaging.verification.order_statistics import median
 from index.imaging.verification.similarity import Similarity, compare
 from index.imaging.verification.transforms import Features, Grey, Map, Mask
 from index.model import Turn
@@ -83,7 +84,7 @@ class Prepared:
     warmth: float
     view: NDArray[np.uint8] | None = None
     larger: NDArray[np.uint8] | None = None
-    _frames: dict[int, Grey] = field(default_factory=dict)
+    _frames: dict[tuple[int, Turn], Grey] = field(default_factory=dict)
 
     @cached_property
     def features(self) -> Features:
@@ -108,16 +109,18 @@ class Prepared:
         """The share of the picture in its commonest tone, if something stands out from it; else 0."""
         return background_share(self.frame(FINE_FRAME))
 
-    @cached_property
-    def order(self) -> tuple[int, bytes]:
-        """A sort key that decides which of two pictures is the first."""
-        return self.grey.size, self.frame(16).tobytes()
+    def comes_before(self, other: "Prepared") -> bool:
+        """Whether this is the second of the two: the same for a pair in either order."""
+        if self.grey.size != other.grey.size:
+            return self.grey.size < other.grey.size
+        return self.frame(16).tobytes() < other.frame(16).tobytes()
 
-    def frame(self, side: int) -> Grey:
-        """The grey picture with a long side of at most `side`, float32."""
-        if side not in self._frames:
-            self._frames[side] = reduced(self.grey, side)
-        return self._frames[side]
+    def frame(self, side: int, turn: Turn = Turn.NONE) -> Grey:
+        """The grey picture with a long side of at most `side`, turned, float32."""
+        if (side, turn) not in self._frames:
+            upright = turn is Turn.NONE
+            self._frames[side, turn] = reduced(self.grey, side) if upright else turned(self.frame(side), turn)
+        return self._frames[side, turn]
 
 
 def prepare(view: NDArray[np.uint8]) -> Prepared:
@@ -222,11 +225,11 @@ def alignment_hypotheses(
 def _hypotheses_by_hash(first: Prepared, second: Prepared, hint: Turn) -> Iterator[Aligned]:
     """Corner on corner, which is right for a copy that was not cropped; then corrected from coarse to fine."""
     side = max(LEAST_FRAME, min(FRAME, max(first.grey.shape), max(second.grey.shape)))
-    frame_first, frame_second = turned(first.frame(side), hint), second.frame(side)
+    frame_first, frame_second = first.frame(side, hint), second.frame(side)
     start = transforms.stretch(frame_first.shape, frame_second.shape)
     yield (aligned := align(hint, frame_first, frame_second, start))
     if aligned.similarity.median < HYPOTHESIS.plausible_median:
-        coarse_first, coarse_second = turned(first.frame(COARSE_FRAME), hint), second.frame(COARSE_FRAME)
+        coarse_first, coarse_second = first.frame(COARSE_FRAME, hint), second.frame(COARSE_FRAME)
         coarse = transforms.refine(
             coarse_first, coarse_second, transforms.stretch(coarse_first.shape, coarse_second.shape)
         )
@@ -247,7 +250,7 @@ def _hypotheses_by_transform(first: Prepared, second: Prepared, initial: Map) ->
         turn = Turn.FLIP_HORIZONTAL
         transform = initial @ np.array([[-1.0, 0, first.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     for side in (COARSE_FRAME, WIDE_FRAME):
-        frame_first, frame_second = turned(first.frame(side), turn), second.frame(side)
+        frame_first, frame_second = first.frame(side, turn), second.frame(side)
         start = rescaled(transform, first.grey.shape, second.grey.shape, frame_first.shape, frame_second.shape)
         if not transforms.is_plausible(start, frame_first.shape):
             return
@@ -272,7 +275,7 @@ def _hypotheses_by_features(first: Prepared, second: Prepared, *, mirrored: bool
     transform = transforms.fit(own, second.features)
     if transform is None:
         return
-    frame_first, frame_second = turned(first.frame(WIDE_FRAME), turn), second.frame(WIDE_FRAME)
+    frame_first, frame_second = first.frame(WIDE_FRAME, turn), second.frame(WIDE_FRAME)
     start = rescaled(transform, first.grey.shape, second.grey.shape, frame_first.shape, frame_second.shape)
     if transforms.is_plausible(start, frame_first.shape):
         yield (aligned := align(turn, frame_first, frame_second, start, rough=True))
@@ -319,4 +322,4 @@ def _surround(picture: Grey, covered: Mask) -> float:
 
 def is_fill(values: Grey) -> bool:
     """Whether greys are of one colour, but for the noise of a JPEG; (n,), at least one."""
-    return float((np.abs(values - np.median(values[::7])) <= FILL.fill_step).mean()) >= FILL.fill_share
+    return float((np.abs(values - median(values[::7])) <= FILL.fill_step).mean()) >= FILL.fill_share

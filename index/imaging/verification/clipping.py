@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 from index.imaging.thresholds import threshold
+from index.imaging.verification.once import once_a_picture
+from index.imaging.verification.registration import smoothed
 from index.imaging.verification.transforms import Grey, Mask
 
 
@@ -32,7 +34,6 @@ class ClippingLimits:
 CLIPPING: Final = ClippingLimits()
 
 WINDOW: Final = 7
-SMOOTHING_PX: Final = 0.8
 
 
 def kept_by_each(first: Grey, second: Grey, where: Mask) -> float:
@@ -48,9 +49,10 @@ def kept_by_each(first: Grey, second: Grey, where: Mask) -> float:
     return min(shares)
 
 
+@once_a_picture
 def _levels(picture: Grey) -> tuple[Grey, Grey]:
     """The mean and the standard deviation around each pixel."""
-    smooth = cv2.GaussianBlur(picture, (0, 0), SMOOTHING_PX)
+    smooth = smoothed(picture)
     mean = cv2.blur(smooth, (WINDOW, WINDOW))
     variance = cv2.blur(smooth * smooth, (WINDOW, WINDOW)) - mean * mean
     return mean, np.sqrt(np.maximum(variance, 0))

@@ -21,8 +21,11 @@ from index.imaging.thresholds import threshold
 from index.imaging.turning import turned
 from index.imaging.verification import transforms
 from index.imaging.verification.alignment import Aligned, Prepared
+from index.imaging.verification.once import once_a_picture
+from index.imaging.verification.order_statistics import median
 from index.imaging.verification.places import NEAR
 from index.imaging.verification.transforms import Grey, Mask
+from index.model import Turn
 
 # Left, top, right and bottom, as fractions of the sides.
 Box = tuple[float, float, float, float]
@@ -149,10 +152,10 @@ def compare_colours(
 
 def aligned_views(aligned: Aligned, first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
     """Two previews, RGB uint8 (height, width, 3), in the frame of the second, as their greys are aligned."""
-    parts = [np.asarray(turned(part, aligned.turn), np.uint8) for part in cv2.split(first)]
-    small = _resized(np.asarray(cv2.merge(parts), np.uint8), aligned.first.shape)
-    warped = transforms.warp(small, aligned.second.shape, aligned.transform)
-    return np.asarray(warped, np.uint8), _resized(second, aligned.second.shape)
+    small, other = _resized(first, aligned.first.shape, aligned.turn), _resized(second, aligned.second.shape)
+    if transforms.moves_nothing(small.shape, aligned.second.shape, aligned.transform):
+        return small, other
+    return np.asarray(transforms.warp(small, aligned.second.shape, aligned.transform), np.uint8), other
 
 
 def _mapped(source: _Frame, target: _Frame, where: Mask, least: float) -> Colours:
@@ -273,7 +276,7 @@ def _reweighted(terms: Complex, wanted: Complex, weight: NDArray[np.float64]) ->
         weighted = terms.conj() * weight[:, None]
         factors = np.linalg.solve(weighted.T @ terms + ridge, weighted.T @ wanted)
         residual = np.abs(wanted - terms @ factors)
-        weight = _weights(residual, max(LEAST_SCALE, 1.5 * float(np.median(residual))))
+        weight = _weights(residual, max(LEAST_SCALE, 1.5 * median(residual)))
     return factors
 
 
@@ -298,9 +301,12 @@ def _places(off: Mask, where: Mask) -> int:
     return int((stats[1:, cv2.CC_STAT_AREA] >= COLOURS.min_pixels).sum())
 
 
+@once_a_picture
 def _frame(values: Pixels, smoothing_px: float) -> _Frame:
     smooth = np.asarray(cv2.GaussianBlur(values, (0, 0), smoothing_px), np.float32)
-    extreme = np.asarray(((values >= LIGHTEST) | (values <= DARKEST)).any(axis=2), np.float32)
+    red, green, blue = cv2.split(values)
+    lightest, darkest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    extreme = np.asarray((lightest >= LIGHTEST) | (darkest <= DARKEST), np.float32)
     clipped = cv2.blur(extreme, (CLIPPED_PX, CLIPPED_PX)) > MIN_CLIPPED
     luma, chroma = _luma_and_chroma(smooth)
     return _Frame(smooth, luma, chroma, np.asarray(clipped))
@@ -313,7 +319,11 @@ def _luma_and_chroma(values: Grey) -> tuple[Grey, Complex]:
     return luma, (blue - luma) * 0.564 + 1j * ((red - luma) * 0.713)
 
 
-def _resized(view: Pixels, shape: tuple[int, ...]) -> Pixels:
+@once_a_picture
+def _resized(view: Pixels, shape: tuple[int, ...], turn: Turn = Turn.NONE) -> Pixels:
+    """A view, turned, in the shape of a frame."""
+    if turn is not Turn.NONE:
+        view = np.asarray(cv2.merge([np.asarray(turned(part, turn), np.uint8) for part in cv2.split(view)]), np.uint8)
     return np.asarray(cv2.resize(view, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
 
 

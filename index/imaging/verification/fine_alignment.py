@@ -9,7 +9,6 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from index.imaging.turning import turned
 from index.imaging.verification import transforms
 from index.imaging.verification.alignment import Aligned, Prepared, rescaled
 from index.imaging.verification.colours import Colours, compare_colours
@@ -110,7 +109,7 @@ def align_finely(
 ) -> FineAlignment:
     """Register two pictures at the finer scale, beginning with the map of the coarse one. `palette` is whether one had
     to do with few colours, `coloured` whether both are large enough for their colours to be compared."""
-    fine_first, fine_second = turned(first.frame(FINE_FRAME), aligned.turn), second.frame(FINE_FRAME)
+    fine_first, fine_second = first.frame(FINE_FRAME, aligned.turn), second.frame(FINE_FRAME)
     transform = rescaled(
         aligned.transform, aligned.first.shape, aligned.second.shape, fine_first.shape, fine_second.shape
     )

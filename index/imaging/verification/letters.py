@@ -19,7 +19,7 @@ from index.imaging.verification import transforms
 from index.imaging.verification.alignment import Aligned, rescaled
 from index.imaging.verification.graphics import reduced
 from index.imaging.verification.letter_limits import FITTED
-from index.imaging.verification.registration import SMOOTHING_PX, matched, register
+from index.imaging.verification.registration import matched, register, smoothed
 from index.imaging.verification.transforms import Grey, Mask
 
 
@@ -61,7 +61,7 @@ def differing_letters(aligned: Aligned, letters: tuple[NDArray[np.uint8], NDArra
         return 0
     # Most copies lie where the coarser frame says, and have one tone.
     warped = transforms.warp(first, second.shape, transform)
-    if _differ_nowhere(_smooth(warped), second, inner) or not _places(matched(warped, second, same), second, inner):
+    if _differ_nowhere(smoothed(warped), second, inner) or not _places(matched(warped, second, same), second, inner):
         return 0
     registered = register(first, second, transform, same)
     alike = matched(registered.warped, second, same) if registered.alike is None else registered.alike
@@ -70,7 +70,7 @@ def differing_letters(aligned: Aligned, letters: tuple[NDArray[np.uint8], NDArra
 
 def strongest(alike: Grey, second: Grey, inner: Mask) -> tuple[Grey, float]:
     """The residual around each pixel, 0 where not `inner`, and what is usual of it at letters: the 90 % quantile."""
-    smooth, window = _smooth(second), (WINDOW, WINDOW)
+    smooth, window = smoothed(second), (WINDOW, WINDOW)
     mean, mean_second = cv2.blur(alike, window), cv2.blur(smooth, window)
     of_first = np.maximum(cv2.blur(alike * alike, window) - mean * mean, 0)
     of_second = np.maximum(cv2.blur(smooth * smooth, window) - mean_second * mean_second, 0)
@@ -92,13 +92,9 @@ def _places(alike: Grey, second: Grey, inner: Mask) -> int:
 
 def _differ_nowhere(alike: Grey, second: Grey, inner: Mask) -> bool:
     """Whether no residual can be large: it is at most the root mean square of the difference."""
-    difference = cv2.absdiff(alike, _smooth(second))
+    difference = cv2.absdiff(alike, smoothed(second))
     large = cv2.blur(cv2.multiply(difference, difference), (WINDOW, WINDOW)) > LETTERS.min_residual**2
     return not bool((large & inner).any())
-
-
-def _smooth(picture: Grey) -> Grey:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), SMOOTHING_PX), np.float32)
 
 
 def places_beyond(residual: Grey, limit: float) -> int:

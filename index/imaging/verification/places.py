@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.place_limits import FITTED
-from index.imaging.verification.registration import SMOOTHING_PX, evenly_lit, matched
+from index.imaging.verification.registration import SMOOTHING_PX, evenly_lit, matched, smoothed
 from index.imaging.verification.transforms import Grey, Mask
 
 
@@ -123,7 +123,7 @@ class Place:
 def differ_nowhere(alike: Grey, second: Grey, covered: Mask) -> bool:
     """Whether the first picture, with the tone and sharpness of the second already, is nowhere so different from it
     that there could be a place: most copies need no closer look."""
-    difference = cv2.absdiff(alike, cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX))
+    difference = cv2.absdiff(alike, smoothed(second))
     if float(difference.max()) <= PLACES.min_difference:
         return True
     large = cv2.blur(cv2.multiply(difference, difference), (INSIDE + 2, INSIDE + 2)) > PLACES.min_difference**2

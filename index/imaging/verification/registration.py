@@ -9,6 +9,7 @@ is corrected and does not count. Neither does the shift that noise alone would p
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.gate_thresholds import WITNESSES
-from index.imaging.verification.similarity import in_blocks
+from index.imaging.verification.once import once_a_picture
+from index.imaging.verification.order_statistics import median
+from index.imaging.verification.similarity import blocks_where, in_blocks
 from index.imaging.verification.transforms import Grey, Map, Mask, warp, warp_nonrigid
 
 BLOCK: Final = 32
@@ -52,6 +55,8 @@ ROUNDS: Final = 4
 # noise.
 LIGHT_PX: Final = 24
 COARSE: Final = 8
+# Shapes of frames whose terms of motion are kept: 100 KB each.
+SHAPES_KEPT: Final = 16
 MIDDLE: Final = 110.0
 DARKEST: Final = 12.0
 # Widths of the blurs, in pixels, whose weighted sum models a sharpened or blurred copy.
@@ -96,14 +101,20 @@ def register(first: Grey, second: Grey, transform: Map, where: Mask) -> Registra
 def matched(first: Grey, second: Grey, where: Mask) -> Grey:
     """The first of two aligned pictures with the tone and sharpness of the second, fitted `where` both show the same;
     float32 in the shape of all three."""
-    return _explained(first, second, cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX), where)
+    return _explained(first, second, smoothed(second), where)
+
+
+@once_a_picture
+def smoothed(picture: Grey) -> Grey:
+    """A picture as it is when its details are compared: without the finest, float32."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), SMOOTHING_PX), np.float32)
 
 
 def _register(first: Grey, second: Grey, transform: Map, where: Mask, *, relit: bool) -> Registration:
     height, width = second.shape
     bend = np.zeros((2, height, width), np.float32)
     lit = evenly_lit(second, where) if relit else second
-    target = cv2.GaussianBlur(lit, (0, 0), SMOOTHING_PX)
+    target = smoothed(lit)
     aligned = warp(first, second.shape, transform)
     best: Registration | None = None
     bent = False
@@ -143,7 +154,7 @@ class _Shifts:
 
 def _shifts(explained: Grey, target: Grey, where: Mask) -> _Shifts:
     rows, columns = target.shape[0] // BLOCK, target.shape[1] // BLOCK
-    whole = np.asarray(_blocks(where.astype(np.float32)).min(axis=1) > 0) if rows and columns else np.zeros(0, bool)
+    whole = in_blocks(where, BLOCK).all(axis=-1).ravel() if rows and columns else np.zeros(0, bool)
     places = np.flatnonzero(whole)
     if not len(places):
         return _Shifts(np.empty(0), np.empty(0), np.empty((0, 2)), np.empty(0))
@@ -152,9 +163,9 @@ def _shifts(explained: Grey, target: Grey, where: Mask) -> _Shifts:
     ramp = np.linspace(-1, 1, BLOCK, dtype=np.float32)
     design = np.empty((len(places), 6, BLOCK * BLOCK), np.float32)
     for term, picture in enumerate((slope_x, slope_y, explained)):
-        design[:, term] = _blocks(picture)[places]
+        design[:, term] = blocks_where(picture, BLOCK, whole)
     design[:, 3:] = np.ones(BLOCK * BLOCK), np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)
-    values = _blocks(target)[places]
+    values = blocks_where(target, BLOCK, whole)
     # Normal equations; the small addition keeps those of flat blocks solvable, and their error large.
     normal = (design @ design.swapaxes(1, 2)).astype(np.float64) + 1e-3 * np.eye(6)
     right = (design @ values[:, :, None]).astype(np.float64)
@@ -184,7 +195,7 @@ def _common(shifts: _Shifts, shape: tuple[int, ...]) -> tuple[NDArray[np.float64
         fitted, *_ = np.linalg.lstsq(terms * weight[:, None], shifts.shift * weight[:, None], rcond=None)
         left = np.linalg.norm(shifts.shift - terms @ fitted, axis=1)
         # Blocks far from the others move on their own: their weight falls with the distance (Huber, 1964).
-        reach = 1.5 * float(np.median(left)) + 0.02
+        reach = 1.5 * median(left) + 0.02
         weight = np.minimum(1.0, reach / np.maximum(left, 1e-6)) / (shifts.error + 0.02)
     return np.asarray(fitted, np.float64), np.asarray(left, np.float64)
 
@@ -192,19 +203,27 @@ def _common(shifts: _Shifts, shape: tuple[int, ...]) -> tuple[NDArray[np.float64
 def _excess(left: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[float, float]:
     """The median residual less what the standard errors alone would produce, and the error of the median of so few
     blocks: both assume a Rayleigh distribution."""
-    median = float(np.median(left))
-    squared = median**2 - float(np.log(2)) * float(np.median(error)) ** 2
-    return float(np.sqrt(max(0.0, squared))), SURE_OF_MEDIAN * ERROR_OF_MEDIAN * median / float(np.sqrt(len(left)))
+    middle = median(left)
+    squared = middle**2 - float(np.log(2)) * median(error) ** 2
+    return float(np.sqrt(max(0.0, squared))), SURE_OF_MEDIAN * ERROR_OF_MEDIAN * middle / float(np.sqrt(len(left)))
 
 
 def _field(common: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The common motion at every pixel, (2, height, width)."""
     height, width = shape[0], shape[1]
-    y, x = np.mgrid[:height:COARSE, :width:COARSE].astype(np.float64) + (COARSE - 1) / 2
-    coarse = _terms(x.ravel(), y.ravel(), shape)[:, : len(common)] @ common
-    size = (x.shape[1] * COARSE, x.shape[0] * COARSE)
-    parts = [cv2.resize(part.reshape(x.shape).astype(np.float32), size)[:height, :width] for part in coarse.T]
+    terms = _terms_of_field(height, width)
+    rows, columns = terms.shape[:2]
+    coarse = terms.reshape(rows * columns, -1)[:, : len(common)] @ common
+    size = (columns * COARSE, rows * COARSE)
+    parts = [cv2.resize(part.reshape(rows, columns).astype(np.float32), size)[:height, :width] for part in coarse.T]
     return np.stack(parts).astype(np.float32)
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _terms_of_field(height: int, width: int) -> NDArray[np.float64]:
+    """The terms at one pixel of COARSE x COARSE, (rows, columns, terms)."""
+    y, x = np.mgrid[:height:COARSE, :width:COARSE].astype(np.float64) + (COARSE - 1) / 2
+    return _terms(x.ravel(), y.ravel(), (height, width)).reshape(*x.shape, -1)
 
 
 def _terms(x: NDArray[np.float64], y: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -226,13 +245,19 @@ def evenly_lit(picture: Grey, where: Mask) -> Grey:
     return np.asarray(np.clip(picture * (MIDDLE / (light + DARKEST)), 0, 255), np.float32)
 
 
+@once_a_picture
+def _sample(where: Mask) -> NDArray[np.intp]:
+    """Some of the pixels, by their places, spread evenly."""
+    places = np.flatnonzero(where.ravel())
+    return places[:: max(1, len(places) // SAMPLES)]
+
+
 def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
     """The first with the tone of `second` and the sharpness of `target`, the smoothed second."""
-    places = np.flatnonzero(where.ravel())
-    if not len(places):
+    sample = _sample(where)
+    if not len(sample):
         # They agree nowhere: there is nothing to fit.
         return np.asarray(first, np.float32)
-    sample = places[:: max(1, len(places) // SAMPLES)]
     values = first.ravel()[sample]
     tones = np.minimum(values * (TONES / 256), TONES - 1).astype(np.int64)
     counts = np.bincount(tones, minlength=TONES)
@@ -241,7 +266,7 @@ def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
     centres = (np.arange(TONES) + 0.5) * (256 / TONES)
     # A curve of whole numbers would add steps to smooth areas: quarters of a level, interpolated, do not.
     curve = np.interp(np.arange(1024) / 4, centres[known], sums[known] / counts[known]).astype(np.float32)
-    matched = curve.take((first * 4 + 0.5).astype(np.int32), mode="clip")
+    matched = curve.take((first * 4 + 0.5).astype(np.intp), mode="clip")
     bands = [cv2.GaussianBlur(matched, (0, 0), width) for width in WIDTHS]
     columns = np.stack([*(band.ravel()[sample] for band in bands), np.ones(len(sample), np.float32)], axis=1)
     normal = (columns.T @ columns).astype(np.float64) + 1e-3 * np.eye(len(WIDTHS) + 1)
@@ -251,8 +276,3 @@ def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
         mixed += weight * band
     mixed += weights[-1]
     return mixed
-
-
-def _blocks(picture: Grey) -> Grey:
-    """(height, width) -> (blocks, BLOCK * BLOCK), in rows."""
-    return np.asarray(in_blocks(picture, BLOCK).reshape(-1, BLOCK * BLOCK), np.float32)

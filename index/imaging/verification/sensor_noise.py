@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
-from index.imaging.verification.similarity import in_blocks
+from index.imaging.verification.once import once_a_picture
+from index.imaging.verification.order_statistics import median, quantile
+from index.imaging.verification.similarity import blocks_where, in_blocks
 from index.imaging.verification.transforms import Grey, Mask
 
 BLOCK: Final = 16
@@ -75,12 +77,12 @@ def noise(first: Grey, second: Grey, where: Mask) -> Noise:
     """Compare the noise of two pictures of one shape, float32 (height, width), `where` (bool) both show the same."""
     if min(second.shape) < BLOCK:
         return Noise()
-    usable = (_blocks(where).min(axis=1) > 0) & _unclipped(first) & _unclipped(second)
+    usable = in_blocks(where, BLOCK).all(axis=-1).ravel() & _unclipped(first) & _unclipped(second)
     if usable.sum() * NOISE_BLOCKS.quiet < NOISE_BLOCKS.min_blocks:
         return Noise()
     activity = np.maximum(_activity(first), _activity(second))
     quiet = usable & (activity <= np.quantile(activity[usable], NOISE_BLOCKS.quiet))
-    band_first, band_second = _blocks(band(first))[quiet], _blocks(band(second))[quiet]
+    band_first, band_second = (blocks_where(band(picture), BLOCK, quiet) for picture in (first, second))
     variance_first, variance_second = (
         np.einsum("ij,ij->i", band_first, band_first) / BLOCK**2,
         np.einsum("ij,ij->i", band_second, band_second) / BLOCK**2,
@@ -88,23 +90,25 @@ def noise(first: Grey, second: Grey, where: Mask) -> Noise:
     covariance = np.einsum("ij,ij->i", band_first, band_second) / BLOCK**2
     smaller, larger = np.minimum(variance_first, variance_second), np.maximum(variance_first, variance_second)
     comparable = (smaller > NOISE_BLOCKS.min_noise**2) & (larger < NOISE_BLOCKS.max_ratio**2 * smaller)
-    coherence = float(np.median(covariance / np.sqrt(variance_first * variance_second + ROUNDING**2)))
+    coherence = median(covariance / np.sqrt(variance_first * variance_second + ROUNDING**2))
     gain = float(np.sqrt((np.median(variance_second) + ROUNDING) / (np.median(variance_first) + ROUNDING)))
     logarithms = np.log((variance_second + ROUNDING) / (variance_first + ROUNDING)) / 2
-    spread = float(np.ptp(np.quantile(logarithms, MOST_OF_ALL)) / DEVIATIONS)
+    spread = (quantile(logarithms, MOST_OF_ALL[1]) - quantile(logarithms, MOST_OF_ALL[0])) / DEVIATIONS
     unevenness = spread / (CHANCE * float(np.sqrt(max(1 - coherence**2, ROUNDING))))
     if comparable.sum() < NOISE_BLOCKS.min_blocks:
         return Noise(coherence=coherence, gain=gain, unevenness=unevenness)
-    agreement = float(np.median(covariance[comparable] / (smaller[comparable] - VIEW_NOISE**2)))
-    strength = float(np.sqrt(np.median(smaller[comparable])))
+    agreement = median(covariance[comparable] / (smaller[comparable] - VIEW_NOISE**2))
+    strength = float(np.sqrt(median(smaller[comparable])))
     return Noise(agreement, float(comparable.mean()), strength, coherence, gain, unevenness)
 
 
+@once_a_picture
 def band(picture: Grey) -> Grey:
     """The finest detail that the previews keep, and with it the noise; float32 of the shape of the picture."""
-    return cv2.GaussianBlur(picture, (0, 0), FINEST_PX) - cv2.GaussianBlur(picture, (0, 0), COARSEST_PX)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), FINEST_PX) - cv2.GaussianBlur(picture, (0, 0), COARSEST_PX))
 
 
+@once_a_picture
 def _activity(picture: Grey) -> NDArray[np.float32]:
     """The mean variation of the scene from pixel to pixel in each block."""
     scene = cv2.GaussianBlur(picture, (0, 0), SCENE_PX)
@@ -113,6 +117,7 @@ def _activity(picture: Grey) -> NDArray[np.float32]:
     return np.asarray(_blocks(np.abs(across) + np.abs(down)).mean(axis=1), np.float32)
 
 
+@once_a_picture
 def _unclipped(picture: Grey) -> NDArray[np.bool_]:
     blocks = _blocks(picture)
     return np.asarray(

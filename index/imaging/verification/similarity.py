@@ -5,7 +5,7 @@ which brightness and contrast do not change. Blocks without texture do not count
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import cv2
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
+from index.imaging.verification.once import once_a_picture
+from index.imaging.verification.order_statistics import median, quantile
 
 # float32, as OpenCV needs it; its stubs declare no types of results.
 Grey = NDArray[Any]
@@ -55,12 +57,26 @@ BLOCKS: Final = BlockLimits()
 # Correlation that rounding to whole grey levels alone may cause: added to the denominator.
 ROUNDING: Final = 0.25
 LEVELS_PER_BIN: Final = 4
+BINS: Final = 256 // LEVELS_PER_BIN
 # More than any level, to sort by bin and level at once.
 BIN_STEP: Final = 512.0
 # One pixel of so many is used for the tone curve.
 SPARSE: Final = 5
 # Both are smoothed by this, to remove the fine detail that noise, JPEG and thumbnails lose.
 SMOOTHING_PX: Final = 1.2
+# Shapes of what is covered whose equations are kept: 50 KB each.
+COVERS_KEPT: Final = 64
+
+
+def _plane() -> Grey:
+    """An orthonormal basis of the planes over a block, float32 (3, BLOCK ** 2)."""
+    ramp = np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2
+    plane = np.stack([np.ones(BLOCK**2, np.float32), np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)])
+    plane /= np.linalg.norm(plane, axis=1, keepdims=True)
+    return plane
+
+
+PLANE: Final = _plane()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +91,7 @@ class Similarity:
 
     @cached_property
     def median(self) -> float:
-        return float(np.median(self.correlation[~np.isnan(self.correlation)])) if self.textured else 0.0
+        return median(self.correlation[~np.isnan(self.correlation)]) if self.textured else 0.0
 
     @cached_property
     def fit(self) -> float:
@@ -101,19 +117,16 @@ def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity
     """Compare two pictures of one shape, float32 (height, width), where `covered`, bool of the same shape."""
     if min(first.shape) < BLOCK:
         return Similarity(np.empty((0, 0), np.float32), 0)
-    weight = in_blocks(covered.astype(np.float32), BLOCK)
-    a = in_blocks(cv2.GaussianBlur(first, (0, 0), SMOOTHING_PX), BLOCK)
-    b = in_blocks(cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX), BLOCK)
-    share = weight.mean(axis=-1)
-    lost = _lost(a, b) | _lost(b, a) | _lost(255 - a, 255 - b) | _lost(255 - b, 255 - a)
+    cover = _cover(covered.shape, np.packbits(covered).tobytes())
+    a, b = _seen(first), _seen(second)
+    lost = _lost(a, b)
     slopes = _steepness(a, b), _steepness(b, a)
-    a, b = _detrended(a, weight), _detrended(b, weight)
-    pixels = np.maximum(share, BLOCKS.min_covered) * BLOCK**2
-    spread_a = np.sqrt(np.einsum("ijk,ijk->ij", a, a) / pixels)
-    spread_b = np.sqrt(np.einsum("ijk,ijk->ij", b, b) / pixels)
-    inside = (share >= BLOCKS.min_covered) & ~lost
+    detail_a, detail_b = _detrended(a, cover), _detrended(b, cover)
+    spread_a = np.sqrt(np.einsum("ijk,ijk->ij", detail_a, detail_a) / cover.pixels)
+    spread_b = np.sqrt(np.einsum("ijk,ijk->ij", detail_b, detail_b) / cover.pixels)
+    inside = (cover.share >= BLOCKS.min_covered) & ~lost
     # If only one picture is flat, this is nearly 0, as it should be.
-    correlation = np.einsum("ijk,ijk->ij", a, b) / pixels / (spread_a * spread_b + ROUNDING)
+    correlation = np.einsum("ijk,ijk->ij", detail_a, detail_b) / cover.pixels / (spread_a * spread_b + ROUNDING)
     counts = inside & _textured(spread_a, spread_b, inside, slopes, BLOCKS.flat)
     faint = False
     if counts.sum() < BLOCKS.min_textured:
@@ -123,6 +136,80 @@ def compare(first: Grey, second: Grey, covered: NDArray[np.bool_]) -> Similarity
                 counts, faint = fainter, True
                 break
     return Similarity(np.where(counts, correlation, np.nan).astype(np.float32), int(counts.sum()), faint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cover:
+    """What of each block is covered: its share, the pixels it counts for, float32 (rows, columns). Of those that are
+    covered in part, `partly`, bool (rows, columns): the weights of their pixels, float32 (n, BLOCK ** 2), and the
+    normal equations of the planes, (n, 3, 3)."""
+
+    share: Grey
+    pixels: Grey
+    partly: NDArray[np.bool_]
+    mask: Grey
+    normal: Grey
+
+
+@lru_cache(maxsize=COVERS_KEPT)
+def _cover(shape: tuple[int, int], packed: bytes) -> _Cover:
+    """Most pairs of one shape cover each other wholly: their planes have the same equations."""
+    covered = np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1]).reshape(shape)
+    weight = in_blocks(covered.astype(np.float32), BLOCK)
+    share = weight.mean(axis=-1)
+    partly = (share > 0) & (share < 1)
+    mask = weight[partly]
+    # The small addition keeps the equations of a block that is hardly covered solvable.
+    normal = np.einsum("nk,ik,jk->nij", mask, PLANE, PLANE) + 1e-4 * np.eye(3, dtype=np.float32)
+    return _Cover(share, np.maximum(share, BLOCKS.min_covered) * BLOCK**2, partly, mask, normal)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A picture as it is compared: its smoothed blocks, float32 (rows, columns, BLOCK ** 2)."""
+
+    blocks: Grey
+
+    @cached_property
+    def lightest(self) -> float:
+        return float(self.blocks.max(initial=0.0))
+
+    @cached_property
+    def inverse(self) -> Grey:
+        return 255 - self.blocks
+
+    @cached_property
+    def darkest(self) -> float:
+        """The lightest of the inverse."""
+        return float(255 - self.blocks.min(initial=255.0))
+
+    @cached_property
+    def level(self) -> Grey:
+        """The blocks less the plane that fits each best."""
+        return np.asarray(self.blocks - (self.blocks @ PLANE.T) @ PLANE)
+
+    @cached_property
+    def sparse(self) -> Grey:
+        return self.blocks[..., ::SPARSE].ravel()
+
+    @cached_property
+    def bins(self) -> NDArray[np.int64]:
+        """The bins of these levels."""
+        return _bins(self.sparse)
+
+    @cached_property
+    def mean_bins(self) -> NDArray[np.int64]:
+        """The bin of the mean of each block."""
+        return _bins(self.blocks.mean(axis=-1))
+
+
+def _bins(levels: Grey) -> NDArray[np.int64]:
+    return np.clip(levels / LEVELS_PER_BIN, 0, BINS - 1).astype(np.int64)
+
+
+@once_a_picture
+def _seen(picture: Grey) -> _Seen:
+    return _Seen(in_blocks(cv2.GaussianBlur(picture, (0, 0), SMOOTHING_PX), BLOCK))
 
 
 def _textured(
@@ -145,7 +232,7 @@ def _noise(plain: Grey, spread: Grey, inside: NDArray[np.bool_], flat: float) ->
     of_flat = spread[inside & (plain < flat)]
     if len(of_flat) < BLOCKS.min_noise_blocks:
         return flat
-    least, middle, most = np.quantile(of_flat, (0.1, 0.5, 0.9))
+    least, middle, most = (quantile(of_flat, share) for share in (0.1, 0.5, 0.9))
     return (
         float(np.clip(BLOCKS.over_noise * middle, flat, BLOCKS.max_noise * flat))
         if most < BLOCKS.max_noise_ratio * least
@@ -153,63 +240,70 @@ def _noise(plain: Grey, spread: Grey, inside: NDArray[np.bool_], flat: float) ->
     )
 
 
-def _lost(a: Grey, b: Grey) -> NDArray[np.bool_]:
+def _lost(a: _Seen, b: _Seen) -> NDArray[np.bool_]:
+    """The blocks that brightening or darkening has made white or black in one of the two."""
+    lost = np.zeros(a.blocks.shape[:2], np.bool_)
+    for before, after in ((a, b), (b, a)):
+        if after.lightest > BLOCKS.white:
+            lost |= _made_white(before.blocks, after.blocks)
+        if after.darkest > BLOCKS.white:
+            lost |= _made_white(before.inverse, after.inverse)
+    return lost
+
+
+def _made_white(a: Grey, b: Grey) -> NDArray[np.bool_]:
     """The blocks that brightening has made white in `b`: every pixel of theirs was bright enough in `a`."""
     white = b > BLOCKS.white
-    if white.mean() < BLOCKS.min_white:
+    if np.count_nonzero(white) / white.size < BLOCKS.min_white:
         return np.zeros(a.shape[:2], np.bool_)
-    return np.asarray((white.mean(axis=-1) > 0.5) & (a.min(axis=-1) >= _clipped_from(a, white)), np.bool_)
+    mostly = np.count_nonzero(white, axis=-1) > white.shape[-1] / 2
+    if not mostly.any():
+        return np.asarray(mostly)
+    return np.asarray(mostly & (a.min(axis=-1) >= _clipped_from(a, white)), np.bool_)
 
 
 def _clipped_from(a: Grey, white: NDArray[np.bool_]) -> float:
     """The level of `a` above which most pixels have become white. A white thing pasted over it does not make most
     pixels of any level white."""
     levels = np.minimum(a[..., ::3] / LEVELS_PER_BIN, 255 // LEVELS_PER_BIN).astype(np.int64).ravel()
-    every = np.bincount(levels, minlength=256 // LEVELS_PER_BIN)
+    every = np.bincount(levels, minlength=BINS)
     clipped = np.bincount(levels[white[..., ::3].ravel()], minlength=len(every))
     not_clipped = np.flatnonzero(clipped < every / 2)
     level = float((not_clipped.max() + 1 if len(not_clipped) else 0) * LEVELS_PER_BIN)
     return min(max(level, BLOCKS.min_clipped), BLOCKS.white)
 
 
-def _detrended(blocks: Grey, weight: Grey) -> Grey:
+def _detrended(seen: _Seen, cover: _Cover) -> Grey:
     """Blocks less the plane that fits each best: vignettes and shadows are not structure. Without weight they are 0."""
-    ramp = np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2
-    plane = np.stack([np.ones(BLOCK**2, np.float32), np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)])
-    plane /= np.linalg.norm(plane, axis=1, keepdims=True)
-    level = blocks - (blocks @ plane.T) @ plane
-    partly = (weight.min(axis=-1) < 1) & (weight.max(axis=-1) > 0)
-    if partly.any():
-        partial, mask = blocks[partly], weight[partly]
-        # The small addition keeps the equations of a block that is hardly covered solvable.
-        normal = np.einsum("nk,ik,jk->nij", mask, plane, plane) + 1e-4 * np.eye(3, dtype=np.float32)
-        fitted = np.linalg.solve(normal, np.einsum("nk,nk,ik->ni", mask, partial, plane)[..., None])[..., 0]
-        level[partly] = partial - fitted @ plane
-    return np.asarray(level * weight, np.float32)
+    detail = seen.level.copy()
+    detail[cover.share == 0] = 0
+    if len(cover.mask):
+        partial = seen.blocks[cover.partly]
+        right = np.einsum("nk,nk,ik->ni", cover.mask, partial, PLANE)[..., None]
+        fitted = np.linalg.solve(cover.normal, right)[..., 0]
+        detail[cover.partly] = (partial - fitted @ PLANE).astype(np.float32) * cover.mask
+    return detail
 
 
-def _steepness(a: Grey, b: Grey) -> Grey:
+def _steepness(a: _Seen, b: _Seen) -> Grey:
     """The steepest rise of the tone curve from `a` to `b` at the levels of each block of `a`, at least 1."""
-    levels_a, levels_b = a[..., ::SPARSE].ravel(), b[..., ::SPARSE].ravel()
-    bins = 256 // LEVELS_PER_BIN
-    level = np.clip(levels_a / LEVELS_PER_BIN, 0, bins - 1).astype(np.int64)
-    counts = np.bincount(level, minlength=bins)
+    counts = np.bincount(a.bins, minlength=BINS)
     known = np.flatnonzero(counts >= BLOCKS.min_pixels_of_level)
     if len(known) < 2:
-        return np.ones(a.shape[:2], np.float32)
+        return np.ones(a.blocks.shape[:2], np.float32)
     # The middle of each bin by one sort of plain numbers: in a tenth of the time of a sort by two keys. A level of `b`
     # has 32 bits, and with the bin above them all still fit into a float64.
-    in_order = np.sort(level * BIN_STEP + levels_b)
+    in_order = np.sort(a.bins * BIN_STEP + b.sparse)
     middle = np.cumsum(counts) - counts + counts // 2
     curve = (in_order[np.minimum(middle[known], len(in_order) - 1)] % BIN_STEP).astype(np.float32)
     # Tone curves rise. One that leaps up and comes down again shows another thing on a wall of one tone.
     above, below = np.maximum.accumulate(curve), np.minimum.accumulate(curve[::-1])[::-1]
     rise = np.minimum(np.diff(above), np.diff(below)) / (np.diff(known) * LEVELS_PER_BIN)
-    steep = np.ones(bins)
-    for low, high, slope in zip(known[:-1], known[1:], rise, strict=True):
-        steep[low : high + 1] = np.maximum(steep[low : high + 1], slope)
-    mean = np.clip(a.mean(axis=-1) / LEVELS_PER_BIN, 0, bins - 1).astype(np.int64)
-    return np.asarray(np.clip(steep[mean], 1, BLOCKS.max_steepness), np.float32)
+    steep = np.ones(BINS)
+    steep[known[0] : known[-1]] = np.maximum(1, np.repeat(rise, np.diff(known)))
+    # At a known level two pieces meet: the steeper counts.
+    steep[known[1:]] = np.maximum(steep[known[1:]], rise)
+    return np.asarray(np.clip(steep[a.mean_bins], 1, BLOCKS.max_steepness), np.float32)
 
 
 def _gain(spread_a: Grey, spread_b: Grey, flat: float) -> float:
@@ -217,7 +311,7 @@ def _gain(spread_a: Grey, spread_b: Grey, flat: float) -> float:
     textured = (spread_a > flat) & (spread_b > flat / 4)
     if textured.sum() < 4:
         return 1.0
-    return float(np.clip(np.median(spread_b[textured] / spread_a[textured]), 0.1, 10.0))
+    return min(max(median(spread_b[textured] / spread_a[textured]), 0.1), 10.0)
 
 
 def in_blocks(picture: NDArray[Any], side: int) -> NDArray[Any]:
@@ -225,3 +319,10 @@ def in_blocks(picture: NDArray[Any], side: int) -> NDArray[Any]:
     rows, columns = picture.shape[0] // side, picture.shape[1] // side
     whole = picture[: rows * side, : columns * side].reshape(rows, side, columns, side)
     return whole.swapaxes(1, 2).reshape(rows, columns, side * side)
+
+
+def blocks_where(picture: NDArray[Any], side: int, where: NDArray[np.bool_]) -> NDArray[Any]:
+    """The blocks of a picture for which `where`, bool (rows * columns,), holds: (n, side * side)."""
+    rows, columns = picture.shape[0] // side, picture.shape[1] // side
+    whole = picture[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return whole.swapaxes(1, 2)[where.reshape(rows, columns)].reshape(-1, side * side)

@@ -50,6 +50,9 @@ ECC_FILTER: Final = 5
 FRACTION_BITS: Final = 4
 # Maps are right within about a pixel.
 EDGE_PX: Final = 2
+IDENTITY: Final = np.eye(3)
+# What rounding leaves of the identity. OpenCV places a pixel to 1/32.
+NOTHING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,20 @@ def fit(first: Features, second: Features) -> Map | None:
 
 def warp(first: Grey, size: tuple[int, ...], transform: Map) -> Grey:
     """The first picture in the frame `size`, (height, width), of the second: float32; its edge pixels are repeated
-    beyond."""
+    beyond. Where the map moves nothing, it is the first itself."""
+    if moves_nothing(first.shape, size, transform):
+        return np.asarray(first, np.float32)
     shape = (size[1], size[0])
     warped = cv2.warpPerspective(
         _smoothed(first, transform), transform, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(warped, np.float32)
+
+
+def moves_nothing(first: tuple[int, ...], size: tuple[int, ...], transform: Map) -> bool:
+    """Whether a map leaves every pixel of a picture of shape `first` where it is, in a frame `size` of the same
+    shape."""
+    return tuple(first[:2]) == tuple(size) and float(np.abs(transform - IDENTITY).max()) < NOTHING
 
 
 def warp_nonrigid(first: Grey, size: tuple[int, ...], transform: Map, bend: NDArray[np.float32]) -> Grey:

@@ -61,7 +61,7 @@ def judge(
 
     The order of the pictures does not matter: exchanged, they get the same judgement with its evidence reversed.
     """
-    if first.order < second.order:
+    if first.comes_before(second):
         inverse = (
             None if initial is None else [back for over in initial if (back := transforms.inverted(over)) is not None]
         )

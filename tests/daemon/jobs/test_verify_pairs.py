@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -322,6 +323,28 @@ def test_pairs_at_which_the_service_ended_come_last_and_each_alone(desk: Desk, m
     desk.detector.update(NullProgress())
     assert handed_out == [[pairs[2]], [pairs[1]], [pairs[0]]]
     assert (len(desk.matched()), desk.failures(), desk.count("quarantine")) == (3, [], 0)
+
+
+def test_the_pairs_of_one_set_of_copies_are_handed_out_in_a_row(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that each of its previews is read once."""
+    for width in (640, 560, 480):
+        # The ids of one set are apart.
+        for seed in (1, 2):
+            desk.copies(seed, width)
+        desk.library.scan()
+    set_of = {content_id: name[0] for name, content_id in desk.library.images().items()}
+    handed_out: list[list[str]] = []
+    run = desk.pool.run
+
+    def watched(function: Any, items: Any, lane: Any = None) -> Any:
+        chunk = list(items)
+        handed_out.append([set_of[pair[0]] for pair, task in chunk if isinstance(task, PairTask)])
+        return run(function, chunk, lane)
+
+    monkeypatch.setattr(desk.pool, "run", watched)
+    desk.detector.update(NullProgress())
+    assert sorted(chain.from_iterable(handed_out)) == ["1"] * 3 + ["2"] * 3
+    assert all(sets in (sorted(sets), sorted(sets, reverse=True)) for sets in handed_out)
 
 
 def test_a_job_that_is_cancelled_holds_nothing_against_its_pairs(desk: Desk) -> None:

@@ -488,3 +488,28 @@ def test_evidence_describes_colours_sharpness_and_proportions():
     turned = squeezed.transpose(Image.Transpose.ROTATE_90)
     assert compare(first, turned, Turn.ROTATE_270).evidence["stretch"] == pytest.approx(1 / 0.75, abs=0.02)
     assert {"tone", "sharpness", "noise", "stretch"}.isdisjoint(compare(first, jpeg(first, 90)).evidence)
+
+
+def test_a_judgement_does_not_depend_on_what_was_compared_before() -> None:
+    """What is computed of a picture is kept for its further pairs, and changes nothing in them."""
+    picture = original(1)
+    shown = [
+        picture, picture.resize((400, 300)), ImageEnhance.Brightness(picture).enhance(1.3), ImageOps.mirror(picture),
+        cropped(picture, 0.9), ImageOps.autocontrast(picture.convert("L")), original(2),
+    ]  # fmt: skip
+    views, known = [view(one) for one in shown], [facts(one) for one in shown]
+    together = [prepare(one) for one in views]
+    pairs = [(a, b) for a in range(len(views)) for b in range(a + 1, len(views))]
+    for a, b in pairs:
+        hint = Turn.FLIP_HORIZONTAL if 3 in (a, b) else Turn.NONE
+        alone = judge(prepare(views[a]), prepare(views[b]), known[a], known[b], hint)
+        assert judge(together[a], together[b], known[a], known[b], hint) == alone
+
+
+def test_a_map_that_moves_nothing_warps_nothing() -> None:
+    grey = np.random.default_rng(3).uniform(0, 255, (170, 256)).astype(np.float32)
+    rounded = np.eye(3) + np.random.default_rng(4).uniform(-1e-12, 1e-12, (3, 3))
+    moved = cv2.warpPerspective(grey, rounded, (256, 170), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    assert np.array_equal(transforms.warp(grey, grey.shape, rounded), moved)
+    assert not transforms.moves_nothing(grey.shape, (170, 255), np.eye(3))
+    assert not transforms.moves_nothing(grey.shape, grey.shape, transforms.stretch((100, 100), (100, 101)))
