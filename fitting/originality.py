@@ -87,6 +87,10 @@ def make_case(photo: str, seed: int, copies: int) -> list[File]:
         received = io.BytesIO()
         smaller.save(received, "JPEG", qtables=table_like(rng.randint(60, 95), rng), subsampling=rng.choice((0, 2)))
         base = Image.open(received).convert("RGB")
+        if rng.random() < 0.1:
+            sent = io.BytesIO()
+            base.save(sent, "WEBP", quality=rng.randint(60, 90))
+            base = Image.open(sent).convert("RGB")
     day = rng.randint(400, 3000)
     taken_s = NOW - day * DAY + rng.randint(0, DAY)
     when = f"20{10 + day % 10:02d}:{1 + day % 12:02d}:{1 + day % 28:02d} {day % 24:02d}:{day % 60:02d}:17"

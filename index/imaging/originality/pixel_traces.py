@@ -2,7 +2,8 @@
 
 The spectrum shows whether a picture has detail of its own at each scale: one that was enlarged has none beyond the
 resolution of what it was made from, and has lost its noise. The spectrum of the colours shows whether they were stored
-at a lower resolution before; empty corners show that the picture was straightened.
+at a lower resolution before, and the levels of luminance whether they were stored in the range of video; empty corners
+show that the picture was straightened.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from index.imaging.originality.limited_range import limited_range
 
 Bytes = NDArray[np.uint8]
 
@@ -43,7 +46,7 @@ class PixelTraces:
     """`busy` and `quiet` are the common logarithms of the power in each of BANDS, of the third of the tiles with most
     and of that with least detail; `chroma` the same of the colours, () for a grey picture. `wedges` is the number of
     empty corners, `uneven` how far the histogram jumps between neighbouring levels, `clipped` the share of black and
-    white, `colour` the mean distance from grey in levels."""
+    white, `colour` the mean distance from grey in levels, `limited` what `limited_range` found."""
 
     busy: tuple[float, ...] = ()
     quiet: tuple[float, ...] = ()
@@ -53,6 +56,7 @@ class PixelTraces:
     uneven: float = 0.0
     clipped: float = 0.0
     colour: float = 0.0
+    limited: float = 0.0
 
 
 def pixel_traces(luminance: Bytes, blue: Bytes, red: Bytes) -> PixelTraces:
@@ -77,6 +81,7 @@ def pixel_traces(luminance: Bytes, blue: Bytes, red: Bytes) -> PixelTraces:
         uneven=_uneven(histogram),
         clipped=round(float((histogram[0] + histogram[255]) / max(1.0, histogram.sum())), 4),
         colour=round(colour, 2),
+        limited=limited_range(np.bincount(luminance.ravel(), minlength=256).astype(np.float64)),
     )
 
 
