@@ -1,9 +1,5 @@
-"""PURE: the luminance of a picture -> whether it was coded with the quantisation table of another one before.
-
-A JPEG stores each coefficient of a block of 8 x 8 pixels as a multiple of an entry of its table. In a picture made from
-it (saved again, as a PNG, brighter, with a caption) the coefficients still lie near those multiples, wherever the later
-file's own steps are finer (Lukas and Fridrich, Estimation of Primary Quantization Matrix in Double Compressed JPEG
-Images, 2003). The earlier table need not be guessed here: it is that of the other file.
+"""PURE: the luminance of a picture -> histograms of the coefficients of its blocks, for each place where the blocks of
+an earlier JPEG may begin. What they show of that JPEG is in `earlier_coding`.
 """
 
 from functools import lru_cache
@@ -26,7 +22,6 @@ COEFFICIENTS: Final = tuple(
 # Absolute values by halves up to 64.
 BINS: Final = 128
 BIN: Final = 0.5
-
 
 Histograms = NDArray[np.uint8]
 

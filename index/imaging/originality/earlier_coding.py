@@ -25,6 +25,7 @@ Values = NDArray[np.float64]
 # Of the periodic pattern: as many parts as are not lost by rounding.
 HARMONICS: Final = 8
 LEAST_HARMONIC: Final = 1e-3
+UNCHANGED: Final = np.ones(1)
 LARGEST: Final = BINS * BIN
 # A modulation below leaves values that no file has; those of noise beyond the model are not that rare.
 LEAST_MODULATION: Final = 0.02
@@ -66,7 +67,7 @@ def coding_shares(
     table: Sequence[int],
     *,
     transposed: bool,
-    gains: Sequence[float] | Values = (1.0,),
+    gains: Values = UNCHANGED,
     noise: float = 0.0,
 ) -> Shares:
     """How far an earlier coding with `table` shows in the coefficients of one grid of a picture, for each gain by which
@@ -75,11 +76,10 @@ def coding_shares(
     `own` is the file's own table; () where it is no JPEG, or its own grid is another one: then its coding is `noise` of
     so many levels. Tables are in zigzag order; `transposed` says that the picture was turned by a quarter since.
     """
-    gain = np.asarray(gains, np.float64)
-    found, expected = np.zeros(gain.size), np.zeros(gain.size)
+    found, expected = np.zeros(gains.size), np.zeros(gains.size)
     rounding = float(np.hypot(CODING.rounding, noise))
     for number, (row, column) in enumerate(COEFFICIENTS):
-        steps: Values = gain * table[ZIGZAG[(column, row) if transposed else (row, column)]]
+        steps: Values = np.multiply(gains, float(table[ZIGZAG[(column, row) if transposed else (row, column)]]))
         step_of_own = own[ZIGZAG[row, column]] if own else 0
         width = step_of_own or BIN
         usable = (steps >= CODING.min_step) & (steps <= CODING.max_step) & (steps != step_of_own)
@@ -91,7 +91,7 @@ def coding_shares(
         cells = _smoothed((_folding(step_of_own) @ counts if step_of_own else counts)[first:], width)
         if cells is None:
             continue
-        places = (first + np.arange(cells.counts.size)) * width
+        places: Values = np.arange(first, first + cells.counts.size, dtype=np.float64) * width
         beyond = places >= steps[:, None] / 2 - 1e-9
         smooth, counts = beyond * cells.smooth, beyond * cells.counts
         total = counts.sum(axis=1)
@@ -126,7 +126,7 @@ def _modulation(steps: Values, width: float, rounding: float, places: Values) ->
     """How often each cell of `width` is taken by values that lie around multiples of each step, 1 on average, (steps,
     places)."""
     turns = 2 * np.pi * places / steps[:, None]
-    shares = np.ones(turns.shape)
+    shares: Values = np.ones(turns.shape)
     for harmonic in range(1, HARMONICS + 1):
         damped = np.exp(-2 * (np.pi * rounding * harmonic / steps) ** 2)
         if damped.max() < LEAST_HARMONIC:
@@ -141,4 +141,4 @@ def _folding(own: int) -> Values:
     middle = np.arange(int(LARGEST / own))[:, None] * own
     bins = np.arange(BINS) * BIN
     low, high = np.maximum(bins - BIN / 2, middle - own / 2), np.minimum(bins + BIN / 2, middle + own / 2)
-    return np.maximum(0.0, high - low) / BIN
+    return np.asarray(np.maximum(0.0, high - low) / BIN, np.float64)

@@ -25,6 +25,8 @@ REACH: Final = 6
 SIGMA: Final = 2.5
 # A level that occurs more often than this multiple of those around it is a fill, as of a frame.
 FILL: Final = 3.0
+# Drawings have few levels, at any distance from each other.
+LEAST_LEVELS: Final = 64
 
 
 def limited_range(levels: Levels) -> float:
@@ -34,11 +36,11 @@ def limited_range(levels: Levels) -> float:
     """
     padded = np.pad(levels, 4, mode="edge")
     usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 9), axis=1)
+    if np.count_nonzero(usual) < LEAST_LEVELS:
+        return 0.0
     counts = np.minimum(levels, FILL * usual + 10)
     gauss = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SIGMA) ** 2)
     smooth = np.convolve(counts, gauss / gauss.sum(), "same")[INNER]
-    if not smooth.sum():
-        return 0.0
     rises = counts[INNER] - smooth
     places = np.arange(levels.size)[INNER]
     # The levels lie on whole multiples from black on, so that the phase is known.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from index.imaging.originality.earlier_coding import coding_shares
+from index.imaging.originality.earlier_coding import Shares, coding_shares
 from index.imaging.originality.overlays import is_overlaid
 from index.imaging.originality.pixel_traces import BANDS, PERIODS
 from index.imaging.originality.trace import CAMERA, FULL, NO_RECORD, FileMarks, Trace
@@ -31,9 +31,9 @@ class TraceLimits:
 
     same_scale: float = threshold(0.03, "share of a side", "Pictures nearer in size have the same resolution.")
     min_information: float = threshold(300.0, "information", "Below, pictures of other origin reach a share of 0.97.")
-    min_coded: float = threshold(0.4, "share", "Pictures not made from each other stay below 0.2, most below 0.1.")
-    full_coded: float = threshold(0.8, "share", "A copy saved again has 0.95 to 1.1, on another grid 0.5 to 0.85.")
-    max_coded: float = threshold(1.4, "ratio", "Above, it was coded with a coarser table, of which this is a part.")
+    min_coded: float = threshold(0.3, "share", "Pictures not made from each other stay below 0.2.")
+    full_coded: float = threshold(0.55, "share", "A copy saved again has 0.7 to 1.1, on another grid 0.5 to 0.85.")
+    max_coded: float = threshold(1.4, "ratio", "Above, few values stand out by chance.")
     min_information_of_tones: float = threshold(1500.0, "information", "Among so many gains, more is needed.")
     max_uncoded: float = threshold(0.1, "share", "Below, it was not coded with that table.")
     max_full_range: float = threshold(0.5, "ratio", "Of the period of limited range; above, both may have had it.")
@@ -53,6 +53,7 @@ LOSSLESS: Final = frozenset({"PNG", "BMP", "TIFF"})
 PROGRAM_MARKS: Final = frozenset({"adobe", "photoshop", "ducky", "facebook"})
 SCALE_STEPS: Final = 200
 GAINS: Final = np.geomspace(1 / TRACE.gain_reach, TRACE.gain_reach, 41)
+ONCE_AND_TWICE: Final = np.array([1.0, 2.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,25 +140,33 @@ def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -
     own = copy.jpeg.luminance
     # In blocks of another grid, its own coding is noise.
     noise = math.sqrt(sum(step**2 for step in own[1:28]) / 27 / 12) if own else 0.0
-    shares = [coding_shares(copy.blocks[0], own, table, transposed=transposed)]
-    shares += [coding_shares(blocks, (), table, transposed=transposed, noise=noise) for blocks in copy.blocks[1:]]
-    plain = max((float(s.share[0]) for s in shares if s.information[0] >= TRACE.min_information), default=None)
+    shares = [coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=ONCE_AND_TWICE)]
+    shares += [
+        coding_shares(blocks, (), table, transposed=transposed, gains=ONCE_AND_TWICE, noise=noise)
+        for blocks in copy.blocks[1:]
+    ]
+    plain = max((_alone(one) for one in shares if one.information[0] >= TRACE.min_information), default=None)
     if plain is not None and plain > TRACE.min_coded:
-        return {"coded": _coded(plain)}
+        return {"coded": _between(plain, TRACE.min_coded, TRACE.full_coded)}
     tone = evidence.get("tone", {})
     if tone.keys() & {"brightness", "contrast"}:
         # Tables of one encoder are multiples of each other: only gains about that which was measured are looked for.
         gains = float(tone.get("contrast", 1.0)) * GAINS
         reached = coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=gains)
-        best = float(reached.share[reached.information >= TRACE.min_information_of_tones].max(initial=0.0))
-        if best > TRACE.min_coded:
-            return {"coded": _coded(best)}
+        known = np.where(reached.information >= TRACE.min_information_of_tones, reached.share, 0.0)
+        gain = float(gains[known.argmax()])
+        found = _alone(coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=gain * ONCE_AND_TWICE))
+        if known.any() and found > TRACE.min_coded:
+            return {"coded": _between(found, TRACE.min_coded, TRACE.full_coded)}
     # Its coefficients would show the original's table, and do not: then it is not a plain copy of it.
     return {"uncoded": float(plain is not None and plain < TRACE.max_uncoded)}
 
 
-def _coded(share: float) -> float:
-    return _between(share, TRACE.min_coded, TRACE.full_coded) if share <= TRACE.max_coded else 0.0
+def _alone(shares: Shares) -> float:
+    """The share of a table, less that of one with twice its steps: multiples of those are multiples of these as well,
+    so that a coarser table shows as both."""
+    share = float(shares.share[0])
+    return share - max(0.0, float(shares.share[1])) if share <= TRACE.max_coded else 0.0
 
 
 def _between(value: float, none: float, full: float) -> float:
