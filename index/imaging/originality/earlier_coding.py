@@ -33,7 +33,7 @@ LEAST_MODULATION: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class CodingLimits:
-    """When coefficients are looked at for an earlier table."""
+    """When coefficients are examined for an earlier table."""
 
     min_step: float = threshold(1.5, "levels", "Finer steps are lost by rounding to pixels.")
     max_step: float = threshold(32.0, "levels", "Coarser ones leave too few multiples up to 64.")

@@ -73,7 +73,7 @@ def test_a_pair_that_was_not_compared_follows_from_what_both_were_compared_with(
 
 
 def test_what_was_made_from_a_copy_need_not_be_compared_with_the_original_for_certain() -> None:
-    """The third was made from the second, and nothing tells it from the first."""
+    """The third was made from the second, and nothing shows that of the first."""
     nothing: Any = ({}, {})
     proven = ({"part": 1.0, "grey": 1.0}, {})
     tree = standing({1: 0, 2: 1, 3: 2}, {}, {(1, 2): proven, (2, 3): proven, (1, 3): nothing}, GIVEN)
