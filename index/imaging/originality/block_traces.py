@@ -1,5 +1,6 @@
-"""PURE: the luminance of a picture -> histograms of the coefficients of its blocks, for each place where the blocks of
-an earlier JPEG may begin. What they show of that JPEG is in `earlier_coding`.
+"""PURE: the luminance of a picture -> histograms of the coefficients of its blocks.
+
+They are made for each place where the blocks of an earlier JPEG may begin; `earlier_coding` says what they show of it.
 """
 
 from functools import lru_cache

@@ -1,5 +1,4 @@
-"""PURE: the coefficients of a picture and the quantisation table of another file -> whether the picture was coded with
-that table before.
+"""PURE: the coefficients of a picture, and a quantisation table -> whether it was coded with that table before.
 
 A JPEG stores each coefficient of a block as a multiple of an entry of its table. In a picture made from it (saved
 again, as a PNG, brighter, with a caption) the coefficients still lie near those multiples, and what the later file's
