@@ -1,4 +1,6 @@
-"""Fits the weights of index/imaging/originality: python -m fitting.originality FOLDER [--cases N] [--write]
+"""Fits the weights of index/imaging/originality:
+
+    python -m fitting.originality FOLDER [--cases N] [--only NAME...] [--write]
 
 Makes originals and copies from any folder of photographs (fitting.copies), compares them as the program does, and fits
 weights with whole families of edits and each encoder held out. Prints the reliability on what was held out; with
@@ -87,6 +89,10 @@ def make_case(photo: str, seed: int, copies: int) -> list[File]:
         received = io.BytesIO()
         smaller.save(received, "JPEG", qtables=table_like(rng.randint(60, 95), rng), subsampling=rng.choice((0, 2)))
         base = Image.open(received).convert("RGB")
+        if rng.random() < 0.1:
+            sent = io.BytesIO()
+            base.save(sent, "WEBP", quality=rng.randint(60, 90))
+            base = Image.open(sent).convert("RGB")
     day = rng.randint(400, 3000)
     taken_s = NOW - day * DAY + rng.randint(0, DAY)
     when = f"20{10 + day % 10:02d}:{1 + day % 12:02d}:{1 + day % 28:02d} {day % 24:02d}:{day % 60:02d}:17"
@@ -240,8 +246,9 @@ def odds_of(rows: Any, given: Any, proof: Any) -> Any:
     return np.clip(rows @ (given * proof) + signs, -CERTAIN.most_of_a_pair, CERTAIN.most_of_a_pair)
 
 
-def fit(rows: Any, proof: Any, penalty: float, importance: Any) -> Any:
-    """Weights of at least 0 that make the original the more likely one, with a penalty on large weights."""
+def fit(rows: Any, proof: Any, penalty: float, importance: Any, kept: Any = None) -> Any:
+    """Weights of at least 0 that make the original the more likely one, with a penalty on large weights. `kept` are
+    weights that stay as they are, not a number where one is to be fitted."""
 
     def loss(given: Any) -> tuple[float, Any]:
         raw = rows @ (given * (1 - proof))
@@ -253,7 +260,11 @@ def fit(rows: Any, proof: Any, penalty: float, importance: Any) -> Any:
         return value, slope + 2 * penalty * given
 
     start = np.full(rows.shape[1], 0.3)
-    return minimize(loss, start, jac=True, bounds=[(0, 6)] * rows.shape[1], method="L-BFGS-B").x
+    bounds = [(0.0, 6.0)] * rows.shape[1]
+    if kept is not None:
+        start = np.where(np.isnan(kept), start, kept)
+        bounds = [(0.0, 6.0) if np.isnan(weight) else (weight, weight) for weight in kept]
+    return minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
 
 
 def table(cases: Sequence[Case], names: Sequence[str]) -> tuple[Any, list[tuple[int, int, int]], Any]:
@@ -313,6 +324,22 @@ def summary(results: Iterable[tuple[int, float, Case]]) -> dict[str, float]:
     }
 
 
+def refit(cases: Sequence[Case], only: Sequence[str], penalty: float, write: bool) -> None:
+    """Fit the weights of new findings beside those that are shipped, and print them; the reliability stays that of the
+    whole fit."""
+    fields = json.loads(WEIGHTS.read_text("utf-8"))
+    shipped = fields["weights"]
+    names = sorted({*shipped, *only})
+    proof = np.array([float(name in PROOFS) for name in names])
+    rows, _, importance = table(cases, names)
+    kept = np.array([np.nan if name in only else shipped[name] for name in names])
+    given = fit(rows, proof, penalty, importance, kept)
+    fields["weights"] = {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)}
+    print({name: fields["weights"][name] for name in only})
+    if write:
+        WEIGHTS.write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
@@ -320,6 +347,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--penalty", type=float, default=0.05)
     parser.add_argument("--cache", default="")
+    parser.add_argument("--only", nargs="+", default=[], help="fit only these, and keep the weights of all others")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()
     cache = Path(wanted.cache) if wanted.cache else None
@@ -331,6 +359,9 @@ def main() -> None:
             cache.write_bytes(pickle.dumps(cases))
     for case in cases:
         case.look()
+    if wanted.only:
+        refit(cases, wanted.only, wanted.penalty, wanted.write)
+        return
     names = sorted({name for c in cases for p in c.pairs.values() for name in (*p.forward, *p.backward)})
     proof = np.array([float(name in PROOFS) for name in names])
     rows, _, importance = table(cases, names)

@@ -52,7 +52,7 @@ MODULES = {
     "verification.gate_thresholds": "Gates",
     "verification.edit_report": "Edits reported",
     "grouping.groups": "Groups",
-    "originality.block_traces": "An earlier JPEG of the other file",
+    "originality.earlier_coding": "An earlier JPEG of the other file",
     "originality.overlays": "Text and stickers put over",
     "originality.pair_evidence": "Which was made from which",
     "originality.file_signs": "Names and times",

@@ -40,7 +40,8 @@ def parsed(evidence: str) -> Mapping[str, Any]:
 
 
 def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[GroupPair]]:
-    """The matched pairs of each group that are looked at."""
+    """The matched pairs of each group that are looked at; of those with equal pixels all, since they are one
+    picture."""
     found: dict[int, list[GroupPair]] = defaultdict(list)
     for chunk in chunks(group_ids):
         rows = database.execute_sql(
@@ -56,6 +57,16 @@ def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[
         )
         for group_id, a_id, b_id, kind, evidence, findings in rows:
             found[group_id].append(GroupPair(a_id, b_id, Kind(kind), evidence, findings))
+        rows = database.execute_sql(
+            "SELECT one.group_id, mt.a_id, mt.b_id, mt.evidence"
+            " FROM member one JOIN duplicate_group g ON g.id = one.group_id"
+            " JOIN match mt ON mt.detection_id = g.detection_id AND mt.a_id = one.content_id AND mt.kind = ?"
+            " JOIN member other ON other.group_id = one.group_id AND other.content_id = mt.b_id AND other.position >= ?"
+            f" WHERE one.group_id IN ({','.join('?' * len(chunk))}) AND one.position >= ?",
+            (Kind.PIXELS, COMPARED, *chunk, COMPARED),
+        )
+        for group_id, a_id, b_id, evidence in rows:
+            found[group_id].append(GroupPair(a_id, b_id, Kind.PIXELS, evidence, ""))
     return found
 
 

@@ -16,20 +16,34 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class OpenPair:
-    """Two contents, a < b, of a near match whose origin was not looked at yet; the evidence leads from a to b."""
+    """Two contents, a < b, that may stand in one group and whose origin was not looked at yet; the evidence leads from
+    a to b."""
 
     a_id: int
     b_id: int
     evidence: Mapping[str, Any]
 
 
+# A possible match within a group: both contents match a third one, as the members of a group match its reference.
+_BESIDE = (
+    "EXISTS (SELECT 1 FROM match x JOIN match y ON y.detection_id = x.detection_id AND y.kind <> 'possible'"
+    " AND y.a_id = min(x.{other}, m.b_id) AND y.b_id = max(x.{other}, m.b_id)"
+    " WHERE x.detection_id = m.detection_id AND x.{own} = m.a_id AND x.kind <> 'possible')"
+)
+_WITHIN_GROUPS = " OR ".join(
+    _BESIDE.format(own=own, other=other) for own, other in (("a_id", "b_id"), ("b_id", "a_id"))
+)
+
+
 def open_pairs(
     database: SqliteDatabase, detection_id: int, version: str, content_ids: Collection[int] | None = None
 ) -> list[OpenPair]:
-    """The near matches without findings of this version; only those of these contents, if any are given."""
+    """The near matches, and the possible ones within groups, without findings of this version; only those of these
+    contents, if any are given."""
     query = (
         "SELECT m.a_id, m.b_id, m.evidence FROM match m LEFT JOIN origin o ON o.a_id = m.a_id AND o.b_id = m.b_id"
-        " WHERE m.detection_id = ? AND m.kind = 'near' AND (o.version IS NULL OR o.version <> ?)"
+        " WHERE m.detection_id = ? AND (o.version IS NULL OR o.version <> ?)"
+        f" AND (m.kind = 'near' OR m.kind = 'possible' AND ({_WITHIN_GROUPS}))"
     )
     if content_ids is None:
         rows = database.execute_sql(query, (detection_id, version)).fetchall()

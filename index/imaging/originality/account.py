@@ -26,6 +26,7 @@ SENTENCES: Final = {
     "progressive": "program",
     "coded": "coded",
     "uncoded": "uncoded",
+    "limited": "limited",
     "uneven": "tones",
     "clipped": "tones",
     "less_busy": "smoother",

@@ -1,21 +1,14 @@
-"""PURE: the luminance of a picture -> whether it was coded with the quantisation table of another one before.
+"""PURE: the luminance of a picture -> histograms of the coefficients of its blocks.
 
-A JPEG stores each coefficient of a block of 8 x 8 pixels as a multiple of an entry of its table. In a picture made from
-it (saved again, as a PNG, brighter, with a caption) the coefficients still lie near those multiples, wherever the later
-file's own steps are finer (Lukas and Fridrich, Estimation of Primary Quantization Matrix in Double Compressed JPEG
-Images, 2003). The earlier table need not be guessed here: it is that of the other file.
+They are made for each place where the blocks of an earlier JPEG may begin; `earlier_coding` says what they show of it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from index.imaging.thresholds import threshold
 
 BLOCK_PX: Final = 8
 # The side of the middle that is looked at, in pixels: 16,384 blocks are more than enough.
@@ -30,24 +23,6 @@ COEFFICIENTS: Final = tuple(
 # Absolute values by halves up to 64.
 BINS: Final = 128
 BIN: Final = 0.5
-MARGIN: Final = 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class LatticeLimits:
-    """When coefficients show an earlier table."""
-
-    min_step: float = threshold(2.5, "levels", "Finer steps are lost by rounding to pixels.")
-    coarser: float = threshold(
-        1.35, "ratio", "Of the earlier step to the file's own; nearer ones are not distinguished."
-    )
-    most_for_one: int = threshold(250, "values", "Of one coefficient; more do not make it more certain.")
-    min_values: int = threshold(100, "values", "Of all coefficients together; fewer say nothing.")
-    min_for_one: int = threshold(12, "values", "Of one coefficient; fewer lie on multiples by chance.")
-    min_coefficients: int = threshold(3, "coefficients", "One alone may lie on multiples by chance.")
-
-
-LATTICE: Final = LatticeLimits()
 
 Histograms = NDArray[np.uint8]
 
@@ -80,38 +55,6 @@ def coefficient_histograms(luminance: NDArray[np.uint8], left: int, top: int) ->
     return np.minimum(255, np.rint(np.sqrt(counts))).astype(np.uint8)
 
 
-def lattice(histograms: Histograms, table: Sequence[float], own: Sequence[int], transposed: bool) -> tuple[float, int]:
-    """How far the coefficients lie on multiples of a table's entries, from about 0 (not at all) to 1, and how many
-    values say so; (0, 0) if too few do.
-
-    `table` is in zigzag order, `own` the table of the file itself, () if it is no JPEG.
-    """
-    total, values, used = 0.0, 0, 0
-    for number, (row, column) in enumerate(COEFFICIENTS):
-        step = table[_ZIGZAG[(column, row) if transposed else (row, column)]]
-        finest = LATTICE.coarser * own[_ZIGZAG[row, column]] if own else 0.0
-        if step < max(LATTICE.min_step, finest) or step > BINS * BIN / 2:
-            continue
-        counts = _COUNTS[histograms[number]]
-        # From the middle between the first two multiples on, since all small values are multiples of zero; a little
-        # before it, so that the file's own step counts where it is half of this one.
-        first = max(1, round((step / 2 - MARGIN) / BIN))
-        counts, waves = counts[first:], _waves(round(float(step), 2))[first:]
-        found = float(counts.sum())
-        if found >= LATTICE.min_for_one:
-            used += 1
-            weight = min(found, LATTICE.most_for_one)
-            total += weight * float(counts @ waves) / found
-            values += round(weight)
-    enough = values >= LATTICE.min_values and used >= LATTICE.min_coefficients
-    return (total / values, values) if enough else (0.0, 0)
-
-
-@lru_cache(maxsize=512)
-def _waves(step: float) -> NDArray[np.float32]:
-    return np.asarray(np.cos(2 * np.pi * BIN / step * np.arange(BINS)), np.float32)
-
-
 @lru_cache(maxsize=1)
 def _transform() -> NDArray[np.float32]:
     """The rows are the coefficients, the columns the pixels of a block."""
@@ -131,5 +74,5 @@ def _zigzag() -> dict[tuple[int, int], int]:
     return {place: number for number, place in enumerate(order)}
 
 
-_ZIGZAG: Final = _zigzag()
-_COUNTS: Final = np.arange(256, dtype=np.float32) ** 2
+ZIGZAG: Final = _zigzag()
+COUNTS: Final = np.arange(256, dtype=np.float32) ** 2

@@ -34,7 +34,7 @@ CERTAIN: Final = CertaintyLimits()
 PROOFS: Final = frozenset(
     (
         "part framed overlaid grey one_frame straightened no_record less_record maker_note signed thumbnail other_size"
-        " depth from_raw converted coded detail quiet_detail reduced_period no_period no_detail no_quiet_detail"
+        " depth from_raw converted coded limited detail quiet_detail reduced_period no_period no_detail no_quiet_detail"
         " enlarged_period"
     ).split()
 )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from index.imaging.originality.block_traces import lattice
+from index.imaging.originality.earlier_coding import Shares, coding_shares
 from index.imaging.originality.overlays import is_overlaid
 from index.imaging.originality.pixel_traces import BANDS, PERIODS
 from index.imaging.originality.trace import CAMERA, FULL, NO_RECORD, FileMarks, Trace
@@ -22,7 +22,7 @@ from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with the findings of every pair; those of another version are made again.
-VERSION: Final = "findings/4"
+VERSION: Final = "findings/5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,18 @@ class TraceLimits:
     """From when on a trace counts."""
 
     same_scale: float = threshold(0.03, "share of a side", "Pictures nearer in size have the same resolution.")
-    min_lattice: float = threshold(0.2, "share", "Pictures that were not made from each other reach 0.16.")
-    min_lattice_of_tones: float = threshold(0.3, "share", "The same, where many gains were tried.")
-    full_lattice: float = threshold(0.6, "share", "A copy saved at a high quality reaches 0.7 to 0.95.")
+    min_information: float = threshold(300.0, "information", "Below, pictures of other origin reach a share of 0.97.")
+    min_coded: float = threshold(0.3, "share", "Pictures not made from each other stay below 0.2.")
+    full_coded: float = threshold(0.55, "share", "A copy saved again has 0.7 to 1.1, on another grid 0.5 to 0.85.")
+    max_coded: float = threshold(1.4, "ratio", "Above, few values stand out by chance.")
+    min_information_of_tones: float = threshold(1500.0, "information", "Among so many gains, more is needed.")
+    max_uncoded: float = threshold(0.1, "share", "Below, it was not coded with that table.")
+    max_full_range: float = threshold(0.5, "ratio", "Of the period of limited range; above, both may have had it.")
+    max_chance: float = threshold(0.85, "ratio", "The same; one in fifty pictures reaches 0.85 by chance.")
+    min_limited: float = threshold(1.15, "ratio", "The same; one in five hundred reaches 1.1, nine in ten from WebP.")
     whole: float = threshold(0.97, "share of a picture", "Edges differ by a few pixels.")
     min_wedges: int = threshold(2, "corners", "One empty corner may be a dark corner.")
-    gain_reach: float = threshold(1.15, "ratio", "Contrast is measured as well as this: clipping lowers it.")
+    gain_reach: float = threshold(1.3, "ratio", "Contrast is measured as well as this: clipping lowers it.")
 
 
 TRACE: Final = TraceLimits()
@@ -46,7 +52,8 @@ RECORDED: Final = frozenset({"HEIF", "DNG"})
 LOSSLESS: Final = frozenset({"PNG", "BMP", "TIFF"})
 PROGRAM_MARKS: Final = frozenset({"adobe", "photoshop", "ducky", "facebook"})
 SCALE_STEPS: Final = 200
-GAINS: Final = np.geomspace(1 / TRACE.gain_reach, TRACE.gain_reach, 25)
+GAINS: Final = np.geomspace(1 / TRACE.gain_reach, TRACE.gain_reach, 41)
+ONCE_AND_TWICE: Final = np.array([1.0, 2.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,26 +138,40 @@ def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -
         return {}
     transposed = Turn(evidence.get("turn", Turn.NONE)) in TRANSPOSED
     own = copy.jpeg.luminance
-    found, values = max(
-        lattice(blocks, table, own if not number else (), transposed) for number, blocks in enumerate(copy.blocks)
-    )
-    least = TRACE.min_lattice
+    # In blocks of another grid, its own coding is noise.
+    noise = math.sqrt(sum(step**2 for step in own[1:28]) / 27 / 12) if own else 0.0
+    shares = [coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=ONCE_AND_TWICE)]
+    shares += [
+        coding_shares(blocks, (), table, transposed=transposed, gains=ONCE_AND_TWICE, noise=noise)
+        for blocks in copy.blocks[1:]
+    ]
+    plain = max((_alone(one) for one in shares if one.information[0] >= TRACE.min_information), default=None)
+    if plain is not None and plain > TRACE.min_coded:
+        return {"coded": _between(plain, TRACE.min_coded, TRACE.full_coded)}
     tone = evidence.get("tone", {})
-    if found < least and tone.keys() & {"brightness", "contrast"}:
-        least = TRACE.min_lattice_of_tones
-        # Tables of one encoder are multiples of each other: only the gain that was measured is looked for.
-        contrast = float(tone.get("contrast", 1.0))
-        gains = contrast * GAINS
-        reached = [lattice(copy.blocks[0], [gain * step for step in table], own, transposed) for gain in gains]
-        best = max(reached)
-        # A true gain stands out from those at the edge; what few values reach is reached by all gains alike.
-        found, values = best[0] - max(0.0, min(height for height, _ in reached)), best[1]
-    strength = (found - least) / (TRACE.full_lattice - least)
-    coded = {"coded": min(1.0, max(0.0, strength))}
-    if values and found < TRACE.min_lattice / 2:
-        # Its coefficients would show the original's table, and do not: then it is not a plain copy of it.
-        coded["uncoded"] = 1.0
-    return coded
+    if tone.keys() & {"brightness", "contrast"}:
+        # Tables of one encoder are multiples of each other: only gains about that which was measured are looked for.
+        gains = float(tone.get("contrast", 1.0)) * GAINS
+        reached = coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=gains)
+        known = np.where(reached.information >= TRACE.min_information_of_tones, reached.share, 0.0)
+        gain = float(gains[known.argmax()])
+        found = _alone(coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=gain * ONCE_AND_TWICE))
+        if known.any() and found > TRACE.min_coded:
+            return {"coded": _between(found, TRACE.min_coded, TRACE.full_coded)}
+    # Its coefficients would show the original's table, and do not: then it is not a plain copy of it.
+    return {"uncoded": float(plain is not None and plain < TRACE.max_uncoded)}
+
+
+def _alone(shares: Shares) -> float:
+    """The share of a table, less that of one with twice its steps: multiples of those are multiples of these as well,
+    so that a coarser table shows as both."""
+    share = float(shares.share[0])
+    return share - max(0.0, float(shares.share[1])) if share <= TRACE.max_coded else 0.0
+
+
+def _between(value: float, none: float, full: float) -> float:
+    """How far a value is on its way from nothing to the full strength, 0 to 1."""
+    return min(1.0, max(0.0, (value - none) / (full - none)))
 
 
 def _of_pixels(original: Trace, copy: Trace, scale: float) -> dict[str, float]:
@@ -166,6 +187,8 @@ def _of_pixels(original: Trace, copy: Trace, scale: float) -> dict[str, float]:
     }
     found = {f"less_{name}": min(1.0, max(0.0, value)) for name, value in differences.items()}
     found |= {f"more_{name}": min(1.0, max(0.0, -value)) for name, value in differences.items()}
+    if one.limited < TRACE.max_full_range:
+        found["limited"] = _between(other.limited, TRACE.max_chance, TRACE.min_limited)
     found["uneven"] = min(1.0, 4 * max(0.0, other.uneven - one.uneven))
     found["clipped"] = min(1.0, 20 * max(0.0, other.clipped - one.clipped))
     full = not copy.jpeg.subsampled

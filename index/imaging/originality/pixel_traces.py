@@ -2,7 +2,8 @@
 
 The spectrum shows whether a picture has detail of its own at each scale: one that was enlarged has none beyond the
 resolution of what it was made from, and has lost its noise. The spectrum of the colours shows whether they were stored
-at a lower resolution before; empty corners show that the picture was straightened.
+at a lower resolution before, and the levels of luminance whether they were stored in the range of video; empty corners
+show that the picture was straightened.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from index.imaging.originality.limited_range import limited_range
 
 Bytes = NDArray[np.uint8]
 
@@ -43,7 +47,7 @@ class PixelTraces:
     """`busy` and `quiet` are the common logarithms of the power in each of BANDS, of the third of the tiles with most
     and of that with least detail; `chroma` the same of the colours, () for a grey picture. `wedges` is the number of
     empty corners, `uneven` how far the histogram jumps between neighbouring levels, `clipped` the share of black and
-    white, `colour` the mean distance from grey in levels."""
+    white, `colour` the mean distance from grey in levels, `limited` what `limited_range` found."""
 
     busy: tuple[float, ...] = ()
     quiet: tuple[float, ...] = ()
@@ -53,13 +57,14 @@ class PixelTraces:
     uneven: float = 0.0
     clipped: float = 0.0
     colour: float = 0.0
+    limited: float = 0.0
 
 
 def pixel_traces(luminance: Bytes, blue: Bytes, red: Bytes) -> PixelTraces:
     """The traces in a picture, by its luminance and its two colour differences, each (height, width) uint8."""
     spectra, detail = _spectra(luminance)
     # The mean distance from grey, as the middle of the range of the differences is 128.
-    colour = float(sum(np.abs(plane.astype(np.int16) - 128).mean() for plane in (blue, red)))
+    colour = float(sum(cv2.norm(plane, np.full_like(plane, 128), cv2.NORM_L1) / plane.size for plane in (blue, red)))
     order = np.argsort(detail, kind="stable")
     third = max(1, len(order) // 3)
     chroma: tuple[float, ...] = ()
@@ -67,7 +72,7 @@ def pixel_traces(luminance: Bytes, blue: Bytes, red: Bytes) -> PixelTraces:
         of_colours = [_spectra(plane) for plane in (blue, red)]
         most = [power[np.argsort(rank, kind="stable")[-third:]].mean(axis=0) for power, rank in of_colours]
         chroma = _logarithms(sum(most) / 2)
-    histogram = np.bincount(luminance[::2, ::2].ravel(), minlength=256).astype(np.float64)
+    histogram = _counts(np.ascontiguousarray(luminance[::2, ::2]))
     return PixelTraces(
         busy=_logarithms(spectra[order[-third:]].mean(axis=0)) if len(order) else (),
         quiet=_logarithms(spectra[order[:third]].mean(axis=0)) if len(order) else (),
@@ -77,7 +82,13 @@ def pixel_traces(luminance: Bytes, blue: Bytes, red: Bytes) -> PixelTraces:
         uneven=_uneven(histogram),
         clipped=round(float((histogram[0] + histogram[255]) / max(1.0, histogram.sum())), 4),
         colour=round(colour, 2),
+        limited=limited_range(_counts(luminance)),
     )
+
+
+def _counts(plane: Bytes) -> NDArray[np.float64]:
+    """How often each level occurs, (256,); in a fifth of the time of numpy's."""
+    return np.asarray(cv2.calcHist([plane], [0], None, [256], [0, 256]), np.float64).ravel()
 
 
 def _logarithms(power: NDArray[np.floating]) -> tuple[float, ...]:

@@ -1,8 +1,9 @@
 """PURE: a group of pictures, their files and what their pairs show -> which picture is the original, and how sure.
 
 Contents with equal pixels are one picture. Each pair of pictures gets its log-odds (`model`), the group the posterior
-over its pictures. It is sure only where the posterior says so, every single pair does, more than signs alone could, and
-no proof speaks against it.
+over its pictures. It is sure only where the posterior says so, no proof speaks against the picture, and each of the
+others was made from some picture of the group, as a pair says more strongly than signs alone could. That need not be
+the pair with the original: what was made from a copy is not the root either.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -89,22 +90,24 @@ def standing(
         best = int(share[1] > share[0])
         least = -first_made_second if best else first_made_second
     else:
-        odds = _matrix(pictures, speaks)
-        share = posterior(odds).tolist()
+        odds, known = _matrix(pictures, speaks)
+        share = posterior(complete(odds, known)).tolist()
         best = int(np.argmax(share))
-        least = float(np.delete(odds[best], best).min())
+        made = np.where(known, odds, -np.inf).max(axis=0)
+        least = float(np.delete(made, best).min())
     sure = share[best] >= CERTAIN.min_posterior and least > CERTAIN.most_of_signs and pictures[best] not in disproved
     return Standing(dict(zip(pictures, share, strict=True)), sure, disproved, speaks)
 
 
-def _matrix(pictures: Sequence[int], speaks: Mapping[Pair, Findings]) -> NDArray[np.float64]:
+def _matrix(pictures: Sequence[int], speaks: Mapping[Pair, Findings]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The log-odds that the second picture was made from the first, and which pairs were compared."""
     place = {picture: number for number, picture in enumerate(pictures)}
     odds = np.zeros((len(pictures), len(pictures)))
     known = np.zeros(odds.shape, np.bool_)
     for (first, second), found in speaks.items():
         odds[place[first], place[second]] = log_odds(found)
         known[place[first], place[second]] = True
-    return complete(odds, known)
+    return odds, known
 
 
 def complete(odds: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

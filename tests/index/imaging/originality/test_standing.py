@@ -72,6 +72,16 @@ def test_a_pair_that_was_not_compared_follows_from_what_both_were_compared_with(
     assert (chain.best, chain.sure) == (0, True)
 
 
+def test_what_was_made_from_a_copy_need_not_be_compared_with_the_original_for_certain() -> None:
+    """The third was made from the second, and nothing shows that of the first."""
+    nothing: Any = ({}, {})
+    proven = ({"part": 1.0, "grey": 1.0}, {})
+    tree = standing({1: 0, 2: 1, 3: 2}, {}, {(1, 2): proven, (2, 3): proven, (1, 3): nothing}, GIVEN)
+    assert (tree.best, tree.sure, tree.disproved) == (0, True, {1, 2})
+    open_end = standing({1: 0, 2: 1, 3: 2}, {}, {(1, 2): proven, (2, 3): nothing, (1, 3): nothing}, GIVEN)
+    assert not open_end.sure
+
+
 def test_a_group_of_fifty_takes_milliseconds() -> None:
     pairs: Any = {(i, j): ({"part": 1.0}, {}) for i in range(8) for j in range(i + 1, 50)}
     files = {n: seen(f"/{n}.jpg", n) for n in range(50)}

@@ -1,0 +1,72 @@
+"""Which pairs of a group are compared by their origin, and which of its contents are one picture."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from index.database import schema
+from index.database.queries import group_origins
+from index.database.records import origins
+from index.database.store import Store
+from index.model import Kind, Turn
+from support.weblibrary import Library
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Store(tmp_path / "data") as store:
+        made = Library(store, Path("/photos"))
+        made.add_root()
+        made.add_detection()
+        yield made
+
+
+def match(library: Library, a: int, b: int, kind: Kind) -> None:
+    library.write(
+        lambda db: schema.Match.insert(
+            detection=library.detection_id, a=a, b=b, kind=kind, distance=5, turn=Turn.NONE, confidence=0.9,
+            evidence="{}",
+        ).execute(db)
+    )  # fmt: skip
+
+
+def opened(library: Library, *concerned: int) -> set[tuple[int, int]]:
+    with library.store.read() as database:
+        found = origins.open_pairs(database, library.detection_id, "a version", concerned or None)
+    return {(pair.a_id, pair.b_id) for pair in found}
+
+
+@pytest.mark.parametrize("reference", [0, 1, 2])
+def test_members_that_match_each_other_only_possibly_are_compared_as_well(library: Library, reference: int) -> None:
+    contents = [library.add_content(number) for number in (1, 2, 3)]
+    first, second = (content for place, content in enumerate(contents) if place != reference)
+    near = [(content, Kind.NEAR, 5, Turn.NONE) for content in (first, second)]
+    library.add_group(contents[reference], *near)
+    match(library, first, second, Kind.POSSIBLE)
+    assert (first, second) in opened(library)
+    assert (first, second) in opened(library, second)
+    library.write(lambda db: db.execute_sql("UPDATE match SET kind = 'possible'"))
+    assert opened(library) == set()
+
+
+def test_a_possible_match_of_two_groups_is_not_compared(library: Library) -> None:
+    one, its_copy, other, its_other_copy = (library.add_content(number) for number in range(1, 5))
+    library.add_group(one, (its_copy, Kind.NEAR, 5, Turn.NONE))
+    library.add_group(other, (its_other_copy, Kind.NEAR, 5, Turn.NONE))
+    match(library, one, other, Kind.POSSIBLE)
+    assert opened(library) == {(one, its_copy), (other, its_other_copy)}
+
+
+def test_contents_with_equal_pixels_are_one_picture_wherever_they_stand_in_a_group(library: Library) -> None:
+    """The last two match the reference only nearly, and each other by every pixel."""
+    contents = [library.add_content(number) for number in range(1, 7)]
+    library.add_group(contents[0], *((content, Kind.NEAR, 5, Turn.NONE) for content in contents[1:]))
+    match(library, contents[4], contents[5], Kind.PIXELS)
+    match(library, contents[3], contents[4], Kind.NEAR)
+    with library.store.read() as database:
+        (of_group,) = group_origins.pairs(database, [1]).values()
+    assert {(pair.a_id, pair.b_id) for pair in of_group if pair.kind is Kind.PIXELS} == {(contents[4], contents[5])}
+    assert (contents[3], contents[4]) not in {(pair.a_id, pair.b_id) for pair in of_group}
+    pictures = group_origins.pictures(contents, of_group)
+    assert [pictures[content] for content in contents] == [0, 1, 2, 3, 4, 4]
