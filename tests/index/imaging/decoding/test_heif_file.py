@@ -85,6 +85,7 @@ def test_a_header_that_claims_endless_items_is_bounded():
 
 def test_without_its_decoder_it_is_no_damaged_file(monkeypatch):
     monkeypatch.setattr(decoders, "formats", lambda: decoders.FORMATS)
+    monkeypatch.setattr(decoders, "is_installed", lambda _: False)
     with pytest.raises(PictureError, match="needs pi-heif-decoder") as caught:
         pictures.decode(HEIC, LIMITS)
     assert caught.value.reason == "no_decoder"
