@@ -150,7 +150,9 @@ class GroupListQuery(GroupChoice, frozen=True, kw_only=True):
         Meta(max_length=100, description="A group: half as many groups before its place as after it, listed or not"),
     ] = ""
     limit: Limit = 50
-    images: Annotated[int, Meta(ge=1, le=50, description="How many images of each group to list")] = 6
+    images: Annotated[
+        int, Meta(ge=1, le=50, description="How many images of each group to list, beside the proposed one")
+    ] = 6
 
 
 class GroupQuery(GroupChoice, frozen=True, kw_only=True):

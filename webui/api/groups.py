@@ -46,9 +46,10 @@ def get_groups(call: Call) -> group_schemas.GroupList:
     with call.store.read() as database:
         listing.check_search(database, query.search or 0)
         page, previous, following = _list_page(database, query)
-        # One more than is shown, to find out whether there are more.
-        members = listing.members(database, [row.id for row in page.items], query.images + 1)
         outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
+        proposed = [outline.proposal.image_id for outline in outlines.values()]
+        # One more than is shown, to find out whether there are more.
+        members = listing.members(database, [row.id for row in page.items], query.images + 1, always=proposed)
         decided = decisions.of_images(
             database, [member.file.id for of_group in members.values() for member in of_group]
         )
@@ -112,7 +113,7 @@ def get_group(call: Call) -> group_schemas.GroupDetail:
         sources = _sources(database, members[row.id])
         previous, following = listing.neighbours(database, group_filter(query), query.sort, query.order == "asc", row)
     return group_schemas.GroupDetail(
-        **_fields(row, outline, members[row.id], decided, sources, query.limit, continued=after is not None),
+        **_fields(row, outline, members[row.id], decided, sources, query.limit, after is not None, paged=True),
         previous=previous,
         following=following,
     )
@@ -173,9 +174,12 @@ def _fields(
     sources: Mapping[int, FileRow],
     limit: int,
     continued: bool = False,
+    paged: bool = False,
 ) -> dict[str, Any]:
     shown = members[:limit]
     last = (shown[-1].place, shown[-1].file.path) if len(members) > limit else None
+    if not paged and outline is not None:
+        shown += [member for member in members[limit:] if member.file.id == outline.proposal.image_id]
     return {
         "id": row.key,
         "kind": Kind(row.kind),

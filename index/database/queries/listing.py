@@ -343,11 +343,16 @@ def kinds_and_scenes(database: SqliteDatabase, chosen: GroupFilter) -> tuple[dic
 
 
 def members(
-    database: SqliteDatabase, group_ids: Sequence[int], limit: int, after: tuple[Any, ...] | None = None
+    database: SqliteDatabase,
+    group_ids: Sequence[int],
+    limit: int,
+    after: tuple[Any, ...] | None = None,
+    always: Sequence[int] = (),
 ) -> dict[int, list[MemberRow]]:
     """The first images of each of these groups, the reference first, from beyond `after` (a place and a path).
 
-    There is one image for each file on disk. `limit` holds for each group.
+    There is one image for each file on disk. `limit` holds for each group; images with the ids `always` are among them
+    wherever they stand.
     """
     members_of: dict[int, list[MemberRow]] = {group_id: [] for group_id in group_ids}
     where = Where()
@@ -373,8 +378,8 @@ def members(
             " mt.confidence, mt.evidence, mt.a_id = f.reference_id"
             f" FROM ({cut}) f LEFT JOIN match mt ON mt.detection_id = f.detection_id"
             " AND mt.a_id = min(f.reference_id, f.content_id) AND mt.b_id = max(f.reference_id, f.content_id)"
-            " WHERE f.shown <= ? ORDER BY f.group_id, f.place",
-            (*chunk, *where.values, *(after or ()), limit),
+            f" WHERE f.shown <= ? OR f.image_id IN ({','.join('?' * len(always))}) ORDER BY f.group_id, f.place",
+            (*chunk, *where.values, *(after or ()), limit, *always),
         ).fetchall()
         files_by_id = files_with_ids(database, [row[1] for row in rows], [row[1] for row in rows if row[7] > 1])
         for group_id, image_id, position, kind, distance, turn, first_id, _, confidence, evidence, forward in rows:

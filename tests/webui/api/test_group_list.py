@@ -92,3 +92,19 @@ def test_groups_are_found_by_when_their_images_were_taken(
 @pytest.mark.parametrize("query", ["taken_from=may", "taken_until=2019-5-1", "cursor=-x", "around=" + "x" * 101])
 def test_wrong_places_and_days_are_refused(client: WebClient, query: str) -> None:
     assert client.get(f"{LIST}?{query}").status == 400
+
+
+def test_a_large_group_lists_what_is_proposed_wherever_it_stands(client: WebClient, library: Library) -> None:
+    contents = [library.add_content(seed, width=400 if seed < 108 else 4000) for seed in range(100, 109)]
+    images = [library.add_image(content, f"{content}.jpg") for content in contents]
+    key = library.add_group(contents[0], *((content, Kind.PIXELS, 0, Turn.NONE) for content in contents[1:]))
+    group = client.get(f"{LIST}?images=6").json["items"][0]
+    assert group["proposal"]["image"] == images[-1]
+    assert [image["id"] for image in group["images"]["items"]] == [*images[:6], images[-1]]
+    # The pages of the group itself list each image once.
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"/api/v1/groups/{key}?limit=4&cursor={cursor}").json["images"]
+        pages += [image["id"] for image in page["items"]]
+        cursor = page["next"]
+    assert pages == images

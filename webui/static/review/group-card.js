@@ -45,7 +45,7 @@ export function groupCard(group, chosen, { pick, accept }) {
           : h(
               "figcaption",
               { class: "badge" },
-              // The star is for what accepting keeps; of a large group, that may not be loaded.
+              // The star is for what accepting keeps.
               proposed ? [icon("star", 13), t("proposal.keep")] : t("group.reference"),
             ),
       ),
