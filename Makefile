@@ -68,9 +68,9 @@ originality: $(VENV)/installed-dev
 places: $(VENV)/installed-dev
 	$(PYTHON) -m fitting.places "$$PHOTOS" --write
 
-# The model that ships, trained on a folder of photographs: an hour or more on one core, and again where it was stopped.
-# make model PHOTOS=DIR STEPS=1000: build/model/default.onnx, to be put in place by hand. See docs/model-card.md.
-STEPS := 1000
+# The model that ships, trained on a folder of photographs: half an hour or more on one core, and again where it was stopped.
+# make model PHOTOS=DIR: build/model/default.onnx, to be put in place by hand. See docs/model-card.md.
+STEPS := 400
 MODEL := build/model
 
 model: $(MODEL)/installed

@@ -32,7 +32,7 @@ EVERY: Final = 20
 class Recipe:
     """What decides the result, beside the photographs and the code."""
 
-    steps: int = 1000
+    steps: int = 400
     # Only the head, from its start by principal components, before the blocks under it are moved.
     head_steps: int = 60
     mixture: Mixture = field(default_factory=Mixture)

@@ -57,7 +57,9 @@ def test_the_shipped_model_has_the_limits_that_were_fitted() -> None:
     fitted = json.loads((RECIPE / "limits.json").read_text("utf-8"))["limits"]
     limits = parse_limits(metadata()["comparimg.cosines"])
     assert limits == CosineLimits(**{name: row["limit"] for name, row in fitted.items()})
-    assert all(row["copies"] > 50 and row["strangers that pass"] < 0.05 for row in fitted.values())
+    # The limit of further pictures is fitted on strangers, the others on copies.
+    assert all(row["copies"] > 50 for name, row in fitted.items() if name != "further")
+    assert all(row["strangers that pass"] < 0.05 for row in fitted.values())
 
 
 def test_the_shipped_model_says_how_it_wants_its_pictures() -> None:

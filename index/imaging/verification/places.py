@@ -127,7 +127,7 @@ def differ_nowhere(alike: Grey, second: Grey, covered: Mask) -> bool:
     if float(difference.max()) <= PLACES.min_difference:
         return True
     large = cv2.blur(cv2.multiply(difference, difference), (INSIDE + 2, INSIDE + 2)) > PLACES.min_difference**2
-    return not large.any() or not (large & _inner(covered)).any()
+    return not large.any() or not (large & inner_of(covered)).any()
 
 
 def places(first: Grey, second: Grey, covered: Mask, where: Mask, alike: Grey | None = None) -> tuple[Place, ...]:
@@ -143,7 +143,7 @@ def places(first: Grey, second: Grey, covered: Mask, where: Mask, alike: Grey | 
 def _in_this_light(
     first: Grey, second: Grey, covered: Mask, where: Mask, alike: Grey | None = None
 ) -> tuple[Place, ...]:
-    inner = _inner(covered)
+    inner = inner_of(covered)
     if not inner.any():
         return ()
     if alike is None:
@@ -241,7 +241,8 @@ def clipped(first: Grey, second: Grey) -> Mask:
     return np.asarray(np.maximum(*shares) > 0.3)
 
 
-def _inner(covered: Mask) -> Mask:
+def inner_of(covered: Mask) -> Mask:
+    """What is covered but for a rim, which was interpolated."""
     inside = cv2.copyMakeBorder(covered[1:-1, 1:-1].astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return cv2.erode(inside, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) > 0
 

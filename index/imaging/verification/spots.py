@@ -13,7 +13,7 @@ import numpy as np
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.letters import WINDOW, strongest
-from index.imaging.verification.places import ADDED, Place, clipped
+from index.imaging.verification.places import ADDED, Place, clipped, inner_of
 from index.imaging.verification.registration import SMOOTHING_PX
 from index.imaging.verification.spot_limits import FITTED
 from index.imaging.verification.transforms import Grey, Mask
@@ -43,7 +43,7 @@ APART: Final = 15
 def spots(alike: Grey, second: Grey, covered: Mask) -> tuple[Place, ...]:
     """The small places that differ where the first picture covers the second, none of them shown to be added. `alike`
     is the first with the tone and sharpness of the second; all have one shape, (height, width)."""
-    inner = cv2.erode(covered.astype(np.uint8), np.ones((WINDOW, WINDOW), np.uint8), borderValue=0) > 0
+    inner = inner_of(covered)
     # A residual is at most the root mean square of the difference.
     difference = cv2.absdiff(alike, cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX))
     large = cv2.blur(cv2.multiply(difference, difference), (WINDOW, WINDOW)) > SPOTS.min_residual**2
