@@ -179,13 +179,24 @@ def test_what_is_behind_a_picture_stays_with_it(
 ) -> None:
     file = save(photograph(1, 200, 150), photos / f"with more.{ending}", **options)
     with file.open("ab") as more:
-        more.write(b"a film of 18 bytes")
+        more.write(b"a film of 100 bytes " * 5)
     before = contents(photos)
     answer = ctl_alone("compress", flag, "-x", "100x100", file, "-s", 0)
     assert answer.code == FAILED
-    assert "18 bytes after the picture" in answer.err
+    assert "100 bytes after the picture" in answer.err
     assert contents(photos) == before
     assert in_trash(photos) == leftovers(photos) == []
+
+
+@pytest.mark.parametrize(("ending", "options"), [("png", {}), ("webp", {"lossless": True, "method": 0})])
+def test_a_few_stray_bytes_are_copied(ctl_alone: Ctl, photos: Path, ending: str, options: dict[str, Any]) -> None:
+    file = save(photograph(1, 200, 150), photos / f"with more.{ending}", **options)
+    with file.open("ab") as more:
+        more.write(b"stray bytes")
+    answer = ctl_alone("compress", "-m", "-x", "100x100", file, "-s", 0)
+    assert answer.code == DONE, answer
+    assert size_of(file) == (100, 75)
+    assert file.read_bytes().endswith(b"stray bytes")
 
 
 def test_100x50_at_the_default_resolution_stays_100x50(ctl_alone: Ctl, photos: Path) -> None:
