@@ -61,7 +61,9 @@ def differing_letters(aligned: Aligned, letters: tuple[NDArray[np.uint8], NDArra
         return 0
     # Most copies lie where the coarser frame says, and have one tone.
     warped = transforms.warp(first, second.shape, transform)
-    if _differ_nowhere(smoothed(warped), second, inner) or not _places(matched(warped, second, same), second, inner):
+    if residual_is_below(LETTERS.min_residual, smoothed(warped), second, inner):
+        return 0
+    if not _places(matched(warped, second, same), second, inner):
         return 0
     registered = register(first, second, transform, same)
     alike = matched(registered.warped, second, same) if registered.alike is None else registered.alike
@@ -84,16 +86,16 @@ def strongest(alike: Grey, second: Grey, inner: Mask) -> tuple[Grey, float]:
 
 
 def _places(alike: Grey, second: Grey, inner: Mask) -> int:
-    if _differ_nowhere(alike, second, inner):
+    if residual_is_below(LETTERS.min_residual, alike, second, inner):
         return 0
     residual, usual = strongest(alike, second, inner)
     return places_beyond(residual, max(LETTERS.min_residual, LETTERS.over_usual * usual))
 
 
-def _differ_nowhere(alike: Grey, second: Grey, inner: Mask) -> bool:
-    """Whether no residual can be large: it is at most the root mean square of the difference."""
+def residual_is_below(limit: float, alike: Grey, second: Grey, inner: Mask) -> bool:
+    """Whether no residual can be beyond a limit: it is at most the root mean square of the difference."""
     difference = cv2.absdiff(alike, smoothed(second))
-    large = cv2.blur(cv2.multiply(difference, difference), (WINDOW, WINDOW)) > LETTERS.min_residual**2
+    large = cv2.blur(cv2.multiply(difference, difference), (WINDOW, WINDOW)) > limit**2
     return not bool((large & inner).any())
 
 

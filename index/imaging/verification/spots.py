@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 
 from index.imaging.thresholds import threshold
-from index.imaging.verification.letters import WINDOW, strongest
+from index.imaging.verification.letters import WINDOW, residual_is_below, strongest
 from index.imaging.verification.places import ADDED, Place, clipped, inner_of
-from index.imaging.verification.registration import SMOOTHING_PX
 from index.imaging.verification.spot_limits import FITTED
 from index.imaging.verification.transforms import Grey, Mask
 
@@ -44,10 +43,7 @@ def spots(alike: Grey, second: Grey, covered: Mask) -> tuple[Place, ...]:
     """The small places that differ where the first picture covers the second, none of them shown to be added. `alike`
     is the first with the tone and sharpness of the second; all have one shape, (height, width)."""
     inner = inner_of(covered)
-    # A residual is at most the root mean square of the difference.
-    difference = cv2.absdiff(alike, cv2.GaussianBlur(second, (0, 0), SMOOTHING_PX))
-    large = cv2.blur(cv2.multiply(difference, difference), (WINDOW, WINDOW)) > SPOTS.min_residual**2
-    if not (large & inner).any():
+    if residual_is_below(SPOTS.min_residual, alike, second, inner):
         return ()
     residual, usual = measured(alike, second, inner)
     found = labelled(residual, max(SPOTS.min_residual, SPOTS.over_usual * usual))
