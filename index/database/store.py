@@ -27,6 +27,7 @@ from peewee import DatabaseError, SqliteDatabase
 from index.database import path_parts
 from index.database.lock import DataLock
 from index.database.private_folder import make_private, restrict_files
+from index.database.readers import Readers
 from index.database.upkeep import clean_stop, lineage
 from index.database.upkeep.backups import Backups, copy_index, is_damage_error, sync_folder
 from index.database.upkeep.lineage import Doubt
@@ -52,8 +53,6 @@ WRITING = {
     "journal_size_limit": 64 * 2**20,
     "cache_size": -8_000,
 }
-# Only the writer checkpoints: SQLite before 3.51.3 can corrupt a file when two connections do so at the same time.
-READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -500}
 
 
 class Store:
@@ -86,8 +85,7 @@ class Store:
             if self.recovered:
                 log.error("%s", self.recovered)
             self._writing = SqliteDatabase(str(self.path), pragmas=WRITING)
-            # mode=rw: a reader must not create an empty index in place of one that was deleted.
-            self._reading = SqliteDatabase(f"{self.path.absolute().as_uri()}?mode=rw", pragmas=READING, uri=True)
+            self._reading = Readers(self.path)
             is_new = not (self.path.exists() and self.path.stat().st_size)
             upgrade(self._writing, self.path, self.backups)
             self._file_id = _file_id(self.path)
@@ -279,6 +277,8 @@ class Store:
                 self._revision += 1
                 self._committed.notify_all()
             future.set_result(result)
+        # The last connection to be closed checkpoints: that must be the writer's.
+        self._reading.end()
         if self.fault:
             self._restore_deleted_file()
         else:
