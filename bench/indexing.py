@@ -75,7 +75,7 @@ def measure(name: str, folder: Path) -> None:
         for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory() as data, Store(Path(data)) as store:
                 store.write(lambda db: images.sync_roots(db, [root.root]))
-                scanner = Scanner(store, pool, [root], Limits(), lambda progress: 0)
+                scanner = Scanner(store, pool, lambda: [root], Limits(), lambda progress: 0)
                 least = timed(partial(decode_all, bare, files))
                 whole = timed(partial(scanner.run, NullProgress(), ScanParameters()))
                 rescans.append(timed(partial(scanner.run, NullProgress(), ScanParameters())))

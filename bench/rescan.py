@@ -70,7 +70,7 @@ def measure(top: bytes, data_dir: Path) -> None:
         seen = ((path, identity) for path, identity in Walk(top, Exclusions(top)))
         while readings := [Reading(*file, hashlib.sha256(file[0]).digest()) for file in itertools.islice(seen, 5000)]:
             store.write(lambda db, chunk=readings: images.record_readings(db, row.id, chunk, 1))
-        scanner = Scanner(store, pool, [ScanRoot(root)], Limits(), lambda progress: 0)
+        scanner = Scanner(store, pool, lambda: [ScanRoot(root)], Limits(), lambda progress: 0)
         before = peak_mib()
         scan = best(lambda: unchanged(scanner.run(NullProgress(), ScanParameters()), files))
         report("scan, against the rows of the index", scan, limit)
