@@ -108,7 +108,7 @@ class Compressor:
             self.recover()
         state = BatchState.PLAN if parameters.dry_run else BatchState.RUNNING
         with self._store.read() as database:
-            # A run without a service has no job, and begins anew.
+            # A run without a service has no job that it could go on with.
             is_new = parameters.dry_run and not context.job_id
             batch_id = None if is_new else batches.running_of_job(database, context.job_id, state)
         plan = CompressPlan()

@@ -27,6 +27,7 @@ from peewee import DatabaseError, SqliteDatabase
 from index.database import path_parts
 from index.database.lock import DataLock
 from index.database.private_folder import make_private, restrict_files
+from index.database.read_connections import ReadConnections, file_id
 from index.database.upkeep import clean_stop, lineage
 from index.database.upkeep.backups import Backups, copy_index, is_damage_error, sync_folder
 from index.database.upkeep.lineage import Doubt
@@ -86,11 +87,10 @@ class Store:
             if self.recovered:
                 log.error("%s", self.recovered)
             self._writing = SqliteDatabase(str(self.path), pragmas=WRITING)
-            # mode=rw: a reader must not create an empty index in place of one that was deleted.
-            self._reading = SqliteDatabase(f"{self.path.absolute().as_uri()}?mode=rw", pragmas=READING, uri=True)
+            self._reading = ReadConnections(self.path, READING)
             is_new = not (self.path.exists() and self.path.stat().st_size)
             upgrade(self._writing, self.path, self.backups)
-            self._file_id = _file_id(self.path)
+            self._file_id = file_id(self.path)
             # SQLite gives its log the mode of the index, which may have been created just now.
             restrict_files(data_dir)
             self.put_back, self._lineage_files = self._check_lineage(is_new)
@@ -128,6 +128,8 @@ class Store:
                 self._reading.connect()
             yield self._reading
         except DatabaseError as error:
+            if not self._reading.is_closed():
+                self._reading.give_up()
             raise self._store_error(error) from error
         finally:
             if is_outermost:
@@ -168,7 +170,7 @@ class Store:
     def fault(self) -> str:
         """Why the index must be closed and opened again, or "". Checks whether its file is still the one that was
         opened."""
-        if not self._fault and not self._closed and _file_id(self.path) != self._file_id:
+        if not self._fault and not self._closed and file_id(self.path) != self._file_id:
             self._fault = f"The index {self.path} was deleted or replaced while it was in use."
         return self._fault
 
@@ -217,6 +219,8 @@ class Store:
         with self._closing:
             if not self._closed:
                 self._closed = True
+                # Before the writer: the last connection that is closed removes the log.
+                self._reading.close_idle()
                 self._queue.put(None)
         if self._check is not None:
             self._check.stop()
@@ -294,7 +298,7 @@ class Store:
 
     def _restore_deleted_file(self) -> None:
         """Write the index to its path again if its file was deleted: while it is open, all of it can be read."""
-        if _file_id(self.path) is not None:
+        if file_id(self.path) is not None:
             return
         partial = self.path.with_name(f"{self.path.stem}-partial{self.path.suffix}")
         try:
@@ -352,10 +356,3 @@ def _is_full(folder: Path) -> bool:
     with contextlib.suppress(OSError):
         return shutil.disk_usage(folder).free < 2**20
     return False
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    with contextlib.suppress(FileNotFoundError):
-        status = path.stat()
-        return status.st_dev, status.st_ino
-    return None
