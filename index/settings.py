@@ -419,7 +419,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "Whether the smaller file takes the place of its source, which goes to the trash; otherwise it is "
             "written beside it with _resize in its name.", live=True),
     Setting("compress.delete_source", "bool", False, "Whether the source goes to the trash afterwards.", live=True),
-    Setting("compress.recursive", "bool", False, "Whether the folders below are compressed too.", live=True),
+    Setting("compress.recursive", "bool", True, "Whether the folders below are compressed too.", live=True),
     _schedule("compress", "compression runs"),
     Setting("web.host", "str", "127.0.0.1",
             "The address the page listens on. Any but this machine's own needs a token.",

@@ -9,7 +9,6 @@ import os
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from daemon.files.removal import FOLDER, READ
@@ -34,9 +33,11 @@ class OpenFolders:
 
     def identity_at(self, file_ref: FileRef) -> Identity | None:
         """The same as safe_files.identity_at."""
-        self._folder(file_ref.top, file_ref.top)
+        top, folder_path = file_ref.top, file_ref.folder
+        if (top, folder_path) not in self._open:
+            self._folder(top, top)
         try:
-            folder = self._folder(file_ref.top, file_ref.folder)
+            folder = self._folder(top, folder_path)
             return Identity.of(os.stat(file_ref.name, dir_fd=folder, follow_symlinks=False))
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -45,16 +46,16 @@ class OpenFolders:
                 return None
             raise
 
-    @contextmanager
-    def opened_file(self, file_ref: FileRef) -> Iterator[int]:
-        """The same as safe_files.opened_file."""
+    def status_of(self, file_ref: FileRef) -> os.stat_result:
+        """The status of a regular file that can be opened. Raises the same as safe_files.opened_file."""
         descriptor = os.open(file_ref.name, READ, dir_fd=self._folder(file_ref.top, file_ref.folder))
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileError(errno.EINVAL, "file.not_regular")
-            yield descriptor
+            status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileError(errno.EINVAL, "file.not_regular")
+        return status
 
     def names_in(self, top: bytes, folder: bytes) -> list[bytes]:
         """Every name in a folder. Raises OSError."""

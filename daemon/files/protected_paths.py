@@ -124,15 +124,16 @@ class ManagedFolders:
         protection = self.protection_of(path)
         return None if protection is None else protection.folder
 
-    def protection_of(self, path: bytes) -> Protection | None:
-        """What protects a path, None if it may be changed. Raises ConfigError.
+    def protection_of(self, path: bytes, is_file: bool = False) -> Protection | None:
+        """What protects a path, None if it may be changed; `is_file` if it was just seen to be a regular file. Raises
+        ConfigError.
 
         A root inside a protected one, and not protected itself, may be changed: as far as the configuration that has
         both is concerned, and unless there is a marker file.
         """
         folder, name = split_path(path)
         reach = self._reach_of(folder)
-        if not self._is_plain(path, name, reach):
+        if not self._is_plain(path, name, reach, is_file):
             if path not in self._protections:
                 self._protections[path] = self._find_protection(path, self._reach(path))
             return self._protections[path]
@@ -140,7 +141,7 @@ class ManagedFolders:
             self._of_files_in[folder] = self._find_protection(folder, reach)
         return self._of_files_in[folder]
 
-    def _is_plain(self, path: bytes, name: bytes, reach: _Reach) -> bool:
+    def _is_plain(self, path: bytes, name: bytes, reach: _Reach, is_file: bool) -> bool:
         """Whether a path, of whose folder this is the reach, is protected as any other file in that folder: it is
         neither a folder, which may have a marker of its own, nor the place of a root, which may be absent at the
         moment, nor on a stacked file system, where each file can come from another layer."""
@@ -150,7 +151,7 @@ class ManagedFolders:
             roots = {root for claim in self._all_claims() for root in claim.roots}
             self._all_tops = frozenset(roots.union(*(self._aliases_of_root(root)[0] for root in roots)))
         aliases = [os.path.join(alias, name) for alias in reach.aliases]
-        return key_of(aliases[0]) is None and self._all_tops.isdisjoint((path, *aliases))
+        return (is_file or key_of(aliases[0]) is None) and self._all_tops.isdisjoint((path, *aliases))
 
     def _find_protection(self, path: bytes, reached: _Reach) -> Protection | None:
         for claim in self._all_claims():

@@ -4,6 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from daemon.files import safe_files
 from daemon.files.open_folders import OpenFolders
@@ -12,6 +13,7 @@ from index.imaging.discovery.companions import (
     Companion,
     Fold,
     belongs,
+    bond_of,
     case_blind,
     claims_picture,
     exact,
@@ -23,12 +25,11 @@ from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image, may
 from index.model import Identity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Folder:
-    """The names in a folder at one moment, by their keys (companions.keys_of), folded as the file system compares
-    them."""
+    """The names in a folder at one moment, and how its file system compares names."""
 
-    by_key: Mapping[bytes, Collection[bytes]]
+    names: Collection[bytes] = ()
     fold: Fold = exact
 
     @classmethod
@@ -36,20 +37,32 @@ class Folder:
         """The folder of a file, looked at through those that are open, if any are given. Raises OSError."""
         if folders is None:
             names = names_beside(file_ref)
-            fold = case_fold_of(file_ref, names)
-        else:
-            names = folders.names_in(file_ref.top, file_ref.folder)
-            fold = case_fold_of(file_ref, names, folders.identity_at)
+            return cls(names, case_fold_of(file_ref, names))
+        names = folders.names_in(file_ref.top, file_ref.folder)
+        return cls(names, case_fold_of(file_ref, names, folders.identity_at))
+
+    @cached_property
+    def _by_key(self) -> Mapping[bytes, Collection[bytes]]:
         by_key: dict[bytes, list[bytes]] = defaultdict(list)
-        for name in names:
-            for key in set(map(fold, keys_of(name))):
+        for name in self.names:
+            for key in set(map(self.fold, keys_of(name))):
                 by_key[key].append(name)
-        return cls(by_key, fold)
+        return by_key
+
+    @cached_property
+    def _keys_of_companions(self) -> frozenset[bytes]:
+        return frozenset(self.fold(key) for name in self.names if bond_of(name) is not None for key in keys_of(name))
+
+    def may_have_companion_of(self, name: bytes) -> bool:
+        """Whether a file in it may belong to one of this name. Most folders have no companions, and are not asked for
+        the keys of all their names then."""
+        keys = self._keys_of_companions
+        return bool(keys) and not keys.isdisjoint(map(self.fold, keys_of(name)))
 
     def related(self, *names: bytes) -> list[bytes]:
         """The names of which one may belong to another among `names`, or the other way round."""
         keys = {self.fold(key) for name in names for key in keys_of(name)}
-        return sorted({other for key in keys for other in self.by_key.get(key, ())})
+        return sorted({other for key in keys for other in self._by_key.get(key, ())})
 
 
 def names_beside(file_ref: FileRef) -> list[bytes]:

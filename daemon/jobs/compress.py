@@ -106,14 +106,17 @@ class Compressor:
         if not parameters.dry_run:
             journal.recover()
             self.recover()
+        state = BatchState.PLAN if parameters.dry_run else BatchState.RUNNING
         with self._store.read() as database:
-            batch_id = batches.running_of_job(database, context.job_id)
+            # A run without a service has no job that it could go on with.
+            is_new = parameters.dry_run and not context.job_id
+            batch_id = None if is_new else batches.running_of_job(database, context.job_id, state)
         plan = CompressPlan()
-        if batch_id is None:
+        if batch_id is None or parameters.dry_run:
             context.begin("planning", None)
             with self._store.read() as database:
                 plan = make_plan(database, request, folders)
-            state = BatchState.PLAN if parameters.dry_run else BatchState.RUNNING
+        if batch_id is None:
             batch_id = journal.begin(BatchKind.COMPRESS, plan.steps, context.job_id, state=state)
             self._store.write(lambda db: compressions.add(db, batch_id, plan.records, self._now_ns()))
         with self._store.read() as database:
@@ -136,10 +139,13 @@ class Compressor:
         return self._outcome(batch_id, plan, parameters.dry_run)
 
     def _measure(self, work: "_Compression", progress: Progress, batch_id: int) -> None:
-        """Compress every file, and record only what that would save."""
+        """Compress every file, and record only what that would save. What was measured before an interruption is not
+        measured again."""
         with self._store.read() as database:
-            steps = [step for step in batches.steps_of(database, batch_id) if step.action in MAKING]
-        progress.begin("measuring", len(steps))
+            every = [step for step in batches.steps_of(database, batch_id) if step.action in MAKING]
+            measured = compressions.sources_of_steps(database, [step.id for step in every])
+        steps = [step for step in every if step.id not in measured]
+        progress.begin("measuring", len(every), len(every) - len(steps))
         records: list[CompressionRecord] = []
 
         def store() -> None:

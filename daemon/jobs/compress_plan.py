@@ -136,7 +136,7 @@ class _Companions:
         folder, name = os.path.split(image)
         file_ref = self._folders.file_ref(image)
         if folder not in self._read:
-            self._read[folder] = Folder({})
+            self._read[folder] = Folder()
             with contextlib.suppress(OSError):
                 self._read[folder] = Folder.of(file_ref)
         names, fold = self._read[folder].related(name), self._read[folder].fold

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import itemgetter
-from typing import Any
 
 from daemon.files import safe_files
 from daemon.files.open_folders import OpenFolders
@@ -141,29 +140,30 @@ class Planner:
 
     def _planned_file(self, file: GroupFile, groups: Sequence[SortGroup], going: Going) -> PlannedFile:
         assert file.choice is not None
+        action, group_key = ACTIONS[file.choice], groups[0].key
         keeper = target = b""
 
-        def step(**values: Any) -> Step:
-            assert file.choice is not None
+        def step(freed: int = 0, made: Identity | None = None) -> Step:
             return Step(
-                ACTIONS[file.choice], file.path, file.identity, file.digest, image_id=file.image_id,
-                group_key=groups[0].key, **{"keeper": keeper, "target": target, **values},
+                action, file.path, file.identity, file.digest, target=target, keeper=keeper, image_id=file.image_id,
+                group_key=group_key, made=made, bytes=freed,
             )  # fmt: skip
 
         try:
             status = self._check(file)
-            keepers = tuple(self._keepers(file, group) for group in groups)
+            keepers = tuple([self._keepers(file, group) for group in groups])
             keeper = keepers[0][0].path
             names = self._other_names(file, status)
             if file.choice is Choice.LINK:
                 # A link frees the bytes of a file only if it has no other name.
                 freed = status.st_size if status.st_nlink == 1 else 0
                 kept = self._exact_keeper(file, keepers)
-                return PlannedFile(step(keeper=kept.path, made=kept.identity, bytes=freed), ((kept,), *keepers))
+                keeper = kept.path
+                return PlannedFile(step(freed, kept.identity), ((kept,), *keepers))
             if file.choice is Choice.MOVE:
                 target = self._target(file)
             freed = status.st_size if status.st_nlink == 1 + len(names) and file.choice is Choice.TRASH else 0
-            own = step(bytes=freed)
+            own = step(freed)
             companions = [
                 CompanionStep(replace(own, path=name, bytes=0, target=self._companion_target(own, name)))
                 for name in names
@@ -179,24 +179,29 @@ class Planner:
         """The file's status. Raises StepRefused if it must not be touched, or has changed."""
         if not file.online:
             raise StepRefused("offline", "step.offline")
+        status = self._status(file.path)
+        is_file = not isinstance(status, StepRefused)
         for path in (file.path, *file.also_at):
-            if (protection := self._managed_folders.protection_of(path)) is not None:
+            if (protection := self._managed_folders.protection_of(path, is_file and path == file.path)) is not None:
                 raise StepRefused("protected", protection.message)
             if file.protected:
                 raise StepRefused("protected", "step.protected", path=display(os.path.dirname(path)))
-        file_ref = self._managed_folders.file_ref(file.path)
-        try:
-            with self._open.opened_file(file_ref) as descriptor:
-                status = os.fstat(descriptor)
-        except (FileNotFoundError, NotADirectoryError):
-            raise StepRefused("gone", "step.gone") from None
-        except OSError as error:
-            raise StepRefused("unreadable", "step.unreadable", error=of_os_error(error)) from None
+        if isinstance(status, StepRefused):
+            raise status
         if Identity.of(status) != file.identity:
             raise StepRefused("changed", "step.changed_since_indexed")
         if 0 <= self._now_ns() - status.st_mtime_ns < self._options.settle_s * 1e9:
             raise StepRefused("settling", "step.settling")
         return status
+
+    def _status(self, path: bytes) -> os.stat_result | StepRefused:
+        """The status of a file that can be read, or why it cannot."""
+        try:
+            return self._open.status_of(self._managed_folders.file_ref(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return StepRefused("gone", "step.gone")
+        except OSError as error:
+            return StepRefused("unreadable", "step.unreadable", error=of_os_error(error))
 
     def _keepers(self, file: GroupFile, group: SortGroup) -> tuple[GroupFile, ...]:
         """The files of a group that stay and exist, those decided to be kept first. Raises StepRefused."""
@@ -208,9 +213,9 @@ class Planner:
             and other.readable
             and other.online
             and other.inode != inode
-            and self._is_there(other)
             # The same file has another device when a stacked file system shows it.
             and not self._managed_folders.is_same_entry(other.path, file.path)
+            and self._is_there(other)
         ]
         if not keepers:
             raise StepRefused("no_keeper", "step.no_keeper")
@@ -277,8 +282,7 @@ class Planner:
         one, so that it stays with that. Raises StepRefused if a companion would be left without its image."""
         folder, name = split_path(of)
         names, fold = self._names_near(folder, name), self._folder(folder).fold
-        companions = companions_of(name, names, fold)
-        if not companions:
+        if not (companions := companions_of(name, names, fold)):
             return []
         leaving = going[folder]
         pictures = {
@@ -384,7 +388,7 @@ class Planner:
     def _folder(self, folder: bytes) -> Folder:
         """The names in a folder, read once; none if it cannot be read."""
         if folder not in self._folders:
-            self._folders[folder] = Folder({})
+            self._folders[folder] = Folder()
             with contextlib.suppress(OSError):
                 self._folders[folder] = Folder.of(
                     self._managed_folders.file_ref(os.path.join(folder, b".")), self._open
@@ -398,7 +402,10 @@ class Planner:
         return self._pictures[path]
 
     def _names_near(self, folder: bytes, name: bytes) -> list[bytes]:
-        """The names in a folder whose stem is that of a name, the name itself, or the name of a RAW or film of it."""
+        """The names in a folder whose stem is that of a name, the name itself, or the name of a RAW or film of it; none
+        where nothing in the folder can belong to it."""
+        if not self._folder(folder).may_have_companion_of(name):
+            return []
         names = self._folder(folder).related(name)
         others = [other for other in names if bond_of(other) in (Bond.RAW, Bond.FILM)]
         return self._folder(folder).related(name, *others) if others else names

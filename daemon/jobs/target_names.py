@@ -241,7 +241,7 @@ class TargetNames:
     ) -> bool:
         """Whether names in a folder would make their files companions, or images, of files outside their group."""
         if file_ref.folder not in self._folders:
-            self._folders[file_ref.folder] = Folder({})
+            self._folders[file_ref.folder] = Folder()
             with contextlib.suppress(OSError):  # a folder that can be written to, but not read
                 self._folders[file_ref.folder] = Folder.of(file_ref)
         folder = self._folders[file_ref.folder]

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause the collector in all threads. For seconds at most, where what is made has no cycles and lives on: looking
-    through it again and again took nearly half of the time of a plan of
-    20,000 groups (4.0 s, and 2.2 s without)."""
+    """Pause the collector in all threads. For seconds at most, where what is made has no cycles: looking through it
+    again and again took nearly half of the time of a plan of 20,000 groups, and a quarter of that of a rule."""
     if not gc.isenabled():
         yield
         return

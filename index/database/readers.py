@@ -11,8 +11,8 @@ from playhouse.pool import PooledSqliteDatabase
 
 # Only the writer checkpoints: SQLite before 3.51.3 can corrupt a file when two connections do so at the same time.
 READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -500}
-# Each one kept has up to 0.5 MB of pages. More threads may read at the same time; theirs are closed after use.
-KEPT = 4
+# As many as threads that answer requests. Each has up to 0.5 MB of pages; more may read at once and are closed after use.
+KEPT = 8
 PROBE = "comparimg_is_idle"
 
 

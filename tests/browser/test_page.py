@@ -289,14 +289,18 @@ def test_schedules_and_settings_are_changed(serve: Serve, visit: Open) -> None:
     assert site.daemon.settings.values == {"detect.tolerance": 40}
 
 
-def test_the_words_among_which_a_setting_chooses_are_translated(
-    serve: Serve, visit: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = [
+def settings_of_words() -> list[EffectiveSetting]:
+    return [
         EffectiveSetting(one.key, "str", one.choices[1], one.default, "default", text("words"), "Help.",
                          choices=one.choices)
         for one in (BY_KEY["detect.method"], BY_KEY["detect.depth"], BY_KEY["compress.target"])
     ]  # fmt: skip
+
+
+def test_the_words_among_which_a_setting_chooses_are_translated(
+    serve: Serve, visit: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = settings_of_words()
     site = serve()
     monkeypatch.setattr(site.daemon.settings, "all_settings", lambda: words)
     page = visit(locale="fr-FR")
@@ -314,8 +318,9 @@ VIEWS = (
 
 
 @pytest.mark.slow
-def test_a_narrow_screen_never_scrolls_sideways(serve: Serve, visit: Open) -> None:
+def test_a_narrow_screen_never_scrolls_sideways(serve: Serve, visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     site = serve()
+    monkeypatch.setattr(site.daemon.settings, "all_settings", settings_of_words)
     keys = add_pictures(site.library, 2)
     page = visit(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, locale="fr-FR")
     too_wide = {}

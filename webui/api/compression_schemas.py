@@ -65,7 +65,7 @@ class ReductionQuery(Query, frozen=True, kw_only=True):
     resolution: Annotated[str, Meta(description="The maximum size, 1920x1080 for example; empty: full size")] = ""
     size_threshold_mb: Annotated[float, Meta(ge=0, le=100_000)] = 1.0
     folder: Annotated[TakenPath, Meta(description="All watched folders where it is left out")] = ""
-    recursive: bool = False
+    recursive: bool = True
 
 
 class CompressionQuery(ListQuery, frozen=True, kw_only=True):

@@ -6,8 +6,9 @@ detection, one entry for each file on disk.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from peewee import SqliteDatabase
 
@@ -17,10 +18,11 @@ from index.database.records.matches import within_folders
 from index.database.records.sql_paging import Where
 from index.model import Choice, Identity
 
+_CHOICES: Final = {str(choice): choice for choice in Choice}
 
-@dataclass(frozen=True, slots=True)
-class GroupFile:
-    """A file of a group.
+
+class GroupFile(NamedTuple):
+    """A file of a group. A tuple, since a plan makes one for each file of each group.
 
     `also_at` holds its other paths in watched folders. It is `protected` if any path is, and `online` if all are.
     `choice` is None without a decision, or with a stale one. `metadata` names the blocks in the file, and "taken" where
@@ -168,69 +170,72 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
             f" WHERE {where} ORDER BY m.group_id, m.position, i.path",
             where.values,
         ).fetchall()
-        aliases = _path_aliases(database, {row[4] for row in rows})
+        aliases = _path_aliases(database, {(row[3], row[4]) for row in rows})
         for row in rows:
-            group_id, file = row[0], _file(row)
-            first = by_inode[group_id].get(file.inode)
-            if first is not None:
+            file, inode = _file(row), (row[3], row[4])
+            files = by_inode[row[0]]
+            if (first := files.get(inode)) is not None:
                 # A decision on any of its paths holds for the file.
                 if first.choice is None and file.choice is not None:
-                    by_inode[group_id][file.inode] = replace(first, choice=file.choice, destination=file.destination)
+                    files[inode] = first._replace(choice=file.choice, destination=file.destination)
                 continue
-            others = [way for way in aliases.get(file.inode, ()) if way[0] != file.path]
-            by_inode[group_id][file.inode] = _with_aliases(file, others) if others else file
+            others = [way for way in aliases.get(inode, ()) if way[0] != file.path] if aliases else []
+            files[inode] = _with_aliases(file, others) if others else file
     return {group_id: list(files.values()) for group_id, files in by_inode.items()}
 
 
 def _file(row: Sequence[Any]) -> GroupFile:
-    _, image_id, path, device, inode, size, mtime, content_id, digest, *more = row
-    failure, metadata, taken, protected, state, choice, destination, decided_for = more
+    _, image_id, path, device, inode, size, mtime, content_id, digest, failure, metadata, taken, *more = row
+    protected, state, choice, destination, decided_for = more
     valid = choice is not None and decided_for == digest
     return GroupFile(
-        image_id=image_id,
-        path=bytes(path),
-        identity=Identity(device, inode, size, mtime),
-        content_id=content_id,
-        digest=bytes(digest),
-        readable=not failure,
-        protected=bool(protected),
-        online=state == "online",
-        choice=Choice(choice) if valid else None,
-        destination=destination if valid else "",
-        metadata=frozenset(filter(None, [*metadata.split(","), taken and "taken"])),
-    )
+        image_id, path, Identity(device, inode, size, mtime), content_id, digest, not failure, bool(protected),
+        state == "online", _CHOICES[choice] if valid else None, destination if valid else "",
+        _blocks(metadata, bool(taken)),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _blocks(metadata: str, has_date: bool) -> frozenset[str]:
+    return frozenset(filter(None, [*metadata.split(","), "taken" if has_date else ""]))
 
 
 PathAlias = tuple[bytes, bool, bool]
 
 
 def _with_aliases(file: GroupFile, aliases: Sequence[PathAlias]) -> GroupFile:
-    return replace(
-        file,
+    return file._replace(
         protected=file.protected or any(protected for _, protected, _ in aliases),
         online=file.online and all(online for _, _, online in aliases),
         also_at=tuple(path for path, _, _ in aliases),
     )
 
 
-def _path_aliases(database: SqliteDatabase, inodes: Iterable[int]) -> dict[tuple[int, int], list[PathAlias]]:
-    """For each of these inodes that has more than one path: every path, with whether it is protected and online."""
-    shared: list[int] = []
-    for chunk in chunks(inodes):
-        rows = database.execute_sql(
-            f"SELECT inode FROM image WHERE inode IN ({','.join('?' * len(chunk))}) GROUP BY inode HAVING count(*) > 1",
-            chunk,
-        )
-        shared += [row[0] for row in rows]
+def _path_aliases(
+    database: SqliteDatabase, inodes: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], list[PathAlias]]:
+    """For each of these files that has more than one path: every path, with whether it is protected and online."""
+    by_device: dict[int, list[int]] = defaultdict(list)
+    for device, inode in inodes:
+        by_device[device].append(inode)
     aliases: dict[tuple[int, int], list[PathAlias]] = defaultdict(list)
-    for chunk in chunks(shared):
-        rows = database.execute_sql(
-            "SELECT i.device, i.inode, i.path, r.protected, r.state FROM image i"
-            " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
-            f" WHERE i.inode IN ({','.join('?' * len(chunk))})"
-            " ORDER BY i.path",
-            chunk,
-        )
-        for device, inode, path, protected, state in rows:
-            aliases[device, inode].append((bytes(path), bool(protected), state == "online"))
+    # By device, since the index of inodes begins with it: without one each statement reads all of it.
+    for device, of_device in by_device.items():
+        shared: list[int] = []
+        for chunk in chunks(of_device):
+            rows = database.execute_sql(
+                f"SELECT inode FROM image WHERE device = ? AND inode IN ({','.join('?' * len(chunk))})"
+                " GROUP BY inode HAVING count(*) > 1",
+                (device, *chunk),
+            )
+            shared += [row[0] for row in rows]
+        for chunk in chunks(shared):
+            rows = database.execute_sql(
+                "SELECT i.inode, i.path, r.protected, r.state FROM image i"
+                " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+                f" WHERE i.device = ? AND i.inode IN ({','.join('?' * len(chunk))}) ORDER BY i.path",
+                (device, *chunk),
+            )
+            for inode, path, protected, state in rows:
+                aliases[device, inode].append((bytes(path), bool(protected), state == "online"))
     return {inode: ways for inode, ways in aliases.items() if len(ways) > 1}

@@ -5,7 +5,7 @@ Reads only. Calculated on request, so that a proposal is never older than the se
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -206,10 +206,8 @@ def _files(
             _, first = files_of[group_id][device, inode]
             protected, priority = first.protected or file.protected, max(first.priority, file.priority)
             is_outside = first.outside and file.outside
-            file = replace(
-                first if is_outside or not first.outside else file,
-                protected=protected, priority=priority, outside=is_outside,
-            )  # fmt: skip
+            shown = first if is_outside or not first.outside else file
+            file = shown._replace(protected=protected, priority=priority, outside=is_outside)
         files_of[group_id][device, inode] = (content_id, file)
     return {group_id: list(files.values()) for group_id, files in files_of.items()}
 
@@ -243,10 +241,9 @@ def _candidate(
         camera=camera,
         frames=frames,
     )
-    beside = _names(bonds)
     return KeeperCandidate(
         image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
-        companions=beside, taken=_taken(bytes(path), description, said_beside) or taken, outside=bool(outside),
+        companions=_names(bonds), taken=_taken(bytes(path), description, said_beside) or taken, outside=bool(outside),
     )  # fmt: skip
 
 

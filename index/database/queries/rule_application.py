@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from peewee import SqliteDatabase
 
+from index.database import garbage
 from index.database.queries import proposals
 from index.database.queries.group_filter import GroupFilter
 from index.database.queries.listing import ids_of_groups
@@ -72,10 +73,11 @@ def preview(
     groups = _groups(database, rule, chosen)
     looked_at = answered_from(groups)
     effect = Effect(selected=len(groups), looked_at=len(looked_at))
-    for portion in chunks(looked_at, GROUPS_AT_ONCE):
-        if gone():
-            break
-        add_effect(database, rule, portion, effect)
+    with garbage.paused():
+        for portion in chunks(looked_at, GROUPS_AT_ONCE):
+            if gone():
+                break
+            add_effect(database, rule, portion, effect)
     estimate(effect, ("groups", "images", "bytes", "undecided_ties"), "by_criterion")
     return effect
 
@@ -154,12 +156,13 @@ class Application:
         run_id = self.effect.run_id
         touched: list[int] = []
         rows: list[DecisionRow] = []
-        for key, files, rulings in _ruled(database, self._rule, portion):
-            made = _rows(self._rule, files, rulings, run_id, self._now_ns)
-            if made:
-                touched += files
-                rows += made
-            _count(self.effect, key, files, rulings)
+        with garbage.paused():
+            for key, files, rulings in _ruled(database, self._rule, portion):
+                made = _rows(self._rule, files, rulings, run_id, self._now_ns)
+                if made:
+                    touched += files
+                    rows += made
+                _count(self.effect, key, files, rulings)
         rule_runs.replace_earlier(database, run_id, touched)
         self._bare |= rule_runs.store(database, run_id, rows, touched)
 

@@ -201,9 +201,9 @@ def is_temp_in_use(database: SqliteDatabase, name: str, temp: bytes) -> bool:
     return bool(running.exists(database) or doubtful.exists(database))
 
 
-def running_of_job(database: SqliteDatabase, job_id: int) -> int | None:
-    """The unfinished batch of a job, None without one."""
-    rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == BatchState.RUNNING)
+def running_of_job(database: SqliteDatabase, job_id: int, state: BatchState = BatchState.RUNNING) -> int | None:
+    """The unfinished batch of a job, or with this state its newest plan; None without one."""
+    rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == state).order_by(Batch.id.desc())
     return next((row[0] for row in rows.tuples().execute(database)), None)
 
 

@@ -110,6 +110,9 @@ def of_timestamp(seconds: int) -> tuple[str, str]:
 
 def of_name(name: bytes) -> tuple[str, str]:
     """The date that telephones, cameras and programs put into the name of a file; midnight where it has no time."""
+    if b"19" not in name and b"20" not in name:
+        # As most names of cameras: the expression takes twenty times as long.
+        return "", ""
     text = name.decode("utf-8", "replace")
     for match in _NAMED.finditer(text):
         part = match.groupdict(default="0")

@@ -223,6 +223,8 @@ def companions_of(image: bytes, names: Collection[bytes], fold: Fold = exact) ->
     """The files among `names` (those of one folder) that belong to an image, and the sidecars of its RAW files and
     films (`a.cr2.xmp`); by name."""
     companions = {name for name in names if belongs(name, image, fold)}
+    if not companions:
+        return []
     pictures = [name for name in companions if bond_of(name) is not Bond.SIDECAR]
     companions |= {name for name in names if any(belongs(name, picture, fold) for picture in pictures)}
     return [Companion(name, bond) for name in sorted(companions) if (bond := bond_of(name)) is not None]

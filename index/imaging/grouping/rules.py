@@ -9,7 +9,7 @@ way to images in the other.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, propose_keeper
 from index.imaging.originality.standing import Standing
@@ -71,8 +71,7 @@ def rule_of(fields: Mapping[str, Any]) -> Rule:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RuledFile:
+class RuledFile(NamedTuple):
     """A file of a group: its content, how that matches the group's reference, the device it is on, the digest of its
     bytes, whether a person decided about it, whether these bytes were put in the trash before it came, and False for
     `stays` where that person gave it away."""
@@ -117,7 +116,8 @@ def judge(rule: Rule, files: Sequence[RuledFile], standing: Standing | None = No
             by_content[file.content_id].append(file)
         rulings = [ruling for equal in by_content.values() for ruling in _by_criteria(rule, equal, standing)]
     else:
-        rulings = _by_criteria(rule, [file for file in files if file.kind in {*rule.kinds, Kind.EXACT}], standing)
+        kinds = (*rule.kinds, Kind.EXACT)
+        rulings = _by_criteria(rule, [file for file in files if file.kind in kinds], standing)
     return [ruling for ruling in rulings if ruling.victims or ruling.tie]
 
 

@@ -51,14 +51,10 @@ def test_only_a_regular_file_is_opened_and_no_link(tmp_path: Path, opened: OpenF
     (tmp_path / "folder").mkdir()
     (tmp_path / "a.jpg").write_bytes(b"bytes")
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
-    with opened.opened_file(FileRef(bytes(tmp_path), bytes(tmp_path / "a.jpg"))) as descriptor:
-        assert os.read(descriptor, 9) == b"bytes"
+    assert opened.status_of(FileRef(bytes(tmp_path), bytes(tmp_path / "a.jpg"))) == (tmp_path / "a.jpg").stat()
     for name, code in {"folder": errno.EINVAL, "link.jpg": errno.ELOOP, "none.jpg": errno.ENOENT}.items():
-        with (
-            pytest.raises(OSError, match=rf"Errno {code}\b"),
-            opened.opened_file(FileRef(bytes(tmp_path), bytes(tmp_path / name))),
-        ):
-            pass
+        with pytest.raises(OSError, match=rf"Errno {code}\b"):
+            opened.status_of(FileRef(bytes(tmp_path), bytes(tmp_path / name)))
 
 
 def test_a_managed_folder_that_is_missing_is_an_error(tmp_path: Path, opened: OpenFolders) -> None:

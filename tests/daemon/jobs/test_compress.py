@@ -171,6 +171,28 @@ def test_a_dry_run_measures_and_shows(running: Running) -> None:
     assert page["bytes_before"] > page["bytes_after"] > 0
 
 
+def test_a_measurement_goes_on_after_a_crash(running: Running) -> None:
+    """What was measured stays, in the same batch."""
+    (running.photos / "below").mkdir()
+    save(photograph(3, 700, 500), running.photos / "below" / "deep.jpg", quality=97)
+    running.run("scan")
+    options = {"size_threshold_mb": 0.01, "quality": 60, "dry_run": True}
+    job = running.client.post("jobs", {"kind": "compress", "parameters": options})["id"]
+    outcome = running.wait(job)
+    assert outcome["compressed"] == 4, "folders below are compressed where nothing else is asked for"
+    before = running.reports(outcome["batch"])
+    lost = before["deep.jpg"]["id"]
+
+    def crash(database: Any) -> None:
+        database.execute_sql("DELETE FROM compression WHERE id = ?", (lost,))
+        database.execute_sql("UPDATE job SET state = 'queued', finished_ns = NULL WHERE id = ?", (job,))
+
+    running.service._store.write(crash)
+    assert running.wait(job) == outcome
+    after = running.reports(outcome["batch"])
+    assert {name for name in before if before[name]["id"] != after[name]["id"]} == {"deep.jpg"}
+
+
 WRONG = [
     ({"quality": 0}, "quality"), ({"resolution": "big"}, "resolution"), ({"target": "perfect"}, "target"),
     ({"format": "gif"}, "format"), ({"colours": 1}, "colours"), ({"what": 1}, "what"), ({"folders": "x"}, "folders"),

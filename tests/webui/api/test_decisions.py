@@ -52,6 +52,22 @@ def decided(client: WebClient, group: str) -> dict[int, str | None]:
 # Decisions
 
 
+@pytest.mark.parametrize("destination", [{}, {"destination": None}, {"destination": ""}])
+def test_a_move_without_a_destination_asks_for_one(client: WebClient, group: str, destination: dict[str, Any]) -> None:
+    """Everywhere in words, and never about a destination of no name."""
+    answers = [
+        put(client, group, {"image": 2, "choice": "move", **destination}),
+        client.send("POST", "/api/v1/decisions/preview", {"action": "move", **destination}),
+        client.send("POST", "/api/v1/decisions/apply", {"action": "move", "groups": [group], **destination}),
+        client.send("POST", "/api/v1/decisions/jobs", {"action": "move", **destination}),
+        client.send("POST", "/api/v1/rules/preview", {"choice": "move", **destination}),
+        client.send("POST", "/api/v1/rules/apply", {"choice": "move", **destination}),
+    ]
+    for answer in answers:
+        assert answer.status == 400, answer.json
+        assert answer.error["message_code"] == "decision.destination_missing", answer.json
+
+
 def test_decisions_are_made_listed_and_revoked(client: WebClient, group: str) -> None:
     assert client.get("/api/v1/groups").json["items"][0]["decided"] == "none"
     answer = put(client, group, {"image": 1, "choice": "keep"}, {"image": 2, "choice": "trash"}).json

@@ -11,7 +11,7 @@ import { ask, confirmed } from "../review/dialogs.js";
 
 export async function render(main, { key, signal, go }) {
   const batch = await get(`/batches/${encodeURIComponent(key)}`, { limit: 1 }, signal);
-  document.title = `${t(batch.dry_run ? "batch.plan" : `batch.${batch.kind}`)} · ${t("app.name")}`;
+  document.title = `${t(batch.dry_run ? "batch.measurement" : `batch.${batch.kind}`)} · ${t("app.name")}`;
   const undo = async (given, button) => {
     button.disabled = true;
     try {
@@ -66,7 +66,7 @@ export async function render(main, { key, signal, go }) {
         h(
           "h1",
           {},
-          t(batch.dry_run ? "batch.plan" : `batch.${batch.kind}`),
+          t(batch.dry_run ? "batch.measurement" : `batch.${batch.kind}`),
           " ",
           h("span", { class: `chip state-${batch.state}` }, t(`batch.state.${batch.state}`)),
         ),

@@ -22,9 +22,6 @@ export async function render(main, { signal, go }) {
   ]);
   const values = Object.fromEntries(settings.items.map((item) => [item.key.replace("compress.", ""), item.value]));
   const report = h("div", { "aria-live": "polite" });
-  // Folders below are the rule on the page, unless a person said otherwise.
-  const recursive = settings.items.find((item) => item.key === "compress.recursive");
-  if (recursive?.origin === "default") values.recursive = true;
   const form = makeForm(values, roots.items);
   const measure = h("button", { type: "submit", value: "measure" }, icon("search", 16), t("compress.measure"));
   const start = h(

@@ -60,7 +60,7 @@ function line(batch) {
     h(
       "div",
       {},
-      h("a", { href: `/history/${batch.id}` }, t(batch.dry_run ? "batch.plan" : `batch.${batch.kind}`)),
+      h("a", { href: `/history/${batch.id}` }, t(batch.dry_run ? "batch.measurement" : `batch.${batch.kind}`)),
       h(
         "small",
         {},

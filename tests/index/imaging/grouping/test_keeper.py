@@ -117,7 +117,7 @@ def test_a_small_copy_in_a_folder_of_high_priority_does_not_replace_the_original
 
 def test_what_was_stretched_is_not_larger() -> None:
     original, wide = candidate(1, {"width": 666, "height": 573}), candidate(2, {"width": 1600, "height": 400})
-    proposal = propose_keeper([wide, replace(original, facts=replace(original.facts, metadata=("exif",)))])
+    proposal = propose_keeper([wide, original._replace(facts=replace(original.facts, metadata=("exif",)))])
     assert (proposal.image_id, proposal.decided_by) == (1, "metadata")
     assert propose_keeper([wide, original], ["resolution"]).tie
     wider = candidate(4, {"width": 666 * 2, "height": 573})
@@ -200,7 +200,7 @@ def test_bytes_that_sharpening_or_noise_has_added_are_no_reason_and_age_is() -> 
     sharpened = candidate(2, size_bytes=1500, mtime_ns=10**10, reworked=True)
     proposal = propose_keeper([sharpened, original])
     assert (proposal.image_id, proposal.decided_by) == (1, "age")
-    assert propose_keeper([replace(sharpened, reworked=False), original]).decided_by == "size"
+    assert propose_keeper([sharpened._replace(reworked=False), original]).decided_by == "size"
 
 
 @pytest.mark.parametrize(

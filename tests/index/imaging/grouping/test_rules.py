@@ -118,7 +118,7 @@ def test_no_rule_leaves_a_group_without_an_image_that_stays(rows, choice, kinds,
 
 def test_nothing_gives_way_to_what_lacks_a_part_of_it() -> None:
     def with_facts(plain: RuledFile, **facts: Any) -> RuledFile:
-        return replace(plain, candidate=replace(plain.candidate, facts=replace(plain.candidate.facts, **facts)))
+        return plain._replace(candidate=plain.candidate._replace(facts=replace(plain.candidate.facts, **facts)))
 
     kept, other = file(1, kind=Kind.EXACT, path="/keep/1.jpg"), file(2, path="/copies/2.jpg")
     by_folders = Rule(Choice.TRASH, keep=b"/keep", give_way=b"/copies")
