@@ -68,6 +68,18 @@ def test_every_pattern_of_the_architecture_finds_its_file() -> None:
         assert hits <= beside, pattern
 
 
+# Pages for developers, and what is generated, apart.
+UNCOUNTED = {"architecture.md", "dependencies.md", "model-card.md", "releasing.md", "thresholds.md"}
+MOST_WORDS = 20_000
+
+
+def test_guides_and_reference_are_short() -> None:
+    docs = TOP / "docs"
+    pages = [*docs.glob("guides/en/*.md"), *(page for page in docs.glob("*.md") if page.name not in UNCOUNTED)]
+    words = {page.name: len(re.findall(r"\S*[^\W_]\S*", text_of(page))) for page in pages}
+    assert sum(words.values()) < MOST_WORDS, sorted(words.items(), key=lambda item: -item[1])
+
+
 DECISIONS = sorted((TOP / "docs/decisions").glob("0*.md"))
 
 
