@@ -4,9 +4,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from daemon.configuration.config import load
+from daemon.ctl.main import program
 from support.doc_pages import PAGES, TOP, anchors, blocks, commands, prose_of, text_of
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a) [^>]*(?:src|href)=\"([^\"]+)\"")
@@ -54,6 +56,21 @@ def test_the_manual_of_the_shell_describes_every_command() -> None:
     if not manual.exists():
         pytest.skip("docs/commands.md is not written yet")
     assert set(COMMAND.findall(text_of(manual))) == commands()
+
+
+def test_the_manual_of_the_shell_names_every_part_of_a_command() -> None:
+    commands()
+    rows = text_of(TOP / "docs" / "commands.md").splitlines()
+    parts = [
+        (name, part)
+        for name, group in program.commands.items()
+        if isinstance(group, click.Group)
+        for part in group.commands
+    ]
+    assert len(parts) > 20
+    for name, part in parts:
+        of_command = " ".join(row for row in rows if f"comparimg-ctl {name} " in row)
+        assert re.search(rf"`[^`]*\b{part}\b[^`]*`", of_command), f"{name} {part}"
 
 
 def test_every_pattern_of_the_architecture_finds_its_file() -> None:
