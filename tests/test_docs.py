@@ -40,6 +40,13 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert lost == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TOP).as_posix())
+def test_every_table_has_a_header(page: Path) -> None:
+    """A row after an empty line is a paragraph with bars."""
+    tables = re.findall(r"(?:^ *\|.*\n)+", prose_of(page), re.MULTILINE)
+    assert [table for table in tables if not re.match(r".*\n *\|[-:| ]+\|\n", table)] == []
+
+
 def test_every_dependency_stands_with_its_version_in_the_docs() -> None:
     pins: dict[str, str] = {}
     for name in ("requirements.txt", "requirements-dev.txt"):
