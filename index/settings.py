@@ -467,7 +467,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             choices=("groups", "jobs", "problems", "roots", "rules")),
     Setting("notify.interval_min", "float", 60.0,
             "Minutes between two notices at least: what happens meanwhile is reported in one. Jobs that failed and "
-            "folders that are gone wait five minutes at most.", minimum=1, maximum=10080),
+            "folders that went offline wait five minutes at most.", minimum=1, maximum=10080),
 )  # fmt: skip
 
 BY_KEY: Final[Mapping[str, Setting]] = {definition.key: definition for definition in SETTINGS}

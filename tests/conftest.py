@@ -37,7 +37,7 @@ LOOK_S = 0.02
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Programs under test speak English, whatever the developer's language.
 os.environ["LC_ALL"] = "C.UTF-8"
-# A child that a test forks has none of OpenCV's threads, and would wait for them for ever.
+# A child that a test forks has none of OpenCV's threads, and would wait for them forever.
 cv2.setNumThreads(1)
 
 # How long an example takes is the machine's affair.

@@ -141,7 +141,7 @@ def package_of(name: str) -> str:
 
 
 def circle(needs: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The modules left over when those that need no other any more are taken away, again and again."""
+    """The modules left over when those that no longer need another are taken away, again and again."""
     left = dict(needs)
     while free := {name for name, needed in left.items() if not needed & set(left)}:
         for name in free:

@@ -4,9 +4,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from daemon.configuration.config import load
+from daemon.ctl.main import program
 from support.doc_pages import PAGES, TOP, anchors, blocks, commands, prose_of, text_of
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a) [^>]*(?:src|href)=\"([^\"]+)\"")
@@ -38,6 +40,13 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert lost == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TOP).as_posix())
+def test_every_table_has_a_header(page: Path) -> None:
+    """A row after an empty line is a paragraph with bars."""
+    tables = re.findall(r"(?:^ *\|.*\n)+", prose_of(page), re.MULTILINE)
+    assert [table for table in tables if not re.match(r".*\n *\|[-:| ]+\|\n", table)] == []
+
+
 def test_every_dependency_stands_with_its_version_in_the_docs() -> None:
     pins: dict[str, str] = {}
     for name in ("requirements.txt", "requirements-dev.txt"):
@@ -56,6 +65,21 @@ def test_the_manual_of_the_shell_describes_every_command() -> None:
     assert set(COMMAND.findall(text_of(manual))) == commands()
 
 
+def test_the_manual_of_the_shell_names_every_part_of_a_command() -> None:
+    commands()
+    rows = text_of(TOP / "docs" / "commands.md").splitlines()
+    parts = [
+        (name, part)
+        for name, group in program.commands.items()
+        if isinstance(group, click.Group)
+        for part in group.commands
+    ]
+    assert len(parts) > 20
+    for name, part in parts:
+        of_command = " ".join(row for row in rows if f"comparimg-ctl {name} " in row)
+        assert re.search(rf"`[^`]*\b{part}\b[^`]*`", of_command), f"{name} {part}"
+
+
 def test_every_pattern_of_the_architecture_finds_its_file() -> None:
     page = text_of(TOP / "docs/architecture.md")
     rows = re.findall(r"^\| Where [^|]+ \| `([^`]+)` \| `([^`]+)`", page, re.MULTILINE)
@@ -66,6 +90,18 @@ def test_every_pattern_of_the_architecture_finds_its_file() -> None:
         beside = {hit for hit in hits if hit.startswith("webui/")} if name == "webui/api/table.py" else {name}
         assert name in hits
         assert hits <= beside, pattern
+
+
+# Pages for developers, and what is generated, apart.
+UNCOUNTED = {"architecture.md", "dependencies.md", "model-card.md", "releasing.md", "thresholds.md"}
+MOST_WORDS = 20_000
+
+
+def test_guides_and_reference_are_short() -> None:
+    docs = TOP / "docs"
+    pages = [*docs.glob("guides/en/*.md"), *(page for page in docs.glob("*.md") if page.name not in UNCOUNTED)]
+    words = {page.name: len(re.findall(r"\S*[^\W_]\S*", text_of(page))) for page in pages}
+    assert sum(words.values()) < MOST_WORDS, sorted(words.items(), key=lambda item: -item[1])
 
 
 DECISIONS = sorted((TOP / "docs/decisions").glob("0*.md"))

@@ -30,7 +30,7 @@ DISKS: Final = frozenset(
         "udf", "vfat", "xfs", "zfs",
     }
 )  # fmt: skip
-# Entries of a folder that are looked at, and folders that are listed of them.
+# Entries of a folder that are read, and folders that are listed of them.
 ENTRIES_READ: Final = 20_000
 FOLDERS_LISTED: Final = 200
 

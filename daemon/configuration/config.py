@@ -427,7 +427,7 @@ def _conflicts(sections: Mapping[str, Mapping[str, Any]], watch: Sequence[WatchS
 
 
 def root_problem(root: WatchSection, data_dir: bytes) -> Message | None:
-    """Why a folder cannot be watched, None if it can. Whether it exists is not looked at."""
+    """Why a folder cannot be watched, None if it can. Whether it exists is not checked."""
     if problem := objection(root.path, [data_dir]):
         return problem
     return Message("config.holds_data_folder", path=os.fsdecode(data_dir)) if _is_watched(root, data_dir) else None

@@ -1,4 +1,4 @@
-"""EDGE: folders that stay open while many files in them are looked at. Used by one thread; changes nothing on disk.
+"""EDGE: folders that stay open while many files in them are examined. Used by one thread; changes nothing on disk.
 
 Looks follow no link below the managed folder, as those of daemon.files.safe_files do. A folder that is replaced in the
 meantime is seen as it was: enough for a plan, of which every step is checked again before it is done.

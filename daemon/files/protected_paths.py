@@ -232,7 +232,7 @@ class ManagedFolders:
         return self._real[folder]
 
     def _resolved(self, folder: bytes) -> bytes:
-        """What os.path.realpath gives, with each folder looked at once."""
+        """What os.path.realpath gives, with each folder read once."""
         for path in _not_in(self._without_links, folder):
             above, name = split_path(path)
             real = os.path.join(self._without_links.get(above, b""), name)

@@ -34,7 +34,7 @@ class Folder:
 
     @classmethod
     def of(cls, file_ref: FileRef, folders: OpenFolders | None = None) -> "Folder":
-        """The folder of a file, looked at through those that are open, if any are given. Raises OSError."""
+        """The folder of a file, read through those that are open, if any are given. Raises OSError."""
         if folders is None:
             names = names_beside(file_ref)
             return cls(names, case_fold_of(file_ref, names))

@@ -71,7 +71,7 @@ class Detector:
         self._previews = previews
         self._verifier = Verifier(store, pool, previews)
         self._origins = Origins(store, pool, previews)
-        # Whether all matches were looked at since the start: an index of before may have some that were not.
+        # Whether all matches were examined since the start: an index of before may have some that were not.
         self._origins_complete = False
         self._settings = settings
         self._index: CandidateIndex | None = None

@@ -46,7 +46,7 @@ class Origins:
         self._traced = Quarantine[int](store, pool, TRACES, "traced")
 
     def complete(self, progress: Progress, detection_id: int, content_ids: Collection[int] | None = None) -> None:
-        """Look at the matches within the groups of a detection that were not looked at yet; only at those of these
+        """Examine the matches within the groups of a detection that were not examined yet; only at those of these
         contents, if any are given. What cannot be read now is left for later."""
         with self._store.read() as database:
             pairs = origins.open_pairs(database, detection_id, FINDINGS, content_ids)

@@ -22,7 +22,7 @@ from index.model import Identity
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs, and what could not be looked at, with the reason. `device` is that of the root, `walk` the walk of
+    """What differs, and what could not be examined, with the reason. `device` is that of the root, `walk` the walk of
     all of it, None where only some paths were compared."""
 
     plan: ScanPlan

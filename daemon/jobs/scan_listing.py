@@ -21,7 +21,7 @@ REPORTED_AT_ONCE = 64
 class Listing:
     """The files that may be images, ascending by path.
 
-    What could not be looked at, with the reason, and the folders where a file system begins, with its device, are
+    What could not be examined, with the reason, and the folders where a file system begins, with its device, are
     complete when the files have been iterated.
     """
 
@@ -37,7 +37,7 @@ def list_walk(progress: Progress, walk: Walk) -> Listing:
 
 def list_paths(progress: Progress, context: DiskContext, paths: Sequence[bytes]) -> Listing:
     """The files at these paths or, where a path is a folder, below it. Raises RootUnavailable and OSError where the
-    root itself cannot be looked at."""
+    root itself cannot be examined."""
     with os.scandir(context.path) as entries:
         if next(entries, None) is None:
             # A disk that is not mounted, not a deletion of everything.

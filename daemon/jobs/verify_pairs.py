@@ -49,7 +49,7 @@ LOSSES_OF_FRESH: Final = LOSSES | {NO_VIEW}
 @dataclass(slots=True)
 class Judged:
     """Matches among the candidates, how many pairs of each distance came to which kind ("" for none), the pairs that
-    are to be looked at later, and those that were not looked at since no group may depend on them."""
+    are to be verified later, and those that were left out since no group may depend on them."""
 
     found: list[MatchResult] = field(default_factory=list)
     tallies: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -88,7 +88,7 @@ class Verifier:
         """The matches among these; with `verify`, those that have not the same pixels as the verifier decides. The job
         is `steps` further in the end, and on the way by the share of the pairs that are done.
 
-        With `assume`, pairs that a hash proposes are not looked at if they have not been. Those of other origin are:
+        With `assume`, pairs that a hash proposes are not verified if they have not been. Those of other origin are:
         most are wrong, and would have groups depend on many pairs. Without `by_pixels`, their pixels are known to
         differ.
         """

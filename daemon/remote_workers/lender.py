@@ -31,7 +31,7 @@ from webui.services import Lending, RemoteWorker
 
 log = logging.getLogger(__name__)
 
-# How often the list, the silences and the limits are looked at.
+# How often the list, the silences and the limits are checked.
 TICK_S: Final = 0.5
 # Before the process is started again, and before it is looked whether the address can be listened at now.
 RESTART_S: Final = 2.0

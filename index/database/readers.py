@@ -34,7 +34,7 @@ class Readers(PooledSqliteDatabase):  # type: ignore[misc]
 
     def _can_reuse(self, connection: Any) -> bool:
         """Whether the next reader will see the newest commit. A query that was not read to its end keeps its
-        snapshot, and SQLite refuses to define a function again before that query is gone."""
+        snapshot, and SQLite refuses to define a function again before that query has ended."""
         if self._ended or len(self._connections) >= KEPT:
             return False
         try:

@@ -1,6 +1,6 @@
 """The pictures of the page in docs/, made again by `make screenshots`: a real service over landscapes drawn for it.
 
-Every picture is looked at before it is committed: they are for people to judge, not for a test.
+Look at every picture before you commit it: people judge them, no test does.
 """
 
 import io

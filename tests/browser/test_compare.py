@@ -102,7 +102,7 @@ def test_the_whole_falls_on_its_part(serve: Serve, visit: Open) -> None:
 
 def test_a_tilted_or_stretched_copy_is_aligned(serve: Serve, visit: Open) -> None:
     site = serve()
-    # Without fine grain, which no filter brings back.
+    # Without fine grain, which no filter restores.
     original = photograph(6, *SIZE).filter(ImageFilter.GaussianBlur(3))
     tilted = original.rotate(-5, Image.Resampling.BICUBIC, fillcolor="white")
     stretched = original.resize((300, 300), Image.Resampling.LANCZOS)

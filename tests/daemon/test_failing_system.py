@@ -134,7 +134,7 @@ def test_permission_that_is_lost_and_given_back(program: Program, closed: Path) 
         os.utime(program.photos / "1" / "1.jpg")
         Client(address).post("jobs", {"kind": "scan", "parameters": {}})
         wait_until_idle(address)
-        assert totals(address)[0] == 9, "what may not be looked at is not deleted"
+        assert totals(address)[0] == 9, "what cannot be examined is not deleted"
         problems = {problem["path"]: problem for problem in Client(address).pages("problems")}
         assert set(problems) == {str(closed), str(program.photos / "1" / "1.jpg")}
         assert all(problem["reason"] == "unreadable" for problem in problems.values())
@@ -261,6 +261,6 @@ def test_an_index_that_another_program_holds_is_waited_for(program: Program) -> 
             save(photograph(900, 320, 240), program.photos / "late.jpg")
             until(lambda: "locked" in program.log.read_text())
             assert process.poll() is None
-            assert totals(address) == (9, 1), "it can still be looked at"
+            assert totals(address) == (9, 1), "it can still be shown"
             other.execute("ROLLBACK")
         until(lambda: totals(address)[0] == 10)

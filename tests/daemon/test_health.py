@@ -53,7 +53,7 @@ def test_a_writer_that_does_not_answer_hangs_until_it_does(caplog: pytest.LogCap
     assert "works again" in caplog.text
 
 
-def test_a_locked_index_is_trouble_but_nothing_that_a_new_start_would_mend() -> None:
+def test_a_locked_index_is_trouble_but_nothing_that_a_new_start_would_repair() -> None:
     parts = Parts()
     parts.after(ASK_EVERY_S)
     parts.asked[-1].set_exception(StoreError(text("the index is locked")))

@@ -1,4 +1,4 @@
-"""The service with a model: hostile, mended, changed while it runs, and killed while it embeds."""
+"""The service with a model: hostile, repaired, changed while it runs, and killed while it embeds."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -53,7 +53,7 @@ def found(client: Client) -> list[set[str]]:
     return names(client.get("duplicates")["groups"])
 
 
-def test_a_hostile_model_leaves_the_hashes_and_a_mended_one_is_used(tmp_path: Path, photos: Path) -> None:
+def test_a_hostile_model_leaves_the_hashes_and_a_repaired_one_is_used(tmp_path: Path, photos: Path) -> None:
     file = tmp_path / "model.onnx"
     file.write_bytes(onnx.HOSTILE["an absolute path"])
     config = with_model(config_over(tmp_path, photos), file)

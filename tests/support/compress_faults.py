@@ -167,8 +167,8 @@ def refusals(scratch: Path) -> Iterator[Row]:
         for mode in MODES:
             with small_disk(scratch) as disk:
                 scene = Scene(Path(tempfile.mkdtemp(dir=scratch)), mode, disk / "photos")
-                mend = spoil(disk)
-                yield _refused(fault, scene, mend)
+                repair = spoil(disk)
+                yield _refused(fault, scene, repair)
 
 
 def forbidden(scratch: Path) -> Iterator[Row]:
@@ -225,9 +225,9 @@ def _bomb() -> bytes:
     return target.getvalue()
 
 
-def _refused(fault: str, scene: Scene, mend: Callable[[], object]) -> Row:
+def _refused(fault: str, scene: Scene, repair: Callable[[], object]) -> Row:
     run = scene.run()
-    mend()
+    repair()
     reasons = sorted({file.reason for file in run.files if file.reason} | {reason for _, reason, _ in run.problems})
     happened, lost = scene.judge()
     if not reasons:

@@ -216,17 +216,17 @@ def _refused(scratch: Path, fault: str, action: str, spoil: Callable[[Path], Cal
         (near / "photos").mkdir()
         scene.photos.symlink_to(near / "photos")
         batch_id = scene.begin()
-        mend = spoil(far if action == "move far" else near)
+        repair = spoil(far if action == "move far" else near)
         scene.carry_out(batch_id)
-        row = _fault_row(fault, scene, batch_id, mend)
+        row = _fault_row(fault, scene, batch_id, repair)
         shutil.rmtree(folder)
         return row
 
 
-def _fault_row(fault: str, scene: Scene, batch_id: int, mend: Callable[[], object]) -> Row:
+def _fault_row(fault: str, scene: Scene, batch_id: int, repair: Callable[[], object]) -> Row:
     """What became of a step that a fault was in the way of, once that is out of it."""
     before = scene.state(batch_id)
-    mend()
+    repair()
     happened, lost = judge(scene, batch_id)
     if before.state in (StepState.FAILED, StepState.REFUSED):
         happened = f"{before.state}: {before.reason}"
@@ -270,11 +270,11 @@ def forbidden(scratch: Path) -> Iterator[Row]:
         _, status = os.waitpid(child, 0)
         assert status == 0
 
-        def mend(closed: list[Path] = closed) -> None:
+        def repair(closed: list[Path] = closed) -> None:
             for path in closed:
                 path.chmod(0o755)
 
-        yield _fault_row("EACCES: the folder may not be written to", scene, batch_id, mend)
+        yield _fault_row("EACCES: the folder may not be written to", scene, batch_id, repair)
         shutil.rmtree(folder)
 
 
@@ -305,12 +305,12 @@ def _meddled(scratch: Path, fault: str, action: str, spoil: Callable[[Scene], An
     folder = Path(tempfile.mkdtemp(dir=scratch))
     scene = Scene(folder, action)
     batch_id = scene.begin()
-    mend = spoil(scene)
+    repair = spoil(scene)
     with contextlib.suppress(StoreError):
         scene.carry_out(batch_id)
     before = scene.state(batch_id)
-    if callable(mend):
-        mend()
+    if callable(repair):
+        repair()
     scene.recover()
     step = scene.state(batch_id)
     held = {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -377,10 +377,10 @@ def _break_index(number: int) -> Callable[[Scene], Callable[[], None]]:
 
         Store.write = write  # type: ignore[method-assign]
 
-        def mend() -> None:
+        def repair() -> None:
             Store.write = real  # type: ignore[method-assign]
 
-        return mend
+        return repair
 
     return spoil
 
@@ -427,10 +427,10 @@ def keepers(scratch: Path) -> Iterator[Row]:
                 data = victim.read_bytes()
                 desk.scan()
                 desk.decide({kept: "keep", victim: choice})
-                mend = spoil(desk, kept)
+                repair = spoil(desk, kept)
                 outcome = desk.sort()
-                if callable(mend):
-                    mend()
+                if callable(repair):
+                    repair()
                 happened = ", ".join(f"refused: {reason}" for reason in outcome["refused"]) or "done"
                 lost = "nothing" if victim.read_bytes() == data and outcome[choice] == 0 else "the last copy"
                 desk.close()
@@ -456,10 +456,10 @@ def _replace_keeper(desk: Desk, kept: Path) -> Callable[[], object]:
 
     actions.perform = meddle
 
-    def mend() -> None:
+    def repair() -> None:
         actions.perform = real
 
-    return mend
+    return repair
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:

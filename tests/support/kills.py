@@ -1,5 +1,5 @@
 """A house in which the power fails: people and programs work on it, the program is killed at any moment, and then what
-must hold is looked at. Everything is drawn from one seed."""
+must hold is checked. Everything is drawn from one seed."""
 
 import contextlib
 import hashlib
@@ -195,7 +195,7 @@ class House:
                     if digest in self._family and TRASH not in path.parts:
                         seen.add(self._family[digest])
         missing = {digest: count for digest, count in self._placed.items() if counts[digest] < count}
-        assert not missing, f"bytes are gone: {missing}"
+        assert not missing, f"bytes are missing: {missing}"
         assert seen >= set(self._family.values()), "all files of a picture are in the trash"
 
     def settle(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ main()
 
 
 def install() -> None:
-    """As the process of a worker knows them, for ever."""
+    """As the process of a worker knows them, forever."""
     lendable.WORKS.update(ORDERS)  # type: ignore[attr-defined]
     usual = lendable.abilities()
 

@@ -25,7 +25,7 @@ class Rogue:
         try:
             self._end = context.wrap_socket(plain, server_hostname=wire.SERVICE_NAME)
         finally:
-            # Of a handshake that failed; else it has no descriptor any more.
+            # Of a handshake that failed; else it no longer has a descriptor.
             plain.close()
 
     def __enter__(self) -> Self:

@@ -124,7 +124,7 @@ def gate_table() -> str:
     limit = f"{different.max_share}, or {stamped}; {different.max_share_of_graphic} in a graphic"
     add("different", f"The share of the blocks that correlate below {BLOCKS.different}.", limit)
     add("witnesses", gates.WITNESSES, f"at least {gates.WITNESSES.min_blocks}")
-    shift = f"{gates.REGISTRATION.max_shift_px:.2f} pixels, see below"
+    shift = f"{gates.REGISTRATION.max_shift_px:.2f} pixels, with exceptions"
     add("registration", gates.REGISTRATION, shift, "Lucas and Kanade 1981")
     add("edges", EDGES, f"at most {EDGES.max_px} pixels, or the same noise")
     places = "Places that differ and are not shown to be added to one of the two, in the frame of 448 pixels."
@@ -135,7 +135,7 @@ def gate_table() -> str:
     add("colour", mapping, f"0; {SMALL.max_difference:g} levels where both have at most {SMALL.max_side_px} pixels")
     kept = "The share that each of the two keeps and the other has lost to white or black, in the lesser direction."
     add("clipped", kept, f"less than {CLIPPING.min_share}")
-    agreement = f"{gates.EXPOSURE.still_weak} or {gates.EXPOSURE.still_strong}, see below"
+    agreement = f"{gates.EXPOSURE.still_weak} or {gates.EXPOSURE.still_strong}, by the strength of the noise"
     add("exposure", gates.EXPOSURE, agreement, "after Lukas and others 2006")
     add("inside", "Whether what is inside the borders of both is the same, all but the finest detail.", "1")
     several = "Frames or pages: only the first is aligned with the other's; those equal in all were found before."
@@ -150,7 +150,7 @@ def gate_table() -> str:
     add("records", recorded, "0")
     add("readable", gates.READABLE, f"{gates.READABLE.max_lost}, or {gates.READABLE.max_lost_noisy} with noise")
     add("detail", gates.DETAIL, f"{gates.DETAIL.max_share}, or {gates.DETAIL.max_share_noisy} with noise")
-    letters = "Places of a graphic with other letters, in previews of up to 1,024 pixels. See below."
+    letters = "Places of a graphic with other letters, in previews of up to 1,024 pixels."
     add("letters", letters, "0")
     lines = [f"| {' | '.join(row)} |\n" for row in rows]
     return "| gate | what is measured | limit | source |\n|---|---|---|---|\n" + "".join(lines)
@@ -174,7 +174,7 @@ def reliability_table() -> str:
 
 # Of each generated block, its file and what makes it.
 GENERATED: dict[str, tuple[str, Callable[[], str]]] = {
-    "gates": ("verification.md", gate_table),
+    "gates": ("thresholds.md", gate_table),
     "thresholds": ("thresholds.md", all_thresholds),
     "reliability": ("measurements/originals.md", reliability_table),
 }

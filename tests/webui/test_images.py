@@ -15,7 +15,7 @@ from webui.http_errors import HttpError
 from webui.thumbnails import FAILURE_TTL_NS, Thumbnails
 
 CONTENT = "/api/v1/images/1/content"
-# As much of one as is looked at.
+# As much of one as is read.
 VIEW = b"view\xff\xd9"
 THUMBNAIL = "/api/v1/images/1/thumbnail"
 

@@ -246,7 +246,7 @@ def test_the_right_token_is_let_in_while_others_guess(guarded: WebClient) -> Non
     assert guarded.get("/login", **PAGE).status == 200
 
 
-@pytest.mark.attack("guesses that go on for ever")
+@pytest.mark.attack("guesses that go on forever")
 def test_a_client_that_goes_on_guessing_is_refused_no_longer_than_one_that_stops(
     guarded: WebClient, daemon: Daemon
 ) -> None:

@@ -69,7 +69,7 @@ class Sample(Answer, frozen=True, kw_only=True):
 
 class RuleEffect(Answer, frozen=True, kw_only=True):
     """What a rule decides: the number of groups and images, the bytes of these, and the ties left to a person. Where
-    fewer groups were looked at than are selected, the numbers are estimates."""
+    fewer groups were examined than are selected, the numbers are estimates."""
 
     groups: Count
     images: Count
@@ -78,7 +78,7 @@ class RuleEffect(Answer, frozen=True, kw_only=True):
     by_criterion: Annotated[dict[str, int], Meta(description="How many groups each criterion decided")]
     sample: list[Sample]
     selected: Annotated[Count, Meta(description="Groups that the rule may decide about")]
-    looked_at: Annotated[Count, Meta(description="Of these, those that were looked at")]
+    looked_at: Annotated[Count, Meta(description="Of these, those that were examined")]
     order: Annotated[int | None, Meta(description="By which the decisions are taken back; null in a preview")] = None
 
 

@@ -133,8 +133,8 @@ class LostDecision:
 
 
 def lost_decisions(database: SqliteDatabase) -> list[LostDecision]:
-    """Decisions to take an image from its place that cannot be carried out: it has changed, or is in no group any
-    more."""
+    """Decisions to take an image from its place that cannot be carried out: it has changed, or left all its
+    groups."""
     away = ",".join(f"'{choice}'" for choice in AWAY)
     rows = database.execute_sql(
         "SELECT i.id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, d.choice,"

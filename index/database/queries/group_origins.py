@@ -1,6 +1,6 @@
 """What the pairs of contents in groups show of their origin: as it was stored, or else by what is known without it.
 
-Reads only. In a large group only the pairs with its first contents are looked at; the others follow from those.
+Reads only. In a large group only the pairs with its first contents are read; the others follow from those.
 """
 
 import json
@@ -40,7 +40,7 @@ def parsed(evidence: str) -> Mapping[str, Any]:
 
 
 def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[GroupPair]]:
-    """The matched pairs of each group that are looked at; of those with equal pixels all, since they are one
+    """The matched pairs of each group that are read; of those with equal pixels all, since they are one
     picture."""
     found: dict[int, list[GroupPair]] = defaultdict(list)
     for chunk in chunks(group_ids):

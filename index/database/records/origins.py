@@ -16,7 +16,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class OpenPair:
-    """Two contents, a < b, that may stand in one group and whose origin was not looked at yet; the evidence leads from
+    """Two contents, a < b, that may stand in one group and whose origin was not examined yet; the evidence leads from
     a to b."""
 
     a_id: int

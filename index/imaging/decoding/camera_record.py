@@ -25,7 +25,7 @@ STANDARD_CHROMINANCE: Final = (17, 18, 18, 21, 24, 24, 26, 26, 47, 47, 56, 66, 6
 
 TEXT_LENGTH: Final = 80
 DIGEST_BYTES: Final = 8
-# Entries of a maker note that are looked at.
+# Entries of a maker note that are read.
 MOST_ENTRIES: Final = 500
 ASCII: Final = 2
 SHORT: Final = 3

@@ -1,4 +1,4 @@
-"""PURE: what is looked at in TGA and PSD files before Pillow opens them.
+"""PURE: what is read of TGA and PSD files before Pillow opens them.
 
 TGA (Truevision, 1991) begins with no mark of its own: Pillow would take nearly any bytes for one.
 """

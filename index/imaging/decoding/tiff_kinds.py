@@ -10,7 +10,7 @@ from typing import Final
 from index.messages import Message
 
 ENTRIES_AT_MOST: Final = 4096
-# The tags that are looked at.
+# The tags that are read.
 BITS, COMPRESSION, SAMPLES, PLANAR, FORMAT = 258, 259, 277, 284, 339
 _SIZES: Final = {3: ("H", 2), 4: ("I", 4), 16: ("Q", 8)}
 UNCOMPRESSED: Final = 1

@@ -63,7 +63,7 @@ def reconcile(
     `unreadable` and `mounts` are those of the walk (see Walk), and are read only when `seen` is exhausted.
     `admit` is called for each file that would have to be read and says whether it belongs in the index; if not, it
     counts as absent. `is_behind_link` is called for each row that would be kept as away: a file behind a symbolic link
-    is gone on any file system. One pass over both: O(n) time, memory for the differences, about 300 bytes a file.
+    no longer exists on any file system. One pass over both: O(n) time, memory for the differences, some 300 bytes each.
     """
     difference = _difference(seen, known, mounts or {})
     differing, before = difference.differing, difference.before

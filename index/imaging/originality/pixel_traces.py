@@ -31,7 +31,7 @@ FILL_LEVELS: Final = 14
 # The least legs of an empty corner: of the shorter in pixels, of the longer as a share of the side.
 LEAST_LEG_PX: Final = 2
 LEAST_LEG_SHARE: Final = 0.08
-# Looked at a reduced size, since a leg is a share of the side.
+# At a reduced size, since a leg is a share of the side.
 CORNER_PX: Final = 512
 HISTOGRAM_REACH: Final = 5
 # Parts of the spectrum of the second differences, up to half a cycle a pixel.

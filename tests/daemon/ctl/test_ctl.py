@@ -441,7 +441,7 @@ def test_a_place_of_a_manifest_is_asked_about(sorting: tuple[Ctl, Path], monkeyp
     assert not (photos / "sub").exists()
     assert ask("trash", "restore", item["id"], "--yes", "--wait", "--json").json["outcome"]["restored"] == 1
     assert (photos / "sub" / "x.txt").exists()
-    assert ask("trash", "restore", item["id"]).code == FAILED, "it is not in the trash any more"
+    assert ask("trash", "restore", item["id"]).code == FAILED, "it is no longer in the trash"
 
 
 def test_proposals_are_accepted_at_once(sorting: tuple[Ctl, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Files looked at through folders that stay open: the same as one at a time, and no link is followed."""
+"""Files examined through folders that stay open: the same as one at a time, and no link is followed."""
 
 import errno
 import os

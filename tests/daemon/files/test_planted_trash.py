@@ -187,7 +187,7 @@ def test_an_executable_with_other_names_comes_back_as_a_picture_only(keeper: Kee
 def test_a_row_that_an_earlier_version_took_from_a_manifest_is_confined(keeper: Keeper, tmp_path: Path) -> None:
     plant(keeper.photos, "b/1-x.jpg", **{"from": str(tmp_path / "outside" / "x.jpg")})
     keeper.start()
-    # As the migration leaves it, in a trash whose manifest cannot be read any more.
+    # As the migration leaves it, in a trash whose manifest can no longer be read.
     keeper.store.write(lambda db: db.execute_sql("UPDATE trash_item SET elsewhere = x''"))
     (keeper.photos / NAME / "manifest.jsonl").unlink()
     assert outcome(keeper.restore()) == (StepState.REFUSED, "needs_confirmation")

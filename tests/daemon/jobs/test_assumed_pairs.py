@@ -1,4 +1,4 @@
-"""Pairs that no group depends on are not compared, until what they were compared with is gone or denied."""
+"""Pairs that no group depends on are not compared, until what they were compared with is removed or denied."""
 
 from pathlib import Path
 from typing import Any

@@ -107,7 +107,7 @@ def test_in_place_and_back(running: Running) -> None:
     # A second run has nothing to do.
     again = running.run(**OPTIONS, modify_source=True, target="high")
     assert (again["compressed"], again["left"], again["known"]) == (0, 0, 3), again
-    # Before and after can be looked at, the one before from the trash.
+    # Before and after can be shown, the one before from the trash.
     row = reports["first.png"]
     assert running.fetch(row["before"]).tobytes() == running.fetch(row["after"]).tobytes()
     back = running.undo(outcome["batch"])
@@ -116,7 +116,7 @@ def test_in_place_and_back(running: Running) -> None:
     assert running.images()["first.png"]["decision"] is None or not running.images()["first.png"]["decision"]["stale"]
     assert {one["state"] for one in client.pages("compressions", batch=outcome["batch"])} == {"undone", "refused"}
     third = running.run(**OPTIONS, modify_source=True, target="high")
-    assert (third["compressed"], third["undone_before"]) == (0, 3), "what was brought back is not compressed again"
+    assert (third["compressed"], third["undone_before"]) == (0, 3), "what was restored is not compressed again"
 
 
 def test_what_is_no_duplicate_stays_none(running: Running) -> None:

@@ -1,4 +1,4 @@
-"""Pictures that no file has any more are compared with nothing, and with everything once they are back."""
+"""Pictures that no file has are compared with nothing, and with everything once they are back."""
 
 import io
 import os

@@ -29,7 +29,7 @@ def test_a_call_gets_all_its_previews_whatever_the_limit(library: Library) -> No
         assert failed == {}
         assert sorted(paths) == sorted(asked)
         assert all(path.stat().st_size for path in paths.values())
-        assert len(list(folder.rglob("*.jpg"))) == len(asked), "those of the call before are gone"
+        assert len(list(folder.rglob("*.jpg"))) == len(asked), "those of the call before were removed"
 
 
 def test_what_a_call_needs_stays_with_its_preview_on_black(library: Library) -> None:

@@ -292,7 +292,7 @@ def test_the_service_is_ended_three_times_by_a_picture_and_then_no_more(
 
 
 @pytest.mark.slow
-@pytest.mark.fault("a picture that ends the whole service whenever it is shown: not shown any more, all others are")
+@pytest.mark.fault("a picture that ends the whole service whenever it is shown: no longer shown, all others are")
 def test_a_page_that_shows_a_picture_ends_the_service_three_times_and_then_no_more(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     take(photos, 1)

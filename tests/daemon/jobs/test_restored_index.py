@@ -56,7 +56,7 @@ class Folder:
         shutil.copytree(self.data, self.data.with_name("then"))
 
     def roll_back(self) -> None:
-        """As a snapshot of the file system does, which brings back every inode and time as well."""
+        """As a snapshot of the file system does, which restores every inode and time as well."""
         shutil.rmtree(self.data)
         shutil.copytree(self.data.with_name("then"), self.data)
         with closing(sqlite3.connect(self.data / "index.sqlite3")) as database:

@@ -260,7 +260,7 @@ def test_whatever_happens_to_the_clocks_nothing_goes_early(
     record(recorder)
     machine.wait(20_500)
     deleted |= due(store, machine)
-    assert deleted == set(machine.trashed_ns), "nothing stays for ever"
+    assert deleted == set(machine.trashed_ns), "nothing stays forever"
 
 
 def test_an_index_of_an_earlier_version_begins_with_its_first_record(

@@ -50,7 +50,7 @@ class CutOff(BaseException):
 
 @contextmanager
 def crash_at(number: int) -> Iterator[None]:
-    """Let the process die at its change with this number: nothing is changed any more, on disk or in the index."""
+    """Let the process die at its change with this number: nothing more is changed, on disk or in the index."""
     count = iter(range(10_000))
     dead = False
 

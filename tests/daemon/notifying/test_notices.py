@@ -178,7 +178,7 @@ class Scene:
         self.notifier.check()
 
     def after(self, minutes: float) -> int:
-        """How many notices the web hook has got after so many more minutes, looked at twice in them."""
+        """How many notices the web hook has got after so many more minutes, checked twice in them."""
         for _ in range(2):
             self.now_ns += int(minutes * MINUTE_NS / 2)
             self.notifier.check()
@@ -208,9 +208,9 @@ def test_a_flood_is_one_notice_an_hour(scene: Scene) -> None:
 def test_a_folder_that_is_gone_does_not_wait_for_the_hour(scene: Scene) -> None:
     scene.problem("a.jpg")
     assert scene.after(2) == 1
-    scene.library.write(lambda db: db.execute_sql("UPDATE root SET state = 'offline', reason = 'is gone'"))
+    scene.library.write(lambda db: db.execute_sql("UPDATE root SET state = 'offline', reason = 'was removed'"))
     assert scene.after(6) == 2
-    assert Hook.got[1]["summary"]["en"].endswith("is offline (is gone)")
+    assert Hook.got[1]["summary"]["en"].endswith("is offline (was removed)")
     assert Hook.got[1]["urgent"]
 
 

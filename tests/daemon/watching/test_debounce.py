@@ -35,7 +35,7 @@ class Desk:
             self.taken += [(self.now_s - 100, path) for path in sorted(self.settler.due(self.now_s, self.look))]
 
     def happen(self, path: bytes, identity: Identity | None, heard: bool = True) -> None:
-        """A file becomes this (None: is gone), and an event reports it or does not."""
+        """A file becomes this (None: was removed), and an event reports it or does not."""
         self.disk.pop(path, None)
         if identity is not None:
             self.disk[path] = identity

@@ -63,7 +63,7 @@ def test_a_group_that_left_the_list_still_leads_to_its_place(client: WebClient, 
     page = client.get(f"{LIST}?decided=none,partly&limit=4&around={whole[4]}").json
     assert ids(page) == [whole[2], whole[3], *whole[5:9]]
     assert page["total"] == 9
-    assert ids(client.get(f"{LIST}?around={'0' * 16}").json) == whole, "of one that is gone, the list from its start"
+    assert ids(client.get(f"{LIST}?around={'0' * 16}").json) == whole, "of none that exists, the list from its start"
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_a_group_shows_what_to_keep_and_which_match_is_weakest(client: WebClient
     detail = client.get(f"/api/v1/groups/{group}").json
     first, copy, small = detail["images"]["items"]
     proposal = detail["proposal"]
-    # The smaller is no proof: the pictures themselves were not looked at here.
+    # The smaller is no proof: the pictures themselves were not compared here.
     assert (proposal["image"], proposal["tie"], proposal["original_absent"]) == (first["id"], True, False)
     assert 0.5 <= proposal["certainty"] < 0.95
     assert proposal["decided_by"] == proposal["reasons"][-1]["criterion"] in ("age", "path")

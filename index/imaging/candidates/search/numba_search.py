@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from index.imaging.candidates.numba_support import compiled, lowest, popcount
 from index.imaging.candidates.search.hash_rows import AHEAD, BACK, Hits, Queries, Rows, Words
 
-# Distances looked at together, a bit each of one word.
+# Distances compared together, a bit each of one word.
 HANDFUL: Final = 64
 
 

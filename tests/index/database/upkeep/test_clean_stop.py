@@ -78,7 +78,7 @@ def test_with_work_in_doubt_no_stop_is_clean(data: Path, state: BatchState) -> N
     assert not (data / clean_stop.FILE).exists()
 
 
-def test_damage_that_came_after_a_clean_stop_ends_the_use_and_is_mended_at_the_next_start(data: Path) -> None:
+def test_damage_that_came_after_a_clean_stop_ends_the_use_and_is_repaired_at_the_next_start(data: Path) -> None:
     with Store(data) as store:
         store.back_up()
     index = data / "index.sqlite3"

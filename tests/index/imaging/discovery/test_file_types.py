@@ -1,4 +1,4 @@
-"""Names and first bytes: what is looked at, what is read, what never is."""
+"""Names and first bytes: what is examined, what is read, what never is."""
 
 import io
 

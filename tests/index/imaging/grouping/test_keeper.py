@@ -141,7 +141,7 @@ def test_a_quality_that_an_earlier_jpeg_did_not_have_is_none() -> None:
     proposal = propose_keeper([again, original, worse])
     assert proposal.image_id == 1
     assert proposal.reasons == (Reason("first_saved", 2, 3, ""), Reason("jpeg_quality", 1, 2, "60"))
-    # Where the first is gone, what was made from it is the best there is.
+    # Where the first is missing, what was made from it is the best there is.
     assert propose_keeper([again, worse]).reasons == (Reason("jpeg_quality", 1, 2, "59"),)
     png = candidate(4, {"format": "PNG", "jpeg_quality": 0, "earlier_quality": 59}, size_bytes=9000)
     assert propose_keeper([png, original]).image_id == 1
