@@ -39,7 +39,7 @@ GROUP: Final = GroupLimits()
 
 # The first members of a group, the reference among them, that are compared with all others of it. Of 119 groups of 2
 # to 7 pictures the same originals are proposed, as surely, as from all pairs; with two, 10 more are ties.
-COMPARED: Final = 3
+COMPARED: Final = 8
 # 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
 KEY_LENGTH = 16
 
