@@ -38,7 +38,7 @@ class Edges:
 
 EDGES: Final = Edges()
 
-# Up to here a thing on a plain ground has one size in both pictures.
+# Up to here a thing on a plain background has one size in both pictures.
 SAME_SCALE: Final = 0.005
 
 # The part of an edge that is measured, and at how many points: a tilt moves the ends of an edge to both sides.
@@ -48,7 +48,7 @@ ALONG: Final = np.linspace(0.1, 0.9, 33)
 def beyond_each(first: Grey, second: Grey, transform: Map, bend: NDArray[np.float32] | None) -> float:
     """The width of the strip that each of two pictures shows beyond an edge of the other, the lesser of both, in pixels
     of the coarser picture; not above 0 if one of them shows none. A strip in one colour shows nothing, unless something
-    lies elsewhere on a plain ground, in a frame of the same size.
+    lies elsewhere on a plain background, in a frame of the same size.
 
     `first` and `second` are greys, (height, width). `transform` and `bend` lead from the first to the second, as
     `transforms.warp_nonrigid` takes them.
