@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def looked_at(case: Case) -> Mapping[tuple[int, int], PairFindings]:
-    """What the pairs show that the program looks at: those with the first three members, in an order by chance."""
+    """What the pairs show that the program looks at: those with the first members, in an order by chance."""
     members = sorted({place for pair in case.evidence for place in pair})
     firsts = set(random.Random(len(members)).sample(members, min(COMPARED, len(members))))
     found = {}

@@ -37,9 +37,9 @@ class GroupLimits:
 
 GROUP: Final = GroupLimits()
 
-# The first members of a group, the reference among them, that are compared with all others of it. Of 119 groups of 2
-# to 7 pictures the same originals are proposed, as surely, as from all pairs; with two, 10 more are ties.
-COMPARED: Final = 3
+# The first members of a group, the reference among them, that are compared with all others of it: their pairs show
+# which is the original. Of 42 trees of 5 to 20 pictures 13 % are certain by three of them, 36 % by eight, 43 % by all.
+COMPARED: Final = 8
 # 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
 KEY_LENGTH = 16
 

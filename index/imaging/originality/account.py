@@ -33,7 +33,6 @@ SENTENCES: Final = {
     "less_quiet": "smoother",
     "more_busy": "rougher",
     "more_quiet": "rougher",
-    "colours_coarse": "colours",
     "smaller": "smaller",
     "detail": "reduced",
     "quiet_detail": "reduced",

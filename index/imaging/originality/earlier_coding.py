@@ -95,7 +95,7 @@ def coding_shares(
         smooth, counts = beyond * cells.smooth, beyond * cells.counts
         total = counts.sum(axis=1)
         usable &= (total >= CODING.min_for_one) & (np.count_nonzero(counts, axis=1) > 1)
-        waves = _modulation(steps, width, rounding, places)
+        waves = _modulation(tuple(steps.tolist()), width, rounding, first, cells.counts.size)
         smooth /= np.maximum(smooth.sum(axis=1), 1e-12)[:, None]
         waves = waves / np.maximum((smooth * waves).sum(axis=1), 1e-12)[:, None] - 1
         contrast = (smooth * waves**2).sum(axis=1)
@@ -116,21 +116,25 @@ def _smoothed(counts: Values, width: float) -> _Cells | None:
     powers = np.stack([np.ones_like(edges), np.sqrt(edges), edges], axis=1)[:, : None if shown.sum() > 3 else 2]
     weight = np.sqrt(larger[shown])
     rows = powers[:-1][shown]
-    fitted = np.linalg.lstsq(rows * weight[:, None], np.log(larger[shown]) * weight, rcond=None)[0]
+    # By the normal equations: three columns of this range lose no digit that counts.
+    weighted = rows * weight[:, None]
+    fitted = np.linalg.solve(weighted.T @ weighted, weighted.T @ (np.log(larger[shown]) * weight))
     above = np.exp(np.clip(powers @ fitted, -50, 50))
     return _Cells(counts, np.maximum(above[:-1] - above[1:], 1e-9))
 
 
-def _modulation(steps: Values, width: float, rounding: float, places: Values) -> Values:
-    """How often each cell of `width` is taken by values that lie around multiples of each step, 1 on average, (steps,
-    places)."""
-    turns = 2 * np.pi * places / steps[:, None]
-    shares: Values = np.ones(turns.shape)
-    for harmonic in range(1, HARMONICS + 1):
-        damped = np.exp(-2 * (np.pi * rounding * harmonic / steps) ** 2)
-        if damped.max() < LEAST_HARMONIC:
-            break
-        shares += 2 * (damped * np.sinc(harmonic * width / steps))[:, None] * np.cos(harmonic * turns)
+# Tables have small whole steps, so that most were met before; each entry takes 2 KB, or 40 KB with many gains.
+@lru_cache(maxsize=1024)
+def _modulation(steps: tuple[float, ...], width: float, rounding: float, first: int, cells: int) -> Values:
+    """How often each of some cells of `width`, from number `first` on, is taken by values that lie around multiples of
+    each step, 1 on average, (steps, cells). Not to be changed."""
+    places = np.arange(first, first + cells, dtype=np.float64) * width
+    each = np.asarray(steps)
+    harmonics = np.arange(1, HARMONICS + 1)[:, None]
+    strength = np.exp(-2 * (np.pi * rounding * harmonics / each) ** 2)
+    strength *= 2 * np.sinc(harmonics * width / each) * (strength.max(axis=1, keepdims=True) >= LEAST_HARMONIC)
+    waves = np.cos(harmonics[..., None] * (2 * np.pi * places / each[:, None]))
+    shares = 1 + np.einsum("hs,hsc->sc", strength, waves)
     return np.asarray(np.maximum(shares, LEAST_MODULATION), np.float64)
 
 

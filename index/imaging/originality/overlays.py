@@ -25,8 +25,8 @@ CELLS: Final = 32
 WEAK_EDGE: Final = 32
 STRONG_EDGE: Final = 80
 STEP: Final = 2
-# Of larger pictures, every second or third pixel is looked at.
-SAMPLED_PX: Final = 1600
+# Of larger pictures, every second pixel is looked at.
+SAMPLED_PX: Final = 3200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +53,28 @@ class OverlayLimits:
 OVERLAY: Final = OverlayLimits()
 
 
-def edge_maps(picture: Bytes) -> tuple[Bytes, Bytes]:
+def edge_maps(luminance: Bytes, blue: Bytes, red: Bytes) -> tuple[Bytes, Bytes]:
     """How many of the pixels of each cell have a weak edge, and a strong one, towards the right or below: two maps,
-    (CELLS, CELLS) uint8, in 255ths. `picture` is (height, width, 3) uint8, in RGB: what is orange on grey has its edge
-    in blue alone. Pixels two apart are compared, as colours are stored at half the resolution."""
-    if min(picture.shape[:2]) <= STEP:
+    (CELLS, CELLS) uint8, in 255ths. The planes are luminance and the differences to blue and red, (height, width)
+    uint8. Edges are looked for in red, green and blue: what is orange on grey has its edge in blue alone. Pixels two
+    apart are compared, as colours are stored at half the resolution."""
+    if min(luminance.shape) <= STEP:
         return np.zeros((CELLS, CELLS), np.uint8), np.zeros((CELLS, CELLS), np.uint8)
-    every = max(1, max(picture.shape[:2]) // SAMPLED_PX)
-    corner = picture[:-STEP:every, :-STEP:every]
-    steepest = cv2.max(
-        cv2.absdiff(picture[:-STEP:every, STEP::every], corner), cv2.absdiff(picture[STEP::every, :-STEP:every], corner)
-    )
-    red, green, blue = cv2.split(steepest)
-    steepest = cv2.max(cv2.max(red, green), blue)
-    return _in_cells(steepest >= WEAK_EDGE), _in_cells(steepest >= STRONG_EDGE)
+    # Red before blue is the order that the conversion takes.
+    planes, step = (luminance, red, blue), STEP
+    if max(luminance.shape) >= SAMPLED_PX:
+        planes, step = (luminance[::STEP, ::STEP], red[::STEP, ::STEP], blue[::STEP, ::STEP]), 1
+    picture = cv2.cvtColor(cv2.merge(planes), cv2.COLOR_YCrCb2RGB)
+    corner = picture[:-step, :-step]
+    steepest = cv2.max(cv2.absdiff(picture[:-step, step:], corner), cv2.absdiff(picture[step:, :-step], corner))
+    of_red, of_green, of_blue = cv2.split(steepest)
+    steepness: Bytes = np.maximum(np.maximum(of_red, of_green), of_blue).astype(np.uint8, copy=False)
+    return _in_cells(steepness, WEAK_EDGE), _in_cells(steepness, STRONG_EDGE)
 
 
-def _in_cells(edges: Mask) -> Bytes:
-    share = cv2.resize(edges.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    return np.asarray(np.rint(255 * share), np.uint8)
+def _in_cells(steepness: Bytes, least: int) -> Bytes:
+    edges = cv2.threshold(steepness, least - 1, 255, cv2.THRESH_BINARY)[1]
+    return np.asarray(cv2.resize(edges, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def is_overlaid(without: tuple[Bytes, Bytes], having: tuple[Bytes, Bytes], turn: Turn) -> bool:

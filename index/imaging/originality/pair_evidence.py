@@ -191,11 +191,6 @@ def _of_pixels(original: Trace, copy: Trace, scale: float) -> dict[str, float]:
         found["limited"] = _between(other.limited, TRACE.max_chance, TRACE.min_limited)
     found["uneven"] = min(1.0, 4 * max(0.0, other.uneven - one.uneven))
     found["clipped"] = min(1.0, 20 * max(0.0, other.clipped - one.clipped))
-    full = not copy.jpeg.subsampled
-    if original.jpeg.subsampled and full and other.chroma and one.chroma:
-        # How far the finest colours are below the coarser ones: colours that were stored at half the resolution.
-        fall = float(np.mean(other.chroma[8:13]) - np.mean(other.chroma[20:30]))
-        found["colours_coarse"] = min(1.0, max(0.0, fall - 1.0))
     return found
 
 

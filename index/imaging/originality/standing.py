@@ -4,9 +4,14 @@ Contents with equal pixels are one picture. Each pair of pictures gets its log-o
 over its pictures. It is sure only where the posterior says so, no proof speaks against the picture, and each of the
 others was made from some picture of the group, as a pair says more strongly than signs alone could. That need not be
 the pair with the original: what was made from a copy is not the root either.
+
+In a larger group some copy often has signs only. Then it counts how many others were made from the likeliest picture
+and not from that copy. If copies are made of any picture that is there, each as likely as the others, a picture with n
+proven copies of its own had n + 1 ways to come first, and a copy that nothing was made from has one (as in a random
+recursive tree; Na and Rapoport, Distribution of nodes of a tree by degree, 1970).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,27 +92,56 @@ def standing(
         # Nearly all groups: without arrays in a sixth of the time.
         first_made_second = log_odds(speaks.get((pictures[0], pictures[1]), {}))
         share = [share_of_two(first_made_second), share_of_two(-first_made_second)]
-        best = int(share[1] > share[0])
-        least = -first_made_second if best else first_made_second
+        accounted = abs(first_made_second) > CERTAIN.most_of_signs
     else:
-        odds, known = _matrix(pictures, speaks)
-        share = posterior(complete(odds, known)).tolist()
-        best = int(np.argmax(share))
-        made = np.where(known, odds, -np.inf).max(axis=0)
-        least = float(np.delete(made, best).min())
-    sure = share[best] >= CERTAIN.min_posterior and least > CERTAIN.most_of_signs and pictures[best] not in disproved
+        odds, known = _matrix(pictures, speaks, log_odds)
+        of_all = posterior(complete(odds, known))
+        likeliest = int(np.argmax(of_all))
+        lead = _lead(_matrix(pictures, speaks, _proofs)[0], known, likeliest)
+        of_all *= np.exp(-lead)
+        share = (of_all / of_all.sum()).tolist()
+        accounted = _are_accounted_for(odds, known, lead, likeliest)
+    best = int(np.argmax(share))
+    sure = share[best] >= CERTAIN.min_posterior and accounted and pictures[best] not in disproved
     return Standing(dict(zip(pictures, share, strict=True)), sure, disproved, speaks)
 
 
-def _matrix(pictures: Sequence[int], speaks: Mapping[Pair, Findings]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The log-odds that the second picture was made from the first, and which pairs were compared."""
+def _matrix(
+    pictures: Sequence[int], speaks: Mapping[Pair, Findings], value: Callable[[Findings], float]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What speaks, by its value, for the second picture being made from the first, and which pairs were compared."""
     place = {picture: number for number, picture in enumerate(pictures)}
     odds = np.zeros((len(pictures), len(pictures)))
     known = np.zeros(odds.shape, np.bool_)
     for (first, second), found in speaks.items():
-        odds[place[first], place[second]] = log_odds(found)
+        odds[place[first], place[second]] = value(found)
         known[place[first], place[second]] = True
     return odds, known
+
+
+def _lead(proofs: NDArray[np.float64], known: NDArray[np.bool_], likeliest: int) -> NDArray[np.float64]:
+    """The log-odds by which one picture leads each other one, (n,), as more were made from it and not from the other
+    than the opposite."""
+    both = known & known[likeliest]
+    more = np.where(both, proofs[likeliest] - proofs, 0.0)
+    least = CERTAIN.proof_against
+    own = ((proofs[likeliest] >= least) & (more >= least)).sum(axis=1)
+    of_other = ((proofs >= least) & (-more >= least)).sum(axis=1)
+    return np.asarray(np.log((1 + own) / (1 + of_other)), np.float64)
+
+
+def _are_accounted_for(
+    odds: NDArray[np.float64], known: NDArray[np.bool_], lead: NDArray[np.float64], likeliest: int
+) -> bool:
+    """Whether all others were made from some picture; together those of which signs alone say so may be the original
+    only as likely as a certain proposal may be wrong."""
+    made = np.where(known, odds, -np.inf).max(axis=0)
+    signs_only = made <= CERTAIN.most_of_signs
+    signs_only[likeliest] = False
+    if not known[likeliest][signs_only].all():
+        return False
+    doubt = np.exp(-(odds[likeliest] + lead))[signs_only].sum()
+    return bool(doubt <= 1 / CERTAIN.min_posterior - 1)
 
 
 def complete(odds: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

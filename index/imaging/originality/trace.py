@@ -17,7 +17,7 @@ from index.imaging.originality.pixel_traces import PixelTraces
 Bytes = NDArray[np.uint8]
 
 # Stored with every trace; those of another version are made again.
-VERSION: Final = "trace/4"
+VERSION: Final = "trace/5"
 
 
 # What a file records of its capture.

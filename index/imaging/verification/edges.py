@@ -4,6 +4,9 @@ A copy that was cut lies within its original, and one that was framed lies aroun
 beyond the other. Two exposures made by hand are shifted against each other, so that each shows a strip that the other
 lacks. Registered details show where the edges lie within a fraction of a pixel; as a share of the picture such a strip
 is next to nothing.
+
+A strip in one colour is a frame, and shows nothing, unless all that surrounds a thing is in one colour: the moon that
+has moved on a black sky was photographed twice.
 """
 
 from collections.abc import Iterator
@@ -35,38 +38,57 @@ class Edges:
 
 EDGES: Final = Edges()
 
+# Up to here a thing on a plain background has one size in both pictures.
+SAME_SCALE: Final = 0.005
+
 # The part of an edge that is measured, and at how many points: a tilt moves the ends of an edge to both sides.
 ALONG: Final = np.linspace(0.1, 0.9, 33)
 
 
 def beyond_each(first: Grey, second: Grey, transform: Map, bend: NDArray[np.float32] | None) -> float:
     """The width of the strip that each of two pictures shows beyond an edge of the other, the lesser of both, in pixels
-    of the coarser picture; not above 0 if one of them shows none. A strip in one colour is a frame and shows nothing.
+    of the coarser picture; not above 0 if one of them shows none. A strip in one colour shows nothing, unless something
+    lies elsewhere on a plain background, in a frame of the same size.
 
     `first` and `second` are greys, (height, width). `transform` and `bend` lead from the first to the second, as
     `transforms.warp_nonrigid` takes them.
     """
     back = np.asarray(np.linalg.inv(transform), np.float64)
     enlarged = float(np.sqrt(abs(np.linalg.det(transform[:2, :2]))))
-    of_first = [
-        _outside(_displaced(_mapped(edge, transform), bend, -1), second.shape) for edge in _edges_of_a_scene(first)
-    ]
-    of_second = [_outside(_mapped(_displaced(edge, bend, 1), back), first.shape) for edge in _edges_of_a_scene(second)]
+    of_one_size = first.shape == second.shape and abs(enlarged - 1) <= SAME_SCALE
+    edges_of = _edges if of_one_size and _is_plain(first) and _is_plain(second) else _edges_of_a_scene
+    of_first = [_outside(_displaced(_mapped(edge, transform), bend, -1), second.shape) for edge in edges_of(first)]
+    of_second = [_outside(_mapped(_displaced(edge, bend, 1), back), first.shape) for edge in edges_of(second)]
     return min(max(of_first, default=0.0) / max(1.0, enlarged), max(of_second, default=0.0) * min(1.0, enlarged))
 
 
-def _edges_of_a_scene(picture: Grey) -> Iterator[Points]:
-    """Points on each edge of a picture, float64 (n, 2), x and y; not of an edge along a fill in one colour."""
+def _edges(picture: Grey) -> Iterator[Points]:
+    """Points on each edge of a picture, float64 (n, 2), x and y."""
     height, width = picture.shape
     down, across = ALONG * height - 0.5, ALONG * width - 0.5
-    for edge, x, y in (
-        (picture[:, 0], np.full_like(down, -0.5), down),
-        (picture[:, -1], np.full_like(down, width - 0.5), down),
-        (picture[0], across, np.full_like(across, -0.5)),
-        (picture[-1], across, np.full_like(across, height - 0.5)),
+    for x, y in (
+        (np.full_like(down, -0.5), down),
+        (np.full_like(down, width - 0.5), down),
+        (across, np.full_like(across, -0.5)),
+        (across, np.full_like(across, height - 0.5)),
     ):
+        yield np.stack([x, y], axis=1)
+
+
+def _edges_of_a_scene(picture: Grey) -> Iterator[Points]:
+    """The same, but not of an edge along a fill in one colour."""
+    for edge, points in zip(_rims(picture), _edges(picture), strict=True):
         if not is_fill(edge):
-            yield np.stack([x, y], axis=1)
+            yield points
+
+
+def _rims(picture: Grey) -> tuple[Grey, Grey, Grey, Grey]:
+    return picture[:, 0], picture[:, -1], picture[0], picture[-1]
+
+
+def _is_plain(picture: Grey) -> bool:
+    """Whether all edges of a picture lie in one colour."""
+    return is_fill(np.concatenate(_rims(picture)))
 
 
 def _mapped(points: Points, transform: Map) -> Points:

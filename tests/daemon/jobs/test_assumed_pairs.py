@@ -10,12 +10,20 @@ from daemon.jobs.progress import NullProgress
 from index.database.queries import denial_regrouping
 from index.database.records import jobs, matches, verdicts
 from index.database.records.jobs import DetectJobParameters
-from index.imaging.grouping.groups import COMPARED
 from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph, save
 
 WIDTHS = (800, 760, 720, 680, 640, 600, 560)
+
+
+# Fewer than there are in use, so that few pictures are enough.
+COMPARED = 3
+
+
+@pytest.fixture(autouse=True)
+def compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.imaging.grouping.groups.COMPARED", COMPARED)
 
 
 @pytest.fixture

@@ -58,8 +58,11 @@ def test_a_possible_match_of_two_groups_is_not_compared(library: Library) -> Non
     assert opened(library) == {(one, its_copy), (other, its_other_copy)}
 
 
-def test_contents_with_equal_pixels_are_one_picture_wherever_they_stand_in_a_group(library: Library) -> None:
+def test_contents_with_equal_pixels_are_one_picture_wherever_they_stand_in_a_group(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The last two match the reference only nearly, and each other by every pixel."""
+    monkeypatch.setattr(group_origins, "COMPARED", 3)
     contents = [library.add_content(number) for number in range(1, 7)]
     library.add_group(contents[0], *((content, Kind.NEAR, 5, Turn.NONE) for content in contents[1:]))
     match(library, contents[4], contents[5], Kind.PIXELS)

@@ -35,7 +35,7 @@ def jpeg(image: Image.Image, quality: int = 92, exif: bytes = b"") -> bytes:
 
 
 def maps(image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    return edge_maps(np.asarray(image.convert("RGB")))
+    return edge_maps(*(np.asarray(plane) for plane in image.convert("YCbCr").split()))
 
 
 def dated(image: Image.Image) -> Image.Image:
@@ -127,6 +127,6 @@ def member(data: bytes) -> Member:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (2, 2), (5, 300)])
 def test_a_picture_of_a_few_pixels_has_a_map(shape: tuple[int, int]) -> None:
-    maps_of = edge_maps(np.full((*shape, 3), 7, np.uint8))
+    maps_of = edge_maps(*[np.full(shape, 7, np.uint8)] * 3)
     assert all(edges.shape == (CELLS, CELLS) and not edges.any() for edges in maps_of)
     assert not is_overlaid(maps_of, maps_of, Turn.NONE)

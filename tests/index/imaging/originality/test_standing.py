@@ -42,6 +42,27 @@ def test_signs_of_many_pictures_together_are_not_sure_either() -> None:
     assert not standing(pictures, files, pairs, GIVEN).sure
 
 
+@pytest.mark.parametrize(("copies", "sure"), [(0, False), (1, True), (6, True)])
+def test_a_picture_that_more_were_made_from_leads_one_that_signs_call_a_copy(copies: int, sure: bool) -> None:
+    """Signs alone say that the second is a copy; the others show the table of the first and not that of the second."""
+    pictures = {n: n for n in range(2 + copies)}
+    files = {n: seen(f"/a{n}.jpg" if n != 1 else "/a - Copy.jpg", 10**6 if n == 1 else 0) for n in pictures}
+    pairs: Any = {(0, n): ({"coded": 1.0}, {}) for n in range(2, 2 + copies)}
+    pairs |= {(1, n): ({}, {}) for n in range(2, 2 + copies)}
+    found = standing(pictures, files, {(0, 1): ({}, {}), **pairs}, GIVEN)
+    assert (found.best, found.sure) == (0, sure)
+    assert sum(found.shares.values()) == pytest.approx(1)
+
+
+def test_copies_that_show_both_of_two_pictures_decide_nothing_between_them() -> None:
+    """Each of the others is a part of either of the first two."""
+    pictures = {n: n for n in range(8)}
+    pairs: Any = {(first, n): ({"part": 1.0}, {}) for first in (0, 1) for n in range(2, 8)}
+    found = standing(pictures, {}, {(0, 1): ({}, {}), **pairs}, GIVEN)
+    assert found.shares[0] == pytest.approx(found.shares[1])
+    assert not found.sure
+
+
 def test_where_every_picture_has_a_proof_against_it_the_original_is_not_here() -> None:
     """One is grey, the other a part: neither was made from the other."""
     both = standing(

@@ -62,6 +62,23 @@ def test_a_quarter_turn_and_a_tilt_about_the_middle_move_no_edge_beyond() -> Non
     assert beyond_each(grey(), grey(), tilt, None) < 0.3
 
 
+def on_black(x: int = 0) -> np.ndarray:
+    """A thing that lies `x` pixels further to the right on a black background."""
+    picture = np.zeros((HEIGHT, WIDTH), np.float32)
+    picture[100:180, 150 + x : 240 + x] = grey()[:80, :90]
+    return picture
+
+
+def test_a_thing_that_moved_on_a_plain_background_was_photographed_twice() -> None:
+    assert beyond_each(on_black(), on_black(4), moved(4, 0), None) == pytest.approx(4, abs=0.01)
+    assert beyond_each(on_black(), on_black(), moved(0, 0), None) <= 0
+    # A part of the other, at another size, or on another background at one side.
+    assert beyond_each(on_black(), on_black(), moved(-20, -10, 1.2), None) <= 0
+    framed = on_black(4)
+    framed[:, :4] = 255
+    assert beyond_each(on_black(), framed, moved(4, 0), None) <= 0
+
+
 def test_a_strip_in_one_colour_is_no_scene() -> None:
     second = grey()
     second[:, :4] = 255
