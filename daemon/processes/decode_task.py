@@ -68,11 +68,10 @@ def preview_of(task: PictureTask) -> bytes:
 def make_preview(task: PictureTask) -> None:
     """Write the preview of a picture to the file `target`, and that of one that is transparent on black beside it, each
     atomically. Raises PictureError, also if one cannot be written: `no_space` or `unwritable`."""
-    data = read_known(task)
-    if pictures.is_transparent(data, task.limits):
-        on_black = pictures.preview_on_black(Path(task.target))
-        _write(str(on_black), pictures.preview(data, task.limits, pictures.BLACK))
-    _write(task.target, pictures.preview(data, task.limits))
+    view, *on_black = pictures.previews(read_known(task), task.limits)
+    for black in on_black:
+        _write(str(pictures.preview_on_black(Path(task.target))), black)
+    _write(task.target, view)
 
 
 def _write(target: str, preview: bytes) -> None:

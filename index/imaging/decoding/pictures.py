@@ -8,7 +8,7 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -213,30 +213,57 @@ def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Imag
 def preview(data: bytes, limits: Limits, background: int = BACKGROUND) -> bytes:
     """The picture upright and in sRGB as a JPEG of at most PREVIEW_SIDE pixels, or of LETTERS_SIDE where it is a
     graphic, never enlarged. What is transparent shows a background of this grey level. Raises PictureError."""
-    small, side = _preview(data, limits, background, PREVIEW_SIDE)
-    if side < PREVIEW_SIDE:
-        return small
-    with Image.open(io.BytesIO(small)) as image:
-        if not may_be_graphic(np.asarray(image.convert("L"))):
-            return small
-    return _preview(data, limits, background, LETTERS_SIDE)[0]
+    return _previews(data, limits, lambda _: (background,))[0]
 
 
-def _preview(data: bytes, limits: Limits, background: int, side: int) -> tuple[bytes, int]:
-    """The preview, and its longer side in pixels."""
+def previews(data: bytes, limits: Limits) -> list[bytes]:
+    """The preview of a picture, and that on black of one that is transparent in parts. Raises PictureError."""
+    return _previews(data, limits, lambda image: (BACKGROUND, BLACK) if _is_transparent(image) else (BACKGROUND,))
+
+
+def _previews(data: bytes, limits: Limits, backgrounds: Callable[[Image.Image], Sequence[int]]) -> list[bytes]:
+    """A preview for each background that the decoded picture needs: from one decode, and from two of a graphic that
+    was decoded at a reduced scale."""
     with opened(data, limits) as image:
-        profile = image.info.get("icc_profile")
-        _draft(image, "RGB", (side, side))
+        profile, size = image.info.get("icc_profile"), image.size
+        _draft(image, "RGB", (PREVIEW_SIDE, PREVIEW_SIDE))
         image.load()
-        small, _ = _small(image, side, background)
-        small.thumbnail((side, side), Image.Resampling.LANCZOS)
-        small = in_srgb(small, profile)
-        turn = TURN_OF_ORIENTATION.get(turn_left(image))
-        if turn is not None:
-            small = small.transpose(turn)
-        target = io.BytesIO()
-        small.save(target, "JPEG", quality=PREVIEW_QUALITY, comment=b"")
-        return target.getvalue(), max(small.size)
+        levels = backgrounds(image)
+        found = [_preview(image, profile, level, PREVIEW_SIDE) for level in levels]
+        graphics = [number for number, view in enumerate(found) if _may_show_letters(view)]
+        if image.size == size:
+            for number in graphics:
+                found[number] = _preview(image, profile, levels[number], LETTERS_SIDE)
+            return found
+    if graphics:
+        with opened(data, limits) as image:
+            _draft(image, "RGB", (LETTERS_SIDE, LETTERS_SIDE))
+            image.load()
+            for number in graphics:
+                found[number] = _preview(image, profile, levels[number], LETTERS_SIDE)
+    return found
+
+
+def _preview(image: Image.Image, profile: bytes | None, background: int, side: int) -> bytes:
+    """A preview of at most `side` pixels of a picture that is decoded."""
+    small, _ = _small(image, side, background)
+    if small is image:
+        # The decoded picture may be needed again, and a thumbnail is made in place.
+        small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    small = in_srgb(small, profile)
+    turn = TURN_OF_ORIENTATION.get(turn_left(image))
+    if turn is not None:
+        small = small.transpose(turn)
+    target = io.BytesIO()
+    small.save(target, "JPEG", quality=PREVIEW_QUALITY, comment=b"")
+    return target.getvalue()
+
+
+def _may_show_letters(view: bytes) -> bool:
+    """Whether a preview of PREVIEW_SIDE may be that of a larger graphic."""
+    with Image.open(io.BytesIO(view)) as image:
+        return max(image.size) >= PREVIEW_SIDE and may_be_graphic(np.asarray(image.convert("L")))
 
 
 def preview_path(folder: Path, digest: bytes) -> Path:
@@ -434,17 +461,6 @@ def _small(image: Image.Image, side: int, level: int = BACKGROUND) -> tuple[Imag
     elif image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
     return _reduced(image, factor), factor
-
-
-def is_transparent(data: bytes, limits: Limits) -> bool:
-    """Whether a pixel of a picture is less than opaque. Raises PictureError."""
-    if data.startswith(jpeg_file.SOI):
-        return False
-    with opened(data, limits) as image:
-        if not image.has_transparency_data:
-            return False
-        image.load()
-        return _is_transparent(image)
 
 
 def _is_transparent(image: Image.Image) -> bool:

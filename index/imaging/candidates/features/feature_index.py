@@ -42,9 +42,13 @@ class ProposalLimits:
     min_confirming: float = threshold(
         8.0, "corners", "Of mutually nearest ones: keeps all but one of 600 copies, and two of three pairs by accident."
     )
-    shared_by: int = threshold(16, "pictures", "A corner of more of them is that of a caption or an interface.")
-    shared_weight: float = threshold(0.5, "corners", "What such a corner counts for.")
-    widely_shared_by: int = threshold(64, "pictures", "A corner of more of them counts half of that.")
+    shared_by: int = threshold(
+        8,
+        "pictures",
+        "A corner that more of those before it have is that of a caption or an interface, and counts for so many "
+        "divided by their number.",
+    )
+    crowded_in: int = threshold(3, "tables of 6", "A corner whose bucket is crowded in so many is in CROWD pictures.")
 
 
 PROPOSAL: Final = ProposalLimits()
@@ -98,7 +102,8 @@ class FeatureIndex:
                 checkpoint()
             keys = keys_of(picture.descriptors)
             hits = near(self._chains, words_of(picture.descriptors), keys, PROPOSAL.near_bits)
-            pairs += [(earlier, self._count) for earlier in self._proposed(picture, hits)]
+            crowded = self._chains.crowded(keys)
+            pairs += [(earlier, self._count) for earlier in self._proposed(picture, hits, crowded)]
             self._append(picture, keys)
         return pairs
 
@@ -107,24 +112,28 @@ class FeatureIndex:
     ) -> list[tuple[int, int]]:
         """The same pairs, with the tables rebuilt once for all pictures."""
         first, begins = self._count, np.empty(len(pictures), np.int64)
+        crowded = []
         for number, picture in enumerate(pictures):
             begins[number] = self._chains.count
-            self._append(picture, keys_of(picture.descriptors))
+            keys = keys_of(picture.descriptors)
+            crowded.append(self._chains.crowded(keys))
+            self._append(picture, keys)
         pairs: list[tuple[int, int]] = []
         for number, hits in enumerate(match_batch(self._chains, begins, PROPOSAL.near_bits, checkpoint)):
             checkpoint()
-            pairs += [(earlier, first + number) for earlier in self._proposed(pictures[number], hits)]
+            pairs += [(earlier, first + number) for earlier in self._proposed(pictures[number], hits, crowded[number])]
         return pairs
 
     def _append(self, picture: FeatureSet, keys: NDArray[np.int64]) -> None:
         self._chains.append(self._count, picture.descriptors, picture.places, keys)
         self._count += 1
 
-    def _proposed(self, picture: FeatureSet, hits: Hits) -> list[int]:
-        """The earlier pictures that share enough corners with this one, if too many the best of them."""
+    def _proposed(self, picture: FeatureSet, hits: Hits, crowded: NDArray[np.int64]) -> list[int]:
+        """The earlier pictures that share enough corners with this one, if too many the best of them. `crowded` (n,):
+        in how many tables the bucket of each corner is."""
         query, met = hits
         owners = self._chains.owners[met]
-        weights = _weights(query, owners, len(picture))
+        weights = _weights(query, owners, crowded)
         enough = np.bincount(owners, minlength=self._count + 1) >= PROPOSAL.min_agreeing
         enough[list(self._removed)] = False
         chosen = enough[owners]
@@ -156,12 +165,13 @@ class FeatureIndex:
         return shared[nearest]
 
 
-def _weights(query: NDArray[np.int64], owners: NDArray[np.int32], corners: int) -> NDArray[np.float64]:
-    """What each corner of a picture counts for, (corners,): less where many earlier pictures have one that is near."""
+def _weights(query: NDArray[np.int64], owners: NDArray[np.int32], crowded: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each corner of a picture counts for, (corners,): less where many earlier pictures have one that is near, of
+    which a crowded bucket shows none."""
     met = np.unique(query.astype(np.int64) << 32 | owners)
-    pictures = np.bincount(met >> 32, minlength=corners)
-    weights = np.where(pictures > PROPOSAL.shared_by, PROPOSAL.shared_weight, 1.0)
-    return np.where(pictures > PROPOSAL.widely_shared_by, PROPOSAL.shared_weight / 2, weights)
+    pictures = np.bincount(met >> 32, minlength=len(crowded))
+    pictures = np.where(crowded >= PROPOSAL.crowded_in, np.maximum(pictures, lsh_tables.CROWD), pictures)
+    return PROPOSAL.shared_by / np.maximum(pictures, PROPOSAL.shared_by)
 
 
 @cache

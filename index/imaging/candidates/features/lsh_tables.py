@@ -75,6 +75,12 @@ class LshTables:
             np.add.at(self.lengths[table], key, 1)
         self.count = end
 
+    def crowded(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """In how many tables the bucket of each of these keys, (TABLES, n), has more than CROWD features: (n,)."""
+        lengths = self.lengths[np.arange(TABLES)[:, None], keys]
+        tables: NDArray[np.int64] = (lengths > CROWD).sum(axis=0, dtype=np.int64)
+        return tables
+
     def _grow(self, capacity: int) -> None:
         self.descriptors = _grown(self.descriptors, capacity)
         self.owners = _grown(self.owners, capacity)

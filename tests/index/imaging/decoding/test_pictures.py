@@ -5,7 +5,8 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
 from index.errors import PictureError
 from index.imaging.candidates.perceptual_hash import hamming, hash_grey, rows_of
 from index.imaging.decoding import pictures
-from index.imaging.decoding.pictures import REASONS, Limits, decode, preview, read
+from index.imaging.decoding.pictures import REASONS, Limits, decode, opened, preview, read
 from index.imaging.decoding.pixel_digest import pixel_digest
 from support.pictures import ORIENTATION, STORED_AS, photograph
 
@@ -500,3 +501,42 @@ def test_damage_anywhere_is_a_picture_or_a_problem(data: st.DataObject) -> None:
 
 
 WHOLE = [packed(photograph(4, 64, 48), form) for form in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "MPO")]
+
+
+def screen(kind: str, transparent: bool = False, height: int = 900) -> bytes:
+    """Lines of text on a plain background, which a preview shows larger."""
+    picture = Image.new("RGBA", (1400, height), (255, 255, 255, 90 if transparent else 255))
+    draw = ImageDraw.Draw(picture)
+    for row in range(20, height - 20, 24):
+        draw.text((30, row), "the quick brown fox jumps over the lazy dog " * 4, fill=(20, 20, 20, 255))
+    return packed(picture if transparent else picture.convert("RGB"), kind)
+
+
+@pytest.mark.parametrize(
+    ("data", "decodes"),
+    [
+        (screen("PNG"), 1),
+        (screen("PNG", transparent=True), 1),
+        (screen("JPEG"), 1),
+        (screen("JPEG", height=1200), 2),
+        (packed(photograph(2), "PNG"), 1),
+    ],
+    ids=["graphic", "transparent graphic", "JPEG", "JPEG decoded at a reduced scale", "photograph"],
+)
+def test_all_previews_of_a_picture_are_made_from_one_decode(
+    data: bytes, decodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = []
+
+    @contextmanager
+    def counted(*arguments: Any) -> Iterator[Image.Image]:
+        times.append(1)
+        with opened(*arguments) as image:
+            yield image
+
+    alone = [preview(data, LIMITS), preview(data, LIMITS, pictures.BLACK)]
+    monkeypatch.setattr(pictures, "opened", counted)
+    found = pictures.previews(data, LIMITS)
+    assert len(times) == decodes
+    with Image.open(io.BytesIO(data)) as image:
+        assert found == alone[: 1 + image.has_transparency_data]

@@ -279,11 +279,35 @@ def test_a_few_corners_in_common_are_not_enough(corners: int, is_proposed: bool,
 def test_corners_that_many_pictures_have_count_less(
     originals: list[FeatureSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twelve corners of one caption under every picture: enough for the first ones, and then known to be shared."""
-    monkeypatch.setattr(feature_index, "PROPOSAL", replace(feature_index.PROPOSAL, shared_by=2, widely_shared_by=4))
+    """Fourteen corners of one caption under every picture: enough for the first ones, and then known to be shared."""
+    monkeypatch.setattr(feature_index, "PROPOSAL", replace(feature_index.PROPOSAL, shared_by=2))
     index = FeatureIndex()
-    captioned = [sharing(originals[0], original, 12) for original in originals[1:]]
+    captioned = [sharing(originals[0], original, 14) for original in originals[1:]]
     proposed = [len(index.add([picture])) for picture in captioned]
-    assert proposed == [0, 1, 2, 0, 0, 0, 0]
+    assert proposed == [0, 1, 2, 3, 0, 0, 0]
     # A copy has other corners, too.
     assert (2, 7) in index.add([described(crop(PICTURES[3]))])
+
+
+def test_corners_in_crowded_buckets_count_as_those_of_a_crowd(
+    monkeypatch: pytest.MonkeyPatch, originals: list[FeatureSet]
+) -> None:
+    """So many pictures have the caption that a search no longer meets it; corners that it alone has in common are then
+    not enough either, and it is the same whether pictures come one by one or together."""
+    crowd = 16
+    monkeypatch.setattr(lsh_tables, "CROWD", crowd)
+    monkeypatch.setattr(feature_index, "_engine", lambda: lsh_tables.near)
+    index = FeatureIndex()
+    captioned = [sharing(originals[0], original, 40) for original in originals[1:4]]
+    index.load(captioned * 6)
+    picture = sharing(originals[0], originals[5], 40)
+    crowded = index._chains.crowded(keys_of(picture.descriptors))
+    assert (crowded[-40:] == lsh_tables.TABLES).all()
+    weights = feature_index._weights(np.empty(0, np.int64), np.empty(0, np.int32), crowded)
+    assert (weights[-40:] == feature_index.PROPOSAL.shared_by / crowd).all()
+    assert weights[:-40].max() == 1
+    pictures = captioned * 6 + [picture] * 3
+    one_by_one = FeatureIndex()
+    alone = [pair for picture in pictures for pair in one_by_one.add([picture])]
+    monkeypatch.setattr(feature_index, "MANY", 2)
+    assert FeatureIndex().add(pictures) == alone
