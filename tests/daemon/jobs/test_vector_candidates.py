@@ -1,5 +1,6 @@
 """The model's proposals: in every method, from scratch and piece by piece the same, and without a model by hash."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -126,6 +127,32 @@ def test_behind_the_hash_the_model_takes_away_what_is_not_alike(with_model: With
     kept = with_model.evidence()
     assert set(kept) == {"1 small.jpg"} and kept["1 small.jpg"]["cosine"] > 0.95
     assert all(one["cosine"] >= 0.5 for one in kept.values())
+
+
+def test_what_the_hash_proposes_is_verified_in_the_order_of_the_model(
+    with_model: WithModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, crops in ((1, (0.0, 0.04)), (2, (0.0, 0.01)), (3, (0.0, 0.02))):
+        for crop in crops:
+            add(with_model.photos, seed, f"{seed} {crop}.jpg", crop)
+    with_model.library.scan()
+    asked: list[tuple[int, int]] = []
+    compared = with_model.detector._verifier._compared
+    run = compared.run
+
+    def recorded(function: Any, items: Iterator[Any], *more: Any) -> Any:
+        tasks = list(items)
+        asked.extend(pair for pair, _ in tasks)
+        return run(function, tasks, *more)
+
+    monkeypatch.setattr(compared, "run", recorded)
+    with_model.detect(method=Method.HASH_THEN_MODEL)
+    with with_model.library.store.read() as database:
+        rows = database.execute_sql("SELECT a_id, b_id, evidence FROM match").fetchall()
+    cosines = {(a, b): json.loads(evidence)["cosine"] for a, b, evidence in rows}
+    assert len(cosines) == 3
+    ranks = [cosines[pair] for pair in dict.fromkeys(asked) if pair in cosines]
+    assert len(set(ranks)) == 3 and ranks == sorted(ranks, reverse=True)
 
 
 @pytest.mark.parametrize("method", [Method.HASH_AND_MODEL, Method.MODEL])
