@@ -195,9 +195,9 @@ def recall(folder: Path, among: int, copied: int, seed: int, processes: int) -> 
         found = place == 0, place is not None, proposed is not None
         by_kind["all"].append(found)
         by_kind[kind].append(found)
-    for kind, found in by_kind.items():
-        first, five, rule = np.mean(found, axis=0)
-        print(f"| {kind} | {len(found)} | {first:.3f} | {five:.3f} | {rule:.3f} |")
+    for kind, of_kind in by_kind.items():
+        first, five, rule = np.mean(of_kind, axis=0)
+        print(f"| {kind} | {len(of_kind)} | {first:.3f} | {five:.3f} | {rule:.3f} |")
 
 
 def nearest(

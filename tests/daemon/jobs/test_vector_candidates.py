@@ -13,6 +13,8 @@ import pytest
 from daemon.configuration.config import defaults
 from daemon.jobs.detect import Detector
 from daemon.jobs.embedding_model import EmbeddingModel
+from daemon.machine import checks
+from daemon.machine.checks import Grade
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.records import random_pairs, vectors
 from index.model import DetectParameters, Method
@@ -228,8 +230,11 @@ def test_auto_is_by_hash_where_the_model_is_slow_or_absent(
     with_model: WithModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert with_model.model.decide(Method.AUTO)[0] is Method.HASH_AND_MODEL
-    monkeypatch.setattr("daemon.jobs.embedding_model.MOST_MILLISECONDS", 0.0)
+    monkeypatch.setattr("index.database.records.vectors.MOST_MILLISECONDS", 0.0)
     assert with_model.model.decide(Method.AUTO) == (Method.HASH, "")
+    daemon = msgspec.structs.replace(defaults().daemon, data_dir=with_model.library.store.data_dir)
+    (finding,) = checks.model(msgspec.structs.replace(defaults(), daemon=daemon))
+    assert finding.grade is Grade.NOTE and "hashes only" in str(finding.message)
     assert with_model.model.decide(Method.HASH_AND_MODEL)[0] is Method.HASH_AND_MODEL
     assert with_model.model.decide(Method.HASH) == (Method.HASH, "")
     shutil.move(with_model.file, with_model.file.with_suffix(".away"))
