@@ -55,7 +55,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, pool: WorkerPool) -> None:
 
 
 def test_products_of_integers_are_summed_as_they_are_on_every_processor(tmp_path: Path) -> None:
-    """With AVX2 but without VNNI, onnxruntime adds them in 16 bits unless it is told not to."""
+    """With AVX2 but without VNNI, onnxruntime adds them in 16 bits unless asked not to."""
     task = written(tmp_path, onnx.sums_of_products())
     white = np.full((1, 3, 8, 8), 255, np.float32)
     assert inference.load(task.path, task.options, task.provider).run(white).tolist() == [[192 * 255 * 127] * 16]
