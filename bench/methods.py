@@ -1,19 +1,22 @@
 """What each method of detection finds of crops and pictures in others, and what it costs: with and without the model.
 
 On pictures it makes itself, or on the photographs of a folder, which should be all different. The model is that of the
-configuration; without one, only the hashes are measured.
+configuration; without one, only the hashes are measured. With --wallpapers, each picture is there twice: as a wallpaper
+of 4:3 and as one of 16:10, both in a usual size and compressed each on its own.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, islice
 from pathlib import Path
+from typing import Final
 
 from PIL import Image, ImageDraw
 
@@ -73,7 +76,20 @@ def in_screenshot(picture: Image.Image, chance: random.Random) -> Image.Image:
     return screen
 
 
-ALTERATIONS: dict[str, Alteration] = {
+def wallpaper(ratio: float, heights: Sequence[int]) -> Alteration:
+    """The largest middle part of a ratio, upright pictures turned, in one of some heights."""
+
+    def make(picture: Image.Image, chance: random.Random) -> Image.Image:
+        lying = picture if picture.width >= picture.height else picture.transpose(Image.Transpose.ROTATE_90)
+        height = chance.choice(heights)
+        return to_ratio(ratio)(lying, chance).resize((round(height * ratio), height), Image.Resampling.LANCZOS)
+
+    return make
+
+
+# By kind, the original first.
+ALTERATIONS: Final[Mapping[str, Alteration]] = {
+    "": lambda picture, _: picture,
     "to 16:10": to_ratio(1.6),
     "to 16:9": to_ratio(16 / 9),
     "to 4:3": to_ratio(4 / 3),
@@ -82,6 +98,11 @@ ALTERATIONS: dict[str, Alteration] = {
     "20 % of each side off, anywhere": part(0.8, anywhere=True),
     "in a screenshot": in_screenshot,
 }
+WALLPAPERS: Final[Mapping[str, Alteration]] = {
+    "": wallpaper(4 / 3, (768, 960, 1200)),
+    "a wallpaper of 16:10": wallpaper(1.6, (800, 900, 1050, 1200)),
+}
+METHODS: Final = Method.HASH, Method.HASH_AND_MODEL, Method.MODEL
 
 
 def main() -> None:
@@ -90,35 +111,52 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="the configuration that names the model")
     parser.add_argument("--pictures", type=int, default=12, help="as many of them, or made as many")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--wallpapers", action="store_true", help="measure wallpapers of two ratios instead")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the files and the index stay")
+    parser.add_argument("--method", type=Method, nargs="+", default=METHODS, help="these alone")
     options = parser.parse_args()
     if options.folder:
         originals = [one for _, one in islice(photographs(options.folder, LONG_SIDE, options.seed), options.pictures)]
     else:
         originals = [photograph(seed, 1200, 900) for seed in range(options.pictures)]
-    with tempfile.TemporaryDirectory(prefix="comparimg-bench-") as name:
-        measure(originals, Path(name), options.config, options.seed)
+    alterations = WALLPAPERS if options.wallpapers else ALTERATIONS
+    with contextlib.ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="comparimg-bench-")))
+        labels = write(originals, alterations, folder / "photos", options.seed)
+        print(f"{len(originals)} pictures, {len(labels)} files\n")
+        measure(labels, options.method, folder, options.config)
 
 
-def measure(originals: list[Image.Image], folder: Path, config: Path | None, seed: int) -> None:
-    photos = folder / "photos"
-    photos.mkdir()
+def write(
+    originals: Sequence[Image.Image], alterations: Mapping[str, Alteration], photos: Path, seed: int
+) -> dict[str, tuple[int, str]]:
+    """Save what each picture is altered to; of each file, the number of the picture and the kind."""
+    photos.mkdir(parents=True)
     labels: dict[str, tuple[int, str]] = {}
     for number, picture in enumerate(originals):
         chance = random.Random(f"{seed} {number}")
-        copies = {"": picture} | {kind: alter(picture, chance) for kind, alter in ALTERATIONS.items()}
-        for kind, copy in copies.items():
+        for kind, alter in alterations.items():
             file = photos / f"{number} {kind or 'original'}.jpg".replace(":", " to ").replace("%", "percent")
-            copy.save(file, quality=90)
+            alter(picture, chance).save(file, quality=90 if alterations is ALTERATIONS else chance.randint(70, 92))
             labels[str(file)] = number, kind
-    print(f"{len(originals)} pictures, {len(labels)} files\n")
+    return labels
+
+
+def measure(
+    labels: Mapping[str, tuple[int, str]], methods: Sequence[Method], folder: Path, config: Path | None
+) -> None:
     found: dict[str, Counter[str]] = {}
-    for method in (Method.HASH, Method.HASH_AND_MODEL, Method.MODEL):
+    for method in methods:
         started = time.process_time() + children_s()
         try:
             result = oneshot.detect(
-                [photos], DetectJobParameters(method=method), folder / "data", NullProgress(), os.cpu_count() or 1,
+                [folder / "photos"],
+                DetectJobParameters(method=method),
+                folder / "data",
+                NullProgress(),
+                os.cpu_count() or 1,
                 load(config).model,
-            ).result  # fmt: skip
+            ).result
         except UsageError as error:
             print(f"{method}: {error}")
             continue
@@ -130,14 +168,14 @@ def measure(originals: list[Image.Image], folder: Path, config: Path | None, see
         ]
         found[method] = score(groups, labels)
         found[method]["s"] = round(took_s)
-    kinds = [*ALTERATIONS, "wrong pairs", "s"]
+    counts_of = Counter(kind for _, kind in labels.values() if kind)
     print(f"| | {' | '.join(found)} |\n|---|{'---|' * len(found)}")
-    for kind in kinds:
-        of = "" if kind in ("wrong pairs", "s") else f" of {len(originals)}"
+    for kind in (*counts_of, "wrong pairs", "s"):
+        of = f" of {counts_of[kind]}" if kind in counts_of else ""
         print(f"| {kind} | {' | '.join(f'{counts[kind]}{of}' for counts in found.values())} |")
 
 
-def score(groups: Iterable[list[str]], labels: dict[str, tuple[int, str]]) -> Counter[str]:
+def score(groups: Iterable[list[str]], labels: Mapping[str, tuple[int, str]]) -> Counter[str]:
     """How many copies of each kind stand in a group with their original, and the wrong pairs."""
     beside: set[tuple[int, str]] = set()
     wrong = 0

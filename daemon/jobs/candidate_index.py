@@ -228,8 +228,9 @@ class CandidateIndex:
     def _with_vectors(
         self, progress: Progress, content_ids: Sequence[int], candidates: list[CandidatePair]
     ) -> list[CandidatePair]:
-        """The candidates with their cosines; with those that the model proposes, or those that it lets through, ranked,
-        as the method says. A vector is that of a picture as it is, and says nothing of a turned pair."""
+        """The candidates with their cosines, by which the verifier ranks them; with those that the model proposes, or
+        only those that it lets through, as the method says. A vector is that of a picture as it is, and says nothing of
+        a turned pair."""
         if self._vectors is None:
             return candidates
         proposed = self._vectors.propose(progress, content_ids)
@@ -237,9 +238,7 @@ class CandidateIndex:
             replace(one, cosine=self._vectors.cosine(*one.pair)) if one.turn is Turn.NONE else one for one in candidates
         ]
         if self._parameters.used is Method.HASH_THEN_MODEL:
-            # The most alike first, and before them those of which the model says nothing.
-            alike = [one for one in known if self._vectors.lets_through(one.cosine)]
-            return sorted(alike, key=lambda one: 2.0 if one.cosine is None else one.cosine, reverse=True)
+            return [one for one in known if self._vectors.lets_through(one.cosine)]
         found = {one.pair for one in known}
         fresh = [one for one in proposed if one.pair not in found]
         rows = {content_id: row for row, content_id in enumerate(self._content_ids)} if fresh else {}

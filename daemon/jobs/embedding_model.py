@@ -26,9 +26,6 @@ from index.model import Method
 
 log = logging.getLogger(__name__)
 
-# Milliseconds of processor time for one picture, above which AUTO does without the model: for 100,000 pictures more
-# than an hour on one core.
-MOST_MILLISECONDS: Final = 40.0
 # One after another, without a success between them, before it is the model that is taken to fail.
 FAILURES_IN_A_ROW: Final = 3
 
@@ -97,7 +94,7 @@ class EmbeddingModel:
             state = vectors.model_state(database)
         # As first measured: the choice must not change with what else the machine does.
         milliseconds = report.milliseconds if state is None else state.milliseconds
-        if milliseconds > MOST_MILLISECONDS:
+        if milliseconds > vectors.MOST_MILLISECONDS:
             log.info("the model takes %.0f ms a picture: candidates are found by their hashes alone", milliseconds)
             return Method.HASH, ""
         return Method.HASH_AND_MODEL, report.key

@@ -40,6 +40,9 @@ PREPARED_AT_ONCE: Final = 500
 # was made of it, which moves 4 bits of 256 in a scanned page.
 MOST_BITS: Final = 16
 
+# Above every cosine: a pair of which the model says nothing, as one of them is turned.
+UNKNOWN: Final = 2.0
+
 # Reasons that say nothing of the picture, only of this moment.
 PASSING: Final = frozenset({OUT_OF_REACH, "unreadable", "changed"})
 # The same where a preview was made again, and cannot be read nevertheless.
@@ -95,8 +98,7 @@ class Verifier:
         judged = Judged()
         by_pair = {candidate.pair: candidate for candidate in candidates}
         calm, suspects = self._compared.split(by_pair)
-        lanes = _lanes(calm)
-        calm.sort(key=lambda pair: (lanes[pair[0]], pair))
+        calm = [one.pair for one in _ranked([by_pair[pair] for pair in calm], _lanes(calm))]
         whole = Portion(progress, steps)
         whole.expect(len(by_pair))
         for pairs in images.chunks([*calm, *suspects], PREPARED_AT_ONCE):
@@ -260,9 +262,8 @@ class Verifier:
         """Have pairs compared and keep the judgements; why there is none of the others."""
         paths, unseen = self._previews.ensure({content_id for c in candidates for content_id in c.pair}, progress)
         failures = self._without_preview(candidates, unseen)
-        seen = [c for c in candidates if c.pair not in failures]
-        lanes = _lanes([c.pair for c in seen])
-        seen.sort(key=lambda c: (lanes[c.a_id], c.pair))
+        lanes = _lanes([c.pair for c in candidates if c.pair not in failures])
+        seen = _ranked([c for c in candidates if c.pair not in failures], lanes)
         by_features = {content_id for c in seen if c.turn is None for content_id in c.pair}
         with self._store.read() as database:
             features = images.features_of(database, by_features, FEATURE_SCHEME)
@@ -336,6 +337,26 @@ def _lanes(pairs: Sequence[Pair]) -> dict[int, int]:
     labels = component_labels(len(contents), places.reshape(-1, 2))
     _, lanes = np.unique(labels, return_inverse=True)
     return dict(zip(contents.tolist(), lanes.tolist(), strict=True))
+
+
+def _ranked(candidates: Sequence[CandidatePair], lanes: Mapping[int, int]) -> list[CandidatePair]:
+    """Lane by lane, and in a lane content by content: the most alike first as the model has it, and before them those
+    of which it says nothing. A search that is stopped has kept the likeliest pairs."""
+    of_lanes: dict[int, float] = {}
+    of_contents: dict[int, float] = {}
+    for one in candidates:
+        for best, key in ((of_lanes, lanes[one.a_id]), (of_contents, one.a_id)):
+            best[key] = max(_likeness(one), best.get(key, -1.0))
+
+    def place(one: CandidatePair) -> tuple[float, int, float, int, float, int]:
+        lane = lanes[one.a_id]
+        return -of_lanes[lane], lane, -of_contents[one.a_id], one.a_id, -_likeness(one), one.b_id
+
+    return sorted(candidates, key=place)
+
+
+def _likeness(candidate: CandidatePair) -> float:
+    return UNKNOWN if candidate.cosine is None else candidate.cosine
 
 
 def _pair_task(

@@ -25,12 +25,14 @@ from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
 from daemon.watching.watch_limits import max_user_watches, watches_of_others
 from index.database.private_folder import OTHERS, OTHERS_WRITE, objection
+from index.database.records import vectors
 from index.database.upkeep import lineage
 from index.database.upkeep.backups import Backups
 from index.database.upkeep.upgrade import MIGRATIONS
 from index.imaging.decoding import decoders
 from index.imaging.discovery.trash_places import NAME as TRASH
 from index.messages import Message, hint_of, of_json, of_os_error, text
+from index.model import Method
 
 FREE_LITTLE_BYTES = 2 * 10**9
 FREE_NONE_BYTES = 2 * 10**8
@@ -212,6 +214,12 @@ def model(config: Config) -> Iterator[Finding]:
             yield Finding(
                 "model", Grade.WARNING, Message("doctor.model_fails", problem=problem),
                 Message("doctor.model_fails_remedy"),
+            )  # fmt: skip
+        elif milliseconds > vectors.MOST_MILLISECONDS and config.detect.method == Method.AUTO:
+            yield Finding(
+                "model", Grade.NOTE,
+                Message("doctor.model_slow", milliseconds=round(milliseconds), limit=round(vectors.MOST_MILLISECONDS)),
+                Message("doctor.model_slow_remedy"),
             )  # fmt: skip
         else:
             yield Finding(

@@ -26,7 +26,7 @@ from index.messages import of_os_error
 from index.model import TURNS
 
 # What the name of a vector's scheme begins with: another preprocessing or another form of vectors gives others.
-SCHEME: Final = "vector/1"
+SCHEME: Final = "vector/2"
 # The model that comes with the program.
 SHIPPED: Final = Path(inference.__file__).with_name("default.onnx")
 # The side of the pictures that a model is checked with, as of a preview.

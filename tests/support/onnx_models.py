@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FLOAT, UINT8, INT64, BOOL, FLOAT16 = 1, 2, 7, 9, 10
-NUMBERS = {"float32": FLOAT, "uint8": UINT8, "int64": INT64, "bool": BOOL, "float16": FLOAT16}
+FLOAT, UINT8, INT8, INT64, BOOL, FLOAT16 = 1, 2, 3, 7, 9, 10
+NUMBERS = {"float32": FLOAT, "uint8": UINT8, "int8": INT8, "int64": INT64, "bool": BOOL, "float16": FLOAT16}
 Value = int | float | str | bytes | Sequence[int]
 
 
@@ -106,6 +106,7 @@ def thumbnail_model(
     element: int = FLOAT,
     metadata: Mapping[str, str] | None = None,
     count: int | str = "n",
+    opset: int = 17,
 ) -> bytes:
     """A model whose vector is the picture in cells x cells pixels, in three colours: enough to find copies by."""
     nodes, name = [], "image"
@@ -131,6 +132,7 @@ def thumbnail_model(
             [tensor("grey", np.full((1,), 127, np.float32))],
         ),
         said if metadata is None else metadata,
+        opset,
     )
 
 
@@ -139,6 +141,19 @@ def embedding(nodes: Sequence[bytes], tensors: Sequence[bytes] = (), domains: Se
     return model(
         graph(nodes, [value("image", ["n", 3, 8, 8])], [value("embedding", None)], tensors), domains=domains
     )  # fmt: skip
+
+
+def sums_of_products() -> bytes:
+    """A model of integers, whose 16 numbers are each 127 times the sum of all that the picture is given as."""
+    return embedding(
+        [
+            node("Cast", ["image"], ["whole"], to=UINT8),
+            node("Flatten", ["whole"], ["flat"], axis=1),
+            node("MatMulInteger", ["flat", "weights"], ["sums"]),
+            node("Cast", ["sums"], ["embedding"], to=FLOAT),
+        ],
+        [tensor("weights", np.full((192, 16), 127, np.int8))],
+    )
 
 
 def endless() -> bytes:

@@ -60,7 +60,17 @@ class FillLimits:
     min_surroundings: float = threshold(0.01, "share of the picture", "Less is no surroundings.")
 
 
+@dataclass(frozen=True, slots=True)
+class CrossedLimits:
+    """When two pictures were cut out of the middle of one."""
+
+    max_offset: float = threshold(
+        0.02, "share of a side", "Between the two strips of a side: whole pixels of the views, and a slight tilt."
+    )
+
+
 HYPOTHESIS: Final = HypothesisLimits()
+CROSSED: Final = CrossedLimits()
 SETTLED: Final = SettledLimits()
 FILL: Final = FillLimits()
 
@@ -187,6 +197,22 @@ class Aligned:
         """The share of the picture that only one of them shows, of the one that has less of it. None where either lies
         within the other, whatever surrounds that one; a fill in one colour shows nothing."""
         return min(_surround(self.first, self.covered_first), _surround(self.second, self.covered))
+
+    @cached_property
+    def crossed(self) -> bool:
+        """Whether both were cut out of the middle of one picture, to two ratios of their sides: one reaches as far
+        beyond the other to the left as to the right, and the other beyond it above as far as below."""
+        height, width = self.first.shape
+        corners = np.array([[[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]]])
+        x, y = cv2.perspectiveTransform(corners, self.transform)[0].T
+        beyond = [
+            (-0.5 - float(along.min()), float(along.max()) - (side - 0.5), side)
+            for along, side in ((x, self.second.shape[1]), (y, self.second.shape[0]))
+        ]
+        across, down = (sum(ends[:2]) for ends in beyond)
+        return across * down < 0 and all(
+            abs(low - high) <= CROSSED.max_offset * side and low * high > 0 for low, high, side in beyond
+        )
 
     @property
     def settled(self) -> bool:

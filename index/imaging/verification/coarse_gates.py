@@ -62,8 +62,10 @@ def contained(aligned: Aligned, limits: Contained) -> Gate:
 
 
 def exclusive(aligned: Aligned, limits: Exclusive) -> Gate:
-    """Whether one of the pictures shows nothing that the other does not show."""
-    return Gate("exclusive", round(aligned.exclusive, 3), limits.max_share, aligned.exclusive <= limits.max_share)
+    """Whether one of the pictures shows nothing that the other does not show, or both are the middle of one picture, in
+    two ratios of their sides, as wallpapers are."""
+    passed = aligned.exclusive <= limits.max_share or aligned.crossed
+    return Gate("exclusive", round(aligned.exclusive, 3), limits.max_share, passed)
 
 
 def correlation(similarity: Similarity, limits: Correlation) -> Gate:

@@ -53,7 +53,7 @@ def fine_gates(
         added(fine, graphic=graphic),
         *colour(fine, facts, graphic=graphic),
         *clipped(fine),
-        *exposure(fine, facts, noise, EXPOSURE),
+        *exposure(fine, facts, noise, EXPOSURE, by_hash=by_hash),
         *capture(facts, noise, NOISE),
         *records(*facts, turned=fine.coarse.is_turned),
         *frames(facts),
@@ -117,9 +117,9 @@ def _keep_noise(facts: FactsPair, limits: NoiseEvidence) -> bool:
 
 
 def edges(fine: FineAlignment, noise: Noise, limits: Edges) -> Gate:
-    """Whether at most one of the two shows the scene beyond the other. The same noise overrules: of one exposure two
-    parts may have been cut out."""
-    passed = fine.beyond_px <= limits.max_px or noise.coherence >= NOISE.same_coherence
+    """Whether at most one of the two shows the scene beyond the other. The same noise overrules, and two ratios of the
+    sides around one middle: of one exposure two parts may have been cut out."""
+    passed = fine.beyond_px <= limits.max_px or noise.coherence >= NOISE.same_coherence or fine.coarse.crossed
     return Gate("edges", round(max(0.0, fine.beyond_px), 2), limits.max_px, passed)
 
 
@@ -150,7 +150,9 @@ def clipped(fine: FineAlignment) -> tuple[Gate, ...]:
     return (Gate("clipped", round(kept, 5), CLIPPING.min_share, kept < CLIPPING.min_share),)
 
 
-def exposure(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Exposure) -> tuple[Gate, ...]:
+def exposure(
+    fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Exposure, *, by_hash: bool
+) -> tuple[Gate, ...]:
     """Whether both have the noise of one exposure; no gate where it cannot be compared."""
     if noise.agreement is None or not _keep_noise(facts, NOISE):
         return ()
@@ -164,6 +166,8 @@ def exposure(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Exposu
         return ()
     weak, strong = (limits.still_weak, limits.still_strong) if still else (limits.shifted_weak, limits.shifted_strong)
     limit = strong if noise.strength >= NOISE.strong else weak
+    if not by_hash:
+        limit = max(limit, limits.unproposed)
     return (Gate("exposure", round(noise.agreement, 3), limit, noise.agreement >= limit),)
 
 

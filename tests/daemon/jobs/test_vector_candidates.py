@@ -1,5 +1,6 @@
 """The model's proposals: in every method, from scratch and piece by piece the same, and without a model by hash."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 from daemon.configuration.config import defaults
 from daemon.jobs.detect import Detector
 from daemon.jobs.embedding_model import EmbeddingModel
+from daemon.machine import checks
+from daemon.machine.checks import Grade
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.records import random_pairs, vectors
 from index.model import DetectParameters, Method
@@ -128,6 +131,32 @@ def test_behind_the_hash_the_model_takes_away_what_is_not_alike(with_model: With
     assert all(one["cosine"] >= 0.5 for one in kept.values())
 
 
+def test_what_the_hash_proposes_is_verified_in_the_order_of_the_model(
+    with_model: WithModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, crops in ((1, (0.0, 0.04)), (2, (0.0, 0.01)), (3, (0.0, 0.02))):
+        for crop in crops:
+            add(with_model.photos, seed, f"{seed} {crop}.jpg", crop)
+    with_model.library.scan()
+    asked: list[tuple[int, int]] = []
+    compared = with_model.detector._verifier._compared
+    run = compared.run
+
+    def recorded(function: Any, items: Iterator[Any], *more: Any) -> Any:
+        tasks = list(items)
+        asked.extend(pair for pair, _ in tasks)
+        return run(function, tasks, *more)
+
+    monkeypatch.setattr(compared, "run", recorded)
+    with_model.detect(method=Method.HASH_THEN_MODEL)
+    with with_model.library.store.read() as database:
+        rows = database.execute_sql("SELECT a_id, b_id, evidence FROM match").fetchall()
+    cosines = {(a, b): json.loads(evidence)["cosine"] for a, b, evidence in rows}
+    assert len(cosines) == 3
+    ranks = [cosines[pair] for pair in dict.fromkeys(asked) if pair in cosines]
+    assert len(set(ranks)) == 3 and ranks == sorted(ranks, reverse=True)
+
+
 @pytest.mark.parametrize("method", [Method.HASH_AND_MODEL, Method.MODEL])
 def test_piece_by_piece_gives_what_from_scratch_does(with_model: WithModel, method: Method) -> None:
     with_model.method = method
@@ -201,8 +230,11 @@ def test_auto_is_by_hash_where_the_model_is_slow_or_absent(
     with_model: WithModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert with_model.model.decide(Method.AUTO)[0] is Method.HASH_AND_MODEL
-    monkeypatch.setattr("daemon.jobs.embedding_model.MOST_MILLISECONDS", 0.0)
+    monkeypatch.setattr("index.database.records.vectors.MOST_MILLISECONDS", 0.0)
     assert with_model.model.decide(Method.AUTO) == (Method.HASH, "")
+    daemon = msgspec.structs.replace(defaults().daemon, data_dir=with_model.library.store.data_dir)
+    (finding,) = checks.model(msgspec.structs.replace(defaults(), daemon=daemon))
+    assert finding.grade is Grade.NOTE and "hashes only" in str(finding.message)
     assert with_model.model.decide(Method.HASH_AND_MODEL)[0] is Method.HASH_AND_MODEL
     assert with_model.model.decide(Method.HASH) == (Method.HASH, "")
     shutil.move(with_model.file, with_model.file.with_suffix(".away"))

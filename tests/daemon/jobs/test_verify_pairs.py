@@ -20,6 +20,7 @@ from daemon.processes.verify_task import PairTask
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.records import images
 from index.database.records import quarantine as records
+from index.database.records.deferred_pairs import CandidatePair
 from index.database.records.images import WatchRoot
 from index.database.records.jobs import DetectJobParameters
 from index.database.records.quarantine import TRIES
@@ -27,7 +28,7 @@ from index.errors import Cancelled, NoRoom, StoreError
 from index.imaging.decoding.pictures import Limits
 from index.imaging.verification.edit_evidence import VERIFIER
 from index.messages import text
-from index.model import Depth, DetectParameters, RootState
+from index.model import Depth, DetectParameters, RootState, Turn
 from support import poisoned
 from support.inline_pool import InlinePool
 from support.library import Library
@@ -377,3 +378,13 @@ def test_the_service_is_ended_three_times_by_a_pair_and_then_no_more(tmp_path: P
     )
     assert program.ask("SELECT work, crashes FROM quarantine") == [(VERIFIER, TRIES)]
     program.check_index()
+
+
+def test_the_most_alike_are_compared_first_and_the_pairs_of_one_picture_together() -> None:
+    def pair(a_id: int, b_id: int, cosine: float | None) -> CandidatePair:
+        return CandidatePair(a_id, b_id, 0, Turn.NONE, cosine=cosine)
+
+    far, near, nearer, turned = pair(1, 2, 0.7), pair(3, 4, 0.8), pair(3, 6, 0.9), pair(7, 8, None)
+    between = pair(4, 6, 0.85)
+    lanes = verify_pairs._lanes([one.pair for one in (far, near, nearer, turned, between)])
+    assert verify_pairs._ranked([far, near, between, nearer, turned], lanes) == [turned, nearer, near, between, far]

@@ -11,6 +11,7 @@ from PIL import Image
 from daemon.processes.model_task import NO_VIEW, EmbedTask, ModelTask, check_model, embed_preview
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.errors import PictureError
+from index.imaging.embedding import inference
 from index.imaging.embedding.model_input import ModelOptions
 from index.imaging.embedding.onnx_file import MAX_BYTES
 from index.imaging.embedding.vectors import cosines
@@ -53,11 +54,21 @@ def test_what_is_no_file_is_refused(tmp_path: Path, pool: WorkerPool) -> None:
     assert codes == ["model.unreadable", "model.no_file", "model.too_large", "model.unreadable", "model.no_file"]
 
 
+def test_products_of_integers_are_summed_as_they_are_on_every_processor(tmp_path: Path) -> None:
+    """With AVX2 but without VNNI, onnxruntime adds them in 16 bits unless asked not to."""
+    task = written(tmp_path, onnx.sums_of_products())
+    white = np.full((1, 3, 8, 8), 255, np.float32)
+    assert inference.load(task.path, task.options, task.provider).run(white).tolist() == [[192 * 255 * 127] * 16]
+
+
 KINDS = {
     "torchvision": onnx.thumbnail_model(metadata={}),
     "a batch of one": onnx.thumbnail_model(count=1),
     "channels last": onnx.thumbnail_model(layout="nhwc"),
     "bytes, channels last": onnx.thumbnail_model(layout="nhwc", element=onnx.UINT8),
+    "half precision": onnx.thumbnail_model(element=onnx.FLOAT16),
+    "opset 11": onnx.thumbnail_model(opset=11),
+    "opset 22": onnx.thumbnail_model(opset=22),
     "free sides": onnx.model(
         onnx.graph(
             [

@@ -174,3 +174,42 @@ def test_a_stamp_has_less_than_half_of_the_texture(textured: int, stamped: bool)
     blocks = similarity(textured, 0.98).correlation
     blocks[:2, :15] = 0.1
     assert is_only_stamped(Similarity(blocks, textured)) is stamped
+
+
+def of_two_ratios(offset: tuple[int, int], first: tuple[int, int], second: tuple[int, int]) -> Aligned:
+    """The middle parts of noise in two sizes, (height, width), the second moved by some pixels, (down, across)."""
+    height, width = 320, 480
+    noise = np.random.default_rng(1).uniform(0, 255, (height, width)).astype(np.float32)
+
+    def part(size: tuple[int, int], down: int, across: int) -> tuple[np.ndarray, int, int]:
+        top, left = (height - size[0]) // 2 + down, (width - size[1]) // 2 + across
+        return noise[top : top + size[0], left : left + size[1]], top, left
+
+    (grey, top, left), (other, other_top, other_left) = part(first, 0, 0), part(second, *offset)
+    transform = np.array([[1, 0, left - other_left], [0, 1, top - other_top], [0, 0, 1]], np.float64)
+    covered = np.zeros(other.shape, np.bool_)
+    covered[
+        max(0, top - other_top) : max(0, top - other_top + first[0]),
+        max(0, left - other_left) : max(0, left - other_left + first[1]),
+    ] = True
+    return Aligned(Turn.NONE, transform, grey, other, other, covered, similarity(50), rough=False)
+
+
+@pytest.mark.parametrize(
+    ("offset", "first", "second", "passed"),
+    [
+        ((0, 0), (300, 400), (260, 416), True),
+        ((0, 0), (260, 416), (300, 400), True),
+        # Strips whose widths differ by 8 and by 10 of 416 pixels.
+        ((0, 4), (300, 400), (260, 416), True),
+        ((0, 5), (300, 400), (260, 416), False),
+        ((4, 0), (300, 400), (260, 416), False),
+        # Both reach beyond the other on one side: of a hand that moves.
+        ((8, 12), (300, 400), (300, 400), False),
+    ],
+)
+def test_wallpapers_of_two_ratios_show_something_that_the_other_does_not(
+    offset: tuple[int, int], first: tuple[int, int], second: tuple[int, int], passed: bool
+) -> None:
+    gate = exclusive(of_two_ratios(offset, first, second), EXCLUSIVE)
+    assert gate.value > EXCLUSIVE.max_share and gate.passed is passed

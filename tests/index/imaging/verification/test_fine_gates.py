@@ -111,8 +111,14 @@ def test_witnesses(blocks: int, passed: bool) -> None:
 )
 def test_the_agreement_of_noise(shift_px: float, strength: float, limit: float) -> None:
     for agreement, passed in ((limit, True), (limit - 0.01, False)):
-        (gate,) = exposure(aligned(shift_px), (CAMERA, CAMERA), Noise(agreement, 0.9, strength), EXPOSURE)
+        (gate,) = exposure(aligned(shift_px), (CAMERA, CAMERA), Noise(agreement, 0.9, strength), EXPOSURE, by_hash=True)
         assert (gate.limit, gate.passed) == (limit, passed)
+
+
+def test_a_pair_that_no_hash_proposes_needs_the_same_noise() -> None:
+    for agreement, strength in ((0.79, 0.69), (0.8, 0.69), (0.8, 1.0)):
+        (gate,) = exposure(aligned(0.01), (CAMERA, CAMERA), Noise(agreement, 0.9, strength), EXPOSURE, by_hash=False)
+        assert (gate.limit, gate.passed) == (0.8, agreement >= 0.8)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,7 @@ def test_uneven_noise_is_ignored_where_details_fall_on_each_other(
     shift_px: float, unevenness: float, applies: bool
 ) -> None:
     noise = Noise(0.1, 0.9, 1.0, unevenness=unevenness)
-    assert bool(exposure(aligned(shift_px), (CAMERA, CAMERA), noise, EXPOSURE)) is applies
+    assert bool(exposure(aligned(shift_px), (CAMERA, CAMERA), noise, EXPOSURE, by_hash=True)) is applies
 
 
 @pytest.mark.parametrize(
@@ -140,13 +146,13 @@ def test_uneven_noise_is_ignored_where_details_fall_on_each_other(
 def test_the_share_of_blocks_whose_noise_is_compared(
     fine: FineAlignment, facts: tuple[Facts, Facts], least: float
 ) -> None:
-    assert exposure(fine, facts, Noise(0.9, least, 1.0), EXPOSURE)
-    assert not exposure(fine, facts, Noise(0.9, least - 0.01, 1.0), EXPOSURE)
+    assert exposure(fine, facts, Noise(0.9, least, 1.0), EXPOSURE, by_hash=True)
+    assert not exposure(fine, facts, Noise(0.9, least - 0.01, 1.0), EXPOSURE, by_hash=True)
 
 
 def test_noise_is_not_compared_where_a_file_keeps_none() -> None:
-    assert not exposure(aligned(), (CAMERA, WEBP), Noise(0.1, 0.9, 1.0), EXPOSURE)
-    assert not exposure(aligned(), (CAMERA, CAMERA), Noise(None), EXPOSURE)
+    assert not exposure(aligned(), (CAMERA, WEBP), Noise(0.1, 0.9, 1.0), EXPOSURE, by_hash=True)
+    assert not exposure(aligned(), (CAMERA, CAMERA), Noise(None), EXPOSURE, by_hash=True)
 
 
 def test_time_and_camera() -> None:
