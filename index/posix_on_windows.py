@@ -148,7 +148,7 @@ def _scandir(path: Any = ".") -> Any:
 
 
 def _is_junction(entry: os.DirEntry[str]) -> bool:
-    """Symbolic links are told by the entry itself."""
+    """Symbolic links say so themselves."""
     status = entry.stat(follow_symlinks=False)
     return not entry.is_symlink() and windows_handles.leads_elsewhere(getattr(status, "st_reparse_tag", 0))
 

@@ -78,7 +78,7 @@ def leads_elsewhere(tag: int) -> bool:
 
 
 def open_folder(path: str, refuses_links: bool) -> int:
-    """A descriptor; while it is open, nobody can rename or remove the folder, nor one above it."""
+    """A descriptor; while it is open, no one can rename or remove the folder, nor one above it."""
     access, sharing = LIST_DIRECTORY | READ_ATTRIBUTES, SHARE_READ | SHARE_WRITE
     handle = _handle(path, access, sharing, OPEN_EXISTING, BACKUP_SEMANTICS, refuses_links)
     if not _attributes_and_tag(handle, path)[0] & ATTRIBUTE_DIRECTORY:
