@@ -14,7 +14,7 @@ from typing import Any, Final
 from daemon.configuration.config import Config
 from daemon.files.protected_paths import ManagedFolders
 from daemon.folder_setup import watch_roots
-from daemon.jobs import quarantine
+from daemon.jobs import changed_decoders, quarantine
 from daemon.jobs.bulk_jobs import BulkJobs
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.detect import Detector
@@ -34,11 +34,10 @@ from daemon.jobs.undo import Undoer
 from daemon.live_settings import LiveSettings
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from daemon.watching.watcher import Coverage, Reconcile, Settled, WatchedRoot, Watcher, WatchMode, WatchTimes
-from index.database.records import cleared_decisions, decoder_set, images, matches, temporary_roots
+from index.database.records import cleared_decisions, images, matches, temporary_roots
 from index.database.records.jobs import ScanParameters, UndoParameters
 from index.database.store import Store
 from index.errors import ConfigError
-from index.imaging.decoding import decoders
 from index.imaging.decoding.pictures import Limits
 from index.imaging.discovery.walk import is_at_or_below
 from index.messages import Message
@@ -119,10 +118,11 @@ class JobSystem:
             matches.mark_stale(database, images.sync_roots(database, watch_roots(self._config)))
             matches.mark_stale(database, temporary_roots.drop_unused(database))
             self._reopen_outdated(database)
-            self._reopen_failed(database)
             return bool(matches.stale_contents(database))
 
         has_stale = self._store.write(sync)
+        if count := changed_decoders.reread_failures(self._store, self.pool):
+            log.info("the decoders changed: %d files that could not be read are read again", count)
         cleared_decisions.put_back_unfinished(self._store.write)
         self._recover()
         self._log_destinations()
@@ -211,12 +211,6 @@ class JobSystem:
             count = images.invalidate_outdated(database)
             files = f"{count} files are" if count else "no file is"
             log.warning("another version found the groups: they are recalculated, and %s read again", files)
-
-    def _reopen_failed(self, database: Any) -> None:
-        """After a change of the decoders: mark the files that could not be read to be read again."""
-        count = decoder_set.reread_failures(database, decoders.decoder_set())
-        if count:
-            log.info("the decoders changed: %d files that could not be read are read again", count)
 
     def _recover(self) -> None:
         """Recover what a crash interrupted, before anything else touches a file."""

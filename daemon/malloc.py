@@ -1,8 +1,9 @@
 """EDGE: limits the memory that the C library keeps in this process."""
 
 import contextlib
-import ctypes
 from typing import Final
+
+from index.operating_system import c_library
 
 # From malloc.h.
 M_ARENA_MAX: Final = -8
@@ -21,14 +22,14 @@ HELD_IN_ALL_BYTES: Final = 64 * 2**20
 def limit_arenas() -> None:
     """Limit the arenas that threads share; call it before any thread starts. No effect on another C library."""
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
+        c_library().mallopt(M_ARENA_MAX, HEAPS)
 
 
 def hold_buffers() -> None:
     """Have buffers of some megabytes used again instead of given back to the system, in a process whose memory goes
     with it. No effect on another C library."""
     with contextlib.suppress(AttributeError, OSError):
-        mallopt = ctypes.CDLL(None).mallopt
+        mallopt = c_library().mallopt
         mallopt(M_MMAP_THRESHOLD, HELD_BYTES)
         mallopt(M_TRIM_THRESHOLD, HELD_IN_ALL_BYTES)
 
@@ -36,4 +37,4 @@ def hold_buffers() -> None:
 def trim() -> None:
     """Return free memory in the heaps to the system; it takes a millisecond or two."""
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
+        c_library().malloc_trim(0)

@@ -1,7 +1,8 @@
 """EDGE: what Linux offers and other systems offer otherwise or not at all, behind one name each.
 
-ComparImg runs on Linux. On macOS `detect` and `compress` run, as far as they change no file that was there: what macOS
-lacks is left out here, so that no other module asks where it runs. On Windows nothing runs (see refusal).
+ComparImg runs on Linux. On macOS and Windows `detect` and `compress` run, as far as they change no file that was
+there: what these systems lack is left out here, so that no other module asks where it runs. What `os` of Windows lacks
+is added by `posix_on_windows`.
 """
 
 import contextlib
@@ -9,9 +10,13 @@ import ctypes
 import errno
 import os
 import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import time
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 try:
     import fcntl
@@ -24,12 +29,18 @@ except ImportError:  # Windows
 
 IS_LINUX: Final = sys.platform.startswith("linux")
 IS_WINDOWS: Final = sys.platform == "win32"
+if IS_WINDOWS:
+    from index import windows_handles
 # For folders in a path, which are not listed: on Linux they need not be readable.
 TRAVERSE: Final = getattr(os, "O_PATH", os.O_RDONLY)
 # For a file without a name, 0 where there are none.
 UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
 HAS_O_PATH: Final = hasattr(os, "O_PATH")
 PR_SET_PDEATHSIG: Final = 1
+STANDARD_ERROR: Final = 2
+# Flags of renameat2(2).
+RENAME_NOREPLACE: Final = 1
+RENAME_EXCHANGE: Final = 2
 # Where the memory of the machine is not known.
 ASSUMED_MEMORY_BYTES: Final = 4 * 2**30
 # F_FULLFSYNC of macOS, whose fsync(2) leaves the bytes in the cache of the disk.
@@ -44,6 +55,8 @@ def cores() -> int:
 
 def memory_bytes() -> int:
     """The memory of the machine."""
+    if IS_WINDOWS:
+        return windows_handles.memory_bytes()
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -52,22 +65,168 @@ def memory_bytes() -> int:
 
 def nanoseconds_since_boot() -> int:
     """Asleep or awake."""
+    if IS_WINDOWS:
+        return time.monotonic_ns()
     return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def die_with_parent() -> None:
-    """Have this process killed with the thread that started it; on macOS it ends when its socket does."""
+    """Have this process killed with the thread that started it; elsewhere it ends when its socket does."""
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        c_library().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def is_child_of(parent: int) -> bool:
+    """Whether the process that started this one still runs; on Windows others may stand between the two."""
+    return IS_WINDOWS or os.getppid() == parent
+
+
+def be_nice(by: int) -> None:
+    """Leave the processor to others, where the system asks for it in this way."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(by)
+
+
+def c_library() -> Any:
+    """The C library of this process. Raises OSError on Windows, which has no single one; AttributeError for what a
+    library lacks."""
+    if IS_WINDOWS:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def start_python(code: str, end: socket.socket, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Start Python without the site module; `code` takes the socket by `passed_socket`, and nothing else of ours.
+    Raises OSError."""
+    arguments = ["-S", "-P", "-c", code]
+    if not IS_WINDOWS:
+        return subprocess.Popen(
+            [sys.executable, *arguments], pass_fds=(end.fileno(),), env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    # The python.exe of an environment only starts the real one, which alone is to have the socket.
+    command = [getattr(sys, "_base_executable", sys.executable), *arguments]
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+        )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(end.share(process.pid))  # type: ignore[attr-defined, unused-ignore]
+    return process
+
+
+def passed_socket(descriptor: int) -> socket.socket:
+    """The socket that `start_python` gave this process."""
+    if IS_WINDOWS:
+        return socket.fromshare(sys.stdin.buffer.read())  # type: ignore[attr-defined, no-any-return, unused-ignore]
+    return socket.socket(fileno=descriptor)
+
+
+def largest_memory_kb() -> int:
+    """The most memory that this process has had, 0 where it is not known."""
+    if resource is None:
+        return 0
+    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return most if IS_LINUX else most >> 10
+
+
+def lock(descriptor: int, exclusively: bool = True) -> None:
+    """Lock an open file or folder for this process, without waiting. Raises BlockingIOError where another one holds
+    it, and OSError where there are no such locks: folders on Windows, some network file systems."""
+    if not IS_WINDOWS:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusively else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    elif exclusively:
+        windows_handles.lock(descriptor)
+    else:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+
+def ask_driver(descriptor: int, request: int, buffer: Any) -> None:
+    """ioctl(2). Raises OSError."""
+    if fcntl is None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    fcntl.ioctl(descriptor, request, buffer)
+
+
+def renameat2(old: int, source: bytes, new: int, target: bytes, flags: int) -> None:
+    """Rename with the flags of Linux; on Windows every rename is one that replaces nothing. Raises OSError, ENOSYS
+    where it cannot be done in one step."""
+    if IS_WINDOWS and flags == RENAME_NOREPLACE:
+        os.rename(source, target, src_dir_fd=old, dst_dir_fd=new)
+        return
+    try:
+        call = c_library().renameat2
+    except AttributeError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    if call(old, source, new, target, flags) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), os.fsdecode(target))
 
 
 def limit_address_space(limit_bytes: int) -> None:
     """Limit the memory of this process, and have it write no core files. macOS does not keep the first limit."""
+    if IS_WINDOWS:
+        with contextlib.suppress(OSError):
+            windows_handles.limit_memory(limit_bytes)
     if resource is None:
         return
     for kind, limit in ((resource.RLIMIT_AS, limit_bytes), (resource.RLIMIT_CORE, 0)):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (limit, limit))
+
+
+@contextlib.contextmanager
+def captured_standard_error(most_bytes: int) -> Iterator[list[bytes]]:
+    """What libraries write to standard error until the end of the block, filled in there; no writer waits. On Windows
+    only in a process that `start_python` started. One thread at a time."""
+    written: list[bytes] = []
+    with _captured_in_its_file(written, most_bytes) if IS_WINDOWS else _captured_by_pipe(written, most_bytes):
+        yield written
+
+
+@contextlib.contextmanager
+def _captured_by_pipe(written: list[bytes], most_bytes: int) -> Iterator[None]:
+    reader, writer = os.pipe()
+    try:
+        # What does not fit into the pipe is lost.
+        os.set_blocking(writer, False)
+        os.set_blocking(reader, False)
+        before = _duplicate(STANDARD_ERROR)
+        os.dup2(writer, STANDARD_ERROR)
+        try:
+            yield
+        finally:
+            if before is None:
+                os.close(STANDARD_ERROR)
+            else:
+                os.dup2(before, STANDARD_ERROR)
+                os.close(before)
+            with contextlib.suppress(BlockingIOError):
+                written.append(os.read(reader, most_bytes))
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@contextlib.contextmanager
+def _captured_in_its_file(written: list[bytes], most_bytes: int) -> Iterator[None]:
+    """Each library may have a C library of its own there, with another descriptor of the same file: replacing ours
+    would catch nothing."""
+    with contextlib.suppress(OSError):
+        os.truncate(STANDARD_ERROR, 0)
+        os.lseek(STANDARD_ERROR, 0, os.SEEK_SET)
+    yield
+    with contextlib.suppress(OSError):
+        os.lseek(STANDARD_ERROR, 0, os.SEEK_SET)
+        written.append(os.read(STANDARD_ERROR, most_bytes))
+
+
+def _duplicate(descriptor: int) -> int | None:
+    try:
+        return os.dup(descriptor)
+    except OSError:
+        return None
 
 
 def sync(descriptor: int) -> None:

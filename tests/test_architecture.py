@@ -192,8 +192,10 @@ def test_index_holds_two_halves_and_what_both_use() -> None:
         "index.model",
         "index.operating_system",
         "index.paths",
+        "index.posix_on_windows",
         "index.settings",
         "index.triggers",
+        "index.windows_handles",
     }
 
 

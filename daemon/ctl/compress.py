@@ -204,7 +204,7 @@ def _print_report(run: Any, quiet: bool) -> None:
         parts.append(text(f"{terminal.bytes_in_words(before)} -> {terminal.bytes_in_words(after)}"))
     parts += [count for count in counts if count.params["n"]]
     click.echo(", ".join(map(terminal.said, parts)) + ".")
-    if made and not outcome["dry_run"]:
+    if made and not outcome["dry_run"] and operating_system.IS_LINUX:
         terminal.say(Message("console.undo_with", command=f"comparimg-ctl undo --one-shot {outcome['batch']}"))
 
 

@@ -134,15 +134,16 @@ def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any],
             with open(target, "w", encoding="utf-8", errors="surrogateescape", newline="") as device:
                 write(result, device)
             return
-        with partial.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            try:
+        file = partial.open("x", encoding="utf-8", errors="surrogateescape", newline="")
+        try:
+            with file:
                 write(result, file)
                 file.flush()
                 os.fsync(file.fileno())
-                partial.replace(target)
-            except BaseException:
-                partial.unlink()
-                raise
+            partial.replace(target)
+        except BaseException:
+            partial.unlink()
+            raise
     except OSError as error:
         raise ComparImgError("ctl.unwritable", path=target, error=of_os_error(error)) from error
 

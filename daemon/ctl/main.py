@@ -25,7 +25,7 @@ from index.messages import Message, of_os_error, render, text
 LONGEST_LINE = 500
 # Those that do not belong to a language, as the no-break space does.
 BLANKS = re.compile("[ \t\r\n]+")
-# Commands that change no file that was there before, and so run on macOS, too.
+# Commands that change no file that was there before, and so run on macOS and Windows, too.
 ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress", "completion", "manual"})
 
 
@@ -36,8 +36,6 @@ ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress", "completion", "manu
 @click.pass_context
 def program(context: click.Context, config_file: Path | None, address: str | None) -> None:
     """Find duplicate images, and control a running ComparImg."""
-    if operating_system.IS_WINDOWS:
-        raise UsageError("ctl.not_on_windows")
     if not operating_system.IS_LINUX and context.invoked_subcommand not in ON_ALL_SYSTEMS:
         raise UsageError("ctl.linux_only", command=context.invoked_subcommand or "")
     context.obj = {"config": config_file, "address": address}

@@ -14,7 +14,7 @@ from typing import Any
 from daemon.configuration.config import ModelSection, defaults
 from daemon.configuration.config import default_data_dir as service_data_dir
 from daemon.configuration.reserved_folders import exclusion_patterns, objection
-from daemon.jobs import quarantine
+from daemon.jobs import changed_decoders, quarantine
 from daemon.jobs.detect import Detector
 from daemon.jobs.embedding_model import EmbeddingModel
 from daemon.jobs.previews import Previews
@@ -23,12 +23,11 @@ from daemon.jobs.scan import Scanner
 from daemon.jobs.scan_roots import ScanRoot
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.queries import result_file
-from index.database.records import decoder_set, images, matches, vectors
+from index.database.records import images, matches, vectors
 from index.database.records.images import WatchRoot
 from index.database.records.jobs import DetectJobParameters, ScanParameters
 from index.database.store import Store
 from index.errors import UsageError
-from index.imaging.decoding import decoders
 from index.imaging.decoding.pictures import Limits
 from index.model import DetectParameters, Method
 
@@ -66,7 +65,7 @@ def detect(
         store = stack.enter_context(Store(data_dir))
         pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
         store.write(lambda db: matches.mark_stale(db, images.sync_roots(db, [root.root for root in roots])))
-        store.write(lambda db: decoder_set.reread_failures(db, decoders.decoder_set()))
+        changed_decoders.reread_failures(store, pool)
         model_pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
         embedding = EmbeddingModel(store, model_pool, model or defaults().model)
         detector = Detector(

@@ -15,7 +15,7 @@ from daemon.configuration import protected_folders
 from daemon.configuration.config import Config
 from daemon.configuration.reserved_folders import exclusion_patterns, objection
 from daemon.files.protected_paths import Claim, ManagedFolders
-from daemon.jobs import quarantine
+from daemon.jobs import changed_decoders, quarantine
 from daemon.jobs.compress import Compressor, Processes
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import Progress
@@ -164,6 +164,8 @@ def open_runtime(data_dir: Path, tops: Sequence[bytes], config: Config) -> Itera
         pool = stack.enter_context(WorkerPool(processes.count, processes.limits))
         roots = [ScanRoot(WatchRoot(top)) for top in tops]
         store.write(lambda db: images.sync_roots(db, [root.root for root in roots]))
+        if tops:
+            changed_decoders.reread_failures(store, pool)
         scanner = Scanner(store, pool, lambda: roots, limits, lambda progress: 0)
 
         def rescan(progress: Progress, paths: Sequence[bytes]) -> None:

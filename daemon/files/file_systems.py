@@ -13,13 +13,13 @@ The rest has no identity: tmpfs, overlay, most file systems in user space.
 """
 
 import array
-import fcntl
 import os
 from collections.abc import Collection
 from enum import Enum
 from typing import Final
 
 from daemon.files.mounts import Mount, mount_of, mounts_below, path_in_file_system
+from index import operating_system
 from index.database.records.disks import DiskLocation
 
 FAMILIES: Final = {
@@ -91,7 +91,7 @@ def _xfs_uuid(folder: bytes) -> str:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.ioctl(descriptor, XFS_GEOMETRY, buffer)
+            operating_system.ask_driver(descriptor, XFS_GEOMETRY, buffer)
         finally:
             os.close(descriptor)
     except OSError:

@@ -5,7 +5,6 @@ systems without such locks it has no effect: every folder counts as unused.
 """
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from daemon.files.removal import FOLDER
+from index import operating_system
 
 # A process that checks for a lock holds one itself for a moment.
 TRIES: Final = 50
@@ -37,7 +37,7 @@ def is_in_use(folder: bytes) -> bool:
         with contextlib.suppress(FileNotFoundError, PermissionError):
             descriptor = os.open(folder, FOLDER)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                operating_system.lock(descriptor)
             except BlockingIOError:
                 return True
             except OSError:
@@ -52,6 +52,6 @@ def is_in_use(folder: bytes) -> bool:
 def _lock(descriptor: int) -> None:
     for _ in range(TRIES):
         with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            operating_system.lock(descriptor, exclusively=False)
             return
         time.sleep(WAIT_S)

@@ -12,7 +12,6 @@ Folders are given as open descriptors, names without slashes. Plain renames and 
 """
 
 import contextlib
-import ctypes
 import errno
 import logging
 import os
@@ -26,6 +25,7 @@ from typing import Final
 from daemon.files import file_bytes
 from daemon.files.file_names import visible_names
 from index.errors import FileError
+from index.operating_system import RENAME_EXCHANGE, RENAME_NOREPLACE, renameat2
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,6 @@ Proof = Callable[[int], bool]
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: a named pipe in the place of a picture must not block us.
 READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# Flags of renameat2(2).
-NOREPLACE: Final = 1
-EXCHANGE: Final = 2
 # Errors of a file system (NFS, some of FUSE), an old kernel or an old C library without those flags.
 UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 # Errors of link(2) on a file system without hard links (FAT, some network shares).
@@ -45,8 +42,6 @@ NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.
 # Errors of a full disk, an exhausted quota, and a limit on the size of files.
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PRIVATE: Final = re.compile(rb"\.comparimg-[0-9a-f]{16}\.removing")
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def remove(folder: int, name: bytes, proof: Proof, is_ours: bool = False) -> bytes | None:
@@ -96,7 +91,7 @@ def move(old: int, source: bytes, new: int, target: bytes, into_ours: bool = Fal
     rename is safe there. A crash may leave both.
     """
     try:
-        _renameat2(old, source, new, target, NOREPLACE)
+        renameat2(old, source, new, target, RENAME_NOREPLACE)
         return
     except OSError as error:
         if error.errno not in UNSUPPORTED:
@@ -128,7 +123,7 @@ def _is_free(folder: int, name: bytes) -> bool:
 
 def exchange(old: int, source: bytes, new: int, target: bytes) -> None:
     """Exchange the names of two files, in one step. Raises OSError with one of UNSUPPORTED if that is impossible."""
-    _renameat2(old, source, new, target, EXCHANGE)
+    renameat2(old, source, new, target, RENAME_EXCHANGE)
 
 
 def undo_removals(folder: int, name: bytes) -> None:
@@ -212,7 +207,7 @@ def _restore_name(private: int, name: bytes, folder: int) -> bytes:
 def _move_out(private: int, name: bytes, folder: int, target: bytes) -> None:
     """As `move`, out of a folder to which only we write: so the name there is still that of the same file."""
     try:
-        _renameat2(private, name, folder, target, NOREPLACE)
+        renameat2(private, name, folder, target, RENAME_NOREPLACE)
         return
     except OSError as error:
         if error.errno not in UNSUPPORTED:
@@ -279,12 +274,3 @@ def proof_by_second_name(folder: int, name: bytes) -> Proof:
         return os.path.samestat(other, os.fstat(descriptor))
 
     return proof
-
-
-def _renameat2(old: int, source: bytes, new: int, target: bytes, flags: int) -> None:
-    call = getattr(_libc, "renameat2", None)
-    if call is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if call(old, source, new, target, flags) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), os.fsdecode(target))

@@ -76,4 +76,6 @@ class ScanRoots:
 
 def _normal(path: str) -> bytes:
     """A path as the index writes it: whatever `..` and double slashes are in it, it has one name there."""
-    return b"/" + os.path.normpath(os.fsencode(path)).lstrip(b"/")
+    normal = os.path.normpath(os.fsencode(path))
+    # With a drive or a server only on Windows.
+    return normal if os.path.splitdrive(normal)[0] else b"/" + normal.lstrip(b"/")

@@ -4,7 +4,6 @@ A process keeps the last model that it loaded. Every failure of the reason MODEL
 """
 
 import io
-import resource
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ import blake3
 import numpy as np
 from PIL import Image
 
+from index import operating_system
 from index.errors import PictureError
 from index.imaging.embedding import inference
 from index.imaging.embedding.cosine_limits import CosineLimits
@@ -92,7 +92,7 @@ def check_model(task: ModelTask) -> ModelReport:
         limits=model.limits,
         dimensions=len(vectors[0]),
         milliseconds=_milliseconds(model),
-        megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+        megabytes=operating_system.largest_memory_kb() >> 10,
         cosine=cosine,
     )
 

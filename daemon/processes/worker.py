@@ -4,10 +4,8 @@ Imports as little as possible: a function is imported when it is first requested
 """
 
 import contextlib
-import os
 import pickle
 import signal
-import socket
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
@@ -34,17 +32,16 @@ def serve(descriptor: int, memory_bytes: int, parent: int) -> None:
     """Report that it is ready, then answer until the other end is closed."""
     # A decoder that hangs never sees the socket close; the kernel kills it with the thread that started it.
     operating_system.die_with_parent()
-    if os.getppid() != parent:
+    if not operating_system.is_child_of(parent):
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
+    operating_system.be_nice(NICENESS)
     # If the machine runs out of memory, the kernel should kill this process, not the service.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
         score.write("1000")
     operating_system.limit_address_space(memory_bytes)
     hold_buffers()
-    channel = Channel(socket.socket(fileno=descriptor))
+    channel = Channel(operating_system.passed_socket(descriptor))
     with contextlib.suppress(EOFError, OSError):
         channel.send(b"")
         while True:

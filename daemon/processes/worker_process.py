@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from daemon.processes.channel import Channel
+from index import operating_system
 from index.messages import Message, text
 
 SOURCES: Final = Path(__file__).parents[2]
@@ -39,28 +40,23 @@ class WorkerProcess:
     def __init__(self, memory_bytes: int) -> None:
         ours, theirs = socket.socketpair()
         arguments = f"{theirs.fileno()}, {memory_bytes}, {os.getpid()}"
-        # Without the site module, which takes as long as the rest of the start; sys.path is passed on instead.
-        python = [sys.executable, "-S", "-P", "-c", f"from daemon.processes.worker import serve; serve({arguments})"]
+        # sys.path is passed on instead of the site module, which takes as long as the rest of the start.
         places = os.pathsep.join([str(SOURCES), *filter(None, sys.path)])
         self._channel = Channel(ours)
         try:
-            self._process = subprocess.Popen(
-                python,
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, **SINGLE_THREADED, "PYTHONPATH": places},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                # libtiff and others write warnings here about every odd file; real failures come as answers.
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
+            # What libtiff and others write about every odd file is dropped; real failures come as answers.
+            self._process = operating_system.start_python(
+                f"from daemon.processes.worker import serve; serve({arguments})",
+                theirs,
+                {**os.environ, **SINGLE_THREADED, "PYTHONPATH": places},
             )
         except BaseException:
             self._channel.close()
             raise
         finally:
             theirs.close()
-        self._readable = select.poll()
-        self._readable.register(self._channel, select.POLLIN)
+        self._readable = selectors.DefaultSelector()
+        self._readable.register(self._channel, selectors.EVENT_READ)
         if not self.receive(START_LIMIT_S):
             self.kill()
             raise WorkerDied(Message("worker.not_ready", seconds=START_LIMIT_S))
@@ -74,7 +70,7 @@ class WorkerProcess:
 
     def receive(self, limit_s: float) -> list[bytes]:
         """Every message that has arrived; waits for one until the limit. Raises WorkerDied."""
-        if not self._readable.poll(limit_s * 1000):
+        if not self._readable.select(limit_s):
             return []
         try:
             return self._channel.receive()
@@ -92,6 +88,7 @@ class WorkerProcess:
 
     def _end(self) -> Message:
         """Close the connection, which ends the process unless it hangs; how it ended."""
+        self._readable.close()
         self._channel.close()
         for last in (False, True):
             with contextlib.suppress(subprocess.TimeoutExpired):

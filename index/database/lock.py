@@ -7,11 +7,11 @@ linked or deleted. The locks end with the process, however it ends.
 
 import contextlib
 import errno
-import fcntl
 import os
 from pathlib import Path
 from typing import Final
 
+from index import operating_system
 from index.errors import AlreadyRunning
 
 FILE: Final = "lock"
@@ -61,7 +61,7 @@ class DataLock:
                 continue
             held.add((status.st_dev, status.st_ino))
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                operating_system.lock(descriptor)
             except OSError as error:
                 if error.errno in HELD:
                     raise self._already_running(folder, _pid_of_holder(self._path)) from error
@@ -69,7 +69,7 @@ class DataLock:
     def _lock_file(self) -> None:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            operating_system.lock(descriptor)
         except OSError as error:
             os.close(descriptor)
             raise self._already_running(self._path.parent, _pid_of_holder(self._path)) from error

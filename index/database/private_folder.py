@@ -24,7 +24,10 @@ FOLDERS: Final = ("backups", "views", "lost+found")
 
 def make_private(folder: Path) -> None:
     """Remove the permissions of others from the folder and from what ComparImg created in it. Logs what was done and
-    what could not be; raises OSError only where the folder cannot be read."""
+    what could not be; raises OSError only where the folder cannot be read. Windows keeps no modes, and the folders of
+    a user are closed to others."""
+    if operating_system.IS_WINDOWS:
+        return
     restrict_files(folder)
     status = folder.stat()
     if not status.st_mode & OTHERS:

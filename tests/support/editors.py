@@ -48,7 +48,7 @@ class Editor:
     def at_work(self) -> Iterator[None]:
         """Save at the moments: the change n has the moments 2n, before it, and 2n + 1, after it."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(removal, "_renameat2", self._watching(removal._renameat2))
+            patch.setattr(removal, "renameat2", self._watching(removal.renameat2))
             for name in CALLS:
                 patch.setattr(os, name, self._watching(getattr(os, name)))
             yield

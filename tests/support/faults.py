@@ -155,7 +155,7 @@ def judge_without_index(scene: Scene) -> tuple[str, str]:
 
 def _kill_at(number: int, after: bool, writer: int) -> None:
     count = iter(range(10_000))
-    names = {"_renameat2": "rename", "_append": "manifest", "write": "commit"}
+    names = {"renameat2": "rename", "_append": "manifest", "write": "commit"}
 
     def killing(name: str, change: Callable[..., Any]) -> Callable[..., Any]:
         def do(*arguments: Any, **named: Any) -> Any:
@@ -172,7 +172,7 @@ def _kill_at(number: int, after: bool, writer: int) -> None:
 
         return do
 
-    for owner, functions in ((removal, ("_renameat2",)), (trash, ("_append",)), (Store, ("write",)),
+    for owner, functions in ((removal, ("renameat2",)), (trash, ("_append",)), (Store, ("write",)),
                         (os, ("link", "unlink", "rename", "mkdir", "rmdir"))):  # fmt: skip
         for name in functions:
             setattr(owner, name, killing(name, getattr(owner, name)))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.files import actions, removal, step_recovery
+from daemon.files import actions, step_recovery
 from daemon.files.protected_paths import ManagedFolders
 from daemon.files.rescue import Rescue
 from daemon.files.trash import NAME, Trashes
+from index import operating_system
 from index.database.records.batches import Action, Step
 from index.imaging.decoding.pictures import digest
 from index.model import Identity
@@ -116,7 +117,7 @@ def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """What the file system can do: what it cannot, the system calls say as NFS and FAT do."""
     kind: str = request.param
     if "renameat2" in kind:
-        monkeypatch.setattr(removal, "_libc", object())
+        monkeypatch.setattr(operating_system, "c_library", object)
     if "links" in kind:
         monkeypatch.setattr(os, "link", refuse)
     return kind

@@ -94,10 +94,14 @@ def heif_library_version() -> str:
     return str(getattr(importlib.import_module(HEIF.module), "libheif_version", lambda: "?")())
 
 
-def decoder_set() -> str:
-    """The decoders with their versions, as one line: what failed under another set may be readable under this one."""
-    packages = ("pillow", *(decoder.package for decoder in ADDED if is_installed(decoder)))
-    return ", ".join([*(f"{name} {_version(name)}" for name in packages), f"own {OWN}"])
+def decoder_set(_: object = None) -> str:
+    """The decoders with their versions, and which of them cannot be loaded, as one line: what failed under another set
+    may be readable under this one. For worker processes."""
+    lines = [f"pillow {_version('pillow')}"]
+    for decoder in filter(is_installed, ADDED):
+        state = "" if decoder.format in formats() else " not loaded"
+        lines.append(f"{decoder.package} {_version(decoder.package)}{state}")
+    return ", ".join([*lines, f"own {OWN}"])
 
 
 def missing_for(head: bytes) -> Message | None:

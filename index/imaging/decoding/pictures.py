@@ -32,6 +32,7 @@ from index.imaging.decoding import (
     raw_picture,
     tiff_damage,
     tiff_kinds,
+    webp_file,
 )
 from index.imaging.decoding.attachments import attachments_of
 from index.imaging.decoding.bit_depth import bit_depth
@@ -359,6 +360,7 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         if missing := _not_decoded(data):
             raise PictureError("no_decoder", missing) from error
+        _require_extent(data)
         if looks_like_image(data[:HEAD_BYTES]):
             raise PictureError("corrupt", "picture.damaged_header") from error
         raise PictureError("not_an_image", "picture.unknown_format") from error
@@ -373,6 +375,7 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
         words = str(error)
         if any(word in words.lower() for word in ("truncated", "not enough", "incomplete", "unexpected end")):
             raise PictureError("truncated", "picture.truncated", format=what) from error
+        _require_extent(data)
         raise PictureError("corrupt", "picture.corrupt_with_reason", format=what, problem=words[:200]) from error
     except Exception as error:  # struct.error, KeyError, ZeroDivisionError, zlib.error...
         raise PictureError("corrupt", "picture.corrupt", format=what) from error
@@ -408,6 +411,20 @@ def _check_pixels(what: str, width: int, height: int, limits: Limits) -> None:
         raise PictureError("too_large", "picture.too_many_pixels", format=what, megapixels=size, limit=limit)
     if not pixels:
         raise PictureError("corrupt", "picture.no_pixels", format=what)
+
+
+def _require_extent(data: bytes) -> None:
+    """Raises PictureError for a WebP, AVIF or HEIC, which could not be decoded, that is shorter than it says."""
+    try:
+        if webp_file.is_cut(data):
+            raise PictureError("truncated", "picture.truncated", format="WebP")
+        if data[4:8] == b"ftyp":
+            heif_file.check(data)
+    except heif_file.Cut as error:
+        what = "AVIF" if data[8:12] in decoders.AVIF_BRANDS else "HEIC"
+        raise PictureError("truncated", "picture.truncated", format=what) from error
+    except heif_file.Damaged:
+        return
 
 
 def _check_whole(data: bytes) -> None:

@@ -46,6 +46,11 @@ def remainder(data: bytes) -> bytes:
     return b"".join([*rest, data[position:]])
 
 
+def is_cut(data: bytes) -> bool:
+    """Whether a file is a WebP and shorter than its first chunk says."""
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) < end_of_file(data)
+
+
 def end_of_file(data: bytes) -> int:
     """Where the file ends by its own header; what follows is not of it."""
     return CHUNK_HEADER + int.from_bytes(data[4:8], "little")

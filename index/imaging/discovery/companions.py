@@ -15,11 +15,13 @@ from typing import Final
 
 from index.imaging.discovery.file_types import IMAGES, RAW
 
-# Adobe's and darktable's, Adobe's masks, Apple's, RawTherapee's, DxO's, ON1's, Canon's recipes, and the small picture
-# that cameras put beside a film or RAW.
-SIDECARS: Final = frozenset(b"xmp acr aae pp3 dop on1 vrd dr4 thm".split())
+# Adobe's and darktable's, Adobe's masks, Apple's, RawTherapee's and ART's, DxO's, ON1's, Canon's recipes, Nikon's,
+# ExifTool's, and the small picture that cameras put beside a film or RAW.
+SIDECARS: Final = frozenset(b"xmp acr aae pp3 arp dop on1 vrd dr4 nksc mie thm".split())
 # What cameras and telephones record beside a still: films, and spoken notes.
 FILMS: Final = frozenset(b"mov mp4 m4v wav".split())
+# Of these, what belongs to a RAW file without an image beside it, too.
+NOTES: Final = frozenset({b"wav"})
 
 
 class Bond(StrEnum):
@@ -78,6 +80,8 @@ PATTERNS: Final = (
     Pattern(Bond.FILM, _form(rb"(PXL_.+\.MP[^.]*)"), stems=(rb"\1",)),
     # Canon's spoken note of IMG_1234.
     Pattern(Bond.FILM, _form(rb"SND_(\d+)\.wav"), stems=(rb"IMG_\1",)),
+    # What RawTherapee did to the picture that it wrote.
+    Pattern(Bond.SIDECAR, _form(rb"(.+)\.out\.pp3"), names=(rb"\1",)),
 )
 _CUT_OFF: Final = _form(rb"(.+)()\.json")
 _CUT_OFF_NUMBERED: Final = _form(rb"(.+)(\(\d+\))\.json")
@@ -196,7 +200,7 @@ def belongs(companion: bytes, picture: bytes, fold: Fold = exact) -> bool:
     kind = bond_of(picture)
     if claims is None or kind is Bond.SIDECAR or companion == picture:
         return False
-    if claims.bond is not Bond.SIDECAR and kind is not None:
+    if claims.bond is not Bond.SIDECAR and kind is not None and not (kind is Bond.RAW and _ending(companion) in NOTES):
         return False
     return claims.cover(picture, fold)
 

@@ -26,7 +26,7 @@ SKIPPED: Final = {
     "film": frozenset(
         b"mp4 m4v mov avi mkv webm mpg mpeg mts m2ts ts vob wmv flv f4v 3gp 3g2 ogv insv lrv asf rm rmvb".split()
     ),
-    "sidecar": frozenset(b"xmp aae thm pp3 dop lrcat lrdata lrprev cos nksc on1 arp".split()),
+    "sidecar": frozenset(b"xmp aae thm pp3 dop lrcat lrdata lrprev cos nksc on1 arp acr vrd dr4 mie".split()),
 }
 OTHERS: Final = frozenset().union(*SKIPPED.values()) | frozenset(
     b"xml json yaml yml toml ini cfg conf properties "

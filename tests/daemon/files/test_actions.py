@@ -40,7 +40,7 @@ def cut_off_at(monkeypatch: pytest.MonkeyPatch, number: int, after: bool) -> Ite
 
         return do
 
-    monkeypatch.setattr(removal, "_renameat2", cutting(removal._renameat2))
+    monkeypatch.setattr(removal, "renameat2", cutting(removal.renameat2))
     for name in ("link", "unlink", "rename", "mkdir", "rmdir"):
         monkeypatch.setattr(safe_files.os, name, cutting(getattr(os, name)))
     return count

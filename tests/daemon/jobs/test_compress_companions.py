@@ -120,14 +120,14 @@ def test_a_step_that_fails_leaves_everything_somewhere(
 ) -> None:
     scene = scene_with(tmp_path, mode, {"x.jpg.xmp": b"rating"})
     wanted = "x.jpg" if fails == "the source does not go" else "x.jpg.xmp"
-    rename = removal._renameat2
+    rename = removal.renameat2
 
     def failing(*arguments: object) -> object:
         if wanted.encode() in arguments:
             raise OSError(errno.EIO, "Input/output error")
         return rename(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(removal, "_renameat2", failing)
+    monkeypatch.setattr(removal, "renameat2", failing)
     with without_processes():
         scene.run()
     assert visible(scene) == {"x.jpg.xmp": b"rating"}

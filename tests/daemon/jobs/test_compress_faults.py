@@ -58,7 +58,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 # What is broken, and from which call on. Each breaks as it would: the change is not made.
 BREAKABLE: dict[str, tuple[object, str, Callable[[], Exception]]] = {
-    "rename": (removal, "_renameat2", lambda: OSError(5, "Input/output error")),
+    "rename": (removal, "renameat2", lambda: OSError(5, "Input/output error")),
     "write": (safe_files, "write_new", lambda: OSError(28, "No space left on device")),
     "manifest": (trash, "_append", lambda: OSError(30, "Read-only file system")),
     "commit": (Store, "write", lambda: StoreError(text("The index could not be changed."))),

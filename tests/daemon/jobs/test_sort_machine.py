@@ -65,7 +65,7 @@ def crash_at(number: int) -> Iterator[None]:
         return do
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(removal, "_renameat2", dying(removal._renameat2))
+        patch.setattr(removal, "renameat2", dying(removal.renameat2))
         for name in ("link", "unlink", "rename", "mkdir", "rmdir"):
             patch.setattr(os, name, dying(getattr(os, name)))
         patch.setattr(trash, "_append", dying(trash._append))

@@ -369,7 +369,7 @@ def test_half_a_file_is_a_problem_not_half_a_picture(form: str) -> None:
     data = packed(PICTURE, form)
     for kept in (0.3, 0.6, 0.95):
         assert reason(lambda kept=kept: decode(data[: int(len(data) * kept)], LIMITS)) in ("truncated", "corrupt")
-    if form in ("JPEG", "PNG", "BMP", "GIF"):
+    if form != "TIFF":
         assert reason(lambda: decode(data[: len(data) // 2], LIMITS)) == "truncated"
 
 
