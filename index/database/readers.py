@@ -11,7 +11,7 @@ from playhouse.pool import PooledSqliteDatabase
 
 # Only the writer checkpoints: SQLite before 3.51.3 can corrupt a file when two connections do so at the same time.
 READING = {"query_only": 1, "busy_timeout": 10_000, "wal_autocheckpoint": 0, "cache_size": -500}
-# As many as threads that answer requests. Each has up to 0.5 MB of pages; more may read at once and are closed after use.
+# As many as threads that answer requests; each has up to 0.5 MB of pages. Where more read at once, theirs are closed.
 KEPT = 8
 PROBE = "comparimg_is_idle"
 

@@ -37,8 +37,8 @@ class GroupLimits:
 
 GROUP: Final = GroupLimits()
 
-# The first members of a group, the reference among them, that are compared with all others of it. Of 27 trees of 5 to 12
-# pictures the original is certain in 10 % with three, in 25 % with five and in 32 % with eight, and never wrongly; a
+# The first members of a group, the reference among them, that are compared with all others of it. Of 27 trees of 5 to
+# 12 pictures the original is certain in 10 % with three, in 25 % with five and in 32 % with eight, never wrongly; a
 # group of 50 takes 144, 235 and 364 pairs.
 COMPARED: Final = 5
 # 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
