@@ -41,9 +41,10 @@ def hash_grey(grey: Bytes, box: Box | None = None) -> Hashes:
     """
     height, width = grey.shape
     left, top, right, bottom = box or (0.0, 0.0, float(width), float(height))
-    # Around zero, a flat picture has coefficients of zero and not of rounding errors.
+    # Around zero, a flat picture has coefficients of zero and not of rounding errors. In one order of memory, in which
+    # the sums of the product are always the same.
     level = float(grey[0, 0])
-    down = _analyses(height, top, bottom) @ np.subtract(grey, level, dtype=np.float32)
+    down = _analyses(height, top, bottom) @ np.subtract(grey, level, dtype=np.float32, order="C")
     across = _analyses(width, left, right)
     bits, start = {}, 0
     for hsize in HSIZES:
