@@ -123,7 +123,11 @@ def gate_table() -> str:
     stamped = f"{stamp.max_area:.2f} in one place or two and {stamp.max_elsewhere} elsewhere"
     limit = f"{different.max_share}, or {stamped}; {different.max_share_of_graphic} in a graphic"
     add("different", f"The share of the blocks that correlate below {BLOCKS.different}.", limit)
-    add("witnesses", gates.WITNESSES, f"at least {gates.WITNESSES.min_blocks}")
+    add(
+        "witnesses", gates.WITNESSES,
+        f"at least {gates.WITNESSES.min_blocks}; in thumbnails that a hash proposes "
+        f"{gates.WITNESSES.min_blocks_by_hash}, or a correlation of {gates.WITNESSES.min_correlation}",
+    )  # fmt: skip
     shift = f"{gates.REGISTRATION.max_shift_px:.2f} pixels, with exceptions"
     add("registration", gates.REGISTRATION, shift, "Lucas and Kanade 1981")
     add("edges", EDGES, f"at most {EDGES.max_px} pixels, or the same noise")

@@ -47,7 +47,7 @@ def fine_gates(
     """All gates of the fine frame that apply, in the order in which they are shown. `by_hash` is whether a hash
     proposes the pair: where none does, enough details must have been measured."""
     gates = (
-        *(() if by_hash else witnesses(fine, WITNESSES)),
+        *witnesses(fine, WITNESSES, by_hash=by_hash),
         registration(fine, facts, noise, REGISTRATION, by_hash=by_hash),
         edges(fine, noise, EDGES),
         added(fine, graphic=graphic),
@@ -65,10 +65,16 @@ def fine_gates(
     return (*gates, letters(fine)) if all(gate.passed for gate in gates) else gates
 
 
-def witnesses(fine: FineAlignment, limits: Witnesses) -> tuple[Gate, ...]:
-    """Whether the shift was measured in enough blocks."""
+def witnesses(fine: FineAlignment, limits: Witnesses, *, by_hash: bool) -> tuple[Gate, ...]:
+    """Whether the shift was measured in enough blocks. In a thumbnail that a hash proposes few are enough, and with
+    fewer still all blocks must agree well: a shift that was measured nowhere proves nothing."""
     blocks = fine.registration.blocks
-    return (Gate("witnesses", blocks, limits.min_blocks, blocks >= limits.min_blocks),)
+    if not by_hash:
+        return (Gate("witnesses", blocks, limits.min_blocks, blocks >= limits.min_blocks),)
+    if blocks >= limits.min_blocks_by_hash or fine.side >= REGISTRATION.thumbnail_px:
+        return ()
+    agree = fine.coarse.similarity.median >= limits.min_correlation
+    return (Gate("witnesses", blocks, limits.min_blocks_by_hash, agree),)
 
 
 def registration(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Registration, *, by_hash: bool) -> Gate:

@@ -109,9 +109,16 @@ class NoiseEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
-    """Blocks whose details could be measured, where no hash proposes the pair."""
+    """Blocks whose details could be measured."""
 
     min_blocks: int = threshold(6, "blocks of 32 pixels", "The median of fewer shifts says nothing.")
+    min_blocks_by_hash: int = threshold(2, "blocks of 32 pixels", "Of a thumbnail that a hash proposes.")
+    min_correlation: float = threshold(
+        0.92,
+        "median correlation",
+        "What proves a thumbnail with fewer: of 72 such copies of 90 pixels none has less than 0.946, a part of "
+        "another photograph had 0.873.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

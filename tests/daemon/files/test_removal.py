@@ -193,8 +193,8 @@ REMOVING = {"unlink", "remove", "rmdir", "removedirs", "rename", "renames", "rep
 # What takes names away outside daemon.files.removal: in the data folder, in ComparImg's own installation, or where a
 # person named the file to be written. A module that comes to this list needs a reason that docs/safety.md gives.
 ELSEWHERE = {
-    "index/operating_system.py", "index/database/lock.py", "index/database/store.py", "index/database/upkeep/backups.py",
-    "index/database/upkeep/clean_stop.py",
+    "index/operating_system.py", "index/database/lock.py", "index/database/store.py",
+    "index/database/upkeep/backups.py", "index/database/upkeep/clean_stop.py",
     "index/database/upkeep/recovery.py", "index/database/upkeep/restore.py",
     "index/database/upkeep/lineage_files.py", "webui/thumbnails.py",
     "daemon/jobs/previews.py", "daemon/jobs/preview_cache.py", "daemon/processes/decode_task.py",

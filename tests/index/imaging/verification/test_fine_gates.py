@@ -34,6 +34,7 @@ def aligned(
     contrast: float = 1.0,
     tilt: float = 0.0,
     cropped: bool = False,
+    correlation: float = 0.98,
 ) -> FineAlignment:
     first = picture(side * 3 // 4, side)
     second = ((first - 125) * contrast + 125 + level).astype(np.float32)
@@ -41,7 +42,7 @@ def aligned(
     transform = np.array([[1.0, -tilt, 0], [tilt, 1, 0], [0, 0, 1]])
     if cropped:
         transform = np.diag([1.1, 1.1, 1.0])
-    similarity = Similarity(np.full((12, 16), 0.98, np.float32), 192)
+    similarity = Similarity(np.full((12, 16), correlation, np.float32), 192)
     coarse = Aligned(Turn.NONE, transform, first, second, first, covered, similarity, rough=False)
     measured = Registration(shift_px, shift_px if sure_px is None else sure_px, blocks, first)
     prepared = Prepared(first.astype(np.uint8), 30.0, 0.0), Prepared(second.astype(np.uint8), 30.0, 0.0)
@@ -101,8 +102,18 @@ def test_few_blocks_are_allowed_for_unless_the_limit_is_the_strictest() -> None:
 
 @pytest.mark.parametrize(("blocks", "passed"), [(5, False), (6, True)])
 def test_witnesses(blocks: int, passed: bool) -> None:
-    (gate,) = witnesses(aligned(blocks=blocks), WITNESSES)
+    (gate,) = witnesses(aligned(blocks=blocks), WITNESSES, by_hash=False)
     assert gate.passed is passed
+
+
+@pytest.mark.parametrize(("blocks", "correlation", "passed"), [(1, 0.91, False), (1, 0.93, True), (0, 0.93, True)])
+def test_a_thumbnail_whose_details_were_not_measured_must_agree_well(
+    blocks: int, correlation: float, passed: bool
+) -> None:
+    (gate,) = witnesses(aligned(blocks=blocks, correlation=correlation, side=96), WITNESSES, by_hash=True)
+    assert (gate.value, gate.passed) == (blocks, passed)
+    assert not witnesses(aligned(blocks=2, correlation=0.86, side=96), WITNESSES, by_hash=True)
+    assert not witnesses(aligned(blocks=0, correlation=0.86), WITNESSES, by_hash=True)
 
 
 @pytest.mark.parametrize(
