@@ -63,6 +63,16 @@ def memory_bytes() -> int:
         return ASSUMED_MEMORY_BYTES
 
 
+def processor_flags() -> frozenset[str]:
+    """What the processor can do, by the names of Linux, as "avx2"; nothing where that is not known."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name.strip() == "flags":
+                return frozenset(value.split())
+    return frozenset()
+
+
 def nanoseconds_since_boot() -> int:
     """Asleep or awake."""
     if IS_WINDOWS:
