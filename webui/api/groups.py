@@ -176,10 +176,12 @@ def _fields(
     continued: bool = False,
     paged: bool = False,
 ) -> dict[str, Any]:
+    # Of a scene nothing is proposed.
+    proposing = None if row.scene else outline
     shown = members[:limit]
     last = (shown[-1].place, shown[-1].file.path) if len(members) > limit else None
-    if not paged and outline is not None:
-        shown += [member for member in members[limit:] if member.file.id == outline.proposal.image_id]
+    if not paged and proposing is not None:
+        shown += [member for member in members[limit:] if member.file.id == proposing.proposal.image_id]
     return {
         "id": row.key,
         "kind": Kind(row.kind),
@@ -190,7 +192,7 @@ def _fields(
         "changed": iso_time(row.changed_ns),
         "decided": row.decided,
         "scene": bool(row.scene),
-        "proposal": None if outline is None or row.scene else _proposal_schema(outline),
+        "proposal": None if proposing is None else _proposal_schema(proposing),
         "weakest": None if outline is None or outline.weakest is None else _weakest_schema(outline.weakest),
         "images": group_schemas.MemberList(
             items=[
@@ -199,7 +201,7 @@ def _fields(
                     decided.get(member.file.id),
                     sources.get(member.file.id),
                     not continued and number == 0,
-                    outline if outline is not None and _is_led(outline, members) else None,
+                    proposing if proposing is not None and _is_led(proposing, members) else None,
                 )
                 for number, member in enumerate(shown)
             ],

@@ -62,6 +62,21 @@ def test_a_scene_has_a_reason_and_no_proposal(client: WebClient, groups: tuple[s
     assert result["proposal"] is None
 
 
+@pytest.mark.parametrize("is_scene", [False, True])
+def test_no_picture_of_a_scene_is_said_to_be_kept(client: WebClient, library: Library, is_scene: bool) -> None:
+    """Though by the criteria another than the reference would be."""
+    small, large = (library.add_content(width, width=width, height=width) for width in (400, 4000))
+    for number, content in enumerate((small, large)):
+        library.add_image(content, f"{number}.jpg")
+    group = library.add_group(
+        small, (large, Kind.POSSIBLE if is_scene else Kind.NEAR, 4, Turn.NONE), images=2, scene=is_scene,
+        evidence={"scale": 10.0}, key="a" * 16,
+    )  # fmt: skip
+    images = client.get(f"/api/v1/groups/{group}").json["images"]["items"]
+    said = [image["sentence"]["en"] for image in images if image["sentence"]]
+    assert ("proposed to be kept" in said) is not is_scene
+
+
 def test_no_rule_decides_a_scene(client: WebClient, groups: tuple[str, str]) -> None:
     rule = {"choice": "trash", "kinds": ["exact", "pixels", "near", "possible"], "ties": "decide"}
     assert client.send("POST", "/api/v1/rules/preview", rule).json["groups"] == 1
