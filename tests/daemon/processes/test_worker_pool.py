@@ -42,17 +42,20 @@ def single() -> Iterator[WorkerPool]:
 
 
 @pytest.fixture(scope="module")
-def lent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerPool]:
-    """A pool whose tasks are done by a process of another machine, and at home where it cannot."""
+def lending(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lending]:
     with pytest.MonkeyPatch.context() as patch:
         for name, work in lent_orders.ORDERS.items():
             patch.setitem(lendable.WORKS, name, work)  # type: ignore[arg-type]
-        lending = Lending(tmp_path_factory.mktemp("lent"), HeldBack(1, LIMITS), code=lent_orders.JOIN)
-        lending.start("worker")
-        yield lending.pool
-        done = lending.done()["worker"]
-        lending.close()
-    assert done
+        made = Lending(tmp_path_factory.mktemp("lent"), HeldBack(1, LIMITS), code=lent_orders.JOIN)
+        made.start("worker")
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def lent(lending: Lending) -> WorkerPool:
+    """A pool whose tasks are done by a process of another machine, and at home where it cannot."""
+    return lending.pool
 
 
 @pytest.fixture(params=["processes", "lent"])
@@ -60,6 +63,12 @@ def either(request: pytest.FixtureRequest) -> WorkerPool:
     """What holds for a pool holds for one that lends."""
     found: WorkerPool = request.getfixturevalue("single" if request.param == "processes" else "lent")
     return found
+
+
+def test_what_is_lent_is_done_by_the_other_machine(lent: WorkerPool, lending: Lending) -> None:
+    before = lending.done().get("worker", 0)
+    list(lent.run(same, range(1000)))
+    assert lending.done()["worker"] > before
 
 
 def test_every_item_is_answered_once(either: WorkerPool) -> None:
