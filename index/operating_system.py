@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 try:
@@ -97,6 +98,7 @@ def be_nice(by: int) -> None:
         os.nice(by)
 
 
+@cache
 def c_library() -> Any:
     """The C library of this process. Raises OSError on Windows, which has no single one; AttributeError for what a
     library lacks."""

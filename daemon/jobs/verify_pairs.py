@@ -262,8 +262,9 @@ class Verifier:
         """Have pairs compared and keep the judgements; why there is none of the others."""
         paths, unseen = self._previews.ensure({content_id for c in candidates for content_id in c.pair}, progress)
         failures = self._without_preview(candidates, unseen)
-        lanes = _lanes([c.pair for c in candidates if c.pair not in failures])
-        seen = _ranked([c for c in candidates if c.pair not in failures], lanes)
+        seen = [c for c in candidates if c.pair not in failures]
+        lanes = _lanes([c.pair for c in seen])
+        seen = _ranked(seen, lanes)
         by_features = {content_id for c in seen if c.turn is None for content_id in c.pair}
         with self._store.read() as database:
             features = images.features_of(database, by_features, FEATURE_SCHEME)
