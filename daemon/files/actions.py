@@ -7,10 +7,10 @@ from the disk alone; daemon.files.step_recovery handles the states between its r
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final
 
-from daemon.files import replacement, safe_files
+from daemon.files import file_claims, replacement, safe_files
 from daemon.files.rescue import Rescue
 from daemon.files.safe_files import FileRef, is_same
 from index.database.records.batches import Action, Step
@@ -20,8 +20,9 @@ from index.model import Identity
 from index.paths import display
 
 FileRefOf = Callable[[bytes], FileRef]
-# Called just before the first rename; raises StepRefused if the step must not be done after all.
-Guard = Callable[[Step], None]
+# Entered just before the first rename and left after the last one. What the step relies on stays as it is meanwhile.
+# Raises StepRefused if the step must not be done after all.
+Guard = Callable[[Step], AbstractContextManager[None]]
 
 
 def perform(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
@@ -49,6 +50,14 @@ def opened_unchanged(file_ref: FileRef, identity: Identity, digest: bytes = b"")
         yield descriptor
 
 
+@contextmanager
+def _claimed(step: Step, subject: int, guard: Guard) -> Iterator[None]:
+    """While the file of a step leaves its path: no other service keeps it, and what this step relies on stays."""
+    file_claims.claim_to_move(subject)
+    with guard(step):
+        yield
+
+
 def _refusal_of(error: OSError) -> StepRefused:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return StepRefused("gone", "step.gone")
@@ -60,8 +69,7 @@ def _refusal_of(error: OSError) -> StepRefused:
 def _move_unchanged(step: Step, source: FileRef, target: FileRef, guard: Guard, rescue: Rescue) -> None:
     """Rename a file if it is unchanged. If another program replaced it in the meantime, the replacement is renamed
     back."""
-    with opened_unchanged(source, step.identity, step.digest) as subject:
-        guard(step)
+    with opened_unchanged(source, step.identity, step.digest) as subject, _claimed(step, subject, guard):
         replacement.move_away(subject, source, target, rescue)
 
 
@@ -74,8 +82,7 @@ def _move(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> N
     if not step.trash:
         _move_unchanged(step, source, target, guard, rescue)
         return
-    with opened_unchanged(source, step.identity) as subject:
-        guard(step)
+    with opened_unchanged(source, step.identity) as subject, _claimed(step, subject, guard):
         if not safe_files.copy_new(subject, target, file_ref_of(step.temp), step.digest):
             raise StepRefused("changed", "step.other_bytes")
         safe_files.sync_folders([target])
@@ -93,25 +100,27 @@ def _link(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> N
             raise StepRefused("same_file", "step.same_file")
         if not safe_files.are_equal(subject, kept):
             raise StepRefused("changed", "step.not_equal")
-        guard(step)
-        safe_files.link_new(keeper, temp)
-        if not replacement.is_open_at(kept, temp):
-            raise StepRefused("keeper_changed", "step.keeper_replaced")
-        replacement.replace_file(subject, kept, temp, path, file_ref_of(step.trash), rescue)
+        with _claimed(step, subject, guard):
+            safe_files.link_new(keeper, temp)
+            if not replacement.is_open_at(kept, temp):
+                raise StepRefused("keeper_changed", "step.keeper_replaced")
+            replacement.replace_file(subject, kept, temp, path, file_ref_of(step.trash), rescue)
 
 
 def _replace(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
     path, temp = file_ref_of(step.path), file_ref_of(step.temp)
     assert step.made is not None
-    with opened_unchanged(path, step.identity, step.digest) as subject, opened_unchanged(temp, step.made) as new_file:
-        guard(step)
+    with (
+        opened_unchanged(path, step.identity, step.digest) as subject,
+        opened_unchanged(temp, step.made) as new_file,
+        _claimed(step, subject, guard),
+    ):
         replacement.replace_file(subject, new_file, temp, path, file_ref_of(step.trash), rescue)
 
 
 def _create(step: Step, file_ref_of: FileRefOf, guard: Guard, _rescue: Rescue) -> None:
     temp, target = file_ref_of(step.temp), file_ref_of(step.target)
-    with opened_unchanged(temp, step.identity, step.digest) as made:
-        guard(step)
+    with opened_unchanged(temp, step.identity, step.digest) as made, guard(step):
         safe_files.rename_new(temp, target)
         if not replacement.has_arrived(made, target):
             raise StepRefused("changed", "step.result_replaced")
@@ -121,8 +130,8 @@ def _restore(step: Step, file_ref_of: FileRefOf, guard: Guard, _rescue: Rescue) 
     trashed = file_ref_of(step.trash)
     if safe_files.identity_at(trashed) is None:
         raise StepRefused("gone", "step.not_in_trash")
-    guard(step)
-    safe_files.rename_new(trashed, file_ref_of(step.target))
+    with guard(step):
+        safe_files.rename_new(trashed, file_ref_of(step.target))
 
 
 def _swap(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
@@ -130,8 +139,11 @@ def _swap(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> N
     assert step.made is not None
     if safe_files.identity_at(trashed) is None:
         raise StepRefused("gone", "step.not_in_trash")
-    with opened_unchanged(path, step.made, step.made_digest) as present, safe_files.opened_file(trashed) as original:
-        guard(step)
+    with (
+        opened_unchanged(path, step.made, step.made_digest) as present,
+        safe_files.opened_file(trashed) as original,
+        _claimed(step, present, guard),
+    ):
         try:
             # The original keeps its name in the trash until it is verified to be at its path.
             safe_files.link_new(trashed, temp)
@@ -153,8 +165,8 @@ def _delete(step: Step, file_ref_of: FileRefOf, guard: Guard, _rescue: Rescue) -
     trashed = file_ref_of(step.trash)
     if not step.digest:
         raise StepRefused("not_recorded", "step.not_recorded")
-    with opened_unchanged(trashed, step.identity):
-        guard(step)
+    with opened_unchanged(trashed, step.identity), guard(step):
+        pass
     if not safe_files.remove(trashed, safe_files.proof_by_record(step.identity, step.digest)):
         raise StepRefused("changed", "step.other_in_trash")
 

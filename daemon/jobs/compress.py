@@ -7,11 +7,12 @@ to the trash only while its result is there, byte for byte. Runs in the runner's
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from daemon.files import actions, safe_files
+from daemon.files.file_claims import kept_in_place
 from daemon.files.protected_paths import ManagedFolders
 from daemon.jobs.compress_plan import CompressPlan, CompressRequest, make_plan, request_of
 from daemon.jobs.journal import Journal
@@ -363,11 +364,13 @@ class CompressChecks:
 
         self._work.store.write(record)
 
-    def guard(self, step: Step) -> None:
-        """Raises StepRefused if a source is to go to the trash and its result is not there."""
+    @contextmanager
+    def guard(self, step: Step) -> Iterator[None]:
+        """Keep the result in place while its source goes to the trash. Raises StepRefused if it is not there."""
         if step.action is Action.MOVE:
             self._guard_companion(step)
         if step.action is not Action.TRASH:
+            yield
             return
         with self._work.store.read() as database:
             record = compressions.find_in_batch(database, self._batch.id, step.path)
@@ -380,8 +383,8 @@ class CompressChecks:
         there = safe_files.identity_at(result)
         if there is None:
             raise StepRefused("no_result", "compress.result_gone")
-        with actions.opened_unchanged(result, there, record.result_digest):
-            return
+        with actions.opened_unchanged(result, there, record.result_digest), kept_in_place([(result, there)]):
+            yield
 
     def _guard_companion(self, step: Step) -> None:
         """Raises StepRefused if the image of a companion did not get its new name: the result is not there, or the

@@ -14,6 +14,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -51,10 +52,10 @@ PLANS_KEPT: Final = 10
 
 class Checks(Protocol):
     """Checks before steps are done. `prepare` returns each of some steps, ready or refused, shortly before; `guard` is
-    called just before a step and raises StepRefused."""
+    entered just before a step, left when it is done, and raises StepRefused."""
 
     def prepare(self, steps: Sequence[Step]) -> Iterable[Step]: ...
-    def guard(self, step: Step) -> None: ...
+    def guard(self, step: Step, /) -> AbstractContextManager[None]: ...
 
 
 class NoChecks:
@@ -63,8 +64,8 @@ class NoChecks:
     def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
         return steps
 
-    def guard(self, step: Step) -> None:
-        pass
+    def guard(self, _step: Step) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def temp_of(batch_name: str, step: Step) -> bytes:

@@ -4,16 +4,17 @@ A keeper is checked by its digest and by decoding it, in a worker; its identity 
 An image without a keeper in each of its groups stays. Runs in the runner's thread.
 """
 
-import contextlib
 import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from daemon.files import actions, safe_files
+from daemon.files.file_claims import kept_in_place
 from daemon.files.protected_paths import Claim, ManagedFolders
 from daemon.files.siblings import remaining_owners
 from daemon.jobs.carried_metadata import CARRYING, Kept, MetadataCarrier
@@ -170,19 +171,17 @@ class Checker:
             else:
                 yield _refused(step, StepRefused("with_image", "step.an_image_stays"))
 
-    def guard(self, step: Step) -> None:
-        """Raises StepRefused if the keeper, or a companion's twin beside it, has changed since it was checked, and if a
-        picture that a companion belongs to is still there."""
-        for path, identity in self._unchanged.get(step.id, self._unchanged.get(step.companion_of or 0, ())):
-            present = None
-            with contextlib.suppress(OSError):
-                present = safe_files.identity_at(self._folders.file_ref(path))
-            if present != identity:
-                raise StepRefused("keeper_changed", "step.keeper_changed", path=display(path))
-        if is_companion(step):
-            left = remaining_owners(self._folders.file_ref(step.path))
-            if left:
-                raise StepRefused("with_image", "step.shared_companion", path=display(left[0]))
+    @contextmanager
+    def guard(self, step: Step) -> Iterator[None]:
+        """Keep the keeper, and a companion's twin beside it, in place while a step is done. Raises StepRefused if one
+        of them has changed since it was checked, and if a picture that a companion belongs to is still there."""
+        unchanged = self._unchanged.get(step.id, self._unchanged.get(step.companion_of or 0, ()))
+        with kept_in_place((self._folders.file_ref(path), identity) for path, identity in unchanged):
+            if is_companion(step):
+                left = remaining_owners(self._folders.file_ref(step.path))
+                if left:
+                    raise StepRefused("with_image", "step.shared_companion", path=display(left[0]))
+            yield
 
     def _planned_files(self, steps: Sequence[Step]) -> dict[int, PlannedFile]:
         """The present plan for the images of these steps, by image."""
@@ -277,7 +276,7 @@ class Checker:
         if step.action in CARRYING:
             carried = self._carrier.resume(step, image)
             return {} if carried is None else {step.id: carried}
-        with contextlib.suppress(StepRefused):
+        with suppress(StepRefused):
             twin = None
             if is_companion(step) and self._planner.needs_twin(step):
                 twin = self._planner.twin(step.path, step.identity, image.keeper)

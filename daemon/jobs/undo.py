@@ -9,7 +9,8 @@ import errno
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -290,10 +291,14 @@ class UndoChecks:
         for step in steps:
             yield step if step.state is not StepState.PLANNED else self._checked(step, offline)
 
-    def guard(self, step: Step) -> None:
+    @contextmanager
+    def guard(self, step: Step) -> Iterator[None]:
         """A file known only from a manifest is restored without execute bits. Raises StepRefused, OSError."""
-        if step.action is not Action.RESTORE or not self._is_adopted(step.trash):
-            return
+        if step.action is Action.RESTORE and self._is_adopted(step.trash):
+            self._make_plain(step)
+        yield
+
+    def _make_plain(self, step: Step) -> None:
         try:
             with safe_files.opened_file(self._folders.file_ref(step.trash)) as descriptor:
                 is_plain = remove_execute_bits(descriptor)

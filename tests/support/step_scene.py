@@ -1,6 +1,7 @@
 """The scene of one step: a folder with its file and its trash, for the tests of actions and of removal."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Scene:
     after: dict[str, bytes]
 
     def act(self) -> None:
-        actions.perform(self.step, self.managed_folders.file_ref, lambda step: None, self.rescue())
+        actions.perform(self.step, self.managed_folders.file_ref, lambda step: nullcontext(), self.rescue())
 
     def settle(self) -> bool:
         step_recovery.undo_removals(self.step, self.managed_folders.file_ref)

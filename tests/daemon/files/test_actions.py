@@ -3,6 +3,7 @@ disk shows how far it came."""
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -131,10 +132,12 @@ def test_what_is_replaced_at_the_last_moment_is_put_back(tmp_path: Path, name: s
     made = scene(tmp_path, name)
     path = made.folder / "a" / "x.jpg"
 
-    def meddle(step: Step) -> None:
+    @contextmanager
+    def meddle(step: Step) -> Iterator[None]:
         fresh = path.with_name("fresh")
         fresh.write_bytes(b"saved by an editor")
         fresh.rename(path)
+        yield
 
     with pytest.raises(StepRefused):
         actions.perform(made.step, made.managed_folders.file_ref, meddle, made.rescue())
