@@ -26,7 +26,7 @@ from webui.schemas import (
 
 
 class Step(Answer, frozen=True, kw_only=True):
-    """One change of a file. `target` is where it goes, `trash` where a file that it replaces goes."""
+    """One change of a file. `target` is the file's new path; `trash` is the new path of a file that it replaces."""
 
     id: RowId
     action: Action
@@ -55,7 +55,7 @@ class StepList(Answer, frozen=True, kw_only=True):
 
 
 class StepViews(Answer, frozen=True, kw_only=True):
-    """The pictures of a step: of the file that went, and of the one that was kept, where they can be shown."""
+    """The pictures of a step, if they can be shown: of the file that was changed, and of the one that was kept."""
 
     thumbnail: str | None
     keeper_thumbnail: str | None
@@ -113,8 +113,8 @@ class BatchQuery(Query, frozen=True, kw_only=True):
 
 
 class NewUndo(Body, frozen=True, kw_only=True):
-    """All of a batch, or some steps of it. With `decide_again` the groups are undecided afterwards; otherwise what was
-    decided about the files is decided again."""
+    """Undo a whole batch, or some of its steps. With `decide_again` the groups are undecided afterwards; otherwise the
+    previous decisions are restored."""
 
     steps: Annotated[list[RowId], Meta(max_length=10_000)] = field(default_factory=list)
     decide_again: bool = False
@@ -124,7 +124,7 @@ class NewUndo(Body, frozen=True, kw_only=True):
 
 
 class TrashItem(Answer, frozen=True, kw_only=True):
-    """A file in the trash: `path` is where it came from, `place` where it lies."""
+    """A file in the trash: `path` is where it came from, `place` is where it is."""
 
     id: RowId
     path: Path
@@ -159,8 +159,8 @@ class TrashQuery(ListQuery, frozen=True, kw_only=True):
 
 
 class RestoreItem(Body, frozen=True, kw_only=True):
-    """`confirm` allows the place of an item with `needs_confirmation`. Without it the job refuses that place, and names
-    it in `unconfirmed` of its outcome."""
+    """`confirm` allows the place of an item with `needs_confirmation`. Without it, the job refuses that place, and
+    names it in `unconfirmed` of its outcome."""
 
     confirm: bool = False
 

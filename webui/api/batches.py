@@ -21,7 +21,7 @@ from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, json_bytes, optional_time, path_bytes, path_text, path_uri
 
-# Pictures for each batch of the list.
+# The number of pictures for each batch of the list.
 SAMPLES = 3
 DAY_NS = 86_400 * 10**9
 
@@ -116,8 +116,7 @@ def post_restore(call: Call) -> Reply:
         if item.state is not ItemState.IN_TRASH:
             raise HttpError(409, "not_in_trash", "step.left_trash")
         target = trash_items.restore_target_of(item, _folders(call, database))
-        # `confirm` is passed on only where it is needed now: if another place needs it by the time the job runs, the
-        # job refuses.
+        # `confirm` is passed on only if it is needed now. If another place needs it when the job runs, the job refuses.
         confirmed = {"confirm": True} if target.asks and body.confirm else {}
         return _queue(database, call, JobKind.UNDO, {"items": [item.id], **confirmed})
 
@@ -159,7 +158,7 @@ def _fields(row: BatchRow) -> dict[str, Any]:
 
 
 class _Pictures:
-    """The addresses of the pictures of steps and of what they kept."""
+    """The addresses of the pictures of steps, and of the files that were kept instead."""
 
     def __init__(self, database: SqliteDatabase, steps: Sequence[Step]) -> None:
         self._keepers = file_pictures.digests_at(database, (step.keeper for step in steps))

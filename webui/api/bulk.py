@@ -1,4 +1,4 @@
-"""REST: decide about many groups at once, or clear what is decided about them, and preview that."""
+"""REST: decide on many groups at once, clear the decisions on them, and preview either."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""JSON schemas of decisions about many groups at once."""
+"""JSON schemas of decisions on many groups at once."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ GroupKey = Annotated[str, Meta(max_length=100)]
 
 
 class BulkDecision(Body, frozen=True, kw_only=True):
-    """What to do with every group that the query selects, or with those named. What is decided already stays."""
+    """What to do with every group that the query selects, or with the groups named. Existing decisions are kept."""
 
     action: Annotated[
         Literal["accept", "move", "link", "keep", "not_duplicates", "alternates", "clear"],
@@ -26,7 +26,7 @@ class BulkDecision(Body, frozen=True, kw_only=True):
 
 
 class DecisionJob(Body, frozen=True, kw_only=True):
-    """What a job is to do with every group that the query selects, or with `dry_run` to count."""
+    """What a job must do with every group that the query selects; with `dry_run` it only counts them."""
 
     action: Literal["accept", "move", "link", "keep", "not_duplicates", "alternates"]
     destination: Annotated[str | None, Meta(description="Where images are moved; for `move` only")] = None
@@ -34,7 +34,8 @@ class DecisionJob(Body, frozen=True, kw_only=True):
 
 
 class BulkEffect(Answer, frozen=True, kw_only=True):
-    """What is decided: the number of groups, of images that go (or are cleared), and of their bytes."""
+    """The effect: the number of groups, the number of images that go (or whose decision is cleared), and their
+    bytes."""
 
     groups: Count
     images: Count

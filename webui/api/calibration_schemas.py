@@ -16,7 +16,8 @@ class Interval(Answer, frozen=True, kw_only=True):
 
 
 class ExpectedWrong(Answer, frozen=True, kw_only=True):
-    """Pairs of different pictures: `proposed` within the tolerance, and of these `let_through` by the verifier."""
+    """Pairs of different pictures: `proposed` within the tolerance, and how many of these the verifier would accept
+    (`let_through`)."""
 
     tolerance: Count
     counted: Annotated[bool, Meta(description="`proposed` is what the last detection proposed, and no estimate")]
@@ -25,14 +26,15 @@ class ExpectedWrong(Answer, frozen=True, kw_only=True):
 
 
 class ExpectedAtCosine(Answer, frozen=True, kw_only=True):
-    """How many unrelated pairs of the library are expected to be at least as near by the model as a cosine."""
+    """The number of unrelated pairs of the library whose cosine by the model is expected to be at least this."""
 
     cosine: float
     proposed: Interval
 
 
 class Calibration(Answer, frozen=True, kw_only=True):
-    """Measured on random `pairs` of `images`; of `judged` pairs, the verifier `accepted` some as the same picture."""
+    """Measured on random `pairs` of `images`. Of the `judged` pairs, the verifier `accepted` some as the same
+    picture."""
 
     hsize: int
     turns: bool

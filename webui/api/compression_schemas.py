@@ -1,4 +1,4 @@
-"""JSON schemas of compressions: what was done with each file, or would be."""
+"""JSON schemas of compressions: what was done, or would be done, with each file."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,8 +11,8 @@ Size = Annotated[str, Meta(description="Width x height in pixels, as stored")]
 
 
 class Compression(Answer, frozen=True, kw_only=True):
-    """The report on one file. `state`: `making` while its job runs; `done`, or `measured` by a dry run; `left` where
-    there was nothing to gain; `refused` where something would have been lost; `failed`; `undone` later."""
+    """The report on one file. `state`: `making` while its job runs; `done`, or `measured` by a dry run; `left` if there
+    was nothing to gain; `refused` if something would have been lost; `failed`; `undone` later."""
 
     id: RowId
     batch: int | None
@@ -51,7 +51,7 @@ class CompressionList(Answer, frozen=True, kw_only=True):
 
 
 class Reduction(Answer, frozen=True, kw_only=True):
-    """What a maximum size would do: `pictures` of `files` would have fewer pixels."""
+    """The effect of a maximum size: `pictures` of `files` would be reduced."""
 
     files: Count
     pictures: Count

@@ -75,7 +75,7 @@ def _size(size: tuple[int, int]) -> str | None:
 
 
 def get_before(call: Call) -> Reply:
-    """The source: where it was, or in the trash; never another file."""
+    """The source, at its old path or in the trash; never another file."""
     with call.store.read() as database:
         row = compressions.read(database, call.key)
         image_id = compressions.image_with(database, row.path, row.source_digest)
@@ -88,7 +88,7 @@ def get_before(call: Call) -> Reply:
 
 
 def get_after(call: Call) -> Reply:
-    """The result: the file, or that of a dry run, made again."""
+    """The result: the file, or for a dry run the result, made again."""
     with call.store.read() as database:
         row = compressions.read(database, call.key)
         image_id = compressions.image_with(database, row.result_path, row.result_digest)

@@ -10,7 +10,8 @@ DestinationName = Annotated[str, Meta(max_length=100, description="The name of a
 
 
 class Decision(Answer, frozen=True, kw_only=True):
-    """The decision on an image. A `stale` one was made for other bytes than the file has now, and does not count."""
+    """The decision on an image. A `stale` decision was made for other bytes than the file has now, and does not
+    count."""
 
     choice: Literal["keep", "trash", "move", "link"]
     destination: Annotated[str | None, Meta(description="The name of a destination, where it is moved")]
@@ -38,13 +39,13 @@ class WantedDecision(Body, frozen=True, kw_only=True):
 
 
 class NewDecisions(Body, frozen=True, kw_only=True):
-    """All of them are made, or none."""
+    """Either all of these decisions are made, or none."""
 
     decisions: Annotated[list[WantedDecision], Meta(min_length=1, max_length=100_000)]
 
 
 class UnwatchedFolder(Answer, frozen=True, kw_only=True):
-    """A folder outside the watched ones, in which a limited search found images that are decided about."""
+    """A folder outside the watched ones, with images that a limited search found and that have a decision."""
 
     path: Path
     uri: Uri
@@ -53,7 +54,7 @@ class UnwatchedFolder(Answer, frozen=True, kw_only=True):
 
 
 class Review(Answer, frozen=True, kw_only=True):
-    """The progress of deciding about the current groups."""
+    """The progress of deciding on the current groups."""
 
     groups: Count
     decided: Annotated[Count, Meta(description="Groups all of whose images are decided about")]

@@ -73,7 +73,7 @@ def get_review(call: Call) -> decision_schemas.Review:
 
 
 def check_destination(choice: str, name: str | None, destinations: Mapping[str, bytes], field: str) -> str:
-    """The destination of a choice, "" where it needs none. Raises UsageError for an unknown or superfluous one."""
+    """The destination of a choice, "" if it needs none. Raises UsageError for an unknown or superfluous destination."""
     if choice != Choice.MOVE:
         if name:
             raise UsageError("decision.needless_destination", choice=choice, field=field)

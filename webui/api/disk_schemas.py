@@ -1,4 +1,4 @@
-"""JSON schemas of disks that are away."""
+"""JSON schemas of absent disks."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""REST: disks that are away, whose images are kept in the index, and how to forget them."""
+"""REST: absent disks, whose images are kept in the index, and how to forget them."""
 
 from index.database.records import disks
 from webui import schemas

@@ -15,8 +15,8 @@ Day = Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 
 class Member(Image, frozen=True, kw_only=True):
-    """An image of a group. `kind`, `distance`, `turn`, `confidence` and `evidence` describe how it matches the group's
-    reference; `copy_of` is an image of the group with the same bytes."""
+    """An image of a group. `kind`, `distance`, `turn`, `confidence` and `evidence` describe its match with the
+    reference of the group. `copy_of` is an image of the group with the same bytes."""
 
     reference: bool
     kind: Kind
@@ -40,7 +40,7 @@ class MemberList(Answer, frozen=True, kw_only=True):
 
 
 class Weakest(Answer, frozen=True, kw_only=True):
-    """The least certain match of a group: an image, and how it is matched to the reference."""
+    """The least certain match of a group: an image, and how it matches the reference."""
 
     image: RowId
     kind: Kind
@@ -49,7 +49,7 @@ class Weakest(Answer, frozen=True, kw_only=True):
 
 
 class Reason(Answer, frozen=True, kw_only=True):
-    """A criterion that narrowed the choice to `left` of `of` images; `value` is that of the images left."""
+    """A criterion that narrowed the choice to `left` of `of` images. `value` is the value of the images left."""
 
     criterion: str
     left: Count
@@ -58,7 +58,7 @@ class Reason(Answer, frozen=True, kw_only=True):
 
 
 class Speaking(Answer, frozen=True, kw_only=True):
-    """What speaks for an image being the original of another one."""
+    """The evidence that one image is the original of another."""
 
     image: RowId
     other: RowId

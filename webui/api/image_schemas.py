@@ -9,7 +9,7 @@ from webui.schemas import Answer, Count, Path, Query, RowId, Time, Uri
 
 
 class Attachment(Answer, frozen=True, kw_only=True):
-    """What lies behind the picture of a file: `film`, `gain_map`, `depth_map`, `view` (a further picture), `trailer` (a
+    """A part of the file after the picture: `film`, `gain_map`, `depth_map`, `view` (a further picture), `trailer` (a
     maker's record) or `data`."""
 
     kind: str
@@ -22,7 +22,7 @@ class Coordinates(Answer, frozen=True, kw_only=True):
 
 
 class Description(Answer, frozen=True, kw_only=True):
-    """What is written about a picture, in its file, in its sidecars, or in its name."""
+    """The description of a picture in its file, in its sidecars, or in its name."""
 
     zone: Annotated[str | None, Meta(description='The time zone of `taken`, as "+02:00"')]
     dated_by: Annotated[
@@ -39,7 +39,7 @@ class Description(Answer, frozen=True, kw_only=True):
 
 
 class Image(Answer, frozen=True, kw_only=True):
-    """A file with the facts of its picture. `jpeg_quality` is an estimate, null where it is no JPEG."""
+    """A file with the facts of its picture. `jpeg_quality` is an estimate, null if the file is no JPEG."""
 
     id: RowId
     path: Path
@@ -83,14 +83,14 @@ class ImageDetail(Image, frozen=True, kw_only=True):
 
 
 class SimilarImage(Answer, frozen=True, kw_only=True):
-    """Another image, and the cosine of the vectors of both."""
+    """Another image, and the cosine of the two vectors."""
 
     image: Image
     cosine: Annotated[float, Meta(ge=-1, le=1)]
 
 
 class SimilarList(Answer, frozen=True, kw_only=True):
-    """The most similar images, the most similar first. `ready` is false where the image has no vector (yet)."""
+    """The most similar images, sorted by similarity. `ready` is false if the image has no vector (yet)."""
 
     items: list[SimilarImage]
     ready: bool

@@ -15,7 +15,7 @@ from webui.http_errors import HttpError
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, optional_time, path_text, path_uri
 
-# The address of a thumbnail or crop contains the beginning of the digest, so that its bytes never change.
+# The address of a thumbnail or crop contains the start of the digest, so its bytes never change.
 KEEP_FOREVER = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
 
@@ -80,7 +80,7 @@ def get_thumbnail(call: Call) -> Reply:
 
 
 def get_digest_thumbnail(call: Call) -> Reply:
-    """The view of a content by its digest: of files that are in a trash, or elsewhere by now."""
+    """The view of a content by its digest, for files that are in a trash or elsewhere by now."""
     try:
         digest = bytes.fromhex(call.key)
     except ValueError as error:
@@ -126,7 +126,7 @@ def get_content(call: Call) -> Reply:
         "Content-Length": str(row.size_bytes),
         "Content-Disposition": _disposition(row.path, inline=media_type != UNKNOWN_TYPE),
         "Cache-Control": REVALIDATE,
-        # If a browser should ever interpret it as a page, that page can do nothing.
+        # If a browser should interpret it as a page, that page can do nothing.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     if row.digest:

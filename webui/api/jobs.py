@@ -90,7 +90,7 @@ def delete_job(call: Call) -> job_schemas.Job:
 
 
 def job_schema(row: dict[str, Any], language: str) -> job_schemas.Job:
-    """The schema of a job answered, with sentences in a language."""
+    """The schema of a job, with sentences in a language."""
     left = (row["total"] or 0) - row["done"]
     running = row["state"] == JobState.RUNNING
     return job_schemas.Job(
@@ -114,7 +114,7 @@ def job_schema(row: dict[str, Any], language: str) -> job_schemas.Job:
 
 
 def _in_words(outcome: dict[str, Any], language: str) -> dict[str, Any]:
-    """An outcome with what has to be confirmed as sentences."""
+    """An outcome in which the questions to be confirmed are sentences."""
     asked = outcome.get("unconfirmed")
     return {**outcome, "unconfirmed": messages.sentences(asked, language)} if asked else outcome
 

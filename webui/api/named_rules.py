@@ -1,4 +1,4 @@
-"""REST: rules that are kept under a name, and whether they run after each detection."""
+"""REST: rules that are stored under a name, and whether they run after each detection."""
 
 from dataclasses import replace
 from typing import Any
@@ -42,7 +42,7 @@ def delete_rule(call: Call) -> Reply:
 
 def _fields(body: rule_schemas.Rule, call: Call) -> dict[str, Any]:
     rule, chosen = read_rule(body, call)
-    # Without criteria of its own it follows the setting.
+    # A rule without its own criteria follows the setting.
     if body.criteria is UNSET:
         rule = replace(rule, criteria=None)
     return {"rule": rule, "root_id": chosen.root_id, "path": chosen.path}

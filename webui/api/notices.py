@@ -11,7 +11,7 @@ from webui.schemas import Answer
 
 
 class NoticeTest(Answer, frozen=True, kw_only=True):
-    """Whether a test notice arrived, for each configured transport."""
+    """Whether a test notice was delivered, for each configured transport."""
 
     arrived: Annotated[list[str], Meta(description="command, webhook")]
     failed: Annotated[dict[str, str], Meta(description="Why it did not arrive, by messenger")]

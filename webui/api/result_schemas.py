@@ -70,7 +70,7 @@ class ResultImage(Answer, frozen=True, kw_only=True):
 
 
 class ResultSpeaking(Answer, frozen=True, kw_only=True):
-    """What speaks for an image being the original of another one, by paths."""
+    """The evidence that one image is the original of another, by paths."""
 
     speaks_for: EscapedPath
     against: EscapedPath

@@ -95,7 +95,7 @@ class NewRoot(Body, frozen=True, kw_only=True):
 
 
 class RootChanges(Body, frozen=True, kw_only=True):
-    """What is left out stays; null goes back to what comparimg.toml says, or to the default."""
+    """Omitted fields stay; null restores the value of comparimg.toml, or the default."""
 
     recursive: bool | UnsetType | None = UNSET
     exclude: Patterns | UnsetType | None = UNSET

@@ -1,4 +1,4 @@
-"""REST: the watched folders: list, add, change and remove them."""
+"""REST: list, add, change and remove the watched folders."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def root_schema(
 
 
 def warning_fields(problem: Message | None, language: str) -> dict[str, Any]:
-    """Why the service cannot change files in a folder, with the remedy; both empty where it can."""
+    """Why the service cannot change files in a folder, with the remedy; both are empty if it can."""
     remedy = None if problem is None else hint_of(problem)
     return {
         **fields("warning", problem, language, nothing=""),

@@ -25,7 +25,7 @@ class RuleFilter(Body, frozen=True, kw_only=True):
 
 
 class Rule(Body, frozen=True, kw_only=True):
-    """A way to decide whole groups; groups in which a person has decided anything are skipped."""
+    """A rule that decides whole groups. Groups in which a person has decided anything are skipped."""
 
     choice: GoingName
     destination: DestinationName | None = None
@@ -47,7 +47,7 @@ class Rule(Body, frozen=True, kw_only=True):
 
 
 class RuleJob(Rule, frozen=True, kw_only=True):
-    """A rule for a job, which with `dry_run` only counts what it would decide."""
+    """A rule for a job; with `dry_run` it only counts what it would decide."""
 
     dry_run: bool = False
 
@@ -68,7 +68,7 @@ class Sample(Answer, frozen=True, kw_only=True):
 
 
 class RuleEffect(Answer, frozen=True, kw_only=True):
-    """What a rule decides: the number of groups and images, the bytes of these, and the ties left to a person. Where
+    """The effect of a rule: the number of groups and images, the bytes of these, and the ties left to a person. If
     fewer groups were examined than are selected, the numbers are estimates."""
 
     groups: Count
@@ -83,7 +83,7 @@ class RuleEffect(Answer, frozen=True, kw_only=True):
 
 
 class RuleRun(Answer, frozen=True, kw_only=True):
-    """One application of a rule; `open` counts its decisions that are not carried out yet."""
+    """One application of a rule. `open` counts its decisions that are not carried out yet."""
 
     id: RowId
     created: Time
@@ -108,7 +108,7 @@ RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(.*\S)
 
 
 class NewNamedRule(Body, frozen=True, kw_only=True):
-    """A rule to be kept under a name."""
+    """A rule to be stored under a name."""
 
     name: RuleName
     rule: Rule
@@ -124,7 +124,7 @@ class NamedRuleChange(Body, frozen=True, kw_only=True):
 
 
 class NamedRule(Answer, frozen=True, kw_only=True):
-    """A rule that is kept. Once what it decided is revoked, it no longer runs after detections."""
+    """A stored rule. If its decisions are revoked, it no longer runs after detections."""
 
     id: RowId
     name: str

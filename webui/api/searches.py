@@ -1,4 +1,4 @@
-"""REST: limited searches, which are detections in some folders, beside the library's own groups."""
+"""REST: limited searches: detections in some folders, separate from the groups of the library."""
 
 import dataclasses
 import os
@@ -41,11 +41,11 @@ def get_searches(call: Call) -> search_schemas.SearchList:
 
 
 def post_search(call: Call) -> Reply:
-    """Index the folder if it is not watched, and search in it when that is done."""
+    """Index the folder if it is not watched, and search in it afterwards."""
     body: search_schemas.NewSearch = call.body
     given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
     if given["recursive"]:
-        # The default, which no job states.
+        # This is the default, which jobs do not store.
         del given["recursive"]
     folder = os.fsdecode(call.services.folders.add_temporary(path_bytes(given.pop("folder")), body.recursive))
     parameters = checked_parameters(call, JobKind.DETECT, {**given, "folders": [folder]})

@@ -38,7 +38,7 @@ class Place(Answer, frozen=True, kw_only=True):
 
 
 class FolderFigures(Place, frozen=True, kw_only=True):
-    """A folder with everything below it. The requested folder itself stands for the images directly in it."""
+    """A folder with everything below it. The requested folder itself has the images directly in it."""
 
     images: Count
     size_bytes: Count
@@ -47,7 +47,7 @@ class FolderFigures(Place, frozen=True, kw_only=True):
 
 
 class Statistics(Answer, frozen=True, kw_only=True):
-    """Statistics of the whole index, up to half a minute old while it changes; `folders` are the largest first."""
+    """Statistics of the whole index, up to half a minute old while it changes. `folders` has the largest first."""
 
     made: Time
     images: Count

@@ -51,7 +51,7 @@ class DetectionNow(Answer, frozen=True, kw_only=True):
 
 
 class ModelNow(Answer, frozen=True, kw_only=True):
-    """The model as it was last checked. `failure` is why it is not used, "" where it can be."""
+    """The model as it was last checked. `failure` says why it is not used, "" if it can be."""
 
     dimensions: Count
     milliseconds: Annotated[float, Meta(ge=0, description="Of processor time for one picture")]

@@ -83,7 +83,7 @@ def _changed(call: Call, change: Callable[[SqliteDatabase], verdicts.Change]) ->
 
 
 def _of_library(database: SqliteDatabase, key: str) -> int:
-    """The id of the library's detection. Raises NotFound for the group where there is none yet."""
+    """The id of the library's detection. Raises NotFound for the group if there is no detection yet."""
     detection = matches.current_detection(database)
     if detection is None:
         raise NotFound("group.unknown", group=key)

@@ -8,7 +8,7 @@ from webui.schemas import Answer, Count, MessageCode, MessageParams, Time
 
 
 class WorkDone(Answer, frozen=True, kw_only=True):
-    """How many tasks of each work were done since the service or its configuration was started."""
+    """The number of tasks of each work done since the service or its configuration was started."""
 
     verify: Annotated[Count, Meta(description="Pairs compared")]
     describe: Annotated[Count, Meta(description="Pictures whose local features were described")]
@@ -16,7 +16,7 @@ class WorkDone(Answer, frozen=True, kw_only=True):
 
 
 class HomeWork(Answer, frozen=True, kw_only=True):
-    """What the processes of the service itself did of the same work."""
+    """The tasks of the same works that the service's own processes did."""
 
     processes: Count
     done: WorkDone

@@ -1,4 +1,4 @@
-"""REST: the machines that lend their processors, and what they did."""
+"""REST: the machines that lend their processors, and the work they did."""
 
 from collections.abc import Mapping
 
