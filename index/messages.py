@@ -18,7 +18,7 @@ LANGUAGES: Final = ("en", "fr")
 Param = Union[str, int, float, "Message"]
 
 PLACE: Final = re.compile(r"\{(\w+)(?:, one ([^{}]*), other ([^{}]*))?\}")
-# A parameter may be a name chosen by a stranger. Characters that move a cursor or cannot be encoded are replaced.
+# A parameter may be a name chosen by a stranger. Characters that move a cursor or cannot be encoded are escaped.
 CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 HINT: Final = ".hint"
 # The code of a sentence without a wording: from a library, or written by a version without codes.
