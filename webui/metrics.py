@@ -120,7 +120,7 @@ def _size(store: Store) -> int:
 
 ROUTES = (
     Route(
-        "GET", "/metrics", get_metrics, "How the service is, for Prometheus", "status",
+        "GET", "/metrics", get_metrics, "The state of the service, for Prometheus", "status",
         media_types=(CONTENT_TYPE_LATEST,),
     ),
 )  # fmt: skip

@@ -191,9 +191,9 @@ def page_routes(pages: Pages) -> tuple[Route, ...]:
         *shells,
         Route("GET", "/login", pages.login_page, "The login page", "page", any_query=True),
         Route("POST", "/login", pages.log_in, "Exchange the token for a cookie", "page", status=204, body=Login),
-        Route("POST", "/logout", pages.log_out, "Drop the cookie", "page", status=204),
+        Route("POST", "/logout", pages.log_out, "Delete the cookie", "page", status=204),
         Route("GET", "/static/{file}", pages.file, "A file of the page", "page", key_type=str),
-        Route("GET", "/offline", pages.offline, "What is shown while the service cannot be reached", "page"),
+        Route("GET", "/offline", pages.offline, "The page that is shown while the service cannot be reached", "page"),
         Route("GET", "/service-worker.js", pages.service_worker, "The service worker", "page"),
         Route("GET", "/favicon.ico", pages.favicon, "The icon", "page"),
     )

@@ -18,18 +18,18 @@ from webui.http_errors import HttpError
 HIGHEST_ID = 2**63 - 1
 
 Time = Annotated[str, Meta(description="ISO 8601, UTC", extra_json_schema={"format": "date-time"})]
-Path = Annotated[str, Meta(description="For showing: what is no UTF-8 is U+FFFD")]
-EscapedPath = Annotated[str, Meta(description="Exact: bytes that are no UTF-8 are lone surrogates, \\udcXX")]
+Path = Annotated[str, Meta(description="For display: bytes that are not UTF-8 are U+FFFD")]
+EscapedPath = Annotated[str, Meta(description="Exact: bytes that are not UTF-8 are lone surrogates, \\udcXX")]
 Uri = Annotated[str, Meta(description="The exact path as a file URI", pattern="^file:///")]
 TakenPath = Annotated[str, Meta(max_length=4096)]
-Cursor = Annotated[str, Meta(description="`next` of the page before", max_length=1000)]
-Limit = Annotated[int, Meta(ge=1, le=200, description="How many items at most")]
+Cursor = Annotated[str, Meta(description="`next` of the previous page", max_length=1000)]
+Limit = Annotated[int, Meta(ge=1, le=200, description="The maximum number of items")]
 RowId = Annotated[int, Meta(ge=1, le=HIGHEST_ID)]
 Count = Annotated[int, Meta(ge=0)]
-MessageCode = Annotated[str | None, Meta(description="The code of the sentence, null where there is none")]
+MessageCode = Annotated[str | None, Meta(description="The code of the sentence, null if there is none")]
 MessageParams = Annotated[
     dict[str, Any] | None,
-    Meta(description="What is filled in: texts, numbers, or messages as {code, params}"),
+    Meta(description="The parameters: texts, numbers, or messages as {code, params}"),
 ]
 KindName = Literal["exact", "pixels", "near", "possible"]
 

@@ -224,7 +224,7 @@ FOLLOW = {"Location": "Where to follow the job"}
 
 ROUTES = (
     Route(
-        "GET", f"{API}/batches", get_batches, "What was planned, carried out and undone, the newest first", "batches",
+        "GET", f"{API}/batches", get_batches, "Batches: planned, carried out and undone, newest first", "batches",
         batch_schemas.BatchList, query=batch_schemas.BatchesQuery,
     ),
     Route(
@@ -236,16 +236,16 @@ ROUTES = (
         job_schemas.Job, status=202, key_type=int, body=batch_schemas.NewUndo, headers=FOLLOW, errors=(409,),
     ),
     Route(
-        "GET", f"{API}/trash", get_trash, "What is in the trash, the newest first", "trash", batch_schemas.TrashList,
+        "GET", f"{API}/trash", get_trash, "The files in the trash, newest first", "trash", batch_schemas.TrashList,
         query=batch_schemas.TrashQuery,
     ),
     Route(
-        "POST", f"{API}/trash/{{id}}/restore", post_restore, "Bring a file back from the trash", "trash",
+        "POST", f"{API}/trash/{{id}}/restore", post_restore, "Restore a file from the trash", "trash",
         job_schemas.Job, status=202, key_type=int, body=batch_schemas.RestoreItem, body_optional=True,
         headers=FOLLOW, errors=(409,),
     ),
     Route(
-        "POST", f"{API}/trash/empty", post_empty, "Remove what is in the trash for good", "trash", job_schemas.Job,
+        "POST", f"{API}/trash/empty", post_empty, "Permanently delete files in the trash", "trash", job_schemas.Job,
         status=202, body=batch_schemas.EmptyTrash, headers=FOLLOW,
     ),
 )  # fmt: skip

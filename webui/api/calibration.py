@@ -76,7 +76,7 @@ def _interval(expected: Expectation) -> calibration_schemas.Interval:
 ROUTES = (
     Route(
         "GET", f"{API}/calibration", get_calibration,
-        "How many wrong pairs each tolerance would propose here, and how many are let through", "groups",
+        "Expected false pairs per tolerance in this library, and how many the verifier accepts", "groups",
         calibration_schemas.Calibration, query=calibration_schemas.CalibrationQuery,
     ),
 )  # fmt: skip

@@ -20,7 +20,7 @@ class ExpectedWrong(Answer, frozen=True, kw_only=True):
     (`let_through`)."""
 
     tolerance: Count
-    counted: Annotated[bool, Meta(description="`proposed` is what the last detection proposed, and no estimate")]
+    counted: Annotated[bool, Meta(description="`proposed` is the count of the last detection, not an estimate")]
     proposed: Interval
     let_through: Interval
 
@@ -44,10 +44,10 @@ class Calibration(Answer, frozen=True, kw_only=True):
     judged: Count
     accepted: Count
     items: list[ExpectedWrong]
-    cosines: Annotated[list[ExpectedAtCosine], Meta(description="Empty where no model was used")]
+    cosines: Annotated[list[ExpectedAtCosine], Meta(description="Empty if no model was used")]
 
 
 class CalibrationQuery(Query, frozen=True, kw_only=True):
     hsize: Literal["8", "16", "32"] = "16"
-    tolerance: Annotated[int, Meta(ge=-1, le=1024, description="Every one up to 2/5 of the bits where left out")] = -1
+    tolerance: Annotated[int, Meta(ge=-1, le=1024, description="Default: every tolerance up to 2/5 of the bits")] = -1
     turns: bool = True

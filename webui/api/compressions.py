@@ -170,11 +170,11 @@ CONTENT_TYPES = tuple(sorted({MEDIA_TYPES[kind] for kind in ("JPEG", "PNG", "WEB
 
 ROUTES = (
     Route(
-        "GET", f"{API}/compressions/reduction", get_reduction, "How many pixels a maximum size would cost",
+        "GET", f"{API}/compressions/reduction", get_reduction, "How many pictures a maximum size would reduce",
         "compressions", compression_schemas.Reduction, query=compression_schemas.ReductionQuery,
     ),
     Route(
-        "GET", f"{API}/compressions", get_compressions, "What compression did with each file, or would do",
+        "GET", f"{API}/compressions", get_compressions, "The report on each file of a compression or its dry run",
         "compression", compression_schemas.CompressionList, query=compression_schemas.CompressionQuery,
     ),
     Route(

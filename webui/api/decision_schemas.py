@@ -14,9 +14,9 @@ class Decision(Answer, frozen=True, kw_only=True):
     count."""
 
     choice: Literal["keep", "trash", "move", "link"]
-    destination: Annotated[str | None, Meta(description="The name of a destination, where it is moved")]
+    destination: Annotated[str | None, Meta(description="The name of the destination, for move")]
     origin: Literal["user", "rule"]
-    criterion: Annotated[str | None, Meta(description="What decided in the rule")]
+    criterion: Annotated[str | None, Meta(description="The criterion of the rule that decided")]
     decided: Time
     stale: bool
 
@@ -49,7 +49,7 @@ class UnwatchedFolder(Answer, frozen=True, kw_only=True):
 
     path: Path
     uri: Uri
-    recursive: Annotated[bool, Meta(description="Whether the search went through the folders below")]
+    recursive: Annotated[bool, Meta(description="Whether the search included the folders below")]
     images: Annotated[Count, Meta(description="Images decided to go; they stay until the folder is watched")]
 
 
@@ -57,9 +57,11 @@ class Review(Answer, frozen=True, kw_only=True):
     """The progress of deciding on the current groups."""
 
     groups: Count
-    decided: Annotated[Count, Meta(description="Groups all of whose images are decided about")]
-    reclaimable_bytes: Annotated[Count, Meta(description="What the groups that are not could free")]
-    planned_bytes: Annotated[Count, Meta(description="What carrying the decisions out would free")]
-    images_to_act: Annotated[Count, Meta(description="Images that would go somewhere")]
-    unwatched: Annotated[list[UnwatchedFolder], Meta(description="Where decisions wait until the folder is watched")]
-    revision: Annotated[str, Meta(description="Another text after each decision made, changed or taken back")]
+    decided: Annotated[Count, Meta(description="Groups in which all images are decided")]
+    reclaimable_bytes: Annotated[Count, Meta(description="What the undecided groups could free")]
+    planned_bytes: Annotated[Count, Meta(description="What carrying out the decisions would free")]
+    images_to_act: Annotated[Count, Meta(description="Images that would be moved, trashed or replaced")]
+    unwatched: Annotated[
+        list[UnwatchedFolder], Meta(description="Unwatched folders in which decisions wait until the folder is watched")
+    ]
+    revision: Annotated[str, Meta(description="Changes with each decision that is made, changed or cleared")]

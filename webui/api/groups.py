@@ -301,14 +301,14 @@ ROUTES = (
     ),
     Route(
         "DELETE", f"{API}/groups", delete_groups,
-        "Drop all groups until the next detection; decisions and verdicts stay", "groups", status=204,
+        "Delete all groups until the next detection; decisions and verdicts stay", "groups", status=204,
     ),
     Route(
         "GET", f"{API}/groups/{{id}}", get_group, "One group with its images, and its neighbours in the list",
         "groups", group_schemas.GroupDetail, key_type=str, query=group_schemas.GroupQuery,
     ),
     Route(
-        "GET", f"{API}/duplicates", get_duplicates, "Everything found, in the format of the result file", "groups",
+        "GET", f"{API}/duplicates", get_duplicates, "All duplicates, in the format of the result file", "groups",
         result_schemas.ResultFile, media_types=("text/csv", "text/plain"), query=result_schemas.DuplicatesQuery,
     ),
 )  # fmt: skip

@@ -46,7 +46,7 @@ class JobQuery(ListQuery, frozen=True, kw_only=True):
         ),
     ] = ""
     kind: Literal["", "scan", "detect", "sort", "compress", "undo", "empty", "rule", "decide"] = ""
-    plans: Annotated[Literal["with", "without"], Meta(description="Dry runs of what is decided")] = "with"
+    plans: Annotated[Literal["with", "without"], Meta(description="Whether to list dry runs of the decisions")] = "with"
 
 
 class NewJob(Body, frozen=True, kw_only=True):

@@ -121,11 +121,11 @@ def _in_words(outcome: dict[str, Any], language: str) -> dict[str, Any]:
 
 ROUTES = (
     Route(
-        "GET", f"{API}/jobs", get_jobs, "Jobs, the newest first", "jobs", job_schemas.JobList,
+        "GET", f"{API}/jobs", get_jobs, "Jobs, newest first", "jobs", job_schemas.JobList,
         query=job_schemas.JobQuery,
     ),
     Route(
-        "POST", f"{API}/jobs", post_job, "Ask for work; a job that waits already with the same parameters is given",
+        "POST", f"{API}/jobs", post_job, "Queue a job, or return the one that is already queued with these parameters",
         "jobs", job_schemas.Job, status=202, body=job_schemas.NewJob, headers={"Location": "Where to follow the job"},
     ),
     Route("GET", f"{API}/jobs/{{id}}", get_job, "One job", "jobs", job_schemas.Job, key_type=int),

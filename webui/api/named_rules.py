@@ -76,18 +76,19 @@ def _text(path: bytes) -> str:
 
 
 ROUTES = (
-    Route("GET", f"{API}/named-rules", get_rules, "The rules that are kept under a name", "rules",
+    Route("GET", f"{API}/named-rules", get_rules, "The named rules", "rules",
           rule_schemas.NamedRuleList),
     Route(
-        "POST", f"{API}/named-rules", post_rule, "Keep a rule under a name", "rules", rule_schemas.NamedRule,
+        "POST", f"{API}/named-rules", post_rule, "Store a rule under a name", "rules", rule_schemas.NamedRule,
         status=201, body=rule_schemas.NewNamedRule,
     ),
     Route(
-        "PATCH", f"{API}/named-rules/{{id}}", patch_rule, "Change one, or whether it runs after each detection",
+        "PATCH", f"{API}/named-rules/{{id}}", patch_rule, "Change a named rule, or whether it runs after detections",
         "rules", rule_schemas.NamedRule, key_type=int, body=rule_schemas.NamedRuleChange,
     ),
     Route(
-        "DELETE", f"{API}/named-rules/{{id}}", delete_rule, "Forget one; what it decided stays", "rules", status=204,
+        "DELETE", f"{API}/named-rules/{{id}}", delete_rule, "Delete a named rule; its decisions stay",
+        "rules", status=204,
         key_type=int,
     ),
 )  # fmt: skip

@@ -136,12 +136,12 @@ ROUTES = (
     ),
     Route(
         "PATCH", f"{API}/roots/{{id}}", patch_root,
-        "Change how a folder is watched; null goes back to what comparimg.toml says", "folders",
+        "Change how a folder is watched; null restores the value of comparimg.toml", "folders",
         root_schemas.ChangedRoot, key_type=int, body=root_schemas.RootChanges, errors=(403, 409), is_setup=True,
     ),
     Route(
         "DELETE", f"{API}/roots/{{id}}", delete_root,
-        "Watch a folder no longer; none of its files is touched", "folders", status=204, key_type=int,
+        "Stop watching a folder; its files are not changed", "folders", status=204, key_type=int,
         errors=(403, 409), is_setup=True,
     ),
 )  # fmt: skip

@@ -31,17 +31,17 @@ class Rule(Body, frozen=True, kw_only=True):
     destination: DestinationName | None = None
     criteria: Annotated[
         list[str],
-        Meta(max_length=50, description="Of those of the setting sort.rules, the first first; those of it if left out"),
+        Meta(max_length=50, description="Criteria, highest priority first; default: those of the setting sort.rules"),
     ] | UnsetType = UNSET  # fmt: skip
     kinds: Annotated[
         list[Literal["exact", "pixels", "near", "possible"]], Meta(min_length=1, max_length=4)
     ] | UnsetType = UNSET  # fmt: skip
     ties: Annotated[
-        Literal["ask", "decide"], Meta(description="Where only the path differs: leave it to a person, or decide by it")
+        Literal["ask", "decide"], Meta(description="If only the path differs: ask a person, or decide by the path")
     ] = "ask"  # fmt: skip
     folders: RuleFolders | None = None
     trashed_before: Annotated[
-        bool, Meta(description="Only files give way whose very bytes were put in the trash before, to all others")
+        bool, Meta(description="Only files whose bytes were in the trash before give way, and to all others")
     ] = False  # fmt: skip
     filter: RuleFilter | None = None
 
@@ -75,11 +75,11 @@ class RuleEffect(Answer, frozen=True, kw_only=True):
     images: Count
     bytes: Count
     undecided_ties: Count
-    by_criterion: Annotated[dict[str, int], Meta(description="How many groups each criterion decided")]
+    by_criterion: Annotated[dict[str, int], Meta(description="The number of groups that each criterion decided")]
     sample: list[Sample]
     selected: Annotated[Count, Meta(description="Groups that the rule may decide about")]
     looked_at: Annotated[Count, Meta(description="Of these, those that were examined")]
-    order: Annotated[int | None, Meta(description="By which the decisions are taken back; null in a preview")] = None
+    order: Annotated[int | None, Meta(description="Id for revoking the decisions; null in a preview")] = None
 
 
 class RuleRun(Answer, frozen=True, kw_only=True):
@@ -101,7 +101,7 @@ class RuleRunList(Answer, frozen=True, kw_only=True):
 
 
 class RuleRunRevoked(Answer, frozen=True, kw_only=True):
-    decisions: Annotated[Count, Meta(description="How many were taken back")]
+    decisions: Annotated[Count, Meta(description="The number of revoked decisions")]
 
 
 RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
@@ -113,7 +113,7 @@ class NewNamedRule(Body, frozen=True, kw_only=True):
     name: RuleName
     rule: Rule
     after_detection: Annotated[bool, Meta(description="Run it after each detection; it carries nothing out")] = False
-    beyond_equal: Annotated[bool, Meta(description="Let it run so with kinds beyond exact and pixels")] = False
+    beyond_equal: Annotated[bool, Meta(description="Allow this for kinds beyond exact and pixels")] = False
 
 
 class NamedRuleChange(Body, frozen=True, kw_only=True):
@@ -128,7 +128,7 @@ class NamedRule(Answer, frozen=True, kw_only=True):
 
     id: RowId
     name: str
-    rule: Annotated[dict[str, Any], Meta(description="As a request takes it")]
+    rule: Annotated[dict[str, Any], Meta(description="In the form of a request")]
     after_detection: bool
     beyond_equal: bool
 

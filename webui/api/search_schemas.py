@@ -23,15 +23,15 @@ class Search(DetectionNow, frozen=True, kw_only=True):
     groups: Count
     temporary: Annotated[
         list[TemporaryFolder],
-        Meta(description="Its folders that are not watched: indexed for this search, and gone with it"),
+        Meta(description="Its unwatched folders, which are indexed for this search and removed with it"),
     ]
 
 
 class NewSearch(Body, frozen=True, kw_only=True):
     """Omitted fields come from the settings."""
 
-    folder: Annotated[TakenPath, Meta(description="Any folder of the server; one that is not watched is indexed first")]
-    recursive: Annotated[bool, Meta(description="Whether the folders below are searched too")] = True
+    folder: Annotated[TakenPath, Meta(description="Any folder of the server; an unwatched folder is indexed first")]
+    recursive: Annotated[bool, Meta(description="Whether the folders below are searched, too")] = True
     hsize: int | None = None
     tolerance: int | None = None
     turns: bool | None = None

@@ -72,12 +72,12 @@ def delete_search(call: Call) -> Reply:
 
 ROUTES = (
     Route(
-        "GET", f"{API}/searches", get_searches, "The search limited to some folders, if there is one", "groups",
+        "GET", f"{API}/searches", get_searches, "The limited search, if there is one", "groups",
         search_schemas.SearchList, query=ListQuery,
     ),
     Route(
         "POST", f"{API}/searches", post_search,
-        "Search in any folder, beside the library's own groups; one that is not watched is indexed for it", "groups",
+        "Search in any folder, separately from the library; an unwatched folder is indexed for it", "groups",
         job_schemas.Job, status=202, body=search_schemas.NewSearch, errors=(403,),
         headers={"Location": "Where to follow the job"}, is_setup=True,
     ),

@@ -147,13 +147,13 @@ def get_health(call: Call) -> Any:
 
 
 ROUTES = (
-    Route("GET", f"{API}/status", get_status, "How the service is and what it does", "status", status_schemas.Status),
+    Route("GET", f"{API}/status", get_status, "The state of the service and its jobs", "status", status_schemas.Status),
     Route(
-        "GET", f"{API}/events", get_events, "What is new, as server-sent events", "status",
+        "GET", f"{API}/events", get_events, "Changes, as server-sent events", "status",
         media_types=("text/event-stream",), query=status_schemas.EventsQuery, errors=(503,),
     ),
     Route(
-        "GET", f"{API}/problems", get_problems, "The files that could not be read", "status",
+        "GET", f"{API}/problems", get_problems, "Files that could not be read", "status",
         status_schemas.ProblemList, query=status_schemas.ProblemQuery,
     ),
     Route("GET", "/healthz", get_health, "Whether every part is alive", "status", status_schemas.Health, errors=(503,)),

@@ -12,7 +12,7 @@ class NewVerdict(Body, frozen=True, kw_only=True):
 
     label: Literal["not_duplicates", "alternates"] = "not_duplicates"
     note: Annotated[str, Meta(max_length=1000)] = ""
-    images: Annotated[tuple[RowId, ...], Meta(max_length=10_000, description="All where none is named")] = ()
+    images: Annotated[tuple[RowId, ...], Meta(max_length=10_000, description="Default: all")] = ()
 
 
 class NewPairVerdict(Body, frozen=True, kw_only=True):
