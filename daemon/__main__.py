@@ -1,4 +1,4 @@
-"""`python -m daemon`: the service, until SIGTERM or SIGINT. SIGHUP makes it reload its configuration."""
+"""`python -m daemon` runs the service until SIGTERM or SIGINT. SIGHUP makes it reload its configuration."""
 
 import argparse
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger("daemon")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the service. Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration."""
+    """Run the service. Exit codes: 0 stopped on request, 1 failed, 2 wrong usage or configuration."""
     given = _parser().parse_args(arguments)
     limit_arenas()
 
@@ -44,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(config: Config, read: Callable[[], Config]) -> int:
-    # A signal handler may put to a SimpleQueue at any moment, even during a wait for it; an Event is not reentrant.
+    # A signal handler may run at any moment, even during a wait for this queue. A SimpleQueue allows that; an Event is
+    # not reentrant.
     asked: queue.SimpleQueue[SignalRequest] = queue.SimpleQueue()
     for number, meaning in (
         (signal.SIGTERM, SignalRequest.STOP),

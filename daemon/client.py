@@ -13,16 +13,16 @@ from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
 from index.messages import LANGUAGES, of_os_error, text
 
 TIMEOUT_S = 30.0
-# For an answer that is made as a whole before it is sent.
+# For an answer that is prepared completely before it is sent.
 LONG_S = 600.0
 
 
 class Client:
-    """Requests to one daemon, by paths that daemon.ctl.rest_path makes. Raises NoDaemon if none answers, and the
-    daemon's errors as the matching exceptions."""
+    """Sends requests to one daemon; daemon.ctl.rest_path makes their paths. Raises NoDaemon if none answers, and raises
+    the daemon's errors as the matching exceptions."""
 
     def __init__(self, address: str, token: str = "", language: str = LANGUAGES[0]) -> None:
-        """`language` is that of the daemon's messages. Raises UsageError for an invalid address or token."""
+        """`language` is the language of the daemon's messages. Raises UsageError for an invalid address or token."""
         self.address = _checked_address(address)
         if not (token.isascii() and token.isprintable()):
             raise UsageError("ctl.token_characters", field="token")
@@ -33,7 +33,7 @@ class Client:
         return self._ask("GET", path, _encoded(query))
 
     def download(self, path: str, target: BinaryIO, /, **query: Any) -> None:
-        """Copy an answer to a file as it comes. It may take the daemon long to begin."""
+        """Copy an answer to a file while it arrives. The daemon may take long to start sending."""
         self._ask(
             "GET", path, _encoded(query), read=lambda answer: shutil.copyfileobj(answer, target), timeout_s=LONG_S
         )

@@ -1,11 +1,11 @@
-"""The versions of what ComparImg runs on, by the metadata of packages: no decoder is loaded for it."""
+"""The versions of the libraries in use, from the metadata of their packages: no decoder is loaded for this."""
 
 import sqlite3
 import sys
 from importlib import metadata
 from typing import Final
 
-# Each library by its usual name, and the package that brings it. pi-heif-decoder contains libheif.
+# The usual name of each library, and the package that contains it. pi-heif-decoder contains libheif.
 PACKAGES: Final = {
     "NumPy": "numpy",
     "OpenCV": "opencv-python-headless",
@@ -18,7 +18,7 @@ PACKAGES: Final = {
 
 
 def component_versions() -> dict[str, str]:
-    """The version of each component that is installed, by its name."""
+    """The version of each installed component, by its name."""
     versions = {"Python": ".".join(map(str, sys.version_info[:3])), "SQLite": sqlite3.sqlite_version}
     for name, package in PACKAGES.items():
         try:

@@ -1,7 +1,7 @@
-"""Watched folders and destinations as the page and REST set them up: checked, stored in the index, in effect at once.
+"""Sets up watched folders and destinations for the page and REST: checks them, stores them, uses them at once.
 
-comparimg.toml is never written. What the file says about protection stays: it can be added here, and only what was
-added here can be taken away. Any thread.
+comparimg.toml is never written. Its protection stays in force: protection can be added here, and only protection that
+was added here can be removed here. Any thread.
 """
 
 import getpass
@@ -26,14 +26,14 @@ from webui.services import Destination, FolderListing, RootSetting
 # Set by systemd for each process of a unit.
 UNDER_SYSTEMD: Final = "INVOCATION_ID"
 
-# ProtectHome=yes in a unit makes these seem empty, and closed.
+# With ProtectHome=yes in a unit these seem empty and inaccessible.
 HOMES: Final = (b"/home", b"/root", b"/run/user")
 
 Overrides = dict[bytes, RootOverride]
 
 
 class FolderSetup:
-    """The folders of one running service. `changed` has the parts that work on files use the new ones."""
+    """The folders of one running service. `changed` makes the parts that work on files use the new folders."""
 
     def __init__(
         self, store: Store, settings: LiveSettings, changed: Callable[[], None], environ: Mapping[str, str] = os.environ
@@ -59,7 +59,7 @@ class FolderSetup:
         }
 
     def add_root(self, path: bytes, values: Mapping[str, Any]) -> bytes:
-        """Watch a folder from now on; its path without links. Raises UsageError."""
+        """Watch a folder from now on. Returns its path without links. Raises UsageError."""
         real = self._existing_folder(path)
         checked = folder_overrides.checked_values(values)
 
@@ -73,8 +73,8 @@ class FolderSetup:
         return real
 
     def change_root(self, path: bytes, changes: Mapping[str, Any]) -> None:
-        """Change how a folder is watched; None goes back to what the file says, or to the default. Raises NotFound,
-        UsageError, and ComparImgError for protection that was not added here."""
+        """Change how a folder is watched; None restores the value of the file, or the default. Raises NotFound,
+        UsageError, and ComparImgError for an attempt to remove protection that was not added here."""
         checked = folder_overrides.checked_values({key: value for key, value in changes.items() if value is not None})
 
         def change(overrides: Overrides) -> None:
@@ -93,8 +93,8 @@ class FolderSetup:
         self._change(change)
 
     def remove_root(self, path: bytes) -> None:
-        """Watch a folder no longer; no file is touched. Raises NotFound, and ComparImgError for one that
-        was not added here."""
+        """Stop watching a folder; no file is touched. Raises NotFound, and ComparImgError for a folder that was not
+        added here."""
 
         def remove(overrides: Overrides) -> None:
             self._section(path)
@@ -108,8 +108,8 @@ class FolderSetup:
         self._change(remove)
 
     def add_temporary(self, path: bytes, recursive: bool) -> bytes:
-        """Index a folder for a limited search, without watching it; the path without links. One that is watched, or is
-        in a folder that is, stays as it is. Raises UsageError."""
+        """Index a folder for a limited search, without watching it. Returns its path without links. A folder that is
+        watched already, or is inside a watched one, stays as it is. Raises UsageError."""
         real = self._existing_folder(path)
         if problem := root_problem(section_of(real, {"recursive": recursive}), self._data_dir):
             raise UsageError("folders.unusable", path=display(real), problem=problem, field="folder")
@@ -123,12 +123,12 @@ class FolderSetup:
         return real
 
     def browse(self, under: bytes) -> FolderListing:
-        """The folders that are offered in a folder, or that complete a path. Raises UsageError."""
+        """The folders that are offered inside a folder, or that complete a path. Raises UsageError."""
         config = self._settings.effective()
         return browsing.listing(under, config.web.browse, self._data_dir, [section.path for section in config.watch])
 
     def write_problem(self, path: bytes) -> Message | None:
-        """Why the service cannot move or replace files in a folder, with what to do about it; None if it can."""
+        """Why the service cannot move or replace files in a folder, with the remedy; None if it can."""
         if os.access(path, os.W_OK | os.X_OK, effective_ids=True):
             return None
         try:
@@ -144,7 +144,7 @@ class FolderSetup:
     # Destinations
 
     def destinations(self) -> Sequence[Destination]:
-        """The folders that images can be moved to, by name."""
+        """The folders that images can be moved to, sorted by name."""
         configured = self._settings.configured().sort.destinations
         return [
             Destination(name, path, "file" if name in configured else "page")
@@ -152,8 +152,8 @@ class FolderSetup:
         ]
 
     def add_destination(self, name: str, path: bytes, create: bool) -> Destination:
-        """Name a folder that images can be moved to. With `create` it is made where it is missing, in a folder that
-        exists. Raises UsageError."""
+        """Add a named folder that images can be moved to. With `create` it is created if it is missing and the folder
+        above it exists. Raises UsageError."""
         if "/" in name or not name.isprintable() or name != name.strip():
             raise UsageError("destination.no_name", name=name, field="name")
         real = self._folder_to_be(path) if create else self._existing_folder(path)
@@ -173,8 +173,8 @@ class FolderSetup:
         return Destination(name, real, "page")
 
     def remove_destination(self, name: str) -> None:
-        """Forget a destination; its folder and the files in it stay. Raises NotFound, and ComparImgError for one of
-        the file."""
+        """Forget a destination; its folder and the files in it stay. Raises NotFound, and ComparImgError for a
+        destination of the file."""
 
         def remove(database: Any) -> None:
             added = folder_overrides.read_destinations(database)
@@ -186,7 +186,7 @@ class FolderSetup:
 
         self._store.write(remove)
 
-    # What they share
+    # Shared by both
 
     @property
     def _data_dir(self) -> bytes:
@@ -203,7 +203,7 @@ class FolderSetup:
         raise NotFound("root.unknown", path=display(path))
 
     def _existing_folder(self, path: bytes) -> bytes:
-        """A folder that may be added, without links. Raises UsageError."""
+        """The path of a folder that may be added, without links. Raises UsageError."""
         real = self._allowed(path)
         try:
             with os.scandir(real):
@@ -220,7 +220,7 @@ class FolderSetup:
             raise _unlistable(path, error) from error
 
     def _folder_to_be(self, path: bytes) -> bytes:
-        """A folder that may be made, in one that exists. Raises UsageError."""
+        """The path of a folder that may be created inside an existing one. Raises UsageError."""
         real = self._allowed(path)
         if not os.path.isdir(os.path.dirname(real)):
             raise UsageError("folders.missing", path=display(os.path.dirname(real)), field="path")
@@ -236,8 +236,8 @@ class FolderSetup:
         return real
 
     def _check_root(self, section: WatchSection) -> None:
-        """Raises UsageError for a folder that cannot be watched so. An unprotected folder inside a protected one would
-        be exempt from its protection, which only the file can say."""
+        """Raises UsageError for a folder that cannot be watched in this way. An unprotected folder inside a protected
+        one would be exempt from its protection; only the file may say that."""
         if problem := root_problem(section, self._data_dir):
             raise UsageError("folders.unusable", path=display(section.path), problem=problem, field="path")
         configured = {one.path for one in self._settings.configured().watch}
@@ -253,7 +253,7 @@ class FolderSetup:
                                  field="protected")  # fmt: skip
 
     def _change(self, change: Callable[[Overrides], None]) -> None:
-        """Change the overrides and the watched folders of the index, all or nothing; then have them used."""
+        """Change the overrides and the watched folders in the index in one transaction, then use them."""
 
         def write(database: Any) -> None:
             overrides = folder_overrides.read_roots(database)
@@ -271,7 +271,7 @@ class FolderSetup:
 
 
 def watch_roots(config: Config) -> list[WatchRoot]:
-    """The watched folders of a configuration as the index keeps them."""
+    """The watched folders of a configuration, in the form in which the index keeps them."""
     return [WatchRoot(section.path, section.protected, section.priority) for section in config.watch]
 
 
@@ -292,7 +292,7 @@ def _root_setting(
 
 
 def _hides(home: bytes, path: bytes) -> bool:
-    """Whether a home folder that a path is in cannot be looked into."""
+    """Whether a path is in a home folder that cannot be listed."""
     if not is_at_or_below(path, home):
         return False
     try:
@@ -316,7 +316,7 @@ def _given(section: WatchSection) -> dict[str, Any]:
 
 
 def _make_folder(path: bytes) -> None:
-    """Make a folder where there is none, and see that it lasts. Raises UsageError."""
+    """Create a folder if it is missing, and sync it to the disk. Raises UsageError."""
     try:
         os.mkdir(path)
     except FileExistsError:

@@ -1,7 +1,7 @@
-"""Checks that the writer and the runner do their work, not only that their threads exist. Thread: main.
+"""Checks that the writer and the runner make progress, not only that their threads exist. Thread: main.
 
-The writer gets an empty change: it passes through the queue, begins, commits and returns, without waking a disk. The
-runner records its own heartbeat at every checkpoint.
+The writer is given an empty change: it passes through the queue, begins, commits and returns, without waking a disk.
+The runner records its own heartbeat at every checkpoint.
 """
 
 import logging
@@ -14,14 +14,15 @@ from index.errors import ComparImgError
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 20.0
-# More than the largest single change takes (rebuilding the groups of a million images), and soon enough to help.
+# Longer than the largest single change (rebuilding the groups of a million images), and short enough to help.
 WRITER_LIMIT_S = 300.0
-# Between two checkpoints there is at most the decode of one file, twice, and a change of the index.
+# Between two checkpoints there are at most two decodes of one file and a change of the index.
 RUNNER_LIMIT_S = 600.0
 
 
 class HealthMonitor:
-    """`ask_writer` queues an empty change, `silence_s` returns the time since the runner's last heartbeat."""
+    """Monitors the two threads. `ask_writer` queues an empty change; `silence_s` returns the seconds since the runner's
+    last heartbeat."""
 
     def __init__(
         self,
@@ -42,16 +43,16 @@ class HealthMonitor:
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """The parts that do not do their work, each with what is wrong. Any thread."""
+        """The parts that make no progress, each with what is wrong. Any thread."""
         return self._problems
 
     @property
     def hangs(self) -> bool:
-        """Whether a part hangs, so that only a restart helps; not so for a locked or full disk."""
+        """Whether a part hangs, so that only a restart helps. A locked or full disk does not count as a hang."""
         return self._hangs
 
     def check(self) -> None:
-        """Check the writer if it is time to, and update the state. Call it about every second."""
+        """Check the writer if a check is due, and update the state. Call it about every second."""
         now_s = self._clock()
         if self._asked is not None and self._asked.done():
             self._refusal = str(self._asked.exception() or "")

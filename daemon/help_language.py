@@ -1,7 +1,7 @@
-"""EDGE: the language of help texts, of click and of argparse.
+"""EDGE: sets the language of the help texts of click and argparse.
 
-English help stands in the code, where it documents the commands. `locale/help_fr.json` has the French for it, and for
-the sentences of click and argparse, by the English text with its lines joined.
+The English help is in the code, where it documents the commands. `locale/help_fr.json` translates it, and the sentences
+of click and argparse. Its keys are the English texts with their lines joined.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import click
 
-# They import gettext's functions under these names. A catalogue of gettext itself would have to be a compiled file.
+# These modules import gettext's functions under these names. A catalogue of gettext would have to be a compiled file.
 MODULES: Final = (
     click.core,
     click.decorators,
@@ -33,7 +33,7 @@ _original_option: WeakKeyDictionary[click.Parameter, tuple[str | None, str | Non
 
 
 def set_language(language: str) -> None:
-    """From here on, click and argparse speak this language."""
+    """Make click and argparse use this language from now on."""
     for module in MODULES:
         for name, function in (("_", translated), ("ngettext", _plural)):
             if hasattr(module, name):
@@ -41,18 +41,18 @@ def set_language(language: str) -> None:
 
 
 def translated(language: str, text: str) -> str:
-    """A text in a language, the English text where there is no other."""
+    """A text in a language, or the English text if there is no translation."""
     return texts(language).get(text) or texts(language).get(joined_lines(text), text)
 
 
 def joined_lines(text: str) -> str:
-    """A help text with each paragraph on one line, so that where it is wrapped in the code does not matter."""
+    """A help text with each paragraph on one line, so that line breaks in the code do not matter."""
     paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text))
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def localize(command: click.Command, language: str, parent: click.Context | None = None) -> None:
-    """Put the help of a command, of its parameters and of the commands below it in a language."""
+    """Translate the help of a command, of its parameters and of the commands below it."""
     context = click.Context(command, parent=parent, info_name=command.name, **command.context_settings)
     help_text = _original_help.setdefault(command, command.help)
     command.help = None if help_text is None else translated(language, help_text)
@@ -77,7 +77,7 @@ def _plural(language: str, one: str, many: str, n: int) -> str:
 
 @cache
 def texts(language: str) -> Mapping[str, str]:
-    """The texts of a language by their English; none for English itself."""
+    """The texts of a language by their English text; empty for English itself."""
     path = Path(__file__).parent / "locale" / f"help_{language}.json"
     wordings: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return wordings

@@ -1,4 +1,4 @@
-"""Backs up the index every day, while it is in use, and the first time as soon as there is a decision.
+"""Backs up the index every day while it is in use. The first backup is made as soon as there is a decision.
 
 Thread: comparimg-copier.
 """
@@ -24,7 +24,7 @@ CHECK_S: Final = 60.0
 
 
 class IndexBackup:
-    """Checks every minute whether a backup is due. A failure is logged once, and the backup retried at every check."""
+    """Checks every minute whether a backup is due. A failure is logged once; every later check tries again."""
 
     def __init__(self, store: Store, check_s: float = CHECK_S, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class IndexBackup:
             with self._store.read() as database:
                 return decisions.has_user_decisions(database)
         except peewee.DatabaseError:
-            # Locked or damaged, which is reported elsewhere: the next check tries again.
+            # The index is locked or damaged. That is reported elsewhere, and the next check tries again.
             return False
 
     def _copy(self) -> None:
@@ -74,8 +74,8 @@ class IndexBackup:
 
 
 def is_due(newest_ns: int | None, now_ns: int, running_s: float, decided: bool) -> bool:
-    """Whether it is time for a backup; a newest one in the future comes from a clock that was wrong. `decided` says
-    that an index without any backup has decisions, which no scan can restore."""
+    """Whether a backup is due. A newest backup that lies in the future was made by a wrong clock. `decided`: the index
+    has decisions, which no scan can restore, so the first backup is urgent."""
     if newest_ns is None:
         return decided or running_s >= FIRST_S
     age_s = (now_ns - newest_ns) / 1e9

@@ -1,7 +1,7 @@
-"""The parts that work on files: created for one configuration, and replaced when it changes. Thread: main.
+"""The parts that work on files. They are created for one configuration, and replaced when it changes. Thread: main.
 
-Other watched folders are taken over while they run. The watcher requests the first scan of a root once its watches are
-set up, so that no change is missed.
+Changes of the watched folders are applied while the parts run. The watcher requests the first scan of a root after its
+watches are set up, so that no change is missed.
 """
 
 import logging
@@ -50,9 +50,9 @@ log = logging.getLogger(__name__)
 
 # A job that does not stop within this time is waiting for a decode, which is then killed.
 STOP_LIMIT_S = 3.0
-# Jobs that must use the protection of now, not that of when they began.
+# Jobs that must use the present protection, not that at their start.
 CHANGING_FILES: Final = frozenset({JobKind.SORT, JobKind.COMPRESS, JobKind.UNDO, JobKind.EMPTY})
-# How soon a job that waits for the index to be checked notices that it is to stop.
+# How often a job that waits for the check of the index looks whether it must stop.
 CHECKED_EVERY_S = 0.5
 
 
@@ -69,7 +69,7 @@ class JobSystem:
         worker_limits = WorkerLimits(daemon.time_limit_s, daemon.memory_mb * 2**20)
         self.pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
         self.previews = Previews(store, self.pool, limits, daemon.previews_mb * 2**20)
-        # A pool of its own: its processes hold the model, and are killed without loss to what others decode.
+        # A separate pool: its processes hold the model, and can be killed without losing the decodes of others.
         self.model_pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
         self._lender = _lender(config, store, self.pool, self.model_pool) if config.workers.listen else None
         self._model = EmbeddingModel(store, self.model_pool, config.model)
@@ -131,13 +131,13 @@ class JobSystem:
         self.watcher.start()
         stack.callback(self.watcher.stop)
         if has_stale and not self._config.watch:
-            # There is no root whose scan would remove them from their groups.
+            # No root is left whose scan would remove these images from their groups.
             start_job(self._store, JobKind.SCAN, ScanParameters(), "start")
 
     def watch(self, config: Config) -> None:
-        """Use the watched folders of this configuration from now on, all else being as before. What runs goes on: only
-        the scan of a folder that changed ends, and a job that changes files begins again where it is, so that none of
-        it happens in a folder that is protected by now."""
+        """Use the watched folders of this configuration from now on; everything else stays. What runs goes on, with two
+        exceptions: the scan of a changed folder ends, and a job that changes files starts again at its present
+        position, so that it touches no folder that is protected by now."""
         before, self._config = self._config, config
 
         def sync(database: Any) -> bool:
@@ -147,22 +147,22 @@ class JobSystem:
         has_stale = self._store.write(sync)
         self.runner.begin_again(is_begun_again)
         self.watcher.watch(_watched_roots(config))
-        # The watcher has the folders scanned that are new, or seen in another way.
+        # The watcher has new folders scanned, and those that are watched differently.
         gone = {section.path for section in before.watch} - {section.path for section in config.watch}
         changed = [section.path for section in config.watch if section not in before.watch]
         if has_stale and gone:
-            # They no longer concern a folder: only the groups are updated, even while something else runs.
+            # The scan concerns no folder. It only updates the groups, even while another job runs.
             start_job(self._store, JobKind.SCAN, ScanParameters(paths=[os.fsdecode(path) for path in gone]), "watch")
         elif has_stale and changed:
             start_job(self._store, JobKind.SCAN, ScanParameters(roots=list(map(os.fsdecode, changed))), "start")
 
     def close(self) -> None:
-        """Stop within seconds: the running job goes back to the queue, and a slow decode is killed."""
+        """Stop within seconds. The running job goes back to the queue; a slow decode is killed."""
         self._stack.close()
 
     @property
     def parts(self) -> Mapping[str, Callable[[], bool]]:
-        """Whether each of the parts is alive, by its name for people."""
+        """For each part, by its name for people, a function that returns whether it is alive."""
         return {
             "jobs": lambda: self.runner.alive,
             "decoding": lambda: self.pool.alive,
@@ -202,8 +202,8 @@ class JobSystem:
             log.warning("what a crash left stays where it is: %s", error)
 
     def _reopen_outdated(self, database: Any) -> None:
-        """After an upgrade with other hashes or facts: mark the files to be read again. Their groups are then
-        recalculated anyway."""
+        """After an upgrade with other hashes or facts, mark the files to be read again. Their groups are recalculated
+        after that."""
         detection = matches.current_detection(database)
         if detection is None:
             images.invalidate_outdated(database)
@@ -213,7 +213,7 @@ class JobSystem:
             log.warning("another version found the groups: they are recalculated, and %s read again", files)
 
     def _recover(self) -> None:
-        """Recover what a crash interrupted, before anything else touches a file."""
+        """Recover from a crash, before anything else touches a file."""
         quarantine.recover(self._store)
         Journal(self._store, self._managed_folders()).recover()
         TrashImport(self._store, self._managed_folders(), time.time_ns()).recheck()
@@ -226,7 +226,7 @@ class JobSystem:
         return outcome
 
     def _log_destinations(self) -> None:
-        """Log destinations that do not exist or are not watched: neither is an error, but both may surprise."""
+        """Log destinations that do not exist or are not watched. Neither is an error, but both may surprise."""
         for name, folder in self._settings.destinations().items():
             shown = display(folder)
             if not os.path.isdir(folder):
@@ -243,7 +243,7 @@ class JobSystem:
         self.runner.join()
 
     def _make_watcher(self) -> Watcher:
-        """A watcher whose reports become scan jobs; those of single files are urgent."""
+        """Create a watcher whose reports become scan jobs. Scans of single files are urgent."""
         store, daemon = self._store, self._config.daemon
 
         def settled(event: Settled) -> None:
@@ -262,7 +262,7 @@ class JobSystem:
 
 
 def once_checked(store: Store, handler: Handler) -> Handler:
-    """A handler that changes files, begun only when the pages of the index are known to be whole."""
+    """Wrap a handler that changes files so that it starts only after the pages of the index are known to be intact."""
 
     def run(context: JobContext, parameters: Any) -> Mapping[str, Any]:
         if not store.wait_until_checked():
@@ -275,8 +275,8 @@ def once_checked(store: Store, handler: Handler) -> Handler:
 
 
 def is_begun_again(kind: JobKind, parameters: Mapping[str, Any]) -> bool:
-    """Whether a running job begins again when the watched folders change, to obey a new protection. To measure what a
-    compression would save takes long and changes no file: that goes on."""
+    """Whether a running job starts again when the watched folders change, to respect new protection. The dry run of a
+    compression does not: it takes long and changes no file."""
     is_measuring = kind is JobKind.COMPRESS and bool(parameters.get("dry_run"))
     return kind in CHANGING_FILES and not is_measuring
 
@@ -296,7 +296,7 @@ def _watched_roots(config: Config) -> list[WatchedRoot]:
 
 
 def _lender(config: Config, store: Store, *pools: WorkerPool) -> Any:
-    """What lends to other machines. Where nothing is lent, nothing of it is loaded."""
+    """The lender of tasks to other machines. If nothing is lent, none of its modules are loaded."""
     from daemon.remote_workers.lender import Lender  # noqa: PLC0415
     from daemon.remote_workers.roster import Roster  # noqa: PLC0415
 

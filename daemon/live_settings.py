@@ -1,4 +1,4 @@
-"""The settings that may be changed while the service runs: the configuration, with the overrides applied.
+"""The settings that can be changed while the service runs: the configuration, with overrides applied.
 
 Any thread. The overrides are rows of the index; nothing is cached here.
 """
@@ -22,7 +22,7 @@ from webui.services import EffectiveSetting
 
 
 class LiveSettings:
-    """The settings as the page and the jobs read them, and as the page changes them."""
+    """The settings, as the page and the jobs read them and the page changes them."""
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
@@ -34,11 +34,12 @@ class LiveSettings:
         self._configured = config.values()
 
     def configured(self) -> Config:
-        """The configuration without what was changed while the service runs."""
+        """The configuration without the changes made while the service runs."""
         return self._config
 
     def effective(self) -> Config:
-        """The configuration with the watched folders and destinations that were added or changed meanwhile."""
+        """The configuration with the watched folders and destinations that were added or changed while the service
+        runs."""
         with self._store.read() as database:
             return overridden(self._config, read_roots(database), read_destinations(database))
 
@@ -48,18 +49,19 @@ class LiveSettings:
             return read_overrides(database)
 
     def all_settings(self) -> list[EffectiveSetting]:
-        """Every present setting except those of the watched folders; of a secret only whether it is set."""
+        """Every present setting except those of the watched folders. For a secret, only whether it is set."""
         overrides = self.overrides()
         rows = describe(self.effective(), overrides)
         hsize = merge(self._configured, overrides)["detect.hsize"]
         return [_effective(BY_KEY[row["key"]], row, hsize) for row in rows if row["key"] in BY_KEY]
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Override these settings; None restores the configuration's value. Changes none if it raises UsageError."""
+        """Override these settings; None restores the value of the configuration. If it raises UsageError, none is
+        changed."""
         self._store.write(lambda database: change_overrides(database, self._configured, changes))
 
     def detect_parameters(self) -> DetectParameters:
-        """The parameters of a detection that overrides none."""
+        """The parameters of a detection that does not override any."""
         overrides = self.overrides()
         values = merge(self._configured, overrides)
         is_given = origin("detect.tolerance", self.effective(), overrides) != "default"

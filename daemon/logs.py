@@ -1,7 +1,7 @@
 """Sets up the log: to the systemd journal with priorities, to a rotating file, or to standard error.
 
 One record is one line, whatever it contains: a file may be called "a\\n2026-01-01 ERROR all is lost". Only a traceback
-takes more lines.
+takes several lines.
 """
 
 import logging
@@ -33,7 +33,7 @@ class OneLine(logging.Formatter):
 
 
 class JournalLine(OneLine):
-    """With the priority before each line, which systemd removes."""
+    """A line with its priority in front, which systemd removes."""
 
     def format(self, record: logging.LogRecord) -> str:
         priority = PRIORITIES.get(record.levelno, 6)
@@ -41,7 +41,7 @@ class JournalLine(OneLine):
 
 
 def plain(text: str) -> str:
-    """A text escaped to one line that any encoding of a log can hold."""
+    """A text, escaped to one line of characters that any encoding of a log can hold."""
     text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda match: ascii(match[0])[1:-1], text)
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -72,14 +72,15 @@ def set_up(level: str, file: Path | None, environ: Mapping[str, str] = os.enviro
 def set_level(level: str) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.getLogger().setLevel(number)
-    # It logs a line for every schedule that it checks, every minute.
+    # At INFO it logs a line every minute for every schedule that it checks.
     logging.getLogger("apscheduler").setLevel(max(number, logging.WARNING))
-    # It logs a stop as an error; lost events are reported by daemon.watching.
+    # It logs a normal stop as an error. Lost events are reported by daemon.watching.
     logging.getLogger("watchdog.observers.inotify").setLevel(logging.CRITICAL)
 
 
 def is_journal(environ: Mapping[str, str]) -> bool:
-    """Whether our standard error goes to the journal: the variable may be inherited from a parent process."""
+    """Whether our standard error is the journal. The variable alone does not prove it: it may be inherited from a
+    parent process."""
     device, _, inode = environ.get("JOURNAL_STREAM", "").partition(":")
     try:
         status = os.fstat(sys.stderr.fileno())

@@ -1,4 +1,4 @@
-"""EDGE: finds the process that has locked a data folder, from another program of this machine."""
+"""EDGE: finds the process that has locked a data folder. For other programs on this machine."""
 
 import contextlib
 import fcntl
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def process_of(data_dir: Path) -> int | None:
-    """The process id of the service that uses a data folder, None if none does (or the lock cannot be read)."""
+    """The process id of the service that uses a data folder, None if there is none (or the lock cannot be read)."""
     try:
         with (data_dir / "lock").open() as lock:
             try:
@@ -21,7 +21,7 @@ def process_of(data_dir: Path) -> int | None:
 
 
 def reload(data_dir: Path) -> bool:
-    """Make that service reload its configuration; whether one was signalled."""
+    """Make that service reload its configuration. Returns whether a process was signalled."""
     process = process_of(data_dir)
     if process is None:
         return False

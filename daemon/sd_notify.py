@@ -1,4 +1,4 @@
-"""EDGE: reports the state of the service to systemd, by sd_notify(3). Without systemd every call does nothing."""
+"""EDGE: reports the state of the service to systemd by sd_notify(3). Without systemd every call does nothing."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ class SystemdNotifier:
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def alive(self) -> None:
-        """The notification that the watchdog waits for."""
+        """Send the notification that systemd's watchdog expects."""
         self._send("WATCHDOG=1")
 
     def status(self, text: str) -> None:
@@ -37,13 +37,13 @@ class SystemdNotifier:
         self._send("STOPPING=1", "STATUS=Stopping")
 
     def allow(self, seconds: float, status: str) -> None:
-        """Extend the timeout of the current start or stop to this time from now."""
+        """Extend the timeout of the current start or stop to this many seconds from now."""
         self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}", f"STATUS={status}")
 
     def _send(self, *lines: str) -> None:
         if not self._address:
             return
-        # A manager that does not listen is no reason to fail.
+        # A service manager that does not listen is no reason to fail.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
             to.settimeout(1.0)
             to.sendto("\n".join(line.replace("\n", " ") for line in lines).encode("utf-8", "replace"), self._address)

@@ -1,7 +1,7 @@
 """Composition root: starts the parts in the order of their dependencies, waits, reloads the configuration, stops.
 
-If a part dies, the service logs which, stops and exits with a code that is not zero, so that its supervisor starts a
-new process. Thread: main.
+If a part dies, the service logs which one, stops, and exits with a code other than zero, so that its supervisor starts
+a new process. Thread: main.
 """
 
 import logging
@@ -40,26 +40,26 @@ log = logging.getLogger(__name__)
 SUPERVISION_S = 1.0
 # Months of small changes fragment the heaps.
 TRIM_EVERY_S = 600.0
-# A migration of a large index takes minutes, and should not be interrupted.
+# The migration of a large index takes minutes, and should not be interrupted.
 START_AT_MOST_S = 3600.0
 
 
 class SignalRequest(StrEnum):
-    """What a signal requests of the service."""
+    """A request to the service, sent as a signal."""
 
     STOP = "stop"
     RELOAD = "reload"
 
 
 class Service:
-    """One running daemon. `address` is known once it is entered."""
+    """One running daemon. `address` is known after it is entered."""
 
     def __init__(self, config: Config, manager: SystemdNotifier | None = None) -> None:
         self._config = self._in_effect = config
         self._manager = manager or SystemdNotifier({})
         self._stack = ExitStack()
         self._alive: dict[str, Callable[[], bool]] = {}
-        # Set by any thread; the main one then has the new folders watched.
+        # Set by any thread. The main thread then starts watching the new folders.
         self._folders_changed = threading.Event()
         self.address = ""
 
@@ -79,13 +79,13 @@ class Service:
         log.info("stopped")
 
     def health(self) -> Mapping[str, bool]:
-        """Whether each part is alive and does its work."""
+        """For each part, whether it is alive and makes progress."""
         problems = self._health.problems
         return {name: alive() and name not in problems for name, alive in self._parts().items()}
 
     def wait(self, asked: "queue.SimpleQueue[SignalRequest]", reread: Callable[[], Config] | None = None) -> str:
-        """Wait until asked to stop, or until a part has died: its name, else "". `reread` returns the new configuration
-        for a reload."""
+        """Wait until a stop is requested, or until a part has died. Returns the name of the dead part, or "". `reread`
+        returns the new configuration for a reload."""
         notified_s, trimmed_s = 0.0, time.monotonic()
         while True:
             try:
@@ -118,7 +118,7 @@ class Service:
                 self._manager.status(self._status_line())
 
     def reload(self, config: Config) -> tuple[str, ...]:
-        """Use another configuration from now on; the changed keys that need a restart."""
+        """Use another configuration from now on. Returns the changed keys that need a restart."""
         before, self._config = self._config, config
         changed = changed_keys(before, config)
         if changed & {"daemon.log"}:
@@ -129,7 +129,7 @@ class Service:
         if any(key.endswith(".schedule") for key in changed):
             self._sync_schedules()
             self._scheduler.refresh()
-        # The folders that were added or changed on the page belong to it as well.
+        # These include the folders that were added or changed on the page.
         effective = self._settings.effective()
         changed_parts = changed_keys(self._in_effect, effective) & JOB_SYSTEM_KEYS
         if changed_parts == {"watch"}:
@@ -206,7 +206,7 @@ class Service:
             self._job_system.close()
             raise
 
-    # The present job system: a reload may replace it, so nothing below keeps a reference.
+    # These use the present job system: a reload may replace it, so no reference is kept.
 
     def _close_job_system(self) -> None:
         self._job_system.close()

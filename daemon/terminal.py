@@ -1,4 +1,4 @@
-"""Output of commands: tables and figures for people, JSON for scripts, a progress bar on a terminal."""
+"""Prints the output of commands: tables and figures for people, JSON for scripts, a progress bar on a terminal."""
 
 import contextlib
 import json
@@ -14,9 +14,9 @@ from tqdm import tqdm
 from daemon.console_language import console_language
 from index.messages import LANGUAGES, Message, catalogue, render
 
-# Without a terminal, a line of progress is printed at most this often.
+# Without a terminal, a progress line is printed at most this often.
 LINE_EVERY_S = 10.0
-# Those of French punctuation, which Python does not call printable.
+# The spaces of French punctuation, which Python does not count as printable.
 SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 
 
@@ -26,7 +26,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns as wide as their longest cell, "none" if there are no rows. Headings are named in English."""
+    """Print columns as wide as their longest cell, or "none" if there are no rows. Headings are given in English."""
     texts = [[printable(str(cell)) for cell in row] for row in rows]
     if not texts:
         say(Message("console.none"))
@@ -43,22 +43,22 @@ def in_words(message: Message | None) -> str:
 
 
 def said(message: Message | None) -> str:
-    """The same, as any terminal shows it on one line."""
+    """A message in the language of the console, on one line that any terminal can show; "" for none."""
     return printable(in_words(message))
 
 
 def say(message: Message, to_stderr: bool = False) -> None:
-    """Print a message on a line."""
+    """Print a message on one line."""
     click.echo(said(message), err=to_stderr)
 
 
 def word(value: object) -> str:
-    """A state, kind or choice by the name that the console has for it; one without a name stands for itself."""
+    """The console's name for a state, kind or choice. A value without a name is returned as it is."""
     return _named(Message(f"word.{value}"), str(value))
 
 
 def figure(name: str) -> str:
-    """A figure in the outcome of a job by the name that the console has for it."""
+    """The console's name for a figure in the outcome of a job."""
     return _named(Message(f"outcome.{name}"), name.replace("_", " "))
 
 
@@ -67,9 +67,9 @@ def _named(message: Message, otherwise: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text that any terminal shows on one line."""
+    """A text on one line that any terminal can show."""
     shown = text
-    # A lone surrogate that stands for no byte is replaced below, like any character that cannot be printed.
+    # A lone surrogate that does not represent a byte is replaced below, like any character that cannot be printed.
     with contextlib.suppress(UnicodeEncodeError):
         shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(
@@ -81,7 +81,7 @@ def printable(text: str) -> str:
 
 
 def _is_shown(letter: str, before: str, after: str) -> bool:
-    """Whether a terminal can show a character as it is. The joiner inside an emoji is a part of it."""
+    """Whether a terminal can show a character as it is. The joiner inside an emoji is part of it."""
     if letter == "\N{ZERO WIDTH JOINER}":
         joined = unicodedata.category(before or " "), unicodedata.category(after or " ")
         return (joined[0] in ("So", "Sk") or before == "\N{VARIATION SELECTOR-16}") and joined[1] == "So"
@@ -89,12 +89,12 @@ def _is_shown(letter: str, before: str, after: str) -> bool:
 
 
 def printable_path(path: bytes) -> str:
-    """A path that any terminal shows on one line."""
+    """A path on one line that any terminal can show."""
     return printable(os.fsdecode(path))
 
 
 def bytes_in_words(count: float) -> str:
-    """A number of bytes in the unit and the language that suit it, with up to three digits."""
+    """A number of bytes in a suitable unit, in the language of the console, with up to three digits."""
     is_french = console_language() == "fr"
     units = ("octets", "ko", "Mo", "Go", "To") if is_french else ("bytes", "kB", "MB", "GB", "TB")
     place = 0
@@ -114,7 +114,7 @@ def duration_in_words(seconds: float) -> str:
 
 
 class Bar:
-    """The progress of work in this process: a bar on a terminal, a line at intervals elsewhere, none if `quiet`."""
+    """The progress of work in this process: a bar on a terminal, a line at intervals elsewhere, nothing if `quiet`."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -141,7 +141,7 @@ class Bar:
             self._bar.update(steps)
 
     def checkpoint(self) -> None:
-        """Does nothing: a command in the foreground is only stopped by a signal."""
+        """Do nothing: a command in the foreground is stopped by a signal only."""
 
     def end(self) -> None:
         if self._bar is not None:

@@ -1,7 +1,7 @@
-"""EDGE: reads the time since boot, which no one can set, and records it in the index. Threads: any, main.
+"""EDGE: reads the time since boot, which no one can change, and records it in the index. Threads: any, main.
 
-A record needs a commit, which wakes a sleeping disk. After a crash the time since the last one is not counted: files
-stay in the trash for that much longer.
+A record needs a commit, which wakes a sleeping disk. After a crash, the time since the last record is not counted:
+files stay in the trash for that much longer.
 """
 
 import logging
@@ -25,13 +25,13 @@ RECORD_EVERY_S = 6 * 3600.0
 
 
 def boot_time() -> BootTime:
-    """The time since the machine started, asleep or awake."""
+    """The time since the machine booted, asleep or awake."""
     return BootTime(_boot(), operating_system.nanoseconds_since_boot())
 
 
 @cache
 def _boot() -> str:
-    """The id of this boot of the machine. If it is unknown, every process counts its own time only."""
+    """The id of the current boot. If it is unknown, every process counts its own time only."""
     try:
         return BOOT_ID.read_text("ascii").strip()
     except (OSError, ValueError):
@@ -39,7 +39,7 @@ def _boot() -> str:
 
 
 class UptimeRecorder:
-    """Records on request, and every six hours by `record_if_due`."""
+    """Records the time since boot on request, and every six hours by `record_if_due`."""
 
     def __init__(
         self,
@@ -53,10 +53,11 @@ class UptimeRecorder:
         self._recorded_s = clock()
 
     def record(self) -> "Future[int] | None":
-        """Queue a record. A failure is only logged: files then stay in the trash for longer."""
+        """Queue a record. A failure is only logged: files then stay in the trash longer."""
         self._recorded_s = self._clock()
         try:
-            # The clock is read within the change, so after every file of the trash that the index has by then.
+            # The clock is read inside the change, and so later than the arrival of every file that the index then has
+            # in the trash.
             future = self._store.submit(lambda database: uptime.record(database, self._boot_time()))
         except ComparImgError as error:
             log.warning("the uptime was not recorded: %s", error)
@@ -65,7 +66,7 @@ class UptimeRecorder:
         return future
 
     def record_if_due(self) -> None:
-        """Record if it is time to. Call it about every second."""
+        """Record if a record is due. Call it about every second."""
         if self._clock() - self._recorded_s >= RECORD_EVERY_S:
             self.record()
 

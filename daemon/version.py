@@ -4,5 +4,5 @@ from importlib.metadata import PackageNotFoundError, version
 
 try:
     VERSION = version("comparimg")
-except PackageNotFoundError:  # run from a checkout that was not installed
+except PackageNotFoundError:  # running from a checkout that was not installed
     VERSION = "0"

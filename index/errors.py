@@ -1,7 +1,7 @@
-"""Every error raised on purpose. Imports index.messages and nothing else, so that every part may import it.
+"""Every error that is raised deliberately. Imports only index.messages, so that every part may import it.
 
-`message` says what happened in one sentence for a person, `hint` what to do about it, None where there is nothing to
-say; both are messages by code, and `str(error)` is the sentence in English.
+`message` is a sentence for a person that says what happened. `hint` says what to do about it, or is None. Both are
+messages by code; `str(error)` is the sentence in English.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from index.messages import Message, hint_of, joined
 
 
 class ComparImgError(Exception):
-    """The root of the tree."""
+    """The base class of all errors."""
 
     def __init__(self, code: str | Message, /, *, hint: Message | None = None, **params: object) -> None:
-        """A code of the catalogue with its parameters, or a message. The hint is the one that the catalogue has for the
+        """Takes a code of the catalogue with its parameters, or a message. The hint is the catalogue's hint for the
         code, unless one is given."""
         self.message = code if isinstance(code, Message) else Message(code, **params)
         self.hint = hint or hint_of(self.message)
@@ -24,11 +24,11 @@ class ComparImgError(Exception):
 
     @property
     def advice(self) -> Message:
-        """The message with the hint behind it."""
+        """The message, followed by the hint."""
         return self.message if self.hint is None else Message("join.sentences", first=self.message, rest=self.hint)
 
 
-# About how the program was called or set up: exit code 2, HTTP 400.
+# Errors in how the program was called or set up: exit code 2, HTTP 400.
 
 
 class UsageError(ComparImgError):
@@ -42,7 +42,7 @@ class UsageError(ComparImgError):
 
 
 class ConfigError(ComparImgError):
-    """A configuration that cannot be used: every problem found, each with the place it was found at."""
+    """A configuration that cannot be used. Lists every problem, each with its place in the file."""
 
     def __init__(self, source: str | Message, problems: Sequence[Message]) -> None:
         listed = joined("join.lines", [Message("config.problem", problem=problem) for problem in problems])
@@ -52,10 +52,10 @@ class ConfigError(ComparImgError):
 
 
 class NotFound(ComparImgError):
-    """What was asked for is not in the index: HTTP 404."""
+    """The requested thing is not in the index: HTTP 404."""
 
 
-# About one file: recorded as a problem, never the end of a job.
+# Errors of one file: recorded as problems; they never end a job.
 
 
 class PictureError(ComparImgError):
@@ -67,7 +67,7 @@ class PictureError(ComparImgError):
 
 
 class FileError(OSError):
-    """What is wrong with a file where the system sees nothing wrong; `message` says it in our words."""
+    """A problem with a file that is no error for the system; `message` describes it."""
 
     def __init__(self, number: int, code: str | Message, path: str | None = None) -> None:
         self.message = code if isinstance(code, Message) else Message(code)
@@ -75,14 +75,14 @@ class FileError(OSError):
 
 
 class StepRefused(ComparImgError):
-    """A step of a batch that is not done, because something is not as it was; `reason` is a word for programs."""
+    """A step of a batch that is not performed, because something has changed; `reason` is a word for programs."""
 
     def __init__(self, reason: str, code: str | Message, /, *, hint: Message | None = None, **params: object) -> None:
         super().__init__(code, hint=hint, **params)
         self.reason = reason
 
 
-# About the index.
+# Errors of the index.
 
 
 class StoreError(ComparImgError):
@@ -90,22 +90,22 @@ class StoreError(ComparImgError):
 
 
 class StoreClosed(StoreError):
-    """A question or a change came after the index was closed."""
+    """A query or a change came after the index was closed."""
 
 
 class NoRoom(StoreError):
-    """The disk of the index is full. Nothing is lost: the same change may be made when there is room again."""
+    """The disk of the index is full. Nothing is lost: the same change can be made when there is space again."""
 
 
 class StoreDamaged(StoreError):
-    """The index file is not whole, gone, or another one. The next start restores it."""
+    """The index file is damaged, missing, or has been replaced. The next start restores it."""
 
 
-# About the service.
+# Errors of the service.
 
 
 class AlreadyRunning(ComparImgError):
-    """Another process holds this index."""
+    """Another process uses this index."""
 
 
 class NoDaemon(ComparImgError):

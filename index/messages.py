@@ -1,7 +1,7 @@
-"""What is said to people, by code: a code with its parameters, and its wording in each language.
+"""Messages to people: a code with parameters, and its wording in each language.
 
-The wordings are in `locale/LANGUAGE.json`, by code, with the syntax of the page's own texts: `{name}`, and
-`{n, one # file, other # files}`. Every error, notice and finding is rendered here, for the page, REST, notices and the
+The wordings are in `locale/LANGUAGE.json`, by code. They have the syntax of the page's own texts: `{name}`, and `{n,
+one # file, other # files}`. Every error, notice and finding is rendered here, for the page, REST, notices and the
 console. Log lines are in English.
 """
 
@@ -18,10 +18,10 @@ LANGUAGES: Final = ("en", "fr")
 Param = Union[str, int, float, "Message"]
 
 PLACE: Final = re.compile(r"\{(\w+)(?:, one ([^{}]*), other ([^{}]*))?\}")
-# A parameter may be a name that a stranger chose: nothing in it moves a cursor, or cannot be encoded.
+# A parameter may be a name chosen by a stranger. Characters that move a cursor or cannot be encoded are escaped.
 CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 HINT: Final = ".hint"
-# The code of a sentence that stands for itself: of a library, or written by a version that knew no codes.
+# The code of a sentence without a wording: from a library, or written by a version without codes.
 TEXT: Final = "text"
 
 
@@ -33,7 +33,7 @@ class Message:
     params: Mapping[str, Param]
 
     def __init__(self, code: str, /, **params: object) -> None:
-        """Parameters of other types are taken as their text."""
+        """Parameters of other types are converted to text."""
         object.__setattr__(self, "code", code)
         object.__setattr__(self, "params", {name: _param(value) for name, value in params.items()})
 
@@ -53,7 +53,7 @@ class Message:
         return f"Message({', '.join([repr(self.code), *(f'{name}={value!r}' for name, value in self.params.items())])})"
 
     def __str__(self) -> str:
-        """In English, for the log."""
+        """The sentence in English, for the log."""
         return render(self)
 
 
@@ -73,7 +73,7 @@ def text(sentence: object) -> Message:
 
 
 def joined(code: str, messages: Sequence[Message]) -> Message:
-    """One or more messages as one. `code` names how two are joined: its wording has {first} and {rest}."""
+    """One or more messages as one. `code` names the wording that joins two of them, with {first} and {rest}."""
     if len(messages) == 1:
         return messages[0]
     middle = len(messages) // 2
@@ -81,8 +81,8 @@ def joined(code: str, messages: Sequence[Message]) -> Message:
 
 
 def of_os_error(error: OSError) -> Message:
-    """What an error says: our own message (index.errors.FileError); else what the system says, by the name of its
-    number where the catalogue has that, else its text."""
+    """The message of an error. This is our own message (index.errors.FileError) if there is one; otherwise that of the
+    catalogue for the name of its number; otherwise the system's text."""
     ours = getattr(error, "message", None)
     if isinstance(ours, Message):
         return ours
@@ -93,7 +93,7 @@ def of_os_error(error: OSError) -> Message:
 
 
 def hint_of(message: Message) -> Message | None:
-    """What to do about it, None where there is nothing to say: the code with `.hint` behind it, if there is one."""
+    """What to do about a message: the wording of its code with `.hint` appended, None if there is none."""
     code = message.code + HINT
     return Message(code, **message.params) if code in catalogue("en") else None
 
@@ -102,8 +102,8 @@ def hint_of(message: Message) -> Message | None:
 
 
 def render(message: Message, language: str = "en") -> str:
-    """The sentence in a language, in English where there is no such language. A code that is not in the catalogue, of
-    another version, is shown with its parameters."""
+    """The sentence in a language, or in English if there is no such language. A code that is missing in the catalogue,
+    as one of another version, is shown with its parameters."""
     wording = catalogue(language if language in LANGUAGES else "en").get(message.code)
     if wording is None:
         params = ", ".join(f"{name}: {_text_of(value, language)}" for name, value in message.params.items())
@@ -151,7 +151,7 @@ def params_to_plain(message: Message) -> dict[str, Any]:
 
 
 def of_plain(plain: Any) -> Message:
-    """The message of plain data, whatever that is: what is no message stands for itself."""
+    """The message in plain data. Anything that is not a message becomes a message with its text."""
     if isinstance(plain, dict) and isinstance(plain.get("code"), str) and isinstance(plain.get("params"), dict):
         params = {
             str(name): of_plain(value) if isinstance(value, dict) else value for name, value in plain["params"].items()
@@ -161,12 +161,12 @@ def of_plain(plain: Any) -> Message:
 
 
 def sentences(plain: Iterable[Any], language: str) -> list[str]:
-    """Messages that are plain data, in a language."""
+    """Messages in plain data as sentences in a language."""
     return [render(of_plain(message), language) for message in plain]
 
 
 def to_json(message: Message | None) -> str:
-    """As a column of the index holds it; "" for None."""
+    """The message as it is stored in a column of the index; "" for None."""
     return "" if message is None else json.dumps(to_plain(message))
 
 
@@ -181,8 +181,8 @@ def of_json(column: str) -> Message | None:
 
 
 def fields(name: str, message: Message | None, language: str, nothing: str | None = None) -> dict[str, Any]:
-    """The fields by which REST answers with a message: NAME is the sentence, NAME_code and NAME_params what it is made
-    of. Where there is no message they are None, and NAME is `nothing`."""
+    """The fields for a message in an answer of REST: NAME is the sentence, NAME_code and NAME_params are its parts.
+    Without a message, these are None and NAME is `nothing`."""
     if message is None:
         return {name: nothing, f"{name}_code": None, f"{name}_params": None}
     sentence = render(message, language)
@@ -190,6 +190,6 @@ def fields(name: str, message: Message | None, language: str, nothing: str | Non
 
 
 def nearest_language(tags: Iterable[str]) -> str:
-    """The first of some language tags ("fr-CA", "de", "") that there is a catalogue for, else English."""
+    """The first of some language tags ("fr-CA", "de", "") for which there is a catalogue, or else English."""
     languages = (preference.lower().replace("_", "-").partition("-")[0] for preference in tags)
     return next((language for language in languages if language in LANGUAGES), LANGUAGES[0])

@@ -1,4 +1,4 @@
-"""The vocabulary (docs/glossary.md) as frozen dataclasses and enums. Of ours it imports index.messages."""
+"""The vocabulary (docs/glossary.md) as frozen dataclasses and enums. Of our modules it imports only index.messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, Protocol
 from index.messages import Message
 
 HSIZES = (8, 16, 32)
-# Camera RAW files, by the names that their facts have as `format`. They are seen by their embedded preview.
+# Camera RAW formats, by their name in the `format` of facts. They are read through their embedded preview.
 RAW_FORMATS = frozenset("ARW CR2 CR3 CRW DNG NEF ORF PEF RAF RAW RW2 SRW".split())
 
 
 class Turn(StrEnum):
-    """Which of the 8 flips and rotations, applied to the first picture, gives the second.
+    """The flip or rotation, one of 8, that turns the first picture into the second.
 
     The order is that of the rows of every (8, ...) array of turned hashes. Rotations are clockwise.
     """
@@ -34,7 +34,7 @@ class Turn(StrEnum):
 
 
 TURNS = tuple(Turn)
-# Those that swap width and height.
+# The turns that swap width and height.
 TRANSPOSED = frozenset((Turn.TRANSPOSE, Turn.ROTATE_90, Turn.ROTATE_270, Turn.TRANSVERSE))
 
 
@@ -51,7 +51,7 @@ KINDS = tuple(Kind)
 
 
 def default_tolerance(hsize: int) -> int:
-    """The tolerance for a hash size where none is given: 80 of 256 bits, in proportion.
+    """The default tolerance for a hash size: in proportion to 80 of 256 bits.
 
     No two of 1,000 unrelated photographs were that close (ImageNet, pHash at hsize 16).
     """
@@ -64,7 +64,8 @@ class Depth(StrEnum):
 
 
 class Method(StrEnum):
-    """Which pairs are candidates: near by hash, near by vectors of a model, or both. AUTO: as the machine allows."""
+    """Which pairs become candidates: those with close hashes, with close vectors of a model, or both. AUTO decides by
+    the speed of the machine."""
 
     AUTO = "auto"
     HASH = "hash"
@@ -83,7 +84,7 @@ class Choice(StrEnum):
 
 
 class JobKind(StrEnum):
-    """`undo`, `empty`, `rule` and `decide` are requested by routes of their own, and never scheduled."""
+    """`undo`, `empty`, `rule` and `decide` are requested by their own routes, and never scheduled."""
 
     SCAN = "scan"
     DETECT = "detect"
@@ -124,7 +125,7 @@ class RootState(StrEnum):
 class Identity(NamedTuple):
     """Identifies a file on disk, in its present state, without reading it.
 
-    A tuple, since a scan makes and compares two for each file: a frozen dataclass takes four times as long.
+    A tuple, since a scan creates and compares two for each file, and a frozen dataclass takes four times as long.
     """
 
     device: int
@@ -141,8 +142,8 @@ class Identity(NamedTuple):
 
 
 class FileVersion(NamedTuple):
-    """A file as it is now: with another size or time it is another one. Device and inode are left out, as both may
-    change when the machine restarts."""
+    """A file in its present state: if its size or time changes, it is another version. Device and inode are left out,
+    since both may change when the machine restarts."""
 
     path: bytes
     size_bytes: int
@@ -153,13 +154,13 @@ class FileVersion(NamedTuple):
         return cls(path, identity.size_bytes, identity.mtime_ns)
 
 
-# Of what the facts say; contents whose facts an earlier version found are read again.
+# The version of the facts. Contents with facts of an earlier version are read again.
 FACTS_VERSION = 2
 
 
 class Attachment(NamedTuple):
-    """What a file holds behind its picture. `kind` is `film`, `gain_map`, `depth_map`, `view` (a further picture in its
-    own right), `trailer` (a maker's record) or `data` (anything else); `digest` is that of its bytes, in hexadecimal,
+    """A part of a file after its picture. `kind` is `film`, `gain_map`, `depth_map`, `view` (another picture in its own
+    right), `trailer` (a maker's record) or `data` (anything else). `digest` is that of its bytes, in hexadecimal,
     shortened."""
 
     kind: str
@@ -169,13 +170,13 @@ class Attachment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CameraRecord:
-    """What a camera wrote beside its picture; "", None or nothing where the file does not have it.
+    """What a camera recorded with its picture; "", None or empty where the file does not have it.
 
-    `modified` and `original` are the EXIF dates DateTime and DateTimeOriginal as they stand there, `subseconds` the
-    digits after the second of the latter. `exposure_s` is in seconds, `aperture` the f-number, `bias_ev` in stops.
-    `numbers` are those that the maker note counts exposures with, each as "tag:value". `maker_note` and `tables` are
-    digests of the maker note and the quantisation tables; `standard_tables` says that libjpeg makes such tables, so any
-    program may have. `declared` is the width and height that the EXIF has.
+    `modified` and `original` are the EXIF dates DateTime and DateTimeOriginal, unchanged; `subseconds` has the digits
+    after the second of the latter. `exposure_s` is in seconds, `aperture` is the f-number, `bias_ev` is in stops.
+    `numbers` are the numbers of the maker note that count exposures, each as "tag:value". `maker_note` and `tables` are
+    digests of the maker note and the quantisation tables. `standard_tables`: libjpeg makes such tables, so any program
+    may have written them. `declared` is the width and height in the EXIF.
     """
 
     make: str = ""
@@ -197,8 +198,8 @@ class CameraRecord:
 
 
 class DateSource(StrEnum):
-    """Where the date of a capture was found: in the picture's EXIF, XMP or IPTC, in the clock of its GPS receiver, in a
-    sidecar, in Google Takeout's JSON, or in the name of the file."""
+    """The source of a capture date: the picture's EXIF, XMP or IPTC, the clock of its GPS receiver, a sidecar, Google
+    Takeout's JSON, or the name of the file."""
 
     EXIF = "exif"
     XMP = "xmp"
@@ -211,11 +212,11 @@ class DateSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is written about a picture, in its file or beside it; "", None or nothing where it says nothing.
+    """The description of a picture, from its file or files next to it; "", None or empty where there is none.
 
-    `taken` is the date of the capture in ISO 8601, by the clock of the zone `zone` ("+02:00", "" for unknown), found in
-    `dated_by` (a DateSource). `place` is in degrees north and east. `location` is the part of a city, the city, the
-    state and the country. `rating` is 1 to 5. `hierarchies` are keywords below others, as "animal|cat|tom".
+    `taken` is the capture date in ISO 8601, in the zone `zone` ("+02:00", "" if unknown), and `dated_by` its source (a
+    DateSource). `place` is in degrees north and east. `location` is the part of a city, the city, the state and the
+    country. `rating` is 1 to 5. `hierarchies` are nested keywords, as "animal|cat|tom".
     """
 
     taken: str = ""
@@ -235,14 +236,14 @@ class Description:
 class Facts:
     """The properties of a picture found by decoding its file, except its hashes.
 
-    `width` and `height` are in pixels as shown, EXIF orientation applied. `orientation` is the EXIF value 1 to 8.
-    `jpeg_quality` is estimated from the quantisation tables, 0 when the file is no JPEG; `earlier_quality` is that of a
-    poorer JPEG from which the picture was saved again, 0 where there is no trace of one. `detail` is how much
-    structure the picture has, 0 (flat: its hash means nothing) to 100. `taken` is the EXIF date in ISO 8601 without a
-    zone, or "". `metadata` names the blocks in the file: exif, gps, xmp, icc, iptc. `record` is what its camera wrote
-    beside the picture. `bit_depth` is the number of bits a channel, `transparent` whether a pixel is less than opaque.
-    `attachments` are what lies behind the first picture. `damage` is what a decoder complained of while it decoded the
-    whole picture, in its own words, "" for nothing. `description` is what is written about the picture in its file.
+    `width` and `height` are in pixels as displayed, with the EXIF orientation applied. `orientation` is the EXIF value
+    1 to 8. `jpeg_quality` is estimated from the quantisation tables, 0 if the file is no JPEG. `earlier_quality` is
+    that of a poorer JPEG from which the picture was saved again, 0 if there is no trace of one. `detail` is how much
+    structure the picture has, from 0 (flat: its hash means nothing) to 100. `taken` is the EXIF date in ISO 8601
+    without a zone, or "". `metadata` names the blocks in the file: exif, gps, xmp, icc, iptc. `record` is what its
+    camera recorded with the picture. `bit_depth` is the number of bits per channel. `transparent`: a pixel is less than
+    opaque. `attachments` are the parts after the first picture. `damage` is the complaint of a decoder about the whole
+    picture, in its own words, "" if there is none. `description` is the description of the picture in its file.
     """
 
     format: str
@@ -281,8 +282,8 @@ class Hashes:
 class Reading:
     """The result of reading one file.
 
-    `facts` and `hashes` are None where the bytes were known already, or where `failure` says why there are none;
-    `digest` is None where even the bytes could not be read. `regions` holds the hashes of parts of the picture
+    `facts` and `hashes` are None if the bytes were already known, or if `failure` says why there are none. `digest` is
+    None if even the bytes could not be read. `regions` has the hashes of parts of the picture
     (imaging.candidates.crop_hashes).
     """
 
@@ -300,10 +301,10 @@ class Reading:
 class DetectParameters:
     """The parameters of a detection. Equal parameters and equal files give equal groups.
 
-    A search in `folders` that is not `recursive` leaves out the folders below them. `method` is the one asked for,
-    `used` the one that the state of the model allows; `model` is the key of the model that it uses and `cosines` are
-    the limits of its cosines, both "" for none. AUTO as `used` stands for: not decided yet. `sized_for` is -1 where the
-    tolerance was given; where it was not, the power of two of the pictures for which it was chosen
+    A search in `folders` that is not `recursive` leaves out the folders below them. `method` is the requested method,
+    `used` is the one that the state of the model allows. `model` is the key of the model that is used, and `cosines`
+    are the limits of its cosines; both are "" for none. AUTO in `used` means: not decided yet. `sized_for` is -1 if the
+    tolerance was given. Otherwise it is the power of two of the number of pictures for which the tolerance was chosen
     (imaging.candidates.tolerance_budget), 0 for few.
     """
 
@@ -323,12 +324,12 @@ class DetectParameters:
 
     @property
     def by_hash(self) -> bool:
-        """Whether near hashes make a pair a candidate."""
+        """Whether close hashes make a pair a candidate."""
         return self.used is not Method.MODEL
 
     @property
     def by_model(self) -> bool:
-        """Whether near vectors make a pair a candidate."""
+        """Whether close vectors make a pair a candidate."""
         return self.used in (Method.HASH_AND_MODEL, Method.MODEL)
 
 
@@ -336,7 +337,7 @@ class DetectParameters:
 class NoticeWatermark:
     """The time up to which notices were sent, in ns.
 
-    `sent_ns` is when the last one was sent; `roots` holds the states of the watched folders at that time, by display
+    `sent_ns` is the time of the last notice. `roots` has the states of the watched folders at that time, by display
     path.
     """
 
@@ -358,7 +359,7 @@ class EndedJob:
 
 @dataclass(frozen=True, slots=True)
 class RuleEffect:
-    """What a named rule decided after a detection: `images` of `groups` are to go, with `bytes`."""
+    """The effect of a named rule after a detection: `images` in `groups` are to go, with `bytes`."""
 
     name: str
     groups: int
@@ -375,11 +376,11 @@ class RootStatus:
 
 @dataclass(frozen=True, slots=True)
 class EventSummary:
-    """What happened since a time, for a notice.
+    """The events since a time, for a notice.
 
-    `groups` of `groups_total` are new or changed; `reclaimable_bytes` are those of all groups. `jobs` ended, and
-    `more_jobs` that are not listed. `problems` are counted by reason. `roots` are all watched folders as they are now.
-    `rules` decided after a detection.
+    `groups` of `groups_total` are new or changed; `reclaimable_bytes` is the sum over all groups. `jobs` have ended,
+    and so have `more_jobs` that are not listed. `problems` are counted by reason. `roots` are all watched folders in
+    their present state. `rules` have decided after a detection.
     """
 
     groups: int = 0

@@ -1,8 +1,8 @@
-"""EDGE: what Linux offers and other systems offer otherwise or not at all, behind one name each.
+"""EDGE: functions of Linux that other systems have in another form or not at all, each under one name.
 
-ComparImg runs on Linux. On macOS and Windows `detect` and `compress` run, as far as they change no file that was
-there: what these systems lack is left out here, so that no other module asks where it runs. What `os` of Windows lacks
-is added by `posix_on_windows`.
+ComparImg runs on Linux. On macOS and Windows, `detect` and `compress` run, as far as they do not change existing files.
+Functions that these systems lack do nothing here, so that no other module has to ask for the system. The functions of
+`os` that Windows lacks are added by `posix_on_windows`.
 """
 
 import contextlib
@@ -32,9 +32,9 @@ IS_LINUX: Final = sys.platform.startswith("linux")
 IS_WINDOWS: Final = sys.platform == "win32"
 if IS_WINDOWS:
     from index import windows_handles
-# For folders in a path, which are not listed: on Linux they need not be readable.
+# For folders in a path, which are not listed. On Linux they need not be readable.
 TRAVERSE: Final = getattr(os, "O_PATH", os.O_RDONLY)
-# For a file without a name, 0 where there are none.
+# For a file without a name; 0 if there is no such flag.
 UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
 HAS_O_PATH: Final = hasattr(os, "O_PATH")
 PR_SET_PDEATHSIG: Final = 1
@@ -42,20 +42,20 @@ STANDARD_ERROR: Final = 2
 # Flags of renameat2(2).
 RENAME_NOREPLACE: Final = 1
 RENAME_EXCHANGE: Final = 2
-# Where the memory of the machine is not known.
+# Assumed if the memory of the machine is unknown.
 ASSUMED_MEMORY_BYTES: Final = 4 * 2**30
 # F_FULLFSYNC of macOS, whose fsync(2) leaves the bytes in the cache of the disk.
 _FULL_SYNC: Final = None if fcntl is None else getattr(fcntl, "F_FULLFSYNC", None)
 
 
 def cores() -> int:
-    """The processors that this process may use."""
+    """The number of processors that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     return os.cpu_count() or 1 if allowed is None else len(allowed(0))
 
 
 def memory_bytes() -> int:
-    """The memory of the machine."""
+    """The memory of the machine in bytes."""
     if IS_WINDOWS:
         return windows_handles.memory_bytes()
     try:
@@ -65,7 +65,7 @@ def memory_bytes() -> int:
 
 
 def processor_flags() -> frozenset[str]:
-    """What the processor can do, by the names of Linux, as "avx2"; nothing where that is not known."""
+    """The features of the processor, by their names in Linux, as "avx2"; empty if they are unknown."""
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
         for line in lines:
             name, _, value = line.partition(":")
@@ -75,40 +75,41 @@ def processor_flags() -> frozenset[str]:
 
 
 def nanoseconds_since_boot() -> int:
-    """Asleep or awake."""
+    """The nanoseconds since boot, asleep or awake."""
     if IS_WINDOWS:
         return time.monotonic_ns()
     return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def die_with_parent() -> None:
-    """Have this process killed with the thread that started it; elsewhere it ends when its socket does."""
+    """Have this process killed with the thread that started it. On other systems than Linux, it ends with its
+    socket."""
     with contextlib.suppress(AttributeError, OSError):
         c_library().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def is_child_of(parent: int) -> bool:
-    """Whether the process that started this one still runs; on Windows others may stand between the two."""
+    """Whether the process that started this one is still running. On Windows, other processes may be in between."""
     return IS_WINDOWS or os.getppid() == parent
 
 
 def be_nice(by: int) -> None:
-    """Leave the processor to others, where the system asks for it in this way."""
+    """Lower the priority of this process, if the system supports this."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(by)
 
 
 @cache
 def c_library() -> Any:
-    """The C library of this process. Raises OSError on Windows, which has no single one; AttributeError for what a
-    library lacks."""
+    """The C library of this process. Raises OSError on Windows, which has no single one. Raises AttributeError for
+    functions that the library lacks."""
     if IS_WINDOWS:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     return ctypes.CDLL(None, use_errno=True)
 
 
 def start_python(code: str, end: socket.socket, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Start Python without the site module; `code` takes the socket by `passed_socket`, and nothing else of ours.
+    """Start Python without the site module. `code` receives the socket by `passed_socket`, and inherits nothing else.
     Raises OSError."""
     arguments = ["-S", "-P", "-c", code]
     if not IS_WINDOWS:
@@ -116,7 +117,7 @@ def start_python(code: str, end: socket.socket, environment: dict[str, str]) -> 
             [sys.executable, *arguments], pass_fds=(end.fileno(),), env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-    # The python.exe of an environment only starts the real one, which alone is to have the socket.
+    # The python.exe of an environment only starts the real one, and only that one must have the socket.
     command = [getattr(sys, "_base_executable", sys.executable), *arguments]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -129,14 +130,14 @@ def start_python(code: str, end: socket.socket, environment: dict[str, str]) -> 
 
 
 def passed_socket(descriptor: int) -> socket.socket:
-    """The socket that `start_python` gave this process."""
+    """The socket that `start_python` passed to this process."""
     if IS_WINDOWS:
         return socket.fromshare(sys.stdin.buffer.read())  # type: ignore[attr-defined, no-any-return, unused-ignore]
     return socket.socket(fileno=descriptor)
 
 
 def largest_memory_kb() -> int:
-    """The most memory that this process has had, 0 where it is not known."""
+    """The peak memory of this process, 0 if it is unknown."""
     if resource is None:
         return 0
     most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -144,8 +145,8 @@ def largest_memory_kb() -> int:
 
 
 def lock(descriptor: int, exclusively: bool = True) -> None:
-    """Lock an open file or folder for this process, without waiting. Raises BlockingIOError where another one holds
-    it, and OSError where there are no such locks: folders on Windows, some network file systems."""
+    """Lock an open file or folder for this process, without waiting. Raises BlockingIOError if another process holds
+    the lock, and OSError if such locks are not supported: for folders on Windows, on some network file systems."""
     if not IS_WINDOWS:
         fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusively else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     elif exclusively:
@@ -155,15 +156,15 @@ def lock(descriptor: int, exclusively: bool = True) -> None:
 
 
 def ask_driver(descriptor: int, request: int, buffer: Any) -> None:
-    """ioctl(2). Raises OSError."""
+    """Call ioctl(2). Raises OSError."""
     if fcntl is None:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
     fcntl.ioctl(descriptor, request, buffer)
 
 
 def renameat2(old: int, source: bytes, new: int, target: bytes, flags: int) -> None:
-    """Rename with the flags of Linux; on Windows every rename is one that replaces nothing. Raises OSError, ENOSYS
-    where it cannot be done in one step."""
+    """Rename with the flags of Linux. On Windows, no rename replaces anything. Raises OSError, with ENOSYS if it cannot
+    be done in one step."""
     if IS_WINDOWS and flags == RENAME_NOREPLACE:
         os.rename(source, target, src_dir_fd=old, dst_dir_fd=new)
         return
@@ -177,7 +178,7 @@ def renameat2(old: int, source: bytes, new: int, target: bytes, flags: int) -> N
 
 
 def limit_address_space(limit_bytes: int) -> None:
-    """Limit the memory of this process, and have it write no core files. macOS does not keep the first limit."""
+    """Limit the memory of this process, and prevent core files. macOS does not enforce the first limit."""
     if IS_WINDOWS:
         with contextlib.suppress(OSError):
             windows_handles.limit_memory(limit_bytes)
@@ -190,8 +191,8 @@ def limit_address_space(limit_bytes: int) -> None:
 
 @contextlib.contextmanager
 def captured_standard_error(most_bytes: int) -> Iterator[list[bytes]]:
-    """What libraries write to standard error until the end of the block, filled in there; no writer waits. On Windows
-    only in a process that `start_python` started. One thread at a time."""
+    """Capture what libraries write to standard error until the end of the block. The list is filled at that end, and no
+    writer has to wait. On Windows, this works only in a process that `start_python` started. One thread at a time."""
     written: list[bytes] = []
     with _captured_in_its_file(written, most_bytes) if IS_WINDOWS else _captured_by_pipe(written, most_bytes):
         yield written
@@ -201,7 +202,7 @@ def captured_standard_error(most_bytes: int) -> Iterator[list[bytes]]:
 def _captured_by_pipe(written: list[bytes], most_bytes: int) -> Iterator[None]:
     reader, writer = os.pipe()
     try:
-        # What does not fit into the pipe is lost.
+        # What does not fit into the pipe is dropped.
         os.set_blocking(writer, False)
         os.set_blocking(reader, False)
         before = _duplicate(STANDARD_ERROR)
@@ -223,8 +224,8 @@ def _captured_by_pipe(written: list[bytes], most_bytes: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _captured_in_its_file(written: list[bytes], most_bytes: int) -> Iterator[None]:
-    """Each library may have a C library of its own there, with another descriptor of the same file: replacing ours
-    would catch nothing."""
+    """Capture through the file behind the descriptor. On Windows, each library may have its own C library, with another
+    descriptor for the same file, so replacing our descriptor would capture nothing."""
     with contextlib.suppress(OSError):
         os.truncate(STANDARD_ERROR, 0)
         os.lseek(STANDARD_ERROR, 0, os.SEEK_SET)
@@ -242,7 +243,7 @@ def _duplicate(descriptor: int) -> int | None:
 
 
 def sync(descriptor: int) -> None:
-    """Write a file to the disk, and not only to its cache. Raises OSError."""
+    """Write a file to the disk itself, not only to the disk's cache. Raises OSError."""
     if _FULL_SYNC is not None:
         with contextlib.suppress(OSError):
             fcntl.fcntl(descriptor, _FULL_SYNC)
@@ -251,14 +252,14 @@ def sync(descriptor: int) -> None:
 
 
 def drop_cache(descriptor: int) -> None:
-    """Have the next read of a file ask the disk, where the system takes such advice."""
+    """Have the next read of a file go to the disk, if the system supports this."""
     advise = getattr(os, "posix_fadvise", None)
     if advise is not None:
         advise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def copy_extended_attributes(source: int, target: int) -> None:
-    """Those of an open file, where Python knows them on this system. Raises OSError."""
+    """Copy the extended attributes of an open file, if Python supports this on the system. Raises OSError."""
     if not hasattr(os, "listxattr"):
         return
     for name in os.listxattr(source):
@@ -267,7 +268,7 @@ def copy_extended_attributes(source: int, target: int) -> None:
 
 
 def extended_attribute(path: bytes, name: str) -> bytes:
-    """Raises OSError, also where Python knows none on this system."""
+    """An extended attribute. Raises OSError, also if Python does not support this on the system."""
     if not hasattr(os, "getxattr"):
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
     return os.getxattr(path, name)

@@ -1,14 +1,14 @@
-"""EDGE: gives `os` on Windows what the other modules take from POSIX, so that none of them asks where it runs.
+"""EDGE: adds to `os` on Windows what other modules need from POSIX, so that none of them has to ask for the system.
 
 `install` is called once, before any other module is imported. Afterwards:
 
-- Paths as bytes are separated by `/`, which Windows takes everywhere: `C:/Users/a.jpg`. Paths as text stay as they are.
-- A folder can be opened. It is shared with no one who would rename or remove it (`windows_handles.open_folder`), so the
-  path of an open folder stays its own, and a name in it (`dir_fd`) is that path and the name.
-- O_NOFOLLOW refuses symbolic links, junctions and mount points. Listings leave the latter two out.
-- Files opened by these ways can be renamed and removed while they are open.
+- Paths as bytes are separated by `/`, which Windows accepts everywhere: `C:/Users/a.jpg`. Paths as text do not change.
+- A folder can be opened. While it is open, no other program can rename or remove it (`windows_handles.open_folder`). So
+  its path stays valid, and a name in it (`dir_fd`) is that path followed by the name.
+- O_NOFOLLOW refuses symbolic links, junctions and mount points. Listings leave out the latter two.
+- Files that were opened in this way can be renamed and removed while they are open.
 
-Modes and owners are not kept: every file is ours, and changing them raises OSError.
+Modes and owners are not supported: every file is ours, and changing them raises OSError.
 """
 
 import errno
@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from index import windows_handles
 
-# Bits that no flag of Windows has.
+# Bits that no flag of Windows uses.
 O_DIRECTORY: Final = 1 << 24
 O_NOFOLLOW: Final = 1 << 25
 O_NONBLOCK: Final = 1 << 26
 OWN_FLAGS: Final = O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK
-# What ComparImg calls with bytes; the result is a path.
+# Functions that ComparImg calls with bytes, and whose result is a path.
 PATH_FUNCTIONS: Final = ("abspath", "expanduser", "join", "normpath", "realpath")
 
 _paths: dict[int, str] = {}
@@ -32,13 +32,13 @@ _real: dict[str, Any] = {}
 
 
 def with_slashes(path: str) -> str:
-    """The path with `/`, without the prefix for long paths."""
+    """The path with `/` as separator, and without the prefix for long paths."""
     plain = path.removeprefix("\\\\?\\")
     return ("\\\\" + plain[4:] if plain.startswith("UNC\\") else plain).replace("\\", "/")
 
 
 def install() -> None:
-    """Once, and on Windows only."""
+    """Add the functions. Called once, and on Windows only."""
     for name, flag in (("O_DIRECTORY", O_DIRECTORY), ("O_NOFOLLOW", O_NOFOLLOW), ("O_NONBLOCK", O_NONBLOCK)):
         setattr(os, name, flag)
     os.O_CLOEXEC = os.O_NOINHERIT  # type: ignore[attr-defined, misc]
@@ -115,7 +115,7 @@ def _listdir(path: Any = ".") -> list[Any]:
 
 
 def _fsync(descriptor: int) -> None:
-    """Folders cannot be synced: Windows writes their names in order."""
+    """Do nothing for folders: they cannot be synced, and Windows writes their names in order."""
     if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
         _real["fsync"](descriptor)
 
@@ -125,7 +125,7 @@ def _utime(path: Any, *others: Any, **named: Any) -> None:
 
 
 class _Listing:
-    """As os.scandir gives it, of an open folder."""
+    """The listing of an open folder, in the form of os.scandir."""
 
     def __init__(self, entries: list[os.DirEntry[str]]) -> None:
         self._entries = entries
@@ -148,7 +148,7 @@ def _scandir(path: Any = ".") -> Any:
 
 
 def _is_junction(entry: os.DirEntry[str]) -> bool:
-    """Symbolic links say so themselves."""
+    """Whether an entry is a junction. Symbolic links are recognised without this."""
     status = entry.stat(follow_symlinks=False)
     return not entry.is_symlink() and windows_handles.leads_elsewhere(getattr(status, "st_reparse_tag", 0))
 
@@ -177,7 +177,7 @@ def _fsencode(path: Any) -> bytes:
 
 
 def _user() -> int:
-    """The owner that Windows names for every file."""
+    """The user id that Windows gives for every file."""
     return 0
 
 

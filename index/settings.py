@@ -1,6 +1,6 @@
-"""The settings: what each key of comparimg.toml means and accepts, and which may be changed while the service runs.
+"""The settings: the meaning and accepted values of each key in comparimg.toml, and which can be changed at run time.
 
-A setting changed at run time is an override: a row of the table `setting`, with its value as JSON, that takes
+A setting that is changed at run time is an override: a row of the table `setting`, with its value as JSON. It takes
 precedence over the configuration file.
 """
 
@@ -27,7 +27,7 @@ def _is_string_list(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
 
-# The name of each type in messages, and which values from TOML or JSON it accepts. In Python a bool is an int; here
+# The name of each type in messages, and the values from TOML or JSON that it accepts. In Python a bool is an int; here
 # it is not.
 TYPES: Final[Mapping[str, tuple[Message, Callable[[Any], bool]]]] = {
     "bool": (Message("accepted.bool"), lambda value: isinstance(value, bool)),
@@ -46,9 +46,9 @@ TYPES: Final[Mapping[str, tuple[Message, Callable[[Any], bool]]]] = {
 class Setting:
     """One key of the configuration.
 
-    `default` None means that the default is calculated, as `help` says, or (`required`) that there is none. `shape`
-    checks what type, choices and bounds cannot express: it is False for a wrong value. A `live` setting may be
-    overridden while the service runs; the value of a `secret` one is never shown.
+    If `default` is None, the default is calculated, as `help` says, or (`required`) there is none. `shape` checks what
+    type, choices and bounds cannot express: it returns False for a wrong value. A `live` setting can be overridden
+    while the service runs. The value of a `secret` setting is never shown.
     """
 
     key: str
@@ -66,7 +66,7 @@ class Setting:
 
     @property
     def accepted(self) -> Message:
-        """The accepted values in words."""
+        """A description of the accepted values."""
         if self.accepts is not None:
             return self.accepts
         if self.choices and self.type == "list":
@@ -79,7 +79,8 @@ class Setting:
         return TYPES[self.type][0]
 
     def check(self, value: Any) -> Any:
-        """The value in the form that is stored: lists as tuples, numbers as the setting's type. Raises UsageError."""
+        """Check a value. Returns it in the form that is stored: lists as tuples, numbers as the setting's type. Raises
+        UsageError."""
         if not (TYPES[self.type][1](value) and self._is_accepted(value)):
             if self.secret:
                 raise UsageError("setting.secret_not_accepted", accepted=self.accepted, field=self.key)
@@ -105,7 +106,7 @@ def setting(key: str) -> Setting:
 
 
 def suggestion(name: str, names: Iterable[str]) -> Message | None:
-    """ "Did you mean X?" for a misspelt name, None where none is similar."""
+    """ "Did you mean X?" for a misspelt name; None if no name is similar."""
     matches = get_close_matches(name, list(names), 1, 0.6)
     return Message("setting.did_you_mean", name=matches[0]) if matches else None
 
@@ -124,8 +125,8 @@ def check_tolerance(hsize: int, tolerance: int) -> None:
 
 
 def parse_resolution(text: str) -> tuple[int, int]:
-    """Width and height of "1920x1080", or of "1920", which both sides have to fit: it is that of the long edge; (0, 0)
-    for "", which is full size. Raises UsageError."""
+    """The box into which a picture must fit: width and height of "1920x1080", or of "1920", which limits the longer
+    side; (0, 0) for "", which means full size. Raises UsageError."""
     if not text:
         return 0, 0
     width, sign, height = text.lower().partition("x")
@@ -139,7 +140,7 @@ def parse_resolution(text: str) -> tuple[int, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
+    """Whether an address can be reached only from this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -172,8 +173,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def parse_network(text: str) -> Network:
     """The network of "172.18.0.0/24", or of "172.18.0.2", which is one address. Raises ValueError.
 
-    An address with bits beyond its prefix is refused, as it may be mistyped, and so is an IPv4 address written as IPv6,
-    which no client ever has.
+    An address with bits beyond its prefix is refused, since it may be mistyped. An IPv4 address written as IPv6 is
+    refused, too, since no client ever has it.
     """
     network = ipaddress.ip_network(text)
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
@@ -185,8 +186,8 @@ def parse_network(text: str) -> Network:
 
 
 def merge(configured: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The effective values, by key. A configured tolerance is meant for the configured hsize; where another hsize is
-    set, that one's default tolerance is used."""
+    """The effective values, by key. A configured tolerance belongs to the configured hsize. If another hsize is set,
+    its default tolerance is used."""
     merged = {**configured, **overrides}
     if merged["detect.hsize"] != configured["detect.hsize"] and "detect.tolerance" not in overrides:
         merged["detect.tolerance"] = default_tolerance(merged["detect.hsize"])
@@ -245,7 +246,7 @@ def _is_token(text: str) -> bool:
     return not text or (len(text) >= 16 and text.isascii() and text.isprintable() and " " not in text)
 
 
-# Sent by any browser or by a proxy for other reasons: a value there proves no one's name.
+# Browsers or proxies send these headers for other reasons, so their values prove no one's name.
 _NO_USER_HEADER = re.compile(
     r"host|cookie|authorization|proxy-.*|user-agent|origin|referer|from|date|expect|range|te|trailer|upgrade|via"
     r"|forwarded|x-forwarded-(for|host|proto|port|by|server|prefix)|x-real-ip|cf-connecting-ip|true-client-ip"
@@ -255,7 +256,7 @@ _NO_USER_HEADER = re.compile(
 
 
 def _is_user_header(text: str) -> bool:
-    # Without underscores, which are hyphens to a WSGI server as well.
+    # No underscores, since a WSGI server does not distinguish them from hyphens.
     return not text or bool(re.fullmatch(r"[A-Za-z0-9-]{1,100}", text) and not _NO_USER_HEADER.fullmatch(text))
 
 

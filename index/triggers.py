@@ -14,23 +14,24 @@ from index.errors import UsageError
 from index.messages import Message
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# A job every few seconds would leave no time for any other.
+# A job every few seconds would leave no time for any other job.
 SHORTEST_INTERVAL_S = 10
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ACCEPTED = Message("trigger.accepted")
 
 
 def parse_trigger(text: str) -> BaseTrigger:
-    """The trigger that a text describes. Cron fields are in local time; an interval is independent of time zones.
+    """The trigger in a text. Cron fields are in local time; an interval is independent of time zones.
 
-    Raises UsageError, which says what is accepted.
+    Raises UsageError, with the accepted forms.
     """
     fields = text.split()
     try:
         if len(fields) == 2 and fields[0] == "every":
             return _interval(fields[1])
         *most, weekday = fields
-        # A job for every hour, or every few minutes, also runs in the hour that is repeated when clocks go back.
+        # A job that runs every hour, or every few minutes, also runs in the hour that is repeated when clocks are set
+        # back.
         kind = CronTrigger if fields[1:2] and fields[1].startswith("*") else _OnceTrigger
         return kind.from_crontab(" ".join([*most, _weekdays(weekday)]), SYSTEM)
     except ValueError as error:
@@ -38,10 +39,10 @@ def parse_trigger(text: str) -> BaseTrigger:
 
 
 class SystemTimezone(tzinfo):
-    """Local time as the C library defines it, and so as every other program on this machine sees it.
+    """Local time as the C library defines it, and therefore as every other program on this machine has it.
 
-    TZ may hold rules in place of a name ("CET-1CEST") or be invalid, and /etc/timezone may name another zone than
-    /etc/localtime holds, as in a container that was given the file of its host.
+    TZ may have rules instead of a name ("CET-1CEST") or be invalid, and /etc/timezone may name another zone than
+    /etc/localtime, as in a container that was given the file of its host.
     """
 
     def utcoffset(self, at: datetime | None) -> timedelta | None:
@@ -56,16 +57,16 @@ class SystemTimezone(tzinfo):
     def fromutc(self, at: datetime) -> datetime:
         local = at.replace(tzinfo=UTC).astimezone()
         here = local.replace(tzinfo=self)
-        # Where clocks are put back, an hour is repeated: this is its second occurrence.
+        # When clocks are set back, an hour is repeated. This is its second occurrence.
         return here if here.utcoffset() == local.utcoffset() else here.replace(fold=1)
 
 
-# One instance for all: in a repeated hour, times of two different zone objects never compare equal.
+# One instance for all: in a repeated hour, times with two different zone objects never compare equal.
 SYSTEM = SystemTimezone()
 
 
 class _OnceTrigger(CronTrigger):  # type: ignore[misc]
-    """A cron trigger that fires only once in an hour that is repeated when clocks are put back: the first time."""
+    """A cron trigger that fires only once in an hour that is repeated when clocks are set back: the first time."""
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         due: datetime | None = super().get_next_fire_time(previous, now)
@@ -82,7 +83,7 @@ def _interval(word: str) -> IntervalTrigger:
 
 
 def _weekdays(field: str) -> str:
-    """The weekday field with names for numbers: cron counts weekdays from Sunday, APScheduler from Monday."""
+    """The weekday field with numbers replaced by names: cron counts weekdays from Sunday, APScheduler from Monday."""
 
     def names(match: re.Match[str]) -> str:
         first, last = int(match[1]), int(match[2] or match[1])

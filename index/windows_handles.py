@@ -1,6 +1,6 @@
-"""EDGE: the calls of Windows that Python does not have.
+"""EDGE: system calls of Windows that Python lacks.
 
-Files and folders opened without following a link, a lock, a limit of memory. Imported on Windows only; each function
+They open files and folders without following a link, lock, and limit memory. Imported on Windows only; each function
 raises OSError.
 """
 
@@ -27,10 +27,10 @@ BACKUP_SEMANTICS: Final = 0x02000000
 OPEN_REPARSE_POINT: Final = 0x00200000
 ATTRIBUTE_DIRECTORY: Final = 0x10
 FILE_ATTRIBUTE_TAG_INFO: Final = 9
-# Of a reparse tag: what stands in for another name. Files of a cloud have tags, too, and are files.
+# This bit marks reparse tags that replace another name. Files in a cloud have tags as well, but are files.
 NAME_SURROGATE: Final = 0x20000000
 INVALID_HANDLE: Final = ctypes.c_void_p(-1).value
-# Beyond any byte that is read or written: locks of Windows forbid both.
+# Beyond any byte that is read or written, since a Windows lock forbids both.
 LOCKED_BYTE: Final = 2**30
 EXTENDED_LIMITS: Final = 9
 LIMIT_PROCESS_MEMORY: Final = 0x100
@@ -78,7 +78,7 @@ def leads_elsewhere(tag: int) -> bool:
 
 
 def open_folder(path: str, refuses_links: bool) -> int:
-    """A descriptor; while it is open, no one can rename or remove the folder, nor one above it."""
+    """A descriptor of a folder. While it is open, no one can rename or remove the folder or a folder above it."""
     access, sharing = LIST_DIRECTORY | READ_ATTRIBUTES, SHARE_READ | SHARE_WRITE
     handle = _handle(path, access, sharing, OPEN_EXISTING, BACKUP_SEMANTICS, refuses_links)
     if not _attributes_and_tag(handle, path)[0] & ATTRIBUTE_DIRECTORY:
@@ -88,7 +88,7 @@ def open_folder(path: str, refuses_links: bool) -> int:
 
 
 def open_file(path: str, flags: int, refuses_links: bool) -> int:
-    """A descriptor of bytes; others may rename and remove the file while it is open."""
+    """A binary descriptor of a file. Others may rename and remove the file while it is open."""
     access = GENERIC_READ if not flags & os.O_WRONLY else 0
     access |= GENERIC_WRITE if flags & (os.O_WRONLY | os.O_RDWR) else 0
     if flags & os.O_CREAT:
@@ -128,7 +128,7 @@ def _failure(path: str | None = None) -> OSError:
 
 
 def lock(descriptor: int) -> None:
-    """Lock a file for this process. Raises BlockingIOError where another one holds it."""
+    """Lock a file for this process. Raises BlockingIOError if another process holds the lock."""
     os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
     try:
         _runtime.locking(descriptor, _runtime.LK_NBLCK, 1)
@@ -139,7 +139,7 @@ def lock(descriptor: int) -> None:
 
 
 def limit_memory(limit_bytes: int) -> None:
-    """Limit the memory that this process may commit, by a job object; a crash opens no window."""
+    """Limit the memory that this process may commit, with a job object. A crash opens no window."""
     _kernel.SetErrorMode(ERRORS_STAY_SILENT)
     job = _kernel.CreateJobObjectW(None, None)
     limits = _Extended()
@@ -153,7 +153,7 @@ def limit_memory(limit_bytes: int) -> None:
 
 
 def memory_bytes() -> int:
-    """The memory of the machine."""
+    """The memory of the machine in bytes."""
     found = _Memory(ctypes.sizeof(_Memory))
     if not _kernel.GlobalMemoryStatusEx(ctypes.byref(found)):
         raise _failure()

@@ -72,7 +72,7 @@ class WebApp:
                 return _response(route, self._answer(route, next(iter(keys.values()), None)))
             except (ComparImgError, peewee.PeeweeException) as error:
                 http_error = http_error_for(error)
-                # An HttpError with 503 means too many requests at the moment: not a fault to be logged each time.
+                # An HttpError with 503 means too many requests at present. It is no fault, and is not logged.
                 if http_error.status >= 500 and not isinstance(error, HttpError):
                     log.warning("%s %s: %s", route.method, route.path, http_error.message)
             except Exception:
@@ -106,7 +106,7 @@ class WebApp:
 
 
 class _Bottle(bottle.Bottle):  # type: ignore[misc]
-    """A Bottle app whose own errors (no such address, wrong method) are answered in the same form as all others."""
+    """A Bottle app that answers its own errors (no such address, wrong method) in the same form as all others."""
 
     def __init__(self, error_page: Callable[[HttpError, Environ], Reply]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Crops: parts of pictures at full resolution, made by the workers, with a cache of recent ones.
+"""Crops: parts of pictures at full resolution, made by the workers. Recent ones are cached.
 
 A whole picture is decoded for each crop, so only a few are made at a time, and recent ones are served from memory.
 """
@@ -12,7 +12,7 @@ from webui.http_errors import HttpError
 
 Box = tuple[int, int, int, int]
 
-# A picture may have hundreds of megapixels: more than two at a time are too much even for a machine with many cores.
+# A picture may have hundreds of megapixels. More than two at a time are too much even for a machine with many cores.
 MAX_CONCURRENT = 2
 WAIT_S = 30.0
 CACHE_BYTES = 64 * 2**20
@@ -30,14 +30,14 @@ class Crops:
         self._cached_bytes = 0
 
     def get(self, content_id: int, digest: bytes, box: Box, side: int) -> bytes:
-        """The JPEG of a crop. Raises HttpError: 404 where there can be none, 503 where it takes too long."""
+        """The JPEG of a crop. Raises HttpError: 404 if there can be none, 503 if it takes too long."""
         key = (digest, box, side)
         if (kept := self._cached(key)) is not None:
             return kept
         if not self._slots.acquire(timeout=WAIT_S):
             raise HttpError(503, "busy", "rest.crop_in_making", headers={"Retry-After": "2"})
         try:
-            # Another thread may have made the same crop in the meantime.
+            # Another thread may have made the same crop meanwhile.
             made = self._cached(key)
             if made is None:
                 made = self._make(content_id, box, side)

@@ -1,6 +1,6 @@
-"""Downloads of indexed files: opened without following links, and only while they are the files that were indexed.
+"""Downloads of indexed files. They are opened without following links, and only while they are the indexed files.
 
-A large download occupies a web thread until the client has received nearly all of it, however slowly, so the number of
+A large download occupies a web thread until the client has received nearly all of it, however slowly. So the number of
 large downloads at a time is limited.
 """
 
@@ -22,7 +22,7 @@ LARGE_AT_MOST = 6
 
 
 class FileDownload:
-    """Iterates over the bytes of an open file in chunks, no more than `size_bytes`; the WSGI server closes it."""
+    """Iterates over the bytes of an open file in chunks, up to `size_bytes`. The WSGI server closes it."""
 
     def __init__(self, descriptor: int, size_bytes: int, ended: Callable[[], object] = lambda: None) -> None:
         self._file = open(descriptor, "rb", buffering=0)  # noqa: SIM115 - closed by close()
@@ -35,7 +35,7 @@ class FileDownload:
             yield chunk
 
     def close(self) -> None:
-        """Close the file and free the slot. May be called again."""
+        """Close the file and release the slot. May be called again."""
         self._file.close()
         ended, self._ended = self._ended, None
         if ended is not None:
@@ -49,7 +49,7 @@ class Downloads:
         self._slots = threading.BoundedSemaphore(LARGE_AT_MOST)
 
     def send(self, descriptor: int, size_bytes: int) -> FileDownload:
-        """A download of an open file, which is closed with it. Raises HttpError with 503 where there are too many."""
+        """A download of an open file; closing it closes the file. Raises HttpError with 503 if there are too many."""
         if size_bytes <= LARGE_BYTES:
             return FileDownload(descriptor, size_bytes)
         if not self._slots.acquire(blocking=False):
@@ -59,7 +59,7 @@ class Downloads:
 
 
 def open_unchanged(row: FileRow) -> int:
-    """A descriptor of exactly the file that was indexed. Raises HttpError where it was replaced, changed or removed."""
+    """A descriptor of exactly the file that was indexed. Raises HttpError if it was replaced, changed or removed."""
     try:
         descriptor = descent.open_file(row.root_path, row.path)
     except OSError as error:

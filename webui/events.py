@@ -1,8 +1,9 @@
 """Server-sent events: changes of the index, sent to pages as soon as they are committed. Each stream uses a web thread.
 
-A stream sleeps until the index changes, reads the state of every topic and sends those that differ from what it sent
-last. So a client that was disconnected misses nothing, and a burst of changes is read once, for all streams. The number
-of streams is limited, because each occupies a thread; so is their lifetime, because a connection may die unnoticed.
+A stream sleeps until the index changes. It then reads the state of every topic, and sends the topics that differ from
+those it sent last. So a client that was disconnected misses nothing, and a burst of changes is read once, for all
+streams. The number of streams is limited, since each occupies a thread. Their lifetime is limited, too, since a
+connection may die unnoticed.
 """
 
 import json
@@ -21,10 +22,10 @@ HEARTBEAT_S = 12.0
 LIFETIME_S = 15 * 60.0
 # More than two updates a second would be invisible.
 SHORTEST_PAUSE_S = 0.5
-# Reading the topics sums up all groups. A pause of 9 times as long limits it to a tenth of a processor core, however
-# many pages are open.
+# Reading the topics sums up all groups. Pausing 9 times as long limits this to a tenth of a core, however many pages
+# are open.
 PAUSE_FACTOR = 9.0
-# How long a stream may take to notice that the service stops or its client has disconnected.
+# How long a stream may take to notice that the service is stopping or its client has disconnected.
 LONGEST_WAIT_S = 1.0
 
 
@@ -34,7 +35,7 @@ class EventStreams:
     def __init__(
         self, store: Store, read_topics: Callable[[], Mapping[str, Mapping[str, Any]]], lifetime_s: float = LIFETIME_S
     ) -> None:
-        """`read_topics` gives, by language, every topic with its present state as plain data."""
+        """`read_topics` returns, by language, every topic with its present state as plain data."""
         self.store = store
         self.lifetime_s = lifetime_s
         self.stopping = threading.Event()
@@ -45,8 +46,8 @@ class EventStreams:
         self._next_read_s = 0.0
 
     def open(self, gone: Callable[[], bool], language: str = LANGUAGES[0]) -> "EventStream":
-        """A new stream in a language, until its client is `gone`. Raises HttpError with 503 when there are too many;
-        the page then asks now and then instead."""
+        """Open a stream in a language, until its client is `gone`. Raises HttpError with 503 if there are too many
+        streams; the page then polls instead."""
         if self.stopping.is_set() or not self._slots.acquire(blocking=False):
             raise HttpError(
                 503, "too_many_streams", "rest.too_many_streams", n=STREAMS_AT_MOST, headers={"Retry-After": "30"}
@@ -62,12 +63,12 @@ class EventStreams:
         return max(0.0, self._next_read_s - time.monotonic())
 
     def topics(self) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
-        """The state of every topic by language, and the revision of the store at which it was read. Read again after
-        a pause."""
+        """The state of every topic by language, and the revision of the store at which it was read. It is read again
+        after a pause."""
         with self._lock:
             start_s = time.monotonic()
             if start_s >= self._next_read_s:
-                # Taken before reading, so that a change committed in the meantime is read again.
+                # Taken before reading, so that a change committed meanwhile causes another read.
                 revision = self.store.revision
                 self._last = revision, self._read_topics()
                 end_s = time.monotonic()
@@ -99,7 +100,7 @@ class EventStream:
         try:
             while not stopping.is_set() and not self._gone() and time.monotonic() < self._ends_s:
                 if store.wait_for_change(self._revision, LONGEST_WAIT_S) > self._revision:
-                    # A new client gets the last state at once, without the pause.
+                    # A new client gets the latest state at once, without the pause.
                     if self._revision >= 0 and stopping.wait(self._streams.pause_s()):
                         break
                     news = self._new_events()
@@ -112,7 +113,7 @@ class EventStream:
         raise StopIteration
 
     def close(self) -> None:
-        """Free the slot of the stream. May be called again."""
+        """Release the slot of the stream. May be called again."""
         release, self._release = self._release, None
         if release is not None:
             release()

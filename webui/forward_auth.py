@@ -1,8 +1,8 @@
-"""Forward authentication: the user whom a trusted proxy names in a header.
+"""Forward authentication: the user that a trusted proxy names in a header.
 
 A proxy such as Caddy, nginx or Traefik asks an authentication service (Authelia, Authentik, oauth2-proxy) who sends a
-request, and passes the name on in a header. The header is believed only from the addresses of `[web] auth_proxies`, and
-from every other one it is removed.
+request, and passes the name on in a header. The header is trusted only from the addresses of `[web] auth_proxies`. From
+any other address it is removed.
 """
 
 import ipaddress
@@ -16,25 +16,26 @@ NOT_IN_NAMES: Final = frozenset(",{}")
 
 
 class ForwardAuth:
-    """The header that is believed, and from where. Without a header, or without a proxy, it names no one."""
+    """The header that is trusted, and the addresses it is trusted from. Without a header or a proxy, no user is
+    named."""
 
     def __init__(self, header: str = "", proxies: Sequence[str] = ()) -> None:
-        """`proxies` are addresses and networks. Raises ValueError for one that is neither."""
-        # WSGI has no other names for headers. The server drops those that contain an underscore themselves.
+        """`proxies` are addresses and networks. Raises ValueError for a text that is neither."""
+        # This is WSGI's only name for the header. The server drops headers whose names contain an underscore.
         self._key = f"HTTP_{header.upper().replace('-', '_')}" if header else ""
         self._networks: tuple[Network, ...] = tuple(map(parse_network, proxies))
 
     @property
     def believes_everyone(self) -> bool:
-        """Whether a header from any address is believed."""
+        """Whether a header from any address is trusted."""
         return bool(self._key) and any(network.prefixlen == 0 for network in self._networks)
 
     def user(self, environ: Mapping[str, Any]) -> str:
-        """The user whom a trusted proxy names, "" where it names none, or where anyone else names one.
+        """The user that a trusted proxy names. "" if it names none, or if the name comes from elsewhere.
 
-        The address is that of the connection; no header can change it. Refused are a value with a comma, which may be
-        two headers of which a client sent the first, and one with a brace: where the authentication service names no
-        one, Caddy before 2.10 sends its own placeholder, `{http.reverse_proxy.header.Remote-User}`.
+        The address is that of the connection, which no header can change. A value with a comma is refused: it may be
+        two headers, the first of them sent by a client. A value with a brace is refused, too: if the authentication
+        service names no user, Caddy before 2.10 sends its own placeholder, `{http.reverse_proxy.header.Remote-User}`.
         """
         if not self._key or not self._is_trusted(environ.get("REMOTE_ADDR", "")):
             return ""
@@ -42,7 +43,7 @@ class ForwardAuth:
         return name if len(name) <= LONGEST_NAME and name.isprintable() and not NOT_IN_NAMES & set(name) else ""
 
     def remove_untrusted(self, environ: dict[str, Any]) -> None:
-        """Remove the header unless `user` believes it: nothing further on can take it for the name of a user."""
+        """Remove the header unless `user` trusts it, so that nothing later takes it for the name of a user."""
         if self._key and not self.user(environ):
             environ.pop(self._key, None)
 
@@ -50,7 +51,7 @@ class ForwardAuth:
         try:
             address = ipaddress.ip_address(peer.partition("%")[0])
         except ValueError:
-            # No address, so none that could have been named: a socket file, for example.
+            # It has no address, as with a Unix socket, so it cannot be one of the proxies.
             return False
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             # An IPv4 client of a socket that listens on both.
@@ -59,7 +60,7 @@ class ForwardAuth:
 
 
 def _as_utf8(value: str) -> str:
-    """A header as its sender wrote it, where that was UTF-8; WSGI decodes every header as Latin-1."""
+    """A header as its sender wrote it, if that was UTF-8. WSGI decodes every header as Latin-1."""
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:

@@ -12,8 +12,8 @@ from index.messages import Message, fields, joined, render
 
 
 class ErrorDetail(msgspec.Struct, frozen=True):
-    """`code` is a word for programs, `message` a sentence for people in the language asked for, `message_code` and
-    `message_params` what it is made of, `field` the part of the request at fault."""
+    """`code` is a word for programs. `message` is a sentence for people, in the requested language; `message_code` and
+    `message_params` are its parts. `field` is the part of the request at fault."""
 
     code: str
     message: str
@@ -30,7 +30,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
 
 
 class HttpError(ComparImgError):
-    """An error that is the answer to a request: its status, and the fields of its body."""
+    """An error that is sent as the answer to a request: its status, and the fields of its body."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class HttpError(ComparImgError):
         headers: Mapping[str, str] | None = None,
         **params: object,
     ) -> None:
-        """`word` is the code of the answer, `code` that of the message."""
+        """`word` is the code of the answer, `code` the code of the message."""
         super().__init__(code, hint=hint, **params)
         self.status = status
         self.code = word
@@ -63,7 +63,7 @@ class HttpError(ComparImgError):
 
 
 def http_error_for(error: ComparImgError | peewee.PeeweeException) -> HttpError:
-    """The response to an error that was raised on purpose, or by the database."""
+    """The response to an error that was raised deliberately, or by the database."""
     match error:
         case HttpError():
             return error
@@ -95,6 +95,6 @@ STATUS_MESSAGES = {
 
 
 def http_error_of_status(status: int, headers: Mapping[str, str] | None = None) -> HttpError:
-    """The response where only a status is known: no such address, a wrong method, a failure of the program."""
+    """The response if only a status is known: no such address, a wrong method, a failure of the program."""
     word, code = STATUS_MESSAGES.get(status, ("refused", "rest.refused"))
     return HttpError(status, word, code, headers=headers)

@@ -1,7 +1,7 @@
 """GET /metrics: the state of the service in Prometheus' text format.
 
-Nothing is counted here. The values are read from the index and the parts of the service at each request, so that they
-survive a restart and cost nothing in between.
+Nothing is counted here. The values are read from the index and the parts of the service at each request. So they
+survive a restart, and cost nothing in between.
 """
 
 import os
@@ -97,7 +97,7 @@ class _MetricsCollector(Collector):
             ("root_problems", "Files in it that could not be read", lambda row: row.problems),
             ("root_walked_timestamp_seconds", "When it was last walked", lambda row: (row.walked_ns or 0) / 1e9),
         ):
-            # path_text: a label must be UTF-8, whatever the bytes of the path.
+            # path_text: a label must be UTF-8, but a path may be any bytes.
             yield _gauge(name, help_, ["root"], {(path_text(row.path),): value(row) for row in rows})
 
 
@@ -120,7 +120,7 @@ def _size(store: Store) -> int:
 
 ROUTES = (
     Route(
-        "GET", "/metrics", get_metrics, "How the service is, for Prometheus", "status",
+        "GET", "/metrics", get_metrics, "The state of the service, for Prometheus", "status",
         media_types=(CONTENT_TYPE_LATEST,),
     ),
 )  # fmt: skip

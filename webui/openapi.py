@@ -133,14 +133,14 @@ def _query_parameters(route: Route, components: Mapping[str, Any]) -> list[dict[
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a query parameter, without its description, which stands beside it, and without a default of "",
-    which means that the parameter is left out."""
+    """The schema of a query parameter, without its description, which OpenAPI puts next to it, and without a default of
+    "", which means that the parameter is omitted."""
     hidden = ("description", *(["default"] if schema.get("default") == "" else []))
     return {name: value for name, value in schema.items() if name not in hidden}
 
 
 def _describe_job_parameters(components: dict[str, Any]) -> None:
-    """Add which parameters each kind of job has, for new jobs and schedules alike, and what they accept."""
+    """Add the parameters of each kind of job, and the values they accept, for new jobs and schedules."""
     for kind in OFFERED:
         for name, schema in components[PARAMETERS[kind].__name__]["properties"].items():
             definition = setting_of(kind, name)

@@ -1,8 +1,8 @@
 """The HTML of the page: one shell for every address, rendered in the user's language; its files; and the login.
 
-The shell contains no data; its JavaScript modules fetch it over REST. Every file it loads is read once at start and
-served from memory, so that no request can reach another file. Its address changes with its bytes, so that browsers may
-cache it forever.
+The shell contains no data; its JavaScript modules fetch it over REST. Every file that it loads is read once at start
+and served from memory, so no request can reach another file. The address of these files changes with their bytes, so
+browsers may cache them forever.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ LANGUAGE_COOKIE = "language"
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
 
-# A page that is open while the service is upgraded requests modules by their old address: it must get the new ones.
+# A page that stays open during an upgrade requests modules by their old address. It must get the new ones.
 KEEP_FOREVER = "private, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 
@@ -103,7 +103,7 @@ class Pages:
 
     def log_in(self, call: Call) -> Reply:
         body: Login = call.body
-        # Behind a proxy that terminates TLS, the browser's Origin header shows it.
+        # Behind a proxy that terminates TLS, only the browser's Origin header shows it.
         cookie = self._policy.log_in(body.token, call.address, call.headers.get("Origin", "").startswith("https://"))
         return Reply(b"", "", 204, {"Set-Cookie": cookie})
 
@@ -119,11 +119,11 @@ class Pages:
         return Reply(data, MEDIA_TYPES[Path(name).suffix], headers={"Cache-Control": cache})
 
     def offline(self, call: Call) -> Reply:
-        """What a service worker keeps for the time when the service cannot be reached."""
+        """What a service worker caches for times when the service cannot be reached."""
         return self._page(call.headers, "offline")
 
     def service_worker(self, _: Call) -> Reply:
-        """At the top, since a service worker sees only what is below its own address."""
+        """Served at the top level, since a service worker controls only addresses below its own."""
         return Reply(self._worker, MEDIA_TYPES[".js"], headers={"Cache-Control": REVALIDATE})
 
     def favicon(self, _: Call) -> Reply:
@@ -149,7 +149,7 @@ class Pages:
         return Reply(html.encode(), "text/html; charset=utf-8", headers=headers)
 
     def _language(self, headers: Mapping[str, str]) -> str:
-        """The language chosen on the page, else that of the configuration, else the browser's."""
+        """The language chosen on the page, or else the configured one, or else the browser's."""
         chosen = re.search(rf"(?:^|;\s*){LANGUAGE_COOKIE}=(\w+)", headers.get("Cookie", ""))
         for language in (chosen[1] if chosen else "", self._policy.access.language):
             if language in LANGUAGES:
@@ -158,7 +158,7 @@ class Pages:
 
 
 def _theme(headers: Mapping[str, str]) -> str:
-    """The theme chosen on the page; "" leaves it to the system."""
+    """The theme chosen on the page; "" means that of the system."""
     chosen = re.search(rf"(?:^|;\s*){THEME_COOKIE}=(\w+)", headers.get("Cookie", ""))
     return chosen[1] if chosen and chosen[1] in THEMES else ""
 
@@ -177,7 +177,7 @@ def preferred_language(header: str) -> str:
 
 
 def page_routes(pages: Pages) -> tuple[Route, ...]:
-    """The routes of the page; they are not in the OpenAPI document."""
+    """The routes of the page, which are not in the OpenAPI document."""
 
     def showing(view: str) -> Any:
         return lambda call: pages.shell(call, view)
@@ -191,16 +191,16 @@ def page_routes(pages: Pages) -> tuple[Route, ...]:
         *shells,
         Route("GET", "/login", pages.login_page, "The login page", "page", any_query=True),
         Route("POST", "/login", pages.log_in, "Exchange the token for a cookie", "page", status=204, body=Login),
-        Route("POST", "/logout", pages.log_out, "Drop the cookie", "page", status=204),
+        Route("POST", "/logout", pages.log_out, "Delete the cookie", "page", status=204),
         Route("GET", "/static/{file}", pages.file, "A file of the page", "page", key_type=str),
-        Route("GET", "/offline", pages.offline, "What is shown while the service cannot be reached", "page"),
+        Route("GET", "/offline", pages.offline, "The page that is shown while the service cannot be reached", "page"),
         Route("GET", "/service-worker.js", pages.service_worker, "The service worker", "page"),
         Route("GET", "/favicon.ico", pages.favicon, "The icon", "page"),
     )
 
 
 def _read_files() -> dict[str, bytes]:
-    """Every file of the page by its name below /static/VERSION/; those of the languages are below locale/."""
+    """Every file of the page, by its name below /static/VERSION/. Those of the languages are below locale/."""
     files = {}
     for folder, prefix in (("static", ""), ("locale", "locale/")):
         root = HERE / folder

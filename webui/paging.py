@@ -1,4 +1,4 @@
-"""PURE: cursors, the opaque strings by which a page of a list says where the next one begins."""
+"""PURE: cursors: opaque strings by which a page of a list says where the next page begins."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ Place = tuple[Any, ...]
 
 
 def encode_cursor(order: str, place: Place | None) -> str | None:
-    """A cursor for the sort key after which a list continues; `order` names the list and how it is sorted."""
+    """A cursor for the sort key after which a list continues. `order` names the list and its order."""
     if place is None:
         return None
     plain = [value.hex() if isinstance(value, bytes) else value for value in place]
@@ -19,7 +19,8 @@ def encode_cursor(order: str, place: Place | None) -> str | None:
 
 
 def decode_cursor(cursor: str, order: str, kinds: tuple[type, ...]) -> Place | None:
-    """The sort key in a cursor made for this `order`, with values of these types. Raises HttpError for any other."""
+    """The sort key in a cursor that was made for this `order`, with values of these types. Raises HttpError for any
+    other."""
     if not cursor:
         return None
     try:

@@ -1,6 +1,6 @@
 """Routes: an address, the types of its query, body and answer, and its handler. The app and OpenAPI read the table.
 
-A handler takes a `Call` and returns a schema (a msgspec.Struct), or a `Reply` where the answer is not plain JSON.
+A handler takes a `Call`, and returns a schema (a msgspec.Struct), or a `Reply` if the answer is not plain JSON.
 """
 
 import json
@@ -25,12 +25,12 @@ from webui.thumbnails import Thumbnails
 
 API = "/api/v1"
 
-# Decisions on ten thousand groups fit in; no other request is larger.
+# Enough for decisions on ten thousand groups. No other request is larger.
 BODY_LIMIT_BYTES = 4 * 2**20
 
 
 class Headers(bottle.WSGIHeaderDict):  # type: ignore[misc]
-    """The headers of a request as received: Bottle's own mapping fails at values that are no UTF-8."""
+    """The headers of a request as received. Bottle's own mapping fails on values that are not UTF-8."""
 
     def __getitem__(self, key: str) -> str:
         return str(self.environ[self._ekey(key)])
@@ -38,8 +38,8 @@ class Headers(bottle.WSGIHeaderDict):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One checked request: the id in the address (`key`), the query and the body are of the route's types. `address`
-    is that of the client; `gone` returns whether it has disconnected. `language` is that of the messages in the
+    """One checked request. The id in the address (`key`), the query and the body have the types of the route. `address`
+    is that of the client. `gone` returns whether it has disconnected. `language` is the language of messages in the
     answer."""
 
     store: Store
@@ -60,7 +60,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete response, for answers other than a schema with the route's status."""
+    """A complete response, for answers other than a schema with the status of the route."""
 
     body: bytes | Iterable[bytes] | IO[bytes]
     media_type: str
@@ -72,10 +72,10 @@ class Reply:
 class Route:
     """One entry of the table.
 
-    `path` may contain one name in braces; `key_type` is its type, int or str. `answer` is a schema, or None where the
-    answer is never JSON; it may have one of `media_types`. `errors` are the error statuses besides those of every
-    route. With `body_optional` a missing body means all defaults. `any_query` accepts any query, which the page's own
-    modules read. What `is_setup` shows folders of the server, or changes how it is set up: see
+    `path` may contain one name in braces; `key_type` is its type, int or str. `answer` is a schema, or None if the
+    answer is never JSON; it may have one of `media_types`. `errors` are the error statuses in addition to those of
+    every route. With `body_optional`, a missing body means all defaults. `any_query` accepts any query, which the
+    modules of the page read. `is_setup` marks a route that shows folders of the server or changes its setup: see
     AccessPolicy.check_setup.
     """
 
@@ -98,7 +98,7 @@ class Route:
 
 
 def read_key(route: Route, text: str | None) -> Any:
-    """The id in an address. Raises HttpError with 404 where the text is no valid id."""
+    """The id in an address. Raises HttpError with 404 if the text is no valid id."""
     if route.key_type is None or text is None:
         return None
     if route.key_type is str and len(text) <= 100:
@@ -135,7 +135,7 @@ def read_body(route: Route, media_type: str, raw: bytes) -> Any:
     if media_type.partition(";")[0].strip().lower() != "application/json":
         raise HttpError(415, "not_json", "rest.not_json")
     try:
-        # Not msgspec's own decoder, which refuses lone surrogates: they stand for bytes of paths that are no UTF-8.
+        # msgspec's own decoder refuses lone surrogates, which represent bytes of paths that are not UTF-8.
         given = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise HttpError(400, "bad_json", "rest.bad_json", error=error) from error
@@ -152,5 +152,5 @@ def _convert(given: Any, kind: Any, strict: bool) -> Any:
             name = message.rsplit("`", 2)[1]
         raise HttpError(400, "bad_request", "rest.invalid", problem=message, field=name) from error
     except UnicodeEncodeError as error:
-        # A lone surrogate where a word was expected; in paths it is accepted.
+        # A lone surrogate in a text other than a path. In paths they are accepted.
         raise HttpError(400, "bad_request", "rest.no_unicode") from error

@@ -1,7 +1,7 @@
 """Access control, and the security headers of every answer: a WSGI middleware around the whole app.
 
-Refuses requests to other host names (DNS rebinding), from other sites, with bodies that are too large, and, where a
-token is configured, without it, unless a trusted proxy names the user (webui.forward_auth). Nothing here ever logs a
+Refuses requests to other host names (DNS rebinding), from other sites, with bodies that are too large, and, if a token
+is configured, without the token, unless a trusted proxy names the user (webui.forward_auth). Nothing here ever logs a
 token.
 """
 
@@ -48,11 +48,11 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 COOKIE = "comparimg"
 SESSION_NS = 30 * 86_400 * 10**9
-# Needed without a token: the login page and its files, and the health check of a container. They contain no secret.
+# Served without a token: the login page and its files, and the health check of a container. They contain no secret.
 OPEN_PATHS = ("/healthz", "/login", "/favicon.ico", "/offline", "/service-worker.js")
 OPEN_FOLDERS = ("/static/",)
 
-# Added by proxies: the request may come from anywhere, although the connection is a local one.
+# Headers of proxies. With one of them, a request may come from anywhere, even over a local connection.
 FORWARDING = (
     "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO",
     "HTTP_X_FORWARDED_SERVER", "HTTP_X_REAL_IP", "HTTP_CF_CONNECTING_IP", "HTTP_TRUE_CLIENT_IP",
@@ -67,7 +67,7 @@ class AccessPolicy:
     """The access rules of one app, and the recent wrong tokens. Thread-safe."""
 
     def __init__(self, access: WebAccess, now_ns: Callable[[], int], elapsed_ns: Callable[[], int]) -> None:
-        """Sessions expire by the wall clock, `now_ns`; wrong tokens by a monotonic one, `elapsed_ns`."""
+        """Sessions expire by the wall clock, `now_ns`. Wrong tokens expire by a monotonic clock, `elapsed_ns`."""
         self._now_ns = now_ns
         self._elapsed_ns = elapsed_ns
         self.access = access
@@ -76,7 +76,7 @@ class AccessPolicy:
 
     @property
     def access(self) -> WebAccess:
-        """Where the page listens, and who has access; may be replaced while requests are served."""
+        """Where the page listens, and who has access. It may be replaced while requests are served."""
         return self._access
 
     @access.setter
@@ -97,14 +97,14 @@ class AccessPolicy:
         return bool(self._token)
 
     def can_log_out(self, headers: Mapping[str, str]) -> bool:
-        """Whether there is a session to end: a user whom a trusted proxy names signs out there. `headers` are those of
-        a request that `check` has seen."""
+        """Whether there is a session to end. A user named by a trusted proxy signs out there instead. `headers` are
+        those of a request that `check` has seen."""
         header = self._access.auth_header
         return self.asks_for_token and not (header and headers.get(header))
 
     def check(self, environ: Environ) -> None:
-        """Raises HttpError for a request that is refused. Removes the header of forward authentication from `environ`
-        where it is not believed."""
+        """Raises HttpError for a request that is refused. Removes an untrusted header of forward authentication from
+        `environ`."""
         self._forward_auth.remove_untrusted(environ)
         self._check_host(environ)
         _check_origin(environ)
@@ -114,10 +114,11 @@ class AccessPolicy:
             self._check_token(environ)
 
     def check_setup(self, environ: Environ) -> None:
-        """Raises HttpError for a request that may not see folders of this machine or change how the service is set up:
-        without a token only its own users may, that is on the loopback, by no further name, and through no proxy."""
+        """Raises HttpError for a request that may not see folders of this machine or change the setup of the service.
+        Without a token, only users of this machine may: over the loopback, by no additional host name, and through no
+        proxy."""
         if self._token:
-            # `check` has seen it.
+            # `check` has verified the token or the user.
             return
         if self._access.names or not is_loopback(self._access.host) or any(name in environ for name in FORWARDING):
             raise HttpError(403, "setup_needs_token", "rest.setup_needs_token")
@@ -147,8 +148,8 @@ class AccessPolicy:
             return
         if self._has_session(environ):
             return
-        # The right token is checked before the limit on wrong ones: behind a proxy all requests come from one address,
-        # and the guesses of one client must not lock out the others.
+        # A correct token is accepted regardless of the limit on wrong ones. Behind a proxy, all requests come from one
+        # address, and the guesses of one client must not lock out the others.
         scheme, _, given = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "bearer" and _is_equal(given.strip(), self._token):
             return
@@ -172,7 +173,7 @@ class AccessPolicy:
         return hmac.new(self._token.encode(), f"session {expires_ns}".encode(), hashlib.sha256).hexdigest()
 
     def _record_wrong(self, address: str) -> None:
-        """Record a wrong token. Raises HttpError where there were too many recently; this one is then not recorded."""
+        """Record a wrong token. Raises HttpError if there were too many recently; this one is then not recorded."""
         address = _client_of(address)
         now_ns = self._elapsed_ns()
         with self._lock:
@@ -190,7 +191,7 @@ class SecurityMiddleware:
     """The WSGI middleware: checks requests by the policy, and adds the security headers to every answer."""
 
     def __init__(self, app: WsgiApp, policy: AccessPolicy, error_page: Callable[[HttpError, Environ], Reply]) -> None:
-        """`error_page` renders an error in the form that the client can read."""
+        """`error_page` renders an error in a form that the client can read."""
         self._app = app
         self._policy = policy
         self._error_page = error_page
@@ -216,7 +217,7 @@ class SecurityMiddleware:
 
 
 def _check_origin(environ: Environ) -> None:
-    """Raises HttpError unless the request comes from our own page, or from a program, which sends neither header."""
+    """Raises HttpError unless the request comes from our own page, or from a program (which sends neither header)."""
     site = environ.get("HTTP_SEC_FETCH_SITE", "")
     origin = environ.get("HTTP_ORIGIN", "")
     unsafe = environ["REQUEST_METHOD"] not in SAFE_METHODS
@@ -224,7 +225,7 @@ def _check_origin(environ: Environ) -> None:
         raise _other_site()
     if site in ("", "same-origin", "none"):
         return
-    # Another site may link to our pages, but not embed or call them.
+    # Another site may link to our pages, but must not embed or call them.
     if unsafe or not is_navigation(environ) or environ.get("PATH_INFO", "").startswith(API):
         raise _other_site()
 
@@ -264,7 +265,7 @@ def _own_names(access: WebAccess) -> frozenset[str]:
 
 
 def _host_name(header: str) -> str:
-    """The name in a Host header, without port and brackets; "" where it is invalid."""
+    """The name in a Host header, without port and brackets; "" if it is invalid."""
     try:
         return (urlsplit(f"//{header}").hostname or "").rstrip(".")
     except ValueError:
@@ -287,7 +288,8 @@ def _is_address(name: str) -> bool:
 
 
 def _client_of(address: str) -> str:
-    """By which address attempts are counted: for IPv6 the /64 network, as one machine can use all addresses in it."""
+    """The address by which attempts are counted. For IPv6 this is the /64 network, since one machine can use every
+    address in it."""
     try:
         number = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,6 +1,6 @@
-"""The HTTP server: waitress in a thread of its own, `comparimg-web`, with a pool of threads for requests.
+"""The HTTP server: waitress in its own thread, `comparimg-web`, with a pool of threads for requests.
 
-It listens as soon as it is constructed, so that a port in use is an error at start, and serves requests after `start`.
+It listens as soon as it is constructed, so that a port in use is an error at start. It serves requests after `start`.
 """
 
 import contextlib
@@ -23,22 +23,22 @@ from webui.http_errors import http_error_of_status
 from webui.pages import preferred_language
 from webui.routes import BODY_LIMIT_BYTES
 
-# Every event stream occupies a thread; the others serve requests, a few of which wait for thumbnails.
+# Every event stream occupies a thread. The others serve requests, a few of which wait for thumbnails.
 THREADS = STREAMS_AT_MOST + 12
 CONNECTIONS_AT_MOST = 200
-# One address must not shut out the others; a browser opens six connections, a proxy perhaps some dozens.
+# One address must not shut out the others. A browser opens six connections, a proxy perhaps some dozens.
 CONNECTIONS_OF_ONE = 100
-# Beyond this waitress itself stops reading; between the two limits our own middleware answers with an error.
+# Above this, waitress itself stops reading. Between the two limits, our own middleware answers with an error.
 HARD_BODY_LIMIT_BYTES = BODY_LIMIT_BYTES + 2**20
 IDLE_CONNECTION_S = 60
-# A client that reads an answer more slowly than this occupies what others need.
+# A client that reads an answer more slowly than this occupies a thread that others need.
 LEAST_BYTES_PER_S = 1000
 CLEANUP_INTERVAL_S = 10
 STOP_WAIT_S = 5.0
 
 
 class _JsonErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers what waitress itself refuses with the same JSON as all other errors."""
+    """Answers requests that waitress itself refuses with the same JSON as all other errors."""
 
     def execute(self) -> None:
         http_error = http_error_of_status(self.request.error.code)
@@ -63,9 +63,9 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
 class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection with limits against slow clients.
 
-    A request must be complete within the idle timeout, however slowly it arrives. Where there are too many connections,
-    the one that has been idle longest is closed for the newest: a browser sends its request at once, and a client that
-    only holds connections does not.
+    A request must be complete within the idle timeout, however slowly it arrives. If there are too many connections,
+    the one that has been idle longest is closed in favour of the newest. A browser sends its request at once; a client
+    that only holds connections does not.
     """
 
     error_task_class = _JsonErrorTask
@@ -74,7 +74,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     def __init__(self, server: BaseWSGIServer, *arguments: Any, **options: Any) -> None:
         super().__init__(server, *arguments, **options)
-        # Since when an answer has been waiting to be read, and how many bytes had been sent by then.
+        # When an answer began to wait to be read, and how many bytes had been sent by then.
         self._unread_since: tuple[float, int] | None = None
         self._sent_bytes = 0
         self._was_blank = False
@@ -83,7 +83,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         for crowd, at_most in ((theirs, CONNECTIONS_OF_ONE), (open_, CONNECTIONS_AT_MOST)):
             if len(crowd) > at_most:
                 waiting = (channel for channel in crowd if not channel.requests and channel is not self)
-                # waitress' loop closes it.
+                # waitress' loop then closes it.
                 min(waiting, key=lambda channel: channel.last_activity, default=self).will_close = True
                 break
 
@@ -99,7 +99,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.last_activity = at_s
 
     def received(self, data: bytes) -> bool:
-        # Blank lines are allowed before a request, but do not start one.
+        # Blank lines are allowed before a request, but do not begin one.
         self._was_blank = self.request is None and not data.strip(b"\r\n")
         return not self._was_blank and bool(super().received(data))
 
@@ -120,11 +120,11 @@ class Server:
     """One listening address with one app behind it."""
 
     def __init__(self, app: WebApp, host: str, port: int, idle_s: int = IDLE_CONNECTION_S) -> None:
-        """Listen at host and port; port 0 takes any free one. Idle connections are closed after `idle_s`.
+        """Listen at host and port; port 0 means any free port. Idle connections are closed after `idle_s`.
 
-        Raises ComparImgError when the address is not available.
+        Raises ComparImgError if the address is not available.
         """
-        # It would warn of every page that is closed while loading, and whenever all threads are busy.
+        # waitress would warn of every page that is closed while loading, and whenever all threads are busy.
         logging.getLogger("waitress").setLevel(logging.ERROR)
         self._app = app
         self.host = host
@@ -139,7 +139,7 @@ class Server:
                 host=host,
                 port=port,
                 ident=None,
-                # Our own limits are reached first; they accept the newest connection.
+                # Our own limits are reached first, and accept the newest connection.
                 connection_limit=2 * CONNECTIONS_AT_MOST,
                 # Without lookahead, a closed connection is noticed only when something is written to it.
                 channel_request_lookahead=1,
@@ -147,7 +147,7 @@ class Server:
                 cleanup_interval=min(idle_s, CLEANUP_INTERVAL_S),
                 max_request_body_size=HARD_BODY_LIMIT_BYTES,
                 max_request_header_size=64 * 1024,
-                # The security middleware recognises by them what came through a proxy; they are used for nothing else.
+                # The security middleware uses them only to recognise requests that came through a proxy.
                 clear_untrusted_proxy_headers=False,
                 expose_tracebacks=False,
             )
@@ -164,7 +164,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The actual port, also where 0 was requested."""
+        """The actual port, also if 0 was requested."""
         return int(self._listeners[0].effective_port)
 
     @property
@@ -180,21 +180,21 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the streams, wait for requests under way, close. May be called before `start`, and again."""
+        """End the streams, wait for requests in progress, close. May be called before `start`, and more than once."""
         self._app.close()
         self._dispatcher.shutdown(timeout=STOP_WAIT_S)
         self._stopping.set()
         if not self._thread.is_alive():
             wasyncore.close_all(self._map)
             return
-        # The thread may have noticed already that it is to stop, and closed the trigger.
+        # The thread may already have noticed that it must stop, and have closed the trigger.
         with contextlib.suppress(OSError):
             self._listeners[0].pull_trigger()
         self._thread.join()
 
     def _serve(self) -> None:
         try:
-            # Not the server's own run(): sockets must be closed by the thread that polls them.
+            # The server's own run() is not used: sockets must be closed by the thread that polls them.
             while not self._stopping.is_set():
                 wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
                 self._drop_slow_readers()

@@ -12,10 +12,10 @@ from index.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSetting:
-    """One setting: its present value, and the origin of it ("default", "file" or "override").
+    """One setting: its present value, and the origin of that value ("default", "file" or "override").
 
-    `accepted` describes the accepted values; `choices` and the bounds are set where there are any. A setting that is
-    not `live` is read-only while the service runs. The value of a secret is never included.
+    `accepted` describes the accepted values. `choices` and the bounds are set if there are any. A setting that is not
+    `live` is read-only while the service runs. The value of a secret is never included.
     """
 
     key: str
@@ -37,7 +37,7 @@ class Settings(Protocol):
     def all_settings(self) -> Sequence[EffectiveSetting]: ...
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Override these settings, all of them or none; None removes an override.
+        """Override these settings, all of them or none. None removes an override.
 
         Raises UsageError with the key as its field.
         """
@@ -45,7 +45,7 @@ class Settings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebAccess:
-    """Where the page listens, and who has access. `names` are further host names by which it may be requested;
+    """Where the page listens, and who has access. `names` are additional host names by which it may be requested.
     `auth_header` is the header in which the proxies at `auth_proxies` name a user who has signed in there."""
 
     host: str = "127.0.0.1"
@@ -59,8 +59,8 @@ class WebAccess:
 
 @dataclass(frozen=True, slots=True)
 class RootWatch:
-    """How a root is watched: `mode` is "native" or "poll", `folders` is the number of folders for which the system
-    reports changes, and `note` is why it is polled where that is unexpected."""
+    """How a root is watched. `mode` is "native" or "poll". `folders` is the number of folders whose changes the system
+    reports. `note` says why the root is polled, if that is unexpected."""
 
     mode: str = ""
     folders: int = 0
@@ -70,8 +70,9 @@ class RootWatch:
 @dataclass(frozen=True, slots=True)
 class RootSetting:
     """How a watched folder is set up. `origin` is "file" (comparimg.toml), "start" (named when the service was started)
-    or "page"; `changed` are the keys that were changed on the page of a folder not added there. `protected_by` is
-    "file", "page" or ""; a marker file may protect it as well. `mode` is the wanted one, "auto" too."""
+    or "page". `changed` has the keys that were changed on the page, for a folder that was not added there.
+    `protected_by` is "file", "page" or ""; a marker file may protect it as well. `mode` is the requested mode, which
+    may be "auto"."""
 
     path: bytes
     origin: str
@@ -85,7 +86,7 @@ class RootSetting:
 
 @dataclass(frozen=True, slots=True)
 class FolderEntry:
-    """A folder that is offered: its path without links, its name, and whether it is watched already."""
+    """A folder that is offered: its path without links, its name, and whether it is already watched."""
 
     path: bytes
     name: bytes
@@ -94,8 +95,8 @@ class FolderEntry:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """The folders in `under`, some of them if `is_cut`. `parent` is b"" for a folder at the top of what is offered, and
-    None for the list of those, and for a folder outside it, which is not `is_offered`."""
+    """The folders in `under`, or only some of them if `is_cut`. `parent` is b"" for a folder at the top of what is
+    offered. It is None for the list of these, and for a folder outside them, which is not `is_offered`."""
 
     under: bytes
     parent: bytes | None
@@ -114,21 +115,21 @@ class Destination:
 
 
 class Folders(Protocol):
-    """The watched folders and the destinations, and the ways to change them while the service runs. Every way raises
-    UsageError or NotFound for what is not possible, and ComparImgError for what comparimg.toml has."""
+    """The watched folders and the destinations, and how to change them while the service runs. Every change may raise
+    UsageError or NotFound, and ComparImgError for entries of comparimg.toml."""
 
     def roots(self) -> Mapping[bytes, RootSetting]: ...
 
     def add_root(self, path: bytes, values: Mapping[str, Any]) -> bytes:
-        """Returns the path without links, under which it is watched."""
+        """Watch a folder. Returns its path without links, under which it is watched."""
 
     def change_root(self, path: bytes, changes: Mapping[str, Any]) -> None: ...
 
     def remove_root(self, path: bytes) -> None: ...
 
     def add_temporary(self, path: bytes, recursive: bool) -> bytes:
-        """Index a folder for a limited search, with the folders below it or without; the path without links. A watched
-        one is left as it is."""
+        """Index a folder for a limited search, with or without the folders below it. Returns its path without links. A
+        watched folder stays as it is."""
 
     def browse(self, under: bytes) -> FolderListing: ...
 
@@ -143,9 +144,9 @@ class Folders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteWorker:
-    """A machine that was invited to do work. `connected_ns` is None while it is away; `processes` and `address` are of
-    its last connection. `done` counts tasks by their work since the service or its configuration was started,
-    `came_home` those that it could not do. `problem` is why it gets nothing, or left."""
+    """A machine that was invited to do work. `connected_ns` is None while it is disconnected. `processes` and `address`
+    are those of its last connection. `done` counts tasks by work since the service or its configuration was started,
+    and `came_home` the tasks that it failed to do. `problem` says why it gets no work, or why it disconnected."""
 
     name: str
     invited_ns: int
@@ -160,9 +161,9 @@ class RemoteWorker:
 
 @dataclass(frozen=True, slots=True)
 class Lending:
-    """What is lent to other machines. `address` is where they connect to, "" where nothing listens and nothing should.
-    `lend` are the works that are lent. `listening` says whether the process that listens runs, and `isolated` whether
-    the kernel keeps it from every file; `problem` why it does not run."""
+    """What is lent to other machines. `address` is where they connect to; it is "" if nothing listens, and nothing
+    should. `lend` has the works that are lent. `listening` says whether the process that listens is running, and
+    `isolated` whether the kernel denies it every file. `problem` says why it is not running."""
 
     address: str = ""
     lend: tuple[str, ...] = ()
@@ -176,12 +177,12 @@ class Lending:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The functions of the daemon; all are thread-safe.
+    """The functions of the daemon. All are thread-safe.
 
-    `make_preview` returns the JPEG of a content's preview (512 pixels). `make_crop` returns that of a crop (left, top,
-    width and height in pixels as shown, and the longest side of the result). Both raise PictureError. `recompress`
-    repeats what a dry run measured, by the id of its report; it raises PictureError and NotFound. `elapsed_ns` is a
-    monotonic clock.
+    `make_preview` returns the JPEG of a content's preview (512 pixels). `make_crop` returns the JPEG of a crop (left,
+    top, width and height in pixels as displayed, and the longest side of the result). Both raise PictureError.
+    `recompress` repeats a compression that a dry run measured, by the id of its report; it raises PictureError and
+    NotFound. `elapsed_ns` is a monotonic clock.
     """
 
     version: str

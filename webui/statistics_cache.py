@@ -1,4 +1,4 @@
-"""A cache of statistics for charts: one request recalculates old entries, while others are still served from it."""
+"""A cache of statistics for charts. One request recalculates an old entry while others are still served from it."""
 
 import threading
 from collections import OrderedDict

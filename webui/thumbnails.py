@@ -1,7 +1,7 @@
 """Thumbnails for the page: the previews of pictures, made once by the daemon's workers and stored on disk by digest.
 
 Only a few are made at a time, and never the same one twice. A failure is cached for a while, so that a page full of
-broken files is expensive only once.
+broken files is slow only once.
 """
 
 import logging
@@ -19,7 +19,7 @@ from webui.http_errors import HttpError
 
 log = logging.getLogger(__name__)
 
-# Enough to keep the workers busy, and few enough to leave most web threads for other requests.
+# Enough to keep the workers busy, and few enough to leave most web threads to other requests.
 MAX_CONCURRENT = 4
 WAIT_S = 20.0
 FAILURE_TTL_NS = 600 * 10**9
@@ -27,7 +27,7 @@ MAX_FAILURES = 10_000
 
 
 class Thumbnails:
-    """The folder `views` of the data folder; makes previews that are not in it yet. Thread-safe."""
+    """The folder `views` of the data folder. Makes the previews that it does not have yet. Thread-safe."""
 
     def __init__(self, folder: Path, make: Callable[[int], bytes], elapsed_ns: Callable[[], int]) -> None:
         self._folder = folder
@@ -39,8 +39,7 @@ class Thumbnails:
         self._failures: OrderedDict[bytes, tuple[int, Message]] = OrderedDict()
 
     def get(self, content_id: int, digest: bytes) -> bytes:
-        """The preview of a content as JPEG. Raises HttpError: 404 where there can be none, 503 where it takes too
-        long."""
+        """The preview of a content as JPEG. Raises HttpError: 404 if there can be none, 503 if it takes too long."""
         while (kept := self._read(digest)) is None:
             self._raise_failure(digest)
             with self._lock:
@@ -64,7 +63,7 @@ class Thumbnails:
             preview = preview_path(self._folder, digest).read_bytes()
         except OSError:
             return None
-        # After a power loss there may be a file without its bytes.
+        # After a power loss, a file may exist without its bytes.
         return preview if preview.endswith(JPEG_END) else None
 
     def _raise_failure(self, digest: bytes) -> None:
@@ -90,7 +89,7 @@ class Thumbnails:
         return preview
 
     def _store(self, digest: bytes, preview: bytes) -> None:
-        """Store a preview atomically, unless its maker has done so. If that fails, on a full disk for example, it is
+        """Store a preview atomically, unless its maker has already done so. If that fails, as on a full disk, it is
         still served."""
         target = preview_path(self._folder, digest)
         if self._read(digest) is not None:

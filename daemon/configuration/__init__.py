@@ -1,1 +1,1 @@
-"""comparimg.toml, the differences between two configurations, and the token that is stored beside the index."""
+"""comparimg.toml, the differences between two configurations, and the token that is stored next to the index."""

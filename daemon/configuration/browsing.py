@@ -1,7 +1,7 @@
-"""EDGE: the folders of this machine that the page offers for watching.
+"""EDGE: finds the folders of this machine that the page offers for watching.
 
-They are those that `[web] browse` names, else the home and the mounted disks, with all below them. Links are resolved
-before anything is checked.
+They are those that `[web] browse` names, or else the home and the mounted disks, with everything below them. Links are
+resolved before anything is checked.
 """
 
 import os
@@ -19,9 +19,9 @@ from webui.services import FolderEntry, FolderListing
 
 # Never offered, listed or watched from the page, whatever the configuration says.
 SYSTEM: Final = (b"/proc", b"/sys", b"/dev", b"/etc")
-# Plain files in memory, and no device.
+# Plain files in memory; not a device, although below /dev.
 SHARED_MEMORY: Final = b"/dev/shm"
-# Mounted there is what belongs to the system, not a person's disk.
+# Mount points of the system, not of a person's disk.
 SYSTEM_MOUNTS: Final = (*SYSTEM, b"/boot", b"/run", b"/snap", b"/usr", b"/var/lib", b"/nix")
 REMOVABLE: Final = b"/run/media"
 DISKS: Final = frozenset(
@@ -30,13 +30,13 @@ DISKS: Final = frozenset(
         "udf", "vfat", "xfs", "zfs",
     }
 )  # fmt: skip
-# Entries of a folder that are read, and folders that are listed of them.
+# Limits: the entries of a folder that are read, and the folders in it that are listed.
 ENTRIES_READ: Final = 20_000
 FOLDERS_LISTED: Final = 200
 
 
 def offered_folders(named: Sequence[bytes], mounts: Iterable[Mount] | None = None) -> list[bytes]:
-    """The folders at the top of what is offered, without links, those that exist."""
+    """The existing folders at the top of what is offered, without links."""
     if named:
         tops = list(named)
     else:
@@ -57,8 +57,8 @@ def watching_problem(path: bytes, named: Sequence[bytes], data_dir: bytes) -> Me
 
 
 def listing(under: bytes, named: Sequence[bytes], data_dir: bytes, watched: Iterable[bytes]) -> FolderListing:
-    """The folders directly in `under`, or those that complete it where its last name is a part of one; those at the
-    top for an empty path; none for a path outside them. Raises UsageError for a folder that cannot be listed."""
+    """The folders directly in `under`, or, if its last name is incomplete, those that complete it; for an empty path
+    the top folders; none for a path outside them. Raises UsageError for a folder that cannot be listed."""
     tops = offered_folders(named)
     roots = [os.path.realpath(root) for root in watched]
     own = os.path.realpath(data_dir)
@@ -75,7 +75,7 @@ def listing(under: bytes, named: Sequence[bytes], data_dir: bytes, watched: Iter
     if not _may_be_listed(folder, tops, own):
         if completed:
             return FolderListing(folder, None, tuple(_entry(top, top, roots) for top in sorted(completed)), False)
-        # The path as it was given: what is there is not for everyone to know.
+        # The path is returned as it was given: not everyone may know what is there.
         return FolderListing(under, None, (), False, is_offered=False)
     parent = os.path.dirname(folder)
     found, is_cut = _folders_in(folder, start)
@@ -93,8 +93,8 @@ def listing(under: bytes, named: Sequence[bytes], data_dir: bytes, watched: Iter
 
 
 def _folders_in(folder: bytes, start: bytes) -> tuple[list[bytes], bool]:
-    """The names of the folders in a folder that begin so, in any case of letters, and whether there are more. Hidden
-    ones only where the start is that of a hidden name."""
+    """The names of the folders in a folder that begin with `start`, in any case of letters, and whether there are more.
+    Hidden names are included only if `start` is hidden."""
     wanted = start.decode("utf-8", "surrogateescape").lower()
     names = []
     try:
@@ -129,7 +129,7 @@ def _entry(path: bytes, name: bytes, roots: Iterable[bytes]) -> FolderEntry:
 
 
 def _is_disk(mount: Mount) -> bool:
-    """Whether a person may have photographs on what is mounted there."""
+    """Whether a mount may have a person's photographs."""
     if mount.point == b"/" or not (mount.kind in DISKS or mount.is_remote or mount.kind.startswith("fuse.")):
         return False
     is_systems = any(is_at_or_below(mount.point, place) for place in SYSTEM_MOUNTS)

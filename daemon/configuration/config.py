@@ -1,6 +1,6 @@
-"""comparimg.toml -> one frozen Config: found, read and checked as a whole, with every problem reported at once.
+"""Reads comparimg.toml into one frozen Config: finds it, checks it, and reports every problem at once.
 
-The keys, their defaults and what they accept are defined in index.settings.
+The keys, their defaults and accepted values are defined in index.settings.
 """
 
 import os
@@ -30,7 +30,7 @@ from index.settings import (
 )
 
 RESTART_KEYS: Final = frozenset({"daemon.backups", "daemon.data_dir", "daemon.log_file", "web.host", "web.port"})
-# Keys for which the job system is restarted; the others are read whenever they are needed.
+# Keys whose change restarts the job system. The others are read whenever they are needed.
 JOB_SYSTEM_KEYS: Final = frozenset(
     {
         "watch", "daemon.workers", "daemon.time_limit_s", "daemon.memory_mb", "daemon.previews_mb",
@@ -64,7 +64,7 @@ class DaemonSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WatchSection(msgspec.Struct, frozen=True, kw_only=True):
-    """One watched folder: `path` is absolute, patterns are as walk takes them."""
+    """One watched folder. `path` is absolute; the patterns are those of walk.Exclusions."""
 
     path: bytes
     recursive: bool
@@ -86,7 +86,7 @@ class DetectSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
-    """The model: an absolute path, or DEFAULT_MODEL, and what describes it."""
+    """The model: an absolute path, or DEFAULT_MODEL, and its description."""
 
     file: str
     size: str
@@ -101,7 +101,7 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SortSection(msgspec.Struct, frozen=True, kw_only=True):
-    """`destinations` are absolute folders by name, `rules` criteria of grouping.keeper, `retention` days."""
+    """`destinations` are absolute folders by name, `rules` are criteria of grouping.keeper, `retention` is in days."""
 
     destinations: dict[str, bytes]
     rules: tuple[str, ...]
@@ -155,8 +155,8 @@ class NotifySection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The configuration of a service or a command. `source` is the file read, None if there was none; `given` are the
-    keys in it. The watched folders are those of the file, or one named at start: `watch_origin` is "file" or "start".
+    """The configuration of a service or a command. `source` is the file, None if there was none. `given` are the keys
+    in it. The watched folders are those of the file, or one named at start: `watch_origin` is "file" or "start".
     """
 
     daemon: DaemonSection
@@ -173,7 +173,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     watch_origin: str = "file"
 
     def values(self) -> dict[str, Any]:
-        """Every value by its key; those of the watched folders are one list under `watch`."""
+        """Every value, by its key. Those of the watched folders are one list under `watch`."""
         values: dict[str, Any] = {"watch": [msgspec.structs.asdict(root) for root in self.watch]}
         for section in SECTIONS:
             if section != "watch":
@@ -183,25 +183,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration in `path`, else in the first place that has one, else the defaults. Raises ConfigError."""
+    """The configuration in `path`, or else in the first place that has one, or else the defaults. Raises
+    ConfigError."""
     source = find(path, environ)
     return _build(source, {} if source is None else _parse(source), environ)
 
 
 def defaults() -> Config:
-    """The configuration where there is no file."""
+    """The configuration if there is no file."""
     return _build(None, {}, {})
 
 
 def parse_text(text: str, source: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration that a text would make as the file `source`. Raises ConfigError."""
+    """The configuration that a text would give as the file `source`. Raises ConfigError."""
     return _build(source, _table(text, source), environ)
 
 
 def for_photos(folder: Path, path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration that `load` finds, with this one folder in place of its watched ones.
+    """The configuration that `load` finds, with this one folder instead of its watched folders.
 
-    Raises ConfigError, and UsageError where there is no such folder.
+    Raises ConfigError, and UsageError if there is no such folder.
     """
     folder = Path(os.path.abspath(os.path.expanduser(folder)))
     if not folder.is_dir():
@@ -213,19 +214,19 @@ def for_photos(folder: Path, path: Path | None = None, environ: Mapping[str, str
 
 
 def find(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The file to read: the one named, $COMPARIMG_CONFIG, ./comparimg.toml, the user's, the system's, or None."""
+    """The file to read: the given one, $COMPARIMG_CONFIG, ./comparimg.toml, the user's, the system's, or None."""
     if path is not None:
         return Path(os.path.abspath(os.path.expanduser(path)))
     if named := environ.get("COMPARIMG_CONFIG"):
         return Path(os.path.abspath(os.path.expanduser(named)))
-    # os.path and not Path: without a home, or without access to one of the folders, there is no file there.
+    # os.path instead of Path: if there is no home, or a folder is inaccessible, this finds no file, and does not raise.
     own = Path(environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "comparimg" / FILE_NAME
     places = (Path.cwd() / FILE_NAME, own, SYSTEM_FILE)
     return next((place for place in places if os.path.exists(place)), None)
 
 
 def describe(config: Config, overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of key, value, origin ("default", "file" or "override") and help; of a secret only that it is set."""
+    """Rows of key, value, origin ("default", "file" or "override") and help. For a secret, only whether it is set."""
     rows = []
     values = merge(config.values(), overrides)
     for definition in SETTINGS:
@@ -261,7 +262,7 @@ def origin(key: str, config: Config, overrides: Mapping[str, Any]) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """A value converted for JSON; a path that is not UTF-8 gets surrogate escapes."""
+    """A value converted for JSON. A path that is not UTF-8 gets surrogate escapes."""
     if isinstance(value, bytes):
         return os.fsdecode(value)
     if isinstance(value, Path):
@@ -299,8 +300,8 @@ class _Reader:
     given: set[str] = field(default_factory=set)
 
     def section(self, name: str, table: Any, place: str) -> dict[str, Any]:
-        """The values of one section by name, with defaults for missing and wrong ones. `place` is its name in
-        messages."""
+        """The values of one section by name, with defaults for missing and wrong ones. `place` is the name of the
+        section in messages."""
         definitions = {
             definition.key.partition(".")[2]: definition
             for definition in SETTINGS
@@ -332,7 +333,7 @@ class _Reader:
             return definition.default
 
     def absolute(self, text: str, place: str) -> Path:
-        """A path in the file: ~ is the home, and a relative path starts at the file's folder."""
+        """A path in the file: ~ is the home, and a relative path is relative to the folder of the file."""
         try:
             return Path(os.path.abspath(self.folder / Path(text).expanduser()))
         except RuntimeError:
@@ -427,14 +428,14 @@ def _conflicts(sections: Mapping[str, Mapping[str, Any]], watch: Sequence[WatchS
 
 
 def root_problem(root: WatchSection, data_dir: bytes) -> Message | None:
-    """Why a folder cannot be watched, None if it can. Whether it exists is not checked."""
+    """Why a folder cannot be watched, None if it can. Its existence is not checked."""
     if problem := objection(root.path, [data_dir]):
         return problem
     return Message("config.holds_data_folder", path=os.fsdecode(data_dir)) if _is_watched(root, data_dir) else None
 
 
 def destination_problem(folder: bytes, data_dir: bytes, watch: Sequence[WatchSection]) -> Message | None:
-    """Why nothing can be moved to a folder, None if it can. A missing one is allowed: its disk may not be mounted."""
+    """Why images cannot be moved to a folder, None if they can. It may be missing: its disk may not be mounted."""
     return objection(folder, [data_dir]) or _destination_problem(folder, watch)
 
 
@@ -462,14 +463,14 @@ def _is_watched(root: WatchSection, folder: bytes) -> bool:
 
 
 def default_data_dir(environ: Mapping[str, str]) -> str:
-    """The default data folder; may begin with ~."""
+    """The default data folder, which may begin with ~."""
     if given := environ.get("STATE_DIRECTORY"):
         return given.partition(":")[0]
     return os.path.join(environ.get("XDG_DATA_HOME") or "~/.local/share", "comparimg")
 
 
 def changed_keys(before: Config, after: Config) -> frozenset[str]:
-    """The keys whose values differ; the watched folders together are the key `watch`."""
+    """The keys whose values differ. The watched folders together are the key `watch`."""
     old, new = before.values(), after.values()
     return frozenset(key for key in new if new[key] != old[key])
 

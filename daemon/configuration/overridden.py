@@ -1,7 +1,7 @@
 """The configuration with the watched folders and destinations that were added or changed while the service runs.
 
-The file always wins where it says more: its protection stays, and its destinations keep their names. What was added and
-is no longer possible (the data folder lies in it now, or it is another folder of the file) is left out.
+The file always wins: its protection stays, and its destinations keep their names. An addition is left out if it is no
+longer possible: because the data folder is in it now, or because the file itself has that folder.
 """
 
 import logging
@@ -49,12 +49,12 @@ def overridden(
 
 
 def added_destination_problem(folder: bytes, config: Config, watch: "list[WatchSection]") -> Message | None:
-    """Why nothing can be moved to a folder, None if it can."""
+    """Why images cannot be moved to a folder, None if they can."""
     return destination_problem(folder, os.fsencode(config.daemon.data_dir), watch)
 
 
 def section_of(path: bytes, values: Mapping[str, Any]) -> WatchSection:
-    """A watched folder as a section of the configuration would give it."""
+    """A watched folder as a section of the configuration."""
     merged = {**DEFAULTS, **values}
     patterns = tuple(os.fsencode(pattern) for pattern in merged["exclude"])
     return WatchSection(**{**merged, "path": path, "exclude": patterns})

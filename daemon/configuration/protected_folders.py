@@ -1,9 +1,10 @@
-"""The folders that any configuration protects, whichever of them a program runs with.
+"""The folders that any configuration protects, whichever configuration a program runs with.
 
-A `comparimg.toml` in the current folder hides the user's and the system's from `config.find`. What those protect stays
-protected: each existing one is read, and also the indexes of the data folders that they name, in which a service has
-recorded what its configuration protects. Only the watched folders are read, so that a mistake elsewhere in another
-configuration stops no command. A configuration that cannot be read might protect anything, and raises ConfigError.
+A `comparimg.toml` in the current folder hides those of the user and the system from `config.find`. The folders that
+these protect stay protected: every existing configuration is read, and also the indexes in the data folders that they
+name, in which a service has recorded the protection of its configuration. Only the watched folders are read, so that a
+mistake elsewhere in another configuration stops no command. A configuration that cannot be read might protect anything,
+so it raises ConfigError.
 """
 
 import os
@@ -29,8 +30,8 @@ BUSY_S: Final = 5.0
 def claims(
     named: Path | None = None, own_data: Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> list[Claim]:
-    """What the configurations protect: the one `named`, $COMPARIMG_CONFIG, the current folder's, the user's, the
-    system's; and what the indexes in their data folders and the default ones protect, except that in `own_data`.
+    """What the configurations protect: the one `named`, $COMPARIMG_CONFIG, the current folder's, the user's, and the
+    system's; and what the indexes in their data folders and in the default ones protect, except the one in `own_data`.
 
     Raises ConfigError if one of them exists and cannot be read.
     """
@@ -51,7 +52,7 @@ def claims(
 
 
 def _sources(named: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
-    """The existing files, each once."""
+    """The existing files, without duplicates."""
     folders = filter(None, (environ.get("XDG_CONFIG_HOME"), os.path.expanduser("~/.config")))
     of_user = [Path(folder, "comparimg", FILE_NAME) for folder in folders]
     seen = set()
@@ -96,11 +97,11 @@ def _absolute(path: str, source: Path) -> str:
 
 
 def _claim_of_index(file: Path) -> Claim:
-    """What the last configuration of the service of an index protected."""
+    """What the last configuration of the service with this index protected."""
     try:
         rows = _rows(file, "mode=ro") if file.stat().st_size else []
     except (sqlite3.Error, OSError) as error:
-        # Without the right to write beside the file, SQLite cannot lock it. If no process has it open, no lock is
+        # SQLite cannot lock the index without the right to write next to it. If no process has it open, no lock is
         # needed.
         if os.path.exists(f"{file}-wal"):
             raise _unreadable(file, Message("config.unreadable", error=error)) from error

@@ -1,4 +1,4 @@
-"""EDGE: the folders that cannot be watched, moved to, or worked on by a command: trashes and data folders."""
+"""EDGE: the folders that cannot be watched, moved to, or used by a command: trashes and data folders."""
 
 import glob
 import os
@@ -11,7 +11,7 @@ from index.messages import Message
 
 
 def objection(folder: bytes, data_dirs: Iterable[bytes]) -> Message | None:
-    """Why a folder is reserved, by any path to it; None if it is not."""
+    """Why a folder is reserved, whatever path leads to it; None if it is not."""
     real = os.path.realpath(folder)
     place = path_in_file_system(real, read_mounts())
     if any(_names_trash(path) for path in (folder, real, place[1] if place else b"")):
@@ -23,13 +23,13 @@ def objection(folder: bytes, data_dirs: Iterable[bytes]) -> Message | None:
 
 
 def exclusion_patterns(folder: bytes, data_dirs: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Patterns of walk.Exclusions that keep a walk of a folder out of the data folders in it."""
+    """Patterns for walk.Exclusions that keep the walk of a folder out of the data folders in it."""
     top = os.path.realpath(folder).rstrip(b"/")
     inside = [real for real in map(os.path.realpath, data_dirs) if real.startswith(top + b"/")]
-    # The slash in front makes it a path below the folder, not a name anywhere in it.
+    # With the slash in front, it is a path below the folder, not a name anywhere in it.
     return tuple(glob.escape(real[len(top) :]) for real in inside)
 
 
 def _names_trash(path: bytes) -> bool:
-    # On a file system that ignores case, any spelling names it.
+    # On a file system that ignores case, any spelling names the trash.
     return NAME in path.lower().split(b"/")

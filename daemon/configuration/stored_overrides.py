@@ -1,7 +1,7 @@
-"""EDGE: the configuration in effect, for programs beside the service: the file, with what is set up on the page.
+"""EDGE: the configuration in effect, for programs next to the service: the file, and the changes made on the page.
 
-The index is only read. As root, it is read as its owner: SQLite may have to make files beside it, which the service is
-to be able to use.
+The index is only read. Root reads it with the rights of its owner: SQLite may have to create files next to it, which
+the service must be able to use.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ BUSY_S = 10
 def effective(config: Config) -> Config:
     """The configuration with the watched folders and destinations that were added or changed while a service ran.
 
-    An index that does not exist adds nothing. Folders that the page may not add are left out, whatever the index says:
-    it belongs to the service, and what it says may be used by root. Raises StoreError if it cannot be read.
+    If there is no index, nothing is added. Folders that the page may not add are left out, whatever the index says: it
+    belongs to the service, and root may use the result. Raises StoreError if the index cannot be read.
     """
     file = Path(os.path.realpath(config.daemon.data_dir), INDEX)
     try:
@@ -67,7 +67,7 @@ def _may_be_added(path: bytes, config: Config) -> bool:
 
 @contextlib.contextmanager
 def _acting_as(user: int, group: int) -> Iterator[None]:
-    """As root, use the rights of another user for a while."""
+    """As root, use the rights of another user temporarily."""
     own_user, own_group = os.getresuid()[1], os.getresgid()[1]
     if own_user != 0 or user == 0:
         yield

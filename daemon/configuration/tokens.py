@@ -1,6 +1,6 @@
-"""The access token: the configured one, or one that is generated once and stored beside the index.
+"""The access token: the configured one, or one that is generated once and stored next to the index.
 
-It is never logged and never an argument of a program, since every user of the machine could read it there.
+It is never logged, and never passed as an argument of a program, which every user of the machine could read.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ LENGTH_BYTES: Final = 24
 
 
 def required(config: Config) -> str:
-    """The token that a service with this configuration requires, "" if none. On an address that others can reach, and
-    where a proxy names its users, one is always required, and generated if there is none yet. Raises StoreError if it
+    """The token that a service with this configuration requires, "" if none. If others can reach its address, or a
+    proxy names its users, a token is always required, and generated if there is none yet. Raises StoreError if it
     cannot be stored."""
     if config.web.token or not is_always_required(config):
         return config.web.token
@@ -33,13 +33,13 @@ def required(config: Config) -> str:
 
 
 def is_always_required(config: Config) -> bool:
-    """Whether a token is required even if none is configured. Behind a proxy that authenticates, a request that comes
-    past it must not count as one of this machine's own users."""
+    """Whether a token is required even if none is configured. Behind an authenticating proxy, a request that bypasses
+    the proxy must not count as one of this machine's own users."""
     return bool(config.web.auth_header) or not is_loopback(config.web.host)
 
 
 def client_token(config: Config, environ: Mapping[str, str] = os.environ) -> str:
-    """The token that a program on this machine sends to that service; "" if it has none, or may not read it."""
+    """The token that a program on this machine sends to that service. "" if there is none, or it cannot be read."""
     given = environ.get(VARIABLE) or config.web.token
     if given or not is_always_required(config):
         return given
@@ -71,7 +71,7 @@ def generate(data_dir: Path) -> str:
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial.unlink(missing_ok=True)
-        # Created with its final mode, and never through a link.
+        # Created with its final mode, and not through a link.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{token}\n")
@@ -85,14 +85,14 @@ def generate(data_dir: Path) -> str:
 
 
 def renew(config: Config) -> str:
-    """A new token in place of the stored one. Raises UsageError if the configuration has one."""
+    """Replace the stored token by a new one. Raises UsageError if the configuration sets one."""
     if config.web.token:
         raise UsageError("token.configured", file=config.source)
     return generate(config.daemon.data_dir)
 
 
 def give_to_owner_of(folder: Path, file: Path) -> None:
-    """A file created by root must be readable by the user of the service."""
+    """Give a file that root created to the user of the service, who must be able to read it."""
     owner = folder.stat()
     if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
         os.chown(file, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -120,7 +120,7 @@ def compress(
 def _parameters(
     compression: int, no_ratio: bool, picture_format: str, size_threshold: float, **others: Any
 ) -> "CompressParameters":
-    """The parameters of the job; `others` are the options that have the name of their parameter."""
+    """The parameters of the job. `others` are the options with the same name as their parameter."""
     from index.database.records.jobs import CompressParameters, check_parameters
 
     given = {

@@ -1,4 +1,4 @@
-"""comparimg-ctl destinations: name the folders that images can be moved to; what comparimg.toml has stays."""
+"""comparimg-ctl destinations: lists, adds and removes destinations. Those of comparimg.toml cannot be changed here."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""comparimg-ctl detect and explain: on folders and files, without a daemon."""
+"""comparimg-ctl detect and explain: work on folders and files without a daemon."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def detect(
 
 
 def _model_section(config_file: Path | None, method: str | None) -> Any:
-    """The model of the configuration. Where no method asks for it, a configuration that cannot be read is no matter."""
+    """The model of the configuration. If the method needs no model, an unreadable configuration is ignored."""
     from daemon.configuration.config import defaults, load
     from index.errors import ConfigError
 
@@ -119,8 +119,8 @@ def _model_section(config_file: Path | None, method: str | None) -> Any:
 
 
 def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any], TextIO], None]) -> None:
-    """Write a file atomically: under a temporary name, then renamed. Only an earlier result is replaced: a mistyped
-    name must not overwrite a picture."""
+    """Write a file atomically: under a temporary name, then renamed. Only an earlier result is replaced, so that a
+    mistyped name cannot overwrite a picture."""
     if target == "-":
         if isinstance(sys.stdout, TextIOWrapper):
             # A path that is not UTF-8 is written as its bytes, whatever the locale.
@@ -149,7 +149,7 @@ def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any],
 
 
 def _require_replaceable(target: str | None) -> None:
-    """Raises UsageError for an existing file that is not the result of an earlier run."""
+    """Raises UsageError if the target exists and is not the result of an earlier run."""
     from index.database.queries import result_file
 
     if target in (None, "-") or not os.path.isfile(target):
@@ -187,7 +187,8 @@ def _counts(numbers: Iterable[tuple[str, int]]) -> str:
 
 
 def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
-    """ "2 films (mov, mp4), 1 sidecar (xmp), 7 other files": endings only where a person may look for a picture."""
+    """ "2 films (mov, mp4), 1 sidecar (xmp), 7 other files". Endings are given only for kinds that may hide a
+    picture."""
     parts = []
     for kind, endings in skipped.items():
         named = "" if kind == "other" else f" ({', '.join(endings)})"

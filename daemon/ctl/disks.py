@@ -1,4 +1,4 @@
-"""comparimg-ctl disks: those that are not mounted, and whose images are put aside."""
+"""comparimg-ctl disks: the disks that are not mounted, and whose images are kept in the index."""
 
 import click
 

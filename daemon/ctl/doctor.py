@@ -54,7 +54,7 @@ def doctor(context: click.Context, in_json: bool) -> None:
 def _print(finding: Any) -> None:
     from daemon.machine.checks import Grade
 
-    # A folder or a file is named behind what it is.
+    # "root /photos" is split into the kind and the name of a folder or file, so that the kind can be translated.
     named = re.match(r"([a-z ]+?)( /.*| index\..*)?$", finding.about, re.DOTALL)
     kind, name = named.groups() if named else (finding.about, "")
     about = terminal.word(kind.replace(" ", "_")) + (name or "")

@@ -1,4 +1,4 @@
-"""comparimg-ctl duplicates: everything found, for another program."""
+"""comparimg-ctl duplicates: prints all duplicates for another program."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""Explains why two files are duplicates or not: applies the gates of a detection, one by one, to these two.
+"""Explains why two files are duplicates or not: applies the gates of a detection to them, one by one.
 
-Runs in the process of the command, on files that the user names, without an index; only a model runs in a worker.
+Runs in the process of the command, on files that the user names, without an index. Only a model runs in a worker.
 """
 
 import os
@@ -39,8 +39,8 @@ from index.paths import display
 def explain(
     first: bytes, second: bytes, hsize: int, tolerance: int | None, model: ModelTask | None = None
 ) -> dict[str, Any]:
-    """The verdict with every gate, that of the model where one is given. Raises UsageError if a file cannot be read as
-    a picture, and PictureError if the model fails."""
+    """The verdict with every gate, including that of a model if one is given. Raises UsageError if a file cannot be
+    read as a picture, and PictureError if the model fails."""
     limits = pictures.Limits()
     limit = default_tolerance(hsize) if tolerance is None else tolerance
     read = [_read(path, limits) for path in (first, second)]
@@ -99,7 +99,7 @@ def explain(
 
 
 def _cosine(model: ModelTask, previews: Sequence[bytes]) -> tuple[float, float]:
-    """The cosine of two pictures by a model, which runs in a process of its own, and the least for a proposal."""
+    """The cosine of two pictures by a model, which runs in its own process, and the lowest cosine for a proposal."""
     with tempfile.TemporaryDirectory(prefix="comparimg-") as folder, WorkerPool(1, WorkerLimits()) as pool:
         least, vectors = pool.call(check_model, model).limits.first, []
         for number, preview in enumerate(previews):
@@ -120,7 +120,7 @@ def _read(path: bytes, limits: pictures.Limits) -> tuple[bytes, pictures.Decoded
 
 
 def _distance_of_parts(decoded: Sequence[pictures.Decoded], hsize: int) -> int:
-    """The least Hamming distance between the whole of one picture and a crop of the other."""
+    """The smallest Hamming distance between one whole picture and a crop of the other."""
     wholes = [hash_grey(picture.grey, picture.box).bits[hsize] for picture in decoded]
     parts = [crop_hashes(picture.grey, picture.box).values() for picture in decoded]
     pairs = [(wholes[k], bits) for k in (0, 1) for part in parts[1 - k] for bits in separate(part.bits[hsize], hsize)]

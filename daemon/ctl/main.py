@@ -1,7 +1,7 @@
 """`comparimg-ctl`: the command line, for people and scripts.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no daemon running. Every command with output takes
---json. The modules of a command are imported when it runs, so that --help is instant.
+--json. The modules of a command are imported when it runs, so that --help is fast.
 """
 
 import errno
@@ -21,11 +21,11 @@ from index import operating_system
 from index.errors import ComparImgError, ConfigError, NoDaemon, UsageError
 from index.messages import Message, of_os_error, render, text
 
-# The longest line of an error, in characters; an argument quoted in it may have any length.
+# The longest line of an error, in characters. An argument quoted in it may have any length.
 LONGEST_LINE = 500
-# Those that do not belong to a language, as the no-break space does.
+# Blanks that become one space. The no-break space is not among them: French punctuation needs it.
 BLANKS = re.compile("[ \t\r\n]+")
-# Commands that change no file that was there before, and so run on macOS and Windows, too.
+# Commands that change no existing file, and therefore run on macOS and Windows, too.
 ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress", "completion", "manual"})
 
 
@@ -80,7 +80,7 @@ def register_all() -> Sectioned:
 
 
 def run(arguments: list[str] | None) -> int:
-    """Run the command. This is the only place where an error is printed and becomes an exit code."""
+    """Run the command. Errors are printed, and become exit codes, only here."""
     set_language(console_language())
     localize(program, console_language())
     try:
@@ -116,7 +116,7 @@ def _print_error(message: Message, hint: Message | None, code: int) -> int:
     from daemon.terminal import printable
 
     in_words = render(message, console_language())
-    # Only what is wrong with a configuration is said in several lines.
+    # Only the problems of a configuration are printed on several lines.
     lines = in_words.splitlines() if message.code == "config.problems" else [in_words]
     if hint is not None:
         lines.append(f"  {render(hint, console_language())}")

@@ -1,4 +1,4 @@
-"""comparimg-ctl model: whether a model can be used, without a daemon."""
+"""comparimg-ctl model: checks, without a daemon, whether a model can be used."""
 
 from pathlib import Path
 from typing import Any

@@ -1,6 +1,6 @@
-"""`comparimg-ctl detect` without a daemon: the parts of the service, composed for one run in this process.
+"""`comparimg-ctl detect` without a daemon: the parts of the service, assembled for one run in this process.
 
-The index is kept, so that a second run reads only what changed; all folders share it.
+The index is kept, so that a second run reads only what has changed. All folders share it.
 """
 
 import os
@@ -34,7 +34,7 @@ from index.model import DetectParameters, Method
 
 @dataclass(frozen=True, slots=True)
 class OneShot:
-    """The outcome of one run: the result in the format comparimg/1, and that of the scan."""
+    """The outcome of one run: the result in the format comparimg/1, and the outcome of the scan."""
 
     result: dict[str, Any]
     scan: dict[str, Any]
@@ -54,8 +54,8 @@ def detect(
     workers: int,
     model: ModelSection | None = None,
 ) -> OneShot:
-    """Index folders and find the duplicates in them. Raises UsageError for missing and reserved folders, and where the
-    method asks for a model that cannot be used."""
+    """Index folders and find the duplicates in them. Raises UsageError for missing and reserved folders, and if the
+    requested method needs a model that cannot be used."""
     data_dirs = [os.fsencode(data_dir), os.fsencode(os.path.expanduser(service_data_dir(os.environ)))]
     roots = [
         ScanRoot(WatchRoot(path), exclude=exclusion_patterns(path, data_dirs)) for path in _distinct(folders, data_dirs)
@@ -82,7 +82,8 @@ def detect(
 
 
 def _require_model(store: Store) -> None:
-    """What a person asked for by name is not quietly done in another way. Raises UsageError."""
+    """Raises UsageError if the requested model cannot be used: a requested method is not replaced by another one
+    silently."""
     with store.read() as database:
         state = vectors.model_state(database)
     if state is None:

@@ -1,7 +1,7 @@
-"""`comparimg-ctl compress` without a daemon: the job of the service, with a separate index, on the files named.
+"""`comparimg-ctl compress` without a daemon: runs the job of the service on the named files, with a separate index.
 
-The index is kept, so that a second run does nothing and `undo` finds what to restore. Folders that any configuration
-protects are refused here too.
+The index is kept, so that a second run does nothing, and `undo` finds what to restore. Folders that any configuration
+protects are refused here, too.
 """
 
 import os
@@ -37,16 +37,16 @@ from index.imaging.encoding import compression
 from index.messages import Message, of_json
 from index.settings import SETTINGS
 
-# Those of the original script, and others that can be compressed.
+# The endings of the original script, and others that can be compressed.
 ENDINGS = (b".png", b".jpg", b".jpeg", b".bmp", b".webp")
-# Defaults for what the command line leaves out: not those of a daemon's configuration.
+# Defaults for omitted options. A daemon's configuration does not change them.
 DEFAULTS = {definition.key: definition.default for definition in SETTINGS}
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The outcome of one run: that of the job, the record of every file, files that are no pictures with the reason,
-    and the number of files below the size threshold."""
+    """The outcome of one run: that of the job, the record of every file, the files that are not pictures with the
+    reason, and the number of files below the size threshold."""
 
     outcome: Mapping[str, Any]
     files: list[CompressionRecord]
@@ -55,7 +55,7 @@ class Run:
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """In the state folder of this user, not in the cache: it is needed to restore the originals."""
+    """A folder in this user's state folder, not in the cache, since it is needed to restore the originals."""
     state = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return Path(state) / "comparimg" / "compress"
 
@@ -68,7 +68,7 @@ def compress(
     config: Config,
     progress: Progress,
 ) -> Run:
-    """Compress files: those named, and those in a folder. Raises UsageError for missing and reserved ones."""
+    """Compress the named files, and those in a folder. Raises UsageError for missing and reserved ones."""
     data_dirs = [os.fsencode(data_dir), os.fsencode(config.daemon.data_dir)]
     top = None if folder is None else _real_folder(folder, data_dirs)
     named = _real_files(files, data_dirs)
@@ -96,7 +96,7 @@ def has_index(data_dir: Path) -> bool:
 def undo(
     batch_id: int | None, steps: Sequence[int], data_dir: Path, config: Config, progress: Progress
 ) -> Mapping[str, Any]:
-    """Undo a run, the last one if none is named: the outcome of an undo job. Raises NotFound."""
+    """Undo a run, by default the last one. Returns the outcome of an undo job. Raises NotFound."""
     with _existing_runtime(data_dir, config) as runtime:
         chosen = _batch(runtime, batch_id)
         outcome = runtime.undoer.undo(NullContext(progress), UndoParameters(batch=chosen, steps=list(steps)))
@@ -126,7 +126,7 @@ def _batch(runtime: "LocalRuntime", batch_id: int | None) -> int:
 
 
 class NullContext:
-    """A job context without a runner: only the progress."""
+    """A job context without a runner: it only reports progress."""
 
     job_id = 0
 
@@ -148,8 +148,8 @@ class LocalRuntime:
 
 @contextmanager
 def open_runtime(data_dir: Path, tops: Sequence[bytes], config: Config) -> Iterator[LocalRuntime]:
-    """The index, with these folders and those of earlier runs; an interrupted run is recovered first. Raises
-    ConfigError if a configuration that may protect them cannot be read."""
+    """Open the index with these folders and those of earlier runs. An interrupted run is recovered first. Raises
+    ConfigError if a configuration that may protect the folders cannot be read."""
 
     def claims() -> list[Claim]:
         return protected_folders.claims(config.source, data_dir)
@@ -197,8 +197,7 @@ def _real_folder(folder: Path, data_dirs: Sequence[bytes]) -> bytes:
 
 
 def _real_files(files: Iterable[Path], data_dirs: Sequence[bytes]) -> list[bytes]:
-    """The files, with the links in their folders resolved. Raises UsageError if one is missing or in a reserved
-    folder."""
+    """The files, with links in their folders resolved. Raises UsageError if one is missing or in a reserved folder."""
     paths = []
     for file in files:
         if file.is_dir():
@@ -213,14 +212,15 @@ def _real_files(files: Iterable[Path], data_dirs: Sequence[bytes]) -> list[bytes
 
 
 def _pictures_in(top: bytes, recursive: bool, data_dirs: Sequence[bytes]) -> list[bytes]:
-    """The pictures in a folder, except the results of earlier runs beside their source."""
+    """The pictures in a folder, except the results of earlier runs next to their source."""
     walk = Walk(top, Exclusions(top, exclusion_patterns(top, data_dirs)), recursive)
     paths = [path for path, _ in walk if path.lower().endswith(ENDINGS)]
     return [path for path in paths if not os.path.splitext(path)[0].endswith(compression.SUFFIX)]
 
 
 def _problems(database: Any, paths: Iterable[bytes], reported: set[bytes]) -> list[tuple[bytes, str, Message | None]]:
-    """Why files without a record were not compressed: the problem that the scan recorded, or that it skipped them."""
+    """Why files without a record were not compressed: because of the problem that the scan recorded, or because the
+    scan skipped them."""
     problems: list[tuple[bytes, str, Message | None]] = []
     for path in paths:
         if path in reported:

@@ -38,13 +38,13 @@ def limit_option(function: Function) -> Function:
 
 
 def client(context: click.Context) -> Any:
-    """The daemon that --address names, or else the configuration."""
+    """A client of the daemon at --address, or else of the configured one."""
     from daemon.client import Client
     from daemon.configuration import tokens
     from daemon.configuration.config import load
 
     config = load(context.obj["config"])
-    # A wildcard address is reached by the loopback address, which needs no name resolution.
+    # A wildcard address is reached through the loopback address, which needs no name resolution.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.web.host, config.web.host)
     address = context.obj["address"] or f"http://{f'[{host}]' if ':' in host else host}:{config.web.port}"
     return Client(address, tokens.client_token(config), console_language())
@@ -351,7 +351,7 @@ def _start(context: click.Context, kind: str, parameters: dict[str, Any], wait: 
 
 
 def follow(api: Any, job_id: int) -> Any:
-    """Wait for a job to end, with a line of progress on a terminal."""
+    """Wait until a job ends. On a terminal, a line shows its progress."""
     while (job := api.get(at("jobs", job_id)))["state"] not in ENDED:
         if sys.stderr.isatty():
             click.echo(f"\r\033[K{_progress(job)}", nl=False, err=True)
@@ -362,7 +362,7 @@ def follow(api: Any, job_id: int) -> Any:
 
 
 def effect_of_job(api: Any, address: str, body: dict[str, Any], **query: Any) -> Any:
-    """What a job of this address decides or counts. Raises ComparImgError where it did not get to its end."""
+    """Run a job and return what it decided or counted. Raises ComparImgError if the job did not finish."""
     job = follow(api, api.post(address, body, **query)["id"])
     if job["state"] != "done":
         raise ComparImgError("ctl.job_failed", problem=job["error"] or job["state"])

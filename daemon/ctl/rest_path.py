@@ -1,4 +1,4 @@
-"""Paths of REST, made from arguments of the command line: the only place where they are quoted."""
+"""REST paths made from arguments of the command line. Only this module quotes them."""
 
 import os
 import urllib.parse
@@ -11,17 +11,17 @@ LONGEST_SEGMENT_BYTES = 1000
 
 
 def at(*segments: object) -> str:
-    """The path of REST with these segments, quoted: `at("groups", key)`. Raises UsageError for an invalid segment."""
+    """The REST path with these segments, quoted: `at("groups", key)`. Raises UsageError for an invalid segment."""
     return "/".join(map(_quoted, segments))
 
 
 def uri_of(folder: Path) -> str:
-    """The address of a folder as REST takes it, absolute; bytes that are no UTF-8 are kept."""
+    """The address of a folder for REST. It is absolute, and bytes that are not UTF-8 are preserved."""
     return Path(os.path.abspath(folder.expanduser())).as_uri()
 
 
 def _quoted(segment: object) -> str:
-    """A segment, its bytes percent-encoded. A slash is refused: even quoted, servers take it as a separator."""
+    """A segment with its bytes percent-encoded. A slash is refused: servers treat even a quoted one as a separator."""
     raw = os.fsencode(str(segment))
     if not raw or b"/" in raw or b"\0" in raw or raw in (b".", b".."):
         raise UsageError("ctl.no_id", text=str(segment))

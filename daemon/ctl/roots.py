@@ -1,4 +1,4 @@
-"""comparimg-ctl roots: watch folders, change how, and stop; what comparimg.toml has stays."""
+"""comparimg-ctl roots: adds, changes and removes watched folders. Those of comparimg.toml cannot be removed here."""
 
 import os
 from collections.abc import Callable
@@ -114,7 +114,7 @@ def _values(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _id_of(api: Any, folder: Path) -> int:
-    """The id of a watched folder, by its path or one that leads there. Raises NotFound."""
+    """The id of a watched folder, given by its path or by a path that leads to it. Raises NotFound."""
     wanted = {uri_of(folder), Path(os.path.realpath(folder.expanduser())).as_uri()}
     for row in api.pages("roots"):
         if row["uri"] in wanted:

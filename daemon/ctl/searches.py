@@ -1,4 +1,4 @@
-"""comparimg-ctl searches: search in any folder of the daemon's machine, beside the library's own groups."""
+"""comparimg-ctl searches: searches any folder of the daemon's machine, separately from the library's groups."""
 
 from pathlib import Path
 from typing import Any

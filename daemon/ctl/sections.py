@@ -1,4 +1,4 @@
-"""The commands of comparimg-ctl by what they are for, in the order of its help."""
+"""The commands of comparimg-ctl, grouped by purpose, in the order of the help."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -42,14 +42,14 @@ class Sectioned(click.Group):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
 
     def sections(self) -> Iterator[tuple[str, list[str]]]:
-        """The titles of the sections, each with the names of the commands there are."""
+        """The titles of the sections, each with the names of its available commands."""
         for title, names in SECTIONS:
             if present := [name for name in names if name in self.commands]:
                 yield title, present
 
 
 def root_program(context: click.Context) -> Sectioned:
-    """comparimg-ctl itself, of a command that runs."""
+    """comparimg-ctl itself, for a command that runs."""
     program = context.find_root().command
     assert isinstance(program, Sectioned)
     return program

@@ -19,7 +19,7 @@ def register(program: click.Group) -> None:
 
 
 def scope_options(function: Any) -> Any:
-    """The options for whose service: by default the system's for root, and the user's own for others."""
+    """Options that choose the service: by default the system's for root, and the user's own for others."""
     function = click.option(
         "--system", "scope", flag_value="system", help="A service of the system, started at boot. [default for root]"
     )(function)

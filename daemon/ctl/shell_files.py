@@ -1,4 +1,4 @@
-"""comparimg-ctl completion and manual: what a shell and man know of the program, made from its help texts."""
+"""comparimg-ctl completion and manual: shell completions and man pages, generated from the help texts."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ from index.messages import LANGUAGES
 
 NAME: Final = "comparimg-ctl"
 COMPLETE: Final = "_COMPARIMG_CTL_COMPLETE"
-# Where each file belongs below a folder such as /usr/local/share.
+# The path of each file below a folder such as /usr/local/share.
 MAN_PAGES: Final[Mapping[str, str]] = {"en": f"man/man1/{NAME}.1", "fr": f"man/fr/man1/{NAME}.1"}
 COMPLETIONS: Final[Mapping[str, str]] = {
     "bash": f"bash-completion/completions/{NAME}",
@@ -55,7 +55,7 @@ def manual(context: click.Context) -> None:
 
 
 def files(program: Sectioned) -> dict[str, str]:
-    """The texts of the manual pages and the completions, by where they belong below a folder of shared data."""
+    """The texts of the manual pages and the completions, by their path below a folder of shared data."""
     scripts = {place: completion_script(program, shell) + "\n" for shell, place in COMPLETIONS.items()}
     pages = {place: man_page(program, language) for language, place in MAN_PAGES.items()}
     localize(program, console_language())
@@ -63,16 +63,16 @@ def files(program: Sectioned) -> dict[str, str]:
 
 
 def completion_script(program: click.Group, shell: str) -> str:
-    """What a shell reads once, and asks the program with at every completion."""
+    """The script that a shell reads once. It calls the program at every completion."""
     kind = get_completion_class(shell)
     assert kind is not None
-    # Not the class's own `source`: that of bash starts bash to look at its version.
+    # The class's own `source` is not used: that of bash starts bash to find its version.
     return ShellComplete.source(kind(program, {}, NAME, COMPLETE)).strip()
 
 
 def man_page(program: Sectioned, language: str = LANGUAGES[0]) -> str:
-    """The manual page of a program and all its commands, in the macros of man(7). Leaves the help of the program in
-    this language."""
+    """The manual page of a program and all its commands, in the macros of man(7). The help of the program is in this
+    language afterwards."""
     localize(program, language)
     return "".join(f"{line}\n" for line in _page(program, partial(translated, language)))
 
@@ -126,5 +126,5 @@ def _purpose(text: str | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A line that man shows as it is: no macro at its beginning, no escape within, hyphens that can be searched."""
+    """A line that man shows unchanged: no macro at its start, no escape in it, hyphens that can be searched for."""
     return re.sub(r"^([.'])", r"\\&\1", text.replace("\\", r"\e").replace("-", r"\-"))

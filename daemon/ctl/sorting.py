@@ -1,4 +1,4 @@
-"""comparimg-ctl with a daemon: decide, by hand and by rule; sort, undo; the trash."""
+"""comparimg-ctl with a daemon: decisions, by hand and by rule; sorting and undo; the trash."""
 
 import math
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from index.messages import Message
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Digits of the largest number that the index can hold.
+# The number of digits of the largest number that the index can store.
 LONGEST_NUMBER = 19
-# Groups that a preview shows.
+# The number of groups that a preview shows.
 SAMPLES = 12
 CHOICES = ("keep", "trash", "move", "link", "undecided")
 

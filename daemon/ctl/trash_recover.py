@@ -151,9 +151,9 @@ def _count(trash_folder: bytes) -> int:
 
 
 def _require_no_service(context: click.Context, top: bytes) -> Callable[[bytes], Message | None]:
-    """Refuse while a service or a one-shot compression that may use these folders is running. One of another
-    configuration, user or machine cannot be detected. Returns a function: why nothing may be
-    restored to a path, None where something may."""
+    """Refuse to run while a service or a one-shot compression that may use these folders is running. One of another
+    configuration, user or machine cannot be detected. Returns a function that says why nothing may be restored to a
+    path, or returns None if something may."""
     from daemon.configuration.config import load
     from daemon.configuration.stored_overrides import effective
     from daemon.ctl.oneshot_compress import default_data_dir
@@ -163,9 +163,9 @@ def _require_no_service(context: click.Context, top: bytes) -> Callable[[bytes],
 
     if process_of(default_data_dir()) is not None:
         raise ComparImgError("ctl.compression_running")
-    # A configuration that cannot be read raises: it might protect these folders.
+    # A configuration that cannot be read raises, since it might protect these folders.
     config = load(context.obj["config"])
-    # A lost index is what this command is for: then the file alone says what is protected.
+    # This command is for a lost index. If it is lost, only the file says what is protected.
     with contextlib.suppress(StoreError):
         config = effective(config)
     roots = {section.path: section.protected for section in config.watch}

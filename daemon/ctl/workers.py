@@ -1,4 +1,4 @@
-"""comparimg-ctl workers: the machines that lend their processors. docs/workers.md says how, and how safe that is."""
+"""comparimg-ctl workers: the machines that lend their processors. For instructions and security see docs/workers.md."""
 
 from pathlib import Path
 from typing import Any

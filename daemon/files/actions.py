@@ -27,13 +27,13 @@ Guard = Callable[[Step], AbstractContextManager[None]]
 
 def perform(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:
     """Perform a step. Raises StepRefused if a file is not as expected, FileExistsError if the target's name is taken,
-    OSError. After any of them, step_recovery.recover_step finds out what was done."""
+    and OSError. After any of these errors, step_recovery.recover_step determines what was done."""
     ACTIONS[step.action](step, file_ref_of, guard, rescue)
 
 
 @contextmanager
 def opened_unchanged(file_ref: FileRef, identity: Identity, digest: bytes = b"") -> Iterator[int]:
-    """An open file, checked to be unchanged: by its identity, and by its bytes if a digest is given. Raises
+    """Open a file and check that it is unchanged: by its identity, and by its bytes if a digest is given. Raises
     StepRefused."""
     with ExitStack() as stack:
         try:
@@ -150,8 +150,8 @@ def _swap(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> N
         except OSError as error:
             if error.errno not in safe_files.NO_LINKS:
                 raise
-            # Without hard links the only name of the original must not be exchanged: a program that saves at that
-            # moment would overwrite it.
+            # Without hard links the original has only one name, and that must not be exchanged: a program that saves at
+            # that moment would overwrite the original.
             replacement.move_away(present, path, away, rescue)
             safe_files.rename_new(trashed, path)
             return

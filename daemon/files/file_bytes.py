@@ -13,7 +13,7 @@ PIECE_BYTES: Final = 2**20
 
 
 def digest_of(descriptor: int) -> bytes:
-    """The content digest of an open file, the same as that of pictures.digest."""
+    """The content digest of an open file, equal to pictures.digest."""
     hasher = blake3()
     os.lseek(descriptor, 0, os.SEEK_SET)
     while piece := os.read(descriptor, PIECE_BYTES):
@@ -34,14 +34,14 @@ def are_equal(first: int, second: int) -> bool:
 
 
 def write_fully(descriptor: int, data: bytes) -> None:
-    """Write all the data: write(2) may write less than it is given."""
+    """Write all the data: write(2) may write less than it was given."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
 def copy_bytes(source: int, target: int) -> None:
-    """Copy all bytes of an open file to another one, at the current position of that one."""
+    """Copy all bytes of an open file to the current position of another open file."""
     os.lseek(source, 0, os.SEEK_SET)
     while piece := os.read(source, PIECE_BYTES):
         write_fully(target, piece)
@@ -62,12 +62,12 @@ def copy_attributes(source: int, target: int) -> None:
 def sync_and_drop_cache(descriptor: int) -> None:
     """Sync a file to the disk, and drop it from the page cache."""
     operating_system.sync(descriptor)
-    # A later read would return the cached bytes, whatever the disk has stored.
+    # Otherwise a later read would return the cached bytes, not what the disk has stored.
     operating_system.drop_cache(descriptor)
 
 
 def _read_fully(descriptor: int) -> bytes:
-    """A full piece, or what is left of the file: read(2) may return less than asked for."""
+    """Read a whole block, or the rest of the file: read(2) may return less than was requested."""
     piece = b""
     while len(piece) < PIECE_BYTES and (more := os.read(descriptor, PIECE_BYTES - len(piece))):
         piece += more

@@ -1,4 +1,4 @@
-"""EDGE: identifies the file system of a folder by what is stable across restarts and mounts. Reads only.
+"""EDGE: identifies the file system of a folder by properties that are stable across restarts and mounts. Reads only.
 
 Device numbers depend on the order in which disks appear, and are reused. Each kind of file system is identified in
 exactly one way, so that its identity never depends on how it was determined:
@@ -9,7 +9,7 @@ exactly one way, so that its identity never depends on how it was determined:
 - NFS, SMB: the server and its exported folder. Both may change while the files are the same, so a difference does not
   prove that it is another disk.
 
-The rest has no identity: tmpfs, overlay, most file systems in user space.
+All others have no identity: tmpfs, overlay, most file systems in user space.
 """
 
 import array
@@ -41,7 +41,7 @@ class DiskMatch(Enum):
 
     SAME = "same"
     OTHER = "other"
-    PERHAPS = "perhaps"  # another one, unless its files show that it is the same
+    PERHAPS = "perhaps"  # probably another disk, unless its files show that it is the same
     UNKNOWN = "unknown"
 
 
@@ -62,7 +62,7 @@ def mount_points(root: bytes, mounts: Collection[Mount]) -> list[bytes]:
 
 
 def location_of(folder: bytes, mounts: Collection[Mount]) -> DiskLocation:
-    """The file system of a folder, and its place in it. Raises OSError if the folder cannot be examined."""
+    """The file system of a folder, and the folder's place in it. Raises OSError if the folder cannot be examined."""
     real = os.path.realpath(folder)
     mount, place = mount_of(real, mounts), path_in_file_system(real, mounts)
     if mount is None or place is None:
@@ -100,7 +100,7 @@ def _xfs_uuid(folder: bytes) -> str:
 
 
 def _uuid_of(device: int) -> str:
-    """The UUID that udev has for a block device, "" if there is none."""
+    """The UUID that udev has recorded for a block device, "" if there is none."""
     try:
         with open(f"{UDEV}/b{os.major(device)}:{os.minor(device)}", encoding="utf-8", errors="replace") as lines:
             return next((line[13:].strip() for line in lines if line.startswith("E:ID_FS_UUID=")), "")

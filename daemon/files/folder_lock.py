@@ -1,7 +1,7 @@
-"""EDGE: lets other processes of this machine know that files below a folder are being changed. Any thread.
+"""EDGE: signals to other processes of this machine that files below a folder are being changed. Any thread.
 
-A shared flock(2) on the folder itself: it needs no lock file, and the kernel releases it with the process. On file
-systems without such locks it has no effect: every folder counts as unused.
+The signal is a shared flock(2) on the folder itself. It needs no lock file, and the kernel releases it when the process
+ends. On file systems without such locks it has no effect, and every folder counts as unused.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ from typing import Final
 from daemon.files.removal import FOLDER
 from index import operating_system
 
-# A process that checks for a lock holds one itself for a moment.
+# A process that checks for a lock briefly holds one itself.
 TRIES: Final = 50
 WAIT_S: Final = 0.02
 
 
 @contextmanager
 def in_use(folders: Iterable[bytes]) -> Iterator[None]:
-    """Hold shared locks on those of these folders that can be locked."""
+    """Hold shared locks on the given folders; a folder that cannot be locked is skipped."""
     with ExitStack() as stack:
         for folder in sorted(set(folders)):
             with contextlib.suppress(OSError):
@@ -32,7 +32,7 @@ def in_use(folders: Iterable[bytes]) -> Iterator[None]:
 
 
 def is_in_use(folder: bytes) -> bool:
-    """Whether any process holds a lock on a folder or on one above it."""
+    """Whether any process holds a lock on a folder or on a folder above it."""
     while True:
         with contextlib.suppress(FileNotFoundError, PermissionError):
             descriptor = os.open(folder, FOLDER)
@@ -41,7 +41,7 @@ def is_in_use(folder: bytes) -> bool:
             except BlockingIOError:
                 return True
             except OSError:
-                pass  # no locks here
+                pass  # this file system has no locks
             finally:
                 os.close(descriptor)
         if folder in (b"/", b""):

@@ -26,7 +26,7 @@ LOCAL_FUSE: Final = frozenset(
         "fuse.gocryptfs", "fuse.encfs", "fuse.ecryptfs", "fuse.cryfs",
     }
 )  # fmt: skip
-# File systems that show folders of others: a change made through them is a change there.
+# File systems that show folders of other file systems: a change made through them is a change there.
 STACKED: Final = frozenset(
     {
         "overlay", "aufs", "unionfs", "ecryptfs", "shiftfs",
@@ -34,15 +34,15 @@ STACKED: Final = frozenset(
         "fuse.fuse-overlayfs",
     }
 )  # fmt: skip
-# Options of overlay that name such folders.
+# The options of overlay that name such folders.
 LAYERS: Final = frozenset({b"lowerdir", b"lowerdir+", b"upperdir", b"datadir+"})
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo; `mount_id` changes when a file system is mounted again. `root` is the mounted folder
-    within the file system (that of `device`): not its topmost one for a bind mount. `source` and `options` are those of
-    the file system, the options still escaped."""
+    """One line of mountinfo. `mount_id` changes when a file system is mounted again. `root` is the folder of the file
+    system (on `device`) that is mounted; for a bind mount this is not its top folder. `source` and `options` describe
+    the file system; the options are still escaped."""
 
     mount_id: int
     point: bytes
@@ -90,7 +90,8 @@ def parse_mountinfo(lines: Iterable[bytes]) -> list[Mount]:
 
 
 def mount_of(path: bytes, mounts: Iterable[Mount]) -> Mount | None:
-    """The mount that an absolute path without symbolic links is on: the deepest, and of several there the latest."""
+    """The mount that an absolute path without symbolic links is on: the one with the deepest mount point, and of
+    several there the latest."""
     best: Mount | None = None
     for mount in mounts:
         if is_at_or_below(path, mount.point) and (best is None or len(mount.point) >= len(best.point)):
@@ -99,7 +100,8 @@ def mount_of(path: bytes, mounts: Iterable[Mount]) -> Mount | None:
 
 
 class MountTable:
-    """Mounts by their points, for looking up many paths: a lookup costs what the path is deep, whatever is mounted."""
+    """Mounts by their points, for looking up many paths. The cost of a lookup depends on the depth of the path, not on
+    the number of mounts."""
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
         self._latest = {mount.point: mount for mount in mounts}
@@ -122,8 +124,8 @@ def mounts_below(path: bytes, mounts: Iterable[Mount]) -> list[Mount]:
 
 
 def path_in_file_system(path: bytes, mounts: Iterable[Mount]) -> tuple[bytes, bytes] | None:
-    """The device and the path within its file system of an absolute path without symbolic links: the same for every
-    mount, bound or not, through which a file is reached. None if no mount is known."""
+    """Where an absolute path without symbolic links is within its file system: the device, and the path there. Every
+    mount through which a file is reached, bound or not, gives the same place. None if no mount is known."""
     mount = mount_of(path, mounts)
     return None if mount is None else _place_on(mount, path)
 
@@ -134,21 +136,21 @@ def _place_on(mount: Mount, path: bytes) -> tuple[bytes, bytes]:
 
 
 def layers_of(mount: Mount) -> tuple[bytes, ...]:
-    """The folders that a stacked file system shows, as far as its mountinfo line has them as absolute paths.
+    """The folders that a stacked file system shows, if its mountinfo line gives them as absolute paths.
 
-    The paths are those that the process that mounted it saw: in a container, or after something was mounted over them,
-    another folder or none may be there.
+    The paths are those that the mounting process saw. In a container, or if something was mounted over them later, they
+    may lead to another folder or to none.
     """
     if not mount.is_stacked:
         return ()
-    # File systems in user space, and ecryptfs, have them as the source of the mount.
+    # File systems in user space, and ecryptfs, give them as the source of the mount.
     layers = [layer for value in (*_options(mount, LAYERS), mount.source) for layer in _split_paths(value)]
     return tuple(dict.fromkeys(layer for layer in layers if layer.startswith(b"/")))
 
 
 def upper_layer(mount: Mount) -> bytes:
-    """The folder in which an overlay stores changes, as its mount options have it: perhaps relative to an unknown
-    folder, or as another process saw it. b"" if there is none."""
+    """The folder in which an overlay stores changes, as its mount options give it. The path may be relative to an
+    unknown folder, or be valid only for another process. b"" if there is none."""
     return next(_options(mount, frozenset({b"upperdir"})), b"")
 
 
@@ -160,18 +162,19 @@ def _options(mount: Mount, keys: Collection[bytes]) -> Iterator[bytes]:
 
 
 def _split_paths(value: bytes) -> Iterator[bytes]:
-    """The folders in a value, separated by colons; a backslash escapes the next character."""
+    """Split a value at its colons into folders; a backslash escapes the next character."""
     for part in re.findall(rb"(?:\\.|[^:\\])+", value, re.DOTALL):
         folder = re.sub(rb"\\(.)", rb"\1", part, flags=re.DOTALL)
         yield folder.rstrip(b"/") or folder
 
 
 def bind_mounts_into(folder: bytes, mounts: Iterable[Mount]) -> dict[bytes, bytes]:
-    """Other paths to what is at or below a folder: mount points, or folders below them, each with the folder it is the
-    same as.
+    """Other paths that lead to a folder or to something below it: mount points, or folders below mount points, each
+    with the folder that it is identical to.
 
-    For a folder whose mount is not listed, as in a chroot, so that its place in the file system is unknown: the same
-    inode at the end of the same path is the same folder. Only local file systems are touched.
+    This is for a folder whose mount is not listed, as in a chroot, so that its place in the file system is unknown. Two
+    folders are the same if their paths have the same end and they have the same inode. Only local file systems are
+    touched.
     """
     aliases = {}
     for mount in mounts:

@@ -1,7 +1,8 @@
-"""EDGE: folders that stay open while many files in them are examined. Used by one thread; changes nothing on disk.
+"""EDGE: keeps folders open while many files in them are examined. Used by one thread; changes nothing on disk.
 
-Looks follow no link below the managed folder, as those of daemon.files.safe_files do. A folder that is replaced in the
-meantime is seen as it was: enough for a plan, of which every step is checked again before it is done.
+As in daemon.files.safe_files, no link is followed below the managed folder. A folder that is replaced in the meantime
+is still seen in its old state. That is good enough for a plan, since every step is checked again before it is
+performed.
 """
 
 import errno
@@ -17,12 +18,12 @@ from index.errors import FileError
 from index.imaging.discovery import descent
 from index.model import Identity
 
-# Enough for the folders above one another, and few of the 1,024 files that a process may usually have open.
+# Enough for a deep path; a process may usually have 1,024 files open.
 MOST_OPEN: Final = 64
 
 
 class OpenFolders:
-    """Folders at or below managed ones, at most MOST_OPEN of them open, until `close`."""
+    """Folders at or below the managed ones. At most MOST_OPEN of them are open at a time, until `close`."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[tuple[bytes, bytes], int] = OrderedDict()
@@ -66,7 +67,7 @@ class OpenFolders:
         if (known := self._open.get((top, folder))) is not None:
             self._open.move_to_end((top, folder))
             return known
-        # The folders above it that are not open, the deepest first.
+        # The folders above it that are not open yet, the deepest first.
         missing = list(_upwards(top, descent.steps(top, folder)))
         descriptor = None
         for number, (path, _) in enumerate(missing):
@@ -87,7 +88,7 @@ class OpenFolders:
 
 
 def _upwards(top: bytes, names: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Each folder that these names lead to, with its name, the deepest first; `top` comes last, with b""."""
+    """Each folder that these names lead to, with its name, the deepest first. `top` comes last, with b""."""
     path = os.path.join(top, *names)
     for name in reversed(names):
         yield path, name

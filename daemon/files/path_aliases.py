@@ -1,6 +1,6 @@
-"""EDGE: the aliases of a path: other paths to it, through mounts of its file system and stacked file systems.
+"""EDGE: finds the aliases of a path: other paths to the same file, through other mounts or stacked file systems.
 
-A change through one of them is a change through all. Reads the disk, changes nothing. Used by one thread.
+A change through one alias is a change through all of them. Reads the disk, changes nothing. Used by one thread.
 """
 
 import os
@@ -17,14 +17,14 @@ from index.imaging.discovery.walk import is_at_or_below
 MARKER: Final = b".comparimg-protected"
 # The extended attribute in which mergerfs lists the branches that hold a file or folder.
 BRANCHES: Final = "user.mergerfs.allpaths"
-# More aliases than this mean a loop of mounts that show each other.
+# More aliases than this mean that mounts show each other in a loop.
 MOST_ALIASES: Final = 64
 
 Step = Callable[[bytes], Iterable[bytes]]
 
 
 class PathAliases:
-    """The aliases that one list of mounts gives."""
+    """The aliases of paths under one list of mounts."""
 
     def __init__(self, mounts: Sequence[Mount]) -> None:
         self._table = MountTable(mounts)
@@ -36,8 +36,8 @@ class PathAliases:
         self._marked: dict[bytes, bool] = {}
 
     def of(self, path: bytes) -> tuple[bytes, ...]:
-        """A path without links and its aliases, itself first: on every mount that shows it, in the layers of a stacked
-        file system that it is on, and on stacked file systems that have it as a layer."""
+        """A path without links and its aliases, itself first. Aliases are on every mount that shows the path, in the
+        layers of a stacked file system that it is on, and on stacked file systems that have it in a layer."""
         if not self._layers:
             return tuple(self._reachable(path, lambda _: ()))
         below = self._reachable(path, self._into_layers)
@@ -54,9 +54,9 @@ class PathAliases:
         return next((folder for folder in with_parents(path) if self._is_marked(folder)), None)
 
     def is_shown_from(self, path: bytes, top: bytes) -> bool:
-        """Whether the file at a path on a stacked file system (or its folder, if there is no file) lies below `top`,
-        judged by the inode at the end of the same path: for when mountinfo does not have the layers, or has them as
-        another process sees them, as in a container."""
+        """Whether the file at a path on a stacked file system (or its folder, if there is no file) is in fact below
+        `top`. It is if the end of its path, appended to `top`, leads to the same inode. Needed when mountinfo does not
+        list the layers, or lists them as another process sees them, as in a container."""
         mount = self._table.mount_of(path)
         if mount is None or not mount.is_stacked or is_at_or_below(path, top):
             return False
@@ -67,7 +67,7 @@ class PathAliases:
         if seen is None or not is_at_or_below(path, mount.point):
             return False
         inside, upper = _names(path[len(mount.point) :]), _names(upper_layer(mount))
-        # Of the path to the file in its layer, any leading part may lie above `top`.
+        # `top` may already be anywhere on the path to the file in its layer, so every end of that path is tried.
         ends = [inside[start:] for start in range(len(inside) + 1)]
         ends += [[*upper[start:], *inside] for start in range(len(upper))]
         return any(_is_same(seen, os.path.join(top, *end)) for end in ends)
@@ -126,7 +126,7 @@ def with_parents(path: bytes) -> Iterator[bytes]:
 
 
 def key_of(folder: bytes) -> tuple[int, int] | None:
-    """The device and inode of a folder, which are the same for each of its aliases; None if it is no folder."""
+    """The device and inode of a folder, which all its aliases share; None if it is not a folder."""
     status = _status(folder)
     return None if status is None or not stat.S_ISDIR(status.st_mode) else (status.st_dev, status.st_ino)
 
@@ -139,8 +139,8 @@ def _status(path: bytes) -> os.stat_result | None:
 
 
 def _is_same(seen: os.stat_result, path: bytes) -> bool:
-    """Whether the file at a path has the given inode, kind and time. Its device may differ: a stacked file system shows
-    files under its own."""
+    """Whether the file at a path has the given inode, kind and time. Its device is not compared: a stacked file system
+    reports its own."""
     status = _status(path)
     return status is not None and (
         (status.st_ino, stat.S_IFMT(status.st_mode), status.st_mtime_ns)

@@ -1,8 +1,8 @@
-"""Where files may be changed: the managed folder of a path, and whether it or a step is in a protected one.
+"""Where files may be changed: finds the managed folder of a path, and whether a path or a step is in a protected one.
 
-A folder is protected if this configuration or another one that can be found says so, or if there is a marker file in it
-or in a folder above. The protection holds for every path to it: through links, other mounts of its file system, and
-file systems that show it (see daemon.files.path_aliases).
+A folder is protected if this configuration, or another one that can be found, says so, or if it or a folder above it
+contains a marker file. The protection holds for every path to the folder: through links, through other mounts of its
+file system, and through file systems that show it (see daemon.files.path_aliases).
 """
 
 import os
@@ -29,8 +29,8 @@ class ManagedFolder:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one configuration protects: its watch roots, and whether each is protected. `source` is its file, "" for the
-    configuration in use."""
+    """What one configuration protects: maps its watch roots to whether they are protected. `source` is the file of the
+    configuration, "" for the one in use."""
 
     source: str
     roots: Mapping[bytes, bool]
@@ -38,14 +38,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A protected folder, and the file that protects it ("": the configuration in use)."""
+    """A protected folder, and the file that protects it ("" for the configuration in use)."""
 
     folder: bytes
     source: str = ""
 
     @property
     def message(self) -> Message:
-        """The reason why nothing in it is changed, for a person."""
+        """The reason why nothing in the folder is changed, for a person."""
         folder = self.folder.decode("utf-8", "replace")
         if not self.source:
             return Message("step.protected", path=folder)
@@ -54,8 +54,8 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """The aliases of a path, itself without links first, the folders at or above any of them, by device and inode, and
-    whether any of them is on a stacked file system."""
+    """The ways to a path: its aliases (first the path itself without links), the folders at or above any of them by
+    device and inode, and whether any of them is on a stacked file system."""
 
     aliases: tuple[bytes, ...]
     folders_above: frozenset[tuple[int, int]]
@@ -63,9 +63,9 @@ class _Reach:
 
 
 class ManagedFolders:
-    """Every folder of the configuration, and earlier ones, whose files may still be in a trash. Used by one thread.
+    """Every folder of the configuration, and earlier ones whose files may still be in a trash. Used by one thread.
 
-    `claims` returns what other configurations protect; it is called when that is first needed, and may raise
+    `claims` returns what other configurations protect. It is called when this is first needed, and may raise
     ConfigError if one of them cannot be read.
     """
 
@@ -83,7 +83,7 @@ class ManagedFolders:
         destinations: Iterable[bytes] = (),
         claims: Callable[[], Sequence[Claim]] = tuple,
     ) -> "ManagedFolders":
-        """`roots` maps the folders to whether they are protected."""
+        """`roots` maps each folder to whether it is protected."""
         watched = [ManagedFolder(path, protected) for path, protected in roots.items()]
         return cls(
             [*watched, *(ManagedFolder(path, is_destination=True) for path in destinations if path not in roots)],
@@ -109,27 +109,27 @@ class ManagedFolders:
         self._all_tops: frozenset[bytes] | None = None
 
     def file_ref(self, path: bytes) -> FileRef:
-        """A path with the innermost managed folder above it; with its own folder if there is none."""
+        """A path with the innermost managed folder above it, or with its own folder if there is none."""
         for start, folder in self._tops:
             if path.startswith(start):
                 return FileRef(folder, path)
         return FileRef(os.path.dirname(path), path)
 
     def is_below_any(self, path: bytes) -> bool:
-        """Whether a path is one of the managed folders or below one."""
+        """Whether a path is a managed folder or below one."""
         return any(path == folder.path or path.startswith(folder.path.rstrip(b"/") + b"/") for folder in self._folders)
 
     def protector_of(self, path: bytes) -> bytes | None:
-        """The protected folder that a path or one of its aliases is in; None if it may be changed."""
+        """The protected folder that contains a path or one of its aliases; None if the path may be changed."""
         protection = self.protection_of(path)
         return None if protection is None else protection.folder
 
     def protection_of(self, path: bytes, is_file: bool = False) -> Protection | None:
-        """What protects a path, None if it may be changed; `is_file` if it was just seen to be a regular file. Raises
-        ConfigError.
+        """What protects a path, None if it may be changed. `is_file`: the path was just seen to be a regular file.
+        Raises ConfigError.
 
-        A root inside a protected one, and not protected itself, may be changed: as far as the configuration that has
-        both is concerned, and unless there is a marker file.
+        An unprotected root inside a protected one may be changed, unless a marker file or another configuration
+        protects it.
         """
         folder, name = split_path(path)
         reach = self._reach_of(folder)
@@ -142,9 +142,9 @@ class ManagedFolders:
         return self._of_files_in[folder]
 
     def _is_plain(self, path: bytes, name: bytes, reach: _Reach, is_file: bool) -> bool:
-        """Whether a path, of whose folder this is the reach, is protected as any other file in that folder: it is
-        neither a folder, which may have a marker of its own, nor the place of a root, which may be absent at the
-        moment, nor on a stacked file system, where each file can come from another layer."""
+        """Whether a path has the same protection as any other file in its folder, whose reach is given. False for a
+        folder, which may contain a marker; for the place of a root, which may be absent at the moment; and on a stacked
+        file system, where each file can come from another layer."""
         if reach.on_stack or not name:
             return False
         if self._all_tops is None:
@@ -199,7 +199,7 @@ class ManagedFolders:
         return _Reach(aliases, keys, reach.on_stack)
 
     def _reach_of(self, folder: bytes) -> _Reach:
-        """That of a folder. Looked up once."""
+        """The reach of a folder, looked up once."""
         if folder not in self._reached:
             aliases = self._aliases.of(self._real_folder(folder))
             keys = self._keys_above(aliases[0]).union(*map(self._keys_above, aliases[1:]))
@@ -207,7 +207,7 @@ class ManagedFolders:
         return self._reached[folder]
 
     def _keys_above(self, folder: bytes) -> frozenset[tuple[int, int]]:
-        """The keys of a folder and all above it, each looked up once."""
+        """The keys of a folder and of all folders above it, each looked up once."""
         for path in _not_in(self._keys, folder):
             keys = self._keys.get(split_path(path)[0], frozenset())
             own = key_of(path)
@@ -215,15 +215,15 @@ class ManagedFolders:
         return self._keys[folder]
 
     def is_same_entry(self, first: bytes, second: bytes) -> bool:
-        """Whether two paths are aliases of one name on disk, or may be: of several files of one name, a stacked file
-        system shows one, and it is unknown which."""
+        """Whether two paths are, or may be, aliases of one name on disk. It is unknown on a stacked file system: of
+        several files with one name it shows one, and does not say which."""
         (folder, name), (other, its_name) = split_path(first), split_path(second)
         if name != its_name:
             return False
         return not set(self._reach_of(folder).aliases).isdisjoint(self._reach_of(other).aliases)
 
     def _real_folder(self, folder: bytes) -> bytes:
-        """A folder with all links resolved. Looked up once."""
+        """A folder with all links resolved, looked up once."""
         if folder not in self._real:
             real = self._resolved(folder)
             hidden = self._hidden_aliases()
@@ -232,7 +232,7 @@ class ManagedFolders:
         return self._real[folder]
 
     def _resolved(self, folder: bytes) -> bytes:
-        """What os.path.realpath gives, with each folder read once."""
+        """The result of os.path.realpath; each folder is read once."""
         for path in _not_in(self._without_links, folder):
             above, name = split_path(path)
             real = os.path.join(self._without_links.get(above, b""), name)
@@ -253,7 +253,7 @@ class ManagedFolders:
 
 
 def _not_in(known: Mapping[bytes, object], folder: bytes) -> list[bytes]:
-    """Of a folder and those above it, the ones below the deepest that is known; the topmost first."""
+    """The unknown folders from this one upwards, as far as the first known one; the topmost first."""
     missing: list[bytes] = []
     while folder not in known:
         missing.append(folder)
@@ -275,14 +275,14 @@ def unless_protected(step: Step, folders: ManagedFolders) -> Step:
 
 
 def changed_paths(step: Step) -> Sequence[bytes]:
-    """The paths that a step adds, removes or replaces, so that their folders change."""
+    """The paths that a step adds, removes or replaces. Their folders change."""
     match step.action:
         case Action.CREATE | Action.RESTORE:
             paths = [step.target]
         case Action.DELETE:
             paths = []
         case Action.LINK:
-            # A later write to the new name changes the file to keep.
+            # A later write to the new name would change the file to keep.
             paths = [step.path, step.keeper]
         case _:
             paths = [step.path, step.target]

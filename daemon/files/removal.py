@@ -1,10 +1,11 @@
-"""EDGE: removal. The only module that removes the last name of a file outside our own data folder. Any thread.
+"""EDGE: removes files. The only module that removes the last name of a file outside our own data folder. Any thread.
 
-Three kinds of files may be removed (docs/safety.md): a file that we made and a trashed file that a person ordered to be
-emptied, both recorded by inode and digest, and a second name of a file that has another one. (If a file system can
-neither rename without replacing nor link, a file is moved by a verified copy: the original counts as a second name.)
+Three kinds of files may be removed (docs/safety.md): a file that we made, a trashed file that a person ordered to be
+emptied (both are recorded by inode and digest), and a second name of a file that has another name. If a file system can
+neither rename without replacing nor create hard links, a file is moved by a verified copy: then the original counts as
+a second name.
 
-At any moment another program can give the name to another file, so checking the file under its name proves nothing. The
+Another program can give the name to another file at any moment, so checking the file under its name proves nothing. The
 file is first moved into a new folder, whose name no one else knows and to which only we may write. There it is checked,
 then unlinked. A file without proof gets its name back, or a visible name close to it.
 
@@ -76,7 +77,7 @@ def remove(folder: int, name: bytes, proof: Proof, is_ours: bool = False) -> byt
 
 
 def _remove_here(folder: int, name: bytes, proof: Proof) -> bytes | None:
-    """As `remove`, in a folder to which only we write."""
+    """Like `remove`, in a folder to which only we write."""
     if not _is_proven(folder, name, proof):
         return name
     os.unlink(name, dir_fd=folder)
@@ -87,8 +88,8 @@ def move(old: int, source: bytes, new: int, target: bytes, into_ours: bool = Fal
     """Rename a file to a free name. Raises FileExistsError if it is taken, OSError.
 
     If the file system cannot do that in one step, the file has both names for a moment. If it has no hard links either,
-    the file is copied and the original removed; `into_ours` says that only we write to the new folder, so that a plain
-    rename is safe there. A crash may leave both.
+    the file is copied and the original removed. A crash may leave both. `into_ours`: only we write to the new folder,
+    so a plain rename is safe there.
     """
     try:
         renameat2(old, source, new, target, RENAME_NOREPLACE)
@@ -127,8 +128,8 @@ def exchange(old: int, source: bytes, new: int, target: bytes) -> None:
 
 
 def undo_removals(folder: int, name: bytes) -> None:
-    """Give a file its name back if a crash left it in a private folder, made for its removal. If its name is taken, it
-    gets a visible one beside it."""
+    """After a crash: give a file its name back if it was left in a private folder that was made for its removal. If the
+    name is taken, the file gets a visible one next to it."""
     for inner in os.listdir(folder):
         private = os.fsencode(inner)
         if not PRIVATE.fullmatch(private):
@@ -145,7 +146,7 @@ def undo_removals(folder: int, name: bytes) -> None:
 
 
 def remove_private_folder(folder: int, name: bytes) -> None:
-    """Remove an empty private folder that a crash left. Raises OSError, ValueError for any other folder."""
+    """Remove an empty private folder that a crash left behind. Raises OSError, and ValueError for any other folder."""
     if not PRIVATE.fullmatch(name):
         raise ValueError(name)
     os.rmdir(name, dir_fd=folder)
@@ -153,7 +154,7 @@ def remove_private_folder(folder: int, name: bytes) -> None:
 
 @contextmanager
 def private_folder(folder: int) -> Iterator[int]:
-    """A new folder in another one, removed at the end if it is empty."""
+    """Create a folder inside another one; it is removed at the end if it is empty."""
     name = b".comparimg-%s.removing" % secrets.token_hex(8).encode()
     os.mkdir(name, 0o700, dir_fd=folder)
     try:
@@ -205,7 +206,7 @@ def _restore_name(private: int, name: bytes, folder: int) -> bytes:
 
 
 def _move_out(private: int, name: bytes, folder: int, target: bytes) -> None:
-    """As `move`, out of a folder to which only we write: so the name there is still that of the same file."""
+    """Like `move`, out of a folder to which only we write, so the name there still belongs to the same file."""
     try:
         renameat2(private, name, folder, target, RENAME_NOREPLACE)
         return
@@ -229,7 +230,7 @@ def _move_out(private: int, name: bytes, folder: int, target: bytes) -> None:
 
 
 def _move_by_copy(old: int, source: bytes, new: int, target: bytes) -> None:
-    """Copy a file to a free name, then remove the original: for file systems with neither of the other two ways."""
+    """Copy a file to a free name, then remove the original. For file systems that support neither of the other ways."""
     original = os.open(source, READ, dir_fd=old)
     try:
         status = os.fstat(original)
@@ -264,7 +265,7 @@ def _move_by_copy(old: int, source: bytes, new: int, target: bytes) -> None:
 
 
 def proof_by_second_name(folder: int, name: bytes) -> Proof:
-    """The proof that a file has another name, which is read when the proof is called."""
+    """The proof that a file has another name. That name is read when the proof is called."""
 
     def proof(descriptor: int) -> bool:
         try:

@@ -1,6 +1,7 @@
-"""EDGE: puts one file in the place of another, even if other programs save to that path at that moment. Any thread.
+"""EDGE: puts one file in the place of another, even if another program saves to that path meanwhile. Any thread.
 
-A file that another program saved in the meantime gets its name back, the newest of several; older ones are kept.
+A file that another program saved meanwhile gets its name back. If there are several, the newest gets it, and older ones
+are kept.
 """
 
 import os
@@ -12,7 +13,7 @@ from daemon.files.rescue import Rescue
 from daemon.files.safe_files import FileRef
 from index.errors import StepRefused
 
-# How often a program may save a file again while its earlier save is restored.
+# How often a program may save a file again while its previous save is being restored.
 MOST_SAVES: Final = 10_000
 
 
@@ -47,8 +48,8 @@ def replaced_error() -> StepRefused:
 
 
 def move_away(subject: int, source: FileRef, target: FileRef, rescue: Rescue) -> None:
-    """Rename an open file. Raises StepRefused if another file had its name: that one gets its name back, or is kept if
-    a third file has taken the name."""
+    """Rename an open file. Raises StepRefused if another file had its name. That file gets its name back; if a third
+    file has taken the name, it is kept under another."""
     safe_files.rename_new(source, target)
     if has_arrived(subject, target):
         return
@@ -57,9 +58,9 @@ def move_away(subject: int, source: FileRef, target: FileRef, rescue: Rescue) ->
 
 
 def restore_name(now: FileRef, before: FileRef, on_conflict: Callable[[FileRef, FileRef], object]) -> None:
-    """Give a file its name back. If another file, a newer one, has that name by now, `on_conflict` is called with both
-    paths: Rescue.record if a user can see the file where it is, Rescue.keep if it has one of our temporary names.
-    Raises OSError."""
+    """Give a file its name back. If another, newer file has the name by now, `on_conflict` is called with both paths:
+    Rescue.record if a user can see the file where it is, Rescue.keep if it has one of our temporary names. Raises
+    OSError."""
     try:
         safe_files.rename_new(now, before)
     except FileNotFoundError:
@@ -69,8 +70,8 @@ def restore_name(now: FileRef, before: FileRef, on_conflict: Callable[[FileRef, 
 
 
 def replace_file(old_file: int, new_file: int, temp: FileRef, path: FileRef, away: FileRef, rescue: Rescue) -> None:
-    """Put the open file `new_file`, which has the name `temp`, in the place of the open file `old_file`, which gets the
-    name `away`. If the file system can exchange names, there is a file at `path` at every moment."""
+    """Put the open file `new_file`, named `temp`, in the place of the open file `old_file`, which is renamed to `away`.
+    If the file system can exchange names, there is a file at `path` at every moment."""
     try:
         safe_files.exchange(temp, path)
     except OSError as error:
@@ -80,7 +81,7 @@ def replace_file(old_file: int, new_file: int, temp: FileRef, path: FileRef, awa
         safe_files.rename_new(temp, path)
         return
     if is_open_at(old_file, temp):
-        # The path may hold our file, or one that was saved over it since: both are right.
+        # The path may hold our file, or one that was saved over it since: both are correct.
         safe_files.rename_new(temp, away)
         return
     restore_concurrent_save(inode_of(new_file), temp, path, rescue)
@@ -88,10 +89,10 @@ def replace_file(old_file: int, new_file: int, temp: FileRef, path: FileRef, awa
 
 
 def restore_concurrent_save(ours: tuple[int, int], temp: FileRef, path: FileRef, rescue: Rescue) -> None:
-    """Give a file its name back that another program saved just before an exchange, which took it away.
+    """Give a file its name back if another program saved it just before an exchange, which then took it away.
 
-    It may have been saved again since. The file that an exchange takes away is newer than the one it puts there, unless
-    it is the one that the exchange before put there: so the newest save has the path in the end. An older one is kept.
+    The path may have been saved to again since. The file that an exchange takes away is newer than the file it puts
+    there, unless the previous exchange put it there. So the newest save ends up at the path; an older one is kept.
     """
     brought = ours
     for _ in range(MOST_SAVES):

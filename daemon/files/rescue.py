@@ -1,7 +1,7 @@
-"""EDGE: keeps files that have one of our names and that we did not put there. Used by one thread.
+"""EDGE: keeps files that have one of our temporary names but were not put there by us. Used by one thread.
 
-Such a file goes to the trash, with a line in the manifest. If there can be no trash, it gets a visible name beside its
-path. It is never removed.
+Such a file is moved to the trash, with a line in the manifest. If no trash is possible, it gets a visible name next to
+its path. It is never removed.
 """
 
 import logging
@@ -27,7 +27,7 @@ FOLDER_SUFFIX: Final = "-kept"
 
 @dataclass(frozen=True, slots=True)
 class RescuedFile:
-    """A file that was kept: the path it belongs to, where it is now, and its row of the index if it is in a trash."""
+    """A file that was kept: the path it belongs to, its present path, and its row of the index if it is in a trash."""
 
     path: bytes
     place: bytes
@@ -35,7 +35,8 @@ class RescuedFile:
 
 
 class Rescue:
-    """Keeps such files for one batch: `batch_name` names its folder in the trash. `kept` lists them until `drain`."""
+    """Keeps such files for one batch. `batch_name` names the batch's folder in the trash. `kept` lists the files until
+    `drain`."""
 
     def __init__(
         self, trashes: Trashes, batch_name: str, batch_id: int = 0, now_ns: Callable[[], int] = time.time_ns
@@ -47,13 +48,13 @@ class Rescue:
         self._now_ns = now_ns
 
     def drain(self) -> list[RescuedFile]:
-        """What was kept since the last call."""
+        """The files that were kept since the last call."""
         kept, self.kept = self.kept, []
         return kept
 
     def keep(self, file_ref: FileRef, of: FileRef) -> bytes:
-        """Keep the file at a path as one that belongs to the path `of`. Returns where it is now, b"" if there was none.
-        Raises OSError if it cannot be renamed: then it stays."""
+        """Keep the file at `file_ref`, which belongs to the path `of`. Returns its new path, or b"" if there was no
+        file. Raises OSError if it cannot be renamed: then it stays."""
         identity = safe_files.identity_at(file_ref)
         if identity is None:
             return b""
@@ -63,8 +64,7 @@ class Rescue:
         return kept.place
 
     def record(self, place: FileRef, of: FileRef) -> None:
-        """Record a file that a step moved by mistake, and that stays where it is now, in the trash or at a
-        destination."""
+        """Record a file that a step moved by mistake and that stays where it is, in the trash or at a destination."""
         identity = safe_files.identity_at(place)
         if identity is None:
             return

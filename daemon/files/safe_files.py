@@ -53,7 +53,7 @@ class FileRef:
 
 @contextmanager
 def opened_folder(top: bytes, folder: bytes, make: bool = False) -> Iterator[int]:
-    """A folder at or below `top`, opened without following a link below it; with `make` it is created if missing."""
+    """Open a folder at or below `top` without following a link below `top`. With `make` it is created if missing."""
     descriptor = os.open(top, FOLDER)
     try:
         for name in descent.steps(top, folder):
@@ -71,7 +71,7 @@ def opened_folder(top: bytes, folder: bytes, make: bool = False) -> Iterator[int
 
 @contextmanager
 def opened_file(file_ref: FileRef) -> Iterator[int]:
-    """A regular file, opened for reading. Raises OSError, with ELOOP for a link and EINVAL for anything else."""
+    """Open a regular file for reading. Raises OSError, with ELOOP for a link and EINVAL for anything else."""
     with opened_folder(file_ref.top, file_ref.folder) as folder:
         descriptor = os.open(file_ref.name, READ, dir_fd=folder)
     try:
@@ -83,8 +83,8 @@ def opened_file(file_ref: FileRef) -> Iterator[int]:
 
 
 def identity_at(file_ref: FileRef) -> Identity | None:
-    """The identity of what is at a path, None if nothing is. Raises OSError if that cannot be determined, and if `top`
-    is missing."""
+    """The identity of the file at a path, None if there is none. Raises OSError if that cannot be determined, or if
+    `top` is missing."""
     os.stat(file_ref.top)
     try:
         with opened_folder(file_ref.top, file_ref.folder) as folder:
@@ -92,13 +92,13 @@ def identity_at(file_ref: FileRef) -> Identity | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a folder in the path became a link: what is behind it is another file
+        if error.errno == errno.ELOOP:  # a folder in the path became a link, which leads to another file
             return None
         raise
 
 
 def is_same(first: Identity | None, second: Identity | None) -> bool:
-    """Whether two identities are those of one unchanged file. The device is ignored: a disk may return under another
+    """Whether two identities belong to one unchanged file. The device is ignored: a disk may come back with another
     number."""
     return (
         first is not None
@@ -108,7 +108,7 @@ def is_same(first: Identity | None, second: Identity | None) -> bool:
 
 
 def mount_key(descriptor: int) -> tuple[int, int]:
-    """What two folders must have in common for a rename between them: the mount (a bind mount is a different one) and
+    """The key that two folders must share for a rename between them: the mount (a bind mount is a different one) and
     the device (a btrfs subvolume is a different one)."""
     device = os.fstat(descriptor).st_dev
     try:
@@ -153,8 +153,8 @@ def link_new(source: FileRef, target: FileRef) -> None:
 
 
 def remove(file_ref: FileRef, proof: Proof) -> bool:
-    """Remove a file if `proof` is true for it; whether it did. Otherwise it stays under its name or, if that was
-    taken in the meantime, beside it."""
+    """Remove a file if `proof` is true for it. Returns whether it was removed. Otherwise it keeps its name or, if that
+    was taken meanwhile, gets one next to it."""
     with opened_folder(file_ref.top, file_ref.folder) as folder:
         try:
             return removal.remove(folder, file_ref.name, proof, is_in_trash(file_ref.path)) is None
@@ -163,13 +163,13 @@ def remove(file_ref: FileRef, proof: Proof) -> bool:
 
 
 def remove_folder(file_ref: FileRef) -> None:
-    """Remove an empty private folder, made for a removal. Raises OSError."""
+    """Remove an empty private folder that was made for a removal. Raises OSError."""
     with opened_folder(file_ref.top, file_ref.folder) as folder:
         removal.remove_private_folder(folder, file_ref.name)
 
 
 def undo_removals(file_ref: FileRef) -> None:
-    """Give a file its name back if a crash left it in a private folder, made for its removal."""
+    """After a crash: give a file its name back if it was left in a private folder that was made for its removal."""
     with (
         contextlib.suppress(FileNotFoundError, NotADirectoryError),
         opened_folder(file_ref.top, file_ref.folder) as folder,
@@ -188,7 +188,7 @@ def proof_by_record(identity: Identity, digest: bytes) -> Proof:
 
 
 def proof_by_second_name(other: FileRef) -> Proof:
-    """The proof that a file has another name, which is read when the proof is called."""
+    """The proof that a file has another name. That name is read when the proof is called."""
 
     def proof(descriptor: int) -> bool:
         try:
@@ -202,10 +202,10 @@ def proof_by_second_name(other: FileRef) -> Proof:
 
 def copy_new(descriptor: int, target: FileRef, temp: FileRef, digest: bytes) -> bool:
     """Copy an open file to a free name, with its times, mode and (if possible) extended attributes, and sync it.
-    Whether what is read back from the disk has the digest: otherwise the copy is removed.
+    Returns whether the bytes read back from the disk have the digest; if not, the copy is removed.
 
-    If the file system can do so, the copy has no name until it is complete; otherwise it is written under the name
-    `temp`. Raises FileExistsError if a name is taken, OSError; a failure leaves nothing.
+    If the file system supports it, the copy has no name until it is complete. Otherwise it is written under the name
+    `temp`. Raises FileExistsError if a name is taken, OSError. A failure leaves nothing behind.
     """
 
     def fill(copy: int) -> bool:
@@ -217,8 +217,8 @@ def copy_new(descriptor: int, target: FileRef, temp: FileRef, digest: bytes) -> 
 
 
 def write_new(data: bytes, like: int, target: FileRef) -> Identity:
-    """Write a file under a free name, with the times, mode, owner and extended attributes of an open one, sync it, and
-    compare what is read back from the disk. A failure leaves nothing."""
+    """Write a file under a free name, with the times, mode, owner and extended attributes of the open file `like`.
+    Syncs it and compares what is read back from the disk. A failure leaves nothing behind."""
 
     def fill(copy: int) -> bool:
         file_bytes.write_fully(copy, data)
@@ -233,7 +233,7 @@ def write_new(data: bytes, like: int, target: FileRef) -> Identity:
 
 
 def _create_file(target: FileRef, temp: FileRef, fill: Callable[[int], bool]) -> Identity | None:
-    """Create a file with the bytes that `fill` writes, and give it its name if `fill` returns true."""
+    """Create a file, let `fill` write its bytes, and give it its name if `fill` returns true."""
     with opened_folder(target.top, target.folder) as folder:
         if not operating_system.UNNAMED:
             return _create_named_file(folder, target, temp, fill)
@@ -279,18 +279,18 @@ def _create_named_file(folder: int, target: FileRef, temp: FileRef, fill: Callab
 
 
 def _digest_on_disk(descriptor: int) -> bytes:
-    """The digest of a file as it is stored on the disk."""
+    """The digest of a file as the disk has stored it."""
     file_bytes.sync_and_drop_cache(descriptor)
     return digest_of(descriptor)
 
 
 def sync_folders(file_refs: Iterable[FileRef]) -> None:
-    """Sync the folders of these files to the disk, and so the names in them."""
+    """Sync the folders of these files to the disk, and with them the names."""
     for top, path in {(file_ref.top, file_ref.folder) for file_ref in file_refs}:
         try:
             with opened_folder(top, path) as folder:
                 os.fsync(folder)
         except OSError as error:
-            # Some network file systems cannot sync folders; a folder that was removed need not be.
+            # Some network file systems cannot sync folders. A folder that was removed need not be synced.
             if error.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise

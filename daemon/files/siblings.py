@@ -1,4 +1,4 @@
-"""EDGE: the files beside a file, and the pictures that a companion belongs to, as they are on disk at this moment."""
+"""EDGE: finds the files next to a file, and the pictures that a companion belongs to, as they are on disk now."""
 
 import os
 from collections import defaultdict
@@ -34,7 +34,7 @@ class Folder:
 
     @classmethod
     def of(cls, file_ref: FileRef, folders: OpenFolders | None = None) -> "Folder":
-        """The folder of a file, read through those that are open, if any are given. Raises OSError."""
+        """Read the folder of a file, through the open folders if any are given. Raises OSError."""
         if folders is None:
             names = names_beside(file_ref)
             return cls(names, case_fold_of(file_ref, names))
@@ -54,19 +54,19 @@ class Folder:
         return frozenset(self.fold(key) for name in self.names if bond_of(name) is not None for key in keys_of(name))
 
     def may_have_companion_of(self, name: bytes) -> bool:
-        """Whether a file in it may belong to one of this name. Most folders have no companions, and are not asked for
-        the keys of all their names then."""
+        """Whether a file in the folder may belong to one with this name. A quick check: most folders have no
+        companions, and then the keys of all their names are not needed."""
         keys = self._keys_of_companions
         return bool(keys) and not keys.isdisjoint(map(self.fold, keys_of(name)))
 
     def related(self, *names: bytes) -> list[bytes]:
-        """The names of which one may belong to another among `names`, or the other way round."""
+        """The names in the folder that may belong to one of `names`, or to which one of `names` may belong."""
         keys = {self.fold(key) for name in names for key in keys_of(name)}
         return sorted({other for key in keys for other in self._by_key.get(key, ())})
 
 
 def names_beside(file_ref: FileRef) -> list[bytes]:
-    """Every name in the folder of a file; no link is followed below its top. Raises OSError."""
+    """Every name in the folder of a file. No link is followed below its top. Raises OSError."""
     with safe_files.opened_folder(file_ref.top, file_ref.folder) as folder:
         return [os.fsencode(name) for name in os.listdir(folder)]
 
@@ -76,7 +76,7 @@ def case_fold_of(
     names: Collection[bytes],
     identity_at: Callable[[FileRef], Identity | None] = safe_files.identity_at,
 ) -> Fold:
-    """How the folder of a file compares names: tested with one of its names in the other case."""
+    """How the folder of a file compares names. This is tested with one of its names in the other case."""
     present = set(names)
     for name in names:
         other = name.swapcase()
@@ -87,14 +87,13 @@ def case_fold_of(
 
 
 def describing(image: bytes, companions: Iterable[Companion], fold: Fold) -> list[bytes]:
-    """Of the companions of an image the sidecars that say something about itself, and not about its RAW or film; by
-    name."""
+    """The sidecars that describe the image itself, not its RAW file or film; sorted by name."""
     return sorted(each.name for each in companions if is_described_by(each.name) and belongs(each.name, image, fold))
 
 
 def is_picture(file_ref: FileRef) -> bool:
-    """Whether a file is an image, a RAW or a film by its name, or an image by its first bytes if the name leaves it
-    open."""
+    """Whether a file is an image, a RAW file or a film. Its name decides; if the name leaves it open, its first bytes
+    do."""
     if claims_picture(file_ref.name) or not may_be_image(file_ref.name):
         return claims_picture(file_ref.name)
     try:
@@ -105,8 +104,8 @@ def is_picture(file_ref: FileRef) -> bool:
 
 
 def remaining_owners(file_ref: FileRef) -> list[bytes]:
-    """The pictures in the folder of a companion that it belongs to, in the index or not. Raises OSError if the folder
-    cannot be read."""
+    """The pictures that a companion belongs to, of those in its folder, whether the index has them or not. Raises
+    OSError if the folder cannot be read."""
     names = names_beside(file_ref)
     fold = case_fold_of(file_ref, names)
     return [name for name in owners_of(file_ref.name, names, fold) if is_picture(file_ref.sibling(name))]

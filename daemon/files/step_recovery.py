@@ -1,6 +1,6 @@
-"""EDGE: infers from the disk alone whether an interrupted step is done, and finishes or undoes it.
+"""EDGE: determines from the disk alone whether an interrupted step was done, and finishes or undoes it.
 
-A step whose new file is already at its path is finished; any other is undone.
+A step whose new file is already at its path is finished. Any other is undone.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,22 +18,22 @@ from index.model import Identity
 
 
 def recover_step(step: Step, file_ref_of: FileRefOf, rescue: Rescue) -> bool:
-    """Finish or undo an interrupted step; whether it is done.
+    """Finish or undo an interrupted step. Returns whether it is done.
 
-    Raises OSError if the disk cannot be read: then nothing is known.
+    Raises OSError if the disk cannot be read: then the state is unknown.
     """
     return RECOVERIES[step.action](step, file_ref_of, rescue)
 
 
 def undo_removals(step: Step, file_ref_of: FileRefOf) -> None:
-    """After a crash: give the files of a step their names back that were about to be removed. Raises OSError."""
+    """After a crash: give their names back to the files that the step was about to remove. Raises OSError."""
     for path in filter(None, (step.path, step.target, step.trash, step.temp)):
         safe_files.undo_removals(file_ref_of(path))
 
 
 def remove_temp(step: Step, file_ref_of: FileRefOf, temp: FileRef, rescue: Rescue) -> None:
-    """Remove the temporary file of a step that is not done, if it is the recorded one; otherwise keep it."""
-    # Checked first: a read-only file system refuses a removal even if there is no file.
+    """Remove the temporary file of a step that is not done. A file other than the recorded one is kept."""
+    # Checked first: a read-only file system refuses a removal even if the file does not exist.
     if safe_files.identity_at(temp) is None:
         return
     proof = _proof_of_new(step, file_ref_of)
@@ -42,7 +42,7 @@ def remove_temp(step: Step, file_ref_of: FileRefOf, temp: FileRef, rescue: Rescu
 
 
 def _proof_of_new(step: Step, file_ref_of: FileRefOf) -> Proof | None:
-    """The proof that a file is the one that the step was to put in place, None if that was not recorded."""
+    """The proof that a file is the one that the step was putting in place, None if that file was not recorded."""
     match step.action:
         case Action.REPLACE if step.made is not None:
             return safe_files.proof_by_record(step.made, step.made_digest)
@@ -65,14 +65,14 @@ def has_content(file_ref: FileRef, digest: bytes) -> bool:
 
 
 def _is_at(file_ref: FileRef, identity: Identity | None) -> bool:
-    """Whether a file is at a path, recognised by its inode even if it was written to since."""
+    """Whether a file is at a path. It is recognised by its inode, even if it was written to since."""
     there = safe_files.identity_at(file_ref)
     return is_same(there, identity) or (there is not None and identity is not None and there.inode == identity.inode)
 
 
 def _was_renamed(source: FileRef, target: FileRef, identity: Identity, digest: bytes = b"") -> bool:
-    """Whether a rename happened. On a file system without RENAME_NOREPLACE it may have been interrupted halfway: then
-    the file has both names, or there is a copy."""
+    """Whether a rename happened. Without RENAME_NOREPLACE it may have been interrupted halfway: then the file has both
+    names, or there is a copy."""
     if not _is_at(target, identity):
         return safe_files.identity_at(source) is None and bool(digest) and has_content(target, digest)
     if inode_at(source) == inode_at(target):
@@ -81,7 +81,8 @@ def _was_renamed(source: FileRef, target: FileRef, identity: Identity, digest: b
 
 
 def _recover_trashed(step: Step, source: FileRef, trashed: FileRef, rescue: Rescue) -> bool:
-    """As `_was_renamed`, to a name in the trash. Another file found there came from the path, and goes back."""
+    """Like `_was_renamed`, to a name in the trash. If another file is found there, it came from the path and is moved
+    back."""
     if _was_renamed(source, trashed, step.identity):
         return True
     there = safe_files.identity_at(trashed)
@@ -112,7 +113,7 @@ def _recover_move(step: Step, file_ref_of: FileRefOf, rescue: Rescue) -> bool:
 
 
 def _restore_source(trashed: FileRef, source: FileRef) -> bool:
-    """Give the source of a move its name back, as the copy is not at the destination; whether that was done."""
+    """If the copy is not at the destination, give the source of a move its name back. Returns whether that was done."""
     try:
         safe_files.rename_new(trashed, source)
     except OSError:
@@ -121,7 +122,7 @@ def _restore_source(trashed: FileRef, source: FileRef) -> bool:
 
 
 def _recover_replacement(step: Step, file_ref_of: FileRefOf, rescue: Rescue) -> bool:
-    """Recover an interrupted replacement.replace_file whose new file can be made again."""
+    """Recover an interrupted replacement.replace_file whose new file can be created again."""
     path, temp, away = file_ref_of(step.path), file_ref_of(step.temp), file_ref_of(step.trash)
     done = _recover_exchange(step.identity, step.made, temp, path, away, rescue)
     remove_temp(step, file_ref_of, temp, rescue)
@@ -131,14 +132,14 @@ def _recover_replacement(step: Step, file_ref_of: FileRefOf, rescue: Rescue) -> 
 def _recover_exchange(
     old: Identity, new: Identity | None, temp: FileRef, path: FileRef, away: FileRef, rescue: Rescue
 ) -> bool:
-    """Whether `old`, which was at `path`, is now at `away`, and `new`, which was at `temp`, is at `path`."""
+    """Whether the file `old` was moved from `path` to `away`, and the file `new` from `temp` to `path`."""
     if not _is_at(away, old):
         if _is_at(temp, old) and not _is_at(temp, new):
             return _move_to_trash(temp, path, away, rescue)
         if not _is_at(temp, new):
             _recover_concurrent_save(new, temp, path, rescue)
         return False
-    if inode_at(path) == inode_at(away):  # it has both names
+    if inode_at(path) == inode_at(away):  # the file has both names
         safe_files.remove(path, safe_files.proof_by_second_name(away))
     if safe_files.identity_at(path) is None or (_is_at(temp, new) and _is_reserved(path, new)):
         if not _is_at(temp, new):
@@ -147,15 +148,15 @@ def _recover_exchange(
         if safe_files.identity_at(path) is not None:
             rescue.keep(path, path)
         safe_files.rename_new(temp, path)
-    # It is in the trash, and the path holds the new file, or one that was saved since.
+    # The old file is in the trash, and the path holds the new file or one that was saved since.
     return True
 
 
 def _move_to_trash(temp: FileRef, path: FileRef, away: FileRef, rescue: Rescue) -> bool:
-    """After an exchange: move the old file, which only has the temporary name, to the trash."""
+    """After an exchange: move the old file, which has only the temporary name, to the trash."""
     try:
         safe_files.rename_new(temp, away)
-    except FileExistsError:  # by an empty file that reserved the name
+    except FileExistsError:  # the empty file that reserved the name
         rescue.keep(temp, path)
     return True
 
@@ -172,8 +173,8 @@ def _recover_concurrent_save(new: Identity | None, temp: FileRef, path: FileRef,
 
 @dataclass(frozen=True, slots=True)
 class _Swap:
-    """The names that a swap uses: `original` goes from `trashed`, with the second name `temp`, to `path`, and `present`
-    from `path` to `away`."""
+    """The names that a swap uses. The file `original` is moved from `trashed` (its second name is `temp`) to `path`,
+    and the file `present` from `path` to `away`."""
 
     path: FileRef
     trashed: FileRef
@@ -196,13 +197,13 @@ def _recover_swap(step: Step, file_ref_of: FileRefOf, rescue: Rescue) -> bool:
 
 
 def _recover_swap_exchange(swap: _Swap, digest: bytes, rescue: Rescue) -> bool:
-    """Whether the original is at its path. The file that was there is moved to the trash, if the exchange happened."""
+    """Whether the original is at its path. If the exchange happened, the file that was there is moved to the trash."""
     done = _is_at(swap.path, swap.original) or (
         all(safe_files.identity_at(file_ref) is None for file_ref in (swap.trashed, swap.temp))
         and has_content(swap.path, digest)
     )
     if _is_at(swap.temp, swap.present) and not _is_at(swap.temp, swap.original):
-        # They were exchanged: the file that was at the path goes to the trash in any case.
+        # The exchange happened: the file that was at the path belongs in the trash in any case.
         _move_to_trash(swap.temp, swap.path, swap.away, rescue)
     elif safe_files.identity_at(swap.temp) is not None and not _is_at(swap.temp, swap.original):
         _recover_concurrent_save(swap.original, swap.temp, swap.path, rescue)
@@ -213,8 +214,8 @@ def _recover_swap_exchange(swap: _Swap, digest: bytes, rescue: Rescue) -> bool:
 
 
 def _finish_swap(swap: _Swap, rescue: Rescue) -> bool:
-    """If the path is free, since the file that was there is in the trash, rename the original to it; whether that was
-    done."""
+    """If the path is free because the file that was there is in the trash, rename the original to it. Returns whether
+    that was done."""
     if _is_reserved(swap.path, swap.original) and _is_at(swap.away, swap.present):
         rescue.keep(swap.path, swap.path)
     if safe_files.identity_at(swap.path) is not None or not _is_at(swap.away, swap.present):
@@ -227,7 +228,7 @@ def _finish_swap(swap: _Swap, rescue: Rescue) -> bool:
 
 
 def _remove_extra_names(swap: _Swap, done: bool, rescue: Rescue) -> None:
-    """Leave the original one name: at its path if the swap is done, in the trash if not."""
+    """Leave the original with one name: at its path if the swap is done, in the trash if not."""
     if done and inode_at(swap.trashed) == inode_at(swap.path):
         safe_files.remove(swap.trashed, safe_files.proof_by_second_name(swap.path))
     if safe_files.identity_at(swap.temp) is not None:
@@ -258,7 +259,7 @@ def _recover_delete(step: Step, file_ref_of: FileRefOf, _rescue: Rescue) -> bool
 
 
 def _is_reserved(file_ref: FileRef, expected: Identity | None) -> bool:
-    """Whether there is only the empty file that reserved the name, which was free when the step began."""
+    """Whether the path holds only the empty file that reserved the name. The name was free when the step began."""
     there = safe_files.identity_at(file_ref)
     return there is not None and not there.size_bytes and expected is not None and bool(expected.size_bytes)
 

@@ -1,8 +1,9 @@
-"""EDGE: the trashes, one for each file system: where a file goes, and the manifest that records where it came from.
+"""EDGE: the trashes, one for each file system: where a file is put, and the manifest that records where it came from.
 
-A trash is the folder `.comparimg-trash` in the highest folder that a file can be renamed to without leaving its mount,
-at or below the managed folder. In it, each batch has a folder, and each file keeps its name after the number of its
-step. A line is appended to `manifest.jsonl` and synced before a file comes or goes. It can be read without ComparImg.
+A trash is the folder `.comparimg-trash`. It is in the highest folder, at or below the managed folder, that a file can
+be renamed to without leaving its mount. Each batch has a folder in it. A file there is named by the number of its step
+and its old name. Before a file is moved in or out, a line is appended to `manifest.jsonl` and synced. The manifest can
+be read without ComparImg.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ from index.messages import Message
 log = logging.getLogger(__name__)
 
 EXECUTABLE: Final = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
-# Errors that prevent the trash folder here, but not in the next folder below.
+# Errors that rule out a trash folder here, but perhaps not in the next folder below.
 NOT_HERE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR})
 
 
@@ -40,8 +41,8 @@ class UntrustedTrash(FileError):
 
 
 class Trashes:
-    """The trashes of the managed folders; `mark` returns the fields that identify the index in every line. Used by one
-    thread."""
+    """The trashes of the managed folders. `mark` returns the fields that identify the index; they are written in every
+    line. Used by one thread."""
 
     def __init__(self, folders: ManagedFolders, mark: Callable[[], Mapping[str, Any]] = dict) -> None:
         self._folders = folders
@@ -49,7 +50,7 @@ class Trashes:
         self._trash_folders: dict[FileRef, bytes] = {}
 
     def place_for(self, file_ref: FileRef, batch_name: str, step_id: int) -> FileRef:
-        """Where a file goes in the trash: a free name, in a folder that exists. Raises OSError."""
+        """The path for a file in the trash: a free name in a folder that exists. Raises OSError."""
         trash_folder = self._trash_folder_for(file_ref)
         folder = os.path.join(trash_folder, batch_name.encode())
         place = FileRef(file_ref.top, os.path.join(folder, fitting(b"%d-" % step_id, file_ref.name)))
@@ -58,7 +59,7 @@ class Trashes:
         return place
 
     def record(self, entries: Iterable[Entry]) -> None:
-        """Append to the manifests, and sync them. Raises OSError."""
+        """Append entries to their manifests, and sync these. Raises OSError."""
         by_folder: dict[bytes, list[Entry]] = defaultdict(list)
         for entry in entries:
             by_folder[home_of(entry.place)].append(entry)
@@ -72,8 +73,8 @@ class Trashes:
         self._trash_folders = {}
 
     def folders(self, known: Iterable[bytes] = ()) -> list[bytes]:
-        """The trash folders that exist in the managed folders and at the mount points below them, and those of the
-        `known` ones that exist."""
+        """The trash folders that exist: in the managed folders, at the mount points below them, and among the `known`
+        ones."""
         mounts = read_mounts()
         candidates = {
             trash_folder for trash_folder in known
@@ -93,7 +94,7 @@ class Trashes:
 
     @contextmanager
     def opened_manifest(self, trash_folder: bytes) -> Iterator[int]:
-        """The manifest of a trash folder. Raises OSError."""
+        """Open the manifest of a trash folder. Raises OSError."""
         with safe_files.opened_file(self._folders.file_ref(os.path.join(trash_folder, MANIFEST))) as descriptor:
             yield descriptor
 
@@ -108,12 +109,12 @@ class Trashes:
                             yield entry
 
     def files_among(self, places: Iterable[bytes]) -> set[bytes]:
-        """Those of these paths at which there is a regular file now."""
+        """The given paths at which there is a regular file now."""
         return files_among({place: self._folders.file_ref(place) for place in places})
 
     def undo_removals(self, places: Iterable[bytes]) -> bool:
-        """Give the files at these paths their names back if a crash left them in a private folder, made for their
-        removal; whether there was such a folder. The folders of a process that is still running are left alone."""
+        """After a crash: give files their names back if they were left in private folders that were made for their
+        removal. Returns whether there was such a folder. Folders of a process that is still running are left alone."""
         any_undone = False
         by_folder: dict[FileRef, list[FileRef]] = defaultdict(list)
         for place in places:
@@ -132,7 +133,8 @@ class Trashes:
 
     def prefixes(self, trash_folder: bytes) -> dict[bytes, bytes]:
         """The managed folders that, with links resolved, are the folder that holds a trash, above it, or in it. Maps
-        the prefix that paths have there to the folder it stands for, relative to the one that holds the trash."""
+        the prefix that paths have in the trash's folder to the managed folder, relative to the folder that holds the
+        trash."""
         holder = holder_of(trash_folder)
         real = os.path.realpath(holder)
         prefixes = {real: b"", holder: b""}
@@ -153,7 +155,7 @@ class Trashes:
 
 
 def files_among(file_refs: Mapping[bytes, FileRef]) -> set[bytes]:
-    """Those of these paths at which there is a regular file now; each folder is opened once."""
+    """The given paths at which there is a regular file now. Each folder is opened once."""
     by_folder: dict[tuple[bytes, bytes], list[bytes]] = defaultdict(list)
     for place, file_ref in file_refs.items():
         by_folder[file_ref.top, file_ref.folder].append(place)
@@ -169,8 +171,8 @@ def files_among(file_refs: Mapping[bytes, FileRef]) -> set[bytes]:
 
 
 def remove_execute_bits(descriptor: int) -> bool:
-    """Remove the execute, setuid and setgid bits of an open file; whether it has none now. A file is left alone if it
-    has other names, belongs to another user, or is on a file system without modes. Raises OSError."""
+    """Remove the execute, setuid and setgid bits of an open file. Returns whether it has none now. A file is left alone
+    if it has other names, belongs to another user, or is on a file system without modes. Raises OSError."""
     status = os.fstat(descriptor)
     mode = stat.S_IMODE(status.st_mode)
     if mode & EXECUTABLE and status.st_nlink == 1:
@@ -199,7 +201,7 @@ def _find_trash_folder(file_ref: FileRef) -> bytes:
         try:
             return _make_trash_folder(file_ref.top, folder, keys[-1])
         except UntrustedTrash:
-            raise  # a person must examine it; another trash below would hide that
+            raise  # a person must examine this one; a trash further below would hide the problem
         except OSError as error:
             if error.errno not in NOT_HERE:
                 raise
@@ -218,7 +220,7 @@ def _make_trash_folder(top: bytes, folder: bytes, key: tuple[int, int]) -> bytes
         why = trash_trust.objection(top, trash_folder)
         if why:
             raise UntrustedTrash(errno.EPERM, why, os.fsdecode(trash_folder))
-        # With another file system mounted on it, the files would be moved to another disk.
+        # If another file system is mounted on it, files would be moved to another disk.
         if safe_files.mount_key(inner) != key:
             raise FileError(errno.EPERM, "trash.other_file_system")
         if os.fstatvfs(inner).f_flag & os.ST_RDONLY:

@@ -16,7 +16,7 @@ from index.imaging.discovery.trash_places import below, holder_of, is_absolute, 
 
 NAME: Final = b"manifest.jsonl"
 EVENTS: Final = frozenset({"trash", "restored", "emptied"})
-# The longest line that we write, with two paths of 4,096 bytes that are not UTF-8, has 52 KB.
+# The longest line that we write has 52 KB: two paths of 4,096 bytes that are not UTF-8.
 LONGEST_LINE_BYTES: Final = 64 * 2**10
 PIECE_BYTES: Final = 256 * 2**10
 DIGEST_BYTES: Final = 32
@@ -25,8 +25,8 @@ HIGHEST: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a manifest: what happened to the file at `place`. Events: trash, restored, emptied. `relative` is
-    its path relative to the folder that holds the trash, b"" if the line does not have it."""
+    """One line of a manifest: what happened to the file at `place`. Events: trash, restored, emptied. `relative` is the
+    path of the file relative to the folder that holds the trash, b"" if the line does not give it."""
 
     event: str
     place: bytes
@@ -41,9 +41,10 @@ class Entry:
 
 
 def read_lines(descriptor: int, start: int = 0, most_bytes: int | None = None) -> Iterator[tuple[bytes, int]]:
-    """The lines of an open file from a position, each with the position after it; b"" for one that is too long.
+    """The lines of an open file from a position on, each with the position after it. A line that is too long is given
+    as b"".
 
-    A last line without its end comes with the position before it, one that is too long with the position up to which
+    If the last line is incomplete, the position is the one before it; if it is also too long, the position up to which
     it was skipped. Reading ends after `most_bytes` or a little more.
     """
     position = reading = start
@@ -77,7 +78,7 @@ def parse(trash_folder: bytes, line: bytes) -> Entry | None:
 
 
 def line_of(trash_folder: bytes, entry: Entry, mark: Mapping[str, Any] | None = None) -> bytes:
-    """The line for an entry, with its end; `mark` are the fields that identify the index that writes it."""
+    """The line for an entry, with its line feed. `mark` has the fields that identify the index that writes it."""
     relative = below(holder_of(trash_folder), entry.path)
     values = {
         "at": datetime.fromtimestamp(entry.at_ns // 10**9, UTC).isoformat(),

@@ -25,7 +25,7 @@ from index.imaging.discovery.trash_places import NAME, adopted_restore_target, h
 from index.messages import Message, of_os_error
 
 LINES_AT_ONCE: Final = 2_000
-# Lines written to the manifest before their files are moved, with one sync.
+# The number of files whose lines are written to the manifest, with one sync, before they are moved.
 RESTORED_AT_ONCE: Final = 64
 
 
@@ -40,7 +40,8 @@ class ByteCheck(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrashedFile:
-    """A file in a trash: `target` is where it is restored to, `elsewhere` whether the manifest has another path.
+    """A file in a trash. `target` is the path it is restored to; `elsewhere` is true if the manifest gives another
+    path.
 
     `restored`: it was restored to the target. `message` says why something could not be done.
     """
@@ -55,7 +56,7 @@ class TrashedFile:
 
 
 def trash_folders_in(folder: bytes, unreadable: list[bytes]) -> Iterator[bytes]:
-    """The trash folders at or below an absolute folder without links; folders that cannot be listed are added to
+    """The trash folders at or below an absolute folder without links. Folders that cannot be listed are added to
     `unreadable`. No link is followed."""
     if os.path.basename(folder) == NAME:
         yield folder
@@ -102,7 +103,7 @@ def count_files(trash_folder: bytes) -> int:
 
 
 def check_bytes(file: TrashedFile) -> TrashedFile:
-    """The file with its bytes compared with the digest in the manifest."""
+    """Compare the bytes of a file with the digest in the manifest. Returns the file with the result."""
     try:
         with safe_files.opened_file(_file_ref(file.trash_folder, file.entry.place)) as descriptor:
             return replace(file, bytes=_compare(file.entry, descriptor))
@@ -113,8 +114,8 @@ def check_bytes(file: TrashedFile) -> TrashedFile:
 def restore_files(
     files: Iterator[TrashedFile], refusal_for: Callable[[bytes], Message | None]
 ) -> Iterator[TrashedFile]:
-    """Restore files, and give the outcome of each. `refusal_for` says why nothing may be restored to a path, None if
-    something may."""
+    """Restore files, and yield the outcome of each. `refusal_for` says why nothing may be restored to a path, or None
+    if it may."""
     renamings = Renamings()
     while chunk := list(islice(files, RESTORED_AT_ONCE)):
         refused = [replace(file, message=why) for file in chunk if (why := refusal_for(file.target))]
@@ -129,20 +130,20 @@ def restore_files(
 
 
 class Renamings:
-    """The images that were restored under another name than their own: their companions get a matching one."""
+    """The images that were restored under another name. Their companions get a name that matches."""
 
     def __init__(self) -> None:
         self._names: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
 
     def record(self, wanted: bytes, got: bytes) -> None:
-        """Record the path that a file was to have, and the one that it got."""
+        """Record the path that a file should have had, and the one that it got."""
         folder, name = os.path.split(wanted)
         if got != wanted and bond_of(name) is None:
             for key in keys_of(name):
                 self._names[folder, key] = name, os.path.basename(got)
 
     def target(self, path: bytes) -> bytes:
-        """The path of a companion that matches the present name of its image; any other file keeps its path."""
+        """The path of a companion that matches the present name of its image. Any other file keeps its path."""
         folder, name = os.path.split(path)
         for key in sorted({key for near in (name, stem_of(name)) for key in keys_of(near)}):
             image, now = self._names.get((folder, key), (b"", b""))
@@ -185,7 +186,7 @@ def _restore_file(file: TrashedFile, renamings: Renamings) -> TrashedFile:
 
 
 def _move_to_free_name(place: FileRef, target: FileRef) -> bytes:
-    """Move the file at a place in a trash to its target, or to the nearest free name; the path."""
+    """Move a file out of a trash to its target or the nearest free name. Returns the path."""
     for name in names_like(target.name, b"restored"):
         file_ref = target.sibling(name)
         try:

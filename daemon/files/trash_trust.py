@@ -1,7 +1,7 @@
-"""EDGE: whether other users can have put files into a trash folder, or lines into its manifest.
+"""EDGE: checks whether other users could have put files into a trash folder, or lines into its manifest.
 
-ComparImg creates it with mode 0700. On file systems without owners or modes (FAT, many network shares) every folder
-looks the same: so a folder that looks wrong is compared with a new one, created there for that purpose.
+ComparImg creates the folder with mode 0700. On file systems without owners or modes (FAT, many network shares), every
+folder looks the same. So a folder that looks wrong is compared with a new one, created there for that purpose.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def _objection(statuses: list[os.stat_result], owners: set[int], modes: int) -> 
 
 
 def _reference_status(folder: int) -> os.stat_result | None:
-    """The status of a new folder, created in another one with mode 0700; None if none can be created."""
+    """The status of a new folder that is created inside another one with mode 0700; None if that fails."""
     try:
         with removal.private_folder(folder) as made:
             return os.fstat(made)

@@ -1,6 +1,6 @@
-"""EDGE: the checks of a machine, its folders and an index. They change nothing.
+"""EDGE: the doctor's checks of a machine, its folders and an index. They change nothing.
 
-Each check yields findings: what was found, its grade, and a remedy. None needs the daemon.
+Each check yields findings: the fact, its grade, and a remedy. No check needs the daemon.
 """
 
 import contextlib
@@ -41,13 +41,13 @@ WATCHES_REMEDY = (
     "echo fs.inotify.max_user_watches=1048576 | sudo tee /etc/sysctl.d/90-comparimg.conf; sudo sysctl --system"
 )
 FILES_FEW = 1_024
-# A backup is made daily; two missed ones are no coincidence.
+# Backups are made daily; two missed ones are no coincidence.
 BACKUP_OLD_NS = 3 * 86_400 * 10**9
-# For how long it is reported that an earlier copy of the index was restored.
+# How long the restoring of an earlier copy of the index is reported.
 PUT_BACK_NS = 30 * 86_400 * 10**9
 # File systems that ignore case, lack hard links, or both.
 PLAIN_FILE_SYSTEMS = {"vfat", "msdos", "exfat", "fuseblk", "ntfs", "ntfs3", "fuse.exfat"}
-# A date before the first release of this program: an earlier time means a wrong clock.
+# A date before the first release of this program. An earlier time means a wrong clock.
 NO_EARLIER_S = 1_760_000_000
 
 
@@ -62,7 +62,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`about` is what was checked, `remedy` what to do."""
+    """`about` is the thing checked, `remedy` what to do."""
 
     about: str
     grade: Grade
@@ -71,7 +71,7 @@ class Finding:
 
 
 def program() -> Iterator[Finding]:
-    """The versions, and optional packages."""
+    """The versions of the program, and optional packages."""
     versions = component_versions()
     message = Message(
         "doctor.versions", version=VERSION, python=versions.pop("Python"), sqlite=versions.pop("SQLite")
@@ -139,7 +139,7 @@ def data_folder(config: Config) -> Iterator[Finding]:
 
 
 def _rights(about: str, folder: Path) -> Iterator[Finding]:
-    """Whether other users may read it, or even replace the index."""
+    """Whether other users can read a folder, or even replace the index in it."""
     if not folder.exists() or not folder.stat().st_mode & OTHERS:
         return
     mode = stat.S_IMODE(folder.stat().st_mode)
@@ -156,7 +156,7 @@ def _rights(about: str, folder: Path) -> Iterator[Finding]:
 
 
 def index(config: Config) -> Iterator[Finding]:
-    """The file of the index: intact, of this version, backed up."""
+    """The file of the index: whether it is intact, of this version, and backed up."""
     file = config.daemon.data_dir / "index.sqlite3"
     about = f"index {file.name}"
     if file.parent.exists() and not os.access(file.parent, os.X_OK, effective_ids=True):
@@ -202,7 +202,7 @@ def index(config: Config) -> Iterator[Finding]:
 
 
 def model(config: Config) -> Iterator[Finding]:
-    """Whether the model can be used, as the service last found."""
+    """Whether the model can be used, according to the service's last attempt."""
     file = config.daemon.data_dir / "index.sqlite3"
     with contextlib.suppress(sqlite3.Error):
         with closing(sqlite3.connect(f"file:{_escaped(file)}?mode=ro", uri=True, timeout=10)) as database:
@@ -244,7 +244,7 @@ def _backups(backups: Backups) -> Iterator[Finding]:
 
 
 def root(section: WatchSection) -> Iterator[Finding]:
-    """One watch root, as the current user may use it."""
+    """One watch root, with the rights of the current user."""
     about = f"folder {os.fsdecode(section.path).encode('utf-8', 'replace').decode()}"
     try:
         status = os.stat(section.path)
@@ -276,7 +276,7 @@ def _watching(about: str, section: WatchSection, mount: Mount | None) -> Iterato
 
 
 def _writing(about: str, section: WatchSection, mount: Mount | None, names: list[bytes]) -> Iterator[Finding]:
-    """Whether its files can be moved, linked and trashed."""
+    """Whether the files of a root can be moved, linked and trashed."""
     if section.protected:
         return
     remedy = Message("doctor.root_unwritable_remedy")
@@ -296,7 +296,7 @@ def _writing(about: str, section: WatchSection, mount: Mount | None, names: list
 
 
 def _folds_case(folder: bytes, names: list[bytes]) -> bool:
-    """Whether a folder ignores case: tested with the first name that has letters."""
+    """Whether a folder ignores case. This is tested with the first name that has letters."""
     for name in names:
         other = name.swapcase()
         if other != name and other not in names:

@@ -1,4 +1,4 @@
-"""The doctor: checks this machine, the folders, the index and the service, with remedies.
+"""The doctor: checks this machine, the folders, the index and the service, and names remedies.
 
 The checks run as the user of the service, since root has other rights.
 """
@@ -25,7 +25,8 @@ from index.messages import Message, of_os_error
 
 
 def examine(config_file: Path | None, places: Sequence[Places], address: str | None) -> Iterator[Finding]:
-    """Every finding, as it is made. `places` are where a service may be installed, `address` that of the daemon."""
+    """Yield every finding as it is made. `places` are the possible installations of a service, `address` is that of the
+    daemon."""
     yield from checks.program()
     yield from checks.clock()
     try:
@@ -77,7 +78,7 @@ def _token(config: Config) -> Iterator[Finding]:
 
 
 def _installed(config: Config, places: Places) -> Iterator[Finding]:
-    """The unit: whether it runs, and whether it may write to the folders of the configuration."""
+    """The unit: whether it is running, and whether it may write to the folders of the configuration."""
     properties = installation.state(places)
     state = properties.get("ActiveState", "")
     if state and state != "active":
@@ -102,7 +103,7 @@ def _installed(config: Config, places: Places) -> Iterator[Finding]:
 
 
 def _daemon(config: Config, address: str | None) -> Iterator[Finding]:
-    """The daemon, if one answers; otherwise whether one could listen."""
+    """The daemon, if one answers; otherwise, whether one could listen."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.web.host, config.web.host)
     where = address or f"http://{f'[{host}]' if ':' in host else host}:{config.web.port}"
     api = Client(where, tokens.client_token(config), console_language())
@@ -127,7 +128,7 @@ def _daemon(config: Config, address: str | None) -> Iterator[Finding]:
 
 
 def _daemon_parts(status: Mapping[str, Any], where: str) -> Iterator[Finding]:
-    """Whether every part of the daemon works, its version, and the problems that it found."""
+    """Whether every part of the daemon works, its version, and the problems that it reports."""
     dead = [name for name, alive in status["parts"].items() if not alive]
     if dead:
         yield Finding(
@@ -177,7 +178,7 @@ def _no_daemon(config: Config, host: str, where: str) -> Iterator[Finding]:
 
 
 def _user_of(places: Places | None) -> str:
-    """The user of an installed system service, "" if there is none or we may not switch to it."""
+    """The user of an installed system service. "" if there is none, or if we may not switch to that user."""
     if places is None or os.geteuid() != 0:
         return ""
     return next(iter(unit.paths_of(places.unit.read_text("utf-8"), "User")), "")

@@ -1,7 +1,7 @@
 """EDGE: builds a separate environment for the installed service from the running one, without network access.
 
-The pinned distributions are copied by their recorded files, so that the service runs with exactly the versions tested
-here, and needs neither the development tools nor the checkout.
+The pinned distributions are copied file by file, as their metadata lists them. So the service runs with exactly the
+versions tested here, and needs neither the development tools nor the checkout.
 """
 
 import compileall
@@ -24,12 +24,12 @@ OPTIONAL: Final = ("pillow-jxl-plugin", "packaging")
 # A file that marks a folder as built here, so that it may be removed.
 VERSION_FILE: Final = "comparimg-version"
 
-# The folder may be moved and linked to: nothing in it depends on its path.
+# Nothing in the folder depends on its path, so that it can be moved and linked to.
 LAUNCHER: Final = """\
 #!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/python" -I -c 'from {module} import main; main()' "$@"
 """
-# The programs, as pyproject.toml has them, with the module of each.
+# The programs of pyproject.toml, with the module of each.
 PROGRAMS: Final = {"comparimg-ctl": "daemon.ctl.main", "comparimg-worker": "daemon.remote_workers.join"}
 
 
@@ -39,15 +39,15 @@ def is_checkout() -> bool:
 
 
 def base_python() -> str:
-    """The interpreter for a new environment: that of the system, which gets updates, if it has the same version; else
-    the base interpreter of the present environment."""
+    """The interpreter for a new environment. This is the system's, which gets updates, if it has the same version;
+    otherwise the base interpreter of the present environment."""
     system = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
     return str(system) if system.exists() else str(Path(sys._base_executable).resolve())  # type: ignore[attr-defined]
 
 
 def build(target: Path, python: str, with_added: bool = True) -> None:
-    """Build the folder `target`, under another name first: an existing one stays until the new one is complete. With
-    `with_added`, packages that the user has added are copied as well. Raises ComparImgError."""
+    """Build the folder `target`, under another name first, so that an existing one stays until the new one is complete.
+    With `with_added`, packages that the user has added are copied as well. Raises ComparImgError."""
     fresh, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
     try:
         for folder in (fresh, old):
@@ -74,7 +74,7 @@ def version_in(target: Path) -> str:
 
 
 def remove(target: Path) -> bool:
-    """Remove an environment that was built here; whether there was one."""
+    """Remove an environment that was built here. Returns whether there was one."""
     if not version_in(target):
         return False
     shutil.rmtree(target)
@@ -83,7 +83,7 @@ def remove(target: Path) -> bool:
 
 def _fill(fresh: Path, python: str, added: Iterable[str]) -> None:
     subprocess.run([python, "-I", "-m", "venv", "--without-pip", str(fresh)], check=True, capture_output=True)
-    # They contain the path of the folder, which is about to be renamed, and are not needed.
+    # These contain the path of the folder, which is about to be renamed. They are not needed.
     for script in (fresh / "bin").glob("[aA]ctivate*"):
         script.unlink()
     (packages,) = fresh.glob("lib/python*/site-packages")
@@ -108,8 +108,8 @@ def _fill(fresh: Path, python: str, added: Iterable[str]) -> None:
 
 
 def _requirement_names(requirements: Iterable[str]) -> dict[str, bool]:
-    """The names in pins such as `click==8.5.1`, and whether the service can do without: one of an extra, or for other
-    versions of Python."""
+    """The names in pins such as `click==8.5.1`. Each is mapped to whether the service can do without it, because it
+    belongs to an extra or is for other versions of Python."""
     return {
         match[0]: ";" in requirement for requirement in requirements if (match := re.match(r"[\w.-]+", requirement))
     }
@@ -124,7 +124,7 @@ def _copy_distribution(name: str, packages: Path, may_lack: bool) -> None:
         raise ComparImgError("ctl.package_missing", name=name) from None
     for file in distribution.files or ():
         source = Path(str(file.locate()))
-        # Scripts and examples are outside of the packages, and not needed.
+        # Scripts and examples are outside the packages, and not needed.
         if ".." in file.parts or not source.is_file():
             continue
         target = packages / file

@@ -1,4 +1,4 @@
-"""EDGE: what the doctor looks at where a proxy names the users (webui.forward_auth). It changes nothing."""
+"""EDGE: the doctor's checks of a proxy that names the users (webui.forward_auth). They change nothing."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,12 +9,12 @@ from index.messages import Message
 from index.settings import Network, is_loopback, parse_network
 
 ABOUT: Final = "forward authentication"
-# The size of a network of Docker (172.18.0.0/16). An IPv6 network of one site is a /64.
+# The size of a Docker network (172.18.0.0/16). For IPv6, a network of one site is a /64.
 LARGE_BITS: Final = {4: 16, 6: 64}
 
 
 def forward_auth(config: Config) -> Iterator[Finding]:
-    """Who is believed, and whether more machines are than should be. Nothing where no header is set."""
+    """Which machines are trusted to name users, and whether these are too many. Nothing if no header is configured."""
     web = config.web
     if not web.auth_header and not web.auth_proxies:
         return
@@ -39,7 +39,7 @@ def forward_auth(config: Config) -> Iterator[Finding]:
 
 
 def _openness(network: Network) -> Iterator[Finding]:
-    """What is wrong with a network of more machines than one."""
+    """What is wrong with trusting a network of more than one machine."""
     remedy = Message("doctor.auth_open_remedy")
     if network.prefixlen == 0:
         yield Finding(ABOUT, Grade.WRONG, Message("doctor.auth_everyone", network=network), remedy)
@@ -52,7 +52,7 @@ def _openness(network: Network) -> Iterator[Finding]:
 
 
 def _way(config: Config) -> Iterator[Finding]:
-    """How requests come from a proxy on another machine, or in another container."""
+    """How requests arrive from a proxy on another machine or in another container."""
     if is_loopback(config.web.host):
         yield Finding(ABOUT, Grade.WARNING, Message("doctor.auth_unreachable", host=config.web.host),
                       Message("doctor.auth_unreachable_remedy"))  # fmt: skip

@@ -1,7 +1,7 @@
-"""EDGE: installs the systemd service, with its environment, configuration, user and unit; and uninstalls it.
+"""EDGE: installs and uninstalls the systemd service, with its environment, configuration, user and unit.
 
-Every step is reported before it is done, and skipped if it is done already. So a change of the folders, or another
-version, is applied by installing again.
+Every step is reported before it is done, and skipped if it is already done. So a change of folders or of the version is
+applied by installing again.
 """
 
 import json
@@ -70,12 +70,12 @@ class Places:
 
 
 class Installation:
-    """The steps. With `dry_run` each is only reported."""
+    """The steps of an installation. With `dry_run` they are only reported."""
 
     def __init__(
         self, places: Places, report: Report, dry_run: bool = False, shared: Mapping[str, str] | None = None
     ) -> None:
-        """`shared` are the texts of the manual page and the completions, by their paths below `places.share`."""
+        """`shared` has the texts of the manual page and the completions, by their paths below `places.share`."""
         self._places = places
         self._shared = shared or {}
         self._report = report
@@ -148,7 +148,7 @@ class Installation:
         return target
 
     def _link(self, python: str) -> None:
-        """Link the command to where a shell finds it, unless another file has that name."""
+        """Link the command where a shell finds it, unless another file has that name."""
         command, target = self._places.command, Path(python).with_name("comparimg-ctl")
         if not environment.is_checkout() or os.path.realpath(command) == os.path.realpath(target):
             return
@@ -164,7 +164,7 @@ class Installation:
         self._do(f"link {command}", link)
 
     def _write_shell_files(self) -> None:
-        """The manual page and the completions of the shells. A package brings its own."""
+        """Write the manual page and the completions of the shells. A distribution package has its own."""
         if environment.is_checkout():
             for place, text in self._shared.items():
                 self._write(self._places.share / place, text, 0o644, shown=False)
@@ -196,11 +196,11 @@ class Installation:
         return text
 
     def _checked(self, text: str) -> Config:
-        """The configuration that a text would give; it is not written yet."""
+        """The configuration that a text would give. The text is not written yet."""
         return parse_text(text, self._places.config)
 
     def _effective(self, config: Config) -> Config:
-        """With what was set up on the page: its folders have to be writable, too."""
+        """The configuration with the folders that were set up on the page, which must be writable, too."""
         try:
             return stored_overrides.effective(config)
         except StoreError as error:
@@ -233,7 +233,7 @@ class Installation:
             )
 
     def _write(self, target: Path, text: str, mode: int, group_of: str = "", *, shown: bool = True) -> None:
-        """Write a file atomically, unless it has this text already. A dry run shows the text if it is `shown`."""
+        """Write a file atomically, unless it already has this text. A dry run shows the text if `shown` is true."""
         if target.exists() and target.read_text("utf-8") == text:
             self._report(f"{target} is right already")
             return
@@ -255,7 +255,7 @@ class Installation:
             self._report(text)
 
     def _examine(self) -> None:
-        """Report the findings of systemd-analyze on the unit, if it is installed."""
+        """Report what systemd-analyze says about the unit, if it is installed."""
         if self._dry_run or shutil.which("systemd-analyze") is None:
             return
         scope = [] if self._places.is_system else ["--user"]
@@ -284,7 +284,7 @@ class Installation:
     def _has_systemd(self) -> bool:
         if not RUNS_SYSTEMD.is_dir() or shutil.which("systemctl") is None:
             return False
-        # The user's manager runs after a login, but not after su.
+        # The user's service manager runs after a login, but not after su.
         return self._places.is_system or _run("systemctl", "--user", "show-environment", check=False).returncode == 0
 
     def _systemctl(self, *arguments: str) -> None:
@@ -308,7 +308,7 @@ def installed(places: Places) -> Config | None:
 
 
 def state(places: Places) -> dict[str, str]:
-    """The properties of the installed service in systemd; none if systemd does not run."""
+    """The properties of the installed service in systemd; empty if systemd does not run."""
     if not RUNS_SYSTEMD.is_dir() or shutil.which("systemctl") is None:
         return {}
     wanted = "ActiveState,SubState,StatusText,MainPID,NRestarts,ActiveEnterTimestamp,UnitFileState,Result,MemoryCurrent"

@@ -1,4 +1,4 @@
-"""EDGE: what the doctor looks at where other machines lend their processors. It changes nothing."""
+"""EDGE: the doctor's checks of lending to other machines. They change nothing."""
 
 import ipaddress
 import stat
@@ -14,7 +14,7 @@ from index.settings import parse_tls_address
 
 
 def lending(config: Config) -> Iterator[Finding]:
-    """Whether strangers can reach the address, and read the keys. Nothing where nothing is lent."""
+    """Whether strangers can reach the address or read the keys. Nothing if lending is off."""
     address = config.workers.listen
     if not address:
         return
@@ -42,7 +42,7 @@ def lending(config: Config) -> Iterator[Finding]:
 
 
 def _openness(host: str, shown: str) -> Iterator[Finding]:
-    """What is wrong with an address that more networks reach than one."""
+    """What is wrong with an address that can be reached from more than one network."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

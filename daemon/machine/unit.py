@@ -1,7 +1,7 @@
-"""PURE: the systemd unit of the service, for the whole system or for one user, hardened as far as either allows.
+"""PURE: the systemd unit of the service, for the whole system or for one user, hardened as far as each allows.
 
-The unit is static: its writable folders are those of the configuration, so it must be written again (comparimg-ctl
-service install) when these change.
+The unit is static: it lists the writable folders of the configuration. When these change, it must be written again
+(comparimg-ctl service install).
 """
 
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ NAME = "comparimg.service"
 
 @dataclass(frozen=True, slots=True)
 class UnitOptions:
-    """The parameters of the unit. `user` is "" for a user's own unit; `writable` are the folders in which files are
-    moved, `protected` those that must not be changed, even inside writable ones."""
+    """The parameters of the unit. `user` is "" for a user's own unit. `writable` are the folders in which files are
+    moved. `protected` are folders that must not be changed, even inside writable ones."""
 
     python: str
     config: str
@@ -39,7 +39,7 @@ def _service(options: UnitOptions) -> str:
         "Type=notify",
         "WatchdogSec=60",
         f"ExecStart={_quoted(options.python.encode())} -I -m daemon --config {_quoted(options.config.encode())}",
-        # The built-in kill of the shell: minimal systems have no other.
+        # kill is built into the shell; minimal systems have no other.
         "ExecReload=/bin/sh -c 'kill -HUP $MAINPID'",
         "Restart=on-failure",
         "RestartSec=10",
@@ -77,7 +77,8 @@ def _needs_home(options: UnitOptions) -> bool:
 
 
 def _quoted(path: bytes) -> str:
-    """A path quoted by systemd.syntax(7): special characters escaped, and % doubled, as it begins a specifier."""
+    """Quote a path as in systemd.syntax(7): special characters are escaped, and % is doubled, since it begins a
+    specifier."""
     plain = "".join(
         chr(byte) if 0x20 < byte < 0x7F and byte not in b"\"'\\$;" else f"\\x{byte:02x}" for byte in path
     ).replace("%", "%%")
@@ -90,7 +91,7 @@ def paths_of(text: str, key: str) -> list[str]:
 
 
 def path_lines(paths: Iterable[bytes]) -> list[str]:
-    """The paths as `paths_of` finds them in a unit that was rendered with them."""
+    """The paths in the form in which `paths_of` finds them in a rendered unit."""
     return [_quoted(b"-" + path) for path in paths]
 
 
@@ -104,7 +105,7 @@ After=local-fs.target remote-fs.target network.target
 StartLimitIntervalSec=0
 """
 
-# Options that need a mount namespace or a privilege, which a user's manager may lack.
+# Options that need a mount namespace or a privilege. A user's service manager may lack both.
 SYSTEM = """\
 # It has no capability, sees no device and no other user's process, and communicates only over IP and Unix sockets.
 CapabilityBoundingSet=
@@ -127,7 +128,7 @@ OOMPolicy=continue
 TasksMax=512
 """
 
-# MemoryDenyWriteExecute is not used: the search is compiled at run time, and takes eight times as long uncompiled.
+# MemoryDenyWriteExecute is not used: the search is compiled at run time, and without that it takes eight times as long.
 EVERYWHERE = """\
 NoNewPrivileges=yes
 LockPersonality=yes

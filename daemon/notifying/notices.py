@@ -1,4 +1,4 @@
-"""PURE: which events become a notice, its text, and how long it waits."""
+"""PURE: which events become a notice, the text of the notice, and how long it waits."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
@@ -9,15 +9,15 @@ from index.model import EndedJob, EventSummary, NoticeWatermark, RootStatus
 
 EVENTS: Final = ("groups", "jobs", "problems", "roots", "rules")
 FORMAT: Final = "comparimg-notice/1"
-# Events of one moment go in one notice: a detection makes many groups, a cable takes several folders offline.
+# Events close together share a notice: a detection makes many groups, one cable takes several folders offline.
 GATHER_S: Final = 30.0
-# A failed job or an offline folder does not wait for the digest, but is limited in its rate.
+# Failed jobs and offline folders do not wait for the digest, but their notices are rate-limited.
 URGENT_EVERY_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Events as plain data, the same in words, and whether the notice is urgent."""
+    """Events as plain data, their text, and whether the notice is urgent."""
 
     events: tuple[dict[str, Any], ...]
     summary: Message
@@ -25,7 +25,7 @@ class Notice:
 
 
 def notice_of(watermark: NoticeWatermark, summary: EventSummary, wanted: Collection[str]) -> Notice | None:
-    """The notice of the events since a watermark, None if there is none of a wanted kind."""
+    """The notice of the events since a watermark, None if none of them is of a wanted kind."""
     events: list[dict[str, Any]] = []
     messages: list[Message] = []
     urgent = False
@@ -78,7 +78,7 @@ def _event_of_job(job: EndedJob) -> dict[str, Any]:
 
 
 def wait_s(first_s: float, sent_s: float, now_s: float, interval_s: float, urgent: bool) -> float:
-    """How long a notice still waits: its first event was at `first_s`, the last notice was sent at `sent_s`."""
+    """The seconds that a notice still waits. Its first event was at `first_s`; the last notice was sent at `sent_s`."""
     pause_s = min(interval_s, URGENT_EVERY_S) if urgent else interval_s
     return max(0.0, first_s + GATHER_S - now_s, sent_s + pause_s - now_s)
 

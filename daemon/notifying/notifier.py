@@ -1,7 +1,7 @@
 """Sends notices of events, as a digest, by a program or a webhook. Thread: comparimg-notifier.
 
-Events are read from the index since a watermark that is stored there: none is reported twice, and those that could not
-be delivered are reported later. Nothing else waits for a notice, and a failure only costs a line in the log.
+Events are read from the index since a watermark that is stored there. So no event is reported twice, and a notice that
+could not be delivered is sent later. Nothing else waits for a notice, and a failure costs only a line in the log.
 """
 
 import logging
@@ -30,7 +30,7 @@ LONGEST_RETRY_S: Final = 3600.0
 
 
 class Notifier:
-    """Sends the events of the index as notices. `address` is that of the page."""
+    """Sends the events of the index as notices. `address` is the address of the page."""
 
     def __init__(self, store: Store, config: Config, address: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._store = store
@@ -57,7 +57,7 @@ class Notifier:
             self._thread.join()
 
     def test(self) -> dict[str, Message | None]:
-        """Send a test notice; the failure of each transport, None if it arrived. Raises UsageError."""
+        """Send a test notice. Returns the failure of each transport, None if it was delivered. Raises UsageError."""
         if not self._transports():
             raise UsageError("notice.no_transport")
         return self._deliver(self._payload(TEST, is_test=True))
@@ -67,7 +67,7 @@ class Notifier:
     def _run(self) -> None:
         seen = -1
         while not self._stop.wait(CHECK_EVERY_S):
-            # Nothing new, and no notice that waits.
+            # There is nothing new, and no notice waits.
             if self._store.revision == seen and self._first_s is None:
                 continue
             seen = self._store.revision
@@ -81,7 +81,7 @@ class Notifier:
                 log.exception("the notices failed, and are retried")
 
     def check(self) -> None:
-        """Read new events, and send a notice if it is time to."""
+        """Read new events, and send a notice if one is due."""
         if not self._transports():
             self._clear_watermark()
             return
@@ -92,7 +92,7 @@ class Notifier:
             self._first_s = None
             return
         now_s = now_ns / 1e9
-        # A clock that is set back must not delay notices.
+        # A clock that was set back must not delay notices.
         self._first_s = now_s if self._first_s is None else min(self._first_s, now_s)
         self._not_before_s = min(self._not_before_s, now_s + LONGEST_RETRY_S)
         interval_s = self._settings.interval_min * 60
@@ -119,7 +119,7 @@ class Notifier:
         with self._store.read() as database:
             watermark = notifications.read_watermark(database)
             if watermark is None or watermark.until_ns > now_ns:
-                # The first start ever, or a clock that was set back: start from now.
+                # This is the first start ever, or the clock was set back: start from now.
                 watermark = NoticeWatermark(
                     now_ns, 0, {root.path: root.state for root in notifications.events_since(database, now_ns).roots}
                 )
@@ -132,7 +132,7 @@ class Notifier:
         return watermark, summary
 
     def _clear_watermark(self) -> None:
-        """Clear the watermark: later notices start from then."""
+        """Clear the watermark: later notices start from that time."""
         with self._store.read() as database:
             watermark = notifications.read_watermark(database)
         if watermark is not None:
@@ -142,7 +142,7 @@ class Notifier:
         return [name for name in ("command", "webhook") if getattr(self._settings, name)]
 
     def _deliver(self, message: Mapping[str, Any]) -> dict[str, Message | None]:
-        """Send by every transport: for each None reason of a failure, "" if it arrived."""
+        """Send by every transport. Returns the reason of each failure, None where the notice was delivered."""
         ended: dict[str, Message | None] = {}
         for name in self._transports():
             try:

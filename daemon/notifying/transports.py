@@ -1,6 +1,6 @@
 """EDGE: delivers a notice to a program or a webhook, in bounded time, and describes a failure.
 
-Neither address nor arguments are ever part of the description: they may contain a secret.
+The description never contains the address or the arguments, since they may contain a secret.
 """
 
 import json
@@ -18,22 +18,21 @@ from index.messages import LANGUAGES, of_os_error
 
 PROGRAM_LIMIT_S: Final = 30.0
 WEBHOOK_LIMIT_S: Final = 8.0
-# ntfy makes a file of a longer message, or refuses it.
+# ntfy turns a longer message into a file, or refuses it.
 TEXT_LIMIT_BYTES: Final = 4000
-# What the Apprise API answers where nothing is stored under the key in its address.
+# The Apprise API answers this if no configuration is stored under the key in its address.
 NO_CONFIGURATION: Final = 204
 CHECK_S: Final = 0.2
 
 
 class NotDelivered(ComparImgError):
-    """A notice did not arrive."""
+    """A notice could not be delivered."""
 
 
 def run_program(
     command: Sequence[str], notice: Mapping[str, Any], language: str, stopped: Callable[[], bool] = lambda: False
 ) -> None:
-    """Run a program with the notice on its standard input and its summary in $COMPARIMG_SUMMARY. Raises
-    NotDelivered."""
+    """Run a program with the notice on its standard input and a summary in $COMPARIMG_SUMMARY. Raises NotDelivered."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
     environ = {**kept, "COMPARIMG_SUMMARY": notice["summary"][language], "COMPARIMG_ADDRESS": notice["address"]}
     try:
@@ -53,10 +52,10 @@ def run_program(
                 process.communicate(text, timeout=CHECK_S)
                 break
             except subprocess.TimeoutExpired:
-                # communicate() keeps the input that was not read yet.
+                # communicate() keeps the input that was not written yet.
                 text = None
                 if stopped() or time.monotonic() > end_s:
-                    # With all its child processes.
+                    # Kills its child processes as well.
                     os.killpg(process.pid, signal.SIGKILL)
                     raise NotDelivered("notice.program_too_slow", seconds=round(PROGRAM_LIMIT_S)) from None
     if process.returncode:
@@ -64,17 +63,18 @@ def run_program(
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Only the configured address gets a notice."""
+    """Follows no redirect: only the configured address gets a notice."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def webhook_content(notice: Mapping[str, Any], form: str, language: str) -> tuple[bytes, dict[str, str]]:
-    """What is sent to a webhook, and its headers, in one of WEBHOOK_FORMATS.
+    """The body and headers for a webhook, in one of WEBHOOK_FORMATS.
 
-    "json" is the notice; "text" its sentence, with the headers that ntfy (docs.ntfy.sh/publish) shows as title and
-    link; "apprise" a message of the Apprise API (github.com/caronc/apprise-api), for all services of its configuration.
+    "json" is the notice as it is. "text" is its sentence, with the headers that ntfy (docs.ntfy.sh/publish) shows as
+    title and link. "apprise" is a message of the Apprise API (github.com/caronc/apprise-api), for all services of its
+    configuration.
     """
     title, sentence = f"ComparImg, {notice['host']}", notice["summary"][language]
     if form == "text":
@@ -121,5 +121,5 @@ def _shortened(sentence: str) -> bytes:
 
 
 def _header(text: str) -> str:
-    """The text as the value of a header: printable ASCII."""
+    """A text as the value of a header: printable ASCII."""
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)

@@ -1,1 +1,1 @@
-"""Tasks lent to the processors of other machines, over mutual TLS: see docs/workers.md."""
+"""Lends tasks to the processors of other machines, over mutual TLS: see docs/workers.md."""

@@ -1,7 +1,7 @@
-"""One machine that is connected: what it was lent, what it does with it, and how much more it gets.
+"""One connected machine: which tasks it was lent, how fast it is, and how many more it gets.
 
-A thread for each queue (comparimg-lend-N) sends it batches; its answers come in the lender's thread. Whatever happens
-to it, each task that it had is answered by it, or goes back to the queue, once.
+For each queue, a thread (comparimg-lend-N) sends it batches. Its answers arrive in the lender's thread. Whatever
+happens to the machine, each task it was lent is either answered by it or returned to the queue, exactly once.
 """
 
 import logging
@@ -20,25 +20,25 @@ from daemon.remote_workers.wire import Batch, Done, Failed, FromService, Hello
 
 log = logging.getLogger(__name__)
 
-# Pairs in one message: they share views, and a message costs as much as some milliseconds of work.
+# Pairs in one message. They share views, and a message costs as much as some milliseconds of work.
 AT_ONCE: Final = 8
-# A machine gets work for about this time ahead, and for each process two tasks.
+# A machine is sent work for about this long ahead, but at least one task for each of its processes.
 AHEAD_S: Final = 2.0
 FIRST_AHEAD: Final = 2 * AT_ONCE
-# How much the newest measurement of its pace weighs.
+# The weight of the newest measurement of its pace.
 NEWEST: Final = 0.3
-# A task that was lost with a machine that often is done at home.
+# A task that was lost with a machine this many times is done by the service's own processes.
 LOST_AT_MOST: Final = 2
 IDLE_S: Final = 60.0
 
 
 class Nonsense(Exception):
-    """An answer that no worker of ours gives."""
+    """An answer that none of our workers would give."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lent:
-    """A task that is away."""
+    """A task that is lent."""
 
     queue: TaskQueue
     task: Task
@@ -46,7 +46,8 @@ class _Lent:
 
 
 class Borrower:
-    """A machine that said hello. `send` sends it a message and raises nothing: a connection that breaks ends it."""
+    """A machine that has said hello. `send` sends it a message and raises nothing; a broken connection ends this
+    object."""
 
     def __init__(
         self,
@@ -55,22 +56,23 @@ class Borrower:
         works: Mapping[Callable[[Any], Any], Work],
         send: Callable[[FromService], None],
     ) -> None:
-        """`works` are those that are lent, by their functions."""
+        """`works` maps the functions that are lent to their works."""
         self.name = name
         self.processes = hello.processes
-        # All keys from the start: others read it while the lender's thread counts.
+        # It has all keys from the start, since other threads read it while the lender's thread counts.
         self.done = Counter({work.name: 0 for work in works.values()})
         self.came_home = 0
-        # When it was last heard of, and when it last answered, or got something to do after a pause.
+        # When it was last heard from, and when it last answered or was given work after a pause.
         self.heard_s = self.answered_s = time.monotonic()
         self._can = frozenset(hello.can)
         self._works = works
         self._send = send
-        # Taken around the others, while a batch is put together and sent: what it has is known by what was sent before.
+        # Taken before the other locks, while a batch is assembled and sent: which views the machine has depends on the
+        # order of the batches.
         self._sending = threading.Lock()
         self._sent = SentViews()
         self._lock = threading.Lock()
-        # Guarded by the lock, which is taken inside of a queue's, never around it.
+        # Guarded by the lock, which may be taken inside a queue's lock, but not the other way round.
         self._lent: dict[tuple[int, int], _Lent] = {}
         self._batches = 0
         self._ended = False
@@ -88,19 +90,20 @@ class Borrower:
 
     @property
     def away(self) -> int:
-        """How many tasks it has."""
+        """The number of tasks that it has."""
         with self._lock:
             return len(self._lent)
 
     def take_answers(self, answers: Sequence[Done | Failed]) -> None:
-        """Raises Nonsense; what came before it holds."""
+        """Record answers. Raises Nonsense; the answers before that one remain valid."""
         done: dict[TaskQueue, list[tuple[Task, Outcome[Any, Any]]]] = {}
         self._note_pace(len(answers))
         try:
             for answer in answers:
                 lent = self._returned(answer)
                 if isinstance(answer, Failed):
-                    # Whether it is the picture's fault is decided here: as at home, and by no one else.
+                    # Whether the picture is at fault is decided only by this machine's own processes, which now do the
+                    # task.
                     log.info("%s failed to do a task, which is done here instead: %s", self.name, answer.reason)
                     self._bring_home(lent)
                 else:
@@ -134,7 +137,7 @@ class Borrower:
             self.answered_s = now_s
 
     def end(self) -> None:
-        """It has disconnected: its tasks go to others."""
+        """Handle its disconnection: its tasks go to others."""
         with self._lock:
             self._ended = True
             lost = list(self._lent.values())
@@ -156,7 +159,7 @@ class Borrower:
         """Whether its threads have ended."""
         return not any(thread.is_alive() for thread in self._threads)
 
-    # In the threads that send
+    # In the sending threads
 
     def _feed(self, queue: TaskQueue) -> None:
         while not self._ended:
@@ -168,8 +171,8 @@ class Borrower:
                     self._lend(queue, tasks)
 
     def _pick(self, queue: TaskQueue) -> list[Task]:
-        """Some tasks of one work, from the end of the queue: processes here take from its beginning, where those of one
-        lane follow one another."""
+        """Some tasks of one work, taken from the end of the queue. The processes of this machine take tasks from its
+        beginning, where tasks of one lane follow one another."""
         room = self._room(len(queue.tasks), queue.hands)
         picked: list[Task] = []
         passed: list[Task] = []
@@ -193,8 +196,8 @@ class Borrower:
         return work if work is not None and work.needs(item_of(task)) in self._can else None
 
     def _room(self, waiting: int, hands: int) -> int:
-        """How many tasks it gets now: no more than its share of those that wait, and none as long as that would be a
-        message for one or two."""
+        """How many tasks it gets now: at most its share of the waiting tasks, and none while that would be a message
+        with only one or two tasks."""
         with self._lock:
             away = len(self._lent)
             most = max(FIRST_AHEAD, 2 * self.processes + AT_ONCE)
@@ -213,7 +216,7 @@ class Borrower:
             try:
                 written.append((task, work.encode(item_of(task), views)))
             except (OSError, ValueError):
-                # Here it is found out what is wrong with it.
+                # Doing the task here shows what is wrong with it.
                 task.home = True
                 queue.put_back([task])
         with self._lock:
@@ -238,7 +241,7 @@ class Borrower:
         lent.queue.put_back([lent.task])
 
     def _wake(self) -> None:
-        """Those that send may have room again."""
+        """Wake the sending threads: the machine may have room again."""
         for queue in self._queues:
             with queue.changed:
                 queue.changed.notify_all()

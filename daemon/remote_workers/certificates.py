@@ -1,8 +1,8 @@
-"""Certificates for the service and for those it invites. Needs the package cryptography (comparimg[workers]).
+"""Creates certificates for the service and for invited machines. Needs the package cryptography (comparimg[workers]).
 
-The authority signs nothing but these, and nothing else trusts it. A certificate of a worker is good for a client only,
-so no worker can pose as the service. What ends a certificate is that it is revoked (see roster); its date only keeps
-one that was forgotten from being valid forever.
+The authority signs only these certificates, and nothing else trusts it. A worker's certificate is valid for a client
+only, so no worker can pose as the service. A certificate is ended by revoking it (see roster). Its expiry date only
+ensures that a forgotten one is not valid forever.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from daemon.remote_workers.wire import SERVICE_NAME
 
 YEARS: Final = 20
-# Clocks of machines differ, and that of a NAS may be wrong by years.
+# Clocks differ between machines, and the clock of a NAS may be wrong by years.
 EARLIER: Final = datetime.timedelta(days=365)
 
 
@@ -25,7 +25,7 @@ class Authority:
     """The authority of one service: its certificate and its key."""
 
     def __init__(self, certificate: bytes, key: bytes) -> None:
-        """Both in PEM. Raises ValueError."""
+        """`certificate` and `key` are in PEM. Raises ValueError."""
         self._certificate = x509.load_pem_x509_certificate(certificate)
         loaded = serialization.load_pem_private_key(key, None)
         if not isinstance(loaded, ec.EllipticCurvePrivateKey):
@@ -34,7 +34,7 @@ class Authority:
 
     @classmethod
     def new(cls) -> tuple[bytes, bytes]:
-        """The certificate and the key of a new one, in PEM."""
+        """The certificate and the key of a new authority, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("ComparImg workers")
         builder = _builder(name, name, key.public_key()).add_extension(x509.BasicConstraints(True, 0), critical=True)
@@ -43,12 +43,12 @@ class Authority:
         return _pem(builder.sign(key, hashes.SHA256())), _key_pem(key)
 
     def for_service(self) -> bytes:
-        """A certificate for the service with its key, in PEM."""
+        """A certificate for the service, followed by its key, in PEM."""
         names = x509.SubjectAlternativeName([x509.DNSName(SERVICE_NAME)])
         return b"".join(self._signed(SERVICE_NAME, ExtendedKeyUsageOID.SERVER_AUTH, names))
 
     def for_worker(self, name: str) -> tuple[bytes, bytes]:
-        """A certificate for a worker and its key, in PEM."""
+        """A certificate for a worker, and its key, in PEM."""
         return self._signed(name, ExtendedKeyUsageOID.CLIENT_AUTH)
 
     def _signed(

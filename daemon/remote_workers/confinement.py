@@ -1,7 +1,7 @@
-"""EDGE: a process that gives up what it does not need: files, programs, other users' rights, connections of its own.
+"""EDGE: makes a process give up the rights it does not need: files, programs, other users' rights, own connections.
 
-What is open stays open. Landlock (Linux 5.13, for connections 6.7) forbids every path; where the kernel does not have
-it, the limits on processes, files and memory are left, and a process of root becomes a user without rights.
+Descriptors that are open stay open. Landlock (Linux 5.13; for connections 6.7) forbids every path. If the kernel does
+not have it, the limits on processes, files and memory remain, and a process of root becomes a user without rights.
 """
 
 import contextlib
@@ -17,27 +17,28 @@ PR_SET_DUMPABLE: Final = 4
 LANDLOCK_CREATE_RULESET: Final = 444
 LANDLOCK_RESTRICT_SELF: Final = 446
 LANDLOCK_VERSION: Final = 1
-# By the version of Landlock: how many kinds of access to files it knows; from 4 on also to bind and to connect by TCP.
+# By Landlock version: how many kinds of file access it knows. From version 4 on it also covers bind and connect by TCP.
 FILE_RIGHTS: Final = {1: 13, 2: 14, 3: 15, 4: 15}
 FILE_RIGHTS_SINCE_5: Final = 16
 TCP_RIGHTS: Final = 0b11
 TCP_SINCE: Final = 4
-# Signals to processes outside, and abstract sockets outside, from 6 on.
+# Signals to outside processes and abstract sockets outside, from version 6 on.
 SCOPES: Final = 0b11
 SCOPES_SINCE: Final = 6
 NO_RIGHTS: Final = 65534
 
 
 def landlock_version() -> int:
-    """0 where the kernel has none, or has it switched off."""
+    """The version of Landlock; 0 if the kernel does not have it, or has it disabled."""
     libc = ctypes.CDLL(None, use_errno=True)
     return max(0, int(libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_VERSION)))
 
 
 def confine(open_files: int, memory_bytes: int) -> bool:
-    """Give up these rights for good: whether Landlock holds as well. Call it before any thread is started."""
+    """Give up these rights permanently. Returns whether Landlock is in force as well. Call it before any thread
+    starts."""
     if os.geteuid() == 0:
-        # A container may have taken this right from its root, and then the others as well.
+        # A container may have removed this right from its root user, and then the other rights, too.
         with contextlib.suppress(PermissionError):
             os.setgroups([])
             os.setresgid(NO_RIGHTS, NO_RIGHTS, NO_RIGHTS)
@@ -67,7 +68,7 @@ def _lock_files(libc: ctypes.CDLL) -> bool:
         fields.append(TCP_RIGHTS)
     if version >= SCOPES_SINCE:
         fields.append(SCOPES)
-    # A ruleset without a rule: what it handles is forbidden everywhere.
+    # A ruleset without rules forbids everything that it handles.
     attributes = struct.pack(f"={len(fields)}Q", *fields)
     ruleset = libc.syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     if ruleset < 0:

@@ -1,10 +1,10 @@
-"""The process that listens to other machines: it speaks TLS, asks for their certificates, and passes frames on.
+"""The process that listens for other machines: it speaks TLS, checks their certificates, and passes frames on.
 
-A child of the service with nothing but three open descriptors: a socket that listens already, one to the service, and
-the certificate of the service, which is read and closed. It opens no file (see confinement), and reads nothing of a
-frame but its length. What it says to the service is a header and bytes, of which the service decodes plain data only.
+It is a child of the service with only three open descriptors: a socket that is already listening, a socket to the
+service, and the certificate of the service, which is read and closed. It opens no file (see confinement), and of a
+frame it reads only the length. It sends the service a header and bytes, which the service decodes as plain data only.
 
-Between the two: HEADER (length of the payload, what, connection) and the payload.
+Between the two processes: HEADER (length of the payload, kind, connection), then the payload.
 """
 
 import asyncio
@@ -26,24 +26,24 @@ from index import operating_system
 
 HEADER: Final = struct.Struct(">IBI")
 FINGERPRINT_BYTES: Final = 32
-# Between the two in the file of the certificates.
+# Separates the two certificates in their file.
 AUTHORITY_BELOW: Final = b"\n# authority\n"
 MOST_CONNECTIONS: Final = 64
-# Those, as many that have not said who they are, and what the process has anyway.
+# The connections, as many more that have not identified themselves yet, and what the process has open anyway.
 OPEN_FILES: Final = 2 * MOST_CONNECTIONS + 32
 MEMORY_BYTES: Final = 2 * 2**30
-# Who was invited a moment ago joins before the service has read its list again (see lender.TICK_S).
+# A machine that was invited a moment ago may connect before the service has read its list again (see lender.TICK_S).
 LIST_WAIT_S: Final = 2.0
-# A batch with its views, so that it is read at once.
+# Holds a batch with its views, so that it is read at once.
 BUFFERED_BYTES: Final = 2**20
-# What a worker has not read yet; the service sends a worker no more than it can do in seconds.
+# Data that a worker has not read yet. The service sends a worker no more than it can do in seconds.
 MOST_UNREAD_BYTES: Final = 64 * 2**20
 
 
 class Says(IntEnum):
-    """What the gate says to the service."""
+    """Messages from the gate to the service."""
 
-    READY = 0  # b"1" if no file can be opened, b"0" where the kernel cannot forbid it
+    READY = 0  # b"1" if the process cannot open files, b"0" if the kernel is unable to forbid it
     OPENED = 1  # the fingerprint, then the address as text
     FRAME = 2
     CLOSED = 3
@@ -51,12 +51,12 @@ class Says(IntEnum):
 
 
 class Asks(IntEnum):
-    """What the service asks of the gate."""
+    """Messages from the service to the gate."""
 
-    ALLOW = 0  # the fingerprints of all who are let in, one after another; others are cut off
+    ALLOW = 0  # the fingerprints of all who are let in, concatenated; others are disconnected
     FRAME = 1
     CLOSE = 2
-    ALIVE = 3  # to be answered
+    ALIVE = 3  # must be answered
 
 
 def serve(service: int, listening: int, certificates: int, parent: int) -> None:
@@ -66,7 +66,7 @@ def serve(service: int, listening: int, certificates: int, parent: int) -> None:
     context = _context(certificates)
     os.close(certificates)
     is_locked = confine(OPEN_FILES, MEMORY_BYTES)
-    # After the change of user, which takes it back.
+    # Must follow the change of user, which resets it.
     operating_system.die_with_parent()
     if os.getppid() != parent:
         return
@@ -75,8 +75,8 @@ def serve(service: int, listening: int, certificates: int, parent: int) -> None:
 
 
 def _context(certificates: int) -> ssl.SSLContext:
-    """TLS 1.3 with a certificate from both sides. The file has that of the service with its key, then that of the
-    authority."""
+    """TLS 1.3 with certificates on both sides. The file has the certificate of the service with its key, then that of
+    the authority."""
     with os.fdopen(os.dup(certificates), "rb") as file:
         file.seek(0)
         _, _, authority = file.read().partition(AUTHORITY_BELOW)
@@ -102,7 +102,7 @@ class _Gate:
     async def run(self, is_locked: bool) -> None:
         asked, self._service = await asyncio.open_connection(sock=self._service_socket, limit=BUFFERED_BYTES)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
-            # Who is let in is known before anyone is answered.
+            # The list of those who are let in must be known before anyone is answered.
             await self._obey_next(asked)
             await asyncio.start_server(
                 self._serve, sock=self._listening, ssl=self._context, ssl_handshake_timeout=HELLO_S
@@ -110,7 +110,7 @@ class _Gate:
             self._say(Says.READY, 0, b"1" if is_locked else b"0")
             while True:
                 await self._obey_next(asked)
-        # Nothing else is waited for: without the service there is nothing to do.
+        # Exit without waiting for anything: without the service there is nothing to do.
         os._exit(0)
 
     async def _obey_next(self, asked: asyncio.StreamReader) -> None:
@@ -143,7 +143,8 @@ class _Gate:
                 self._say(Says.ALIVE, 0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, after its handshake: that its certificate was signed is known, not that it is on the list."""
+        """Serve one connection after its handshake. Its certificate is known to be signed, but not yet to be on the
+        list."""
         fingerprint = sha256(writer.get_extra_info("ssl_object").getpeercert(binary_form=True)).digest()
         end_s = time.monotonic() + LIST_WAIT_S
         while fingerprint not in self._allowed:
@@ -179,6 +180,6 @@ class _Gate:
 
 
 def _refuse(writer: asyncio.StreamWriter) -> None:
-    """Say that the certificate is revoked, and hang up."""
+    """Report to the client that its certificate is revoked, and disconnect."""
     writer.write(framed(encode(Refused("revoked"))))
     writer.close()

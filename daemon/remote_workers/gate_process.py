@@ -1,6 +1,6 @@
-"""The service's side of the gate: starts the process that listens, speaks with it, kills it.
+"""The service's side of the gate: starts the process that listens, exchanges messages with it, kills it.
 
-Any thread may send; one receives.
+Any thread may send; one thread receives.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from daemon.remote_workers.gate import AUTHORITY_BELOW, BUFFERED_BYTES, HEADER, 
 from daemon.remote_workers.wire import MOST_BYTES_FROM_WORKER
 
 RECEIVED_BYTES: Final = 2**18
-# A gate that takes nothing for so long hangs.
+# A gate that accepts no data for this long hangs.
 SEND_LIMIT_S: Final = 10.0
 END_WAIT_S: Final = 5.0
 
 
 class GateDied(Exception):
-    """The process has ended, hangs, or says what it cannot say."""
+    """The process has ended, hangs, or has sent an impossible message."""
 
 
 class Said(NamedTuple):
@@ -36,11 +36,11 @@ class GateProcess:
     """A process that runs daemon.remote_workers.gate on a socket that listens. Raises OSError if it cannot start."""
 
     def __init__(self, listening: socket.socket, authority: bytes, service: bytes) -> None:
-        """The certificates are in PEM, that of the service with its key: they reach the process in memory, not by a
-        file that it could open."""
+        """The certificates are in PEM; that of the service is followed by its key. They reach the process through
+        memory, not through a file that it could open."""
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
-            # A batch with its views fits in: each part of it would wake a process.
+            # Large enough for a batch with its views; otherwise each part of it would wake a process.
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFERED_BYTES)
         self._end = ours
         self._end.settimeout(SEND_LIMIT_S)
@@ -56,7 +56,7 @@ class GateProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-S", "-P", "-c", code],
                 pass_fds=passed,
-                # Nothing of our environment, which may hold a token.
+                # Nothing of our environment is passed on, since it may contain a token.
                 env={"PYTHONPATH": places},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -73,7 +73,7 @@ class GateProcess:
         self._readable.register(self._end, select.POLLIN)
 
     def send(self, what: Asks, connection: int = 0, payload: bytes = b"") -> None:
-        """Raises GateDied."""
+        """Send a message. Raises GateDied."""
         try:
             with self._sending:
                 self._end.sendall(HEADER.pack(len(payload), what, connection) + payload)
@@ -81,7 +81,7 @@ class GateProcess:
             raise GateDied(f"it takes nothing: {error}") from error
 
     def receive(self, limit_s: float) -> list[Said]:
-        """What it said; waits until the limit. Raises GateDied."""
+        """The messages received; waits until the limit if there are none. Raises GateDied."""
         if not self._readable.poll(limit_s * 1000):
             return []
         try:
@@ -94,7 +94,7 @@ class GateProcess:
         return self._split()
 
     def kill(self) -> None:
-        """End it, with all connections, whatever it does."""
+        """Kill the process, and with it all connections, whatever it is doing."""
         self.process.kill()
         self._end.close()
         with contextlib.suppress(subprocess.TimeoutExpired):

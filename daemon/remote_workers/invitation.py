@@ -1,4 +1,4 @@
-"""The one file by which another machine joins: where the service is, and the certificates of both."""
+"""The one file that another machine needs to join: the address of the service, and the certificates of both."""
 
 import socket
 from pathlib import Path
@@ -13,14 +13,15 @@ from index.messages import of_os_error
 
 FORMAT: Final = 1
 MOST_BYTES: Final = 2**16
-# An address for documentation: to ask the system which of its own it would send from. Nothing is sent.
+# Addresses reserved for documentation. The system is asked from which of its own it would send there; nothing is sent.
 ELSEWHERE: Final = (("192.0.2.1", 9), ("2001:db8::1", 9))
 
 Text = Annotated[str, Meta(max_length=20_000)]
 
 
 class Invitation(msgspec.Struct, frozen=True):
-    """`authority`, `certificate` and `key` are in PEM; `version` is that of the service when it invited."""
+    """`authority`, `certificate` and `key` are in PEM. `version` is the version of the service at the time of the
+    invitation."""
 
     format: int
     name: Text
@@ -36,7 +37,7 @@ class Invitation(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> Invitation:
-    """Raises UsageError for a file that is no invitation."""
+    """Read an invitation. Raises UsageError if the file is none."""
     try:
         with path.open("rb") as file:
             invitation = msgspec.json.decode(file.read(MOST_BYTES), type=Invitation)
@@ -54,8 +55,8 @@ def address_text(host: str, port: int) -> str:
 
 
 def reachable_host(host: str) -> str:
-    """How others call this machine, if it listens on `host`: of an address that stands for all of its own, the one it
-    would send from, else its name."""
+    """The host by which others reach this machine if it listens on `host`. For a wildcard address, this is the address
+    from which the machine would send, or else its name."""
     if host not in ("0.0.0.0", "::"):
         return host
     for family, elsewhere in zip((socket.AF_INET, socket.AF_INET6), ELSEWHERE, strict=True):

@@ -1,6 +1,6 @@
-"""Invites a machine: makes its certificate, puts it on the list, and writes the file by which it joins.
+"""Invites a machine: creates its certificate, adds it to the list, and writes the file with which it joins.
 
-Needs the package cryptography, and nothing of a running service, which sees by the list that there is one more.
+Needs the package cryptography, but no running service: a running one notices the change of the list.
 """
 
 import time
@@ -14,8 +14,8 @@ from index.messages import of_os_error
 
 
 def invite(roster: Roster, name: str, host: str, port: int, target: Path) -> Invitation:
-    """Let a machine in that connects to `host` and `port`, and write its invitation to a new file. The authority is
-    made with the first. Raises UsageError and StoreError."""
+    """Let in a machine that will connect to `host` and `port`, and write its invitation to a new file. The first
+    invitation also creates the authority. Raises UsageError and StoreError."""
     check_name(name)
     if target.exists():
         raise UsageError("lending.exists", file=target)
@@ -29,7 +29,7 @@ def invite(roster: Roster, name: str, host: str, port: int, target: Path) -> Inv
     try:
         write_private(target, invitation.to_bytes(), replace=False)
     except OSError as error:
-        # No one has it, so no one is let in by it.
+        # No one has received the certificate, so it lets no one in.
         roster.remove(name)
         raise StoreError("lending.not_kept", file=target, error=of_os_error(error)) from error
     return invitation
@@ -41,7 +41,7 @@ def _authority(roster: Roster) -> Authority:
             certificate, key = Authority.new()
             roster.write(AUTHORITY_KEY, key)
             roster.write(AUTHORITY, certificate)
-            # Last: with it the folder is complete.
+            # Written last: it completes the folder.
             roster.write(SERVICE, Authority(certificate, key).for_service())
         try:
             return Authority(roster.read(AUTHORITY), roster.read(AUTHORITY_KEY))

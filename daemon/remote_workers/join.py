@@ -1,6 +1,7 @@
 """`comparimg-worker join FILE`: lends the processors of this machine to the ComparImg that made the file.
 
-It dials in, and again whenever the connection ends. Nothing connects to it, and it opens no port.
+It connects to the service, and connects again whenever the connection ends. It opens no port, so nothing connects to
+it.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ from index.messages import Message, of_os_error, render, text
 
 log = logging.getLogger(__name__)
 
-# Between two attempts to connect: doubled each time, up to a minute; a machine of another version is asked that often.
+# The pause between two attempts to connect. It is doubled each time, up to a minute, which is also the pause for a
+# service of another version.
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 
@@ -57,7 +59,7 @@ async def _work(invitation: Invitation, processes: int, scratch: Path | None, on
     pause_s = FIRST_PAUSE_S
     current = asyncio.current_task()
     assert current is not None
-    # As Ctrl-C does: what is in the folder for previews is removed.
+    # Handled like Ctrl-C, so that the folder for previews is emptied.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, current.cancel)
     context = _context(invitation)
@@ -83,7 +85,7 @@ async def _work(invitation: Invitation, processes: int, scratch: Path | None, on
             return
         if welcomed:
             pause_s = FIRST_PAUSE_S
-        # Several machines do not come back in the same moment.
+        # A random pause, so that several machines do not reconnect at the same moment.
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -104,7 +106,7 @@ async def _connect(
 
 
 def _problem(error: OSError | EOFError | ValueError) -> Message:
-    """Why there is no connection, as a person would say it."""
+    """Why there is no connection, as a message for people."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Message("lending.other_certificate", error=error.verify_message)
     if isinstance(error, TimeoutError):
@@ -112,17 +114,17 @@ def _problem(error: OSError | EOFError | ValueError) -> Message:
     if isinstance(error, EOFError):
         return Message("lending.hung_up")
     if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
-        # asyncio has a text of its own for the number.
+        # asyncio replaces the text of the error number with its own.
         return of_os_error(OSError(error.errno, os.strerror(error.errno)))
     return text(str(error) or type(error).__name__)
 
 
 def _context(invitation: Invitation) -> ssl.SSLContext:
-    """TLS 1.3 with the service of the invitation and no other."""
+    """TLS 1.3 that accepts the service of the invitation and no other."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(cadata=invitation.authority)
-    # Python takes the key from a file only: one that no other user can open, which is removed at once.
+    # Python reads the key from a file only. No other user can open this one, and it is removed at once.
     descriptor, path = tempfile.mkstemp(prefix="comparimg-")
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

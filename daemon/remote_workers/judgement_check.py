@@ -1,7 +1,7 @@
-"""PURE: what a worker on another machine found out, checked before it is believed to be of the right kind.
+"""PURE: checks that the results of a worker on another machine are of the right form before they are used.
 
-Every value has a type and bounds, and no text of a worker's is kept: what the evidence says of the files is known at
-home, and said by home. A worker that is invited may still judge wrongly; it cannot make anything else of an answer.
+Every value has a type and bounds, and no text of a worker is kept: what the evidence says about the files is known here
+and added here. An invited worker may still judge wrongly, but its answer cannot do anything else.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -16,13 +16,13 @@ from index.imaging.verification.edit_evidence import of_files
 from index.imaging.verification.verify import Judgement
 from index.model import Facts, Kind, Turn
 
-# Of a descriptor and its place (imaging.candidates.features.descriptors).
+# The size of a descriptor and its position (imaging.candidates.features.descriptors).
 FEATURE_BYTES: Final = 40
-# The least certain that is called the same picture has at most this confidence where it is only possible.
+# A pair that is only possibly the same picture has at most this confidence.
 POSSIBLE_AT_MOST: Final = 0.5
 REASONS: Final = frozenset((reasons.EXPOSURE, reasons.TEXT, reasons.COLOUR, reasons.UNCLEAR))
 
-# The bounds also refuse what is not finite: no comparison with it holds.
+# The bounds also refuse NaN and infinity: no comparison with them holds.
 Share = Annotated[float, Meta(ge=0, le=1)]
 Factor = Annotated[float, Meta(ge=0, le=10_000)]
 Level = Annotated[float, Meta(ge=-100_000, le=100_000)]
@@ -48,7 +48,7 @@ class _Tone(_Plain, frozen=True):
 
 
 class _Evidence(_Plain, frozen=True):
-    """What was measured on the pixels, as edit_evidence describes it."""
+    """The measurements on the pixels, as edit_evidence describes them."""
 
     turn: Turn | None = None
     scale: Factor | None = None
@@ -77,7 +77,8 @@ _decoder: Final = msgspec.json.Decoder(_Judged)
 
 
 def judgement_to_bytes(judgement: Judgement) -> bytes:
-    """A judgement without what the facts of the files say, and without its gates, which no one keeps, as JSON."""
+    """A judgement as JSON, without what is taken from the facts of the files, and without its gates, which are not
+    stored."""
     return msgspec.json.encode(
         {
             "kind": judgement.kind,
@@ -90,13 +91,13 @@ def judgement_to_bytes(judgement: Judgement) -> bytes:
 
 
 def judgement_of_bytes(data: bytes, first: Facts, second: Facts) -> Judgement:
-    """The judgement of two pictures with these facts. Raises ValueError for what is none."""
+    """Read the judgement of two pictures with these facts. Raises ValueError if it is invalid."""
     try:
         judged = _decoder.decode(data)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     _check_evidence(judged)
-    # The numbers as they were written: the types make all of them fractions.
+    # The numbers are decoded again as they were written: the types turn all of them into floats.
     evidence: dict[str, Any] = msgspec.json.decode(data)["evidence"]
     if judged.kind is not None:
         evidence |= of_files(first, second)
@@ -104,18 +105,18 @@ def judgement_of_bytes(data: bytes, first: Facts, second: Facts) -> Judgement:
 
 
 def features_of_bytes(data: bytes) -> bytes:
-    """Raises ValueError for what are no local features of one picture."""
+    """Check the local features of one picture. Raises ValueError if they are invalid."""
     if len(data) % FEATURE_BYTES or len(data) > FEATURE_BYTES * DETECTED:
         raise ValueError(f"no features: {len(data)} bytes")
     return data
 
 
 def vectors_of_bytes(data: bytes, turns: int, dimensions: int) -> bytes:
-    """Raises ValueError for what are not the vectors of one picture in so many turns."""
+    """Check the vectors of one picture in so many turns. Raises ValueError if they are invalid."""
     if dimensions <= 0 or len(data) != turns * dimensions:
         raise ValueError(f"no {turns} vectors of {dimensions}: {len(data)} bytes")
     rows = np.frombuffer(data, np.int8).reshape(turns, dimensions)
-    # As vector_of makes them: the largest component has 127, and none has less than its opposite.
+    # vector_of scales each vector so that its largest component is 127 or -127.
     if not (np.abs(rows.astype(np.int16)).max(axis=1) == 127).all():
         raise ValueError("vectors of another length")
     return data
@@ -143,7 +144,7 @@ def _check_evidence(judged: _Judged) -> None:
 
 
 def _as_number(value: Any) -> Any:
-    """What numpy computed."""
+    """Convert the numbers that numpy computed."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} is no plain data")

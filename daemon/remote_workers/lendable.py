@@ -1,7 +1,8 @@
-"""The works that can be lent to other machines: how a task and its value are written as plain data, and read.
+"""The works that can be lent to other machines: how a task and its result are written as plain data, and read.
 
-Only views travel, which are JPEGs of at most 512 pixels (1,024 of a graphic), with the facts of two files where a pair
-is verified. Files, names, places, captions and keywords stay at home. The value of a task is checked where it arrives.
+Only views are sent: JPEGs of at most 512 pixels (1,024 for graphics). To verify a pair, the facts of its two files are
+sent as well. Files, names, places, captions and keywords are never sent. The result of a task is checked when it
+arrives.
 """
 
 import io
@@ -37,11 +38,15 @@ EMBED: Final = "embed"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One kind of task. At home: `needs` names what a worker must be able to do for an item, "" where none can;
-    `encode` writes an item and raises OSError or ValueError where its views cannot be read; `decode` reads its value
-    and raises ValueError for nonsense. At the worker: `task` is the argument of `function` for what was written, with
-    the paths of the views there, and raises ValueError; `value` writes what `function` gave, in the same process. Both
-    are module-level functions."""
+    """One kind of task.
+
+    In the service: `needs` names the ability that a worker must have for an item, "" if no worker can do it. `encode`
+    writes an item; it raises OSError or ValueError if its views cannot be read. `decode` reads the result and raises
+    ValueError if it is invalid.
+
+    In the worker: `task` makes the argument of `function` from what was written and the paths of the views, and raises
+    ValueError. `value` writes the result of `function`, in the same process. Both are module-level functions.
+    """
 
     name: str
     function: Callable[[Any], Any]
@@ -105,7 +110,7 @@ def _pair_of_bytes(data: bytes, views: Sequence[str]) -> PairTask:
 
 
 def _without_description(facts: Facts) -> Facts:
-    """What is written about a picture is no evidence of what it shows, and no one else's business."""
+    """Facts without the description: captions and keywords are no evidence of what a picture shows, and are private."""
     return replace(facts, description=Description())
 
 
@@ -123,7 +128,7 @@ _embeddings: Final = msgspec.msgpack.Decoder(_Embedded)
 
 
 def _embedding_needs(task: EmbedTask) -> str:
-    # Another provider computes other vectors.
+    # Another provider computes different vectors.
     return _can_embed(task.model.digest) if task.model.digest and task.model.provider == "cpu" else ""
 
 
@@ -132,7 +137,7 @@ def _embedding_to_bytes(task: EmbedTask, views: Views) -> bytes:
 
 
 def _embedding_of_bytes(data: bytes, views: Sequence[str]) -> EmbedTask:
-    """With this machine's own file, which is checked to be the same before it is run."""
+    """Uses the model file of this machine, which is checked to be the same before it is run."""
     task = _embeddings.decode(data)
     if not 1 <= task.turns <= len(TURNS) or not task.digest:
         raise ValueError("no such turns, or no model")
@@ -171,13 +176,15 @@ WORKS: Final[Mapping[str, Work]] = {
 
 
 def done(work: tuple[Callable[[Any], Any], Callable[[Any], bytes]], item: tuple[int, Any]) -> bytes:
-    """In a worker process: what a function gives for the second part of an item, written by another."""
+    """In a worker process: apply a function to the second part of an item, and write the result with another
+    function."""
     function, value = work
     return value(function(item[1]))
 
 
 def abilities() -> tuple[str, ...]:
-    """What this installation can do for another one, and by which versions: others would give other results."""
+    """What this installation can do for another one, with the versions that matter: other versions give other
+    results."""
     can = [_can_verify(), _can_describe()]
     if SHIPPED.is_file():
         can.append(_can_embed(blake3.blake3(SHIPPED.read_bytes()).digest()))
@@ -185,7 +192,7 @@ def abilities() -> tuple[str, ...]:
 
 
 def check_view(view: bytes) -> None:
-    """Raises ValueError for what is no view: the limit on pixels holds at the worker as well."""
+    """Raises ValueError if the bytes are not a valid view. The worker, too, enforces the limit on pixels."""
     if len(view) > MOST_VIEW_BYTES:
         raise ValueError("a view of too many bytes")
     try:
@@ -221,7 +228,7 @@ def _versions(*packages: str) -> str:
 
 @cache
 def _version(package: str) -> str:
-    # It is asked for with every task, and reading the metadata of a package takes a millisecond.
+    # This is called for every task, and reading the metadata of a package takes a millisecond.
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:

@@ -1,8 +1,8 @@
-"""Lends tasks to other machines: runs the process that listens, and knows who is connected.
+"""Lends tasks to other machines: runs the process that listens, and keeps track of the connections.
 
-Thread comparimg-lender: starts the process, reads what it says, keeps the list of those who are let in up to date, and
-ends connections that are silent, overdue or talk nonsense. If the process dies, everything that was lent goes back to
-the queues, and another is started.
+The thread comparimg-lender starts the process, reads its messages, keeps the list of machines that are let in up to
+date, and ends connections that are silent, overdue or send nonsense. If the process dies, all lent tasks return to
+their queues, and the process is started again.
 """
 
 import logging
@@ -31,13 +31,13 @@ from webui.services import Lending, RemoteWorker
 
 log = logging.getLogger(__name__)
 
-# How often the list, the silences and the limits are checked.
+# How often the list, the silence of connections and the limits are checked.
 TICK_S: Final = 0.5
-# Before the process is started again, and before it is looked whether the address can be listened at now.
+# The pause before the process is started again, and before the address is tried again.
 RESTART_S: Final = 2.0
-# A machine that answers has so long beyond the limit of a task: for the network, and to start its processes.
+# The additional time that a machine has beyond the limit of a task: for the network, and to start its processes.
 GRACE_S: Final = 15.0
-# For how long a machine that could not do what it was lent is not let in again.
+# How long a machine that failed at its tasks is kept out.
 PAUSES_S: Final[Mapping[str, float]] = {
     "lending.unfit": 30.0, "lending.overdue": 60.0, "lending.nonsense": 300.0, "lending.version": 5.0,
 }  # fmt: skip
@@ -54,7 +54,7 @@ class _Connection:
 
 @dataclass(slots=True)
 class _Known:
-    """What is remembered of a machine while it is away."""
+    """What is remembered about a machine while it is disconnected."""
 
     address: str = ""
     processes: int = 0
@@ -75,7 +75,8 @@ class Lender:
         limits: WorkerLimits,
         queues: Sequence[TaskQueue],
     ) -> None:
-        """`lend` are the names of works, `limits` those of each task, and `queues` those that tasks are taken from."""
+        """`lend` has the names of works, `limits` the limits of each task, and `queues` the queues that tasks are taken
+        from."""
         self._host, self._port = address
         self._lend = tuple(name for name in WORKS if name in lend)
         self._works: dict[Callable[[Any], Any], Work] = {WORKS[name].function: WORKS[name] for name in self._lend}
@@ -86,13 +87,13 @@ class Lender:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="comparimg-lender")
         self._lock = threading.Lock()
-        # Guarded by the lock: what others read.
+        # Guarded by the lock, since other threads read it.
         self._connections: dict[int, _Connection] = {}
         self._known: dict[str, _Known] = {}
         self._invited: dict[str, Invited] = {}
         self._problem: Message | None = None
         self._listening = self._isolated = False
-        # Of the thread alone.
+        # Used by the lender's thread only.
         self._gate: GateProcess | None = None
         self._seen: tuple[int, ...] = ()
         self._ended: list[Borrower] = []
@@ -102,7 +103,7 @@ class Lender:
         self._thread.start()
 
     def stop(self) -> None:
-        """End every connection and the process; what is away goes back to its queue."""
+        """End every connection and the process. Lent tasks return to their queues."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -113,12 +114,12 @@ class Lender:
 
     @property
     def gate_pid(self) -> int | None:
-        """The process that listens."""
+        """The process id of the gate."""
         gate = self._gate
         return None if gate is None else gate.process.pid
 
     def status(self) -> Lending:
-        """Any thread."""
+        """The state of all machines. Any thread."""
         with self._lock:
             connected = {one.fingerprint: one for one in self._connections.values() if one.borrower}
             workers = [self._worker(entry, connected.get(entry.fingerprint)) for entry in self._invited.values()]
@@ -156,7 +157,7 @@ class Lender:
             problem=None if borrower else known.problem,
         )
 
-    # In the thread
+    # In the lender's thread
 
     def _run(self) -> None:
         listening: socket.socket | None = None
@@ -185,7 +186,7 @@ class Lender:
         return listening
 
     def _session(self, listening: socket.socket) -> None:
-        """From the start of a process that listens to its end. Raises GateDied, StoreError and OSError."""
+        """Run one gate process from its start to its end. Raises GateDied, StoreError and OSError."""
         gate = GateProcess(listening, self._roster.read(AUTHORITY), self._roster.read(SERVICE))
         self._gate, self._seen = gate, ()
         self._gate_heard_s = self._beat_s = time.monotonic()
@@ -210,7 +211,7 @@ class Lender:
         self._ended.clear()
 
     def _update_list(self, gate: GateProcess) -> None:
-        """Send the process the list of those let in, when that has changed; it cuts the others off."""
+        """Send the gate the list of machines that are let in, if it has changed. The gate disconnects all others."""
         seen = _identity(self._roster)
         if seen == self._seen:
             return
@@ -268,7 +269,7 @@ class Lender:
         if fingerprint not in self._invited or (known is not None and known.paused_until_s > now_s):
             self._close(said.connection)
             return
-        # Who comes again has left, even if that did not show.
+        # A machine that connects again has lost its earlier connection, even if that was not noticed.
         for number, other in list(self._connections.items()):
             if other.fingerprint == fingerprint:
                 self._drop(number)
@@ -276,7 +277,7 @@ class Lender:
             self._connections[said.connection] = _Connection(fingerprint, address, now_s, time.time_ns())
 
     def _read(self, said: Said) -> None:
-        """A message of a machine. One that makes no sense ends the connection, and nothing else."""
+        """Read a message of a machine. An invalid one ends the connection, and has no other effect."""
         connection = self._connections.get(said.connection)
         if connection is None:
             return
@@ -316,7 +317,7 @@ class Lender:
     def _send(self, number: int, message: wire.FromService) -> None:
         gate = self._gate
         if gate is not None:
-            # That the process died shows when it is listened to.
+            # The death of the gate is noticed when its messages are read.
             with suppress(GateDied):
                 gate.send(Asks.FRAME, number, wire.encode(message))
 
@@ -327,12 +328,12 @@ class Lender:
                 gate.send(Asks.CLOSE, number)
 
     def _drop(self, number: int, problem: Message | None = None) -> None:
-        """Hang up, and remember why."""
+        """Disconnect a machine, and remember why."""
         self._close(number)
         self._forget(number, problem)
 
     def _forget(self, number: int, problem: Message | None = None) -> None:
-        """A connection has ended; the tasks it was lent are done here."""
+        """Handle the end of a connection: the tasks it was lent are done here."""
         with self._lock:
             connection = self._connections.pop(number, None)
             if connection is None:
@@ -370,7 +371,7 @@ def _problem(error: Exception) -> Message:
 
 
 def _identity(roster: Roster) -> tuple[int, ...]:
-    """What changes with the list."""
+    """A value that changes whenever the list changes."""
     try:
         status = (roster.folder / LIST).stat()
     except OSError:

@@ -1,8 +1,8 @@
-"""The machines that were invited, and the certificates by which they are known: files of the data folder.
+"""The invited machines, and the certificates that identify them: files in the data folder.
 
-`workers/` belongs to its owner alone. It holds the authority that signs certificates, the certificate of the service,
-and the list of those who are let in. A certificate that is not on the list opens nothing, though the authority signed
-it: so one that is revoked is taken off the list, which the service looks at several times a second.
+Only its owner can read `workers/`. It contains the authority that signs certificates, the certificate of the service,
+and the list of machines that are let in. A certificate is accepted only if it is on the list, even if the authority
+signed it. Revoking one means to remove it from the list, which the service checks several times a second.
 """
 
 import contextlib
@@ -28,7 +28,8 @@ MOST_NAME: Final = 60
 
 
 class Invited(msgspec.Struct, frozen=True):
-    """A machine that is let in: its name, the SHA-256 of its certificate in hexadecimal, and since when."""
+    """A machine that is let in: its name, the SHA-256 of its certificate in hexadecimal, and since when it is
+    invited."""
 
     name: str
     fingerprint: str
@@ -43,11 +44,11 @@ class Roster:
 
     @property
     def exists(self) -> bool:
-        """Whether anyone was ever invited, and so whether there is a certificate of the service."""
+        """Whether a machine was ever invited, so that there is a certificate of the service."""
         return (self.folder / SERVICE).exists() and (self.folder / AUTHORITY).exists()
 
     def invited(self) -> Sequence[Invited]:
-        """Raises StoreError if the list cannot be read: then no one is let in."""
+        """The list. Raises StoreError if it cannot be read: then no one is let in."""
         path = self.folder / LIST
         try:
             return msgspec.json.decode(path.read_bytes(), type=list[Invited])
@@ -59,7 +60,7 @@ class Roster:
             raise StoreError("lending.list_unreadable", file=path, error=error) from error
 
     def add(self, entry: Invited) -> None:
-        """Raises UsageError for a name that is taken, and StoreError."""
+        """Add a machine. Raises UsageError if its name is taken, and StoreError."""
         with self.locked():
             entries = list(self.invited())
             if any(other.name == entry.name for other in entries):
@@ -67,7 +68,7 @@ class Roster:
             self._write([*entries, entry])
 
     def remove(self, name: str) -> None:
-        """Raises NotFound and StoreError."""
+        """Remove a machine by its name. Raises NotFound and StoreError."""
         with self.locked():
             entries = self.invited()
             left = [entry for entry in entries if entry.name != name]
@@ -76,7 +77,7 @@ class Roster:
             self._write(left)
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of the files. Raises StoreError."""
+        """The bytes of one file of the folder. Raises StoreError."""
         path = self.folder / name
         try:
             return path.read_bytes()
@@ -84,7 +85,7 @@ class Roster:
             raise StoreError("lending.unreadable", file=path, error=of_os_error(error)) from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Write one of the files so that only its owner can read it, in one step. Raises StoreError."""
+        """Write one file of the folder atomically, readable by its owner only. Raises StoreError."""
         try:
             self._make_folder()
             write_private(self.folder / name, data)
@@ -94,7 +95,7 @@ class Roster:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep others from changing the list meanwhile. Raises StoreError."""
+        """Lock the list, so that no other process changes it meanwhile. Raises StoreError."""
         try:
             self._make_folder()
             folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -117,7 +118,8 @@ class Roster:
 
 
 def write_private(target: Path, data: bytes, replace: bool = True) -> None:
-    """Write a file with mode 0600, never through a link. Without `replace` it must not exist. Raises OSError."""
+    """Write a file with mode 0600, never through a link. Without `replace`, the file must not exist yet. Raises
+    OSError."""
     partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -135,7 +137,7 @@ def write_private(target: Path, data: bytes, replace: bool = True) -> None:
 
 
 def check_name(name: str) -> str:
-    """The name of a machine, if it is one: letters, digits, . _ and -. Raises UsageError."""
+    """Check that a name is valid for a machine: letters, digits, . _ and -. Returns it. Raises UsageError."""
     is_good = 0 < len(name) <= MOST_NAME and all(letter.isalnum() or letter in "._-" for letter in name)
     if not is_good:
         raise UsageError("lending.no_name", name=name, most=MOST_NAME, field="name")

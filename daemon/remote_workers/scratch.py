@@ -1,7 +1,7 @@
-"""A folder of a worker's own for the views that it was sent. Used by any thread.
+"""A worker's own folder for the views that it was sent. Used by any thread.
 
-A view is kept under the digest of its bytes, which is computed here: a process that has prepared a picture finds it
-again, and no one else chooses a name.
+A view is stored under the digest of its bytes, which is computed here. So a process that has prepared a picture before
+recognises it, and no one else chooses a file name.
 """
 
 import os
@@ -20,12 +20,12 @@ from daemon.remote_workers.lendable import check_view
 from daemon.remote_workers.wire import View
 from index.imaging.decoding.pictures import preview_on_black
 
-# 20 MB; the views that a batch needs stay as long as it does. The service counts on fewer (see sent_views), by as many
-# as can be under way.
+# 20 MB. The views of a batch stay at least until it is done. The service assumes a smaller number (see sent_views), so
+# that views in transit do not matter.
 KEPT: Final = 500
-# Then the process id.
+# Followed by the process id.
 PREFIX: Final = "comparimg-worker-"
-# Where the system keeps files in memory; elsewhere it is the folder for temporary files.
+# A folder in memory; if there is none, the folder for temporary files is used.
 MEMORY: Final = Path("/dev/shm")
 
 
@@ -43,8 +43,8 @@ class Scratch:
         self._by_number: OrderedDict[int, Path] = OrderedDict()
 
     def add(self, views: Collection[View]) -> list[str]:
-        """Keep views, or find those sent before, and give their paths; they stay until `release`. Raises OSError, and
-        ValueError for what is no view, or is not here."""
+        """Store views, or find those sent before, and return their paths. They stay until `release`. Raises OSError,
+        and ValueError for an invalid view or one that is not here."""
         paths: list[Path] = []
         try:
             for view in views:
@@ -103,7 +103,7 @@ class Scratch:
 
 
 def _remove_left(parent: Path) -> None:
-    """Remove the folders of workers that were killed, of this user only."""
+    """Remove the folders that killed workers of this user left behind."""
     for folder in parent.glob(f"{PREFIX}*-*"):
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]
         with suppress(OSError):

@@ -1,7 +1,7 @@
-"""The views that one worker was sent: each travels once, as long as it is among the last of them.
+"""The views that one worker was sent. Each is sent once, as long as it is among the most recent ones.
 
-A view gets a number when it is first sent, by which the worker finds it again. A worker keeps more of them than are
-remembered here (see scratch). One that it lacks all the same costs the tasks of its batch a way home.
+A view gets a number when it is first sent; the worker finds it again by that number. A worker keeps more views than are
+remembered here (see scratch). If it lacks one nevertheless, the tasks of that batch are returned.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from typing import Final
 from daemon.remote_workers.wire import View
 from index.imaging.decoding.pictures import JPEG_END, preview_on_black
 
-# A view takes 40 KB; one of noise alone takes 350.
+# A view takes 40 KB; one of pure noise takes 350.
 MOST_VIEW_BYTES: Final = 2**19
 JPEG_START: Final = b"\xff\xd8"
 REMEMBERED: Final = 256
@@ -20,14 +20,14 @@ Key = tuple[str, bool]
 
 
 class SentViews:
-    """What one worker has. For one batch after another: `note` the views of one before the next begins."""
+    """The views that one worker has. For each batch, call `note` before the next one begins."""
 
     def __init__(self) -> None:
         self._numbers: OrderedDict[Key, int] = OrderedDict()
         self._last = -1
 
     def number(self, key: Key) -> int | None:
-        """The number of a view that the worker has."""
+        """The number of a view, None if the worker does not have it."""
         return self._numbers.get(key)
 
     def new_number(self) -> int:
@@ -35,7 +35,7 @@ class SentViews:
         return self._last
 
     def note(self, batch: "Views") -> None:
-        """The batch is sent."""
+        """Record that the batch was sent."""
         for key, view in zip(batch.keys, batch.sent, strict=True):
             self._numbers[key] = view.number
             self._numbers.move_to_end(key)
@@ -44,7 +44,7 @@ class SentViews:
 
 
 class Views:
-    """The views of one batch, for a worker that has some of them already."""
+    """The views of one batch, for a worker that already has some of them."""
 
     def __init__(self, has: SentViews) -> None:
         self.sent: list[View] = []
@@ -53,7 +53,7 @@ class Views:
         self._places: dict[Key, int] = {}
 
     def add(self, path: str, with_black: bool = False) -> int:
-        """The place of a view in the batch. Raises OSError and ValueError where it cannot be read."""
+        """Add a view. Returns its index in the batch. Raises OSError and ValueError if it cannot be read."""
         key = path, with_black
         if key not in self._places:
             view = self._view(key)
@@ -72,7 +72,7 @@ class Views:
 
 
 def _read(path: Path) -> bytes:
-    """Raises OSError and ValueError; the worker looks closer."""
+    """The bytes of a view. Raises OSError and ValueError. The worker checks them more closely."""
     view = path.read_bytes()
     if len(view) > MOST_VIEW_BYTES or not view.startswith(JPEG_START) or not view.endswith(JPEG_END):
         raise ValueError("no whole view")

@@ -1,6 +1,6 @@
-"""What the service and a worker on another machine say to each other: plain data, each message of a known type.
+"""The messages between the service and a worker on another machine: plain data, each of a known type.
 
-A message is MessagePack in a frame with its length before it. Nothing else is ever decoded: no pickle, no code.
+A message is MessagePack in a frame, with its length in front. Nothing else is ever decoded: no pickle, no code.
 """
 
 import struct
@@ -10,17 +10,17 @@ import msgspec
 from msgspec import Meta
 
 PROTOCOL: Final = 2
-# The name in the certificate of the service, whatever its address: a worker connects to nothing else.
+# The name in the certificate of the service, whatever its address. A worker accepts no other name.
 SERVICE_NAME: Final = "comparimg-service"
 LENGTH: Final = struct.Struct(">I")
-# Of one message. Eight pairs are 16 views of some 40 KB; what comes back are judgements, features or vectors.
+# The limit of one message. Eight pairs have 16 views of some 40 KB. The answers are judgements, features or vectors.
 MOST_BYTES_TO_WORKER: Final = 32 * 2**20
 MOST_BYTES_FROM_WORKER: Final = 2 * 2**20
 MOST_ANSWERS: Final = 64
-# Both sides say that often that they are there, and take the other for gone after so long a silence.
+# Both sides send a heartbeat this often, and count the other as lost after the following silence.
 BEAT_S: Final = 2.0
 SILENCE_S: Final = 10.0
-# How long a connection may take to say who it is, and a TLS handshake.
+# The time a connection has for the TLS handshake, and to identify itself.
 HELLO_S: Final = 10.0
 
 Number = Annotated[int, Meta(ge=0, le=2**31)]
@@ -29,14 +29,14 @@ M = TypeVar("M")
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=True):
-    """Written as an array: its tag, then its fields."""
+    """Encoded as an array: its tag, then its fields."""
 
 
 # From a worker
 
 
 class Hello(_Wire, frozen=True):
-    """The first message. `can` are the works that it is able to do (see lendable), with their versions in them."""
+    """The first message. `can` lists the abilities of the worker (see lendable), with their versions."""
 
     protocol: Number
     version: Word
@@ -45,7 +45,7 @@ class Hello(_Wire, frozen=True):
 
 
 class Done(_Wire, frozen=True):
-    """The value of one task of a batch; in Answers."""
+    """The result of one task of a batch; part of Answers."""
 
     batch: Number
     number: Number
@@ -53,7 +53,7 @@ class Done(_Wire, frozen=True):
 
 
 class Failed(_Wire, frozen=True):
-    """A task that could not be done there; `reason` is a word for the log. In Answers."""
+    """A task that failed at the worker. `reason` is a word for the log. Part of Answers."""
 
     batch: Number
     number: Number
@@ -61,41 +61,41 @@ class Failed(_Wire, frozen=True):
 
 
 class Answers(_Wire, frozen=True):
-    """Those of some tasks, together: a message costs as much as a millisecond of work."""
+    """The answers to several tasks together: a message costs as much as a millisecond of work."""
 
     answers: Annotated[tuple[Done | Failed, ...], Meta(max_length=MOST_ANSWERS)]
 
 
 class Unfit(_Wire, frozen=True):
-    """A worker that can do nothing now: a full disk, processes that do not start."""
+    """The worker can do nothing at present: its disk is full, or its processes do not start."""
 
     problem: Word
 
 
 class Here(_Wire, frozen=True):
-    """Nothing else to say."""
+    """A heartbeat."""
 
 
 # From the service
 
 
 class Welcome(_Wire, frozen=True):
-    """The limits for each task: as at home."""
+    """The limits for each task, the same as for the service's own processes."""
 
     time_limit_s: float
     memory_bytes: int
 
 
 class Refused(_Wire, frozen=True):
-    """Why a worker is not let in: `revoked` or `version`. `version` is that of the service."""
+    """The reason why a worker is not let in: `revoked` or `version`. `version` is the version of the service."""
 
     reason: Word
     version: Word = ""
 
 
 class View(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A view and its second one on black (see imaging.decoding.pictures), or b"". A number alone is a view that was
-    sent before; in Batch."""
+    """A view, and its second version on black (see imaging.decoding.pictures) or b"". A number alone refers to a view
+    that was sent before. Part of Batch."""
 
     number: Number
     jpeg: bytes = b""
@@ -103,7 +103,7 @@ class View(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class Batch(_Wire, frozen=True):
-    """Tasks of one `work`; they name their views by their places in `views`."""
+    """Tasks of one `work`. They refer to their views by their index in `views`."""
 
     number: Number
     work: Word
@@ -128,12 +128,12 @@ def framed(payload: bytes) -> bytes:
 
 
 def of_worker(payload: bytes) -> FromWorker:
-    """Raises ValueError for anything else (of which msgspec's errors are)."""
+    """Decode a message of a worker. Raises ValueError (the base of msgspec's errors) for anything else."""
     return _checked(_from_worker, payload)
 
 
 def of_service(payload: bytes) -> FromService:
-    """Raises ValueError for anything else."""
+    """Decode a message of the service. Raises ValueError for anything else."""
     return _checked(_from_service, payload)
 
 

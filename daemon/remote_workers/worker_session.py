@@ -1,6 +1,7 @@
-"""A worker's side of one connection: does what it is sent in processes of its own, under the limits it is given.
+"""A worker's side of one connection: does the tasks it is sent, in its own processes, within the limits it was given.
 
-The service is met with the same care as it meets a worker: messages of known types, views that are views, no path.
+The worker checks the service as strictly as the service checks a worker: only messages of known types, only valid
+views, no paths.
 """
 
 import asyncio
@@ -22,15 +23,15 @@ from daemon.version import VERSION
 
 log = logging.getLogger(__name__)
 
-# Answers are sent together with those that follow within this time, and with the last of a batch.
+# Answers that come within this time are sent together. The last answer of a batch is sent at once.
 GATHER_S: Final = 0.25
 GATHER_BYTES: Final = wire.MOST_BYTES_FROM_WORKER // 2
-# More batches than it could have been sent (see borrower).
+# More batches than the service sends ahead (see borrower).
 BATCHES: Final = 64
 
 
 class Refused(Exception):
-    """The service does not let this worker in; `reason` is a word, `version` that of the service."""
+    """The service does not let this worker in. `reason` is a word; `version` is the version of the service."""
 
     def __init__(self, reason: str, version: str) -> None:
         super().__init__(reason)
@@ -51,7 +52,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
 
     async def run(self, welcomed: Callable[[], None]) -> None:
-        """Until the connection ends. Raises Refused, OSError (of which a silence is one) and EOFError."""
+        """Run until the connection ends. Raises Refused, OSError (also for a silent service) and EOFError."""
         self._write(wire.Hello(wire.PROTOCOL, VERSION, self._processes, abilities()))
         first = wire.of_service(await asyncio.wait_for(self._read(), wire.HELLO_S))
         if isinstance(first, wire.Refused):
@@ -60,7 +61,7 @@ class Session:
             raise ConnectionError("the service did not answer")
         welcomed()
         limits = WorkerLimits(first.time_limit_s, first.memory_bytes)
-        # Models in processes of their own, as at home.
+        # Models run in separate processes, as in the service.
         with closing(Scratch(self._scratch_parent)) as scratch, WorkerPool(self._processes, limits) as pool:
             work = _Worker(pool, scratch, self._write_soon)
             beating = asyncio.create_task(self._beat())
@@ -95,7 +96,7 @@ class Session:
         self._writer.write(wire.framed(wire.encode(message)))
 
     def _write_soon(self, message: wire.FromWorker) -> None:
-        """From another thread."""
+        """Like `_write`, but from another thread."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._write, message)
 
@@ -111,7 +112,7 @@ class _Worker:
         self._closed = threading.Event()
 
     def start(self, batch: wire.Batch) -> None:
-        """Its views are kept at once: the next batch may need them."""
+        """Start a batch. Its views are stored at once: the next batch may need them."""
         work = WORKS.get(batch.work)
         if work is None:
             self._send(wire.Unfit(f"no such work: {batch.work}"[:200]))
@@ -127,7 +128,7 @@ class _Worker:
             self._threads.submit(self._do, batch, work, paths)
 
     def close(self) -> None:
-        """After the pool, whose end ends every batch."""
+        """Call it after the pool is closed, which ends every batch."""
         self._closed.set()
         self._threads.shutdown(cancel_futures=True)
 

@@ -1,8 +1,9 @@
 """EDGE: watchdog's inotify, extended to exclude folders, to count its watches and to report lost events.
 
 watchdog 7.1 watches every folder below a root, ignores it when the kernel refuses more watches, and does not report an
-overflow of the kernel's queue. Some of what is overridden here is private, so the version is pinned and there is a test
-for each of these reasons. Threads: watchdog's own (one reader, one for each root, one that calls the handler).
+overflow of the kernel's queue. Some of what is overridden here is private, so the version is pinned, and there is a
+test for each of these three reasons. Threads: watchdog's own (one reader, one for each root, one that calls the
+handler).
 """
 
 import ctypes
@@ -42,7 +43,7 @@ from index.imaging.discovery.walk import Exclusions
 
 log = logging.getLogger(__name__)
 
-# The mask for the kernel is derived from these: otherwise each file that we read would cause an event or two.
+# The mask for the kernel is derived from these. By default, each file that we read would cause an event or two.
 EVENTS: Final[list[type[FileSystemEvent]]] = [
     FileCreatedEvent, FileClosedEvent, FileMovedEvent, FileDeletedEvent,
     DirCreatedEvent, DirMovedEvent, DirDeletedEvent,
@@ -60,8 +61,8 @@ class Loss(StrEnum):
 class NativeRoot:
     """A root to watch with inotify. `nested` are other roots inside it, which have their own watches.
 
-    `on_paths` gets the one or two paths of an event and whether they are folders, `on_loss` the root and the reason;
-    both run in watchdog's threads, and must be quick and raise nothing.
+    `on_paths` gets the one or two paths of an event, and whether they are folders. `on_loss` gets the root and the
+    reason. Both run in watchdog's threads, must be quick, and must raise nothing.
     """
 
     path: bytes
@@ -101,16 +102,16 @@ class FolderWatches:
         return self._observer.is_alive() and self._observer.reader.is_alive()
 
     def watches(self, path: bytes) -> bool:
-        """Whether a root is still watched: one that was deleted is not, even if another took its name."""
+        """Whether a root is still watched. A root that was deleted is not, even if another folder took its name."""
         watch = self._watches.get(path)
         return any(emitter.watch == watch and emitter.is_alive() for emitter in tuple(self._observer.emitters))
 
     def add(self, root: NativeRoot) -> None:
-        """Watch a root: takes about 35 us for each folder. Raises OSError, ENOSPC if there are more folders than
-        watches; then nothing of it is watched."""
+        """Watch a root. This takes about 35 us for each folder. Raises OSError, with ENOSPC if there are more folders
+        than watches; then no folder of the root is watched."""
         self._observer.roots[root.path] = root
         self._observer.at_most = self._at_most()
-        # watchdog's annotations lack that it accepts bytes, which then come back in the events.
+        # watchdog accepts bytes, which then come back in the events, but its annotations lack this.
         path: Any = root.path
         self._watches[root.path] = self._observer.schedule(
             _Handler(root), path, recursive=root.recursive, event_filter=EVENTS
@@ -123,7 +124,7 @@ class FolderWatches:
             self._observer.unschedule(watch)
 
     def count(self, path: bytes | None = None) -> int:
-        """The number of folders watched below a root, or in all."""
+        """The number of watched folders below a root, or of all roots."""
         return self._observer.count(path)
 
 
@@ -162,7 +163,7 @@ class _Observer(BaseObserver):
         return sum(group.count for group in groups if path is None or group.path == path)
 
     def has_room(self, group: "_Group") -> bool:
-        # A group that is still being created is not among the emitters yet.
+        # A group that is still being created is not in the list of emitters yet.
         others = sum(
             emitter.group.count
             for emitter in tuple(self.emitters)
@@ -173,10 +174,10 @@ class _Observer(BaseObserver):
 
 class _Reader(InotifyFD):
     def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
-        """Watch a path, or do nothing if what is there now is watched already. Raises OSError.
+        """Watch a path, or do nothing if the folder there is watched already. Raises OSError.
 
-        watchdog's warns if it is. To ask first would look the path up twice, and another folder may have taken the name
-        in between: that folder's events would then be lost.
+        watchdog's method logs a warning in that case. A check beforehand would look the path up twice, and another
+        folder could take the name in between, whose events would then be lost.
         """
         with self._lock:
             wd = inotify_add_watch(self._inotify_fd, path, mask)
@@ -202,7 +203,7 @@ class _Emitter(InotifyEmitter):
         self._inotify = _Group(self._inotify_fd, root, self.get_event_mask_from_filter(), self._observer.has_room)
 
     def build_and_queue_event(self, event: GroupedInotifyEvent, *, full_events: bool = False) -> None:
-        """Queue one event for a moved folder: watchdog would add one for each file below it."""
+        """Queue one event for a moved folder. watchdog would add one for each file below it."""
         if not isinstance(event, PathedInotifyEvent):
             source, target = event
             moved = DirMovedEvent if source.ev.is_directory else FileMovedEvent
@@ -228,7 +229,7 @@ class _Group(InotifyWatchGroup):
         super().__init__(reader, root.path, event_mask=mask, is_recursive=root.recursive)
 
     def __repr__(self) -> str:
-        # watchdog logs it in warnings, and its own would list every watch.
+        # watchdog logs this in warnings. Its own version would list every watch.
         return f"<watches below {self.path!r}>"
 
     @property
@@ -243,8 +244,8 @@ class _Group(InotifyWatchGroup):
             raise
 
     def on_queue_overflow(self) -> None:
-        """Renew the watch of every folder, and report the loss. watchdog would remove all watches and add them again;
-        each removal is an event itself, and above 16384 folders these overflow the queue again, and again."""
+        """Renew the watch of every folder, and report the loss. watchdog would remove all watches and add them again.
+        Each removal is an event itself: above 16384 folders these would overflow the queue again and again."""
         with self._lock:
             if not self.is_active:
                 return
@@ -259,21 +260,22 @@ class _Group(InotifyWatchGroup):
         self._root.on_loss(self.path, Loss.OVERFLOW)
 
     def forget_moved_out(self, folder: bytes) -> None:
-        """Drop the watches of a folder that was moved out of the root: they would report its old path forever."""
+        """Drop the watches of a folder that was moved out of the root. They would report its old path forever."""
         with self._lock:
             below = folder + b"/"
             self._drop(
                 wd
                 for wd, path in list(self._active_callbacks_by_watch.items())
-                # Another folder may have taken the name already.
+                # Another folder may already have taken the name.
                 if (path == folder or path.startswith(below)) and self._descriptor(path) != wd
             )
 
     def _move_watches(self, move_src_path: bytes, move_dst_path: bytes) -> bool:
-        """As watchdog's, and then both paths are checked: an event of a folder is older than what is there now.
+        """Like watchdog's method, but both paths are checked afterwards, since an event is older than the present
+        state.
 
-        If a folder is created, moved away, and another created in its place, the watch made for the first event is on
-        the second folder, would move with the first, and the second would have none.
+        Suppose that a folder is created and moved away, and another one is created in its place. The watch made for the
+        first event is then on the second folder. It would be moved with the first, and the second would have none.
         """
         moved = super()._move_watches(move_src_path, move_dst_path)
         if moved:
@@ -289,7 +291,7 @@ class _Group(InotifyWatchGroup):
             self._remove_watch_internally(wd)
 
     def _add_all_callbacks(self, path: bytes) -> None:
-        """Watch a folder and those below it, each before it is listed, so that no change is missed."""
+        """Watch a folder and those below it. Each is watched before it is listed, so that no change is missed."""
         if path != self.path and not self._root.goes_into(path):
             return
         pending = [path]
@@ -312,17 +314,17 @@ class _Group(InotifyWatchGroup):
         return [path for path in folders if self._root.goes_into(path)]
 
     def _add(self, folder: bytes) -> bool:
-        """Watch one folder; False if it cannot be watched or is missing. Raises OSError for the root, and ENOSPC."""
+        """Watch one folder. False if it is missing or cannot be watched. Raises OSError for the root, and ENOSPC."""
         if not self._has_room(self):
             raise OSError(errno.ENOSPC, "more folders than inotify watches")
         try:
             wd = self._inotify_fd.add_callback(self._place(folder), self.event_mask, self._callback, self._id)
         except OSError as error:
-            # The folder may be gone since; raising that here would end the reader of all roots.
+            # The folder may have been removed since. An exception here would end the reader of all roots.
             if folder == self.path or error.errno == errno.ENOSPC:
                 raise
             return False
-        # A folder that was moved without an event keeps its watch.
+        # A folder that was moved without an event still has its old watch.
         before = self._active_callbacks_by_watch.get(wd)
         if before is not None and self._active_callbacks_by_path.get(before) == wd:
             del self._active_callbacks_by_path[before]
@@ -331,15 +333,15 @@ class _Group(InotifyWatchGroup):
         return True
 
     def _descriptor(self, folder: bytes) -> WatchDescriptor:
-        """The watch on a folder, created if there is none yet; -1, with the C library's errno, if it cannot be."""
+        """The watch on a folder, created if there is none yet. -1, with the C library's errno, if that fails."""
         return inotify_add_watch(self._inotify_fd._inotify_fd, self._place(folder), self.event_mask)
 
     def _place(self, folder: bytes) -> bytes:
-        # A root may be a symbolic link: with the slash, the folder is watched and not the link.
+        # A root may be a symbolic link. With the slash, its target is watched, not the link.
         return folder + b"/" if folder == self.path else folder
 
     def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
-        """As watchdog's, which raises, and so ends the reader, if the path has another watch by now."""
+        """Like watchdog's method, which raises, and so ends the reader, if the path has another watch by now."""
         path = self._active_callbacks_by_watch.pop(wd, None)
         if path is not None and self._active_callbacks_by_path.get(path) == wd:
             del self._active_callbacks_by_path[path]

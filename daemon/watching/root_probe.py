@@ -1,7 +1,7 @@
-"""EDGE: probes a root at intervals: does it exist, is it the same folder, is it empty. Thread: comparimg-guard.
+"""EDGE: probes a root at intervals: whether it exists, is the same folder, and is empty. Thread: comparimg-guard.
 
-One thread for each root, since a dead network mount may block any access for hours; the watcher concludes from a
-missing report that the root is offline.
+Each root has a thread, since a dead network mount may block any access for hours. If reports are missing, the watcher
+concludes that the root is offline.
 """
 
 import os
@@ -13,13 +13,13 @@ from daemon.files.mounts import Mount, mount_of, mounts_below, read_mounts
 from index.imaging.discovery.walk import Exclusions
 from index.messages import Message, of_os_error
 
-# A thread whose root does not respond cannot be joined; it is a daemon thread, and is left behind.
+# The thread of a root that does not respond cannot be joined. It is a daemon thread, and is abandoned.
 JOIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The result of one probe. `error` is why the root cannot be used; the rest is valid only without one."""
+    """The result of one probe. `error` says why the root cannot be used; the other fields are valid only without it."""
 
     error: Message | None = None
     device: int = 0
@@ -44,7 +44,7 @@ class ProbeResult:
 
 
 def probe(path: bytes, exclusions: Exclusions) -> ProbeResult:
-    """Probe a root once; it blocks as long as its file system does not respond."""
+    """Probe a root once. Blocks as long as its file system does not respond."""
     try:
         status = os.stat(path)
         with os.scandir(path) as listing:

@@ -1,18 +1,18 @@
-"""EDGE: how many folders this process may watch: the limit for one user, less what other programs use and need.
+"""EDGE: how many folders this process may watch: the limit for one user, minus what other programs use and need.
 
-Reads /proc. All programs of a user share the limit of inotify: using all of it breaks systemd and the desktop.
+Reads /proc. All programs of a user share the limit of inotify, and exhausting it breaks systemd and the desktop.
 """
 
 import os
 from typing import Final
 
 MAX_USER_WATCHES: Final = "/proc/sys/fs/inotify/max_user_watches"
-# The rest is left to programs that are started later; a desktop needs a few thousand.
+# The rest is left for programs that are started later; a desktop needs a few thousand.
 SHARE_OF_WATCHES: Final = 0.8
 
 
 def max_user_watches() -> int | None:
-    """How many folders all programs of one user may watch, None if it is unknown."""
+    """The number of folders that all programs of one user may watch, None if it is unknown."""
     try:
         with open(MAX_USER_WATCHES, encoding="ascii") as file:
             return int(file.read())
@@ -21,7 +21,7 @@ def max_user_watches() -> int | None:
 
 
 def watches_of_others(proc: str = "/proc") -> int:
-    """How many folders and files the other programs of this user watch, as far as /proc shows."""
+    """The number of folders and files that the other programs of this user watch, as far as /proc shows."""
     return sum(
         _watches_of(f"{proc}/{name}")
         for name in os.listdir(proc)
@@ -30,7 +30,7 @@ def watches_of_others(proc: str = "/proc") -> int:
 
 
 def watches_at_most() -> int | None:
-    """How many folders we may watch in all, None if no limit can be read."""
+    """The number of folders that we may watch in total, None if no limit can be read."""
     limit = max_user_watches()
     return None if limit is None else max(0, int(limit * SHARE_OF_WATCHES) - watches_of_others())
 

@@ -1,10 +1,11 @@
 """EDGE: turns watchdog events into stable paths; inotify or polling for each root; handles limits and lost roots.
 
-Events are hints: they are reported as paths to scan again, never as what to do. Every root is reconciled when it comes
+Events are hints: they are reported as paths to scan again, never as actions. Every root is reconciled when it comes
 online (after its watches are set up, so that no change is missed), when events were lost, and at intervals. A root that
 is missing, does not respond or is suddenly empty is offline, and its pending events are dropped.
 
-Thread: comparimg-watcher owns all state here; the probes of the roots and watchdog's threads only put on its queue.
+Thread: comparimg-watcher owns all state here. The probes of the roots and watchdog's threads only put calls on its
+queue.
 """
 
 import errno
@@ -35,12 +36,12 @@ log = logging.getLogger(__name__)
 CALLS_AT_A_TIME: Final = 5_000
 # How often waiting paths are probed during the delay.
 TICKS: Final = 6
-# Without a heartbeat for this long, something is wrong with the watcher's thread.
+# A heartbeat older than this means that the watcher's thread hangs.
 HEARTBEAT_S: Final = 60.0
 
 
 class WatchMode(StrEnum):
-    """How changes in a root are detected: by inotify, by polling, or by whichever its file system needs."""
+    """How changes in a root are detected: by inotify, by polling, or by the one that its file system needs."""
 
     AUTO = "auto"
     NATIVE = "native"
@@ -49,7 +50,7 @@ class WatchMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchedRoot:
-    """A root to watch. `exclude` are its shell patterns (see Exclusions)."""
+    """A root to watch. `exclude` has its shell patterns (see Exclusions)."""
 
     path: bytes
     recursive: bool = True
@@ -59,11 +60,11 @@ class WatchedRoot:
 
 @dataclass(frozen=True, slots=True)
 class WatchTimes:
-    """The watcher's waiting times, in seconds.
+    """The waiting times of the watcher, in seconds.
 
     A file is reported after `settle_s` without a change. Roots are probed every `guard_s`, and are offline after
-    `silence_s` without an answer. Polled roots are reconciled every `poll_s`, the others every `reconcile_s`. A root
-    for which there were too few inotify watches is tried again every `retry_s`.
+    `silence_s` without an answer. Polled roots are reconciled every `poll_s`, others every `reconcile_s`. A root for
+    which there were too few inotify watches is tried again every `retry_s`.
     """
 
     settle_s: float = 3.0
@@ -76,14 +77,14 @@ class WatchTimes:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Files or folders to scan again. One that does not exist was deleted, with all that was below it."""
+    """Files or folders to scan again. One that does not exist was deleted, with everything below it."""
 
     paths: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """A root to walk as a whole; `reason` is for the log."""
+    """A root to walk completely; `reason` is for the log."""
 
     root: bytes
     reason: str
@@ -115,7 +116,7 @@ class _Watch:
     # The most free watches with which the root did not fit; 0 if it failed for another reason.
     refused_at: int = 0
     retry_s: float = math.inf
-    # When it is tried again with any number of free watches: the root may have become smaller.
+    # When it is tried again, whatever the number of free watches: the root may have become smaller.
     retry_anyway_s: float = math.inf
     reported: tuple[RootState, Message | None] | None = None
     answered_s: float = 0.0
@@ -124,11 +125,11 @@ class _Watch:
 
 
 class Watcher:
-    """Watches distinct roots; a root inside another has its own watches, and the outer one leaves it out.
+    """Watches distinct roots. A root inside another has its own watches, and the outer root leaves it out.
 
-    The callbacks run in the watcher's thread. `on_settled` and `on_reconcile` request work and return; if one raises a
-    ComparImgError (as on a full disk), the same is reported again later. `on_root_state` gets the first state of a root
-    and every change.
+    The callbacks run in the watcher's thread. `on_settled` and `on_reconcile` request work and return. If one raises a
+    ComparImgError (as on a full disk), the same request is made again later. `on_root_state` gets the first state of a
+    root and every change of it.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class Watcher:
         self._times = times or WatchTimes()
         self._watches_at_most = watches_at_most
         self._clock = clock
-        # The reports of other threads, as calls for this thread to make.
+        # Reports of other threads, as calls that this thread makes.
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
         self._native: FolderWatches | None = None
@@ -161,16 +162,16 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="comparimg-watcher")
 
     def start(self) -> None:
-        """Start watching. Each existing root is reported online, and to be reconciled, once it is watched."""
+        """Start watching. Each existing root is reported as online and for reconciling after its watches are set up."""
         self._thread.start()
         for guard in self._probes.values():
             guard.start()
 
     def stop(self) -> frozenset[bytes]:
-        """Stop, and return the paths that are not stable yet: the next start finds them, as it walks every root."""
+        """Stop, and return the paths that are not stable yet. The next start finds them, since it walks every root."""
         self._queue.put(self._end)
         if self._thread.ident is not None:
-            # Only this thread starts further guards.
+            # Only this thread starts further root probes, so it must have ended first.
             self._thread.join()
             for guard in self._probes.values():
                 guard.stop()
@@ -179,21 +180,21 @@ class Watcher:
         return self._debouncer.drain()
 
     def watch(self, roots: Sequence[WatchedRoot]) -> None:
-        """Watch these roots from now on, and no others. Those that stay as they were are not touched; the others are
-        reported as at the start. Any thread, once it is started."""
+        """Watch these roots from now on, and no others. Roots that stay the same are not touched; the others are
+        reported as at the start. Any thread, after `start`."""
         self._queue.put(lambda: self._replace_roots(roots))
 
     def touch(self, paths: Iterable[bytes]) -> None:
-        """Report these again when they are stable: files that a walk found while they were written."""
+        """Report these paths again when they are stable. For files that a walk found while they were being written."""
         self._on_paths(tuple(paths), False)
 
     @property
     def alive(self) -> bool:
-        """Whether the watcher does its work; a root that does not respond does not affect it."""
+        """Whether the watcher works. A root that does not respond does not affect it."""
         return self._thread.is_alive() and self._clock() - self._heartbeat_s < HEARTBEAT_S
 
     def coverage(self) -> Mapping[bytes, Coverage]:
-        """How each root is watched at this moment. Any thread."""
+        """How each root is watched at present. Any thread."""
         native = self._native
         return {
             path: Coverage(
@@ -206,7 +207,7 @@ class Watcher:
             for path, watch in self._roots.items()
         }
 
-    # From any thread
+    # Any thread
 
     def _on_paths(self, paths: tuple[bytes, ...], are_folders: bool) -> None:
         self._queue.put(lambda: self._touch(paths, are_folders))
@@ -218,7 +219,7 @@ class Watcher:
         self._queue.put(lambda: self._of_watched(root, lambda watch: self._handle_loss(watch, loss)))
 
     def _of_watched(self, root: bytes, handle: Callable[[_Watch], None]) -> None:
-        """Handle a report of a root, unless it is no longer watched."""
+        """Handle the report of a root, unless it is no longer watched."""
         watch = self._roots.get(root)
         if watch is not None:
             handle(watch)
@@ -244,7 +245,7 @@ class Watcher:
                 self._native.stop()
 
     def _drain_queue(self) -> None:
-        """Make the calls of other threads, waiting for one as long as there is nothing else to do."""
+        """Make the calls of other threads. If there is nothing else to do, wait for one."""
         try:
             self._queue.get(timeout=self._idle_s())()
             # A limited number at a time: a flood of events must not delay the reports.
@@ -261,7 +262,7 @@ class Watcher:
         until_s = min((min(watch.reconcile_s, watch.retry_s) for watch in self._roots.values()), default=math.inf)
         due_s = self._debouncer.next_due_s()
         if due_s is not None:
-            # At the next tick, not at that moment: changes that happen together are reported together.
+            # Not before the next tick: changes that happen together are then reported together.
             until_s = min(until_s, max(due_s, self._tick_s))
         return max(0.0, min(until_s - now_s, self._times.guard_s))
 
@@ -289,7 +290,7 @@ class Watcher:
                 self._probes.pop(path).stop()
                 self._unwatch(watch)
                 self._debouncer.forget_below(path)
-        # Replaced as a whole: other threads read it.
+        # Replaced as a whole, since other threads read it.
         self._roots = {
             root.path: kept.get(root.path) or _Watch(root, Exclusions(root.path, root.exclude), answered_s=now_s)
             for root in roots
@@ -301,11 +302,11 @@ class Watcher:
                 self._probes[path] = self._probe_of(watch)
                 self._probes[path].start()
             elif watch.state is RootState.ONLINE and self._nested_in(path) != nested[path]:
-                # What is in a root inside it belongs to that one, or did.
+                # Files inside a nested root belong to that root, or did until now.
                 self._come_online(watch, "the folders inside it changed")
 
     def _nested_in(self, path: bytes) -> frozenset[bytes]:
-        """The roots inside a root, which have watches of their own."""
+        """The roots inside a root, which have their own watches."""
         return frozenset(other for other in self._roots if other != path and is_at_or_below(other, path))
 
     # Reports
@@ -347,7 +348,7 @@ class Watcher:
             watch.reconcile_s = now_s + (self._times.poll_s if often else self._times.reconcile_s)
             watch.reconcile_reason = "poll" if often else "from time to time"
 
-    # Roots that come and go
+    # Roots that appear and disappear
 
     def _check_silence(self, now_s: float) -> None:
         for watch in self._roots.values():
@@ -397,7 +398,7 @@ class Watcher:
         if loss is Loss.LIMIT and watch.is_native:
             self._unwatch(watch)
             self._fall_back(watch, OSError(errno.ENOSPC, ""))
-        # The burst that overflowed the queue is likely not over: a walk during it would see half.
+        # The burst that overflowed the queue is probably not over. A walk during it would see only part of it.
         self._reconcile_soon(watch, f"inotify {loss}", 2 * self._times.settle_s)
 
     # Native watches
@@ -418,7 +419,7 @@ class Watcher:
             self._on_paths,
             self._on_loss,
         )
-        # On a cold disk this may take minutes, so the heartbeat is suspended.
+        # On a cold disk this may take minutes, so the heartbeat check is suspended.
         self._heartbeat_s = math.inf
         try:
             if self._native is None:
@@ -442,7 +443,7 @@ class Watcher:
         before = watch.note
         watch.retry_s = self._clock() + self._times.retry_s
         watch.retry_anyway_s = self._clock() + self._times.reconcile_s
-        # Other programs start and end: try again only with more free watches than were too few before.
+        # Other programs start and end. The next attempt needs more free watches than were too few before.
         watch.refused_at = max(watch.refused_at, self._free_watches()) if error.errno == errno.ENOSPC else 0
         if error.errno == errno.ENOSPC:
             watch.note = Message("root.too_many_folders", limit=max_user_watches(), seconds=round(self._times.poll_s))
@@ -452,13 +453,13 @@ class Watcher:
             log.warning("%s %s", _display(watch), watch.note)
 
     def _free_watches(self) -> int:
-        """The number of folders that could be watched in addition."""
+        """The number of further folders that could be watched."""
         limit = self._watches_at_most()
         return 2**31 if limit is None else limit - (self._native.count() if self._native is not None else 0)
 
     def _retry_native(self, now_s: float) -> None:
-        """Watch a polled root as soon as there are more free watches than when it failed, and at intervals anyway: each
-        attempt takes a walk."""
+        """Try to watch a polled root with inotify when there are more free watches than when it failed, and at
+        intervals anyway. Each attempt takes a walk."""
         for watch in self._roots.values():
             if now_s < watch.retry_s or watch.state is not RootState.ONLINE or not watch.note:
                 continue
@@ -475,7 +476,7 @@ class Watcher:
                 self._reconcile_soon(watch, "it is watched again", 0.0)
 
     def _restart_ended(self) -> None:
-        """Restart what ended: watchdog's threads if one of them raised, a root's watches if it was deleted."""
+        """Restart what has ended: watchdog's threads if one of them raised, the watches of a root if it was deleted."""
         if self._native is None:
             return
         if not self._native.alive:
@@ -484,7 +485,7 @@ class Watcher:
             self._native = None
         for watch in self._roots.values():
             if watch.is_native and (self._native is None or not self._native.watches(watch.root.path)):
-                # The next probe shows whether there is something to watch.
+                # The next probe shows whether the root still exists.
                 self._unwatch(watch)
                 watch.probe_result = None
 

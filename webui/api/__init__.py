@@ -1,1 +1,1 @@
-"""The REST API: a module with the routes of each resource, one with its schemas, and the table of all routes."""
+"""The REST API: for each resource a module with its routes and one with its schemas, and the table of all routes."""

@@ -26,7 +26,7 @@ from webui.schemas import (
 
 
 class Step(Answer, frozen=True, kw_only=True):
-    """One change of a file. `target` is where it goes, `trash` where a file that it replaces goes."""
+    """One change of a file. `target` is the file's new path; `trash` is the new path of a file that it replaces."""
 
     id: RowId
     action: Action
@@ -35,15 +35,15 @@ class Step(Answer, frozen=True, kw_only=True):
     target: Path | None
     trash: Path | None
     keeper: Path | None
-    image: Annotated[int | None, Meta(description="The image that was decided about")]
-    thumbnail: Annotated[str | None, Meta(description="Address of its view, where there can be one")]
+    image: Annotated[int | None, Meta(description="The image of the decision")]
+    thumbnail: Annotated[str | None, Meta(description="Address of its view, if there can be one")]
     keeper_thumbnail: str | None
-    group: Annotated[str | None, Meta(description="The group it was decided in")]
+    group: Annotated[str | None, Meta(description="The group in which it was decided")]
     companion_of: Annotated[int | None, Meta(description="The step of the image that this file belongs to")]
     bytes: Annotated[Count, Meta(description="What it frees once the trash is emptied")]
     state: StepState
-    reason: Annotated[str | None, Meta(description="A word for programs, where it was not done")]
-    message: Annotated[str | None, Meta(description="The same in a sentence, in the language asked for")]
+    reason: Annotated[str | None, Meta(description="A code for programs, if it was not done")]
+    message: Annotated[str | None, Meta(description="The reason as a sentence, in the requested language")]
     message_code: MessageCode
     message_params: MessageParams
 
@@ -55,7 +55,7 @@ class StepList(Answer, frozen=True, kw_only=True):
 
 
 class StepViews(Answer, frozen=True, kw_only=True):
-    """The pictures of a step: of the file that went, and of the one that was kept, where they can be shown."""
+    """The pictures of a step, if they can be shown: of the file that was changed, and of the one that was kept."""
 
     thumbnail: str | None
     keeper_thumbnail: str | None
@@ -73,9 +73,9 @@ class Batch(Answer, frozen=True, kw_only=True):
     created: Time
     finished: Time | None
     counts: Annotated[dict[str, int], Meta(description="Steps done (of a plan: to be done), by action")]
-    states: Annotated[dict[str, int], Meta(description="All steps, by state")]
+    states: Annotated[dict[str, int], Meta(description="The number of steps, by state")]
     bytes: Count
-    undoable: Annotated[Count, Meta(description="How many steps can be undone")]
+    undoable: Annotated[Count, Meta(description="The number of steps that can be undone")]
 
 
 class BatchLine(Batch, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class BatchesQuery(ListQuery, frozen=True, kw_only=True):
 
 
 class BatchQuery(Query, frozen=True, kw_only=True):
-    cursor: Annotated[Cursor, Meta(description="`next` of the steps before")] = ""
+    cursor: Annotated[Cursor, Meta(description="`next` of the previous steps")] = ""
     limit: Limit = 50
     state: Annotated[
         str,
@@ -113,8 +113,8 @@ class BatchQuery(Query, frozen=True, kw_only=True):
 
 
 class NewUndo(Body, frozen=True, kw_only=True):
-    """All of a batch, or some steps of it. With `decide_again` the groups are undecided afterwards; otherwise what was
-    decided about the files is decided again."""
+    """Undo a whole batch, or some of its steps. With `decide_again` the groups are undecided afterwards; otherwise the
+    previous decisions are restored."""
 
     steps: Annotated[list[RowId], Meta(max_length=10_000)] = field(default_factory=list)
     decide_again: bool = False
@@ -124,21 +124,21 @@ class NewUndo(Body, frozen=True, kw_only=True):
 
 
 class TrashItem(Answer, frozen=True, kw_only=True):
-    """A file in the trash: `path` is where it came from, `place` where it lies."""
+    """A file in the trash: `path` is where it came from, `place` is where it is."""
 
     id: RowId
     path: Path
     uri: Uri
     place: Path
-    restore_to: Annotated[Path, Meta(description="Where it is restored to, or beside it where that name is taken")]
-    needs_confirmation: Annotated[bool, Meta(description="Whether that is another place than it is known to come from")]
+    restore_to: Annotated[Path, Meta(description="The path it is restored to, or next to it if that name is taken")]
+    needs_confirmation: Annotated[bool, Meta(description="Whether that is another place than the one it came from")]
     adopted: Annotated[bool, Meta(description="Whether only the manifest of the trash knows it")]
     trashed: Time
     age_days: Annotated[
-        float, Meta(description="Days in the trash by the clock or by the time the machine was on, whichever is less")
+        float, Meta(description="Days in the trash, by the clock or by the time the machine was on, whichever is less")
     ]
     bytes: Annotated[Count, Meta(description="What emptying it frees: nothing for a hard link")]
-    thumbnail: Annotated[str | None, Meta(description="Address of its view, where there can be one")]
+    thumbnail: Annotated[str | None, Meta(description="Address of its view, if there can be one")]
     keeper: Annotated[Path | None, Meta(description="The image that was kept instead")]
     keeper_thumbnail: str | None
     batch: int | None
@@ -149,7 +149,7 @@ class TrashList(Answer, frozen=True, kw_only=True):
     items: list[TrashItem]
     next: str | None
     total: Count
-    bytes: Annotated[Count, Meta(description="Of all of them")]
+    bytes: Annotated[Count, Meta(description="Of all items")]
 
 
 class TrashQuery(ListQuery, frozen=True, kw_only=True):
@@ -159,8 +159,8 @@ class TrashQuery(ListQuery, frozen=True, kw_only=True):
 
 
 class RestoreItem(Body, frozen=True, kw_only=True):
-    """`confirm` allows the place of an item with `needs_confirmation`. Without it the job refuses that place, and names
-    it in `unconfirmed` of its outcome."""
+    """`confirm` allows the place of an item with `needs_confirmation`. Without it, the job refuses that place, and
+    names it in `unconfirmed` of its outcome."""
 
     confirm: bool = False
 
@@ -170,5 +170,5 @@ class EmptyTrash(Body, frozen=True, kw_only=True):
 
     confirm: Literal[True]
     older_than_days: Annotated[
-        float, Meta(ge=0, le=36500, description="The setting sort.retention where it is left out")
+        float, Meta(ge=0, le=36500, description="Default: the setting sort.retention")
     ] | UnsetType = UNSET  # fmt: skip

@@ -21,7 +21,7 @@ from webui.paging import decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, json_bytes, optional_time, path_bytes, path_text, path_uri
 
-# Pictures for each batch of the list.
+# The number of pictures for each batch of the list.
 SAMPLES = 3
 DAY_NS = 86_400 * 10**9
 
@@ -116,8 +116,7 @@ def post_restore(call: Call) -> Reply:
         if item.state is not ItemState.IN_TRASH:
             raise HttpError(409, "not_in_trash", "step.left_trash")
         target = trash_items.restore_target_of(item, _folders(call, database))
-        # `confirm` is passed on only where it is needed now: if another place needs it by the time the job runs, the
-        # job refuses.
+        # `confirm` is passed on only if it is needed now. If another place needs it when the job runs, the job refuses.
         confirmed = {"confirm": True} if target.asks and body.confirm else {}
         return _queue(database, call, JobKind.UNDO, {"items": [item.id], **confirmed})
 
@@ -159,7 +158,7 @@ def _fields(row: BatchRow) -> dict[str, Any]:
 
 
 class _Pictures:
-    """The addresses of the pictures of steps and of what they kept."""
+    """The addresses of the pictures of steps, and of the files that were kept instead."""
 
     def __init__(self, database: SqliteDatabase, steps: Sequence[Step]) -> None:
         self._keepers = file_pictures.digests_at(database, (step.keeper for step in steps))
@@ -225,7 +224,7 @@ FOLLOW = {"Location": "Where to follow the job"}
 
 ROUTES = (
     Route(
-        "GET", f"{API}/batches", get_batches, "What was planned, carried out and undone, the newest first", "batches",
+        "GET", f"{API}/batches", get_batches, "Batches: planned, carried out and undone, newest first", "batches",
         batch_schemas.BatchList, query=batch_schemas.BatchesQuery,
     ),
     Route(
@@ -237,16 +236,16 @@ ROUTES = (
         job_schemas.Job, status=202, key_type=int, body=batch_schemas.NewUndo, headers=FOLLOW, errors=(409,),
     ),
     Route(
-        "GET", f"{API}/trash", get_trash, "What is in the trash, the newest first", "trash", batch_schemas.TrashList,
+        "GET", f"{API}/trash", get_trash, "The files in the trash, newest first", "trash", batch_schemas.TrashList,
         query=batch_schemas.TrashQuery,
     ),
     Route(
-        "POST", f"{API}/trash/{{id}}/restore", post_restore, "Bring a file back from the trash", "trash",
+        "POST", f"{API}/trash/{{id}}/restore", post_restore, "Restore a file from the trash", "trash",
         job_schemas.Job, status=202, key_type=int, body=batch_schemas.RestoreItem, body_optional=True,
         headers=FOLLOW, errors=(409,),
     ),
     Route(
-        "POST", f"{API}/trash/empty", post_empty, "Remove what is in the trash for good", "trash", job_schemas.Job,
+        "POST", f"{API}/trash/empty", post_empty, "Permanently delete files in the trash", "trash", job_schemas.Job,
         status=202, body=batch_schemas.EmptyTrash, headers=FOLLOW,
     ),
 )  # fmt: skip

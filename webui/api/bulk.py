@@ -1,4 +1,4 @@
-"""REST: decide about many groups at once, or clear what is decided about them, and preview that."""
+"""REST: decide on many groups at once, clear the decisions on them, and preview either."""
 
 import os
 from typing import Any
@@ -113,23 +113,23 @@ def _schema(effect: BulkEffect, for_a_job: bool = False) -> bulk_schemas.BulkEff
 
 ROUTES = (
     Route(
-        "POST", f"{API}/decisions/preview", post_bulk_preview, "What deciding about many groups at once would decide",
+        "POST", f"{API}/decisions/preview", post_bulk_preview, "Preview a decision on many groups",
         "decisions", bulk_schemas.BulkEffect, query=group_schemas.GroupChoice, body=bulk_schemas.BulkDecision,
         errors=(404,),
     ),
     Route(
-        "POST", f"{API}/decisions/apply", post_bulk_apply, "Decide about many groups at once", "decisions",
+        "POST", f"{API}/decisions/apply", post_bulk_apply, "Decide on many groups at once", "decisions",
         bulk_schemas.BulkEffect, query=group_schemas.GroupChoice, body=bulk_schemas.BulkDecision,
         errors=(404, 409),
     ),
     Route(
-        "POST", f"{API}/decisions/jobs", post_decision_job, "A job that decides about many groups, or counts",
+        "POST", f"{API}/decisions/jobs", post_decision_job, "Queue a job that decides on many groups, or only counts",
         "decisions", job_schemas.Job, status=202, query=group_schemas.GroupChoice, body=bulk_schemas.DecisionJob,
         headers={"Location": "Where to follow the job"},
     ),
     Route(
         "DELETE", f"{API}/decisions/cleared/{{id}}", delete_clearing,
-        "Make the decisions again that one request cleared; what was decided since stays", "decisions", status=204,
+        "Restore the decisions that one request cleared; newer decisions stay", "decisions", status=204,
         key_type=int,
     ),
 )  # fmt: skip

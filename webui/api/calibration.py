@@ -1,4 +1,4 @@
-"""REST: how many false pairs a tolerance is expected to propose in this library, and how many the verifier accepts."""
+"""REST: the expected number of false pairs for a tolerance in this library, and how many the verifier accepts."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from webui.http_errors import HttpError
 from webui.routes import API, Call, Route
 from webui.schemas import optional_time
 
-# At a tolerance of more than two fifths of the bits nearly every pair is a candidate, which is of no use.
+# With a tolerance above two fifths of the bits, nearly every pair is a candidate, which is of no use.
 HIGHEST_SHARE = 0.4
 # In hundredths.
 COSINES = range(30, 100, 5)
@@ -76,7 +76,7 @@ def _interval(expected: Expectation) -> calibration_schemas.Interval:
 ROUTES = (
     Route(
         "GET", f"{API}/calibration", get_calibration,
-        "How many wrong pairs each tolerance would propose here, and how many are let through", "groups",
+        "Expected false pairs per tolerance in this library, and how many the verifier accepts", "groups",
         calibration_schemas.Calibration, query=calibration_schemas.CalibrationQuery,
     ),
 )  # fmt: skip

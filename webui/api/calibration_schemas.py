@@ -16,23 +16,25 @@ class Interval(Answer, frozen=True, kw_only=True):
 
 
 class ExpectedWrong(Answer, frozen=True, kw_only=True):
-    """Pairs of different pictures: `proposed` within the tolerance, and of these `let_through` by the verifier."""
+    """Pairs of different pictures: `proposed` within the tolerance, and how many of these the verifier would accept
+    (`let_through`)."""
 
     tolerance: Count
-    counted: Annotated[bool, Meta(description="`proposed` is what the last detection proposed, and no estimate")]
+    counted: Annotated[bool, Meta(description="`proposed` is the count of the last detection, not an estimate")]
     proposed: Interval
     let_through: Interval
 
 
 class ExpectedAtCosine(Answer, frozen=True, kw_only=True):
-    """How many unrelated pairs of the library are expected to be at least as near by the model as a cosine."""
+    """The number of unrelated pairs of the library whose cosine by the model is expected to be at least this."""
 
     cosine: float
     proposed: Interval
 
 
 class Calibration(Answer, frozen=True, kw_only=True):
-    """Measured on random `pairs` of `images`; of `judged` pairs, the verifier `accepted` some as the same picture."""
+    """Measured on random `pairs` of `images`. Of the `judged` pairs, the verifier `accepted` some as the same
+    picture."""
 
     hsize: int
     turns: bool
@@ -42,10 +44,10 @@ class Calibration(Answer, frozen=True, kw_only=True):
     judged: Count
     accepted: Count
     items: list[ExpectedWrong]
-    cosines: Annotated[list[ExpectedAtCosine], Meta(description="Empty where no model was used")]
+    cosines: Annotated[list[ExpectedAtCosine], Meta(description="Empty if no model was used")]
 
 
 class CalibrationQuery(Query, frozen=True, kw_only=True):
     hsize: Literal["8", "16", "32"] = "16"
-    tolerance: Annotated[int, Meta(ge=-1, le=1024, description="Every one up to 2/5 of the bits where left out")] = -1
+    tolerance: Annotated[int, Meta(ge=-1, le=1024, description="Default: every tolerance up to 2/5 of the bits")] = -1
     turns: bool = True

@@ -1,4 +1,4 @@
-"""JSON schemas of compressions: what was done with each file, or would be."""
+"""JSON schemas of compressions: what was done, or would be done, with each file."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,8 +11,8 @@ Size = Annotated[str, Meta(description="Width x height in pixels, as stored")]
 
 
 class Compression(Answer, frozen=True, kw_only=True):
-    """The report on one file. `state`: `making` while its job runs; `done`, or `measured` by a dry run; `left` where
-    there was nothing to gain; `refused` where something would have been lost; `failed`; `undone` later."""
+    """The report on one file. `state`: `making` while its job runs; `done`, or `measured` by a dry run; `left` if there
+    was nothing to gain; `refused` if something would have been lost; `failed`; `undone` later."""
 
     id: RowId
     batch: int | None
@@ -20,7 +20,7 @@ class Compression(Answer, frozen=True, kw_only=True):
     state: StateName
     path: Path
     uri: Uri
-    image: Annotated[int | None, Meta(description="The image that is at this path now")]
+    image: Annotated[int | None, Meta(description="The image at this path now")]
     result: Path | None
     options: Annotated[dict[str, Any], Meta(description="The options that differ from the defaults")]
     format: str
@@ -28,16 +28,18 @@ class Compression(Answer, frozen=True, kw_only=True):
     size_after: Size
     bytes_before: Count
     bytes_after: Count
-    lossless: Annotated[bool, Meta(description="Every pixel is equal")]
+    lossless: Annotated[bool, Meta(description="Whether every pixel is equal")]
     quality: int | None
-    score: Annotated[float | None, Meta(description="SSIMULACRA 2 beside the source: 90 visually lossless, 70 high")]
+    score: Annotated[
+        float | None, Meta(description="SSIMULACRA 2 score, compared with the source: 90 visually lossless, 70 high")
+    ]
     target: str | None
-    reason: Annotated[str | None, Meta(description="A word for programs, where nothing was made")]
+    reason: Annotated[str | None, Meta(description="A code for programs, if there is no result")]
     message: str | None
     message_code: MessageCode
     message_params: MessageParams
     made: Time
-    before: Annotated[str | None, Meta(description="Address of the bytes of the source, where they still are")]
+    before: Annotated[str | None, Meta(description="Address of the bytes of the source, if they still exist")]
     after: Annotated[str | None, Meta(description="Address of the bytes of the result")]
 
 
@@ -45,26 +47,26 @@ class CompressionList(Answer, frozen=True, kw_only=True):
     items: list[Compression]
     next: str | None
     total: Count
-    states: Annotated[dict[str, int], Meta(description="How many there are in each state, filters by state set aside")]
-    bytes_before: Annotated[Count, Meta(description="Of all that was made, or measured")]
+    states: Annotated[dict[str, int], Meta(description="The number in each state, without the filter by state")]
+    bytes_before: Annotated[Count, Meta(description="Of all results made or measured")]
     bytes_after: Count
 
 
 class Reduction(Answer, frozen=True, kw_only=True):
-    """What a maximum size would do: `pictures` of `files` would have fewer pixels."""
+    """The effect of a maximum size: `pictures` of `files` would be reduced."""
 
     files: Count
     pictures: Count
     pixels_before: Annotated[Count, Meta(description="Of these pictures together")]
     pixels_after: Count
-    widest: Annotated[Size | None, Meta(description="The size of the picture that would lose most")]
-    becomes: Annotated[Size | None, Meta(description="The size that it would get")]
+    widest: Annotated[Size | None, Meta(description="The size of the picture that would be reduced most")]
+    becomes: Annotated[Size | None, Meta(description="The size after the reduction")]
 
 
 class ReductionQuery(Query, frozen=True, kw_only=True):
     resolution: Annotated[str, Meta(description="The maximum size, 1920x1080 for example; empty: full size")] = ""
     size_threshold_mb: Annotated[float, Meta(ge=0, le=100_000)] = 1.0
-    folder: Annotated[TakenPath, Meta(description="All watched folders where it is left out")] = ""
+    folder: Annotated[TakenPath, Meta(description="Default: all watched folders")] = ""
     recursive: bool = True
 
 

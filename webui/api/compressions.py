@@ -75,7 +75,7 @@ def _size(size: tuple[int, int]) -> str | None:
 
 
 def get_before(call: Call) -> Reply:
-    """The source: where it was, or in the trash; never another file."""
+    """The source, at its old path or in the trash; never another file."""
     with call.store.read() as database:
         row = compressions.read(database, call.key)
         image_id = compressions.image_with(database, row.path, row.source_digest)
@@ -88,7 +88,7 @@ def get_before(call: Call) -> Reply:
 
 
 def get_after(call: Call) -> Reply:
-    """The result: the file, or that of a dry run, made again."""
+    """The result: the file, or for a dry run the result, made again."""
     with call.store.read() as database:
         row = compressions.read(database, call.key)
         image_id = compressions.image_with(database, row.result_path, row.result_digest)
@@ -170,11 +170,11 @@ CONTENT_TYPES = tuple(sorted({MEDIA_TYPES[kind] for kind in ("JPEG", "PNG", "WEB
 
 ROUTES = (
     Route(
-        "GET", f"{API}/compressions/reduction", get_reduction, "How many pixels a maximum size would cost",
+        "GET", f"{API}/compressions/reduction", get_reduction, "How many pictures a maximum size would reduce",
         "compressions", compression_schemas.Reduction, query=compression_schemas.ReductionQuery,
     ),
     Route(
-        "GET", f"{API}/compressions", get_compressions, "What compression did with each file, or would do",
+        "GET", f"{API}/compressions", get_compressions, "The report on each file of a compression or its dry run",
         "compression", compression_schemas.CompressionList, query=compression_schemas.CompressionQuery,
     ),
     Route(

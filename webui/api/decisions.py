@@ -73,7 +73,7 @@ def get_review(call: Call) -> decision_schemas.Review:
 
 
 def check_destination(choice: str, name: str | None, destinations: Mapping[str, bytes], field: str) -> str:
-    """The destination of a choice, "" where it needs none. Raises UsageError for an unknown or superfluous one."""
+    """The destination of a choice, "" if it needs none. Raises UsageError for an unknown or superfluous destination."""
     if choice != Choice.MOVE:
         if name:
             raise UsageError("decision.needless_destination", choice=choice, field=field)
@@ -116,17 +116,17 @@ def _of_group(database: SqliteDatabase, key: str, search: int) -> decision_schem
 
 ROUTES = (
     Route(
-        "GET", f"{API}/groups/{{id}}/decisions", get_decisions, "What is decided about the images of a group",
+        "GET", f"{API}/groups/{{id}}/decisions", get_decisions, "The decisions on the images of a group",
         "decisions", decision_schemas.GroupDecisions, key_type=str, query=search_schemas.SearchQuery,
     ),
     Route(
-        "PUT", f"{API}/groups/{{id}}/decisions", put_decisions, "Decide about images of a group", "decisions",
+        "PUT", f"{API}/groups/{{id}}/decisions", put_decisions, "Decide on images of a group", "decisions",
         decision_schemas.GroupDecisions, key_type=str, body=decision_schemas.NewDecisions,
         query=search_schemas.SearchQuery, errors=(409,),
     ),
     Route(
-        "DELETE", f"{API}/images/{{id}}/decision", delete_decision, "Take an image out of what is to be carried out",
+        "DELETE", f"{API}/images/{{id}}/decision", delete_decision, "Clear the decision on an image",
         "decisions", status=204, key_type=int,
     ),
-    Route("GET", f"{API}/review", get_review, "How far the deciding is", "decisions", decision_schemas.Review),
+    Route("GET", f"{API}/review", get_review, "The progress of the review", "decisions", decision_schemas.Review),
 )  # fmt: skip

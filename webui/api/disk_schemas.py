@@ -1,4 +1,4 @@
-"""JSON schemas of disks that are away."""
+"""JSON schemas of absent disks."""
 
 from typing import Annotated
 
@@ -15,9 +15,9 @@ class AwayDisk(Answer, frozen=True, kw_only=True):
     path: Annotated[Path, Meta(description="The watched folder, or the mount point in it")]
     uri: Uri
     identity: Annotated[str, Meta(description="What identifies the file system: its UUID, or server and share")]
-    seen: Annotated[Time, Meta(description="When it was first seen there, or came back last")]
-    images: Annotated[Count, Meta(description="Images of it that are kept until it is back")]
-    decided: Annotated[Count, Meta(description="Those of them that something was decided about")]
+    seen: Annotated[Time, Meta(description="When it was first seen there, or last came back")]
+    images: Annotated[Count, Meta(description="Images of it that are kept in the index until it is back")]
+    decided: Annotated[Count, Meta(description="The number of these that have a decision")]
 
 
 class DiskList(Answer, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""REST: disks that are away, whose images are kept in the index, and how to forget them."""
+"""REST: absent disks, whose images are kept in the index, and how to forget them."""
 
 from index.database.records import disks
 from webui import schemas
@@ -42,11 +42,11 @@ def delete_disk(call: Call) -> Reply:
 
 ROUTES = (
     Route(
-        "GET", f"{API}/disks", get_disks, "Disks that are away, and the images that wait for them", "status",
+        "GET", f"{API}/disks", get_disks, "Absent disks, and the number of their images that are kept", "status",
         disk_schemas.DiskList, query=schemas.ListQuery,
     ),
     Route(
-        "DELETE", f"{API}/disks/{{id}}", delete_disk, "Forget a disk that is away, and what was decided there",
+        "DELETE", f"{API}/disks/{{id}}", delete_disk, "Forget an absent disk, with its images and their decisions",
         "status", status=204, key_type=int,
     ),
 )  # fmt: skip

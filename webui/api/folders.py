@@ -69,7 +69,7 @@ ROUTES = (
         root_schemas.DestinationList, query=schemas.ListQuery,
     ),
     Route(
-        "POST", f"{API}/destinations", post_destination, "Name a folder that images can be moved to", "folders",
+        "POST", f"{API}/destinations", post_destination, "Add a destination that images can be moved to", "folders",
         root_schemas.ChangedDestination, status=201, body=root_schemas.NewDestination, errors=(403, 409),
         is_setup=True,
     ),

@@ -15,21 +15,21 @@ Day = Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 
 class Member(Image, frozen=True, kw_only=True):
-    """An image of a group. `kind`, `distance`, `turn`, `confidence` and `evidence` describe how it matches the group's
-    reference; `copy_of` is an image of the group with the same bytes."""
+    """An image of a group. `kind`, `distance`, `turn`, `confidence` and `evidence` describe its match with the
+    reference of the group. `copy_of` is an image of the group with the same bytes."""
 
     reference: bool
     kind: Kind
     distance: Count
     turn: Turn
     confidence: float
-    evidence: Annotated[dict[str, Any], Meta(description="Led from the reference to this image")]
+    evidence: Annotated[dict[str, Any], Meta(description="The turn from the reference to this image")]
     sentence: Annotated[
         dict[str, str] | None,
-        Meta(description="What was done to the proposed image to get this one, by language; null for equal bytes"),
+        Meta(description="What was done to the proposed image to get this one, by language; null for identical bytes"),
     ]
     copy_of: RowId | None
-    compressed_from: Annotated[int | None, Meta(description="The image of this page that compression made it from")]
+    compressed_from: Annotated[int | None, Meta(description="The image on this page from which it was compressed")]
     decision: Decision | None
 
 
@@ -40,7 +40,7 @@ class MemberList(Answer, frozen=True, kw_only=True):
 
 
 class Weakest(Answer, frozen=True, kw_only=True):
-    """The least certain match of a group: an image, and how it is matched to the reference."""
+    """The least certain match of a group: an image, and how it matches the reference."""
 
     image: RowId
     kind: Kind
@@ -49,21 +49,21 @@ class Weakest(Answer, frozen=True, kw_only=True):
 
 
 class Reason(Answer, frozen=True, kw_only=True):
-    """A criterion that narrowed the choice to `left` of `of` images; `value` is that of the images left."""
+    """A criterion that narrowed the choice to `left` of `of` images. `value` is the value of the images left."""
 
     criterion: str
     left: Count
     of: Count
-    value: Annotated[str, Meta(description='"4000x3000", a number of bytes, a time; "" where there is none')]
+    value: Annotated[str, Meta(description='"4000x3000", a number of bytes, a time; "" if there is none')]
 
 
 class Speaking(Answer, frozen=True, kw_only=True):
-    """What speaks for an image being the original of another one."""
+    """The evidence that one image is the original of another."""
 
     image: RowId
     other: RowId
-    findings: Annotated[list[str], Meta(description="Names of what was found, the weightiest first")]
-    sentence: Annotated[dict[str, str], Meta(description="In words, by language")]
+    findings: Annotated[list[str], Meta(description="Names of the findings, most important first")]
+    sentence: Annotated[dict[str, str], Meta(description="As a sentence, by language")]
 
 
 class Proposal(Answer, frozen=True, kw_only=True):
@@ -71,11 +71,15 @@ class Proposal(Answer, frozen=True, kw_only=True):
 
     image: RowId
     decided_by: Annotated[str, Meta(description="The last criterion that was needed")]
-    tie: Annotated[bool, Meta(description="It is not certain which image is the original: a person should decide")]
-    certainty: Annotated[
-        float | None, Meta(description="How likely the image kept is the original; null where that was not asked")
+    tie: Annotated[
+        bool, Meta(description="Whether it is uncertain which image is the original, so that a person should decide")
     ]
-    original_absent: Annotated[bool, Meta(description="A proof speaks against every image: the original is not here")]
+    certainty: Annotated[
+        float | None, Meta(description="The probability that the kept image is the original; null if it was not needed")
+    ]
+    original_absent: Annotated[
+        bool, Meta(description="There is proof against every image: the original is not in the group")
+    ]
     reasons: list[Reason]
     speaking: list[Speaking]
 
@@ -90,27 +94,27 @@ class Group(Answer, frozen=True, kw_only=True):
     reclaimable_bytes: Count
     newest: Time
     changed: Time
-    decided: Annotated[Literal["none", "partly", "fully"], Meta(description="How many of its images are decided about")]
+    decided: Annotated[Literal["none", "partly", "fully"], Meta(description="The number of its images with a decision")]
     scene: Annotated[bool, Meta(description="Other exposures, texts or colours of one scene: no image is a copy")]
     proposal: Annotated[
-        Proposal | None, Meta(description="null for a scene, and while the group's files are being moved")
+        Proposal | None, Meta(description="null for a scene, and while the files of the group are being moved")
     ]
-    weakest: Annotated[Weakest | None, Meta(description="null where all images have the same bytes")]
+    weakest: Annotated[Weakest | None, Meta(description="null if all images have the same bytes")]
     images: MemberList
 
 
 class GroupList(Answer, frozen=True, kw_only=True):
     items: list[Group]
     next: str | None
-    previous: Annotated[str | None, Meta(description="The cursor of the page before, null where there is none")]
+    previous: Annotated[str | None, Meta(description="The cursor of the previous page, null if there is none")]
     total: Count
-    scenes: Annotated[Count, Meta(description="How many there are of scenes")]
-    kinds: Annotated[dict[str, int], Meta(description="How many there are of each kind, with the other filters")]
+    scenes: Annotated[Count, Meta(description="The number of scenes")]
+    kinds: Annotated[dict[str, int], Meta(description="The number of each kind, with the other filters")]
 
 
 class GroupDetail(Group, frozen=True, kw_only=True):
-    previous: Annotated[str | None, Meta(description="The group before it in the list asked for")]
-    following: Annotated[str | None, Meta(description="The group after it in the list asked for")]
+    previous: Annotated[str | None, Meta(description="The previous group in the requested list")]
+    following: Annotated[str | None, Meta(description="The next group in the requested list")]
 
 
 class GroupChoice(Query, frozen=True, kw_only=True):
@@ -128,12 +132,12 @@ class GroupChoice(Query, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^((none|partly|fully)(,(none|partly|fully))*)?$",
-            description="How far it is decided about, separated by commas",
+            description="Whether its images are decided: states, separated by commas",
         ),
     ] = ""
-    search: Annotated[RowId, Meta(description="Those of this limited search, and not of the library")] | UnsetType = (
-        UNSET
-    )
+    search: (
+        Annotated[RowId, Meta(description="Only those of this limited search, instead of the library")] | UnsetType
+    ) = UNSET
     scenes: Annotated[
         Literal["without", "only", "with"], Meta(description="Groups of duplicates, of scenes, or both")
     ] = "without"
@@ -144,17 +148,21 @@ class GroupChoice(Query, frozen=True, kw_only=True):
 
 
 class GroupListQuery(GroupChoice, frozen=True, kw_only=True):
-    cursor: Annotated[Cursor, Meta(description="`next` of the page before, or `previous` of the page after")] = ""
+    cursor: Annotated[Cursor, Meta(description="`next` of the previous page, or `previous` of the next page")] = ""
     around: Annotated[
         str,
-        Meta(max_length=100, description="A group: half as many groups before its place as after it, listed or not"),
+        Meta(
+            max_length=100,
+            description="A group id: the page has the groups around its place, whether it is listed or not",
+        ),
     ] = ""
     limit: Limit = 50
     images: Annotated[
-        int, Meta(ge=1, le=50, description="How many images of each group to list, beside the proposed one")
+        int,
+        Meta(ge=1, le=50, description="The number of images to list for each group, in addition to the proposed one"),
     ] = 6
 
 
 class GroupQuery(GroupChoice, frozen=True, kw_only=True):
-    cursor: Annotated[Cursor, Meta(description="`next` of this group's images before")] = ""
+    cursor: Annotated[Cursor, Meta(description="`next` of the previous images of this group")] = ""
     limit: Limit = 100

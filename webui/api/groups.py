@@ -1,4 +1,4 @@
-"""REST: the groups of duplicates, as a paged list, one by one, and all in the format of the result file."""
+"""REST: the groups of duplicates, as a paged list, one by one, or all together in the format of the result file."""
 
 import io
 import os
@@ -27,15 +27,15 @@ from webui.paging import Place, decode_cursor, encode_cursor
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, path_bytes
 
-# How much of a result is kept in memory before it goes to a file.
+# The size up to which a result is kept in memory. A larger one goes to a file.
 SPOOLED_BYTES = 8 * 2**20
-# The media type and the ending of the name of each form.
+# The media type and the file name ending of each form.
 RESULT_FORMS = {
     "json": ("application/json", "json"),
     "csv": ("text/csv; charset=utf-8", "csv"),
     "text": ("text/plain; charset=utf-8", "txt"),
 }
-# Before the cursor of a page before.
+# Precedes the cursor of a previous page.
 BACKWARDS = "-"
 SCENES = {"without": False, "only": True, "with": None}
 
@@ -48,7 +48,7 @@ def get_groups(call: Call) -> group_schemas.GroupList:
         page, previous, following = _list_page(database, query)
         outlines = proposals.outlines(database, [row.id for row in page.items], criteria)
         proposed = [outline.proposal.image_id for outline in outlines.values()]
-        # One more than is shown, to find out whether there are more.
+        # One more than is shown, to know whether there are more.
         members = listing.members(database, [row.id for row in page.items], query.images + 1, always=proposed)
         decided = decisions.of_images(
             database, [member.file.id for of_group in members.values() for member in of_group]
@@ -71,7 +71,7 @@ def get_groups(call: Call) -> group_schemas.GroupList:
 def _list_page(
     database: SqliteDatabase, query: group_schemas.GroupListQuery
 ) -> tuple[Page[GroupRow], str | None, str | None]:
-    """The page asked for, and the cursors of the pages before and after it."""
+    """The requested page, and the cursors of the pages before and after it."""
     order = f"groups {query.sort} {query.order}"
     kinds = (float if query.sort == "confidence" else int, str)
     backwards = query.cursor.startswith(BACKWARDS)
@@ -120,7 +120,7 @@ def get_group(call: Call) -> group_schemas.GroupDetail:
 
 
 def delete_groups(call: Call) -> Reply:
-    """Delete the groups. The verifier's judgements are kept, so that the next detection is quick."""
+    """Delete the groups. The verifier's judgements are kept, so the next detection is fast."""
 
     def clear(database: SqliteDatabase) -> None:
         detection = matches.current_detection(database)
@@ -132,7 +132,7 @@ def delete_groups(call: Call) -> Reply:
 
 
 def get_duplicates(call: Call) -> Reply:
-    """The result, written to a temporary file beside the index: it may be larger than the memory."""
+    """The result, written to a temporary file next to the index, since it may be larger than the memory."""
     query: result_schemas.DuplicatesQuery = call.query
     kinds = frozenset(filter(None, query.kind.split(","))) or (result_file.CERTAIN if query.format == "text" else None)
     buffer = tempfile.SpooledTemporaryFile(SPOOLED_BYTES, dir=os.path.dirname(call.store.path))  # noqa: SIM115 - closed by the server
@@ -176,7 +176,7 @@ def _fields(
     continued: bool = False,
     paged: bool = False,
 ) -> dict[str, Any]:
-    # Of a scene nothing is proposed.
+    # Nothing is proposed for a scene.
     proposing = None if row.scene else outline
     shown = members[:limit]
     last = (shown[-1].place, shown[-1].file.path) if len(members) > limit else None
@@ -239,7 +239,7 @@ def _weakest_schema(link: WeakestLink) -> group_schemas.Weakest:
 
 
 def _sources(database: SqliteDatabase, members: Sequence[MemberRow]) -> dict[int, FileRow]:
-    """For each of these images that compression made from another one of them: that one, by image id."""
+    """For each of these images that was compressed from another one of them, its source, by image id."""
     by_digest = {member.file.digest: member.file for member in reversed(members)}
     made_of = compressions.sources_of(database, by_digest)
     sources = {}
@@ -251,13 +251,14 @@ def _sources(database: SqliteDatabase, members: Sequence[MemberRow]) -> dict[int
 
 
 def _is_led(outline: Outline, members: Sequence[MemberRow]) -> bool:
-    """Whether what is said leads from the proposed image, and not from the reference."""
+    """Whether the descriptions start from the proposed image, and not from the reference."""
     return not any(member.file.id == outline.proposal.image_id and member.place == 0 for member in members)
 
 
 def _sentences(member: MemberRow, source: FileRow | None, outline: Outline | None) -> dict[str, str] | None:
-    """What was done to the proposed image to get this one, by language; preceded, for an image made by compression, by
-    the name of its source. Without an outline, and where the two were not compared, it leads from the reference."""
+    """What was done to the proposed image to get this one, by language. For the result of a compression, the name of
+    its source comes first. Without an outline, or if the two were not compared, the description starts from the
+    reference."""
     if outline is not None and member.file.id == outline.proposal.image_id:
         return {language: render(PROPOSED, language) for language in LANGUAGES}
     led = None if outline is None else outline.led.get(member.file.content_id or 0)
@@ -300,14 +301,14 @@ ROUTES = (
     ),
     Route(
         "DELETE", f"{API}/groups", delete_groups,
-        "Drop all groups until the next detection; decisions and verdicts stay", "groups", status=204,
+        "Delete all groups until the next detection; decisions and verdicts stay", "groups", status=204,
     ),
     Route(
         "GET", f"{API}/groups/{{id}}", get_group, "One group with its images, and its neighbours in the list",
         "groups", group_schemas.GroupDetail, key_type=str, query=group_schemas.GroupQuery,
     ),
     Route(
-        "GET", f"{API}/duplicates", get_duplicates, "Everything found, in the format of the result file", "groups",
+        "GET", f"{API}/duplicates", get_duplicates, "All duplicates, in the format of the result file", "groups",
         result_schemas.ResultFile, media_types=("text/csv", "text/plain"), query=result_schemas.DuplicatesQuery,
     ),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from webui.http_errors import HttpError
 from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, optional_time, path_text, path_uri
 
-# The address of a thumbnail or crop contains the beginning of the digest, so that its bytes never change.
+# The address of a thumbnail or crop contains the start of the digest, so its bytes never change.
 KEEP_FOREVER = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
 
@@ -80,7 +80,7 @@ def get_thumbnail(call: Call) -> Reply:
 
 
 def get_digest_thumbnail(call: Call) -> Reply:
-    """The view of a content by its digest: of files that are in a trash, or elsewhere by now."""
+    """The view of a content by its digest, for files that are in a trash or elsewhere by now."""
     try:
         digest = bytes.fromhex(call.key)
     except ValueError as error:
@@ -126,7 +126,7 @@ def get_content(call: Call) -> Reply:
         "Content-Length": str(row.size_bytes),
         "Content-Disposition": _disposition(row.path, inline=media_type != UNKNOWN_TYPE),
         "Cache-Control": REVALIDATE,
-        # If a browser should ever interpret it as a page, that page can do nothing.
+        # If a browser should interpret it as a page, that page can do nothing.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     if row.digest:
@@ -187,7 +187,7 @@ ROUTES = (
     Route("GET", f"{API}/images/{{id}}", get_image, "One image with its facts", "images", image_schemas.ImageDetail,
           key_type=int),
     Route(
-        "GET", f"{API}/images/{{id}}/similar", get_similar, "The images most like it, by the vectors of a model",
+        "GET", f"{API}/images/{{id}}/similar", get_similar, "The most similar images, by the vectors of a model",
         "images", image_schemas.SimilarList, key_type=int, query=image_schemas.SimilarQuery,
     ),
     Route(
@@ -195,15 +195,15 @@ ROUTES = (
         media_types=("image/jpeg",), key_type=int, query=image_schemas.ThumbnailQuery, errors=(304, 503),
     ),
     Route(
-        "GET", f"{API}/thumbnails/{{id}}", get_digest_thumbnail, "The same by content digest, wherever the file is now",
+        "GET", f"{API}/thumbnails/{{id}}", get_digest_thumbnail, "The same view, by the digest of the content",
         "images", media_types=("image/jpeg",), key_type=str, errors=(503,),
     ),
     Route(
-        "GET", f"{API}/images/{{id}}/crop", get_crop, "A part of the picture, upright, at up to full resolution",
+        "GET", f"{API}/images/{{id}}/crop", get_crop, "A crop of the picture, upright, at up to full resolution",
         "images", media_types=("image/jpeg",), key_type=int, query=image_schemas.CropQuery, errors=(304, 503),
     ),
     Route(
-        "GET", f"{API}/images/{{id}}/content", get_content, "The original bytes, of exactly the file indexed",
+        "GET", f"{API}/images/{{id}}/content", get_content, "The original bytes, of exactly the indexed file",
         "images", media_types=(*sorted(set(MEDIA_TYPES.values())), UNKNOWN_TYPE), key_type=int, errors=(304, 409),
     ),
 )  # fmt: skip

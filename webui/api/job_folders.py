@@ -11,7 +11,7 @@ from index.errors import UsageError
 from index.model import JobKind
 from webui.schemas import path_bytes, path_text
 
-# A path to be scanned may be that of a file that no longer exists: the scan finds out.
+# A path to scan may belong to a file that no longer exists. The scan notices that.
 MUST_EXIST: Final = {"folders", "files"}
 NAMES: Final = {
     JobKind.DETECT: ("folders",),
@@ -21,8 +21,8 @@ NAMES: Final = {
 
 
 def checked_paths(database: SqliteDatabase, kind: JobKind, given: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The paths among the parameters of a job as the index writes them, surrogate-escaped. Raises UsageError for those
-    that are not watched, and for folders and files that do not exist."""
+    """The paths among the parameters of a job, surrogate-escaped as in the index. Raises UsageError for paths that are
+    not watched, and for folders and files that do not exist."""
     return {
         name: [os.fsdecode(_checked(database, kind, name, path)) for path in _listed(given, name)]
         for name in NAMES.get(kind, ())
@@ -41,10 +41,10 @@ def _checked(database: SqliteDatabase, kind: JobKind, name: str, text: str) -> b
     if not path.startswith(b"/") or b"\0" in path:
         raise UsageError("job.not_absolute", path=path_text(path), field=field)
     path = b"/" + os.path.normpath(path).lstrip(b"/")
-    # What was indexed for a search can be searched again, and no more.
+    # A folder that was indexed for a search can be searched again, and nothing else.
     is_known = folders.is_indexed if kind is JobKind.DETECT else folders.is_watched
     if not is_known(database, path):
-        # The index has the paths without links; a person may know another one.
+        # The index has paths without links, but a person may give another path.
         path = os.path.realpath(path)
     if not is_known(database, path):
         raise UsageError("job.not_watched", path=path_text(path_bytes(text)), field=field)

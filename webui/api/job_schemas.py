@@ -9,7 +9,7 @@ from webui.schemas import Answer, Body, Count, ListQuery, MessageCode, MessagePa
 
 
 class Job(Answer, frozen=True, kw_only=True):
-    """`done` of `total` steps of the present `phase`; `rate` is in steps a second, `left_s` the time left."""
+    """`done` of `total` steps of the present `phase`. `rate` is in steps per second, `left_s` is the remaining time."""
 
     id: RowId
     kind: JobKind
@@ -46,7 +46,7 @@ class JobQuery(ListQuery, frozen=True, kw_only=True):
         ),
     ] = ""
     kind: Literal["", "scan", "detect", "sort", "compress", "undo", "empty", "rule", "decide"] = ""
-    plans: Annotated[Literal["with", "without"], Meta(description="Dry runs of what is decided")] = "with"
+    plans: Annotated[Literal["with", "without"], Meta(description="Whether to list dry runs of the decisions")] = "with"
 
 
 class NewJob(Body, frozen=True, kw_only=True):

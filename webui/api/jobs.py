@@ -90,7 +90,7 @@ def delete_job(call: Call) -> job_schemas.Job:
 
 
 def job_schema(row: dict[str, Any], language: str) -> job_schemas.Job:
-    """The schema of a job answered, with sentences in a language."""
+    """The schema of a job, with sentences in a language."""
     left = (row["total"] or 0) - row["done"]
     running = row["state"] == JobState.RUNNING
     return job_schemas.Job(
@@ -114,18 +114,18 @@ def job_schema(row: dict[str, Any], language: str) -> job_schemas.Job:
 
 
 def _in_words(outcome: dict[str, Any], language: str) -> dict[str, Any]:
-    """An outcome with what has to be confirmed as sentences."""
+    """An outcome in which the questions to be confirmed are sentences."""
     asked = outcome.get("unconfirmed")
     return {**outcome, "unconfirmed": messages.sentences(asked, language)} if asked else outcome
 
 
 ROUTES = (
     Route(
-        "GET", f"{API}/jobs", get_jobs, "Jobs, the newest first", "jobs", job_schemas.JobList,
+        "GET", f"{API}/jobs", get_jobs, "Jobs, newest first", "jobs", job_schemas.JobList,
         query=job_schemas.JobQuery,
     ),
     Route(
-        "POST", f"{API}/jobs", post_job, "Ask for work; a job that waits already with the same parameters is given",
+        "POST", f"{API}/jobs", post_job, "Queue a job, or return the one that is already queued with these parameters",
         "jobs", job_schemas.Job, status=202, body=job_schemas.NewJob, headers={"Location": "Where to follow the job"},
     ),
     Route("GET", f"{API}/jobs/{{id}}", get_job, "One job", "jobs", job_schemas.Job, key_type=int),

@@ -1,4 +1,4 @@
-"""REST: rules that are kept under a name, and whether they run after each detection."""
+"""REST: rules that are stored under a name, and whether they run after each detection."""
 
 from dataclasses import replace
 from typing import Any
@@ -42,7 +42,7 @@ def delete_rule(call: Call) -> Reply:
 
 def _fields(body: rule_schemas.Rule, call: Call) -> dict[str, Any]:
     rule, chosen = read_rule(body, call)
-    # Without criteria of its own it follows the setting.
+    # A rule without its own criteria follows the setting.
     if body.criteria is UNSET:
         rule = replace(rule, criteria=None)
     return {"rule": rule, "root_id": chosen.root_id, "path": chosen.path}
@@ -76,18 +76,19 @@ def _text(path: bytes) -> str:
 
 
 ROUTES = (
-    Route("GET", f"{API}/named-rules", get_rules, "The rules that are kept under a name", "rules",
+    Route("GET", f"{API}/named-rules", get_rules, "The named rules", "rules",
           rule_schemas.NamedRuleList),
     Route(
-        "POST", f"{API}/named-rules", post_rule, "Keep a rule under a name", "rules", rule_schemas.NamedRule,
+        "POST", f"{API}/named-rules", post_rule, "Store a rule under a name", "rules", rule_schemas.NamedRule,
         status=201, body=rule_schemas.NewNamedRule,
     ),
     Route(
-        "PATCH", f"{API}/named-rules/{{id}}", patch_rule, "Change one, or whether it runs after each detection",
+        "PATCH", f"{API}/named-rules/{{id}}", patch_rule, "Change a named rule, or whether it runs after detections",
         "rules", rule_schemas.NamedRule, key_type=int, body=rule_schemas.NamedRuleChange,
     ),
     Route(
-        "DELETE", f"{API}/named-rules/{{id}}", delete_rule, "Forget one; what it decided stays", "rules", status=204,
+        "DELETE", f"{API}/named-rules/{{id}}", delete_rule, "Delete a named rule; its decisions stay",
+        "rules", status=204,
         key_type=int,
     ),
 )  # fmt: skip

@@ -11,10 +11,10 @@ from webui.schemas import Answer
 
 
 class NoticeTest(Answer, frozen=True, kw_only=True):
-    """Whether a test notice arrived, for each configured transport."""
+    """Whether a test notice was delivered, for each configured transport."""
 
     arrived: Annotated[list[str], Meta(description="command, webhook")]
-    failed: Annotated[dict[str, str], Meta(description="Why it did not arrive, by messenger")]
+    failed: Annotated[dict[str, str], Meta(description="Why it was not delivered, by transport")]
 
 
 def test_notices(call: Call) -> msgspec.Struct:
@@ -26,6 +26,6 @@ def test_notices(call: Call) -> msgspec.Struct:
 
 
 ROUTES = (
-    Route("POST", f"{API}/notices/test", test_notices, "Send a test notice by the configured transports", "status",
+    Route("POST", f"{API}/notices/test", test_notices, "Send a test notice by every configured transport", "status",
           NoticeTest, errors=(400,)),
 )  # fmt: skip

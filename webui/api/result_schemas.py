@@ -21,7 +21,7 @@ class DuplicatesQuery(Query, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^((exact|pixels|near|possible)(,(exact|pixels|near|possible))*)?$",
-            description="Images that match their reference in these ways; text without it: exact,pixels",
+            description="Only images that match their reference in these kinds; default for text: exact,pixels",
         ),
     ] = ""
 
@@ -31,7 +31,7 @@ class ResultParameters(Answer, frozen=True, kw_only=True):
 
     algorithm: Annotated[str, Meta(description="The perceptual hash")]
     hsize: Annotated[Literal[8, 16, 32], Meta(description="The hash has hsize x hsize bits")]
-    tolerance: Annotated[Count, Meta(description="The largest distance at which two images are compared, in bits")]
+    tolerance: Annotated[Count, Meta(description="The largest distance, in bits, at which two images are compared")]
     turns: Annotated[bool, Meta(description="Whether mirrored and turned copies were searched for")]
     verify: Annotated[bool, Meta(description="Whether the pictures were compared, and not only their hashes")]
     depth: Literal["fast", "thorough"]
@@ -45,20 +45,20 @@ class ResultImage(Answer, frozen=True, kw_only=True):
     """An image of a group. The reference has no `kind`, `distance`, `turn` and `evidence`."""
 
     path: EscapedPath
-    reference: Annotated[bool, Meta(description="Whether all other images of the group are matched to this one")]
+    reference: Annotated[bool, Meta(description="Whether all other images of the group match this one")]
     bytes: Annotated[Count, Meta(description="The size of the file")]
     width: Count
     height: Count
     digest: Annotated[str, Meta(description="BLAKE3 of the file, in hexadecimal")]
-    hash: Annotated[str, Meta(description='The perceptual hash as imagehash prints it; "" where there is none')]
+    hash: Annotated[str, Meta(description='The perceptual hash as imagehash prints it; "" if there is none')]
     frames: Annotated[Count, Meta(description="Frames of an animation, or pages")]
     bit_depth: Annotated[Count, Meta(description="Bits per channel")]
     attachments: list[Attachment]
-    damage: Annotated[str | None, Meta(description="What the decoder complained of")]
-    taken: Annotated[str | None, Meta(description="Date of the capture, as written, without a time zone")]
+    damage: Annotated[str | None, Meta(description="The complaint of the decoder")]
+    taken: Annotated[str | None, Meta(description="Capture date as in the file, without a time zone")]
     description: Description
     kind: Kind | UnsetType = UNSET
-    distance: Annotated[Count | UnsetType, Meta(description="Bits by which its hash differs")] = UNSET
+    distance: Annotated[Count | UnsetType, Meta(description="Number of bits by which its hash differs")] = UNSET
     turn: Annotated[Turn | UnsetType, Meta(description="Applied to the reference, it gives this image")] = UNSET
     evidence: Annotated[
         dict[str, Any] | UnsetType, Meta(description="What was measured between the reference and this image")
@@ -70,12 +70,12 @@ class ResultImage(Answer, frozen=True, kw_only=True):
 
 
 class ResultSpeaking(Answer, frozen=True, kw_only=True):
-    """What speaks for an image being the original of another one, by paths."""
+    """The evidence that one image is the original of another, by paths."""
 
     speaks_for: EscapedPath
     against: EscapedPath
     findings: list[str]
-    sentence: Annotated[dict[str, str], Meta(description="The findings in words, by language")]
+    sentence: Annotated[dict[str, str], Meta(description="The findings as sentences, by language")]
 
 
 class ResultProposal(Answer, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class ResultProposal(Answer, frozen=True, kw_only=True):
     path: EscapedPath
     decided_by: Annotated[str, Meta(description="The criterion that decided")]
     tie: Annotated[bool, Meta(description="Whether it is uncertain which image is the original")]
-    certainty: Annotated[float | None, Meta(description="How likely the image is the original, from 0 to 1")]
+    certainty: Annotated[float | None, Meta(description="The probability that the image is the original, from 0 to 1")]
     original_absent: Annotated[bool, Meta(description="Whether a proof speaks against every image of the group")]
     reasons: list[Reason]
     speaking: list[ResultSpeaking]
@@ -93,7 +93,9 @@ class ResultProposal(Answer, frozen=True, kw_only=True):
 class ResultGroup(Answer, frozen=True, kw_only=True):
     """Images offered for one decision; the first is the reference."""
 
-    id: Annotated[str, Meta(description="Made of the digest of the reference: the same as long as that stays")]
+    id: Annotated[
+        str, Meta(description="Derived from the digest of the reference, and stable as long as the reference is")
+    ]
     kind: Annotated[Kind, Meta(description="The least certain kind of its matches")]
     scene: Annotated[bool, Meta(description="Other exposures, texts or colours of one scene: no image is a copy")]
     proposal: ResultProposal | None
@@ -117,5 +119,6 @@ class ResultFile(Answer, frozen=True, kw_only=True):
     groups: list[ResultGroup]
     problems: list[ResultProblem]
     skipped: Annotated[
-        dict[str, dict[str, int]], Meta(description="Numbers of files that their name left out, by kind and ending")
+        dict[str, dict[str, int]],
+        Meta(description="Numbers of files that were left out because of their name, by kind and ending"),
     ]

@@ -27,9 +27,9 @@ Priority = Annotated[
 ]
 WantedMode = Annotated[
     Literal["auto", "native", "poll"],
-    Meta(description="How changes are to be detected: reported by the system, by polling, or whichever fits"),
+    Meta(description="How changes are detected: reported by the system, by polling, or as the file system needs"),
 ]
-Recursive = Annotated[bool, Meta(description="Whether the folders below it belong to it")]
+Recursive = Annotated[bool, Meta(description="Whether it includes the folders below it")]
 
 
 class Root(Answer, frozen=True, kw_only=True):
@@ -40,7 +40,9 @@ class Root(Answer, frozen=True, kw_only=True):
         Literal["file", "start", "page"],
         Meta(description="comparimg.toml, named when the service was started, or added on the page"),
     ]
-    changed: Annotated[list[str], Meta(description="What was changed on the page of a folder not added there")]
+    changed: Annotated[
+        list[str], Meta(description="The keys that were changed on the page, for a folder that was not added there")
+    ]
     recursive: Recursive
     exclude: Patterns
     wanted_mode: WantedMode
@@ -50,7 +52,7 @@ class Root(Answer, frozen=True, kw_only=True):
     reason_params: MessageParams
     mode: Annotated[str, Meta(description="How it is watched: native or poll")]
     watched_folders: Annotated[Count, Meta(description="Folders whose changes the system reports")]
-    note: Annotated[str, Meta(description="Why it is polled where it might be expected not to be")]
+    note: Annotated[str, Meta(description="Why it is polled, if that is unexpected")]
     note_code: MessageCode
     note_params: MessageParams
     protected: bool
@@ -61,10 +63,10 @@ class Root(Answer, frozen=True, kw_only=True):
     images: Count
     size_bytes: Count
     problems: Count
-    away_images: Annotated[Count, Meta(description="Images of disks in whose place another one is: GET disks")]
+    away_images: Annotated[Count, Meta(description="Images of absent disks: see GET disks")]
     skipped: Annotated[
         dict[str, dict[str, int]],
-        Meta(description="Files that their name left out of the last walk, by kind and ending"),
+        Meta(description="Files that the last walk left out because of their name, by kind and ending"),
     ]
     walked: Time | None
 
@@ -95,7 +97,7 @@ class NewRoot(Body, frozen=True, kw_only=True):
 
 
 class RootChanges(Body, frozen=True, kw_only=True):
-    """What is left out stays; null goes back to what comparimg.toml says, or to the default."""
+    """Omitted fields stay; null restores the value of comparimg.toml, or the default."""
 
     recursive: bool | UnsetType | None = UNSET
     exclude: Patterns | UnsetType | None = UNSET
@@ -115,17 +117,17 @@ class FolderList(Answer, frozen=True, kw_only=True):
     under: Annotated[Path, Meta(description="The folder that was listed, without links; empty: the top")]
     under_uri: str
     parent: Annotated[
-        str | None, Meta(description="The folder above it, where that is offered; empty: the top; null at the top")
+        str | None, Meta(description="The folder above it, if that is offered; empty: the top; null at the top")
     ]
     items: list[Folder]
     next: None = None
     offered: Annotated[bool, Meta(description="False for a folder outside what is offered: it is not listed")]
-    cut: Annotated[bool, Meta(description="Whether there are more than were listed: give more of the name")]
+    cut: Annotated[bool, Meta(description="Whether there are more than are listed: enter more of the name")]
 
 
 class FolderQuery(Query, frozen=True, kw_only=True):
     under: Annotated[
-        TakenPath, Meta(description="A folder, or a path whose last name is only begun; empty: the folders at the top")
+        TakenPath, Meta(description="A folder, or a path with an incomplete last name; empty: the top folders")
     ] = ""
 
 
@@ -156,4 +158,4 @@ class ChangedDestination(Answer, frozen=True, kw_only=True):
 class NewDestination(Body, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     path: TakenPath
-    create: Annotated[bool, Meta(description="Whether the folder is made where it is missing")] = False
+    create: Annotated[bool, Meta(description="Whether the folder is created if it is missing")] = False

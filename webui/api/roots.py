@@ -1,4 +1,4 @@
-"""REST: the watched folders: list, add, change and remove them."""
+"""REST: list, add, change and remove the watched folders."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def root_schema(
 
 
 def warning_fields(problem: Message | None, language: str) -> dict[str, Any]:
-    """Why the service cannot change files in a folder, with the remedy; both empty where it can."""
+    """Why the service cannot change files in a folder, with the remedy; both are empty if it can."""
     remedy = None if problem is None else hint_of(problem)
     return {
         **fields("warning", problem, language, nothing=""),
@@ -136,12 +136,12 @@ ROUTES = (
     ),
     Route(
         "PATCH", f"{API}/roots/{{id}}", patch_root,
-        "Change how a folder is watched; null goes back to what comparimg.toml says", "folders",
+        "Change how a folder is watched; null restores the value of comparimg.toml", "folders",
         root_schemas.ChangedRoot, key_type=int, body=root_schemas.RootChanges, errors=(403, 409), is_setup=True,
     ),
     Route(
         "DELETE", f"{API}/roots/{{id}}", delete_root,
-        "Watch a folder no longer; none of its files is touched", "folders", status=204, key_type=int,
+        "Stop watching a folder; its files are not changed", "folders", status=204, key_type=int,
         errors=(403, 409), is_setup=True,
     ),
 )  # fmt: skip

@@ -25,29 +25,29 @@ class RuleFilter(Body, frozen=True, kw_only=True):
 
 
 class Rule(Body, frozen=True, kw_only=True):
-    """A way to decide whole groups; groups in which a person has decided anything are skipped."""
+    """A rule that decides whole groups. Groups in which a person has decided anything are skipped."""
 
     choice: GoingName
     destination: DestinationName | None = None
     criteria: Annotated[
         list[str],
-        Meta(max_length=50, description="Of those of the setting sort.rules, the first first; those of it if left out"),
+        Meta(max_length=50, description="Criteria, highest priority first; default: those of the setting sort.rules"),
     ] | UnsetType = UNSET  # fmt: skip
     kinds: Annotated[
         list[Literal["exact", "pixels", "near", "possible"]], Meta(min_length=1, max_length=4)
     ] | UnsetType = UNSET  # fmt: skip
     ties: Annotated[
-        Literal["ask", "decide"], Meta(description="Where only the path differs: leave it to a person, or decide by it")
+        Literal["ask", "decide"], Meta(description="If only the path differs: ask a person, or decide by the path")
     ] = "ask"  # fmt: skip
     folders: RuleFolders | None = None
     trashed_before: Annotated[
-        bool, Meta(description="Only files give way whose very bytes were put in the trash before, to all others")
+        bool, Meta(description="Only files whose bytes were in the trash before give way, and to all others")
     ] = False  # fmt: skip
     filter: RuleFilter | None = None
 
 
 class RuleJob(Rule, frozen=True, kw_only=True):
-    """A rule for a job, which with `dry_run` only counts what it would decide."""
+    """A rule for a job; with `dry_run` it only counts what it would decide."""
 
     dry_run: bool = False
 
@@ -68,22 +68,22 @@ class Sample(Answer, frozen=True, kw_only=True):
 
 
 class RuleEffect(Answer, frozen=True, kw_only=True):
-    """What a rule decides: the number of groups and images, the bytes of these, and the ties left to a person. Where
+    """The effect of a rule: the number of groups and images, the bytes of these, and the ties left to a person. If
     fewer groups were examined than are selected, the numbers are estimates."""
 
     groups: Count
     images: Count
     bytes: Count
     undecided_ties: Count
-    by_criterion: Annotated[dict[str, int], Meta(description="How many groups each criterion decided")]
+    by_criterion: Annotated[dict[str, int], Meta(description="The number of groups that each criterion decided")]
     sample: list[Sample]
     selected: Annotated[Count, Meta(description="Groups that the rule may decide about")]
     looked_at: Annotated[Count, Meta(description="Of these, those that were examined")]
-    order: Annotated[int | None, Meta(description="By which the decisions are taken back; null in a preview")] = None
+    order: Annotated[int | None, Meta(description="Id for revoking the decisions; null in a preview")] = None
 
 
 class RuleRun(Answer, frozen=True, kw_only=True):
-    """One application of a rule; `open` counts its decisions that are not carried out yet."""
+    """One application of a rule. `open` counts its decisions that are not carried out yet."""
 
     id: RowId
     created: Time
@@ -101,19 +101,19 @@ class RuleRunList(Answer, frozen=True, kw_only=True):
 
 
 class RuleRunRevoked(Answer, frozen=True, kw_only=True):
-    decisions: Annotated[Count, Meta(description="How many were taken back")]
+    decisions: Annotated[Count, Meta(description="The number of revoked decisions")]
 
 
 RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 
 
 class NewNamedRule(Body, frozen=True, kw_only=True):
-    """A rule to be kept under a name."""
+    """A rule to be stored under a name."""
 
     name: RuleName
     rule: Rule
     after_detection: Annotated[bool, Meta(description="Run it after each detection; it carries nothing out")] = False
-    beyond_equal: Annotated[bool, Meta(description="Let it run so with kinds beyond exact and pixels")] = False
+    beyond_equal: Annotated[bool, Meta(description="Allow this for kinds beyond exact and pixels")] = False
 
 
 class NamedRuleChange(Body, frozen=True, kw_only=True):
@@ -124,11 +124,11 @@ class NamedRuleChange(Body, frozen=True, kw_only=True):
 
 
 class NamedRule(Answer, frozen=True, kw_only=True):
-    """A rule that is kept. Once what it decided is revoked, it no longer runs after detections."""
+    """A stored rule. If its decisions are revoked, it no longer runs after detections."""
 
     id: RowId
     name: str
-    rule: Annotated[dict[str, Any], Meta(description="As a request takes it")]
+    rule: Annotated[dict[str, Any], Meta(description="In the form of a request")]
     after_detection: bool
     beyond_equal: bool
 

@@ -147,7 +147,7 @@ def _schema(effect: Effect) -> rule_schemas.RuleEffect:
 
 ROUTES = (
     Route(
-        "POST", f"{API}/rules/preview", post_preview, "What a rule would decide", "rules", rule_schemas.RuleEffect,
+        "POST", f"{API}/rules/preview", post_preview, "Preview a rule", "rules", rule_schemas.RuleEffect,
         body=rule_schemas.Rule,
     ),
     Route(
@@ -155,15 +155,15 @@ ROUTES = (
         body=rule_schemas.Rule, errors=(409,),
     ),
     Route(
-        "POST", f"{API}/rules/jobs", post_rule_job, "A job that decides by a rule, or counts", "rules",
+        "POST", f"{API}/rules/jobs", post_rule_job, "Queue a job that decides by a rule, or only counts", "rules",
         job_schemas.Job, status=202, body=rule_schemas.RuleJob, headers={"Location": "Where to follow the job"},
     ),
     Route(
-        "GET", f"{API}/orders", get_rule_runs, "The rules that were applied, the newest first", "rules",
+        "GET", f"{API}/orders", get_rule_runs, "The applied rules, newest first", "rules",
         rule_schemas.RuleRunList, query=ListQuery,
     ),
     Route(
-        "DELETE", f"{API}/orders/{{id}}", delete_rule_run, "Revoke what a rule decided and is not applied yet",
+        "DELETE", f"{API}/orders/{{id}}", delete_rule_run, "Revoke the decisions of a rule that are not applied yet",
         "rules", rule_schemas.RuleRunRevoked, key_type=int,
     ),
 )  # fmt: skip

@@ -78,11 +78,11 @@ def _schema(call: Call, row: dict[str, Any]) -> schedule_schemas.Schedule:
 
 ROUTES = (
     Route(
-        "GET", f"{API}/schedules", get_schedules, "What is done by the clock", "schedules",
+        "GET", f"{API}/schedules", get_schedules, "The schedules", "schedules",
         schedule_schemas.ScheduleList, query=schemas.ListQuery,
     ),
     Route(
-        "POST", f"{API}/schedules", post_schedule, "Make a schedule", "schedules", schedule_schemas.Schedule,
+        "POST", f"{API}/schedules", post_schedule, "Add a schedule", "schedules", schedule_schemas.Schedule,
         status=201, body=schedule_schemas.NewSchedule, headers={"Location": "Where the schedule is"}, errors=(403,),
         is_setup=True,
     ),
@@ -91,7 +91,7 @@ ROUTES = (
         key_type=int, body=schedule_schemas.NewSchedule, errors=(403,), is_setup=True,
     ),
     Route(
-        "DELETE", f"{API}/schedules/{{id}}", delete_schedule, "Drop a schedule", "schedules",
+        "DELETE", f"{API}/schedules/{{id}}", delete_schedule, "Delete a schedule", "schedules",
         status=204, key_type=int, errors=(403,), is_setup=True,
     ),
 )  # fmt: skip

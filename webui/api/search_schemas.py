@@ -15,22 +15,23 @@ class TemporaryFolder(Answer, frozen=True, kw_only=True):
 
 
 class Search(DetectionNow, frozen=True, kw_only=True):
-    """A detection in some folders. Its groups are those of the list with `search`, beside those of the library."""
+    """A detection in some folders. Its groups are listed with the parameter `search`, separately from those of the
+    library."""
 
     id: RowId
     finished: Time
     groups: Count
     temporary: Annotated[
         list[TemporaryFolder],
-        Meta(description="Its folders that are not watched: indexed for this search, and gone with it"),
+        Meta(description="Its unwatched folders, which are indexed for this search and removed with it"),
     ]
 
 
 class NewSearch(Body, frozen=True, kw_only=True):
-    """What is left out comes from the settings."""
+    """Omitted fields come from the settings."""
 
-    folder: Annotated[TakenPath, Meta(description="Any folder of the server; one that is not watched is indexed first")]
-    recursive: Annotated[bool, Meta(description="Whether the folders below are searched too")] = True
+    folder: Annotated[TakenPath, Meta(description="Any folder of the server; an unwatched folder is indexed first")]
+    recursive: Annotated[bool, Meta(description="Whether the folders below are searched, too")] = True
     hsize: int | None = None
     tolerance: int | None = None
     turns: bool | None = None

@@ -1,4 +1,4 @@
-"""REST: limited searches, which are detections in some folders, beside the library's own groups."""
+"""REST: limited searches: detections in some folders, separate from the groups of the library."""
 
 import dataclasses
 import os
@@ -41,11 +41,11 @@ def get_searches(call: Call) -> search_schemas.SearchList:
 
 
 def post_search(call: Call) -> Reply:
-    """Index the folder if it is not watched, and search in it when that is done."""
+    """Index the folder if it is not watched, and search in it afterwards."""
     body: search_schemas.NewSearch = call.body
     given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
     if given["recursive"]:
-        # The default, which no job states.
+        # This is the default, which jobs do not store.
         del given["recursive"]
     folder = os.fsdecode(call.services.folders.add_temporary(path_bytes(given.pop("folder")), body.recursive))
     parameters = checked_parameters(call, JobKind.DETECT, {**given, "folders": [folder]})
@@ -72,12 +72,12 @@ def delete_search(call: Call) -> Reply:
 
 ROUTES = (
     Route(
-        "GET", f"{API}/searches", get_searches, "The search limited to some folders, if there is one", "groups",
+        "GET", f"{API}/searches", get_searches, "The limited search, if there is one", "groups",
         search_schemas.SearchList, query=ListQuery,
     ),
     Route(
         "POST", f"{API}/searches", post_search,
-        "Search in any folder, beside the library's own groups; one that is not watched is indexed for it", "groups",
+        "Search in any folder, separately from the library; an unwatched folder is indexed for it", "groups",
         job_schemas.Job, status=202, body=search_schemas.NewSearch, errors=(403,),
         headers={"Location": "Where to follow the job"}, is_setup=True,
     ),

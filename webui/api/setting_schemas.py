@@ -8,7 +8,7 @@ from webui.schemas import Answer, Count
 
 Changes = Annotated[
     dict[Annotated[str, Meta(max_length=100)], Any],
-    Meta(description="Values by the keys of settings; null goes back to the configuration file", min_length=1),
+    Meta(description="Values by key; null restores the value of the configuration file", min_length=1),
 ]
 
 
@@ -18,9 +18,9 @@ class Setting(Answer, frozen=True, kw_only=True):
     value: Any
     default: Any
     origin: Annotated[str, Meta(description="default, file (comparimg.toml) or override")]
-    accepted: Annotated[str, Meta(description="What may be given, in the language asked for")]
+    accepted: Annotated[str, Meta(description="The accepted values, in the requested language")]
     help: str
-    live: Annotated[bool, Meta(description="Whether it may be changed here; the others stand in comparimg.toml")]
+    live: Annotated[bool, Meta(description="Whether it can be changed here; the others are set in comparimg.toml only")]
     choices: list[Any]
     minimum: float | None
     maximum: float | None

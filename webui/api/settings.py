@@ -50,12 +50,12 @@ def patch_settings(call: Call) -> setting_schemas.SettingList:
 
 ROUTES = (
     Route(
-        "GET", f"{API}/settings", get_settings, "Every setting that can be changed, and where its value comes from",
+        "GET", f"{API}/settings", get_settings, "Every setting, with its value and the origin of the value",
         "settings", setting_schemas.SettingList, query=schemas.ListQuery,
     ),
     Route(
         "PATCH", f"{API}/settings", patch_settings,
-        "Change settings by their keys; null goes back to the configuration file", "settings",
+        "Change settings by key; null restores the value of the configuration file", "settings",
         setting_schemas.SettingList, body=setting_schemas.Changes, errors=(403,), is_setup=True,
     ),
 )  # fmt: skip

@@ -62,7 +62,7 @@ def _within(folder: bytes, root: bytes) -> bool:
 
 
 def _parents(folder: bytes, root: bytes) -> list[bytes]:
-    """The folders above this one, from its root down."""
+    """The folders above this one, starting with its root."""
     parents: list[bytes] = []
     while folder != root and b"/" in folder[1:]:
         folder = folder[: folder.rindex(b"/")]

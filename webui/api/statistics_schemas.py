@@ -9,7 +9,8 @@ from webui.schemas import Answer, Count, KindName, Path, Query, TakenPath, Time,
 
 class StatisticsQuery(Query, frozen=True, kw_only=True):
     folder: Annotated[
-        TakenPath, Meta(description="Whose folders to list; left out, the watched roots, or those in the only one")
+        TakenPath,
+        Meta(description="The folder whose subfolders are listed; default: the roots, or the folders in the only root"),
     ] = ""
 
 
@@ -38,16 +39,16 @@ class Place(Answer, frozen=True, kw_only=True):
 
 
 class FolderFigures(Place, frozen=True, kw_only=True):
-    """A folder with everything below it. The requested folder itself stands for the images directly in it."""
+    """A folder with everything below it. The requested folder itself has the images directly in it."""
 
     images: Count
     size_bytes: Count
-    reclaimable_bytes: Annotated[Count, Meta(description="Of images in it that are copies of a group's reference")]
+    reclaimable_bytes: Annotated[Count, Meta(description="Of images in it that are copies of the reference of a group")]
     folders: Annotated[bool, Meta(description="Whether there are further folders in it")]
 
 
 class Statistics(Answer, frozen=True, kw_only=True):
-    """Statistics of the whole index, up to half a minute old while it changes; `folders` are the largest first."""
+    """Statistics of the whole index, up to half a minute old while it changes. `folders` has the largest first."""
 
     made: Time
     images: Count
@@ -56,7 +57,7 @@ class Statistics(Answer, frozen=True, kw_only=True):
     kinds: list[KindFigures]
     formats: list[FormatFigures]
     months: list[MonthFigures]
-    undated: Annotated[Count, Meta(description="Images whose date is not known")]
+    undated: Annotated[Count, Meta(description="Images whose date is unknown")]
     folder: Path | None
-    parents: Annotated[list[Place], Meta(description="The folders above `folder`, from its watched root down")]
+    parents: Annotated[list[Place], Meta(description="The folders above `folder`, starting with its watched root")]
     folders: list[FolderFigures]

@@ -22,7 +22,7 @@ from webui.routes import API, Call, Reply, Route
 from webui.schemas import iso_time, json_safe, path_bytes, path_text, path_uri
 from webui.services import Services
 
-# The most running and queued jobs in the status; the list of jobs has them all.
+# The most running and queued jobs in the status. The list of jobs has all of them.
 JOBS_IN_STATUS = 20
 
 
@@ -32,7 +32,7 @@ def get_status(call: Call) -> status_schemas.Status:
 
 
 def _status(database: SqliteDatabase, services: Services, totals: Totals, language: str) -> status_schemas.Status:
-    """The state of the service. Its size does not depend on that of the index."""
+    """The state of the service. Its size does not depend on the size of the index."""
     current = listing.current_parameters(database)
     active = job_listing.jobs_page(database, (JobState.RUNNING, JobState.QUEUED), limit=JOBS_IN_STATUS).items
     parts = dict(services.health())
@@ -50,7 +50,7 @@ def _status(database: SqliteDatabase, services: Services, totals: Totals, langua
         totals=status_schemas.Totals(**figures),
         detection=None if current is None else _detection_schema(current[1]),
         model=_model_schema(vectors.model_state(database), language),
-        # The running ones first, then the queued ones by age.
+        # First the running jobs, then the queued ones by age.
         jobs=[
             job_schema(row, language)
             for row in sorted(active, key=lambda row: (row["state"] == JobState.QUEUED, row["id"]))
@@ -73,7 +73,7 @@ def _model_schema(state: vectors.ModelState | None, language: str) -> status_sch
 
 
 def topics(store: Store, services: Services) -> dict[str, dict[str, Any]]:
-    """The data of the event stream, by language and by the name of the event."""
+    """The data of the event stream, by language and event name."""
     setup = services.folders.roots()
     with store.read() as database:
         watched = listing.roots(database)
@@ -147,13 +147,13 @@ def get_health(call: Call) -> Any:
 
 
 ROUTES = (
-    Route("GET", f"{API}/status", get_status, "How the service is and what it does", "status", status_schemas.Status),
+    Route("GET", f"{API}/status", get_status, "The state of the service and its jobs", "status", status_schemas.Status),
     Route(
-        "GET", f"{API}/events", get_events, "What is new, as server-sent events", "status",
+        "GET", f"{API}/events", get_events, "Changes, as server-sent events", "status",
         media_types=("text/event-stream",), query=status_schemas.EventsQuery, errors=(503,),
     ),
     Route(
-        "GET", f"{API}/problems", get_problems, "The files that could not be read", "status",
+        "GET", f"{API}/problems", get_problems, "Files that could not be read", "status",
         status_schemas.ProblemList, query=status_schemas.ProblemQuery,
     ),
     Route("GET", "/healthz", get_health, "Whether every part is alive", "status", status_schemas.Health, errors=(503,)),

@@ -40,21 +40,27 @@ class DetectionNow(Answer, frozen=True, kw_only=True):
     verify: bool
     depth: Depth
     folders: list[Path]
-    recursive: Annotated[bool, Meta(description="Whether the folders below those belong to the search")]
-    method: Annotated[Method, Meta(description="The method asked for")]
-    used: Annotated[Method, Meta(description="The method used: hash where the model cannot be")]
+    recursive: Annotated[bool, Meta(description="Whether the search includes the folders below these")]
+    method: Annotated[Method, Meta(description="The requested method")]
+    used: Annotated[Method, Meta(description="The method used: hash if the model cannot be used")]
     model: Annotated[str, Meta(description="What identifies the vectors of the model used")]
-    cosines: Annotated[str, Meta(description="The limits of its cosines: of the nearest, of the next, to pass")]
+    cosines: Annotated[
+        str, Meta(description="The limits of its cosines: for the nearest, for the next, for acceptance")
+    ]
     sized_for: Annotated[
-        int, Meta(ge=-1, description="The power of two of images the tolerance was chosen for; 0: few, -1: given")
+        int,
+        Meta(
+            ge=-1,
+            description="The tolerance was chosen for two to the power of this many images; 0: few, -1: it was given",
+        ),
     ]
 
 
 class ModelNow(Answer, frozen=True, kw_only=True):
-    """The model as it was last checked. `failure` is why it is not used, "" where it can be."""
+    """The model as it was last checked. `failure` says why it is not used, "" if it can be."""
 
     dimensions: Count
-    milliseconds: Annotated[float, Meta(ge=0, description="Of processor time for one picture")]
+    milliseconds: Annotated[float, Meta(ge=0, description="Processor time for one picture")]
     failure: str
     failure_code: MessageCode
     failure_params: MessageParams
@@ -66,14 +72,16 @@ class Status(Answer, frozen=True, kw_only=True):
     started: Time
     now: Time
     healthy: bool
-    index_restored: Annotated[bool, Meta(description="At this start the index was restored from a copy, or rebuilt")]
+    index_restored: Annotated[
+        bool, Meta(description="Whether the index was restored from a copy or rebuilt at this start")
+    ]
     index_put_back: Annotated[
-        bool, Meta(description="Since this start it was noticed that an earlier copy of the index was put back")
+        bool, Meta(description="Whether it was noticed since this start that an earlier copy of the index was put back")
     ]
     parts: Annotated[dict[str, bool], Meta(description="The parts of the service, and whether each is alive")]
     totals: Totals
     detection: DetectionNow | None
-    model: Annotated[ModelNow | None, Meta(description="null where there is none, or before it was needed")]
+    model: Annotated[ModelNow | None, Meta(description="null if there is none, or before it was needed")]
     jobs: "list[Job]"
 
 
@@ -93,7 +101,7 @@ class ProblemList(Answer, frozen=True, kw_only=True):
     items: list[Problem]
     next: str | None
     total: Count
-    reasons: Annotated[dict[str, int], Meta(description="How many there are for each reason, filters set aside")]
+    reasons: Annotated[dict[str, int], Meta(description="The number for each reason, without the filters")]
 
 
 class ProblemQuery(ListQuery, frozen=True, kw_only=True):
@@ -104,7 +112,7 @@ class ProblemQuery(ListQuery, frozen=True, kw_only=True):
 
 class EventsQuery(Query, frozen=True, kw_only=True):
     language: Annotated[
-        Literal["", "en", "fr"], Meta(description="Of the sentences; by default as Accept-Language says")
+        Literal["", "en", "fr"], Meta(description="Language of sentences; the default follows Accept-Language")
     ] = ""
 
 

@@ -1,4 +1,4 @@
-"""JSON schemas of verdicts: pairs of contents that are no duplicates."""
+"""JSON schemas of verdicts: pairs of contents that are not duplicates."""
 
 from typing import Annotated, Literal
 
@@ -8,15 +8,15 @@ from webui.schemas import Answer, Body, Count, Path, RowId, TakenPath, Time
 
 
 class NewVerdict(Body, frozen=True, kw_only=True):
-    """Says that images of a group are no duplicates: all of them, or those in `images`."""
+    """States that images of a group are not duplicates: all of them, or those in `images`."""
 
     label: Literal["not_duplicates", "alternates"] = "not_duplicates"
     note: Annotated[str, Meta(max_length=1000)] = ""
-    images: Annotated[tuple[RowId, ...], Meta(max_length=10_000, description="All where none is named")] = ()
+    images: Annotated[tuple[RowId, ...], Meta(max_length=10_000, description="Default: all")] = ()
 
 
 class NewPairVerdict(Body, frozen=True, kw_only=True):
-    """Says that two or more images, by id or by path, are no duplicates of one another, whatever groups they are in."""
+    """States that two or more images, by id or path, are not duplicates of one another, whatever groups they are in."""
 
     label: Literal["not_duplicates", "alternates"] = "not_duplicates"
     note: Annotated[str, Meta(max_length=1000)] = ""
@@ -25,14 +25,14 @@ class NewPairVerdict(Body, frozen=True, kw_only=True):
 
 
 class VerdictChange(Answer, frozen=True, kw_only=True):
-    """What a request changed: the number of `pairs` of contents. All verdicts of a `batch` can be revoked together."""
+    """The effect of a request: the number of `pairs` of contents. All verdicts of a `batch` can be revoked together."""
 
     batch: str
     pairs: Count
 
 
 class Verdict(Answer, frozen=True, kw_only=True):
-    """Two contents, by digest, that are no duplicates; `paths` are the present files of each."""
+    """Two contents, by digest, that are not duplicates. `paths` are the present files of each."""
 
     id: RowId
     batch: str

@@ -83,7 +83,7 @@ def _changed(call: Call, change: Callable[[SqliteDatabase], verdicts.Change]) ->
 
 
 def _of_library(database: SqliteDatabase, key: str) -> int:
-    """The id of the library's detection. Raises NotFound for the group where there is none yet."""
+    """The id of the library's detection. Raises NotFound for the group if there is no detection yet."""
     detection = matches.current_detection(database)
     if detection is None:
         raise NotFound("group.unknown", group=key)
@@ -100,20 +100,20 @@ def _contents_of(database: SqliteDatabase, image_ids: Sequence[int]) -> list[int
 
 ROUTES = (
     Route(
-        "POST", f"{API}/groups/{{id}}/not-duplicates", post_verdict, "Say that a group's images are no duplicates",
+        "POST", f"{API}/groups/{{id}}/not-duplicates", post_verdict, "Declare images of a group not duplicates",
         "verdicts", verdict_schemas.VerdictChange, key_type=str, body=verdict_schemas.NewVerdict,
         query=search_schemas.SearchQuery,
     ),
     Route(
-        "POST", f"{API}/verdicts", post_pair_verdict, "Say that two images, or more, are no duplicates of one another",
+        "POST", f"{API}/verdicts", post_pair_verdict, "Declare images not duplicates of one another",
         "verdicts", verdict_schemas.VerdictChange, body=verdict_schemas.NewPairVerdict, errors=(404,),
     ),
     Route(
-        "GET", f"{API}/verdicts", get_verdicts, "What was said to be no duplicates, the newest first", "verdicts",
+        "GET", f"{API}/verdicts", get_verdicts, 'Verdicts ("not duplicates"), newest first', "verdicts",
         verdict_schemas.VerdictList, query=schemas.ListQuery,
     ),
     Route(
-        "DELETE", f"{API}/verdicts/{{id}}", delete_verdict, "Revoke an order, or the verdict on one pair",
+        "DELETE", f"{API}/verdicts/{{id}}", delete_verdict, "Revoke a batch of verdicts, or the verdict on one pair",
         "verdicts", verdict_schemas.VerdictChange, key_type=str,
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from webui.schemas import Answer, Count, MessageCode, MessageParams, Time
 
 
 class WorkDone(Answer, frozen=True, kw_only=True):
-    """How many tasks of each work were done since the service or its configuration was started."""
+    """The number of tasks of each work done since the service or its configuration was started."""
 
     verify: Annotated[Count, Meta(description="Pairs compared")]
     describe: Annotated[Count, Meta(description="Pictures whose local features were described")]
@@ -16,26 +16,26 @@ class WorkDone(Answer, frozen=True, kw_only=True):
 
 
 class HomeWork(Answer, frozen=True, kw_only=True):
-    """What the processes of the service itself did of the same work."""
+    """The tasks of the same works that the service's own processes did."""
 
     processes: Count
     done: WorkDone
-    share: Annotated[float, Meta(ge=0, le=1, description="Of all tasks that may be lent")]
+    share: Annotated[float, Meta(ge=0, le=1, description="Share of all tasks that can be lent")]
 
 
 class Worker(Answer, frozen=True, kw_only=True):
     """A machine that was invited."""
 
-    name: Annotated[str, Meta(description="As it was invited")]
+    name: Annotated[str, Meta(description="The name given when it was invited")]
     invited: Time
     connected: Annotated[bool, Meta(description="Whether it works for this service now")]
     since: Annotated[Time | None, Meta(description="Since when")]
-    address: Annotated[str, Meta(description="Where it connected from last")]
-    processes: Annotated[Count, Meta(description="How many tasks it does at a time")]
-    away: Annotated[Count, Meta(description="Tasks that it has now")]
+    address: Annotated[str, Meta(description="The address of its last connection")]
+    processes: Annotated[Count, Meta(description="The number of tasks that it does at a time")]
+    away: Annotated[Count, Meta(description="Tasks that it has at present")]
     done: WorkDone
-    share: Annotated[float, Meta(ge=0, le=1, description="Of all tasks that may be lent")]
-    came_home: Annotated[Count, Meta(description="Tasks that it could not do, and that were done here")]
+    share: Annotated[float, Meta(ge=0, le=1, description="Share of all tasks that can be lent")]
+    came_home: Annotated[Count, Meta(description="Tasks that it failed to do, and that were done here")]
     problem: Annotated[str, Meta(description='Why it is not connected, if that is known, or ""')]
     problem_code: MessageCode
     problem_params: MessageParams
@@ -43,10 +43,10 @@ class Worker(Answer, frozen=True, kw_only=True):
 
 class WorkerList(Answer, frozen=True, kw_only=True):
     items: list[Worker]
-    listen: Annotated[str, Meta(description='Where they connect, "" where nothing is lent')]
-    lend: Annotated[list[str], Meta(description="What is lent: verify, describe, embed")]
+    listen: Annotated[str, Meta(description='Where they connect, "" if nothing is lent')]
+    lend: Annotated[list[str], Meta(description="The works that are lent: verify, describe, embed")]
     listening: Annotated[bool, Meta(description="Whether they can connect now")]
-    isolated: Annotated[bool, Meta(description="Whether the kernel keeps the process that listens from every file")]
+    isolated: Annotated[bool, Meta(description="Whether the kernel denies every file to the process that listens")]
     problem: Annotated[str, Meta(description='Why no one can connect, or ""')]
     problem_code: MessageCode
     problem_params: MessageParams

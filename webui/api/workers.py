@@ -1,4 +1,4 @@
-"""REST: the machines that lend their processors, and what they did."""
+"""REST: the machines that lend their processors, and the work they did."""
 
 from collections.abc import Mapping
 
@@ -57,7 +57,7 @@ def _share(done: Mapping[str, int], total: int) -> float:
 
 ROUTES = (
     Route(
-        "GET", f"{API}/workers", get_workers, "Machines that lend their processors, and what they did", "status",
+        "GET", f"{API}/workers", get_workers, "Machines that lend their processors, and the work they did", "status",
         worker_schemas.WorkerList,
     ),
 )  # fmt: skip

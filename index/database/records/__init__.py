@@ -1,1 +1,1 @@
-"""Reading and writing the rows of the index: a module for each kind of row."""
+"""Reads and writes the rows of the index: one module for each kind of row."""

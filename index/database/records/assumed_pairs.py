@@ -1,7 +1,7 @@
-"""Candidate pairs that are assumed to be copies until a group depends on one of them: records.regrouping says which do.
+"""Candidate pairs that are assumed to match until a group depends on one of them; records.regrouping determines which.
 
-Of 32 copies of one picture 496 pairs are proposed. Their group comes from the 90 that its first members form with one
-another and with the rest; the others are kept here, for when one of those is removed or denied.
+The 32 copies of one picture give 496 candidate pairs. Their group results from 90 of them: those of its first members
+with one another and with the rest. The others are stored here, in case one of those is removed or denied.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,7 +16,7 @@ COLUMNS = "a_id, b_id, distance, turn, by_part, cosine"
 
 
 def add(database: SqliteDatabase, detection_id: int, candidates: Iterable[CandidatePair]) -> set[int]:
-    """Store pairs, all with a turn; their contents."""
+    """Store pairs, all of which have a turn. Returns their contents."""
     rows = []
     for candidate in candidates:
         assert candidate.turn is not None
@@ -29,7 +29,7 @@ def add(database: SqliteDatabase, detection_id: int, candidates: Iterable[Candid
 
 
 def among(database: SqliteDatabase, detection_id: int, content_ids: Collection[int]) -> list[CandidatePair]:
-    """The pairs of which both contents are among these."""
+    """The pairs whose contents are both among these."""
     wanted = set(content_ids)
     found = []
     for chunk in chunks(wanted):
@@ -45,7 +45,7 @@ def among(database: SqliteDatabase, detection_id: int, content_ids: Collection[i
 
 
 def remove(database: SqliteDatabase, detection_id: int, candidates: Iterable[CandidatePair]) -> None:
-    """Remove pairs that were verified, or left for later."""
+    """Remove pairs that were verified or deferred."""
     database.connection().executemany(
         "DELETE FROM assumed WHERE detection_id = ? AND a_id = ? AND b_id = ?",
         [(detection_id, *candidate.pair) for candidate in candidates],

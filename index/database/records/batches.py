@@ -1,19 +1,19 @@
 """The rows of the journal: batches and their steps, written before anything on disk is changed.
 
-A step changes one file, the *subject*: at `path`, with an identity and a digest. The actions:
+A step changes one file, the *subject*, which is at `path` and has an identity and a digest. The actions:
 
-- trash    the subject goes from `path` to `trash`
-- move     the subject goes from `path` to `target`; to another file system it is copied by way of `temp`, checked, and
-           the subject goes to `trash`
-- link     a hard link to `keeper`, made at `temp`, takes the place of the subject, which goes to `trash`
-- replace  the new file at `temp` takes the place of the subject, which goes to `trash`
-- create   the new file at `temp`, the subject, gets the name `target`
-- restore  the subject goes from `trash` to `target`
-- swap     the subject goes from `trash` back to `path`; what is there now, a file that a step made, goes to `target`
-- delete   the subject at `trash` is removed for good
+- trash    moves the subject from `path` to `trash`
+- move     moves the subject from `path` to `target`; on another file system, it is copied through `temp`, the copy is
+           checked, and the subject is moved to `trash`
+- link     puts a hard link to `keeper`, created at `temp`, in the place of the subject, which is moved to `trash`
+- replace  puts the new file at `temp` in the place of the subject, which is moved to `trash`
+- create   gives the new file at `temp`, the subject, the name `target`
+- restore  moves the subject from `trash` to `target`
+- swap     moves the subject from `trash` back to `path`; the file there now, which a step made, is moved to `target`
+- delete   removes the subject at `trash` permanently
 
-`made_*` is the identity of the new file (link, replace) or of what is at `path` now (swap); `made_digest` is the digest
-of its bytes where we created it or where it goes to the trash.
+`made_*` is the identity of the new file (link, replace), or of the file at `path` now (swap). `made_digest` is the
+digest of its bytes, if we created it or if it is moved to the trash.
 """
 
 from collections import Counter
@@ -74,7 +74,7 @@ class BatchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, planned or stored; `id` is 0 before it is stored. Paths are absolute, b"" where there is none."""
+    """One step, planned or stored. `id` is 0 before it is stored. Paths are absolute, or b"" if there is none."""
 
     action: Action
     path: bytes
@@ -100,8 +100,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One batch. `counts` are its steps by state; `actions` those done (in a plan: those planned) by action, and
-    `bytes` what they free."""
+    """One batch. `counts` has the number of its steps by state. `actions` has the number of steps done (in a plan:
+    planned) by action, and `bytes` what these free."""
 
     id: int
     name: str
@@ -133,8 +133,9 @@ def add_batch(
 
 
 def add_steps(database: SqliteDatabase, batch_id: int, steps: Sequence[Step]) -> list[int]:
-    """Store steps in their order; returns their ids. `companion_of` counts from 1 within `steps` (0 or None: none)."""
-    # The ids that AUTOINCREMENT would give: one statement for all rows returns none.
+    """Store steps in their order, and return their ids. `companion_of` is a position in `steps`, from 1 (0 or None:
+    none)."""
+    # The ids that AUTOINCREMENT will assign. They are computed because an insert of many rows returns no ids.
     (last,) = database.execute_sql("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'step'").fetchone()
     first = last + 1
     rows = []
@@ -161,8 +162,8 @@ _INSERT_STEP = f"INSERT INTO step ({_STEP_COLUMNS}) VALUES ({', '.join('?' * len
 
 
 def update_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -> None:
-    """Store what changed of existing steps: what they do to which file, the file they made, the keeper, and how they
-    ended."""
+    """Store what has changed of existing steps: their file and action, the file they made, the keeper, and their
+    outcome."""
     for step in steps:
         values = _values(step)
         changed = ("action", "path", "target", "trash", "temp", "keeper", "made_inode", "made_size_bytes",
@@ -175,7 +176,7 @@ def update_steps(database: SqliteDatabase, steps: Iterable[Step], now_ns: int) -
 
 
 def finish_batch(database: SqliteDatabase, batch_id: int, state: BatchState, now_ns: int) -> None:
-    """End a batch; steps that were not started are cancelled."""
+    """End a batch. Steps that were not started are cancelled."""
     StepRow.update(state=StepState.CANCELLED).where(
         StepRow.batch == batch_id, StepRow.state == StepState.PLANNED
     ).execute(database)
@@ -183,13 +184,13 @@ def finish_batch(database: SqliteDatabase, batch_id: int, state: BatchState, now
 
 
 def unfinished(database: SqliteDatabase) -> list[int]:
-    """The running batches, which a crash may have interrupted."""
+    """The batches that are marked as running; a crash may have interrupted them."""
     rows = Batch.select(Batch.id).where(Batch.state == BatchState.RUNNING).order_by(Batch.id)
     return [row[0] for row in rows.tuples().execute(database)]
 
 
 def with_doubtful_steps(database: SqliteDatabase) -> list[int]:
-    """The batches with a step whose outcome can only be inferred from the disk."""
+    """The batches with a step whose outcome can be inferred only from the disk."""
     rows = StepRow.select(StepRow.batch).where(StepRow.state == StepState.DOING).distinct().order_by(StepRow.batch)
     return [row[0] for row in rows.tuples().execute(database)]
 
@@ -202,7 +203,7 @@ def is_temp_in_use(database: SqliteDatabase, name: str, temp: bytes) -> bool:
 
 
 def running_of_job(database: SqliteDatabase, job_id: int, state: BatchState = BatchState.RUNNING) -> int | None:
-    """The unfinished batch of a job, or with this state its newest plan; None without one."""
+    """The unfinished batch of a job, or its newest plan if `state` asks for that; None if there is none."""
     rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == state).order_by(Batch.id.desc())
     return next((row[0] for row in rows.tuples().execute(database)), None)
 
@@ -210,7 +211,7 @@ def running_of_job(database: SqliteDatabase, job_id: int, state: BatchState = Ba
 def steps_of(
     database: SqliteDatabase, batch_id: int, states: Sequence[StepState] = (), ids: Sequence[int] = ()
 ) -> list[Step]:
-    """The steps of a batch in their order: all, or only those in these states or with these ids."""
+    """The steps of a batch in their order: all of them, or only those in these states or with these ids."""
     query = StepRow.select().where(StepRow.batch == batch_id).order_by(StepRow.id)
     if states:
         query = query.where(StepRow.state.in_(states))
@@ -245,7 +246,8 @@ def steps_page(
     limit: int,
     path: bytes = b"",
 ) -> Page[Step]:
-    """The steps of a batch in their order, paged; only those of files at or below `path`, or with it in their path."""
+    """One page of the steps of a batch in their order. With `path`, only steps of files at or below it, or with it as a
+    part of their path."""
     chosen = StepRow.select().where(StepRow.batch == batch_id)
     if states:
         chosen = chosen.where(StepRow.state.in_(states))
@@ -268,8 +270,8 @@ def batch(database: SqliteDatabase, batch_id: int) -> BatchRow:
 def batches_page(
     database: SqliteDatabase, after: tuple[Any, ...] | None, limit: int, path: bytes = b""
 ) -> Page[BatchRow]:
-    """Batches, the newest first, paged; only those with a step of a file at or below `path`, or with it in its path.
-    The plan of a sort, which is a preview, is none of them, nor is a batch that found nothing to do."""
+    """One page of batches, newest first. With `path`, only batches with a step of a file at or below it, or with it as
+    a part of its path. Plans of a sort (previews) and batches without any step are left out."""
     chosen = Batch.select().where(
         (Batch.kind != BatchKind.SORT) | (Batch.state != BatchState.PLAN),
         fn.EXISTS(StepRow.select(StepRow.id).where(StepRow.batch == Batch.id)),
@@ -284,7 +286,7 @@ def batches_page(
 
 
 def first_steps(database: SqliteDatabase, batch_ids: Iterable[int], count: int) -> dict[int, list[Step]]:
-    """The first `count` steps of each of these batches, without those of companions."""
+    """The first `count` steps of each of these batches, without the steps of companions."""
     steps = {}
     for batch_id in batch_ids:
         chosen = StepRow.select().where(StepRow.batch == batch_id, StepRow.companion_of.is_null())

@@ -1,4 +1,4 @@
-"""Decisions that were carried out, kept with their steps, so that undoing a step brings its decision back too."""
+"""Decisions that were carried out, stored with their steps, so that undoing a step also restores its decision."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from index.database.records.images import chunks
 
 
 def set_aside(database: SqliteDatabase, image_of: Mapping[int, int]) -> None:
-    """Move the decisions on these images (step id -> image id) to their steps: the images are undecided from now on."""
+    """Move the decisions on these images (step id -> image id) to their steps. The images are then undecided."""
     for chunk in chunks(image_of.items(), 200):
         marks = ",".join(["(?, ?)"] * len(chunk))
         database.execute_sql(
@@ -24,9 +24,9 @@ def set_aside(database: SqliteDatabase, image_of: Mapping[int, int]) -> None:
 
 
 def put_back(database: SqliteDatabase, restored: Sequence[tuple[int, bytes]]) -> None:
-    """Decide again what these undone steps had carried out (step id and present path), where the same bytes are back.
+    """Restore the decisions that these undone steps (step id and present path) carried out, if the same bytes are back.
 
-    A decision made since stays. None is restored that would leave a group without an image that stays.
+    A newer decision is kept. A decision is not restored if it would leave a group without an image that stays.
     """
     back: list[int] = []
     for step_id, path in restored:
@@ -52,8 +52,7 @@ def put_back(database: SqliteDatabase, restored: Sequence[tuple[int, bytes]]) ->
 
 
 def forget(database: SqliteDatabase, restored: Sequence[tuple[int, bytes]]) -> None:
-    """Make all images of the groups undecided that these undone steps (step id and present path) brought files back
-    to."""
+    """Make all images undecided in the groups to which these undone steps (step id and present path) restored files."""
     images: list[int] = []
     for paths in chunks([path for _, path in restored]):
         marks = ",".join("?" * len(paths))

@@ -1,7 +1,7 @@
-"""Decisions that one request cleared in many groups, set aside so that they can be made again as a whole.
+"""Decisions that one request cleared in many groups, stored so that the request can be undone as a whole.
 
-They are cleared in portions, each a change of its own. A clearing is finished with its last portion; one that is not,
-as after a crash, is put back at the next start.
+They are cleared in portions, each in its own transaction. A clearing is finished with its last portion. An unfinished
+one, as after a crash, is undone at the next start.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,15 +15,15 @@ from index.errors import NotFound
 
 Write = Callable[[Callable[[SqliteDatabase], Any]], Any]
 
-# As many can be undone.
+# The number of clearings that can be undone.
 KEPT: Final = 20
-# Decisions that one change makes again.
+# The number of decisions that are restored in one transaction.
 PUT_BACK_AT_ONCE: Final = 2000
 _COLUMNS: Final = "image_id, choice, destination, origin, criterion, order_id, digest, decided_ns"
 
 
 def begin(database: SqliteDatabase, now_ns: int) -> int:
-    """Start a clearing; its id. The oldest can no longer be undone."""
+    """Start a clearing, and return its id. The oldest one can then no longer be undone."""
     row = database.execute_sql("INSERT INTO clearing (created_ns) VALUES (?)", (now_ns,))
     database.execute_sql(
         "DELETE FROM clearing WHERE finished AND id NOT IN (SELECT id FROM clearing ORDER BY id DESC LIMIT ?)", (KEPT,)
@@ -32,7 +32,7 @@ def begin(database: SqliteDatabase, now_ns: int) -> int:
 
 
 def set_aside(database: SqliteDatabase, clearing_id: int, group_ids: Sequence[int]) -> None:
-    """Clear the decisions on the images of these groups, and keep them with the clearing."""
+    """Clear the decisions on the images of these groups, and store them with the clearing."""
     image_ids = [
         image_id
         for chunk in chunks(group_ids)
@@ -57,9 +57,9 @@ def finish(database: SqliteDatabase, clearing_id: int) -> None:
 
 
 def put_back(write: Write, clearing_id: int) -> int:
-    """Make the cleared decisions again, in portions; their number. What was decided since stays, and nothing is decided
-    about a file that has changed, or that would leave a group without an image that stays. Raises NotFound. `write`
-    makes one change (Store.write)."""
+    """Restore the cleared decisions, in portions, and return their number. Newer decisions are kept. A decision is not
+    restored if its file has changed, or if it would leave a group without an image that stays. Raises NotFound. `write`
+    runs one transaction (Store.write)."""
     made = 0
     write(lambda database: _reopen(database, clearing_id))
     while (portion := write(lambda database: _put_some_back(database, clearing_id))) is not None:
@@ -68,21 +68,22 @@ def put_back(write: Write, clearing_id: int) -> int:
 
 
 def put_back_unfinished(write: Write) -> None:
-    """Undo the clearings that were cut off."""
+    """Undo the clearings that were interrupted."""
     question = "SELECT id FROM clearing WHERE NOT finished ORDER BY id DESC"
     for (clearing_id,) in write(lambda database: database.execute_sql(question).fetchall()):
         put_back(write, clearing_id)
 
 
 def _reopen(database: SqliteDatabase, clearing_id: int) -> None:
-    """Mark a clearing as one that is undone, so that this goes on after a crash. Raises NotFound."""
+    """Mark a clearing as being undone, so that this continues after a crash. Raises NotFound."""
     changed = database.execute_sql("UPDATE clearing SET finished = 0 WHERE id = ?", (clearing_id,))
     if not changed.rowcount:
         raise NotFound("clearing.unknown", clearing=clearing_id)
 
 
 def _put_some_back(database: SqliteDatabase, clearing_id: int) -> int | None:
-    """Make a portion of the decisions again; their number, None where none was left and the clearing was removed."""
+    """Restore a portion of the decisions, and return their number. None if none was left: then the clearing is
+    removed."""
     rows = database.execute_sql(
         "SELECT k.image_id, c.digest IS k.digest FROM cleared_decision k JOIN image i ON i.id = k.image_id"
         " LEFT JOIN content c ON c.id = i.content_id WHERE k.clearing_id = ? ORDER BY k.image_id LIMIT ?",

@@ -1,8 +1,8 @@
-"""The results of compression, by file: the reports of batches, and the records by which a second run skips files.
+"""The results of compression for each file: the reports of batches, and the records by which later runs skip files.
 
 They belong to contents. A row is written before its step starts (`making`), and gets its final state from the outcome
-of that step, so that a crash loses nothing. At that moment the verdicts on the source and the decision on the image are
-carried over to the new content.
+of the step, so that a crash loses nothing. At that moment, the verdicts on the source and the decision on the image are
+copied to the new content.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,8 +26,8 @@ from index.model import Facts
 
 
 class State(StrEnum):
-    """`measured`: by a dry run. `left`: nothing to gain. `refused`: something would be lost. `undone`: the source is
-    back."""
+    """`measured`: by a dry run. `left`: nothing to gain. `refused`: something would be lost. `undone`: the source was
+    restored."""
 
     MAKING = "making"
     DONE = "done"
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CompressionRecord:
-    """The report on one file. `score` is None where there is no result; `options_key` is CompressionOptions.key."""
+    """The report on one file. `score` is None if there is no result. `options_key` is CompressionOptions.key."""
 
     path: bytes
     state: State
@@ -67,7 +67,8 @@ class CompressionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Totals over reports: their number by state, and the bytes before and after of what was made or measured."""
+    """Totals of reports: their number by state, and the bytes before and after of results that were made or
+    measured."""
 
     states: Mapping[str, int]
     source_bytes: int
@@ -79,8 +80,8 @@ SMALLER = (State.DONE, State.MEASURED)
 
 
 def add(database: SqliteDatabase, batch_id: int | None, rows: Iterable[CompressionRecord], now_ns: int) -> None:
-    """Store reports, of files being compressed and of skipped ones. A row of the same step, from before a crash, is
-    replaced."""
+    """Store reports of files that are being compressed, and of skipped ones. A row of the same step, left by a crash,
+    is replaced."""
     for chunk in chunks(rows, 40):
         steps = [row.step_id for row in chunk if row.step_id is not None]
         Compression.delete().where(Compression.step.in_(steps)).execute(database)
@@ -92,7 +93,7 @@ def add(database: SqliteDatabase, batch_id: int | None, rows: Iterable[Compressi
 
 
 def record_step_outcomes(database: SqliteDatabase, now_ns: int) -> set[int]:
-    """Give reports their final state from the outcomes of their steps, also of those undone since. Returns the contents
+    """Give reports their final state from the outcomes of their steps, and of steps undone since. Returns the contents
     whose groups are affected."""
     concerned: set[int] = set()
     for row in _with_steps(database, State.MAKING, (StepState.PLANNED, StepState.DOING)):
@@ -123,7 +124,7 @@ def _with_steps(database: SqliteDatabase, state: State, but: Sequence[StepState]
 
 
 def _carry_over(database: SqliteDatabase, row: Any, old: bytes, new: bytes) -> set[int]:
-    """Carry decisions and verdicts over to the content that replaced another one: it is the same picture."""
+    """Copy decisions and verdicts to the content that replaced another one: it is the same picture."""
     images = Image.select(Image.id).where(Image.path == bytes(row.path))
     Decision.update(digest=new).where(Decision.image.in_(images), Decision.digest == old).execute(database)
     return set(verdicts.carry_over(database, old, new).content_ids)
@@ -133,7 +134,7 @@ def _carry_over(database: SqliteDatabase, row: Any, old: bytes, new: bytes) -> s
 
 
 def done_contents(database: SqliteDatabase, contents: Mapping[bytes, Facts], options: CompressionOptions) -> set[bytes]:
-    """Which of these contents, by digest, need no compression: results at or below the requested quality, and those
+    """The digests of those contents that need no compression: results at or below the requested quality, and contents
     with nothing to gain under the same options."""
     done: set[bytes] = set()
     for chunk in chunks(contents):
@@ -149,7 +150,7 @@ def done_contents(database: SqliteDatabase, contents: Mapping[bytes, Facts], opt
 
 
 def undone_contents(database: SqliteDatabase, digests: Iterable[bytes], options: CompressionOptions) -> set[bytes]:
-    """Which of these contents were compressed with the same options and restored: the result was not wanted."""
+    """The contents that were compressed with the same options and restored, so that the result was not wanted."""
     undone_digests: set[bytes] = set()
     for chunk in chunks(digests):
         undone = (Compression.source_digest.in_(chunk)) & (Compression.state == State.UNDONE)
@@ -174,7 +175,7 @@ def _is_up_to_date(row: Any, facts: Facts, options: CompressionOptions) -> bool:
 def results_of(
     database: SqliteDatabase, source_digests: Iterable[bytes], options: CompressionOptions
 ) -> dict[bytes, list[bytes]]:
-    """The digests of the results made of these contents with the same options."""
+    """For each of these contents, the digests of its results with the same options."""
     results: dict[bytes, list[bytes]] = {}
     for chunk in chunks(source_digests):
         made = (Compression.source_digest.in_(chunk)) & (Compression.state == State.DONE)
@@ -185,7 +186,7 @@ def results_of(
 
 
 def sources_of(database: SqliteDatabase, result_digests: Iterable[bytes]) -> dict[bytes, set[bytes]]:
-    """For each of these contents that is the result of a compression: the digests of its sources."""
+    """For each of these contents that is the result of a compression, the digests of its sources."""
     sources: dict[bytes, set[bytes]] = {}
     for chunk in chunks(result_digests):
         made = (Compression.result_digest.in_(chunk)) & (Compression.state == State.DONE)
@@ -203,7 +204,7 @@ def find_in_batch(database: SqliteDatabase, batch_id: int, path: bytes) -> Compr
 
 
 def sources_of_steps(database: SqliteDatabase, step_ids: Iterable[int]) -> dict[int, tuple[bytes, int]]:
-    """For steps with a report: the digest and the size in bytes of the source."""
+    """For each step with a report, the digest and the size in bytes of the source."""
     sources: dict[int, tuple[bytes, int]] = {}
     for chunk in chunks(step_ids):
         query = Compression.select(Compression.step, Compression.source_digest, Compression.source_bytes)
@@ -218,7 +219,7 @@ def sources_of_steps(database: SqliteDatabase, step_ids: Iterable[int]) -> dict[
 def page(
     database: SqliteDatabase, batch_id: int | None, states: Sequence[str], after: tuple[Any, ...] | None, limit: int
 ) -> Page[CompressionRecord]:
-    """The reports of a batch in their order, or all reports, the newest first; paged."""
+    """One page of the reports of a batch in their order, or of all reports, newest first."""
     chosen = Compression.select()
     if batch_id is not None:
         chosen = chosen.where(Compression.batch == batch_id)
@@ -256,7 +257,7 @@ def image_with(database: SqliteDatabase, path: bytes, digest: bytes) -> int | No
 
 
 def totals(database: SqliteDatabase, batch_id: int | None) -> Totals:
-    """Totals of a batch, or of everything except dry runs."""
+    """The totals of a batch, or of everything except dry runs."""
     query = Compression.select(
         Compression.state,
         fn.count(Compression.id),

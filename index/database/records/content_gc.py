@@ -1,8 +1,8 @@
-"""Garbage collection of contents: records since when a content has no file, and deletes it after a time.
+"""Garbage collection of contents: records when a content lost its last file, and deletes it after some time.
 
-Only what could be found out again by reading a file is deleted: facts, hashes, features, judgements. A content stays if
-it has a verdict or a decision, if compression made it or was applied to it, or if its bytes are in a trash or on a disk
-that is away.
+Only data that can be computed again from a file is deleted: facts, hashes, features, judgements. A content is kept if
+it has a verdict or a decision, if it is the source or the result of a compression, or if its bytes are in a trash or on
+an absent disk.
 """
 
 from typing import Final
@@ -13,9 +13,9 @@ from index.database.records.images import chunks
 from index.database.records.trash_items import ItemState
 from index.database.schema import Content
 
-# Images of a disk that is away stay in the index; a deleted file may come back from a backup.
+# A deleted file may be restored from a backup. (Images of an absent disk stay in the index anyway.)
 RETENTION_NS: Final = 90 * 24 * 3600 * 10**9
-# The most that are deleted in one transaction: the cascade takes some milliseconds for each.
+# The most contents deleted in one transaction: the cascade takes some milliseconds for each.
 AT_ONCE: Final = 500
 
 _NEEDED: Final = (
@@ -27,7 +27,7 @@ _NEEDED: Final = (
 
 
 def record_missing(database: SqliteDatabase, now_ns: int) -> None:
-    """Record which contents have lost their last file since the last call, and which have one again."""
+    """Record which contents have lost their last file since the last call, and which have a file again."""
     has_file = "EXISTS (SELECT 1 FROM image WHERE image.content_id = content.id)"
     database.execute_sql(f"UPDATE content SET orphaned_ns = NULL WHERE orphaned_ns IS NOT NULL AND {has_file}")
     database.execute_sql(f"UPDATE content SET orphaned_ns = ? WHERE orphaned_ns IS NULL AND NOT {has_file}", (now_ns,))

@@ -1,8 +1,8 @@
-"""Decisions: what becomes of each image of a group, stored by image with the digest of the bytes it was made for.
+"""Decisions: what to do with each image of a group. Each is stored with the digest of the bytes it was made for.
 
-A decision follows its image through renames and rescans. If the bytes have changed since, it is stale: it is shown as
-such, does not count, and is not carried out. No change here may leave a group without an image that stays; the sort job
-checks that again on the files themselves.
+A decision follows its image through renames and rescans. If the bytes have changed, it is stale: it is shown as stale,
+does not count, and is not carried out. No change here may leave a group without an image that stays; the sort job
+checks this again on the files themselves.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,11 +16,11 @@ from index.errors import ComparImgError, NotFound, UsageError
 from index.messages import Message
 from index.model import Choice
 
-# The choices that take an image from its place.
+# The choices that remove an image from its path.
 AWAY = (Choice.TRASH, Choice.MOVE, Choice.LINK)
 
-# Those of one limited search, or of the library for 0.
-# Of the library or a limited search: a detection that is under way or was replaced may have groups that no one sees.
+# Groups of detections that are shown: of the library, or of a limited search. Unfinished and replaced detections may
+# have groups, too.
 SHOWN = "g.detection_id IN (SELECT id FROM detection WHERE finished_ns IS NOT NULL)"
 _OF_SEARCH = "duplicate_group g JOIN detection t ON t.id = g.detection_id AND (t.id = ? OR (? = 0 AND t.current))"
 _VALID = "decision d JOIN image i ON i.id = d.image_id JOIN content c ON c.id = i.content_id AND c.digest = d.digest"
@@ -35,12 +35,12 @@ class Protected(ComparImgError):
 
 
 class NotExact(ComparImgError):
-    """A decision to replace an image by a hard link where no image that stays has the same bytes."""
+    """A decision to replace an image by a hard link although no image that stays has the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
-    """A requested decision on one image; `choice` None makes it undecided."""
+    """A requested decision on one image. `choice` None makes it undecided."""
 
     image_id: int
     choice: Choice | None
@@ -49,7 +49,7 @@ class DecisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class StoredDecision:
-    """The decision on one image. `origin` is "user" or "rule"; `criterion` is the one that decided in a rule."""
+    """The decision on one image. `origin` is "user" or "rule"; `criterion` is the criterion of a rule that decided."""
 
     image_id: int
     choice: Choice
@@ -62,8 +62,9 @@ class StoredDecision:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The progress of a review: the number of current groups and how many are fully decided, the bytes that the others
-    could free, the bytes that the decisions would free, and the number of images that the sort job would change."""
+    """The progress of a review: the number of current groups, how many of them are fully decided, the bytes that the
+    others could free, the bytes that the decisions would free, and the number of images that the sort job would
+    change."""
 
     groups: int
     decided: int
@@ -73,7 +74,7 @@ class Review:
 
 
 def decide(database: SqliteDatabase, key: str, wanted: Sequence[DecisionRequest], now_ns: int, search: int = 0) -> None:
-    """Store decisions on images of a group of the library, or of a limited search, all of them or none.
+    """Store decisions on images of one group, of the library or of a limited search: all of them or none.
 
     Raises NotFound (no such group), UsageError (an image outside the group), Protected, NotExact, NoKeeper.
     """
@@ -133,14 +134,14 @@ def clear(database: SqliteDatabase, image_ids: Iterable[int]) -> None:
 
 
 def take_back(database: SqliteDatabase, image_id: int) -> None:
-    """Make one image undecided, whatever group it is in."""
+    """Make one image undecided, in whatever groups it is."""
     groups = groups_of_images(database, [image_id])
     clear(database, [image_id])
     recount(database, groups)
 
 
 def groups_of_images(database: SqliteDatabase, image_ids: Iterable[int]) -> set[int]:
-    """The row ids of the groups, those of limited searches too, that contain any of these images."""
+    """The row ids of all groups that contain one of these images, including those of limited searches."""
     group_ids: set[int] = set()
     for chunk in chunks(image_ids):
         rows = database.execute_sql(
@@ -177,8 +178,8 @@ def recount(database: SqliteDatabase, group_ids: Iterable[int]) -> None:
 
 
 def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[int]:
-    """Which of these groups would have no file left in its place, or none in a watched folder where any was. A file
-    with several paths counts once."""
+    """The groups that would have no file left at its path, or none in a watched folder although they had one there. A
+    file with several paths counts once."""
     bare: set[int] = set()
     away = ",".join(f"'{choice}'" for choice in AWAY)
     for chunk in chunks(group_ids):
@@ -198,8 +199,8 @@ def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[
 
 
 def clear_where_bare(database: SqliteDatabase, image_ids: Collection[int]) -> set[int]:
-    """Clear those of the decisions on these images that leave a group without an image that stays, and count again how
-    far their groups are decided; the images that were cleared."""
+    """Of the decisions on these images, clear those that leave a group without an image that stays, and update the
+    counts of decided images. Returns the images that were cleared."""
     groups = groups_of_images(database, image_ids)
     bare = without_keeper(database, groups)
     cleared = {image for image in image_ids if bare & groups_of_images(database, [image])} if bare else set()
@@ -209,13 +210,13 @@ def clear_where_bare(database: SqliteDatabase, image_ids: Collection[int]) -> se
 
 
 def revision(database: SqliteDatabase) -> str:
-    """A text that is another one after each decision made, changed or taken back."""
+    """A text that changes with each decision made, changed or cleared."""
     count, last_ns = database.execute_sql("SELECT count(*), coalesce(max(decided_ns), 0) FROM decision").fetchone()
     return f"{count}-{last_ns}"
 
 
 def review(database: SqliteDatabase) -> Review:
-    """The progress of deciding about the current groups, scenes left out: nothing is proposed of them."""
+    """The progress of deciding on the current groups. Scenes are left out, since nothing is proposed for them."""
     groups, decided, reclaimable = database.execute_sql(
         "SELECT count(*), coalesce(sum(g.decided >= g.images), 0),"
         " coalesce(sum(CASE WHEN g.decided < g.images THEN g.reclaimable_bytes ELSE 0 END), 0)"
@@ -243,10 +244,11 @@ class _File:
 
 
 def _files_of_group(database: SqliteDatabase, key: str, search: int) -> dict[int, _File]:
-    """The images of a group of the library, or of a limited search; a file is protected if any of its paths is. Raises
+    """The images of a group of the library, or of a limited search. A file is protected if any of its paths is. Raises
     NotFound."""
     rows = database.execute_sql(
-        # A temporary root protects its files from the sort job only: what is decided waits until it is watched.
+        # A temporary root protects its files from the sort job only: decisions on them wait until the folder is
+        # watched.
         "SELECT i.id, c.digest, (SELECT max(r2.protected AND NOT (r2.temporary AND r2.id = r.id))"
         " FROM image i2 CROSS JOIN root r2 ON r2.id = i2.root_id"
         " AND r2.watched WHERE i2.device = i.device AND i2.inode = i.inode)"
@@ -262,7 +264,7 @@ def _files_of_group(database: SqliteDatabase, key: str, search: int) -> dict[int
 
 
 def _check_links(database: SqliteDatabase, files: dict[int, _File], wanted: Sequence[DecisionRequest]) -> None:
-    """Raises NotExact where an image is to be replaced by a hard link and no image that stays has its bytes."""
+    """Raises NotExact if an image is to be replaced by a hard link and no image that stays has its bytes."""
     linked = [request.image_id for request in wanted if request.choice is Choice.LINK]
     if linked:
         decided = of_images(database, files)

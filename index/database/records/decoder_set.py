@@ -1,18 +1,18 @@
-"""The set of decoders under which files were read: what failed under another one is read again.
+"""The set of decoders that read the files. Files that failed under another set are read again.
 
-A failure says as much of the decoder as of the file: an iPhone's photograph cannot be read before its decoder is
-installed, and a new version of a decoder may read what an earlier one did not.
+A failure depends on the decoder as well as on the file: an iPhone's photograph cannot be read before its decoder is
+installed, and a new version of a decoder may read what the old one could not.
 """
 
 from peewee import SqliteDatabase
 
-# What a worker died of counts against a file in `quarantine`, under this kind of work.
+# The kind of work in `quarantine` that counts the crashes of workers while reading a file.
 READING = "read"
 
 
 def reread_failures(database: SqliteDatabase, decoders: str) -> int:
-    """Where the decoders are not those of before, have every file read again that could not be read. Returns the number
-    of these files."""
+    """If the decoders have changed, mark every file that could not be read to be read again. Returns the number of
+    these files."""
     row = database.execute_sql("SELECT decoders FROM decoder_set").fetchone()
     if row is not None and row[0] == decoders:
         return 0
@@ -21,11 +21,11 @@ def reread_failures(database: SqliteDatabase, decoders: str) -> int:
         " ON CONFLICT (id) DO UPDATE SET decoders = excluded.decoders",
         (decoders,),
     )
-    # What crashed an earlier decoder has its tries again; it is still tried last and alone.
+    # Files that crashed an earlier decoder are tried again, but still last and alone.
     database.execute_sql("UPDATE quarantine SET crashes = 1 WHERE work = ? AND crashes > 1", (READING,))
-    # Of no version, so that a copy of the same bytes is decoded as well.
+    # No version, so that a copy with the same bytes is decoded as well.
     database.execute_sql("UPDATE content SET facts_version = 0 WHERE failure <> ''")
-    # No file has this time, so that the next walk finds each of them changed.
+    # No file has this modification time, so the next walk finds each of these files changed.
     failed = database.execute_sql(
         "UPDATE image SET mtime_ns = -1 WHERE content_id IS NULL"
         " OR content_id IN (SELECT id FROM content WHERE failure <> '')"

@@ -1,6 +1,6 @@
-"""Candidate pairs that were not verified: a file was offline, or verification was interrupted.
+"""Candidate pairs that could not be verified yet: a file was offline, or the verification was interrupted.
 
-A pair below a detection's watermark is not proposed again, so pairs are stored here until they can be verified.
+Pairs below the watermark of a detection are not proposed again, so they are stored here until they can be verified.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,9 +13,10 @@ from index.model import RootState, Turn
 
 @dataclass(frozen=True, slots=True)
 class CandidatePair:
-    """A candidate pair of contents, a < b. `turn`, applied to a, gives b; it is None where no hash proposed the pair.
-    `by_part`: it was proposed because one is similar to a part of the other. `cosine` is that of the vectors of both,
-    None where they have none or were not compared; a pair without a turn that has one was proposed by the model."""
+    """A candidate pair of contents, a < b. `turn`, applied to a, gives b; it is None if no hash proposed the pair.
+    `by_part`: the pair was proposed because one picture is similar to a part of the other. `cosine` is that of their
+    two vectors, or None if these are missing or were not compared. A pair without a turn but with a cosine was proposed
+    by the model."""
 
     a_id: int
     b_id: int
@@ -56,7 +57,7 @@ def mark_done(database: SqliteDatabase, detection_id: int, candidates: Sequence[
 
 
 def ready_pairs(database: SqliteDatabase, detection_id: int) -> list[CandidatePair]:
-    """The deferred pairs of which both contents have a file that is online now."""
+    """The deferred pairs whose contents both have a file that is online now."""
     online = (
         "EXISTS (SELECT 1 FROM image JOIN root ON root.id = image.root_id"
         " WHERE image.content_id = unjudged.{} AND root.watched AND root.state = ?)"

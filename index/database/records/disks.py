@@ -1,7 +1,7 @@
-"""The file systems of watched folders, and the images of those that are away.
+"""The file systems of watched folders, and the images of those that are absent.
 
-Another disk mounted at a folder has other files at the same paths. The images of the previous disk are set aside, with
-their decisions, until it is back.
+If another disk is mounted at a folder, it has other files at the same paths. The images of the previous disk are then
+set aside, with their decisions, until that disk is back.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,14 +17,14 @@ from index.errors import NotFound
 from index.model import Identity
 
 PAGE = 5000
-# Enough to decide whether these are the same files.
+# Enough images to recognise the same files.
 SAMPLE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class DiskLocation:
-    """The file system of a folder: `identity` is what distinguishes it from others, "" where that is unknown; `place`
-    is the path of the folder within it."""
+    """Where a folder is: `identity` distinguishes its file system from others ("" if unknown), and `place` is the path
+    of the folder within that file system."""
 
     folder: bytes
     identity: str
@@ -33,8 +33,8 @@ class DiskLocation:
 
 @dataclass(frozen=True, slots=True)
 class AwayDisk:
-    """A file system that is away: the folder where it was, and how many of its images are kept, and how many of these
-    are decided about."""
+    """An absent file system: the folder where it was mounted, the number of its images that are kept, and how many of
+    these are decided."""
 
     id: int
     root_id: int
@@ -46,7 +46,7 @@ class AwayDisk:
 
 
 def present_disks(database: SqliteDatabase, root_id: int) -> dict[bytes, DiskLocation]:
-    """The known file systems of a root, by folder: that of the root, and those of mount points in it."""
+    """The known file systems of a root, by folder: that of the root itself, and those of mount points in it."""
     rows = Disk.select().where(Disk.root == root_id, Disk.present).order_by(Disk.folder).execute(database)
     return {bytes(row.folder): DiskLocation(bytes(row.folder), row.identity, bytes(row.place)) for row in rows}
 
@@ -63,7 +63,7 @@ def record(database: SqliteDatabase, root_id: int, location: DiskLocation, now_n
 def set_aside(
     database: SqliteDatabase, root_id: int, location: DiskLocation, deeper: Collection[bytes], now_ns: int
 ) -> set[int]:
-    """Set aside the images at and below a folder, except those of `deeper` folders, as images of this file system.
+    """Set aside the images at and below a folder as images of this file system, except those in the `deeper` folders.
     Returns the contents affected."""
     disk_id = _disk(database, root_id, location, now_ns)
     where, (*values,) = at_or_below("i.path", location.folder)
@@ -96,8 +96,8 @@ def set_aside(
 
 
 def restore(database: SqliteDatabase, root_id: int, location: DiskLocation, device: int, now_ns: int) -> set[int]:
-    """Restore the images of a file system that is back, under this device number. Images deleted in the meantime are
-    found by the next walk. Returns the contents affected."""
+    """Restore the images of a file system that is back, with its present device number. Images that were deleted
+    meanwhile are noticed by the next walk. Returns the contents affected."""
     rows = database.execute_sql(
         "SELECT p.path, p.inode, p.size_bytes, p.mtime_ns, p.content_id FROM disk_image p"
         " JOIN disk k ON k.id = p.disk_id AND k.root_id = ? AND k.folder = ? AND k.identity = ? AND k.place = ?"
@@ -112,8 +112,8 @@ def restore(database: SqliteDatabase, root_id: int, location: DiskLocation, devi
 
 
 def carry_over(database: SqliteDatabase, root_id: int) -> set[int]:
-    """Carry the decisions on images that were set aside over to images with the same bytes at the same path, on any
-    file system; the former are then deleted. Returns the contents affected."""
+    """Move the decisions on images that were set aside to images with the same bytes at the same path, on any file
+    system, and delete the former. Returns the contents affected."""
     same = (
         " FROM disk_image p JOIN disk k ON k.id = p.disk_id AND k.root_id = ? JOIN image i ON i.path = p.path"
         " JOIN content c ON c.id = i.content_id AND c.digest = p.digest"
@@ -133,7 +133,7 @@ def carry_over(database: SqliteDatabase, root_id: int) -> set[int]:
 
 
 def sample(database: SqliteDatabase, root_id: int, folder: bytes) -> dict[bytes, Identity]:
-    """Some randomly chosen images at and below a folder, with their identities."""
+    """A random sample of the images at and below a folder, with their identities."""
     where, values = at_or_below("path", folder)
     rows = database.execute_sql(
         f"SELECT path, device, inode, size_bytes, mtime_ns FROM image WHERE root_id = ? AND {where}"
@@ -144,7 +144,7 @@ def sample(database: SqliteDatabase, root_id: int, folder: bytes) -> dict[bytes,
 
 
 def away_disks(database: SqliteDatabase) -> Sequence[AwayDisk]:
-    """The file systems that are away from watched folders and have images in the index, the last seen first."""
+    """The absent file systems with images in the index, the most recently seen first."""
     rows = database.execute_sql(
         "SELECT k.id, k.root_id, k.folder, k.identity, k.seen_ns, count(*), sum(p.choice <> '') FROM disk k"
         " JOIN root r ON r.id = k.root_id AND r.watched JOIN disk_image p ON p.disk_id = k.id"
@@ -154,7 +154,7 @@ def away_disks(database: SqliteDatabase) -> Sequence[AwayDisk]:
 
 
 def forget(database: SqliteDatabase, disk_id: int) -> None:
-    """Delete the images of a file system that is away, and their decisions. Raises NotFound."""
+    """Delete the images of an absent file system, and their decisions. Raises NotFound."""
     if not DiskImage.delete().where(DiskImage.disk == disk_id).execute(database):
         raise NotFound("disk.unknown", disk=disk_id)
     Disk.delete().where(Disk.id == disk_id, ~Disk.present).execute(database)

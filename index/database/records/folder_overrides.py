@@ -1,7 +1,7 @@
 """Watched folders and destinations that were added or changed while the service runs.
 
-Two rows of the table `setting`: `watch` and `sort.destinations`, as JSON, in which paths are surrogate-escaped. Rows of
-another version that this one does not accept are ignored, entry by entry.
+They are two rows of the table `setting`: `watch` and `sort.destinations`, as JSON with surrogate-escaped paths. Entries
+of another version that this version does not accept are ignored one by one.
 """
 
 import json
@@ -18,21 +18,21 @@ from index.settings import setting
 
 ROOTS: Final = "watch"
 DESTINATIONS: Final = "sort.destinations"
-# What may be said of a watched folder, by the names of the keys in its section of the configuration.
+# The properties of a watched folder, named like the keys in its section of the configuration.
 ROOT_KEYS: Final = ("recursive", "exclude", "protected", "priority", "mode")
 
 
 @dataclass(frozen=True, slots=True)
 class RootOverride:
-    """What was set for a watched folder. `added` is True for one that the configuration file does not have; `values`
-    are those of ROOT_KEYS that were set, checked."""
+    """What was set for a watched folder. `added` is true for a folder that is not in the configuration file. `values`
+    are those of ROOT_KEYS that were set; they are checked."""
 
     added: bool
     values: Mapping[str, Any]
 
 
 def read_roots(database: SqliteDatabase) -> dict[bytes, RootOverride]:
-    """Every override by the path of its folder."""
+    """Every override, by the path of its folder."""
     overrides = {}
     for path, entry in _read(database, ROOTS).items():
         try:
@@ -44,7 +44,7 @@ def read_roots(database: SqliteDatabase) -> dict[bytes, RootOverride]:
 
 
 def write_roots(database: SqliteDatabase, overrides: Mapping[bytes, RootOverride]) -> None:
-    """Replace every override. One of a configured folder that sets nothing is dropped."""
+    """Replace every override. An override of a configured folder that sets nothing is dropped."""
     rows = {
         os.fsdecode(path): {"added": override.added, "values": dict(override.values)}
         for path, override in sorted(overrides.items())
@@ -54,7 +54,7 @@ def write_roots(database: SqliteDatabase, overrides: Mapping[bytes, RootOverride
 
 
 def read_destinations(database: SqliteDatabase) -> dict[str, bytes]:
-    """The destinations that were added, by name."""
+    """The added destinations, by name."""
     try:
         given = setting(DESTINATIONS).check(_read(database, DESTINATIONS))
         return {name: os.fsencode(path) for name, path in given.items()}
@@ -63,13 +63,13 @@ def read_destinations(database: SqliteDatabase) -> dict[str, bytes]:
 
 
 def write_destinations(database: SqliteDatabase, destinations: Mapping[str, bytes]) -> None:
-    """Replace the destinations that were added. Raises UsageError for a name that is not accepted."""
+    """Replace the added destinations. Raises UsageError for a name that is not accepted."""
     given = {name: os.fsdecode(path) for name, path in sorted(destinations.items())}
     _write(database, DESTINATIONS, setting(DESTINATIONS).check(given))
 
 
 def checked_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of ROOT_KEYS as they are stored. Raises UsageError with the key as its field."""
+    """Values of ROOT_KEYS in the form in which they are stored. Raises UsageError with the key as its field."""
     checked = {}
     for key, value in values.items():
         try:

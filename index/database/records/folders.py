@@ -1,4 +1,4 @@
-"""Folders named in a request: whether they are watched, and what the index has in them."""
+"""Folders that a request names: whether they are watched, and what the index has in them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def is_watched(database: SqliteDatabase, path: bytes) -> bool:
 
 
 def is_indexed(database: SqliteDatabase, path: bytes) -> bool:
-    """Whether a path is a watched root, a temporary one of a search, or below one of them."""
+    """Whether a path is a watched root, a temporary root of a search, or below one of them."""
     return _is_in(indexed_roots(database), path)
 
 
@@ -32,8 +32,8 @@ def holds_images(database: SqliteDatabase, path: bytes) -> bool:
 
 
 def contents_below(database: SqliteDatabase, folders: Sequence[str], recursive: bool = True) -> set[int]:
-    """The ids of the contents with a file in one of these folders, or directly in one, in a watched root. Folders are
-    surrogate-escaped."""
+    """The ids of the contents with a file below one of these folders (or, unless `recursive`, directly in one), in a
+    watched root. Folders are surrogate-escaped."""
     term, *values = below_any("i.path", folders, recursive)
     rows = database.execute_sql(
         "SELECT DISTINCT i.content_id FROM image i JOIN root r ON r.id = i.root_id AND r.watched"

@@ -24,9 +24,9 @@ from index.model import FACTS_VERSION, HSIZES, Facts, Hashes, Identity, Reading,
 CHUNK = 500
 PAGE = 5000
 
-# Failures that do not depend on the bytes: the same file may be readable an hour later.
+# Failures that do not depend on the bytes: the same file may be readable later.
 TRANSIENT = frozenset({"unreadable", "changed"})
-# The category of problem of a file that is decoded, with a complaint of its decoder.
+# The problem category of a file that was decoded, but with a complaint of its decoder.
 DAMAGED = "damaged"
 
 Item = TypeVar("Item")
@@ -52,13 +52,13 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
 
 
 def sync_roots(database: SqliteDatabase, roots: Sequence[WatchRoot]) -> set[int]:
-    """Make the watched roots those of the configuration; rows of other roots stay, unwatched. Returns the contents of
-    the roots that changed."""
+    """Make the watched roots those of the configuration. Rows of other roots stay, but are not watched. Returns the
+    contents of the roots that changed."""
     before = {bytes(row.path): row for row in Root.select().execute(database)}
     changed: set[int] = set()
     for root in roots:
         row = before.pop(root.path, None)
-        # Protection by a marker file stays until a scan finds none.
+        # Protection by a marker file stays until a scan finds no marker.
         marked = row is not None and row.protected and not row.configured
         values = {"protected": root.protected or marked, "configured": root.protected, "priority": root.priority,
                   "watched": True, "temporary": 0}  # fmt: skip
@@ -89,15 +89,15 @@ def indexed_roots(database: SqliteDatabase) -> list[Any]:
 
 
 def all_roots(database: SqliteDatabase) -> dict[bytes, bool]:
-    """The folders that are or were watched, with whether the configuration protects each."""
-    # A temporary root is of no use to the journal: nothing was ever changed in it.
+    """The folders that are or were watched, each with whether the configuration protects it."""
+    # Temporary roots are left out: the journal never changed anything in them.
     query = Root.select(Root.path, Root.configured, Root.watched).where(Root.temporary == 0)
     rows = query.order_by(Root.path).tuples().execute(database)
     return {bytes(path): bool(protected and watched) for path, protected, watched in rows}
 
 
 def root_above(database: SqliteDatabase, path: bytes) -> bytes | None:
-    """The innermost folder that is or was watched above a path, None if there is none."""
+    """The innermost folder above a path that is or was watched, None if there is none."""
     above = [root for root in all_roots(database) if path.startswith(root.rstrip(b"/") + b"/")]
     return max(above, key=len, default=None)
 
@@ -117,13 +117,14 @@ def set_state_of_root_at(database: SqliteDatabase, path: bytes, state: RootState
 
 
 def set_root_walked(database: SqliteDatabase, root_id: int, now_ns: int, skipped: Mapping[str, int]) -> None:
-    """All of a root was walked; `skipped` counts the files that their name left out, by its ending."""
+    """Record that all of a root was walked. `skipped` counts the files that were ignored because of their name, by
+    ending."""
     values = {"walked_ns": now_ns, "skipped": json.dumps(skipped, sort_keys=True)}
     Root.update(**values).where(Root.id == root_id).execute(database)
 
 
 def skipped_by_name(database: SqliteDatabase) -> dict[str, int]:
-    """How many files of the watched roots their names left out at the last walk, by ending."""
+    """The number of files of the watched roots that the last walk ignored because of their name, by ending."""
     skipped: Counter[str] = Counter()
     for (counts,) in Root.select(Root.skipped).where(Root.watched, Root.temporary == 0).tuples().execute(database):
         skipped.update(json.loads(counts))
@@ -131,7 +132,7 @@ def skipped_by_name(database: SqliteDatabase) -> dict[str, int]:
 
 
 def renumber_device(database: SqliteDatabase, root_id: int, old: int, new: int) -> None:
-    """Change the device number of the images of a root, whose file system came back under another one."""
+    """Change the device number of the images of a root. For a file system that came back with another number."""
     Image.update(device=new).where(Image.root == root_id, Image.device == old).execute(database)
 
 
@@ -143,7 +144,7 @@ def known_in_order(database: SqliteDatabase, root_id: int) -> Iterator[tuple[byt
     open query blocks checkpoints of the write-ahead log."""
     after = b""
     while True:
-        # The plus keeps SQLite from using the index on roots, and sorting all rows of the root for each page.
+        # The plus prevents SQLite from using the index on roots, which would sort all rows of the root for each page.
         rows = database.execute_sql(
             "SELECT path, device, inode, size_bytes, mtime_ns FROM image"
             " WHERE +root_id = ? AND path > ? ORDER BY path LIMIT ?",
@@ -157,7 +158,7 @@ def known_in_order(database: SqliteDatabase, root_id: int) -> Iterator[tuple[byt
 
 
 def unchanged_paths(database: SqliteDatabase, files: Mapping[bytes, Identity]) -> set[bytes]:
-    """Which of these paths still have these identities in the index."""
+    """The paths that still have these identities in the index."""
     unchanged: set[bytes] = set()
     for chunk in chunks(files):
         marks = ",".join("?" * len(chunk))
@@ -178,8 +179,8 @@ def known_below(database: SqliteDatabase, path: bytes) -> dict[bytes, Identity]:
 
 
 def content_with_identity(database: SqliteDatabase, identity: Identity) -> int | None:
-    """The content of a file with this identity, if any image has it: a hard link, another path, or where it was
-    before."""
+    """The content of an image with this identity, None if there is none. Such an image is a hard link, another path to
+    the file, or its previous path."""
     row = database.execute_sql(
         "SELECT content_id FROM image WHERE device = ? AND inode = ? AND size_bytes = ? AND mtime_ns = ?"
         " AND content_id IS NOT NULL LIMIT 1",
@@ -189,8 +190,8 @@ def content_with_identity(database: SqliteDatabase, identity: Identity) -> int |
 
 
 def digests_by_size(database: SqliteDatabase, sizes: Collection[int]) -> dict[int, set[bytes]]:
-    """The digests of the contents with these sizes in bytes that were read by this version, by size; without those that
-    failed under other decoders (see decoder_set)."""
+    """For each of these sizes in bytes, the digests of the contents of that size that this version has read. Contents
+    that failed under other decoders are left out (see decoder_set)."""
     digests: dict[int, set[bytes]] = defaultdict(set)
     for chunk in chunks(set(sizes)):
         marks = ",".join("?" * len(chunk))
@@ -210,7 +211,7 @@ def record_readings(database: SqliteDatabase, root_id: int, readings: Iterable[R
     touched: set[int] = set()
     for reading in readings:
         if reading.failure in TRANSIENT:
-            # Without an image row for this state of the file, the next walk reads it again.
+            # No image row is stored for this state of the file, so the next walk reads it again.
             record_problem(database, root_id, reading.path, reading.failure, reading.message, now_ns)
             continue
         content_id = None if reading.digest is None else _content_id(database, reading)
@@ -229,7 +230,7 @@ def record_readings(database: SqliteDatabase, root_id: int, readings: Iterable[R
 def link_image(
     database: SqliteDatabase, root_id: int, path: bytes, identity: Identity, content_id: int, now_ns: int
 ) -> set[int]:
-    """Store an image whose content is known already, without reading the file. Returns the contents affected."""
+    """Store an image whose content is already known, without reading the file. Returns the contents affected."""
     touched = _store_image(database, root_id, path, identity, content_id, now_ns)
     missing_contents.record_missing(database, touched)
     failure, message = _failure_of(database, content_id)
@@ -239,8 +240,8 @@ def link_image(
 
 
 def move_image(database: SqliteDatabase, old: bytes, new: bytes, root_id: int) -> set[int]:
-    """Change the path of an image that kept its identity; a row at the new path is replaced. Returns the contents
-    affected."""
+    """Change the path of an image whose identity is the same. An existing row at the new path is replaced. Returns the
+    contents affected."""
     touched = forget_images(database, [new])
     rows = Image.select(Image.content).where(Image.path == old).tuples().execute(database)
     touched.update(row[0] for row in rows if row[0] is not None)
@@ -272,7 +273,7 @@ def _store_image(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET root_id = excluded.root_id,"
         " device = excluded.device, inode = excluded.inode, size_bytes = excluded.size_bytes,"
         " mtime_ns = excluded.mtime_ns, content_id = excluded.content_id,"
-        # Since when this file has been known: not since it was read again.
+        # The time since when this file is known, which does not change when it is read again.
         " indexed_ns = CASE WHEN device = excluded.device AND inode = excluded.inode"
         " AND content_id IS excluded.content_id THEN indexed_ns ELSE excluded.indexed_ns END",
         (
@@ -287,8 +288,8 @@ def _store_image(
 
 
 def _content_id(database: SqliteDatabase, reading: Reading) -> int:
-    """The id of the content that was read; it is inserted if it is new, its facts and hashes are updated if another
-    version found them, and all of it if it could not be decoded before."""
+    """The id of the content that was read. A new content is inserted. If another version made its facts and hashes,
+    they are updated. If it could not be decoded before, everything is."""
     query = "SELECT id, failure, scheme, facts_version FROM content WHERE digest = ?"
     row = database.execute_sql(query, (reading.digest,)).fetchone()
     if row is not None:
@@ -305,7 +306,7 @@ def _content_id(database: SqliteDatabase, reading: Reading) -> int:
 
 
 def _retried(database: SqliteDatabase, content_id: int, reading: Reading) -> int:
-    """Store a content that failed before. Decoded now, every detection still has to match it."""
+    """Store a content that failed before. If it is decoded now, every detection still has to match it."""
     if reading.facts is not None or reading.failure:
         Content.update(**_content_columns(reading)).where(Content.id == content_id).execute(database)
     if reading.hashes is not None:
@@ -316,7 +317,7 @@ def _retried(database: SqliteDatabase, content_id: int, reading: Reading) -> int
 
 
 def _content_columns(reading: Reading) -> dict[str, Any]:
-    """What decoding found, or why it found nothing."""
+    """The columns with the result of decoding, or with the reason of its failure."""
     values: dict[str, Any] = {
         "facts_version": FACTS_VERSION, "failure": reading.failure, "failure_message": reading.message,
     }  # fmt: skip
@@ -328,7 +329,7 @@ def _content_columns(reading: Reading) -> dict[str, Any]:
 
 
 def _update_content(database: SqliteDatabase, content_id: int, reading: Reading) -> None:
-    """Replace what another version found in a content."""
+    """Replace the facts and hashes that another version made."""
     if reading.facts is not None and reading.hashes is not None:
         changes = {"scheme": reading.hashes.scheme, **_fact_columns(reading.facts), **_hash_columns(reading.hashes)}
     elif reading.failure:
@@ -370,12 +371,12 @@ def _add_regions(database: SqliteDatabase, content_id: int, reading: Reading) ->
 
 
 def invalidate_outdated(database: SqliteDatabase) -> int:
-    """Have files read again whose hashes or facts another version found. Returns their number. Verdicts and decisions
-    are kept, since the contents are."""
+    """Mark the files to be read again whose hashes or facts another version made. Returns their number. Verdicts and
+    decisions are kept, since the contents are."""
     outdated = Content.select(Content.id).where(
         Content.scheme != "", (Content.scheme != SCHEME) | (Content.facts_version != FACTS_VERSION)
     )
-    # No file has this time, so that the next walk finds each of them changed.
+    # No file has this modification time, so the next walk finds each of these files changed.
     return int(Image.update(mtime_ns=-1).where(Image.content.in_(outdated)).execute(database))
 
 
@@ -425,7 +426,7 @@ def ids_of_digests(database: SqliteDatabase, digests: Iterable[bytes]) -> dict[b
 
 
 def files_of(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, list[Any]]:
-    """The image rows of each content in watched roots, ordered by path; a file with several paths has several rows."""
+    """The image rows of each content in watched roots, ordered by path. A file with several paths has several rows."""
     files: dict[int, list[Any]] = defaultdict(list)
     for chunk in chunks(content_ids):
         of_root = (
@@ -455,7 +456,7 @@ def distinct_files(rows: Iterable[Any]) -> list[Any]:
     return list(seen.values())
 
 
-# Contents that a detection matches as they come: those recorded as missing are matched when they are back.
+# Contents that a detection matches in order of their id. Those recorded as missing are matched when they come back.
 _HAS_FILE = "NOT EXISTS (SELECT 1 FROM absent WHERE absent.detection_id = ? AND absent.content_id = content.id)"
 
 
@@ -476,8 +477,8 @@ def hashed_contents(
     scheme: str,
     limit: int,
 ) -> list[tuple[int, int, bytes]]:
-    """(id, detail, packed hashes of the 4 flips) of contents with a file, ordered by id, from above `after_id` up to
-    `up_to_id` (None: to the end)."""
+    """(id, detail, packed hashes of the 4 flips) of the contents with a file, ordered by id, from above `after_id` up
+    to `up_to_id` (None: to the end)."""
     rows = database.execute_sql(
         f"SELECT id, detail, hash{hsize:d} FROM content WHERE id > ? AND id <= ? AND scheme = ? AND {_HAS_FILE}"
         " ORDER BY id LIMIT ?",
@@ -489,7 +490,7 @@ def hashed_contents(
 def hashes_of(
     database: SqliteDatabase, content_ids: Iterable[int], hsize: int, scheme: str
 ) -> list[tuple[int, int, bytes]]:
-    """(id, detail, packed hashes of the 4 flips) of these contents; those without hashes are left out."""
+    """(id, detail, packed hashes of the 4 flips) of these contents. Those without hashes are left out."""
     rows: list[tuple[int, int, bytes]] = []
     for chunk in chunks(content_ids):
         rows += database.execute_sql(
@@ -510,7 +511,7 @@ def sizes_of(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[int, 
 
 
 def region_hashes(database: SqliteDatabase, content_ids: Iterable[int], hsize: int) -> dict[int, list[bytes]]:
-    """The crop hashes of each of these contents, ordered by role; contents without any are left out."""
+    """The crop hashes of each of these contents, ordered by role. Contents without any are left out."""
     hashes: dict[int, list[bytes]] = defaultdict(list)
     for chunk in chunks(content_ids):
         rows = database.execute_sql(
@@ -528,7 +529,7 @@ def set_pixel_digest(database: SqliteDatabase, content_id: int, pixel_digest: by
 
 
 def features_of(database: SqliteDatabase, content_ids: Iterable[int], scheme: str) -> dict[int, bytes]:
-    """The stored local features of these contents, of one scheme."""
+    """The stored local features of these contents, for one scheme."""
     features: dict[int, bytes] = {}
     for chunk in chunks(content_ids):
         query = Feature.select(Feature.content, Feature.blob).where(
@@ -541,7 +542,8 @@ def features_of(database: SqliteDatabase, content_ids: Iterable[int], scheme: st
 def without_features(
     database: SqliteDatabase, detection_id: int, after_id: int, hash_scheme: str, least_detail: int, scheme: str
 ) -> list[int]:
-    """The contents above an id with a file, hashes and enough detail, but without stored local features."""
+    """The contents with an id above `after_id` that have a file, hashes and enough detail, but no stored local
+    features."""
     rows = database.execute_sql(
         f"SELECT id FROM content WHERE id > ? AND scheme = ? AND detail >= ? AND {_HAS_FILE} AND NOT EXISTS"
         " (SELECT 1 FROM feature WHERE feature.content_id = content.id AND feature.scheme = ?) ORDER BY id",
@@ -551,7 +553,7 @@ def without_features(
 
 
 def store_features(database: SqliteDatabase, scheme: str, made: Mapping[int, bytes]) -> None:
-    """Store local features, in place of those of another scheme."""
+    """Store local features, and replace those of another scheme."""
     for chunk in chunks(made.items(), 50):
         rows = [{"content": content_id, "scheme": scheme, "blob": blob} for content_id, blob in chunk]
         Feature.insert_many(rows).on_conflict_replace().execute(database)
@@ -575,8 +577,8 @@ def forget_problem(database: SqliteDatabase, path: bytes) -> None:
 def record_unreadable(
     database: SqliteDatabase, root_id: int, unreadable: Mapping[bytes, Message], now_ns: int, afresh: bool
 ) -> None:
-    """Store paths that could not be read as problems. After a walk of the whole root (`afresh`) they replace the
-    earlier ones."""
+    """Store problems of paths that could not be read. After a walk of the whole root (`afresh`) they replace the
+    earlier problems."""
     if afresh:
         Problem.delete().where(Problem.root == root_id, Problem.reason.in_(TRANSIENT)).execute(database)
     for path, message in unreadable.items():
@@ -584,7 +586,7 @@ def record_unreadable(
 
 
 def _failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, Message | None]:
-    """Why a content could not be decoded, or that it is damaged; "" for neither."""
+    """Why a content could not be decoded, or what damage it has; "" for neither."""
     failure, message, damage, picture_format = database.execute_sql(
         "SELECT failure, failure_message, damage, format FROM content WHERE id = ?", (content_id,)
     ).fetchone()

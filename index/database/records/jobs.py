@@ -1,4 +1,4 @@
-"""The queue of jobs: the kinds with their typed parameters, and the rows with state, progress and outcome.
+"""The job queue: the kinds of jobs with their typed parameters, and the rows with state, progress and outcome.
 
 The scheduler, REST, the watcher and start-up insert rows; the daemon's runner takes them.
 """
@@ -16,7 +16,7 @@ from index.database.schema import Job
 from index.errors import NotFound, UsageError
 from index.model import Depth, JobKind, JobState, Method
 
-# Jobs of the watcher go first: a new file should not wait for the nightly detection.
+# Jobs of the watcher come first: a new file should not wait for the nightly detection.
 PRIORITIES = {"watch": 2, "user": 1, "schedule": 0, "start": 0}
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
@@ -30,8 +30,8 @@ class ScanParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DetectJobParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Start a detection; parameters left out come from the settings. `folders` limits the groups to those folders, or
-    to what is directly in them."""
+    """Start a detection. Parameters that are left out come from the settings. `folders` limits the groups to those
+    folders, or to the files directly in them."""
 
     hsize: int | None = None
     tolerance: int | None = None
@@ -52,10 +52,10 @@ class SortParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 
 class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Make files smaller: those of `folders` and `files`, or of all watched folders that are not protected. Parameters
-    left out come from the settings; a quality without a target overrides the target of the settings. `target` "" means
-    none, `format` "" keeps the format, `colours` 0 keeps all. Paths are surrogate-escaped; `least_gain` is in
-    percent."""
+    """Compress files: those of `folders` and `files`, or of all watched folders that are not protected. Parameters that
+    are left out come from the settings; a quality without a target overrides the target of the settings. A `target` of
+    "" means none, a `format` of "" keeps the format, and `colours` 0 keeps all colours. Paths are surrogate-escaped;
+    `least_gain` is in percent."""
 
     folders: list[str] = []
     files: list[str] = []
@@ -77,9 +77,9 @@ class CompressParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class UndoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Undo a batch or some steps of it, or restore items from the trash. `confirm` allows a target that a person has to
-    confirm (imaging.discovery.trash_places). With `decide_again` the groups are undecided afterwards; otherwise the
-    decisions are those of before."""
+    """Undo a batch or some of its steps, or restore items from the trash. `confirm` allows a target that a person has
+    to confirm (imaging.discovery.trash_places). With `decide_again` the groups are undecided afterwards; otherwise the
+    previous decisions are restored."""
 
     batch: int | None = None
     steps: list[int] = []
@@ -89,15 +89,15 @@ class UndoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 
 class EmptyParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Permanently delete what has been in the trash for longer than this, or some items."""
+    """Permanently delete files that have been in the trash for longer than this, or some items."""
 
     older_than_days: float = 0.0
     items: list[int] = []
 
 
 class RuleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Decide by a rule, as `grouping.rules.described` writes it, about the groups with an image in a root or at a
-    path, or about all. A `dry_run` only counts. Paths are surrogate-escaped."""
+    """Decide by a rule, in the form of `grouping.rules.described`, on the groups with an image in a root or at a path,
+    or on all groups. A `dry_run` only counts. Paths are surrogate-escaped."""
 
     rule: dict[str, Any]
     root: int | None = None
@@ -106,7 +106,7 @@ class RuleParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 
 class GroupSelection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Which groups: as queries.group_filter.GroupFilter, with a surrogate-escaped path."""
+    """A selection of groups, like queries.group_filter.GroupFilter, with a surrogate-escaped path."""
 
     kinds: list[str] = []
     root_id: int | None = None
@@ -120,8 +120,8 @@ class GroupSelection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 
 
 class DecideParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Decide about many groups at once, with an action of queries.bulk_decisions. Verdicts are those of `batch`. A
-    `dry_run` only counts."""
+    """Decide on many groups at once with an action of queries.bulk_decisions. Verdicts belong to `batch`. A `dry_run`
+    only counts."""
 
     action: str
     chosen: GroupSelection
@@ -143,8 +143,8 @@ PARAMETERS: dict[JobKind, type[msgspec.Struct]] = {
 }
 # The kinds that POST jobs and schedules accept.
 OFFERED = (JobKind.SCAN, JobKind.DETECT, JobKind.SORT, JobKind.COMPRESS)
-# The kinds whose parameters override settings, with the section of these settings. A parameter accepts what its
-# setting accepts.
+# The kinds whose parameters override settings, with the section of those settings. A parameter accepts the same values
+# as its setting.
 SECTIONS = {JobKind.DETECT: "detect", JobKind.COMPRESS: "compress"}
 
 
@@ -177,9 +177,9 @@ def add(
 ) -> int:
     """Queue a job and return its id.
 
-    If a job with the same kind and parameters is queued already, its id is returned instead, and it gets the higher
+    If a job with the same kind and parameters is already queued, its id is returned instead, and it gets the higher
     priority of the two. A job that a crash interrupted does not count: it may be abandoned after too many crashes, and
-    the new request with it.
+    the new request would be abandoned with it.
     """
     text = json.dumps(dict(parameters), sort_keys=True)
     waiting = (
@@ -206,7 +206,8 @@ def add(
 
 
 def take_next(database: SqliteDatabase, now_ns: int, least_priority: int = 0) -> dict[str, Any] | None:
-    """Mark the most urgent queued job as running and return its row, None if none of this priority or above waits."""
+    """Mark the most urgent queued job as running and return its row. None if no job of this priority or above is
+    waiting."""
     rows = (
         Job.select()
         .where(Job.state == JobState.QUEUED, Job.priority >= least_priority)
@@ -227,8 +228,8 @@ def update(database: SqliteDatabase, job_id: int, **changes: Any) -> None:
 
 
 def request_cancel(database: SqliteDatabase, job_id: int, now_ns: int) -> str:
-    """Ask a running job to stop, or cancel a queued one at once. Returns the state of the job; one that has ended is
-    left as it is."""
+    """Request that a running job stops, or cancel a queued one at once. Returns the state of the job. A job that has
+    ended is not changed."""
     state = read(database, job_id)["state"]
     if state == JobState.QUEUED:
         update(database, job_id, state=JobState.CANCELLED, cancel_requested=True, finished_ns=now_ns)
@@ -252,7 +253,7 @@ def is_waiting(database: SqliteDatabase, job_id: int) -> bool:
 
 
 def requeue_running(database: SqliteDatabase) -> Sequence[int]:
-    """Queue the jobs again that a crash or a stop left running; those with a cancel request are cancelled instead.
+    """Queue the jobs again that a crash or a stop interrupted. Jobs with a cancel request are cancelled instead.
     Returns the ids of both."""
     running = [row[0] for row in Job.select(Job.id).where(Job.state == JobState.RUNNING).tuples().execute(database)]
     unfinished = Job.state == JobState.RUNNING

@@ -1,4 +1,4 @@
-"""Which roots a marker file protects, as the last scan found them: for display, not for decisions about files."""
+"""The roots that a marker file protects, according to the last scan. For display, not for decisions about files."""
 
 from peewee import SqliteDatabase
 
@@ -6,7 +6,7 @@ from index.database.schema import Image
 
 
 def record(database: SqliteDatabase, root_id: int, marked: bool) -> set[int]:
-    """Record whether a marker file protects a root. Returns the contents of the root if that changed anything."""
+    """Record whether a marker file protects a root. If that changes anything, returns the contents of the root."""
     changed = database.execute_sql(
         "UPDATE root SET protected = (configured OR ?) WHERE id = ? AND protected <> (configured OR ?)",
         (marked, root_id, marked),

@@ -1,8 +1,8 @@
 """Detections, the verifier's judgements, matches, and groups.
 
-A detection is a set of parameters. Content ids ascend, and all contents up to the detection's watermark have been
-matched against one another; later ones are matched against everything before them. A full detection is the same work
-from zero, and groups are a pure function of the matches, so that both ways end with the same groups.
+A detection is a set of parameters. Content ids ascend. All contents up to the detection's watermark have been matched
+against one another; later ones are matched against everything before them. A full detection is the same work from zero.
+Groups are a pure function of the matches, so both ways end with the same groups.
 """
 
 import json
@@ -22,14 +22,14 @@ from index.imaging.candidates.perceptual_hash import SCHEME
 from index.imaging.verification.edit_evidence import VERIFIER, reversed_evidence
 from index.model import FACTS_VERSION, Depth, DetectParameters, Kind, Method, Turn
 
-# The parameters of a detection of which only rows are left to be deleted.
+# The parameters of a detection whose rows are only waiting to be deleted.
 RETIRED = "retired"
 MADE_BY = [SCHEME, VERIFIER, f"facts/{FACTS_VERSION}"]
 
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """A match of two contents, a < b; the turn applied to a gives b."""
+    """A match of two contents, a < b. The turn, applied to a, gives b."""
 
     a_id: int
     b_id: int
@@ -44,13 +44,14 @@ class MatchResult:
 
 
 def dump_parameters(parameters: DetectParameters) -> str:
-    """The parameters as JSON, with the versions of hashes, facts and verifier, since others may give other groups."""
+    """The parameters as JSON, with the versions of hashes, facts and verifier, since other versions may give other
+    groups."""
     values = asdict(parameters)
     if parameters.used is Method.HASH and parameters.method is Method.AUTO:
-        # As before there was a choice: what was found then holds.
+        # Written as before these options existed, so that earlier detections remain valid.
         del values["method"], values["used"], values["model"], values["cosines"]
     if parameters.recursive:
-        # As it was written before there was another way.
+        # Written as before this option existed.
         del values["recursive"]
     if parameters.sized_for < 0:
         del values["sized_for"]
@@ -73,7 +74,7 @@ def set_parameters(database: SqliteDatabase, detection_id: int, parameters: Dete
 
 
 def is_outdated(detection: Any) -> bool:
-    """Whether a detection was made by other versions of the hashes, the facts or the verifier, and must be repeated."""
+    """Whether a detection was made with other versions of the hashes, facts or verifier, and must be repeated."""
     return bool(json.loads(detection.parameters)["made_by"] != MADE_BY)
 
 
@@ -83,8 +84,8 @@ def parameters_of(database: SqliteDatabase, detection_id: int) -> DetectParamete
 
 
 def start_detection(database: SqliteDatabase, parameters: DetectParameters, now_ns: int) -> int:
-    """Insert a detection, and return its id. An unfinished one with the same parameters, left by a crash, is continued
-    instead."""
+    """Insert a detection, and return its id. If a crash left an unfinished one with the same parameters, that one is
+    continued."""
     text = dump_parameters(parameters)
     unfinished = Detection.select(Detection.id).where(
         Detection.parameters == text, Detection.finished_ns.is_null(), ~Detection.current
@@ -97,31 +98,32 @@ def start_detection(database: SqliteDatabase, parameters: DetectParameters, now_
 
 
 def current_detection(database: SqliteDatabase) -> Any | None:
-    """The row of the detection whose groups are shown, or None before the first."""
+    """The row of the detection whose groups are shown, None before the first."""
     for row in Detection.select().where(Detection.current).execute(database):
         return row
     return None
 
 
 def make_current(database: SqliteDatabase, detection_id: int, now_ns: int) -> None:
-    """Make this the library's detection, and retire the one before and unfinished ones. Limited searches stay."""
+    """Make this the library's detection, and retire the previous one and unfinished ones. Limited searches stay."""
     _retire(database, Detection.id != detection_id, Detection.current | Detection.finished_ns.is_null())
     Detection.update(current=True, finished_ns=now_ns).where(Detection.id == detection_id).execute(database)
 
 
 def keep_search(database: SqliteDatabase, detection_id: int, now_ns: int) -> None:
-    """Make this the limited search whose groups are shown beside those of the library, and retire the one before."""
+    """Make this the limited search that is shown next to the library, and retire the previous one."""
     _retire(database, Detection.id != detection_id, ~Detection.current)
     Detection.update(finished_ns=now_ns).where(Detection.id == detection_id).execute(database)
 
 
 def _retire(database: SqliteDatabase, *which: Any) -> None:
-    """Have detections shown nowhere, and never continued. Their matches and groups are many: see `delete_retired`."""
+    """Retire detections: they are neither shown nor continued. They have many matches and groups: see
+    `delete_retired`."""
     Detection.update(current=False, finished_ns=None, parameters=RETIRED).where(*which).execute(database)
 
 
 def delete_retired(database: SqliteDatabase, rows: int = 5_000) -> bool:
-    """Delete so many rows of retired detections; to be called again while it returns True."""
+    """Delete up to this many rows of retired detections. Call it again while it returns True."""
     for (detection_id,) in database.execute_sql("SELECT id FROM detection WHERE parameters = ?", (RETIRED,)).fetchall():
         for statement in (
             (
@@ -142,14 +144,14 @@ def delete_retired(database: SqliteDatabase, rows: int = 5_000) -> bool:
 
 
 def unfinished(database: SqliteDatabase) -> list[Any]:
-    """The rows of detections that are under way, or were interrupted."""
+    """The rows of detections that are in progress or were interrupted."""
     under_way = Detection.finished_ns.is_null(), ~Detection.current, Detection.parameters != RETIRED
     rows = Detection.select().where(*under_way)
     return list(rows.order_by(Detection.id).execute(database))
 
 
 def searches(database: SqliteDatabase) -> list[Any]:
-    """The rows of the limited searches: detections in some folders that are shown beside that of the library."""
+    """The rows of the limited searches: detections in some folders, shown next to that of the library."""
     rows = Detection.select().where(~Detection.current, Detection.finished_ns.is_null(False)).order_by(Detection.id)
     return list(rows.execute(database))
 
@@ -162,7 +164,7 @@ def drop_search(database: SqliteDatabase, detection_id: int) -> None:
 
 
 def within_folders(database: SqliteDatabase) -> tuple[Any, ...]:
-    """The SQL for "the image i of the root r is in the folders of the detection of the group g", with its values."""
+    """The SQL for "image i of root r is in the folders of the detection of group g", with its values."""
     where = Where()
     where.add("(NOT r.temporary OR g.detection_id IN (SELECT id FROM detection WHERE NOT current))")
     for row in Detection.select().where(Detection.finished_ns.is_null(False)).execute(database):
@@ -178,7 +180,7 @@ def drop_detection(database: SqliteDatabase, detection_id: int) -> None:
 
 
 def watermark_of(database: SqliteDatabase, detection_id: int) -> int:
-    """The content id up to which contents are matched."""
+    """The content id up to which all contents have been matched."""
     (watermark,) = database.execute_sql("SELECT watermark FROM detection WHERE id = ?", (detection_id,)).fetchone()
     return int(watermark)
 
@@ -186,8 +188,8 @@ def watermark_of(database: SqliteDatabase, detection_id: int) -> int:
 def add_tallies(
     database: SqliteDatabase, detection_id: int, counts: Mapping[tuple[int, str], int], proposed_before: bool = False
 ) -> None:
-    """Add to the counts of proposed pairs: (distance, kind of the match or "") -> number. With `proposed_before` the
-    pairs are counted as proposed already, and only their results are added."""
+    """Add to the counts of proposed pairs: (distance, kind of the match or "") -> number. With `proposed_before`, the
+    pairs are already counted as proposed, and only their results are added."""
     for (distance, kind), number in counts.items():
         database.execute_sql(
             "INSERT INTO tally (detection_id, distance, proposed, near, possible) VALUES (?, ?, ?, ?, ?)"
@@ -211,7 +213,7 @@ def set_watermark(database: SqliteDatabase, detection_id: int, content_id: int) 
 
 
 def judgements(database: SqliteDatabase, pairs: Sequence[tuple[int, int]], verifier: str) -> dict[tuple[int, int], Any]:
-    """The judgements of this version of the verifier on these pairs (a < b), by pair."""
+    """The judgements on these pairs (a < b) by this version of the verifier, by pair."""
     rows_of: dict[tuple[int, int], Any] = {}
     for chunk in chunks(pairs, 400):
         marks = ",".join(["(?, ?)"] * len(chunk))
@@ -227,7 +229,7 @@ def judgements(database: SqliteDatabase, pairs: Sequence[tuple[int, int]], verif
 def known_pairs(
     database: SqliteDatabase, detection_id: int, pairs: Sequence[tuple[int, int]], verifier: str
 ) -> set[tuple[int, int]]:
-    """Which of these pairs (a < b) are matched in this detection or judged by this version of the verifier."""
+    """The pairs (a < b) that are matched in this detection, or judged by this version of the verifier."""
     known = set(judgements(database, pairs, verifier))
     for chunk in chunks(pairs, 400):
         marks = ",".join(["(?, ?)"] * len(chunk))
@@ -280,21 +282,21 @@ def mark_stale(database: SqliteDatabase, content_ids: Iterable[int]) -> None:
 
 
 def stale_contents(database: SqliteDatabase) -> set[int]:
-    """The contents recorded by `mark_stale` since the groups were last updated."""
+    """The contents recorded by `mark_stale` since the last update of the groups."""
     rows = database.execute_sql("SELECT content_id FROM concerned UNION SELECT content_id FROM concerned_before")
     return {row[0] for row in rows}
 
 
 def clear_stale(database: SqliteDatabase) -> None:
-    """Clear the record of stale contents. To be called in the transaction that rebuilds their groups, the last of them
-    if there are several."""
+    """Clear the record of stale contents. Call it in the transaction that rebuilds their groups; if there are several,
+    in the last one."""
     database.execute_sql("DELETE FROM concerned")
     database.execute_sql("DELETE FROM concerned_before")
 
 
 def set_stale_aside(database: SqliteDatabase) -> None:
-    """Remember which contents are stale before every group is rebuilt in several transactions. Until `clear_stale` they
-    count as before; `stale_since` are those of the meantime."""
+    """Remember which contents are stale now, before every group is rebuilt in several transactions. They still count as
+    stale until `clear_stale`. `stale_since` returns those that became stale meanwhile."""
     database.execute_sql("INSERT OR IGNORE INTO concerned_before SELECT content_id FROM concerned")
     database.execute_sql("DELETE FROM concerned")
 
@@ -305,8 +307,8 @@ def stale_since(database: SqliteDatabase) -> set[int]:
 
 
 def file_filter(parameters: DetectParameters) -> Callable[[bytes, int], bool]:
-    """Whether a detection groups a file, by its path and the `temporary` of its root: those in its folders, else all
-    but what a search has of a temporary root."""
+    """A function that says whether a detection groups a file, by its path and the `temporary` column of its root. A
+    limited search groups the files in its folders; the library groups all except those of temporary roots."""
     folders = tuple(os.fsencode(folder).rstrip(b"/") for folder in parameters.folders)
     if not folders:
         return lambda path, temporary: not temporary
@@ -319,8 +321,8 @@ def file_filter(parameters: DetectParameters) -> Callable[[bytes, int], bool]:
 def present_files(
     database: SqliteDatabase, content_ids: Iterable[int], parameters: DetectParameters
 ) -> dict[int, list[Any]]:
-    """The image rows of these contents that a detection groups: in a watched root and, if it has folders, in one of
-    them; one for each file on disk. Contents without any are left out."""
+    """The image rows of these contents that a detection groups: in a watched root and, if the detection has folders, in
+    one of them. One row for each file on disk. Contents without any are left out."""
     is_of = file_filter(parameters)
     present = {
         content_id: distinct_files(row for row in rows if is_of(bytes(row.path), row.temporary))

@@ -1,7 +1,7 @@
-"""Missing contents: a detection ignores contents without a file until there is one again.
+"""Missing contents: a detection ignores contents without a file until they have one again.
 
-A camera that overwrites one file every minute leaves half a million similar pictures in a year, none of which
-still exists. They must neither cost every new picture a comparison nor get in the way of the pictures that exist.
+A camera that overwrites one file every minute makes half a million similar pictures in a year, none of which still
+exists. They must neither cost a comparison with every new picture nor displace the pictures that exist.
 """
 
 import json
@@ -20,10 +20,10 @@ def start(database: SqliteDatabase, detection_id: int) -> None:
 
 
 def record_missing(database: SqliteDatabase, content_ids: Iterable[int]) -> None:
-    """Record which of these contents lost their last file and which have one again. To be called in the transaction
-    that changed their files."""
+    """Record which of these contents lost their last file, and which have one again. Call it in the transaction that
+    changed their files."""
     id_list = json.dumps(list(content_ids))
-    # A replaced row gets a new number, so that readers who have read beyond the old one see it again.
+    # A replaced row gets a new number, so readers that have already passed the old one see it again.
     database.execute_sql(
         "INSERT OR REPLACE INTO absent (detection_id, content_id, back)"
         " SELECT detection.id, gone.value, 0 FROM json_each(?) gone, detection"
@@ -38,14 +38,15 @@ def record_missing(database: SqliteDatabase, content_ids: Iterable[int]) -> None
 
 
 def record_back(database: SqliteDatabase, content_id: int) -> None:
-    """Have a content matched by every detection that is beyond it: it was no picture before."""
+    """Have every detection that has passed this content match it again. For a content that could not be decoded
+    before."""
     database.execute_sql(
         "INSERT OR REPLACE INTO absent (detection_id, content_id, back) SELECT id, ?, 1 FROM detection", (content_id,)
     )
 
 
 def missing_since(database: SqliteDatabase, detection_id: int, last: int) -> tuple[list[int], int]:
-    """The contents recorded after the row number `last`, in that order, and the number of the latest."""
+    """The contents recorded after row number `last`, in order, and the number of the latest row."""
     rows = database.execute_sql(
         "SELECT id, content_id FROM absent WHERE detection_id = ? AND id > ? ORDER BY id", (detection_id, last)
     ).fetchall()
@@ -59,7 +60,7 @@ def latest_missing(database: SqliteDatabase) -> int:
 
 def returned(database: SqliteDatabase, detection_id: int, watermark: int) -> list[int]:
     """The contents that have a file again and must be matched again, ordered by id. Those above the detection's
-    watermark are left out, as they are matched in their turn."""
+    watermark are left out, since they are matched later anyway."""
     database.execute_sql(
         "DELETE FROM absent WHERE detection_id = ? AND back AND content_id > ?", (detection_id, watermark)
     )
@@ -70,7 +71,7 @@ def returned(database: SqliteDatabase, detection_id: int, watermark: int) -> lis
 
 
 def mark_matched(database: SqliteDatabase, detection_id: int, content_ids: Sequence[int]) -> None:
-    """Delete the records of contents that were matched after they came back; not of those that are missing again."""
+    """Delete the records of contents that were matched after they came back, except those that are missing again."""
     database.execute_sql(
         "DELETE FROM absent WHERE detection_id = ? AND back AND content_id IN (SELECT value FROM json_each(?))",
         (detection_id, json.dumps(list(content_ids))),

@@ -1,7 +1,7 @@
-"""Rules that are kept under a name.
+"""Rules that are stored under a name.
 
-One may run after each detection, on the groups that are new or changed since it ran last; where a person revokes what
-it decided, it no longer runs then.
+A rule may run after each detection, on the groups that are new or changed since its last run. If a person revokes its
+decisions, it no longer runs automatically.
 """
 
 import json
@@ -21,9 +21,9 @@ EQUAL = frozenset({Kind.EXACT, Kind.PIXELS})
 
 @dataclass(frozen=True, slots=True)
 class NamedRule:
-    """A rule by its name, for groups with an image in a root or at a path, or for all. With `after_detection` it runs
-    after each, on groups changed since `considered_ns`; that needs `beyond_equal` if it decides about more than equal
-    pixels. `id` is 0 before it is stored."""
+    """A rule with a name, for groups with an image in a root or at a path, or for all groups. With `after_detection` it
+    runs after each detection, on groups changed since `considered_ns`. If it decides on more than groups with equal
+    pixels, that needs `beyond_equal`. `id` is 0 before it is stored."""
 
     name: str
     rule: Rule
@@ -36,19 +36,19 @@ class NamedRule:
 
 
 def all_rules(database: SqliteDatabase) -> list[NamedRule]:
-    """The named rules, by name."""
+    """The named rules, sorted by name."""
     return [_loaded(row) for row in Row.select().order_by(Row.name).execute(database)]
 
 
 def find(database: SqliteDatabase, rule_id: int) -> NamedRule:
-    """Raises NotFound."""
+    """One named rule. Raises NotFound."""
     for row in Row.select().where(Row.id == rule_id).execute(database):
         return _loaded(row)
     raise NotFound("rule.unknown", rule=rule_id)
 
 
 def add(database: SqliteDatabase, named: NamedRule) -> NamedRule:
-    """Store a new rule. Raises UsageError for a name that is taken, or kinds that may not be decided unattended."""
+    """Store a new rule. Raises UsageError if the name is taken, or for kinds that may not be decided unattended."""
     _check(named)
     try:
         rule_id = int(Row.insert(**_columns(named)).execute(database))
@@ -58,8 +58,8 @@ def add(database: SqliteDatabase, named: NamedRule) -> NamedRule:
 
 
 def change(database: SqliteDatabase, rule_id: int, changes: Mapping[str, Any]) -> NamedRule:
-    """Change fields of a rule; another rule, or one that is to run from now on, considers all groups once. Raises
-    NotFound, and UsageError as `add` does."""
+    """Change fields of a rule. If its rule changes, or it is switched on, it considers all groups once. Raises
+    NotFound, and UsageError like `add`."""
     before = find(database, rule_id)
     named = replace(before, **changes)
     if named.rule != before.rule or (named.after_detection and not before.after_detection):
@@ -73,13 +73,13 @@ def change(database: SqliteDatabase, rule_id: int, changes: Mapping[str, Any]) -
 
 
 def remove(database: SqliteDatabase, rule_id: int) -> None:
-    """Forget a rule; what it decided stays. Raises NotFound."""
+    """Remove a rule; its decisions stay. Raises NotFound."""
     if not Row.delete().where(Row.id == rule_id).execute(database):
         raise NotFound("rule.unknown", rule=rule_id)
 
 
 def stop_running(database: SqliteDatabase, name: str) -> None:
-    """Let the rule with this name run no longer after each detection."""
+    """Stop running the rule with this name after each detection."""
     Row.update(after_detection=False).where(Row.name == name).execute(database)
 
 

@@ -10,13 +10,13 @@ from index.database.schema import NotificationState
 from index.messages import of_json
 from index.model import EndedJob, EventSummary, JobState, NoticeWatermark, RootStatus, RuleEffect
 
-# Jobs of the watcher and of the start are automatic and frequent; of these only failures are reported.
+# Jobs of the watcher and of start-up are automatic and frequent; only their failures are reported.
 NOTIFIED_ORIGINS: Final = ("user", "schedule")
 JOBS_AT_MOST: Final = 50
 
 
 def read_watermark(database: SqliteDatabase) -> NoticeWatermark | None:
-    """The stored watermark, None where there is none or where that of another version cannot be read."""
+    """The stored watermark. None if there is none, or if another version wrote it and it cannot be read."""
     for row in NotificationState.select().execute(database):
         try:
             return NoticeWatermark(**json.loads(row.mark))
@@ -31,7 +31,7 @@ def set_watermark(database: SqliteDatabase, to: NoticeWatermark) -> None:
 
 
 def clear_watermark(database: SqliteDatabase) -> None:
-    """Forget the watermark: when notices are configured again, they start from that time."""
+    """Clear the watermark: if notices are configured again, they start from that time."""
     NotificationState.delete().execute(database)
 
 
@@ -60,7 +60,7 @@ def events_since(database: SqliteDatabase, since_ns: int) -> EventSummary:
     roots = database.execute_sql(
         "SELECT path, state, reason FROM root WHERE watched AND NOT temporary ORDER BY path"
     ).fetchall()
-    # By the job that ran them: it has ended, so that what they decided is complete.
+    # Only runs whose job has ended, so that their decisions are complete.
     rules = database.execute_sql(
         "SELECT DISTINCT o.id, json_extract(o.rule, '$.name'), o.groups, o.images, o.bytes FROM job j"
         " JOIN rule_order o ON o.created_ns BETWEEN j.started_ns AND j.finished_ns"

@@ -1,4 +1,4 @@
-"""The traces of contents, what pairs of contents show of their origin, and the companions of images in groups."""
+"""The traces of contents, the evidence of origin for pairs of contents, and the companions of images in groups."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,8 +16,8 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class OpenPair:
-    """Two contents, a < b, that may stand in one group and whose origin was not examined yet; the evidence leads from
-    a to b."""
+    """Two contents, a < b, that may be in one group and whose origin was not examined yet. The evidence has the
+    direction from a to b."""
 
     a_id: int
     b_id: int
@@ -38,8 +38,8 @@ _WITHIN_GROUPS = " OR ".join(
 def open_pairs(
     database: SqliteDatabase, detection_id: int, version: str, content_ids: Collection[int] | None = None
 ) -> list[OpenPair]:
-    """The near matches, and the possible ones within groups, without findings of this version; only those of these
-    contents, if any are given."""
+    """The near matches, and the possible ones within groups, that have no findings of this version. If contents are
+    given, only pairs of these."""
     query = (
         "SELECT m.a_id, m.b_id, m.evidence FROM match m LEFT JOIN origin o ON o.a_id = m.a_id AND o.b_id = m.b_id"
         " WHERE m.detection_id = ? AND (o.version IS NULL OR o.version <> ?)"
@@ -59,7 +59,7 @@ def open_pairs(
 
 
 def traces(database: SqliteDatabase, content_ids: Iterable[int], version: str) -> dict[int, bytes]:
-    """The traces of this version of these contents; b"" where none could be made."""
+    """The traces of these contents, of this version; b"" if none could be made."""
     found: dict[int, bytes] = {}
     for chunk in chunks(content_ids):
         rows = Trace.select().where(Trace.content.in_(chunk), Trace.version == version)
@@ -76,7 +76,7 @@ def store_traces(database: SqliteDatabase, version: str, made: Mapping[int, byte
 def store_findings(
     database: SqliteDatabase, version: str, found: Mapping[Pair, tuple[Mapping[str, float], Mapping[str, float]]]
 ) -> None:
-    """Store for pairs a < b what says that b was made from a, and what says the opposite."""
+    """Store the evidence for pairs a < b: first the evidence that b was made from a, then the opposite."""
     rows = [
         {
             "a": a_id,
@@ -93,8 +93,8 @@ def store_findings(
 def images_in_groups(
     database: SqliteDatabase, content_ids: Collection[int] | None = None
 ) -> list[tuple[int, bytes, bytes]]:
-    """The images that stand in groups, ordered by path: id, path, path of the root. Only those of these contents, if
-    any are given."""
+    """The images in groups, ordered by path: id, path, path of the root. If contents are given, only images of
+    these."""
     query = (
         "SELECT DISTINCT i.id, i.path, r.path FROM member m JOIN image i ON i.content_id = m.content_id"
         " JOIN root r ON r.id = i.root_id AND r.watched"
@@ -112,7 +112,8 @@ def images_in_groups(
 def store_beside(
     database: SqliteDatabase, bonds_of: Mapping[int, Sequence[str]], said: Mapping[int, Description]
 ) -> None:
-    """Store the kinds of companions of images, and what their sidecars say; images without any need no row."""
+    """Store the kinds of companions of images, and the descriptions in their sidecars. Images without companions get no
+    row."""
     for image_ids in chunks(bonds_of):
         Beside.delete().where(Beside.image.in_(image_ids)).execute(database)
     rows = [
@@ -125,7 +126,7 @@ def store_beside(
 
 
 def said_beside(database: SqliteDatabase, image_ids: Iterable[int]) -> dict[int, Description]:
-    """What the sidecars of images say, by id, where they say something."""
+    """The descriptions in the sidecars of images, by image id; only where there is one."""
     said: dict[int, Description] = {}
     for chunk in chunks(image_ids):
         rows = Beside.select(Beside.image, Beside.description).where(Beside.image.in_(chunk))

@@ -1,8 +1,8 @@
-"""Work that may crash its worker process or the whole service: recorded before it is started, removed when it is done.
+"""Work that may crash its worker process or the whole service. It is recorded before it starts, and removed afterwards.
 
-What the service crashes on cannot be reported by the service, but the next start finds which work was under way and
-counts it. `work` is the kind of work, with the version of what does it where a new version deserves new tries: reading
-files, making previews, describing features, comparing pairs, compressing.
+The service cannot report work that crashes it, but the next start finds which work was in progress and counts a crash.
+`work` is the kind of work: reading files, making previews, describing features, comparing pairs, compressing. It
+includes a version if a new version deserves new tries.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,20 +12,21 @@ from peewee import SqliteDatabase
 
 from index.model import FileVersion
 
-# Work that crashed so often is not tried again. Before that it is tried last and alone, so that nothing else is blamed.
+# Work that crashed this often is not tried again. After its first crash it is tried last and alone, so that no other
+# work is blamed.
 TRIES: Final = 3
-# The failures that count: what a worker died of, or was killed for. It may have been by chance.
+# The failures that count: the worker crashed or was killed. This may have been by chance.
 LOSSES: Final = frozenset({"crashed", "timed_out", "out_of_memory"})
 
 Pair = tuple[int, int]
 
 
-# What is worked on: a file, the id of a content, or a pair of such ids.
+# The object of the work: a file, the id of a content, or a pair of ids.
 Key = FileVersion | int | Pair
 
 
 def start(database: SqliteDatabase, work: str, keys: Iterable[Key]) -> None:
-    """Record that these are about to be worked on."""
+    """Record that work on these is about to start."""
     rows = map(_row_of, keys)
     database.connection().executemany(
         "INSERT INTO quarantine (work, item, version, a_id, b_id, started, crashes) VALUES (?, ?, ?, ?, ?, 1, 0)"
@@ -36,12 +37,12 @@ def start(database: SqliteDatabase, work: str, keys: Iterable[Key]) -> None:
 
 
 def finish(database: SqliteDatabase, work: str, keys: Iterable[Key]) -> None:
-    """These are done, or their failure is recorded elsewhere: they no longer count."""
+    """Remove these: they are done, or their failure is recorded elsewhere."""
     _execute_for(database, "DELETE FROM quarantine", work, keys)
 
 
 def cancel(database: SqliteDatabase, work: str, keys: Collection[Key], crashed: Iterable[Key] = ()) -> None:
-    """These are worked on no longer and are not done; of those, `crashed` have crashed once more."""
+    """Record that work on these has ended without being done. Those in `crashed` have crashed once more."""
     _execute_for(database, "UPDATE quarantine SET crashes = crashes + 1", work, crashed)
     _execute_for(database, "UPDATE quarantine SET started = 0", work, keys)
     _execute_for(database, "DELETE FROM quarantine", work, keys, " AND crashes = 0")
@@ -53,7 +54,8 @@ def _execute_for(database: SqliteDatabase, change: str, work: str, keys: Iterabl
 
 
 def record_crash(database: SqliteDatabase) -> list[Key]:
-    """At a start: what was under way when the service ended has crashed once more. The keys, in order."""
+    """At start-up, count a crash for all work that was in progress when the service ended. Returns the keys, in
+    order."""
     rows = database.execute_sql(
         "SELECT item, version, a_id, b_id FROM quarantine WHERE started ORDER BY a_id, b_id, item"
     ).fetchall()
@@ -62,13 +64,13 @@ def record_crash(database: SqliteDatabase) -> list[Key]:
 
 
 def crashes(database: SqliteDatabase, work: str) -> "Crashes":
-    """How often each item of this kind of work crashed."""
+    """How often each item of this kind of work has crashed."""
     rows = database.execute_sql("SELECT item, version, crashes FROM quarantine WHERE work = ? AND crashes > 0", (work,))
     return Crashes({bytes(item): (version, count) for item, version, count in rows})
 
 
 class Crashes:
-    """Counted crashes, by key."""
+    """The number of crashes, by key."""
 
     def __init__(self, counted: Mapping[bytes, tuple[str, int]]) -> None:
         self._counted = counted
@@ -82,8 +84,8 @@ class Crashes:
 
 
 class _Row(NamedTuple):
-    """The columns that a key is kept in. The version is "" for contents, which never change, and where an index of an
-    earlier version did not keep it."""
+    """The columns in which a key is stored. The version is "" for contents, which never change, and if an index of an
+    earlier version did not store it."""
 
     item: bytes
     version: str

@@ -1,6 +1,6 @@
-"""Random pairs of contents and their distances, to estimate how many false candidates a tolerance would propose.
+"""Random pairs of contents and their distances, for estimating how many false candidates a tolerance would propose.
 
-The sample is the same as long as the contents are, so that its pairs are verified only once.
+The sample stays the same as long as the contents do, so its pairs are verified only once.
 """
 
 import json
@@ -21,7 +21,7 @@ from index.imaging.candidates.search.hash_rows import BACK, Bytes
 from index.imaging.embedding.vectors import paired_cosines
 from index.model import HSIZES
 
-# Enough to detect a rate of one false pair in about 5,000. A library of 300 images has fewer pairs.
+# Enough to detect a rate of one false pair in about 5,000. A library of 300 images has fewer pairs in total.
 PAIRS: Final = 50_000
 ROWS_AT_ONCE: Final = 5_000
 
@@ -30,8 +30,8 @@ ROWS_AT_ONCE: Final = 5_000
 class PairSample:
     """A sample of pairs of contents among `images`.
 
-    `pairs` are ids, int64 (n, 2), a < b. By hsize and whether turns are considered: `distances`, int64 (n,), in bits,
-    and `turns`, uint8 (n,), the position in TURNS of the turn from a to b.
+    `pairs` are ids, int64 (n, 2), a < b. For each hsize, with and without turns: `distances`, int64 (n,), in bits, and
+    `turns`, uint8 (n,), the position in TURNS of the turn from a to b.
     """
 
     images: int
@@ -42,15 +42,15 @@ class PairSample:
 
 @dataclass(frozen=True, slots=True)
 class SampleMeasurement:
-    """The measurements that are stored of a sample.
+    """The stored measurements of a sample.
 
-    `counts` is the number of unrelated pairs at each distance, by "HSIZE turns" or "HSIZE plain". The `judged` nearest
+    `counts` is the number of unrelated pairs at each distance, by "HSIZE turns" or "HSIZE plain". The nearest `judged`
     of them were verified, and the verifier `accepted` some of these as the same picture.
 
-    `wrong` is not from the sample: it is the number of pairs that the detection itself proposed at each distance, up to
-    its `tolerance`, and that turned out to be false. `way` is the key of `counts` that the detection corresponds to.
+    `wrong` is not measured on the sample. It is the number of false pairs that the detection itself proposed at each
+    distance, up to its `tolerance`. `way` is the key of `counts` that corresponds to the detection.
 
-    `angles` is the number of unrelated pairs by the distance of their vectors, 1000 x (1 - cosine), where a model made
+    `angles` is the number of unrelated pairs at each distance of their vectors, 1000 x (1 - cosine), if a model made
     vectors.
     """
 
@@ -65,8 +65,8 @@ class SampleMeasurement:
     angles: dict[int, int] = field(default_factory=dict)
 
     def false_candidates_within(self, hsize: int, turns: bool, tolerance: int) -> int | None:
-        """The number of false pairs that the detection proposed within a tolerance; None where that is larger than its
-        own, or it hashed in another way."""
+        """The number of false pairs that the detection proposed within a tolerance. None if the tolerance is larger
+        than that of the detection, or the detection used other hashes."""
         if self.way != _counts_key(hsize, turns) or tolerance > self.tolerance:
             return None
         return sum(number for distance, number in self.wrong.items() if distance <= tolerance)
@@ -81,7 +81,7 @@ class SampleMeasurement:
 
 
 def count(database: SqliteDatabase, scheme: str, least_detail: int) -> int:
-    """The number of contents with hashes of this scheme and enough detail that a file has."""
+    """The number of contents with a file, hashes of this scheme and enough detail."""
     (number,) = database.execute_sql(
         "SELECT count(*) FROM content c WHERE c.scheme = ? AND c.detail >= ?"
         " AND EXISTS (SELECT 1 FROM image i WHERE i.content_id = c.id)",
@@ -93,7 +93,7 @@ def count(database: SqliteDatabase, scheme: str, least_detail: int) -> int:
 def distances_among(
     database: SqliteDatabase, scheme: str, least_detail: int, first: int, way: tuple[int, bool]
 ) -> list[int]:
-    """The distances of a random sample of pairs among so many first contents, for one hsize and with turns or not."""
+    """The distances of random pairs among the first `first` contents, for one hsize, with or without turns."""
     ids = _ids(database, scheme, least_detail, first)
     pairs = ids[_positions(len(ids), 0)]
     hashes = _hashes(database, np.unique(pairs))
@@ -101,7 +101,7 @@ def distances_among(
 
 
 def draw(database: SqliteDatabase, scheme: str, least_detail: int, seed: int = 0) -> PairSample:
-    """A random sample of pairs of contents with hashes of this scheme and enough detail; all pairs if they are few."""
+    """A random sample of pairs of contents with hashes of this scheme and enough detail; all pairs if there are few."""
     ids = _ids(database, scheme, least_detail)
     pairs = ids[_positions(len(ids), seed)]
     hashes = _hashes(database, np.unique(pairs))
@@ -114,7 +114,7 @@ def draw(database: SqliteDatabase, scheme: str, least_detail: int, seed: int = 0
 
 
 def vector_distances(database: SqliteDatabase, pairs: NDArray[np.int64], model: str) -> dict[int, int]:
-    """The number of pairs, (n, 2), at each distance of their vectors by a model, 1000 x (1 - cosine); those without
+    """The number of pairs, (n, 2), at each distance of their vectors by a model, 1000 x (1 - cosine). Pairs without
     vectors are left out."""
     state = model_state(database)
     if state is None or state.key != model:
@@ -133,7 +133,7 @@ def vector_distances(database: SqliteDatabase, pairs: NDArray[np.int64], model: 
 
 
 def matched(database: SqliteDatabase, detection_id: int, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pairs are matches of a detection, or assumed to be, and therefore related: (n, 2) -> (n,)."""
+    """Which pairs are matches of a detection, or assumed matches, and therefore related: (n, 2) -> (n,)."""
     matches: set[tuple[int, int]] = set()
     for chunk in chunks(pairs.tolist(), 400):
         marks = ",".join(["(?, ?)"] * len(chunk))
@@ -147,7 +147,8 @@ def matched(database: SqliteDatabase, detection_id: int, pairs: NDArray[np.int64
 
 
 def false_candidates(database: SqliteDatabase, detection_id: int, tolerance: int) -> dict[int, int]:
-    """The number of pairs that a detection proposed at each distance and that were neither matches nor possible."""
+    """The number of pairs at each distance that a detection proposed and that were neither matches nor possible
+    ones."""
     rows = database.execute_sql(
         "SELECT distance, proposed - near - possible FROM tally WHERE detection_id = ? AND distance <= ?",
         (detection_id, tolerance),
@@ -171,7 +172,7 @@ def measure(
 def with_false_candidates(
     measurement: SampleMeasurement, hsize: int, turns: bool, tolerance: int, wrong: dict[int, int]
 ) -> SampleMeasurement:
-    """The measurement, completed by the false candidates of the detection itself within its tolerance."""
+    """The measurement, with the false candidates of the detection itself within its tolerance added."""
     return replace(measurement, way=_counts_key(hsize, turns), tolerance=tolerance, wrong=wrong)
 
 
@@ -180,7 +181,7 @@ def store(database: SqliteDatabase, detection_id: int, measurement: SampleMeasur
 
 
 def read(database: SqliteDatabase) -> SampleMeasurement | None:
-    """The measurement stored with the current detection, None without one."""
+    """The measurement stored with the current detection, None if there is none."""
     row = database.execute_sql("SELECT calibration FROM detection WHERE current").fetchone()
     stored: dict[str, Any] = {} if row is None else json.loads(row[0])
     if not stored:
@@ -192,7 +193,7 @@ def read(database: SqliteDatabase) -> SampleMeasurement | None:
 
 
 def _each(counts: Mapping[int, int]) -> list[int]:
-    """Every distance as often as it was counted, ascending."""
+    """Every distance, repeated as often as it was counted, ascending."""
     return [distance for distance in sorted(counts) for _ in range(counts[distance])]
 
 
@@ -201,7 +202,7 @@ def _counts_key(hsize: int, turns: bool) -> str:
 
 
 def _ids(database: SqliteDatabase, scheme: str, least_detail: int, first: int = -1) -> NDArray[np.int64]:
-    """The contents with hashes of this scheme and enough detail; the first ones only, if a number is given."""
+    """The ids of the contents with hashes of this scheme and enough detail; with `first`, only that many."""
     rows = database.execute_sql(
         "SELECT id FROM content WHERE scheme = ? AND detail >= ? ORDER BY id LIMIT ?", (scheme, least_detail, first)
     )
@@ -211,7 +212,7 @@ def _ids(database: SqliteDatabase, scheme: str, least_detail: int, first: int = 
 def _sampled(
     hashes: Mapping[int, Mapping[int, Bytes]], pairs: NDArray[np.int64], hsize: int, with_turns: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """The distances of pairs (n, 2), and turns that have them."""
+    """The distances of pairs (n, 2), and for each a turn with that distance."""
     blocks = []
     for low in range(0, len(pairs), ROWS_AT_ONCE):
         sides = [
@@ -251,7 +252,7 @@ def _hashes(database: SqliteDatabase, content_ids: NDArray[np.int64]) -> dict[in
 
 def _distances(first: Bytes, second: Bytes, hsize: int, turns: bool) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """The distance of each pair of stored hashes, (n, 4, bytes) each, as imaging.candidates.search.hash_index defines
-    it, and a turn that has it."""
+    it, and a turn with that distance."""
     if not turns:
         return hamming(first[:, 0], second[:, 0]), np.zeros(len(first), np.uint8)
     first_eight, second_eight = turned(first, hsize), turned(second, hsize)

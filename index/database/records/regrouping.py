@@ -1,7 +1,7 @@
-"""Rebuilding groups from matches: of the components that a change touches, or all of them in portions.
+"""Rebuilds groups from matches: in the components that a change touches, or in all components, in portions.
 
-A portion holds whole components, so that each ends with the groups that it would have if all were rebuilt at once. It
-reads the columns that decide, and writes in bulk.
+A portion contains whole components, so each component gets the same groups as if all were rebuilt at once. Only the
+columns that decide are read, and rows are written in bulk.
 """
 
 from collections import defaultdict
@@ -31,13 +31,13 @@ from index.imaging.grouping.keeper import quality_rank
 from index.imaging.verification.reasons import OF_SCENES
 from index.model import RAW_FORMATS, DetectParameters, Facts, Kind, Turn
 
-# Contents in a portion: a fifth of a second of the writer. A larger component is a portion of its own.
+# Contents in a portion, which takes the writer a fifth of a second. A larger component is a portion of its own.
 PORTION: Final = 2_000
 KIND_OF: Final = {str(kind): kind for kind in Kind}
 
 
 class File(NamedTuple):
-    """A file on disk with the bytes of a content."""
+    """A file on disk that has the bytes of a content."""
 
     path: bytes
     device: int
@@ -47,8 +47,8 @@ class File(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """The contents of a portion that can be grouped: their nodes, their files (each counted once, whatever paths lead
-    to it), and which are RAW pictures."""
+    """The contents of a portion that can be grouped: their nodes, their files (a file with several paths is counted
+    once), and which of them are RAW files."""
 
     nodes: dict[int, Node]
     files: dict[int, list[File]]
@@ -56,7 +56,7 @@ class Contents(NamedTuple):
 
 
 def regroup(database: SqliteDatabase, detection_id: int, touched: Iterable[int], now_ns: int) -> int:
-    """Rebuild the groups that these contents are in or could be in, and no others.
+    """Rebuild the groups that these contents are or could be in, and no others.
 
     Returns how many groups were added, changed or removed.
     """
@@ -69,8 +69,8 @@ def regroup(database: SqliteDatabase, detection_id: int, touched: Iterable[int],
 
 
 def regroup_shown(database: SqliteDatabase, touched: Iterable[int], now_ns: int) -> int:
-    """Rebuild the groups of these contents in the library, in the limited searches, and in detections that are not
-    complete and may have groups already. Returns how many groups of the library were added, changed or removed."""
+    """Rebuild the groups of these contents in the library, in the limited searches, and in unfinished detections, which
+    may have groups already. Returns how many groups of the library were added, changed or removed."""
     contents_touched = set(touched)
     for search in (*searches(database), *unfinished(database)):
         regroup(database, search.id, contents_touched, now_ns)
@@ -90,12 +90,12 @@ def count(database: SqliteDatabase, detection_id: int) -> int:
 
 
 def portions(database: SqliteDatabase, detection_id: int) -> Iterator[list[int]]:
-    """Every content that is or could be in a group, in portions for `rebuild`: whole components, those with the lowest
-    ids first."""
+    """Every content that is or could be in a group, in portions for `rebuild`. Each has whole components; those with
+    the lowest ids come first."""
     rows = database.execute_sql(
         "SELECT a_id, b_id FROM match WHERE detection_id = :d"
         " UNION ALL SELECT a_id, b_id FROM assumed WHERE detection_id = :d"
-        # What is in one group now is rebuilt together.
+        # Contents that are in one group now are rebuilt together.
         " UNION ALL SELECT g.reference_id, m.content_id FROM duplicate_group g JOIN member m ON m.group_id = g.id"
         " WHERE g.detection_id = :d"
         " UNION ALL SELECT content_id, content_id FROM image WHERE content_id IS NOT NULL"
@@ -117,10 +117,10 @@ def portions(database: SqliteDatabase, detection_id: int) -> Iterator[list[int]]
 
 
 def component_labels(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The connected components of a graph of `count` nodes: for each node the lowest node of its component, (count,).
+    """The connected components of a graph with `count` nodes: for each node the lowest node of its component, (count,).
 
-    `pairs` are (n, 2) nodes. Labels go down along all pairs at once, and each then takes the label of its label
-    (Shiloach and Vishkin, An O(log n) Parallel Connectivity Algorithm, 1982).
+    `pairs` are (n, 2) nodes. In each round, the labels are lowered along all pairs at once, and then each node takes
+    the label of its label (Shiloach and Vishkin, An O(log n) Parallel Connectivity Algorithm, 1982).
     """
     labels = np.arange(count)
     while True:
@@ -135,7 +135,7 @@ def component_labels(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def rebuild(database: SqliteDatabase, detection_id: int, portion: Sequence[int], now_ns: int) -> int:
-    """Rebuild the groups of whole components (see `portions`), and of those they have been connected with since.
+    """Rebuild the groups of whole components (see `portions`), and of components that they have become connected with.
     Returns how many were added, changed or removed."""
     return _rebuild(
         database,
@@ -146,15 +146,15 @@ def rebuild(database: SqliteDatabase, detection_id: int, portion: Sequence[int],
 
 
 def undecided_pairs(database: SqliteDatabase, detection_id: int, touched: Iterable[int]) -> list[CandidatePair]:
-    """The assumed pairs on which the groups of these contents, and of all that they are connected with, depend."""
+    """The assumed pairs on which the groups of these contents, and of all contents connected with them, depend."""
     concerned = components(touched, lambda content_ids: _pairs_with(database, detection_id, content_ids))
     found = _find(database, detection_id, concerned)
     return [found.assumed[pair] for pair in sorted(found.undecided)]
 
 
 class Found(NamedTuple):
-    """The stars among some contents, the turns of their matches, and the assumed pairs, of which those in `undecided`
-    are to be verified first."""
+    """The stars among some contents, the turns of their matches, and the assumed pairs. Those in `undecided` must be
+    verified first."""
 
     stars: list[Star]
     known: Contents
@@ -180,7 +180,8 @@ def _find(database: SqliteDatabase, detection_id: int, concerned: set[int]) -> F
 
 def _rebuild(database: SqliteDatabase, detection_id: int, concerned: set[int], now_ns: int) -> int:
     found = _find(database, detection_id, concerned)
-    # Someone denied or removed what the others were compared with: they are when the detector comes to it.
+    # A pair that was verified was denied or removed. The assumed pairs that now matter are verified by the next
+    # detection.
     mark_stale(database, {content_id for pair in found.undecided for content_id in pair})
     files = found.known.files
     stars = [star.verified for star in found.stars]
@@ -207,7 +208,7 @@ def _in_groups_with(database: SqliteDatabase, detection_id: int, content_ids: se
         rows = database.execute_sql(
             "SELECT other.content_id FROM member JOIN duplicate_group g ON g.id = member.group_id"
             " JOIN member other ON other.group_id = g.id"
-            # The plus keeps SQLite from scanning all groups of the detection.
+            # The plus prevents SQLite from scanning all groups of the detection.
             f" WHERE +g.detection_id = ? AND member.content_id IN ({marks})",
             (detection_id, *chunk),
         )
@@ -216,8 +217,8 @@ def _in_groups_with(database: SqliteDatabase, detection_id: int, content_ids: se
 
 
 def _contents(database: SqliteDatabase, content_ids: Iterable[int], parameters: DetectParameters) -> Contents:
-    """Those of the contents that could be decoded and have a file in a watched root that the detection with
-    these parameters groups."""
+    """Of these contents, those that could be decoded and have a file in a watched root that a detection with these
+    parameters groups."""
     is_of = file_filter(parameters)
     files: dict[int, dict[tuple[int, int], File]] = defaultdict(dict)
     nodes: dict[int, Node] = {}
@@ -304,7 +305,7 @@ def _of_one_shot(known: Contents, edges: Iterable[Edge]) -> set[tuple[int, int]]
     }
 
 
-# A group as its row has it, from `kind` to `newest_ns`; and a member, from `content_id` to `turn`.
+# The columns of a group from `kind` to `newest_ns`, and of a member from `content_id` to `turn`.
 GroupValues = tuple[Any, ...]
 MemberValues = tuple[int, int, str, int, str]
 GROUP_COLUMNS: Final = (
@@ -321,7 +322,7 @@ def _replace_groups(
     turns: Mapping[tuple[int, int], str],
     now_ns: int,
 ) -> int:
-    """Write the groups that differ from the stored ones of these contents. Returns how many did."""
+    """Write the groups that differ from the stored groups of these contents. Returns how many differed."""
     old = _stored(database, detection_id, concerned)
     wanted = {star.key for star in stars}
     gone = [group_id for key, (group_id, _, _) in old.items() if key not in wanted]
@@ -363,7 +364,7 @@ def _replace_groups(
 def _stored(
     database: SqliteDatabase, detection_id: int, references: Iterable[int]
 ) -> dict[str, tuple[int, GroupValues, list[MemberValues]]]:
-    """The stored groups around these contents by key: the row id, the values, and the members in their order."""
+    """The stored groups around these contents by key: the row id, the values, and the members in order."""
     found: dict[str, tuple[int, GroupValues, list[MemberValues]]] = {}
     members: dict[int, list[MemberValues]] = {}
     for chunk in chunks(references):
@@ -402,7 +403,7 @@ def _values(star: Star, files: Mapping[int, Sequence[File]]) -> GroupValues:
 
 
 def _members(star: Star, turns: Mapping[tuple[int, int], str]) -> list[MemberValues]:
-    """The members in their order, the reference first; each with the turn that, applied to the reference, gives it."""
+    """The members in order, the reference first. Each has the turn that, applied to the reference, gives the member."""
     members: list[MemberValues] = [(star.reference_id, 0, str(Kind.EXACT), 0, str(Turn.NONE))]
     for position, edge in enumerate(star.edges, start=1):
         turn = turns.get((edge.a_id, edge.b_id), str(Turn.NONE))
@@ -417,7 +418,7 @@ def _content_ids(star: Star) -> list[int]:
 
 
 def _recount_decided(database: SqliteDatabase, content_ids: set[int]) -> None:
-    """Update the number of decided images: a decision counts only while its image has the bytes it was made for."""
+    """Update the number of decided images. A decision counts only while its image has the bytes it was made for."""
     for chunk in chunks(content_ids):
         rows = database.execute_sql(
             f"SELECT DISTINCT group_id FROM member WHERE content_id IN ({','.join('?' * len(chunk))})", chunk

@@ -1,8 +1,9 @@
-"""Runs of decisions: those that one rule, or one request about many groups, has made, to be revoked together.
+"""Runs of decisions: those that one rule, or one request about many groups, has made. They are revoked together.
 
-They are made in portions, each a change of its own, so that no other change waits for all of them. Every portion leaves
-whole groups decided, and none without an image that stays. A run is finished with its last portion; one that is not is
-in no list, and is rolled back as a whole: the decisions of earlier rules that it replaced are then made again.
+The decisions are made in portions, each in its own transaction, so that no other change waits for all of them. Every
+portion decides whole groups, and leaves each with an image that stays. A run is finished with its last portion. An
+unfinished run is in no list and is rolled back as a whole: then the decisions of earlier rules that it replaced are
+restored.
 """
 
 import json
@@ -19,7 +20,7 @@ from index.database.schema import Decision, RuleRun
 from index.errors import NotFound
 from index.model import Choice
 
-# Decisions of a run that one change revokes.
+# The number of decisions of a run that one transaction revokes.
 ROLLED_BACK_AT_ONCE: Final = 2000
 _COLUMNS = "choice, destination, origin, criterion, order_id, digest, decided_ns"
 # image_id, choice, destination, origin, criterion, order_id, digest, decided_ns
@@ -40,15 +41,15 @@ class RuleRunSummary:
 
 
 def begin(database: SqliteDatabase, described: Mapping[str, Any], now_ns: int, job_id: int | None = None) -> int:
-    """Start a run of what is described, of a job or within one request; its id."""
+    """Start a run, of a job or within one request, with the description of its rule. Returns its id."""
     text = json.dumps(described, sort_keys=True)
     row = RuleRun.insert(rule=text, created_ns=now_ns, groups=0, images=0, bytes=0, job_id=job_id, finished=False)
     return int(row.execute(database))
 
 
 def replace_earlier(database: SqliteDatabase, run_id: int, image_ids: Iterable[int]) -> None:
-    """Clear what earlier rules decided about these images, and keep it until the run is finished. A group of an
-    earlier portion of this run may share images with them."""
+    """Clear the decisions of earlier rules on these images, and keep them until the run is finished. An earlier portion
+    of this run may have decided a group that shares images with these."""
     for chunk in chunks(image_ids):
         where = f"order_id IS NOT ? AND origin = 'rule' AND image_id IN ({','.join('?' * len(chunk))})"
         kept = database.execute_sql(
@@ -61,10 +62,10 @@ def replace_earlier(database: SqliteDatabase, run_id: int, image_ids: Iterable[i
 
 
 def store(database: SqliteDatabase, run_id: int, rows: Sequence[DecisionRow], touched: Iterable[int]) -> set[int]:
-    """Store decisions of a run on these images, of whole groups with the images `touched`.
+    """Store decisions of a run. They decide whole groups, whose images are `touched`.
 
-    Where groups share images, the keeper of one may go in another: what the run decided in a group without a keeper is
-    taken back. Returns these groups.
+    If groups share images, the keeper of one may be decided to go in another. If that leaves a group without a keeper,
+    the decisions of the run in that group are cleared. Returns these groups.
     """
     database.connection().executemany(
         "INSERT OR REPLACE INTO decision"
@@ -82,7 +83,7 @@ def store(database: SqliteDatabase, run_id: int, rows: Sequence[DecisionRow], to
 
 
 def end(database: SqliteDatabase, run_id: int, groups: int) -> tuple[int, int]:
-    """Finish a run: store how much it decided. Returns the number of images that do not stay, and of their bytes."""
+    """Finish a run, and store how much it decided. Returns the number of images that do not stay, and their bytes."""
     database.execute_sql("DELETE FROM replaced_decision WHERE run_id = ?", (run_id,))
     images, size = database.execute_sql(
         "SELECT count(*), coalesce(sum(i.size_bytes), 0) FROM decision d JOIN image i ON i.id = d.image_id"
@@ -95,8 +96,8 @@ def end(database: SqliteDatabase, run_id: int, groups: int) -> tuple[int, int]:
 
 
 def unfinished(database: SqliteDatabase, job_id: int | None = None) -> list[int]:
-    """The runs of a job that a crash interrupted; without a job, all those that no job that is waiting will make
-    again. To be asked at the start, when nothing decides."""
+    """The runs of a job that a crash interrupted. Without a job, all interrupted runs except those that a waiting job
+    will repeat. Call it at start-up, while nothing is deciding."""
     mine = (
         "o.job_id = ?"
         if job_id is not None
@@ -111,14 +112,14 @@ def unfinished(database: SqliteDatabase, job_id: int | None = None) -> list[int]
 
 
 def roll_back(write: Callable[[Callable[[SqliteDatabase], Any]], Any], run_id: int) -> None:
-    """Undo an unfinished run as a whole, in portions; a crash in between leaves it unfinished. `write` makes one change
-    (Store.write)."""
+    """Undo an unfinished run as a whole, in portions. After a crash in between, the run is still unfinished. `write`
+    runs one transaction (Store.write)."""
     while write(lambda db: _roll_back_some(db, run_id)):
         pass
 
 
 def _roll_back_some(database: SqliteDatabase, run_id: int) -> bool:
-    """Revoke a portion of a run, or where nothing is left, delete the run; whether there may be more."""
+    """Revoke a portion of a run, or delete the run if nothing is left. Returns whether there may be more."""
     question = "SELECT image_id FROM {} WHERE {} = ? LIMIT ?"
     made = database.execute_sql(question.format("decision", "order_id"), (run_id, ROLLED_BACK_AT_ONCE)).fetchall()
     if made:
@@ -133,7 +134,7 @@ def _roll_back_some(database: SqliteDatabase, run_id: int) -> bool:
         return False
     for chunk in chunks(image_ids):
         marks = ",".join("?" * len(chunk))
-        # What a person decided since stays.
+        # A person's later decision stays.
         database.execute_sql(
             f"INSERT OR IGNORE INTO decision (image_id, {_COLUMNS}) SELECT image_id, {_COLUMNS}"
             f" FROM replaced_decision WHERE run_id = ? AND image_id IN ({marks})",
@@ -147,7 +148,7 @@ def _roll_back_some(database: SqliteDatabase, run_id: int) -> bool:
 
 
 def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[RuleRunSummary], int]:
-    """The finished rule runs with ids below `before_id`, the newest first, and the number of all."""
+    """The finished rule runs with ids below `before_id`, newest first, and the total number of runs."""
     rows = database.execute_sql(
         "SELECT o.id, o.rule, o.created_ns, o.groups, o.images, o.bytes,"
         f" (SELECT count(*) FROM decision d WHERE d.order_id = o.id AND d.choice != '{Choice.KEEP}')"
@@ -158,15 +159,16 @@ def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[l
 
 
 def revoke(write: Callable[[Callable[[SqliteDatabase], Any]], Any], order_id: int) -> int:
-    """Delete a finished rule run and those of its decisions that were not carried out, in portions. A rule that made
-    them after a detection no longer runs then. Returns the number of these decisions. Raises NotFound."""
+    """Delete a finished rule run and those of its decisions that were not carried out, in portions. If a named rule
+    made them after a detection, it no longer runs automatically. Returns the number of these decisions. Raises
+    NotFound."""
     decided: int = write(lambda db: _begin_revoking(db, order_id))
     roll_back(write, order_id)
     return decided
 
 
 def _begin_revoking(database: SqliteDatabase, order_id: int) -> int:
-    """Mark a finished run as one to be rolled back; the number of its decisions. Raises NotFound."""
+    """Mark a finished run as one to be rolled back. Returns the number of its decisions. Raises NotFound."""
     run = RuleRun.select().where(RuleRun.id == order_id, RuleRun.finished).execute(database)
     described = [json.loads(row.rule) for row in run]
     if not described:

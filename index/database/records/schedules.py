@@ -1,6 +1,6 @@
-"""Schedules, as they are changed over REST and executed by the daemon's scheduler.
+"""Schedules, which are changed over REST and executed by the daemon's scheduler.
 
-Those of comparimg.toml have the origin "file". One that is changed here gets the origin "user" for good.
+Schedules of comparimg.toml have the origin "file". If one is changed here, its origin becomes "user" permanently.
 """
 
 import json
@@ -39,7 +39,7 @@ def read(database: SqliteDatabase, schedule_id: int) -> dict[str, Any]:
 
 
 def add(database: SqliteDatabase, new: NewSchedule, now_ns: int) -> int:
-    """Insert a schedule and return its id. It first runs at its first time after now. Raises UsageError."""
+    """Insert a schedule and return its id. Its first run is at its first time after now. Raises UsageError."""
     try:
         return int(Schedule.insert(origin="user", last_run_ns=now_ns, **_values(new)).execute(database))
     except IntegrityError as error:

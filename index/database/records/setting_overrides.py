@@ -1,4 +1,4 @@
-"""Settings changed while the service runs: rows of the table `setting`, values as JSON."""
+"""Settings that were changed while the service runs: rows of the table `setting`, with values as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from index.settings import BY_KEY, LIVE, check_tolerance, merge, setting
 
 
 def read_overrides(database: SqliteDatabase) -> dict[str, Any]:
-    """Every override by its key. Rows of another version that this one does not accept are ignored."""
+    """Every override, by its key. Rows of another version that this version does not accept are ignored."""
     overrides = {}
     for row in Row.select().order_by(Row.key).execute(database):
         definition = BY_KEY.get(row.key)
@@ -30,8 +30,8 @@ def change_overrides(
 ) -> dict[str, Any]:
     """Override settings, and return all overrides. None removes an override.
 
-    `configured` holds the configuration's values by key. All changes are made or none: raises UsageError with the key
-    as its field. A new hsize removes the override of the tolerance, which was meant for the old one.
+    `configured` has the values of the configuration by key. Either all changes are made or none: raises UsageError with
+    the key as its field. A new hsize removes the override of the tolerance, which was meant for the old hsize.
     """
     overrides = read_overrides(database)
     if "detect.hsize" in changes and "detect.tolerance" not in changes:

@@ -1,4 +1,4 @@
-"""Paged lists in SQL. Queries read one row more than a page shows, to find out whether the list continues."""
+"""Paged lists in SQL. Queries read one row more than a page shows, to know whether the list continues."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list, the sort key after which the next page starts (None on the last), and the number of all
-    rows."""
+    """One page of a list, the sort key after which the next page starts (None on the last page), and the total number
+    of rows."""
 
     items: list[T]
     after: tuple[Any, ...] | None
@@ -37,18 +37,18 @@ class Where:
 def at_or_below(column: str, path: bytes) -> tuple[str, tuple[bytes, bytes, bytes]]:
     """The SQL for "this file, or anything in this folder", which can use an index on the column."""
     folder = path.rstrip(b"/")
-    # "Not less than" for the top of all: its own path is the slash that is put behind every other folder.
+    # ">=" is for the root folder: its own path is the slash that is appended to every other folder.
     return f"({column} = ? OR ({column} >= ? AND {column} < ?))", (folder, folder + b"/", folder + b"0")
 
 
 def below_any(column: str, folders: Sequence[str], recursive: bool = True) -> tuple[Any, ...]:
-    """The SQL for "in one of these folders", or directly in one; true for any path if there are none."""
+    """The SQL for "in one of these folders", or directly in one; true for any path if there are no folders."""
     places = [folder.encode("utf-8", "surrogateescape") for folder in folders]
     if not places:
         return ("1",)
     terms: list[tuple[str, tuple[Any, ...]]] = [at_or_below(column, place) for place in places]
     if not recursive:
-        # No slash behind that of the folder; instr() of blobs counts bytes.
+        # No slash may follow the one after the folder. instr() counts bytes for blobs.
         skipped = [len(place.rstrip(b"/")) + 2 for place in places]
         terms = [
             (f"({term} AND instr(substr({column}, ?), X'2F') = 0)", (*values, skip))
@@ -73,7 +73,7 @@ def is_at(column: Any, path: bytes) -> Any:
 
 
 def cut_page(items: list[T], limit: int, total: int, place: Any) -> Page[T]:
-    """A page of at most `limit` items. `items` has one more if the list continues; `place` gives the sort key of an
+    """A page of at most `limit` items. `items` has one more if the list continues. `place` returns the sort key of an
     item."""
     more = len(items) > limit
     items = items[:limit]

@@ -1,9 +1,9 @@
-"""Temporary roots: folders outside the watched ones, indexed for one limited search and gone with it.
+"""Temporary roots: folders outside the watched ones, indexed for one limited search and removed with it.
 
-A row of `root` that is `watched`, so that the search shows its images, and protected, so that nothing is done to them.
-What is decided about them waits until the folder is watched, and is forgotten with the search. Whatever is of the
-library leaves temporary roots out. TEMPORARY is a folder that was never watched; RETURNED is one that was: its images
-and decisions stay for the day on which it is watched again.
+Such a root is a row of `root` that is `watched`, so that the search shows its images, and protected, so that nothing is
+done to them. Decisions on its images wait until the folder is watched, and are deleted with the search. Everything that
+concerns the library leaves temporary roots out. TEMPORARY is a folder that was never watched. RETURNED is one that was:
+its images and decisions stay in case it is watched again.
 """
 
 import json
@@ -23,12 +23,12 @@ from index.model import JobKind, JobState
 
 TEMPORARY: Final = 1
 RETURNED: Final = 2
-# Added to one of them where the folders below are left out.
+# Added to one of the two values above if the folders below are left out.
 FLAT: Final = 4
 
 
 def add(database: SqliteDatabase, path: bytes, recursive: bool = True) -> None:
-    """Index a folder for a search, with the folders below it or without. A watched one stays as it is."""
+    """Index a folder for a search, with or without the folders below it. A watched folder stays as it is."""
     values = {"watched": True, "protected": True, "configured": True}
     depth = 0 if recursive else FLAT
     row = next(iter(Root.select().where(Root.path == path).execute(database)), None)
@@ -40,14 +40,14 @@ def add(database: SqliteDatabase, path: bytes, recursive: bool = True) -> None:
 
 
 def depths(database: SqliteDatabase) -> dict[bytes, bool]:
-    """The temporary roots by path, with whether the folders below belong to each."""
+    """The temporary roots by path, with whether each includes the folders below it."""
     rows = Root.select(Root.path, Root.temporary).where(Root.watched, Root.temporary > 0).order_by(Root.path).tuples()
     return {bytes(path): not temporary & FLAT for path, temporary in rows.execute(database)}
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFolder:
-    """A temporary root with images that are decided to go. They stay until it is watched."""
+    """A temporary root with images that are decided to go. They stay until the folder is watched."""
 
     path: bytes
     recursive: bool
@@ -67,8 +67,8 @@ def waiting(database: SqliteDatabase) -> list[WaitingFolder]:
 
 
 def drop_unused(database: SqliteDatabase) -> set[int]:
-    """Drop the temporary roots that no search is in, none that is shown and none that waits or runs. Returns the
-    contents of their images."""
+    """Drop the temporary roots that no search uses, whether shown, waiting or running. Returns the contents of their
+    images."""
     needed = _searched_folders(database)
     touched: set[int] = set()
     for row in list(Root.select().where(Root.temporary > 0).execute(database)):
@@ -84,7 +84,7 @@ def drop_unused(database: SqliteDatabase) -> set[int]:
             Root.update(**values).where(Root.id == row.id).execute(database)
         else:
             touched |= forget_images(database, images)
-            # Those of files that never became images.
+            # Also the problems of files that never became images.
             Problem.delete().where(Problem.root == row.id).execute(database)
             Root.delete().where(Root.id == row.id).execute(database)
     return touched

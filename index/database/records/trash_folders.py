@@ -13,8 +13,8 @@ from index.messages import Message
 class TrashFolder:
     """One trash folder.
 
-    `inode`, `size_bytes` and `mtime_ns` are those of the manifest when it was last read, up to `read_bytes`; `tail`
-    holds the bytes just before that position. `objection` is why the folder is not used.
+    `inode`, `size_bytes` and `mtime_ns` describe the manifest when it was last read, up to `read_bytes`. `tail` has the
+    bytes just before that position. `objection` is the reason why the folder is not used.
     """
 
     folder: bytes
@@ -49,5 +49,6 @@ def update(database: SqliteDatabase, home: TrashFolder) -> None:
 
 
 def require_full_read(database: SqliteDatabase, folder: bytes) -> None:
-    """Have a manifest read from its start the next time: a file was moved into the trash without a new line in it."""
+    """Have a manifest read from its start next time: a file was moved into the trash without a new line in the
+    manifest."""
     TrashHome.update(inode=0, read_bytes=0).where(TrashHome.folder == folder).execute(database)

@@ -1,4 +1,4 @@
-"""The items of the trashes: every file put there, where it came from, and whether it is still there."""
+"""The items in the trashes: every file put there, where it came from, and whether it is still there."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,10 +33,11 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file put in the trash: `place` is where it is, `path` where it came from.
+    """One file put in the trash: `place` is where it is, `path` is where it came from.
 
-    `adopted`: it is known from a manifest only, which is untrusted. If the manifest says that it came from outside the
-    folder of the trash, `elsewhere` is a path within that folder to which it may be restored after confirmation.
+    `adopted`: the item is known only from a manifest, which is untrusted. If the manifest says that the file came from
+    outside the folder of the trash, `elsewhere` is a path within that folder to which it may be restored after
+    confirmation.
     """
 
     place: bytes
@@ -59,7 +60,7 @@ MANIFEST_FIELDS = ("path", "inode", "size_bytes", "mtime_ns", "digest", "trashed
 
 
 def add(database: SqliteDatabase, items: Iterable[Item]) -> None:
-    """Store items; one whose place is known already is replaced."""
+    """Store items. An item at a known place replaces the earlier one."""
     homes = set()
     for chunk in chunks(items, 60):
         rows = [{name: getattr(item, name) for name in FIELDS} for item in chunk]
@@ -72,8 +73,8 @@ def add(database: SqliteDatabase, items: Iterable[Item]) -> None:
 
 
 def import_items(database: SqliteDatabase, items: Iterable[Item]) -> int:
-    """Store items that a manifest lists. Returns how many of them were unknown or recorded as gone. Items that the
-    index recorded itself are left as they are."""
+    """Store items that a manifest lists. Returns how many of them were unknown or recorded as `gone`. Items that the
+    index recorded itself are not changed."""
     new = 0
     for chunk in chunks(items, 60):
         rows = [{name: getattr(item, name) for name in FIELDS} for item in chunk]
@@ -118,8 +119,9 @@ def item_at(database: SqliteDatabase, place: bytes) -> Item | None:
 
 
 def trashed_before(database: SqliteDatabase, image_ids: Sequence[int]) -> dict[int, int]:
-    """When the bytes of these images were put in the trash last, of those that came after that: a telephone restores
-    what was trashed. What was restored does not count, nor what only a manifest lists, nor the copy that was kept."""
+    """When the bytes of these images were last put in the trash, for images that appeared after that: a telephone may
+    restore trashed pictures. Restored items do not count, nor items known only from a manifest, nor the copy that was
+    kept."""
     found: dict[int, int] = {}
     for chunk in chunks(image_ids):
         rows = database.execute_sql(
@@ -134,14 +136,14 @@ def trashed_before(database: SqliteDatabase, image_ids: Sequence[int]) -> dict[i
 
 
 def restore_target_of(item: Item, folders: Iterable[bytes]) -> RestoreTarget:
-    """Where an item is restored to, and whether that needs confirmation; `folders` are the managed folders."""
+    """Where an item is restored to, and whether that needs confirmation. `folders` are the managed folders."""
     if item.adopted:
         return adopted_restore_target(item.place, item.path, item.elsewhere)
     return restore_target(item.path, any(is_at_or_below(item.path, folder) for folder in folders))
 
 
 def place_of(database: SqliteDatabase, digest: bytes) -> bytes | None:
-    """Where a file with this content lies in a trash, as the index recorded itself; None if nowhere."""
+    """Where a trash has a file with this content, among those that the index recorded itself; None if none has."""
     query = TrashItem.select(TrashItem.place).where(
         TrashItem.digest == digest, TrashItem.state == ItemState.IN_TRASH, ~TrashItem.adopted
     )
@@ -149,14 +151,14 @@ def place_of(database: SqliteDatabase, digest: bytes) -> bytes | None:
 
 
 def with_digest(database: SqliteDatabase, digest: bytes, path: bytes) -> Item | None:
-    """The newest item in the trash with this content and from this path, among those that the index recorded itself."""
+    """The newest item in the trash with this content and original path, among those that the index recorded itself."""
     query = TrashItem.select().where(TrashItem.digest == digest, TrashItem.path == path, ~TrashItem.adopted)
     in_trash_query = query.where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.id.desc()).limit(1)
     return next((_item(row) for row in in_trash_query.dicts().execute(database)), None)
 
 
 def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequence[int] = ()) -> list[Item]:
-    """The items in the trash, the oldest first: all, or only those put there before a time or with these ids."""
+    """The items in the trash, oldest first: all, or only those put there before a time, or those with these ids."""
     query = TrashItem.select().where(TrashItem.state == ItemState.IN_TRASH).order_by(TrashItem.trashed_ns, TrashItem.id)
     if before_ns is not None:
         query = query.where(TrashItem.trashed_ns < before_ns)
@@ -166,7 +168,7 @@ def in_trash(database: SqliteDatabase, before_ns: int | None = None, ids: Sequen
 
 
 def keepers(database: SqliteDatabase, items: Iterable[Item]) -> dict[int, bytes]:
-    """The path of the image that was kept instead of each of these items, by item, where a step recorded one."""
+    """For each of these items, the path of the image that was kept instead, if a step recorded one."""
     by_step = {item.step_id: item.id for item in items if item.step_id is not None and not item.adopted}
     kept = {}
     for chunk in chunks(by_step):
@@ -176,7 +178,7 @@ def keepers(database: SqliteDatabase, items: Iterable[Item]) -> dict[int, bytes]
 
 
 def second_names(database: SqliteDatabase, items: Iterable[Item]) -> set[int]:
-    """Those of these items that are hard links, put there when they were undone: emptying them frees nothing."""
+    """Those of these items that are hard links, put in the trash when they were undone: emptying them frees nothing."""
     by_step = {item.step_id: item.id for item in items if item.step_id is not None and not item.adopted}
     found: set[int] = set()
     for chunk in chunks(by_step):
@@ -197,8 +199,8 @@ def page(
     item_id: int = 0,
     path: bytes = b"",
 ) -> tuple[Page[Item], int]:
-    """Items in these states, the newest first, and the bytes that emptying all of them frees; only `item_id`, or those
-    from a `path`, if they are given."""
+    """One page of the items in these states, newest first, and the bytes that emptying all of them frees. Only
+    `item_id`, or only items from a `path`, if these are given."""
     wanted = TrashItem.state.in_(states)
     if item_id:
         wanted &= TrashItem.id == item_id

@@ -1,9 +1,9 @@
 """How long the machine has been on, to confirm that a file in the trash is as old as the wall clock says.
 
-A wall clock can be set, and a machine without a battery starts in 1970. The time since boot cannot be set: it is added
+A wall clock can be set, and a machine without a battery starts in 1970. The time since boot cannot be set. It is added
 up here over all boots, and a file is old enough to be deleted only if both clocks agree. The total never exceeds the
-time that really passed. The time between two boots is not counted, nor the part of a boot before the index was used:
-the machine may have been off, its clock wrong, or the index copied from another machine.
+time that really passed. It does not include the time between two boots, nor the part of a boot before the index was
+used: the machine may have been off, its clock wrong, or the index copied from another machine.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class BootTime:
 
 
 def total_ns(database: SqliteDatabase, now: BootTime) -> int:
-    """The total time in nanoseconds: that recorded, and the time since then if it was recorded in this boot."""
+    """The total time in nanoseconds: the recorded time, plus the time since then if it was recorded in this boot."""
     for row in Uptime.select().execute(database):
         since_ns = now.elapsed_ns - row.boottime_ns if row.boot == now.boot else 0
         return int(row.total_ns) + max(0, since_ns)
@@ -35,7 +35,7 @@ def total_ns(database: SqliteDatabase, now: BootTime) -> int:
 
 
 def record(database: SqliteDatabase, now: BootTime) -> int:
-    """Add the time since the last record, and start counting the age of items that are new in the trash.
+    """Add the time since the last record, and start counting the age of new items in the trash.
 
     `now` must have been read after these items were put there. Returns the total in nanoseconds.
     """
@@ -51,7 +51,7 @@ def record(database: SqliteDatabase, now: BootTime) -> int:
 
 
 def ages_ns(database: SqliteDatabase, item_ids: Iterable[int], now: BootTime) -> dict[int, int]:
-    """How long each of these items has been in the trash at least, in nanoseconds, by id."""
+    """The minimum time that each of these items has been in the trash, in nanoseconds, by id."""
     total = total_ns(database, now)
     wanted = list(item_ids)
     ages = dict.fromkeys(wanted, 0)

@@ -1,7 +1,7 @@
-"""The vectors of contents, by content and model, and the state of the model of the configuration.
+"""The vectors of contents, by content and model, and the state of the configured model.
 
-Vectors of another model stay until all contents have one of the present one, so that an interrupted change loses
-nothing; then they are removed.
+Vectors of another model stay until all contents have one of the present model, so that an interrupted change loses
+nothing. Then they are removed.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,15 +14,16 @@ from index.database.records.images import chunks
 from index.database.vector_schema import EmbeddingModel, Vector
 from index.messages import Message
 
-# Milliseconds of processor time for one picture, above which AUTO does without the model: for 100,000 pictures more
-# than an hour on one core.
+# Processor time for one picture in milliseconds. If the model takes longer, AUTO does not use it: it would take more
+# than an hour on one core for 100,000 pictures.
 MOST_MILLISECONDS: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """What was last found of the model. `path` is "" for the one that comes with the program. `milliseconds` are of
-    processor time for one picture, as first measured. `failure` is why it is not used, None where it can be."""
+    """The last known state of the model. `path` is "" for the model that comes with the program. `milliseconds` is the
+    processor time for one picture, as first measured. `failure` is the reason why the model is not used, None if it can
+    be."""
 
     path: str
     key: str
@@ -40,7 +41,7 @@ def model_state(database: SqliteDatabase) -> ModelState | None:
 
 
 def note_model(database: SqliteDatabase, state: ModelState) -> None:
-    """Keep the state of the model. What was measured of the same model before stays."""
+    """Store the state of the model. Earlier measurements of the same model are kept."""
     before = model_state(database)
     values = asdict(state) | {"failure": state.failure}
     if before is not None and before.key == state.key and state.key:
@@ -49,12 +50,12 @@ def note_model(database: SqliteDatabase, state: ModelState) -> None:
 
 
 def forget_model(database: SqliteDatabase) -> None:
-    """There is no model."""
+    """Record that there is no model."""
     EmbeddingModel.delete().execute(database)
 
 
 def vectors_of(database: SqliteDatabase, content_ids: Iterable[int], model: str, turns: int) -> dict[int, bytes]:
-    """The vectors of these contents by a model, in at least so many turns; b"" for those that it could not embed."""
+    """The vectors of these contents by a model, for at least this many turns; b"" for contents it could not embed."""
     found: dict[int, bytes] = {}
     for chunk in chunks(content_ids):
         rows = Vector.select(Vector.content, Vector.data).where(
@@ -67,7 +68,7 @@ def vectors_of(database: SqliteDatabase, content_ids: Iterable[int], model: str,
 def without_vectors(
     database: SqliteDatabase, detection_id: int, hash_scheme: str, least_detail: int, model: str, turns: int
 ) -> list[int]:
-    """The contents with a file, hashes and enough detail, but without vectors by a model in so many turns."""
+    """The contents with a file, hashes and enough detail, but without vectors by this model for this many turns."""
     rows = database.execute_sql(
         "SELECT id FROM content WHERE scheme = ? AND detail >= ? AND NOT EXISTS (SELECT 1 FROM absent"
         " WHERE absent.detection_id = ? AND absent.content_id = content.id) AND NOT EXISTS (SELECT 1 FROM vector"
@@ -90,6 +91,6 @@ def remove_other_models(database: SqliteDatabase, model: str) -> None:
 
 
 def remove_vectors(database: SqliteDatabase, content_ids: Collection[int]) -> None:
-    """Remove the vectors of these contents, to be made again."""
+    """Remove the vectors of these contents, so that they are made again."""
     for chunk in chunks(content_ids):
         Vector.delete().where(Vector.content.in_(chunk)).execute(database)

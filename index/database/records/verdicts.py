@@ -1,7 +1,8 @@
 """Verdicts: "not duplicates", stored for the digests of two contents, independent of paths and parameters.
 
-A verdict on a group is a verdict on each pair of its contents, all in one batch: another picture re-opens only the new
-pairs, and the batch can be revoked as a whole. "alternates" (the same scene, both wanted) differs in its label only.
+A verdict on a group is a verdict on each pair of its contents, all in one batch. So another picture re-opens only the
+new pairs, and the batch can be revoked as a whole. "alternates" (the same scene, both wanted) differs only in its
+label.
 """
 
 import itertools
@@ -28,7 +29,7 @@ class Change:
 
 
 def new_batch() -> str:
-    """The name of a batch; never a plain number, as the ids of single verdicts are."""
+    """The name of a new batch. It is never a plain number, since the ids of single verdicts are."""
     return f"b{uuid.uuid4().hex[:12]}"
 
 
@@ -40,8 +41,8 @@ def deny_pairs(
     now_ns: int,
     batch: str = "",
 ) -> Change:
-    """Store that the two digests of each pair are not duplicates, in this batch or a new one. A pair that has a verdict
-    gets the new label."""
+    """Store that the two digests of each pair are not duplicates, in this batch or a new one. A pair that already has a
+    verdict gets the new label."""
     if label not in LABELS:
         raise UsageError("verdict.unknown_label", label=label, labels=" or ".join(LABELS), field="label")
     batch = batch or new_batch()
@@ -67,7 +68,7 @@ def deny_group(
 ) -> Change:
     """Store a verdict for every pair of contents of a group, or of those in `image_contents` if any are given.
 
-    Raises NotFound for a group that no longer exists, UsageError where fewer than two contents are left: identical
+    Raises NotFound for a group that no longer exists, and UsageError if fewer than two contents are left: identical
     files are always duplicates.
     """
     member_ids = _members(database, detection_id, key)
@@ -92,7 +93,7 @@ def deny_groups(database: SqliteDatabase, group_ids: Sequence[int], label: str, 
 def deny_images(database: SqliteDatabase, image_ids: Sequence[int], label: str, note: str, now_ns: int) -> Change:
     """Store a verdict for every pair of contents of these images, whatever groups they are in.
 
-    Raises NotFound for an image that does not exist or could not be read, UsageError where all have the same bytes.
+    Raises NotFound for an image that does not exist or could not be read, and UsageError if all have the same bytes.
     """
     content_ids: dict[int, int] = {}
     for chunk in chunks(image_ids):
@@ -108,10 +109,10 @@ def deny_images(database: SqliteDatabase, image_ids: Sequence[int], label: str, 
 
 
 def carry_over(database: SqliteDatabase, old_digest: bytes, new_digest: bytes) -> Change:
-    """Copy the verdicts on a content to the one that replaced it, such as its compressed copy.
+    """Copy the verdicts on a content to the content that replaced it, such as its compressed copy.
 
-    The copies belong to the same batches, and are revoked with them. Existing verdicts on the new content are left as
-    they are, and those on the old one are kept in case its file comes back. The batch of the result is "".
+    The copies belong to the same batches, and are revoked with them. Existing verdicts on the new content are not
+    changed. Those on the old content are kept in case its file comes back. The batch of the result is "".
     """
     pairs = []
     query = Verdict.select().where((Verdict.a_digest == old_digest) | (Verdict.b_digest == old_digest))
@@ -144,7 +145,7 @@ def revoke_batch(database: SqliteDatabase, batch: str) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRecord:
-    """One verdict, with the present paths of both contents: none for a missing content."""
+    """One verdict, with the present paths of both contents; a missing content has none."""
 
     verdict_id: int
     batch: str
@@ -156,7 +157,7 @@ class VerdictRecord:
 
 
 def page(database: SqliteDatabase, before_id: int | None, limit: int) -> tuple[list[VerdictRecord], int]:
-    """The verdicts with ids below `before_id`, the newest first, and the number of all."""
+    """The verdicts with ids below `before_id`, newest first, and the total number of verdicts."""
     query = Verdict.select().order_by(Verdict.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(Verdict.id < before_id)

@@ -1,7 +1,7 @@
-"""Backups: copies of the index beside it, made while it is in use, verified and rotated.
+"""Backups: verified, rotated copies of the index next to it, made while it is in use.
 
-They are numbered rather than dated: a wrong clock must not decide which is the newest. All unfinished work is ended in
-a copy, since it would be resumed at another time, when the files are no longer in the same state.
+They are numbered rather than dated: a wrong clock must not decide which one is the newest. All unfinished work is ended
+in a copy. Otherwise it would be resumed at another time, when the files have changed.
 """
 
 import os
@@ -38,16 +38,16 @@ class Backups:
         return [self.folder / name for name in sorted(filter(NAME.fullmatch, names), key=_number, reverse=True)]
 
     def newest_ns(self) -> int | None:
-        """When the newest backup was made, by the file system's clock; None without a backup."""
+        """When the newest backup was made, by the file system's clock; None if there is none."""
         copies = self.newest_first()
         return copies[0].stat().st_mtime_ns if copies else None
 
     def create(self, source: sqlite3.Connection, migration: str = "") -> Path:
-        """Back up the index that a connection has open, also while it is written, and verify the copy.
+        """Back up the index of an open connection, even while it is being written, and verify the copy.
 
-        `migration` names the migration that is about to run; backups before migrations and daily ones are rotated
-        separately. Raises StoreDamaged where the index is damaged (earlier backups are then kept), NoRoom,
-        sqlite3.Error and OSError.
+        `migration` names the migration that is about to run. Backups before migrations and daily ones are rotated
+        separately. Raises StoreDamaged if the index is damaged (earlier backups are then kept), NoRoom, sqlite3.Error
+        and OSError.
         """
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._require_space(source)
@@ -93,17 +93,17 @@ def _number(name: str) -> int:
 def copy_index(
     source: sqlite3.Connection, target: Path, change: Callable[[sqlite3.Connection], None] | None = None
 ) -> None:
-    """Copy all pages of an open index to a new file that needs no log beside it, and sync it to disk.
+    """Copy all pages of an open index to a new file that needs no log next to it, and sync it to disk.
 
     `change` is applied to the copy in one transaction.
     """
     copy = sqlite3.connect(target, isolation_level=None)
     try:
         source.backup(copy)
-        # The copied header asks for a write-ahead log. Without one the copy is a single file, which can be renamed.
+        # The copied header requests a write-ahead log. Without one, the copy is a single file, which can be renamed.
         copy.execute("PRAGMA journal_mode = delete")
         if change is not None:
-            # No journal file: an interrupted copy is not used anyway.
+            # No journal file is needed: an interrupted copy is not used.
             copy.execute("PRAGMA journal_mode = memory")
             copy.execute("BEGIN IMMEDIATE")
             change(copy)
@@ -115,9 +115,9 @@ def copy_index(
 
 
 def find_damage(path: Path, patience_s: float = 10.0) -> str:
-    """What SQLite reports as damage in the pages of an index, or "". Takes 0.1 s for 100 MB.
+    """The damage that SQLite reports in the pages of an index, "" if there is none. Takes 0.1 s for 100 MB.
 
-    Raises sqlite3.Error where it cannot be checked: another program has locked it, or its disk fails.
+    Raises sqlite3.Error if it cannot be checked: another program has locked it, or its disk fails.
     """
     try:
         database = sqlite3.connect(path, timeout=patience_s)
@@ -132,14 +132,14 @@ def find_damage(path: Path, patience_s: float = 10.0) -> str:
 
 
 def quick_check(database: sqlite3.Connection) -> str:
-    """What SQLite reports of the pages of an open index, "" where nothing is wrong. Raises sqlite3.Error."""
+    """The damage that SQLite reports in the pages of an open index, "" if there is none. Raises sqlite3.Error."""
     rows: Sequence[tuple[str]] = database.execute("PRAGMA quick_check(1)").fetchall()
     report = rows[0][0] if rows else "SQLite gave no report"
     return "" if report == "ok" else " ".join(report.split())
 
 
 def is_damage_error(error: BaseException) -> bool:
-    """Whether an error of SQLite means that the file is damaged or no database."""
+    """Whether an error of SQLite means that the file is damaged, or is no database."""
     # The lower byte is the primary result code.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

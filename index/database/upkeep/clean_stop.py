@@ -1,8 +1,8 @@
-"""EDGE: how an index was left by a clean stop, so that the next start need not wait until all of it was checked.
+"""EDGE: records a clean stop of an index, so that the next start need not wait for a check of all of it.
 
-`index.clean` holds the inode, size and time of the index file at the end of a stop that left no work unfinished. The
-next start takes it away: an index that was written since, put back or copied does not fit it, and neither does one
-whose service was killed. It is checked then before anything else, and otherwise in the background (CheckInBackground).
+`index.clean` has the inode, size and time of the index file at the end of a stop that left no work unfinished. The next
+start removes it. It does not match an index that was written to since, restored or copied, and a killed service leaves
+none. In these cases, the index is checked before anything else; otherwise in the background (CheckInBackground).
 """
 
 import contextlib
@@ -23,8 +23,8 @@ FILE: Final = "index.clean"
 
 
 def record(index: Path, database: sqlite3.Connection) -> None:
-    """Record a clean stop. To be called after the last checkpoint, with the connection that made it; does nothing where
-    work on files is unfinished or in doubt, or the log is not empty. Raises sqlite3.Error and OSError."""
+    """Record a clean stop. Call it after the last checkpoint, with the connection that made it. Does nothing if work on
+    files is unfinished or in doubt, or if the log is not empty. Raises sqlite3.Error and OSError."""
     if is_unfinished(database) or database.execute("SELECT 1 FROM step WHERE state = 'doing'").fetchone():
         return
     with contextlib.suppress(FileNotFoundError):
@@ -41,7 +41,7 @@ def record(index: Path, database: sqlite3.Connection) -> None:
 
 
 def take(index: Path) -> bool:
-    """Whether the index is as a clean stop left it; the record of that is removed. Raises OSError."""
+    """Whether the index is as a clean stop left it. Removes the record of that stop. Raises OSError."""
     mark = index.with_name(FILE)
     try:
         recorded = mark.read_text("utf-8")
@@ -59,8 +59,8 @@ def _state_of(index: Path) -> str:
 
 
 class CheckInBackground:
-    """Checks the pages of an index in a thread of its own, while it is in use. `passed` is set when all are whole;
-    `on_damage` is called with what is wrong otherwise."""
+    """Checks the pages of an index in its own thread, while the index is in use. Sets `passed` if all are intact;
+    otherwise calls `on_damage` with the damage."""
 
     def __init__(self, index: Path, on_damage: Callable[[str], None]) -> None:
         self.passed = threading.Event()
@@ -71,7 +71,7 @@ class CheckInBackground:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the check; it then has not passed. May be called again."""
+        """End the check, which then has not passed. May be called again."""
         self._stopped = True
         with contextlib.suppress(sqlite3.ProgrammingError):  # the check has ended
             self._database.interrupt()
@@ -79,7 +79,7 @@ class CheckInBackground:
 
     def _run(self) -> None:
         try:
-            # Interrupting what has not begun has no effect.
+            # Interrupting a query that has not begun has no effect, so the handler checks as well.
             self._database.set_progress_handler(lambda: int(self._stopped), 10_000)
             fault = quick_check(self._database)
             if fault:

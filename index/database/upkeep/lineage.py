@@ -1,13 +1,13 @@
 """Recognises an index that was replaced by an earlier copy, by whatever means, and ends its unfinished work.
 
-An index has a random id and a counter. Triggers raise the counter with every change of files (migration 0013); it is
-also raised at each start and stop while such work is unfinished. After each commit that raised it, both are written to
-a file beside the index (upkeep.lineage_files). An index whose counter is behind that file, or whose id is another one,
-is not the one that was last in use. The manifests of the trashes hold the counter too (daemon.jobs.restored_index):
-where a whole file system was rolled back, they are the only evidence.
+An index has a random id and a counter. Triggers raise the counter with every change of files (migration 0013). It is
+also raised at each start and stop while such work is unfinished. After each commit that raised it, both values are
+written to a file next to the index (upkeep.lineage_files). If the counter of an index is behind that file, or its id
+differs, it is not the index that was last in use. The manifests of the trashes have the counter too
+(daemon.jobs.restored_index): if a whole file system was rolled back, they are the only evidence.
 
-A crash does not look like this: the counter is committed first and written to the file afterwards, so that only a copy
-can be behind the file.
+A crash does not look like this. The counter is committed first and written to the file afterwards, so only a copy can
+be behind the file.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ MARK_QUERY: Final = "SELECT index_id, counter FROM lineage"
 
 
 class Doubt(StrEnum):
-    """Why an index may not be the one that was last in use; the value completes a sentence for people."""
+    """Why an index may not be the one that was last in use. The value completes a sentence for people."""
 
     COPY = "it is a copy that ComparImg made"
     BEHIND = "it is older than the last one in use"
@@ -33,19 +33,18 @@ class Doubt(StrEnum):
     MANIFESTS = "the manifests of the trashes are ahead of it"
 
 
-# These are certain. The others have harmless causes too, and are reported only where something was ended.
+# These are certain. The others may have harmless causes, and are reported only if something was ended.
 CERTAIN: Final = frozenset({Doubt.COPY, Doubt.BEHIND, Doubt.OTHER, Doubt.MANIFESTS})
 
 
 def check_on_open(
     index: Path, database: sqlite3.Connection, *, is_new: bool, was_restored: bool, now_ns: int
 ) -> tuple[str, LineageFiles | None]:
-    """End all unfinished work of an index that was put back. To be called before an index is used.
+    """End all unfinished work of an index that was put back. Call it before an index is used.
 
-    `is_new`: the index was created just now. `was_restored`: upkeep.recovery restored it, and has reported that.
-    Returns a message for people, "" where there is nothing to report, and the files to which the counter is written
-    from now on, None for an index without a counter. `database` must not be in a transaction. Raises sqlite3.Error and
-    OSError.
+    `is_new`: the index was just created. `was_restored`: upkeep.recovery restored it, and has reported that. Returns a
+    message for people ("" if there is nothing to report), and the files to which the counter is written from now on
+    (None for an index without a counter). `database` must not be in a transaction. Raises sqlite3.Error and OSError.
     """
     mark = read_mark(database)
     if mark is None:
@@ -76,10 +75,10 @@ def check_on_open(
 def start_new_lineage(
     database: sqlite3.Connection, index: Path, doubt: Doubt, counter: int, now_ns: int, is_news: bool = True
 ) -> str:
-    """End all unfinished work that changes files in an index that was put back, and give the index a new id and a
-    counter above `counter`, the highest that was seen.
+    """End all unfinished work that changes files in an index that was put back. Give the index a new id, and a counter
+    above `counter`, the highest one seen.
 
-    Returns a message for people, "" where there is nothing to report. `database` is in a transaction, which the caller
+    Returns a message for people, "" if there is nothing to report. `database` is in a transaction, which the caller
     commits.
     """
     ended = end_unfinished(database, now_ns)
@@ -96,7 +95,7 @@ def start_new_lineage(
 
 
 def read_mark(database: sqlite3.Connection) -> LineageMark | None:
-    """The id and counter of an index, None in one of a version without them."""
+    """The id and counter of an index, None for an index of a version without them."""
     try:
         row = database.execute(MARK_QUERY).fetchone()
     except sqlite3.OperationalError as error:
@@ -113,7 +112,7 @@ def raise_if_unfinished(database: sqlite3.Connection) -> None:
 
 
 def last_put_back(database: sqlite3.Connection) -> tuple[int, str] | None:
-    """When this index was last found to have been put back, and what was reported; None if it never was."""
+    """When this index was last recognised as put back, and what was reported; None if it never was."""
     with contextlib.suppress(sqlite3.OperationalError):
         row = database.execute("SELECT put_back_ns, put_back FROM lineage").fetchone()
         if row is not None and row[0] is not None:

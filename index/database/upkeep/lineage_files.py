@@ -1,8 +1,8 @@
-"""EDGE: two small files beside an index, by which an index that was put back from a copy is recognised.
+"""EDGE: two small files next to an index, by which an index that was put back from a copy is recognised.
 
-`index.counter` holds the last committed id and counter of the index, and is replaced whenever the counter rises.
+`index.counter` has the last committed id and counter of the index, and is replaced whenever the counter rises.
 `index.anchor` is created once and never changed. Its inode and its ctime, which no program can set, are recorded in
-`index.counter`: in a copy of the whole folder they differ. Not thread-safe.
+`index.counter`. In a copy of the whole folder they differ. Not thread-safe.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ FILE: Final = "index.counter"
 ANCHOR: Final = "index.anchor"
 ANCHOR_TEXT: Final = b"By this file, ComparImg recognises a data folder that was copied, or restored from a copy.\n"
 SECOND_NS: Final = 10**9
-# The times of a file that was written once and never changed are close together, whatever the clock says. This is more
-# than a slow disk takes.
+# The times of a file that was written once and never changed are close together, whatever the clock says. A slow disk
+# takes less than this.
 MAX_TIMES_APART_NS: Final = 60 * SECOND_NS
 # The highest valid counter. A counter read from a file is untrusted.
 HIGHEST: Final = 2**62
@@ -49,10 +49,10 @@ class Record:
 
 
 class LineageFiles:
-    """The files beside an open index. If they cannot be written they are removed: they are never out of date."""
+    """The files next to an open index. If they cannot be written, they are removed, so they are never out of date."""
 
     def __init__(self, index: Path, record: Record | None) -> None:
-        """`record` is the content of the file, None where it is not valid for this index in this place."""
+        """`record` is the content of the file, None if it is not valid for this index in this place."""
         self._index = index
         self._index_inode = index.stat().st_ino
         self._path = index.with_name(FILE)
@@ -61,7 +61,7 @@ class LineageFiles:
         self._has_failed = False
 
     def write(self, mark: LineageMark) -> None:
-        """Write a committed mark, unless it is written already."""
+        """Write a committed mark, unless it is already written."""
         if mark == self._written:
             return
         try:
@@ -84,7 +84,7 @@ class LineageFiles:
         anchor = self._index.with_name(ANCHOR)
         if not self._is_anchored or not anchor.exists():
             anchor.unlink(missing_ok=True)
-            # Synced together with the other file. Where that fails, the index counts as copied, which is safe.
+            # Synced together with the other file. If that fails, the index counts as copied, which is safe.
             with open(anchor, "xb", opener=_open_private) as file:
                 file.write(ANCHOR_TEXT)
             self._is_anchored = True
@@ -100,12 +100,12 @@ class LineageFiles:
 
 
 def _open_private(name: str, flags: int) -> int:
-    """Open a file with private permissions from the start: changing its mode later would change its ctime."""
+    """Open a file with private permissions from the start. Changing its mode later would change its ctime."""
     return os.open(name, flags, 0o600)
 
 
 def read_record(index: Path) -> Record | None:
-    """The content of the file beside an index, None where it is missing, unreadable or invalid."""
+    """The content of the file next to an index, None if it is missing, unreadable or invalid."""
     try:
         with index.with_name(FILE).open("rb") as file:
             record = Record(**json.loads(file.read(4096)))
@@ -117,7 +117,7 @@ def read_record(index: Path) -> Record | None:
 
 
 def is_original_place(index: Path, record: Record) -> bool:
-    """Whether the index and the files beside it are the original files written here, and not copies of them."""
+    """Whether the index and the files next to it are the original files written here, and not copies of them."""
     try:
         file, anchor = index.with_name(FILE).stat(), index.with_name(ANCHOR).stat()
         inodes = (index.stat().st_ino, anchor.st_ino)

@@ -1,9 +1,9 @@
-"""Recovery at the start: a missing or damaged index is rebuilt from its newest intact backup and from what can be read.
+"""Recovery at start-up: rebuilds a missing or damaged index from its newest intact backup and all readable rows.
 
-What people did (verdicts, decisions, settings, moved files) is in tables of its own; its rows are read from the damaged
-file as far as possible. What is known about pictures comes from the backup, and the first scan brings it up to date.
-The damaged file is kept under another name; nothing is deleted. Jobs and batches that are unfinished in the result are
-ended: nothing that changes files is resumed from it.
+The tables with people's work (verdicts, decisions, settings, moved files) are read from the damaged file as far as
+possible. The data about pictures comes from the backup, and the first scan brings it up to date. The damaged file is
+kept under another name; nothing is deleted. Jobs and batches that are unfinished in the result are ended: nothing that
+changes files is resumed from it.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from typing import Any, Final
 from index.database.upkeep.backups import Backups, find_damage, sync_folder
 from index.database.upkeep.unfinished import end_unfinished
 
-# Tables that can be rebuilt from the files, or are meant for one run. Every other table holds what people did, so that
-# a new table is salvaged unless it is added here.
+# Tables that can be rebuilt from the files, or are only for one run. Every other table has people's work, so a new
+# table is salvaged unless it is added here.
 DERIVED: Final = frozenset(
     {
         "root", "holding", "content", "region", "feature", "image", "problem", "detection", "judgement", "match",
@@ -29,19 +29,19 @@ DERIVED: Final = frozenset(
         "path_change", "path_part", "path_part_config", "path_part_data", "path_part_idx",
     }
 )  # fmt: skip
-# The header of a database file, at its beginning (https://www.sqlite.org/fileformat.html).
+# The header at the start of a database file (https://www.sqlite.org/fileformat.html).
 HEADER_BYTES: Final = 100
-# The suffixes of a database file and of the files that SQLite keeps beside it.
+# The suffixes of a database file, and of the files that SQLite keeps next to it.
 SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 
 
 def recover(path: Path, backups: Backups, upgrade: Callable[[Path], None], *, is_clean: bool = False) -> str:
     """Make sure that there is an intact index at `path`, if there ever was one. Returns a message for people about what
-    was done, "" where nothing was.
+    was done, "" if nothing was.
 
-    `upgrade` migrates the index in a file, and creates it where there is none. One that `is_clean` is not checked. May
-    be interrupted at any point and called again. Raises sqlite3.Error where the index cannot be checked (because it is
-    locked, which is no damage), OSError, and whatever `upgrade` raises.
+    `upgrade` migrates the index in a file, or creates it. If `is_clean`, the index is not checked. May be interrupted
+    at any point and called again. Raises sqlite3.Error if the index cannot be checked (because it is locked, which is
+    no damage), OSError, and whatever `upgrade` raises.
     """
     ready = restored_path(path)
     exists = path.exists()
@@ -74,7 +74,7 @@ def _rebuild(path: Path, ready: Path, fault: str, backups: Backups, upgrade: Cal
         if path.exists() and path.stat().st_size:
             with _readable(path, copy) as source:
                 taken = salvage(source, target)
-        # Also what was read from the damaged file: how far it is behind the files is unknown.
+        # Rows from the damaged file are included: it is unknown how far it is behind the files.
         target.execute("BEGIN IMMEDIATE")
         end_unfinished(target, time.time_ns(), but=())
         target.execute("COMMIT")
@@ -99,7 +99,7 @@ def _rebuild(path: Path, ready: Path, fault: str, backups: Backups, upgrade: Cal
 
 @contextlib.contextmanager
 def _readable(damaged: Path, copy: Path | None) -> Iterator[Path]:
-    """The damaged index itself or, where its first page is lost, a copy of it with the first page of the backup.
+    """The damaged index itself or, if its first page is lost, a copy of it with the first page of the backup.
 
     That page says where each table begins, which only migrations change.
     """
@@ -145,11 +145,11 @@ def restored_path(path: Path) -> Path:
 
 
 def set_aside(path: Path, word: str = "damaged") -> Path | None:
-    """Rename an index and the files that SQLite keeps beside it. Returns the new path, None where there is no index."""
+    """Rename an index and the files that SQLite keeps next to it. Returns the new path, None if there is no index."""
     number = 1
     while (aside := path.with_name(f"{path.stem}-{word}-{number}{path.suffix}")).exists():
         number += 1
-    # The index itself last: after an interruption it is still found, and the call is repeated.
+    # The index itself comes last. So after an interruption it is still found, and the call is repeated.
     for suffix in reversed(SUFFIXES):
         with contextlib.suppress(FileNotFoundError):
             os.rename(f"{path}{suffix}", f"{aside}{suffix}")
@@ -158,7 +158,7 @@ def set_aside(path: Path, word: str = "damaged") -> Path | None:
 
 
 def install(ready: Path, path: Path) -> None:
-    """Rename a restored index, already synced to disk, to the path of the one that was set aside."""
+    """Rename a restored index, which is already synced to disk, to the path of the one that was set aside."""
     for suffix in SUFFIXES[1:]:
         # SQLite would apply a leftover log to the new index.
         with contextlib.suppress(FileNotFoundError):
@@ -168,22 +168,22 @@ def install(ready: Path, path: Path) -> None:
 
 
 def remove_index_files(path: Path) -> None:
-    """Remove an index file of our own in the data folder, and the files that SQLite keeps beside it."""
+    """Remove an index file of our own in the data folder, and the files that SQLite keeps next to it."""
     for suffix in SUFFIXES:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
-# Salvaging what people did
+# Salvaging people's work
 
 
 def salvage(damaged: Path, target: sqlite3.Connection) -> int:
-    """Copy the rows of every table that is not derived from a damaged index. Returns how many were copied.
+    """Copy the rows of every table that is not derived from a damaged index. Returns the number of copied rows.
 
-    A table that can be read to its end replaces the target's table, so that rows deleted since the backup stay deleted;
-    of any other, the readable rows are added. `target` must not be in a transaction.
+    A table that can be read to its end replaces the target's table, so that rows deleted since the backup stay deleted.
+    For any other table, the readable rows are added. `target` must not be in a transaction.
     """
     taken = 0
-    # Opened for writing, since its log may have to be replayed: it holds the newest rows.
+    # Opened for writing, since its log may have to be replayed: the log has the newest rows.
     source = sqlite3.connect(f"{damaged.absolute().as_uri()}?mode=rw", uri=True)
     target.execute("PRAGMA foreign_keys = 0")
     target.execute("BEGIN IMMEDIATE")
@@ -223,7 +223,7 @@ def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: st
     marks = ", ".join("?" * len(shared))
     taken = 0
     for row in rows:
-        # A row that violates a constraint is damaged as well.
+        # A row that violates a constraint is damaged, too.
         with contextlib.suppress(sqlite3.DatabaseError):
             target.execute(f'INSERT OR REPLACE INTO "{table}" ({names}) VALUES ({marks})', row)
             taken += 1
@@ -231,7 +231,7 @@ def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: st
 
 
 class _TableReader:
-    """Reads the rows of a table from its beginning and, where a page in the middle is unreadable, also from its end."""
+    """Reads the rows of a table from its start and, if a page in the middle is unreadable, also from its end."""
 
     def __init__(self, source: sqlite3.Connection, question: str, key: Sequence[str]) -> None:
         self.is_complete = False
@@ -251,8 +251,8 @@ class _TableReader:
 
 def _repair_references(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
     """Copy the rows to which the salvaged rows refer (the image of a decision, its content), and drop salvaged rows
-    whose references cannot be read. Returns how many were dropped. A row that the target has under the same path or
-    digest is not replaced."""
+    whose references cannot be read. Returns the number of dropped rows. A row that the target has under the same path
+    or digest is not replaced."""
     dropped = 0
     sought: dict[tuple[str, int], bool] = {}
     while rows := [row for row in target.execute("PRAGMA foreign_key_check") if row[1] is not None]:
@@ -287,7 +287,7 @@ def _copy_row(source: sqlite3.Connection, target: sqlite3.Connection, table: str
 
 
 def _mark_verdicts_stale(target: sqlite3.Connection) -> None:
-    """Have all groups with verdicts rebuilt: those of the backup do not consider verdicts that were salvaged."""
+    """Have all groups with verdicts rebuilt. The groups of the backup do not respect salvaged verdicts."""
     target.execute(
         "INSERT OR IGNORE INTO concerned (content_id) SELECT content.id FROM content"
         " WHERE digest IN (SELECT a_digest FROM verdict UNION SELECT b_digest FROM verdict)"

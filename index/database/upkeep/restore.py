@@ -1,4 +1,4 @@
-"""Restores a backup on request, while no service uses the index; the present index is kept under another name.
+"""Restores a backup on request, while no service uses the index. The present index is kept under another name.
 
 Unfinished work in the backup is ended, as in every copy: upkeep.unfinished.
 """
@@ -18,10 +18,10 @@ from index.errors import StoreError
 
 
 def replace_index(index: Path, copy: Path) -> Path | None:
-    """Replace an index by a backup. Returns the path at which the previous index is kept, None where there was none.
+    """Replace an index by a backup. Returns the path at which the previous index is kept, None if there was none.
 
-    May be interrupted at any point: the next start finds one of the two. Raises AlreadyRunning, and StoreError where
-    the backup is damaged, no index, or of a newer version, or where the disk fails; then nothing has changed.
+    May be interrupted at any point: the next start finds one of the two. Raises AlreadyRunning. Raises StoreError if
+    the backup is damaged, is no index, or is of a newer version, or if the disk fails; then nothing has changed.
     """
     partial = index.with_name(f"{index.stem}-partial{index.suffix}")
     try:

@@ -1,7 +1,7 @@
 """Ends the unfinished work of an index: in each backup, and in an index that was put back from a copy.
 
-The index does not record what happened to the files after the copy was made, so nothing is inferred from it: a step
-that was under way is ended like one that was not started.
+The index does not record what happened to the files after the copy was made, so nothing is inferred from it. A step
+that was in progress is ended like one that was not started.
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ from index.errors import ComparImgError
 from index.messages import Message, to_json
 from index.model import JobKind
 
-# Every other kind may change files, also kinds of other versions.
+# All other kinds may change files, including kinds of other versions.
 CHANGING_NO_FILES: Final = (JobKind.SCAN, JobKind.DETECT)
 REASON: Final = "index_restored"
 JOB: Final = ComparImgError("job.unfinished_at_copy").advice
@@ -23,7 +23,7 @@ PLANNED: Final = Message("step.planned_at_copy")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How many jobs, batches and steps were ended."""
+    """The number of jobs, batches and steps that were ended."""
 
     jobs: int = 0
     batches: int = 0
@@ -60,7 +60,7 @@ def end_unfinished(database: sqlite3.Connection, now_ns: int, but: Sequence[JobK
         f" WHERE state IN ('queued', 'running') AND kind NOT IN ({', '.join('?' * len(but))})",
         now_ns, to_json(JOB), *but,
     )  # fmt: skip
-    # The steps of a plan (a dry run) stay as they are: they are never carried out.
+    # The steps of a plan (a dry run) stay as they are: they are never performed.
     steps = sum(
         change(
             "step",
@@ -88,7 +88,7 @@ def end_in_copy(copy: sqlite3.Connection, now_ns: int) -> None:
 
 
 def skip_missed_runs(database: sqlite3.Connection, now_ns: int) -> None:
-    """Let schedules of jobs that change files continue from now: runs missed since the copy was made are skipped."""
+    """Let schedules of jobs that change files continue from now. Runs missed since the copy was made are skipped."""
     kinds = ", ".join("?" * len(CHANGING_NO_FILES))
     database.execute(
         f"UPDATE schedule SET last_run_ns = ? WHERE last_run_ns < ? AND kind NOT IN ({kinds})",

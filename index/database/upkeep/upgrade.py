@@ -23,8 +23,8 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 def upgrade(database: SqliteDatabase, path: Path, backups: Backups | None = None) -> None:
     """Apply pending migrations to the index at `path`, each in one transaction. Closes the connection.
 
-    An index that already has tables is backed up to `backups` first. Raises StoreError for an index of a newer version,
-    for the file of another program and for a migration that fails; DatabaseError where the file cannot be used.
+    An index that already has tables is first backed up to `backups`. Raises StoreError for an index of a newer version,
+    for the file of another program, and for a migration that fails. Raises DatabaseError if the file cannot be used.
     """
     _require_ours(path)
     database.connect()
@@ -47,7 +47,8 @@ def upgrade(database: SqliteDatabase, path: Path, backups: Backups | None = None
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without a line for each migration: a new index has them all, and they hid the address of the page."""
+    """Suppress the log line for each migration. For a new index they all run, and would hide the address of the
+    page."""
     before = RUNNER_LOG.level
     RUNNER_LOG.setLevel(logging.WARNING)
     try:

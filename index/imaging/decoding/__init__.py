@@ -1,1 +1,1 @@
-"""From a file's bytes to pixels, facts, metadata, previews and digests."""
+"""Decodes a file's bytes to pixels, facts, metadata, previews and digests."""

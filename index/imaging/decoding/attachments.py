@@ -1,6 +1,6 @@
-"""PURE: what a file holds behind its first picture: a film, a gain map, another view, a maker's record.
+"""PURE: finds what a file contains after its first picture: a film, a gain map, another view, a maker's record.
 
-Telephones and cameras write such parts behind the end of a JPEG, where other programs neither see nor keep them:
+Telephones and cameras write such parts after the end of a JPEG, where other programs neither see nor keep them:
 Google's Motion Photo and Ultra HDR (Android developer documentation), Apple's and Samsung's variants, and the
 Multi-Picture Format (CIPA DC-007).
 """
@@ -14,32 +14,32 @@ from blake3 import blake3
 from index.imaging.decoding import jpeg_file, png_file
 from index.model import Attachment
 
-# What some programs write after a picture, and what some cameras leave there.
+# Padding that some programs write after a picture, and remains that some cameras leave there.
 FILLING: Final = b"\0\xff\n\r "
 MOST_RUBBISH: Final = 64
-# Of a part, in hexadecimal.
+# The length of the digest of a part, in hexadecimal digits.
 DIGEST_LETTERS: Final = 16
-# So much of a picture's beginning holds its metadata.
+# The metadata of a picture is within this many bytes of its start.
 HEAD_BYTES: Final = 2**17
 
 GAIN_MAP: Final = (b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"hdrgainmap", b"HDRGainMap", b'Semantic="GainMap"')
 DEPTH_MAP: Final = (b"GDepth:", b'Semantic="Depth', b"aux:depth", b"aux:disparity")
-# Previews that a camera puts behind the picture: they show nothing that it does not.
+# Previews that a camera appends to the picture. They show nothing that the picture does not.
 PREVIEW: Final = "Large Thumbnail"
 PICTURE: Final = jpeg_file.SOI + b"\xff"
-# The beginning of a film in MP4 or QuickTime, and of the directory at the end of a Samsung trailer.
+# The start of a film in MP4 or QuickTime, and of the directory at the end of a Samsung trailer.
 FILM: Final = b"ftyp"
 DIRECTORY, DIRECTORY_END = b"SEFH", b"SEFT"
 BOX_NAME: Final = re.compile(rb"[A-Za-z0-9 _-]{4}")
 BOX_HEADER: Final = 8
-# A film in a box of its own behind a HEIC or AVIF picture (Google), and Samsung's record.
+# A film in its own box after a HEIC or AVIF picture (Google), and Samsung's record.
 BOXES: Final = {b"mpvd": "film", b"sefd": "trailer"}
 BOXED: Final = ("AVIF", "HEIF")
 
 
 def attachments_of(data: bytes, picture_format: str, index: Any = None) -> tuple[Attachment, ...]:
-    """What lies behind the first picture of a file, in order. `index` is the one of a Multi-Picture file as Pillow
-    gives it (`mpinfo`); a file that is not built as its format says has nothing."""
+    """The parts of a file after its first picture, in order. `index` is that of a Multi-Picture file as Pillow gives it
+    (`mpinfo`). A file without the structure of its format has no parts."""
     try:
         match picture_format:
             case "JPEG" | "MPO":
@@ -81,7 +81,7 @@ def _behind(data: bytes, position: int, previews: Mapping[int, bool]) -> Iterato
 
 
 def _next_part(data: bytes, position: int) -> int:
-    """Where the next picture or film begins, the end of the file if there is none. A regular expression takes 40 times
+    """The position where the next picture or film begins, or the end of the file. A regular expression takes 40 times
     as long, 20 ms for a megabyte."""
     picture, film = data.find(PICTURE, position), data.find(FILM, position + 4) - 4
     return min((start for start in (picture, film) if start >= position), default=len(data))
@@ -95,7 +95,7 @@ def _end_of_picture(data: bytes, start: int) -> int:
 
 
 def _kind_of_picture(data: bytes, start: int) -> str:
-    """That of a picture behind the first: it says so itself, or the first one does."""
+    """The kind of a picture after the first one. Its own metadata gives it, or that of the first picture."""
     for head in (data[start : start + HEAD_BYTES], data[:HEAD_BYTES]):
         for kind, signs in (("gain_map", GAIN_MAP), ("depth_map", DEPTH_MAP)):
             if any(sign in head for sign in signs):
@@ -104,7 +104,7 @@ def _kind_of_picture(data: bytes, start: int) -> str:
 
 
 def _previews(data: bytes, index: Any) -> dict[int, bool]:
-    """Where a camera's previews begin, by the file's index."""
+    """The positions where a camera's previews begin, according to the file's index."""
     try:
         entries = index[0xB002][1:]
         base = jpeg_file.start_of_index(data)
@@ -122,7 +122,7 @@ def _end_of_boxes(data: bytes, position: int) -> int:
 
 
 def _boxes(data: bytes, position: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes of an ISO base media file (ISO/IEC 14496-12) from here on: name, start and end of each."""
+    """The boxes of an ISO base media file (ISO/IEC 14496-12) from a position on: name, start and end of each."""
     while position + BOX_HEADER <= len(data):
         size, name = int.from_bytes(data[position : position + 4], "big"), data[position + 4 : position + BOX_HEADER]
         if size == 1:

@@ -1,4 +1,4 @@
-"""How many bits a channel of a picture has in its file, of which Pillow may hold fewer."""
+"""The number of bits per channel of a picture in its file. Pillow may hold fewer."""
 
 from typing import Any, Final
 
@@ -8,15 +8,15 @@ from index.imaging.decoding import png_file
 
 USUAL: Final = 8
 BITS_PER_SAMPLE: Final = 258
-# The configuration of an AV1 picture (AV1 in ISOBMFF, 2.3.3): behind its name, a byte with these flags.
+# The configuration of an AV1 picture (AV1 in ISOBMFF, 2.3.3): after this name, one byte has these flags.
 AV1_CONFIGURATION: Final = b"av1C"
 AV1_FLAGS_AT: Final = 6
 HIGH, TWELVE = 0x40, 0x20
 
 
 def bit_depth(data: bytes, image: Image.Image) -> int:
-    """The bits of a channel as stored, 8 where there are fewer: those of a palette have 8. `data` are the bytes of the
-    picture that was opened."""
+    """The bits per channel as stored, at least 8; a palette counts as 8. `data` are the bytes from which the picture
+    was opened."""
     return max(USUAL, _stored(data, image))
 
 

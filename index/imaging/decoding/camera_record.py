@@ -1,7 +1,7 @@
-"""The record that a camera leaves in its file: how a picture was exposed, which of a series it is, what wrote it.
+"""The record that a camera leaves in its file: the exposure, the position in a series, and the software that wrote it.
 
 It shows whether two files come from one exposure, and whether a file is as its camera wrote it. Metadata is untrusted:
-what is broken counts as missing.
+broken values count as missing.
 """
 
 import struct
@@ -15,7 +15,8 @@ from PIL import ExifTags
 
 from index.model import CameraRecord
 
-# What quality 50 stands for: ITU-T T.81, annex K. Luminance in zigzag order, chrominance sorted; libjpeg scales them.
+# The tables of quality 50 (ITU-T T.81, annex K), which libjpeg scales. Luminance is in zigzag order, chrominance
+# sorted.
 STANDARD_LUMINANCE: Final = (
     16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51,
     61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77,
@@ -25,14 +26,14 @@ STANDARD_CHROMINANCE: Final = (17, 18, 18, 21, 24, 24, 26, 26, 47, 47, 56, 66, 6
 
 TEXT_LENGTH: Final = 80
 DIGEST_BYTES: Final = 8
-# Entries of a maker note that are read.
+# The most entries of a maker note that are read.
 MOST_ENTRIES: Final = 500
 ASCII: Final = 2
 SHORT: Final = 3
 LONG: Final = 4
 
-# Where the directory of a maker note begins, by how the note begins; the order of its bytes where it has its own.
-# Numbers are read only where they stand in the directory itself, so no offset is followed but in Apple's.
+# Where the directory of a maker note begins, by the first bytes of the note, and its byte order if it has its own.
+# Numbers are read only if they are in the directory itself. No offset is followed, except in Apple's notes.
 LAYOUTS: Final = (
     (b"Nikon\0\x02", 18, None),
     (b"SONY", 12, None),
@@ -40,7 +41,7 @@ LAYOUTS: Final = (
     (b"FUJIFILM", 12, "<"),
     (b"Apple iOS\0", 14, ">"),
 )
-# Tags that number the exposures of a camera or of a burst (names as ExifTool has them).
+# Tags that number the exposures of a camera or of a burst (named as in ExifTool).
 NUMBERS: Final[Mapping[str, frozenset[int]]] = {
     "Canon": frozenset({0x0008}),  # FileNumber
     "Nikon": frozenset({0x00A7}),  # ShutterCount
@@ -52,9 +53,10 @@ APPLE_BURST: Final = 0x000B
 
 
 def camera_record(exif: Any, detail: Mapping[int, Any], tables: Any) -> CameraRecord:
-    """The record in the main and the Exif directory of a file's EXIF, and its quantisation tables (None for no JPEG).
+    """The record in the main directory and the Exif directory of a file's EXIF, and its quantisation tables (None if
+    the file is not a JPEG).
 
-    Nothing raises: what cannot be read is left out.
+    Raises nothing: what cannot be read is left out.
     """
     note = detail.get(ExifTags.Base.MakerNote)
     note = bytes(note) if isinstance(note, bytes | bytearray) else b""
@@ -115,7 +117,7 @@ def _tables(tables: Any) -> tuple[tuple[int, ...], ...]:
 
 @lru_cache(maxsize=256)
 def _are_standard(tables: tuple[tuple[int, ...], ...]) -> bool:
-    """Whether these are tables that libjpeg makes of a quality: then any program may have written them."""
+    """Whether libjpeg makes these tables from a quality. If so, any program may have written them."""
     return bool(tables) and any(
         all(sorted(table) in made for table in tables) for made in (_made(quality) for quality in range(1, 101))
     )
@@ -130,7 +132,7 @@ def _made(quality: int) -> list[list[int]]:
 
 
 def _series(note: bytes, make: str, order: str) -> tuple[tuple[str, ...], str]:
-    """The numbers in a maker note, each as "tag:value", and the identifier of the burst, "" for none."""
+    """The numbers in a maker note, each as "tag:value", and the identifier of the burst, "" if there is none."""
     start, name = 0, "Canon" if make.upper().startswith("CANON") else ""
     for head, offset, own in LAYOUTS:
         if note.startswith(head):
@@ -151,7 +153,7 @@ def _series(note: bytes, make: str, order: str) -> tuple[tuple[str, ...], str]:
 
 
 def _entries(note: bytes, start: int, order: str) -> Iterator[tuple[int, int, int, bytes]]:
-    """The entries of a directory as tag, type, count and the field of four bytes; as many as are whole."""
+    """The entries of a directory: tag, type, count and the field of four bytes. Stops at the first incomplete entry."""
     if len(note) < start + 2:
         return
     (count,) = struct.unpack_from(order + "H", note, start)

@@ -1,6 +1,6 @@
-"""PURE: the date of a capture, from EXIF, IPTC, the clock of a GPS receiver, or the name of a file.
+"""PURE: determines the capture date from EXIF, IPTC, the clock of a GPS receiver, or the name of a file.
 
-A date is ISO 8601 without a zone, and its zone stands beside it: "+02:00", "" where it is not known.
+A date is ISO 8601 without a zone. The zone is separate: "+02:00", or "" if it is unknown.
 """
 
 import re
@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-# Cameras took no picture before; after it a clock, or a number that is no date, is wrong.
+# There were no photographs before. A later year means that a clock is wrong, or that the number is no date.
 FIRST_YEAR, LAST_YEAR = 1826, 2100
-# Kodak sold the first digital cameras in 1991, and 1980 and 1970 are where clocks begin.
+# Kodak sold the first digital cameras in 1991. Clocks without a battery begin in 1970 or 1980.
 FIRST_DIGITAL_YEAR: Final = 1990
 RESET_DAYS: Final = frozenset(((1, 1),))
 UTC_ZONE: Final = "+00:00"
@@ -33,12 +33,12 @@ _NAMED: Final = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<between>[-_.]?)(?P<month>\d\d)(?P=between)(?P<day>\d\d)"
     r"(?:(?:[-_. T]| at )(?P<hour>\d\d)(?P<apart>[-_.:]?)(?P<minute>\d\d)(?P=apart)(?P<second>\d\d)(?:\d{1,3})?)?(?!\d)"
 )
-# Pixel telephones name files by UTC.
+# Pixel telephones name files by UTC time.
 _NAMED_IN_UTC: Final = "PXL_"
 
 
 def date_and_zone(text: str) -> tuple[str, str]:
-    """The date and the zone in a text of XMP or EXIF; ("", "") where there is no whole date."""
+    """The date and the zone in a text of XMP or EXIF; ("", "") if there is no complete date."""
     match = _ISO.match(text.strip())
     if match is None:
         return "", ""
@@ -48,7 +48,7 @@ def date_and_zone(text: str) -> tuple[str, str]:
 
 
 def zone_of(text: str) -> str:
-    """A zone as "+02:00"; "" where it is none, or further from Greenwich than any."""
+    """A zone as "+02:00"; "" if it is none, or further from Greenwich than any real zone."""
     if text == "Z":
         return UTC_ZONE
     match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text.strip("\0 "))
@@ -58,7 +58,7 @@ def zone_of(text: str) -> str:
 
 
 def of_exif(detail: Mapping[int, Any]) -> tuple[str, str]:
-    """The date and zone of DateTimeOriginal with OffsetTimeOriginal or OffsetTime."""
+    """The date of DateTimeOriginal, and the zone of OffsetTimeOriginal or OffsetTime."""
     offsets = (detail.get(OFFSET_TIME_ORIGINAL), detail.get(OFFSET_TIME))
     zone = next(filter(None, (zone_of(offset) for offset in offsets if isinstance(offset, str))), "")
     taken = _exif_date(detail.get(DATE_TIME_ORIGINAL))
@@ -66,7 +66,7 @@ def of_exif(detail: Mapping[int, Any]) -> tuple[str, str]:
 
 
 def of_exif_later(main: Mapping[int, Any], detail: Mapping[int, Any]) -> tuple[str, str]:
-    """The date of digitising or, failing that, of the last change, which EXIF has for every picture."""
+    """The date of digitising or, if it is missing, of the last change, which EXIF has for every picture."""
     named = ((DATE_TIME_DIGITIZED, OFFSET_TIME_DIGITIZED, detail),
              (DATE_TIME, OFFSET_TIME, main))  # fmt: skip
     for date, offset, block in named:
@@ -77,7 +77,7 @@ def of_exif_later(main: Mapping[int, Any], detail: Mapping[int, Any]) -> tuple[s
 
 
 def of_gps(gps: Mapping[int, Any]) -> tuple[str, str]:
-    """GPSDateStamp with GPSTimeStamp, which are UTC; both are needed."""
+    """GPSDateStamp with GPSTimeStamp, in UTC. Both are needed."""
     stamp, clock = gps.get(GPS_DATE), gps.get(GPS_TIME)
     if not isinstance(stamp, str) or not isinstance(clock, tuple) or len(clock) != 3:
         return "", ""
@@ -100,7 +100,7 @@ def of_iptc(date: str, clock: str) -> tuple[str, str]:
 
 
 def of_timestamp(seconds: int) -> tuple[str, str]:
-    """Seconds since 1970 in UTC."""
+    """The date and zone of a number of seconds since 1970, in UTC."""
     try:
         when = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
@@ -109,9 +109,9 @@ def of_timestamp(seconds: int) -> tuple[str, str]:
 
 
 def of_name(name: bytes) -> tuple[str, str]:
-    """The date that telephones, cameras and programs put into the name of a file; midnight where it has no time."""
+    """The date that telephones, cameras and programs put into a file name; midnight if the name has no time."""
     if b"19" not in name and b"20" not in name:
-        # As most names of cameras: the expression takes twenty times as long.
+        # A quick check, which most names of cameras fail: the expression takes twenty times as long.
         return "", ""
     text = name.decode("utf-8", "replace")
     for match in _NAMED.finditer(text):
@@ -124,8 +124,8 @@ def of_name(name: bytes) -> tuple[str, str]:
 
 @lru_cache(maxsize=4096)
 def is_plausible(taken: str, latest_year: int = 2100) -> bool:
-    """Whether a date can be that of a capture: not before digital photographs, nor that of a clock that was reset,
-    which starts at the first minute of a year."""
+    """Whether a date can be that of a capture. It must not be before digital photography, nor come from a clock that
+    was reset, which starts in the first minute of a year."""
     if not taken:
         return False
     try:
@@ -142,7 +142,7 @@ def _exif_date(value: object) -> str:
 
 
 def _iso(*parts: str) -> str:
-    """ "" where there is no such date."""
+    """The parts as an ISO date, "" if there is no such date."""
     try:
         year, month, day, hour, minute, second = map(int, parts)
         when = datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001 - its zone stands beside it

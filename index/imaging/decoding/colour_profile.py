@@ -1,4 +1,4 @@
-"""What colours a picture's numbers mean by its ICC profile, which is judged by what it does, not by its name."""
+"""Colours by the ICC profile of a picture. A profile is judged by the colours it gives, not by its name."""
 
 import io
 from functools import lru_cache
@@ -7,23 +7,23 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageCms
 
-# Colours of which none moves by more levels under a profile like sRGB. Profiles of sRGB that differ in rounding and in
-# their black move by 2 at most; Adobe RGB, Display P3 and gamma 1.8 by 20 and more.
+# A profile is like sRGB if no test colour moves by more levels than this. Profiles of sRGB that differ in rounding and
+# black point move them by 2 at most; Adobe RGB, Display P3 and gamma 1.8 move them by 20 and more.
 SAME_LEVELS: Final = 3
 STEPS: Final = (0, 16, 32, 64, 96, 128, 160, 192, 224, 255)
 ERRORS: Final = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
-# Profiles are a few kilobytes, those of printers some hundred.
+# Profiles have a few kilobytes, those of printers some hundred.
 KEPT: Final = 16
 
 
 def is_srgb(profile: Any) -> bool:
-    """Whether numbers in this profile mean the same colours as in sRGB, or the same greys. What is no profile, or one
-    that cannot be used, changes nothing and counts as sRGB."""
+    """Whether values in this profile mean the same colours, or greys, as in sRGB. Something that is no profile, or
+    cannot be used as one, counts as sRGB."""
     return not isinstance(profile, bytes) or not profile or _is_like_srgb(profile)
 
 
 def in_srgb(image: Image.Image, profile: Any) -> Image.Image:
-    """RGB with the colours that an embedded profile means; an unusable profile is ignored."""
+    """Convert a picture to RGB with the colours of its embedded profile. An unusable profile is ignored."""
     if is_srgb(profile):
         return image.convert("RGB")
     converted = _converted(image, profile)
@@ -31,7 +31,7 @@ def in_srgb(image: Image.Image, profile: Any) -> Image.Image:
 
 
 def from_lab(image: Image.Image) -> Image.Image:
-    """RGB of a picture in CIELAB."""
+    """Convert a picture in CIELAB to RGB."""
     lab = ImageCms.createProfile("LAB")
     return ImageCms.profileToProfile(image, lab, _srgb(), outputMode="RGB") or image.convert("RGB")
 
@@ -50,14 +50,14 @@ def _is_like_srgb(profile: bytes) -> bool:
 
 
 def _colours(mode: str) -> Image.Image:
-    """Colours of all kinds, one pixel each."""
+    """Test colours of all kinds, one pixel each."""
     steps = STEPS[::3] if mode == "CMYK" else STEPS
     grid = np.stack(np.meshgrid(*[steps] * len(mode), indexing="ij"), axis=-1).astype(np.uint8)
     return Image.frombytes(mode, (len(steps) ** len(mode), 1), grid.tobytes())
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """None where the profile is broken, or one for pictures of another kind."""
+    """The picture converted to sRGB. None if the profile is broken, or is for pictures of another mode."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         return ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")

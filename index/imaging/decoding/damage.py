@@ -1,4 +1,4 @@
-"""PURE: damage in files whose decoder does not look for it: the checksums of a PNG, the last frame of a GIF."""
+"""PURE: finds damage that decoders do not report: wrong checksums of a PNG, a GIF that is cut off."""
 
 import zlib
 from typing import Final
@@ -13,7 +13,7 @@ FRAME_HEADER: Final = 10
 
 
 def damage_in(data: bytes, picture_format: str) -> str:
-    """What is wrong with a file that was decoded, "" for nothing."""
+    """What is wrong with a file that was decoded; "" if nothing is."""
     if picture_format == "PNG":
         return _of_png(data)
     if picture_format == "GIF" and _is_cut_off(data):
@@ -32,17 +32,17 @@ def _of_png(data: bytes) -> str:
 
 
 def _is_cut_off(data: bytes) -> bool:
-    """Whether a GIF ends within a block. One that lacks only its trailer is whole."""
+    """Whether a GIF ends within a block. One that lacks only its trailer is complete."""
     position = GIF_HEADER + _table_bytes(data[10:11])
     while position < len(data):
         block = data[position]
         if block == FRAME:
-            # The frame, its colours, the size of its codes.
+            # Skip the frame header, the colour table, and the byte with the code size.
             position += FRAME_HEADER + _table_bytes(data[position + 9 : position + 10]) + 1
         elif block == EXTENSION:
             position += 2
         else:
-            # The trailer, or what is no longer a block: decoders stop here.
+            # The trailer, or something that is no block: decoders stop here.
             return False
         while position < len(data) and data[position]:
             position += 1 + data[position]

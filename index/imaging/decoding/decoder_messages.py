@@ -1,4 +1,4 @@
-"""EDGE: what the libraries that decode pictures write to standard error: libjpeg and libtiff warn nowhere else."""
+"""EDGE: captures what decoding libraries write to standard error: libjpeg and libtiff report warnings only there."""
 
 import contextlib
 import threading
@@ -9,13 +9,14 @@ from index import operating_system
 
 MOST_BYTES: Final = 4096
 
-# Standard error belongs to the process.
+# Standard error is shared by the whole process.
 _lock: Final = threading.Lock()
 
 
 @contextlib.contextmanager
 def captured() -> Iterator[list[str]]:
-    """What is written to standard error until the end of the block, filled in there; at most MOST_BYTES."""
+    """Capture what is written to standard error until the end of the block, at most MOST_BYTES. The list is filled at
+    that end."""
     words: list[str] = []
     with _lock:
         try:

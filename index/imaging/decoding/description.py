@@ -1,4 +1,4 @@
-"""PURE: what is written about a picture in its file, in the files beside it and in its name, put together."""
+"""PURE: combines the descriptions of a picture: in its file, in the files next to it, and in its name."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,12 +12,12 @@ from index.model import DateSource, Description
 
 
 def read_beside(name: bytes, data: bytes) -> Description:
-    """What a sidecar of this name says."""
+    """The description in a sidecar with this name."""
     return read_takeout(data) if name.lower().endswith(TAKEOUT_ENDING) else read_xmp(data, DateSource.SIDECAR)
 
 
 def united(*descriptions: Description) -> Description:
-    """What any of them says: of single values the first there is, of keywords all."""
+    """All descriptions combined: for single values the first that is present, for keywords all of them."""
 
     def first(name: str) -> Any:
         values = [getattr(each, name) for each in descriptions]
@@ -34,14 +34,14 @@ def united(*descriptions: Description) -> Description:
 
 
 def with_beside(own: Description, beside: Description, name: bytes = b"") -> Description:
-    """What a picture's file, its sidecars and its name say together: what people write, as its sidecars have it; where
-    and when it was taken, as its own file does. Its name is asked for a date last."""
+    """The combined description of a picture's file, its sidecars and its name. What people write is taken from the
+    sidecars first; where and when it was taken, from the file first. The name is used last, for the date only."""
     written = own if beside == Description() else united(beside, own)
     return replace(dated_like(written, dated(own, beside, name)), place=own.place or beside.place)
 
 
 def dated(own: Description, beside: Description, name: bytes) -> Description:
-    """The one whose date is that of the capture: what the file says, what its sidecars say, or what its name says."""
+    """The description with the capture date: that of the file, or of its sidecars, or one from its name."""
     if capture_date.is_plausible(own.taken):
         return own
     taken, zone = capture_date.of_name(name)
@@ -50,8 +50,8 @@ def dated(own: Description, beside: Description, name: bytes) -> Description:
 
 
 def missing_from(keeper: Description, other: Description) -> Description:
-    """What the other says that the keeper does not, each missing keyword included. A date in a name, which the keeper
-    may lack, is not worth to be written down."""
+    """What the other description has and the keeper lacks, including each missing keyword. A date in the other's name
+    does not count: it is not worth writing down."""
     is_dated = bool(other.taken) and (not keeper.taken or keeper.dated_by == DateSource.NAME)
     said = {name: getattr(other, name) for name in ("place", "rating", "label", "title", "caption")
             if getattr(other, name) and not getattr(keeper, name)}  # fmt: skip
@@ -67,7 +67,7 @@ def missing_from(keeper: Description, other: Description) -> Description:
 
 
 def best_dated(descriptions: Iterable[Description]) -> Description:
-    """The first with a date that can be that of a capture, or the first with any."""
+    """The first description with a plausible capture date, or else the first with any date."""
     with_date = [each for each in descriptions if each.taken]
     plausible = (each for each in with_date if capture_date.is_plausible(each.taken))
     return next(plausible, next(iter(with_date), Description()))

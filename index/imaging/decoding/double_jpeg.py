@@ -1,7 +1,7 @@
-"""PURE: decoded pixels of a picture -> the quality of an earlier JPEG that it was, if that was lower.
+"""PURE: estimates from decoded pixels the quality of an earlier JPEG, if that was lower.
 
 A JPEG stores the mean of each block of 8 x 8 pixels as a multiple of its quantisation step. A copy saved from it (as a
-PNG, as a better JPEG, with a caption, brighter) keeps these means as long as the blocks stay in their places. The
+PNG, as a better JPEG, with a caption, brighter) keeps these means as long as the blocks stay at their positions. The
 histogram of the means is then a comb, which its Fourier transform shows as a peak (the traces of double compression of
 Popescu and Farid, Statistical Tools for Digital Forensics, 2004).
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from index.imaging.thresholds import threshold
 
 BLOCK_PX: Final = 8
-# At most so many blocks on a side are used, those in the middle.
+# At most this many blocks per side are used, those in the middle.
 MOST_BLOCKS: Final = 64
 
 
@@ -53,7 +53,7 @@ class CombLimits:
 
 COMB: Final = CombLimits()
 
-# The histogram has so many bins for a grey level, and its transform so many frequencies for one cycle a level.
+# The bins of the histogram for one grey level, and the frequencies of its transform for one cycle per level.
 BINS: Final = 16
 FREQUENCIES: Final = 512
 # The first entry of libjpeg's luminance table at quality 50.
@@ -61,19 +61,20 @@ STANDARD_ENTRY: Final = 16
 
 
 def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -> int:
-    """libjpeg's quality, to a few points, of an earlier JPEG with coarser steps than the file has now; 0 if there is no
-    trace of one.
+    """The libjpeg quality, to a few points, of an earlier JPEG with coarser steps than the file has now; 0 if there is
+    no trace of one.
 
-    `levels` is the luminance, of shape (height, width), beginning where a block begins; `block` how many of its pixels
-    are a block's side, fewer than 8 where it was decoded at a reduced size; `own_entry` the first of the luminance
-    table of the file itself, 0 where it is no JPEG.
+    `levels` is the luminance, of shape (height, width), starting at the start of a block. `block` is the side of a
+    block in these pixels, fewer than 8 if the picture was decoded at a reduced size. `own_entry` is the first entry of
+    the luminance table of the file itself, 0 if it is no JPEG.
     """
     means = _usable_means(levels, block)
     if means.size < COMB.min_blocks:
         return 0
     histogram = np.bincount(np.rint(means * BINS).astype(np.intp), minlength=256 * BINS)
     spectrum = np.abs(np.fft.rfft(histogram, FREQUENCIES * BINS)) / means.size
-    # In cycles a level: the comb of whole numbers (finer if a mean is of several pixels), and the file's own.
+    # Combs that are expected anyway, in cycles per level: that of whole numbers (finer if a mean is of several pixels),
+    # and that of the file's own table.
     combs = [float(block**2), *([BLOCK_PX / own_entry] if own_entry else [])]
     lowest = BLOCK_PX / COMB.max_entry
     highest = min(
@@ -86,7 +87,7 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
     inner = heights[1:-1]
     is_peak = (inner >= heights[:-2]) & (inner >= heights[2:])
     if own_entry:
-        # Pixels are whole numbers, which mirror the file's own comb.
+        # Pixel values are whole numbers, which mirror the comb of the file itself.
         frequencies = np.arange(first + 1, last) / FREQUENCIES
         for mirrored in (1 - combs[-1], 2 - combs[-1], 1 - 2 * combs[-1], 2 - 2 * combs[-1], combs[-1] - 1):
             is_peak &= np.abs(frequencies - mirrored) > COMB.mirror_width
@@ -102,7 +103,7 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
     frequency = (first + 1 + highest_peak) / FREQUENCIES
     for mirrored in (comb - frequency for comb in combs if frequency < comb / 2 and comb - frequency < block):
         place = round(mirrored * FREQUENCIES)
-        # Each of two such peaks may mirror the other: the better quality is taken.
+        # Each of two such peaks may be the mirror image of the other. The one of the better quality is used.
         if spectrum[place - 1 : place + 2].max() >= COMB.as_high * height:
             frequency = mirrored
             break
@@ -110,20 +111,20 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
 
 
 def median(values: NDArray[np.float64]) -> float:
-    """As np.median, of at least two values, in a quarter of the time."""
+    """Like np.median, for at least two values, in a quarter of the time."""
     middle, odd = divmod(len(values), 2)
     lower = middle - 1 + odd
     return float(np.partition(values, (lower, middle))[lower : middle + 1].mean())
 
 
 def quality_of_entry(entry: float) -> int:
-    """The libjpeg quality whose luminance table begins with this."""
+    """The libjpeg quality whose luminance table begins with this entry."""
     scale = 100 * entry / STANDARD_ENTRY
     return max(1, min(100, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))
 
 
 def _usable_means(levels: NDArray[np.uint8], block: int) -> NDArray[np.float32]:
-    """The means of the blocks that are neither clipped nor as bright as the next one, nor of one shade."""
+    """The means of the blocks, without blocks that are clipped, uniform, or as bright as the next one."""
     rows, columns = (min(side // block, MOST_BLOCKS) for side in levels.shape)
     if min(rows, columns) < 2:
         return np.empty(0, np.float32)

@@ -1,4 +1,4 @@
-"""What the file of a picture says about it, in EXIF, XMP and IPTC-IIM, as Pillow gives them."""
+"""Reads the description of a picture from its file: EXIF, XMP and IPTC-IIM, as Pillow gives them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -18,20 +18,20 @@ IPTC_TITLE, IPTC_KEYWORDS, IPTC_DATE, IPTC_TIME, IPTC_CAPTION = (2, 5), (2, 25),
 IPTC_LOCATION: Final = ((2, 92), (2, 90), (2, 95), (2, 101))
 IPTC_CODING: Final = (1, 90)
 IPTC_UTF_8: Final = b"\x1b%G"
-# What cameras write into every picture is no caption.
+# Texts that cameras write into every picture, which are no captions.
 NO_CAPTION: Final = frozenset({"olympus digital camera", "sony dsc", "minolta digital camera", "samsung", "default",
                               "kodak digital still camera", "exif_jpeg_picture", "digital camera"})  # fmt: skip
 
 
 def read_description(image: Image.Image) -> Description:
-    """What the file of an opened picture says about it; broken blocks are ignored."""
+    """The description in the file of an opened picture. Broken blocks are ignored."""
     exif = _or_nothing(image.getexif, {})
     detail = _or_nothing(lambda: dict(exif.get_ifd(ExifTags.IFD.Exif)), {})
     gps = _or_nothing(lambda: dict(exif.get_ifd(ExifTags.IFD.GPSInfo)), {})
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     records = _iptc_records(image)
     if not exif and not packet and not records:
-        # As most small pictures are.
+        # A quick exit: most small pictures have no metadata.
         return Description()
     xmp = read_xmp(packet) if isinstance(packet, bytes | str) else Description()
     iptc = _of_iptc(records)
@@ -103,7 +103,7 @@ def _of_iptc(records: Mapping[tuple[int, int], Any]) -> Description:
 
 
 def _decoded(value: bytes, coding: object) -> str:
-    """UTF-8, as nearly all write it whether they say so or not, or Latin 1."""
+    """Decode as UTF-8, which nearly all programs write whether they declare it or not, or else as Latin 1."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
@@ -119,7 +119,7 @@ def _windows(value: object) -> str:
 def _caption(value: object) -> str:
     if not isinstance(value, str):
         return ""
-    # EXIF is ASCII; programs write UTF-8, which Pillow reads as Latin 1.
+    # EXIF is ASCII. Programs write UTF-8, which Pillow reads as Latin 1.
     text = _or_nothing(lambda: value.encode("latin-1").decode("utf-8"), value)
     caption = lines(text)
     return "" if caption.lower() in NO_CAPTION or caption.startswith("DCIM\\") else caption

@@ -1,6 +1,6 @@
-"""The facts in the header of an opened picture: size as shown, orientation, date, camera, quality, metadata.
+"""The facts in the header of an opened picture: displayed size, orientation, date, camera, quality, metadata.
 
-Metadata is the part of a file that is most often broken; whatever is wrong with it, the picture is still a picture.
+Metadata is the part of a file that is most often broken. Broken metadata must not prevent the reading of a picture.
 """
 
 from collections.abc import Mapping
@@ -14,24 +14,24 @@ from index.imaging.decoding.camera_record import STANDARD_LUMINANCE, camera_reco
 from index.imaging.decoding.raw_picture import stored_size
 from index.model import RAW_FORMATS, Facts
 
-# A camera's model is a few words; more may be an attack on programs that show it.
+# The model of a camera has a few words. A longer text may be an attack on programs that show it.
 CAMERA_LENGTH: Final = 80
 DATE_LENGTH: Final = len("2024:05:17 12:34:56")
 
-# Formats whose decoder has the orientation from elsewhere.
+# Formats whose decoder applies the orientation, or has its own.
 TURNED_BY_OTHERS: Final = frozenset({"TIFF", "HEIF", "AVIF", "JXL"})
-# Tags of a TIFF that say more than how to decode it.
+# Tags of a TIFF that are more than instructions for decoding.
 TIFF_EXIF: Final = frozenset(
     {ExifTags.IFD.Exif, ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.DateTime, ExifTags.Base.Artist}
 )
-# Photoshop's image resources (JPEG) and TIFF's tags that hold IPTC records.
+# Where IPTC records are: in Photoshop's image resources (JPEG), and in tags of TIFF.
 PHOTOSHOP_IPTC: Final = 0x0404
 TIFF_IPTC: Final = 33723
 TIFF_PHOTOSHOP: Final = 34377
 
 
 def facts_of(image: Image.Image) -> Facts:
-    """The facts of an opened picture, `detail` apart; nothing is decoded, and nothing in metadata raises."""
+    """The facts of an opened picture, except `detail`. Nothing is decoded, and no metadata makes this raise."""
     exif = _exif(image)
     orientation = orientation_of(image)
     width, height = stored_size(image)
@@ -53,8 +53,8 @@ def facts_of(image: Image.Image) -> Facts:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none or it makes no sense. One that XMP alone has does not count: browsers
-    and viewers do not turn by it, though Pillow reports it as EXIF."""
+    """The EXIF orientation; 1 if there is none or it is invalid. An orientation in XMP alone does not count: browsers
+    and viewers ignore it, though Pillow reports it as EXIF."""
     exif = _exif(image)
     value = exif.get(ExifTags.Base.Orientation)
     if not isinstance(value, int) or not 1 <= value <= 8:
@@ -78,27 +78,27 @@ def _orientation_of_block(block: Any) -> int:
 
 
 def is_turned_by_pillow(image: Image.Image) -> bool:
-    """Whether what Pillow decodes is upright: it turns TIFF itself, whose header gives the size as shown, and JPEG XL
-    is turned by its decoder unless it holds a JPEG."""
+    """Whether the decoded picture is upright already. Pillow turns TIFF itself, whose header gives the displayed size.
+    JPEG XL is turned by its decoder unless it contains a JPEG."""
     return image.format == "TIFF" or (image.format == "JXL" and not getattr(image, "jpeg", False))
 
 
 def frames_of(image: Image.Image) -> int:
-    """Frames of an animation or pages; the second picture in a camera's MPO is a preview, and the layers of a Photoshop
-    file are one picture."""
+    """The number of frames of an animation, or of pages. The second picture in a camera's MPO does not count, since it
+    is a preview, nor do the layers of a Photoshop file."""
     if image.format in ("MPO", "PSD"):
         return 1
     try:
         return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # noqa: BLE001 - a broken chain of frames; the first one is there
+    except Exception:  # noqa: BLE001 - a broken chain of frames; the first one can be read
         return 1
 
 
 def jpeg_quality(tables: Any) -> int:
-    """libjpeg's quality 1 to 100 whose luminance table is nearest to this one, 0 where there is none.
+    """The libjpeg quality, 1 to 100, whose luminance table is nearest to this one; 0 if there is no table.
 
     libjpeg scales each entry of the standard table by s/100, where s = 5000/q below 50 and 200 - 2q from there on, and
-    keeps it between 1 and 255; the sum of the entries identifies q.
+    clips it to between 1 and 255. The sum of the entries identifies q.
     """
     try:
         return _quality_of_sum(sum(tables[0]))
@@ -116,7 +116,7 @@ def _quality_of_sum(total: int) -> int:
 
 
 def _exif(image: Image.Image) -> Any:
-    """The EXIF block, empty where it is broken. Pillow parses it once and keeps it."""
+    """The EXIF block, empty if it is broken. Pillow parses it once and keeps it."""
     try:
         return image.getexif()
     except Exception:  # noqa: BLE001 - struct.error, SyntaxError, KeyError...: a broken block is no block
@@ -131,7 +131,7 @@ def _sub_block(exif: Any, tag: int) -> Mapping[int, Any]:
 
 
 def _taken(exif: Any) -> str:
-    """The date the picture was taken, else the date in the main block, as ISO 8601 without a zone, or ""."""
+    """The capture date, or else the date in the main block, as ISO 8601 without a zone; "" if there is none."""
     if not exif:
         return ""
     detail = _sub_block(exif, ExifTags.IFD.Exif)
@@ -151,7 +151,7 @@ def _camera(exif: Any) -> str:
 
 
 def _metadata(image: Image.Image, exif: Any) -> tuple[str, ...]:
-    """The names of the blocks that the file carries."""
+    """The names of the metadata blocks in the file."""
     info = image.info
     blocks = {
         "exif": _has_exif(image, exif),
@@ -164,7 +164,7 @@ def _metadata(image: Image.Image, exif: Any) -> tuple[str, ...]:
 
 
 def _has_exif(image: Image.Image, exif: Any) -> bool:
-    """Whether there is EXIF. An orientation alone does not count, nor the tags that every TIFF needs."""
+    """Whether there is EXIF. An orientation alone does not count, nor do the tags that every TIFF needs."""
     if image.format == "TIFF":
         return not TIFF_EXIF.isdisjoint(exif)
     return bool(exif) and set(exif) != {ExifTags.Base.Orientation}

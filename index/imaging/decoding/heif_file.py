@@ -1,8 +1,8 @@
-"""PURE: whether all of a HEIC file is there. libheif decodes what is missing to grey, and says nothing.
+"""PURE: checks whether a HEIC file is complete. libheif silently decodes missing data to grey.
 
-ISO/IEC 14496-12 (boxes) and 23008-12 (items): the boxes of a file have to end within it, and so have the parts of its
-items. In the coded data (ISO/IEC 23008-2, 7.4.2) three zero bytes in a row cannot occur; where they do, a part of the
-file was never written, or was lost by the disk.
+The boxes of a file (ISO/IEC 14496-12) must end within it, and so must the parts of its items (23008-12). Three zero
+bytes in a row cannot occur in the coded data (ISO/IEC 23008-2, 7.4.2). If they do, a part of the file was never
+written, or was lost by the disk.
 """
 
 import struct
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-# More items, or parts of them, than any camera writes: a grid of 100 megapixels has some 400 tiles.
+# More items, or parts of items, than any camera writes: a grid of 100 megapixels has some 400 tiles.
 ITEMS_AT_MOST: Final = 20_000
-# HEVC: the only coding that is looked into.
+# HEVC, the only coding that is checked.
 HEVC_ITEMS: Final = frozenset({b"hvc1"})
 ZEROS: Final = b"\0\0\0"
-# The boxes that hold what a picture needs; others at the end of a file may be what a program put behind it.
+# The boxes that a picture needs. Other boxes at the end of a file may have been appended by a program.
 TOP_BOXES: Final = frozenset({b"ftyp", b"meta", b"mdat", b"moov"})
 
 
@@ -24,19 +24,19 @@ class Cut(Exception):
 
 
 class Damaged(Exception):
-    """The file has its length, but not its contents."""
+    """The file has its full length, but not its contents."""
 
 
 @dataclass(slots=True)
 class _Items:
-    """`types` and `places` by item id: a place is a list of (start, end) in the file."""
+    """`types` and `places` by item id. A place is a list of (start, end) in the file."""
 
     types: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
 
 def check(data: bytes) -> None:
-    """Raises Cut or Damaged for a file that is not whole. What is not understood is not judged."""
+    """Raises Cut or Damaged for an incomplete file. Unknown structures are not judged."""
     items = _Items()
     for kind, start, end in boxes_at_top(data):
         if kind == b"meta":
@@ -49,13 +49,14 @@ def check(data: bytes) -> None:
 
 
 def boxes_at_top(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the contents of each box of a file. Raises Cut where one goes on behind the end."""
+    """The kind, start and end of the contents of each box in a file. Raises Cut if a box continues after the end of the
+    file."""
     return _boxes(data, 0, len(data), is_top=True)
 
 
 def _boxes(data: bytes, start: int, stop: int, is_top: bool = False) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the contents of each box in a part of the file. Raises Cut where a box at the top goes on
-    behind the end; bytes behind the last one that are no box end it."""
+    """The kind, start and end of the contents of each box in a part of the file. Raises Cut if a box at the top level
+    continues after the end of the file. Stops at bytes that are no box."""
     while start + 8 <= stop:
         size, kind = struct.unpack_from(">I4s", data, start)
         head = 8
@@ -130,18 +131,19 @@ def _read_places(box: bytes, items: _Items) -> None:
             number(index_size)
             start, length = base + number(offset_size), number(length_size)
             places.append((start, start + length))
-        # Other methods count from another box; a length of 0 stands for all of the file.
+        # Other methods count from another box. A length of 0 means the whole file.
         if method == 0 and all(start < end for start, end in places):
             items.places[item] = places
 
 
 def _check_hevc(coded: bytes) -> None:
-    """The coded data of one item: units, each behind its length in 4 bytes, as every known writer has it."""
+    """Check the coded data of one item: units, each with its length in 4 bytes before it, as every known writer has
+    it."""
     at = 0
     while at + 4 <= len(coded):
         (length,) = struct.unpack_from(">I", coded, at)
         at += 4
-        # Another size of lengths, which is allowed, looks as this at the first of them.
+        # If the lengths have another size, which is allowed, this already fails at the first unit.
         if at + length > len(coded) or length < 2:
             if at == 4 and length:
                 return

@@ -1,7 +1,7 @@
-"""EDGE: the bytes of a JPEG -> its luma at reduced scale, and what libjpeg complained of on the way.
+"""EDGE: decodes a JPEG to luma at a reduced scale, with the warnings of libjpeg.
 
-libjpeg fills what damage took with grey or with shifted blocks, and says so in a warning, which Pillow drops. OpenCV
-decodes the same pixels with the same library, and writes the warning to standard error: it is read from there.
+libjpeg fills damaged parts with grey or shifted blocks, and reports this in a warning, which Pillow drops. OpenCV
+decodes the same pixels with the same library, and writes the warning to standard error, from where it is read.
 """
 
 import re
@@ -21,9 +21,9 @@ REDUCED: Final = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-# libjpeg writes one warning of each picture, of at most so many letters.
+# libjpeg writes one warning for each picture, with at most this many characters.
 WORDS: Final = 200
-# Harmless: a newer JFIF than the library knows, and the filling before the end marker that some cameras leave.
+# Harmless: a newer JFIF version than the library knows, and padding before the end marker, which some cameras leave.
 UNKNOWN_JFIF: Final = "unknown JFIF revision"
 JFIF: Final = b"JFIF\0"
 KNOWN_JFIF: Final = b"\x01\x01"
@@ -32,20 +32,20 @@ FILLING: Final = b"\0\xff"
 
 
 def luma(data: bytes, reduction: int) -> tuple[Bytes | None, str]:
-    """The luma of a JPEG at 1/`reduction` (1, 2, 4 or 8) of its size, uint8 of shape (height, width), as stored, and
-    the decoder's warning in its own words, "" for none. None where OpenCV decodes nothing; the warning then counts as
-    well."""
+    """The luma of a JPEG at 1/`reduction` (1, 2, 4 or 8) of its size, uint8 of shape (height, width), as stored; and
+    the decoder's own warning, "" if there is none. The luma is None if OpenCV decodes nothing; the warning is valid
+    then, too."""
     pixels, words = _decoded(data, reduction)
     if UNKNOWN_JFIF in words:
-        # libjpeg writes its first warning only.
+        # libjpeg writes only its first warning, so a harmless one would hide others.
         version = data.index(JFIF) + len(JFIF)
         _, words = _decoded(data[:version] + KNOWN_JFIF + data[version + len(KNOWN_JFIF) :], 8)
     return pixels, _damage(words, data)
 
 
 def completed(data: bytes) -> bytes | None:
-    """The bytes of a JPEG that lacks only its end marker, with the marker where it belongs, before whatever follows the
-    coded data; None where it has one, or more is missing: the last pixel must be there."""
+    """A JPEG that lacks only its end marker, with the marker inserted after the coded data, before whatever follows.
+    None if it has a marker, or if more is missing: the last pixel must be there."""
     end = jpeg_file.end_without_marker(data)
     if end is None:
         return None
@@ -74,7 +74,7 @@ def _damage(words: str, data: bytes) -> str:
 
 
 def _is_filled(data: bytes, length: int) -> bool:
-    """Whether so many bytes before the end of the picture are only filling."""
+    """Whether the last `length` bytes before the end of the picture are only padding."""
     try:
         end = jpeg_file.end_of_picture(data) - len(jpeg_file.END)
     except jpeg_file.NoJpeg:

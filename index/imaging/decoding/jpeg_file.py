@@ -1,6 +1,6 @@
-"""PURE: the segments of a JPEG file (ITU-T T.81, annex B): its metadata, and where the picture ends.
+"""PURE: the segments of a JPEG file (ITU-T T.81, annex B): its metadata, and the end of the picture.
 
-Metadata is copied byte for byte, so that nothing is lost that no reader here understands: maker notes, long XMP, IPTC,
+Metadata is copied byte for byte. So nothing is lost that no reader here understands: maker notes, long XMP, IPTC,
 comments.
 """
 
@@ -22,33 +22,34 @@ ICC: Final = b"ICC_PROFILE\0"
 JFIF: Final = b"JFIF\0"
 EXTENDED_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
 ADOBE: Final = b"Adobe"
-# The shortest payloads that libjpeg takes for these.
+# The shortest payloads that libjpeg accepts as these segments.
 LEAST_JFIF: Final = 14
 LEAST_ADOBE: Final = 12
 USUAL_BITS: Final = 8
-# The index of further pictures in the same file (CIPA DC-007): its offsets are valid only in the original file.
+# The index of further pictures in the file (CIPA DC-007). Its offsets are valid only in the original file.
 SEVERAL_PICTURES: Final = b"MPF\0"
 LONGEST_PAYLOAD: Final = 65_533
 
-# Stand alone, without a length: RST0 to RST7 and TEM.
+# Markers without a length and data: RST0 to RST7 and TEM.
 _BARE: Final = frozenset({*range(0xD0, 0xD8), 0x01})
-# In the coded data a marker is 0xFF and neither a stuffed zero, a restart nor more fill.
+# Within coded data, 0xFF begins a marker unless a stuffed zero, a restart or another fill byte follows.
 _MARKER: Final = re.compile(b"\xff[^\x00\xd0-\xd7\xff]")
-# Frames of Huffman coding: baseline, extended, progressive. Tables of codes, of quantisation, the restart interval.
+# Frames with Huffman coding: baseline, extended, progressive. Then tables of codes, of quantisation, the restart
+# interval.
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
-# What may stand between two scans of one picture: tables, comments and application data.
+# Segments that may be between two scans of one picture: tables, comments and application data.
 _BETWEEN_SCANS: Final = frozenset({0xC4, SOS, 0xDB, 0xDC, 0xDD, COMMENT, *range(0xE0, 0xF0)})
-# Coded data may end in so many zeros: flat blocks of colour, or a stuffed one.
+# Coded data may end in this many zeros: flat blocks of colour, or a stuffed zero.
 _ZEROS: Final = 2
-# What follows coded data without an end marker: a block of a Samsung trailer (its kind, the length of its name, the
-# name), or a film in MP4.
+# Data that may follow coded data without an end marker: a block of a Samsung trailer (kind, length of the name, name),
+# or a film in MP4.
 _FOLLOWING: Final = re.compile(rb"\0\0.\x0a[\x01-\x40]\0\0\0[A-Za-z0-9_]{4}|\0\0..ftyp", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A marker and what follows its length."""
+    """A marker and the data after its length."""
 
     marker: int
     payload: bytes
@@ -63,11 +64,11 @@ class Segment:
 
 
 class NoJpeg(ValueError):
-    """The bytes are not built as a JPEG file."""
+    """The bytes do not have the structure of a JPEG file."""
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """Those before the picture's coded data. Raises NoJpeg where the bytes are no longer a segment."""
+    """The segments before the coded data of the picture. Raises NoJpeg where the bytes are no segment."""
     for marker, start, end in _markers(data):
         if marker in (SOS, EOI):
             return
@@ -75,18 +76,18 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def metadata_of(data: bytes) -> list[Segment]:
-    """The segments that say something of the picture, in their order: application data and comments, without those
-    that say how it is coded (JFIF, Adobe) or where in the file other pictures are. Raises NoJpeg."""
+    """The segments that describe the picture, in order: application data and comments, without those that describe the
+    coding (JFIF, Adobe) or the position of other pictures in the file. Raises NoJpeg."""
     return [segment for segment in segments(data) if _is_metadata(segment)]
 
 
 def is_baseline(data: bytes) -> bool:
-    """Whether the picture is coded as any decoder takes it, and not progressively. Raises NoJpeg."""
+    """Whether the picture has the sequential coding that any decoder reads, not a progressive one. Raises NoJpeg."""
     return any(segment.marker == BASELINE for segment in segments(data))
 
 
 def end_of_picture(data: bytes) -> int:
-    """The position where the first picture ends; what follows is something else. Raises NoJpeg."""
+    """The position where the first picture ends and other data begins. Raises NoJpeg."""
     for marker, start, _ in _markers(data):
         if marker == EOI:
             return start + 2
@@ -94,8 +95,8 @@ def end_of_picture(data: bytes) -> int:
 
 
 def end_without_marker(data: bytes) -> int | None:
-    """The position where the coded data of the picture ends, if no end marker is there; None where one is, and where
-    nothing is coded."""
+    """The position where the coded data of the picture ends, if there is no end marker. None if there is one, or if
+    there is no coded data."""
     last: tuple[int, int] | None = None
     try:
         for marker, _, behind in _markers(data):
@@ -111,14 +112,14 @@ def end_without_marker(data: bytes) -> int | None:
         return None
     following = _FOLLOWING.search(data, *last)
     start, end = last[0], last[1] if following is None else following.start()
-    # Zeros decode to grey without an error: many must not stand for what is missing.
+    # Zeros decode to grey without an error, so many zeros must not count as coded data.
     return min(end, start + len(data[start:end].rstrip(b"\0")) + _ZEROS)
 
 
 def code_of_picture(data: bytes) -> Iterator[memoryview]:
-    """The parts of a file that its pixels are computed from, in their order: the tables, the frame, and each scan with
-    its coded data, all as they are in the file. One frame of 8 bits that says its own height, with one or three
-    components. Raises NoJpeg for anything else, and where there is no end marker."""
+    """The parts of a file that determine its pixels, in order: the tables, the frame, and each scan with its coded
+    data, unchanged. The file must have an end marker and one frame of 8 bits that gives its own height, with one or
+    three components. Raises NoJpeg for anything else."""
     view, frames = memoryview(data), 0
     scan: int | None = None
     for marker, start, end in _markers(data):
@@ -146,9 +147,9 @@ def code_of_picture(data: bytes) -> Iterator[memoryview]:
 
 
 def is_coded_as_rgb(data: bytes) -> bool:
-    """Whether a decoder takes three components for red, green and blue rather than luma and chroma, by the rule that
-    libjpeg follows (default_decompress_parms): JFIF says luma, else Adobe's marker says which, else the numbers of the
-    components. Raises NoJpeg."""
+    """Whether a decoder interprets three components as red, green and blue rather than luma and chroma. This is
+    libjpeg's rule (default_decompress_parms): JFIF means luma, else Adobe's marker decides, else the numbers of the
+    components do. Raises NoJpeg."""
     jfif, adobe, names = False, -1, b""
     for segment in segments(data):
         if segment.marker == APP0 and segment.payload.startswith(JFIF) and len(segment.payload) >= LEAST_JFIF:
@@ -163,7 +164,8 @@ def is_coded_as_rgb(data: bytes) -> bool:
 
 
 def start_of_index(data: bytes) -> int | None:
-    """Where the index of further pictures begins, from which its offsets count; None without one. Raises NoJpeg."""
+    """The position from which the offsets in the index of further pictures count, None if there is no index. Raises
+    NoJpeg."""
     for marker, start, end in _markers(data):
         if marker in (SOS, EOI):
             return None
@@ -173,7 +175,8 @@ def start_of_index(data: bytes) -> int | None:
 
 
 def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
-    """The file with these segments in place of its metadata. Raises NoJpeg, and ValueError for one too long."""
+    """The file with its metadata replaced by these segments. Raises NoJpeg, and ValueError for a segment that is too
+    long."""
     first: list[bytes] = []
     coding: list[bytes] = []
     for marker, start, end in _markers(data):
@@ -188,7 +191,7 @@ def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
 
 
 def with_density(data: bytes, dpi: tuple[float, float]) -> bytes:
-    """A file that begins with no JFIF segment (ITU-T T.871) with one that has this resolution."""
+    """A file without a JFIF segment (ITU-T T.871), with one added that gives this resolution."""
     across, down = (min(65_535, max(1, round(value))) for value in dpi)
     payload = b"JFIF\0\1\1\1" + across.to_bytes(2, "big") + down.to_bytes(2, "big") + bytes(2)
     return SOI + _written(Segment(APP0, payload)) + data[len(SOI) :]
@@ -211,7 +214,7 @@ def _written(segment: Segment) -> bytes:
 
 
 def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each marker with the positions where it begins and where its segment ends; coded data is skipped."""
+    """Each marker, with the positions where it begins and where its segment ends. Coded data is skipped."""
     if not data.startswith(SOI):
         raise NoJpeg("does not begin as one")
     position = len(SOI)

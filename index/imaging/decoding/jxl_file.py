@@ -1,15 +1,15 @@
-"""PURE: the size of a JPEG XL picture, read before it is decoded: the plugin decodes all of it when it opens a file.
+"""PURE: reads the size of a JPEG XL picture without decoding it: the plugin decodes all of it when it opens a file.
 
-ISO/IEC 18181-1, annex D (SizeHeader), and 18181-2 (the boxes around a codestream).
+Sources: ISO/IEC 18181-1, annex D (SizeHeader), and 18181-2 (the boxes around a codestream).
 """
 
 from typing import Final
 
 CODESTREAM: Final = b"\xff\x0a"
 CONTAINER: Final = b"\x00\x00\x00\x0cJXL \x0d\x0a\x87\x0a"
-# Width for height, by the number in the header.
+# The ratio of width to height, by its number in the header.
 RATIOS: Final = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
-# What a header takes at most: 2 bytes to begin with, and 9 for two sizes.
+# The longest header: 2 bytes at the start, and 9 for two sizes.
 HEADER_BYTES: Final = 16
 BOXES_AT_MOST: Final = 1000
 
@@ -20,7 +20,7 @@ def is_jxl(head: bytes) -> bool:
 
 
 def size_of(data: bytes) -> tuple[int, int] | None:
-    """Width and height as stored, None if no header can be found."""
+    """Width and height as stored, None if no header is found."""
     header = _codestream(data)
     if header is None or not header.startswith(CODESTREAM) or len(header) < HEADER_BYTES:
         return None
@@ -46,7 +46,7 @@ def size_of(data: bytes) -> tuple[int, int] | None:
 
 
 def _codestream(data: bytes) -> bytes | None:
-    """The beginning of the codestream."""
+    """The start of the codestream."""
     if data.startswith(CODESTREAM):
         return data[:HEADER_BYTES]
     at = 0

@@ -1,6 +1,6 @@
-"""PURE: what is read of TGA and PSD files before Pillow opens them.
+"""PURE: checks of TGA and PSD files before Pillow opens them.
 
-TGA (Truevision, 1991) begins with no mark of its own: Pillow would take nearly any bytes for one.
+TGA (Truevision, 1991) has no signature at its start: Pillow would accept nearly any bytes as one.
 """
 
 import struct
@@ -10,7 +10,7 @@ from index.messages import Message
 
 TGA_MARK: Final = b"TRUEVISION-XFILE"
 TGA_HEADER_BYTES: Final = 18
-# Type of picture -> the depths that it has in bits: with a palette, in colours, in grey; the same in runs.
+# Image type -> its possible depths in bits: with a palette, in colours, in grey; then the same, run-length encoded.
 TGA_DEPTHS: Final = {1: (8,), 2: (16, 24, 32), 3: (8, 16), 9: (8,), 10: (16, 24, 32), 11: (8, 16)}
 UNPACKED: Final = (1, 2, 3)
 PSD_MARK: Final = b"8BPS"
@@ -18,7 +18,7 @@ LARGE_PSD: Final = 2
 
 
 def is_tga(data: bytes) -> bool:
-    """Whether a file is a TGA: by the mark at its end, or by a header of which every field makes sense."""
+    """Whether a file is a TGA: by its signature at the end, or by a header in which every field is valid."""
     if len(data) < TGA_HEADER_BYTES:
         return False
     identifier, has_map, kind, first, colours, map_bits = struct.unpack_from("<BBBHHB", data)
@@ -33,12 +33,12 @@ def is_tga(data: bytes) -> bool:
         return False
     used = TGA_HEADER_BYTES + identifier + (colours * ((map_bits + 7) // 8) if has_map else 0)
     pixels = width * height * depth // 8
-    # Runs of one colour take at least a 128th.
+    # With run-length encoding, one run covers at most 128 pixels.
     return bool(used + (pixels if kind in UNPACKED else pixels // 128) <= len(data))
 
 
 def not_decoded(data: bytes) -> Message | None:
-    """What a Photoshop file is that Pillow does not open although it may be sound, None for any other file."""
+    """Why Pillow does not open a Photoshop file although it may be intact; None for any other file."""
     if not data.startswith(PSD_MARK) or len(data) < 26:
         return None
     version, depth = struct.unpack_from(">H", data, 4)[0], struct.unpack_from(">H", data, 22)[0]

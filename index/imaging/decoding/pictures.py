@@ -1,7 +1,7 @@
-"""EDGE: a file's bytes -> a small grey picture and facts, the preview, a crop.
+"""EDGE: decodes a file's bytes to a small grey picture and facts, previews, or a crop.
 
-Runs in worker processes only: a decoder may crash, hang or eat memory here. What Pillow raises becomes a
-PictureError with one of REASONS; nothing of Pillow leaves this module.
+Runs in worker processes only: a decoder may crash, hang or exhaust memory. Whatever Pillow raises becomes a
+PictureError with one of REASONS; none of Pillow's exceptions leave this module.
 """
 
 import io
@@ -55,20 +55,21 @@ REASONS: Final = (
     "unreadable", "changed", "out_of_memory", "timed_out", "crashed", "no_decoder",
 )  # fmt: skip
 
-# JPEG is decoded at the least of 1/8, 1/4, 1/2 and 1 that leaves this many pixels on the shorter side. Against
-# imagehash on the full picture, photographs then move by 0.1, 0.8 and 4 bits of 64, 256 and 1024, scanned pages by 1, 4
-# and 18 (there imagehash cuts off what overshoots white): no more than at full scale. At 64 pixels it is 0.2, 2 and 16.
+# JPEG is decoded at the smallest of the scales 1/8, 1/4, 1/2 and 1 that leaves this many pixels on the shorter side.
+# The hashes then differ from those of imagehash on the full picture by 0.1, 0.8 and 4 bits of 64, 256 and 1024 for
+# photographs, and by 1, 4 and 18 for scanned pages (where imagehash clips values above white): no more than at full
+# scale. With 64 pixels, it is 0.2, 2 and 16.
 DRAFT_SIDE: Final = 128
-# What has to be decoded whole is reduced by a whole factor to no less than this on the shorter side.
+# Pictures that must be decoded at full size are reduced by a whole factor, to no less than this on the shorter side.
 GREY_SIDE: Final = 256
 PREVIEW_SIDE: Final = 512
-# That of a drawing, a form or a screen, at which letters can be read.
+# The preview size of a drawing, a form or a screenshot, at which letters can be read.
 LETTERS_SIDE: Final = 1024
 PREVIEW_QUALITY: Final = 88
 # The end of every complete JPEG that ComparImg writes.
 JPEG_END: Final = b"\xff\xd9"
 CROP_QUALITY: Final = 93
-# PDQ measures the quality of a picture on this many luminance values a side.
+# PDQ measures the quality of a picture on this many luminance values per side.
 DETAIL_SIDE: Final = 64
 
 TURN_OF_ORIENTATION: Final = {
@@ -81,21 +82,22 @@ TURN_OF_ORIENTATION: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Transparent parts are shown on white, as browsers and photo tools do. What is white itself shows on black only.
+# Transparent parts are shown on white, as in browsers and photo tools. White pixels show only on black.
 BACKGROUND: Final = 255
 BLACK: Final = 0
 OPAQUE: Final = 255
-# Formats in which no trace of an earlier JPEG is looked for: they round coefficients of blocks themselves, or the
-# blocks are those of a preview.
+# Formats in which no trace of an earlier JPEG is searched for: they round coefficients of blocks themselves, or the
+# blocks belong to a preview.
 NOT_JPEG_BEFORE: Final = frozenset({"HEIF", "JXL"}) | RAW_FORMATS
-# What follows a picture's end in its file may end in some zeros as well, but not in so many.
+# Data after the end of a picture may also end in zeros, but not in this many.
 UNWRITTEN_ZEROS: Final = 256
 MAX_BYTES: Final = 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused before it costs anything: files of more bytes, and pictures of more pixels by their header."""
+    """Limits that are checked before decoding: the bytes of a file, and the pixels of a picture according to its
+    header."""
 
     max_pixels: int = 500_000_000
     max_bytes: int = MAX_BYTES
@@ -103,8 +105,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The facts of a picture and its luma, uint8 of shape (height, width), upright, scaled down where it is larger
-    than needed. `box` is the part of `grey` that the picture takes: scaling leaves parts of a pixel at the edges."""
+    """The facts of a picture and its luma, uint8 of shape (height, width), upright, and scaled down if it is larger
+    than needed. `box` is the part of `grey` that the picture covers: scaling leaves partial pixels at the edges."""
 
     facts: Facts
     grey: Bytes
@@ -115,8 +117,8 @@ class Decoded:
 
 
 def read(path: bytes, max_bytes: int = MAX_BYTES, top: bytes | None = None) -> tuple[bytes, Identity]:
-    """The bytes of a regular file and the identity they had; no link below the watched folder `top` is followed, by
-    default none in the last name. Raises PictureError: unreadable, changed, too_large."""
+    """The bytes of a regular file, and its identity when they were read. No link is followed below the watched folder
+    `top`; by default, only a link as the last name is refused. Raises PictureError: unreadable, changed, too_large."""
     try:
         if top is None:
             path = os.path.join(os.getcwdb(), path)
@@ -152,7 +154,7 @@ def digest(data: bytes) -> bytes:
 
 
 def decode(data: bytes, limits: Limits) -> Decoded:
-    """Decode at reduced scale. Raises PictureError."""
+    """Decode a picture at a reduced scale. Raises PictureError."""
     data = whole(data)
     with opened(data, limits) as image:
         facts, bits, description = facts_of(image), bit_depth(data, image), read_description(image)
@@ -163,14 +165,14 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         turn = turn_left(image)
         cut_off = tiff_damage.cut_off(image, len(data)) if image.format == "TIFF" else ""
         pixels, damage = _loaded(image, data, reduction)
-        # Scaled sizes are rounded up; the draft has the exact ones.
+        # Scaled sizes are rounded up. The draft has the exact ones.
         width, height = drafted[1][2:] if drafted else pixels.size
         transparent = _is_transparent(pixels)
         small, factor = _small(pixels, GREY_SIDE)
         grey = small if small.mode == "L" else small.convert("L")
         stored, detail = np.asarray(grey), _detail(grey)
         blocks = _middle_blocks(pixels, reduction)
-    # From here on a failure is an error of ours and not reported as a corrupt picture.
+    # From here on, a failure is our own error, and is not reported as a corrupt picture.
     matrix, box = _upright(stored, width / factor, height / factor, turn)
     earlier = double_jpeg.earlier_quality(*blocks, own_entry) if blocks is not None else 0
     found = replace(
@@ -181,14 +183,14 @@ def decode(data: bytes, limits: Limits) -> Decoded:
 
 
 def whole(data: bytes) -> bytes:
-    """The bytes of a picture as its decoder takes them: with the end marker of a JPEG that lacks nothing else."""
+    """The bytes of a picture as its decoder needs them: with an end marker, if a JPEG lacks nothing else."""
     if data.startswith(jpeg_file.SOI) and not data.endswith(jpeg_file.END):
         return jpeg_decoding.completed(data) or data
     return data
 
 
 def damage_of(data: bytes, image: Image.Image) -> str:
-    """What is wrong with a picture that was opened and can be decoded, "" for nothing."""
+    """What is wrong with a picture that was opened and can be decoded; "" if nothing is."""
     if image.format in ("JPEG", "MPO"):
         return jpeg_decoding.luma(data, 8)[1]
     if image.format == "TIFF":
@@ -197,12 +199,12 @@ def damage_of(data: bytes, image: Image.Image) -> str:
 
 
 def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Image, str]:
-    """The pixels of a picture that was opened at 1/`reduction` of its size, and what its decoder complained of."""
+    """The pixels of a picture that was opened at 1/`reduction` of its size, and the complaint of its decoder."""
     if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
         luma, damage = jpeg_decoding.luma(data, reduction)
         if luma is not None and luma.shape == (image.height, image.width):
             if damage:
-                # What Pillow refuses could not be shown: it counts as not decoded.
+                # What Pillow refuses could not be displayed, so it counts as not decoded.
                 image.load()
             return Image.fromarray(luma), damage
     if image.format == "TIFF":
@@ -212,19 +214,19 @@ def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Imag
 
 
 def preview(data: bytes, limits: Limits, background: int = BACKGROUND) -> bytes:
-    """The picture upright and in sRGB as a JPEG of at most PREVIEW_SIDE pixels, or of LETTERS_SIDE where it is a
-    graphic, never enlarged. What is transparent shows a background of this grey level. Raises PictureError."""
+    """The picture, upright and in sRGB, as a JPEG of at most PREVIEW_SIDE pixels, or LETTERS_SIDE if it is a graphic;
+    never enlarged. Transparent parts show a background of this grey level. Raises PictureError."""
     return _previews(data, limits, lambda _: (background,))[0]
 
 
 def previews(data: bytes, limits: Limits) -> list[bytes]:
-    """The preview of a picture, and that on black of one that is transparent in parts. Raises PictureError."""
+    """The preview of a picture, and a second one on black if the picture has transparent parts. Raises PictureError."""
     return _previews(data, limits, lambda image: (BACKGROUND, BLACK) if _is_transparent(image) else (BACKGROUND,))
 
 
 def _previews(data: bytes, limits: Limits, backgrounds: Callable[[Image.Image], Sequence[int]]) -> list[bytes]:
-    """A preview for each background that the decoded picture needs: from one decode, and from two of a graphic that
-    was decoded at a reduced scale."""
+    """One preview for each background that the decoded picture needs. This takes one decode, or two for a graphic that
+    was decoded at a reduced scale first."""
     with opened(data, limits) as image:
         profile, size = image.info.get("icc_profile"), image.size
         _draft(image, "RGB", (PREVIEW_SIDE, PREVIEW_SIDE))
@@ -246,10 +248,10 @@ def _previews(data: bytes, limits: Limits, backgrounds: Callable[[Image.Image], 
 
 
 def _preview(image: Image.Image, profile: bytes | None, background: int, side: int) -> bytes:
-    """A preview of at most `side` pixels of a picture that is decoded."""
+    """A preview, of at most `side` pixels, of a decoded picture."""
     small, _ = _small(image, side, background)
     if small is image:
-        # The decoded picture may be needed again, and a thumbnail is made in place.
+        # A thumbnail is made in place, and the decoded picture may be needed again.
         small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     small = in_srgb(small, profile)
@@ -262,27 +264,27 @@ def _preview(image: Image.Image, profile: bytes | None, background: int, side: i
 
 
 def _may_show_letters(view: bytes) -> bool:
-    """Whether a preview of PREVIEW_SIDE may be that of a larger graphic."""
+    """Whether a preview of PREVIEW_SIDE may show a larger graphic."""
     with Image.open(io.BytesIO(view)) as image:
         return max(image.size) >= PREVIEW_SIDE and may_be_graphic(np.asarray(image.convert("L")))
 
 
 def preview_path(folder: Path, digest: bytes) -> Path:
-    """Where the preview of a content is kept below a folder."""
+    """The path of the preview of a content, below a folder."""
     name = digest.hex()
     return folder / name[:2] / f"{name}.jpg"
 
 
 def preview_on_black(preview: Path) -> Path:
-    """Where the second preview of a picture that is transparent in parts is kept, beside the first."""
+    """The path of the second preview of a picture with transparent parts, next to the first one."""
     return preview.with_suffix(f".black{preview.suffix}")
 
 
 def crop(data: bytes, box: tuple[int, int, int, int], side: int, limits: Limits) -> bytes:
-    """A part of the picture upright and in sRGB as a JPEG of at most `side` pixels, never enlarged.
+    """A part of the picture, upright and in sRGB, as a JPEG of at most `side` pixels; never enlarged.
 
-    `box` is left, top, width and height in pixels of the upright picture; what of it lies beyond the picture is cut
-    off. Raises PictureError, also where nothing is left.
+    `box` is left, top, width and height in pixels of the upright picture. Its part outside the picture is cut off.
+    Raises PictureError, also if nothing is left.
     """
     with opened(data, limits) as image:
         profile = image.info.get("icc_profile")
@@ -293,7 +295,7 @@ def crop(data: bytes, box: tuple[int, int, int, int], side: int, limits: Limits)
         reduction = max(1.0, max(right - left, bottom - top) / side)
         _draft(image, "RGB", (int(width / reduction), int(height / reduction)))
         image.load()
-        # The depth is that of the whole picture, or each part would have another brightness.
+        # The depth is that of the whole picture. Otherwise each part would have another brightness.
         whole = _from_deep(image) if image.mode.startswith("I") or image.mode == "F" else image
         across, down = whole.width / width, whole.height / height
         target = (max(1, round((right - left) / reduction)), max(1, round((bottom - top) / reduction)))
@@ -304,13 +306,13 @@ def crop(data: bytes, box: tuple[int, int, int, int], side: int, limits: Limits)
         if turn is not None:
             part = part.transpose(turn)
         file = io.BytesIO()
-        # Colours at full resolution: crops are compared pixel by pixel.
+        # Chroma is not subsampled, since crops are compared pixel by pixel.
         part.save(file, "JPEG", quality=CROP_QUALITY, subsampling=0, comment=b"")
         return file.getvalue()
 
 
 def _stored_box(box: tuple[int, int, int, int], width: int, height: int, orientation: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom, in a picture stored at width x height, of a box in it as it is shown upright."""
+    """Convert a box in the upright picture to left, top, right and bottom in the stored picture of width x height."""
     left, top, right, bottom = box[0], box[1], box[0] + box[2], box[1] + box[3]
     if orientation >= 5:
         left, top, right, bottom = top, left, bottom, right
@@ -326,7 +328,7 @@ def _stored_box(box: tuple[int, int, int, int], width: int, height: int, orienta
 
 @contextmanager
 def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
-    """Open a picture; whatever Pillow raises on bad bytes, until the end of the block, becomes a PictureError."""
+    """Open a picture. Whatever Pillow raises on bad bytes, until the end of the block, becomes a PictureError."""
     if not data:
         raise PictureError("empty", "picture.empty")
     data = whole(data)
@@ -352,7 +354,8 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
                 if _goes_on_in_zeros(data, image):
                     raise PictureError("truncated", "picture.unwritten", format=what)
                 if image.format == "PNG":
-                    # Pillow decodes a PNG when asked for EXIF; a failure then must not count as a lack of EXIF.
+                    # Pillow decodes a PNG when its EXIF is requested. A failure at that point must not count as missing
+                    # EXIF.
                     image.load()
                 yield image
     except PictureError:
@@ -369,7 +372,7 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
     except EOFError as error:
         raise PictureError("truncated", "picture.truncated", format=what) from error
     except (OSError, ValueError, SyntaxError) as error:
-        # What Pillow raises on purpose: its message is worth reporting.
+        # Pillow raised this deliberately, so its message is worth reporting.
         if missing := _not_decoded(data):
             raise PictureError("no_decoder", missing) from error
         words = str(error)
@@ -382,13 +385,13 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
 
 
 def _require_end(data: bytes, what: str) -> None:
-    """Raises PictureError for a JPEG that ends too early: what lies behind it would be decoded as pixels."""
+    """Raises PictureError for a JPEG that ends too early: the data after it would be decoded as pixels."""
     if jpeg_file.end_without_marker(data) is not None:
         raise PictureError("truncated", "picture.truncated", format=what)
 
 
 def _formats_for(data: bytes, is_raw: bool) -> tuple[str, ...]:
-    """The formats that Pillow may take a file for."""
+    """The formats that Pillow may open a file as."""
     if is_raw:
         return ("JPEG",)
     is_other = not looks_like_image(data[:HEAD_BYTES]) and other_files.is_tga(data)
@@ -396,7 +399,7 @@ def _formats_for(data: bytes, is_raw: bool) -> tuple[str, ...]:
 
 
 def _not_decoded(data: bytes) -> Message | None:
-    """Why a file could not be decoded although it may be sound, None if that is not known."""
+    """Why a file could not be decoded although it may be intact; None if that is unknown."""
     head = data[:HEAD_BYTES]
     if tiff_kinds.is_tiff(head):
         return tiff_kinds.not_decoded(data)
@@ -404,7 +407,7 @@ def _not_decoded(data: bytes) -> Message | None:
 
 
 def _check_pixels(what: str, width: int, height: int, limits: Limits) -> None:
-    """Raises PictureError for a picture of more pixels than the limit, or of none."""
+    """Raises PictureError for a picture with more pixels than the limit, or with none."""
     pixels = width * height
     if pixels > limits.max_pixels:
         size, limit = round(pixels / 1e6), round(limits.max_pixels / 1e6)
@@ -414,7 +417,7 @@ def _check_pixels(what: str, width: int, height: int, limits: Limits) -> None:
 
 
 def _require_extent(data: bytes) -> None:
-    """Raises PictureError for a WebP, AVIF or HEIC, which could not be decoded, that is shorter than it says."""
+    """Raises PictureError for a WebP, AVIF or HEIC that could not be decoded and is shorter than its header says."""
     try:
         if webp_file.is_cut(data):
             raise PictureError("truncated", "picture.truncated", format="WebP")
@@ -428,7 +431,7 @@ def _require_extent(data: bytes) -> None:
 
 
 def _check_whole(data: bytes) -> None:
-    """Raises PictureError for a HEIC of which something is missing, which decodes without an error."""
+    """Raises PictureError for an incomplete HEIC, which would decode without an error."""
     try:
         heif_file.check(data)
     except heif_file.Cut as error:
@@ -438,9 +441,9 @@ def _check_whole(data: bytes) -> None:
 
 
 def _goes_on_in_zeros(data: bytes, image: Image.Image) -> bool:
-    """Whether a JPEG's last scan has no end but zeros, which decode to grey without an error.
+    """Whether the last scan of a JPEG ends only in zeros, which decode to grey without an error.
 
-    A copy that was broken off leaves such a file where the room for it was reserved first.
+    An interrupted copy leaves such a file if space was reserved for it first.
     """
     if image.format not in ("JPEG", "MPO") or not data.endswith(bytes(UNWRITTEN_ZEROS)):
         return False
@@ -448,13 +451,13 @@ def _goes_on_in_zeros(data: bytes, image: Image.Image) -> bool:
 
 
 def _draft(image: Image.Image, mode: str, size: tuple[int, int]) -> tuple[str, tuple[int, int, float, float]] | None:
-    """Have a JPEG decoded at the least scale of at least this size. What other decoders call a draft may be another
-    picture: the thumbnail in a HEIC."""
+    """Have a JPEG decoded at the smallest scale of at least this size. For other decoders, a draft may be another
+    picture, such as the thumbnail in a HEIC."""
     return image.draft(mode, size) if isinstance(image, JpegImagePlugin.JpegImageFile) else None
 
 
 def turn_left(image: Image.Image) -> int:
-    """The EXIF orientation that the decoded pixels are still to be turned by."""
+    """The EXIF orientation by which the decoded pixels must still be turned."""
     return 1 if is_turned_by_pillow(image) else orientation_of(image)
 
 
@@ -462,12 +465,13 @@ def turn_left(image: Image.Image) -> int:
 
 
 def _small(image: Image.Image, side: int, level: int = BACKGROUND) -> tuple[Image.Image, int]:
-    """What a viewer shows, as L, RGB or CMYK, reduced to at least `side` on the shorter side, and by which factor."""
+    """The picture as a viewer shows it (L, RGB or CMYK), reduced to at least `side` on the shorter side, and the factor
+    of that reduction."""
     factor = max(1, min(image.size) // side)
     if image.mode.startswith("I") or image.mode == "F":
         image = _from_deep(image)
     elif image.has_transparency_data:
-        # Box filtering ignores the colour of transparent pixels, as viewers do.
+        # Reducing by boxes ignores the colour of transparent pixels, as viewers do.
         with_alpha = _reduced(in_mode(image, "RGBA"), factor)
         background = Image.new("RGBA", with_alpha.size, (level, level, level, OPAQUE))
         return Image.alpha_composite(background, with_alpha).convert("RGB"), factor
@@ -490,7 +494,8 @@ def _is_transparent(image: Image.Image) -> bool:
 
 
 def in_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Without the copy that Pillow makes where there is nothing to convert: half a gigabyte for the largest."""
+    """Convert to a mode, without the copy that Pillow makes even if there is nothing to convert: half a gigabyte for
+    the largest pictures."""
     return image if image.mode == mode else image.convert(mode)
 
 
@@ -499,10 +504,10 @@ def _reduced(image: Image.Image, factor: int) -> Image.Image:
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """16 and 32 bits a pixel to 8. Pillow's own conversion cuts off everything above 255.
+    """Convert 16 and 32 bits per pixel to 8. Pillow's own conversion clips everything above 255.
 
-    Black is 0 and white the largest number of the least usual depth that holds the brightest pixel, as cameras and
-    scanners write 12 bits into 16; in real numbers, black is the darkest pixel and white the brightest.
+    Black is 0. White is the largest number of the smallest usual depth that holds the brightest pixel, since cameras
+    and scanners write 12 bits into 16. For floating point, black is the darkest pixel and white the brightest.
     """
     values = np.asarray(image)
     if image.mode == "F":
@@ -511,7 +516,7 @@ def _from_deep(image: Image.Image) -> Image.Image:
     else:
         low, most = min(0, int(values.min())), int(values.max())
         high = next((2**bits - 1 for bits in (8, 10, 12, 14, 16) if most < 2**bits), most)
-    # By rows: in one piece, the real numbers would take eight times the room of the picture.
+    # By rows: in one piece, the floating-point values would take eight times the memory of the picture.
     levels = np.empty(values.shape, np.uint8)
     for row, target in zip(values, levels, strict=True):
         target[:] = (row - np.float64(low)) * (255.0 / (high - low or 1))
@@ -519,7 +524,7 @@ def _from_deep(image: Image.Image) -> Image.Image:
 
 
 def _upright(grey: Bytes, width: float, height: float, orientation: int) -> tuple[Bytes, Box]:
-    """Turn a matrix as an EXIF orientation says, and with it the box (0, 0, width, height) that the picture takes."""
+    """Turn a matrix by an EXIF orientation, and with it the box (0, 0, width, height) that the picture covers."""
     if orientation >= 5:
         grey, width, height = grey.T, height, width
     left = top = 0.0
@@ -532,7 +537,7 @@ def _upright(grey: Bytes, width: float, height: float, orientation: int) -> tupl
 
 def _detail(grey: Image.Image) -> int:
     """PDQ's measure of quality: the sum of the luminance steps on a 64x64 reduction (Facebook, 2019, section 4)."""
-    # By whole factors first, which is ten times as fast as filtering from full size.
+    # First by whole factors, which is ten times as fast as filtering from the full size.
     coarse = grey.resize((DETAIL_SIDE, DETAIL_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
     levels = np.asarray(coarse, np.int16)
     down, across = levels[1:] - levels[:-1], levels[:, 1:] - levels[:, :-1]
@@ -547,9 +552,9 @@ def _own_entry(image: Image.Image) -> int:
 
 
 def _middle_blocks(image: Image.Image, reduction: int) -> tuple[NDArray[np.uint8], int] | None:
-    """For double_jpeg.earlier_quality: the luminance of the picture's middle, decoded at 1/reduction, and the side of a
-    block in it. None for modes that no JPEG has, and for formats that round coefficients of blocks themselves: what
-    they leave looks like the trace of a poor JPEG."""
+    """Input for double_jpeg.earlier_quality: the luminance of the middle of the picture, decoded at 1/reduction, and
+    the side of a block in it. None for modes that JPEG does not have, and for formats that round coefficients of blocks
+    themselves: their traces look like those of a poor JPEG."""
     if image.mode not in ("L", "RGB", "RGBA", "P") or image.format in NOT_JPEG_BEFORE:
         return None
     block = double_jpeg.BLOCK_PX // reduction

@@ -1,4 +1,4 @@
-"""EDGE: a picture's bytes -> the digest of its pixels, in all their bits and all frames.
+"""EDGE: computes the digest of a picture's pixels, in all their bits and all frames.
 
 Runs in worker processes only, like `pictures`.
 """
@@ -22,7 +22,7 @@ from index.model import RAW_FORMATS
 BAND_PIXELS: Final = 2**22
 # Modes in which Pillow holds all bits.
 DEEP_MODES: Final = ("I", "F")
-# What a PNG of sRGB declares, as it may be rounded.
+# The gamma that a PNG of sRGB declares, which may be rounded.
 SRGB_GAMMA: Final = 1 / 2.2
 GAMMA_ROUNDING: Final = 0.005
 PHOTOMETRIC: Final = 262
@@ -30,15 +30,16 @@ TIFF_RGB: Final = 2
 
 
 def pixel_digest(data: bytes, limits: Limits) -> bytes:
-    """BLAKE3 over the decoded, upright pixels: equal for pictures that show the same, pixel for pixel, in all frames.
+    """BLAKE3 over the decoded, upright pixels. It is equal for pictures that show the same, pixel for pixel, in all
+    frames.
 
-    Pixels of 8 bits or fewer are brought to RGB, or to RGBA where some are transparent, and deep grey to 32 bits,
-    whatever form they were stored in; those of CMYK and LAB, which RGB cannot hold, are taken as they are, and so are
-    those of more than 8 bits. The colour under pixels of which nothing shows does not count. A profile of other colours
-    than sRGB's does, since the same numbers then show something else. Raises PictureError.
+    Pixels of 8 bits or fewer are converted to RGB, or to RGBA if some are transparent, and deep grey to 32 bits, in
+    whatever form they were stored. CMYK and LAB, which RGB cannot hold, are not converted, and neither are pixels of
+    more than 8 bits. The colour of fully transparent pixels does not count. A profile of other colours than sRGB's does
+    count, since the same values then show something else. Raises PictureError.
 
-    b"", which is equal to nothing, where not all bits can be decoded, the frames together have more pixels than the
-    limits allow, or only the preview is decoded, as of RAW files.
+    Returns b"", which equals nothing, if not all bits can be decoded, if the frames together have more pixels than the
+    limits allow, or if only the preview is decoded, as for RAW files.
     """
     data = whole(data)
     with opened(data, limits) as image:
@@ -66,12 +67,13 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
 
 
 def code_digest(data: bytes, limits: Limits) -> bytes:
-    """BLAKE3 over all that decides the pixels of a JPEG, without decoding them: tables, frame and coded data, how its
-    components make colours, its orientation, and a profile of other colours than sRGB's. Two files with equal ones have
-    equal pixel digests; two with different ones may have as well. Other metadata does not count.
+    """BLAKE3 over everything that determines the pixels of a JPEG, without decoding them: tables, frame and coded data,
+    how its components make colours, its orientation, and a profile of other colours than sRGB's. Other metadata does
+    not count. Two files with equal digests have equal pixel digests; two with different ones may have equal pixel
+    digests, too.
 
-    b"", which is equal to nothing, for other formats, other frames (see jpeg_file.code_of_picture), and files whose
-    structure is not sound. Raises PictureError.
+    Returns b"", which equals nothing, for other formats, other frames (see jpeg_file.code_of_picture), and files with
+    an invalid structure. Raises PictureError.
     """
     data = whole(data)
     if not data.startswith(jpeg_file.SOI):
@@ -92,7 +94,7 @@ def code_digest(data: bytes, limits: Limits) -> bytes:
 
 
 def _meaning(image: Image.Image, profile: Any) -> bytes:
-    """What makes other colours of the same numbers than sRGB does."""
+    """What makes the same values mean other colours than in sRGB."""
     if not is_srgb(profile):
         return bytes(profile)
     gamma = image.info.get("gamma")
@@ -114,7 +116,7 @@ def _update(hasher: Any, mode: str, pixels: NDArray[Any]) -> None:
 
 
 def _canonical(image: Image.Image) -> Image.Image:
-    """The pixels in one of the forms that are digested: RGB, RGBA, I, F, CMYK, LAB."""
+    """The pixels in one of the modes that are digested: RGB, RGBA, I, F, CMYK, LAB."""
     if image.mode.startswith("I"):
         return Image.fromarray(np.asarray(image).astype(np.int32))
     if image.mode in ("F", "CMYK", "LAB"):
@@ -126,8 +128,8 @@ def _canonical(image: Image.Image) -> Image.Image:
 
 
 def _deep_pixels(data: bytes, image: Image.Image) -> NDArray[Any] | None:
-    """The pixels with all their bits, of shape (height, width, 3), or 4 where some are transparent, for colours and for
-    transparent greys, of which Pillow holds 8 bits; None where they cannot be had for sure."""
+    """The pixels with all their bits, for colours and transparent greys, of which Pillow holds only 8 bits. Shape
+    (height, width, 3), or 4 channels if some pixels are transparent. None if they cannot be read reliably."""
     tags: Any = getattr(image, "tag_v2", {})
     is_plain = image.format == "PNG" or (image.format == "TIFF" and tags.get(PHOTOMETRIC) == TIFF_RGB)
     if not is_plain or orientation_of(image) != 1:

@@ -1,4 +1,4 @@
-"""PURE: the chunks of a PNG file (W3C PNG, third edition): its metadata, and the file with other metadata.
+"""PURE: the chunks of a PNG file (W3C PNG, third edition): reads its metadata, and replaces it.
 
 Like the segments of a JPEG, chunks are copied byte for byte.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-# Chunks that define colours, and chunks that describe the picture. Not those that depend on how the pixels are stored
-# (sBIT, bKGD, hIST, tRNS), nor private ones that are marked as unsafe to copy.
+# Chunks that define colours, and chunks that describe the picture. Chunks that depend on how the pixels are stored
+# (sBIT, bKGD, hIST, tRNS) are left out, and so are private ones that are marked as unsafe to copy.
 COLOUR: Final = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
 DESCRIPTIVE: Final = (b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME")
 EXIF: Final = b"eXIf"
@@ -28,21 +28,21 @@ class Chunk:
 
 
 class NoPng(ValueError):
-    """The bytes are not built as a PNG file."""
+    """The bytes do not have the structure of a PNG file."""
 
 
 def metadata_of(data: bytes) -> list[Chunk]:
-    """The chunks that can be carried over to a new file of the same picture, in their order. Raises NoPng."""
+    """The chunks that can be copied to a new file of the same picture, in order. Raises NoPng."""
     return [chunk for chunk in all_chunks(data) if chunk.kind in COLOUR or _is_descriptive(chunk.kind)]
 
 
 def end_of_picture(data: bytes) -> int:
-    """The position where the last chunk ends; what follows is something else. Raises NoPng."""
+    """The position where the last chunk ends and other data begins. Raises NoPng."""
     return len(SIGNATURE) + sum(12 + len(chunk.payload) for chunk in all_chunks(data))
 
 
 def bits_per_channel(data: bytes) -> int:
-    """1, 2, 4, 8 or 16. Raises NoPng."""
+    """The bits per channel: 1, 2, 4, 8 or 16. Raises NoPng."""
     header = next(all_chunks(data))
     if header.kind != b"IHDR" or len(header.payload) <= DEPTH_AT:
         raise NoPng("has no header")
@@ -50,7 +50,7 @@ def bits_per_channel(data: bytes) -> int:
 
 
 def with_metadata(data: bytes, chunks: Iterable[Chunk]) -> bytes:
-    """The file with these chunks in place of its metadata. Raises NoPng."""
+    """The file with its metadata replaced by these chunks. Raises NoPng."""
     header, *rest = all_chunks(data)
     kept = [chunk for chunk in rest if chunk.kind not in COLOUR and not _is_descriptive(chunk.kind)]
     return b"".join([SIGNATURE, _written(header), *map(_written, chunks), *map(_written, kept)])
@@ -67,18 +67,18 @@ def xmp_chunk(packet: bytes) -> Chunk:
 
 
 def resolution_chunk(dpi: tuple[float, float]) -> Chunk:
-    """A resolution in pixels an inch as a chunk, which has it in pixels a metre."""
+    """A resolution in pixels per inch as a chunk, which has it in pixels per metre."""
     across, down = (min(2**31 - 1, max(1, round(value / 0.0254))) for value in dpi)
     return Chunk(b"pHYs", across.to_bytes(4, "big") + down.to_bytes(4, "big") + b"\1")
 
 
 def is_private(kind: bytes) -> bool:
-    """Whether a chunk is a program's own; except Apple's iDOT, which concerns the coding alone."""
+    """Whether a chunk is private to a program. Apple's iDOT does not count, since it concerns only the coding."""
     return kind[1:2].islower() and kind != b"iDOT"
 
 
 def _is_descriptive(kind: bytes) -> bool:
-    """Whether a chunk describes the picture. A private one (second letter in lower case) does if it is safe to copy
+    """Whether a chunk describes the picture. A private chunk (second letter in lower case) does if it is safe to copy
     (fourth letter in lower case)."""
     return kind in DESCRIPTIVE or (kind[1:2].islower() and kind[3:4].islower())
 
@@ -89,7 +89,7 @@ def _written(chunk: Chunk) -> bytes:
 
 
 def all_chunks(data: bytes) -> Iterator[Chunk]:
-    """The chunks in their order, up to the last. Raises NoPng, also where the last is missing."""
+    """The chunks in order, up to the last one. Raises NoPng, also if the last one is missing."""
     if not data.startswith(SIGNATURE):
         raise NoPng("does not begin as one")
     position = len(SIGNATURE)

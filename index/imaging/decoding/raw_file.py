@@ -1,8 +1,8 @@
-"""PURE: camera RAW files: what kind one is, its largest embedded preview, what is known of it, whether all is there.
+"""PURE: camera RAW files: the kind of a file, its largest embedded preview, its metadata, and whether it is complete.
 
-Previews are found as JPEG, wherever the maker put them, and not through the pointers of a dozen formats: a JPEG of
-eight bits begins with FF D8 FF and has a frame header behind a chain of segments. The coded sensor data of some formats
-is JPEG as well, but lossless (SOF3), and is no picture to look at. Every search is bounded.
+Previews are found as JPEGs anywhere in the file, not through the pointers of a dozen formats: a JPEG of eight bits
+begins with FF D8 FF, and has a frame header after a chain of segments. The coded sensor data of some formats is JPEG as
+well, but lossless (SOF3), and is no picture to look at. Every search is bounded.
 """
 
 import struct
@@ -17,11 +17,11 @@ SEGMENTS_AT_MOST: Final = 400
 DIRECTORIES_AT_MOST: Final = 64
 ENTRIES_AT_MOST: Final = 1024
 PARTS_AT_MOST: Final = 200_000
-# A preview of fewer pixels on its shorter side shows too little to compare anything with.
+# A preview with fewer pixels on its shorter side shows too little for a comparison.
 PREVIEW_SIDE_PX: Final = 100
 
 START: Final = b"\xff\xd8\xff"
-# Baseline, extended and progressive, by Huffman.
+# Baseline, extended and progressive frames, with Huffman coding.
 FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 OTHER_FRAMES: Final = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -29,7 +29,7 @@ OTHER_FRAMES: Final = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
 WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, MAKE, STARTS, ORIENTATION = 256, 257, 259, 262, 271, 273, 274
 LENGTHS, TILE_STARTS, TILE_LENGTHS, SUB_DIRECTORIES, JPEG_START, JPEG_LENGTH = 279, 324, 325, 330, 513, 514
 EXIF, DNG_VERSION = 34665, 50706
-# Of Panasonic.
+# Tags of Panasonic.
 WIDTH_OF_SENSOR, HEIGHT_OF_SENSOR = 2, 3
 WANTED: Final = frozenset(
     {WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, MAKE, STARTS, LENGTHS, TILE_STARTS, TILE_LENGTHS, SUB_DIRECTORIES,
@@ -43,18 +43,18 @@ _SIZES: Final = {1: ("B", 1), 2: ("B", 1), 3: ("H", 2), 4: ("I", 4), 7: ("B", 1)
 
 FUJI: Final = b"FUJIFILMCCD-RAW"
 CANON_OLD: Final = b"HEAPCCDR"
-# The second words of TIFF that Olympus and Panasonic write in place of 42.
+# Olympus and Panasonic write these words in place of the number 42 of TIFF.
 OLYMPUS: Final = (b"IIRO", b"IIRS", b"MMOR")
 PANASONIC: Final = b"IIU\0"
-# The box of Canon's CR3 that holds the first directory.
+# The box in Canon's CR3 that has the first directory.
 CANON_DIRECTORY: Final = b"CMT1"
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """`preview` is start and end of the JPEG in the file, `preview_size` its width and height as stored, `size` those
-    of the sensor's picture or of the preview where that is unknown; `exif` is the file's own metadata as TIFF, b""
-    where there is none."""
+    """`preview` is the start and end of the JPEG in the file, and `preview_size` its width and height as stored. `size`
+    is the size of the sensor's picture, or of the preview if that is unknown. `exif` is the file's own metadata as
+    TIFF, b"" if there is none."""
 
     format: str
     preview: tuple[int, int]
@@ -64,8 +64,8 @@ class Raw:
 
 
 def kind_of(data: bytes) -> str:
-    """The format of a camera RAW file, one of model.RAW_FORMATS, "" for any other file. A TIFF is RAW only if it
-    holds the data of a sensor."""
+    """The format of a camera RAW file, one of model.RAW_FORMATS; "" for any other file. A TIFF counts as RAW only if it
+    contains sensor data."""
     head = data[:32]
     if head.startswith(FUJI):
         return "RAF"
@@ -92,12 +92,12 @@ def kind_of(data: bytes) -> str:
 
 
 def read(data: bytes) -> Raw | None:
-    """What there is to know of a RAW file, None if it has no preview worth looking at. Raises Cut if its structure
-    goes on behind its end."""
+    """What is known of a RAW file, None if it has no usable preview. Raises Cut if its structure continues after its
+    end."""
     name = kind_of(data)
     directories = list(_directories(data)) if name not in ("RAF", "CRW", "CR3") else []
     _check_whole(data, name, directories)
-    # What a lossy DNG codes its samples in is JPEG too, tile by tile.
+    # A lossy DNG codes its samples as JPEG, too, tile by tile.
     samples = {
         start
         for tags in filter(_is_sensor, directories)
@@ -116,14 +116,14 @@ def read(data: bytes) -> Raw | None:
     largest = max(sensor, key=lambda sides: sides[0] * sides[1], default=size)
     if name == "RW2" and directories and WIDTH_OF_SENSOR in directories[0] and HEIGHT_OF_SENSOR in directories[0]:
         largest = directories[0][WIDTH_OF_SENSOR][0], directories[0][HEIGHT_OF_SENSOR][0]
-    # A mosaic that is turned against its preview, or absurd, says nothing.
+    # If the mosaic is turned relative to its preview, or its size is absurd, the preview's size is used.
     if largest[0] * largest[1] < size[0] * size[1] or (largest[0] < largest[1]) != (size[0] < size[1]):
         largest = size
     return Raw(name, place, size, largest, _exif(data, name))
 
 
 def _previews(data: bytes) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Place and size of each JPEG in a file that shows a picture."""
+    """The position and the size of each JPEG in a file that shows a picture."""
     at = 0
     for _ in range(CANDIDATES_AT_MOST):
         at = data.find(START, at)
@@ -135,7 +135,7 @@ def _previews(data: bytes) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def _frame_size(data: bytes, start: int) -> tuple[int, int] | None:
-    """Width and height of the JPEG that begins at `start`, None if it is none, or a lossless one."""
+    """Width and height of the JPEG that begins at `start`, None if there is none or it is lossless."""
     at = start + 2
     for _ in range(SEGMENTS_AT_MOST):
         if at + 9 > len(data) or data[at] != 0xFF:
@@ -163,7 +163,7 @@ def _is_sensor(tags: Tags) -> bool:
 
 
 def _directories(data: bytes) -> Iterator[Tags]:
-    """The tags of each directory of a TIFF, with their whole numbers; each directory once."""
+    """The tags of each directory of a TIFF, with their whole numbers. Each directory is read once."""
     order = "<" if data[:2] == b"II" else ">"
     pending = [_number(data, order, "I", 4)]
     seen: set[int] = set()
@@ -207,12 +207,12 @@ def _text(value: tuple[int, ...] | None) -> str:
 
 
 def _check_whole(data: bytes, name: str, directories: list[Tags]) -> None:
-    """Raises Cut if what the file says it holds goes on behind its end."""
+    """Raises Cut if data that the file refers to continues after its end."""
     if name == "CR3":
         for _ in boxes_at_top(data):
             pass
     if name == "RAF":
-        # Start and length of the preview, of the description and of the sensor data, behind the name of the camera.
+        # After the name of the camera: start and length of the preview, of the description, and of the sensor data.
         for place in (84, 92, 100):
             start, length = (_number(data, ">", "I", at) or 0 for at in (place, place + 4))
             if start + length > len(data):
@@ -226,7 +226,8 @@ def _check_whole(data: bytes, name: str, directories: list[Tags]) -> None:
 
 
 def _exif(data: bytes, name: str) -> bytes:
-    """The metadata of the file itself as TIFF: places in it are those in the file, so it is all of the file."""
+    """The metadata of the file itself as TIFF. Offsets in it count from the start of the file, so it is the whole
+    file."""
     if name == "CR3":
         at = data.find(CANON_DIRECTORY, 0, 2**20)
         return data[at + 4 : at + 2**16] if at >= 0 else b""

@@ -1,4 +1,4 @@
-"""EDGE: the embedded preview of a RAW file as the picture of that file, with the file's own metadata."""
+"""EDGE: opens the embedded preview of a RAW file as the picture of that file, with the file's own metadata."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ from index.imaging.decoding import raw_file
 from index.imaging.decoding.heif_file import Cut
 from index.imaging.decoding.raw_file import Raw
 
-# Where the size of the sensor's picture stands in the `info` of a picture.
+# The key of the size of the sensor's picture in the `info` of a picture.
 SIZE: Final = "raw_size"
 
 
 def raw_in(data: bytes) -> Raw | None:
-    """What there is to know of a RAW file, None for any other file. Raises PictureError: truncated, and no_decoder
-    where it has no preview to be shown."""
+    """What is known of a RAW file, None for any other file. Raises PictureError: truncated, and no_decoder if it has no
+    usable preview."""
     name = raw_file.kind_of(data)
     if not name:
         return None
@@ -29,7 +29,7 @@ def raw_in(data: bytes) -> Raw | None:
 
 
 def present(image: Image.Image, raw: Raw) -> None:
-    """Have an opened preview report the format, size and metadata of its file, and nothing of its own coding."""
+    """Make an opened preview report the format, size and metadata of its file, and nothing of its own coding."""
     image.format = raw.format
     image.info[SIZE] = raw.size
     image.quantization = {}  # type: ignore[attr-defined]
@@ -39,12 +39,12 @@ def present(image: Image.Image, raw: Raw) -> None:
             exif.load(b"Exif\0\0" + raw.exif)
         except Exception:  # noqa: BLE001 - struct.error, SyntaxError, KeyError...: a broken block is no block
             return
-        # The orientation is that of the file; a preview that is upright already has no other.
+        # The orientation is that of the file. A preview that is already upright has no other.
         if ExifTags.Base.Orientation in exif or ExifTags.Base.Model in exif:
             image.getexif().load(b"Exif\0\0" + raw.exif)
 
 
 def stored_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of a picture as stored: those of the sensor's picture where only its preview is decoded."""
+    """Width and height of a picture as stored: those of the sensor's picture if only its preview is decoded."""
     size: tuple[int, int] = image.info.get(SIZE, image.size)
     return size

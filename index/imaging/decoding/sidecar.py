@@ -1,7 +1,7 @@
-"""PURE: an XMP sidecar that says more: a new one, or one that is there with something added.
+"""PURE: writes a new XMP sidecar, or adds properties to an existing one.
 
-One that is there only gets text put into it, so that all else stays as its program wrote it, byte for byte; what comes
-out is read again before it is taken.
+Text is only inserted into an existing sidecar, so that everything else stays as its program wrote it, byte for byte.
+The result is parsed again before it is used.
 """
 
 import re
@@ -27,11 +27,11 @@ _END: Final = re.compile(r"</([\w.-]+):RDF\s*>")
 
 
 class Unreadable(Exception):
-    """A sidecar to which nothing can be added."""
+    """Nothing can be added to the sidecar."""
 
 
 def new_sidecar(more: Description, known: Description) -> bytes:
-    """A sidecar with this description, and with the known keywords as well: readers replace the whole list."""
+    """A sidecar with this description. It has the known keywords as well, since readers replace the whole list."""
     whole = united(more, Description(keywords=known.keywords if more.keywords else (),
                                      hierarchies=known.hierarchies if more.hierarchies else ()))  # fmt: skip
     return (
@@ -42,8 +42,8 @@ def new_sidecar(more: Description, known: Description) -> bytes:
 
 
 def with_more(sidecar: bytes, more: Description, known: Description) -> bytes:
-    """A sidecar with this added. Raises Unreadable where it cannot be, or would not say afterwards what it said
-    before."""
+    """A sidecar with this description added. Raises Unreadable if that is impossible, or if the result would not keep
+    all that the sidecar said before."""
     root = tree_of(sidecar)
     text = sidecar.decode(encoding_of(sidecar), "strict") if text_of(sidecar) else ""
     ends = list(_END.finditer(text))
@@ -91,7 +91,7 @@ def _beyond(said: tuple[str, ...], entries: tuple[str, ...]) -> list[str]:
 
 
 def _with_entries(text: str, name: str, entries: list[str]) -> str:
-    """More entries at the end of a list that is there. Raises Unreadable where it is not written as most do."""
+    """Add entries at the end of an existing list. Raises Unreadable if the list is not written in the usual form."""
     form = re.compile(rf"<{name}(?:\s[^>]*[^/>])?>\s*<rdf:(Bag|Seq)>(?:(?!</{name}).)*?(\s*)</rdf:\1>", re.DOTALL)
     found = list(form.finditer(text))
     if len(found) != 1:
@@ -105,7 +105,8 @@ def _entry(entry: str) -> str:
 
 
 def _block(said: Description, about: str, lists: dict[str, list[str]] | None = None) -> str:
-    """An rdf:Description that says this, "" for nothing; `lists` in place of its own keywords and hierarchies."""
+    """An rdf:Description with this description, "" if it is empty. `lists` replaces its own keywords and
+    hierarchies."""
     if lists is None:
         paths = list(said.hierarchies)
         lists = {"dc:subject": list(said.keywords), "lr:hierarchicalSubject": paths,
@@ -136,6 +137,6 @@ def _block(said: Description, about: str, lists: dict[str, list[str]] | None = N
 
 
 def _degrees(value: float, letters: str) -> str:
-    """As XMP writes them: whole degrees, minutes with their fraction, the letter of the hemisphere."""
+    """Coordinates in the form of XMP: whole degrees, minutes with a fraction, the letter of the hemisphere."""
     minutes = round(abs(value) * 60, 6)
     return f"{int(minutes // 60)},{minutes % 60:.6f}{letters[value < 0]}"

@@ -1,6 +1,6 @@
-"""PURE: the JSON that Google Takeout writes beside a picture -> what it says about it.
+"""PURE: reads the description in the JSON file that Google Takeout writes next to a picture.
 
-Its time is UTC. Nothing in it is trusted: size, depth and types are checked, and no name in it is ever a path.
+Its time is in UTC. Nothing in it is trusted: size, depth and types are checked, and no name in it is used as a path.
 """
 
 import json
@@ -15,7 +15,7 @@ MOST_DIGITS: Final = 15
 
 
 def read_takeout(data: bytes) -> Description:
-    """What a file says; nothing if it is not of this kind."""
+    """The description in a file; empty if the file is not of this kind."""
     if len(data) > MOST_BYTES:
         return Description()
     try:

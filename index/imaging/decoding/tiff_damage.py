@@ -1,4 +1,4 @@
-"""EDGE: damage in a TIFF: pages that go on behind the end of the file, and complaints of libtiff as it decodes."""
+"""EDGE: finds damage in a TIFF: pages that continue after the end of the file, and complaints of libtiff."""
 
 import re
 from typing import Any, Final
@@ -7,9 +7,9 @@ from PIL import Image
 
 from index.imaging.decoding import decoder_messages
 
-# Where the strips and tiles of a page begin, and how long they are (TIFF 6.0, 1992).
+# Tags with the start and the length of the strips and tiles of a page (TIFF 6.0, 1992).
 PLACES: Final = ((273, 279), (324, 325))
-# What the decoders of libtiff write; the others are about tags.
+# The messages of libtiff's decoders. Its other messages concern tags.
 COMPLAINT: Final = re.compile(
     r"decode|jpeglib|fax|bad code|not enough data|code not yet in table|premature", re.IGNORECASE
 )
@@ -18,19 +18,19 @@ PAGES_AT_MOST: Final = 1000
 
 
 def complaints_of(image: Image.Image) -> str:
-    """Decode the page that is open, and give the first complaint of its decoder, "" for none."""
+    """Decode the page that is open. Returns the first complaint of its decoder, "" if there is none."""
     with decoder_messages.captured() as words:
         image.load()
     for line in "".join(words).splitlines():
         if COMPLAINT.search(line):
-            # The library names a file that is not there.
+            # The library names a file that does not exist.
             return line.removeprefix("tempfile.tif: ").strip()[:WORDS]
     return ""
 
 
 def cut_off(image: Image.Image, size_bytes: int) -> str:
-    """Whether a page goes on behind the end of the file, in words; "" where none does. The first page is open again
-    afterwards."""
+    """Describes a page that continues after the end of the file; "" if there is none. Afterwards the first page is open
+    again."""
     try:
         pages = min(PAGES_AT_MOST, int(getattr(image, "n_frames", 1)))
         for page in range(pages):

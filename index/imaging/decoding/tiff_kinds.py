@@ -1,6 +1,7 @@
-"""PURE: the kinds of TIFF that are sound and are not decoded here, from the first directory of the file (TIFF 6.0).
+"""PURE: recognises intact TIFFs that cannot be decoded here, from the first directory of the file (TIFF 6.0).
 
-Pillow says "damaged header" of some, "decoder error" of others, and decodes one to other pixels without an error.
+For some, Pillow reports "damaged header", for others "decoder error", and one kind it decodes to wrong pixels without
+an error.
 """
 
 import struct
@@ -15,9 +16,9 @@ BITS, COMPRESSION, SAMPLES, PLANAR, FORMAT = 258, 259, 277, 284, 339
 _SIZES: Final = {3: ("H", 2), 4: ("I", 4), 16: ("Q", 8)}
 UNCOMPRESSED: Final = 1
 SEPARATE_PLANES: Final = 2
-# IEEE floating point, and the two kinds of complex numbers.
+# IEEE floating point, and the two complex formats.
 REAL: Final = frozenset({3, 5, 6})
-# Codings that Pillow's libtiff is built without, as people know them.
+# Codings that Pillow's libtiff is built without, by their common names.
 CODINGS: Final = {
     50001: "WebP", 50002: "JPEG XL", 34712: "JPEG 2000", 34887: "LERC", 34892: "lossy DNG", 33003: "JPEG 2000",
     33005: "JPEG 2000", 34676: "SGILog", 34677: "SGILog", 34661: "JBIG", 34713: "Nikon NEF",
@@ -39,8 +40,8 @@ def is_tiff(head: bytes) -> bool:
 
 
 def decoded_wrongly(data: bytes) -> Message | None:
-    """What a TIFF is that Pillow 13.0.0 decodes to other pixels, without an error: 16 bits a channel in separate
-    planes, not compressed."""
+    """The kind of a TIFF that Pillow 13.0.0 decodes to wrong pixels without an error: 16 bits per channel in separate
+    planes, uncompressed."""
     kind = _kind_of(data)
     if kind is None or kind.planes != SEPARATE_PLANES or kind.samples < 2:
         return None
@@ -50,7 +51,7 @@ def decoded_wrongly(data: bytes) -> Message | None:
 
 
 def not_decoded(data: bytes) -> Message | None:
-    """What a TIFF is that cannot be opened or decoded although it may be sound; None where that is unknown."""
+    """The kind of a TIFF that cannot be opened or decoded although it may be intact; None if that is unknown."""
     kind = _kind_of(data)
     if kind is None:
         return None
@@ -87,7 +88,7 @@ def _read(data: bytes) -> _Kind:
         place = at + inline
         if values * size > (8 if is_big else 4):
             place = struct.unpack_from(order + ("Q" if is_big else "I"), data, place)[0]
-        # The first of several: channels of different depths are no pictures.
+        # Only the first of several values is read: no pictures have channels of different depths.
         found[tag] = struct.unpack_from(order + letter, data, place)[0]
     return _Kind(
         found.get(BITS, 1), found.get(COMPRESSION, UNCOMPRESSED), found.get(SAMPLES, 1), found.get(PLANAR, 1),

@@ -1,7 +1,7 @@
-"""PURE: an XMP packet or sidecar (Adobe, XMP Specification Part 1 and 2) -> what it says about its picture.
+"""PURE: reads the description in an XMP packet or sidecar (Adobe, XMP Specification Part 1 and 2).
 
-Nothing in it is trusted: its size, depth, number of elements, texts and lists are limited, and one that declares a
-document type is not read, as entities are no part of XMP and expand without limit.
+Nothing in it is trusted. Its size, depth, number of elements, texts and lists are limited. A packet that declares a
+document type is not read: entities are no part of XMP, and can expand without limit.
 """
 
 import math
@@ -25,17 +25,17 @@ NAMES: Final = {
     "digiKam": "http://www.digikam.org/ns/1.0/",
     "darktable": "http://darktable.sf.net/",
 }
-# An editor's record of every stroke has some megabytes; what people write has some kilobytes.
+# An editor's record of every stroke has some megabytes. What people write has some kilobytes.
 MOST_BYTES: Final = 4 * 2**20
 MOST_DEPTH: Final = 64
 MOST_ELEMENTS: Final = 100_000
 WORDS_AT_MOST: Final = 500
 WORD_LETTERS: Final = 200
 CAPTION_LETTERS: Final = 2000
-# The dates, the one of the capture itself first.
+# The properties with dates. The date of the capture itself comes first.
 DATES: Final = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate", "exif:DateTimeDigitized")
 LOCATION: Final = ("Iptc4xmpCore:Location", "photoshop:City", "photoshop:State", "photoshop:Country")
-# darktable's numbers for labels, which others write as words.
+# darktable numbers the colour labels; other programs write these words.
 COLOURS: Final = ("Red", "Yellow", "Green", "Blue", "Purple")
 _DEGREES: Final = re.compile(r"(\d{1,3}),(\d{1,2})(?:,(\d{1,2}(?:\.\d+)?)|(\.\d+))?([NSEW])")
 
@@ -67,7 +67,7 @@ class _Bounded(ElementTree.TreeBuilder):
 
 
 def text_of(packet: bytes | str) -> str:
-    """A packet as text, "" where it is too long or declares a document type."""
+    """A packet as text, "" if it is too long or declares a document type."""
     if len(packet) > MOST_BYTES:
         return ""
     text = packet if isinstance(packet, str) else packet.decode(encoding_of(packet), "replace")
@@ -76,14 +76,14 @@ def text_of(packet: bytes | str) -> str:
 
 
 def encoding_of(packet: bytes) -> str:
-    """By the byte order mark, or the zero bytes of the first letter."""
+    """The encoding, from the byte order mark or from the zero bytes of the first letter."""
     if packet.startswith((b"\xff\xfe", b"<\0")):
         return "utf-16-le"
     return "utf-16-be" if packet.startswith((b"\xfe\xff", b"\0<")) else "utf-8"
 
 
 def tree_of(packet: bytes | str) -> ElementTree.Element | None:
-    """The elements of a packet or sidecar, None where it is no XMP or goes beyond the limits."""
+    """The elements of a packet or sidecar, None if it is no XMP or exceeds the limits."""
     text = text_of(packet)
     if not text:
         return None
@@ -97,7 +97,7 @@ def tree_of(packet: bytes | str) -> ElementTree.Element | None:
 
 
 def read_xmp(packet: bytes | str, source: DateSource = DateSource.XMP) -> Description:
-    """What a packet or sidecar says; nothing if it is no XMP. `source` is where its date is found then."""
+    """The description in a packet or sidecar; empty if it is no XMP. `source` is recorded as the source of its date."""
     root = tree_of(packet)
     if root is None:
         return Description()
@@ -123,7 +123,7 @@ def read_xmp(packet: bytes | str, source: DateSource = DateSource.XMP) -> Descri
 
 
 def value_of(root: ElementTree.Element, name: str) -> str:
-    """The first value of a property, wherever it stands: attribute, element, or first entry of its list."""
+    """The first value of a property, as an attribute, an element, or the first entry of a list."""
     full = full_name(name)
     for node in _descriptions(root):
         if node.get(full):
@@ -137,7 +137,7 @@ def value_of(root: ElementTree.Element, name: str) -> str:
 
 
 def list_of(root: ElementTree.Element, name: str) -> list[str]:
-    """The entries of a list."""
+    """The entries of a property that is a list."""
     entry = full_name("rdf:li")
     return [
         item.text or ""
@@ -148,28 +148,28 @@ def list_of(root: ElementTree.Element, name: str) -> list[str]:
 
 
 def full_name(name: str) -> str:
-    """A name as ElementTree has it: exif:GPSLatitude -> {http://ns.adobe.com/exif/1.0/}GPSLatitude."""
+    """A name in the form of ElementTree: exif:GPSLatitude -> {http://ns.adobe.com/exif/1.0/}GPSLatitude."""
     prefix, _, local = name.partition(":")
     return f"{{{NAMES[prefix]}}}{local}"
 
 
 def words(entries: Iterable[str]) -> tuple[str, ...]:
-    """Keywords on one line each, every one once."""
+    """Keywords, each on one line and without duplicates."""
     return tuple(dict.fromkeys(word for word in map(one_line, entries) if word))[:WORDS_AT_MOST]
 
 
 def one_line(text: str) -> str:
-    """A text on one line, without what XML cannot hold."""
+    """A text on one line, without characters that XML cannot contain."""
     return " ".join(_printable(text).split())[:WORD_LETTERS]
 
 
 def lines(text: str) -> str:
-    """A text of several lines, without what XML cannot hold."""
+    """A text of several lines, without characters that XML cannot contain."""
     return "\n".join(" ".join(line.split()) for line in map(_printable, text.splitlines())).strip()[:CAPTION_LETTERS]
 
 
 def rating_of(value: object) -> int | None:
-    """1 to 5; 0 and what is rejected (-1) are none."""
+    """A rating from 1 to 5. None for 0, and for rejected pictures (-1)."""
     try:
         rating = int(float(str(value)))
     except (ValueError, OverflowError):
@@ -178,7 +178,7 @@ def rating_of(value: object) -> int | None:
 
 
 def place_of(north: float, east: float) -> tuple[float, float] | None:
-    """A place on earth; where a receiver found none, many write 0 and 0."""
+    """A valid place on earth, or None. 0 and 0 is none: many programs write it if the receiver found no place."""
     if not (math.isfinite(north) and math.isfinite(east)) or (north, east) == (0, 0):
         return None
     return (north, east) if abs(north) <= 90 and abs(east) <= 180 else None
@@ -198,7 +198,7 @@ def _place(north: str, east: str) -> tuple[float, float] | None:
 
 
 def _decimal(value: str) -> float | None:
-    """Degrees from "52,31.5N" or "52,31,30N"."""
+    """Decimal degrees from "52,31.5N" or "52,31,30N"."""
     match = _DEGREES.fullmatch(value.strip())
     if match is None:
         return None

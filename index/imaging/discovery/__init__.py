@@ -1,1 +1,1 @@
-"""Which files on disk are images, what belongs to them, and what changed since the last scan."""
+"""Finds which files on disk are images, what belongs to them, and what has changed since the last scan."""

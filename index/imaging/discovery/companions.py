@@ -1,9 +1,9 @@
-"""PURE: which files beside an image belong to it: sidecars, the RAW of the same shot, the film of a Live Photo.
+"""PURE: finds the files that belong to an image next to them: sidecars, RAW files, films of a Live Photo.
 
-One table (PATTERNS) says of what picture a file is a companion, by its name. A sidecar that has the whole name of a
-picture and an ending more (`a.jpg.xmp`) is its own. A file that has only the stem (`a.xmp`, `a.cr2`, `a.mov`) belongs
-to every image of that stem in the folder, and a sidecar also to a RAW or film of that stem; it stays as long as any of
-them does.
+One table (PATTERNS) says to which pictures a companion belongs, by its name. A sidecar with the whole name of a picture
+and another ending (`a.jpg.xmp`) belongs to that picture. A file with only the stem (`a.xmp`, `a.cr2`, `a.mov`) belongs
+to every image with that stem in the folder; a sidecar also to a RAW file or film with that stem. It stays as long as
+any of them does.
 """
 
 import re
@@ -15,17 +15,17 @@ from typing import Final
 
 from index.imaging.discovery.file_types import IMAGES, RAW
 
-# Adobe's and darktable's, Adobe's masks, Apple's, RawTherapee's and ART's, DxO's, ON1's, Canon's recipes, Nikon's,
-# ExifTool's, and the small picture that cameras put beside a film or RAW.
+# From Adobe and darktable, Adobe's masks, Apple, RawTherapee and ART, DxO, ON1, Canon's recipes, Nikon, ExifTool, and
+# the small picture that cameras put next to a film or RAW file.
 SIDECARS: Final = frozenset(b"xmp acr aae pp3 arp dop on1 vrd dr4 nksc mie thm".split())
-# What cameras and telephones record beside a still: films, and spoken notes.
+# What cameras and telephones record along with a still: films, and spoken notes.
 FILMS: Final = frozenset(b"mov mp4 m4v wav".split())
-# Of these, what belongs to a RAW file without an image beside it, too.
+# Those of the above that may also belong to a RAW file without an image.
 NOTES: Final = frozenset({b"wav"})
 
 
 class Bond(StrEnum):
-    """`sidecar`: describes the picture; `raw` and `film`: pictures and sounds of their own, which no sidecar can
+    """`sidecar`: describes the picture. `raw` and `film`: pictures and sounds in their own right, which no sidecar can
     replace."""
 
     SIDECAR = "sidecar"
@@ -35,7 +35,7 @@ class Bond(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A kind of companion: `form` matches its whole name; `stems` and `names` are templates for the stem, or the whole
+    """A kind of companion. `form` matches its whole name. `stems` and `names` are templates for the stem, or the whole
     name, of the pictures that it belongs to."""
 
     bond: Bond
@@ -52,12 +52,12 @@ def _form(form: bytes) -> re.Pattern[bytes]:
     return re.compile(form, re.IGNORECASE | re.DOTALL)
 
 
-# Google Takeout writes `a.jpg.supplemental-metadata.json`, cut off after any letter where the name gets too long, and
+# Google Takeout writes `a.jpg.supplemental-metadata.json`, cut off after any letter if the name gets too long, and
 # `a.jpg(1).json` for `a(1).jpg`.
 TAKEOUT_WORD: Final = b".supplemental-metadata"
-# The endings of sidecars that are read: Adobe's and Takeout's.
+# The endings of sidecars that are read: those of Adobe and Takeout.
 XMP_ENDING, TAKEOUT_ENDING = b".xmp", b".json"
-# The letters of a name that Takeout keeps before `.json`.
+# The number of letters that Takeout keeps before `.json`.
 TAKEOUT_LETTERS: Final = 46
 _WORD: Final = b"(" + b"".join(b"(?:" + bytes([letter]).replace(b".", rb"\.") for letter in TAKEOUT_WORD)
 _WORD_AT_MOST: Final = _WORD + b")?" * len(TAKEOUT_WORD) + b")"
@@ -65,9 +65,9 @@ _PICTURE: Final = rb"\." + _one_of(IMAGES | RAW | FILMS | {b"mp"})
 
 PATTERNS: Final = (
     Pattern(Bond.SIDECAR, _form(rb"(.+)\." + _one_of(SIDECARS)), stems=(rb"\1",), names=(rb"\1",)),
-    # The further versions of darktable: a_01.jpg.xmp.
+    # darktable's further versions: a_01.jpg.xmp.
     Pattern(Bond.SIDECAR, _form(rb"(.+)_\d\d(\.[^.]+)\.xmp"), names=(rb"\1\2",)),
-    # What Apple's Photos did to the edited picture IMG_E1234.
+    # The edits that Apple's Photos made to the picture IMG_E1234.
     Pattern(Bond.SIDECAR, _form(rb"(IMG_)O(\d+)\.aae"), stems=(rb"\1E\2",)),
     Pattern(Bond.SIDECAR, _form(rb"(.+" + _PICTURE + b")" + _WORD_AT_MOST + rb"\.json"), names=(rb"\1",)),
     Pattern(
@@ -78,26 +78,26 @@ PATTERNS: Final = (
     Pattern(Bond.FILM, _form(rb"(.+)\." + _one_of(FILMS)), stems=(rb"\1",)),
     # The film of PXL_1.MP.jpg, as Takeout writes it.
     Pattern(Bond.FILM, _form(rb"(PXL_.+\.MP[^.]*)"), stems=(rb"\1",)),
-    # Canon's spoken note of IMG_1234.
+    # Canon's spoken note for IMG_1234.
     Pattern(Bond.FILM, _form(rb"SND_(\d+)\.wav"), stems=(rb"IMG_\1",)),
-    # What RawTherapee did to the picture that it wrote.
+    # RawTherapee's edits of the picture that it wrote.
     Pattern(Bond.SIDECAR, _form(rb"(.+)\.out\.pp3"), names=(rb"\1",)),
 )
 _CUT_OFF: Final = _form(rb"(.+)()\.json")
 _CUT_OFF_NUMBERED: Final = _form(rb"(.+)(\(\d+\))\.json")
-# Where a picture has that number, which its name has before the ending.
+# A picture with a number before the ending of its name.
 _NUMBERED: Final = _form(rb"(.+)(\(\d+\))(\.[^.]+)")
-# Every form ends with one of these; that of a film in a Takeout ends with "mp" and any letters after it.
+# Every form ends with one of these, except that of a film in a Takeout, which ends with "mp" and any letters.
 _ENDINGS: Final = SIDECARS | RAW | FILMS | {b"dng", b"json"}
 _DARKTABLE: Final = PATTERNS[1].form
 _WORD_OF_TAKEOUT: Final = ((PATTERNS[3].form, 2), (PATTERNS[4].form, 3))
 
-# Folders for the RAW files of a shoot, or for its other images, beside one another.
+# Neighbouring folders for the RAW files of a shoot, and for its other images.
 RAW_FOLDERS: Final = frozenset(b"raw raws dng cr2 cr3 nef arw raf orf rw2".split())
 IMAGE_FOLDERS: Final = frozenset(b"jpg jpeg jpegs jpgs heic".split())
 PART_OF_SHOT: Final = re.compile(rb"\.RAW-0\d\.(COVER|ORIGINAL|MP)(\.COVER)?$", re.IGNORECASE)
 
-# How a file system compares names: two names with the same result are one name to it.
+# How a file system compares names: two names with the same result are one name.
 Fold = Callable[[bytes], bytes]
 
 
@@ -108,12 +108,12 @@ class Companion:
 
 
 def exact(name: bytes) -> bytes:
-    """Names are compared byte by byte."""
+    """Compare names byte by byte."""
     return name
 
 
 def case_blind(name: bytes) -> bytes:
-    """Names are compared without regard to case, as on FAT, exFAT and many network shares."""
+    """Ignore case in names, as on FAT, exFAT and many network shares."""
     return name.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
 
 
@@ -124,8 +124,8 @@ def stem_of(name: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """What the patterns say of a name: how it is bound, and the stems and whole names of the pictures it belongs to;
-    `start` is how the name of its picture begins, without its `number`, where its own was cut off."""
+    """What the patterns say about a name: its bond, and the stems and whole names of the pictures it belongs to. If the
+    name was cut off, `start` is how the name of its picture begins, without its `number`."""
 
     bond: Bond
     stems: frozenset[bytes]
@@ -134,7 +134,7 @@ class _Claims:
     number: bytes = b""
 
     def cover(self, picture: bytes, fold: Fold) -> bool:
-        """Whether a picture is one of those."""
+        """Whether a picture is one of these."""
         folded = fold(picture)
         if fold(stem_of(picture)) in map(fold, self.stems) or folded in map(fold, self.names):
             return True
@@ -147,10 +147,11 @@ class _Claims:
 
 @lru_cache(maxsize=4096)
 def _claims(name: bytes) -> _Claims | None:
-    """None for a name that is of no companion."""
+    """What the patterns say about a name, None if it is no companion's."""
     ending = _ending(name)
     if ending not in _ENDINGS and not ending.startswith(b"mp"):
-        # Most names: ten patterns cost ten times as much as all else that a plan asks of a name.
+        # A quick exit for most names: ten patterns cost ten times as much as everything else that a plan does with a
+        # name.
         return None
     matching = [(pattern, match) for pattern in PATTERNS if (match := pattern.form.fullmatch(name))]
     if matching:
@@ -164,19 +165,19 @@ def _claims(name: bytes) -> _Claims | None:
 
 
 def bond_of(name: bytes) -> Bond | None:
-    """How a file may belong to an image beside it, by its name; None if it is no companion."""
+    """How a file, by its name, may belong to an image next to it; None if it is no companion."""
     claims = _claims(name)
     return None if claims is None else claims.bond
 
 
 def is_described_by(companion: bytes) -> bool:
-    """Whether a sidecar is read, for what it says about its picture: XMP, and the JSON of Google Takeout."""
+    """Whether a sidecar is read for its description of the picture: XMP, and the JSON of Google Takeout."""
     return companion.lower().endswith((XMP_ENDING, TAKEOUT_ENDING))
 
 
 def keys_of(name: bytes) -> set[bytes]:
-    """By what a name is found beside others: two files of which one belongs to the other have one of these in common,
-    each folded as the file system compares names."""
+    """The keys of a name, for finding related files: if one file belongs to another, they have a key in common, when
+    both are folded as the file system compares names."""
     keys = {stem_of(name)}
     numbered = _NUMBERED.fullmatch(name)
     for whole in (name, numbered[1] + numbered[3]) if numbered else (name,):
@@ -189,7 +190,7 @@ def keys_of(name: bytes) -> set[bytes]:
 
 
 def claims_picture(name: bytes) -> bool:
-    """Whether a name ends as those of images, RAW files and films do."""
+    """Whether a name has an ending of images, RAW files or films."""
     return _ending(name) in IMAGES or bond_of(name) in (Bond.RAW, Bond.FILM)
 
 
@@ -206,8 +207,8 @@ def belongs(companion: bytes, picture: bytes, fold: Fold = exact) -> bool:
 
 
 def of_one_shot(raw: bytes, image: bytes) -> bool:
-    """Whether a RAW file and an image, by their paths, are what a camera or telephone wrote for one shot: of one stem,
-    in one folder, or one of them in a folder of its own beside (`RAW/IMG_1.CR2`, `JPG/IMG_1.JPG`)."""
+    """Whether a RAW file and an image, by their paths, come from one shot of a camera or telephone. They have the same
+    stem, and are in one folder, or one is in a neighbouring folder for its kind (`RAW/IMG_1.CR2`, `JPG/IMG_1.JPG`)."""
     (raw_folder, _, raw_name), (folder, _, name) = raw.rpartition(b"/"), image.rpartition(b"/")
     if case_blind(_shot(raw_name)) != case_blind(_shot(name)):
         return False
@@ -219,13 +220,13 @@ def of_one_shot(raw: bytes, image: bytes) -> bool:
 
 
 def _shot(name: bytes) -> bytes:
-    """The stem without what a telephone adds for each of its two files: `.RAW-01.COVER`, `.RAW-02.ORIGINAL`."""
+    """The stem without what a telephone appends for its two files: `.RAW-01.COVER`, `.RAW-02.ORIGINAL`."""
     return PART_OF_SHOT.sub(b"", stem_of(name))
 
 
 def companions_of(image: bytes, names: Collection[bytes], fold: Fold = exact) -> list[Companion]:
     """The files among `names` (those of one folder) that belong to an image, and the sidecars of its RAW files and
-    films (`a.cr2.xmp`); by name."""
+    films (`a.cr2.xmp`); sorted by name."""
     companions = {name for name in names if belongs(name, image, fold)}
     if not companions:
         return []
@@ -235,12 +236,12 @@ def companions_of(image: bytes, names: Collection[bytes], fold: Fold = exact) ->
 
 
 def owners_of(companion: bytes, pictures: Iterable[bytes], fold: Fold = exact) -> list[bytes]:
-    """The pictures of a folder that a file belongs to: it stays as long as one of them does. By name."""
+    """The pictures of a folder that a file belongs to, sorted by name. It stays as long as one of them does."""
     return sorted(picture for picture in pictures if picture != companion and belongs(companion, picture, fold))
 
 
 def images_behind(companion: bytes, pictures: Collection[bytes], fold: Fold = exact) -> list[bytes]:
-    """The images that a file belongs to, those of a RAW or film that it belongs to included; by name."""
+    """The images that a file belongs to, directly or through a RAW file or film; sorted by name."""
     images: set[bytes] = set()
     for owner in owners_of(companion, pictures, fold):
         if bond_of(owner) is None:
@@ -252,33 +253,34 @@ def images_behind(companion: bytes, pictures: Collection[bytes], fold: Fold = ex
 
 def would_bond(arriving: Collection[bytes], there: Iterable[bytes], fold: Fold = exact) -> bool:
     """Whether files arriving in a folder would be companions of pictures there, or files there companions of arriving
-    pictures. An arriving file that is no companion by its ending counts as an image."""
+    pictures. An arriving file whose ending is not that of a companion counts as an image."""
     present = [name for name in there if claims_picture(name) or bond_of(name) is Bond.SIDECAR]
     return any(belongs(new, old, fold) or belongs(old, new, fold) for new in arriving for old in present)
 
 
 def twin_of(companion: bytes, keeper: bytes, names: Collection[bytes]) -> bytes | None:
-    """The corresponding companion of the image to keep: one of the same ending that belongs to it."""
+    """The corresponding companion of the image to keep: one with the same ending that belongs to it."""
     ending = _ending(companion)
     return next((name for name in sorted(names) if _ending(name) == ending and belongs(name, keeper)), None)
 
 
 def renamed(companion: bytes, before: bytes, after: bytes) -> bytes:
-    """The name of a companion whose image got another name: `a.xmp` beside `a (2).jpg` is `a (2).xmp`. A name that is
-    not that of a companion of `before` stays as it is."""
+    """The name of a companion after its image was renamed: `a.xmp` next to `a (2).jpg` becomes `a (2).xmp`. A name that
+    is not that of a companion of `before` is returned unchanged."""
     if before == after:
         return companion
     if belongs(companion, before, case_blind):
         new = _renamed(companion, before, after)
         return new if belongs(new, after, case_blind) else companion
-    # The sidecar of a RAW or film: a.CR2.xmp.
+    # The sidecar of a RAW file or film: a.CR2.xmp.
     rest = companion[len(stem_of(before)) :]
     shares_stem = case_blind(companion).startswith(case_blind(stem_of(before)) + b".")
     return stem_of(after) + rest if shares_stem and rest.startswith(b".") else companion
 
 
 def _renamed(companion: bytes, before: bytes, after: bytes) -> bytes:
-    # The word after the name of the picture; a number behind it is part of the name, and the new name has its own.
+    # The word after the name of the picture. A number after it is part of the picture's name, and the new name has its
+    # own.
     for form, word in _WORD_OF_TAKEOUT:
         if match := form.fullmatch(companion):
             return after + match[word] + b".json"

@@ -1,7 +1,7 @@
-"""EDGE: files opened below a watched folder without following a symbolic link in their path.
+"""EDGE: opens files below a watched folder without following a symbolic link in their path.
 
-Between a check of a path and its use, any folder in it can be replaced by a link. So the folders from `top`, which is
-configured, down to the file are opened one after the other, and none may be a link. `top` itself may be a link, or be
+Between the check of a path and its use, any folder in it can be replaced by a link. So the folders from `top`, which is
+configured, down to the file are opened one after another, and none may be a link. `top` itself may be a link, or be
 reached by one. Every function raises OSError: NotADirectoryError or ELOOP for a link in the path, EINVAL for a path
 that is not below `top` or contains `..`, ENAMETOOLONG.
 """
@@ -27,7 +27,7 @@ _TRAVERSE: Final = operating_system.TRAVERSE | os.O_DIRECTORY | os.O_NOFOLLOW | 
 def steps(top: bytes, path: bytes) -> list[bytes]:
     """The names that lead from `top` to a path at or below it."""
     if len(path) >= LONGEST_PATH:
-        # Most system calls on a file need its whole path.
+        # Longer paths are refused, since most system calls on the file would fail.
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     above = top.rstrip(b"/")
     if path != top and not path.startswith(above + b"/"):
@@ -40,7 +40,7 @@ def steps(top: bytes, path: bytes) -> list[bytes]:
 
 @contextmanager
 def _folder_at(top: bytes, names: list[bytes]) -> Iterator[int]:
-    """The descriptor of the folder that these names lead to."""
+    """The descriptor of the folder at the end of these names."""
     descriptor = os.open(top, operating_system.TRAVERSE | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in names:
@@ -53,7 +53,7 @@ def _folder_at(top: bytes, names: list[bytes]) -> Iterator[int]:
 
 
 def open_file(top: bytes, path: bytes) -> int:
-    """The descriptor of a regular file, to be closed by the caller. EINVAL for what is no regular file."""
+    """The descriptor of a regular file, which the caller closes. EINVAL for anything else."""
     names = steps(top, path)
     if not names:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -66,7 +66,7 @@ def open_file(top: bytes, path: bytes) -> int:
 
 
 def open_folder(top: bytes, path: bytes) -> int:
-    """The descriptor of a folder that can be listed, to be closed by the caller."""
+    """The descriptor of a folder that can be listed, which the caller closes."""
     names = steps(top, path)
     if not names:
         return os.open(top, FOLDER)
@@ -75,7 +75,7 @@ def open_folder(top: bytes, path: bytes) -> int:
 
 
 def status(top: bytes, path: bytes) -> os.stat_result:
-    """The status of a path, of a link itself rather than its target; `top` is followed."""
+    """The status of a path. For a link, the status of the link itself; only `top` is followed."""
     names = steps(top, path)
     if not names:
         return os.stat(top)
@@ -84,7 +84,7 @@ def status(top: bytes, path: bytes) -> os.stat_result:
 
 
 def nearest_existing_folder(top: bytes, path: bytes) -> tuple[bytes, int]:
-    """The deepest folder that exists above a path below `top`, and its device."""
+    """The deepest existing folder above a path below `top`, and its device."""
     names = steps(top, path)[:-1]
     reached = top
     descriptor = os.open(top, operating_system.TRAVERSE | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -103,8 +103,8 @@ def nearest_existing_folder(top: bytes, path: bytes) -> tuple[bytes, int]:
 
 
 def link_finder(top: bytes) -> Callable[[bytes], bool]:
-    """A function that says whether a path below `top` leads through a symbolic link, or through what is no folder. Each
-    folder is examined once; what cannot be examined counts as no link."""
+    """A function that says whether a path below `top` leads through a symbolic link, or through something that is no
+    folder. Each folder is examined once. A folder that cannot be examined counts as no link."""
     known: dict[bytes, bool] = {}
 
     def is_behind_link(path: bytes) -> bool:

@@ -1,7 +1,8 @@
-"""PURE: whether a file may be an image, by its name or, if that is inconclusive, by its first bytes.
+"""PURE: determines whether a file may be an image, by its name or, if that is inconclusive, by its first bytes.
 
-A file with an image's ending counts as an image until it was read. A file with the ending of another well-known format
-is never opened, which avoids reading every film on the disk. Any other file is an image if its first bytes say so.
+A file with the ending of an image counts as an image until it has been read. A file with the ending of another
+well-known format is never opened, which avoids reading every film on the disk. Any other file is an image if its first
+bytes say so.
 """
 
 from collections.abc import Mapping
@@ -12,14 +13,14 @@ IMAGES: Final = frozenset(
     b"jp2 j2k j2c jpc jpx jpf psd tga ppm pgm pbm pnm".split()
 )
 
-# Camera RAW files that are indexed by their embedded preview, and those of which no preview is looked for.
+# Camera RAW files that are indexed through their embedded preview, and those in which no preview is searched for.
 READ_RAW: Final = frozenset(
     b"3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos nef nrw orf pef raf rw2 rwl srw".split()
 )
 RAW: Final = READ_RAW | frozenset(
     b"ari bay braw cap dcs drf eip gpr k25 mdc mrw obm ptx pxn r3d raw rwz sr2 srf x3f".split()
 )
-# What a name says a file is, if it is not read: counted by these kinds (see kind_of_skipped).
+# The kinds of files that are not read, by ending. They are counted by these kinds (see kind_of_skipped).
 SKIPPED: Final = {
     "raw": RAW - READ_RAW,
     "picture": frozenset(b"psb xcf kra afphoto svg svgz eps ai ps pdf djvu ico icns cur pcx exr hdr".split()),
@@ -42,42 +43,42 @@ OTHERS: Final = frozenset().union(*SKIPPED.values()) | frozenset(
     b"exe dll so dylib o a lib sys msi deb rpm apk appimage jar war class pyc pyo pyd py pyi ipynb js mjs jsx tsx c h "
     b"cc cpp hpp cs go rs java kt swift rb php pl lua r sh bash zsh bat cmd ps1 vbs sql wasm map lock patch diff "
     b"ttf otf woff woff2 eot lnk url desktop torrent nfo sfv md5 sha1 sha256 asc sig gpg pem crt cer "
-    # Still being written: the name changes when it is whole
+    # Unfinished files, whose name changes when they are complete
     b"part partial crdownload download filepart tmp temp swp opdownload aria2 !ut bc! syncthing".split()
 )
 
 HEAD_BYTES: Final = 32
 # ISO base media files that hold pictures: AVIF and HEIF.
 _BRANDS: Final = frozenset(b"avif avis heic heix heim heis hevc hevx mif1 msf1 mif2 miaf".split()) | {b"crx "}
-# Sizes of the second header of a BMP; "BM" alone begins many texts.
+# The sizes of the second header of a BMP. "BM" alone also begins many texts.
 _BMP_HEADERS: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 
 def claims_image(name: bytes) -> bool:
-    """Whether a file name ends as those of images do, RAW files included."""
+    """Whether a file name has an ending of images, including RAW files."""
     ending = name.rpartition(b".")[2].lower()
     return (ending in IMAGES or ending in READ_RAW) and b"." in name
 
 
 def may_be_image(name: bytes) -> bool:
-    """Whether a file of this name is opened at all."""
+    """Whether a file with this name is opened at all."""
     stem, _, suffix = name.rpartition(b".")
     return not stem or suffix.lower() not in OTHERS
 
 
 def ending_of_skipped(name: bytes) -> str:
-    """The ending for which a file of this name is not opened, in lower case."""
+    """The ending because of which a file with this name is not opened, in lower case."""
     return name.rpartition(b".")[2].lower().decode("ascii", "replace")
 
 
 def kind_of_skipped(ending: str) -> str:
-    """What files with such an ending are: a key of SKIPPED, or "other"."""
+    """The kind of files with this ending: a key of SKIPPED, or "other"."""
     return next((kind for kind, endings in SKIPPED.items() if ending.encode() in endings), "other")
 
 
 def by_kind(skipped: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Numbers of files by ending, parted by what they are; the kinds in the order of SKIPPED, "other" last, and the
-    endings by name."""
+    """Numbers of files by ending, grouped by kind. The kinds have the order of SKIPPED, with "other" last; the endings
+    are sorted."""
     parted: dict[str, dict[str, int]] = {}
     for kind in (*SKIPPED, "other"):
         if endings := {name: skipped[name] for name in sorted(skipped) if kind_of_skipped(name) == kind}:

@@ -1,14 +1,14 @@
-"""PURE: the files of a walk and the rows of the index -> what to read, rename and forget, or why the root is offline.
+"""PURE: compares a walk with the rows of the index: what to read, rename and forget, or why the root is offline.
 
 Deletions are accepted if the root can be listed, is not empty, and is on the same file system as before (or on one that
-holds at least one of the known files). Then:
+has at least one of the known files). Then:
 - what is below a folder that could not be listed is neither seen nor deleted;
-- a file was deleted only if the nearest existing folder above it is on the file system that the file was on: removing a
-  disk that was mounted below the root loses nothing, whether its mount point still exists or not. A file behind a
-  symbolic link was deleted in any case.
-There is no limit on deletions at once: a deletion removes a row, never what is known of the content or was decided
-about it, and clearing out nine tenths of a folder is legitimate. A file that has left one path and was seen at
-another with the same identity was moved, and is not read again.
+- a file counts as deleted only if the nearest existing folder above it is on the file system that the file was on. So
+  removing a disk that was mounted below the root loses nothing, whether its mount point still exists or not. A file
+  behind a symbolic link counts as deleted in any case.
+The number of deletions is not limited. A deletion removes a row, but never the data of the content or decisions about
+it, and clearing out nine tenths of a folder is legitimate. A file that disappeared at one path and appeared at another
+with the same identity was moved, and is not read again.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ Files = Iterable[tuple[bytes, Identity]]
 
 
 class Move(NamedTuple):
-    """A file that kept its identity and changed its path."""
+    """A file whose path changed, but not its identity."""
 
     old: bytes
     new: bytes
@@ -32,12 +32,12 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScanPlan:
-    """What to do, all by ascending path.
+    """What to do, in ascending order of paths.
 
-    `to_read` are new or changed files with the identity seen, `moved` those that have a new path, `missing` those to
-    forget, with the identity they had. `renumbered` maps device numbers that the index holds to those the same file
-    systems have now, which the identities in the plan have already. `away` counts rows that were not seen and are
-    kept. `seen` and `known` count what was compared.
+    `to_read` has new or changed files with the identity seen. `moved` has files with a new path. `missing` has files to
+    forget, with their last identity. `renumbered` maps device numbers in the index to the present numbers of the same
+    file systems; the identities in the plan already have the present ones. `away` counts rows that were not seen and
+    are kept. `seen` and `known` count the compared files and rows.
     """
 
     to_read: dict[bytes, Identity] = field(default_factory=dict)
@@ -58,12 +58,12 @@ def reconcile(
     admit: Callable[[bytes], bool] = lambda path: True,
     is_behind_link: Callable[[bytes], bool] = lambda path: False,
 ) -> ScanPlan:
-    """Compare one walk with the rows of the same root, both ascending by path (raises ValueError otherwise).
+    """Compare one walk with the rows of the same root, both in ascending order of paths (raises ValueError otherwise).
 
-    `unreadable` and `mounts` are those of the walk (see Walk), and are read only when `seen` is exhausted.
-    `admit` is called for each file that would have to be read and says whether it belongs in the index; if not, it
-    counts as absent. `is_behind_link` is called for each row that would be kept as away: a file behind a symbolic link
-    no longer exists on any file system. One pass over both: O(n) time, memory for the differences, some 300 bytes each.
+    `unreadable` and `mounts` are those of the walk (see Walk), and are read only when `seen` is exhausted. `admit` is
+    called for each file that would have to be read, and says whether it belongs in the index; if not, it counts as
+    absent. `is_behind_link` is called for each row that would be kept as away: a file behind a symbolic link no longer
+    exists on any file system. One pass over both: O(n) time, and memory for the differences, some 300 bytes each.
     """
     difference = _difference(seen, known, mounts or {})
     differing, before = difference.differing, difference.before
@@ -91,7 +91,7 @@ def reconcile(
 
 @dataclass(slots=True)
 class _Difference:
-    """What one pass over walk and rows finds, by path: files without a row or with another identity, the rows of the
+    """The result of one pass over walk and rows, by path: files without a row or with another identity, the rows of the
     latter, and rows without a file; the devices present, and counts."""
 
     present: set[int]
@@ -104,7 +104,7 @@ class _Difference:
 
 
 def _difference(seen: Files, known: Files, mounts: Mapping[bytes, int]) -> _Difference:
-    """Merge both, ascending by path."""
+    """Merge both, in ascending order of paths."""
     devices = set(mounts.values())
     result = _Difference(devices)
     differing, before, gone = result.differing, result.before, result.gone
@@ -113,7 +113,7 @@ def _difference(seen: Files, known: Files, mounts: Mapping[bytes, int]) -> _Diff
     row = next(rows, None)
     for path, identity in _ascending(seen):
         seen_count += 1
-        # On an overlay a file may have another device number than every folder.
+        # On an overlay, a file may have another device number than all folders.
         if identity.device not in devices:
             devices.add(identity.device)
         while row is not None and row[0] < path:
@@ -144,8 +144,8 @@ def _missing(
     mounts: Mapping[bytes, int],
     is_behind_link: Callable[[bytes], bool],
 ) -> dict[bytes, Identity]:
-    """The rows of files that were certainly deleted: not below what could not be read, nor on a device that is not
-    mounted there now."""
+    """The rows of files that were certainly deleted. Left out are those below an unreadable folder, and those on a
+    device that is not mounted there now."""
     return {
         path: identity
         for path, identity in gone.items()
@@ -155,10 +155,10 @@ def _missing(
 
 
 def offline_reason(plan: ScanPlan, is_empty: bool, device: int, recorded_device: int | None) -> Message | None:
-    """Why nothing may be concluded from a walk of a whole root, None where the plan may be carried out.
+    """Why nothing may be concluded from the walk of a whole root; None if the plan may be carried out.
 
-    `is_empty` is what the walk says of the root, `device` the one it stands on, `recorded_device` the one it stood on
-    when it was last online.
+    `is_empty` is that of the walk. `device` is the device of the root now, `recorded_device` the one when it was last
+    online.
     """
     if not plan.known:
         return None
@@ -170,7 +170,7 @@ def offline_reason(plan: ScanPlan, is_empty: bool, device: int, recorded_device:
 
 
 def _ascending(files: Files) -> Iterator[tuple[bytes, Identity]]:
-    """The same files, checked to be in order: out of order, they would look like deletions."""
+    """The same files, checked to be in order. If they were not, they would look like deletions."""
     last = b""
     for file in files:
         if file[0] <= last:
@@ -182,7 +182,7 @@ def _ascending(files: Files) -> Iterator[tuple[bytes, Identity]]:
 def _renumbered(
     before: Mapping[bytes, Identity], now: Mapping[bytes, Identity], present: Collection[int]
 ) -> dict[int, int]:
-    """Device numbers that changed while the files are the same otherwise (USB, NFS, btrfs after a restart).
+    """Device numbers that changed although the files are otherwise the same (USB, NFS, btrfs after a restart).
 
     Only a number that no present file system has can have changed.
     """
@@ -200,7 +200,8 @@ def _on(renumbered: Mapping[int, int], identity: Identity) -> Identity:
 
 
 def _moves(missing: dict[bytes, Identity], new: Mapping[bytes, Identity]) -> list[Move]:
-    """Files missing at one path and new at another; several hard links are paired in the order of their paths."""
+    """Files that are missing at one path and new at another. Several hard links are paired in the order of their
+    paths."""
     homeless: dict[Identity, list[bytes]] = defaultdict(list)
     for path in reversed(missing):
         homeless[missing[path]].append(path)

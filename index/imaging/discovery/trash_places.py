@@ -1,7 +1,7 @@
-"""PURE: names inside a trash, and where a file in it may come back to.
+"""PURE: the names inside a trash, and where a file in it may be restored to.
 
-A manifest may have been copied with a folder from elsewhere, so it is not trusted to name a place to write. A file that
-only a manifest knows is restored to a visible place below the folder that holds its trash, and nowhere else.
+A manifest may have been copied with its folder from elsewhere, so it is not trusted to name a place to write to. A file
+that only a manifest knows is restored to a visible place below the folder that holds its trash, and nowhere else.
 """
 
 import posixpath
@@ -13,7 +13,7 @@ from typing import Final
 from index.messages import Message
 
 NAME: Final = b".comparimg-trash"
-# All names that ComparImg creates begin like this.
+# All names that ComparImg creates begin with this.
 OURS: Final = b".comparimg"
 LONGEST_NAME: Final = 255
 LONGEST_PATH: Final = 4096
@@ -22,14 +22,14 @@ STEP_NUMBER: Final = re.compile(rb"\d+-(?=.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class RestoreTarget:
-    """Where a file in a trash is restored to; if `asks`, only after a person has confirmed it."""
+    """Where a file in a trash is restored to. If `asks`, only after a person has confirmed it."""
 
     path: bytes
     asks: bool = False
 
 
 def home_of(place: bytes) -> bytes:
-    """The trash folder that a place is in. Raises ValueError where it is in none."""
+    """The trash folder that a place is in. Raises ValueError if it is in none."""
     return place[: place.index(b"/" + NAME + b"/") + len(NAME) + 1]
 
 
@@ -43,7 +43,8 @@ def is_in_trash(path: bytes) -> bool:
 
 
 def is_trash_name(name: bytes) -> bool:
-    """Whether a relative path in a trash folder is one that ComparImg creates: a batch's folder, and a file name."""
+    """Whether a relative path in a trash folder is one that ComparImg creates: the folder of a batch, and a file
+    name."""
     parts = name.split(b"/")
     return len(parts) == 2 and all(_is_name(part) and not part.startswith(OURS) for part in parts)
 
@@ -54,20 +55,20 @@ def is_absolute(path: bytes) -> bool:
 
 
 def is_visible(relative: bytes) -> bool:
-    """Whether a relative path has only names that are not hidden. ComparImg scans no others, and programs look for
-    files to execute under hidden names."""
+    """Whether a relative path has no hidden names. ComparImg scans no hidden names, and programs look for files to
+    execute under them."""
     names = relative.split(b"/")
     return len(relative) <= LONGEST_PATH and all(_is_name(name) and not name.startswith(b".") for name in names)
 
 
 def below(folder: bytes, path: bytes) -> bytes | None:
-    """A path relative to a folder that it is below, None where it is not."""
+    """A path relative to a folder above it, None if it is not below that folder."""
     start = folder.rstrip(b"/") + b"/"
     return path[len(start) :] if path.startswith(start) and len(path) > len(start) else None
 
 
 def own_name(place: bytes) -> bytes:
-    """The name of a file in the trash without the number of its step; never a hidden one."""
+    """The name of a file in the trash without the number of its step; never a hidden name."""
     name = posixpath.basename(place)
     return STEP_NUMBER.sub(b"", name, count=1).lstrip(b".") or b"file"
 
@@ -76,8 +77,8 @@ def origin(place: bytes, path: bytes, relative: bytes, prefixes: Mapping[bytes, 
     """The original path of the file at `place` according to a manifest, and where it may be restored to instead: b"" if
     it was below the folder that holds the trash.
 
-    `path` is the absolute path in the manifest, `relative` the one from the folder that holds the trash, b"" in old
-    manifests. `prefixes` maps folders to the part of that folder that they are the same as, b"" for all of it.
+    `path` is the absolute path in the manifest. `relative` is the path relative to the folder that holds the trash, b""
+    in old manifests. `prefixes` maps folders to the part of that folder that they are identical to, b"" for all of it.
     """
     holder = holder_of(home_of(place))
     for prefix in sorted(prefixes, key=lambda folder: -len(folder)):
@@ -110,7 +111,7 @@ def restore_target(path: bytes, is_configured: bool) -> RestoreTarget:
 
 
 def confirmation_text(adopted: bool, place: str) -> Message:
-    """What is asked before a file is restored to a place, without a question mark."""
+    """The question asked before a file is restored to a place, without a question mark."""
     if adopted:
         return Message("step.confirm_adopted", path=place)
     return Message("step.confirm_unconfigured", path=place)

@@ -1,7 +1,7 @@
-"""EDGE: what is on disk below a folder: the files that may be images, with their identities.
+"""EDGE: lists the files below a folder that may be images, with their identities.
 
 Symbolic links are not followed, neither to files nor to folders. Folders that cannot be listed are reported, and so are
-those where another file system begins, so that files out of reach do not count as deleted.
+folders where another file system begins, so that unreachable files do not count as deleted.
 """
 
 import errno
@@ -27,7 +27,7 @@ from index.imaging.discovery.trash_places import NAME as TRASH
 from index.messages import Message, of_os_error
 from index.model import Identity
 
-# Names, in lower case, of folders without photographs of a person. Hidden names (".*") are skipped as well, and with
+# Names, in lower case, of folders without a person's photographs. Hidden names (".*") are skipped as well, and with
 # them .git, .Trash-1000, .thumbnails, .stversions (Syncthing), ._* (AppleDouble) and ComparImg's own .comparimg-trash.
 EXCLUDED: Final = frozenset(
     {
@@ -41,13 +41,13 @@ EXCLUDED: Final = frozenset(
         b"node_modules",  # icons of programs
     }
 )  # fmt: skip
-# Endings of folders that belong to a program: the previews of Lightroom, small copies of pictures that are elsewhere,
-# and the libraries of Photos, iPhoto and Aperture, databases in which no one else may move a file.
+# Endings of folders that belong to a program: the previews of Lightroom, which are small copies of pictures elsewhere,
+# and the libraries of Photos, iPhoto and Aperture, databases in which no other program may move a file.
 EXCLUDED_ENDINGS: Final = (
     b".lrdata", b".lrcat-data",
     b".photoslibrary", b".photolibrary", b".migratedphotolibrary", b".aplibrary",
 )  # fmt: skip
-# Temporary files and folders of ComparImg, which a crash may have left.
+# Temporary files and folders of ComparImg, which a crash may have left behind.
 STRAY: Final = re.compile(rb"\.comparimg-.+\.(part|removing)")
 
 
@@ -59,9 +59,9 @@ class RootUnavailable(ComparImgError):
 
 
 class Exclusions:
-    """Which names below a root are skipped: the default ones and the root's own shell patterns.
+    """The names below a root that are skipped: by default, and by the root's own shell patterns.
 
-    A pattern with a slash is matched against the path below the root, one without against each name.
+    A pattern with a slash is matched against the path below the root, one without a slash against each name.
     """
 
     def __init__(self, root: bytes, patterns: Sequence[bytes] = ()) -> None:
@@ -81,7 +81,7 @@ class Exclusions:
         return self._path.match(os.path.join(directory, name)[len(self._top) :]) is not None
 
     def excludes_path(self, path: bytes) -> bool:
-        """Whether a path below the root is skipped, itself or with a folder above it."""
+        """Whether a path below the root is skipped, because of its own name or a folder above it."""
         directory = self._top
         for name in path[len(self._top) :].split(b"/"):
             if name and self.excludes(directory, name):
@@ -93,24 +93,24 @@ class Exclusions:
 def _any_of(patterns: Sequence[bytes]) -> re.Pattern[bytes] | None:
     if not patterns:
         return None
-    # Latin-1 keeps every byte what it is; fnmatch itself does the same with patterns in bytes.
+    # Latin-1 preserves every byte. fnmatch itself does the same with patterns in bytes.
     texts = (fnmatch.translate(pattern.strip(b"/").decode("latin-1")) for pattern in patterns)
     return re.compile("|".join(texts).encode("latin-1"))
 
 
 class Walk:
-    """One walk of the folder `top`: iterating gives every file that may be an image, ascending by path.
+    """One walk of the folder `top`: iterating yields every file that may be an image, in ascending order of paths.
 
-    `nested` are other roots inside it, which have walks of their own. `root` is the watched folder that `top` is at or
-    below, by default `top` itself; no link below it is followed, even if a folder is replaced by one during the walk.
+    `nested` are other roots inside it, which have their own walks. `root` is the watched folder that `top` is at or
+    below, by default `top` itself. No link below it is followed, even if a folder is replaced by one during the walk.
 
-    While it is iterated (once), the walk fills `unreadable` (path -> why: nothing is known of what is at or below it),
+    While it is iterated (once), the walk fills `unreadable` (path -> why: nothing is known about files at or below it),
     `mounts` (folder -> device number, for `top` and for each folder where another file system begins), `trashes`
-    (ComparImg's own) and `strays` (temporary files that a crash may have left); the last two are skipped. `skipped`
-    counts by their endings the files that their names leave out (file_types.SKIPPED and others). `is_empty` is whether
-    `top` holds nothing but what is excluded. Iterating raises RootUnavailable if `top` cannot be listed.
+    (ComparImg's own) and `strays` (temporary files that a crash may have left). The last two are skipped. `skipped`
+    counts, by ending, the files that are left out because of their name (file_types.SKIPPED and others). `is_empty`:
+    `top` has nothing but excluded names. Iterating raises RootUnavailable if `top` cannot be listed.
 
-    Memory is that of the listings from `top` to the current folder.
+    The memory needed is that of the listings from `top` to the current folder.
     """
 
     def __init__(
@@ -167,12 +167,12 @@ class Walk:
     def _list(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
         """(sort key, path, status) of the possible images in a folder, and of the folders to enter."""
         listed = []
-        # Relative to the open folder, the kernel need not resolve each path from the root, and no link can be put in
-        # between.
+        # Names are relative to the open folder. So the kernel need not resolve each path from the root, and no link can
+        # be inserted in between.
         descriptor = descent.open_folder(self._root, directory)
         try:
             with os.scandir(descriptor) as listing:
-                # By inode: about the order on a disk whose cache is cold.
+                # Sorted by inode, which is about their order on a disk whose cache is cold.
                 by_inode = sorted(listing, key=os.DirEntry.inode)
             for entry in by_inode:
                 name = os.fsencode(entry.name)
@@ -215,7 +215,7 @@ def is_at_or_below(path: bytes, top: bytes) -> bool:
 def identity_of(path: bytes) -> Identity | None:
     """The identity of a regular file, None if there is none. Raises OSError if it cannot be determined.
 
-    Links in its folders are followed: used only to wait until a file is stable, before it is opened safely.
+    Links in its folders are followed. It is used only to wait until a file is stable, before it is opened safely.
     """
     try:
         status = os.lstat(path)
@@ -225,9 +225,9 @@ def identity_of(path: bytes) -> Identity | None:
 
 
 def holds_image(top: bytes, path: bytes) -> bool:
-    """Whether a file below a watched folder is worth reading as an image: its name says so, or its first bytes do.
+    """Whether a file below a watched folder is worth reading as an image, by its name or its first bytes.
 
-    True for a file that cannot be opened, so that reading it reports why.
+    True for a file that cannot be opened, so that reading it reports the reason.
     """
     if claims_image(os.path.basename(path)):
         return True
@@ -236,7 +236,7 @@ def holds_image(top: bytes, path: bytes) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        return error.errno != errno.EINVAL  # what is no file has no bytes
+        return error.errno != errno.EINVAL  # anything but a file has no bytes
     try:
         return looks_like_image(os.read(descriptor, HEAD_BYTES))
     except OSError:
