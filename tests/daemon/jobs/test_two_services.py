@@ -50,7 +50,7 @@ def test_opposite_decisions_at_the_same_moment_leave_a_copy(
     (refused,) = [step for step in second.steps(outcomes[0]["batch"]) if step.reason]
     assert refused.path == bytes(theirs)
     assert theirs.exists()
-    # Afterwards the decision of the second has lost its ground, and is refused for as long as nothing else is decided.
+    # Afterwards the second has no copy that could stay, and its decision is refused again.
     again = second.sort()
     if choices[0] == "link":
         assert ours.exists()
