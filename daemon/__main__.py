@@ -64,11 +64,11 @@ def _run(config: Config, read: Callable[[], Config]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     set_language(console_language())
-    said = partial(translated, console_language())
-    parser = argparse.ArgumentParser(prog="python -m daemon", description=said("The ComparImg service."))
-    parser.add_argument("--photos", type=Path, metavar=said("DIR"), help=said("watch this folder and no other"))
-    parser.add_argument("--config", type=Path, metavar=said("FILE"), help=said("the configuration file"))
-    parser.add_argument("--debug", action="store_true", help=said("log every detail"))
+    text = partial(translated, console_language())
+    parser = argparse.ArgumentParser(prog="python -m daemon", description=text("The ComparImg service."))
+    parser.add_argument("--photos", type=Path, metavar=text("DIR"), help=text("watch this folder and no other"))
+    parser.add_argument("--config", type=Path, metavar=text("FILE"), help=text("the configuration file"))
+    parser.add_argument("--debug", action="store_true", help=text("log every detail"))
     return parser
 
 

@@ -145,7 +145,7 @@ class JobSystem:
             return bool(matches.stale_contents(database))
 
         has_stale = self._store.write(sync)
-        self.runner.begin_again(is_begun_again)
+        self.runner.begin_again(is_restarted)
         self.watcher.watch(_watched_roots(config))
         # The watcher has new folders scanned, and those that are watched differently.
         gone = {section.path for section in before.watch} - {section.path for section in config.watch}
@@ -274,7 +274,7 @@ def once_checked(store: Store, handler: Handler) -> Handler:
     return run
 
 
-def is_begun_again(kind: JobKind, parameters: Mapping[str, Any]) -> bool:
+def is_restarted(kind: JobKind, parameters: Mapping[str, Any]) -> bool:
     """Whether a running job starts again when the watched folders change, to respect new protection. The dry run of a
     compression does not: it takes long and changes no file."""
     is_measuring = kind is JobKind.COMPRESS and bool(parameters.get("dry_run"))

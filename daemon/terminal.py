@@ -31,7 +31,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     if not texts:
         say(Message("console.none"))
         return
-    titles = [said(Message(f"heading.{name.replace(' ', '_')}")) if name else "" for name in headings]
+    titles = [sentence(Message(f"heading.{name.replace(' ', '_')}")) if name else "" for name in headings]
     widths = [max(map(len, column)) for column in zip(titles, *texts, strict=True)]
     for row in (titles, *texts):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -42,14 +42,14 @@ def in_words(message: Message | None) -> str:
     return "" if message is None else render(message, console_language())
 
 
-def said(message: Message | None) -> str:
+def sentence(message: Message | None) -> str:
     """A message in the language of the console, on one line that any terminal can show; "" for none."""
     return printable(in_words(message))
 
 
 def say(message: Message, to_stderr: bool = False) -> None:
     """Print a message on one line."""
-    click.echo(said(message), err=to_stderr)
+    click.echo(sentence(message), err=to_stderr)
 
 
 def word(value: object) -> str:
@@ -63,7 +63,7 @@ def figure(name: str) -> str:
 
 
 def _named(message: Message, otherwise: str) -> str:
-    return said(message) if message.code in catalogue(LANGUAGES[0]) else otherwise
+    return sentence(message) if message.code in catalogue(LANGUAGES[0]) else otherwise
 
 
 def printable(text: str) -> str:

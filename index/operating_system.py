@@ -155,7 +155,7 @@ def lock(descriptor: int, exclusively: bool = True) -> None:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
 
-def ask_driver(descriptor: int, request: int, buffer: Any) -> None:
+def ioctl(descriptor: int, request: int, buffer: Any) -> None:
     """Call ioctl(2). Raises OSError."""
     if fcntl is None:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))

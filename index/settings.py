@@ -290,185 +290,187 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "The folder of the index and its thumbnails. Left out: $STATE_DIRECTORY where systemd gives one, else "
             "$XDG_DATA_HOME/comparimg, else ~/.local/share/comparimg.", Message("accepted.folder"), shape=_is_folder),
     Setting("daemon.workers", "int", None,
-            "How many processes decode pictures. Left out: one for each processor core, and for each gigabyte of "
-            "memory.",
+            "The number of processes that decode pictures. Left out: one for each processor core, as long as there is "
+            "a gigabyte of memory for each.",
             minimum=1, maximum=256),
     Setting("daemon.log", "str", "info", "How much is logged.", choices=("debug", "info", "warning", "error")),
     Setting("daemon.log_file", "str", "",
-            "A file to log to, which is rotated at 10 MB, the last five kept. Empty: the journal under systemd, "
+            "A file to log to. It is rotated at 10 MB, and the last five are kept. Empty: the journal under systemd, "
             "else standard error.", Message("accepted.empty_or_file"), shape=lambda text: "\0" not in text),
     Setting("daemon.time_limit_s", "float", 60.0, "Seconds that decoding one file may take.",
             minimum=1, maximum=3600),
     Setting("daemon.memory_mb", "int", None,
-            "Megabytes of address space that a decoding process may use, of which its libraries take some 500. Left "
-            "out: half of the machine's memory, 1024 at least and 4096 at most.",
+            "Megabytes of address space that a decoding process may use, including some 500 for its libraries. Left "
+            "out: half of the machine's memory, at least 1024 and at most 4096.",
             minimum=256, maximum=1000000),
     Setting("daemon.previews_mb", "int", 4000,
-            "Megabytes that the previews of pictures may take in the data folder; those used least recently are "
-            "removed, and made again when they are needed.", minimum=100, maximum=10000000),
+            "Megabytes that the previews of pictures may take in the data folder. Those used least recently are "
+            "removed, and made again when needed.", minimum=100, maximum=10000000),
     Setting("daemon.max_megapixels", "int", 500, "Larger pictures are not decoded; they are listed as problems.",
             minimum=1, maximum=100000),
     Setting("daemon.settle_s", "float", 3.0,
-            "Seconds for which a changed file must stay as it is before it is read.", minimum=0, maximum=3600),
+            "Seconds for which a changed file must stay unchanged before it is read.", minimum=0, maximum=3600),
     Setting("daemon.poll_s", "float", 300.0,
-            "Seconds between two walks through a folder whose changes the system does not report: a network folder, "
-            "or one with too many folders to watch.", minimum=10, maximum=86400),
+            "Seconds between two scans of a folder whose changes the system does not report: a network folder, or one "
+            "with too many folders to watch.", minimum=10, maximum=86400),
     Setting("daemon.scan_interval_h", "float", 6.0,
-            "Hours between two walks through every folder, which find what the system did not report.",
+            "Hours between two scans of every folder, which find changes that the system did not report.",
             minimum=0.1, maximum=720),
     Setting("daemon.backups", "int", 3,
-            "How many copies of the index are kept beside it, one made each day; 0: none.", minimum=0, maximum=100),
-    Setting("watch.path", "str", None, "The folder; ~ is your home, and a relative path starts at this file.",
+            "The number of backups of the index that are kept, one made each day; 0: none.", minimum=0, maximum=100),
+    Setting("watch.path", "str", None, "The folder; ~ is your home, and a relative path is relative to this file.",
             Message("accepted.folder"), shape=_is_folder, required=True),
-    Setting("watch.recursive", "bool", True, "Whether the folders below it belong to it."),
+    Setting("watch.recursive", "bool", True, "Whether to include the folders below it."),
     Setting("watch.exclude", "list", (),
-            'Shell patterns of names to pass over ("*.tmp"), or of paths below the folder ("old/*").',
+            'Shell patterns of names to skip ("*.tmp"), or of paths below the folder ("old/*").',
             Message("accepted.shell_patterns"), shape=all),
     Setting("watch.protected", "bool", False, "Whether its files are never moved, replaced or put in the trash."),
     Setting("watch.priority", "int", 0, "Of two equal images, the one in the folder of higher priority is kept.",
             minimum=-1000, maximum=1000),
     Setting("watch.mode", "str", "auto",
-            "Change detection: reported by the system (native), by walking again and again (poll, for network "
-            "folders), or whichever fits (auto).", choices=("auto", "native", "poll")),
+            "Change detection: reported by the system (native), by scanning at intervals (poll, for network folders), "
+            "or as the file system needs (auto).", choices=("auto", "native", "poll")),
     Setting("detect.algorithm", "str", "phash", "The perceptual hash.", choices=("phash",)),
     Setting("detect.hsize", "int", 16, "The hash has hsize x hsize bits: more bits see more detail.",
             choices=HSIZES, live=True),
     Setting("detect.tolerance", "int", None,
-            "How many bits two hashes may differ by for the pictures to be compared. Left out: 20, 80 or 320 at "
-            "hsize 8, 16 or 32, and down to 18, 72 or 288 in a library of 65,536 images or more, where the wrong pairs "
-            "would cost more than reading the images.",
+            "The number of bits by which two hashes may differ for the pictures to be compared. Left out: 20, 80 or "
+            "320 for hsize 8, 16 or 32, lowered to as little as 18, 72 or 288 in a library of 65,536 images or more, "
+            "if wrong pairs would cost more than reading the images.",
             Message("accepted.tolerance"), minimum=0, maximum=max(HSIZES) ** 2, live=True),
-    Setting("detect.turns", "bool", True, "Whether mirrored and turned copies are found too.", live=True),
+    Setting("detect.turns", "bool", True, "Whether mirrored and turned copies are found, too.", live=True),
     Setting("detect.verify", "bool", True,
-            "Whether the pictures themselves are compared where their hashes are near.", live=True),
+            "Whether the pictures themselves are compared if their hashes are close.", live=True),
     Setting("detect.depth", "str", Depth.FAST.value,
-            "fast finds what the hashes can see; thorough looks for cropped and framed copies too, at many times "
-            "the cost; of 100,000 images at most.", choices=tuple(depth.value for depth in Depth), live=True),
+            "fast finds copies by their hashes; thorough also finds cropped and framed copies, at many times the "
+            "cost, for at most 100,000 images.", choices=tuple(depth.value for depth in Depth), live=True),
     Setting("detect.method", "str", Method.AUTO.value,
-            "Which pairs are compared: near by their hashes (hash); those, and pictures that a learned model finds "
-            "alike (hash+model); near by their hashes and alike for the model (hash,model); alike for the model "
-            "(model). auto is hash+model where the model that comes with ComparImg is fast enough here, else hash.",
+            "Which pairs are compared: those with close hashes (hash); those, and pictures that a learned model finds "
+            "similar (hash+model); those with close hashes that the model also finds similar (hash,model); those that "
+            "the model finds similar (model). auto is hash+model if the included model is fast enough on this "
+            "machine, else hash.",
             choices=tuple(method.value for method in Method), live=True),
     _schedule("detect", "a full detection runs"),
     Setting("model.file", "str", "default",
-            "The ONNX file of the model, or default for the one that comes with ComparImg. What follows describes it "
-            "where the file does not (docs/guides/en/models.md).",
+            "The ONNX file of the model, or default for the included one. The following keys describe it if the file "
+            "does not (docs/guides/en/models.md).",
             Message("accepted.model"), shape=_is_folder),
-    Setting("model.size", "str", "", "Pixels that it takes; empty: as the file says, else 224x224.",
+    Setting("model.size", "str", "", "The size of its input in pixels; empty: as in the file, else 224x224.",
             Message("accepted.model_size"), shape=_is_size),
     Setting("model.fit", "str", "",
-            "How a picture fills them: distorted (stretch), cut (crop) or surrounded (pad); empty: as the file says, "
-            "else stretch.", Message("accepted.or_empty", names=", ".join(FITS)), choices=("", *FITS)),
+            "How a picture is fitted to that size: distorted (stretch), cut (crop) or surrounded (pad); empty: as in "
+            "the file, else stretch.", Message("accepted.or_empty", names=", ".join(FITS)), choices=("", *FITS)),
     Setting("model.mean", "str", "",
-            "What is subtracted from each channel of 0 to 255; empty: as the file says, else the mean of ImageNet.",
+            "What is subtracted from each channel, which is 0 to 255; empty: as in the file, else the mean of "
+            "ImageNet.",
             Message("accepted.numbers"), shape=_are_numbers("mean")),
-    Setting("model.std", "str", "", "What it is divided by then; empty: as the file says, else that of ImageNet.",
+    Setting("model.std", "str", "", "What the result is divided by; empty: as in the file, else that of ImageNet.",
             Message("accepted.numbers"), shape=_are_numbers("std")),
-    Setting("model.layout", "str", "", "The order of its dimensions; empty: as the shape of its input shows.",
+    Setting("model.layout", "str", "", "The order of the input's dimensions; empty: as its shape shows.",
             Message("accepted.or_empty", names=", ".join(LAYOUTS)), choices=("", *LAYOUTS)),
-    Setting("model.channels", "str", "", "The order of its colours; empty: as the file says, else rgb.",
+    Setting("model.channels", "str", "", "The order of the colour channels; empty: as in the file, else rgb.",
             Message("accepted.or_empty", names=", ".join(CHANNELS)), choices=("", *CHANNELS)),
-    Setting("model.output", "str", "", "The output that is the vector; empty: the first that looks like one."),
+    Setting("model.output", "str", "", "The output that is the vector; empty: the first that has the shape of one."),
     Setting("model.cosines", "str", "",
-            "The least cosine of the nearest picture, of the next nearest, and of a pair that hash,model lets through; "
-            "empty: as the file says, else 0.5, 0.6 and 0.5.", Message("accepted.cosines"), shape=_are_cosines),
+            "The least cosine of the nearest picture, of the next nearest, and of a pair that hash,model accepts; "
+            "empty: as in the file, else 0.5, 0.6 and 0.5.", Message("accepted.cosines"), shape=_are_cosines),
     Setting("model.provider", "str", "cpu",
             "What it runs on. openvino and cuda need a build of onnxruntime that has them.",
             choices=("cpu", "openvino", "cuda")),
     Setting("sort.destinations", "table", {}, 'Named folders that images can be moved to: {best = "~/Best"}.',
             Message("accepted.destinations"), shape=lambda table: all(table) and all(map(_is_folder, table.values()))),
     Setting("sort.rules", "list", tuple(keeper.CRITERIA),
-            "What decides which image of a group is kept, the first first.",
+            "The criteria that decide which image of a group is kept, highest priority first.",
             choices=tuple(keeper.CRITERIA),
             shape=lambda names: bool(names) and len(set(names)) == len(names), live=True),
     Setting("sort.companions", "str", "matched",
-            "What becomes of the RAW, the Live Photo film and the sidecars (XMP, AAE) beside an image that goes: they "
-            "go along (together), or the image stays (block); matched lets a RAW or film go to the trash only where "
-            "the image to keep has the same one.", choices=("matched", "together", "block")),
+            "What happens to the RAW, the Live Photo film and the sidecars (XMP, AAE) of an image that is trashed or "
+            "moved: they go along (together), or the image stays (block). With matched, a RAW or film is trashed only "
+            "if the image to keep has the same one.", choices=("matched", "together", "block")),
     Setting("sort.carry_metadata", "bool", False,
-            "Whether what only images that go to the trash say (date, place, rating, label, title, caption, keywords) "
-            "is united in the XMP sidecar of the one kept, a new one or the one it has. No picture is changed."),
+            "Whether metadata that only trashed images have (date, place, rating, label, title, caption, keywords) is "
+            "added to the XMP sidecar of the kept image, which is created if needed. No picture is changed."),
     Setting("sort.retention", "int", 30,
-            "Days for which an image in the trash is spared when the trash is emptied, by the clock and by the time "
-            "the machine was on. It is never emptied unasked.",
+            "Days for which a file in the trash is kept when the trash is emptied, by the clock and by the time the "
+            "machine was on. It is never emptied automatically.",
             minimum=0, maximum=36500),
     Setting("compress.quality", "int", 100,
-            "Quality of what is written. At 100 no pixel changes where the size stays: only the packing does.",
+            "Quality of the result. At 100, if the size stays, no pixel changes: the compression is lossless.",
             minimum=1, maximum=100, live=True),
     Setting("compress.target", "str", "",
-            "How the result must look beside its source, on the scale of SSIMULACRA 2 (90, 70, 50); the least quality "
-            "that does is searched. Empty: the quality above.",
+            "How similar the result must look to its source, on the scale of SSIMULACRA 2 (90, 70, 50); the lowest "
+            "sufficient quality is searched for. Empty: the quality above.",
             Message("accepted.target"), choices=("", "visually-lossless", "high", "medium"), live=True),
     Setting("compress.resolution", "str", "", "Larger pictures are scaled down to fit. Empty: they keep their size.",
             Message("accepted.resolution"), shape=_is_resolution, live=True),
     Setting("compress.keep_ratio", "bool", True, "Whether width and height keep their ratio.", live=True),
     Setting("compress.enlarge", "bool", False, "Whether smaller pictures are scaled up to fit, too.", live=True),
-    Setting("compress.format", "str", "", "What pictures are converted to; empty: they keep their format.",
+    Setting("compress.format", "str", "", "The format to convert pictures to; empty: they keep their format.",
             Message("accepted.compress_format"), choices=("", "jpeg", "webp", "avif"), live=True),
     Setting("compress.baseline", "bool", False,
-            "Whether JPEG are written as baseline, for devices and programs that show no progressive ones. They are "
-            "some percent larger, and at quality 100 they stay as they are.", live=True),
+            "Whether JPEGs are written as baseline, for devices and programs that cannot show progressive ones. They "
+            "are some percent larger; at quality 100 they keep their coding.", live=True),
     Setting("compress.strip", "bool", False,
-            "Whether metadata is dropped. Colours and orientation are kept in any case.", live=True),
-    Setting("compress.colours", "int", 0, "PNG are reduced to so many colours; 0: they keep all.",
+            "Whether metadata is removed. Colours and orientation are kept in any case.", live=True),
+    Setting("compress.colours", "int", 0, "The number of colours to which PNGs are reduced; 0: they keep all.",
             Message("accepted.colours"), minimum=0, maximum=256, shape=lambda number: number != 1, live=True),
     Setting("compress.least_gain", "float", 3.0,
-            "Percent by which a file must become smaller for it to be worth it.", minimum=0, maximum=99, live=True),
-    Setting("compress.size_threshold_mb", "float", 1.0, "Smaller files are left alone, in megabytes.",
+            "The least reduction in percent for a result to be kept.", minimum=0, maximum=99, live=True),
+    Setting("compress.size_threshold_mb", "float", 1.0, "Files smaller than this, in megabytes, are skipped.",
             minimum=0, maximum=100000, live=True),
     Setting("compress.modify_source", "bool", False,
-            "Whether the smaller file takes the place of its source, which goes to the trash; otherwise it is "
-            "written beside it with _resize in its name.", live=True),
+            "Whether the smaller file replaces its source, which goes to the trash; otherwise it is written next to "
+            "it with _resize in its name.", live=True),
     Setting("compress.delete_source", "bool", False, "Whether the source goes to the trash afterwards.", live=True),
-    Setting("compress.recursive", "bool", True, "Whether the folders below are compressed too.", live=True),
+    Setting("compress.recursive", "bool", True, "Whether the folders below are compressed, too.", live=True),
     _schedule("compress", "compression runs"),
     Setting("web.host", "str", "127.0.0.1",
-            "The address the page listens on. Any but this machine's own needs a token.",
+            "The address the page listens on. Any address but the loopback needs a token.",
             Message("accepted.host"), shape=lambda text: text.isprintable() and bool(re.fullmatch(r"[^\s/]+", text))),
-    Setting("web.port", "int", 5000, "The port it listens on; 0 takes a free one.", minimum=0, maximum=65535),
+    Setting("web.port", "int", 5000, "The port it listens on; 0: any free port.", minimum=0, maximum=65535),
     Setting("web.token", "str", "",
-            "What a browser or program must give to be let in. Empty: nothing on this machine's own address, and on "
-            "any other one that is made at the first start, which comparimg-ctl token shows.",
+            "The token that a browser or program must send. Empty: none on the loopback; on any other address, one is "
+            "generated at the first start, and comparimg-ctl token shows it.",
             Message("accepted.token"), shape=_is_token, secret=True),
     Setting("web.language", "str", "", "The language of the page; empty: the browser's.",
             Message("accepted.language"), choices=("", "en", "fr")),
-    Setting("web.names", "list", (), "Further host names the page may be called by, behind a proxy for example.",
+    Setting("web.names", "list", (), "Additional host names of the page, for example behind a proxy.",
             Message("accepted.host_names"), shape=all),
     Setting("web.auth_header", "str", "",
             "The header in which a proxy names the user who has signed in there, Remote-User for example "
-            "(docs/security.md). A request with it, from an address in auth_proxies, counts as one with the token. "
-            "Where it is set, the page always asks for a token. Empty: no header is believed.",
+            "(docs/security.md). A request with it, from an address in auth_proxies, counts as one with the token. If "
+            "it is set, the page always requires a token. Empty: no header is trusted.",
             Message("accepted.auth_header"), shape=_is_user_header),
     Setting("web.auth_proxies", "list", (),
-            "The addresses or networks of the proxies from which auth_header is believed; from all others it is "
-            "ignored. A program at one of them can claim to be any user.",
+            "The addresses or networks of the proxies from which auth_header is trusted; from others it is ignored. A "
+            "program at one of them can claim to be any user.",
             Message("accepted.networks"), shape=_are_networks),
     Setting("web.browse", "list", (),
-            "The folders that the page offers for watching, with all below them. Empty: your home and the mounted "
-            "disks; where some are named, no folder outside them can be added on the page.",
+            "The folders that the page offers for watching, with everything below them. Empty: your home and the "
+            "mounted disks. If set, no folder outside them can be added on the page.",
             Message("accepted.folders"), shape=lambda folders: all(map(_is_folder, folders))),
     Setting("workers.listen", "str", "",
-            "Where other machines connect that were invited to lend their processors (docs/workers.md). Empty: "
+            "The address for other machines that were invited to lend their processors (docs/workers.md). Empty: "
             "nothing listens.", Message("accepted.tls_address"), shape=_is_tls_address),
     Setting("workers.lend", "list", ("verify", "describe", "embed"),
-            "What they do: compare two pictures, describe their local features, embed them with the model. Only "
-            "previews travel, no files.",
+            "Their tasks: compare two pictures, describe local features, run the model. Only previews are sent, no "
+            "files.",
             choices=("verify", "describe", "embed")),
     Setting("notify.command", "list", (),
             "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
             Message("accepted.command"), shape=all, secret=True),
-    Setting("notify.webhook", "str", "", "An address that each notice is sent to; empty: none.",
+    Setting("notify.webhook", "str", "", "An address to which each notice is sent; empty: none.",
             Message("accepted.webhook"), shape=_is_webhook, secret=True),
     Setting("notify.webhook_format", "str", "json",
-            "What is sent there: all that is known (json), one sentence, as ntfy shows it (text), or a message of the "
+            "The form of what is sent: all data (json), one sentence, as ntfy shows it (text), or a message of the "
             "Apprise API (apprise).", choices=("json", "text", "apprise")),
     Setting("notify.events", "list", ("groups", "jobs", "problems", "roots", "rules"),
             "What is reported: new groups, jobs that ended, files that could not be read, folders that go offline, "
-            "what a named rule decided after a search.",
+            "decisions of a named rule after a search.",
             choices=("groups", "jobs", "problems", "roots", "rules")),
     Setting("notify.interval_min", "float", 60.0,
-            "Minutes between two notices at least: what happens meanwhile is reported in one. Jobs that failed and "
-            "folders that went offline wait five minutes at most.", minimum=1, maximum=10080),
+            "The least number of minutes between two notices; events in between are reported together. Failed jobs "
+            "and offline folders wait at most five minutes.", minimum=1, maximum=10080),
 )  # fmt: skip
 
 BY_KEY: Final[Mapping[str, Setting]] = {definition.key: definition for definition in SETTINGS}

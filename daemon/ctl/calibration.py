@@ -52,6 +52,6 @@ def calibration(context: click.Context, hsize: str, tolerance: int | None, no_tu
 
 def _interval(estimate: Any) -> str:
     if estimate["high"] < SMALLEST:
-        return terminal.said(Message("console.none"))
+        return terminal.sentence(Message("console.none"))
     numbers = {name: round(estimate[name], 2) for name in ("guess", "low", "high")}
-    return terminal.said(Message("console.interval", **numbers))
+    return terminal.sentence(Message("console.interval", **numbers))

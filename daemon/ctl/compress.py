@@ -184,11 +184,11 @@ def undo_local(
 def _print_report(run: Any, quiet: bool) -> None:
     for file in run.files:
         if file.state in ("refused", "failed"):
-            click.echo(f"{terminal.printable_path(file.path)}: {terminal.said(file.message)}", err=True)
+            click.echo(f"{terminal.printable_path(file.path)}: {terminal.sentence(file.message)}", err=True)
         elif not quiet:
             click.echo(_line(file))
     for path, _, message in run.problems:
-        click.echo(f"{terminal.printable_path(path)}: {terminal.said(message)}", err=True)
+        click.echo(f"{terminal.printable_path(path)}: {terminal.sentence(message)}", err=True)
     if quiet:
         return
     outcome: Mapping[str, Any] = run.outcome
@@ -203,27 +203,27 @@ def _print_report(run: Any, quiet: bool) -> None:
     if made:
         parts.append(text(f"{terminal.bytes_in_words(before)} -> {terminal.bytes_in_words(after)}"))
     parts += [count for count in counts if count.params["n"]]
-    click.echo(", ".join(map(terminal.said, parts)) + ".")
+    click.echo(", ".join(map(terminal.sentence, parts)) + ".")
     if made and not outcome["dry_run"] and operating_system.IS_LINUX:
         terminal.say(Message("console.undo_with", command=f"comparimg-ctl undo --one-shot {outcome['batch']}"))
 
 
 def _line(file: Any) -> str:
     if file.state == "left":
-        return terminal.said(
-            Message("console.skipped", path=os.fsdecode(file.path), reason=terminal.said(file.message))
+        return terminal.sentence(
+            Message("console.skipped", path=os.fsdecode(file.path), reason=terminal.sentence(file.message))
         )
     gain = 1 - file.result_bytes / file.source_bytes
     parts = [f"{terminal.bytes_in_words(file.source_bytes)} -> {terminal.bytes_in_words(file.result_bytes)}"]
     parts.append(f"({-gain:+.0%})")
-    parts.append(terminal.said(Message("console.lossless")) if file.lossless else f"SSIMULACRA 2 {file.score:.1f}")
+    parts.append(terminal.sentence(Message("console.lossless")) if file.lossless else f"SSIMULACRA 2 {file.score:.1f}")
     if file.quality:
-        parts.append(terminal.said(Message("console.at_quality", n=file.quality)))
+        parts.append(terminal.sentence(Message("console.at_quality", n=file.quality)))
     if file.result_size != file.source_size:
         parts.append(f"{file.source_size} -> {file.result_size}")
     if file.result_path not in (b"", file.path):
         parts.append(f"-> {terminal.printable_path(os.path.basename(file.result_path))}")
-    notes = f"; {terminal.said(file.message)}" if file.message else ""
+    notes = f"; {terminal.sentence(file.message)}" if file.message else ""
     return f"{terminal.printable_path(file.path)}: {' '.join(parts)}{notes}"
 
 

@@ -31,7 +31,7 @@ def listing(context: click.Context, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
-    missing = terminal.said(Message("console.destination_missing"))
+    missing = terminal.sentence(Message("console.destination_missing"))
     terminal.print_table(
         ("name", "folder", "from", ""),
         [(row["name"], row["path"], terminal.word(row["origin"]), "" if row["exists"] else missing) for row in rows],

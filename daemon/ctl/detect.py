@@ -166,7 +166,7 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
     gain = sum(image["bytes"] for group in groups for image in group["images"] if not image["reference"])
     scanned = {name: scan[name] for name in ("files", "read", "known", "unchanged")}
     terminal.say(Message("console.scanned", **scanned))
-    details = _counts(sorted(kinds.items())) or terminal.said(Message("console.none"))
+    details = _counts(sorted(kinds.items())) or terminal.sentence(Message("console.none"))
     terminal.say(
         Message("console.found", groups=len(groups), details=details, size=terminal.bytes_in_words(gain)),
     )
@@ -182,7 +182,7 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
 def _counts(numbers: Iterable[tuple[str, int]]) -> str:
     """ "3 exact, 2 near"."""
     return ", ".join(
-        terminal.said(Message("console.counted", n=number, what=terminal.word(name))) for name, number in numbers
+        terminal.sentence(Message("console.counted", n=number, what=terminal.word(name))) for name, number in numbers
     )
 
 
@@ -192,7 +192,7 @@ def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
     parts = []
     for kind, endings in skipped.items():
         named = "" if kind == "other" else f" ({', '.join(endings)})"
-        parts.append(terminal.said(Message(f"console.skipped_{kind}", n=sum(endings.values()))) + named)
+        parts.append(terminal.sentence(Message(f"console.skipped_{kind}", n=sum(endings.values()))) + named)
     return ", ".join(parts)
 
 
@@ -235,16 +235,16 @@ def explain(
     if as_json:
         terminal.print_json(report)
         return
-    verdict = terminal.said(_verdict(report))
+    verdict = terminal.sentence(_verdict(report))
     sentence = report["sentence"].get(console_language())
     click.echo(f"{verdict}: {sentence}" if sentence else verdict)
     rows = [
         (
-            terminal.said(Message("console.passed" if gate["passed"] else "console.failed")),
+            terminal.sentence(Message("console.passed" if gate["passed"] else "console.failed")),
             gate["name"],
             gate["value"],
             gate["limit"],
-            terminal.said(Message(f"gate.{gate['name']}")),
+            terminal.sentence(Message(f"gate.{gate['name']}")),
         )
         for gate in report["gates"]
     ]

@@ -58,9 +58,9 @@ def _print(finding: Any) -> None:
     named = re.match(r"([a-z ]+?)( /.*| index\..*)?$", finding.about, re.DOTALL)
     kind, name = named.groups() if named else (finding.about, "")
     about = terminal.word(kind.replace(" ", "_")) + (name or "")
-    grades = {grade: terminal.said(Message(f"grade.{grade}")) for grade in Grade}
+    grades = {grade: terminal.sentence(Message(f"grade.{grade}")) for grade in Grade}
     width = max(map(len, grades.values()))
-    line = terminal.said(Message("console.finding", about=about, finding=finding.message))
+    line = terminal.sentence(Message("console.finding", about=about, finding=finding.message))
     click.echo(f"{grades[finding.grade]:{width}}  {line}")
     if finding.remedy:
-        click.echo(f"{'':{width}}  {terminal.said(finding.remedy)}")
+        click.echo(f"{'':{width}}  {terminal.sentence(finding.remedy)}")

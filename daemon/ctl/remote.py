@@ -132,8 +132,8 @@ def group(context: click.Context, key: str, in_json: bool) -> None:
         ("", "kind", "bits", "size", "bytes", "path", ""),
         [
             (
-                terminal.said(Message("console.keep")) if image["id"] == keeper else "",
-                terminal.said(Message("console.reference")) if image["reference"] else terminal.word(image["kind"]),
+                terminal.sentence(Message("console.keep")) if image["id"] == keeper else "",
+                terminal.sentence(Message("console.reference")) if image["reference"] else terminal.word(image["kind"]),
                 "" if image["reference"] else image["distance"],
                 f"{image['width']}x{image['height']}",
                 terminal.bytes_in_words(image["size_bytes"]),
@@ -153,7 +153,7 @@ def _proposal_in_words(group: Any) -> list[str]:
     proposal, weakest = group["proposal"], group["weakest"]
     if proposal is not None:
         steps = [
-            terminal.said(
+            terminal.sentence(
                 Message(
                     "console.criterion",
                     name=f"{entry['criterion'].replace('_', ' ')} {entry['value']}".strip(),
@@ -164,14 +164,14 @@ def _proposal_in_words(group: Any) -> list[str]:
             for entry in proposal["reasons"]
         ]
         code = "console.proposed_tie" if proposal["tie"] else "console.proposed"
-        lines.append(terminal.said(Message(code, criteria=", ".join(steps))))
+        lines.append(terminal.sentence(Message(code, criteria=", ".join(steps))))
         if proposal["original_absent"]:
-            lines.append(terminal.said(Message("console.original_absent")))
+            lines.append(terminal.sentence(Message("console.original_absent")))
         named = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
         for entry in proposal["speaking"]:
             first, second = (named.get(entry[side]) or _image(entry[side]) for side in ("image", "other"))
             sentence = entry["sentence"][console_language()]
-            lines.append(terminal.said(Message("console.speaks", first=first, second=second, sentence=sentence)))
+            lines.append(terminal.sentence(Message("console.speaks", first=first, second=second, sentence=sentence)))
     if weakest is not None:
         paths = {entry["id"]: entry["path"] for entry in group["images"]["items"]}
         message = Message(
@@ -181,12 +181,12 @@ def _proposal_in_words(group: Any) -> list[str]:
             percent=round(100 * weakest["confidence"]),
             bits=weakest["distance"],
         )
-        lines.append(terminal.said(message))
+        lines.append(terminal.sentence(message))
     return lines
 
 
 def _image(image: int) -> str:
-    return terminal.said(Message("console.image", image=image))
+    return terminal.sentence(Message("console.image", image=image))
 
 
 @click.command()
@@ -255,7 +255,7 @@ def jobs(context: click.Context, state: str | None, limit: int, in_json: bool) -
             (
                 row["id"],
                 terminal.word(row["kind"]),
-                terminal.said(Message(f"job_state.{row['state']}")),
+                terminal.sentence(Message(f"job_state.{row['state']}")),
                 terminal.word(row["origin"]),
                 _done_of(row),
                 row["error"],
@@ -323,7 +323,7 @@ def verdicts(context: click.Context, limit: int, in_json: bool) -> None:
             (
                 row["batch"],
                 terminal.word(row["label"]),
-                *(", ".join(side) or terminal.said(Message("console.no_file_now")) for side in row["paths"]),
+                *(", ".join(side) or terminal.sentence(Message("console.no_file_now")) for side in row["paths"]),
                 row["note"],
             )
             for row in rows
@@ -382,19 +382,19 @@ def print_job(job: Any, in_json: bool) -> None:
 
 def _progress(job: Any) -> str:
     state = Message(f"job_state.{job['state']}")
-    parts = [terminal.said(Message("console.job", job=job["id"], kind=terminal.word(job["kind"]), state=state))]
+    parts = [terminal.sentence(Message("console.job", job=job["id"], kind=terminal.word(job["kind"]), state=state))]
     if job["state"] == "running":
-        phase = terminal.said(Message(f"phase.{job['phase']}")) if job["phase"] else ""
+        phase = terminal.sentence(Message(f"phase.{job['phase']}")) if job["phase"] else ""
         left_s = job["left_s"]
         left = None if left_s is None else Message("console.left", time=terminal.duration_in_words(left_s))
-        parts += [phase, _done_of(job), terminal.said(left)]
+        parts += [phase, _done_of(job), terminal.sentence(left)]
     return ", ".join(filter(None, parts))
 
 
 def _done_of(job: Any) -> str:
     if not job["total"]:
         return str(job["done"] or "")
-    return terminal.said(Message("console.of", done=job["done"], total=job["total"]))
+    return terminal.sentence(Message("console.of", done=job["done"], total=job["total"]))
 
 
 def parse_value(text: str) -> Any:

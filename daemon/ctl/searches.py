@@ -38,7 +38,7 @@ def listing(context: click.Context, in_json: bool) -> None:
         [
             (
                 row["id"], " ".join(row["folders"]), row["method"], row["groups"], row["finished"],
-                terminal.said(Message("console.not_watched")) if row["temporary"] else "",
+                terminal.sentence(Message("console.not_watched")) if row["temporary"] else "",
             )
             for row in rows
         ],

@@ -110,6 +110,6 @@ def status_of_service(scope: str | None, in_json: bool) -> None:
         version = report["version"] or Message("console.version_of_package")
         terminal.say(Message("console.service", unit=places.unit, version=version, config=places.config))
         lines = (f"{name}: {value}" for name, value in systemd_state.items() if value and value != "[not set]")
-        click.echo("\n".join(lines) if systemd_state else terminal.said(Message("console.no_systemd")))
+        click.echo("\n".join(lines) if systemd_state else terminal.sentence(Message("console.no_systemd")))
     if systemd_state.get("ActiveState") != "active":
         raise ComparImgError("ctl.service_stopped")

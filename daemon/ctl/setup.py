@@ -34,7 +34,7 @@ def list_schedules(context: click.Context, in_json: bool) -> None:
     if in_json:
         terminal.print_json(rows)
         return
-    off = terminal.said(Message("console.schedule_off"))
+    off = terminal.sentence(Message("console.schedule_off"))
     terminal.print_table(
         ("name", "job", "when", "next", "from"),
         [
@@ -178,7 +178,7 @@ def token(context: click.Context, new: bool, in_json: bool) -> None:
     if in_json:
         terminal.print_json({"token": given, "needed": bool(tokens.required(configuration)), "reloaded": reloaded})
         return
-    click.echo(given or terminal.said(Message("console.none")))
+    click.echo(given or terminal.sentence(Message("console.none")))
     if not tokens.required(configuration):
         terminal.say(Message("console.token_not_needed", host=configuration.web.host), to_stderr=True)
     elif new and not reloaded:

@@ -77,25 +77,25 @@ def man_page(program: Sectioned, language: str = LANGUAGES[0]) -> str:
     return "".join(f"{line}\n" for line in _page(program, partial(translated, language)))
 
 
-def _page(program: Sectioned, said: Callable[[str], str]) -> Iterator[str]:
+def _page(program: Sectioned, translate: Callable[[str], str]) -> Iterator[str]:
     context = click.Context(program, info_name=NAME)
     yield f'.TH COMPARIMG-CTL 1 "" "ComparImg {VERSION}" "ComparImg"'
-    yield f".SH {said('NAME')}"
+    yield f".SH {translate('NAME')}"
     yield rf"comparimg\-ctl \- {_escaped(_purpose(program.help))}"
-    yield f".SH {said('SYNOPSIS')}"
+    yield f".SH {translate('SYNOPSIS')}"
     yield r".B comparimg\-ctl"
-    yield said("[options] command [arguments]")
-    yield f".SH {said('OPTIONS')}"
+    yield translate("[options] command [arguments]")
+    yield f".SH {translate('OPTIONS')}"
     yield from _options(program, context)
     for title, names in program.sections():
-        yield f".SH {_escaped(said(title).strip().upper())}"
+        yield f".SH {_escaped(translate(title).strip().upper())}"
         for name in names:
             yield from _command(program.commands[name], context, name)
-    yield f".SH {said('EXIT STATUS')}"
+    yield f".SH {translate('EXIT STATUS')}"
     for code, meaning in EXIT_CODES:
-        yield from (".TP", f".B {code}", _escaped(said(meaning)))
-    yield f".SH {said('SEE ALSO')}"
-    yield _escaped(said("The documentation that comes with ComparImg, README.md first."))
+        yield from (".TP", f".B {code}", _escaped(translate(meaning)))
+    yield f".SH {translate('SEE ALSO')}"
+    yield _escaped(translate("The documentation that comes with ComparImg, README.md first."))
 
 
 def _command(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:

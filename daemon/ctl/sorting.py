@@ -119,7 +119,7 @@ def _all_images(api: Any, key: str, group: Any) -> list[Any]:
 def _decided_by(decision: Any) -> str:
     is_rule = decision["origin"] == "rule"
     who = Message("console.by_rule", criterion=decision["criterion"]) if is_rule else Message("console.by_you")
-    return terminal.said(Message("console.stale", who=who) if decision["stale"] else who)
+    return terminal.sentence(Message("console.stale", who=who) if decision["stale"] else who)
 
 
 # Rules
@@ -363,7 +363,7 @@ def undo(
         except NoDaemon as error:
             if not compress.was_used():
                 raise
-            click.echo(terminal.said(Message("ctl.without_daemon", problem=error.message)), err=True)
+            click.echo(terminal.sentence(Message("ctl.without_daemon", problem=error.message)), err=True)
         else:
             return
     compress.undo_local(context, batch_id, steps, dry_run, in_json, data_dir)
@@ -422,10 +422,10 @@ def _print_steps(steps: list[Any]) -> None:
 
 def _counts(states: Any) -> str:
     counts = (
-        terminal.said(Message("console.counted", n=number, what=terminal.word(state)))
+        terminal.sentence(Message("console.counted", n=number, what=terminal.word(state)))
         for state, number in sorted(states.items())
     )
-    return ", ".join(counts) or terminal.said(Message("console.none"))
+    return ", ".join(counts) or terminal.sentence(Message("console.none"))
 
 
 # The trash
@@ -481,7 +481,7 @@ def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, w
         adopted = Message("console.confirm_adopted", path=entry["path"], target=target)
         former = Message("console.confirm_former", target=target)
         terminal.say(adopted if entry["adopted"] else former, to_stderr=True)
-        click.confirm(terminal.said(Message("console.confirm_restore")), abort=True, err=True)
+        click.confirm(terminal.sentence(Message("console.confirm_restore")), abort=True, err=True)
     started = api.post(at("trash", item, "restore"), {"confirm": entry["needs_confirmation"]})
     print_job(follow(api, started["id"]) if wait else started, in_json)
 
@@ -516,6 +516,6 @@ def trash_empty(
         return
     if not yes:
         question = Message("console.confirm_empty", n=len(items), size=terminal.bytes_in_words(size))
-        click.confirm(terminal.said(question), abort=True, err=True)
+        click.confirm(terminal.sentence(question), abort=True, err=True)
     started = api.post("trash/empty", {"confirm": True, "older_than_days": older_than})
     print_job(follow(api, started["id"]) if wait else started, in_json)

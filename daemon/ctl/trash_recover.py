@@ -44,7 +44,7 @@ def recover(
     refusal_for = _require_no_service(context, top) if restore else None
     unreadable: list[bytes] = []
     trash_folders = list(trash_recovery.trash_folders_in(top, unreadable))
-    _warn(terminal.said(Message("console.unlistable", path=os.fsdecode(path))) for path in unreadable)
+    _warn(terminal.sentence(Message("console.unlistable", path=os.fsdecode(path))) for path in unreadable)
     if not trash_folders:
         raise NotFound("ctl.no_trash", path=terminal.printable_path(top))
     files: Iterator[TrashedFile] = (file for trash_folder in trash_folders for file in _files_in(trash_folder))
@@ -78,11 +78,11 @@ def _files_in(trash_folder: bytes) -> Iterator["TrashedFile"]:
         if objection:
             hint = hint_of(objection) or ""
             path = terminal.printable_path(trash_folder)
-            _warn([terminal.said(Message("ctl.trash_not_used", path=path, problem=objection, hint=hint))])
+            _warn([terminal.sentence(Message("ctl.trash_not_used", path=path, problem=objection, hint=hint))])
         yield from trash_recovery.files_in(trash_folder)
     except OSError as error:
         path = terminal.printable_path(trash_folder)
-        _warn([terminal.said(Message("ctl.manifest_unreadable", path=path, error=of_os_error(error)))])
+        _warn([terminal.sentence(Message("ctl.manifest_unreadable", path=path, error=of_os_error(error)))])
 
 
 def _process(files: Iterable["TrashedFile"], restore: bool, in_json: bool, quiet: bool) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ def _as_json(file: "TrashedFile") -> dict[str, Any]:
         "bytes": entry.size_bytes,
         "content": str(file.bytes),
         "restored": file.restored,
-        "message": None if file.message is None else terminal.said(file.message),
+        "message": None if file.message is None else terminal.sentence(file.message),
     }
 
 
@@ -126,7 +126,7 @@ def _line(file: "TrashedFile") -> str:
         Message("console.bytes_differ") if file.bytes == "different" else None,
         None if file.message is None else Message("console.not_restored", problem=file.message),
     ]
-    remark = terminal.said(joined("join.notes", said)) if (said := [note for note in notes if note]) else ""
+    remark = terminal.sentence(joined("join.notes", said)) if (said := [note for note in notes if note]) else ""
     place, target = terminal.printable_path(file.entry.place), terminal.printable_path(file.target)
     return f"{place} {sign} {target}{f' ({remark})' if remark else ''}"
 

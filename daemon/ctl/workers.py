@@ -93,7 +93,7 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     if "done" not in row:
         return row["name"], state, "", "", "", "", "", "", ""
     done = row["done"]
-    share = terminal.said(Message("console.share", percent=round(100 * row["share"])))
+    share = terminal.sentence(Message("console.share", percent=round(100 * row["share"])))
     work = done["verify"], done["describe"], done["embed"]
     return row["name"], state, row["address"], row["processes"] or "", share, *work, row["problem"]
 

@@ -91,7 +91,7 @@ def _xfs_uuid(folder: bytes) -> str:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            operating_system.ask_driver(descriptor, XFS_GEOMETRY, buffer)
+            operating_system.ioctl(descriptor, XFS_GEOMETRY, buffer)
         finally:
             os.close(descriptor)
     except OSError:

@@ -107,7 +107,7 @@ class EmbeddingModel:
         self._seen, self._report = seen, None
         if not seen and self._shipped:
             # A build without a model is one without a method, not with a failure.
-            self._store.write(vectors.forget_model)
+            self._store.write(vectors.clear_model_state)
             return None
         try:
             self._report = self.pool.call(check_model, self._task)
@@ -134,7 +134,7 @@ class EmbeddingModel:
             failure=failure,
             checked_ns=time.time_ns(),
         )
-        self._store.write(lambda database: vectors.note_model(database, state))
+        self._store.write(lambda database: vectors.store_model_state(database, state))
 
 
 def is_failure_of_model(error: PictureError) -> bool:

@@ -120,7 +120,7 @@ class Origins:
                 progress.checkpoint()
                 if outcome.value is not None:
                     said[outcome.item[0]] = outcome.value
-        self._store.write(lambda database: origins.store_beside(database, bonds, said))
+        self._store.write(lambda database: origins.store_companions(database, bonds, said))
 
 
 def _is_final(outcome: Outcome[tuple[int, PictureTask], bytes]) -> bool:

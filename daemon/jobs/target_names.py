@@ -19,7 +19,7 @@ from daemon.files.siblings import Folder
 from index.database.records import batches
 from index.database.records.batches import Action, Step, StepState
 from index.database.store import Store
-from index.imaging.discovery.companions import bond_of, case_blind, images_behind, renamed, stem_of, would_bond
+from index.imaging.discovery.companions import bond_of, case_blind, images_behind, renamed, stem_of, would_be_companions
 
 # Actions whose target must be a free name, with the word that is appended if it is taken.
 NAMING: Final = {Action.MOVE: b"", Action.CREATE: b"", Action.RESTORE: b"restored"}
@@ -248,4 +248,4 @@ class TargetNames:
         there = {name for name in folder.related(*names) if name not in ours}
         others = [path for path, owner in self._claimed.items() if owner != group]
         there |= {os.path.basename(path) for path in others if os.path.dirname(path) == file_ref.folder}
-        return would_bond(names, there, folder.fold)
+        return would_be_companions(names, there, folder.fold)

@@ -55,8 +55,8 @@ def _service(options: UnitOptions) -> str:
             "StateDirectoryMode=0700",
             f"User={options.user}",
             "",
-            "# Everything is read-only but the index and these folders: the trash lies in them, and so does what is",
-            "# compressed. Protected folders stay read-only wherever they lie. One that is not there is passed over.",
+            "# Everything is read-only except the index and these folders, which also contain the trash and compressed",
+            "# files. Protected folders are always read-only. A missing folder is skipped.",
             "ProtectSystem=strict",
             f"ProtectHome={'read-only' if _needs_home(options) else 'yes'}",
             *(f"ReadWritePaths={_quoted(b'-' + path)}" for path in options.writable),
@@ -96,12 +96,12 @@ def path_lines(paths: Iterable[bytes]) -> list[str]:
 
 
 HEADER = """\
-# Written by comparimg-ctl service install, and again each time that it runs: changes of your own belong into
+# Written by comparimg-ctl service install, and overwritten each time it runs: put your own changes into
 # a drop-in (systemctl edit comparimg).
 [Unit]
 Description=ComparImg: finds duplicate photographs and loses none
 After=local-fs.target remote-fs.target network.target
-# However often it fails: a disk comes back, and a file that ends it is found out by its third time.
+# Restart however often it fails: a disk may come back, and a file that crashes it is skipped after three crashes.
 StartLimitIntervalSec=0
 """
 
@@ -123,7 +123,7 @@ ProtectProc=invisible
 RestrictNamespaces=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RemoveIPC=yes
-# What a decoder that runs wild may take of the machine, above the limits that it has itself.
+# Limits for a decoder that gets out of control, in addition to its own limits.
 OOMPolicy=continue
 TasksMax=512
 """
@@ -135,19 +135,19 @@ LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
-# An error and not the end: libraries try some of these, and do without.
+# Return an error instead of killing: libraries try some of these calls, and can do without.
 SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallFilter=@chown
 # The process that listens to other machines gives up its access to files.
 SystemCallFilter=landlock_create_ruleset landlock_restrict_self
-# What it writes beside photographs is to be read like them; the index lies in a folder of its own.
+# Files written next to photographs must be as readable as these. The index has its own private folder.
 UMask=0022
 KeyringMode=private
 LimitNOFILE=65536
 
-# Everything else on the machine goes first.
+# Everything else on the machine has priority.
 Nice=10
 IOSchedulingClass=idle
 CPUWeight=20

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from daemon.processes.decode_task import PictureTask, read_known
 from index.errors import PictureError
 from index.imaging.decoding import pictures, xmp_properties
-from index.imaging.decoding.description import missing_from, read_beside, with_beside
-from index.imaging.decoding.description import united as united_descriptions
+from index.imaging.decoding.description import combined_description, merged_descriptions, missing_from, read_sidecar
 from index.imaging.decoding.embedded_description import read_description
 from index.imaging.decoding.sidecar import Unreadable, new_sidecar, with_more
 from index.imaging.discovery.companions import TAKEOUT_ENDING, is_described_by
@@ -57,7 +56,7 @@ def read_sidecars(sidecars: tuple[SidecarFile, ...]) -> Description:
     """What the sidecars of one picture say together; those that cannot be read say nothing."""
     # Takeout's JSON last: an XMP sidecar is what a person edited.
     ordered = sorted(sidecars, key=lambda file: (file.name or file.path).lower().endswith(TAKEOUT_ENDING))
-    return united_descriptions(*_readable(ordered))
+    return merged_descriptions(*_readable(ordered))
 
 
 def unite(task: UniteTask) -> United | None:
@@ -71,7 +70,7 @@ def unite(task: UniteTask) -> United | None:
     for going in task.going:
         with contextlib.suppress(PictureError):
             others.append(_described(going))
-    more = missing_from(known, united_descriptions(*others))
+    more = missing_from(known, merged_descriptions(*others))
     if more == Description():
         return None
     if task.sidecar is None:
@@ -86,7 +85,7 @@ def unite(task: UniteTask) -> United | None:
 def _described(picture: Described) -> Description:
     with pictures.opened(read_known(picture.picture), picture.picture.limits) as image:
         own = read_description(image)
-    return with_beside(own, read_sidecars(picture.sidecars), picture.name)
+    return combined_description(own, read_sidecars(picture.sidecars), picture.name)
 
 
 def _readable(sidecars: Iterable[SidecarFile]) -> Iterable[Description]:
@@ -95,4 +94,4 @@ def _readable(sidecars: Iterable[SidecarFile]) -> Iterable[Description]:
         if is_described_by(name):
             with contextlib.suppress(PictureError):
                 data, _ = pictures.read(file.path, xmp_properties.MOST_BYTES, file.top)
-                yield read_beside(name, data)
+                yield read_sidecar(name, data)

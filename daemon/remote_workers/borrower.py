@@ -32,7 +32,7 @@ LOST_AT_MOST: Final = 2
 IDLE_S: Final = 60.0
 
 
-class Nonsense(Exception):
+class InvalidAnswer(Exception):
     """An answer that none of our workers would give."""
 
 
@@ -95,9 +95,9 @@ class Borrower:
             return len(self._lent)
 
     def take_answers(self, answers: Sequence[Done | Failed]) -> None:
-        """Record answers. Raises Nonsense; the answers before that one remain valid."""
+        """Record answers. Raises InvalidAnswer; the answers before that one remain valid."""
         done: dict[TaskQueue, list[tuple[Task, Outcome[Any, Any]]]] = {}
-        self._note_pace(len(answers))
+        self._update_pace(len(answers))
         try:
             for answer in answers:
                 lent = self._returned(answer)
@@ -105,7 +105,7 @@ class Borrower:
                     # Whether the picture is at fault is decided only by this machine's own processes, which now do the
                     # task.
                     log.info("%s failed to do a task, which is done here instead: %s", self.name, answer.reason)
-                    self._bring_home(lent)
+                    self._return_to_service(lent)
                 else:
                     outcome = Outcome(lent.task.item, self._value(lent, answer.value))
                     done.setdefault(lent.queue, []).append((lent.task, outcome))
@@ -119,17 +119,17 @@ class Borrower:
         with self._lock:
             lent = self._lent.pop((answer.batch, answer.number), None)
         if lent is None:
-            raise Nonsense("an answer to what was not asked")
+            raise InvalidAnswer("an answer to what was not asked")
         return lent
 
     def _value(self, lent: _Lent, data: bytes) -> Any:
         try:
             return lent.work.decode(item_of(lent.task), data)
         except ValueError as error:
-            self._bring_home(lent)
-            raise Nonsense(f"no value of {lent.work.name}: {error}") from error
+            self._return_to_service(lent)
+            raise InvalidAnswer(f"no value of {lent.work.name}: {error}") from error
 
-    def _note_pace(self, answers: int) -> None:
+    def _update_pace(self, answers: int) -> None:
         with self._lock:
             now_s = time.monotonic()
             pace_s = (now_s - self.answered_s) / max(1, answers)
@@ -173,7 +173,7 @@ class Borrower:
     def _pick(self, queue: TaskQueue) -> list[Task]:
         """Some tasks of one work, taken from the end of the queue. The processes of this machine take tasks from its
         beginning, where tasks of one lane follow one another."""
-        room = self._room(len(queue.tasks), queue.hands)
+        room = self._capacity(len(queue.tasks), queue.hands)
         picked: list[Task] = []
         passed: list[Task] = []
         work: Work | None = None
@@ -195,7 +195,7 @@ class Borrower:
         work = self._works.get(underlying(task))
         return work if work is not None and work.needs(item_of(task)) in self._can else None
 
-    def _room(self, waiting: int, hands: int) -> int:
+    def _capacity(self, waiting: int, hands: int) -> int:
         """How many tasks it gets now: at most its share of the waiting tasks, and none while that would be a message
         with only one or two tasks."""
         with self._lock:
@@ -235,7 +235,7 @@ class Borrower:
             self._send(Batch(number, work.name, tuple(views.sent), tuple(data for _, data in written)))
             self._sent.note(views)
 
-    def _bring_home(self, lent: _Lent) -> None:
+    def _return_to_service(self, lent: _Lent) -> None:
         self.came_home += 1
         lent.task.home = True
         lent.queue.put_back([lent.task])

@@ -40,7 +40,7 @@ BUFFERED_BYTES: Final = 2**20
 MOST_UNREAD_BYTES: Final = 64 * 2**20
 
 
-class Says(IntEnum):
+class FromGate(IntEnum):
     """Messages from the gate to the service."""
 
     READY = 0  # b"1" if the process cannot open files, b"0" if the kernel is unable to forbid it
@@ -50,7 +50,7 @@ class Says(IntEnum):
     ALIVE = 4
 
 
-class Asks(IntEnum):
+class ToGate(IntEnum):
     """Messages from the service to the gate."""
 
     ALLOW = 0  # the fingerprints of all who are let in, concatenated; others are disconnected
@@ -103,44 +103,44 @@ class _Gate:
         asked, self._service = await asyncio.open_connection(sock=self._service_socket, limit=BUFFERED_BYTES)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             # The list of those who are let in must be known before anyone is answered.
-            await self._obey_next(asked)
+            await self._handle_next(asked)
             await asyncio.start_server(
                 self._serve, sock=self._listening, ssl=self._context, ssl_handshake_timeout=HELLO_S
             )
-            self._say(Says.READY, 0, b"1" if is_locked else b"0")
+            self._send(FromGate.READY, 0, b"1" if is_locked else b"0")
             while True:
-                await self._obey_next(asked)
+                await self._handle_next(asked)
         # Exit without waiting for anything: without the service there is nothing to do.
         os._exit(0)
 
-    async def _obey_next(self, asked: asyncio.StreamReader) -> None:
+    async def _handle_next(self, asked: asyncio.StreamReader) -> None:
         length, what, connection = HEADER.unpack(await asked.readexactly(HEADER.size))
-        self._obey(Asks(what), connection, await asked.readexactly(length))
+        self._handle(ToGate(what), connection, await asked.readexactly(length))
 
-    def _say(self, what: Says, connection: int, payload: bytes = b"") -> None:
+    def _send(self, what: FromGate, connection: int, payload: bytes = b"") -> None:
         self._service.write(HEADER.pack(len(payload), what, connection) + payload)
 
-    def _obey(self, what: Asks, connection: int, payload: bytes) -> None:
+    def _handle(self, what: ToGate, connection: int, payload: bytes) -> None:
         match what:
-            case Asks.ALLOW:
+            case ToGate.ALLOW:
                 starts = range(0, len(payload), FINGERPRINT_BYTES)
                 self._allowed = frozenset(payload[start : start + FINGERPRINT_BYTES] for start in starts)
                 for number, (fingerprint, writer) in list(self._connections.items()):
                     if fingerprint not in self._allowed:
                         _refuse(writer)
                         self._forget(number)
-            case Asks.FRAME if connection in self._connections:
+            case ToGate.FRAME if connection in self._connections:
                 _, writer = self._connections[connection]
                 writer.write(framed(payload))
                 if writer.transport.get_write_buffer_size() > MOST_UNREAD_BYTES:
                     writer.transport.abort()
                     self._forget(connection)
-            case Asks.CLOSE if connection in self._connections:
+            case ToGate.CLOSE if connection in self._connections:
                 _, writer = self._connections[connection]
                 writer.close()
                 self._forget(connection)
-            case Asks.ALIVE:
-                self._say(Says.ALIVE, 0)
+            case ToGate.ALIVE:
+                self._send(FromGate.ALIVE, 0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection after its handshake. Its certificate is known to be signed, but not yet to be on the
@@ -159,7 +159,7 @@ class _Gate:
         number = self._last
         self._connections[number] = fingerprint, writer
         address = str((writer.get_extra_info("peername") or ("",))[0])
-        self._say(Says.OPENED, number, fingerprint + address.encode())
+        self._send(FromGate.OPENED, number, fingerprint + address.encode())
         try:
             while number in self._connections:
                 (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
@@ -167,7 +167,7 @@ class _Gate:
                     break
                 frame = await reader.readexactly(length)
                 if number in self._connections:
-                    self._say(Says.FRAME, number, frame)
+                    self._send(FromGate.FRAME, number, frame)
                     await self._service.drain()
         except (asyncio.IncompleteReadError, OSError):
             pass
@@ -176,7 +176,7 @@ class _Gate:
 
     def _forget(self, number: int) -> None:
         if self._connections.pop(number, None) is not None:
-            self._say(Says.CLOSED, number)
+            self._send(FromGate.CLOSED, number)
 
 
 def _refuse(writer: asyncio.StreamWriter) -> None:

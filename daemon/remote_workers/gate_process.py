@@ -13,7 +13,7 @@ import threading
 from typing import Final, NamedTuple
 
 from daemon.processes.worker_process import SOURCES
-from daemon.remote_workers.gate import AUTHORITY_BELOW, BUFFERED_BYTES, HEADER, Asks, Says
+from daemon.remote_workers.gate import AUTHORITY_BELOW, BUFFERED_BYTES, HEADER, FromGate, ToGate
 from daemon.remote_workers.wire import MOST_BYTES_FROM_WORKER
 
 RECEIVED_BYTES: Final = 2**18
@@ -26,8 +26,8 @@ class GateDied(Exception):
     """The process has ended, hangs, or has sent an impossible message."""
 
 
-class Said(NamedTuple):
-    what: Says
+class GateMessage(NamedTuple):
+    what: FromGate
     connection: int
     payload: bytes
 
@@ -72,7 +72,7 @@ class GateProcess:
         self._readable = select.poll()
         self._readable.register(self._end, select.POLLIN)
 
-    def send(self, what: Asks, connection: int = 0, payload: bytes = b"") -> None:
+    def send(self, what: ToGate, connection: int = 0, payload: bytes = b"") -> None:
         """Send a message. Raises GateDied."""
         try:
             with self._sending:
@@ -80,7 +80,7 @@ class GateProcess:
         except OSError as error:
             raise GateDied(f"it takes nothing: {error}") from error
 
-    def receive(self, limit_s: float) -> list[Said]:
+    def receive(self, limit_s: float) -> list[GateMessage]:
         """The messages received; waits until the limit if there are none. Raises GateDied."""
         if not self._readable.poll(limit_s * 1000):
             return []
@@ -100,16 +100,16 @@ class GateProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(END_WAIT_S)
 
-    def _split(self) -> list[Said]:
-        said, start = [], 0
+    def _split(self) -> list[GateMessage]:
+        messages, start = [], 0
         while len(self._received) >= start + HEADER.size:
             length, what, connection = HEADER.unpack_from(self._received, start)
-            if length > MOST_BYTES_FROM_WORKER or what not in Says.__members__.values():
+            if length > MOST_BYTES_FROM_WORKER or what not in FromGate.__members__.values():
                 raise GateDied("it says what no gate says")
             end = start + HEADER.size + length
             if len(self._received) < end:
                 break
-            said.append(Said(Says(what), connection, bytes(self._received[start + HEADER.size : end])))
+            messages.append(GateMessage(FromGate(what), connection, bytes(self._received[start + HEADER.size : end])))
             start = end
         del self._received[:start]
-        return said
+        return messages

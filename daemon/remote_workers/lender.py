@@ -18,9 +18,9 @@ from typing import Any, Final
 from daemon.processes.task_queue import TaskQueue
 from daemon.processes.worker_pool import WorkerLimits
 from daemon.remote_workers import wire
-from daemon.remote_workers.borrower import Borrower, Nonsense
-from daemon.remote_workers.gate import FINGERPRINT_BYTES, Asks, Says
-from daemon.remote_workers.gate_process import GateDied, GateProcess, Said
+from daemon.remote_workers.borrower import Borrower, InvalidAnswer
+from daemon.remote_workers.gate import FINGERPRINT_BYTES, FromGate, ToGate
+from daemon.remote_workers.gate_process import GateDied, GateMessage, GateProcess
 from daemon.remote_workers.invitation import address_text
 from daemon.remote_workers.lendable import WORKS, Work
 from daemon.remote_workers.roster import AUTHORITY, LIST, SERVICE, Invited, Roster
@@ -192,9 +192,9 @@ class Lender:
         self._gate_heard_s = self._beat_s = time.monotonic()
         while not self._stopping.is_set():
             self._update_list(gate)
-            for said in gate.receive(TICK_S):
+            for message in gate.receive(TICK_S):
                 self._gate_heard_s = time.monotonic()
-                self._hear(said)
+                self._handle_message(message)
             self._tick(gate)
 
     def _end_session(self) -> None:
@@ -216,7 +216,7 @@ class Lender:
         if seen == self._seen:
             return
         invited = {entry.fingerprint: entry for entry in self._roster.invited()}
-        gate.send(Asks.ALLOW, payload=b"".join(map(bytes.fromhex, invited)))
+        gate.send(ToGate.ALLOW, payload=b"".join(map(bytes.fromhex, invited)))
         self._seen = seen
         with self._lock:
             self._invited = invited
@@ -240,57 +240,57 @@ class Lender:
                 self._drop(number, Message("lending.overdue"))
         if now_s - self._beat_s > wire.BEAT_S:
             self._beat_s = now_s
-            gate.send(Asks.ALIVE)
+            gate.send(ToGate.ALIVE)
             for number, connection in self._connections.items():
                 if connection.borrower is not None:
-                    self._send(number, wire.Here())
+                    self._send(number, wire.Heartbeat())
         self._ended = [one for one in self._ended if not one.joined]
 
-    def _hear(self, said: Said) -> None:
-        match said.what:
-            case Says.READY:
+    def _handle_message(self, message: GateMessage) -> None:
+        match message.what:
+            case FromGate.READY:
                 with self._lock:
-                    self._listening, self._isolated, self._problem = True, said.payload == b"1", None
+                    self._listening, self._isolated, self._problem = True, message.payload == b"1", None
                 log.info("other machines can connect to %s", address_text(self._host, self._port))
-            case Says.OPENED:
-                self._open(said)
-            case Says.FRAME:
-                self._read(said)
-            case Says.CLOSED:
-                self._forget(said.connection)
-            case Says.ALIVE:
+            case FromGate.OPENED:
+                self._open(message)
+            case FromGate.FRAME:
+                self._read(message)
+            case FromGate.CLOSED:
+                self._forget(message.connection)
+            case FromGate.ALIVE:
                 pass
 
-    def _open(self, said: Said) -> None:
-        fingerprint = said.payload[:FINGERPRINT_BYTES].hex()
-        address = said.payload[FINGERPRINT_BYTES:].decode("ascii", "replace")[:100]
+    def _open(self, message: GateMessage) -> None:
+        fingerprint = message.payload[:FINGERPRINT_BYTES].hex()
+        address = message.payload[FINGERPRINT_BYTES:].decode("ascii", "replace")[:100]
         now_s = time.monotonic()
         known = self._known.get(fingerprint)
         if fingerprint not in self._invited or (known is not None and known.paused_until_s > now_s):
-            self._close(said.connection)
+            self._close(message.connection)
             return
         # A machine that connects again has lost its earlier connection, even if that was not noticed.
         for number, other in list(self._connections.items()):
             if other.fingerprint == fingerprint:
                 self._drop(number)
         with self._lock:
-            self._connections[said.connection] = _Connection(fingerprint, address, now_s, time.time_ns())
+            self._connections[message.connection] = _Connection(fingerprint, address, now_s, time.time_ns())
 
-    def _read(self, said: Said) -> None:
+    def _read(self, frame: GateMessage) -> None:
         """Read a message of a machine. An invalid one ends the connection, and has no other effect."""
-        connection = self._connections.get(said.connection)
+        connection = self._connections.get(frame.connection)
         if connection is None:
             return
         try:
-            message = wire.of_worker(said.payload)
+            message = wire.of_worker(frame.payload)
             if isinstance(message, wire.Hello) and connection.borrower is None:
-                self._greet(said.connection, connection, message)
+                self._greet(frame.connection, connection, message)
             elif connection.borrower is None or isinstance(message, wire.Hello):
-                raise Nonsense("a hello was expected, once")
+                raise InvalidAnswer("a hello was expected, once")
             else:
-                self._take(said.connection, connection.borrower, message)
-        except (ValueError, Nonsense) as error:
-            self._drop(said.connection, Message("lending.nonsense", problem=error))
+                self._take(frame.connection, connection.borrower, message)
+        except (ValueError, InvalidAnswer) as error:
+            self._drop(frame.connection, Message("lending.nonsense", problem=error))
 
     def _take(self, number: int, borrower: Borrower, message: wire.FromWorker) -> None:
         borrower.heard_s = time.monotonic()
@@ -319,13 +319,13 @@ class Lender:
         if gate is not None:
             # The death of the gate is noticed when its messages are read.
             with suppress(GateDied):
-                gate.send(Asks.FRAME, number, wire.encode(message))
+                gate.send(ToGate.FRAME, number, wire.encode(message))
 
     def _close(self, number: int) -> None:
         gate = self._gate
         if gate is not None:
             with suppress(GateDied):
-                gate.send(Asks.CLOSE, number)
+                gate.send(ToGate.CLOSE, number)
 
     def _drop(self, number: int, problem: Message | None = None) -> None:
         """Disconnect a machine, and remember why."""

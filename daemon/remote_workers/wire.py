@@ -72,7 +72,7 @@ class Unfit(_Wire, frozen=True):
     problem: Word
 
 
-class Here(_Wire, frozen=True):
+class Heartbeat(_Wire, frozen=True):
     """A heartbeat."""
 
 
@@ -111,8 +111,8 @@ class Batch(_Wire, frozen=True):
     tasks: tuple[bytes, ...]
 
 
-FromWorker = Hello | Answers | Unfit | Here
-FromService = Welcome | Refused | Batch | Here
+FromWorker = Hello | Answers | Unfit | Heartbeat
+FromService = Welcome | Refused | Batch | Heartbeat
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _from_worker: "Final[msgspec.msgpack.Decoder[FromWorker]]" = msgspec.msgpack.Decoder(FromWorker)

@@ -66,13 +66,13 @@ class Session:
             work = _Worker(pool, scratch, self._write_soon)
             beating = asyncio.create_task(self._beat())
             try:
-                await self._obey(work)
+                await self._handle(work)
             finally:
                 beating.cancel()
                 pool.close()
                 work.close()
 
-    async def _obey(self, work: "_Worker") -> None:
+    async def _handle(self, work: "_Worker") -> None:
         while True:
             message = wire.of_service(await self._read())
             if isinstance(message, wire.Refused):
@@ -90,7 +90,7 @@ class Session:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(wire.BEAT_S)
-            self._write(wire.Here())
+            self._write(wire.Heartbeat())
 
     def _write(self, message: wire.FromWorker) -> None:
         self._writer.write(wire.framed(wire.encode(message)))

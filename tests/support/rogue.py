@@ -54,7 +54,7 @@ class Rogue:
                 message = wire.of_service(self._exactly(length))
             except (EOFError, ConnectionError, ssl.SSLError):
                 return None
-            if not isinstance(message, wire.Here):
+            if not isinstance(message, wire.Heartbeat):
                 return message
 
     def is_cut_off(self) -> bool:

@@ -45,7 +45,7 @@ def get_decisions(call: Call) -> decision_schemas.GroupDecisions:
 
 
 def delete_decision(call: Call) -> Reply:
-    call.store.write(lambda database: decisions.take_back(database, call.key))
+    call.store.write(lambda database: decisions.clear_one(database, call.key))
     return Reply(b"", "", 204)
 
 

@@ -26,7 +26,7 @@ def apply(write: Write, chosen: GroupFilter, keys: Sequence[str] | None, now_ns:
 
     def begin(database: SqliteDatabase) -> tuple[list[ChosenGroup], BulkEffect]:
         groups, effect = _decided_groups(database, chosen, keys)
-        effect.clearing = cleared_decisions.begin(database, now_ns) if groups else 0
+        effect.clearing = cleared_decisions.start(database, now_ns) if groups else 0
         return groups, effect
 
     begun: tuple[list[ChosenGroup], BulkEffect] = write(begin)

@@ -143,7 +143,7 @@ class BulkApplication:
         found = portions(database, self._request)
         self.effect.selected = self.effect.looked_at = sum(map(len, found))
         if not self.effect.batch:
-            self.effect.run_id = rule_runs.begin(database, _described(self._request), self._now_ns, self._job_id)
+            self.effect.run_id = rule_runs.start(database, _described(self._request), self._now_ns, self._job_id)
         return found
 
     def decide(self, portion: Sequence[ChosenGroup], database: SqliteDatabase) -> None:
@@ -170,7 +170,7 @@ class BulkApplication:
         if not effect.batch:
             effect.groups -= len(self._bare)
             effect.left_open += len(self._bare)
-            effect.images, effect.bytes = rule_runs.end(database, effect.run_id, effect.groups)
+            effect.images, effect.bytes = rule_runs.finish(database, effect.run_id, effect.groups)
         return effect
 
     def roll_back(self, write: Write) -> None:

@@ -20,7 +20,7 @@ from index.database.records.images import chunks, facts_of
 from index.database.records.sql_paging import Page, Where, cut_page
 from index.database.schema import Content
 from index.errors import NotFound
-from index.imaging.decoding.description import with_beside
+from index.imaging.decoding.description import combined_description
 from index.imaging.verification.edit_evidence import reversed_evidence
 from index.messages import Message, of_json
 from index.model import Description, DetectParameters, Facts
@@ -521,7 +521,7 @@ def files_with_ids(
                 facts=facts,
                 failure="unreadable" if content is None else content.failure,
                 also_at=_other_paths(database, device, inode, bytes(path)) if image_id in with_paths else (),
-                description=with_beside(facts.description, description_from(said), name),
+                description=combined_description(facts.description, description_from(said), name),
                 trashed_ns=trashed.get(image_id),
                 temporary=bool(temporary),
             )

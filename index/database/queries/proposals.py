@@ -224,7 +224,7 @@ def _candidate(
     *of_content: Any,
 ) -> KeeperCandidate:
     picture_format, width, height, jpeg_quality, taken, metadata, mode, earlier_quality, *more = of_content
-    bit_depth, damage, attachments, camera, frames, description, bonds, said_beside = more
+    bit_depth, damage, attachments, camera, frames, description, bonds, in_sidecars = more
     blocks = _names(metadata)
     facts = Facts(
         picture_format,
@@ -243,17 +243,17 @@ def _candidate(
     )
     return KeeperCandidate(
         image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
-        companions=_names(bonds), taken=_taken(bytes(path), description, said_beside) or taken, outside=bool(outside),
+        companions=_names(bonds), taken=_taken(bytes(path), description, in_sidecars) or taken, outside=bool(outside),
     )  # fmt: skip
 
 
-def _taken(path: bytes, description: str, said_beside: str) -> str:
+def _taken(path: bytes, description: str, in_sidecars: str) -> str:
     """The date of the capture by what a file, its sidecars and its name say."""
     name = path.rpartition(b"/")[2]
-    if description == said_beside == "{}":
+    if description == in_sidecars == "{}":
         # As most: nothing is written down, and the name alone may say it.
         return of_name(name)[0]
-    return dated(description_from(description), description_from(said_beside), name).taken
+    return dated(description_from(description), description_from(in_sidecars), name).taken
 
 
 @lru_cache(maxsize=256)

@@ -18,10 +18,10 @@ from index.database.queries.plain_description import plain
 from index.database.queries.proposals import Outline, outlines
 from index.database.records.images import chunks, contents, skipped_by_name
 from index.database.records.matches import current_detection, evidence_from, load_parameters, present_files
-from index.database.records.origins import said_beside
+from index.database.records.origins import sidecar_descriptions
 from index.database.schema import DuplicateGroup, Match, Member, Problem, Root
 from index.imaging.candidates.perceptual_hash import to_hex
-from index.imaging.decoding.description import with_beside
+from index.imaging.decoding.description import combined_description
 from index.imaging.discovery import file_types
 from index.imaging.originality.account import sentence as origin_sentence
 from index.imaging.verification.edit_evidence import PROPOSED, sentence
@@ -152,7 +152,7 @@ def _groups(
         content_ids = {member.content_id for of_group in members.values() for member in of_group}
         rows_of = contents(database, content_ids)
         files_of = present_files(database, content_ids, parameters)
-        beside = said_beside(database, (file.id for files in files_of.values() for file in files))
+        beside = sidecar_descriptions(database, (file.id for files in files_of.values() for file in files))
         for row in chunk:
             evidence = _evidence(database, detection_id, row.reference_id)
             files = [(member, file) for member in members[row.id] for file in files_of.get(member.content_id, [])]
@@ -233,7 +233,7 @@ def _evidence(database: SqliteDatabase, detection_id: int, reference_id: int) ->
 def _image(
     file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]], beside: Description
 ) -> dict[str, Any]:
-    description = with_beside(content.description, beside, os.path.basename(bytes(file.path)))
+    description = combined_description(content.description, beside, os.path.basename(bytes(file.path)))
     fields: dict[str, Any] = {
         "path": os.fsdecode(bytes(file.path)),
         "reference": False,

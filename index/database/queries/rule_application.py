@@ -141,7 +141,7 @@ class Application:
 
     def begin(self, database: SqliteDatabase) -> list[Sequence[tuple[int, str]]]:
         """Start the rule run. Returns the groups in portions for `decide`."""
-        self.effect.run_id = rule_runs.begin(
+        self.effect.run_id = rule_runs.start(
             database,
             described(self._rule) | ({"name": self._name} if self._name else {}),
             self._now_ns,
@@ -170,7 +170,7 @@ class Application:
         """Store what the run decided, and return it."""
         effect = self.effect
         effect.groups -= len(self._bare)
-        effect.images, effect.bytes = rule_runs.end(database, effect.run_id, effect.groups)
+        effect.images, effect.bytes = rule_runs.finish(database, effect.run_id, effect.groups)
         return effect
 
     def roll_back(self, write: Callable[[Callable[[SqliteDatabase], Any]], Any]) -> None:

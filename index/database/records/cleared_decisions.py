@@ -22,7 +22,7 @@ PUT_BACK_AT_ONCE: Final = 2000
 _COLUMNS: Final = "image_id, choice, destination, origin, criterion, order_id, digest, decided_ns"
 
 
-def begin(database: SqliteDatabase, now_ns: int) -> int:
+def start(database: SqliteDatabase, now_ns: int) -> int:
     """Start a clearing, and return its id. The oldest one can then no longer be undone."""
     row = database.execute_sql("INSERT INTO clearing (created_ns) VALUES (?)", (now_ns,))
     database.execute_sql(
@@ -106,4 +106,4 @@ def _put_some_back(database: SqliteDatabase, clearing_id: int) -> int | None:
             f"DELETE FROM cleared_decision WHERE clearing_id = ? AND image_id IN ({','.join('?' * len(chunk))})",
             (clearing_id, *chunk),
         )
-    return len(back) - len(decisions.clear_where_bare(database, back))
+    return len(back) - len(decisions.clear_without_keeper(database, back))

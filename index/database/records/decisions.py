@@ -133,7 +133,7 @@ def clear(database: SqliteDatabase, image_ids: Iterable[int]) -> None:
         database.execute_sql(f"DELETE FROM decision WHERE image_id IN ({','.join('?' * len(chunk))})", chunk)
 
 
-def take_back(database: SqliteDatabase, image_id: int) -> None:
+def clear_one(database: SqliteDatabase, image_id: int) -> None:
     """Make one image undecided, in whatever groups it is."""
     groups = groups_of_images(database, [image_id])
     clear(database, [image_id])
@@ -198,7 +198,7 @@ def without_keeper(database: SqliteDatabase, group_ids: Collection[int]) -> set[
     return bare
 
 
-def clear_where_bare(database: SqliteDatabase, image_ids: Collection[int]) -> set[int]:
+def clear_without_keeper(database: SqliteDatabase, image_ids: Collection[int]) -> set[int]:
     """Of the decisions on these images, clear those that leave a group without an image that stays, and update the
     counts of decided images. Returns the images that were cleared."""
     groups = groups_of_images(database, image_ids)

@@ -109,7 +109,7 @@ def images_in_groups(
     return sorted(((image_id, bytes(path), bytes(root)) for image_id, path, root in rows), key=lambda row: row[1])
 
 
-def store_beside(
+def store_companions(
     database: SqliteDatabase, bonds_of: Mapping[int, Sequence[str]], said: Mapping[int, Description]
 ) -> None:
     """Store the kinds of companions of images, and the descriptions in their sidecars. Images without companions get no
@@ -125,7 +125,7 @@ def store_beside(
         Beside.insert_many(chunk).execute(database)
 
 
-def said_beside(database: SqliteDatabase, image_ids: Iterable[int]) -> dict[int, Description]:
+def sidecar_descriptions(database: SqliteDatabase, image_ids: Iterable[int]) -> dict[int, Description]:
     """The descriptions in the sidecars of images, by image id; only where there is one."""
     said: dict[int, Description] = {}
     for chunk in chunks(image_ids):

@@ -40,7 +40,7 @@ class RuleRunSummary:
     pending: int
 
 
-def begin(database: SqliteDatabase, described: Mapping[str, Any], now_ns: int, job_id: int | None = None) -> int:
+def start(database: SqliteDatabase, described: Mapping[str, Any], now_ns: int, job_id: int | None = None) -> int:
     """Start a run, of a job or within one request, with the description of its rule. Returns its id."""
     text = json.dumps(described, sort_keys=True)
     row = RuleRun.insert(rule=text, created_ns=now_ns, groups=0, images=0, bytes=0, job_id=job_id, finished=False)
@@ -82,7 +82,7 @@ def store(database: SqliteDatabase, run_id: int, rows: Sequence[DecisionRow], to
     return bare
 
 
-def end(database: SqliteDatabase, run_id: int, groups: int) -> tuple[int, int]:
+def finish(database: SqliteDatabase, run_id: int, groups: int) -> tuple[int, int]:
     """Finish a run, and store how much it decided. Returns the number of images that do not stay, and their bytes."""
     database.execute_sql("DELETE FROM replaced_decision WHERE run_id = ?", (run_id,))
     images, size = database.execute_sql(
@@ -143,7 +143,7 @@ def _roll_back_some(database: SqliteDatabase, run_id: int) -> bool:
         database.execute_sql(
             f"DELETE FROM replaced_decision WHERE run_id = ? AND image_id IN ({marks})", (run_id, *chunk)
         )
-    decisions.clear_where_bare(database, image_ids)
+    decisions.clear_without_keeper(database, image_ids)
     return True
 
 

@@ -40,7 +40,7 @@ def model_state(database: SqliteDatabase) -> ModelState | None:
     return None
 
 
-def note_model(database: SqliteDatabase, state: ModelState) -> None:
+def store_model_state(database: SqliteDatabase, state: ModelState) -> None:
     """Store the state of the model. Earlier measurements of the same model are kept."""
     before = model_state(database)
     values = asdict(state) | {"failure": state.failure}
@@ -49,7 +49,7 @@ def note_model(database: SqliteDatabase, state: ModelState) -> None:
     EmbeddingModel.insert(id=1, **values).on_conflict_replace().execute(database)
 
 
-def forget_model(database: SqliteDatabase) -> None:
+def clear_model_state(database: SqliteDatabase) -> None:
     """Record that there is no model."""
     EmbeddingModel.delete().execute(database)
 

@@ -11,12 +11,12 @@ from index.imaging.discovery.companions import TAKEOUT_ENDING
 from index.model import DateSource, Description
 
 
-def read_beside(name: bytes, data: bytes) -> Description:
+def read_sidecar(name: bytes, data: bytes) -> Description:
     """The description in a sidecar with this name."""
     return read_takeout(data) if name.lower().endswith(TAKEOUT_ENDING) else read_xmp(data, DateSource.SIDECAR)
 
 
-def united(*descriptions: Description) -> Description:
+def merged_descriptions(*descriptions: Description) -> Description:
     """All descriptions combined: for single values the first that is present, for keywords all of them."""
 
     def first(name: str) -> Any:
@@ -33,10 +33,10 @@ def united(*descriptions: Description) -> Description:
     return dated_like(found, best_dated(descriptions))
 
 
-def with_beside(own: Description, beside: Description, name: bytes = b"") -> Description:
+def combined_description(own: Description, beside: Description, name: bytes = b"") -> Description:
     """The combined description of a picture's file, its sidecars and its name. What people write is taken from the
     sidecars first; where and when it was taken, from the file first. The name is used last, for the date only."""
-    written = own if beside == Description() else united(beside, own)
+    written = own if beside == Description() else merged_descriptions(beside, own)
     return replace(dated_like(written, dated(own, beside, name)), place=own.place or beside.place)
 
 

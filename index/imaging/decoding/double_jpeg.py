@@ -22,19 +22,23 @@ MOST_BLOCKS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class CombLimits:
-    """When block means show the comb of an earlier JPEG."""
+    """The limits for a comb of block means that shows an earlier JPEG."""
 
-    min_blocks: int = threshold(400, "blocks", "Fewer make no histogram.")
-    min_slope: float = threshold(0.4, "levels", "Blocks as bright as the next one are of one shade, and say nothing.")
-    min_variance: float = threshold(0.5, "levels squared", "The same within a block.")
-    darkest: float = threshold(3.0, "levels", "Darker blocks are clipped.")
-    brightest: float = threshold(252.0, "levels", "The same for brighter ones.")
-    max_entry: int = threshold(40, "entry of the quantisation table", "Larger ones are of quality 20 and less.")
-    min_coarser: float = threshold(
-        1.3, "ratio", "The file's own steps make a comb as well; a coarser one is coarser by this."
+    min_blocks: int = threshold(400, "blocks", "The fewest blocks for a histogram.")
+    min_slope: float = threshold(
+        0.4, "levels", "A smaller difference from the next block means one shade, which gives no evidence."
     )
-    min_entry: float = threshold(2.8, "entry of the quantisation table", "Finer ones are of quality 91 and more.")
-    min_peak: float = threshold(0.15, "share of a pure comb", "The height of a peak in the spectrum.")
+    min_variance: float = threshold(0.5, "levels squared", "A smaller variance within a block means one shade, too.")
+    darkest: float = threshold(3.0, "levels", "Darker blocks are clipped.")
+    brightest: float = threshold(252.0, "levels", "Brighter blocks are clipped.")
+    max_entry: int = threshold(40, "entry of the quantisation table", "Larger entries belong to quality 20 and less.")
+    min_coarser: float = threshold(
+        1.3, "ratio", "The file's own steps also make a comb; an earlier JPEG's comb must be this much coarser."
+    )
+    min_entry: float = threshold(
+        2.8, "entry of the quantisation table", "Smaller entries belong to quality 91 and more."
+    )
+    min_peak: float = threshold(0.15, "share of a pure comb", "The least height of a peak in the spectrum.")
     min_peak_of_jpeg: float = threshold(
         0.25,
         "share of a pure comb",
@@ -43,12 +47,16 @@ class CombLimits:
     min_peak_of_whole: float = threshold(
         0.35,
         "share of a pure comb",
-        "Whole numbers, all that is left of a large JPEG, mirror the faint combs of others.",
+        "Rounding to whole numbers, the only trace of a large JPEG, mirrors faint combs.",
     )
-    min_peak_of_noise: float = threshold(5.0, "standard deviations", "Above what chance makes of so many blocks.")
-    min_above_median: float = threshold(4.0, "ratio", "Above the median of the spectrum.")
-    as_high: float = threshold(0.85, "ratio", "Of two peaks that mirror each other, one is no lower than this.")
-    mirror_width: float = threshold(0.02, "cycles a level", "So near to a mirrored frequency a peak is a mirror image.")
+    min_peak_of_noise: float = threshold(
+        5.0, "standard deviations", "The least height above what chance gives for this number of blocks."
+    )
+    min_above_median: float = threshold(4.0, "ratio", "The least height relative to the median of the spectrum.")
+    as_high: float = threshold(0.85, "ratio", "The least height of one of two mirrored peaks relative to the other.")
+    mirror_width: float = threshold(
+        0.02, "cycles a level", "A peak this close to a mirrored frequency is a mirror image."
+    )
 
 
 COMB: Final = CombLimits()

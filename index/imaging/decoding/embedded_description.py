@@ -6,7 +6,7 @@ from typing import Any, Final
 from PIL import ExifTags, Image, ImageFile, IptcImagePlugin
 
 from index.imaging.decoding import capture_date
-from index.imaging.decoding.description import best_dated, dated_like, united
+from index.imaging.decoding.description import best_dated, dated_like, merged_descriptions
 from index.imaging.decoding.xmp_properties import lines, one_line, place_of, rating_of, read_xmp, words
 from index.model import DateSource, Description
 
@@ -50,7 +50,7 @@ def read_description(image: Image.Image) -> Description:
         caption=_caption(exif.get(ExifTags.Base.ImageDescription)),
         keywords=words(_windows(exif.get(XP_KEYWORDS)).split(";")),
     )
-    return dated_like(united(xmp, own, iptc), best_dated(found))
+    return dated_like(merged_descriptions(xmp, own, iptc), best_dated(found))
 
 
 def _or_nothing(read: Any, nothing: Any) -> Any:

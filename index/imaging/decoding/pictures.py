@@ -155,14 +155,14 @@ def digest(data: bytes) -> bytes:
 
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode a picture at a reduced scale. Raises PictureError."""
-    data = whole(data)
+    data = with_end_marker(data)
     with opened(data, limits) as image:
         facts, bits, description = facts_of(image), bit_depth(data, image), read_description(image)
         attachments = attachments_of(data, image.format or "", getattr(image, "mpinfo", None))
         full_width, own_entry = image.width, _own_entry(image)
         drafted = _draft(image, "L", (DRAFT_SIDE, DRAFT_SIDE))
         reduction = round(full_width / image.width)
-        turn = turn_left(image)
+        turn = remaining_orientation(image)
         cut_off = tiff_damage.cut_off(image, len(data)) if image.format == "TIFF" else ""
         pixels, damage = _loaded(image, data, reduction)
         # Scaled sizes are rounded up. The draft has the exact ones.
@@ -182,7 +182,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
     return Decoded(found, matrix, box)
 
 
-def whole(data: bytes) -> bytes:
+def with_end_marker(data: bytes) -> bytes:
     """The bytes of a picture as its decoder needs them: with an end marker, if a JPEG lacks nothing else."""
     if data.startswith(jpeg_file.SOI) and not data.endswith(jpeg_file.END):
         return jpeg_decoding.completed(data) or data
@@ -255,7 +255,7 @@ def _preview(image: Image.Image, profile: bytes | None, background: int, side: i
         small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     small = in_srgb(small, profile)
-    turn = TURN_OF_ORIENTATION.get(turn_left(image))
+    turn = TURN_OF_ORIENTATION.get(remaining_orientation(image))
     if turn is not None:
         small = small.transpose(turn)
     target = io.BytesIO()
@@ -288,7 +288,7 @@ def crop(data: bytes, box: tuple[int, int, int, int], side: int, limits: Limits)
     """
     with opened(data, limits) as image:
         profile = image.info.get("icc_profile")
-        orientation, (width, height) = turn_left(image), stored_size(image)
+        orientation, (width, height) = remaining_orientation(image), stored_size(image)
         left, top, right, bottom = _stored_box(box, width, height, orientation)
         if left >= right or top >= bottom:
             raise PictureError("empty", "picture.crop_outside")
@@ -331,7 +331,7 @@ def opened(data: bytes, limits: Limits) -> Iterator[Image.Image]:
     """Open a picture. Whatever Pillow raises on bad bytes, until the end of the block, becomes a PictureError."""
     if not data:
         raise PictureError("empty", "picture.empty")
-    data = whole(data)
+    data = with_end_marker(data)
     what = "image"
     try:
         with warnings.catch_warnings():
@@ -456,7 +456,7 @@ def _draft(image: Image.Image, mode: str, size: tuple[int, int]) -> tuple[str, t
     return image.draft(mode, size) if isinstance(image, JpegImagePlugin.JpegImageFile) else None
 
 
-def turn_left(image: Image.Image) -> int:
+def remaining_orientation(image: Image.Image) -> int:
     """The EXIF orientation by which the decoded pixels must still be turned."""
     return 1 if is_turned_by_pillow(image) else orientation_of(image)
 

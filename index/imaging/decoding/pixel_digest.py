@@ -15,7 +15,14 @@ from index.imaging.decoding import jpeg_file
 from index.imaging.decoding.bit_depth import USUAL, bit_depth
 from index.imaging.decoding.colour_profile import is_srgb
 from index.imaging.decoding.facts import frames_of, orientation_of
-from index.imaging.decoding.pictures import TURN_OF_ORIENTATION, Limits, in_mode, opened, turn_left, whole
+from index.imaging.decoding.pictures import (
+    TURN_OF_ORIENTATION,
+    Limits,
+    in_mode,
+    opened,
+    remaining_orientation,
+    with_end_marker,
+)
 from index.model import RAW_FORMATS
 
 # Pixels are digested in bands of about this many, so that they are not all copied at once.
@@ -41,7 +48,7 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
     Returns b"", which equals nothing, if not all bits can be decoded, if the frames together have more pixels than the
     limits allow, or if only the preview is decoded, as for RAW files.
     """
-    data = whole(data)
+    data = with_end_marker(data)
     with opened(data, limits) as image:
         frames, profile = frames_of(image), image.info.get("icc_profile")
         if frames * image.width * image.height > limits.max_pixels or image.format in RAW_FORMATS:
@@ -54,7 +61,7 @@ def pixel_digest(data: bytes, limits: Limits) -> bytes:
                 return b""
             _update(hasher, f"{deep.dtype}", deep)
             return bytes(hasher.digest())
-        turn = TURN_OF_ORIENTATION.get(turn_left(image))
+        turn = TURN_OF_ORIENTATION.get(remaining_orientation(image))
         for frame in range(frames):
             if frames > 1:
                 image.seek(frame)
@@ -75,7 +82,7 @@ def code_digest(data: bytes, limits: Limits) -> bytes:
     Returns b"", which equals nothing, for other formats, other frames (see jpeg_file.code_of_picture), and files with
     an invalid structure. Raises PictureError.
     """
-    data = whole(data)
+    data = with_end_marker(data)
     if not data.startswith(jpeg_file.SOI):
         return b""
     with opened(data, limits) as image:
@@ -83,7 +90,7 @@ def code_digest(data: bytes, limits: Limits) -> bytes:
             return b""
         profile = image.info.get("icc_profile")
         try:
-            hasher = blake3(f"{turn_left(image)} {image.mode} {jpeg_file.is_coded_as_rgb(data)} ".encode())
+            hasher = blake3(f"{remaining_orientation(image)} {image.mode} {jpeg_file.is_coded_as_rgb(data)} ".encode())
             meaning = _meaning(image, profile)
             hasher.update(len(meaning).to_bytes(8, "big") + meaning)
             for part in jpeg_file.code_of_picture(data):

@@ -8,7 +8,7 @@ import re
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from index.imaging.decoding.description import united
+from index.imaging.decoding.description import merged_descriptions
 from index.imaging.decoding.xmp_properties import (
     LOCATION,
     NAMES,
@@ -32,7 +32,7 @@ class Unreadable(Exception):
 
 def new_sidecar(more: Description, known: Description) -> bytes:
     """A sidecar with this description. It has the known keywords as well, since readers replace the whole list."""
-    whole = united(more, Description(keywords=known.keywords if more.keywords else (),
+    whole = merged_descriptions(more, Description(keywords=known.keywords if more.keywords else (),
                                      hierarchies=known.hierarchies if more.hierarchies else ()))  # fmt: skip
     return (
         '<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -79,7 +79,7 @@ def with_more(sidecar: bytes, more: Description, known: Description) -> bytes:
         text = text[: end.start()] + block + text[end.start() :]
     made = text.encode(encoding_of(sidecar))
     now = read_xmp(made)
-    whole = united(said, more)
+    whole = merged_descriptions(said, more)
     same = all(getattr(now, name) == getattr(whole, name) for name in ("rating", "label", "title", "location"))
     if not same or not {*whole.keywords} <= {*now.keywords} or not {*whole.hierarchies} <= {*now.hierarchies}:
         raise Unreadable

@@ -251,7 +251,7 @@ def images_behind(companion: bytes, pictures: Collection[bytes], fold: Fold = ex
     return sorted(images)
 
 
-def would_bond(arriving: Collection[bytes], there: Iterable[bytes], fold: Fold = exact) -> bool:
+def would_be_companions(arriving: Collection[bytes], there: Iterable[bytes], fold: Fold = exact) -> bool:
     """Whether files arriving in a folder would be companions of pictures there, or files there companions of arriving
     pictures. An arriving file whose ending is not that of a companion counts as an image."""
     present = [name for name in there if claims_picture(name) or bond_of(name) is Bond.SIDECAR]

@@ -91,7 +91,7 @@ def recompress(data: bytes, options: CompressionOptions, limits: Limits) -> Reco
     """Make a picture smaller with these options, and check the result by decoding it. Raises PictureError if the bytes
     are no picture, and if a result does not show its source."""
     cv2.setNumThreads(1)
-    data = pictures.whole(data)
+    data = pictures.with_end_marker(data)
     with opened(data, limits) as image:
         image.load()
         try:

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from index.imaging.decoding.pictures import TURN_OF_ORIENTATION, Limits, opened, turn_left
+from index.imaging.decoding.pictures import TURN_OF_ORIENTATION, Limits, opened, remaining_orientation
 from index.imaging.originality.block_traces import coefficient_histograms, grids
 from index.imaging.originality.file_marks import file_marks
 from index.imaging.originality.jpeg_structure import jpeg_structure
@@ -28,7 +28,7 @@ def trace_of(data: bytes, limits: Limits) -> Trace:
         pixels = pixel_traces(luminance)
         height, width = luminance.shape
         blocks = tuple(coefficient_histograms(luminance, *place) for place in grids(width, height))
-        turn = TURN_OF_ORIENTATION.get(turn_left(image))
+        turn = TURN_OF_ORIENTATION.get(remaining_orientation(image))
         weak, strong = (_shown(edges, turn) for edges in edge_maps(luminance, blue, red))
     return Trace(width, height, structure, marks, pixels, blocks, (weak, strong))
 

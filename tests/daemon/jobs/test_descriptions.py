@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from index.database.queries import listing
-from index.database.records.origins import said_beside
+from index.database.records.origins import sidecar_descriptions
 from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph, save
@@ -58,4 +58,4 @@ def test_a_hostile_sidecar_costs_nothing(detections: Detections, data: bytes) ->
     detections.library.scan()
     assert len(shown(detections)) == 2
     with detections.library.store.read() as database:
-        assert all(not said.taken and not said.keywords for said in said_beside(database, [1, 2]).values())
+        assert all(not said.taken and not said.keywords for said in sidecar_descriptions(database, [1, 2]).values())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.job_system import is_begun_again
+from daemon.job_system import is_restarted
 from daemon.jobs.runner import Runner, start_job
 from index.database.records import jobs
 from index.database.store import Store
@@ -110,7 +110,7 @@ def test_a_job_whose_settings_are_outdated_begins_again_and_no_other(store: Stor
 def test_a_folder_that_is_added_interrupts_only_what_must_obey_a_new_protection(
     kind: JobKind, parameters: dict[str, Any], expected: bool
 ):
-    assert is_begun_again(kind, parameters) is expected
+    assert is_restarted(kind, parameters) is expected
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,8 @@ def test_what_a_rule_decided_after_a_search_is_reported_once_the_search_has_ende
     job_id = library.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "watch"))
     library.write(lambda db: jobs.update(db, job_id, state=JobState.RUNNING, started_ns=NOW_NS))
     for name, groups in (("Phone", 2), (None, 7)):
-        run = library.write(lambda db, name=name: rule_runs.begin(db, {"name": name}, NOW_NS + MINUTE_NS))
-        library.write(lambda db, run=run, groups=groups: rule_runs.end(db, run, groups))
+        run = library.write(lambda db, name=name: rule_runs.start(db, {"name": name}, NOW_NS + MINUTE_NS))
+        library.write(lambda db, run=run, groups=groups: rule_runs.finish(db, run, groups))
 
     def notice_since(since_ns: int) -> notices.Notice | None:
         with library.store.read() as database:

@@ -13,11 +13,11 @@ from daemon.remote_workers import wire
 
 MESSAGES = [
     wire.Hello(1, "0.1", 4, ("verify",)), wire.Answers((wire.Done(1, 2, b"value"), wire.Failed(1, 2, "crashed"))),
-    wire.Unfit("a full disk"), wire.Here(),
+    wire.Unfit("a full disk"), wire.Heartbeat(),
 ]  # fmt: skip
 ORDERS = [
     wire.Welcome(60.0, 2**30), wire.Refused("revoked"),
-    wire.Batch(3, "verify", (wire.View(7, b"a"), wire.View(6)), (b"t",)), wire.Here(),
+    wire.Batch(3, "verify", (wire.View(7, b"a"), wire.View(6)), (b"t",)), wire.Heartbeat(),
 ]  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def answers(*some: Any) -> bytes:
         msgspec.msgpack.encode(["Hello", 1, "v", 1, ["x"] * 17]), answers(["Failed", 1, 2, "x" * 201]),
         msgspec.msgpack.encode(["Batch", 1, "verify", [], []]), msgspec.msgpack.encode({"type": "Done"}),
         msgspec.msgpack.encode(["Done", 1, 2, b""]),
-        answers(*[["Done", 1, 2, b""]] * 65), answers(["Here"]),
+        answers(*[["Done", 1, 2, b""]] * 65), answers(["Heartbeat"]),
         answers(["Done", 1, 2, msgspec.msgpack.Ext(1, pickle.dumps(Evil()))]),
     ],
 )  # fmt: skip

@@ -192,7 +192,7 @@ def test_a_clearing_that_fails_or_is_cut_off_is_put_back(
     assert decided(client) == before
     # Cut off by a crash between two portions: the next start puts back what was cleared.
     monkeypatch.setattr(cleared_decisions, "set_aside", real)
-    clearing = store.write(lambda db: cleared_decisions.begin(db, 1))
+    clearing = store.write(lambda db: cleared_decisions.start(db, 1))
     store.write(lambda db: real(db, clearing, [1]))
     assert decided(client) != before
     cleared_decisions.put_back_unfinished(store.write)

@@ -26,7 +26,7 @@ def described(library: Library) -> list[np.ndarray]:
         library.add_image(content, f"{number}.jpg")
     made = {number + 1: row.tobytes() * 2 for number, row in enumerate(rows)} | {6: b""}
     library.write(lambda db: vectors.store_vectors(db, STATE.key, 2, made))
-    library.write(lambda db: vectors.note_model(db, STATE))
+    library.write(lambda db: vectors.store_model_state(db, STATE))
     return rows
 
 
@@ -59,9 +59,9 @@ def test_an_image_without_a_vector_is_not_ready(client: WebClient, described: li
 
 def test_the_status_says_why_the_model_is_not_used(client: WebClient, library: Library) -> None:
     assert client.get("/api/v1/status").json["model"] is None
-    library.write(lambda db: vectors.note_model(db, STATE))
+    library.write(lambda db: vectors.store_model_state(db, STATE))
     assert client.get("/api/v1/status").json["model"]["failure"] == ""
     failing = ModelState("/m.onnx", "", 0, 0.0, Message("model.external_data"), 2)
-    library.write(lambda db: vectors.note_model(db, failing))
+    library.write(lambda db: vectors.store_model_state(db, failing))
     model = client.get("/api/v1/status").json["model"]
     assert model["failure_code"] == "model.external_data" and "other files" in model["failure"]

@@ -7,10 +7,10 @@ import pytest
 from PIL import ExifTags, Image
 
 from index.imaging.decoding.description import (
+    combined_description,
+    merged_descriptions,
     missing_from,
-    read_beside,
-    united,
-    with_beside,
+    read_sidecar,
 )
 from index.imaging.decoding.embedded_description import read_description
 from index.model import DateSource, Description
@@ -100,11 +100,11 @@ def test_xmp_gives_what_editors_write() -> None:
 def test_what_stands_beside_and_in_the_name_is_taken_where_the_file_says_nothing() -> None:
     own = Description(taken="2019-07-14T10:31:02", dated_by=DateSource.EXIF, rating=2, keywords=("a",))
     beside = Description(taken="2001-01-01T10:00:00", dated_by="sidecar", rating=5, place=(1.0, 2.0), keywords=("b",))
-    seen = with_beside(own, beside, b"20200101_101010.jpg")
+    seen = combined_description(own, beside, b"20200101_101010.jpg")
     assert (seen.taken, seen.dated_by, seen.rating, seen.place) == (own.taken, "exif", 5, (1.0, 2.0))
     assert seen.keywords == ("b", "a")
-    assert with_beside(Description(), beside, b"20200101_101010.jpg").dated_by == "sidecar"
-    named = with_beside(Description(), Description(), b"20200102_101010.jpg")
+    assert combined_description(Description(), beside, b"20200101_101010.jpg").dated_by == "sidecar"
+    named = combined_description(Description(), Description(), b"20200102_101010.jpg")
     assert (named.taken, named.dated_by) == ("2020-01-02T10:10:10", "name")
 
 
@@ -118,10 +118,10 @@ def test_what_is_missing_is_what_the_other_says_alone() -> None:
     )  # fmt: skip
     named = Description(taken="2019-07-14T10:31:02", dated_by="name")
     assert missing_from(Description(), named) == Description(), "a date in a name is no more than a guess"
-    assert missing_from(other, united(keeper, other)) == Description()
+    assert missing_from(other, merged_descriptions(keeper, other)) == Description()
 
 
 def test_files_beside_are_distinguished_by_their_names() -> None:
-    assert read_beside(b"a.jpg.json", b'{"photoTakenTime": {"timestamp": 0}}').dated_by == "takeout"
-    assert read_beside(b"a.XMP", packet('xmp:Rating="3"')).rating == 3
-    assert read_beside(b"a.json", packet('xmp:Rating="3"')) == Description()
+    assert read_sidecar(b"a.jpg.json", b'{"photoTakenTime": {"timestamp": 0}}').dated_by == "takeout"
+    assert read_sidecar(b"a.XMP", packet('xmp:Rating="3"')).rating == 3
+    assert read_sidecar(b"a.json", packet('xmp:Rating="3"')) == Description()

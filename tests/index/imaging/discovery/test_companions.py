@@ -12,7 +12,7 @@ from index.imaging.discovery.companions import (
     owners_of,
     renamed,
     twin_of,
-    would_bond,
+    would_be_companions,
 )
 
 
@@ -80,7 +80,7 @@ def test_names_are_compared_as_the_file_system_does() -> None:
     ],
 )
 def test_whether_names_bind_what_arrives_to_what_is_there(arriving: list[str], there: list[str], mixed: bool) -> None:
-    assert would_bond(encoded(*arriving), encoded(*there)) is mixed
+    assert would_be_companions(encoded(*arriving), encoded(*there)) is mixed
 
 
 def test_bonds() -> None:
