@@ -16,6 +16,7 @@ A step changes one file, the *subject*: at `path`, with an identity and a digest
 of its bytes where we created it or where it goes to the trash.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -101,7 +102,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class BatchRow:
     """One batch. `counts` are its steps by state; `actions` those done (in a plan: those planned) by action, and
-    `bytes` what they free."""
+    `bytes` what they free; `planned` is what `set_planned` kept."""
 
     id: int
     name: str
@@ -111,6 +112,7 @@ class BatchRow:
     state: str
     created_ns: int
     finished_ns: int | None
+    planned: Mapping[str, int]
     counts: Mapping[str, int]
     actions: Mapping[str, int]
     bytes: int
@@ -205,6 +207,11 @@ def running_of_job(database: SqliteDatabase, job_id: int, state: BatchState = Ba
     """The unfinished batch of a job, or with this state its newest plan; None without one."""
     rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == state).order_by(Batch.id.desc())
     return next((row[0] for row in rows.tuples().execute(database)), None)
+
+
+def set_planned(database: SqliteDatabase, batch_id: int, counts: Mapping[str, int]) -> None:
+    """Keep what the plan of a batch was made of, for a job that goes on with it after an interruption."""
+    Batch.update(planned=json.dumps(counts)).where(Batch.id == batch_id).execute(database)
 
 
 def steps_of(
@@ -338,7 +345,13 @@ def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> 
             actions[batch_id][action] += number
             freed[batch_id] += 0 if kinds[batch_id] == BatchKind.UNDO else size
     return [
-        BatchRow(**row, counts=counts[row["id"]], actions=actions[row["id"]], bytes=freed[row["id"]]) for row in rows
+        BatchRow(
+            **{**row, "planned": json.loads(row["planned"])},
+            counts=counts[row["id"]],
+            actions=actions[row["id"]],
+            bytes=freed[row["id"]],
+        )
+        for row in rows
     ]
 
 
