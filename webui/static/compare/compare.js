@@ -53,6 +53,8 @@ export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given 
       type: "button",
       class: "tool",
       "aria-pressed": "false",
+      // A narrow bar has no place for its text.
+      "aria-label": t("compare.tones"),
       title: withKey(t("compare.tones.help"), "tones"),
       onclick: toggleTones,
     },
