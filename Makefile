@@ -23,10 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 setup: $(VENV)/installed
 
 run: setup
-	@case "$$PHOTOS" in "~/"*) PHOTOS="$$HOME/$${PHOTOS#??}" ;; esac; \
-	if [ -z "$$PHOTOS" ]; then exec $(PYTHON) -m daemon; fi; \
-	if [ ! -d "$$PHOTOS" ]; then echo "There is no folder $$PHOTOS. Give one: make run PHOTOS=~/Pictures" >&2; exit 2; fi; \
-	exec $(PYTHON) -m daemon --photos "$$PHOTOS"
+	@exec $(PYTHON) -m daemon $${PHOTOS:+--photos "$$PHOTOS"}
 
 # ARGS are pytest's: make test ARGS="-k trash". One process more than cores: many tests wait for programs they started.
 PYTEST := $(PYTHON) -m pytest -n $$(($$(nproc) + 1)) --dist worksteal

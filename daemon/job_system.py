@@ -73,7 +73,9 @@ class JobSystem:
         self.model_pool = WorkerPool(daemon.workers or os.cpu_count() or 1, worker_limits)
         self._lender = _lender(config, store, self.pool, self.model_pool) if config.workers.listen else None
         self._model = EmbeddingModel(store, self.model_pool, config.model)
-        self._detector = Detector(store, self.pool, self.previews, settings.detect_parameters, self._model)
+        self._detector = Detector(
+            store, self.pool, self.previews, settings.detect_parameters, self._model, settings.keeper_criteria
+        )
         scanner = Scanner(
             store, self.pool, lambda: _scan_roots(settings.effective()), limits, self._detector.update
         )  # fmt: skip

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from daemon.files import actions, safe_files
@@ -112,14 +113,12 @@ class Compressor:
             # A run without a service has no job that it could go on with.
             is_new = parameters.dry_run and not context.job_id
             batch_id = None if is_new else batches.running_of_job(database, context.job_id, state)
-        plan = CompressPlan()
-        if batch_id is None or parameters.dry_run:
+        if batch_id is None:
             context.begin("planning", None)
             with self._store.read() as database:
                 plan = make_plan(database, request, folders)
-        if batch_id is None:
             batch_id = journal.begin(BatchKind.COMPRESS, plan.steps, context.job_id, state=state)
-            self._store.write(lambda db: compressions.add(db, batch_id, plan.records, self._now_ns()))
+            self._store.write(partial(self._keep_plan, batch_id, plan))
         with self._store.read() as database:
             batch = batches.batch(database, batch_id)
         with ExitStack() as stack:
@@ -137,7 +136,11 @@ class Compressor:
                     raise
                 finally:
                     checks.finish_begun()
-        return self._outcome(batch_id, plan, parameters.dry_run)
+        return self._outcome(batch_id, parameters.dry_run)
+
+    def _keep_plan(self, batch_id: int, plan: CompressPlan, database: Any) -> None:
+        compressions.add(database, batch_id, plan.records, self._now_ns())
+        batches.set_planned(database, batch_id, plan.counts())
 
     def _measure(self, work: "_Compression", progress: Progress, batch_id: int) -> None:
         """Compress every file, and record only what that would save. What was measured before an interruption is not
@@ -163,18 +166,17 @@ class Compressor:
         finally:
             store()
 
-    def _outcome(self, batch_id: int, plan: CompressPlan, dry_run: bool) -> Mapping[str, Any]:
+    def _outcome(self, batch_id: int, dry_run: bool) -> Mapping[str, Any]:
         with self._store.read() as database:
+            # After an interruption the plan was made by an earlier run.
+            counts = batches.batch(database, batch_id).planned or CompressPlan().counts()
             totals = compressions.totals(database, batch_id)
             refused = compressions.reasons(database, batch_id)
         made = State.MEASURED if dry_run else State.DONE
         return {
             "batch": batch_id,
             "dry_run": dry_run,
-            "files": plan.files,
-            "known": plan.known,
-            "undone_before": plan.undone,
-            "smaller": plan.smaller,
+            **counts,
             "compressed": totals.states.get(made, 0),
             "left": totals.states.get(State.LEFT, 0),
             "refused": refused,

@@ -62,6 +62,10 @@ class CompressPlan:
     undone: int = 0
     smaller: int = 0
 
+    def counts(self) -> dict[str, int]:
+        """The counts, by their names in the outcome of the job."""
+        return {"files": self.files, "known": self.known, "undone_before": self.undone, "smaller": self.smaller}
+
 
 def request_of(values: Mapping[str, Any], given: CompressParameters) -> CompressRequest:
     """The settings (`compress.quality` and so on), overridden by the parameters of a job. Raises UsageError."""

@@ -24,6 +24,7 @@ from daemon.jobs.tolerance_choice import has_outgrown, require_thorough_size, wi
 from daemon.jobs.vector_candidates import ModelFailed, VectorCandidates
 from daemon.jobs.verify_pairs import Judged, Verifier, tallies
 from daemon.processes.worker_pool import WorkerPool
+from index.database.queries import promised_bytes
 from index.database.records import (
     assumed_pairs,
     content_gc,
@@ -50,6 +51,8 @@ from index.settings import check_tolerance
 JUDGED_AT_RANDOM: Final = 100
 # Portions of rows, which take some 50 milliseconds each.
 DELETED_AT_ONCE: Final = 40
+# Groups whose proposals are made in one portion, in some 100 milliseconds.
+PROMISED_AT_ONCE: Final = 500
 # The share of the work left that one round of verification takes: 265 of 315 seconds over 2,000 pictures.
 ROUND_SHARE: Final = 0.8
 
@@ -64,7 +67,9 @@ class Detector:
         previews: Previews,
         settings: Callable[[], DetectParameters],
         model: EmbeddingModel | None = None,
+        criteria: Callable[[], Sequence[str]] | None = None,
     ) -> None:
+        """Without `criteria` of proposals, the bytes that groups promise stay estimates."""
         self._store = store
         self._model = model
         self._pool = pool
@@ -74,6 +79,7 @@ class Detector:
         # Whether all matches were examined since the start: an index of before may have some that were not.
         self._origins_complete = False
         self._settings = settings
+        self._criteria = criteria
         self._index: CandidateIndex | None = None
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
@@ -153,6 +159,7 @@ class Detector:
         self._origins_complete = True
         groups = self._show(progress, detection_id, matches.make_current)
         self._origins.look_beside(progress)
+        self._promise(progress, detection_id)
         return groups
 
     def _show(self, progress: Progress, detection_id: int, switch: Callable[[Any, int, int], None]) -> int:
@@ -203,6 +210,7 @@ class Detector:
         groups = self._show(progress, search_id, matches.keep_search)
         self._store.write(lambda db: matches.mark_stale(db, temporary_roots.drop_unused(db)))
         self._origins.look_beside(progress, self._searched(parameters))
+        self._promise(progress, search_id)
         return {"groups": groups, "search": search_id}
 
     def update(self, progress: Progress, touched: Collection[int] = ()) -> int:
@@ -256,7 +264,24 @@ class Detector:
         changed = self._store.write(regroup)
         self._delete_retired()
         self._origins.look_beside(progress, concerned)
+        for detection_id in (current_id, *searches):
+            self._promise(progress, detection_id, concerned)
         return changed
+
+    def _promise(self, progress: Progress, detection_id: int, changed: Collection[int] = ()) -> None:
+        """Have the groups of a detection promise the bytes that their proposals free; `changed` are the contents beside
+        whose images something may have changed."""
+        if self._criteria is None:
+            return
+        criteria = self._criteria()
+        self._store.write(lambda db: promised_bytes.mark_estimated(db, detection_id, criteria, changed))
+        with self._store.read() as database:
+            estimated = promised_bytes.estimated(database, detection_id)
+        for portion in images.chunks(estimated, PROMISED_AT_ONCE):
+            progress.checkpoint()
+            with self._store.read() as database:
+                freed = promised_bytes.promised(database, portion, criteria)
+            self._store.write(partial(promised_bytes.store, freed=freed))
 
     def bring_up_to_date(self, progress: Progress, wanted: DetectJobParameters) -> None:
         """Match new contents if the current detection has these parameters; otherwise detect from the start."""

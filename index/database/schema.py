@@ -149,8 +149,7 @@ class Problem(Model):
 
 
 class Detection(Model):
-    """One set of parameters. Contents up to `watermark` are matched; `calibration` holds the measurements from which
-    the expected number of false candidates is estimated (records.random_pairs)."""
+    """One set of parameters, with the contents matched up to `watermark`: records.matches, records.random_pairs."""
 
     id = AutoField()
     parameters = TextField()
@@ -159,6 +158,7 @@ class Detection(Model):
     watermark = IntegerField(default=0)
     current = BooleanField(default=False)
     calibration = TextField(default="{}")
+    proposed_by = TextField(default="")
 
 
 class Judgement(Model):
@@ -287,7 +287,8 @@ class MissingContent(Model):
 
 class DuplicateGroup(Model):
     """Images offered for one decision, with the values by which lists are filtered and sorted. `decided` counts the
-    images with a decision that is not stale. A `scene` holds other exposures, texts or colours, and no copies."""
+    images with a decision that is not stale. A `scene` holds other exposures, texts or colours, and no copies. While
+    `estimated`, the reclaimable bytes are not those of the proposal."""
 
     id = AutoField()
     detection = ForeignKeyField(Detection, on_delete="CASCADE")
@@ -302,6 +303,7 @@ class DuplicateGroup(Model):
     newest_ns = IntegerField()
     changed_ns = IntegerField()
     decided = IntegerField(default=0)
+    estimated = BooleanField(default=True)
 
     class Meta:
         table_name = "duplicate_group"
@@ -374,8 +376,7 @@ class RuleRun(Model):
 
 
 class Decision(Model):
-    """The decision on one image, with the digest of the bytes it was made for. `criterion` is the one that decided in
-    a rule."""
+    """The decision on one image, with the digest of the bytes it was made for, and the `criterion` of a rule."""
 
     image = ForeignKeyField(Image, primary_key=True, on_delete="CASCADE")
     choice = TextField()
@@ -388,7 +389,7 @@ class Decision(Model):
 
 
 class Batch(Model):
-    """Steps that are journaled before the first one starts; `name` is that of the batch's folders in the trashes."""
+    """Steps that are journaled before the first one starts; `name` is that of its folders in the trashes."""
 
     id = AutoField()
     name = TextField()
@@ -398,6 +399,7 @@ class Batch(Model):
     state = TextField()
     created_ns = IntegerField()
     finished_ns = IntegerField(null=True)
+    planned = TextField(default="{}")
 
 
 class Step(Model):
@@ -477,8 +479,7 @@ class Uptime(Model):
 
 
 class TrashUptime(Model):
-    """The total of `Uptime` when an item was first seen in the trash. A trigger deletes the row when the item's time
-    of trashing changes."""
+    """The total of `Uptime` when an item was first seen in the trash; a trigger deletes the row with that time."""
 
     item = ForeignKeyField(TrashItem, primary_key=True, on_delete="CASCADE")
     total_ns = IntegerField()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from daemon.client import Client
@@ -53,6 +54,120 @@ def test_a_change_of_tone_is_ignored_unless_someone_wants_it(serve: Serve, visit
     page.keyboard.press("t")
     page.keyboard.press("1")
     expect(tones).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_copy_that_was_brightened_until_it_clipped_does_not_differ(serve: Serve, visit: Open) -> None:
+    site = serve()
+    original = photograph(5, 400, 300)
+    key = pair_of(site, original, brightened(original))
+    page = visit()
+    page.goto(f"{site.address}/groups/{key}")
+    page.get_by_role("button", name="Difference").click()
+    expect(page.locator(".difference-text")).to_have_text(re.compile("^(No visible difference|< 1%)"))
+    # What is drawn into one still does.
+    original = photograph(6, 400, 300)
+    marked = brightened(original)
+    marked.paste((250, 250, 250), (40, 40, 200, 120))
+    key = pair_of(site, original, marked)
+    page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".difference-text")).to_have_text(re.compile("^(8|9|10|11|12)%"))
+
+
+def brightened(picture: Image.Image) -> Image.Image:
+    return picture.point(lambda level: min(255, int(level * 1.4)))
+
+
+def pair_of(site: Any, original: Image.Image, copy: Image.Image) -> str:
+    seed = site.library.inodes
+    images = [
+        site.library.add_file(f"{seed} {number}.jpg", jpeg_bytes(picture, 92))
+        for number, picture in enumerate((original, copy))
+    ]
+    first, second = (content_of(site.library, image) for image in images)
+    return str(site.library.add_group(first, (second, Kind.NEAR, 4, Turn.NONE), evidence={"tone": {"brightness": 30}}))
+
+
+@pytest.mark.parametrize(("locale", "width"), [("fr-FR", 1280), ("fr-FR", 1000), ("en-GB", 1440)])
+def test_every_tool_of_a_comparison_has_its_place(serve: Serve, visit: Open, locale: str, width: int) -> None:
+    site = serve()
+    contents = [site.library.add_content(number) for number in range(4)]
+    for content in contents:
+        site.library.add_image(content, f"{content}.jpg")
+    key = site.library.add_group(contents[0], *((one, Kind.NEAR, 4, Turn.NONE) for one in contents[1:]))
+    page = visit(but="Failed to load resource", viewport={"width": width, "height": 720}, locale=locale)
+    page.goto(f"{site.address}/groups/{key}")
+    outside = """() => {
+        const { right } = document.querySelector(".compare-tools").getBoundingClientRect();
+        const tools = [...document.querySelectorAll(".compare-tools button, .review-head :is(a, button)")];
+        return tools.filter((tool) => tool.offsetParent && (tool.closest(".compare-tools")
+            ? tool.getBoundingClientRect().right > right : tool.getBoundingClientRect().right > innerWidth))
+            .map((tool) => tool.title);
+    }"""
+    for mode in ("side", "flick", "slider", "difference"):
+        expect(page.locator(f".compare[data-mode={mode}]")).to_be_visible()
+        assert page.evaluate(outside) == [], mode
+        page.keyboard.press("v")
+
+
+def test_a_group_has_the_name_of_the_image_on_its_card(serve: Serve, visit: Open) -> None:
+    """That of the proposed image, which need not be the reference."""
+    site = serve()
+    contents = [
+        site.library.add_content(1, width=400, height=300),
+        site.library.add_content(2, width=4000, height=3000),
+    ]
+    for content, name in zip(contents, ("small.jpg", "large.jpg"), strict=True):
+        site.library.add_image(content, name)
+    key = site.library.add_group(contents[0], (contents[1], Kind.NEAR, 4, Turn.NONE), evidence={"scale": 10.0})
+    page = visit(but="Failed to load resource")
+    page.goto(site.address)
+    expect(page.locator(".card h3")).to_have_text("large.jpg")
+    page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".review-head h1")).to_have_text("large.jpg")
+    expect(page).to_have_title("large.jpg · ComparImg")
+
+
+def test_nothing_is_promised_before_the_first_search(serve: Serve, visit: Open) -> None:
+    site = serve(detected=False)
+    site.library.add_image(site.library.add_content(1), "alone.jpg")
+    page = visit()
+    page.goto(site.address)
+    expect(page.locator("[data-figure=images]")).to_have_text("1")
+    expect(page.locator("[data-figure=reclaimable]")).to_have_text("–")
+    expect(page.locator("[data-figure=groups]")).to_have_text("–")
+
+
+def test_a_decided_group_promises_what_is_decided(serve: Serve, visit: Open) -> None:
+    site = serve()
+    contents = [site.library.add_content(number, size_bytes=1000 * number) for number in (1, 2, 3)]
+    images = [site.library.add_image(content, f"{content}.jpg", size_bytes=1000 * content) for content in contents]
+    others = [(content, Kind.NEAR, 4, Turn.NONE) for content in contents[1:]]
+    key = site.library.add_group(contents[0], *others, images=3, reclaimable_bytes=5000)
+    client = Client(site.address)
+    page = visit(but="Failed to load resource")
+    page.goto(site.address)
+    expect(page.locator(".card .gain")).to_have_text("5 kB reclaimable")
+    kept, second, third = images
+    choices = [{"image": third, "choice": "trash"}]
+    client.put(f"groups/{key}/decisions", {"decisions": choices})
+    # The same bytes are not promised twice while the rest is open.
+    expect(page.locator("[data-figure=reclaimable]")).to_have_text("5 kB")
+    choices = [{"image": kept, "choice": "keep"}, {"image": second, "choice": "keep"}]
+    client.put(f"groups/{key}/decisions", {"decisions": choices})
+    expect(page.locator(".card .gain")).to_have_text("3 kB reclaimable")
+    expect(page.locator("[data-figure=reclaimable]")).to_have_text("3 kB")
+
+
+def test_a_group_that_changed_is_offered_where_the_list_is_scrolled_to(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = add_pictures(site.library, 30)
+    page = visit(viewport={"width": 1366, "height": 768})
+    page.goto(site.address)
+    expect(page.locator(".card").nth(20)).to_be_attached()
+    page.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+    change = "UPDATE duplicate_group SET images = 3, changed_ns = changed_ns + 1000000000 WHERE key = ?"
+    site.store.write(lambda db: db.execute_sql(change, (keys[0],)))
+    expect(page.get_by_role("button", name="The list has changed")).to_be_in_viewport()
 
 
 def test_the_list_promises_no_more_than_there_is(serve: Serve, visit: Open) -> None:

@@ -205,6 +205,10 @@ def test_a_wrong_configuration_is_2_and_a_taken_index_1(daemon: Daemon) -> None:
     ended = subprocess.run([*command, "/nothing/here"], capture_output=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert b"There is no folder /nothing/here" in ended.stderr
+    # `make run` leaves it to the program, which speaks the language of the console.
+    french = {**os.environ, "LC_ALL": "fr_FR.UTF-8"}
+    ended = subprocess.run([*command, "/nothing/here"], capture_output=True, timeout=60, check=False, env=french)
+    assert "Il n’y a pas de dossier /nothing/here" in ended.stderr.decode()
     with daemon.running():
         ended = subprocess.run([*command, str(daemon.photos)], capture_output=True, timeout=60, check=False)
         assert ended.returncode == 1

@@ -16,6 +16,7 @@ A step changes one file, the *subject*, which is at `path` and has an identity a
 digest of its bytes, if we created it or if it is moved to the trash.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -101,7 +102,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class BatchRow:
     """One batch. `counts` has the number of its steps by state. `actions` has the number of steps done (in a plan:
-    planned) by action, and `bytes` what these free."""
+    planned) by action, and `bytes` what these free. `planned` is what `set_planned`
+    stored."""
 
     id: int
     name: str
@@ -111,6 +113,7 @@ class BatchRow:
     state: str
     created_ns: int
     finished_ns: int | None
+    planned: Mapping[str, int]
     counts: Mapping[str, int]
     actions: Mapping[str, int]
     bytes: int
@@ -206,6 +209,11 @@ def running_of_job(database: SqliteDatabase, job_id: int, state: BatchState = Ba
     """The unfinished batch of a job, or its newest plan if `state` asks for that; None if there is none."""
     rows = Batch.select(Batch.id).where(Batch.job_id == job_id, Batch.state == state).order_by(Batch.id.desc())
     return next((row[0] for row in rows.tuples().execute(database)), None)
+
+
+def set_planned(database: SqliteDatabase, batch_id: int, counts: Mapping[str, int]) -> None:
+    """Keep what the plan of a batch was made of, for a job that goes on with it after an interruption."""
+    Batch.update(planned=json.dumps(counts)).where(Batch.id == batch_id).execute(database)
 
 
 def steps_of(
@@ -340,7 +348,13 @@ def _batch_rows(database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> 
             actions[batch_id][action] += number
             freed[batch_id] += 0 if kinds[batch_id] == BatchKind.UNDO else size
     return [
-        BatchRow(**row, counts=counts[row["id"]], actions=actions[row["id"]], bytes=freed[row["id"]]) for row in rows
+        BatchRow(
+            **{**row, "planned": json.loads(row["planned"])},
+            counts=counts[row["id"]],
+            actions=actions[row["id"]],
+            bytes=freed[row["id"]],
+        )
+        for row in rows
     ]
 
 

@@ -223,12 +223,20 @@ def review(database: SqliteDatabase) -> Review:
         " FROM duplicate_group g WHERE g.detection_id = (SELECT id FROM detection WHERE current) AND g.scene = 0"
     ).fetchone()
     freeing = f"'{Choice.TRASH}', '{Choice.LINK}'"
+    # What is planned in groups that are still open is no longer among what they could free.
+    (begun,) = database.execute_sql(
+        "SELECT coalesce(sum(i.size_bytes), 0) FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id"
+        " JOIN image i ON i.content_id = m.content_id JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+        " JOIN content c ON c.id = i.content_id JOIN decision d ON d.image_id = i.id AND d.digest = c.digest"
+        " WHERE g.detection_id = (SELECT id FROM detection WHERE current) AND g.scene = 0"
+        f" AND g.decided > 0 AND g.decided < g.images AND d.choice IN ({freeing})"
+    ).fetchone()
     away = ",".join(f"'{choice}'" for choice in AWAY)
     images, size = database.execute_sql(
         f"SELECT count(*), coalesce(sum(CASE WHEN d.choice IN ({freeing}) THEN i.size_bytes ELSE 0 END), 0)"
         f" FROM {_VALID} JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary WHERE d.choice IN ({away})"
     ).fetchone()
-    return Review(groups, decided, reclaimable, size, images)
+    return Review(groups, decided, max(0, reclaimable - begun), size, images)
 
 
 def has_user_decisions(database: SqliteDatabase) -> bool:

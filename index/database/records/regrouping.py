@@ -308,9 +308,7 @@ def _of_one_shot(known: Contents, edges: Iterable[Edge]) -> set[tuple[int, int]]
 # The columns of a group from `kind` to `newest_ns`, and of a member from `content_id` to `turn`.
 GroupValues = tuple[Any, ...]
 MemberValues = tuple[int, int, str, int, str]
-GROUP_COLUMNS: Final = (
-    "kind", "reference_id", "images", "size_bytes", "reclaimable_bytes", "confidence", "scene", "newest_ns"
-)  # fmt: skip
+GROUP_COLUMNS: Final = ("kind", "reference_id", "images", "size_bytes", "confidence", "scene", "newest_ns")
 
 
 def _replace_groups(
@@ -331,21 +329,23 @@ def _replace_groups(
     rows: list[tuple[Any, ...]] = []
     for star in stars:
         values, members = _values(star, files), _members(star, turns)
+        # What the group frees is an estimate, until its proposal is known.
+        estimate = 0 if star.scene else _size(star, files) - files[star.reference_id][0].size_bytes
         known = old.get(star.key)
         if known is None:
             group_id = database.execute_sql(
-                f"INSERT INTO duplicate_group (detection_id, key, changed_ns, {', '.join(GROUP_COLUMNS)})"
-                f" VALUES (?, ?, ?, {', '.join('?' * len(GROUP_COLUMNS))})",
-                (detection_id, star.key, now_ns, *values),
+                f"INSERT INTO duplicate_group (detection_id, key, changed_ns, reclaimable_bytes,"
+                f" {', '.join(GROUP_COLUMNS)}) VALUES (?, ?, ?, ?, {', '.join('?' * len(GROUP_COLUMNS))})",
+                (detection_id, star.key, now_ns, estimate, *values),
             ).lastrowid
         elif known[1:] == (values, members):
             continue
         else:
             group_id = known[0]
             database.execute_sql(
-                f"UPDATE duplicate_group SET changed_ns = ?, {', '.join(f'{name} = ?' for name in GROUP_COLUMNS)}"
-                " WHERE id = ?",
-                (now_ns, *values, group_id),
+                "UPDATE duplicate_group SET changed_ns = ?, reclaimable_bytes = ?, estimated = 1,"
+                f" {', '.join(f'{name} = ?' for name in GROUP_COLUMNS)} WHERE id = ?",
+                (now_ns, estimate, *values, group_id),
             )
             emptied.append(group_id)
         changed += 1
@@ -387,15 +387,17 @@ def _stored(
     return found
 
 
+def _size(star: Star, files: Mapping[int, Sequence[File]]) -> int:
+    return sum(file.size_bytes for content_id in _content_ids(star) for file in files[content_id])
+
+
 def _values(star: Star, files: Mapping[int, Sequence[File]]) -> GroupValues:
     present = [file for content_id in _content_ids(star) for file in files[content_id]]
-    size_bytes = sum(file.size_bytes for file in present)
     return (
         str(star.kind),
         star.reference_id,
         len(present),
-        size_bytes,
-        0 if star.scene else size_bytes - files[star.reference_id][0].size_bytes,
+        _size(star, files),
         star.confidence,
         int(star.scene),
         max(file.mtime_ns for file in present),

@@ -193,6 +193,19 @@ def test_a_measurement_goes_on_after_a_crash(running: Running) -> None:
     assert {name for name in before if before[name]["id"] != after[name]["id"]} == {"deep.jpg"}
 
 
+def test_a_compression_that_goes_on_reports_all_its_files(running: Running) -> None:
+    job = running.client.post("jobs", {"kind": "compress", "parameters": {**OPTIONS, "quality": 60}})["id"]
+    outcome = running.wait(job)
+    assert (outcome["files"], outcome["compressed"]) == (4, 3)
+
+    def interrupted(database: Any) -> None:
+        database.execute_sql("UPDATE batch SET state = 'running', finished_ns = NULL WHERE id = ?", (outcome["batch"],))
+        database.execute_sql("UPDATE job SET state = 'queued', finished_ns = NULL WHERE id = ?", (job,))
+
+    running.service._store.write(interrupted)
+    assert running.wait(job) == outcome
+
+
 WRONG = [
     ({"quality": 0}, "quality"), ({"resolution": "big"}, "resolution"), ({"target": "perfect"}, "target"),
     ({"format": "gif"}, "format"), ({"colours": 1}, "colours"), ({"what": 1}, "what"), ({"folders": "x"}, "folders"),

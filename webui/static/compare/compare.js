@@ -53,6 +53,8 @@ export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given 
       type: "button",
       class: "tool",
       "aria-pressed": "false",
+      // A narrow bar has no place for the text.
+      "aria-label": t("compare.tones"),
       title: withKey(t("compare.tones.help"), "tones"),
       onclick: toggleTones,
     },
@@ -66,6 +68,7 @@ export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given 
         type: "button",
         class: "tool",
         data: { modeOf: name },
+        "aria-label": t(`compare.mode.${name}`),
         title: t(`compare.mode.${name}`),
         onclick: () => (name === "flick" && mode === "flick" ? flick() : setMode(name)),
       },

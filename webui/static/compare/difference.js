@@ -5,15 +5,19 @@
 const NOISE_LEVEL = 18;
 const FULL_LEVEL = 90;
 const COLOUR = [255, 64, 129];
+// What lies further from a first curve of tones than so many levels was drawn, or moved.
+const FAR = 40;
+const SAME = Float64Array.from({ length: 256 }, (_, level) => level);
 
-// `evenTones` first adjusts brightness and contrast of the second picture to the first. Returns the pixels, and the
-// share of the common area that differs; outside it they are transparent.
+// `evenTones` leaves out what a change of tone explains, by a curve from either picture to the other. Returns the
+// pixels, and the share of the common area that differs; outside it they are transparent.
 export function difference(first, second, evenTones = false) {
   const a = first.data;
   const b = second.data;
   const out = new ImageData(first.width, first.height);
   const pixels = out.data;
-  const tones = evenTones ? toneCurve(a, b) : null;
+  const forth = evenTones ? toneCurves(a, b) : null;
+  const back = evenTones ? toneCurves(b, a) : null;
   let common = 0;
   let differing = 0;
   for (let i = 0; i < a.length; i += 4) {
@@ -21,8 +25,11 @@ export function difference(first, second, evenTones = false) {
     common += 1;
     let most = 0;
     for (let channel = 0; channel < 3; channel += 1) {
-      const other = tones ? b[i + channel] * tones[channel].gain + tones[channel].shift : b[i + channel];
-      most = Math.max(most, Math.abs(a[i + channel] - other));
+      const [here, there] = [a[i + channel], b[i + channel]];
+      const left = evenTones
+        ? Math.min(Math.abs(forth[channel][here] - there), Math.abs(back[channel][there] - here))
+        : Math.abs(here - there);
+      most = Math.max(most, left);
     }
     const share = Math.min(1, Math.max(0, (most - NOISE_LEVEL) / (FULL_LEVEL - NOISE_LEVEL)));
     if (share > 0) differing += 1;
@@ -34,25 +41,44 @@ export function difference(first, second, evenTones = false) {
   return { pixels: out, share: common ? differing / common : 0 };
 }
 
-// For each channel, the linear map that gives the second picture the mean and standard deviation of the first.
-function toneCurve(a, b) {
-  return [0, 1, 2].map((channel) => {
-    let n = 0;
-    let sumA = 0;
-    let sumB = 0;
-    let squaresA = 0;
-    let squaresB = 0;
-    for (let i = channel; i < a.length; i += 4) {
-      const alpha = i - channel + 3;
-      if (a[alpha] < 255 || b[alpha] < 255) continue;
-      n += 1;
-      sumA += a[i];
-      sumB += b[i];
-      squaresA += a[i] * a[i];
-      squaresB += b[i] * b[i];
+// For each channel, the level of the second picture for each of the 256 levels of the first: the least squares of a
+// curve of second degree, cut off at black and white as the levels themselves are. A curve with so few parameters
+// follows brightness, contrast and gamma, and nothing that is drawn into one of the pictures. What is cut off in either
+// picture says nothing of the curve, and what lies far from it is left out the second time.
+function toneCurves(a, b) {
+  return [0, 1, 2].map((channel) => fitCurve(a, b, channel, fitCurve(a, b, channel, SAME, 255), FAR));
+}
+
+// Fits what is added to each level, from the pixels that lie at most `far` from the curve `known`. A little is asked of
+// every coefficient to be 0, so that a picture of one level has a curve too.
+function fitCurve(a, b, channel, known, far) {
+  const powers = new Float64Array(5);
+  const added = new Float64Array(3);
+  for (let i = channel; i < a.length; i += 4) {
+    const alpha = i - channel + 3;
+    if (a[alpha] < 255 || b[alpha] < 255 || isCutOff(a[i]) || isCutOff(b[i])) continue;
+    if (Math.abs(known[a[i]] - b[i]) > far) continue;
+    let power = 1;
+    for (let k = 0; k < 5; k += 1) {
+      powers[k] += power;
+      if (k < 3) added[k] += power * (b[i] - a[i]);
+      power *= a[i] / 255;
     }
-    const spread = (sum, squares) => Math.sqrt(Math.max(1, squares / n - (sum / n) ** 2));
-    const gain = n ? spread(sumA, squaresA) / spread(sumB, squaresB) : 1;
-    return { gain, shift: n ? sumA / n - (gain * sumB) / n : 0 };
-  });
+  }
+  const least = 1e-9 + 1e-6 * powers[0];
+  const rows = [0, 1, 2].map((k) => [0, 1, 2].map((l) => powers[k + l] + (k === l ? least : 0)));
+  const [c0, c1, c2] = solved(rows, added);
+  return SAME.map((level) => Math.min(255, Math.max(0, level + c0 + (c1 * level) / 255 + c2 * (level / 255) ** 2)));
+}
+
+const isCutOff = (level) => level < 3 || level > 252;
+
+// Three equations by Cramer's rule.
+function solved(rows, right) {
+  const determinant = ([[a, b, c], [d, e, f], [g, i, j]]) =>
+    a * (e * j - f * i) - b * (d * j - f * g) + c * (d * i - e * g);
+  const whole = determinant(rows);
+  return [0, 1, 2].map(
+    (column) => determinant(rows.map((row, k) => row.map((value, l) => (l === column ? right[k] : value)))) / whole,
+  );
 }

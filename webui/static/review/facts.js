@@ -241,7 +241,9 @@ export function proposalText(group, shown, numberOf) {
   if (!proposal) return null;
   const isShown = (id) => shown.some(({ image }) => image.id === id);
   const speaking = proposal.speaking.filter(({ image, other }) => isShown(image) && isShown(other));
-  const last = proposal.reasons.at(-1);
+  // What left out the most images: of the last two, which may be equal, the path may have chosen one.
+  const steps = proposal.reasons.filter(({ left, of }) => left < of);
+  const main = steps.reduce((most, step) => (step.of - step.left > most.of - most.left ? step : most), steps[0]);
   const reason = ({ criterion, value }) =>
     t(criterion === "original" && proposal.tie ? "because.original.tie" : `because.${criterion}`, {
       value: valueText(criterion, value),
@@ -258,7 +260,7 @@ export function proposalText(group, shown, numberOf) {
         {},
         t(proposal.tie ? "proposal.text.tie" : "proposal.text", {
           n: String(numberOf(proposal.image)),
-          why: last ? reason(last) : t("because.only"),
+          why: main ? reason(main) : t("because.only"),
         }),
         certaintyText(proposal),
       ),

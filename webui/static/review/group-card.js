@@ -6,6 +6,8 @@ import { bytes, number, split, t } from "../core/text.js";
 import { groupAddress } from "./addresses.js";
 import { decisionChip } from "./decision-chips.js";
 
+const FREEING = ["trash", "link"];
+
 // `pick` is the box that selects the group, null where there is none; `accept` accepts its proposal.
 export function groupCard(group, chosen, { pick, accept }) {
   const { items } = group.images;
@@ -78,11 +80,14 @@ export function groupCard(group, chosen, { pick, accept }) {
   );
 }
 
-// What a group could free; nothing once all of its images are kept.
+// What a group could free, or once all of its images are decided, what it will.
 export function gainText(group) {
   const { items, next } = group.images;
-  const isKept = !next && items.every(({ decision }) => decision?.choice === "keep" && !decision.stale);
+  const choices = items.map(({ decision }) => (decision && !decision.stale ? decision.choice : ""));
+  const isDecided = !next && items.length > 0 && choices.every(Boolean);
+  if (isDecided && choices.every((choice) => choice === "keep")) return t("group.all_kept");
+  const freed = items.filter((_, place) => FREEING.includes(choices[place]));
+  const size = isDecided ? freed.reduce((sum, image) => sum + image.size_bytes, 0) : group.reclaimable_bytes;
   // In a scene no image is a copy, and links take no room: nothing is to be freed, which needs no figure.
-  if (!isKept && !group.reclaimable_bytes) return "";
-  return isKept ? t("group.all_kept") : t("group.reclaimable", { size: bytes(group.reclaimable_bytes) });
+  return size ? t("group.reclaimable", { size: bytes(size) }) : "";
 }

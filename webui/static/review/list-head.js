@@ -10,6 +10,7 @@ import { groupAddress } from "./addresses.js";
 import { progressLine } from "./progress.js";
 
 const MOST_ROOTS = 4;
+const UNKNOWN = "–";
 
 export function figures(
   { totals, detection, model, index_restored: restored, index_put_back: putBack },
@@ -19,10 +20,12 @@ export function figures(
   signal,
   { detect, review },
 ) {
-  // What is decided to stay promises nothing.
+  // What is decided to stay promises nothing, and before the first search nothing is known of any duplicate.
   subscribe(
     "figures",
-    ({ reclaimable_bytes: open, planned_bytes: planned }) => setFigure("reclaimable", bytes(open + planned)),
+    ({ groups, reclaimable_bytes: open, planned_bytes: planned }) => {
+      if (detection || groups) setFigure("reclaimable", bytes(open + planned));
+    },
     { signal },
   );
   const figure = (name, value, tone = "") =>
@@ -39,8 +42,8 @@ export function figures(
       h(
         "dl",
         { class: "figures" },
-        figure("reclaimable", bytes(totals.reclaimable_bytes), "main"),
-        figure("groups", number(totals.groups)),
+        figure("reclaimable", detection ? bytes(totals.reclaimable_bytes) : UNKNOWN, "main"),
+        figure("groups", detection ? number(totals.groups) : UNKNOWN),
         figure("images", imagesText(totals)),
       ),
       progressLine(signal),
@@ -220,8 +223,8 @@ function imagesText({ images }, place = null) {
   return t("figure.of", { n: number(before + done), of: number(before + total) });
 }
 
-export function updateFigures({ totals }) {
-  setFigure("groups", number(totals.groups));
+export function updateFigures({ totals, detection }) {
+  if (detection || totals.groups) setFigure("groups", number(totals.groups));
   setFigure("images", imagesText(totals, placeOf("images")));
 }
 

@@ -289,10 +289,12 @@ async function showReport(place, batchId, outcome, signal, go) {
         h(
           "dl",
           { class: "big" },
-          fact(
-            t(batch.dry_run ? "compress.would_save" : "compress.saved"),
-            made ? `${bytes(saved)} (${percent(saved / page.bytes_before)})` : bytes(0),
-          ),
+          made
+            ? fact(
+                t(batch.dry_run ? "compress.would_save" : "compress.saved"),
+                `${bytes(saved)} (${percent(saved / page.bytes_before)})`,
+              )
+            : null,
           fact(t("compress.files"), number(made)),
           others.map((state) => fact(t(`compress.state.${state}`), number(page.states[state]))),
           outcome?.known ? fact(t("compress.known"), number(outcome.known)) : null,

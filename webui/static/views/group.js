@@ -451,7 +451,8 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
     followDecisions(onDecisions, signal);
   }
 
-  const { name } = split(reference?.path ?? "");
+  // As on its card: the proposed image is the first.
+  const { name } = split(images[0]?.path ?? "");
   document.title = `${name} · ${t("app.name")}`;
   document.body.dataset.reviewing = "";
   signal.addEventListener("abort", () => {

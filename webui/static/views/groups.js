@@ -144,20 +144,21 @@ export async function render(main, { signal, go }) {
   // The first value may be the state when the list was loaded.
   let known = read("groups");
   const onGroups = (now) => {
-    const changed = filtered || search ? known && known.changed !== now.changed : now.total !== total;
+    const isWhole = !filtered && !search;
+    const changed = (known && known.changed !== now.changed) || (isWhole && now.total !== total);
     known ??= now;
     // The list is not replaced while someone reads it: a button offers the new one.
-    if (changed && !filtered && !search && !page.items.length) change({});
-    else if (changed || !(filtered || search)) fresh.hidden = !changed;
+    if (changed && isWhole && !page.items.length) change({});
+    else if (changed || isWhole) fresh.hidden = !changed;
   };
   subscribe("groups", onGroups, { signal });
-  let totals = status.totals;
+  let latest = status;
   const onStatus = (now) => {
-    totals = now.totals;
+    latest = now;
     updateFigures(now);
   };
   subscribe("status", onStatus, { signal });
-  subscribe("progress", () => updateFigures({ totals }), { signal });
+  subscribe("progress", () => updateFigures(latest), { signal });
   subscribe("decided", groups.redraw, { signal });
   followDecisions(async (isCurrent) => {
     const first = inSight(list);
