@@ -68,7 +68,7 @@ class NoJpeg(ValueError):
 
 def segments(data: bytes) -> Iterator[Segment]:
     """Those before the picture's coded data. Raises NoJpeg where the bytes are no longer a segment."""
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if marker in (SOS, EOI):
             return
         yield Segment(marker, data[start + 4 : end])
@@ -87,7 +87,7 @@ def is_baseline(data: bytes) -> bool:
 
 def end_of_picture(data: bytes) -> int:
     """The position where the first picture ends; what follows is something else. Raises NoJpeg."""
-    for marker, start, _ in _markers(data):
+    for marker, start, _ in markers(data):
         if marker == EOI:
             return start + 2
     raise NoJpeg("has no end marker")
@@ -98,7 +98,7 @@ def end_without_marker(data: bytes) -> int | None:
     nothing is coded."""
     last: tuple[int, int] | None = None
     try:
-        for marker, _, behind in _markers(data):
+        for marker, _, behind in markers(data):
             if marker == EOI:
                 return None
             if last is not None and marker not in _BETWEEN_SCANS:
@@ -121,7 +121,7 @@ def code_of_picture(data: bytes) -> Iterator[memoryview]:
     components. Raises NoJpeg for anything else, and where there is no end marker."""
     view, frames = memoryview(data), 0
     scan: int | None = None
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if scan is not None:
             yield view[scan:start]
             scan = None
@@ -164,7 +164,7 @@ def is_coded_as_rgb(data: bytes) -> bool:
 
 def start_of_index(data: bytes) -> int | None:
     """Where the index of further pictures begins, from which its offsets count; None without one. Raises NoJpeg."""
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if marker in (SOS, EOI):
             return None
         if _is_index(Segment(marker, data[start + 4 : end])):
@@ -176,7 +176,7 @@ def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
     """The file with these segments in place of its metadata. Raises NoJpeg, and ValueError for one too long."""
     first: list[bytes] = []
     coding: list[bytes] = []
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if marker == SOS:
             return b"".join([SOI, *first, *map(_written, segments), *coding, data[start:]])
         segment = Segment(marker, data[start + 4 : end])
@@ -210,7 +210,7 @@ def _written(segment: Segment) -> bytes:
     return bytes([0xFF, segment.marker]) + (len(segment.payload) + 2).to_bytes(2, "big") + segment.payload
 
 
-def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+def markers(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Each marker with the positions where it begins and where its segment ends; coded data is skipped."""
     if not data.startswith(SOI):
         raise NoJpeg("does not begin as one")
