@@ -198,14 +198,17 @@ def palette_of(picture: Picture, colours: int) -> bytes:
     return encoders.encode_losslessly(palette.reduced(Image.fromarray(picture.pixels), colours), "PNG")
 
 
-def fewest(program: str, make: Callable[[Picture, int], bytes | None]) -> Maker:
-    """What a program makes with the fewest colours that score what pngquant and ours both do with 256."""
+def fewest(program: str, make: Callable[[Picture, int], bytes | None], other: Maker) -> Maker:
+    """What a program makes with the fewest colours that score what the worse of both does with 256, which keeps its
+    256."""
 
     def made(picture: Picture) -> bytes | None:
-        both = [pngquant(picture), palette_of(picture, 256)]
-        if None in both:
+        own, beside = make(picture, 256), other(picture)
+        if own is None or beside is None:
             return None
-        aim = min(picture.score(one) for one in both if one is not None)
+        aim = min(picture.score(own), picture.score(beside))
+        if picture.score(own) == aim:
+            return own
         return least(f"{program}, colours", picture, lambda colours: make(picture, colours), aim, 256)
 
     return made
@@ -254,8 +257,8 @@ OF_PNG: dict[str, Maker] = {
     "every pixel equal: ComparImg": PACKED,
     "256 colours: pngquant": pngquant,
     "256 colours: ComparImg --colours 256": in_colours,
-    "fewest colours at equal score: pngquant": fewest("pngquant", pngquant),
-    "fewest colours at equal score: ComparImg --colours": fewest("ComparImg", palette_of),
+    "fewest colours at equal score: pngquant": fewest("pngquant", pngquant, lambda p: palette_of(p, 256)),
+    "fewest colours at equal score: ComparImg --colours": fewest("ComparImg", palette_of, pngquant),
 }
 if WITH_TARGETS:
     OF_JPEG |= {

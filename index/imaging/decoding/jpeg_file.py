@@ -187,10 +187,11 @@ def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
     raise NoJpeg("has no picture")
 
 
-def with_density(data: bytes, dpi: tuple[float, float]) -> bytes:
-    """A file that begins with no JFIF segment (ITU-T T.871) with one that has this resolution."""
-    across, down = (min(65_535, max(1, round(value))) for value in dpi)
-    payload = b"JFIF\0\1\1\1" + across.to_bytes(2, "big") + down.to_bytes(2, "big") + bytes(2)
+def with_density(data: bytes, dpi: tuple[float, float] | None) -> bytes:
+    """A file that begins with no JFIF segment (ITU-T T.871) with one that has this resolution, or says that its pixels
+    are square."""
+    across, down = (min(65_535, max(1, round(value))) for value in dpi or (1, 1))
+    payload = JFIF + b"\1\1" + bytes([dpi is not None]) + across.to_bytes(2, "big") + down.to_bytes(2, "big") + bytes(2)
     return SOI + _written(Segment(APP0, payload)) + data[len(SOI) :]
 
 

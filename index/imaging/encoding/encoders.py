@@ -86,13 +86,13 @@ def encode_by_jpegli(pixels: Image.Image, quality: int, dpi: tuple[float, float]
     in grey, at most by a little at the highest qualities. Its qualities are no others' (see can_use_jpegli).
     """
     data = bytes(pyjpegli.encode(pixels.convert("RGB").tobytes(), *pixels.size, quality=quality))
-    return jpeg_file.with_density(data, dpi) if dpi else data
+    return jpeg_file.with_density(data, dpi)
 
 
 def repacked_grey_jpeg(data: bytes, dpi: tuple[float, float] | None = None) -> bytes:
     """What encode_by_jpegli made of a grey picture, repacked, with the same luma and no chroma."""
     grey = grey_jpeg.without_chroma(bytes(mozjpeg.optimize(data, mozjpeg.COPY_MARKERS.NONE)))
-    return repacked_jpeg(jpeg_file.with_density(grey, dpi) if dpi else grey)
+    return repacked_jpeg(jpeg_file.with_density(grey, dpi))
 
 
 def encode_losslessly(pixels: Image.Image, picture_format: str, blocks: Mapping[str, Any] = NOTHING) -> bytes:

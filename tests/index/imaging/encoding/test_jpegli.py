@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, JpegImagePlugin
 from index.imaging.decoding import jpeg_file
 from index.imaging.decoding.pictures import Limits
 from index.imaging.encoding import encoders
-from index.imaging.encoding.compression import CompressionOptions, Target
+from index.imaging.encoding.compression import CompressionOptions, Format, Target
 from index.imaging.encoding.recompress import Skipped, recompress
 from support.pictures import photograph
 from support.recompressing import AS_IT_IS, IPTC, made, saved
@@ -73,6 +73,13 @@ def test_a_resolution_is_written_into_a_file_without_one():
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["dpi"] == (72, 300)
         image.load()
+
+
+@pytest.mark.parametrize("picture", [PICTURE.resize((48, 36)), PICTURE.convert("L").resize((48, 36))])
+def test_a_file_without_a_resolution_begins_as_jfif_all_the_same(picture: Image.Image):
+    result, image = made(saved(picture, "PNG"), CompressionOptions(**AS_IT_IS, target=Target.HIGH, format=Format.JPEG))
+    assert result.data[6:11] == jpeg_file.JFIF
+    assert "dpi" not in image.info
 
 
 def test_a_quality_is_that_of_libjpeg_and_the_smaller_of_two_files_is_taken(monkeypatch: pytest.MonkeyPatch):
