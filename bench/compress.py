@@ -7,10 +7,10 @@ spread, and none is scaled; those of more than 4 megapixels are left out, or of 
 SSIMULACRA 2 beside the file as it is, computed here by ours for all of them (tests hold it to another implementation),
 and once for equal bytes. "At equal score" gives each program the least quality at which it scores what plain Pillow
 does at quality 85, found from the quality that the picture before it needed; of 256 colours, the fewest with which it
-scores what the worse of both does. Bytes are printed beside those of the files as they are, and processor seconds for
-each megapixel, which hold each score once. Below each table stands what ours is beside the others, picture by picture:
-geometric mean, and the most with its file. With TARGETS=1 the results of `--target` are measured, too, which takes most
-of the time. A program that is not installed is named as such.
+scores what the worse of both does, without metadata. Bytes are printed beside those of the files as they are, and
+processor seconds for each megapixel, which hold each score once. Below each table stands what ours is beside the
+others, picture by picture: geometric mean, and the most with its file. With TARGETS=1 the results of `--target` are
+measured, too, which takes most of the time. A program that is not installed is named as such.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ import oxipng
 from PIL import Image, ImageDraw, ImageOps
 
 from bench.decode import make_pictures
+from index.imaging.decoding import png_file
 from index.imaging.decoding.pictures import Limits, opened
 from index.imaging.encoding import encoders, palette, quality_search, ssimulacra2
 from index.imaging.encoding.compression import CompressionOptions, Format, Target
@@ -194,8 +195,14 @@ def in_colours(picture: Picture, colours: int = 256) -> bytes | None:
 
 
 def palette_of(picture: Picture, colours: int) -> bytes:
-    """What `--colours` makes, beside what it makes without loss."""
+    """What `--colours` makes, beside what it makes without loss; without metadata."""
     return encoders.encode_losslessly(palette.reduced(Image.fromarray(picture.pixels), colours), "PNG")
+
+
+def bare_pngquant(picture: Picture, colours: int = 256) -> bytes | None:
+    """What pngquant makes, without the metadata that it keeps."""
+    made = pngquant(picture, colours)
+    return None if made is None else png_file.with_metadata(made, [])
 
 
 def fewest(program: str, make: Callable[[Picture, int], bytes | None], other: Maker) -> Maker:
@@ -257,8 +264,8 @@ OF_PNG: dict[str, Maker] = {
     "every pixel equal: ComparImg": PACKED,
     "256 colours: pngquant": pngquant,
     "256 colours: ComparImg --colours 256": in_colours,
-    "fewest colours at equal score: pngquant": fewest("pngquant", pngquant, lambda p: palette_of(p, 256)),
-    "fewest colours at equal score: ComparImg --colours": fewest("ComparImg", palette_of, pngquant),
+    "fewest colours at equal score: pngquant": fewest("pngquant", bare_pngquant, lambda p: palette_of(p, 256)),
+    "fewest colours at equal score: ComparImg --colours": fewest("ComparImg", palette_of, bare_pngquant),
 }
 if WITH_TARGETS:
     OF_JPEG |= {
