@@ -3,14 +3,17 @@
     python -m bench.compress [DIR...]     (or PHOTOS="DIR..." make bench-compress)
 
 Without a folder, photographs and charts are made first. Of each folder at most 30 pictures are taken, or MOST, evenly
-spread, and none is scaled. The score is SSIMULACRA 2 beside the file as it is, computed here by ours for all of them
-(tests hold it to another implementation). "At equal score" gives each program the least quality at which it scores what
-plain Pillow does at quality 85; of 256 colours, the fewest with which it scores what the worse of both does. Bytes are
-printed beside those of the files as they are, and processor seconds for each megapixel. Below each table stands what
-ours is beside the others, picture by picture: geometric mean, and the most. A program
-that is not installed is named as such.
+spread, and none is scaled; those of more than 4 megapixels are left out, or of more than MEGAPIXELS. The score is
+SSIMULACRA 2 beside the file as it is, computed here by ours for all of them (tests hold it to another implementation),
+and once for equal bytes. "At equal score" gives each program the least quality at which it scores what plain Pillow
+does at quality 85, found from the quality that the picture before it needed; of 256 colours, the fewest with which it
+scores what the worse of both does, without metadata. Bytes are printed beside those of the files as they are, and
+processor seconds for each megapixel, which hold each score once. Below each table stands what ours is beside the
+others, picture by picture: geometric mean, and the most with its file. With TARGETS=1 the results of `--target` are
+measured, too, which takes most of the time. A program that is not installed is named as such.
 """
 
+import hashlib
 import io
 import os
 import resource
@@ -29,13 +32,17 @@ import oxipng
 from PIL import Image, ImageDraw, ImageOps
 
 from bench.decode import make_pictures
+from index.imaging.decoding import png_file
 from index.imaging.decoding.pictures import Limits, opened
-from index.imaging.encoding import encoders, quality_search, ssimulacra2
+from index.imaging.encoding import encoders, palette, quality_search, ssimulacra2
 from index.imaging.encoding.compression import CompressionOptions, Format, Target
 from index.imaging.encoding.recompress import Recompressed, recompress
 
 MOST = int(os.environ.get("MOST", "30"))
+MEGAPIXELS = float(os.environ.get("MEGAPIXELS", "4"))
+WITH_TARGETS = os.environ.get("TARGETS") == "1"
 QUALITY = 85
+MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 UNSCALED = {"width": 65_535, "height": 65_535, "least_gain": 0.0}
 
 
@@ -54,12 +61,19 @@ class Sums:
 
 @dataclass(frozen=True)
 class Picture:
-    """A file, what it shows, and what plain Pillow at the one quality scores on it."""
+    """A file, what it shows, and the scores of what was made of it, by digest."""
 
     path: Path
     data: bytes
     pixels: np.ndarray
     format: str
+    scores: dict[bytes, float] = field(default_factory=dict)
+
+    def score(self, made: bytes) -> float:
+        digest = hashlib.sha256(made).digest()
+        if digest not in self.scores:
+            self.scores[digest] = ssimulacra2.score(self.pixels, pixels_of(made, self.pixels))
+        return self.scores[digest]
 
 
 Maker = Callable[[Picture], bytes | None]
@@ -70,12 +84,17 @@ def spent_s() -> float:
     return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
 
 
-def pixels_of(data: bytes) -> np.ndarray:
+def pixels_of(data: bytes, like: np.ndarray | None = None) -> np.ndarray:
+    """Upright, in grey, colours, or colours with opacity where some of it is transparent; or as another is."""
     with opened(data, Limits()) as image:
         image.load()
-        clear = image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(upright.convert("RGBA" if clear else "RGB"))
+        if like is not None:
+            mode = {2: "L", 3: "RGB", 4: "RGBA"}[like.ndim if like.ndim == 2 else like.shape[2]]
+        elif image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+            mode = "RGBA"
+        else:
+            mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        return np.asarray(ImageOps.exif_transpose(image).convert(mode))
 
 
 def saved(pixels: np.ndarray, picture_format: str, **options: object) -> bytes:
@@ -97,26 +116,45 @@ def jpegoptim(picture: Picture, *options: str) -> bytes | None:
 
 
 def plain(picture: Picture) -> bytes:
-    return saved(picture.pixels[:, :, :3], "JPEG", quality=QUALITY)
+    return saved(picture.pixels, "JPEG", quality=QUALITY)
 
 
-def least(picture: Picture, make: Callable[[int], bytes | None], aim: float, highest: int = 100) -> bytes | None:
-    """The smallest that a program makes at a score, by bisection over its quality."""
-    low, best = 1, None
-    while low <= highest:
-        middle = (low + highest) // 2
-        made = make(middle)
-        if made is None:
-            return best
-        if ssimulacra2.score(picture.pixels, pixels_of(made)) >= aim:
-            best, highest = made, middle - 1
+STARTS: dict[str, int] = {}
+
+
+def least(
+    program: str, picture: Picture, make: Callable[[int], bytes | None], aim: float, highest: int = 100
+) -> bytes | None:
+    """The smallest that a program makes at a score, by its quality, which is taken to raise the score: in widening
+    steps from what the picture before needed, then by bisection between the last two of them."""
+    made: dict[int, bytes | None] = {}
+
+    def reaches(quality: int) -> bool:
+        made[quality] = make(quality)
+        data = made[quality]
+        return data is not None and picture.score(data) >= aim
+
+    quality, step = min(STARTS.get(program, QUALITY), highest), 1
+    low, high = 0, highest + 1
+    while low + 1 < high:
+        if reaches(quality):
+            high = quality
         else:
-            low = middle + 1
-    return best
+            low = quality
+        if low > 0 and high <= highest:
+            quality = (low + high) // 2
+        elif high <= highest:
+            quality, step = max(1, high - step), step * 2
+        else:
+            quality, step = min(highest, low + step), step * 2
+    if high > highest:
+        return None
+    STARTS[program] = high
+    return made[high]
 
 
 def aim_of(picture: Picture) -> float:
-    return ssimulacra2.score(picture.pixels[:, :, :3], pixels_of(plain(picture)))
+    return picture.score(plain(picture))
 
 
 def ours(options: CompressionOptions) -> Maker:
@@ -134,13 +172,15 @@ def oxipng_of(picture: Picture, level: int) -> bytes:
 
 
 def cjpegli(picture: Picture, quality: int) -> bytes | None:
-    """Of the pixels, since it takes no file that it would have to turn; by its library where the program is not
-    installed."""
+    """Of the pixels, since it takes no file that it would have to turn. Where the program is not installed by its
+    library, whose baseline files are then packed as ours are, since the program writes progressive ones."""
     if shutil.which("cjpegli") is None:
-        return encoders.encode_by_jpegli(Image.fromarray(picture.pixels[:, :, :3]), quality)
+        image = Image.fromarray(picture.pixels)
+        made = encoders.encode_by_jpegli(image, quality)
+        return encoders.repacked_grey_jpeg(made) if image.mode == "L" else encoders.repacked_jpeg(made)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "a.png", Path(folder) / "a.jpg"
-        source.write_bytes(saved(picture.pixels[:, :, :3], "PNG", compress_level=1))
+        source.write_bytes(saved(picture.pixels, "PNG", compress_level=1))
         command = ["cjpegli", str(source), str(target), "-q", str(quality), "--chroma_subsampling=420"]
         subprocess.run(command, capture_output=True, check=False)
         return target.read_bytes() if target.exists() else None
@@ -154,15 +194,29 @@ def in_colours(picture: Picture, colours: int = 256) -> bytes | None:
     return ours(CompressionOptions(colours=colours, **UNSCALED))(picture)  # type: ignore[arg-type]
 
 
-def fewest(make: Callable[[Picture, int], bytes | None]) -> Maker:
-    """What a program makes with the fewest colours that score what pngquant and ours both do with 256."""
+def palette_of(picture: Picture, colours: int) -> bytes:
+    """What `--colours` makes, beside what it makes without loss; without metadata."""
+    return encoders.encode_losslessly(palette.reduced(Image.fromarray(picture.pixels), colours), "PNG")
+
+
+def bare_pngquant(picture: Picture, colours: int = 256) -> bytes | None:
+    """What pngquant makes, without the metadata that it keeps."""
+    made = pngquant(picture, colours)
+    return None if made is None else png_file.with_metadata(made, [])
+
+
+def fewest(program: str, make: Callable[[Picture, int], bytes | None], other: Maker) -> Maker:
+    """What a program makes with the fewest colours that score what the worse of both does with 256, which keeps its
+    256."""
 
     def made(picture: Picture) -> bytes | None:
-        both = [pngquant(picture), in_colours(picture)]
-        if None in both:
+        own, beside = make(picture, 256), other(picture)
+        if own is None or beside is None:
             return None
-        aim = min(ssimulacra2.score(picture.pixels, pixels_of(one)) for one in both if one is not None)
-        return least(picture, lambda colours: make(picture, colours), aim, 256)
+        aim = min(picture.score(own), picture.score(beside))
+        if picture.score(own) == aim:
+            return own
+        return least(f"{program}, colours", picture, lambda colours: make(picture, colours), aim, 256)
 
     return made
 
@@ -171,55 +225,58 @@ PACKED = ours(CompressionOptions(**UNSCALED))  # type: ignore[arg-type]
 
 
 def ours_at(picture: Picture) -> bytes | None:
-    """Our encoders and our search, at the score of plain Pillow, as a search does it: the smallest of
-    these and of the file's own coefficients."""
-    image = Image.fromarray(picture.pixels[:, :, :3])
-    part = Image.fromarray(quality_search.mosaic(np.asarray(image)))
-    aim, made = aim_of(picture), [packed for packed in [PACKED(picture)] if packed is not None]
-    for code in (lambda pixels, q: encoders.encode(pixels, "JPEG", q, "4:2:0"), encoders.encode_by_jpegli):
+    """Our encoders and our search, at the score of plain Pillow, as `-c` does it: the smallest of its coefficients, of
+    jpegli's and of the file's own."""
+    image = Image.fromarray(picture.pixels)
+    aim = aim_of(picture)
+    made = [encoders.repacked_jpeg(plain(picture)), *(packed for packed in [PACKED(picture)] if packed is not None)]
+    if encoders.can_use_jpegli(image, "4:2:0"):
+        part = quality_search.mosaic(picture.pixels)
 
-        def score(pixels: Image.Image, quality: int, code: Callable[..., bytes] = code) -> float:
-            return ssimulacra2.score(np.asarray(pixels), pixels_of(code(pixels, quality)))
+        def of_part(quality: int) -> float:
+            return ssimulacra2.score(part, pixels_of(encoders.encode_by_jpegli(Image.fromarray(part), quality), part))
 
-        quality = quality_search.least_quality(
-            lambda q, score=score: score(part, q), lambda q, score=score: score(image, q), aim
-        )
+        def of_whole(quality: int) -> float:
+            return picture.score(encoders.encode_by_jpegli(image, quality))
+
+        quality = quality_search.least_quality(of_part, of_whole, aim)
         if quality is not None:
-            made.append(encoders.repacked_jpeg(code(image, quality)))
-    return min(made, key=len, default=None)
+            data = encoders.encode_by_jpegli(image, quality)
+            made.append(encoders.repacked_grey_jpeg(data) if image.mode == "L" else encoders.repacked_jpeg(data))
+    return min(made, key=len)
 
 
 OF_JPEG: dict[str, Maker] = {
     f"plain Pillow, quality {QUALITY}": plain,
     f"jpegoptim -m{QUALITY}": lambda p: jpegoptim(p, f"-m{QUALITY}"),
     "at equal score: plain Pillow": plain,
-    "at equal score: jpegoptim": lambda p: least(p, lambda q: jpegoptim(p, f"-m{q}"), aim_of(p)),
-    "at equal score: cjpegli": lambda p: least(p, lambda q: cjpegli(p, q), aim_of(p)),
+    "at equal score: jpegoptim": lambda p: least("jpegoptim", p, lambda q: jpegoptim(p, f"-m{q}"), aim_of(p)),
+    "at equal score: cjpegli": lambda p: least("cjpegli", p, lambda q: cjpegli(p, q), aim_of(p)),
     "at equal score: ComparImg": ours_at,
     "every pixel equal: jpegoptim": jpegoptim,
-    "every pixel equal: ComparImg -c 100": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
-    **{
-        f"ComparImg --target {target}": ours(CompressionOptions(target=target, **UNSCALED))  # type: ignore[arg-type]
-        for target in Target
-    },
-    **{
-        f"ComparImg --target high --format {one}": ours(CompressionOptions(target=Target.HIGH, format=one, **UNSCALED))  # type: ignore[arg-type]
-        for one in (Format.WEBP, Format.AVIF)
-    },
+    "every pixel equal: jpegoptim --all-progressive": lambda p: jpegoptim(p, "--all-progressive"),
+    "every pixel equal: ComparImg -c 100": PACKED,
 }
 OF_PNG: dict[str, Maker] = {
     "every pixel equal: Pillow, optimize": lambda p: saved(p.pixels, "PNG", optimize=True),
     "every pixel equal: oxipng -o2": lambda p: oxipng_of(p, 2),
     "every pixel equal: oxipng -o4": lambda p: oxipng_of(p, 4),
-    "every pixel equal: ComparImg": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
+    "every pixel equal: ComparImg": PACKED,
     "256 colours: pngquant": pngquant,
     "256 colours: ComparImg --colours 256": in_colours,
-    "fewest colours at equal score: pngquant": fewest(pngquant),
-    "fewest colours at equal score: ComparImg --colours": fewest(in_colours),
-    "ComparImg --target high --format webp": ours(
-        CompressionOptions(target=Target.HIGH, format=Format.WEBP, **UNSCALED)
-    ),  # type: ignore[arg-type]
+    "fewest colours at equal score: pngquant": fewest("pngquant", bare_pngquant, lambda p: palette_of(p, 256)),
+    "fewest colours at equal score: ComparImg --colours": fewest("ComparImg", palette_of, bare_pngquant),
 }
+if WITH_TARGETS:
+    OF_JPEG |= {
+        f"ComparImg --target {target}": ours(CompressionOptions(target=target, **UNSCALED))  # type: ignore[arg-type]
+        for target in Target
+    }
+    for one, tables in ((Format.WEBP, (OF_JPEG, OF_PNG)), (Format.AVIF, (OF_JPEG,))):
+        for table in tables:
+            table[f"ComparImg --target high --format {one}"] = ours(
+                CompressionOptions(target=Target.HIGH, format=one, **UNSCALED)  # type: ignore[arg-type]
+            )
 
 
 def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> None:
@@ -237,7 +294,7 @@ def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> Non
             sums.before += len(picture.data)
             sums.after += len(kept)
             sums.sizes.append(len(kept))
-            sums.scores.append(ssimulacra2.score(picture.pixels, pixels_of(kept)))
+            sums.scores.append(picture.score(kept))
     size = sum(picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures) / 1e6
     total = sum(len(picture.data) for picture in pictures)
     print(f"\n{name}: {len(pictures)} files, {size:.0f} megapixels, {total / 1e6:.1f} MB\n")
@@ -255,7 +312,10 @@ def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> Non
         if own is not None and "ComparImg" not in program and sums.files:
             ratios = np.array(table[own].sizes) / np.array(sums.sizes)
             mean = np.exp(np.log(ratios).mean())
-            print(f"{kind}: ComparImg takes {mean:.1%} of {program} (geometric mean), {ratios.max():.1%} at most")
+            worst = pictures[int(ratios.argmax())].path.name
+            print(
+                f"{kind}: ComparImg takes {mean:.1%} of {program} (geometric mean), {ratios.max():.1%} at most: {worst}"
+            )
 
 
 def pictures_in(folder: Path, formats: tuple[str, ...]) -> Iterator[Picture]:
@@ -265,7 +325,8 @@ def pictures_in(folder: Path, formats: tuple[str, ...]) -> Iterator[Picture]:
         data = file.read_bytes()
         try:
             with opened(data, Limits()) as image:
-                is_taken = image.format in formats and image.mode in ("RGB", "RGBA") and min(image.size) >= 64
+                is_taken = image.format in formats and image.mode in MODES and min(image.size) >= 64
+                is_taken = is_taken and image.width * image.height <= MEGAPIXELS * 1e6
         except Exception:  # noqa: BLE001 - what is no picture is not measured
             continue
         if is_taken:

@@ -154,8 +154,7 @@ def measure(
                 DetectJobParameters(method=method),
                 folder / "data",
                 NullProgress(),
-                os.cpu_count() or 1,
-                load(config).model,
+                load(config),
             ).result
         except UsageError as error:
             print(f"{method}: {error}")

@@ -87,12 +87,12 @@ def detect(
         depth=None if depth is None else Depth(depth),
         method=None if method is None else Method(method),
     )
-    model = _model_section(context.obj["config"], method)
+    config = _configuration(context.obj["config"], method)
     for file in (json_file, csv_file):
         _require_replaceable(file)
     bar = terminal.Bar(quiet)
     try:
-        run = oneshot.detect(folders, wanted, data_dir or oneshot.default_data_dir(), bar, os.cpu_count() or 1, model)
+        run = oneshot.detect(folders, wanted, data_dir or oneshot.default_data_dir(), bar, config)
     finally:
         bar.end()
     if json_file is not None:
@@ -105,17 +105,18 @@ def detect(
         raise ComparImgError("ctl.folders_offline", folders=", ".join(run.scan["offline"]))
 
 
-def _model_section(config_file: Path | None, method: str | None) -> Any:
-    """The model of the configuration. If the method needs no model, an unreadable configuration is ignored."""
+def _configuration(config_file: Path | None, method: str | None) -> Any:
+    """The configuration: its model, and the limits of the processes that decode. If the method needs no model, an
+    unreadable configuration is ignored."""
     from daemon.configuration.config import defaults, load
     from index.errors import ConfigError
 
     try:
-        return load(config_file).model
+        return load(config_file)
     except ConfigError:
         if method not in (None, str(Method.AUTO), str(Method.HASH)) or config_file is not None:
             raise
-        return defaults().model
+        return defaults()
 
 
 def _write(target: str, result: dict[str, Any], write: Callable[[dict[str, Any], TextIO], None]) -> None:
@@ -225,7 +226,7 @@ def explain(
         if not path.is_file():
             raise UsageError("ctl.no_file", path=path)
     asked = method or str(Method.AUTO)
-    section = _model_section(context.obj["config"], method)
+    section = _configuration(context.obj["config"], method).model
     task = embedding_model.task_for(section, section.file, {})
     model = None if asked == Method.HASH or (asked == Method.AUTO and not os.path.exists(task.path)) else task
     try:

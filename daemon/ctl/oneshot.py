@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from daemon.configuration.config import ModelSection, defaults
+from daemon.configuration.config import Config, defaults
 from daemon.configuration.config import default_data_dir as service_data_dir
 from daemon.configuration.reserved_folders import exclusion_patterns, objection
 from daemon.jobs import changed_decoders, quarantine
@@ -51,23 +51,26 @@ def detect(
     wanted: DetectJobParameters,
     data_dir: Path,
     progress: Progress,
-    workers: int,
-    model: ModelSection | None = None,
+    config: Config | None = None,
 ) -> OneShot:
-    """Index folders and find the duplicates in them. Raises UsageError for missing and reserved folders, and if the
-    requested method needs a model that cannot be used."""
+    """Index folders and find the duplicates in them, with the processes and the model of a configuration, by default
+    one without a file. Raises UsageError for missing and reserved folders, and if the requested method needs a model
+    that cannot be used."""
     data_dirs = [os.fsencode(data_dir), os.fsencode(os.path.expanduser(service_data_dir(os.environ)))]
     roots = [
         ScanRoot(WatchRoot(path), exclude=exclusion_patterns(path, data_dirs)) for path in _distinct(folders, data_dirs)
     ]
     limits = Limits()
+    config = config or defaults()
+    workers = config.daemon.workers
+    worker_limits = WorkerLimits(config.daemon.time_limit_s, config.daemon.memory_mb * 2**20)
     with ExitStack() as stack:
         store = stack.enter_context(Store(data_dir))
-        pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
+        pool = stack.enter_context(WorkerPool(workers, worker_limits))
         store.write(lambda db: matches.mark_stale(db, images.sync_roots(db, [root.root for root in roots])))
         changed_decoders.reread_failures(store, pool)
-        model_pool = stack.enter_context(WorkerPool(workers, WorkerLimits()))
-        embedding = EmbeddingModel(store, model_pool, model or defaults().model)
+        model_pool = stack.enter_context(WorkerPool(workers, worker_limits))
+        embedding = EmbeddingModel(store, model_pool, config.model)
         detector = Detector(
             store, pool, Previews(store, pool, limits), partial(DetectParameters, sized_for=0), embedding
         )

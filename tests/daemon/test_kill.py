@@ -109,7 +109,7 @@ def daemon(tmp_path: Path, pictures: Path) -> Daemon:
 def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> set[frozenset[str]]:
     """The groups that one scan finds, by names below the folder."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    result = oneshot.detect([pictures], DetectJobParameters(), folder, NullProgress(), 1).result
+    result = oneshot.detect([pictures], DetectJobParameters(), folder, NullProgress()).result
     start = len(str(pictures)) + 1
     return {frozenset(image["path"][start:] for image in group["images"]) for group in result["groups"]}
 

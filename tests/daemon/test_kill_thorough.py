@@ -42,7 +42,7 @@ def photos(tmp_path: Path) -> Path:
 def test_killed_while_it_describes_and_while_it_matches(tmp_path: Path, photos: Path) -> None:
     alone = tmp_path / "alone"
     wanted = DetectJobParameters(depth=Depth.THOROUGH, method=Method.HASH)
-    undisturbed = _groups(oneshot.detect([photos], wanted, alone, NullProgress(), 1).result["groups"])
+    undisturbed = _groups(oneshot.detect([photos], wanted, alone, NullProgress()).result["groups"])
     assert undisturbed
     program = Program(tmp_path, photos)
 

@@ -69,7 +69,7 @@ class NoJpeg(ValueError):
 
 def segments(data: bytes) -> Iterator[Segment]:
     """The segments before the coded data of the picture. Raises NoJpeg where the bytes are no segment."""
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if marker in (SOS, EOI):
             return
         yield Segment(marker, data[start + 4 : end])
@@ -88,7 +88,7 @@ def is_baseline(data: bytes) -> bool:
 
 def end_of_picture(data: bytes) -> int:
     """The position where the first picture ends and other data begins. Raises NoJpeg."""
-    for marker, start, _ in _markers(data):
+    for marker, start, _ in markers(data):
         if marker == EOI:
             return start + 2
     raise NoJpeg("has no end marker")
@@ -99,7 +99,7 @@ def end_without_marker(data: bytes) -> int | None:
     there is no coded data."""
     last: tuple[int, int] | None = None
     try:
-        for marker, _, behind in _markers(data):
+        for marker, _, behind in markers(data):
             if marker == EOI:
                 return None
             if last is not None and marker not in _BETWEEN_SCANS:
@@ -122,7 +122,7 @@ def code_of_picture(data: bytes) -> Iterator[memoryview]:
     three components. Raises NoJpeg for anything else."""
     view, frames = memoryview(data), 0
     scan: int | None = None
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if scan is not None:
             yield view[scan:start]
             scan = None
@@ -166,7 +166,7 @@ def is_coded_as_rgb(data: bytes) -> bool:
 def start_of_index(data: bytes) -> int | None:
     """The position from which the offsets in the index of further pictures count, None if there is no index. Raises
     NoJpeg."""
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if marker in (SOS, EOI):
             return None
         if _is_index(Segment(marker, data[start + 4 : end])):
@@ -179,7 +179,7 @@ def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
     long."""
     first: list[bytes] = []
     coding: list[bytes] = []
-    for marker, start, end in _markers(data):
+    for marker, start, end in markers(data):
         if marker == SOS:
             return b"".join([SOI, *first, *map(_written, segments), *coding, data[start:]])
         segment = Segment(marker, data[start + 4 : end])
@@ -190,10 +190,11 @@ def with_metadata(data: bytes, segments: Iterable[Segment]) -> bytes:
     raise NoJpeg("has no picture")
 
 
-def with_density(data: bytes, dpi: tuple[float, float]) -> bytes:
-    """A file without a JFIF segment (ITU-T T.871), with one added that gives this resolution."""
-    across, down = (min(65_535, max(1, round(value))) for value in dpi)
-    payload = b"JFIF\0\1\1\1" + across.to_bytes(2, "big") + down.to_bytes(2, "big") + bytes(2)
+def with_density(data: bytes, dpi: tuple[float, float] | None) -> bytes:
+    """A file without a JFIF segment (ITU-T T.871) at its start, with one added that gives this resolution, or says that
+    pixels are square."""
+    across, down = (min(65_535, max(1, round(value))) for value in dpi or (1, 1))
+    payload = JFIF + b"\1\1" + bytes([dpi is not None]) + across.to_bytes(2, "big") + down.to_bytes(2, "big") + bytes(2)
     return SOI + _written(Segment(APP0, payload)) + data[len(SOI) :]
 
 
@@ -213,7 +214,7 @@ def _written(segment: Segment) -> bytes:
     return bytes([0xFF, segment.marker]) + (len(segment.payload) + 2).to_bytes(2, "big") + segment.payload
 
 
-def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+def markers(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Each marker, with the positions where it begins and where its segment ends. Coded data is skipped."""
     if not data.startswith(SOI):
         raise NoJpeg("does not begin as one")

@@ -87,6 +87,13 @@ _CUT_OFF: Final = _form(rb"(.+)()\.json")
 _CUT_OFF_NUMBERED: Final = _form(rb"(.+)(\(\d+\))\.json")
 # A picture with a number before the ending of its name.
 _NUMBERED: Final = _form(rb"(.+)(\(\d+\))(\.[^.]+)")
+# What Google Photos adds, in several languages, to the name of a picture that was edited there. Takeout writes no JSON
+# for the edited picture; the JSON of the original describes both.
+EDITED: Final = (
+    *("edited", "effects", "smile", "mix", "bearbeitet", "bewerkt", "edytowane", "editat", "ha editado", "modificato"),
+    *("modifi\u00e9", "modifie\u0301", "\u7de8\u96c6\u6e08\u307f"),
+)
+_EDITED: Final = _form(b"(.+)-" + _one_of(word.encode() for word in EDITED) + rb"(\(\d+\))?(\.[^.]+)")
 # Every form ends with one of these, except that of a film in a Takeout, which ends with "mp" and any letters.
 _ENDINGS: Final = SIDECARS | RAW | FILMS | {b"dng", b"json"}
 _DARKTABLE: Final = PATTERNS[1].form
@@ -132,9 +139,13 @@ class _Claims:
     names: frozenset[bytes]
     start: bytes = b""
     number: bytes = b""
+    of_takeout: bool = False
 
     def cover(self, picture: bytes, fold: Fold) -> bool:
-        """Whether a picture is one of these."""
+        """Whether a picture is one of these or, for a JSON of Takeout, was edited from one of these."""
+        return any(self._covers(name, fold) for name in (_names_of(picture) if self.of_takeout else (picture,)))
+
+    def _covers(self, picture: bytes, fold: Fold) -> bool:
         folded = fold(picture)
         if fold(stem_of(picture)) in map(fold, self.stems) or folded in map(fold, self.names):
             return True
@@ -157,11 +168,17 @@ def _claims(name: bytes) -> _Claims | None:
     if matching:
         stems = frozenset(match.expand(stem) for pattern, match in matching for stem in pattern.stems)
         names = frozenset(match.expand(owner) for pattern, match in matching for owner in pattern.names)
-        return _Claims(matching[0][0].bond, stems, names)
+        return _Claims(matching[0][0].bond, stems, names, of_takeout=ending == b"json")
     for form in (_CUT_OFF, _CUT_OFF_NUMBERED):
         if (cut_off := form.fullmatch(name)) and len(cut_off[1].decode("utf-8", "surrogateescape")) == TAKEOUT_LETTERS:
-            return _Claims(Bond.SIDECAR, frozenset(), frozenset(), cut_off[1], cut_off[2])
+            return _Claims(Bond.SIDECAR, frozenset(), frozenset(), cut_off[1], cut_off[2], of_takeout=True)
     return None
+
+
+def _names_of(picture: bytes) -> tuple[bytes, ...]:
+    """Its name, and that of the picture it was edited from."""
+    edited = _EDITED.fullmatch(picture)
+    return (picture,) if edited is None else (picture, edited[1] + (edited[2] or b"") + edited[3])
 
 
 def bond_of(name: bytes) -> Bond | None:
@@ -178,12 +195,14 @@ def is_described_by(companion: bytes) -> bool:
 def keys_of(name: bytes) -> set[bytes]:
     """The keys of a name, for finding related files: if one file belongs to another, they have a key in common, when
     both are folded as the file system compares names."""
-    keys = {stem_of(name)}
-    numbered = _NUMBERED.fullmatch(name)
-    for whole in (name, numbered[1] + numbered[3]) if numbered else (name,):
-        letters = whole.decode("utf-8", "surrogateescape")
-        if len(letters) > TAKEOUT_LETTERS:
-            keys.add(letters[:TAKEOUT_LETTERS].encode("utf-8", "surrogateescape"))
+    keys = set()
+    for own in _names_of(name):
+        keys.add(stem_of(own))
+        numbered = _NUMBERED.fullmatch(own)
+        for whole in (own, numbered[1] + numbered[3]) if numbered else (own,):
+            letters = whole.decode("utf-8", "surrogateescape")
+            if len(letters) > TAKEOUT_LETTERS:
+                keys.add(letters[:TAKEOUT_LETTERS].encode("utf-8", "surrogateescape"))
     if (claims := _claims(name)) is not None:
         keys |= claims.stems | set(map(stem_of, claims.names)) | ({claims.start} if claims.start else set())
     return keys

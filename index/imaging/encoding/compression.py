@@ -53,7 +53,7 @@ class CompressionOptions:
     `quality` is that of JPEG, WebP and AVIF; 100 changes no pixel where the size stays. With a `target` the least
     quality is searched that reaches it. Pictures are scaled down to fit `width` x `height` pixels, as shown, and up
     too if `enlarge`; 0 x 0 is full size. `colours` above 0 reduces PNG to so many. JPEG are
-    progressive unless `baseline`. `least_gain` is a share of the size
+    progressive where that is smaller, unless `baseline`. `least_gain` is a share of the size
     in bytes.
     """
 

@@ -367,7 +367,9 @@ class _Encoder:
         """At the requested quality, or at the lowest that reaches the target, if one does."""
         target = self._options.target
         pixels = self._coded_pixels(source)
-        by_jpegli = self._format == "JPEG" and encoders.can_use_jpegli(pixels, self._subsampling(source))
+        by_jpegli = self._format == "JPEG" and encoders.can_use_jpegli(
+            pixels, self._subsampling(source), baseline=self._options.baseline
+        )
         if target is None:
             usual = self._at(source, self._options.quality)
             yield usual
@@ -409,10 +411,14 @@ class _Encoder:
             baseline = self._options.baseline
             data = encoders.encode(pixels, self._format, quality, self._subsampling(source), blocks, baseline=baseline)
         if self._format == "JPEG":
-            packed = data if self._options.baseline else encoders.repacked_jpeg(data)
-            data = metadata.embed(packed, "JPEG")
+            data = metadata.embed(self._packed(data, source, is_grey=jpegli and pixels.mode == "L"), "JPEG")
         result = Recompressed(data, self._format, *pixels.size, lossless=False, quality=quality, notes=source.notes)
         return self._checked(result, pixels)
+
+    def _packed(self, data: bytes, source: _Source, *, is_grey: bool) -> bytes:
+        if self._options.baseline:
+            return data
+        return encoders.repacked_grey_jpeg(data, source.dpi) if is_grey else encoders.repacked_jpeg(data)
 
     def _in_few_colours(self, source: _Source) -> Recompressed:
         pixels = self._plain_pixels(source)

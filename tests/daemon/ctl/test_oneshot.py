@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import ImageOps
 
+from daemon.configuration.config import parse_text
 from daemon.ctl import oneshot
 from daemon.ctl.oneshot import OneShot
 from daemon.jobs.progress import NullProgress
+from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.queries import result_file
 from index.database.records.jobs import DetectJobParameters
 from index.errors import UsageError
@@ -35,7 +37,7 @@ PARAMETERS = {
 
 def detect(data_dir: Path, *folders: Path, **wanted: object) -> OneShot:
     parameters = DetectJobParameters(**{"method": Method.HASH} | wanted)  # type: ignore[arg-type]
-    return oneshot.detect(folders, parameters, data_dir, NullProgress(), 2)
+    return oneshot.detect(folders, parameters, data_dir, NullProgress())
 
 
 def as_json(detected: OneShot) -> str:
@@ -66,6 +68,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def detected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> OneShot:
     return detect(tmp_path_factory.mktemp("data"), folder)
+
+
+def test_the_processes_are_those_of_the_configuration(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[int, WorkerLimits]] = []
+
+    class Pool(WorkerPool):
+        def __init__(self, count: int, limits: WorkerLimits) -> None:
+            started.append((count, limits))
+            super().__init__(count, limits)
+
+    monkeypatch.setattr(oneshot, "WorkerPool", Pool)
+    text = "[daemon]\nworkers = 3\nmemory_mb = 1500\ntime_limit_s = 40\n"
+    config = parse_text(text, tmp_path / "comparimg.toml", {})
+    oneshot.detect([folder], DetectJobParameters(method=Method.HASH), tmp_path / "data", NullProgress(), config)
+    assert set(started) == {(3, WorkerLimits(40.0, 1500 * 2**20))}
 
 
 def test_the_result_has_the_format_that_is_promised(detected: OneShot, folder: Path) -> None:

@@ -47,7 +47,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (folder / "broken.jpg").write_bytes(first.read_bytes()[:2000])
     (folder / "drawing.svg").write_text("<svg/>")
     wanted = DetectJobParameters(method=Method.HASH)
-    return read_back(oneshot.detect([folder], wanted, tmp_path_factory.mktemp("data"), NullProgress(), 2).result)
+    return read_back(oneshot.detect([folder], wanted, tmp_path_factory.mktemp("data"), NullProgress()).result)
 
 
 def test_the_schema_is_generated_from_the_types() -> None:

@@ -139,6 +139,14 @@ PAIRS = [
         "Urlaub in Knaufspesch in der Schneifel (38).JP.json", "Urlaub in Knaufspesch in der Schneifel (38).JPG",
         "y.jpg", "y.jpg.supplemental-metadata.json",
     ),
+    ("x.jpg.json", "x-edited.jpg", "x-edited (2).jpg", "x-edited (2).jpg.json"),
+    ("x.jpg.supplemental-metad.json", "x-modifi\u00e9.jpg", "y.jpg", "y.jpg.supplemental-metad.json"),
+    ("x.jpg(1).json", "x-edited(1).jpg", "y.jpg", "y.jpg.json"),
+    (
+        "Urlaub in Knaufspesch in der Schneifel am See..json",
+        "Urlaub in Knaufspesch in der Schneifel am See-bearbeitet.JPG",
+        "y.jpg", "y.jpg.supplemental-metadata.json",
+    ),
     ("x.acr", "x.dng", "y.dng", "y.acr"),
     ("x.CR2.on1", "x.CR2", "y.CR2", "y.CR2.on1"),
     ("x.MP4.supplemental-metadata.json", "x.MP4", "y.MP4", "y.MP4.supplemental-metadata.json"),
@@ -184,6 +192,10 @@ def test_each_pattern(companion: str, picture: str, after: str, expected: str) -
         (f"{'x' * 46}(1).json", f"{'x' * 50}(2).jpg"),
         (f"{'x' * 46}.json", f"{'x' * 44}(1).jpg"),
         ("x.jpg.json", "x(1).jpg"),
+        ("x.jpg.json", "x-edited(1).jpg"),
+        ("x.jpg.json", "x-edits.jpg"),
+        ("x.jpg.xmp", "x-edited.jpg"),
+        ("x-edited.jpg.json", "x.jpg"),
         ("IMG_O1234.AAE", "IMG_E1235.JPG"),
         ("IMG_O1234.AAE", "IMG_1234.JPG"),
         ("PXL_1.MP", "PXL_1.jpg"),
@@ -200,6 +212,11 @@ def test_what_belongs_to_nothing(name: str, picture: str) -> None:
 
 def test_the_second_version_of_one_is_the_sidecar_of_another_too() -> None:
     assert owners_of(b"x_01.jpg.xmp", encoded("x.jpg", "x_01.jpg")) == encoded("x.jpg", "x_01.jpg")
+
+
+def test_the_json_of_takeout_belongs_to_a_picture_and_to_what_was_edited_from_it() -> None:
+    assert owners_of(b"x.jpg.json", encoded("x.jpg", "x-edited.jpg", "y.jpg")) == encoded("x-edited.jpg", "x.jpg")
+    assert names("x-edited.jpg", "x.jpg", "x.jpg.json", "x.mp4") == ["x.jpg.json"]
 
 
 def test_the_twin_of_a_companion_with_a_name_of_its_own() -> None:

@@ -1,15 +1,16 @@
 """jpegli codes the JPEG that it can code rightly, and the smaller of two results that look the same is taken."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from PIL import Image, JpegImagePlugin
+from PIL import Image, ImageDraw, JpegImagePlugin
 
 from index.imaging.decoding import jpeg_file
 from index.imaging.decoding.pictures import Limits
 from index.imaging.encoding import encoders
-from index.imaging.encoding.compression import CompressionOptions, Target
+from index.imaging.encoding.compression import CompressionOptions, Format, Target
 from index.imaging.encoding.recompress import Skipped, recompress
 from support.pictures import photograph
 from support.recompressing import AS_IT_IS, IPTC, made, saved
@@ -36,16 +37,32 @@ def test_the_smaller_result_is_taken_and_reaches_the_target(monkeypatch: pytest.
     assert len(result.data) < len(without.data)
 
 
+def test_a_grey_picture_stays_grey_and_is_smaller(monkeypatch: pytest.MonkeyPatch):
+    scan = Image.new("L", (480, 320), 250)
+    for line in range(20):
+        ImageDraw.Draw(scan).text((10, 15 * line), f"{line} Grey scans are letters on bright paper", fill=30)
+    options = CompressionOptions(**AS_IT_IS, target=Target.HIGH)
+    data = source(scan, subsampling=0)
+    result, image = made(data, options)
+    assert image.mode == "L"
+    assert image.info["dpi"] == (300, 200)
+    assert result.score >= Target.HIGH.score
+    monkeypatch.setattr(encoders, "pyjpegli", None)
+    without, _ = made(data, options)
+    assert len(result.data) < len(without.data)
+
+
 @pytest.mark.parametrize(
-    ("picture", "subsampling"), [(PICTURE, "4:4:4"), (PICTURE, "4:2:2"), (PICTURE.convert("L"), 0)]
+    ("picture", "subsampling", "baseline"),
+    [(PICTURE, "4:4:4", False), (PICTURE, "4:2:2", False), (PICTURE.convert("L"), 0, True)],
 )
-def test_what_it_cannot_code_is_left_to_pillow(picture: Image.Image, subsampling: object, monkeypatch):
+def test_what_it_cannot_code_is_left_to_pillow(picture: Image.Image, subsampling: object, baseline: bool, monkeypatch):
     def never(*_: object) -> bytes:
         raise AssertionError
 
     monkeypatch.setattr(encoders, "encode_by_jpegli", never)
     data = source(picture, subsampling=subsampling)
-    _, image = made(data, MEDIUM)
+    _, image = made(data, replace(MEDIUM, baseline=baseline))
     with Image.open(io.BytesIO(data)) as before:
         assert image.mode == before.mode
         assert JpegImagePlugin.get_sampling(image) == JpegImagePlugin.get_sampling(before)
@@ -56,6 +73,13 @@ def test_a_resolution_is_written_into_a_file_without_one():
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["dpi"] == (72, 300)
         image.load()
+
+
+@pytest.mark.parametrize("picture", [PICTURE.resize((48, 36)), PICTURE.convert("L").resize((48, 36))])
+def test_a_file_without_a_resolution_begins_as_jfif_all_the_same(picture: Image.Image):
+    result, image = made(saved(picture, "PNG"), CompressionOptions(**AS_IT_IS, target=Target.HIGH, format=Format.JPEG))
+    assert result.data[6:11] == jpeg_file.JFIF
+    assert "dpi" not in image.info
 
 
 def test_a_quality_is_that_of_libjpeg_and_the_smaller_of_two_files_is_taken(monkeypatch: pytest.MonkeyPatch):
