@@ -70,7 +70,7 @@ def to_bytes(trace: Trace) -> bytes:
 
 
 def _fields(part: JpegStructure | FileMarks | PixelTraces) -> dict[str, Any]:
-    # As asdict, which copies each number of a spectrum by itself: a tenth of the time of a trace.
+    # As asdict, which copies each number of a spectrum alone: a tenth of the time of a trace.
     return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
