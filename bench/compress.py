@@ -20,8 +20,10 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,7 +38,7 @@ from index.imaging.encoding.recompress import Recompressed, recompress
 
 MOST = int(os.environ.get("MOST", "30"))
 QUALITY = 85
-UNSCALED = {"width": 65_535, "height": 65_535, "least_gain": 0.0}
+UNSCALED = CompressionOptions(width=65_535, height=65_535, least_gain=0.0)
 
 
 @dataclass
@@ -73,7 +75,8 @@ def spent_s() -> float:
 def pixels_of(data: bytes) -> np.ndarray:
     with opened(data, Limits()) as image:
         image.load()
-        clear = image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+        lowest: Any = image.convert("RGBA").getchannel("A").getextrema()[0] if image.has_transparency_data else 255
+        clear = lowest < 255
         upright = ImageOps.exif_transpose(image)
         return np.asarray(upright.convert("RGBA" if clear else "RGB"))
 
@@ -151,7 +154,7 @@ def pngquant(picture: Picture, colours: int = 256) -> bytes | None:
 
 
 def in_colours(picture: Picture, colours: int = 256) -> bytes | None:
-    return ours(CompressionOptions(colours=colours, **UNSCALED))(picture)  # type: ignore[arg-type]
+    return ours(replace(UNSCALED, colours=colours))(picture)
 
 
 def fewest(make: Callable[[Picture, int], bytes | None]) -> Maker:
@@ -167,7 +170,7 @@ def fewest(make: Callable[[Picture, int], bytes | None]) -> Maker:
     return made
 
 
-PACKED = ours(CompressionOptions(**UNSCALED))  # type: ignore[arg-type]
+PACKED = ours(UNSCALED)
 
 
 def ours_at(picture: Picture) -> bytes | None:
@@ -181,9 +184,7 @@ def ours_at(picture: Picture) -> bytes | None:
         def score(pixels: Image.Image, quality: int, code: Callable[..., bytes] = code) -> float:
             return ssimulacra2.score(np.asarray(pixels), pixels_of(code(pixels, quality)))
 
-        quality = quality_search.least_quality(
-            lambda q, score=score: score(part, q), lambda q, score=score: score(image, q), aim
-        )
+        quality = quality_search.least_quality(partial(score, part), partial(score, image), aim)
         if quality is not None:
             made.append(encoders.repacked_jpeg(code(image, quality)))
     return min(made, key=len, default=None)
@@ -197,13 +198,10 @@ OF_JPEG: dict[str, Maker] = {
     "at equal score: cjpegli": lambda p: least(p, lambda q: cjpegli(p, q), aim_of(p)),
     "at equal score: ComparImg": ours_at,
     "every pixel equal: jpegoptim": jpegoptim,
-    "every pixel equal: ComparImg -c 100": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
+    "every pixel equal: ComparImg -c 100": ours(UNSCALED),
+    **{f"ComparImg --target {target}": ours(replace(UNSCALED, target=target)) for target in Target},
     **{
-        f"ComparImg --target {target}": ours(CompressionOptions(target=target, **UNSCALED))  # type: ignore[arg-type]
-        for target in Target
-    },
-    **{
-        f"ComparImg --target high --format {one}": ours(CompressionOptions(target=Target.HIGH, format=one, **UNSCALED))  # type: ignore[arg-type]
+        f"ComparImg --target high --format {one}": ours(replace(UNSCALED, target=Target.HIGH, format=one))
         for one in (Format.WEBP, Format.AVIF)
     },
 }
@@ -211,14 +209,12 @@ OF_PNG: dict[str, Maker] = {
     "every pixel equal: Pillow, optimize": lambda p: saved(p.pixels, "PNG", optimize=True),
     "every pixel equal: oxipng -o2": lambda p: oxipng_of(p, 2),
     "every pixel equal: oxipng -o4": lambda p: oxipng_of(p, 4),
-    "every pixel equal: ComparImg": ours(CompressionOptions(**UNSCALED)),  # type: ignore[arg-type]
+    "every pixel equal: ComparImg": ours(UNSCALED),
     "256 colours: pngquant": pngquant,
     "256 colours: ComparImg --colours 256": in_colours,
     "fewest colours at equal score: pngquant": fewest(pngquant),
     "fewest colours at equal score: ComparImg --colours": fewest(in_colours),
-    "ComparImg --target high --format webp": ours(
-        CompressionOptions(target=Target.HIGH, format=Format.WEBP, **UNSCALED)
-    ),  # type: ignore[arg-type]
+    "ComparImg --target high --format webp": ours(replace(UNSCALED, target=Target.HIGH, format=Format.WEBP)),
 }
 
 
