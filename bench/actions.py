@@ -113,7 +113,7 @@ class Hand:
         self.measure("go to the next group (n)", lambda: self._walk("n"), ".review")
         self.measure("accept, and go on (a)", lambda: self._walk("a"), ".review")
         self.measure("keep one alone, and go on (Shift+K)", lambda: self._walk("Shift+K"), ".review")
-        self.measure("mark one image (2, d)", lambda: (page.keyboard.press("2"), page.keyboard.press("d")), ".review")
+        self.measure("mark one image (2, d)", self._mark, ".review")
         self.measure("undo (u)", lambda: page.keyboard.press("u"), ".review")
         self.measure("back to the list (Escape)", self._escape, ".card", 1)
         self.measure("count what accepting all would do", self._count, "dialog[open]", 1)
@@ -121,6 +121,10 @@ class Hand:
         self._open("/")
         self.measure("the rules, with a preview", lambda: self._open("/rules"), "main[aria-busy=false] .samples", 1)
         self.measure("the charts of the library", lambda: self._open("/library"), "main[aria-busy=false] .panel", 1)
+
+    def _mark(self) -> None:
+        for key in ("2", "d"):
+            self._page.keyboard.press(key)
 
     def measure(self, name: str, action: Callable[[], object], shown: str | None, rounds: int = ROUNDS) -> None:
         """Do something some times, and print the medians. `shown` appears when it is done."""

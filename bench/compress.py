@@ -23,7 +23,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -43,7 +43,7 @@ MEGAPIXELS = float(os.environ.get("MEGAPIXELS", "4"))
 WITH_TARGETS = os.environ.get("TARGETS") == "1"
 QUALITY = 85
 MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
-UNSCALED = {"width": 65_535, "height": 65_535, "least_gain": 0.0}
+UNSCALED = CompressionOptions(width=65_535, height=65_535, least_gain=0.0)
 
 
 @dataclass
@@ -90,7 +90,7 @@ def pixels_of(data: bytes, like: np.ndarray | None = None) -> np.ndarray:
         image.load()
         if like is not None:
             mode = {2: "L", 3: "RGB", 4: "RGBA"}[like.ndim if like.ndim == 2 else like.shape[2]]
-        elif image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+        elif image.has_transparency_data and min(image.convert("RGBA").getchannel("A").getdata()) < 255:
             mode = "RGBA"
         else:
             mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
@@ -191,7 +191,7 @@ def pngquant(picture: Picture, colours: int = 256) -> bytes | None:
 
 
 def in_colours(picture: Picture, colours: int = 256) -> bytes | None:
-    return ours(CompressionOptions(colours=colours, **UNSCALED))(picture)  # type: ignore[arg-type]
+    return ours(replace(UNSCALED, colours=colours))(picture)
 
 
 def palette_of(picture: Picture, colours: int) -> bytes:
@@ -221,7 +221,7 @@ def fewest(program: str, make: Callable[[Picture, int], bytes | None], other: Ma
     return made
 
 
-PACKED = ours(CompressionOptions(**UNSCALED))  # type: ignore[arg-type]
+PACKED = ours(UNSCALED)
 
 
 def ours_at(picture: Picture) -> bytes | None:
@@ -268,15 +268,10 @@ OF_PNG: dict[str, Maker] = {
     "fewest colours at equal score: ComparImg --colours": fewest("ComparImg", palette_of, bare_pngquant),
 }
 if WITH_TARGETS:
-    OF_JPEG |= {
-        f"ComparImg --target {target}": ours(CompressionOptions(target=target, **UNSCALED))  # type: ignore[arg-type]
-        for target in Target
-    }
+    OF_JPEG |= {f"ComparImg --target {target}": ours(replace(UNSCALED, target=target)) for target in Target}
     for one, tables in ((Format.WEBP, (OF_JPEG, OF_PNG)), (Format.AVIF, (OF_JPEG,))):
         for table in tables:
-            table[f"ComparImg --target high --format {one}"] = ours(
-                CompressionOptions(target=Target.HIGH, format=one, **UNSCALED)  # type: ignore[arg-type]
-            )
+            table[f"ComparImg --target high --format {one}"] = ours(replace(UNSCALED, target=Target.HIGH, format=one))
 
 
 def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> None:

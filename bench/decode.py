@@ -75,7 +75,8 @@ def measure(name: str, folder: Path) -> None:
     tasks = [IndexTask(path, os.path.dirname(path), Identity(0, 0, 0, 0), frozenset(), Limits()) for path in files]
 
     def index() -> None:
-        failed = [outcome.value.message for outcome in pool.run(index_file, tasks) if outcome.value.failure]
+        readings = [outcome.value for outcome in pool.run(index_file, tasks)]
+        failed = [reading.message for reading in readings if reading is not None and reading.failure]
         if failed:
             sys.exit(f"{len(failed)} files cannot be read: {failed[0]}")
 

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,12 +69,12 @@ class Scene:
             axes = np.maximum(2, self.rng.uniform(0.2, 0.5, 2) * side)
             angle = float(self.rng.uniform(0, 180))
             cv2.ellipse(mask, (tuple(map(float, at)), tuple(map(float, 2 * axes)), angle), 1.0, -1)
-        return cv2.GaussianBlur(mask, (0, 0), float(self.rng.uniform(0.7, 1.6)))
+        return np.asarray(cv2.GaussianBlur(mask, (0, 0), float(self.rng.uniform(0.7, 1.6))), np.float32)
 
     def subject(self) -> Pixels:
         """The other photograph in the size of this one, from which a subject is cut."""
         height, width = self.base.shape[:2]
-        return cv2.resize(self.donor, (width, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(self.donor, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
     def exposed(self, picture: Pixels, sigma: float) -> bytes:
         """A picture as an exposure of its own: with noise of its own, as a JPEG."""
@@ -81,21 +82,21 @@ class Scene:
         return jpeg(picture + grain, int(self.rng.integers(88, 97)))
 
 
-def jpeg(picture: Pixels, quality: int = 92) -> bytes:
+def jpeg(picture: NDArray[np.floating], quality: int = 92) -> bytes:
     data = io.BytesIO()
     Image.fromarray(np.clip(np.round(picture), 0, 255).astype(np.uint8)).save(data, "JPEG", quality=quality)
     return data.getvalue()
 
 
-def over(scene: Pixels, thing: Pixels, mask: Pixels) -> Pixels:
-    return scene + mask[..., None] * (thing - scene)
+def over(scene: Pixels, thing: NDArray[Any], mask: Pixels) -> Pixels:
+    return np.asarray(scene + mask[..., None] * (thing - scene), np.float32)
 
 
 def shifted(picture: Pixels, dx: float, dy: float, turn: float = 0.0) -> Pixels:
     height, width = picture.shape[:2]
-    over_by = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
-    over_by[:, 2] += (dx, dy)
-    return cv2.warpAffine(picture, over_by, (width, height), borderMode=cv2.BORDER_REFLECT)
+    over_by = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0), np.float64)
+    over_by[:, 2] += np.array((dx, dy))
+    return np.asarray(cv2.warpAffine(picture, over_by, (width, height), borderMode=cv2.BORDER_REFLECT), np.float32)
 
 
 # Other exposures, texts, colours
@@ -152,12 +153,12 @@ def recoloured(scene: Scene) -> Pair:
 
 def bracketed(scene: Scene) -> Pair:
     """Two exposures of a scene that has more contrast than a file, two or three stops apart."""
-    light = (np.clip(scene.base, 0, 255) / 255) ** 2.2
+    light: NDArray[Any] = (np.clip(scene.base, 0, 255) / 255) ** 2.2
     light = cv2.GaussianBlur(light, (0, 0), 0.7) ** 1.5 * 3.0
     apart = float(scene.rng.uniform(1.6, 3.0))
     made = []
     for stops in (apart / 2, -apart / 2):
-        signal = light * 2**stops
+        signal: NDArray[Any] = light * 2**stops
         signal = signal + scene.rng.normal(0, 1, signal.shape) * np.sqrt(signal * 2e-4 + 4e-6)
         made.append(jpeg(255 * np.clip(signal, 0, 1) ** (1 / 2.2)))
     return made[0], made[1]
@@ -323,12 +324,17 @@ KINDS: dict[str, tuple[bool, Callable[[Scene], Pair]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="photographs that are all different")
+    parser.add_argument(
+        "folder", nargs="?", default=os.environ.get("PHOTOS") or None, type=Path, help="photographs, all different"
+    )
     parser.add_argument("--pictures", type=int, default=24, help="as many of them")
     parser.add_argument("--part", choices=("fit", "judge"), default="fit")
     parser.add_argument("--kind", default="", help="only kinds whose names begin so")
     parser.add_argument("--list", action="store_true", help="list what is judged wrongly")
     options = parser.parse_args()
+    if options.folder is None:
+        print("Not measured: this takes photographs, as PHOTOS=DIR make bench names them.")
+        return
     cv2.setNumThreads(1)
     part = slice(options.part == "judge", None, 2)
     originals = list(islice(photographs(options.folder, LONG_SIDE, 2, part), options.pictures + 1))

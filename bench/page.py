@@ -17,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -90,10 +91,10 @@ def measure(folder: Path, groups: int, images: int, with_rules: bool) -> None:
         print("| request | ms, median | worst | of the processor |")
         print("|---|---|---|---|")
         for name, method, path, body in requests(app):
-            show(name, lambda method=method, path=path, body=body: ask(app, method, path, body))
+            show(name, partial(ask, app, method, path, body))
         if with_rules:
             for name, method, path, body in rule_requests():
-                show(name, lambda method=method, path=path, body=body: ask(app, method, path, body), 1)
+                show(name, partial(ask, app, method, path, body), 1)
             plan(folder, store, groups)
         app.close()
         print()

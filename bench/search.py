@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +41,12 @@ def main() -> None:
     print("|---|---|---|---|")
     index = HashIndex(options.hsize)
     sample = spectra(min(options.rows, 100_000), options.hsize)
-    appended_s, _ = timed(lambda: [index.extend(sample) for _ in range(MANY // len(sample))])
+
+    def append() -> None:
+        for _ in range(MANY // len(sample)):
+            index.extend(sample)
+
+    appended_s, _ = timed(append)
     for engine in ("numba", "numpy"):
         probe(engine, index, spectra(50, options.hsize, seed=1), tolerance)
     rows = Rows(options.hsize)
@@ -72,14 +79,13 @@ def join(engine: str, index: HashIndex, hashes: Bytes, tolerance: int) -> None:
 def probe(engine: str, index: HashIndex, hashes: Bytes, tolerance: int) -> None:
     use(engine)
     index.near(hashes[:1], tolerance)
-    times_ms = sorted(timed(lambda hash_=hash_: index.near(hash_[None], tolerance))[0] * 1e3 for hash_ in hashes)
+    times_ms = sorted(timed(partial(index.near, hash_[None], tolerance))[0] * 1e3 for hash_ in hashes)
     print(f"| {engine} | {times_ms[0]:.1f} | {times_ms[len(times_ms) // 2]:.1f} | {times_ms[-1]:.1f} |")
 
 
 def use(engine: str) -> None:
     """Let every search, however small, go through one engine."""
-    hash_index.WORTH_COMPILING = 0
-    hash_index._compiled = lambda: numba_search.nearest if engine == "numba" else None
+    vars(hash_index).update(WORTH_COMPILING=0, _compiled=lambda: numba_search.nearest if engine == "numba" else None)
 
 
 def spectra(count: int, hsize: int, seed: int = 0) -> Bytes:
@@ -87,7 +93,7 @@ def spectra(count: int, hsize: int, seed: int = 0) -> Bytes:
     rng = np.random.default_rng(seed)
     together = np.random.default_rng(2).standard_normal((4, hsize * hsize), np.float32) / 4
     odd = np.where(np.arange(hsize) % 2, -1, 1).astype(np.float32)
-    flips = [np.ones(hsize * hsize), np.tile(odd, hsize), np.repeat(odd, hsize), np.outer(odd, odd).ravel()]
+    flips: list[Any] = [np.ones(hsize * hsize), np.tile(odd, hsize), np.repeat(odd, hsize), np.outer(odd, odd).ravel()]
     signs = np.stack(flips).astype(np.float32)
     parts = []
     for low in range(0, count, 10_000):
@@ -111,11 +117,11 @@ def loading_s() -> float:
     script = """if True:
         import sys, time
         import numpy as np
-        from index.imaging.candidates import search
-        index = search.HashIndex(16)
+        from index.imaging.candidates.search import hash_index
+        index = hash_index.HashIndex(16)
         index.extend(np.zeros((1, 4, 32), np.uint8))
         start = time.perf_counter()
-        search.WORTH_COMPILING = 0
+        hash_index.WORTH_COMPILING = 0
         index.near(np.zeros((1, 4, 32), np.uint8), 0)
         print(time.perf_counter() - start)
     """

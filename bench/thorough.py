@@ -10,7 +10,7 @@ import argparse
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def crop(picture: Image.Image, share: float) -> Image.Image:
     return picture.crop((round(width * share / 2), 0, round(width * (1 - share / 2)), round(height * (1 - share))))
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "crop 20 % each way": lambda picture: crop(picture, 0.2),
     "crop 40 % each way": lambda picture: crop(picture, 0.4),
     "mirrored crop": lambda picture: ImageOps.mirror(crop(picture, 0.3)),

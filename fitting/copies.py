@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from index.imaging.decoding.facts import STANDARD_LUMINANCE
+from index.imaging.decoding.camera_record import STANDARD_LUMINANCE
 
 Picture = Image.Image
 R = Image.Resampling

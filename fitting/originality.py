@@ -191,11 +191,8 @@ def compared(files: Sequence[File]) -> Case | None:
         try:
             facts = pictures.decode(file.data, LIMITS).facts
             members.append(Member(facts, trace_of(file.data, LIMITS), len(file.data)))
-            views.append(
-                prepare(
-                    cv2.imdecode(np.frombuffer(pictures.preview(file.data, LIMITS), np.uint8), cv2.IMREAD_COLOR_RGB)
-                )
-            )
+            view = np.frombuffer(pictures.preview(file.data, LIMITS), np.uint8)
+            views.append(prepare(np.asarray(cv2.imdecode(view, cv2.IMREAD_COLOR_RGB), np.uint8)))
         except PictureError:
             return None
         seen.append(FileSeen(b"/" + file.path.encode(), int(file.mtime_s * 1e9), facts.taken))
@@ -375,8 +372,8 @@ def main() -> None:
     print("seen    ", summary(seen))
     unseen = held_out(cases, names, wanted.penalty)
     print("held out", summary(unseen))
-    wrong = Counter()
-    total = Counter()
+    wrong: Counter[tuple[str, str, bool]] = Counter()
+    total: Counter[str] = Counter()
     for best, share, case in unseen:
         label = case.kinds[1] if len(case.kinds) == 2 else "several"
         total[label] += 1

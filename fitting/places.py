@@ -158,11 +158,12 @@ def seen_in(first: Any, second: Any) -> tuple[tuple[Place, Any], ...]:
     judged = places._added_to
     places._added_to = lambda seen: kept.append(seen) or ""
     try:
-        found = places._in_this_light(first, second, covered, where)
+        differing = places._in_this_light(first, second, covered, where)
+        found = places._places(differing) if differing else []
         lit = found and places._in_this_light(evenly_lit(first, covered), evenly_lit(second, covered), covered, where)
     finally:
         places._added_to = judged
-    return tuple(zip(found, kept, strict=False)) if lit else ()
+    return tuple(zip(found, kept, strict=False)) if lit and lit.parts() else ()
 
 
 def samples_of(photographs: Sequence[Path], seed: int) -> list[Sample]:

@@ -106,7 +106,7 @@ def screen(of: Design, texts: Sequence[str]) -> Picture:
     for _ in range(layout.randint(4, 6)):
         pen.text((x, bar / 2), text := next(left), fill=ink, font=font, anchor="lm")
         x += pen.textlength(text, font) + 20 * of.scale
-    y = bar + step
+    y: float = bar + step
     for number in range(layout.randint(6, 9)):
         if number == 2:
             pen.rectangle((0, y - step / 2, side, y + step / 2), fill=accent)
@@ -294,7 +294,10 @@ def that_differ(make: Callable[[random.Random], Pair]) -> Callable[[random.Rando
         while True:
             pair = make(rng)
             one, other = (Image.open(io.BytesIO(data)).convert("L") for data in pair)
-            if one.size != other.size or (ImageChops.difference(one, other).getextrema()[1] > LEAST_SEEN):
+            if one.size != other.size:
+                return pair
+            most: Any = ImageChops.difference(one, other).getextrema()[1]
+            if most > LEAST_SEEN:
                 return pair
 
     return again_and_again

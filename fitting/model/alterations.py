@@ -8,7 +8,7 @@ import io
 import math
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
@@ -117,7 +117,8 @@ def on_a_screen(im: Picture, rng: random.Random) -> Picture:
     size = (max(im.width, round(wide * scale)), max(im.height, round(high * scale)))
     whole = Image.new("RGB", size, rng.choice(((255, 255, 255), (244, 244, 246), (24, 24, 28), colour(rng))))
     draw = ImageDraw.Draw(whole)
-    ink = tuple(255 - part for part in whole.getpixel((0, 0)))
+    paper: Any = whole.getpixel((0, 0))
+    ink = tuple(255 - part for part in paper)
     bar = size[1] // rng.randint(9, 24)
     draw.rectangle((0, 0, size[0], bar), fill=colour(rng))
     if rng.random() < 0.5:

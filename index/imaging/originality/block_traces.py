@@ -47,21 +47,24 @@ def coefficient_histograms(luminance: NDArray[np.uint8], left: int, top: int) ->
         return np.zeros((len(COEFFICIENTS), BINS), np.uint8)
     values = values[first_row * 8 : (first_row + rows) * 8, first_column * 8 : (first_column + columns) * 8]
     blocks = values.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
-    coefficients = blocks[_usable(values).ravel()].astype(np.float32) @ _transform().T
-    places = np.minimum(np.rint(np.abs(coefficients) / BIN), BINS).astype(np.int32)
+    sizes = blocks[_usable(values).ravel()].astype(np.float32) @ _transform().T
+    np.abs(sizes, out=sizes)
+    sizes *= np.float32(1 / BIN)
+    np.rint(sizes, out=sizes)
+    np.minimum(sizes, np.float32(BINS), out=sizes)
     # All coefficients are counted at once, each in bins of its own.
-    places += np.arange(len(COEFFICIENTS), dtype=np.int32) * (BINS + 1)
-    counts = np.bincount(places.ravel(), minlength=len(COEFFICIENTS) * (BINS + 1))
+    sizes += np.arange(len(COEFFICIENTS), dtype=np.float32) * np.float32(BINS + 1)
+    counts = np.bincount(sizes.astype(np.int64).ravel(), minlength=len(COEFFICIENTS) * (BINS + 1))
     counts = counts.reshape(len(COEFFICIENTS), BINS + 1)[:, :BINS]
     return np.minimum(255, np.rint(np.sqrt(counts))).astype(np.uint8)
 
 
 def _usable(values: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which blocks are not clipped, (rows, columns): a clipped one has other coefficients than were stored."""
-    clipped = np.where((values == 0) | (values == 255), np.uint8(255), np.uint8(0))
-    rows, columns = (side // BLOCK_PX for side in values.shape)
-    # The mean over a block, in which a single pixel still counts for 4.
-    return np.asarray(cv2.resize(clipped, (columns, rows), interpolation=cv2.INTER_AREA) == 0)
+    rows = values.shape[0] // BLOCK_PX
+    # 255 and 0 are followed by 0 and 1. The 8 pixels of a line of a block are one word.
+    clipped = np.bitwise_or.reduce((values + np.uint8(1) <= 1).reshape(rows, BLOCK_PX, -1), axis=1)
+    return np.asarray(clipped.view(np.uint64) == 0)
 
 
 @lru_cache(maxsize=1)

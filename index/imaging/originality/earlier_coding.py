@@ -7,7 +7,6 @@ less (Lukas and Fridrich, Estimation of Primary Quantization Matrix in Double Co
 table need not be guessed here: it is that of the other file.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +24,8 @@ Values = NDArray[np.float64]
 HARMONICS: Final = 8
 LEAST_HARMONIC: Final = 1e-3
 UNCHANGED: Final = np.ones(1)
+# Of so many gains, what a table asks is kept: more are looked for where the tone was changed, and never again.
+FEW_GAINS: Final = 2
 LARGEST: Final = BINS * BIN
 # A modulation below leaves values that no file has; those of noise beyond the model are not that rare.
 LEAST_MODULATION: Final = 0.02
@@ -53,11 +54,24 @@ class Shares(NamedTuple):
     information: Values
 
 
-class _Cells(NamedTuple):
-    """The counts of one coefficient in some cells, and a smooth distribution through them."""
+@dataclass(frozen=True, eq=False)
+class _Examined:
+    """What a table asks of the coefficients `numbers`, (k,), whatever the picture: everything but its histograms. Their
+    values lie in cells of a `width` each, (k,), as many as the longest needs.
 
-    counts: Values
-    smooth: Values
+    `bins` and `shares`, (k, cells + 1), say where in a cumulated histogram each cell begins and ends. `places`, (k,
+    cells), are the middles of cells, `held` those that there are. `usable`, (k, gains), is whether the step can be
+    examined, `beyond`, (k, gains, cells), the cells from the middle between its first two multiples on, and `waves`
+    how often each is taken by values around its multiples."""
+
+    numbers: NDArray[np.intp]
+    bins: NDArray[np.intp]
+    shares: Values
+    powers: Values
+    held: NDArray[np.bool_]
+    usable: NDArray[np.bool_]
+    beyond: NDArray[np.bool_]
+    waves: Values
 
 
 def coding_shares(
@@ -75,73 +89,101 @@ def coding_shares(
     `own` is the file's own table; () where it is no JPEG, or its own grid is another one: then its coding is `noise` of
     so many levels. Tables are in zigzag order; `transposed` says that the picture was turned by a quarter since.
     """
-    found, expected = np.zeros(gains.size), np.zeros(gains.size)
-    rounding = float(np.hypot(CODING.rounding, noise))
-    for number, (row, column) in enumerate(COEFFICIENTS):
-        steps: Values = np.multiply(gains, float(table[ZIGZAG[(column, row) if transposed else (row, column)]]))
-        step_of_own = own[ZIGZAG[row, column]] if own else 0
-        width = step_of_own or BIN
-        usable = (steps >= CODING.min_step) & (steps <= CODING.max_step) & (steps != step_of_own)
-        if not usable.any():
-            continue
-        # From the middle between the first two multiples on, since all small values are multiples of zero.
-        first = max(1, math.ceil(float(steps[usable].min()) / 2 / width - 1e-9))
-        counts = COUNTS[histograms[number]].astype(np.float64)
-        cells = _smoothed((_folding(step_of_own) @ counts if step_of_own else counts)[first:], width)
-        if cells is None:
-            continue
-        places: Values = np.arange(first, first + cells.counts.size, dtype=np.float64) * width
-        beyond = places >= steps[:, None] / 2 - 1e-9
-        smooth, counts = beyond * cells.smooth, beyond * cells.counts
-        total = counts.sum(axis=1)
-        usable &= (total >= CODING.min_for_one) & (np.count_nonzero(counts, axis=1) > 1)
-        waves = _modulation(tuple(steps.tolist()), width, rounding, first, cells.counts.size)
-        smooth /= np.maximum(smooth.sum(axis=1), 1e-12)[:, None]
-        waves = waves / np.maximum((smooth * waves).sum(axis=1), 1e-12)[:, None] - 1
-        contrast = (smooth * waves**2).sum(axis=1)
-        weight = np.minimum(total, CODING.most_for_one) * (usable & (contrast >= CODING.min_contrast))
-        found += weight * (counts * waves).sum(axis=1) / np.maximum(total, 1.0)
-        expected += weight * contrast
-    return Shares(found / np.maximum(expected, 1e-12), expected)
+    examine = _kept if gains.size <= FEW_GAINS else _examined
+    asked = examine(tuple(own), tuple(table), transposed, tuple(gains.tolist()), noise)
+    if not asked.numbers.size:
+        return Shares(np.zeros(gains.size), np.zeros(gains.size))
+    counts = _in_cells(histograms, asked)
+    smooth, known = _smoothed(counts, asked)
+    counted, expected = asked.beyond * counts[:, None], asked.beyond * smooth[:, None]
+    total = counted.sum(axis=2)
+    usable = asked.usable & known[:, None] & (total >= CODING.min_for_one) & ((counted != 0).sum(axis=2) > 1)
+    expected /= np.maximum(expected.sum(axis=2), 1e-12)[..., None]
+    waves = asked.waves / np.maximum((expected * asked.waves).sum(axis=2), 1e-12)[..., None] - 1
+    contrast = (expected * waves**2).sum(axis=2)
+    weight = np.minimum(total, CODING.most_for_one) * (usable & (contrast >= CODING.min_contrast))
+    found = (weight * (counted * waves).sum(axis=2) / np.maximum(total, 1.0)).sum(axis=0)
+    information = (weight * contrast).sum(axis=0)
+    return Shares(found / np.maximum(information, 1e-12), information)
 
 
-def _smoothed(counts: Values, width: float) -> _Cells | None:
-    """The counts with a smooth distribution through them: how many values are larger falls like an exponential of
-    their size and its root, which what lies on multiples of a step leaves as it is."""
-    if counts.sum() < CODING.min_for_one or np.count_nonzero(counts) < 2 or counts.size < 3:
-        return None
-    larger = np.cumsum(counts[::-1])[::-1]
+def _in_cells(histograms: Histograms, asked: _Examined) -> Values:
+    """How many values lie in each cell, (k, cells)."""
+    counts = np.zeros((asked.numbers.size, BINS + 1))
+    counts[:, :BINS] = COUNTS[histograms[asked.numbers]]
+    below = np.cumsum(counts, axis=1) - counts
+    rows = np.arange(asked.numbers.size)[:, None]
+    # Within a bin, values are spread evenly.
+    cumulated = below[rows, asked.bins] + asked.shares * counts[rows, asked.bins]
+    return np.asarray(np.diff(cumulated, axis=1) * asked.held)
+
+
+def _smoothed(counts: Values, asked: _Examined) -> tuple[Values, NDArray[np.bool_]]:
+    """A smooth distribution through the counts of each coefficient, (k, cells), and whether they are enough for it,
+    (k,): how many values are larger falls like an exponential of their size and its root, which what lies on multiples
+    of a step leaves as it is."""
+    known = (counts.sum(axis=1) >= CODING.min_for_one) & (np.count_nonzero(counts, axis=1) > 1)
+    known &= asked.held.sum(axis=1) > 2
+    larger = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
     shown = larger > 0
-    edges = np.arange(1, counts.size + 2) * width
-    powers = np.stack([np.ones_like(edges), np.sqrt(edges), edges], axis=1)[:, : None if shown.sum() > 3 else 2]
-    weight = np.sqrt(larger[shown])
-    rows = powers[:-1][shown]
+    weight = np.sqrt(larger)[..., None]
+    weighted = asked.powers[:, :-1] * weight
+    # Of three values no more than two factors can be fitted.
+    few = shown.sum(axis=1) <= 3
+    weighted[few, :, 2] = 0
     # By the normal equations: three columns of this range lose no digit that counts.
-    weighted = rows * weight[:, None]
-    fitted = np.linalg.solve(weighted.T @ weighted, weighted.T @ (np.log(larger[shown]) * weight))
-    above = np.exp(np.clip(powers @ fitted, -50, 50))
-    return _Cells(counts, np.maximum(above[:-1] - above[1:], 1e-9))
+    normal = weighted.swapaxes(1, 2) @ weighted
+    normal[few, 2, 2] = 1
+    normal[~known] = np.eye(3)
+    right = weighted.swapaxes(1, 2) @ (np.log(np.where(shown, larger, 1.0))[..., None] * weight)
+    fitted = np.linalg.solve(normal, right)
+    above = np.exp(np.clip((asked.powers @ fitted)[..., 0], -50, 50))
+    return np.maximum(above[:, :-1] - above[:, 1:], 1e-9) * asked.held, known
 
 
-# Tables have small whole steps, so that most were met before; each entry takes 2 KB, or 40 KB with many gains.
-@lru_cache(maxsize=1024)
-def _modulation(steps: tuple[float, ...], width: float, rounding: float, first: int, cells: int) -> Values:
-    """How often each of some cells of `width`, from number `first` on, is taken by values that lie around multiples of
-    each step, 1 on average, (steps, cells). Not to be changed."""
-    places = np.arange(first, first + cells, dtype=np.float64) * width
-    each = np.asarray(steps)
-    harmonics = np.arange(1, HARMONICS + 1)[:, None]
-    strength = np.exp(-2 * (np.pi * rounding * harmonics / each) ** 2)
-    strength *= 2 * np.sinc(harmonics * width / each) * (strength.max(axis=1, keepdims=True) >= LEAST_HARMONIC)
-    waves = np.cos(harmonics[..., None] * (2 * np.pi * places / each[:, None]))
-    shares = 1 + np.einsum("hs,hsc->sc", strength, waves)
-    return np.asarray(np.maximum(shares, LEAST_MODULATION), np.float64)
+def _examined(
+    own: tuple[int, ...], table: tuple[int, ...], transposed: bool, gains: tuple[float, ...], noise: float
+) -> _Examined:
+    places = [ZIGZAG[(column, row) if transposed else (row, column)] for row, column in COEFFICIENTS]
+    steps = np.multiply.outer(np.array([float(table[place]) for place in places]), gains)
+    of_own = np.array([own[ZIGZAG[place]] if own else 0 for place in COEFFICIENTS], np.float64)
+    usable = (steps >= CODING.min_step) & (steps <= CODING.max_step) & (steps != of_own[:, None])
+    numbers = np.flatnonzero(usable.any(axis=1))
+    steps, of_own, usable = steps[numbers], of_own[numbers], usable[numbers]
+    width = np.where(of_own > 0, of_own, BIN)
+    # From the middle between the first two multiples on, since all small values are multiples of zero.
+    least = np.where(usable, steps, np.inf).min(axis=1, initial=np.inf)
+    first = np.maximum(1, np.ceil(least / 2 / width - 1e-9))
+    cells = np.maximum(0, np.floor(LARGEST / width) - first)
+    most = int(cells.max(initial=0))
+    held = np.arange(most) < cells[:, None]
+    middles = (first[:, None] + np.arange(most)) * width[:, None]
+    edges = np.clip((first[:, None] + np.arange(most + 1) - 0.5) * width[:, None] / BIN + 0.5, 0, BINS)
+    bins = np.floor(edges).astype(np.intp)
+    beyond = (middles[:, None] >= steps[..., None] / 2 - 1e-9) & held[:, None]
+    waves = _modulation(steps, width, float(np.hypot(CODING.rounding, noise)), middles)
+    ends = np.arange(1, most + 2) * width[:, None]
+    powers = np.stack([np.ones_like(ends), np.sqrt(ends), ends], axis=2)
+    return _Examined(numbers, bins, edges - bins, powers, held, usable, beyond, waves)
 
 
-@lru_cache(maxsize=256)
-def _folding(own: int) -> Values:
-    """How much of each bin of a histogram lies in the cell around each multiple of a step, (cells, BINS)."""
-    middle = np.arange(int(LARGEST / own))[:, None] * own
-    bins = np.arange(BINS) * BIN
-    low, high = np.maximum(bins - BIN / 2, middle - own / 2), np.minimum(bins + BIN / 2, middle + own / 2)
-    return np.asarray(np.maximum(0.0, high - low) / BIN, np.float64)
+# Most files have one of a few tables; 200 KB each.
+_kept = lru_cache(maxsize=32)(_examined)
+
+
+def _modulation(steps: Values, width: Values, rounding: float, places: Values) -> Values:
+    """How often cells of a `width`, (k,), around `places`, (k, cells), are taken by values that lie around multiples of
+    `steps`, (k, gains), 1 on average: (k, gains, cells)."""
+    turns = np.cos(2 * np.pi * places[:, None] / steps[..., None])
+    shares = np.ones_like(turns)
+    # Each harmonic from the two before it.
+    before, wave = np.ones_like(turns), turns
+    for harmonic in range(1, HARMONICS + 1):
+        strength = np.exp(-2 * (np.pi * rounding * harmonic / steps) ** 2)
+        heard = strength.max(axis=1, keepdims=True) >= LEAST_HARMONIC
+        if not heard.any():
+            break
+        strength *= 2 * np.sinc(harmonic * width[:, None] / steps) * heard
+        shares += strength[..., None] * wave
+        before, wave = wave, 2 * turns * wave - before
+    return np.asarray(np.maximum(shares, LEAST_MODULATION))

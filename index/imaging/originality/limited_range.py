@@ -28,6 +28,10 @@ FILL: Final = 3.0
 # Drawings have few levels, at any distance from each other.
 LEAST_LEVELS: Final = 64
 
+PLACES: Final = np.arange(256)[INNER]
+WAVE: Final = np.cos(2 * np.pi * CYCLES * PLACES)
+WAVES_BESIDE: Final = np.exp(2j * np.pi * np.multiply.outer(PLACES, BESIDE))
+
 
 def limited_range(levels: Levels) -> float:
     """How far the depth of the period of limited range exceeds that of others, from 0; 1 and more is rare without.
@@ -35,16 +39,16 @@ def limited_range(levels: Levels) -> float:
     `levels` holds how often each level occurs, (256,).
     """
     padded = np.pad(levels, 4, mode="edge")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 9), axis=1)
+    # The median.
+    usual = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 9), axis=1)[:, 4]
     if np.count_nonzero(usual) < LEAST_LEVELS:
         return 0.0
     counts = np.minimum(levels, FILL * usual + 10)
     gauss = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SIGMA) ** 2)
     smooth = np.convolve(counts, gauss / gauss.sum(), "same")[INNER]
     rises = counts[INNER] - smooth
-    places = np.arange(levels.size)[INNER]
     # The levels lie on whole multiples from black on, so that the phase is known.
-    depth = float(rises @ np.cos(2 * np.pi * CYCLES * places))
-    beside = [abs(complex(rises @ np.exp(2j * np.pi * cycles * places))) for cycles in BESIDE]
+    depth = float(rises @ WAVE)
+    beside = np.abs(rises @ WAVES_BESIDE)
     scale = 2 / float(smooth.sum())
     return round(max(0.0, depth * scale / (float(np.median(beside)) * scale + LEAST_DEPTH)), 3)

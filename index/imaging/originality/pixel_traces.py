@@ -7,7 +7,6 @@ the range of video; empty corners show that the picture was straightened.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 import cv2
@@ -94,15 +93,18 @@ def _spectra(plane: Bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         for side in (height, width)
     )
     tiles = np.stack([plane[y : y + TILE_PX, x : x + TILE_PX] for y in tops for x in lefts]).astype(np.float32)
-    clipped = ((tiles < 2) | (tiles > 253)).mean(axis=(1, 2))
+    clipped = np.count_nonzero((tiles < 2) | (tiles > 253), axis=(1, 2)) / TILE_PX**2
     tiles = tiles[clipped < 0.2]
     if not len(tiles):
         return np.zeros((0, BANDS)), np.zeros(0)
     window, shares = _window()
     tiles = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * window
-    # In single precision, in a tenth of the time of numpy's.
-    parts = np.stack([cv2.dft(tile, flags=cv2.DFT_COMPLEX_OUTPUT)[:, : TILE_PX // 2 + 1] for tile in tiles])
-    power = (parts[..., 0] ** 2 + parts[..., 1] ** 2) / np.float32((window**2).sum())
+    parts = np.empty((len(tiles), TILE_PX, TILE_PX, 2), np.float32)
+    for tile, part in zip(tiles, parts, strict=True):
+        # In single precision, in a tenth of the time of numpy's.
+        cv2.dft(tile, part, flags=cv2.DFT_COMPLEX_OUTPUT)
+    half = parts[:, :, : TILE_PX // 2 + 1]
+    power = np.einsum("tyxc,tyxc->tyx", half, half) / np.float32((window**2).sum())
     spectra = (power.reshape(len(tiles), -1) @ shares).astype(np.float64)
     return spectra, spectra[:, 3:].sum(axis=1)
 
@@ -163,11 +165,13 @@ def _periods(plane: Bytes) -> tuple[int, ...]:
         if values.shape[1] < 2 * PERIODS + 4:
             continue
         second = cv2.filter2D(values, cv2.CV_16S, SECOND_DIFFERENCE)[:, 1:-1]
-        mean = np.minimum(np.abs(second), MOST_DIFFERENCE).mean(axis=0)
+        # Whole numbers: 1,024 differences of 40 fit into 16 bits.
+        total = np.add.reduce(np.minimum(np.abs(second), MOST_DIFFERENCE), axis=0, dtype=np.uint16)
+        mean = total / len(second)
         power = np.abs(np.fft.rfft((mean - mean.mean()) * np.hanning(mean.size)))[1:]
         edges = np.linspace(0, power.size, PERIODS + 1).astype(int)
         level = max(1e-6, float(np.median(power)))
-        found = np.maximum(found, [power[start:end].max() / level for start, end in pairwise(edges)])
+        found = np.maximum(found, np.maximum.reduceat(power, edges[:-1]) / level)
     return tuple(int(min(255, round(10 * value))) for value in found)
 
 

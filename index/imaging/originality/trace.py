@@ -3,7 +3,7 @@
 import base64
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -58,29 +58,34 @@ class Trace:
 
 
 def to_bytes(trace: Trace) -> bytes:
-    fields: dict[str, Any] = {
+    kept: dict[str, Any] = {
         "size": [trace.width, trace.height],
-        "jpeg": asdict(trace.jpeg),
-        "marks": asdict(trace.marks),
-        "pixels": asdict(trace.pixels),
+        "jpeg": _fields(trace.jpeg),
+        "marks": _fields(trace.marks),
+        "pixels": _fields(trace.pixels),
         "blocks": [_text(histograms) for histograms in trace.blocks],
         "edges": [_text(edges) for edges in trace.edges],
     }
-    return zlib.compress(json.dumps(fields, separators=(",", ":")).encode("ascii"), 6)
+    return zlib.compress(json.dumps(kept, separators=(",", ":")).encode("ascii"), 6)
+
+
+def _fields(part: JpegStructure | FileMarks | PixelTraces) -> dict[str, Any]:
+    # As asdict, which copies each number of a spectrum alone: a tenth of the time of a trace.
+    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def of_bytes(data: bytes) -> Trace:
-    fields = json.loads(zlib.decompress(data))
+    kept = json.loads(zlib.decompress(data))
     structure: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in fields["jpeg"].items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in kept["jpeg"].items()
     }
     pixels: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in fields["pixels"].items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in kept["pixels"].items()
     }
-    blocks = tuple(_array(text, (len(COEFFICIENTS), BINS)) for text in fields["blocks"])
-    weak, strong = (_array(text, (CELLS, CELLS)) for text in fields["edges"])
-    width, height = fields["size"]
-    marks = FileMarks(**fields["marks"])
+    blocks = tuple(_array(text, (len(COEFFICIENTS), BINS)) for text in kept["blocks"])
+    weak, strong = (_array(text, (CELLS, CELLS)) for text in kept["edges"])
+    width, height = kept["size"]
+    marks = FileMarks(**kept["marks"])
     return Trace(width, height, JpegStructure(**structure), marks, PixelTraces(**pixels), blocks, (weak, strong))
 
 

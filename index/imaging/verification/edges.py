@@ -57,9 +57,13 @@ def beyond_each(first: Grey, second: Grey, transform: Map, bend: NDArray[np.floa
     enlarged = float(np.sqrt(abs(np.linalg.det(transform[:2, :2]))))
     of_one_size = first.shape == second.shape and abs(enlarged - 1) <= SAME_SCALE
     edges_of = _edges if of_one_size and _is_plain(first) and _is_plain(second) else _edges_of_a_scene
-    of_first = [_outside(_displaced(_mapped(edge, transform), bend, -1), second.shape) for edge in edges_of(first)]
-    of_second = [_outside(_mapped(_displaced(edge, bend, 1), back), first.shape) for edge in edges_of(second)]
-    return min(max(of_first, default=0.0) / max(1.0, enlarged), max(of_second, default=0.0) * min(1.0, enlarged))
+    ends_of_first, ends_of_second = (list(edges_of(picture)) for picture in (first, second))
+    if not ends_of_first or not ends_of_second:
+        return 0.0
+    of_first = _displaced(_mapped(np.concatenate(ends_of_first), transform), bend, -1)
+    of_second = _mapped(_displaced(np.concatenate(ends_of_second), bend, 1), back)
+    beyond = _outside(of_first, second.shape) / max(1.0, enlarged)
+    return min(beyond, _outside(of_second, first.shape) * min(1.0, enlarged))
 
 
 def _edges(picture: Grey) -> Iterator[Points]:
@@ -107,6 +111,8 @@ def _displaced(points: Points, bend: NDArray[np.float32] | None, sign: int) -> P
 
 
 def _outside(points: Points, shape: tuple[int, ...]) -> float:
-    """How far the median of the points lies outside a picture of a shape, (height, width), in pixels (inside < 0)."""
+    """How far the median point of an edge lies outside a picture of a shape, (height, width), in pixels (inside < 0);
+    of several edges, one after another, that which lies farthest."""
     ends = np.array([shape[1], shape[0]]) - 0.5
-    return float(np.median(np.maximum(-0.5 - points, points - ends).max(axis=1)))
+    outside = np.maximum(-0.5 - points, points - ends).max(axis=1).reshape(-1, len(ALONG))
+    return float(np.sort(outside, axis=1)[:, len(ALONG) // 2].max())

@@ -50,9 +50,17 @@ class FineAlignment:
         return float(longer / max(1.0, self.enlarged))
 
     @cached_property
+    def shown(self) -> Mask | tuple[slice, slice]:
+        """`where` as an index: of most copies it is a rectangle, which is taken without a copy."""
+        left, top, width, height = cv2.boundingRect(self.where.view(np.uint8))
+        if np.count_nonzero(self.where) < width * height:
+            return self.where
+        return slice(top, top + height), slice(left, left + width)
+
+    @cached_property
     def same_tone(self) -> bool:
         """Whether brightness and contrast are unchanged."""
-        first, second = self.first[self.where], self.second[self.where]
+        first, second = (picture[self.shown] for picture in (self.first, self.second))
         if not first.size:
             return False
         contrast = float((second.std() + 1) / (first.std() + 1))
@@ -63,7 +71,7 @@ class FineAlignment:
     @cached_property
     def sharpness(self) -> Sharpness:
         """The strength of the second's fine detail relative to the first's."""
-        return sharpness(self.first, self.second, self.where)
+        return sharpness(self.first, self.second, self.shown)
 
     @cached_property
     def places(self) -> tuple[Place, ...]:

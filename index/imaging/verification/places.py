@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
+from index.imaging.verification.order_statistics import quantile
 from index.imaging.verification.place_limits import FITTED
 from index.imaging.verification.registration import SMOOTHING_PX, evenly_lit, matched, smoothed
 from index.imaging.verification.transforms import Grey, Mask
@@ -134,29 +135,30 @@ def places(first: Grey, second: Grey, covered: Mask, where: Mask, alike: Grey | 
     """The places that differ between two pictures of one shape, float32 (height, width), as far as the first covers
     the second; tone and sharpness are fitted `where` both show the same. `alike` is the first after that, if it is
     known. A vignette or a shadow makes no place: in an even light nothing differs."""
-    found = _in_this_light(first, second, covered, where, alike if where.any() else None)
-    if found and not _in_this_light(evenly_lit(first, covered), evenly_lit(second, covered), covered, where):
+    differing = _in_this_light(first, second, covered, where, alike if where.any() else None)
+    if differing is None or not differing.parts():
         return ()
-    return found
+    in_even_light = _in_this_light(evenly_lit(first, covered), evenly_lit(second, covered), covered, where)
+    return () if in_even_light is None or not in_even_light.parts() else tuple(_places(differing))
 
 
 def _in_this_light(
     first: Grey, second: Grey, covered: Mask, where: Mask, alike: Grey | None = None
-) -> tuple[Place, ...]:
+) -> "_Differing | None":
     inner = inner_of(covered)
     if not inner.any():
-        return ()
+        return None
     if alike is None:
         alike = matched(first, second, where if where.any() else covered)
     compared, core, usual = _compare(alike, first, second, inner)
     if not core.any():
-        return ()
+        return None
     # Tone was fitted to what differs as well, so that white ink became a little like the scene beneath.
     elsewhere = where & (cv2.dilate(core.astype(np.uint8), np.ones((APART, APART), np.uint8)) == 0)
     if elsewhere.any():
         alike = matched(first, second, elsewhere)
         compared, core, usual = _compare(alike, first, second, inner)
-    return tuple(_places(core, compared, (alike, second), max(8.0, 2 * usual), inner))
+    return _Differing(core, compared, (alike, second), max(8.0, 2 * usual), inner)
 
 
 def _compare(alike: Grey, first: Grey, second: Grey, inner: Mask) -> tuple["_Compared", Mask, float]:
@@ -165,7 +167,7 @@ def _compare(alike: Grey, first: Grey, second: Grey, inner: Mask) -> tuple["_Com
         cv2.GaussianBlur(alike, (0, 0), SMOOTHING_PX), cv2.GaussianBlur(second, (0, 0), 1.0), WINDOW
     )
     residual = compared.residual
-    usual = float(np.quantile(residual[inner][::SPARSE], 0.8))
+    usual = quantile(residual[inner][::SPARSE], 0.8)
     core = inner & (residual > max(PLACES.min_residual, PLACES.over_usual * usual))
     if core.any():
         core &= compared.correlation < PLACES.max_correlation
@@ -247,28 +249,47 @@ def inner_of(covered: Mask) -> Mask:
     return cv2.erode(inside, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) > 0
 
 
-def _places(core: Mask, compared: _Compared, pictures: tuple[Grey, Grey], least: float, inner: Mask) -> list[Place]:
-    height, width = core.shape
+@dataclass(frozen=True, eq=False)
+class _Differing:
+    """Where two pictures differ: the `core` of all places, both `compared` and as they are, the least difference that
+    counts, and what is `inner` of what the first covers."""
+
+    core: Mask
+    compared: _Compared
+    pictures: tuple[Grey, Grey]
+    least: float
+    inner: Mask
+
+    def parts(self) -> list[tuple[tuple[int, int, int, int], Any, Mask]]:
+        """For each place that is large enough its box (left, top, width, height), the part of the frame around it, and
+        its core there."""
+        grown = cv2.dilate(self.core.astype(np.uint8), np.ones((APART, APART), np.uint8))
+        count, labels, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
+        found = []
+        for label in range(1, count):
+            x, y, across, down, _ = (int(side) for side in boxes[label])
+            part = np.s_[max(0, y - WINDOW) : y + down + WINDOW, max(0, x - WINDOW) : x + across + WINDOW]
+            own = self.core[part] & (labels[part] == label)
+            if np.count_nonzero(own) >= PLACES.min_pixels:
+                found.append(((x, y, across, down), part, np.asarray(own)))
+        return found
+
+
+def _places(differing: _Differing) -> list[Place]:
+    compared, pictures = differing.compared, differing.pictures
+    height, width = differing.core.shape
     difference = compared.difference
-    grown = cv2.dilate(core.astype(np.uint8), np.ones((APART, APART), np.uint8))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
     finely = _Compared.of(*pictures, INSIDE)
     left_over = {on: finely.left_over(on) for on in SIDES}
-    usual = float(np.quantile(np.minimum(left_over["first"], left_over["second"])[inner][::SPARSE], 0.3))
+    usual = quantile(np.minimum(left_over["first"], left_over["second"])[differing.inner][::SPARSE], 0.3)
     found = []
-    for label in range(1, count):
-        x, y, across, down, _ = (int(side) for side in boxes[label])
-        margin = WINDOW
-        part = np.s_[max(0, y - margin) : y + down + margin, max(0, x - margin) : x + across + margin]
-        own = core[part] & (labels[part] == label)
-        if own.sum() < PLACES.min_pixels:
-            continue
+    for (x, y, across, down), part, own in differing.parts():
         near = cv2.dilate(own.astype(np.uint8), np.ones((WINDOW + 4, WINDOW + 4), np.uint8))
         seen = _Seen(
             (compared.first[part], compared.second[part]),
             difference[part],
             near,
-            least,
+            differing.least,
             {"first": pictures[0][part], "second": pictures[1][part]},
             {on: left_over[on][part] for on in SIDES},
             finely.correlation[part],

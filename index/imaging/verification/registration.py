@@ -20,7 +20,7 @@ from index.imaging.thresholds import threshold
 from index.imaging.verification.gate_thresholds import WITNESSES
 from index.imaging.verification.once import once_a_picture
 from index.imaging.verification.order_statistics import median
-from index.imaging.verification.similarity import blocks_where, in_blocks
+from index.imaging.verification.similarity import blocks_where, over_blocks, planes
 from index.imaging.verification.transforms import Grey, Map, Mask, warp, warp_nonrigid
 
 BLOCK: Final = 32
@@ -65,6 +65,8 @@ SAMPLES: Final = 12_000
 TONES: Final = 64
 # Neighbouring pixels of a smoothed residual are not independent: variances count this many times. Levels are rounded.
 DEPENDENT: Final = 8.0
+RIDGE: Final = 1e-3
+PLANE: Final = planes(BLOCK)
 LEAST_VARIANCE: Final = 0.5
 
 
@@ -154,25 +156,26 @@ class _Shifts:
 
 def _shifts(explained: Grey, target: Grey, where: Mask) -> _Shifts:
     rows, columns = target.shape[0] // BLOCK, target.shape[1] // BLOCK
-    whole = in_blocks(where, BLOCK).all(axis=-1).ravel() if rows and columns else np.zeros(0, bool)
+    whole = over_blocks(np.logical_and, where, BLOCK).ravel() if rows and columns else np.zeros(0, bool)
     places = np.flatnonzero(whole)
     if not len(places):
         return _Shifts(np.empty(0), np.empty(0), np.empty((0, 2)), np.empty(0))
     slope_x = cv2.Sobel(explained, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     slope_y = cv2.Sobel(explained, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    ramp = np.linspace(-1, 1, BLOCK, dtype=np.float32)
-    design = np.empty((len(places), 6, BLOCK * BLOCK), np.float32)
-    for term, picture in enumerate((slope_x, slope_y, explained)):
-        design[:, term] = blocks_where(picture, BLOCK, whole)
-    design[:, 3:] = np.ones(BLOCK * BLOCK), np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)
-    values = blocks_where(target, BLOCK, whole)
-    # Normal equations; the small addition keeps those of flat blocks solvable, and their error large.
-    normal = (design @ design.swapaxes(1, 2)).astype(np.float64) + 1e-3 * np.eye(6)
-    right = (design @ values[:, :, None]).astype(np.float64)
-    inverse = np.linalg.inv(normal)
-    solved = (inverse @ right)[:, :, 0]
-    left = values - (solved[:, None, :].astype(np.float32) @ design)[:, 0]
-    variance = np.maximum((left * left).mean(axis=1), LEAST_VARIANCE) * DEPENDENT
+    parts = np.empty((len(places), 4, BLOCK * BLOCK), np.float32)
+    for part, picture in enumerate((slope_x, slope_y, explained, target)):
+        parts[:, part] = blocks_where(picture, BLOCK, whole)
+    # Single precision is enough for what is left of levels around their mean.
+    parts[:, 2:] -= parts[:, 2:].mean(axis=2, keepdims=True)
+    # Brightness and its slope are taken out of all four: what is left are the normal equations of shift and contrast.
+    plane = (parts.reshape(-1, BLOCK * BLOCK) @ PLANE.T).reshape(len(places), 4, 3).astype(np.float64)
+    products = (parts @ parts.swapaxes(1, 2)).astype(np.float64) - plane @ plane.swapaxes(1, 2)
+    # The small addition keeps those of flat blocks solvable, and their error large.
+    inverse = np.linalg.inv(products[:, :3, :3] + RIDGE * np.eye(3))
+    right = products[:, :3, 3]
+    solved = (inverse @ right[:, :, None])[:, :, 0]
+    left = products[:, 3, 3] - (solved * right).sum(axis=1) - RIDGE * (solved * solved).sum(axis=1)
+    variance = np.maximum(left / BLOCK**2, LEAST_VARIANCE) * DEPENDENT
     gain = solved[:, 2]
     sure = (gain > SHIFT.min_gain) & (gain < SHIFT.max_gain)
     gain = np.where(sure, gain, 1.0)
@@ -258,21 +261,21 @@ def _explained(first: Grey, second: Grey, target: Grey, where: Mask) -> Grey:
     if not len(sample):
         # They agree nowhere: there is nothing to fit.
         return np.asarray(first, np.float32)
-    values = first.ravel()[sample]
+    values = first.take(sample)
     tones = np.minimum(values * (TONES / 256), TONES - 1).astype(np.int64)
     counts = np.bincount(tones, minlength=TONES)
-    sums = np.bincount(tones, weights=second.ravel()[sample], minlength=TONES)
+    sums = np.bincount(tones, weights=second.take(sample), minlength=TONES)
     known = counts > 0
     centres = (np.arange(TONES) + 0.5) * (256 / TONES)
     # A curve of whole numbers would add steps to smooth areas: quarters of a level, interpolated, do not.
     curve = np.interp(np.arange(1024) / 4, centres[known], sums[known] / counts[known]).astype(np.float32)
-    matched = curve.take((first * 4 + 0.5).astype(np.intp), mode="clip")
+    matched = curve.take((first * 4 + 0.5).astype(np.int32), mode="clip")
     bands = [cv2.GaussianBlur(matched, (0, 0), width) for width in WIDTHS]
-    columns = np.stack([*(band.ravel()[sample] for band in bands), np.ones(len(sample), np.float32)], axis=1)
-    normal = (columns.T @ columns).astype(np.float64) + 1e-3 * np.eye(len(WIDTHS) + 1)
-    weights = np.linalg.solve(normal, (columns.T @ target.ravel()[sample]).astype(np.float64)).astype(np.float32)
-    mixed: Grey = weights[0] * bands[0]
-    for weight, band in zip(weights[1:-1], bands[1:], strict=True):
-        mixed += weight * band
-    mixed += weights[-1]
-    return mixed
+    columns = np.ones((len(WIDTHS) + 1, len(sample)), np.float32)
+    for column, band in zip(columns, bands, strict=False):
+        band.take(sample, out=column, mode="clip")
+    normal = (columns @ columns.T).astype(np.float64) + 1e-3 * np.eye(len(WIDTHS) + 1)
+    weights = np.linalg.solve(normal, (columns @ target.take(sample)).astype(np.float64))
+    fine, middle, coarse = bands
+    mixed = cv2.addWeighted(fine, weights[0], middle, weights[1], weights[3])
+    return np.asarray(cv2.scaleAdd(coarse, weights[2], mixed), np.float32)

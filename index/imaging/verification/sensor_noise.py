@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from index.imaging.thresholds import threshold
 from index.imaging.verification.once import once_a_picture
 from index.imaging.verification.order_statistics import median, quantile
-from index.imaging.verification.similarity import blocks_where, in_blocks
+from index.imaging.verification.similarity import blocks_where, over_blocks
 from index.imaging.verification.transforms import Grey, Mask
 
 BLOCK: Final = 16
@@ -77,11 +77,11 @@ def noise(first: Grey, second: Grey, where: Mask) -> Noise:
     """Compare the noise of two pictures of one shape, float32 (height, width), `where` (bool) both show the same."""
     if min(second.shape) < BLOCK:
         return Noise()
-    usable = in_blocks(where, BLOCK).all(axis=-1).ravel() & _unclipped(first) & _unclipped(second)
+    usable = over_blocks(np.logical_and, where, BLOCK).ravel() & _unclipped(first) & _unclipped(second)
     if usable.sum() * NOISE_BLOCKS.quiet < NOISE_BLOCKS.min_blocks:
         return Noise()
     activity = np.maximum(_activity(first), _activity(second))
-    quiet = usable & (activity <= np.quantile(activity[usable], NOISE_BLOCKS.quiet))
+    quiet = usable & (activity <= quantile(activity[usable], NOISE_BLOCKS.quiet))
     band_first, band_second = (blocks_where(band(picture), BLOCK, quiet) for picture in (first, second))
     variance_first, variance_second = (
         np.einsum("ij,ij->i", band_first, band_first) / BLOCK**2,
@@ -91,7 +91,7 @@ def noise(first: Grey, second: Grey, where: Mask) -> Noise:
     smaller, larger = np.minimum(variance_first, variance_second), np.maximum(variance_first, variance_second)
     comparable = (smaller > NOISE_BLOCKS.min_noise**2) & (larger < NOISE_BLOCKS.max_ratio**2 * smaller)
     coherence = median(covariance / np.sqrt(variance_first * variance_second + ROUNDING**2))
-    gain = float(np.sqrt((np.median(variance_second) + ROUNDING) / (np.median(variance_first) + ROUNDING)))
+    gain = float(np.sqrt((median(variance_second) + ROUNDING) / (median(variance_first) + ROUNDING)))
     logarithms = np.log((variance_second + ROUNDING) / (variance_first + ROUNDING)) / 2
     spread = (quantile(logarithms, MOST_OF_ALL[1]) - quantile(logarithms, MOST_OF_ALL[0])) / DEVIATIONS
     unevenness = spread / (CHANCE * float(np.sqrt(max(1 - coherence**2, ROUNDING))))
@@ -105,7 +105,8 @@ def noise(first: Grey, second: Grey, where: Mask) -> Noise:
 @once_a_picture
 def band(picture: Grey) -> Grey:
     """The finest detail that the previews keep, and with it the noise; float32 of the shape of the picture."""
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), FINEST_PX) - cv2.GaussianBlur(picture, (0, 0), COARSEST_PX))
+    finest, coarsest = (cv2.GaussianBlur(picture, (0, 0), width) for width in (FINEST_PX, COARSEST_PX))
+    return np.asarray(cv2.subtract(finest, coarsest, finest))
 
 
 @once_a_picture
@@ -114,17 +115,12 @@ def _activity(picture: Grey) -> NDArray[np.float32]:
     scene = cv2.GaussianBlur(picture, (0, 0), SCENE_PX)
     slopes = (cv2.Sobel(scene, cv2.CV_32F, dx, 1 - dx, ksize=3, scale=1 / 8) for dx in (1, 0))
     across, down = slopes
-    return np.asarray(_blocks(np.abs(across) + np.abs(down)).mean(axis=1), np.float32)
+    steepness = np.abs(across, out=across)
+    steepness += np.abs(down, out=down)
+    return np.asarray(over_blocks(np.add, steepness, BLOCK).ravel() / np.float32(BLOCK**2), np.float32)
 
 
 @once_a_picture
 def _unclipped(picture: Grey) -> NDArray[np.bool_]:
-    blocks = _blocks(picture)
-    return np.asarray(
-        (blocks.min(axis=1) > NOISE_BLOCKS.darkest) & (blocks.max(axis=1) < NOISE_BLOCKS.brightest), np.bool_
-    )
-
-
-def _blocks(picture: Grey) -> Grey:
-    """(height, width) -> (blocks, BLOCK * BLOCK), in rows."""
-    return np.asarray(in_blocks(picture, BLOCK).reshape(-1, BLOCK * BLOCK))
+    darkest, brightest = (over_blocks(extreme, picture, BLOCK).ravel() for extreme in (np.minimum, np.maximum))
+    return np.asarray((darkest > NOISE_BLOCKS.darkest) & (brightest < NOISE_BLOCKS.brightest), np.bool_)

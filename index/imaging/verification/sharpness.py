@@ -37,11 +37,11 @@ class Sharpness:
         return max(self.gain, 1 / self.gain)
 
 
-def sharpness(first: Grey, second: Grey, where: Mask) -> Sharpness:
+def sharpness(first: Grey, second: Grey, where: Mask | tuple[slice, slice]) -> Sharpness:
     """Compare the fine detail of two pictures of one shape, float32 (height, width), `where` both show the same."""
-    if not where.any():
-        return Sharpness()
     band_first, band_second = (band(picture)[where] for picture in (first, second))
+    if not band_first.size:
+        return Sharpness()
     spreads = [max(float(detail.std()), SHARPNESS.min_deviation) for detail in (band_first, band_second)]
     covariance = float(np.mean((band_first - band_first.mean()) * (band_second - band_second.mean())))
     return Sharpness(spreads[1] / spreads[0], covariance / (spreads[0] * spreads[1]))

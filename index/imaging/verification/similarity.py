@@ -58,8 +58,8 @@ BLOCKS: Final = BlockLimits()
 ROUNDING: Final = 0.25
 LEVELS_PER_BIN: Final = 4
 BINS: Final = 256 // LEVELS_PER_BIN
-# More than any level, to sort by bin and level at once.
-BIN_STEP: Final = 512.0
+# Parts of a level by which levels are sorted: they fit into 16 bits, which numpy sorts in a tenth of the time.
+PARTS: Final = 256
 # One pixel of so many is used for the tone curve.
 SPARSE: Final = 5
 # Both are smoothed by this, to remove the fine detail that noise, JPEG and thumbnails lose.
@@ -68,15 +68,15 @@ SMOOTHING_PX: Final = 1.2
 COVERS_KEPT: Final = 64
 
 
-def _plane() -> Grey:
-    """An orthonormal basis of the planes over a block, float32 (3, BLOCK ** 2)."""
-    ramp = np.arange(BLOCK, dtype=np.float32) - (BLOCK - 1) / 2
-    plane = np.stack([np.ones(BLOCK**2, np.float32), np.tile(ramp, BLOCK), np.repeat(ramp, BLOCK)])
+def planes(side: int) -> Grey:
+    """An orthonormal basis of the planes over a block, float32 (3, side ** 2)."""
+    ramp = np.arange(side, dtype=np.float32) - (side - 1) / 2
+    plane = np.stack([np.ones(side**2, np.float32), np.tile(ramp, side), np.repeat(ramp, side)])
     plane /= np.linalg.norm(plane, axis=1, keepdims=True)
     return plane
 
 
-PLANE: Final = _plane()
+PLANE: Final = planes(BLOCK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,18 +193,23 @@ class _Seen:
         return self.blocks[..., ::SPARSE].ravel()
 
     @cached_property
-    def bins(self) -> NDArray[np.int64]:
+    def order(self) -> NDArray[np.intp]:
+        """The places of these levels, from the darkest on."""
+        return np.argsort((self.sparse * PARTS).astype(np.uint16), kind="stable")
+
+    @cached_property
+    def bins(self) -> NDArray[np.uint8]:
         """The bins of these levels."""
         return _bins(self.sparse)
 
     @cached_property
-    def mean_bins(self) -> NDArray[np.int64]:
+    def mean_bins(self) -> NDArray[np.uint8]:
         """The bin of the mean of each block."""
         return _bins(self.blocks.mean(axis=-1))
 
 
-def _bins(levels: Grey) -> NDArray[np.int64]:
-    return np.clip(levels / LEVELS_PER_BIN, 0, BINS - 1).astype(np.int64)
+def _bins(levels: Grey) -> NDArray[np.uint8]:
+    return np.clip(levels / LEVELS_PER_BIN, 0, BINS - 1).astype(np.uint8)
 
 
 @once_a_picture
@@ -291,11 +296,10 @@ def _steepness(a: _Seen, b: _Seen) -> Grey:
     known = np.flatnonzero(counts >= BLOCKS.min_pixels_of_level)
     if len(known) < 2:
         return np.ones(a.blocks.shape[:2], np.float32)
-    # The middle of each bin by one sort of plain numbers: in a tenth of the time of a sort by two keys. A level of `b`
-    # has 32 bits, and with the bin above them all still fit into a float64.
-    in_order = np.sort(a.bins * BIN_STEP + b.sparse)
+    # Bin by bin, and in a bin from the darkest level of `b` on: the middle of each is a point of the curve.
+    in_order = b.order[np.argsort(a.bins[b.order], kind="stable")]
     middle = np.cumsum(counts) - counts + counts // 2
-    curve = (in_order[np.minimum(middle[known], len(in_order) - 1)] % BIN_STEP).astype(np.float32)
+    curve = b.sparse[in_order[np.minimum(middle[known], len(in_order) - 1)]]
     # Tone curves rise. One that leaps up and comes down again shows another thing on a wall of one tone.
     above, below = np.maximum.accumulate(curve), np.minimum.accumulate(curve[::-1])[::-1]
     rise = np.minimum(np.diff(above), np.diff(below)) / (np.diff(known) * LEVELS_PER_BIN)
@@ -319,6 +323,14 @@ def in_blocks(picture: NDArray[Any], side: int) -> NDArray[Any]:
     rows, columns = picture.shape[0] // side, picture.shape[1] // side
     whole = picture[: rows * side, : columns * side].reshape(rows, side, columns, side)
     return whole.swapaxes(1, 2).reshape(rows, columns, side * side)
+
+
+def over_blocks(ufunc: np.ufunc, picture: NDArray[Any], side: int) -> NDArray[Any]:
+    """A ufunc reduced over each block: (height, width) -> (height // side, width // side). Lines first, which needs no
+    copy of the blocks."""
+    rows, columns = picture.shape[0] // side, picture.shape[1] // side
+    lines = ufunc.reduce(picture[: rows * side, : columns * side].reshape(rows, side, columns * side), axis=1)
+    return np.asarray(ufunc.reduce(lines.reshape(rows, columns, side), axis=2))
 
 
 def blocks_where(picture: NDArray[Any], side: int, where: NDArray[np.bool_]) -> NDArray[Any]:

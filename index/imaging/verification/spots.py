@@ -13,6 +13,7 @@ import numpy as np
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.letters import WINDOW, residual_is_below, strongest
+from index.imaging.verification.once import once_a_picture
 from index.imaging.verification.places import ADDED, Place, clipped, inner_of
 from index.imaging.verification.spot_limits import FITTED
 from index.imaging.verification.transforms import Grey, Mask
@@ -77,6 +78,7 @@ def labelled(residual: Grey, limit: float) -> list[Mask]:
     return [spot for spot in spots if spot.sum() >= SPOTS.min_pixels]
 
 
+@once_a_picture
 def _deviation(picture: Grey) -> Grey:
     window = (WINDOW, WINDOW)
     mean = cv2.blur(picture, window)

@@ -126,10 +126,12 @@ def warp(first: Grey, size: tuple[int, ...], transform: Map) -> Grey:
     beyond. Where the map moves nothing, it is the first itself."""
     if moves_nothing(first.shape, size, transform):
         return np.asarray(first, np.float32)
-    shape = (size[1], size[0])
-    warped = cv2.warpPerspective(
-        _smoothed(first, transform), transform, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    picture, shape, how = _smoothed(first, transform), (size[1], size[0]), cv2.INTER_LINEAR
+    if (transform[2] == IDENTITY[2]).all():
+        # Without perspective, in half the time.
+        warped = cv2.warpAffine(picture, transform[:2], shape, flags=how, borderMode=cv2.BORDER_REPLICATE)
+    else:
+        warped = cv2.warpPerspective(picture, transform, shape, flags=how, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.float32)
 
 
