@@ -65,6 +65,8 @@ def verify_pair(task: PairTask) -> Judgement:
         placed = None
     facts = task.first_facts, task.second_facts
     judgement = verify_inside_frames(first, second, facts, task.turn, placed)
+    if task.by_model and placed and judgement.kind is None:
+        placed, judgement = None, verify_inside_frames(first, second, facts, task.turn, None)
     if judgement.kind is not Kind.NEAR or not all(file.transparent for file in facts):
         return judgement
     on_black = [_load_prepared(str(preview_on_black(Path(view)))) for view in (task.first_view, task.second_view)]

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from daemon.jobs.detect import Detector
-from daemon.jobs.previews import Previews
+from daemon.jobs.previews import LIMIT_BYTES, Previews
 from daemon.jobs.progress import NullProgress
 from index.database.queries import result_file
 from index.database.records.jobs import DetectJobParameters
@@ -39,11 +39,12 @@ class CountingPool:
 class Detections:
     """A library with a detector as the service composes them."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, preview_bytes: int = LIMIT_BYTES) -> None:
         self.library = library
         self.photos = library.photos
         self.pool = CountingPool(library.pool)
-        views = Previews(library.store, self.pool, Limits(max_pixels=50_000_000))  # type: ignore[arg-type]
+        limits = Limits(max_pixels=50_000_000)
+        views = Previews(library.store, self.pool, limits, preview_bytes)  # type: ignore[arg-type]
         self.detector = Detector(library.store, self.pool, views, DetectParameters)  # type: ignore[arg-type]
 
     def scan(self) -> None:

@@ -27,7 +27,7 @@ from index.model import Choice, Kind
 
 SAMPLE = 60
 # Groups that are read by one statement.
-GROUPS_AT_ONCE = 500
+GROUPS_AT_ONCE = 200
 # Up to so many groups a request answers for each of them; a job does so for more. One takes 0.05 to 0.2 milliseconds.
 ANSWERED_AT_ONCE = 10_000
 # The groups from which a preview of more than that is estimated.

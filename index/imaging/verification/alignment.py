@@ -232,12 +232,17 @@ def alignment_hypotheses(
     `hint` is the turn that the hashes suggest, None if no hash proposes the pair; `initial` are approximate maps, None
     if none were looked for.
     """
-    by_transform = by_hash = None
+    by_hash = None
+    placed: set[bool] = set()
     for transform in initial or ():
         for by_transform in _hypotheses_by_transform(first, second, transform):
             yield by_transform
-    if hint is None and initial is not None and by_transform is None:
-        # Most pairs that only features propose are accidental. Trying all hypotheses costs ten times as much.
+            placed.add(by_transform.turn in MIRRORED)
+    if hint is None and initial is not None:
+        # Most pairs that only features propose are accidental. Trying all hypotheses costs ten times as much, and the
+        # map shows whether one of the two is mirrored.
+        for parity in sorted(placed):
+            yield from _hypotheses_by_features(first, second, mirrored=parity)
         return
     if hint is not None:
         for by_hash in _hypotheses_by_hash(first, second, hint):
@@ -281,6 +286,9 @@ def _hypotheses_by_transform(first: Prepared, second: Prepared, initial: Map) ->
         if not transforms.is_plausible(start, frame_first.shape):
             return
         aligned = align(turn, frame_first, frame_second, start, rough=True)
+        if side == WIDE_FRAME and _is_off(aligned):
+            # It holds for large shapes alone. To correct it takes ten times as long as in the coarse frame.
+            return
         better = transforms.refine(frame_first, frame_second, start)
         # A broad caption can draw a map that is corrected by brightness away from the right one.
         if (
@@ -288,12 +296,17 @@ def _hypotheses_by_transform(first: Prepared, second: Prepared, initial: Map) ->
             and (corrected := align(turn, frame_first, frame_second, better, rough=True)).score > aligned.score
         ):
             aligned, start = corrected, better
-        if side == COARSE_FRAME and aligned.similarity.textured and aligned.similarity.median < HYPOTHESIS.rough_median:
+        if side == COARSE_FRAME and _is_off(aligned):
             return
         transform = rescaled(start, frame_first.shape, frame_second.shape, first.grey.shape, second.grey.shape)
     yield aligned
     if aligned.similarity.median >= HYPOTHESIS.rough_median:
         yield from _corrected(turn, frame_first, frame_second, start)
+
+
+def _is_off(aligned: Aligned) -> bool:
+    """Whether a suggested map does not hold, as far as there is texture."""
+    return aligned.similarity.textured > 0 and aligned.similarity.median < HYPOTHESIS.rough_median
 
 
 def _hypotheses_by_features(first: Prepared, second: Prepared, *, mirrored: bool) -> Iterator[Aligned]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageEnhance
 
+from daemon.jobs import verify_pairs
 from daemon.jobs.progress import NullProgress
 from daemon.jobs.scan_roots import ScanRoot
 from index.database.queries import listing
@@ -117,6 +118,21 @@ def test_the_order_in_which_pictures_come_has_no_say(
         detections.scan()
     assert detections.result() == from_zero
     assert detections.detect() == from_zero
+
+
+def test_previews_that_must_go_for_others_change_nothing(
+    library: Library, altered: Path, from_zero: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_pairs, "PREPARED_AT_ONCE", 2)
+    shutil.copytree(altered, library.photos, dirs_exist_ok=True)
+    library.scan()
+    limit_bytes = 100_000
+    detections = Detections(library, limit_bytes)
+    assert detections.detect()["groups"] == from_zero["groups"]
+    # Of most pictures more than one was made, and there is room for three.
+    assert detections.pool.asked.count("make_preview") > len(files_of(altered))
+    kept = [path.stat().st_size for path in (library.store.data_dir / "views").rglob("*") if path.is_file()]
+    assert sum(kept) < 2 * limit_bytes
 
 
 def test_what_left_and_came_back_is_found_again(

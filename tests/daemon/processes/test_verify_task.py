@@ -2,12 +2,14 @@
 graphics are too small to be compared."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+from daemon.processes import verify_task
 from daemon.processes.verify_task import NO_VIEW, PairTask, verify_inside_frames, verify_pair
 from index.errors import PictureError
 from index.imaging.decoding.pictures import LETTERS_SIDE, PREVIEW_SIDE, Limits, preview
@@ -75,3 +77,17 @@ def test_previews_of_graphics_from_before_letters_were_compared_are_asked_for_ag
     small.save(other, quality=88)
     only = Facts("PNG", *small.size)
     assert verify_pair(PairTask(1, 2, str(other), str(other), only, only, Turn.NONE)).kind is Kind.NEAR
+
+
+def test_where_a_model_proposes_a_pair_a_wrong_map_of_features_is_not_the_last_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = tmp_path / "first.jpg", tmp_path / "second.jpg"
+    photograph(5, 480, 400).save(views[0], quality=95)
+    photograph(5, 480, 400).crop((60, 40, 420, 360)).save(views[1], quality=95)
+    facts = Facts("JPEG", 480, 400), Facts("JPEG", 360, 320)
+    wrong = np.array([[-1.0, 0, 300], [0, 1, 90], [0, 0, 1]])
+    monkeypatch.setattr(verify_task, "transforms_in_previews", lambda *_: (wrong,))
+    task = PairTask(1, 2, str(views[0]), str(views[1]), *facts, None, by_model=True)
+    assert verify_pair(task).kind is Kind.NEAR
+    assert verify_pair(replace(task, by_model=False)).kind is None

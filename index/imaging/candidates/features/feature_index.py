@@ -13,6 +13,7 @@ less, and each picture is proposed with at most PROPOSED_AT_MOST of those before
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -59,16 +60,18 @@ PROPOSED_AT_MOST: Final = 20
 # pictures and 80 among 100,000, calculated from the table of docs/measurements/search.md.
 MANY: Final = 80
 
-Join = Callable[[LshTables, NDArray[np.int64], int, Callable[[], None]], Iterator[Hits]]
+Join = Callable[[LshTables, NDArray[np.int64], int, Callable[[], None], int], Iterator[Hits]]
 
 
 class FeatureIndex:
     """Pictures by number, 0 upwards in the order they are added; about 70 bytes a feature, 14 KB a picture.
 
-    Not for several threads at once.
+    Not for several threads at once; it has some of its own while it searches many.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
+        """`threads` is how many may search at once; as many as there are processors where it is left out."""
+        self._threads = threads or os.cpu_count() or 1
         self._chains = LshTables()
         self._count = 0
         self._removed: set[int] = set()
@@ -119,7 +122,8 @@ class FeatureIndex:
             crowded.append(self._chains.crowded(keys))
             self._append(picture, keys)
         pairs: list[tuple[int, int]] = []
-        for number, hits in enumerate(match_batch(self._chains, begins, PROPOSAL.near_bits, checkpoint)):
+        found = match_batch(self._chains, begins, PROPOSAL.near_bits, checkpoint, self._threads)
+        for number, hits in enumerate(found):
             checkpoint()
             pairs += [(earlier, first + number) for earlier in self._proposed(pictures[number], hits, crowded[number])]
         return pairs

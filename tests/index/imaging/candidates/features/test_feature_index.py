@@ -198,8 +198,10 @@ def test_a_search_for_many_finds_what_each_finds_alone(seed: int, many: int, cro
                 query, met = lsh_tables.near(chains, words_of(rows), keys_of(rows), 40)
                 alone.append(sorted(zip(query.tolist(), met.tolist(), strict=True)))
             chains.append(owner, rows, np.zeros((len(rows), 4), np.int16), keys_of(rows))
-        together = list(lsh_batch.match_batch(chains, np.array(begins), 40, lambda: None))
-    assert [sorted(zip(query.tolist(), met.tolist(), strict=True)) for query, met in together] == alone
+        found = (lsh_batch.match_batch(chains, np.array(begins), 40, lambda: None, threads) for threads in (1, 3))
+        together, shared = ([[side.tolist() for side in hits] for hits in each] for each in found)
+    assert [sorted(zip(query, met, strict=True)) for query, met in together] == alone
+    assert shared == together
 
 
 def transformed(places: np.ndarray, angle: float, scale: float, shift: tuple[float, float], mirror: bool) -> np.ndarray:

@@ -44,6 +44,17 @@ def test_the_pairs_are_those_of_brute_force_in_whatever_steps_they_come(hsize: i
     assert pairs
 
 
+def test_more_threads_find_the_same():
+    random = np.random.default_rng(5)
+    wholes, bits = np.split(noise(random, 800, 16), 2)
+    found = []
+    for threads in (1, 3):
+        index = CropIndex(16, threads)
+        index.extend(wholes, [[one.tobytes()] for one in bits])
+        found.append(index.pairs(0, 60))
+    assert found[0] == found[1] != []
+
+
 def test_what_is_removed_is_found_no_more_and_stands_in_no_others_way():
     random = np.random.default_rng(3)
     whole = noise(random, 1, 16)[0]

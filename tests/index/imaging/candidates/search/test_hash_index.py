@@ -233,6 +233,15 @@ def test_the_distance_of_any_two(turns: bool):
             assert index.distance(first, second) == apart(eight[first], eight[second], turns)[0]
 
 
+def test_more_threads_find_the_same(engine: str):
+    found = []
+    for threads in (1, 3):
+        index = HashIndex(8, threads=threads)
+        index.extend(np.random.default_rng(1).integers(0, 256, (400, 4, 8), dtype=np.uint8))
+        found.append([(pairs.first.tolist(), pairs.second.tolist()) for pairs in index.pairs(0, 20)])
+    assert found[0] == found[1] != []
+
+
 def test_an_empty_index_knows_nothing(engine: str):
     index = HashIndex(16)
     assert list(index.pairs(0, 256)) == []
