@@ -90,7 +90,7 @@ def pixels_of(data: bytes, like: np.ndarray | None = None) -> np.ndarray:
         image.load()
         if like is not None:
             mode = {2: "L", 3: "RGB", 4: "RGBA"}[like.ndim if like.ndim == 2 else like.shape[2]]
-        elif image.has_transparency_data and min(image.convert("RGBA").getchannel("A").getdata()) < 255:
+        elif image.has_transparency_data and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255:
             mode = "RGBA"
         else:
             mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
