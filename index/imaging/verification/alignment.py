@@ -19,6 +19,7 @@ from index.imaging.verification import transforms
 from index.imaging.verification.graphics import FINE_FRAME, background_share, plain_share, reduced
 from index.imaging.verification.order_statistics import median
 from index.imaging.verification.similarity import Similarity, compare
+from index.imaging.verification.strokes import stroke_share
 from index.imaging.verification.transforms import Features, Grey, Map, Mask
 from index.model import Turn
 
@@ -118,6 +119,11 @@ class Prepared:
     def background(self) -> float:
         """The share of the picture in its commonest tone, if something stands out from it; else 0."""
         return background_share(self.frame(FINE_FRAME))
+
+    @cached_property
+    def strokes(self) -> float:
+        """The share of the picture that is drawn in strokes."""
+        return stroke_share(self.frame(FINE_FRAME))
 
     def comes_before(self, other: "Prepared") -> bool:
         """Whether this is the second of the two: the same for a pair in either order."""

@@ -27,6 +27,7 @@ from index.imaging.verification.gate_thresholds import (
     Texture,
 )
 from index.imaging.verification.similarity import Similarity
+from index.imaging.verification.strokes import STROKES
 from index.imaging.verification.transforms import Mask
 
 
@@ -41,8 +42,17 @@ def coarse_gates(aligned: Aligned, *, graphic: bool) -> tuple[Gate, ...]:
     )
 
 
-def is_graphic(first: Prepared, second: Prepared, limits: Graphic = GRAPHIC) -> bool:
-    """Whether both pictures are drawings, forms or screens, in which a small difference matters."""
+def is_graphic(first: Prepared, second: Prepared) -> bool:
+    """Whether both pictures are drawings, forms or screens, in which a small difference matters: both are plain, and
+    one is drawn in strokes, or both are too small for that."""
+    if not is_plain(first, second):
+        return False
+    large = [picture for picture in (first, second) if max(picture.grey.shape) >= STROKES.min_side]
+    return not large or any(picture.strokes >= STROKES.min_share for picture in large)
+
+
+def is_plain(first: Prepared, second: Prepared, limits: Graphic = GRAPHIC) -> bool:
+    """Whether both pictures are as plain as graphics are, and some others."""
     plain, background = min(first.plain, second.plain), min(first.background, second.background)
     return plain >= limits.min_plain or background >= limits.min_background
 

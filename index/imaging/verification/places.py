@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
+from index.imaging.verification.messages import is_message
 from index.imaging.verification.order_statistics import quantile
 from index.imaging.verification.place_limits import FITTED
 from index.imaging.verification.registration import SMOOTHING_PX, evenly_lit, matched, smoothed
@@ -296,7 +297,11 @@ def _places(differing: _Differing) -> list[Place]:
             usual,
         )
         box = (x / width, y / height, (x + across) / width, (y + down) / height)
-        found.append(Place(box, int(own.sum()), _added_to(seen), _has_ink(seen)))
+        on = _added_to(seen)
+        if on and is_message(seen.pictures[on], seen.pictures[_other(on)], width):
+            # Painted over the picture, and yet what it says.
+            on = ""
+        found.append(Place(box, int(own.sum()), on, _has_ink(seen)))
     return found
 
 
@@ -325,6 +330,10 @@ class _Seen:
         return np.asarray(mask, np.uint8)
 
 
+def _other(on: str) -> str:
+    return "first" if on == "second" else "second"
+
+
 def _added_to(seen: _Seen) -> str:
     """The picture in which something was added, "" where that is not shown."""
     inside = cv2.erode(seen.mask(0, 3), np.ones((7, 7), np.uint8), borderValue=1) > 0
@@ -339,7 +348,7 @@ def _added_to(seen: _Seen) -> str:
             return ""
     if inside.sum() < PLACES.min_pixels:
         return on
-    beneath = seen.left_over["first" if on == "second" else "second"][inside]
+    beneath = seen.left_over[_other(on)][inside]
     if np.quantile(beneath, 0.9) >= ADDED.ink_beneath:
         return ""
     return on if _looks_drawn(seen, on, inside, share) else ""

@@ -11,6 +11,7 @@ from index.imaging.verification.coarse_gates import (
     exclusive,
     is_graphic,
     is_only_stamped,
+    is_plain,
     texture,
 )
 from index.imaging.verification.gate_thresholds import CONTAINED, CORRELATION, DIFFERENT, EXCLUSIVE, TEXTURE
@@ -152,12 +153,28 @@ def noisy_page(share: float) -> Prepared:
     return Prepared(grey, 0.0, 0.0)
 
 
-@pytest.mark.parametrize(("make", "share", "graphic"), [
+@pytest.mark.parametrize(("make", "share", "plain"), [
     (page, 0.64, True), (page, 0.44, False), (noisy_page, 0.46, True), (noisy_page, 0.38, False),
 ])  # fmt: skip
-def test_a_graphic_is_plain_or_mostly_of_one_tone(make, share: float, graphic: bool) -> None:
-    assert is_graphic(make(share), make(share)) is graphic
-    assert not is_graphic(make(share), make(0.1)), "both must be"
+def test_a_picture_is_plain_without_noise_or_mostly_of_one_tone(make, share: float, plain: bool) -> None:
+    assert is_plain(make(share), make(share)) is plain
+    assert not is_plain(make(share), make(0.1)), "both must be"
+
+
+def lines(side: int = 400) -> Prepared:
+    """Thin lines on white."""
+    grey = np.full((side, side), 255, np.uint8)
+    grey[::16, : side // 2] = 0
+    return Prepared(grey, 0.0, 0.0)
+
+
+def test_what_is_plain_is_a_graphic_if_either_is_drawn_in_strokes_or_both_are_small() -> None:
+    assert is_graphic(lines(), lines())
+    assert is_graphic(lines(), page(0.64)), "one is enough: in the other they may be blurred"
+    assert not is_graphic(page(0.64), page(0.64)), "a black shirt before a background"
+    small = Prepared(np.ascontiguousarray(page(0.64).grey[60:340, :280]), 0.0, 0.0)
+    assert is_graphic(small, small)
+    assert not is_graphic(small, page(0.64)), "the larger shows what it is"
 
 
 @pytest.mark.parametrize(("textured", "stamped"), [(24 + 6, True), (23 + 6, False)])
