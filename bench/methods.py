@@ -121,7 +121,8 @@ def main() -> None:
         originals = [photograph(seed, 1200, 900) for seed in range(options.pictures)]
     alterations = WALLPAPERS if options.wallpapers else ALTERATIONS
     with contextlib.ExitStack() as stack:
-        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="comparimg-bench-")))
+        kept = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="comparimg-bench-")))
+        folder = kept.resolve()
         labels = write(originals, alterations, folder / "photos", options.seed)
         print(f"{len(originals)} pictures, {len(labels)} files\n")
         measure(labels, options.method, folder, options.config)

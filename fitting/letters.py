@@ -128,14 +128,18 @@ def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str,
     return {kind: f"{passed[kind]} of {of[kind]}" for kind in sorted(of)}
 
 
-def write_limits(path: Path, head: str, report: dict[str, Any], limits: tuple[float, float]) -> None:
-    """Replace a module of fitted limits, `min_residual` and `over_usual`, with their figures."""
-    chosen = dict(zip(("min_residual", "over_usual"), limits, strict=True))
+def write_limits(path: Path, head: str, report: dict[str, Any], limits: dict[str, float]) -> None:
+    """Replace a module of fitted limits with these and their figures."""
     parts = (
         f"FIGURES: Final[dict[str, Any]] = {json.dumps(report, indent=4)}",
-        f"FITTED: Final[dict[str, float]] = {json.dumps(chosen, indent=4)}",
+        f"FITTED: Final[dict[str, float]] = {json.dumps(limits, indent=4)}",
     )
     path.write_text("\n\n".join((head, *parts)) + "\n", "utf-8")
+
+
+def named(limits: tuple[float, float]) -> dict[str, float]:
+    """The limits of a residual by their names."""
+    return dict(zip(("min_residual", "over_usual"), limits, strict=True))
 
 
 def main() -> None:
@@ -149,7 +153,7 @@ def main() -> None:
     print(json.dumps(report, indent=1))
     print(limits, score(chosen_on, *limits), score(judged_on, *limits))
     if wanted.write:
-        write_limits(LIMITS_FILE, HEAD, report, limits)
+        write_limits(LIMITS_FILE, HEAD, report, named(limits))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from PIL import Image
 from bench._photographs import photographs
 from bench.lookalikes import HSIZE, Seen
 from fitting.copies import KINDS
-from fitting.letters import fit_of, write_limits
+from fitting.letters import fit_of, named, write_limits
 from fitting.text_pages import PHONE, Pair, design, lock_screen, lock_screens, that_differ, words_of_lock_screen
 from index.imaging.verification import spots
 from index.imaging.verification.verify import judge, prepare
@@ -142,7 +142,7 @@ def main() -> None:
     for part in (chosen_on, judged_on):
         print(limits, Counter(sample.kind for sample in part if sample.is_copy != passes(sample, *limits)))
     if wanted.write:
-        write_limits(LIMITS_FILE, HEAD, report, limits)
+        write_limits(LIMITS_FILE, HEAD, report, named(limits))
 
 
 if __name__ == "__main__":

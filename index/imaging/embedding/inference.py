@@ -66,7 +66,7 @@ def read_file(path: str) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise PictureError(MODEL, "model.no_file")
             if status.st_size > MAX_BYTES:
-                raise PictureError(MODEL, "model.too_large", megabytes=status.st_size >> 20, limit=MAX_BYTES >> 20)
+                raise PictureError(MODEL, "model.too_large", megabytes=-(-status.st_size >> 20), limit=MAX_BYTES >> 20)
             return file.read(status.st_size)
     except OSError as error:
         raise PictureError(MODEL, "model.unreadable", error=of_os_error(error)) from error

@@ -74,7 +74,7 @@ def read_structure(data: bytes) -> OnnxFile:
     """The inputs, outputs and metadata of a model. Raises PictureError (reason MODEL) for a file that is larger than
     MAX_BYTES, ill-formed, or that refers to anything outside of it."""
     if len(data) > MAX_BYTES:
-        raise PictureError(MODEL, "model.too_large", megabytes=len(data) >> 20, limit=MAX_BYTES >> 20)
+        raise PictureError(MODEL, "model.too_large", megabytes=-(-len(data) >> 20), limit=MAX_BYTES >> 20)
     found = _Found()
     # An explicit stack: a file must not be able to exhaust that of the interpreter.
     waiting: list[tuple[str, memoryview, int]] = [("model", memoryview(data), 0)]

@@ -159,12 +159,14 @@ def clipped(fine: FineAlignment) -> tuple[Gate, ...]:
 def exposure(
     fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Exposure, *, by_hash: bool
 ) -> tuple[Gate, ...]:
-    """Whether both have the noise of one exposure; no gate where it cannot be compared."""
+    """Whether both have the noise of one exposure; no gate where it cannot be compared. Uneven noise is ignored only
+    where a hash proposes the pair."""
     if noise.agreement is None or not _keep_noise(facts, NOISE):
         return ()
     still = fine.shift_px <= limits.still_px
     max_unevenness = limits.still_max_unevenness if still else limits.shifted_max_unevenness
-    if noise.unevenness > max_unevenness and fine.shift_px <= limits.max_shift_uneven_px:
+    uneven = noise.unevenness > max_unevenness and fine.shift_px <= limits.max_shift_uneven_px
+    if uneven and by_hash:
         return ()
     same_frame = min(fine.coarse.share_first, fine.coarse.share_second) >= limits.same_frame and not fine.tilted
     remade = not same_frame or not _of_one_size(*facts, limits)
@@ -173,7 +175,7 @@ def exposure(
     weak, strong = (limits.still_weak, limits.still_strong) if still else (limits.shifted_weak, limits.shifted_strong)
     limit = strong if noise.strength >= NOISE.strong else weak
     if not by_hash:
-        limit = max(limit, limits.unproposed)
+        limit = limits.unproposed_uneven if uneven else max(limit, limits.unproposed)
     return (Gate("exposure", round(noise.agreement, 3), limit, noise.agreement >= limit),)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from index.imaging.thresholds import threshold
+from index.imaging.verification.unproposed_limits import FITTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +177,14 @@ class Exposure:
     still_weak: float = threshold(0.45, "agreement", "Least agreement of weak noise, for a shift up to still_px.")
     still_strong: float = threshold(0.75, "agreement", "The same for strong noise.")
     unproposed: float = threshold(
-        0.8,
+        FITTED["unproposed"],
         "agreement",
-        "Least agreement for a pair that no hash proposes. Of 132 right pairs none has less than 0.89; two photographs "
-        "of one chart by one camera have 0.75.",
+        "Least agreement for a pair that no hash proposes. Fitted on parts and frames.",
+    )
+    unproposed_uneven: float = threshold(
+        FITTED["unproposed_uneven"],
+        "agreement",
+        "The same where the noise is uneven. Two cameras before a chart: 0.09.",
     )
     still_max_unevenness: float = threshold(
         1.35, "times chance", "More uneven noise is ignored. Nine exposures by one camera so near have 1.14 or less."

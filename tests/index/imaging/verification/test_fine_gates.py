@@ -127,9 +127,19 @@ def test_the_agreement_of_noise(shift_px: float, strength: float, limit: float) 
 
 
 def test_a_pair_that_no_hash_proposes_needs_the_same_noise() -> None:
-    for agreement, strength in ((0.79, 0.69), (0.8, 0.69), (0.8, 1.0)):
+    least = EXPOSURE.unproposed
+    for agreement, strength in ((least - 0.01, 0.69), (least, 0.69), (least, 0.71)):
         (gate,) = exposure(aligned(0.01), (CAMERA, CAMERA), Noise(agreement, 0.9, strength), EXPOSURE, by_hash=False)
-        assert (gate.limit, gate.passed) == (0.8, agreement >= 0.8)
+        assert (gate.limit, gate.passed) == (least, agreement >= least)
+
+
+def test_uneven_noise_counts_where_no_hash_proposes_the_pair() -> None:
+    least = EXPOSURE.unproposed_uneven
+    for agreement in (least - 0.01, least):
+        noise = Noise(agreement, 0.9, 1.0, unevenness=3.0)
+        (gate,) = exposure(aligned(0.01), (CAMERA, CAMERA), noise, EXPOSURE, by_hash=False)
+        assert (gate.limit, gate.passed) == (least, agreement >= least)
+        assert not exposure(aligned(0.01), (CAMERA, CAMERA), noise, EXPOSURE, by_hash=True)
 
 
 @pytest.mark.parametrize(
