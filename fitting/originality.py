@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from scipy.optimize import minimize
 from fitting.copies import EDITORS, ENCODER_WEIGHTS, ENCODERS, KINDS, File, encode, record, table_like
 from index.errors import PictureError
 from index.imaging.decoding import pictures
+from index.imaging.originality.composed import composed
 from index.imaging.originality.file_signs import FileSeen, file_signs
 from index.imaging.originality.model import AGAINST, CERTAIN, PROOFS, posterior, reliability
 from index.imaging.originality.pair_evidence import Member, made_from
@@ -74,8 +76,8 @@ class Case:
             self.pairs[i, j] = Pair(forward, back | file_signs(self.seen[j], self.seen[i]), self.kinds[j])
 
 
-def make_case(photo: str, seed: int, copies: int) -> list[File]:
-    """An original and copies of it or of its copies."""
+def make_case(photo: str, seed: int, copies: int, of_original: float = 0.75) -> list[File]:
+    """An original and copies: of it with this probability, otherwise of any file that is there."""
     rng = random.Random(seed)
     with Image.open(photo) as opened:
         base = ImageOps.exif_transpose(opened).convert("RGB")
@@ -143,7 +145,7 @@ def make_case(photo: str, seed: int, copies: int) -> list[File]:
     )
     files = [File(target.getvalue(), f"{folders[0]}/{root_stem}{ending}", root_time, "original", "original", encoder)]
     while len(files) < copies + 1:
-        parent = 0 if rng.random() < 0.75 else rng.randrange(len(files))
+        parent = 0 if rng.random() < of_original else rng.randrange(len(files))
         kind = rng.choice(sorted(KINDS))
         family, edit = KINDS[kind]
         encoder = rng.choices(ENCODERS, ENCODER_WEIGHTS)[0]
@@ -198,17 +200,19 @@ def compared(files: Sequence[File]) -> Case | None:
         seen.append(FileSeen(b"/" + file.path.encode(), int(file.mtime_s * 1e9), facts.taken))
     evidence: dict[tuple[int, int], dict[str, Any]] = {}
     for j in range(1, len(files)):
-        for i in range(j):
-            if i and len(files) > 6 and (i + j) % 3:
-                continue
-            best = None
-            for hint in (Turn.NONE, *TURNS.get(files[j].kind, ()), *TURNS.get(files[i].kind, ())):
-                judgement = judge(views[i], views[j], members[i].facts, members[j].facts, hint)
-                if judgement.kind is not None and (best is None or judgement.confidence > best.confidence):
-                    best = judgement
-            if best is None or best.kind is not Kind.NEAR:
-                continue
-            evidence[i, j] = dict(best.evidence)
+        best = None
+        for hint in (Turn.NONE, *TURNS.get(files[j].kind, ())):
+            judgement = judge(views[0], views[j], members[0].facts, members[j].facts, hint)
+            if judgement.kind is not None and (best is None or judgement.confidence > best.confidence):
+                best = judgement
+        if best is not None and best.kind is Kind.NEAR:
+            evidence[0, j] = dict(best.evidence)
+    # As in a group whose reference is the original: how its members differ follows from how each differs from that.
+    grouped = sorted(j for _, j in evidence)
+    evidence |= {
+        (i, j): composed(evidence[0, i], evidence[0, j], members[i].facts, members[j].facts)
+        for i, j in combinations(grouped, 2)
+    }
     if not evidence:
         return None
     families, kinds, encoders = ([getattr(file, name) for file in files] for name in ("family", "kind", "encoder"))
@@ -389,6 +393,7 @@ def main() -> None:
             "about": "Written by python -m fitting.originality. Log-odds for the full strength of each proof and sign.",
             "cases": len(cases),
             "held_out": summary(unseen),
+            "weight_of_copies": json.loads(WEIGHTS.read_text("utf-8")).get("weight_of_copies", 1.0),
             "reliability": of_reliability,
             "weights": {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)},
         }

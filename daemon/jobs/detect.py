@@ -156,8 +156,9 @@ class Detector:
         """Match everything with these parameters and make the result current; the number of groups."""
         detection_id = self._match_from_zero(progress, parameters)
         self._origins.complete(progress, detection_id)
-        self._origins_complete = True
         groups = self._show(progress, detection_id, matches.make_current)
+        self._origins.complete_groups(progress, detection_id)
+        self._origins_complete = True
         self._origins.look_beside(progress)
         self._promise(progress, detection_id)
         return groups
@@ -206,8 +207,8 @@ class Detector:
                     raise UsageError("job.not_watched", path=display(folder))
         search_id = self._match_from_zero(progress, parameters)
         self._origins.complete(progress, search_id)
-
         groups = self._show(progress, search_id, matches.keep_search)
+        self._origins.complete_groups(progress, search_id)
         self._store.write(lambda db: matches.mark_stale(db, temporary_roots.drop_unused(db)))
         self._origins.look_beside(progress, self._searched(parameters))
         self._promise(progress, search_id)
@@ -254,7 +255,6 @@ class Detector:
         with self._store.read() as database:
             concerned = matches.stale_contents(database).union(touched)
         self._origins.complete(progress, current_id, None if all_origins else concerned)
-        self._origins_complete |= all_origins
 
         def regroup(database: Any) -> int:
             contents = matches.stale_contents(database).union(touched)
@@ -263,6 +263,8 @@ class Detector:
 
         changed = self._store.write(regroup)
         self._delete_retired()
+        self._origins.complete_groups(progress, current_id, None if all_origins else concerned)
+        self._origins_complete |= all_origins
         self._origins.look_beside(progress, concerned)
         for detection_id in (current_id, *searches):
             self._promise(progress, detection_id, concerned)

@@ -58,6 +58,23 @@ class Origins:
             self._compare(portion, chunk)
             portion.end()
 
+    def complete_groups(
+        self, progress: Progress, detection_id: int, content_ids: Collection[int] | None = None
+    ) -> None:
+        """Examine the members of groups that were not compared with each other, by what leads to both from the
+        reference; only those of the groups of these contents, if any are given. No picture is read for that."""
+        with self._store.read() as database:
+            members = origins.open_members(database, detection_id, FINDINGS, content_ids)
+        if not members:
+            return
+        progress.begin("tracing", len(members))
+        for chunk in images.chunks(members, AT_ONCE):
+            with self._store.read() as database:
+                pairs = origins.led_by(database, detection_id, chunk)
+            portion = Portion(progress, len(chunk))
+            self._compare(portion, pairs)
+            portion.end()
+
     def _compare(self, progress: Portion, pairs: Sequence[OpenPair]) -> None:
         concerned = {content_id for pair in pairs for content_id in (pair.a_id, pair.b_id)}
         with self._store.read() as database:
@@ -77,11 +94,14 @@ class Origins:
                 if _is_final(outcome):
                     traces[outcome.item[0]] = outcome.value or b""
         ready = [
-            ((p.a_id, p.b_id), OriginTask(traces[p.a_id], traces[p.b_id], facts[p.a_id], facts[p.b_id], p.evidence))
+            (
+                (p.a_id, p.b_id, p.via_id),
+                OriginTask(traces[p.a_id], traces[p.b_id], facts[p.a_id], facts[p.b_id], p.evidence),
+            )
             for p in pairs
             if p.a_id in traces and p.b_id in traces and p.a_id in facts and p.b_id in facts
         ]
-        found: dict[tuple[int, int], tuple[Mapping[str, float], Mapping[str, float]]] = {}
+        found: dict[origins.Compared, tuple[Mapping[str, float], Mapping[str, float]]] = {}
         compared = self._pool.run(partial(of_item, compare_origins), ready)
         with closing(compared):
             for pair in compared:

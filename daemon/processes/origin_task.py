@@ -1,12 +1,11 @@
 """The tasks of worker processes on the origin of pictures: trace one, compare the traces of two."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from daemon.processes.decode_task import PictureTask, read_known
-from index.imaging.originality.pair_evidence import Member, made_from
+from index.imaging.originality.composed import composed
+from index.imaging.originality.pair_evidence import Evidence, Member, made_from
 from index.imaging.originality.trace import Trace, of_bytes, to_bytes
 from index.imaging.originality.tracing import trace_of
 from index.imaging.verification.edit_evidence import reversed_evidence
@@ -18,14 +17,14 @@ TRACES_KEPT = 16
 
 @dataclass(frozen=True, slots=True)
 class OriginTask:
-    """The traces and facts of two contents that match, with the evidence of the match, led from the first to the
-    second."""
+    """The traces and facts of two contents of a group, with the evidence of their match, led from the first to the
+    second; or with what leads to each of both from the group's reference."""
 
     first: bytes
     second: bytes
     first_facts: Facts
     second_facts: Facts
-    evidence: Mapping[str, Any]
+    evidence: tuple[Evidence] | tuple[Evidence, Evidence]
 
 
 def trace_picture(task: PictureTask) -> bytes:
@@ -37,7 +36,13 @@ def compare_origins(task: OriginTask) -> tuple[dict[str, float], dict[str, float
     """What shows that the second was made from the first, and what shows the opposite."""
     first = Member(task.first_facts, _trace(task.first))
     second = Member(task.second_facts, _trace(task.second))
-    return made_from(first, second, task.evidence), made_from(second, first, reversed_evidence(task.evidence))
+    if len(task.evidence) == 1:
+        (forward,) = task.evidence
+        return made_from(first, second, forward), made_from(second, first, reversed_evidence(forward))
+    to_first, to_second = task.evidence
+    forward = composed(to_first, to_second, first.facts, second.facts)
+    back = composed(to_second, to_first, second.facts, first.facts)
+    return made_from(first, second, forward), made_from(second, first, back)
 
 
 @lru_cache(maxsize=TRACES_KEPT)

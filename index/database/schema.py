@@ -186,16 +186,17 @@ class Trace(Model):
 
 
 class Origin(Model):
-    """What two contents that match show of which was made from which: JSON, {"forward": {name: strength}, "back": ...},
-    where forward says that b was made from a. a < b."""
+    """What two contents show of which was made from which: JSON, {"forward": {name: strength}, "back": ...}; forward
+    says that b was made from a. a < b. `via` is what both were compared with; it is a where that was each other."""
 
     a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
     b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
+    via = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
     version = TextField()
     findings = TextField()
 
     class Meta:
-        primary_key = CompositeKey("a", "b")
+        primary_key = CompositeKey("a", "b", "via")
         without_rowid = True
 
 

@@ -1,6 +1,7 @@
 """What the pairs of contents in groups show of their origin: as it was stored, or else by what is known without it.
 
-Reads only. In a large group only the pairs with its first contents are read; the others follow from those.
+Reads only. The pairs of the first contents of a group with all others are read: as they were compared with each other,
+or, beyond the very first, by what leads to both from the reference.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.database.records.images import chunks
-from index.imaging.grouping.groups import COMPARED
+from index.imaging.grouping.groups import COMPARED, TRACED
 from index.imaging.originality.pair_evidence import VERSION, Member, made_from
 from index.imaging.originality.standing import PairFindings
 from index.imaging.verification.edit_evidence import reversed_evidence
@@ -22,7 +23,8 @@ from index.model import Facts, Kind
 
 @dataclass(frozen=True, slots=True)
 class GroupPair:
-    """Two matched contents of a group, a < b. `evidence` leads from a to b; `findings` are stored ones, "" for none."""
+    """Two contents of a group, a < b. `evidence` leads from a to b, "" where they were not compared with each other;
+    `findings` are stored ones, "" for none."""
 
     a_id: int
     b_id: int
@@ -45,15 +47,20 @@ def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[
     found: dict[int, list[GroupPair]] = defaultdict(list)
     for chunk in chunks(group_ids):
         rows = database.execute_sql(
-            "SELECT g.id, mt.a_id, mt.b_id, mt.kind, mt.evidence, coalesce(o.findings, '')"
+            "SELECT g.id, min(one.content_id, other.content_id), max(one.content_id, other.content_id),"
+            " coalesce(mt.kind, 'near'), coalesce(mt.evidence, ''), coalesce(o.findings, '')"
             " FROM duplicate_group g JOIN member one ON one.group_id = g.id AND one.position < ?"
             " JOIN member other ON other.group_id = g.id"
             " AND (other.position, other.content_id) > (one.position, one.content_id)"
-            " JOIN match mt ON mt.detection_id = g.detection_id AND mt.a_id = min(one.content_id, other.content_id)"
-            " AND mt.b_id = max(one.content_id, other.content_id)"
-            " LEFT JOIN origin o ON o.a_id = mt.a_id AND o.b_id = mt.b_id AND o.version = ?"
-            f" WHERE g.id IN ({','.join('?' * len(chunk))})",
-            (COMPARED, VERSION, *chunk),
+            " AND (one.position < ? OR other.position < ?)"
+            " LEFT JOIN match mt ON one.position < ? AND mt.detection_id = g.detection_id"
+            " AND mt.a_id = min(one.content_id, other.content_id) AND mt.b_id = max(one.content_id, other.content_id)"
+            " LEFT JOIN origin o ON o.a_id = min(one.content_id, other.content_id)"
+            " AND o.b_id = max(one.content_id, other.content_id)"
+            " AND o.via_id = CASE WHEN mt.a_id IS NULL THEN g.reference_id ELSE o.a_id END AND o.version = ?"
+            f" WHERE g.id IN ({','.join('?' * len(chunk))})"
+            " AND (mt.a_id IS NOT NULL OR o.a_id IS NOT NULL AND other.position < ?)",
+            (TRACED, COMPARED, TRACED, COMPARED, VERSION, *chunk, TRACED),
         )
         for group_id, a_id, b_id, kind, evidence, findings in rows:
             found[group_id].append(GroupPair(a_id, b_id, Kind(kind), evidence, findings))
@@ -85,6 +92,8 @@ def evidence_from(content_id: int, of_group: Iterable[GroupPair]) -> dict[int, d
     """What leads from one content of a group to each of the others that it was compared with."""
     found: dict[int, dict[str, Any]] = {}
     for pair in of_group:
+        if not pair.evidence:
+            continue
         if content_id == pair.a_id:
             found[pair.b_id] = json.loads(pair.evidence)
         elif content_id == pair.b_id:

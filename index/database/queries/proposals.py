@@ -19,8 +19,9 @@ from index.database.records.sql_paging import Where
 from index.imaging.decoding.capture_date import of_name
 from index.imaging.decoding.description import dated
 from index.imaging.grouping.keeper import KeeperCandidate, Proposal, propose_keeper
+from index.imaging.originality.composed import composed, follows
 from index.imaging.originality.file_signs import FileSeen
-from index.imaging.originality.fitted import weights
+from index.imaging.originality.fitted import weight_of_copies, weights
 from index.imaging.originality.model import weightiest
 from index.imaging.originality.standing import Standing, standing
 from index.imaging.verification.edit_evidence import Evidence, reversed_evidence
@@ -97,9 +98,22 @@ def outlines(
             proposal = propose_keeper([file for _, file in candidates], criteria, group_standing)
             speaking = _speaking(proposal, [file for _, file in candidates], group_standing)
             kept = next(content_id for content_id, file in candidates if file.image_id == proposal.image_id)
-            led = group_origins.evidence_from(kept, pairs_of.get(group_id, ()))
+            facts = {content_id: file.facts for content_id, file in candidates}
+            led = _led(kept, of_group, facts) | group_origins.evidence_from(kept, pairs_of.get(group_id, ()))
             outline_of[group_id] = Outline(proposal, _weakest(files, of_group), speaking, led)
     return outline_of
+
+
+def _led(kept: int, links: Sequence[_Link], facts: Mapping[int, Facts]) -> dict[int, Evidence]:
+    """What leads from a content to others, where that follows from what leads from the reference to both."""
+    to_kept = next((link.evidence for link in links if link.content_id == kept), None)
+    if to_kept is None:
+        return {}
+    return {
+        link.content_id: composed(to_kept, link.evidence, facts[kept], facts[link.content_id])
+        for link in links
+        if link.content_id != kept and link.content_id in facts and follows(to_kept, link.evidence)
+    }
 
 
 def candidates(
@@ -146,7 +160,7 @@ def _completed(
             seen[content_id].append(FileSeen(file.path, file.mtime_ns, file.facts.taken))
         facts = {content_id: file.facts for content_id, file in files}
         found = group_origins.findings(facts, pairs)
-        group_standing = standing(picture_of, seen, found, weights())
+        group_standing = standing(picture_of, seen, found, weights(), weight_of_copies())
         with_evidence = _with_evidence(files, *links.get(group_id, (0, [])), picture_of)
         completed[group_id] = with_evidence, group_standing
     return completed

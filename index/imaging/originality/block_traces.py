@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from index.model import Turn
+
 BLOCK_PX: Final = 8
 # The side of the middle that is looked at, in pixels: 16,384 blocks are more than enough.
 MOST_PX: Final = 1024
@@ -31,6 +33,13 @@ def grids(width: int, height: int) -> tuple[tuple[int, int], ...]:
     """Where the blocks of an earlier JPEG of this size may begin, (left, top): at the corner, or, after a flip or a
     quarter turn, where the last whole block ended."""
     return tuple(dict.fromkeys((left, top) for left in (0, width % 8) for top in (0, height % 8)))
+
+
+def grid_after(turn: Turn, width: int, height: int) -> tuple[int, int]:
+    """Where the blocks of an earlier JPEG begin in a picture of this size that is the JPEG's after a turn."""
+    reversed_across = turn in (Turn.FLIP_HORIZONTAL, Turn.ROTATE_180, Turn.ROTATE_90, Turn.TRANSVERSE)
+    reversed_down = turn in (Turn.FLIP_VERTICAL, Turn.ROTATE_180, Turn.ROTATE_270, Turn.TRANSVERSE)
+    return width % BLOCK_PX if reversed_across else 0, height % BLOCK_PX if reversed_down else 0
 
 
 def coefficient_histograms(luminance: NDArray[np.uint8], left: int, top: int) -> Histograms:

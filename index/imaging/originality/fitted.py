@@ -1,13 +1,24 @@
-"""The weights that were fitted, from the file beside this module: weights.json."""
+"""What was fitted, from the file beside this module: weights.json."""
 
 import json
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
+from typing import Any
+
+
+def weights() -> Mapping[str, float]:
+    """The weight of each proof and sign, in log-odds for its full strength."""
+    return _fitted()[0]
+
+
+def weight_of_copies() -> float:
+    """The weight of the logarithm of how many copies of its own a picture has."""
+    return _fitted()[1]
 
 
 @lru_cache(maxsize=1)
-def weights() -> Mapping[str, float]:
-    """The weight of each proof and sign, in log-odds for its full strength."""
+def _fitted() -> tuple[Mapping[str, float], float]:
     text = resources.files(__package__ or "").joinpath("weights.json").read_text("utf-8")
-    return {name: float(value) for name, value in json.loads(text)["weights"].items()}
+    fields: dict[str, Any] = json.loads(text)
+    return {name: float(value) for name, value in fields["weights"].items()}, float(fields["weight_of_copies"])

@@ -38,6 +38,8 @@ PROOFS: Final = frozenset(
         " enlarged_period"
     ).split()
 )
+# Those of them that only a copy of this very picture shows; the others say what the copy lacks.
+SPECIFIC: Final = frozenset({"coded"})
 # Names that speak against what they are found for.
 AGAINST: Final = frozenset({"uncoded"})
 

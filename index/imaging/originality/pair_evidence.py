@@ -6,12 +6,13 @@ weights of `model`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from index.imaging.originality.block_traces import grid_after, grids
 from index.imaging.originality.earlier_coding import Shares, coding_shares
 from index.imaging.originality.overlays import is_overlaid
 from index.imaging.originality.pixel_traces import BANDS, PERIODS
@@ -22,7 +23,7 @@ from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with the findings of every pair; those of another version are made again.
-VERSION: Final = "findings/5"
+VERSION: Final = "findings/6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _containment(evidence: Evidence, original: Member, copy: Member) -> dict[str
 
 def _is_overlaid(original: Trace, copy: Trace, evidence: Evidence, scale: float) -> bool:
     """Whether something was put over the copy; only where both show the same at the same resolution."""
-    if abs(scale - 1) > TRACE.same_scale or evidence.keys() & {"crop", "frame", "tilt"}:
+    if abs(scale - 1) > TRACE.same_scale or evidence.keys() & {"crop", "frame", "tilt", "apart"}:
         return False
     return is_overlaid(original.edges, copy.edges, Turn(evidence.get("turn", Turn.NONE)))
 
@@ -136,15 +137,16 @@ def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -
     table = original.jpeg.luminance
     if not table or abs(scale - 1) > TRACE.same_scale or not copy.blocks:
         return {}
-    transposed = Turn(evidence.get("turn", Turn.NONE)) in TRANSPOSED
+    turn = Turn(evidence.get("turn", Turn.NONE))
+    transposed = turn in TRANSPOSED
     own = copy.jpeg.luminance
-    # In blocks of another grid, its own coding is noise.
-    noise = math.sqrt(sum(step**2 for step in own[1:28]) / 27 / 12) if own else 0.0
-    shares = [coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=ONCE_AND_TWICE)]
-    shares += [
-        coding_shares(blocks, (), table, transposed=transposed, gains=ONCE_AND_TWICE, noise=noise)
-        for blocks in copy.blocks[1:]
-    ]
+    shares = []
+    for number in _grids_of(original, copy, turn):
+        # In blocks of another grid, its own coding is noise.
+        coding = () if number else own
+        noise = math.sqrt(sum(step**2 for step in own[1:28]) / 27 / 12) if number and own else 0.0
+        blocks = copy.blocks[number]
+        shares.append(coding_shares(blocks, coding, table, transposed=transposed, gains=ONCE_AND_TWICE, noise=noise))
     plain = max((_alone(one) for one in shares if one.information[0] >= TRACE.min_information), default=None)
     if plain is not None and plain > TRACE.min_coded:
         return {"coded": _between(plain, TRACE.min_coded, TRACE.full_coded)}
@@ -160,6 +162,14 @@ def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -
             return {"coded": _between(found, TRACE.min_coded, TRACE.full_coded)}
     # Its coefficients would show the original's table, and do not: then it is not a plain copy of it.
     return {"uncoded": float(plain is not None and plain < TRACE.max_uncoded)}
+
+
+def _grids_of(original: Trace, copy: Trace, turn: Turn) -> Collection[int]:
+    """The numbers of those grids of the copy that may be the original's; all of them where a file is shown turned, as
+    their pixels then are not related by `turn`."""
+    if original.marks.turned or copy.marks.turned:
+        return range(len(copy.blocks))
+    return (grids(copy.width, copy.height).index(grid_after(turn, copy.width, copy.height)),)
 
 
 def _alone(shares: Shares) -> float:

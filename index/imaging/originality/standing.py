@@ -5,10 +5,11 @@ over its pictures. It is sure only where the posterior says so, no proof speaks 
 others was made from some picture of the group, as a pair says more strongly than signs alone could. That need not be
 the pair with the original: what was made from a copy is not the root either.
 
-In a larger group some copy often has signs only. Then it counts how many others were made from the likeliest picture
-and not from that copy. If copies are made of any picture that is there, each as likely as the others, a picture with n
-proven copies of its own had n + 1 ways to come first, and a copy that nothing was made from has one (as in a random
-recursive tree; Na and Rapoport, Distribution of nodes of a tree by degree, 1970).
+In a larger group some copy often has signs only. Then it counts how many others show the table of the likeliest picture
+and not that of this copy: no other proof says from which of two pictures that both have what it lacks. If copies are
+made of any picture that is there, each as likely as the others, a picture with n copies of its own had n + 1 ways to
+come first, and a copy that nothing was made from has one (as in a random recursive tree; Na and Rapoport, Distribution
+of nodes of a tree by degree, 1970). People copy originals more often than copies; how much more is fitted.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,6 +22,7 @@ from index.imaging.originality.file_signs import FileSeen, file_signs, path_sign
 from index.imaging.originality.model import (
     CERTAIN,
     PROOFS,
+    SPECIFIC,
     Findings,
     contributions,
     log_odds,
@@ -58,12 +60,13 @@ def standing(
     files: Mapping[int, Sequence[FileSeen]],
     findings: Mapping[Pair, PairFindings],
     given: Mapping[str, float],
+    weight_of_copies: float = 1.0,
 ) -> Standing:
     """The standing of the pictures of a group.
 
     `picture_of` gives the picture of each content, `files` the files of each content, `findings` what pairs of contents
-    show, `given` the weights. A pair of pictures that was not compared follows from those that both were compared with,
-    at half its weight.
+    show, `given` the weights, `weight_of_copies` that of the logarithm of the ways to come first. A pair of pictures
+    that was not compared follows from those that both were compared with, at half its weight.
     """
     pictures = sorted(set(picture_of.values()))
     if len(pictures) == 1:
@@ -97,7 +100,7 @@ def standing(
         odds, known = _matrix(pictures, speaks, log_odds)
         of_all = posterior(complete(odds, known))
         likeliest = int(np.argmax(of_all))
-        lead = _lead(_matrix(pictures, speaks, _proofs)[0], known, likeliest)
+        lead = weight_of_copies * ways(_matrix(pictures, speaks, _specific)[0], likeliest)
         of_all *= np.exp(-lead)
         share = (of_all / of_all.sum()).tolist()
         accounted = _are_accounted_for(odds, known, lead, likeliest)
@@ -119,14 +122,13 @@ def _matrix(
     return odds, known
 
 
-def _lead(proofs: NDArray[np.float64], known: NDArray[np.bool_], likeliest: int) -> NDArray[np.float64]:
-    """The log-odds by which one picture leads each other one, (n,), as more were made from it and not from the other
-    than the opposite."""
-    both = known & known[likeliest]
-    more = np.where(both, proofs[likeliest] - proofs, 0.0)
+def ways(specific: NDArray[np.float64], likeliest: int) -> NDArray[np.float64]:
+    """The logarithm of how many more ways to come first one picture had than each other one, (n,), by the copies that
+    each has alone. `specific[i, j]` is what only a copy of i shows, in log-odds, where j shows it."""
+    more = specific[likeliest] - specific
     least = CERTAIN.proof_against
-    own = ((proofs[likeliest] >= least) & (more >= least)).sum(axis=1)
-    of_other = ((proofs >= least) & (-more >= least)).sum(axis=1)
+    own = ((specific[likeliest] >= least) & (more >= least)).sum(axis=1)
+    of_other = ((specific >= least) & (-more >= least)).sum(axis=1)
     return np.asarray(np.log((1 + own) / (1 + of_other)), np.float64)
 
 
@@ -156,6 +158,10 @@ def complete(odds: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.
 
 def _proofs(found: Findings) -> float:
     return sum(value for name, value in found.items() if name in PROOFS)
+
+
+def _specific(found: Findings) -> float:
+    return max(0.0, sum(value for name, value in found.items() if name in SPECIFIC))
 
 
 def _shown(files: Collection[FileSeen]) -> FileSeen | None:

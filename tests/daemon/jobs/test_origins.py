@@ -193,3 +193,28 @@ def test_an_index_made_before_is_completed_by_its_first_update(detections: Detec
     assert later.result()["groups"][0]["proposal"]["tie"]
     later.detector.update(NullProgress())
     assert later.result()["groups"][0]["proposal"] == before
+
+
+def test_members_of_a_large_group_are_compared_by_way_of_its_reference(
+    detections: Detections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the reference is compared with each: what leads from it to two others leads from one to the other."""
+    for module in ("imaging.grouping.groups", "database.records.origins", "database.queries.group_origins"):
+        monkeypatch.setattr(f"index.{module}.COMPARED", 1)
+    camera = coded(photograph(3), quality=90, subsampling=0, exif=exif())
+    put(detections, "a.jpg", camera)
+    for quality in (75, 80, 95):
+        put(detections, f"{quality}.jpg", coded(again(camera), quality=quality))
+    put(detections, "mirrored.png", coded(again(camera).transpose(Image.Transpose.FLIP_LEFT_RIGHT), "PNG"))
+    found = proposal(detections)
+    assert detections.pool.asked.count("verify_pair") == 4
+    assert detections.pool.asked.count("trace_picture") == 5
+    assert (found["path"], found["tie"]) == ("a.jpg", False)
+    with detections.library.store.read() as database:
+        rows = database.execute_sql("SELECT via_id = a_id, findings FROM origin ORDER BY a_id, b_id").fetchall()
+    assert [by_itself for by_itself, _ in rows].count(0) == 6
+    assert any(findings != '{"back": {}, "forward": {}}' for by_itself, findings in rows if not by_itself)
+    detections.pool.asked.clear()
+    again_found = proposal(detections)
+    assert again_found == found
+    assert "compare_origins" not in detections.pool.asked, "what was found is kept"

@@ -9,6 +9,7 @@ from index.database import schema
 from index.database.queries import group_origins
 from index.database.records import origins
 from index.database.store import Store
+from index.imaging.originality.pair_evidence import VERSION
 from index.model import Kind, Turn
 from support.weblibrary import Library
 
@@ -73,3 +74,46 @@ def test_contents_with_equal_pixels_are_one_picture_wherever_they_stand_in_a_gro
     assert (contents[3], contents[4]) not in {(pair.a_id, pair.b_id) for pair in of_group}
     pictures = group_origins.pictures(contents, of_group)
     assert [pictures[content] for content in contents] == [0, 1, 2, 3, 4, 4]
+
+
+def test_members_that_were_not_compared_follow_from_the_reference_of_their_group(library: Library) -> None:
+    """The reference is the middle one; the other two were not compared with each other."""
+    first, reference, last = (library.add_content(number) for number in (1, 2, 3))
+    near = [(content, Kind.NEAR, 5, Turn.NONE) for content in (first, last)]
+    library.add_group(reference, *near, evidence={"scale": 0.5})
+    with library.store.read() as database:
+        members = origins.open_members(database, library.detection_id, VERSION)
+        (pair,) = origins.led_by(database, library.detection_id, members)
+    assert (pair.a_id, pair.b_id, pair.via_id) == (first, last, reference)
+    assert [evidence["scale"] for evidence in pair.evidence] == [2.0, 0.5]
+    found = {(first, last, reference): ({"detail": 1.0}, {})}
+    library.write(lambda db: origins.store_findings(db, VERSION, found))
+    with library.store.read() as database:
+        assert origins.open_members(database, library.detection_id, VERSION, [last]) == []
+        (of_group,) = group_origins.pairs(database, [1]).values()
+        (composed,) = (pair for pair in of_group if (pair.a_id, pair.b_id) == (first, last))
+        assert group_origins.evidence_from(first, of_group).keys() == {reference}, "no evidence that is shown"
+        assert group_origins.findings({}, [composed]) == {}
+        assert origins.open_members(database, library.detection_id, "another", [first]) == members
+    assert '"detail"' in composed.findings
+    # What was found by way of another reference is not read.
+    library.write(lambda db: db.execute_sql("UPDATE origin SET via_id = a_id"))
+    with library.store.read() as database:
+        assert origins.open_members(database, library.detection_id, VERSION) == members
+
+
+def test_members_that_match_each_other_are_not_compared_by_way_of_the_reference(library: Library) -> None:
+    contents = [library.add_content(number) for number in (1, 2, 3)]
+    library.add_group(contents[0], *((content, Kind.NEAR, 5, Turn.NONE) for content in contents[1:]))
+    match(library, contents[1], contents[2], Kind.NEAR)
+    with library.store.read() as database:
+        assert origins.open_members(database, library.detection_id, VERSION) == []
+
+
+@pytest.mark.parametrize(("kinds", "compared"), [((Kind.PIXELS, Kind.PIXELS), 0), ((Kind.PIXELS, Kind.NEAR), 1)])
+def test_equal_pixels_need_no_comparison(library: Library, kinds: tuple[Kind, Kind], compared: int) -> None:
+    contents = [library.add_content(number) for number in (1, 2, 3)]
+    members = zip(contents[1:], kinds, strict=True)
+    library.add_group(contents[0], *((content, kind, 0, Turn.NONE) for content, kind in members))
+    with library.store.read() as database:
+        assert len(origins.open_members(database, library.detection_id, VERSION)) == compared

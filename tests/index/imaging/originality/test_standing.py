@@ -63,6 +63,15 @@ def test_copies_that_show_both_of_two_pictures_decide_nothing_between_them() -> 
     assert not found.sure
 
 
+def test_what_two_pictures_lack_alike_says_nothing_of_which_of_them_was_copied() -> None:
+    """The first two are both larger than the others; noise says so of one more clearly than of the other."""
+    pictures = {n: n for n in range(8)}
+    files = {n: seen("/a - Copy.jpg" if n == 1 else f"/a{n}.jpg", 10**6 if n == 1 else 0) for n in pictures}
+    pairs: Any = {(first, n): ({"part": 1.0 - first / 2}, {}) for first in (0, 1) for n in range(2, 8)}
+    found = standing(pictures, files, {(0, 1): ({}, {}), **pairs}, GIVEN)
+    assert (found.best, found.sure) == (0, False)
+
+
 def test_where_every_picture_has_a_proof_against_it_the_original_is_not_here() -> None:
     """One is grey, the other a part: neither was made from the other."""
     both = standing(
