@@ -9,7 +9,7 @@ import pytest
 
 from daemon.client import Client
 from daemon.service import Service
-from index.database import schema
+from index.database import journal_schema, schema
 from index.database.queries import job_listing, listing
 from index.database.queries.job_listing import ProblemFilter
 from index.database.records import batches
@@ -137,7 +137,7 @@ def add_sentences(database: Any, coded: str) -> None:
     )
     database.execute_sql("INSERT INTO batch (id, name, kind, state, created_ns) VALUES (1, 'b', 'sort', 'done', 1)")
     for message in ("It changed.", "", coded):
-        schema.Step.insert(
+        journal_schema.Step.insert(
             batch=1, action="trash", path=b"/a", device=1, inode=1, size_bytes=1, mtime_ns=1, state="refused"
         ).execute(database)
         database.execute_sql("UPDATE step SET message = ? WHERE id = (SELECT max(id) FROM step)", (message,))

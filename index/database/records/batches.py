@@ -25,10 +25,10 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
+from index.database.journal_schema import Batch
+from index.database.journal_schema import Step as StepRow
 from index.database.records.images import chunks
 from index.database.records.sql_paging import Page, cut_page, is_at
-from index.database.schema import Batch
-from index.database.schema import Step as StepRow
 from index.errors import NotFound
 from index.messages import Message, to_json
 from index.model import Identity

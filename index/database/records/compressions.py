@@ -12,12 +12,13 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
+from index.database.journal_schema import Compression
+from index.database.journal_schema import Step as StepRow
 from index.database.records import verdicts
 from index.database.records.batches import StepState
 from index.database.records.images import chunks
 from index.database.records.sql_paging import Page, cut_page
-from index.database.schema import Compression, Content, Decision, Image
-from index.database.schema import Step as StepRow
+from index.database.schema import Content, Decision, Image
 from index.errors import NotFound
 from index.imaging.encoding import compression
 from index.imaging.encoding.compression import CompressionOptions, Target

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
+from index.database.journal_schema import Step
 from index.database.records.images import chunks
-from index.database.schema import Decision, Step, Verdict
+from index.database.schema import Decision, Verdict
 from index.errors import ComparImgError, NotFound, UsageError
 from index.messages import Message
 from index.model import Choice

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
-from index.database.schema import TrashHome
+from index.database.journal_schema import TrashHome
 from index.messages import Message
 
 

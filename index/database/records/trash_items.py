@@ -7,10 +7,10 @@ from typing import Any
 
 from peewee import Case, SqliteDatabase, fn
 
+from index.database.journal_schema import Step, TrashItem
 from index.database.records import trash_folders
 from index.database.records.images import chunks
 from index.database.records.sql_paging import Page, cut_page, is_at
-from index.database.schema import Step, TrashItem
 from index.errors import NotFound
 from index.imaging.discovery.trash_places import (
     RestoreTarget,

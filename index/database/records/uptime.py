@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
+from index.database.journal_schema import TrashUptime, Uptime
 from index.database.records.images import chunks
 from index.database.records.trash_items import ItemState
-from index.database.schema import TrashUptime, Uptime
 
 ROW_ID = 1
 

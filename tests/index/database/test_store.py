@@ -6,23 +6,20 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from peewee import OperationalError, SqliteDatabase
+from peewee import Model, OperationalError, SqliteDatabase
 
-from index.database import rule_schema, schema, vector_schema
+from index.database import journal_schema, rule_schema, schema, vector_schema
 from index.database.schema import Root, Setting
 from index.database.store import Store
 from index.database.upkeep import upgrade
 from index.errors import AlreadyRunning, NoRoom, StoreClosed, StoreError
 
-TABLES = (
-    schema.Root, schema.Content, schema.Region, schema.Feature, schema.Image, schema.Problem, schema.Detection,
-    schema.Judgement, schema.Match, schema.Tally, schema.DuplicateGroup, schema.Member, schema.Verdict, schema.Job,
-    schema.Schedule, schema.Setting, schema.RuleRun, schema.Decision, schema.Batch, schema.Step, schema.TrashItem,
-    rule_schema.NamedRule,
-    schema.StaleGroup, schema.QuarantinedWork, schema.DeferredPair, schema.AssumedPair, schema.RootTotals,
-    schema.Uptime, schema.TrashUptime, schema.Disk, schema.DiskImage, schema.DecoderSet, vector_schema.Vector,
-    vector_schema.EmbeddingModel,
-)  # fmt: skip
+TABLES = [
+    table
+    for module in (schema, journal_schema, rule_schema, vector_schema)
+    for table in vars(module).values()
+    if isinstance(table, type) and issubclass(table, Model) and table.__module__ == module.__name__
+]
 
 
 def add_root(path: bytes):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from index.database import schema
+from index.database import journal_schema, schema
 from index.database.records import content_gc
 from index.database.store import Store
 from index.model import Kind, Turn
@@ -76,14 +76,14 @@ def by_verdict(db: Any, digest: bytes) -> None:
 
 
 def by_trash(db: Any, digest: bytes) -> None:
-    schema.TrashItem.insert(
+    journal_schema.TrashItem.insert(
         place=b"/photos/.trash/x", path=b"/photos/x", inode=1, size_bytes=1, mtime_ns=1, digest=digest,
         trashed_ns=NOW_NS, state="in_trash",
     ).execute(db)  # fmt: skip
 
 
 def by_compression(db: Any, digest: bytes) -> None:
-    schema.Compression.insert(
+    journal_schema.Compression.insert(
         state="done", path=b"/photos/x", source_digest=digest, source_bytes=1, options_key="{}", made_ns=NOW_NS
     ).execute(db)
 
