@@ -271,8 +271,8 @@ class Detector:
         return changed
 
     def _promise(self, progress: Progress, detection_id: int, changed: Collection[int] = ()) -> None:
-        """Have the groups of a detection promise the bytes that their proposals free; `changed` are the contents beside
-        whose images something may have changed."""
+        """Have the groups of a detection promise the bytes that their proposals free. `changed` are the contents with
+        images next to which files may have changed."""
         if self._criteria is None:
             return
         criteria = self._criteria()

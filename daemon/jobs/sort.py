@@ -173,7 +173,7 @@ class Checker:
 
     @contextmanager
     def guard(self, step: Step) -> Iterator[None]:
-        """Keep the keeper, and a companion's twin beside it, in place while a step is done. Raises StepRefused if one
+        """Keep the keeper, and a companion's twin next to it, in place while a step is done. Raises StepRefused if one
         of them has changed since it was checked, and if a picture that a companion belongs to is still there."""
         unchanged = self._unchanged.get(step.id, self._unchanged.get(step.companion_of or 0, ()))
         with kept_in_place((self._folders.file_ref(path), identity) for path, identity in unchanged):
@@ -268,7 +268,7 @@ class Checker:
 
     def _resume_companion(self, step: Step) -> dict[int, Step]:
         """The step of a companion whose image went before a crash: it follows, if it still may. RAW and film need a
-        twin beside the keeper that the image had."""
+        twin next to the keeper that the image had."""
         with self._store.read() as database:
             image = batches.step_or_none(database, step.companion_of or 0)
         if image is None or image.state is not StepState.DONE:

@@ -61,7 +61,7 @@ class RootTotals(Model):
 
 
 class Content(Model):
-    """Bytes identified by their digest, with the results of decoding them; `failure` is set where that failed."""
+    """Bytes identified by their digest, with the results of decoding them; `failure` is set if that failed."""
 
     id = AutoField()
     digest = BlobField(unique=True)
@@ -115,7 +115,7 @@ class Feature(Model):
 
 
 class Image(Model):
-    """A file, by its path as bytes and its identity. `content` is null where it could not be read."""
+    """A file, by its path as bytes and its identity. `content` is null if it could not be read."""
 
     id = AutoField()
     root = ForeignKeyField(Root)
@@ -129,8 +129,7 @@ class Image(Model):
 
 
 class Beside(Model):
-    """What stands beside an image in a group: the kinds of its companions, names of imaging.discovery.companions.Bond
-    with commas, and what its sidecars say."""
+    """The companions of an image in a group: their kinds (companions.Bond, with commas), and what the sidecars say."""
 
     image = ForeignKeyField(Image, primary_key=True, on_delete="CASCADE")
     bonds = TextField()
@@ -187,9 +186,8 @@ class Trace(Model):
 
 
 class Origin(Model):
-    """What two contents show of which was made from which: JSON, {"forward": {name: strength}, "back": ...}, where
-    forward says that b was made from a. a < b. `via` is the content that both were compared with, or a if they were
-    compared with each other."""
+    """Evidence which of two contents was made from the other: JSON, {"forward": {name: strength}, "back": ...}; forward
+    means b from a; a < b. `via` is the content with which both were compared, or a if they were compared directly."""
 
     a = ForeignKeyField(Content, on_delete="CASCADE", backref="+")
     b = ForeignKeyField(Content, on_delete="CASCADE", backref="+")

@@ -76,7 +76,7 @@ def _luma_of(scan: bytes, frame: bytes, tables: dict[int, Code]) -> bytes:
 
 
 def _averages(bits: str, places: Sequence[list[tuple[int, int]]], width: int, height: int) -> NDArray[np.int64]:
-    """Those of the blocks of luma, by row and column, from a scan in which chroma stands between them."""
+    """The averages of the luma blocks, by row and column, from a scan that interleaves them with chroma."""
     down, across = -(-height // (2 * BLOCK)), -(-width // (2 * BLOCK))
     luma, last, position = [], 0, 0
     for _ in range(down * across):

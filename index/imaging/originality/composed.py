@@ -1,7 +1,7 @@
-"""PURE: how two pictures differ from a third one -> how they differ from each other, as far as their origin needs it.
+"""PURE: derives the differences between two pictures from those of each to a third, as far as their origin needs it.
 
-All members of a group are verified against its reference; what leads from one member to another follows from that, and
-no pixel is looked at again.
+All members of a group are verified against its reference. The differences between two members follow from that, and no
+pixels are read again.
 """
 
 from functools import lru_cache
@@ -88,8 +88,8 @@ def _extent(to_first: Evidence, to_second: Evidence, turn_of_first: Turn) -> dic
 
 
 def _shown(evidence: Evidence) -> Box:
-    """What the second picture shows, in fractions of the sides of the first, before it was turned; below 0 and above 1
-    is what lies beyond the first."""
+    """The part that the second picture shows, before it was turned, in fractions of the sides of the first. Values
+    below 0 and above 1 are outside the first."""
     crop = evidence.get("crop")
     if not crop:
         return WHOLE

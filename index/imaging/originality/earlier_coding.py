@@ -24,7 +24,7 @@ Values = NDArray[np.float64]
 HARMONICS: Final = 8
 LEAST_HARMONIC: Final = 1e-3
 UNCHANGED: Final = np.ones(1)
-# Of so many gains, what a table asks is kept: more are looked for where the tone was changed, and never again.
+# Results are cached for up to this many gains. More gains occur only if the tone was changed, and never repeat.
 FEW_GAINS: Final = 2
 LARGEST: Final = BINS * BIN
 # A modulation below leaves values that no file has; those of noise beyond the model are not that rare.

@@ -1,4 +1,4 @@
-"""What was fitted, from the file beside this module: weights.json."""
+"""The fitted values, from the file weights.json next to this module."""
 
 import json
 from collections.abc import Mapping

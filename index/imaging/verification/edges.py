@@ -111,8 +111,8 @@ def _displaced(points: Points, bend: NDArray[np.float32] | None, sign: int) -> P
 
 
 def _outside(points: Points, shape: tuple[int, ...]) -> float:
-    """How far the median point of an edge lies outside a picture of a shape, (height, width), in pixels (inside < 0);
-    of several edges, one after another, that which lies farthest."""
+    """How far the median point of an edge is outside a picture of a shape, (height, width), in pixels (inside < 0). For
+    several edges, one after another, the largest distance."""
     ends = np.array([shape[1], shape[0]]) - 0.5
     outside = np.maximum(-0.5 - points, points - ends).max(axis=1).reshape(-1, len(ALONG))
     return float(np.sort(outside, axis=1)[:, len(ALONG) // 2].max())

@@ -29,13 +29,13 @@ class MessageLimits:
     max_width: float = threshold(0.95, "share of the width", "A wider panel is the band of a caption.")
     tone_width: float = threshold(14.0, "levels", "What is so near to the median of a panel is its background.")
     min_background: float = threshold(0.5, "share of the panel", "Other things have more tones.")
-    contrast: float = threshold(24.0, "levels", "By which text stands out from its background, on both of its sides.")
+    contrast: float = threshold(24.0, "levels", "The least contrast of text with its background, on both sides.")
 
 
 MESSAGE: Final = MessageLimits()
 
-# In pixels: what noise is averaged over, what joins the pieces of a panel, what is no piece, what strokes are thinner
-# than, and the rim of a panel.
+# Sizes in pixels: for averaging noise, for joining the pieces of a panel, of the smallest piece, above the width of
+# strokes, and of the rim of a panel.
 SMOOTHED: Final = 3
 CLOSED: Final = 5
 OPENED: Final = 9
@@ -62,7 +62,7 @@ def is_panel(found: Grey, width: int) -> bool:
 
 
 def panel(having: Grey, without: Grey) -> Grey | None:
-    """The box around the largest thing that the first alone has, cut out; None where there is none."""
+    """The box around the largest thing that only the first has, cut out of it; None if there is nothing."""
     apart = cv2.blur(having - without, (SMOOTHED, SMOOTHED))
     differs = (np.abs(apart) > MESSAGE.min_difference).astype(np.uint8)
     joined = cv2.morphologyEx(differs, cv2.MORPH_CLOSE, np.ones((CLOSED, CLOSED), np.uint8))

@@ -1,7 +1,7 @@
 """PURE: a grey picture -> how much of it is drawn in strokes, such as letters and the lines of charts.
 
-Graphics are plain, and so are black cloth, a clear sky and a smooth drawn landscape. But what stands out from these is
-no stroke, or stands on no single tone.
+Graphics are plain, and so are black cloth, a clear sky and a smooth drawn landscape. But contrasts in these are no
+strokes, or are not on a single tone.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class StrokeLimits:
 
     min_share: float = threshold(FITTED["min_share"], "share of blocks", "In a graphic; fitted on drawn pictures.")
     min_side: int = threshold(300, "pixels", "In smaller pictures letters are no strokes: what is plain is a graphic.")
-    contrast: float = threshold(0.2, "share of the range", "By which strokes stand out from what is beside them.")
+    contrast: float = threshold(0.2, "share of the range", "The least contrast of strokes with what is next to them.")
     min_contrast: float = threshold(24.0, "levels", "At least.")
     min_of_block: float = threshold(0.12, "share of a block", "A block with less has no strokes.")
     min_blocks: int = threshold(12, "blocks", "Where fewer count, there may be single lines: then thin_of_block holds.")
     thin_of_block: float = threshold(0.04, "share of a block", "A line of one pixel across is 0.06.")
-    tone_width: int = threshold(12, "levels", "Where half of a block lies within so many, it stands on one tone.")
+    tone_width: int = threshold(12, "levels", "If half of a block is within this many levels, it has one tone.")
     on_texture: float = threshold(0.33, "blocks", "A block with strokes on no single tone counts so much.")
     flat: float = threshold(4.0, "levels", "Blocks of a lower deviation do not count.")
 
