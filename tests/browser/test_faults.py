@@ -109,6 +109,24 @@ def test_every_tool_of_a_comparison_has_its_place(serve: Serve, visit: Open, loc
         page.keyboard.press("v")
 
 
+def test_the_progress_of_a_review_is_as_wide_as_a_phone(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = []
+    for group in range(2):
+        contents = [site.library.add_content(3 * group + number) for number in range(2)]
+        images = [site.library.add_image(content, f"{content}.jpg", size_bytes=123_456_789_012) for content in contents]
+        member = (contents[1], Kind.NEAR, 4, Turn.NONE)
+        keys.append(site.library.add_group(contents[0], member, images=2, reclaimable_bytes=987_654_321_098))
+    Client(site.address).put(f"groups/{keys[1]}/decisions", {"decisions": [{"image": images[1], "choice": "trash"}]})
+    page = visit(but="Failed to load resource", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True,
+                 locale="fr-FR")  # fmt: skip
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    expect(page.get_by_text("prévus")).to_be_visible()
+    for part in page.locator(".review-progress :is(span, a)").all():
+        box = part.bounding_box()
+        assert box["x"] + box["width"] <= 390 - 8, part.inner_text()
+
+
 def test_a_group_has_the_name_of_the_image_on_its_card(serve: Serve, visit: Open) -> None:
     """That of the proposed image, which need not be the reference."""
     site = serve()
