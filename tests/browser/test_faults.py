@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +108,42 @@ def test_every_tool_of_a_comparison_has_its_place(serve: Serve, visit: Open, loc
         expect(page.locator(f".compare[data-mode={mode}]")).to_be_visible()
         assert page.evaluate(outside) == [], mode
         page.keyboard.press("v")
+
+
+def test_what_only_moves_promises_no_bytes(serve: Serve, visit: Open, tmp_path: Path) -> None:
+    (tmp_path / "best").mkdir()
+    site = serve(toml=f"[sort.destinations]\nbest = '{tmp_path}/best'\n")
+    contents = [site.library.add_content(number) for number in range(2)]
+    kept, moved = (site.library.add_image(content, f"{content}.jpg") for content in contents)
+    key = site.library.add_group(contents[0], (contents[1], Kind.NEAR, 4, Turn.NONE), images=2)
+    choices = [{"image": kept, "choice": "keep"}, {"image": moved, "choice": "move", "destination": "best"}]
+    Client(site.address).put(f"groups/{key}/decisions", {"decisions": choices})
+    page = visit(but="Failed to load resource")
+    page.goto(f"{site.address}/end")
+    expect(page.get_by_role("link", name="Apply", exact=True).last).to_be_visible()
+    page.get_by_role("heading", name="1 of 1 decided").wait_for()
+    expect(page.locator("main")).not_to_contain_text("0 byte")
+    page.goto(site.address)
+    expect(page.locator(".card.decided .gain")).to_have_text("")
+    expect(page.locator("[data-figure=reclaimable]")).to_have_text("0 bytes")
+
+
+def test_the_progress_of_a_review_is_as_wide_as_a_phone(serve: Serve, visit: Open) -> None:
+    site = serve()
+    keys = []
+    for group in range(2):
+        contents = [site.library.add_content(3 * group + number) for number in range(2)]
+        images = [site.library.add_image(content, f"{content}.jpg", size_bytes=123_456_789_012) for content in contents]
+        member = (contents[1], Kind.NEAR, 4, Turn.NONE)
+        keys.append(site.library.add_group(contents[0], member, images=2, reclaimable_bytes=987_654_321_098))
+    Client(site.address).put(f"groups/{keys[1]}/decisions", {"decisions": [{"image": images[1], "choice": "trash"}]})
+    page = visit(but="Failed to load resource", viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True,
+                 locale="fr-FR")  # fmt: skip
+    page.goto(f"{site.address}/groups/{keys[0]}")
+    expect(page.get_by_text("prévus")).to_be_visible()
+    for part in page.locator(".review-progress :is(span, a)").all():
+        box = part.bounding_box()
+        assert box["x"] + box["width"] <= 390 - 8, part.inner_text()
 
 
 def test_a_group_has_the_name_of_the_image_on_its_card(serve: Serve, visit: Open) -> None:

@@ -16,7 +16,7 @@ export async function endPanel(chosen, signal, more = null) {
     "a",
     { class: "button primary", href: "/plan" },
     icon("check", 17),
-    t("end.apply", { size: bytes(figures.planned_bytes) }),
+    figures.planned_bytes ? t("end.apply", { size: bytes(figures.planned_bytes) }) : t("plan.apply"),
   );
   const goOn = items.length
     ? h("a", { class: "button", href: groupAddress(items[0], chosen) }, t("end.open", { n: total }))

@@ -24,12 +24,14 @@ export function figures(
   subscribe(
     "figures",
     ({ groups, reclaimable_bytes: open, planned_bytes: planned }) => {
-      if (detection || groups) setFigure("reclaimable", bytes(open + planned));
+      // It may come before the head is on the page.
+      if (detection || groups) reclaimable.lastChild.textContent = bytes(open + planned);
     },
     { signal },
   );
   const figure = (name, value, tone = "") =>
     h("div", { class: `figure ${tone}` }, h("dt", {}, t(`figure.${name}`)), h("dd", { data: { figure: name } }, value));
+  const reclaimable = figure("reclaimable", detection ? bytes(totals.reclaimable_bytes) : UNKNOWN, "main");
   return h(
     "section",
     { class: "hero" },
@@ -42,7 +44,7 @@ export function figures(
       h(
         "dl",
         { class: "figures" },
-        figure("reclaimable", detection ? bytes(totals.reclaimable_bytes) : UNKNOWN, "main"),
+        reclaimable,
         figure("groups", detection ? number(totals.groups) : UNKNOWN),
         figure("images", imagesText(totals)),
       ),

@@ -41,7 +41,7 @@ export function drawPreview(place, result, rule, { apply, save, countAll }) {
         { class: "big" },
         fact(t("rules.groups"), number(result.groups)),
         fact(t(`rules.images.${rule.choice}`), number(result.images)),
-        fact(t("rules.bytes"), bytes(result.bytes)),
+        result.bytes ? fact(t("rules.bytes"), bytes(result.bytes)) : null,
       ),
       isEstimated(result)
         ? h(

@@ -34,7 +34,7 @@ export function drawRuns(place, runs, revoked) {
             "div",
             {},
             h("strong", {}, t("runs.line", { n: run.images })),
-            h("small", {}, `${ago(run.created)} · ${bytes(run.bytes)}`),
+            h("small", {}, [ago(run.created), run.bytes ? bytes(run.bytes) : ""].filter(Boolean).join(" · ")),
           ),
           h("span", { class: "quiet" }, run.open === 0 ? t("runs.carried_out") : ""),
           run.open === 0

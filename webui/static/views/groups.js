@@ -120,7 +120,7 @@ export async function render(main, { signal, go }) {
       { class: "list-head", "aria-label": t("groups.filters") },
       scenes === "only" ? null : kindFilter(page.kinds, kind, change),
       scenesTab(page.scenes, scenes, change),
-      tools(chosen, roots, change, page.items.length ? () => selection.setAll(true) : null),
+      tools(chosen, search ? [] : roots, change, page.items.length ? () => selection.setAll(true) : null),
     ),
     scenesHead(scenes),
     fresh,

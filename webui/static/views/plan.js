@@ -110,7 +110,8 @@ async function drawPlan(place, outcome, signal, go) {
       h(
         "dl",
         { class: "big" },
-        fact(t("plan.frees"), bytes(outcome.bytes ?? 0)),
+        // Moving frees nothing.
+        outcome.bytes ? fact(t("plan.frees"), bytes(outcome.bytes)) : null,
         doing.map((action) => fact(t(`plan.${action}`), number(outcome[action]))),
         outcome.companions ? fact(t("plan.companions"), number(outcome.companions)) : null,
       ),
@@ -169,10 +170,13 @@ function leaveOut(step, place, signal, go) {
   );
 }
 
+const filesOf = (outcome) => ["trash", "move", "link"].reduce((sum, action) => sum + (outcome[action] ?? 0), 0);
+
+const doneText = (outcome) =>
+  outcome.bytes ? t("plan.done", { size: bytes(outcome.bytes) }) : t("plan.done.no_bytes", { n: filesOf(outcome) });
+
 async function applyPlan(outcome, button, signal, go) {
-  const text = t("plan.confirm.text", {
-    n: ["trash", "move", "link"].reduce((sum, action) => sum + (outcome[action] ?? 0), 0),
-  });
+  const text = t("plan.confirm.text", { n: filesOf(outcome) });
   if (!(await confirmed(t("plan.confirm"), text, t("plan.apply")))) return;
   button.disabled = true;
   try {
@@ -180,7 +184,7 @@ async function applyPlan(outcome, button, signal, go) {
     const job = await untilEnded(id, signal);
     loadFigures().catch(() => {});
     if (job.state === "failed") toast(job.error || t("failed.title"), "wrong");
-    else toast(t("plan.done", { size: bytes(job.outcome.bytes ?? 0) }));
+    else toast(doneText(job.outcome));
     if (!signal.aborted) go(job.outcome.batch ? `/history/${job.outcome.batch}` : "/history");
   } catch (error) {
     if (error.name !== "AbortError") toast(errorText(error), "wrong");
