@@ -20,7 +20,7 @@ from index.database.records.compressions import CompressionRecord, State
 from index.database.records.jobs import CompressParameters
 from index.database.records.sql_paging import Where, below_any
 from index.errors import UsageError
-from index.imaging.discovery.companions import companions_of, owners_of, renamed
+from index.imaging.discovery.companions import companions_of, is_edited_from, owners_of, renamed
 from index.imaging.encoding import compression
 from index.imaging.encoding.compression import CompressionOptions, Format, Target
 from index.messages import Message, of_json
@@ -135,8 +135,8 @@ class _Companions:
         self._read: dict[bytes, Folder] = {}
 
     def to_rename(self, image: bytes, result: bytes) -> Iterator[tuple[bytes, bytes, Identity]]:
-        """Path, new path and identity of each file that belongs to an image and to no other picture, and whose name
-        would not be that of a companion of the result."""
+        """Path, new path and identity of each file that belongs to an image and to no other in its own right, and whose
+        name would not be that of a companion of the result."""
         folder, name = os.path.split(image)
         file_ref = self._folders.file_ref(image)
         if folder not in self._read:
@@ -146,7 +146,12 @@ class _Companions:
         names, fold = self._read[folder].related(name), self._read[folder].fold
         for companion in companions_of(name, names, fold):
             named = renamed(companion.name, name, os.path.basename(result))
-            others = [other for other in owners_of(companion.name, names, fold) if other != name]
+            # What was edited from an image has no claim to a name that is the image's.
+            others = [
+                other
+                for other in owners_of(companion.name, names, fold)
+                if other != name and not is_edited_from(other, name, fold)
+            ]
             if named == companion.name or any(is_picture(file_ref.sibling(other)) for other in others):
                 continue
             identity = safe_files.identity_at(file_ref.sibling(companion.name))

@@ -181,6 +181,11 @@ def _names_of(picture: bytes) -> tuple[bytes, ...]:
     return (picture,) if edited is None else (picture, edited[1] + (edited[2] or b"") + edited[3])
 
 
+def is_edited_from(picture: bytes, original: bytes, fold: Fold = exact) -> bool:
+    """Whether Google Photos made a picture from the other one, by their names."""
+    return fold(original) in map(fold, _names_of(picture)[1:])
+
+
 def bond_of(name: bytes) -> Bond | None:
     """How a file, by its name, may belong to an image next to it; None if it is no companion."""
     claims = _claims(name)

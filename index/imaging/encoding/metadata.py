@@ -50,7 +50,9 @@ class Metadata:
         left, xmp = set(texts.others), self.xmp or texts.xmp
         if not xmp and (texts.named or texts.keywords):
             xmp = xmp_packet.of_texts(texts.named, tuple(texts.keywords))
-        elif not all(xmp_packet.holds(xmp, text) for text in (*texts.named.values(), *texts.keywords)):
+        else:
+            xmp = xmp_packet.with_texts(xmp, texts.named, tuple(texts.keywords))
+        if not all(xmp_packet.holds(xmp, text) for text in (*texts.named.values(), *texts.keywords)):
             left.add({"JPEG": "iptc", "PNG": "texts"}.get(self.format, "texts"))
         exif = self.exif or _with_prefix(texts.exif)
         # What readers assume where a file says nothing is nothing to carry over.

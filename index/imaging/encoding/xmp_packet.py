@@ -1,6 +1,7 @@
 """PURE: XMP packets (Adobe, XMP Specification Part 1): what depends on the pixels changed with them, and a new packet.
 
-A packet is changed as text, number by number, so that all else in it stays as its program wrote it.
+A packet is changed as text, number by number, and texts are added at its end, so that all else in it stays as its
+program wrote it.
 """
 
 import re
@@ -14,6 +15,11 @@ HEIGHTS: Final = ("tiff:ImageLength", "exif:PixelYDimension")
 ACROSS: Final = ("GPano:FullPanoWidthPixels", "GPano:CroppedAreaImageWidthPixels", "GPano:CroppedAreaLeftPixels")
 DOWN: Final = ("GPano:FullPanoHeightPixels", "GPano:CroppedAreaImageHeightPixels", "GPano:CroppedAreaTopPixels")
 ORIENTATION: Final = "tiff:Orientation"
+
+DUBLIN_CORE: Final = b"http://purl.org/dc/elements/1.1/"
+RDF_END: Final = b"</rdf:RDF>"
+_ABOUT: Final = re.compile(rb"rdf:about=([\"'])([^\"'<>]*)\1")
+_USUAL_PREFIX: Final = re.compile(rb"xmlns:dc=[\"']" + re.escape(DUBLIN_CORE))
 
 # Some programs write whole numbers as 640.0.
 _NUMBER: Final = rb"((?:%s)\s*=\s*[\"']|<(?:%s)>\s*)(\d{1,9})(?:\.\d{0,9})?(?=\s*[\"'<])"
@@ -35,24 +41,50 @@ def for_pixels(packet: bytes, before: tuple[int, int], after: tuple[int, int], o
 
 def of_texts(texts: Mapping[str, str], keywords: tuple[str, ...]) -> bytes:
     """A new packet: `texts` are dc:title, dc:description, dc:creator and dc:rights, where there are any."""
-    lines = []
-    for name, text in texts.items():
-        item = escape(_printable(text))
-        if name == "dc:creator":
-            lines.append(f"   <{name}><rdf:Seq><rdf:li>{item}</rdf:li></rdf:Seq></{name}>")
-        else:
-            lines.append(f'   <{name}><rdf:Alt><rdf:li xml:lang="x-default">{item}</rdf:li></rdf:Alt></{name}>')
-    if keywords:
-        items = "".join(f"<rdf:li>{escape(_printable(word))}</rdf:li>" for word in keywords)
-        lines.append(f"   <dc:subject><rdf:Bag>{items}</rdf:Bag></dc:subject>")
-    body = "\n".join(lines)
     return (
         '<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="ComparImg">\n'
         ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
-        '  <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">\n'
-        f'{body}\n  </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
+        f'{_description(_properties(texts, keywords), "")} </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
     ).encode()
+
+
+def with_texts(packet: bytes, texts: Mapping[str, str], keywords: tuple[str, ...]) -> bytes:
+    """The packet with those texts and keywords of whose properties it has none."""
+    end = packet.rfind(RDF_END)
+    missing = {
+        name: line
+        for name, line in _properties(texts, keywords).items()
+        if not re.search(rb"\b%s\b" % name.encode(), packet)
+    }
+    about = _ABOUT.search(packet)
+    # Another prefix may stand for the names: what is there under it is not known.
+    is_usual = packet.count(DUBLIN_CORE) == len(_USUAL_PREFIX.findall(packet))
+    if end < 0 or not missing or about is None or not is_usual:
+        return packet
+    return packet[:end] + _description(missing, about[2].decode("utf-8", "replace")).encode() + packet[end:]
+
+
+def _properties(texts: Mapping[str, str], keywords: tuple[str, ...]) -> dict[str, str]:
+    """Each as an element, by its name."""
+    lines = {}
+    for name, text in texts.items():
+        item = escape(_printable(text))
+        if name == "dc:creator":
+            lines[name] = f"   <{name}><rdf:Seq><rdf:li>{item}</rdf:li></rdf:Seq></{name}>\n"
+        else:
+            lines[name] = f'   <{name}><rdf:Alt><rdf:li xml:lang="x-default">{item}</rdf:li></rdf:Alt></{name}>\n'
+    if keywords:
+        items = "".join(f"<rdf:li>{escape(_printable(word))}</rdf:li>" for word in keywords)
+        lines["dc:subject"] = f"   <dc:subject><rdf:Bag>{items}</rdf:Bag></dc:subject>\n"
+    return lines
+
+
+def _description(properties: Mapping[str, str], about: str) -> str:
+    """`about` as it stands in the packet, in which all descriptions say the same."""
+    namespace = DUBLIN_CORE.decode()
+    start = f'  <rdf:Description rdf:about="{about}" xmlns:dc="{namespace}">\n'
+    return start + "".join(properties.values()) + "  </rdf:Description>\n"
 
 
 def holds(packet: bytes, text: str) -> bool:

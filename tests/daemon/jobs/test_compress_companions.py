@@ -70,6 +70,14 @@ def test_what_keeps_its_name_or_belongs_to_another_as_well_stays(tmp_path: Path)
     assert visible(other) == {"x.xmp": b"of both", "x_resize.jpg.xmp": b"its own"}
 
 
+def test_the_json_of_takeout_goes_with_the_picture_that_it_names_and_not_with_an_edited_one(tmp_path: Path) -> None:
+    scene = scene_with(tmp_path, "modify, converted", {"x.jpg.json": b"place"})
+    save(photograph(2, 64, 64), scene.photos / "x-edited.jpg")
+    with without_processes():
+        scene.run()
+    assert visible(scene) == {"x.webp.json": b"place"}
+
+
 @pytest.mark.parametrize("mode", ["beside", "modify"])
 def test_where_the_image_keeps_its_name_nothing_moves(tmp_path: Path, mode: str) -> None:
     scene = scene_with(tmp_path, mode)

@@ -8,6 +8,7 @@ from index.imaging.discovery.companions import (
     companions_of,
     exact,
     images_behind,
+    is_edited_from,
     keys_of,
     owners_of,
     renamed,
@@ -217,6 +218,9 @@ def test_the_second_version_of_one_is_the_sidecar_of_another_too() -> None:
 def test_the_json_of_takeout_belongs_to_a_picture_and_to_what_was_edited_from_it() -> None:
     assert owners_of(b"x.jpg.json", encoded("x.jpg", "x-edited.jpg", "y.jpg")) == encoded("x-edited.jpg", "x.jpg")
     assert names("x-edited.jpg", "x.jpg", "x.jpg.json", "x.mp4") == ["x.jpg.json"]
+    assert is_edited_from(b"X-Edited(2).jpg", b"x(2).jpg", case_blind)
+    assert not is_edited_from(b"x.jpg", b"x.jpg")
+    assert not is_edited_from(b"x.jpg", b"x-edited.jpg")
 
 
 def test_the_twin_of_a_companion_with_a_name_of_its_own() -> None:

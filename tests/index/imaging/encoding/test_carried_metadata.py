@@ -10,6 +10,7 @@ from PIL import Image, PngImagePlugin
 from index.imaging.decoding import jpeg_file, png_file
 from index.imaging.decoding.facts import orientation_of
 from index.imaging.decoding.pictures import Limits, opened
+from index.imaging.decoding.xmp_properties import read_xmp
 from index.imaging.encoding import exif_block, texts, trailer, xmp_packet
 from index.imaging.encoding.compression import CompressionOptions, Format
 from index.imaging.encoding.trailer import Trailer
@@ -22,6 +23,7 @@ TO_JPEG = CompressionOptions(**AS_IT_IS, quality=80, format=Format.JPEG)
 HALF = CompressionOptions(width=200, height=200, quality=90)
 HEAD = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
 TAIL = "</rdf:RDF></x:xmpmeta>"
+DUBLIN_CORE = xmp_packet.DUBLIN_CORE.decode()
 
 
 def packet(attributes: str, elements: str = "") -> bytes:
@@ -134,12 +136,31 @@ def test_the_texts_of_a_png_go_over():
     [
         (jpeg(iptc((90, "Rome"))), "compress.left_iptc"),
         (jpeg(iptc((120, "one thing")), comment=b"another"), "compress.left_comment"),
-        (jpeg(iptc((120, "a caption")), xmp=packet('dc:format="x"')), "compress.left_iptc"),
+        (
+            jpeg(iptc((120, "a caption")), xmp=packet("", "<dc:description>another</dc:description>")),
+            "compress.left_iptc",
+        ),
+        (jpeg(iptc((120, "a caption")), xmp=packet(f'xmlns:pure="{DUBLIN_CORE}"')), "compress.left_iptc"),
+        (jpeg(iptc((120, "a caption")), xmp=b"no packet"), "compress.left_iptc"),
     ],
 )
 def test_what_has_no_place_there_is_named(data, code):
     result, _ = made(data, WEBP)
     assert code in [note.code for note in result.notes]
+
+
+def test_captions_and_keywords_go_into_the_packet_that_is_there():
+    before = packet(f'xmp:Rating="4" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="{DUBLIN_CORE}"')
+    before = before.replace(b'rdf:about=""', b"rdf:about='uuid:1&amp;2'")
+    segments = iptc((120, "Aunt & Mary"), (25, "family"), (25, "garden"), (80, "Anna"))
+    result, _ = made(jpeg(segments, xmp=before), WEBP)
+    after = xmp_of(result.data)
+    assert not result.notes
+    assert after.startswith(before.removesuffix(TAIL.encode()))
+    assert after.count(b"uuid:1&amp;2") == 2
+    described = read_xmp(after)
+    assert (described.rating, described.caption) == (4, "Aunt & Mary")
+    assert set(described.keywords) == {"family", "garden"}
 
 
 def raw_profile(name: str, block: bytes) -> tuple[str, str]:
