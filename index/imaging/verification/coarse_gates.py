@@ -44,11 +44,12 @@ def coarse_gates(aligned: Aligned, *, graphic: bool) -> tuple[Gate, ...]:
 
 def is_graphic(first: Prepared, second: Prepared) -> bool:
     """Whether both pictures are drawings, forms or screens, in which a small difference matters: both are plain, and
-    one is drawn in strokes, or both are too small for that."""
+    they are drawn in strokes, or both are too small for that. The mean counts: one may have a caption of its own, or
+    be blurred."""
     if not is_plain(first, second):
         return False
-    large = [picture for picture in (first, second) if max(picture.grey.shape) >= STROKES.min_side]
-    return not large or any(picture.strokes >= STROKES.min_share for picture in large)
+    shares = [picture.strokes for picture in (first, second) if max(picture.grey.shape) >= STROKES.min_side]
+    return not shares or sum(shares) / len(shares) >= STROKES.min_share
 
 
 def is_plain(first: Prepared, second: Prepared, limits: Graphic = GRAPHIC) -> bool:

@@ -86,7 +86,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Graphic:
-    """What is plain: both pictures reach one of these shares. It is a graphic if one is drawn in strokes, too."""
+    """What is plain: both pictures reach one of these shares. It is a graphic if it is drawn in strokes, too."""
 
     min_plain: float = threshold(0.62, "share of pixels", "Equal to their neighbours: not even noise is there.")
     min_background: float = threshold(0.45, "share of pixels", "Of one tone, from which something stands out.")

@@ -168,13 +168,20 @@ def lines(side: int = 400) -> Prepared:
     return Prepared(grey, 0.0, 0.0)
 
 
-def test_what_is_plain_is_a_graphic_if_either_is_drawn_in_strokes_or_both_are_small() -> None:
+def test_what_is_plain_is_a_graphic_if_it_is_drawn_in_strokes_or_both_are_small() -> None:
     assert is_graphic(lines(), lines())
-    assert is_graphic(lines(), page(0.64)), "one is enough: in the other they may be blurred"
+    assert is_graphic(lines(), page(0.64)), "one may be blurred"
     assert not is_graphic(page(0.64), page(0.64)), "a black shirt before a background"
     small = Prepared(np.ascontiguousarray(page(0.64).grey[60:340, :280]), 0.0, 0.0)
     assert is_graphic(small, small)
     assert not is_graphic(small, page(0.64)), "the larger shows what it is"
+
+
+@pytest.mark.parametrize(("strokes", "graphic"), [(0.1, False), (0.5, True)])
+def test_a_caption_alone_makes_no_graphic(strokes: float, graphic: bool) -> None:
+    before, captioned = page(0.64), page(0.66)
+    before.__dict__["strokes"], captioned.__dict__["strokes"] = strokes, 0.6
+    assert is_graphic(before, captioned) is graphic
 
 
 @pytest.mark.parametrize(("textured", "stamped"), [(24 + 6, True), (23 + 6, False)])
