@@ -86,6 +86,7 @@ def registration(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Re
     strict = most <= limits.max_shift_px * limits.untouched_factor
     if not by_hash:
         most = min(most, limits.max_shift_by_features_px)
+        strict = strict or fine.registration.blocks >= limits.many_blocks
     limit = round(most, 3)
     shift = round(fine.shift_px if strict else fine.sure_shift_px, 3)
     return Gate("registration", shift, limit, shift <= limit)
