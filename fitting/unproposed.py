@@ -68,7 +68,8 @@ from typing import Any, Final'''
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One pair that passes all other gates: the agreement of its noise, None where it is not compared, whether the
-    noise is uneven, and in how many blocks details were measured if their shift, less nothing, is beyond the limit."""
+    noise is uneven, and in how many blocks details were measured if their shift is beyond the limit with no allowance
+    for chance, and the noise does not prove one exposure."""
 
     kind: str
     agreement: float | None
@@ -142,7 +143,8 @@ def measured(kind: str, first: Seen, second: Seen) -> Sample | None:
         if gates := usual_way(fine, facts, noise, even, by_hash=by_hash):
             (other,) = usual_way(fine, facts, noise, uneven, by_hash=by_hash)
             kept.extend((gates[0].value, other.limit != gates[0].limit))
-        kept.append(fine)
+        kept.append(fine.registration.blocks if not fine_gates.is_noise_of_one(facts, noise) else 0)
+        kept.append(fine.shift_px)
         return ()
 
     module: Any = fine_gates
@@ -153,10 +155,10 @@ def measured(kind: str, first: Seen, second: Seen) -> Sample | None:
         module.exposure, module.REGISTRATION = usual_way, REGISTRATION
     if not all(gate.passed for gate in said.gates):
         return None
-    *noise, fine = kept
+    *noise, blocks, shift_px = kept
     agreement, uneven = noise or (None, False)
     most = next(gate.limit for gate in said.gates if gate.name == "registration")
-    return Sample(kind, agreement, uneven, fine.registration.blocks if fine.shift_px > most else 0)
+    return Sample(kind, agreement, uneven, blocks if shift_px > most else 0)
 
 
 def limits_of(samples: Sequence[Sample]) -> dict[str, float]:

@@ -168,8 +168,8 @@ class Registration:
     many_blocks: float = threshold(
         FITTED["many_blocks"],
         "blocks",
-        "Measured in so many, the shift of such a pair counts as it is: an allowance for chance is largest where "
-        "shifts differ from block to block, as those of two cameras do.",
+        "Measured in so many, the shift of such a pair counts as it is, unless its noise is nearly the same: an "
+        "allowance for chance is largest where shifts differ from block to block, as those of two cameras do.",
     )
 
 

@@ -107,6 +107,10 @@ def test_a_shift_that_was_measured_in_many_blocks_is_not_allowed_for_where_no_ha
         gate = registration(fine, (CAMERA, CAMERA), PLAIN, REGISTRATION, by_hash=False)
         assert (gate.value, gate.passed) == (shift, blocks < many)
         assert registration(fine, (CAMERA, CAMERA), PLAIN, REGISTRATION, by_hash=True).passed
+        for comparable in (0.3, 0.9):
+            noise = Noise(1.1, comparable, 2.0, 0.9)
+            of_noise = registration(fine, (CAMERA, CAMERA), noise, REGISTRATION, by_hash=False)
+            assert of_noise.passed is (blocks < many or comparable == 0.9)
 
 
 @pytest.mark.parametrize(("blocks", "passed"), [(5, False), (6, True)])
