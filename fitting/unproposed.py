@@ -1,8 +1,8 @@
-"""Fits what the verifier asks of the noise where no hash proposes a pair: python -m fitting.unproposed FOLDER [--write]
+"""Fits what the verifier asks where no hash proposes a pair: python -m fitting.unproposed FOLDER [--write]
 
 Only local features or a model propose such a pair. Of the photographs of a folder, parts, frames and screenshots are
 made, many of them in other tones, sharper or softer, and those that no hash would propose are verified. Each limit is
-the highest that loses at most LOST of the copies of every other photograph, and is judged on the photographs between;
+the strictest that loses at most LOST of the copies of every other photograph, and is judged on the photographs between;
 there also on pairs that are no copies: one scene, its noise removed, exposed twice with noise, blur, tones and a frame
 of its own. With --write, unproposed_limits.py is replaced.
 """
@@ -30,15 +30,16 @@ from bench.methods import in_screenshot, part, to_ratio
 from fitting.copies import ENCODER_WEIGHTS, ENCODERS, KINDS, Edit, encode
 from fitting.letters import write_limits
 from index.imaging.verification import fine_gates, unproposed_limits
-from index.imaging.verification.gate_thresholds import EXPOSURE
+from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.verify import judge, prepare
 from index.model import default_tolerance
 
 Picture = Image.Image
 LONG_SIDE: Final = 1024
 LOST: Final = 0.002
-# Limits are rounded down to a multiple of it.
+# Limits of agreement are rounded down to a multiple of it.
 STEP: Final = 0.05
+MANY_BLOCKS: Final = (8, 12, 16, 24, 32, 48)
 OTHER: Final = "another exposure"
 # Pairs of exposures of each photograph.
 EXPOSURES: Final = 4
@@ -56,7 +57,7 @@ PARTS: Final[dict[str, Edit]] = {
 TONED: Final = frozenset(("tone", "curve", "colour", "grey", "sharp", "soft", "grain"))
 TONES: Final = tuple(kind for kind, (family, _) in KINDS.items() if family in TONED)
 LIMITS_FILE: Final = Path(unproposed_limits.__file__)
-HEAD: Final = '''"""PURE: the least agreement of noise where no hash proposes a pair, and how many pairs pass with it.
+HEAD: Final = '''"""PURE: the limits where no hash proposes a pair, and how many pairs pass with them.
 
 Written by python -m fitting.unproposed.
 """
@@ -66,12 +67,14 @@ from typing import Any, Final'''
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair that passes all other gates: the agreement of its noise, None where it is not compared, and whether the
-    noise is uneven."""
+    """One pair that passes all other gates: the agreement of its noise, None where it is not compared, whether the
+    noise is uneven, and in how many blocks details were measured if their shift is beyond the limit with no allowance
+    for chance, and the noise does not prove one exposure."""
 
     kind: str
     agreement: float | None
     uneven: bool
+    shifted_blocks: int = 0
 
     @property
     def limit(self) -> str:
@@ -79,7 +82,8 @@ class Sample:
         return "unproposed_uneven" if self.uneven else "unproposed"
 
     def passes(self, limits: dict[str, float]) -> bool:
-        return self.agreement is None or self.agreement >= limits[self.limit]
+        agrees = self.agreement is None or self.agreement >= limits[self.limit]
+        return agrees and self.shifted_blocks < limits["many_blocks"]
 
 
 def copies_of(picture: Picture, rng: random.Random) -> Iterator[tuple[str, bytes, bytes]]:
@@ -131,30 +135,39 @@ def measured(kind: str, first: Seen, second: Seen) -> Sample | None:
     """None where a hash proposes the pair, or another gate fails."""
     if first.distance(second)[0] <= default_tolerance(HSIZE):
         return None
-    kept: list[Sample] = []
+    kept: list[Any] = []
     usual_way: Callable[..., Any] = fine_gates.exposure
 
     def noted(fine: Any, facts: Any, noise: Any, limits: Any, *, by_hash: bool) -> tuple[()]:
         even, uneven = (replace(limits, unproposed=-9.0, unproposed_uneven=least) for least in (-9.0, 9.0))
         if gates := usual_way(fine, facts, noise, even, by_hash=by_hash):
             (other,) = usual_way(fine, facts, noise, uneven, by_hash=by_hash)
-            kept.append(Sample(kind, gates[0].value, other.limit != gates[0].limit))
+            kept.extend((gates[0].value, other.limit != gates[0].limit))
+        kept.append(fine.registration.blocks if not fine_gates.is_noise_of_one(facts, noise) else 0)
+        kept.append(fine.shift_px)
         return ()
 
-    fine_gates.exposure = noted
+    module: Any = fine_gates
+    module.exposure, module.REGISTRATION = noted, replace(REGISTRATION, many_blocks=1000)
     try:
         said = judge(prepare(first.view), prepare(second.view), first.facts, second.facts, None)
     finally:
-        fine_gates.exposure = usual_way
+        module.exposure, module.REGISTRATION = usual_way, REGISTRATION
     if not all(gate.passed for gate in said.gates):
         return None
-    return kept[0] if kept else Sample(kind, None, uneven=False)
+    *noise, blocks, shift_px = kept
+    agreement, uneven = noise or (None, False)
+    most = next(gate.limit for gate in said.gates if gate.name == "registration")
+    return Sample(kind, agreement, uneven, blocks if shift_px > most else 0)
 
 
 def limits_of(samples: Sequence[Sample]) -> dict[str, float]:
-    """The highest limits that each lose at most LOST of all copies."""
+    """The strictest limits that each lose at most LOST of all copies."""
     copies = [sample for sample in samples if sample.kind != OTHER]
-    limits = {}
+    lost = {many: sum(one.shifted_blocks >= many for one in copies) for many in MANY_BLOCKS}
+    limits: dict[str, float] = {
+        "many_blocks": next((many for many in MANY_BLOCKS if lost[many] <= LOST * len(copies)), MANY_BLOCKS[-1])
+    }
     for name in ("unproposed", "unproposed_uneven"):
         values = sorted(one.agreement for one in copies if one.limit == name and one.agreement is not None)
         highest = values[min(int(LOST * len(copies)), len(values) - 1)] if values else getattr(EXPOSURE, name)
@@ -186,8 +199,7 @@ def main() -> None:
     print(json.dumps(report, indent=1))
     for samples in (chosen_on, judged_on):
         print(limits, Counter(one.kind for one in samples if one.kind != OTHER and not one.passes(limits)))
-        values = sorted((one.agreement, one.uneven, one.kind) for one in samples if one.agreement is not None)
-        print([value for value in values if value[2] != OTHER][:15])
+        print(sorted((one.shifted_blocks, one.kind) for one in samples if one.shifted_blocks))
     if wanted.write:
         write_limits(LIMITS_FILE, HEAD, report, limits)
 

@@ -4,7 +4,7 @@ import random
 
 from bench.lookalikes import Seen
 from fitting.unproposed import OTHER, Sample, copies_of, exposures_of, figures, limits_of, measured
-from index.imaging.verification.gate_thresholds import EXPOSURE
+from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.unproposed_limits import FIGURES, FITTED
 from support.pictures import photograph
 
@@ -14,8 +14,9 @@ def test_a_limit_loses_one_copy_in_five_hundred_at_most() -> None:
     few = [Sample("40 %", agreement, uneven=False) for agreement in (0.11, 0.87, 0.88)]
     uneven = [Sample("square", agreement, uneven=True) for agreement in (-0.2, 0.68, 0.7)]
     others = [Sample(OTHER, 0.99, uneven=True), Sample(OTHER, 0.3, uneven=False), Sample(OTHER, None, uneven=False)]
-    limits = limits_of([*even, *few, *uneven, *others])
-    assert limits == {"unproposed": 0.85, "unproposed_uneven": 0.65}
+    shifted = [Sample("cropped", None, uneven=False, shifted_blocks=blocks) for blocks in (6, 9, 10, 15)]
+    limits = limits_of([*even, *few, *uneven, *others, *shifted])
+    assert limits == {"many_blocks": 12, "unproposed": 0.85, "unproposed_uneven": 0.65}
     assert figures([*few, *uneven, *others], limits) == {"another exposure": "2 of 3", "copies": "4 of 6"}
 
 
@@ -32,5 +33,6 @@ def test_pairs_are_measured_whatever_the_limits_say() -> None:
 
 
 def test_the_limits_that_ship_are_the_fitted_ones() -> None:
-    assert (EXPOSURE.unproposed, EXPOSURE.unproposed_uneven) == (FITTED["unproposed"], FITTED["unproposed_uneven"])
+    in_use = {"many_blocks": REGISTRATION.many_blocks, "unproposed": EXPOSURE.unproposed}
+    assert in_use | {"unproposed_uneven": EXPOSURE.unproposed_uneven} == FITTED
     assert set(FIGURES) == {"chosen_on", "judged_on"}

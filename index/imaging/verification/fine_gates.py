@@ -86,6 +86,7 @@ def registration(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: Re
     strict = most <= limits.max_shift_px * limits.untouched_factor
     if not by_hash:
         most = min(most, limits.max_shift_by_features_px)
+        strict = strict or (fine.registration.blocks >= limits.many_blocks and not is_noise_of_one(facts, noise))
     limit = round(most, 3)
     shift = round(fine.shift_px if strict else fine.sure_shift_px, 3)
     return Gate("registration", shift, limit, shift <= limit)
@@ -108,6 +109,11 @@ def _max_shift_px(fine: FineAlignment, facts: FactsPair, noise: Noise, limits: R
         return limits.max_shift_px * limits.lost_detail_factor
     untouched = _keep_noise(facts, NOISE) and fine.same_tone
     return limits.max_shift_px * (limits.untouched_factor if untouched else 1.0)
+
+
+def is_noise_of_one(facts: FactsPair, noise: Noise) -> bool:
+    """Whether the noise is nearly the same in both, and about as strong in most blocks."""
+    return _noise_agrees(facts, noise, NOISE) and noise.comparable >= EXPOSURE.min_comparable
 
 
 def _noise_agrees(facts: FactsPair, noise: Noise, limits: NoiseEvidence) -> bool:

@@ -165,6 +165,12 @@ class Registration:
         "The limit for every pair that no hash proposes. Of 4,853 pairs of copies 17 have more, each of two cut out or "
         "bent; two photographs of one chart by two cameras have 0.08.",
     )
+    many_blocks: float = threshold(
+        FITTED["many_blocks"],
+        "blocks",
+        "Measured in so many, the shift of such a pair counts as it is, unless its noise is nearly the same: an "
+        "allowance for chance is largest where shifts differ from block to block, as those of two cameras do.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,19 @@ def test_few_blocks_are_allowed_for_unless_the_limit_is_the_strictest() -> None:
     assert not registration(strict, (CAMERA, CAMERA), PLAIN, REGISTRATION, by_hash=True).passed
 
 
+def test_a_shift_that_was_measured_in_many_blocks_is_not_allowed_for_where_no_hash_proposes_the_pair() -> None:
+    many = int(REGISTRATION.many_blocks)
+    for blocks, shift in ((many - 1, 0.05), (many, 0.08)):
+        fine = aligned(0.08, sure_px=0.05, level=20, blocks=blocks)
+        gate = registration(fine, (CAMERA, CAMERA), PLAIN, REGISTRATION, by_hash=False)
+        assert (gate.value, gate.passed) == (shift, blocks < many)
+        assert registration(fine, (CAMERA, CAMERA), PLAIN, REGISTRATION, by_hash=True).passed
+        for comparable in (0.3, 0.9):
+            noise = Noise(1.1, comparable, 2.0, 0.9)
+            of_noise = registration(fine, (CAMERA, CAMERA), noise, REGISTRATION, by_hash=False)
+            assert of_noise.passed is (blocks < many or comparable == 0.9)
+
+
 @pytest.mark.parametrize(("blocks", "passed"), [(5, False), (6, True)])
 def test_witnesses(blocks: int, passed: bool) -> None:
     (gate,) = witnesses(aligned(blocks=blocks), WITNESSES, by_hash=False)
