@@ -15,6 +15,7 @@ from daemon.jobs.detect import Detector
 from daemon.jobs.previews import Previews
 from daemon.jobs.progress import NullProgress
 from index.database.records import missing_contents
+from index.database.records.matches import dump_parameters
 from index.database.store import Store
 from index.database.upkeep import upgrade
 from index.imaging.candidates.search import hash_index
@@ -23,7 +24,6 @@ from index.model import Depth, DetectParameters
 from support.detections import Detections
 from support.library import Library
 from support.pictures import photograph
-from support.weblibrary import Library as Rows
 
 DEPTHS = pytest.mark.parametrize("depth", [Depth.FAST, Depth.THOROUGH])
 
@@ -253,12 +253,15 @@ def test_an_upgraded_index_records_what_is_missing(tmp_path: Path, monkeypatch: 
                 (before / script.name).write_bytes(script.read_bytes())
         patch.setattr(upgrade, "MIGRATIONS", before)
         with Store(tmp_path / "data") as store:
-            rows = Rows(store, tmp_path)
-            rows.add_detection()
             there, gone = 1, 2
 
             def add_files(database: Any) -> None:
                 """With the columns of then."""
+                database.execute_sql(
+                    "INSERT INTO detection (id, parameters, created_ns, finished_ns, watermark, current, calibration)"
+                    " VALUES (1, ?, 1, 1, 0, 1, '{}')",
+                    (dump_parameters(DetectParameters()),),
+                )
                 for content_id in (there, gone):
                     database.execute_sql(
                         "INSERT INTO content (id, digest, size_bytes, format, width, height, mode, orientation, taken,"
@@ -272,6 +275,4 @@ def test_an_upgraded_index_records_what_is_missing(tmp_path: Path, monkeypatch: 
 
             store.write(add_files)
     with Store(tmp_path / "data") as store, store.read() as database:
-        assert database.execute_sql("SELECT detection_id, content_id, back FROM absent").fetchall() == [
-            (rows.detection_id, gone, 0)
-        ]
+        assert database.execute_sql("SELECT detection_id, content_id, back FROM absent").fetchall() == [(1, gone, 0)]
