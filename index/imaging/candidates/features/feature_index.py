@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.candidates.features import lsh_tables
+from index.imaging.candidates.features.corner_limits import FITTED
 from index.imaging.candidates.features.descriptors import FeatureSet
 from index.imaging.candidates.features.geometric_verification import agreeing_weight, inlier_count
 from index.imaging.candidates.features.lsh_tables import Hits, LshTables, Words, keys_of, words_of
@@ -44,7 +45,7 @@ class ProposalLimits:
         8.0, "corners", "Of mutually nearest ones: keeps all but one of 600 copies, and two of three pairs by accident."
     )
     shared_by: int = threshold(
-        8,
+        FITTED["shared_by"],
         "pictures",
         "A corner that more of those before it have is that of a caption or an interface, and counts for so many "
         "divided by their number.",
