@@ -10,6 +10,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.once import once_a_picture
@@ -29,6 +30,8 @@ class ClippingLimits:
         0.0002, "share of the picture", "Of what each keeps and the other has lost. Of 48 copies of other tones none "
         "has any of it in both directions."
     )  # fmt: skip
+    lightest: int = threshold(250, "levels", "Red, green or blue from here on is clipped, as far as a JPEG keeps it.")
+    in_one: float = threshold(0.3, "share of the window", "So much more of it is clipped in one than in the other.")
 
 
 CLIPPING: Final = ClippingLimits()
@@ -47,6 +50,16 @@ def kept_by_each(first: Grey, second: Grey, where: Mask) -> float:
         float((_lost(*levels[1 - of]) & (levels[of][1] > CLIPPING.detail) & where).sum()) / shown for of in (0, 1)
     ]
     return min(shares)
+
+
+def clipped_in_one(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Mask:
+    """Where red, green or blue is clipped in one of two aligned pictures, RGB uint8 (height, width, 3), and not in the
+    other: what brightening does to a floor is another tone curve there, and no other thing."""
+    shares = [
+        cv2.blur((picture.max(axis=2) >= CLIPPING.lightest).astype(np.float32), (WINDOW, WINDOW))
+        for picture in (first, second)
+    ]
+    return np.asarray(cv2.absdiff(*shares) > CLIPPING.in_one)
 
 
 @once_a_picture

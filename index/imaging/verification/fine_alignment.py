@@ -5,13 +5,15 @@ The map is corrected where that makes the pictures agree better.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 import cv2
 import numpy as np
 
 from index.imaging.verification import transforms
 from index.imaging.verification.alignment import Aligned, Prepared, rescaled
-from index.imaging.verification.colours import Colours, compare_colours
+from index.imaging.verification.clipping import clipped_in_one
+from index.imaging.verification.colours import Colours, aligned_views, compare_colours
 from index.imaging.verification.edges import beyond_each
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.graphics import FINE_FRAME
@@ -21,6 +23,9 @@ from index.imaging.verification.sharpness import Sharpness, sharpness
 from index.imaging.verification.similarity import Similarity, compare
 from index.imaging.verification.spots import spots
 from index.imaging.verification.transforms import Grey, Mask
+
+# Of a small place, so much is clipped in one picture alone.
+MOSTLY: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +84,27 @@ class FineAlignment:
         alike = self.registration.alike
         if alike is None:
             return places(self.first, self.second, self.covered, self.where)
-        small = spots(alike, self.second, self.covered)
+        small = self._not_clipped(spots(alike, self.second, self.covered))
         if differ_nowhere(alike, self.second, self.covered):
             return small
         found = places(self.first, self.second, self.covered, self.where, alike)
         return found + tuple(spot for spot in small if not any(lies_within(spot, place) for place in found))
+
+    def _not_clipped(self, found: tuple[Place, ...]) -> tuple[Place, ...]:
+        """The small places but those in which another tone has clipped a colour."""
+        first, second = (picture.view for picture in self.pictures)
+        if not found or first is None or second is None or self.same_tone:
+            return found
+        clipped = clipped_in_one(*aligned_views(self.coarse, first, second))
+        height, width = clipped.shape
+        kept = []
+        for place in found:
+            left, top, right, bottom = place.box
+            rows = slice(int(top * height), int(bottom * height) + 1)
+            columns = slice(int(left * width), int(right * width) + 1)
+            if clipped[rows, columns].mean() < MOSTLY:
+                kept.append(place)
+        return tuple(kept)
 
     @cached_property
     def colours(self) -> Colours:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from index.imaging.verification.clipping import CLIPPING, kept_by_each
+from index.imaging.verification.clipping import CLIPPING, clipped_in_one, kept_by_each
 from support.pictures import photograph
 
 WHERE = np.ones((240, 320), bool)
@@ -32,3 +32,13 @@ def test_each_of_two_exposures_keeps_what_the_other_has_lost(seed: int) -> None:
 def test_a_copy_only_loses(alter) -> None:  # type: ignore[no-untyped-def]
     original = exposed(light(), 0)
     assert kept_by_each(original, np.clip(alter(original), 0, 255).astype(np.float32), WHERE) == 0
+
+
+def test_a_colour_is_clipped_in_the_brighter_of_two_copies_alone() -> None:
+    floor = np.zeros((40, 60, 3), np.uint8)
+    floor[..., 0], floor[..., 1], floor[..., 2] = 200, 150, 110
+    brighter = np.clip(floor.astype(np.int32) * 14 // 10, 0, 255).astype(np.uint8)
+    assert clipped_in_one(floor, brighter).all()
+    assert clipped_in_one(brighter, floor).all()
+    assert not clipped_in_one(brighter, brighter).any()
+    assert not clipped_in_one(floor, floor).any()
