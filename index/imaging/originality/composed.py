@@ -1,7 +1,7 @@
 """PURE: how two pictures differ from a third one -> how they differ from each other, as far as their origin needs it.
 
 All members of a group are verified against its reference; what leads from one member to another follows from that, and
-no pixel is looked at again.
+no picture is read for it.
 """
 
 from functools import lru_cache

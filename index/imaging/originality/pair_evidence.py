@@ -42,7 +42,8 @@ class TraceLimits:
     min_limited: float = threshold(1.15, "ratio", "The same; one in five hundred reaches 1.1, nine in ten from WebP.")
     whole: float = threshold(0.97, "share of a picture", "Edges differ by a few pixels.")
     min_wedges: int = threshold(2, "corners", "One empty corner may be a dark corner.")
-    gain_reach: float = threshold(1.3, "ratio", "Contrast is measured as well as this: clipping lowers it.")
+    gain_reach: float = threshold(1.3, "ratio", "Clipping lowers the contrast that is measured by so much.")
+    same_gain: float = threshold(1.06, "ratio", "Where it is measured, it is right within this; others are of chance.")
 
 
 TRACE: Final = TraceLimits()
@@ -156,12 +157,22 @@ def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -
         gains = float(tone.get("contrast", 1.0)) * GAINS
         reached = coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=gains)
         known = np.where(reached.information >= TRACE.min_information_of_tones, reached.share, 0.0)
-        gain = float(gains[known.argmax()])
+        best = int(known.argmax())
+        gain = float(gains[best])
         found = _alone(coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=gain * ONCE_AND_TWICE))
-        if known.any() and found > TRACE.min_coded:
+        if known.any() and found > TRACE.min_coded and _is_measured(tone, float(GAINS[best])):
             return {"coded": _between(found, TRACE.min_coded, TRACE.full_coded)}
     # Its coefficients would show the original's table, and do not: then it is not a plain copy of it.
     return {"uncoded": float(plain is not None and plain < TRACE.max_uncoded)}
+
+
+def _is_measured(tone: Evidence, beyond: float) -> bool:
+    """Whether a gain agrees with the tones: a picture that was saved before with any table shows, at some gain, a table
+    of like shape. `beyond` is the gain relative to the contrast that was measured; where that is too near to 1 to be
+    reported, a brighter picture has more contrast, but for what was clipped."""
+    if "contrast" in tone:
+        return 1 / TRACE.same_gain <= beyond <= TRACE.same_gain
+    return (beyond >= 1 / TRACE.same_gain) if tone["brightness"] > 0 else (beyond <= TRACE.same_gain)
 
 
 def _grids_of(original: Trace, copy: Trace, turn: Turn) -> Collection[int]:

@@ -9,11 +9,13 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 from index.imaging.decoding.pictures import Limits
+from index.imaging.originality.block_traces import grid_after, grids
 from index.imaging.originality.earlier_coding import coding_shares
 from index.imaging.originality.limited_range import limited_range
 from index.imaging.originality.pair_evidence import Member, made_from
 from index.imaging.originality.tracing import trace_of
-from index.model import Facts
+from index.imaging.turning import turned
+from index.model import TURNS, Facts, Turn
 from support.pictures import photograph
 
 Edit = Callable[[Image.Image], Image.Image]
@@ -68,6 +70,17 @@ def test_it_shows_at_another_contrast_that_was_measured_badly_or_not_at_all(fact
     assert "coded" not in findings(copy, original, {"tone": {"brightness": -20}})
 
 
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_a_picture_that_was_saved_before_does_not_show_the_table_of_its_darker_copy(seed: int) -> None:
+    """All tables have about one shape: at some gain that of the copy is the one by which the picture was sent."""
+    sent = coded(photograph(seed, *SIDES), quality=75)
+    original = coded(decoded(sent), quality=92)
+    copy = coded(ImageEnhance.Brightness(decoded(original)).enhance(0.63), quality=81)
+    tone = {"brightness": 40, "contrast": 1.6}
+    assert "coded" not in findings(copy, original, {"tone": tone})
+    assert findings(copy, original, {"tone": {**tone, "contrast": 1.39}})["coded"] > 0.5, "as it was saved"
+
+
 def test_a_finer_table_is_not_read_into_what_was_coded_with_a_coarser_one() -> None:
     """Multiples of 6 are multiples of 3; two copies of one file do not show each other's coding."""
     first = coded(photograph(8, *SIDES), quality=88)
@@ -107,3 +120,14 @@ def test_flat_and_empty_pictures_have_no_range() -> None:
     flat = np.zeros(256)
     flat[[16, 128, 235]] = 10_000
     assert limited_range(flat) == 0
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("shape", [(45, 83), (48, 83), (41, 80)])
+def test_the_blocks_begin_where_a_turn_has_put_them(turn: Turn, shape: tuple[int, int]) -> None:
+    rows, columns = np.indices(shape)
+    blocks = turned(100 * (rows // 8) + columns // 8, turn)
+    left, top = grid_after(turn, blocks.shape[1], blocks.shape[0])
+    assert (left, top) in grids(blocks.shape[1], blocks.shape[0])
+    block = blocks[top : top + 8, left : left + 8]
+    assert np.unique(block).size == 1, "all of one block, and no other"
