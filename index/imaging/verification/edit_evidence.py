@@ -124,7 +124,11 @@ def reversed_evidence(evidence: Evidence) -> dict[str, Any]:
         if name in back:
             back[name] = back[name][::-1]
     lost, gained = back.pop("lost", None), back.pop("gained", None)
-    return back | ({"lost": gained} if gained else {}) | ({"gained": lost} if lost else {})
+    back |= ({"lost": gained} if gained else {}) | ({"gained": lost} if lost else {})
+    # As it is stored: the order of names must not show which of the two was indexed first.
+    return {
+        name: dict(sorted(value.items())) if isinstance(value, dict) else value for name, value in sorted(back.items())
+    }
 
 
 def _reversed_tone(tone: Mapping[str, Any]) -> dict[str, Any]:

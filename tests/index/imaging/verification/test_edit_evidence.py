@@ -79,6 +79,18 @@ def test_all_that_names_a_side_is_exchanged():
     }
 
 
+def test_the_order_of_names_does_not_show_the_direction():
+    evidence = {
+        "attachments": {"gained": [["film", 3]], "lost": [["depth_map", 2]]},
+        "gained": ["icc"],
+        "jpeg": [90, 80],
+        "tone": {"brightness": 3, "contrast": 0.5, "grey": "first", "hue": 4.0, "saturation": 0.5, "warmth": 2},
+        "where": {"first": [0.1, 0.2, 0.3, 0.4], "second": [0.5, 0.6, 0.7, 0.8]},
+    }
+    for stored in (evidence, json.loads(json.dumps(reversed_evidence(evidence), sort_keys=True))):
+        assert json.dumps(reversed_evidence(stored)) == json.dumps(reversed_evidence(stored), sort_keys=True)
+
+
 def test_factors_are_rounded_as_they_were_measured():
     evidence = {"scale": 3.0, "stretch": 1.7, "sharpness": 3.0, "tone": {"contrast": 0.7}}
     assert reversed_evidence(evidence) == {
