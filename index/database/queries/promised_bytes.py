@@ -23,7 +23,8 @@ def mark_estimated(
     known = database.execute_sql("SELECT proposed_by FROM detection WHERE id = ?", (detection_id,)).fetchone()[0]
     if known != proposed_by:
         database.execute_sql("UPDATE detection SET proposed_by = ? WHERE id = ?", (proposed_by, detection_id))
-        database.execute_sql("UPDATE duplicate_group SET estimated = 1 WHERE detection_id = ?", (detection_id,))
+        question = "UPDATE duplicate_group SET estimated = 1 WHERE detection_id = ? AND NOT estimated"
+        database.execute_sql(question, (detection_id,))
         return
     for chunk in chunks(content_ids):
         database.execute_sql(
