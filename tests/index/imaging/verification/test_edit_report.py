@@ -34,6 +34,22 @@ def saved(picture: Image.Image, quality: int) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (8, 6), (16, 12), (3, 10)])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_crop_by_a_fiftieth_of_both_sides_is_reported_wherever_it_is(seed: int, left: int, top: int) -> None:
+    whole = photograph(seed, 800, 600)
+    crop = evidence(whole, whole.crop((left, top, left + 784, top + 588)))["crop"]
+    assert crop["of"] == "first"
+    expected = (left / 800, top / 600, (left + 784) / 800, (top + 588) / 600)
+    assert crop["box"] == pytest.approx(expected, abs=0.004)
+
+
+@pytest.mark.parametrize("size", [(401, 299), (160, 119), (1000, 752)])
+def test_a_picture_of_rounded_sides_is_no_crop(size: tuple[int, int]) -> None:
+    whole = photograph(2, 800, 600)
+    assert "crop" not in evidence(whole, whole.resize(size))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_crop_that_takes_some_of_a_plain_sky_is_no_picture_without_its_frame(seed: int) -> None:
     whole = photograph(seed, 800, 600)
