@@ -23,7 +23,7 @@ from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with the findings of every pair; those of another version are made again.
-VERSION: Final = "findings/6"
+VERSION: Final = "findings/7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class TraceLimits:
     max_full_range: float = threshold(0.5, "ratio", "Of the period of limited range; above, both may have had it.")
     max_chance: float = threshold(0.85, "ratio", "The same; one in fifty pictures reaches 0.85 by chance.")
     min_limited: float = threshold(1.15, "ratio", "The same; one in five hundred reaches 1.1, nine in ten from WebP.")
+    min_noise_kept: float = threshold(0.5, "ratio", "Of the noise; where less is left, limited range proves nothing.")
     whole: float = threshold(0.97, "share of a picture", "Edges differ by a few pixels.")
     min_wedges: int = threshold(2, "corners", "One empty corner may be a dark corner.")
     gain_reach: float = threshold(1.3, "ratio", "Clipping lowers the contrast that is measured by so much.")
@@ -77,7 +78,7 @@ def made_from(original: Member, copy: Member, evidence: Evidence) -> dict[str, f
     if original.trace is not None and copy.trace is not None:
         found |= _of_marks(original.trace, copy.trace)
         found |= _of_coding(original.trace, copy.trace, evidence, scale)
-        found |= _of_pixels(original.trace, copy.trace, scale)
+        found |= _of_pixels(original.trace, copy.trace, evidence, scale)
         found["overlaid"] = float(_is_overlaid(original.trace, copy.trace, evidence, scale))
     found |= _of_facts(original.facts, copy.facts)
     return {name: round(strength, 3) for name, strength in found.items() if strength > 0}
@@ -195,7 +196,7 @@ def _between(value: float, none: float, full: float) -> float:
     return min(1.0, max(0.0, (value - none) / (full - none)))
 
 
-def _of_pixels(original: Trace, copy: Trace, scale: float) -> dict[str, float]:
+def _of_pixels(original: Trace, copy: Trace, evidence: Evidence, scale: float) -> dict[str, float]:
     one, other = original.pixels, copy.pixels
     if not one.busy or not other.busy:
         return {}
@@ -208,11 +209,19 @@ def _of_pixels(original: Trace, copy: Trace, scale: float) -> dict[str, float]:
     }
     found = {f"less_{name}": min(1.0, max(0.0, value)) for name, value in differences.items()}
     found |= {f"more_{name}": min(1.0, max(0.0, -value)) for name, value in differences.items()}
-    if one.limited < TRACE.max_full_range:
+    if one.limited < TRACE.max_full_range and not _hides_levels(evidence):
         found["limited"] = _between(other.limited, TRACE.max_chance, TRACE.min_limited)
     found["uneven"] = min(1.0, 4 * max(0.0, other.uneven - one.uneven))
     found["clipped"] = min(1.0, 20 * max(0.0, other.clipped - one.clipped))
     return found
+
+
+def _hides_levels(evidence: Evidence) -> bool:
+    """Whether the first picture may have had the period of limited range as well: brighter or darker levels and noise
+    leave nothing of it. WebP lowers the noise, too, but not to less than half."""
+    return bool(evidence.get("tone", {}).keys() & {"brightness", "contrast"}) or (
+        evidence.get("noise", 1.0) < TRACE.min_noise_kept
+    )
 
 
 def _of_scale(original: Trace, copy: Trace, scale: float) -> dict[str, float]:

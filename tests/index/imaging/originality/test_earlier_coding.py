@@ -115,6 +115,16 @@ def test_what_was_a_webp_is_recognised_by_its_range(seed: int) -> None:
     assert "limited" not in findings(original, coded(decoded(original), quality=95))
 
 
+@pytest.mark.parametrize("hiding", [{"noise": 0.2}, {"tone": {"brightness": -30}}, {"tone": {"contrast": 0.8}}])
+def test_a_picture_that_was_edited_may_have_lost_the_range(hiding: dict[str, Any]) -> None:
+    """What is left of the edit, from the edited picture to the other one."""
+    sent = coded(decoded(coded(photograph(3, 900, 700), quality=92)), "WEBP", quality=75)
+    original = coded(decoded(sent), quality=95)
+    copy = coded(decoded(original).point(lambda level: min(255, round(level * 1.25))), quality=90)
+    assert findings(copy, original, {"noise": 0.7})["limited"] > 0.5
+    assert "limited" not in findings(copy, original, hiding)
+
+
 def test_flat_and_empty_pictures_have_no_range() -> None:
     assert limited_range(np.zeros(256)) == 0
     flat = np.zeros(256)
