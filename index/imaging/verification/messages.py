@@ -14,6 +14,7 @@ import numpy as np
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.message_limits import FITTED
+from index.imaging.verification.strokes import stroke_contrast
 from index.imaging.verification.transforms import Grey
 
 
@@ -34,12 +35,10 @@ class MessageLimits:
 
 MESSAGE: Final = MessageLimits()
 
-# Sizes in pixels: for averaging noise, for joining the pieces of a panel, of the smallest piece, above the width of
-# strokes, and of the rim of a panel.
+# Sizes in pixels: for averaging noise, for joining the pieces of a panel, of the smallest piece, and of its rim.
 SMOOTHED: Final = 3
 CLOSED: Final = 5
 OPENED: Final = 9
-STROKE_PX: Final = 5
 RIM: Final = 4
 
 
@@ -77,8 +76,6 @@ def panel(having: Grey, without: Grey) -> Grey | None:
 def text_of(found: Grey) -> tuple[float, float]:
     """The share of a panel that is strokes, and the height of its highest line, as a share of its own."""
     levels = np.clip(np.rint(found), 0, 255).astype(np.uint8)
-    square = np.ones((STROKE_PX, STROKE_PX), np.uint8)
-    dark, light = (cv2.morphologyEx(levels, kind, square) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
-    text = (cv2.max(dark, light) > MESSAGE.contrast)[RIM:-RIM, RIM:-RIM]
+    text = (stroke_contrast(levels) > MESSAGE.contrast)[RIM:-RIM, RIM:-RIM]
     empty = np.flatnonzero(~np.pad(text.any(axis=1), 1))
     return float(text.sum() / found.size), float((np.diff(empty).max() - 1) / found.shape[0])

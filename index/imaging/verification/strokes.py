@@ -9,6 +9,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.similarity import in_blocks
@@ -41,19 +42,25 @@ STROKE_PX: Final = 5
 RANGE: Final = (0.005, 0.995)
 
 
+def stroke_contrast(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The levels by which each pixel of a grey picture, uint8 (height, width), differs from both its sides, as strokes
+    do: the larger of the black and the white top hat."""
+    square = np.ones((STROKE_PX, STROKE_PX), np.uint8)
+    dark, light = (cv2.morphologyEx(levels, kind, square) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
+    return np.asarray(cv2.max(dark, light), np.uint8)
+
+
 def stroke_share(frame: Grey) -> float:
     """Of the blocks with strokes or with a texture of many tones, the share with strokes. The edges of plain areas are
     neither. 0 where no block counts."""
     levels = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
     darkest, lightest = np.quantile(levels, RANGE)
     contrast = max(STROKES.min_contrast, STROKES.contrast * float(lightest - darkest))
-    square = np.ones((STROKE_PX, STROKE_PX), np.uint8)
-    dark, light = (cv2.morphologyEx(levels, kind, square) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
     blocks = in_blocks(levels, BLOCK).reshape(-1, BLOCK**2)
     textured = blocks.std(axis=-1) > STROKES.flat
     if not textured.any():
         return 0.0
-    stroked = in_blocks(cv2.max(dark, light) > contrast, BLOCK).reshape(-1, BLOCK**2)[textured].mean(axis=-1)
+    stroked = in_blocks(stroke_contrast(levels) > contrast, BLOCK).reshape(-1, BLOCK**2)[textured].mean(axis=-1)
     tones, half = np.sort(blocks[textured].astype(np.int16), axis=-1), BLOCK**2 // 2
     on_one_tone = (tones[:, half - 1 :] - tones[:, : half + 1]).min(axis=-1) <= STROKES.tone_width
     has_strokes = stroked > STROKES.min_of_block
