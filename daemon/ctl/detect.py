@@ -70,7 +70,7 @@ def detect(
 ) -> None:
     """Index folders and list the duplicates in them.
 
-    This needs no daemon and changes no file. A second run only reads what has changed.
+    This needs no running service and changes no file. A second run only reads what has changed.
     """
     from daemon.ctl import oneshot
     from index.database.queries import result_file
@@ -217,7 +217,7 @@ def explain(
     method: str | None,
     as_json: bool,
 ) -> None:
-    """Show why two files are duplicates or not, criterion by criterion."""
+    """Show why two files are duplicates or not, measure by measure."""
     from daemon.ctl import explanation
     from daemon.jobs import embedding_model
     from index.errors import PictureError

@@ -45,7 +45,7 @@ def test_a_compression_is_planned_compared_applied_and_undone(photos: Path, addr
     page.get_by_role("button", name="Measure the savings").click()
     lines = page.locator(".compressions li")
     expect(lines).to_have_count(2)
-    expect(page.locator(".big")).to_contain_text("Would save")
+    expect(page.locator(".big")).to_contain_text("Possible savings")
     assert {file: file.read_bytes() for file in before} == before
     # Both pictures under the slider: the one after is made for it.
     page.get_by_role("button", name="Compare beach.jpg before and after").click()

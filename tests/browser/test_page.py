@@ -441,7 +441,7 @@ def test_messages_of_the_service_are_shown_in_french(serve: Serve, visit: Open) 
     )
     page.goto(f"{site.address}/groups/12345")
     expect(page.locator("main p").first).to_have_text(
-        "Il n’y a pas de groupe 12345. Il a pu changer depuis l’affichage de la liste."
+        "Le groupe 12345 n’existe pas. Il a pu changer depuis l’affichage de la liste."
     )
 
 

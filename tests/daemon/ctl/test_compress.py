@@ -127,7 +127,7 @@ def test_the_source_modified_and_brought_back(ctl_alone: Ctl, photos: Path) -> N
     assert [Path(step["path"]).name for step in would.json] == ["large.jpg"]
     back = ctl_alone("undo")
     assert back.code == DONE, back
-    assert "No daemon answers" in back.err
+    assert "No service answers" in back.err
     assert contents(photos) == before
     assert in_trash(photos) == [after["large.jpg"]], "the compressed one is not lost either"
 
