@@ -38,6 +38,7 @@ LEFT_OUT = {
     r"journalctl ": "it reads the journal of the machine, and does not end",
     r"(echo fs\.inotify|sudo sysctl)": "it changes a limit of the machine, as root",
     r"curl -N ": "it does not end",
+    r"comparimg-ctl index restore": "the first backup is made after a minute: tests/daemon/ctl/test_copies.py",
     r"#!/bin/sh|echo \"\$COMPARIMG_SUMMARY": "a program that the service runs: tests/daemon/notifying",
 }
 PATIENCE_S = 120
@@ -68,9 +69,9 @@ class Home:
 
     def __init__(self, folder: Path, language: str) -> None:
         self.pictures, self.backup, protected = (folder / name for name in FOLDERS[language])
-        grain = np.random.default_rng(1).normal(0, 9, (1100, 1500, 1))
-        levels = np.clip(np.asarray(photograph(1, 1500, 1100)) + grain, 0, 255).astype(np.uint8)
-        large = save(Image.fromarray(levels), self.pictures / "large.jpg", quality=97)
+        grain = np.random.default_rng(1).normal(0, 9, (1500, 2000, 1))
+        levels = np.clip(np.asarray(photograph(1, 2000, 1500)) + grain, 0, 255).astype(np.uint8)
+        large = save(Image.fromarray(levels), self.pictures / "large.jpg", quality=96)
         for number in (2, 3):
             kept = save(photograph(number), self.pictures / f"{number}.jpg", quality=92)
             (self.backup / "old").mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ class Home:
         """A command as a shell runs it, with the address of the service in place of the documented one."""
         line = line.removeprefix("sudo ").removeprefix("docker compose exec comparimg ")
         line = line.replace("localhost:5000", address.removeprefix("http://").rstrip("/"))
-        line = line.replace("index-000012.sqlite3", "index-000001.sqlite3").replace("/photos", str(self.pictures))
+        line = line.replace("/photos", str(self.pictures))
         environment = {
             **os.environ,
             "HOME": str(self.folder),

@@ -7,6 +7,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import json_option
+from index.errors import NotFound
 from index.messages import Message
 
 
@@ -57,6 +58,8 @@ def restore(context: click.Context, copy: Path) -> None:
     data_dir = _data_dir(context)
     named = data_dir / FOLDER / copy
     file = named if copy.name == str(copy) and named.exists() else copy
+    if not file.is_file():
+        raise NotFound("ctl.no_backup", path=copy)
     kept = replace_index(data_dir / "index.sqlite3", file)
     terminal.say(Message("console.index_restored", file=file))
     if kept is not None:
