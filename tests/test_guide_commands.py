@@ -90,7 +90,8 @@ class Home:
         shutil.copy2(large, self.work / "a.jpg")
         shutil.copy2(large, self.work / "b.jpg")
         save(photograph(4, 1600, 1200), self.work / "b.png")
-        shutil.copy2(TOP / "Makefile", self.work)
+        for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
+            shutil.copy2(TOP / name, self.work)
 
     def run(
         self, line: str, configuration: Path, address: str = "http://127.0.0.1:1/"
