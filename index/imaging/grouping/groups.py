@@ -226,8 +226,8 @@ def _cover(
     taken: set[int],
     free_reference: bool,
 ) -> Iterable[tuple[int, Sequence[Edge]]]:
-    """Choose stars over contents not in `taken`, and add to it. Depending on the parameter, the reference must be free
-    as well."""
+    """Choose stars over contents not in `taken`, and add to it. With `free_reference`, the reference must be free as
+    well."""
     heap = [
         (-len(members(content_id)), nodes[content_id].rank, content_id)
         for content_id in adjacent
