@@ -50,7 +50,7 @@ def restore(context: click.Context, copy: Path) -> None:
     """Restore the index from a backup.
 
     FILE is a name from `index list` or the path of another copy. Stop the service first. The current index is kept
-    beside it. Jobs that were unfinished in the backup are not resumed.
+    next to it. Jobs that were unfinished in the backup are not resumed.
     """
     from index.database.upkeep.backups import FOLDER
     from index.database.upkeep.restore import replace_index

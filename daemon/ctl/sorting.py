@@ -460,7 +460,7 @@ def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Restore a file to its place, or beside it if the place is taken.
+    """Restore a file to its place, or next to it if the place is taken.
 
     Some files are known only from the manifest of their trash. If the manifest names a place outside the folder that
     holds the trash, the file is restored into that folder, after confirmation.

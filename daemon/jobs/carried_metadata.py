@@ -71,17 +71,17 @@ class MetadataCarrier:
         if digest is None:
             return None
         trashed = [other for other in started if other.action is Action.TRASH]
-        beside: dict[int, list[SidecarFile]] = defaultdict(list)
+        sidecars: dict[int, list[SidecarFile]] = defaultdict(list)
         for other in trashed:
             if other.companion_of is not None:
                 # An image that was not removed yet is at its old path.
                 place = other.trash if other.state is StepState.DONE else other.path
-                beside[other.companion_of].append(self._file(place, os.path.basename(other.path)))
+                sidecars[other.companion_of].append(self._file(place, os.path.basename(other.path)))
         going = [
             Described(
                 PictureTask(other.trash, self._folders.file_ref(other.trash).top, other.digest, self._limits),
                 os.path.basename(other.path),
-                tuple(beside[other.id]),
+                tuple(sidecars[other.id]),
             )
             for other in trashed
             if other.companion_of is None and other.state is StepState.DONE and other.keeper == image.keeper

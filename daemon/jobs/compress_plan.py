@@ -110,7 +110,7 @@ def make_plan(database: SqliteDatabase, request: CompressRequest, folders: Manag
     undone = compressions.undone_contents(database, facts, request.options)
     results = compressions.results_of(database, facts, request.options) if request.keeps_source else {}
     seen: set[tuple[int, int]] = set()
-    beside = _Companions(folders)
+    companions = _Companions(folders)
     for row in rows:
         if (row.device, row.inode) in seen:
             continue
@@ -123,7 +123,7 @@ def make_plan(database: SqliteDatabase, request: CompressRequest, folders: Manag
         elif refusal is None and (digest in needless or _has_result(database, row.path, results.get(digest, ()))):
             plan.known += 1
         else:
-            _add(plan, request, row, facts[digest], refusal, beside)
+            _add(plan, request, row, facts[digest], refusal, companions)
     return plan
 
 
@@ -223,13 +223,13 @@ def _add(
     row: Any,
     facts: Facts,
     refusal: tuple[str, Message] | None,
-    beside: "_Companions",
+    companions: "_Companions",
 ) -> None:
     path, digest = bytes(row.path), bytes(row.digest)
     target = path
     if refusal is None:
         folder, name = os.path.split(path)
-        made = compression.result_name(name, facts.format, request.options, beside=not request.modify)
+        made = compression.result_name(name, facts.format, request.options, next_to_source=not request.modify)
         target = os.path.join(folder, made)
         if target != path and os.path.lexists(target):
             refusal = "output_exists", Message("compress.output_exists", name=display(made))
@@ -245,7 +245,7 @@ def _add(
         # A companion step: it is not undone without the other.
         leader = len(plan.steps)
         plan.steps.append(Step(Action.TRASH, path, identity, digest, companion_of=leader))
-        for companion, named, of_companion in beside.to_rename(path, target):
+        for companion, named, of_companion in companions.to_rename(path, target):
             plan.steps.append(Step(Action.MOVE, companion, of_companion, b"", target=named, companion_of=leader))
 
 

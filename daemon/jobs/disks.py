@@ -186,4 +186,4 @@ def _exchange(
 
     store.write(exchange)
     for folder in exchanged:
-        log.warning("another disk is mounted at %s: the images of the previous one are put aside", display(folder))
+        log.warning("another disk is mounted at %s: the images of the previous one are set aside", display(folder))

@@ -124,14 +124,14 @@ class Origins:
         for (root, folder), files in by_folder.items():
             progress.checkpoint()
             try:
-                beside = Folder.of(FileRef(root, os.path.join(folder, files[0][1])))
+                listed = Folder.of(FileRef(root, os.path.join(folder, files[0][1])))
             except OSError:
                 # The folder is unreachable: what was seen there before still counts.
                 continue
             for image_id, name in files:
-                found = companions_of(name, beside.related(name), beside.fold)
+                found = companions_of(name, listed.related(name), listed.fold)
                 bonds[image_id] = sorted({str(companion.bond) for companion in found})
-                if described := describing(name, found, beside.fold):
+                if described := describing(name, found, listed.fold):
                     sidecars[image_id] = tuple(SidecarFile(os.path.join(folder, own), root) for own in described)
         said: dict[int, Description] = {}
         read = self._pool.run(partial(of_item, read_sidecars), sidecars.items())

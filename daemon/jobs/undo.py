@@ -357,14 +357,14 @@ def undo_outcome(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
     not_back = [step for step in steps if step.companion_of is None or step.undo_of is not None]
     refused = Counter(step.reason for step in not_back if step.state in (StepState.REFUSED, StepState.FAILED))
     done = [step for step in steps if step.state is StepState.DONE]
-    beside = [
+    renamed = [
         step for step in done
         if step.action is Action.RESTORE and os.path.basename(step.target) != os.path.basename(step.path)
     ]  # fmt: skip
     return {
         "batch": batch_id,
         "restored": sum(step.action in (Action.RESTORE, Action.SWAP, Action.MOVE) for step in done),
-        "restored_beside": len(beside),
+        "restored_beside": len(renamed),
         "deleted": sum(step.action is Action.DELETE for step in done),
         "bytes": sum(step.bytes for step in done if step.action is Action.DELETE),
         "refused": dict(refused),

@@ -152,14 +152,14 @@ def _groups(
         content_ids = {member.content_id for of_group in members.values() for member in of_group}
         rows_of = contents(database, content_ids)
         files_of = present_files(database, content_ids, parameters)
-        beside = sidecar_descriptions(database, (file.id for files in files_of.values() for file in files))
+        sidecars = sidecar_descriptions(database, (file.id for files in files_of.values() for file in files))
         for row in chunk:
             evidence = _evidence(database, detection_id, row.reference_id)
             files = [(member, file) for member in members[row.id] for file in files_of.get(member.content_id, [])]
             images = [
                 _image(
                     file, rows_of[member.content_id], member, parameters.hsize, evidence,
-                    beside.get(file.id, Description()),
+                    sidecars.get(file.id, Description()),
                 )
                 for member, file in files
             ]  # fmt: skip
@@ -231,9 +231,9 @@ def _evidence(database: SqliteDatabase, detection_id: int, reference_id: int) ->
 
 
 def _image(
-    file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]], beside: Description
+    file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]], sidecars: Description
 ) -> dict[str, Any]:
-    description = combined_description(content.description, beside, os.path.basename(bytes(file.path)))
+    description = combined_description(content.description, sidecars, os.path.basename(bytes(file.path)))
     fields: dict[str, Any] = {
         "path": os.fsdecode(bytes(file.path)),
         "reference": False,

@@ -129,9 +129,9 @@ def result_format(source: str, options: CompressionOptions) -> str:
     return "PNG" if source == "BMP" else source
 
 
-def result_name(name: bytes, source: str, options: CompressionOptions, beside: bool) -> bytes:
-    """The file name of the result: with the suffix if it is `beside` its source, and the extension of its format. If a
-    name would be longer than a file system allows, its stem is shortened."""
+def result_name(name: bytes, source: str, options: CompressionOptions, next_to_source: bool) -> bytes:
+    """The file name of the result: with the suffix if `next_to_source`, and the extension of its format. If a name
+    would be longer than a file system allows, its stem is shortened."""
     stem, dot, ending = name.rpartition(b".")
     if not stem:
         stem, ending = name, b""
@@ -139,7 +139,7 @@ def result_name(name: bytes, source: str, options: CompressionOptions, beside: b
     kept = dot + ending
     if kept.lower() not in KNOWN_ENDINGS[made]:
         kept = EXTENSIONS[made]
-    added = (SUFFIX if beside else b"") + kept
+    added = (SUFFIX if next_to_source else b"") + kept
     return _shortened(stem, LONGEST_NAME - len(added)) + added
 
 
