@@ -289,6 +289,17 @@ def test_schedules_and_settings_are_changed(serve: Serve, visit: Open) -> None:
     assert site.daemon.settings.values == {"detect.tolerance": 40}
 
 
+def test_the_duplicates_are_downloaded_in_each_form(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(f"{site.address}/settings")
+    for name, suffix in (("JSON", "json"), ("CSV", "csv"), ("text (as fdupes)", "txt")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name, exact=True).click()
+        assert download.value.suggested_filename == f"duplicates.{suffix}"
+        assert download.value.failure() is None
+
+
 def settings_of_words() -> list[EffectiveSetting]:
     return [
         EffectiveSetting(one.key, "str", one.choices[1], one.default, "default", text("words"), "Help.",

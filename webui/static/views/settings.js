@@ -7,6 +7,13 @@ import { errorText, has, t } from "../core/text.js";
 import { METHODS } from "../jobs/detect-dialog.js";
 import { devicePanel } from "./device.js";
 
+// The forms of the result, each with the name of its file.
+const RESULTS = [
+  ["json", "duplicates.json"],
+  ["csv", "duplicates.csv"],
+  ["text", "duplicates.txt"],
+];
+
 export async function render(main, { signal }) {
   document.title = `${t("nav.settings")} · ${t("app.name")}`;
   const [{ items }, status] = await Promise.all([get("/settings", { limit: 200 }, signal), get("/status", {}, signal)]);
@@ -32,7 +39,15 @@ export async function render(main, { signal }) {
         ),
       ),
       h("a", { href: "/api" }, t("api.title")),
-      h("a", { href: "/api/v1/duplicates", download: "comparimg.json" }, t("settings.result_file")),
+      h(
+        "span",
+        {},
+        `${t("settings.result_file")} `,
+        RESULTS.flatMap(([format, name]) => [
+          " ",
+          h("a", { href: `/api/v1/duplicates?format=${format}`, download: name }, t(`settings.result.${format}`)),
+        ]),
+      ),
     ),
   );
 }
