@@ -8,8 +8,8 @@ import { columnsOf } from "./list-grid.js";
 const AHEAD = "1600px 0px";
 const LEAST = 24;
 
-// Fills `list` with the page `first`. `load` requests the one before or after by a {cursor} and a {limit}, and
-// `draw` makes the card of an item. Returns what belongs above and below the list (`top`, `bottom`), the loaded `items`,
+// Fills `list` with the page `first`. `load` requests the one before or after by a {cursor} and a {limit}, and `draw`
+// makes the card of an item. Returns what belongs above and below the list (`top`, `bottom`), the loaded `items`,
 // `redraw(id)`, `replace(item)`, and `watch()`, to be called once all is in its place.
 export function endlessList({ list, first, load, draw, signal, onLoaded = () => {} }) {
   const items = [...first.items];
