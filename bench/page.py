@@ -1,4 +1,4 @@
-"""How long the server takes for the requests of the page: lists, groups, decisions, charts, over a large generated
+"""How long the server takes to answer the page: lists, groups, decisions, charts, over a large generated
 index.
 
 python -m bench.page [--groups N --images N]

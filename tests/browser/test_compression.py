@@ -35,7 +35,7 @@ def test_a_compression_is_planned_compared_applied_and_undone(photos: Path, addr
     before = {file: file.read_bytes() for file in photos.rglob("*.*g")}
     page = visit()
     page.goto(f"{address}/compress")
-    # By default small files are left alone, and the page says so.
+    # By default small files are left alone, and the page reports it.
     page.get_by_role("button", name="Measure the savings").click()
     expect(page.get_by_text("2 pictures are below the size limit")).to_be_visible()
     page.get_by_text("High quality").click()
@@ -73,7 +73,7 @@ def test_every_pixel_stays_only_where_the_size_does(address: str, visit: Open) -
     page.goto(f"{address}/compress")
     size = page.get_by_label("Maximum size (px)")
     page.get_by_text("High quality").click()
-    # Nothing is scaled down unless someone says so, and then the numbers are shown before.
+    # Nothing is scaled down unless it is requested, and then the numbers are shown before.
     expect(size).to_have_value("")
     size.fill("350x350")
     page.get_by_label("Skip files under (MB)").fill("0")

@@ -93,7 +93,7 @@ def test_two_pictures_are_compared_in_four_ways(serve: Serve, visit: Open) -> No
     page.wait_for_function("() => [...document.querySelectorAll('.layer .whole')].every(i => i.naturalWidth >= 320)")
     zoom = page.get_by_label("Zoom", exact=True)
     expect(zoom).to_have_text("Fit")
-    # The mirrored copy lies over its original, the other way round than it is stored.
+    # The mirrored copy is over its original, the other way round than it is stored.
     script = "[...document.querySelectorAll('.layer')].map((l) => new DOMMatrix(l.style.transform).a)"
     transforms = page.evaluate(script)
     assert transforms[0] > 0 > transforms[1]
