@@ -4,11 +4,11 @@
 
 Without a folder, photographs and charts are made first. Of each folder at most 30 pictures are taken, or MOST, evenly
 spread, and none is scaled; those of more than 4 megapixels are left out, or of more than MEGAPIXELS. The score is
-SSIMULACRA 2 compared with the file as it is, computed here by ours for all of them (tests hold it to another implementation),
-and once for equal bytes. "At equal score" gives each program the least quality at which it scores what plain Pillow
-does at quality 85, found from the quality that the picture before it needed; of 256 colours, the fewest with which it
-scores what the worse of both does, without metadata. Bytes are printed with those of the files as they are, and
-processor seconds for each megapixel, which hold each score once. Below each table, ours is compared with the
+SSIMULACRA 2 compared with the file as it is, computed here by ours for all of them (tests hold it to another
+implementation), and once for equal bytes. "At equal score" gives each program the least quality at which it scores what
+plain Pillow does at quality 85, found from the quality that the picture before it needed; of 256 colours, the fewest
+with which it scores what the worse of both does, without metadata. Bytes are printed with those of the files as they
+are, and processor seconds for each megapixel, which hold each score once. Below each table, ours is compared with the
 others, picture by picture: geometric mean, and the maximum with its file. With TARGETS=1 the results of `--target` are
 measured, too, which takes most of the time. A program that is not installed is named as such.
 """

@@ -1,5 +1,4 @@
-"""Rescues files that a crash left under temporary names of ComparImg and that no journal has: the index was lost or
-restored.
+"""Rescues files that a crash left under temporary names and that no journal has: the index was lost or restored.
 
 A full scan reports them. A temporary file may be an original: if a manifest shows that it was on its way to the trash,
 it goes there; any other goes to the trash as a separate file. A file that was about to be removed gets its name back.

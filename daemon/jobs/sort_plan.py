@@ -1,5 +1,4 @@
-"""The plan of a sort for the files as they are now: a step for every image to trash, move or link, or
-why not.
+"""The plan of a sort for the files as they are now: a step for every image to trash, move or link, or why not.
 
 Uses names, sizes and times, and reads no file: daemon.jobs.sort checks the bytes just before it acts.
 """

@@ -1,5 +1,4 @@
-"""PURE: the Huffman codes of JPEG (ITU-T T.81): those in a file's tables, and the optimal ones for the symbols of a
-picture."""
+"""PURE: the Huffman codes of JPEG (ITU-T T.81): those in a file's tables, and the optimal ones for a picture."""
 
 import heapq
 from collections.abc import Iterator, Mapping

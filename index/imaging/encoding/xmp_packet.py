@@ -1,5 +1,4 @@
-"""PURE: XMP packets (Adobe, XMP Specification Part 1): values that depend on the pixels changed with them, and a new
-packet.
+"""PURE: XMP packets (Adobe, XMP Specification Part 1): changes values that depend on the pixels; makes new packets.
 
 A packet is changed as text, number by number, and texts are added at its end, so that everything else stays as its
 program wrote it.
