@@ -60,7 +60,7 @@ def test_a_compression_is_planned_compared_applied_and_undone(photos: Path, addr
     # Applied only after it was confirmed, and undone.
     page.get_by_role("button", name="Compress", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Compress").click()
-    expect(page.locator(".big")).to_contain_text("Saved")
+    expect(page.locator(".big")).to_contain_text("Savings")
     expect(lines).to_have_count(2)
     assert all(file.stat().st_size < len(data) for file, data in before.items())
     page.get_by_role("button", name="Undo").first.click()
