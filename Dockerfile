@@ -1,7 +1,7 @@
 # ComparImg in a container. /config holds configuration and index, /photos the photographs.
 #   docker build -t comparimg .
 #   docker compose up -d          (see compose.yaml)
-# For both processors; every pinned package has a wheel for each, so nothing is compiled (make wheels):
+# For both processors; every pinned package has wheels for both, so nothing is compiled (make wheels):
 #   docker buildx create --use
 #   docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/comparimg --push .
 ARG BASE=python:3.11.15-slim-bookworm
@@ -10,7 +10,7 @@ FROM $BASE AS build
 WORKDIR /src
 RUN python -m venv /opt/comparimg
 COPY requirements.txt .
-# What you bring yourself, if its licence suits you (docs/dependencies.md): --build-arg EXTRAS="PACKAGE..."
+# Optional packages under other licences (docs/dependencies.md): --build-arg EXTRAS="PACKAGE..."
 ARG EXTRAS=""
 RUN /opt/comparimg/bin/pip install --no-cache-dir --no-compile --no-deps -r requirements.txt && \
     if [ -n "$EXTRAS" ]; then /opt/comparimg/bin/pip install --no-cache-dir --no-compile $EXTRAS; fi

@@ -57,7 +57,7 @@ bench: $(VENV)/installed-dev
 		name=$$(basename "$$script" .py); echo "== $$name"; $(PYTHON) -m "bench.$$name" || exit; \
 	done
 
-# The weights by which the original is told, fitted on a folder of photographs: make originality PHOTOS=~/Pictures
+# The weights by which the original is found, fitted on a folder of photographs: make originality PHOTOS=~/Pictures
 originality: $(VENV)/installed-dev
 	$(PYTHON) -m fitting.originality "$$PHOTOS" --write
 
@@ -82,7 +82,7 @@ tables: $(VENV)/installed-dev
 	PYTHONPATH=.:tests $(PYTHON) -m support.threshold_tables
 	PYTHONPATH=.:tests $(PYTHON) -m support.result_schema
 
-# Every attack that the page is tested against, by itself, with a table of what became of it.
+# Every attack that the page is tested against, alone, with a table of what happened to it.
 attacks: $(VENV)/installed-dev
 	$(PYTHON) -m pytest -q --attacks tests/webui tests/browser tests/daemon
 
@@ -101,7 +101,7 @@ wheels: $(VENV)/bin/python
 		echo "$$machine: a wheel for each package of requirements.txt"; \
 	done
 
-# Every fault that the service is tested against, by itself, with a table of what became of it.
+# Every fault that the service is tested against, alone, with a table of what happened to it.
 faults: $(VENV)/installed-dev
 	$(PYTHON) -m pytest -q --faults tests/index tests/daemon
 
@@ -185,7 +185,7 @@ $(VENV)/bin/python:
 
 # The stamps are touched last: what was interrupted is done again.
 $(VENV)/installed: requirements.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Installing what ComparImg needs into $(VENV): once, about a minute."
+	@echo "Installing what ComparImg needs into $(VENV): once, one or two minutes."
 	$(PIP) install --no-deps -r requirements.txt
 	$(PIP) install --no-deps --editable .
 	@touch $@

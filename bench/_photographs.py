@@ -1,4 +1,4 @@
-"""The photographs of a folder, for the benchmarks that take people's own."""
+"""The photographs of a folder, for the benchmarks that can use the user's own."""
 
 import os
 import random
@@ -12,7 +12,7 @@ def photographs(
     folder: Path, long_side: int, seed: int, part: slice = slice(None)
 ) -> Iterator[tuple[str, Image.Image]]:
     """The name and the picture of each file that can be opened, upright, in RGB and reduced to `long_side` pixels; in
-    the order of the seed, of which `part` is taken."""
+    an order given by the seed, of which `part` is used."""
     paths = sorted(Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
     random.Random(seed).shuffle(paths)
     for path in paths[part]:

@@ -15,7 +15,7 @@ TIMES = 5
 
 
 def decode_all(paths: Sequence[bytes]) -> None:
-    """The limit: open each file and decode it at the scale that indexing takes, and nothing besides."""
+    """The limit: open each file and decode it at the scale that indexing uses, and nothing else."""
     for path in paths:
         with Image.open(path) as image:
             image.draft("L", (pictures.DRAFT_SIDE, pictures.DRAFT_SIDE))
@@ -23,7 +23,7 @@ def decode_all(paths: Sequence[bytes]) -> None:
 
 
 def steps_us(paths: Sequence[bytes]) -> dict[str, float]:
-    """The least that each step took of a few times, in microseconds, on average over some files."""
+    """The minimum of each step over several runs, in microseconds, on average over some files."""
     datas = [pictures.read(path)[0] for path in paths]
     decoded = [pictures.decode(data, Limits()) for data in datas]
     return {

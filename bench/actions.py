@@ -1,9 +1,10 @@
-"""What each action on the page asks of the server, over a large made-up index: requests, bytes and processor time.
+"""What each action on the page requests from the server, over a large generated index: requests, bytes and processor
+time.
 
-    python -m bench.actions [--groups 20000 --images 200000]
+python -m bench.actions [--groups 20000 --images 200000]
 
-A browser does what a person would; the server runs in a process of its own, whose threads are measured by the kernel.
-The median of some rounds. Needs Chromium and what the tests need.
+A browser acts like a user; the server runs in its own process, whose threads are measured by the kernel. The median of
+several rounds. Needs Chromium and the packages of the tests.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from webui.server import Server
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ROUNDS = 5
-# Until the server has done what follows a request.
+# Until the server has done what follows from a request.
 REST_S = 0.7
 PATIENCE_MS = 180_000
 OF_ITSELF = ("/api/v1/events", "/static/", "/locale/", "/thumbnail", "/content", "/crop")
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 def keep_previews(data: Path, groups: int) -> None:
-    """Give every image of a group its preview, as a detection leaves one of each picture that it compares."""
+    """Give every image of a group its preview, as a detection does for each picture that it compares."""
     preview = data / "preview.jpg"
     Image.new("RGB", (512, 384), "gray").save(preview, quality=80)
     for number in range(2, 2 * groups + 2):
@@ -90,7 +91,7 @@ def serve(data: Path) -> None:
 
 
 class Hand:
-    """Does things on the page, and prints what they asked of the server."""
+    """Acts on the page, and prints what the actions requested from the server."""
 
     def __init__(self, page: Page, address: str, pid: int) -> None:
         self._page = page
@@ -127,7 +128,7 @@ class Hand:
             self._page.keyboard.press(key)
 
     def measure(self, name: str, action: Callable[[], object], shown: str | None, rounds: int = ROUNDS) -> None:
-        """Do something some times, and print the medians. `shown` appears when it is done."""
+        """Do something several times, and print the medians. `shown` appears when it is done."""
         counts, sizes, busy, waits = [], [], [], []
         for _ in range(rounds):
             self._page.wait_for_timeout(1000 * REST_S)

@@ -4,12 +4,12 @@
 
 Without a folder, photographs and charts are made first. Of each folder at most 30 pictures are taken, or MOST, evenly
 spread, and none is scaled; those of more than 4 megapixels are left out, or of more than MEGAPIXELS. The score is
-SSIMULACRA 2 beside the file as it is, computed here by ours for all of them (tests hold it to another implementation),
-and once for equal bytes. "At equal score" gives each program the least quality at which it scores what plain Pillow
-does at quality 85, found from the quality that the picture before it needed; of 256 colours, the fewest with which it
-scores what the worse of both does, without metadata. Bytes are printed beside those of the files as they are, and
-processor seconds for each megapixel, which hold each score once. Below each table stands what ours is beside the
-others, picture by picture: geometric mean, and the most with its file. With TARGETS=1 the results of `--target` are
+SSIMULACRA 2 compared with the file as it is, computed here by ours for all of them (tests hold it to another
+implementation), and once for equal bytes. "At equal score" gives each program the least quality at which it scores what
+plain Pillow does at quality 85, found from the quality that the picture before it needed; of 256 colours, the fewest
+with which it scores what the worse of both does, without metadata. Bytes are printed with those of the files as they
+are, and processor seconds for each megapixel, which hold each score once. Below each table, ours is compared with the
+others, picture by picture: geometric mean, and the maximum with its file. With TARGETS=1 the results of `--target` are
 measured, too, which takes most of the time. A program that is not installed is named as such.
 """
 
@@ -61,7 +61,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Picture:
-    """A file, what it shows, and the scores of what was made of it, by digest."""
+    """A file, its pixels, and the scores of its results, by digest."""
 
     path: Path
     data: bytes
@@ -104,7 +104,7 @@ def saved(pixels: np.ndarray, picture_format: str, **options: object) -> bytes:
 
 
 def through(command: list[str], picture: Picture) -> bytes | None:
-    """What a program writes of a file; None where there is no such program, or it gives up."""
+    """The output of a program for a file; None if the program is not installed or fails."""
     if shutil.which(command[0]) is None:
         return None
     ended = subprocess.run([*command, str(picture.path)], capture_output=True, check=False)
@@ -125,8 +125,8 @@ STARTS: dict[str, int] = {}
 def least(
     program: str, picture: Picture, make: Callable[[int], bytes | None], aim: float, highest: int = 100
 ) -> bytes | None:
-    """The smallest that a program makes at a score, by its quality, which is taken to raise the score: in widening
-    steps from what the picture before needed, then by bisection between the last two of them."""
+    """The smallest result of a program at a score, by its quality, which is assumed to raise the score: in widening
+    steps from the quality of the previous picture, then by bisection between the last two of them."""
     made: dict[int, bytes | None] = {}
 
     def reaches(quality: int) -> bool:
@@ -166,7 +166,7 @@ def ours(options: CompressionOptions) -> Maker:
 
 
 def oxipng_of(picture: Picture, level: int) -> bytes:
-    """What oxipng makes of a file; its library does what the program does."""
+    """The output of oxipng for a file; its library does the same as the program."""
     made = through(["oxipng", f"-o{level}", "--stdout", "-q"], picture)
     return made or bytes(oxipng.optimize_from_memory(picture.data, level=level))
 
@@ -195,19 +195,19 @@ def in_colours(picture: Picture, colours: int = 256) -> bytes | None:
 
 
 def palette_of(picture: Picture, colours: int) -> bytes:
-    """What `--colours` makes, beside what it makes without loss; without metadata."""
+    """The result of `--colours`, compared with the lossless one; without metadata."""
     return encoders.encode_losslessly(palette.reduced(Image.fromarray(picture.pixels), colours), "PNG")
 
 
 def bare_pngquant(picture: Picture, colours: int = 256) -> bytes | None:
-    """What pngquant makes, without the metadata that it keeps."""
+    """The output of pngquant, without the metadata that it keeps."""
     made = pngquant(picture, colours)
     return None if made is None else png_file.with_metadata(made, [])
 
 
 def fewest(program: str, make: Callable[[Picture, int], bytes | None], other: Maker) -> Maker:
-    """What a program makes with the fewest colours that score what the worse of both does with 256, which keeps its
-    256."""
+    """The result of a program with the fewest colours that reach the lower score of the two with 256; the other one
+    keeps its 256."""
 
     def made(picture: Picture) -> bytes | None:
         own, beside = make(picture, 256), other(picture)
@@ -283,7 +283,7 @@ def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> Non
             sums = table[way]
             sums.spent_s += spent_s() - started_s
             sums.megapixels += picture.pixels.shape[0] * picture.pixels.shape[1] / 1e6
-            # What cannot be made smaller is left as it is, as a person would.
+            # What cannot be made smaller is left unchanged, as a user would do.
             kept = picture.data if made is None or len(made) > len(picture.data) else made
             sums.files += made is not None
             sums.before += len(picture.data)
@@ -332,7 +332,7 @@ def pictures_in(folder: Path, formats: tuple[str, ...]) -> Iterator[Picture]:
 
 
 def make_charts(folder: Path) -> None:
-    """What screens show: flat areas, lines, letters."""
+    """The kind of pictures that screens show: flat areas, lines, letters."""
     folder.mkdir()
     for number in range(4):
         random = np.random.default_rng(number)

@@ -33,7 +33,7 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
-    """Photograph-like JPEGs: coarse shapes, finer ones, grain; no two alike."""
+    """Photograph-like JPEGs: coarse shapes, finer ones, grain; all different."""
     folder.mkdir()
     for number in range(count):
         random = np.random.default_rng(number)

@@ -38,7 +38,7 @@ SUFFIXES = {".jpg", ".jpeg"}
 
 
 def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
-    """Photograph-like JPEGs: coarse shapes, fine noise, no two alike."""
+    """Photograph-like JPEGs: coarse shapes, fine noise, all different."""
     folder.mkdir(parents=True)
     for number in range(count):
         random = np.random.default_rng(number)

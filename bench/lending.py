@@ -1,7 +1,7 @@
-"""What it costs to have pairs verified on another machine, in processor time, beside what verifying costs.
+"""The processor time of verifying pairs on another machine, compared with verifying them at home.
 
-The same pairs are verified by a pool at home, then by a worker over the loopback that is given all of them. Counted is
-the time of whole processes: of the service with the one that listens, and of the worker beside its own pool.
+The same pairs are verified by a pool at home, then by a worker over the loopback that gets all of them. The time of
+whole processes is counted: of the service with the process that listens, and of the worker in addition to its pool.
 """
 
 import os
@@ -85,7 +85,7 @@ def pairs_of(originals: list[Image.Image], copies: int, place: Path) -> tuple[li
 
 
 def at_home(tasks: list[Task]) -> tuple[float, float]:
-    """Milliseconds a pair in the process that verifies, and here."""
+    """Milliseconds per pair in the process that verifies, and here."""
     with WorkerPool(1, LIMITS) as pool:
         run(pool, tasks[:20])
         child = children_of(os.getpid())
@@ -97,7 +97,7 @@ def at_home(tasks: list[Task]) -> tuple[float, float]:
 
 
 def lent(tasks: list[Task], place: Path) -> dict[str, float]:
-    """Milliseconds a pair in each process that takes part."""
+    """Milliseconds per pair in each process that takes part."""
     lending = Lending(place, HeldBack(1, LIMITS))
     try:
         lending.start("worker")
@@ -131,8 +131,8 @@ def children_of(pid: int) -> list[int]:
 
 
 def seconds_of(pid: int) -> float:
-    """The processor time of a process's threads, to the nanosecond: that of the process counts in ticks of ten
-    milliseconds, as much as some of these parts take altogether."""
+    """The processor time of a process's threads, in nanoseconds: that of the process is counted in ticks of ten
+    milliseconds, as much as some of these parts take in total."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 

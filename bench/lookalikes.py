@@ -49,7 +49,7 @@ Pair = tuple[bytes, bytes]
 
 
 class Scene:
-    """A photograph, another one that subjects are cut from, and chance."""
+    """A photograph, another one that subjects are cut from, and a random generator."""
 
     def __init__(self, base: Image.Image, donor: Image.Image, seed: int) -> None:
         self.base, self.donor = np.asarray(base, np.float32), np.asarray(donor, np.float32)
@@ -113,7 +113,7 @@ def moved(scene: Scene, sigma: float, by: tuple[float, float] = (0.02, 0.2)) -> 
 
 
 def stirred(scene: Scene, sigma: float) -> Pair:
-    """A subject that moves hardly: a head that turns, a hand."""
+    """A subject that hardly moves: a head that turns, a hand."""
     return moved(scene, sigma, (0.006, 0.02))
 
 
@@ -124,7 +124,7 @@ def entered(scene: Scene, sigma: float) -> Pair:
 
 
 def changed(scene: Scene, sigma: float) -> Pair:
-    """A place that shows one thing, and another: eyes that close, a screen that goes on."""
+    """A place that shows one thing, and another: eyes that close, a screen that changes."""
     mask, subject = scene.blob((0.05, 0.2)), scene.subject()
     other = np.ascontiguousarray(subject[::-1, ::-1])
     return scene.exposed(over(scene.base, subject, mask), sigma), scene.exposed(over(scene.base, other, mask), sigma)

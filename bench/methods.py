@@ -1,8 +1,8 @@
 """What each method of detection finds of crops and pictures in others, and what it costs: with and without the model.
 
-On pictures it makes itself, or on the photographs of a folder, which should be all different. The model is that of the
+On generated pictures, or on the photographs of a folder, which should be all different. The model is that of the
 configuration; without one, only the hashes are measured. With --wallpapers, each picture is there twice: as a wallpaper
-of 4:3 and as one of 16:10, both in a usual size and compressed each on its own.
+of 4:3 and as one of 16:10, both in a usual size and compressed separately.
 """
 
 import argparse
@@ -176,7 +176,7 @@ def measure(
 
 
 def score(groups: Iterable[list[str]], labels: Mapping[str, tuple[int, str]]) -> Counter[str]:
-    """How many copies of each kind stand in a group with their original, and the wrong pairs."""
+    """How many copies of each kind are in a group with their original, and the number of wrong pairs."""
     beside: set[tuple[int, str]] = set()
     wrong = 0
     for group in groups:
@@ -188,7 +188,7 @@ def score(groups: Iterable[list[str]], labels: Mapping[str, tuple[int, str]]) ->
 
 
 def children_s() -> float:
-    """The processor time of the ended worker processes: those of a run have ended when it has."""
+    """The processor time of the worker processes that have ended: those of a run have ended when it has."""
     times = os.times()
     return times.children_user + times.children_system
 

@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def looked_at(case: Case) -> Mapping[tuple[int, int], PairFindings]:
-    """What the pairs of members show, all with all."""
+    """The findings on the pairs of members, all with all."""
     found = {}
     for (i, j), evidence in case.evidence.items():
         one, other = case.members[i], case.members[j]

@@ -1,10 +1,11 @@
-"""How long the server takes for what the page asks: lists, groups, decisions, charts, over a large made-up index.
+"""How long the server takes to answer the page: lists, groups, decisions, charts, over a large generated
+index.
 
-    python -m bench.page [--groups N --images N]
+python -m bench.page [--groups N --images N]
 
-Milliseconds by the clock and of the processor, the median of some; each is one whole request through the app, without a
-socket. The page is to begin within 200 ms and to follow every action within 100. Over the smaller of the two indexes,
-rules are applied and a plan is made as well, once each; the plan over real files of one byte, 125 to a folder.
+Milliseconds by the clock and of the processor, the median of several; each is one whole request through the app,
+without a socket. The page should begin within 200 ms and follow every action within 100. Over the smaller of the two
+indexes, rules are applied and a plan is made as well, once each; the plan over real files of one byte, 125 to a folder.
 """
 
 import argparse
@@ -109,7 +110,7 @@ def plan(folder: Path, store: Store, groups: int) -> None:
     def decide() -> None:
         rule_application.apply(store.write, rule, GroupFilter(), NOW_NS)
 
-    # A request refuses so many groups; a job decides about them.
+    # A request refuses this many groups; a job decides on them.
     show("application of a rule about near matches", decide, 1)
     managed = ManagedFolders.of({bytes(top): False})
     settings = SortSettings({}, Companions.MATCHED, 3.0)
@@ -218,7 +219,7 @@ def show(name: str, request: Callable[[], Any], times: int = TIMES) -> None:
 
 
 def fill(path: Path, groups: int, images: int) -> None:
-    """Rows as a detection would leave them: pairs mostly, some of exact copies, among images that are alone."""
+    """Rows as a detection would leave them: mostly pairs, some of exact copies, among images without a copy."""
     database = sqlite3.connect(path)
     with database:
         database.execute(

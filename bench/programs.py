@@ -62,7 +62,7 @@ COPIES = 3
 
 
 def built() -> Iterator[Image.Image]:
-    """Photograph-like pictures without end: coarse shapes and fine noise, no two alike."""
+    """Photograph-like pictures without end: coarse shapes and fine noise, all different."""
     number = 0
     while True:
         random = np.random.default_rng(number)

@@ -1,11 +1,10 @@
-"""A scan of a tree in which nothing changed, against `find` that reads the same facts of the same files.
+"""A scan of a tree in which nothing changed, compared with `find` reading the same facts of the same files.
 
-    python -m bench.rescan [--files N] [--per-folder N] [--tree DIR]
+python -m bench.rescan [--files N] [--per-folder N] [--tree DIR]
 
-Without --tree, files of no bytes are made in a temporary folder. Each figure is the best of three, warm, in seconds of
-processor time (what is compared is the work, not the disk nor what else the machine does), with those by the clock
-beside them. `find -printf` with device, inode, size and time is the limit: it does what a scan has to do, and nothing
-besides.
+Without --tree, empty files are made in a temporary folder. Each figure is the best of three, warm, in seconds of
+processor time (the work is compared, not the disk or other programs), with those by the clock next to them. `find
+-printf` with device, inode, size and time is the limit: it does what a scan has to do, and nothing else.
 """
 
 import argparse

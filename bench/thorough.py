@@ -1,9 +1,9 @@
-"""What a thorough detection costs beyond a fast one: describing a picture, searching its features among many, and how
-many pairs are then proposed that are none.
+"""What a thorough detection costs in addition to a fast one: describing a picture, searching its features among many,
+and how many wrong pairs are then proposed.
 
 Pictures are drawn by the tests' generator, or are the photographs of a folder, and are then cropped, framed, tilted.
 The many are made of their features, redrawn at random and disturbed. With a thousand photographs about as many are near
-by accident as among photographs; the few that are drawn are disturbed so much that hardly any are.
+by chance as among photographs; the few that are drawn are disturbed so much that hardly any are.
 """
 
 import argparse

@@ -71,7 +71,7 @@ def made_up(count: int, seed: int) -> Rows:
 
 
 def cost(rows: int, threads: int) -> None:
-    """Print what a join of some sizes takes, one picture against all, and the memory."""
+    """Print the cost of a join of some sizes, one picture against all, and the memory."""
     # The compiled code is loaded before anything is measured.
     warm = VectorIndex(DIMENSIONS, threads=threads)
     warm.extend(made_up(30_000, 1))
@@ -118,7 +118,7 @@ def timed(index: VectorIndex, queries: Rows, ends: np.ndarray) -> float:
 
 
 def resident_mb() -> float:
-    """What the process holds now."""
+    """The present memory of the process."""
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return pages * resource.getpagesize() / 1e6
 

@@ -1,6 +1,6 @@
-"""What looking at a pair of pictures costs, by what was done to the copy, and how many pairs a picture is proposed.
+"""What comparing a pair of pictures costs, by the edit of the copy, and how many pairs are proposed per picture.
 
-On pictures it makes itself, or on the photographs of a folder: the figures of real ones are the ones that count.
+On generated pictures, or on the photographs of a folder: the figures of real ones are those that count.
 """
 
 import os
@@ -74,7 +74,7 @@ class Seen:
         self._pixels = np.asarray(cv2.imdecode(view, cv2.IMREAD_COLOR_RGB), np.uint8)
 
     def prepared(self) -> Prepared:
-        """Start again, so that nothing is kept of another pair."""
+        """Start again, so that nothing is cached from another pair."""
         return prepare(self._pixels)
 
 
@@ -97,7 +97,7 @@ def report(name: str, pairs: list[tuple[Seen, Seen]]) -> None:
 
 
 def candidates(seen: list[Seen]) -> None:
-    """How many pairs are proposed among pictures that are all different: each costs a look."""
+    """How many pairs are proposed among pictures that are all different: each costs a verification."""
     whole, part = HashIndex(HSIZE), CropIndex(HSIZE)
     rows = np.stack([picture.rows for picture in seen])
     whole.extend(rows)

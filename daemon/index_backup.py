@@ -74,8 +74,8 @@ class IndexBackup:
 
 
 def is_due(newest_ns: int | None, now_ns: int, running_s: float, decided: bool) -> bool:
-    """Whether a backup is due. A newest backup that lies in the future was made by a wrong clock. `decided`: the index
-    has decisions, which no scan can restore, so the first backup is urgent."""
+    """Whether a backup is due. If the newest backup is in the future, it was made by a wrong clock. `decided`: the
+    index has decisions, which no scan can restore, so the first backup is urgent."""
     if newest_ns is None:
         return decided or running_s >= FIRST_S
     age_s = (now_ns - newest_ns) / 1e9

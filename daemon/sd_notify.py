@@ -12,7 +12,7 @@ class SystemdNotifier:
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
-        # A leading @ stands for the zero byte of names in the abstract namespace.
+        # A leading @ represents the zero byte of names in the abstract namespace.
         self._address = "\0" + address[1:] if address.startswith("@") else address
         limit_us = environ.get("WATCHDOG_USEC", "")
         for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())

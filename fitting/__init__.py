@@ -1,1 +1,2 @@
-"""Programs that fit what decides, on any folder of photographs. They are no part of the installed program."""
+"""Programs that fit the limits and weights of decisions, on any folder of photographs. Not part of the installed
+program."""

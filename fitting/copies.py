@@ -254,7 +254,7 @@ ENCODER_WEIGHTS: Final = (6, 3, 3, 3, 3, 1, 1, 1, 0.3)
 
 
 def table_like(quality: int, rng: random.Random) -> list[list[int]]:
-    """Quantisation tables as cameras and Photoshop have them: not those of libjpeg, but near."""
+    """Quantisation tables like those of cameras and Photoshop: not those of libjpeg, but similar."""
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality
     luminance, chroma = [], []
     tilt = rng.uniform(-0.3, 0.3)
@@ -271,7 +271,7 @@ def _unzigzag(values: list[int]) -> list[int]:
 
 
 def encode(im: Picture, encoder: str, rng: random.Random, exif: bytes | None = None) -> tuple[bytes, str]:
-    """The bytes of a copy and the ending of its name."""
+    """The bytes of a copy and the extension of its name."""
     target = io.BytesIO()
     given: dict[str, Any] = {"exif": exif} if exif else {}
     rgb = im if im.mode in ("RGB", "L") else im.convert("RGB")

@@ -144,7 +144,7 @@ def _kind(of: Scene, earlier: int, later: int) -> str:
 
 
 def fit(with_limit: Mapping[int, Counter[str]], without: Counter[str]) -> int:
-    """The limit with the fewest wrong pairs that keeps enough of the right ones; of those as good, the largest."""
+    """The limit with the fewest wrong pairs that keeps enough of the right ones; among equal ones, the largest."""
     kept = [
         limit
         for limit, counts in with_limit.items()

@@ -78,18 +78,18 @@ def _prepared(data: bytes) -> Prepared:
 
 
 def fit(samples: Sequence[Sample]) -> float:
-    """The limit: below the graphic with the fewest strokes, with room for others."""
+    """The limit: below the graphic with the fewest strokes, with a margin for others."""
     return round(ROOM * min(sample.strokes for sample in samples if sample.is_graphic), 2)
 
 
 def mistakes(samples: Sequence[Sample], limit: float) -> tuple[int, int]:
-    """How many graphics count as none, and how much scenery as graphics."""
+    """How many graphics do not count as such, and how much scenery does."""
     below = [sample.is_graphic for sample in samples if sample.strokes < limit]
     return sum(below), sum(not sample.is_graphic for sample in samples) - below.count(False)
 
 
 def figures(samples: Sequence[Sample], limit: float) -> dict[str, str]:
-    """Of each kind, how many count as graphics of how many."""
+    """For each kind, how many of how many count as graphics."""
     of, counted = Counter(sample.kind for sample in samples), Counter[str]()
     for sample in samples:
         counted[sample.kind] += sample.strokes >= limit

@@ -39,7 +39,7 @@ from typing import Any, Final'''
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair that passes all other gates: its kind, whether it is a copy, and its residual with what is usual, by the
+    """One pair that passes all other gates: its kind, whether it is a copy, and its residual with the usual one, by the
     map and after its correction."""
 
     kind: str
@@ -61,7 +61,7 @@ def samples_of(seed: str, pairs: int) -> Iterator[Sample]:
 
 
 def residuals_of(first: Seen, second: Seen, turn: int) -> tuple[Residual, ...]:
-    """The residuals of a pair that are examined, none where another gate fails."""
+    """The residuals of a pair that are examined; empty if another gate fails."""
     kept: list[Residual] = []
     measured, limits = letters.strongest, letters.LETTERS
 
@@ -99,7 +99,7 @@ def fit_of(
     residuals: Sequence[float],
     usual: Sequence[float],
 ) -> tuple[float, float]:
-    """The limits with the fewest mistakes, what passes wrongly first: of those as good, the middle ones."""
+    """The limits with the fewest mistakes, wrong passes first; among equal ones, the middle ones."""
     scores = {
         (least, over): mistakes(samples, lambda sample, limits=(least, over): passing(sample, *limits))  # type: ignore[misc]
         for least in residuals
@@ -121,7 +121,7 @@ def score(samples: Sequence[Sample], min_residual: float, over_usual: float) -> 
 
 
 def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str, str]:
-    """Of each kind, how many pass of how many."""
+    """For each kind, how many pass of how many."""
     of, passed = Counter(sample.kind for sample in samples), Counter[str]()
     for sample in samples:
         passed[sample.kind] += passes(sample, *limits)

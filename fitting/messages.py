@@ -1,8 +1,8 @@
 """Fits the limits of index/imaging/verification/messages: python -m fitting.messages FOLDER [--pictures N] [--write]
 
 Draws lock screens over the photographs of a folder, with a message and without it, and captions, labels and stickers,
-each with noise of its own. Limits are chosen on every other photograph, so that most messages are seen and next to no
-caption is taken for one, and judged on those between. With --write, message_limits.py is replaced.
+each with separate noise. Limits are chosen on every other photograph, so that most messages are recognised and almost
+no caption is treated as one, and judged on those between. With --write, message_limits.py is replaced.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def _measured(kind: str, is_message: bool, before: Picture, after: Picture, rng:
 
 
 def fit(samples: Sequence[Sample]) -> tuple[float, float]:
-    """The limits with the fewest mistakes, captions taken for messages first: of those as good, the middle ones."""
+    """The limits with the fewest mistakes, captions treated as messages first; among equal ones, the middle ones."""
     scores = {(lines, height): mistakes(samples, (lines, height)) for lines in LINES for height in HEIGHTS}
     best = sorted(limits for limits, made in scores.items() if made == min(scores.values()))
     return best[len(best) // 2]
@@ -117,7 +117,7 @@ def mistakes(samples: Sequence[Sample], limits: tuple[float, float]) -> tuple[in
 
 
 def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str, str]:
-    """Of each kind, how many count as messages of how many that add a panel."""
+    """For each kind, how many of how many that add a panel count as messages."""
     of, counted = Counter(sample.kind for sample in samples), Counter[str]()
     for sample in samples:
         counted[sample.kind] += passes(sample, limits)

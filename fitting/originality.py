@@ -49,7 +49,7 @@ EDGES: Final = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 
 @dataclass
 class Pair:
-    """Two files of a case, the earlier first: what speaks for and against that order."""
+    """Two files of a case, the earlier first: the evidence for and against that order."""
 
     forward: dict[str, float]
     backward: dict[str, float]
@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass
 class Case:
-    """A group: its files, the root first, and what is known of each pair (i, j), i < j."""
+    """A group: its files, the root first, and the evidence on each pair (i, j), i < j."""
 
     families: list[str]
     kinds: list[str]
@@ -69,7 +69,7 @@ class Case:
     pairs: dict[tuple[int, int], Pair]
 
     def look(self) -> None:
-        """What speaks for and against each pair, by the present rules."""
+        """The evidence for and against each pair, by the present rules."""
         for (i, j), evidence in self.evidence.items():
             forward = made_from(self.members[i], self.members[j], evidence) | file_signs(self.seen[i], self.seen[j])
             back = made_from(self.members[j], self.members[i], reversed_evidence(evidence))
@@ -77,7 +77,7 @@ class Case:
 
 
 def make_case(photo: str, seed: int, copies: int, of_original: float = 0.75) -> list[File]:
-    """An original and copies: of it with this probability, otherwise of any file that is there."""
+    """An original and copies: copies of the original with this probability, otherwise of any file so far."""
     rng = random.Random(seed)
     with Image.open(photo) as opened:
         base = ImageOps.exif_transpose(opened).convert("RGB")
@@ -86,7 +86,7 @@ def make_case(photo: str, seed: int, copies: int, of_original: float = 0.75) -> 
         factor = min(rng.uniform(0.6, 0.85), 900 / max(base.size))
         base = base.resize((round(base.width * factor), round(base.height * factor)), Image.Resampling.LANCZOS)
     if resaved:
-        # Received pictures have been through all kinds of encoders, not through that of one collection.
+        # Received pictures have been through all kinds of encoders, not only those of one collection.
         smaller = base.resize((round(base.width * 0.93), round(base.height * 0.93)), Image.Resampling.LANCZOS)
         received = io.BytesIO()
         smaller.save(received, "JPEG", qtables=table_like(rng.randint(60, 95), rng), subsampling=rng.choice((0, 2)))
@@ -187,7 +187,7 @@ def make_case(photo: str, seed: int, copies: int, of_original: float = 0.75) -> 
 
 
 def compared(files: Sequence[File]) -> Case | None:
-    """The case as the program sees it; None where the copies are not found to be the same picture."""
+    """The case as the program sees it; None if the copies are not recognised as the same picture."""
     members, views, seen = [], [], []
     for file in files:
         try:
@@ -249,7 +249,7 @@ def odds_of(rows: Any, given: Any, proof: Any) -> Any:
 
 def fit(rows: Any, proof: Any, penalty: float, importance: Any, kept: Any = None) -> Any:
     """Weights of at least 0 that make the original the more likely one, with a penalty on large weights. `kept` are
-    weights that stay as they are, not a number where one is to be fitted."""
+    weights that stay as they are; NaN marks a weight to be fitted."""
 
     def loss(given: Any) -> tuple[float, Any]:
         raw = rows @ (given * (1 - proof))
@@ -326,8 +326,8 @@ def summary(results: Iterable[tuple[int, float, Case]]) -> dict[str, float]:
 
 
 def refit(cases: Sequence[Case], only: Sequence[str], penalty: float, write: bool) -> None:
-    """Fit the weights of new findings beside those that are shipped, and print them; the reliability stays that of the
-    whole fit."""
+    """Fit the weights of new findings in addition to the shipped ones, and print them; the reliability stays that of
+    the whole fit."""
     fields = json.loads(WEIGHTS.read_text("utf-8"))
     shipped = fields["weights"]
     names = sorted({*shipped, *only})

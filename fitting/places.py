@@ -191,7 +191,7 @@ def passes(sample: Sample) -> bool:
 
 
 def score(samples: Sequence[Sample], limits: AddedLimits) -> tuple[int, int]:
-    """How many pairs pass wrongly, and, less than 0, how many rightly."""
+    """How many pairs pass wrongly, and, as a negative number, how many rightly."""
     kept, measured = places.ADDED, places._outline
 
     def outline(first: Any, second: Any, mask: Any) -> Any:
@@ -210,7 +210,7 @@ def score(samples: Sequence[Sample], limits: AddedLimits) -> tuple[int, int]:
 
 
 def fit(samples: Sequence[Sample], start: AddedLimits) -> AddedLimits:
-    """Limits with which the least passes wrongly, and then the most rightly, changed one by one where that helps."""
+    """The limits with the fewest wrong passes, and then the most right ones, changed one by one if that helps."""
     best, reached = start, score(samples, start)
     for _ in range(ROUNDS):
         before = reached
@@ -228,7 +228,7 @@ def fit(samples: Sequence[Sample], start: AddedLimits) -> AddedLimits:
 
 
 def figures(samples: Sequence[Sample], limits: AddedLimits) -> dict[str, str]:
-    """Of each kind, how many pass of how many."""
+    """For each kind, how many pass of how many."""
     of, passed = Counter(sample.kind for sample in samples), Counter[str]()
     for kind in of:
         wrongly, rightly = score([sample for sample in samples if sample.kind == kind], limits)

@@ -46,8 +46,8 @@ from typing import Any, Final'''
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair that passes all other gates: its kind, its residual with what is usual; no residual where nothing is as
-    large as the least limit."""
+    """One pair that passes all other gates: its kind, and its residual with the usual one; no residual if nothing is as
+    large as the smallest limit."""
 
     kind: str
     residual: Any
@@ -92,7 +92,7 @@ def samples_of(wallpapers: Sequence[Image.Image], seed: str) -> Iterator[Sample]
 
 
 def measured(kind: str, first: Seen, second: Seen, turn: int) -> Sample | None:
-    """The residual of a pair, None where another gate fails."""
+    """The residual of a pair; None if another gate fails."""
     kept: list[tuple[Any, float]] = []
     usual_way, limits = spots.measured, spots.SPOTS
 
@@ -118,7 +118,7 @@ def passes(sample: Sample, min_residual: float, over_usual: float) -> bool:
 
 
 def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str, str]:
-    """Of each kind, how many pass of how many; copies together, since all but a few do."""
+    """For each kind, how many pass of how many; copies together, since all but a few do."""
     of, passed = Counter[str](), Counter[str]()
     for sample in samples:
         copy = "lock screen, copies" if sample.kind.startswith("lock screen") else "copies"

@@ -67,7 +67,7 @@ from typing import Any, Final'''
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair that passes all other gates: the agreement of its noise, None where it is not compared, whether the
+    """One pair that passes all other gates: the agreement of its noise, None if it is not compared, whether the
     noise is uneven, and in how many blocks details were measured if their shift is beyond the limit with no allowance
     for chance, and the noise does not prove one exposure."""
 
@@ -132,7 +132,7 @@ def samples_of(pictures: Sequence[Picture], seed: str) -> Iterator[Sample]:
 
 
 def measured(kind: str, first: Seen, second: Seen) -> Sample | None:
-    """None where a hash proposes the pair, or another gate fails."""
+    """None if a hash proposes the pair, or another gate fails."""
     if first.distance(second)[0] <= default_tolerance(HSIZE):
         return None
     kept: list[Any] = []

@@ -212,7 +212,7 @@ class DateSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The description of a picture, from its file or files next to it; "", None or empty where there is none.
+    """The description of a picture, from its file or files next to it; "", None or empty if there is none.
 
     `taken` is the capture date in ISO 8601, in the zone `zone` ("+02:00", "" if unknown), and `dated_by` its source (a
     DateSource). `place` is in degrees north and east. `location` is the part of a city, the city, the state and the

@@ -281,16 +281,16 @@ def _is_webhook(text: str) -> bool:
 
 
 def _schedule(section: str, what: str) -> Setting:
-    return Setting(f"{section}.schedule", "str", "", f"When {what}; empty: only when asked for.",
+    return Setting(f"{section}.schedule", "str", "", f"When {what}; empty: only on request.",
                    Message("accepted.schedule", trigger=TRIGGER_ACCEPTED), shape=_is_trigger)  # fmt: skip
 
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("daemon.data_dir", "str", None,
-            "The folder of the index and its thumbnails. Left out: $STATE_DIRECTORY where systemd gives one, else "
+            "The folder of the index and the previews. Default: $STATE_DIRECTORY if systemd sets it, else "
             "$XDG_DATA_HOME/comparimg, else ~/.local/share/comparimg.", Message("accepted.folder"), shape=_is_folder),
     Setting("daemon.workers", "int", None,
-            "The number of processes that decode pictures. Left out: one for each processor core, as long as there is "
+            "The number of processes that decode pictures. Default: one for each processor core, as long as there is "
             "a gigabyte of memory for each.",
             minimum=1, maximum=256),
     Setting("daemon.log", "str", "info", "How much is logged.", choices=("debug", "info", "warning", "error")),
@@ -300,12 +300,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("daemon.time_limit_s", "float", 60.0, "Seconds that decoding one file may take.",
             minimum=1, maximum=3600),
     Setting("daemon.memory_mb", "int", None,
-            "Megabytes of address space that a decoding process may use, including some 500 for its libraries. Left "
-            "out: half of the machine's memory, at least 1024 and at most 4096.",
+            "Megabytes of address space that a decoding process may use, including some 500 for its libraries. "
+            "Default: half of the machine's memory, at least 1024 and at most 4096.",
             minimum=256, maximum=1000000),
     Setting("daemon.previews_mb", "int", 4000,
             "Megabytes that the previews of pictures may take in the data folder. Those used least recently are "
-            "removed, and made again when needed.", minimum=100, maximum=10000000),
+            "removed, and recreated when needed.", minimum=100, maximum=10000000),
     Setting("daemon.max_megapixels", "int", 500, "Larger pictures are not decoded; they are listed as problems.",
             minimum=1, maximum=100000),
     Setting("daemon.settle_s", "float", 3.0,
@@ -320,7 +320,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "The number of backups of the index that are kept, one made each day; 0: none.", minimum=0, maximum=100),
     Setting("watch.path", "str", None, "The folder; ~ is your home, and a relative path is relative to this file.",
             Message("accepted.folder"), shape=_is_folder, required=True),
-    Setting("watch.recursive", "bool", True, "Whether to include the folders below it."),
+    Setting("watch.recursive", "bool", True, "Whether to include its subfolders."),
     Setting("watch.exclude", "list", (),
             'Shell patterns of names to skip ("*.tmp"), or of paths below the folder ("old/*").',
             Message("accepted.shell_patterns"), shape=all),
@@ -334,11 +334,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("detect.hsize", "int", 16, "The hash has hsize x hsize bits: more bits see more detail.",
             choices=HSIZES, live=True),
     Setting("detect.tolerance", "int", None,
-            "The number of bits by which two hashes may differ for the pictures to be compared. Left out: 20, 80 or "
+            "The number of bits by which two hashes may differ for the pictures to be compared. Default: 20, 80 or "
             "320 for hsize 8, 16 or 32, lowered to as little as 18, 72 or 288 in a library of 65,536 images or more, "
             "if wrong pairs would cost more than reading the images.",
             Message("accepted.tolerance"), minimum=0, maximum=max(HSIZES) ** 2, live=True),
-    Setting("detect.turns", "bool", True, "Whether mirrored and turned copies are found, too.", live=True),
+    Setting("detect.turns", "bool", True, "Whether mirrored and rotated copies are found, too.", live=True),
     Setting("detect.verify", "bool", True,
             "Whether the pictures themselves are compared if their hashes are close.", live=True),
     Setting("detect.depth", "str", Depth.FAST.value,
@@ -372,7 +372,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             Message("accepted.or_empty", names=", ".join(CHANNELS)), choices=("", *CHANNELS)),
     Setting("model.output", "str", "", "The output that is the vector; empty: the first that has the shape of one."),
     Setting("model.cosines", "str", "",
-            "The least cosine of the nearest picture, of the next nearest, and of a pair that hash,model accepts; "
+            "The minimum cosine of the nearest picture, of the next nearest, and of a pair that hash,model accepts; "
             "empty: as in the file, else 0.5, 0.6 and 0.5.", Message("accepted.cosines"), shape=_are_cosines),
     Setting("model.provider", "str", "cpu",
             "What it runs on. openvino and cuda need a build of onnxruntime that has them.",
@@ -384,8 +384,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             choices=tuple(keeper.CRITERIA),
             shape=lambda names: bool(names) and len(set(names)) == len(names), live=True),
     Setting("sort.companions", "str", "matched",
-            "What happens to the RAW, the Live Photo film and the sidecars (XMP, AAE) of an image that is trashed or "
-            "moved: they go along (together), or the image stays (block). With matched, a RAW or film is trashed only "
+            "What happens to the RAW, the Live Photo video and the sidecars (XMP, AAE) of an image that is trashed or "
+            "moved: they go along (together), or the image stays (block). With matched, a RAW or video is trashed only "
             "if the image to keep has the same one.", choices=("matched", "together", "block")),
     Setting("sort.carry_metadata", "bool", False,
             "Whether metadata that only trashed images have (date, place, rating, label, title, caption, keywords) is "
@@ -409,20 +409,20 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             Message("accepted.compress_format"), choices=("", "jpeg", "webp", "avif"), live=True),
     Setting("compress.baseline", "bool", False,
             "Whether JPEGs are written as baseline, for devices and programs that cannot show progressive ones. They "
-            "are some percent larger; at quality 100 they keep their coding.", live=True),
+            "are a few percent larger. At quality 100, JPEGs keep the coding they have.", live=True),
     Setting("compress.strip", "bool", False,
             "Whether metadata is removed. Colours and orientation are kept in any case.", live=True),
     Setting("compress.colours", "int", 0, "The number of colours to which PNGs are reduced; 0: they keep all.",
             Message("accepted.colours"), minimum=0, maximum=256, shape=lambda number: number != 1, live=True),
     Setting("compress.least_gain", "float", 3.0,
-            "The least reduction in percent for a result to be kept.", minimum=0, maximum=99, live=True),
+            "The minimum savings, in percent, for a result to be kept.", minimum=0, maximum=99, live=True),
     Setting("compress.size_threshold_mb", "float", 1.0, "Files smaller than this, in megabytes, are skipped.",
             minimum=0, maximum=100000, live=True),
     Setting("compress.modify_source", "bool", False,
             "Whether the smaller file replaces its source, which goes to the trash; otherwise it is written next to "
             "it with _resize in its name.", live=True),
     Setting("compress.delete_source", "bool", False, "Whether the source goes to the trash afterwards.", live=True),
-    Setting("compress.recursive", "bool", True, "Whether the folders below are compressed, too.", live=True),
+    Setting("compress.recursive", "bool", True, "Whether subfolders are compressed, too.", live=True),
     _schedule("compress", "compression runs"),
     Setting("web.host", "str", "127.0.0.1",
             "The address the page listens on. Any address but the loopback needs a token.",
@@ -446,7 +446,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "program at one of them can claim to be any user.",
             Message("accepted.networks"), shape=_are_networks),
     Setting("web.browse", "list", (),
-            "The folders that the page offers for watching, with everything below them. Empty: your home and the "
+            "The folders that the page offers for watching, with their subfolders. Empty: your home and the "
             "mounted disks. If set, no folder outside them can be added on the page.",
             Message("accepted.folders"), shape=lambda folders: all(map(_is_folder, folders))),
     Setting("workers.listen", "str", "",
@@ -457,9 +457,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "files.",
             choices=("verify", "describe", "embed")),
     Setting("notify.command", "list", (),
-            "A program that is run with each notice, as JSON on its standard input, with its arguments; empty: none.",
+            "A program that is run for each notification, as JSON on its standard input, with its arguments; empty: "
+            "none.",
             Message("accepted.command"), shape=all, secret=True),
-    Setting("notify.webhook", "str", "", "An address to which each notice is sent; empty: none.",
+    Setting("notify.webhook", "str", "", "An address to which each notification is sent; empty: none.",
             Message("accepted.webhook"), shape=_is_webhook, secret=True),
     Setting("notify.webhook_format", "str", "json",
             "The form of what is sent: all data (json), one sentence, as ntfy shows it (text), or a message of the "
@@ -469,8 +470,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
             "decisions of a named rule after a search.",
             choices=("groups", "jobs", "problems", "roots", "rules")),
     Setting("notify.interval_min", "float", 60.0,
-            "The least number of minutes between two notices; events in between are reported together. Failed jobs "
-            "and offline folders wait at most five minutes.", minimum=1, maximum=10080),
+            "The minimum number of minutes between two notifications; events in between are reported together. Failed "
+            "jobs and offline folders wait at most five minutes.", minimum=1, maximum=10080),
 )  # fmt: skip
 
 BY_KEY: Final[Mapping[str, Setting]] = {definition.key: definition for definition in SETTINGS}

@@ -23,9 +23,9 @@ from index.database.upkeep.backups import Backups
 from index.database.upkeep.upgrade import MIGRATIONS, upgrade
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Fixtures of a whole session: their threads and processes outlive a test, and are looked for at the session's end.
+# Fixtures of a whole session: their threads and processes outlive a test, and are searched for at the session's end.
 SHARED = {"pool", "lent", "browser"}
-# Marks whose tests have a table of their own, with what became of each that held and each that did not.
+# Marks whose tests have a table of their own, with what happened to each that held and each that did not.
 TABLES = {"attack": ("refused", "LET THROUGH"), "fault": ("survived", "NOT SURVIVED")}
 MEMORY, DISK = Path("/dev/shm"), Path("/var/tmp")
 # The tests together write about a gigabyte.
@@ -81,7 +81,7 @@ def _new_indexes_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of a Chromium or Chrome; the test is left out where there is none, or nothing to drive it."""
+    """The path of a Chromium or Chrome; the test is left out if there is none, or nothing to drive it."""
     driver = Path(playwright.__file__).with_name("driver") / "node"
     if subprocess.run([driver, "--version"], capture_output=True, check=False).returncode != 0:
         pytest.skip("what drives the browser does not start; it needs libatomic1")
@@ -126,7 +126,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _table(reporter: pytest.TerminalReporter, mark: str, good: str, bad: str) -> None:
-    """Each attack or fault, with how many ways of it were tried, and what became of them."""
+    """Each attack or fault, with how many ways of it were tried, and what happened to them."""
     tried: dict[str, list[bool]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in reporter.stats.get(outcome, []):

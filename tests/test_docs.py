@@ -1,5 +1,6 @@
 """What is written for people is true: examples are accepted, links lead somewhere, versions and commands are real."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from daemon.configuration.config import load
 from daemon.ctl.main import program
-from support.doc_pages import PAGES, TOP, anchors, blocks, commands, prose_of, text_of
+from index.errors import ConfigError
+from support.doc_pages import BLOCK, PAGES, TOP, anchors, blocks, commands, prose_of, text_of
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|<(?:img|a) [^>]*(?:src|href)=\"([^\"]+)\"")
 PIN = re.compile(r"^([\w-]+)==([\w.]+)", re.MULTILINE)
@@ -119,3 +121,34 @@ def test_a_decision_has_its_four_parts_and_is_short(page: Path) -> None:
     parts = re.findall(r"^## (.+)$", text_of(page), re.MULTILINE)
     assert parts == ["Context", "Decision", "Consequences", "What would make us change it"]
     assert 150 <= len(text_of(page).split()) <= 300
+
+
+def test_the_example_of_mistakes_is_what_the_check_prints(tmp_path: Path) -> None:
+    (tmp_path / "Pictures").mkdir()
+    file = tmp_path / "comparimg.toml"
+    watch = f'[[watch]]\npath = "Pictures"\n[[watch]]\npath = "{tmp_path}/Pictures"\n'
+    file.write_text(f'[daemon]\nlgo = "debug"\n[detect]\nhsize = 12\n{watch}', "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    shown = str(caught.value).replace(str(tmp_path), "/home/ann")
+    assert shown in {body.strip() for _, body in blocks("", [TOP / "docs" / "configuration.md"])}
+
+
+# Examples that are neither commands nor settings, and what checks them.
+OTHER_EXAMPLES = {
+    "": "drawings, paths, and what a program prints",
+    "json": "below",
+    "yaml": "the configuration of Prometheus: tests/webui/test_metrics.py reads what it fetches",
+    "caddyfile": "tests/webui/test_proxies.py, with a real proxy",
+    "nginx": "tests/webui/test_proxies.py, with a real proxy",
+}
+
+
+def test_every_kind_of_example_is_checked_somewhere() -> None:
+    kinds = {kind for page in PAGES for kind, _ in BLOCK.findall(text_of(page))}
+    assert kinds == {"sh", "toml", *OTHER_EXAMPLES}
+
+
+@pytest.mark.parametrize(("page", "example"), blocks("json"))
+def test_every_example_of_json_is_valid(page: str, example: str) -> None:
+    assert json.loads(example)

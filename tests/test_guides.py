@@ -49,7 +49,7 @@ def words_of(line: str) -> list[str]:
 
 
 def program_of(words: list[str]) -> int | None:
-    """Where comparimg-ctl stands in a command."""
+    """Where comparimg-ctl is in a command."""
     return next((at for at, word in enumerate(words) if Path(word).name == "comparimg-ctl"), None)
 
 

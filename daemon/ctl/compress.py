@@ -90,7 +90,7 @@ def compress(
 ) -> None:
     """Compress pictures that still look the same afterwards.
 
-    The result is written beside its source, with _resize in its name. With -m it replaces the source, and with -d
+    The result is written next to its source, with _resize in its name. With -m it replaces the source, and with -d
     the source is removed. In both cases the source goes to the trash, and `comparimg-ctl undo --one-shot` restores
     it.
     """
@@ -172,10 +172,10 @@ def undo_local(
     if in_json:
         terminal.print_json(outcome)
     else:
-        beside = outcome["restored_beside"]
+        renamed = outcome["restored_beside"]
         undone = Message("console.undone", batch=outcome["undone"], n=outcome["restored"])
-        if beside:
-            undone = Message("console.undone_beside", **undone.params, beside=beside)
+        if renamed:
+            undone = Message("console.undone_beside", **undone.params, beside=renamed)
         terminal.say(undone)
     if refused:
         raise ComparImgError("ctl.not_brought_back", files=refused, reasons=", ".join(sorted(outcome["refused"])))

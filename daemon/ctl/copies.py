@@ -7,6 +7,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl.remote import json_option
+from index.errors import NotFound
 from index.messages import Message
 
 
@@ -49,7 +50,7 @@ def restore(context: click.Context, copy: Path) -> None:
     """Restore the index from a backup.
 
     FILE is a name from `index list` or the path of another copy. Stop the service first. The current index is kept
-    beside it. Jobs that were unfinished in the backup are not resumed.
+    next to it. Jobs that were unfinished in the backup are not resumed.
     """
     from index.database.upkeep.backups import FOLDER
     from index.database.upkeep.restore import replace_index
@@ -57,6 +58,8 @@ def restore(context: click.Context, copy: Path) -> None:
     data_dir = _data_dir(context)
     named = data_dir / FOLDER / copy
     file = named if copy.name == str(copy) and named.exists() else copy
+    if not file.is_file():
+        raise NotFound("ctl.no_backup", path=copy)
     kept = replace_index(data_dir / "index.sqlite3", file)
     terminal.say(Message("console.index_restored", file=file))
     if kept is not None:

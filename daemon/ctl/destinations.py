@@ -45,7 +45,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def add(context: click.Context, name: str, folder: Path, create: bool, in_json: bool) -> None:
-    """Add a destination, a folder on the machine of the daemon."""
+    """Add a destination, a folder on the machine of the service."""
     answer = client(context).post("destinations", {"name": name, "path": uri_of(folder), "create": create})
     if in_json:
         terminal.print_json(answer)

@@ -70,7 +70,7 @@ def detect(
 ) -> None:
     """Index folders and list the duplicates in them.
 
-    This needs no daemon and changes no file. A second run only reads what has changed.
+    This needs no running service and changes no file. A second run only reads what has changed.
     """
     from daemon.ctl import oneshot
     from index.database.queries import result_file
@@ -167,7 +167,8 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
     gain = sum(image["bytes"] for group in groups for image in group["images"] if not image["reference"])
     scanned = {name: scan[name] for name in ("files", "read", "known", "unchanged")}
     terminal.say(Message("console.scanned", **scanned))
-    details = _counts(sorted(kinds.items())) or terminal.sentence(Message("console.none"))
+    counted = (terminal.sentence(Message(f"console.counted_{kind}", n=n)) for kind, n in sorted(kinds.items()))
+    details = ", ".join(counted) or terminal.sentence(Message("console.none"))
     terminal.say(
         Message("console.found", groups=len(groups), details=details, size=terminal.bytes_in_words(gain)),
     )
@@ -181,14 +182,14 @@ def _summarise(result: dict[str, Any], scan: dict[str, Any]) -> None:
 
 
 def _counts(numbers: Iterable[tuple[str, int]]) -> str:
-    """ "3 exact, 2 near"."""
+    """ "3 truncated, 2 corrupt"."""
     return ", ".join(
         terminal.sentence(Message("console.counted", n=number, what=terminal.word(name))) for name, number in numbers
     )
 
 
 def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
-    """ "2 films (mov, mp4), 1 sidecar (xmp), 7 other files". Endings are given only for kinds that may hide a
+    """ "2 videos (mov, mp4), 1 sidecar (xmp), 7 other files". Endings are given only for kinds that may hide a
     picture."""
     parts = []
     for kind, endings in skipped.items():
@@ -217,7 +218,7 @@ def explain(
     method: str | None,
     as_json: bool,
 ) -> None:
-    """Show why two files are duplicates or not, criterion by criterion."""
+    """Show why two files are duplicates or not, measure by measure."""
     from daemon.ctl import explanation
     from daemon.jobs import embedding_model
     from index.errors import PictureError
@@ -238,7 +239,9 @@ def explain(
         return
     verdict = terminal.sentence(_verdict(report))
     sentence = report["sentence"].get(console_language())
-    click.echo(f"{verdict}: {sentence}" if sentence else verdict)
+    if sentence:
+        verdict = terminal.sentence(Message("console.finding", about=verdict, finding=sentence))
+    click.echo(verdict)
     rows = [
         (
             terminal.sentence(Message("console.passed" if gate["passed"] else "console.failed")),

@@ -22,8 +22,8 @@ def register(program: click.Group) -> None:
 def doctor(context: click.Context, in_json: bool) -> None:
     """Check this machine, the folders, the index and the service.
 
-    Each problem is reported with its remedy. Nothing is changed, and no daemon is needed. The exit code is 1 if
-    something is wrong.
+    Each problem is reported with its remedy. Nothing is changed, and no running service is needed. The exit code is 1
+    if something is wrong.
     """
     from daemon.machine import doctor as looking
     from daemon.machine.checks import Grade

@@ -32,7 +32,7 @@ ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress", "completion", "manu
 @click.group(cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="comparimg-ctl")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("--address", help="The address of the daemon. [from the configuration]")
+@click.option("--address", help="The address of the service. [from the configuration]")
 @click.pass_context
 def program(context: click.Context, config_file: Path | None, address: str | None) -> None:
     """Find duplicate images, and control a running ComparImg."""

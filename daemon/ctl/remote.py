@@ -54,7 +54,7 @@ def client(context: click.Context) -> Any:
 @json_option
 @click.pass_context
 def status(context: click.Context, in_json: bool) -> None:
-    """Show the state of the daemon, its folders and its jobs."""
+    """Show the state of the service, its folders and its jobs."""
     api = client(context)
     report, roots = api.get("status"), list(api.pages("roots"))
     if in_json:
@@ -88,8 +88,8 @@ def status(context: click.Context, in_json: bool) -> None:
 
 
 @click.command()
-@click.option("--kind", help="exact, pixels, near, possible, or several with commas.")
-@click.option("--path", help="With an image in this folder, or with this in its path.")
+@click.option("--kind", help="Only these kinds of match: exact, pixels, near, possible; comma-separated.")
+@click.option("--path", help="Only groups with an image in this folder, or with this text in its path.")
 @click.option("--sort", type=click.Choice(SORTS), default="reclaimable", help="Order of the list.")
 @click.option("--scenes", is_flag=True, help="List scenes instead: several pictures of one subject, none a copy.")
 @click.option("--search", type=int, metavar="ID", help="The groups of a limited search (see searches list).")
@@ -205,7 +205,7 @@ def problems(context: click.Context, limit: int, in_json: bool) -> None:
 
 
 @click.command()
-@click.argument("folders", metavar="[ROOT]...", nargs=-1)
+@click.argument("folders", metavar="[DIR]...", nargs=-1)
 @click.option("--wait", is_flag=True, help="Wait until the job has ended.")
 @json_option
 @click.pass_context

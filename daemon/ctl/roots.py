@@ -74,7 +74,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def add(context: click.Context, /, folder: Path, in_json: bool, **given: Any) -> None:
-    """Watch a folder of the machine on which the daemon runs."""
+    """Watch a folder of the machine on which the service runs."""
     _print(client(context).post("roots", {"path": uri_of(folder), **_values(given)}), "console.root_watched", in_json)
 
 

@@ -9,8 +9,8 @@ from daemon.console_language import console_language
 from daemon.help_language import translated
 
 SECTIONS: Final = (
-    ("Without a daemon, on folders", ("detect", "explain", "compress", "model")),
-    ("Looking", ("status", "groups", "group", "duplicates", "calibration", "problems", "verdicts")),
+    ("Without a service, on folders", ("detect", "explain", "compress", "model")),
+    ("Viewing", ("status", "groups", "group", "duplicates", "calibration", "problems", "verdicts")),
     ("Searching and jobs", ("scan", "searches", "run", "jobs", "job", "cancel", "not-duplicates", "revoke")),
     ("Deciding and applying", ("decide", "accept", "clear", "rules", "sort", "batches", "batch", "undo", "trash")),
     (

@@ -143,7 +143,7 @@ def show(context: click.Context, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def set_value(context: click.Context, key: str, value: str, in_json: bool) -> None:
-    """Change a setting of the running daemon.
+    """Change a setting of the running service.
 
     The value "default" restores that of the configuration file.
     """
@@ -189,7 +189,7 @@ def token(context: click.Context, new: bool, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def notify_test(context: click.Context, in_json: bool) -> None:
-    """Send a test notice and report whether it was delivered."""
+    """Send a test notification and report whether it was delivered."""
     answer = client(context).post("notices/test", {})
     if in_json:
         terminal.print_json(answer)

@@ -27,7 +27,7 @@ EXIT_CODES: Final = (
     ("0", "Done."),
     ("1", "All or a part of it failed; see the output."),
     ("2", "Wrong usage, or an error in the configuration."),
-    ("3", "No daemon is running."),
+    ("3", "No service is running."),
 )
 
 

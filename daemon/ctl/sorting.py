@@ -205,7 +205,7 @@ def rules_list(context: click.Context, limit: int, in_json: bool) -> None:
 
 
 @rules.command("revoke")
-@click.argument("order", metavar="ORDER", type=int)
+@click.argument("order", metavar="ID", type=int)
 @json_option
 @click.pass_context
 def rules_revoke(context: click.Context, order: int, in_json: bool) -> None:
@@ -335,7 +335,7 @@ def batch(context: click.Context, batch_id: int, state: str | None, in_json: boo
 @click.option("--step", "steps", type=int, multiple=True, help="Only this step; can be given more than once.")
 @click.option("--decide-again", is_flag=True, help="Clear the decisions as well, so that the groups are undecided.")
 @click.option("--dry-run", is_flag=True, help="Show what would be restored, without restoring it.")
-@click.option("--one-shot", is_flag=True, help="Undo `comparimg-ctl compress`, which runs without a daemon.")
+@click.option("--one-shot", is_flag=True, help="Undo `comparimg-ctl compress`, which runs without a service.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The --data-dir of that compression.")
 @wait_option
 @json_option
@@ -353,7 +353,7 @@ def undo(
 ) -> None:
     """Undo a batch, by default the last one, or some of its steps.
 
-    With --one-shot, and if no daemon is running, this undoes `comparimg-ctl compress`.
+    With --one-shot, and if no service is running, this undoes `comparimg-ctl compress`.
     """
     from daemon.ctl import compress
 
@@ -460,7 +460,7 @@ def trash_list(context: click.Context, limit: int, in_json: bool) -> None:
 @json_option
 @click.pass_context
 def trash_restore(context: click.Context, item: int, yes: bool, dry_run: bool, wait: bool, in_json: bool) -> None:
-    """Restore a file to its place, or beside it if the place is taken.
+    """Restore a file to its place, or next to it if the place is taken.
 
     Some files are known only from the manifest of their trash. If the manifest names a place outside the folder that
     holds the trash, the file is restored into that folder, after confirmation.

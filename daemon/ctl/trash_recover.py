@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def recover(
     context: click.Context, folder: Path, restore: bool, dry_run: bool, check: bool, in_json: bool, quiet: bool
 ) -> None:
-    """Restore files from trash folders, without index or daemon.
+    """Restore files from trash folders, without index or service.
 
     DIR is a trash folder (.comparimg-trash) or a folder that contains some. Without --restore, the files are only
     listed. Each file is restored below the folder that holds its trash, under a free name. Stop the service first.

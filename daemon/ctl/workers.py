@@ -63,7 +63,7 @@ def invite(context: click.Context, name: str, out: Path | None, host: str | None
 @json_option
 @click.pass_context
 def listing(context: click.Context, in_json: bool) -> None:
-    """List the invited machines and, if the daemon runs, what they do."""
+    """List the invited machines and what they do."""
     from daemon.remote_workers.roster import Roster
 
     try:

@@ -1,8 +1,8 @@
 """Jobs that decide about all groups of a filter at once, or count what that would decide, in portions.
 
-Until a job is done, none of its decisions counts as made: one that is cancelled or fails undoes them, and one that a
-crash or a stop interrupted begins again. Verdicts, which others rely on at once, are only taken back where it is
-cancelled or fails; one that begins again goes on with the groups that are left.
+Until a job is done, none of its decisions counts as made: a job that is cancelled or fails undoes them, and one that a
+crash or a stop interrupted starts again. Verdicts take effect at once, so they are revoked only if the job is cancelled
+or fails; a restarted job continues with the remaining groups.
 """
 
 import os
@@ -21,13 +21,13 @@ from index.database.store import Store
 
 
 class BulkJobs:
-    """Runs the jobs that decide about many groups. Runner's thread."""
+    """Runs the jobs that decide about many groups. Used by the runner's thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def run(self, context: Context, parameters: DecideParameters) -> Mapping[str, Any]:
-        """Carry out one job. The outcome holds the effect, and the `order` or `batch` that takes it back."""
+        """Run one job. The outcome holds the effect, and the `order` or `batch` by which it can be revoked."""
         chosen = filter_of(parameters.chosen)
         request = BulkRequest(
             parameters.action, chosen, criteria=tuple(parameters.criteria), destination=parameters.destination
@@ -60,7 +60,7 @@ def filter_of(chosen: GroupSelection) -> GroupFilter:
 
 
 def outcome(effect: BulkEffect) -> dict[str, Any]:
-    """An effect as plain data, as POST decisions/apply answers it."""
+    """An effect as plain data, as in the answer of POST decisions/apply."""
     plain = asdict(effect)
     order, batch, clearing = plain.pop("run_id"), plain.pop("batch"), plain.pop("clearing")
     return {

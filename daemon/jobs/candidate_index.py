@@ -1,7 +1,7 @@
 """The search index in memory: the contents that a detection has matched, for finding candidate pairs with new ones.
 
-Searched by hash and by crop hashes, for a thorough detection by local features, and by the vectors of a model where the
-method says so. Used in the runner's thread.
+It searches by hash and by crop hashes, in a thorough detection also by local features, and by the vectors of a model if
+the method uses one. Used in the runner's thread.
 """
 
 from array import array
@@ -41,7 +41,7 @@ REMOVED_AT_LEAST: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some contents by ascending id, (id, detail, the 4 rows of bits), and the crop hashes of each."""
+    """Some contents by ascending id, as (id, detail, the 4 rows of bits), and the crop hashes of each."""
 
     contents: Sequence[tuple[int, int, bytes]]
     parts: dict[int, list[bytes]]
@@ -105,7 +105,7 @@ class CandidateIndex:
         self.last_id = up_to_id
 
     def remove_missing(self) -> bool:
-        """Remove the contents that lost their last file since the last call; False if those were so many that the index
+        """Remove the contents that lost their last file since the last call. False if there were so many that the index
         should be loaded again."""
         with self._store.read() as database:
             lost, self._missing_mark = missing_contents.missing_since(database, self.detection_id, self._missing_mark)
@@ -127,7 +127,7 @@ class CandidateIndex:
     # Contents to be matched
 
     def describe(self, progress: Progress) -> None:
-        """Make the features and vectors of the contents to be matched that have none. Raises ModelFailed."""
+        """Compute the missing features and vectors of the contents to be matched. Raises ModelFailed."""
         if self._vectors is not None:
             self._vectors.describe(progress, self.detection_id, LEAST_DETAIL)
         if self._features is None:
@@ -141,18 +141,18 @@ class CandidateIndex:
             self._features.describe(progress, undescribed)
 
     def next_block(self) -> Block | None:
-        """The next new contents, None when there are no more."""
+        """The next new contents, None if there are no more."""
         return self._read(self.block, None)
 
     def block_of(self, content_ids: Sequence[int]) -> Block:
-        """These contents, which need not be new."""
+        """A block of these contents, which need not be new."""
         with self._store.read() as database:
             contents = images.hashes_of(database, content_ids, self._hashes.hsize, SCHEME)
             return self._with_parts(database, contents)
 
     def add_block(self, progress: Progress, block: Block, digests: Digests) -> list[CandidatePair]:
-        """Add contents; the candidate pairs that they form with one another and with those added before. `digests`
-        gives the pixel digests of contents."""
+        """Add contents. Returns the candidate pairs that they form with one another and with those added before.
+        `digests` returns the pixel digests of contents."""
         start = len(self._content_ids)
         flat = _flat(block)
         equal = equal_pairs(flat, self._flat.add(flat), digests)
@@ -181,7 +181,7 @@ class CandidateIndex:
         return Block(contents, images.region_hashes(database, wanted, self._hashes.hsize))
 
     def _add(self, block: Block) -> list[int]:
-        """Add the contents with enough detail; their ids, ascending."""
+        """Add the contents with enough detail. Returns their ids, ascending."""
         useful = [(content_id, bits) for content_id, detail, bits in block.contents if detail >= LEAST_DETAIL]
         content_ids = [content_id for content_id, _ in useful]
         if useful:
@@ -205,8 +205,8 @@ class CandidateIndex:
         return candidates
 
     def _by_parts(self, progress: Progress, start: int, known: set[tuple[int, int]]) -> list[CandidatePair]:
-        """Pairs of which one looks like a part of the other, such as small crops and framed copies. Their distance is
-        that between the whole pictures."""
+        """Pairs in which one picture is similar to a part of the other, such as small crops and framed copies. Their
+        distance is that between the whole pictures."""
         if self._parts is None:
             return []
         rows = self._parts.pairs(start, crop_tolerance(self._tolerance), progress.checkpoint)
@@ -228,9 +228,9 @@ class CandidateIndex:
     def _with_vectors(
         self, progress: Progress, content_ids: Sequence[int], candidates: list[CandidatePair]
     ) -> list[CandidatePair]:
-        """The candidates with their cosines, by which the verifier ranks them; with those that the model proposes, or
-        only those that it lets through, as the method says. A vector is that of a picture as it is, and says nothing of
-        a turned pair."""
+        """The candidates with their cosines, by which the verifier ranks them. Depending on the method, pairs of the
+        model are added, or pairs that it rejects are removed. A vector describes a picture in one orientation, so
+        rotated pairs are not judged by it."""
         if self._vectors is None:
             return candidates
         proposed = self._vectors.propose(progress, content_ids)

@@ -1,7 +1,7 @@
-"""What is written about images that go is united with the sidecar of the one that is kept (`sort.carry_metadata`).
+"""Adds the metadata of removed images to the sidecar of the kept image (`sort.carry_metadata`).
 
-Each image that goes has a step for it, of which the last in a chunk carries what all of them say. No picture is
-changed: a new sidecar gets its name, or takes the place of the one that was there, which goes to the trash.
+Each removed image has a step for it. The last such step in a chunk carries the metadata of all of them. No picture is
+changed: a new sidecar gets its name, or replaces the existing one, which goes to the trash.
 """
 
 import os
@@ -27,7 +27,7 @@ from index.imaging.decoding.pictures import digest as pictures_digest
 from index.messages import of_os_error
 from index.model import Identity
 
-# What a step of a sort does that is about neither an image nor a companion of it.
+# The kind of the steps of a sort that are about neither an image nor one of its companions.
 CARRYING: Final = frozenset({Action.CREATE, Action.REPLACE})
 
 
@@ -52,8 +52,8 @@ class MetadataCarrier:
         self._planner = planner
 
     def prepare(self, carrying: Sequence[tuple[Step, Step]], kept: Mapping[int, Kept]) -> Iterable[Step]:
-        """The steps, ready or refused; each comes with that of its image, `kept` has the keeper by the id of that.
-        What an image says whose step is refused is not carried."""
+        """The steps, ready or refused, each with that of its image. `kept` maps the id of the image's step to the
+        keeper. The metadata of an image whose step is refused is not carried."""
         by_keeper: dict[Kept, list[tuple[Step, Step]]] = defaultdict(list)
         for step, image in carrying:
             by_keeper[kept[image.id]].append((step, image))
@@ -63,25 +63,25 @@ class MetadataCarrier:
             yield self._united(steps[-1][0], keeper, [self._going(image.path, image.digest) for _, image in steps])
 
     def resume(self, step: Step, image: Step) -> Step | None:
-        """The step whose images went before a crash: what they say is read in the trash. None where the keeper is no
-        longer known."""
+        """The step for images that were removed before a crash: their metadata is read from the trash. None if the
+        keeper is no longer known."""
         with self._store.read() as database:
             digest = file_pictures.digests_at(database, [image.keeper]).get(image.keeper)
             started = batches.steps_of(database, step.batch_id, (StepState.DONE, StepState.PLANNED))
         if digest is None:
             return None
         trashed = [other for other in started if other.action is Action.TRASH]
-        beside: dict[int, list[SidecarFile]] = defaultdict(list)
+        sidecars: dict[int, list[SidecarFile]] = defaultdict(list)
         for other in trashed:
             if other.companion_of is not None:
-                # One that did not go yet stands where it was.
+                # An image that was not removed yet is at its old path.
                 place = other.trash if other.state is StepState.DONE else other.path
-                beside[other.companion_of].append(self._file(place, os.path.basename(other.path)))
+                sidecars[other.companion_of].append(self._file(place, os.path.basename(other.path)))
         going = [
             Described(
                 PictureTask(other.trash, self._folders.file_ref(other.trash).top, other.digest, self._limits),
                 os.path.basename(other.path),
-                tuple(beside[other.id]),
+                tuple(sidecars[other.id]),
             )
             for other in trashed
             if other.companion_of is None and other.state is StepState.DONE and other.keeper == image.keeper
@@ -97,8 +97,8 @@ class MetadataCarrier:
         return SidecarFile(path, self._folders.file_ref(path).top, name)
 
     def _united(self, step: Step, keeper: Kept, going: Sequence[Described]) -> Step:
-        """Refused where there is nothing to carry or it cannot be written: the images go all the same, and what they
-        say comes back with them."""
+        """One step for all metadata; refused if there is nothing to carry or it cannot be written. The images are
+        removed in any case, and their metadata returns with them."""
         try:
             there = self._planner.own_sidecar_of(keeper.path)
             target = keeper.path + b".xmp"

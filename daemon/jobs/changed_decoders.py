@@ -1,4 +1,4 @@
-"""What could not be read is read again when the decoders change: another version, or one that can be loaded by now."""
+"""Unreadable files are read again when the decoders change: another version, or one that can be loaded now."""
 
 import logging
 
@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 
 
 def reread_failures(store: Store, pool: WorkerPool) -> int:
-    """Mark every file that could not be read to be read again, where the decoders are not those of before; the number
-    of these files. A worker process says which decoders can be loaded."""
+    """If the decoders have changed, mark every unreadable file to be read again. Returns the number of these files. A
+    worker process reports which decoders can be loaded."""
     try:
         found = pool.call(decoders.decoder_set, None)
     except (PictureError, WorkersUnavailable) as error:

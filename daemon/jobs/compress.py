@@ -1,7 +1,7 @@
 """The compress job: compresses files in worker processes, and has the journal put the results in place.
 
-Before a step is started, its result is beside the source, verified and synced, and recorded in the index. A source goes
-to the trash only while its result is there, byte for byte. Runs in the runner's thread.
+Before a step is started, its result is next to the source, verified and synced, and recorded in the index. A source
+goes to the trash only while its result is in place, byte for byte. Runs in the runner's thread.
 """
 
 import logging
@@ -79,13 +79,12 @@ class Compressor:
         self._pool: WorkerPool | None = None
 
     def stop(self) -> None:
-        """Kill the processes of a running job, whatever they do. Any thread."""
+        """Kill the processes of a running job immediately. Any thread."""
         if (pool := self._pool) is not None:
             pool.close()
 
     def preview(self, pool: WorkerPool, row_id: int) -> bytes:
-        """The result that a dry run measured, made again, for a person to look at. Any thread. Raises PictureError and
-        NotFound."""
+        """The result that a dry run measured, made again to be viewed. Any thread. Raises PictureError and NotFound."""
         with self._store.read() as database:
             row = compressions.read(database, row_id)
         try:
@@ -101,7 +100,8 @@ class Compressor:
         _update_records(self._store, self._now_ns())
 
     def run(self, context: Context, parameters: CompressParameters) -> Mapping[str, Any]:
-        """The outcome: the batch, counts, and bytes before and after. Raises UsageError for wrong parameters."""
+        """Run a job. The outcome has the batch, counts, and bytes before and after. Raises UsageError for wrong
+        parameters."""
         request = request_of(self._values(), parameters)
         folders = self._folders()
         journal = Journal(self._store, folders, self._now_ns)
@@ -110,7 +110,7 @@ class Compressor:
             self.recover()
         state = BatchState.PLAN if parameters.dry_run else BatchState.RUNNING
         with self._store.read() as database:
-            # A run without a service has no job that it could go on with.
+            # A run without a service has no job that it could continue.
             is_new = parameters.dry_run and not context.job_id
             batch_id = None if is_new else batches.running_of_job(database, context.job_id, state)
         if batch_id is None:
@@ -143,7 +143,7 @@ class Compressor:
         batches.set_planned(database, batch_id, plan.counts())
 
     def _measure(self, work: "_Compression", progress: Progress, batch_id: int) -> None:
-        """Compress every file, and record only what that would save. What was measured before an interruption is not
+        """Compress every file, and record only the possible savings. What was measured before an interruption is not
         measured again."""
         with self._store.read() as database:
             every = [step for step in batches.steps_of(database, batch_id) if step.action in MAKING]
@@ -186,8 +186,8 @@ class Compressor:
 
 
 class CountedWhenMade:
-    """The progress of a batch whose steps count when their results are made, which takes long, and not once more when
-    these are put in place, many at a time."""
+    """The progress of a batch whose steps count when their results are made, which takes long, and not again when these
+    are put in place, many at a time."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -211,7 +211,7 @@ class CountedWhenMade:
 
 
 class _Compression:
-    """Has worker processes compress files, and makes the records of it."""
+    """Has worker processes compress files, and makes the records of the results."""
 
     def __init__(
         self,
@@ -233,16 +233,16 @@ class _Compression:
         self._progress = progress
 
     def close(self) -> None:
-        """Kill the processes, whatever they do."""
+        """Kill the processes immediately."""
         self._pool.close()
 
     def compress(
         self, steps: Iterable[Step], temp_of: Callable[[Step], bytes] | None
     ) -> Iterator[tuple[Step, Outcome[CompressTask, CompressResult | Skipped]]]:
-        """Each step with its outcome, as they end. With `temp_of`, the results are written under those names."""
+        """Yield each step with its outcome, as they end. With `temp_of`, the results are written under those names."""
         by_path = {step.path: step for step in steps}
         with self.store.read() as database:
-            # A step that was prepared before an interruption has the digest of its result by now.
+            # A step that was prepared before an interruption already has the digest of its result.
             sources = compressions.sources_of_steps(database, [step.id for step in by_path.values()])
             tasks = [self._task(step, sources.get(step.id), temp_of) for step in by_path.values()]
             contents = images.ids_of_digests(database, [task.digest for task in tasks])
@@ -389,8 +389,8 @@ class CompressChecks:
             yield
 
     def _guard_companion(self, step: Step) -> None:
-        """Raises StepRefused if the image of a companion did not get its new name: the result is not there, or the
-        source still is."""
+        """Raises StepRefused if the image of a companion did not get its new name: the result is missing, or the source
+        is still there."""
         with self._work.store.read() as database:
             image = batches.step_or_none(database, step.companion_of or 0)
         if image is None or safe_files.identity_at(self._work.folders.file_ref(image.target)) is None:
@@ -443,7 +443,7 @@ class CompressChecks:
 def _with_result(
     step: Step, outcome: Outcome[CompressTask, CompressResult | Skipped], record: CompressionRecord
 ) -> Step:
-    """A step with its result, which is ready beside the source, or a refused one."""
+    """A step with its result, which is ready next to the source, or a refused step."""
     made = outcome.value
     if not isinstance(made, CompressResult) or made.identity is None:
         return replace(step, state=StepState.REFUSED, reason=record.reason, message=record.message)
@@ -457,7 +457,7 @@ def _freed(record: CompressionRecord) -> int:
 
 
 def _update_records(store: Store, now_ns: int) -> set[int]:
-    """Update the compression records with the outcome of their steps; the contents that this changes."""
+    """Update the compression records with the outcome of their steps. Returns the contents that this changes."""
 
     def update(database: Any) -> set[int]:
         concerned = compressions.record_step_outcomes(database, now_ns)

@@ -33,8 +33,8 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class CompressRequest:
-    """What to compress, and how. Without `folders` and `files`: all watched folders. With `modify` the result takes the
-    source's place, with `delete` the source goes to the trash."""
+    """What to compress, and how. Without `folders` and `files`, all watched folders. With `modify` the result replaces
+    the source, with `delete` the source goes to the trash."""
 
     options: CompressionOptions
     least_bytes: int
@@ -51,9 +51,9 @@ class CompressRequest:
 
 @dataclass(slots=True)
 class CompressPlan:
-    """`steps` in their order, those of one file together; `records` of the files that are not touched. Of all `files`,
-    `known` were compressed before or need no compression, and `undone` were restored after the same compression;
-    `smaller` ones beside them are below the size from which files are compressed."""
+    """`steps` in their order, those of one file together, and `records` of the files that are not touched. Of all
+    `files`, `known` were compressed before or need no compression, and `undone` were restored after the same
+    compression. In addition, `smaller` ones are below the minimum size."""
 
     steps: list[Step] = field(default_factory=list)
     records: list[CompressionRecord] = field(default_factory=list)
@@ -110,7 +110,7 @@ def make_plan(database: SqliteDatabase, request: CompressRequest, folders: Manag
     undone = compressions.undone_contents(database, facts, request.options)
     results = compressions.results_of(database, facts, request.options) if request.keeps_source else {}
     seen: set[tuple[int, int]] = set()
-    beside = _Companions(folders)
+    companions = _Companions(folders)
     for row in rows:
         if (row.device, row.inode) in seen:
             continue
@@ -123,20 +123,20 @@ def make_plan(database: SqliteDatabase, request: CompressRequest, folders: Manag
         elif refusal is None and (digest in needless or _has_result(database, row.path, results.get(digest, ()))):
             plan.known += 1
         else:
-            _add(plan, request, row, facts[digest], refusal, beside)
+            _add(plan, request, row, facts[digest], refusal, companions)
     return plan
 
 
 class _Companions:
-    """The companions that have to change their names with those of images; each folder is read once."""
+    """The companions that must be renamed with their images. Each folder is read once."""
 
     def __init__(self, folders: ManagedFolders) -> None:
         self._folders = folders
         self._read: dict[bytes, Folder] = {}
 
     def to_rename(self, image: bytes, result: bytes) -> Iterator[tuple[bytes, bytes, Identity]]:
-        """Path, new path and identity of each file that belongs to an image and to no other in its own right, and whose
-        name would not be that of a companion of the result."""
+        """Path, new path and identity of each file that belongs to this image alone, and whose name would not be that
+        of a companion of the result."""
         folder, name = os.path.split(image)
         file_ref = self._folders.file_ref(image)
         if folder not in self._read:
@@ -146,7 +146,7 @@ class _Companions:
         names, fold = self._read[folder].related(name), self._read[folder].fold
         for companion in companions_of(name, names, fold):
             named = renamed(companion.name, name, os.path.basename(result))
-            # What was edited from an image has no claim to a name that is the image's.
+            # A file that was edited from an image has no claim to the image's name.
             others = [
                 other
                 for other in owners_of(companion.name, names, fold)
@@ -172,7 +172,7 @@ def _rows(database: SqliteDatabase, request: CompressRequest) -> Sequence[Any]:
 
 
 def _count_smaller(database: SqliteDatabase, request: CompressRequest) -> int:
-    """How many images are left alone for their size."""
+    """How many images are skipped for their size."""
     columns = "i.path, r.path AS root_path, c.format, c.failure"
     return len(_selected(database, request, columns, "i.size_bytes < ?"))
 
@@ -205,7 +205,7 @@ class _Row:
 
 
 def _is_selected(row: Any, request: CompressRequest) -> bool:
-    """Whether the request selects a file: by name, or by its folder."""
+    """Whether the request selects a file, by name or by its folder."""
     if row.path in request.files:
         return True
     if row.format not in compression.TAKEN and not row.failure:
@@ -223,13 +223,13 @@ def _add(
     row: Any,
     facts: Facts,
     refusal: tuple[str, Message] | None,
-    beside: "_Companions",
+    companions: "_Companions",
 ) -> None:
     path, digest = bytes(row.path), bytes(row.digest)
     target = path
     if refusal is None:
         folder, name = os.path.split(path)
-        made = compression.result_name(name, facts.format, request.options, beside=not request.modify)
+        made = compression.result_name(name, facts.format, request.options, next_to_source=not request.modify)
         target = os.path.join(folder, made)
         if target != path and os.path.lexists(target):
             refusal = "output_exists", Message("compress.output_exists", name=display(made))
@@ -242,15 +242,15 @@ def _add(
         return
     plan.steps.append(Step(Action.CREATE, path, identity, digest, target=target))
     if not request.keeps_source:
-        # A companion step: one is not undone without the other.
+        # A companion step: it is not undone without the other.
         leader = len(plan.steps)
         plan.steps.append(Step(Action.TRASH, path, identity, digest, companion_of=leader))
-        for companion, named, of_companion in beside.to_rename(path, target):
+        for companion, named, of_companion in companions.to_rename(path, target):
             plan.steps.append(Step(Action.MOVE, companion, of_companion, b"", target=named, companion_of=leader))
 
 
 def _refusal(row: Any, facts: Facts, request: CompressRequest, folders: ManagedFolders) -> tuple[str, Message] | None:
-    """Why a file must not be touched, as a code and a sentence."""
+    """Why a file must not be changed, as a code and a sentence."""
     if row.failure:
         return row.failure, Message("compress.no_picture", problem=of_json(row.failure_message) or "")
     if row.root_state != RootState.ONLINE:

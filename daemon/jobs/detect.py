@@ -1,8 +1,8 @@
-"""Detection: each new content is matched against all before it; a full detection does the same from the start.
+"""Detection: each new content is matched against all before it. A full detection does the same from the start.
 
-Runs in the runner's thread only. Owns the search index of the current detection, in memory, loaded when first needed.
-Matches are committed block by block with the watermark, and verified pairs as they are verified, so that a stop or a
-crash repeats the search of one block at most, and the verification of a few pairs.
+Runs in the runner's thread only. It owns the search index of the current detection, in memory, loaded when first
+needed. Matches are committed block by block with the watermark, and verified pairs as they are verified, so that a stop
+or a crash repeats the search of one block and the verification of a few pairs at most.
 """
 
 import os
@@ -53,7 +53,7 @@ JUDGED_AT_RANDOM: Final = 100
 DELETED_AT_ONCE: Final = 40
 # Groups whose proposals are made in one portion, in some 100 milliseconds.
 PROMISED_AT_ONCE: Final = 500
-# The share of the work left that one round of verification takes: 265 of 315 seconds over 2,000 pictures.
+# The share of the remaining work that one round of verification takes: 265 of 315 seconds over 2,000 pictures.
 ROUND_SHARE: Final = 0.8
 
 
@@ -69,22 +69,23 @@ class Detector:
         model: EmbeddingModel | None = None,
         criteria: Callable[[], Sequence[str]] | None = None,
     ) -> None:
-        """Without `criteria` of proposals, the bytes that groups promise stay estimates."""
+        """Without `criteria` of proposals, the reclaimable bytes of groups stay estimates."""
         self._store = store
         self._model = model
         self._pool = pool
         self._previews = previews
         self._verifier = Verifier(store, pool, previews)
         self._origins = Origins(store, pool, previews)
-        # Whether all matches were examined since the start: an index of before may have some that were not.
+        # Whether all matches were examined since the start: an index from an earlier run may have some that were not.
         self._origins_complete = False
         self._settings = settings
         self._criteria = criteria
         self._index: CandidateIndex | None = None
 
     def run(self, progress: Progress, wanted: DetectJobParameters) -> Mapping[str, Any]:
-        """A full detection with the settings, overridden by the parameters of the job. One in some folders is a search
-        of its own, and leaves the groups of the library as they are. One of what is `undecided` searches nothing."""
+        """A full detection with the settings, overridden by the parameters of the job. A detection in some folders is a
+        limited search, and does not change the groups of the library. A detection of `undecided` pairs searches
+        nothing."""
         if wanted.undecided:
             return {"groups_changed": self.verify_undecided(progress)}
         parameters = self._chosen(wanted)
@@ -97,7 +98,7 @@ class Detector:
         return {"groups": groups}
 
     def _collect_garbage(self, progress: Progress) -> None:
-        """Remove the contents that no file has had for long."""
+        """Remove the contents that have had no file for a long time."""
         now_ns = time.time_ns()
         self._store.write(lambda db: content_gc.record_missing(db, now_ns))
         while digests := self._store.write(lambda db: content_gc.collect(db, now_ns - content_gc.RETENTION_NS)):
@@ -107,9 +108,10 @@ class Detector:
             self._index = None
 
     def _calibrate(self, progress: Progress, parameters: DetectParameters) -> None:
-        """Measure on random pairs how many false candidates a tolerance proposes, and how many the verifier accepts.
+        """Measure on random pairs how many false candidates a tolerance proposes, and how many of them the verifier
+        accepts.
 
-        The verifier gets the nearest pairs beyond the tolerance: no detection has selected among those.
+        The verifier gets the nearest pairs beyond the tolerance, which no detection has selected from.
         """
         progress.begin("calibrating", None)
         with self._store.read() as database:
@@ -142,18 +144,18 @@ class Detector:
         self._store.write(lambda db: random_pairs.store(db, detection.id, calibration))
 
     def _chosen(self, wanted: DetectJobParameters) -> DetectParameters:
-        """The parameters of a detection from zero: the settings, overridden by those of the job, as the library's size
-        and the state of the model have it."""
+        """The parameters of a full detection: the settings, overridden by those of the job, adapted to the library's
+        size and the state of the model."""
         return self._decided(with_tolerance(self._store, resolve(self._settings(), wanted)))
 
     def _decided(self, parameters: DetectParameters) -> DetectParameters:
-        """With the method that the state of the model allows."""
+        """The parameters with the method that the state of the model allows."""
         used, key = (Method.HASH, "") if self._model is None else self._model.decide(parameters.method)
         cosines = str(self._model.report().limits) if self._model is not None and key else ""
         return replace(parameters, used=used, model=key, cosines=cosines)
 
     def _detect(self, progress: Progress, parameters: DetectParameters) -> int:
-        """Match everything with these parameters and make the result current; the number of groups."""
+        """Match everything with these parameters and make the result current. Returns the number of groups."""
         detection_id = self._match_from_zero(progress, parameters)
         self._origins.complete(progress, detection_id)
         groups = self._show(progress, detection_id, matches.make_current)
@@ -164,8 +166,8 @@ class Detector:
         return groups
 
     def _show(self, progress: Progress, detection_id: int, switch: Callable[[Any, int, int], None]) -> int:
-        """Build the groups of a detection in portions, and show them all at once in place of those of another. Returns
-        how many there are."""
+        """Build the groups of a detection in portions, and replace those of another one at once. Returns how many there
+        are."""
         self._regroup_all(progress, detection_id)
 
         def show(database: Any) -> int:
@@ -181,7 +183,7 @@ class Detector:
         return groups
 
     def _regroup_all(self, progress: Progress, detection_id: int) -> None:
-        """Rebuild every group of a detection in portions, so that others may write in between."""
+        """Rebuild every group of a detection in portions, so that others can write in between."""
         self._store.write(matches.set_stale_aside)
         with self._store.read() as database:
             portions = list(regrouping.portions(database, detection_id))
@@ -192,15 +194,15 @@ class Detector:
             progress.checkpoint()
 
     def _delete_retired(self) -> None:
-        """Delete what is left of detections that are no longer shown: of many rows some, and more of them with each
-        later update, as an interruption here would have everything detected again."""
+        """Delete what is left of detections that are no longer shown. Of many rows only some are deleted at a time, the
+        rest at later updates, since an interruption here would cause a new full detection."""
         for _ in range(DELETED_AT_ONCE):
             if not self._store.write(matches.delete_retired):
                 break
 
     def _search(self, progress: Progress, parameters: DetectParameters) -> Mapping[str, Any]:
-        """Match the images of some folders with these parameters: the limited search, and its number of groups. Raises
-        UsageError for a folder that is no longer watched."""
+        """Match the images of some folders with these parameters. Returns the limited search and its number of groups.
+        Raises UsageError for a folder that is no longer watched."""
         with self._store.read() as database:
             for folder in map(os.fsencode, parameters.folders):
                 if not folders.is_indexed(database, folder):
@@ -224,7 +226,7 @@ class Detector:
         parameters = matches.load_parameters(detection.parameters)
         decided = self._decided(parameters)
         if matches.is_outdated(detection) or decided != parameters:
-            # Another version found the groups, or another model: with another file, failing, or in order again.
+            # The groups were found by another version or another model: another file, or one that fails or works again.
             return self._detect(progress, with_tolerance(self._store, decided))
         try:
             self._match(progress, detection.id, parameters)
@@ -235,18 +237,18 @@ class Detector:
         return self._renew_groups(progress, detection.id, touched, all_origins=not self._origins_complete)
 
     def verify_undecided(self, progress: Progress) -> int:
-        """Verify the pairs on which stale groups depend, and rebuild these: what a verdict left undecided. Nothing is
-        searched for. Returns how many groups changed."""
+        """Verify the pairs on which stale groups depend, which a verdict left undecided, and rebuild these groups.
+        Nothing is searched for. Returns how many groups changed."""
         with self._store.read() as database:
             detection = matches.current_detection(database)
         if detection is None or matches.is_outdated(detection):
-            # The detection to come looks at them.
+            # The next detection examines them.
             return 0
         return self._renew_groups(progress, detection.id, (), all_origins=False)
 
     def _renew_groups(self, progress: Progress, current_id: int, touched: Collection[int], all_origins: bool) -> int:
         """Rebuild the stale groups and those of the `touched` contents, once the pairs on which they depend are
-        verified; how many of the library changed."""
+        verified. Returns how many groups of the library changed."""
         with self._store.read() as database:
             concerned = matches.stale_contents(database).union(touched)
             searches = [search.id for search in matches.searches(database)]
@@ -271,8 +273,8 @@ class Detector:
         return changed
 
     def _promise(self, progress: Progress, detection_id: int, changed: Collection[int] = ()) -> None:
-        """Have the groups of a detection promise the bytes that their proposals free. `changed` are the contents with
-        images next to which files may have changed."""
+        """Store the bytes that the proposals of the groups of a detection free. `changed` are the contents of images
+        next to which files may have changed."""
         if self._criteria is None:
             return
         criteria = self._criteria()
@@ -298,8 +300,8 @@ class Detector:
             self._detect(progress, parameters)
 
     def _outgrown(self, detection_id: int, parameters: DetectParameters) -> DetectParameters | None:
-        """The parameters by which everything is to be detected again, as the library has passed a power of two since;
-        None where the tolerance stays."""
+        """The parameters of a new full detection if the library has passed a power of two since the last; None if the
+        tolerance stays."""
         assert self._index is not None
         pictures = self._index.pictures
         if not has_outgrown(parameters, pictures):
@@ -313,7 +315,7 @@ class Detector:
     # Matching
 
     def _match_from_zero(self, progress: Progress, parameters: DetectParameters) -> int:
-        """Match everything in a detection of its own; its id. A model that fails is done without."""
+        """Match everything in a new detection. Returns its id. If the model fails, it continues without it."""
         now_ns = time.time_ns()
         detection_id = self._store.write(lambda db: matches.start_detection(db, parameters, now_ns))
         try:
@@ -326,8 +328,8 @@ class Detector:
         return detection_id
 
     def _decide(self, progress: Progress, detection_id: int, portions: Sequence[Collection[int]]) -> None:
-        """Verify the pairs on which the groups of these contents depend, portion by portion. The steps are contents:
-        how many pairs there are shows from round to round."""
+        """Verify the pairs on which the groups of these contents depend, portion by portion. The steps of the progress
+        are contents, since each round shows how many pairs remain."""
         progress.begin("verifying", sum(map(len, portions)))
         for contents in portions:
             portion = Portion(progress, len(contents))
@@ -342,7 +344,7 @@ class Detector:
                 candidates = regrouping.undecided_pairs(database, detection_id, contents)
             if not candidates:
                 return
-            # The first round is by far the longest, and no round knows what the next will ask.
+            # The first round is by far the longest, and no round can predict the pairs of the next.
             steps = round(ROUND_SHARE * left)
             left -= steps
             judged = self._verifier.judge(progress, candidates, True, steps=steps, by_pixels=False)
@@ -358,7 +360,7 @@ class Detector:
             contents = {content_id for candidate in candidates for content_id in candidate.pair}
 
     def _without_model(self, parameters: DetectParameters, failed: ModelFailed) -> DetectParameters:
-        """The parameters for what is left when the model has failed: those of the hashes, or of a changed model."""
+        """The parameters to continue with if the model has failed: those of the hashes, or of a changed model."""
         assert self._model is not None
         self._model.fail(failed.failure)
         return self._decided(parameters)
@@ -458,7 +460,7 @@ class Detector:
     def _vectors(self, parameters: DetectParameters) -> VectorCandidates | None:
         if self._model is None or not parameters.model:
             return None
-        # Where no hash shows a turn, each turn is looked for.
+        # If no hash shows a turn, each turn is searched for.
         turns = len(TURNS) if parameters.used is Method.MODEL and parameters.turns else 1
         return VectorCandidates(self._store, self._model, self._previews, parameters.model, turns)
 
@@ -475,7 +477,7 @@ def _rebuild(detection_id: int, portion: Sequence[int], database: Any) -> int:
 
 
 def _among(chosen: Collection[int] | None, candidates: Sequence[CandidatePair]) -> Sequence[CandidatePair]:
-    """The candidates of which both contents were chosen, all of them for None."""
+    """The candidates of which both contents were chosen; all of them if `chosen` is None."""
     if chosen is None:
         return candidates
     return [candidate for candidate in candidates if candidate.a_id in chosen and candidate.b_id in chosen]

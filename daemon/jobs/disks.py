@@ -1,7 +1,7 @@
 """Detects another disk at a watch root, or at a mount point in it.
 
-The images of the previous disk are put aside until it is back, those of the new one are indexed. Used by the scan, in
-the runner's thread.
+The images of the previous disk are set aside until it is back, and those of the new one are indexed. Used by the scan,
+in the runner's thread.
 """
 
 import logging
@@ -58,8 +58,8 @@ class DiskContext:
 
 @dataclass(frozen=True, slots=True)
 class DiskChanges:
-    """The disks of a root and of the mount points in it. `away` are folders whose state is unknown, with the reason;
-    `changed` says that images were put aside or restored, `is_known` that the root is on the same disk as before,
+    """The disks of a root and of the mount points in it. `away` are folders whose state is unknown, with the reason.
+    `changed` is whether images were set aside or restored, `is_known` whether the root is on the same disk as before,
     or on one that is known to be another."""
 
     now: Mapping[bytes, DiskLocation]
@@ -69,7 +69,7 @@ class DiskChanges:
 
 
 def check(store: Store, root: DiskContext) -> DiskChanges:
-    """Compare the disks with those in the index, and put aside or restore images. Raises RootUnavailable if another
+    """Compare the disks with those in the index, and set aside or restore images. Raises RootUnavailable if another
     disk without any image is in the place of the root, and OSError."""
     with store.read() as database:
         known = disks.present_disks(database, root.root_id)
@@ -154,7 +154,7 @@ def _is_there(root: bytes, path: bytes, identity: Identity) -> bool:
 
 
 def _why_no_images(root: DiskContext, folder: bytes) -> Message | None:
-    """Why a folder counts as one without images, None if it has one."""
+    """Why a folder counts as one without images; None if it has some."""
     walk = root.walk(folder)
     try:
         if any(holds_image(root.path, path) for path, _ in walk):
@@ -186,4 +186,4 @@ def _exchange(
 
     store.write(exchange)
     for folder in exchanged:
-        log.warning("another disk is mounted at %s: the images of the previous one are put aside", display(folder))
+        log.warning("another disk is mounted at %s: the images of the previous one are set aside", display(folder))

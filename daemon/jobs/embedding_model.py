@@ -1,7 +1,7 @@
-"""The model of the configuration: checked in a worker when it is first needed and when its file changes.
+"""The configured model: checked in a worker when it is first needed and when its file changes.
 
-A model that fails is no error of a job: detection falls back to the hashes, and what is wrong is kept in the index, for
-the page and the doctor. Used in the runner's thread.
+A failing model does not fail a job: detection falls back to the hashes, and the reason is stored in the index, for the
+page and the doctor. Used in the runner's thread.
 """
 
 import logging
@@ -26,12 +26,12 @@ from index.model import Method
 
 log = logging.getLogger(__name__)
 
-# One after another, without a success between them, before it is the model that is taken to fail.
+# Failures in a row, without a success between them, before the model is considered to fail.
 FAILURES_IN_A_ROW: Final = 3
 
 
 def task_for(section: ModelSection, file: str, changes: Mapping[str, str]) -> ModelTask:
-    """The task for a file, with what the configuration says where it names this file."""
+    """The task for a file, with the settings of the configuration if it names this file."""
     path = _path(file)
     named = path == _path(section.file)
     said: Mapping[str, str] = msgspec.structs.asdict(section) if named else {}
@@ -40,7 +40,7 @@ def task_for(section: ModelSection, file: str, changes: Mapping[str, str]) -> Mo
 
 
 def failure_of(error: PictureError) -> Message:
-    """What is wrong with the model: a worker's words for pictures do not fit it."""
+    """Why the model fails: the reasons that workers give for pictures are not suitable."""
     match error.reason:
         case "timed_out":
             return Message("model.timed_out")
@@ -63,7 +63,7 @@ class EmbeddingModel:
         self._report: ModelReport | None = None
 
     def decide(self, asked: Method) -> tuple[Method, str]:
-        """The method to use where one is asked for, and the key of the model that it uses, "" for none."""
+        """The method to use if one is requested, and the key of the model that it uses, "" for none."""
         if asked is Method.HASH:
             return Method.HASH, ""
         report = self._checked()
@@ -74,7 +74,7 @@ class EmbeddingModel:
         return self._automatic(report)
 
     def report(self) -> ModelReport:
-        """What was found of the model that `decide` chose."""
+        """The findings about the model that `decide` chose."""
         assert self._report is not None
         return self._report
 
@@ -85,14 +85,14 @@ class EmbeddingModel:
         return replace(self._task, digest=report.digest, dimensions=report.dimensions)
 
     def fail(self, error: PictureError) -> None:
-        """The model is of no use as it is: until its file changes, or the service is started again."""
+        """Do not use the model until its file changes or the service is restarted."""
         self._report = None
         self._note(failure_of(error), None)
 
     def _automatic(self, report: ModelReport) -> tuple[Method, str]:
         with self._store.read() as database:
             state = vectors.model_state(database)
-        # As first measured: the choice must not change with what else the machine does.
+        # The time as first measured: the choice must not depend on what else the machine does.
         milliseconds = report.milliseconds if state is None else state.milliseconds
         if milliseconds > vectors.MOST_MILLISECONDS:
             log.info("the model takes %.0f ms a picture: candidates are found by their hashes alone", milliseconds)
@@ -100,13 +100,13 @@ class EmbeddingModel:
         return Method.HASH_AND_MODEL, report.key
 
     def _checked(self) -> ModelReport | None:
-        """The report on the file as it is now; None where it cannot be used."""
+        """The report on the file as it is now; None if it cannot be used."""
         seen = _identity(self._task.path)
         if seen == self._seen:
             return self._report
         self._seen, self._report = seen, None
         if not seen and self._shipped:
-            # A build without a model is one without a method, not with a failure.
+            # In a build without a model this is no failure, but the method of the hashes.
             self._store.write(vectors.clear_model_state)
             return None
         try:
@@ -138,7 +138,7 @@ class EmbeddingModel:
 
 
 def is_failure_of_model(error: PictureError) -> bool:
-    """Whether it may be the model, not the picture, that a task failed of."""
+    """Whether a task may have failed because of the model, not because of the picture."""
     return error.reason in (MODEL, "timed_out", "crashed", "out_of_memory")
 
 
@@ -147,7 +147,7 @@ def _path(file: str) -> str:
 
 
 def _identity(path: str) -> tuple[int, ...]:
-    """What changes with a file; () where there is none."""
+    """The identity of a file, which changes with it; () if there is no file."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,6 +1,6 @@
-"""The second way to propose pairs, for crops, frames and screenshots: local features, described by workers and kept.
+"""The second way to propose pairs, for crops, frames and screenshots: local features, described by workers and stored.
 
-Used by the detector in the runner's thread; `depth = "thorough"` asks for it.
+Used by the detector in the runner's thread, with `depth = "thorough"`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ MADE_AT_ONCE = 200
 
 
 class FeatureCandidates:
-    """The features of the contents seen so far, by content, in the order they came. Held by one detection."""
+    """The features of the contents seen so far, by content, in the order of arrival. Held by one detection."""
 
     def __init__(self, store: Store, pool: WorkerPool, previews: Previews) -> None:
         self._store = store
@@ -34,21 +34,21 @@ class FeatureCandidates:
         self._previews = previews
         self._index = FeatureIndex()
         self._content_ids: list[int] = []
-        # Those of which no preview could be made: once asked is enough.
+        # Contents without a preview: they are tried once.
         self._unseen: set[int] = set()
 
     def load(self, progress: Progress, content_ids: Sequence[int]) -> None:
-        """Take in contents, by ascending id, whose pairs are known."""
+        """Add contents, by ascending id, whose pairs are known."""
         for low in range(0, len(content_ids), AT_ONCE):
             self._index.load(self._present(progress, content_ids[low : low + AT_ONCE]))
 
     def remove(self, content_ids: Sequence[int]) -> None:
-        """Propose these no more."""
+        """Remove contents: they are no longer proposed."""
         self._index.remove(np.flatnonzero(np.isin(np.asarray(self._content_ids, np.int64), content_ids)).tolist())
 
     def describe(self, progress: Progress, content_ids: Sequence[int]) -> None:
-        """Make the features of contents, of which none are kept, before they are searched: what a stop or a crash
-        cuts off is kept all but the last seconds."""
+        """Compute the missing features of contents before they are searched. If a stop or a crash interrupts this, only
+        the last seconds are lost."""
         for low in range(0, len(content_ids), MADE_AT_ONCE):
             chunk = content_ids[low : low + MADE_AT_ONCE]
             portion = Portion(progress, len(chunk))
@@ -57,9 +57,9 @@ class FeatureCandidates:
             portion.end()
 
     def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[tuple[int, int]]:
-        """Take in contents and give the pairs (a < b) that they make with those before and one another.
+        """Add contents and return the pairs (a < b) that they form with those before and with one another.
 
-        Features are made once for all detections. A picture without a preview takes no part.
+        Features are computed once for all detections. A picture without a preview takes no part.
         """
         pairs = self._index.add(self._present(progress, content_ids), progress.checkpoint)
         by_content = [(self._content_ids[earlier], self._content_ids[later]) for earlier, later in pairs]
@@ -78,11 +78,11 @@ class FeatureCandidates:
         return {content_id: FeatureSet.from_bytes(blob) for content_id, blob in (kept | made).items()}
 
     def _make(self, progress: Progress, content_ids: Sequence[int]) -> dict[int, bytes]:
-        """Features by content, which are kept; a picture without a preview has none."""
+        """Features by content, which are stored. A picture without a preview has none."""
         made: dict[int, bytes] = {}
         broken = self._describe(progress, content_ids, made)
         if broken:
-            # What is missing or broken is made again, once.
+            # A missing or broken preview is made again, once.
             with self._store.read() as database:
                 rows = images.contents(database, broken)
             self._previews.forget(bytes(row.digest) for row in rows.values())
@@ -91,7 +91,7 @@ class FeatureCandidates:
         return made
 
     def _describe(self, progress: Progress, content_ids: Sequence[int], made: dict[int, bytes]) -> list[int]:
-        """Add to what is made, and keep it; those whose preview cannot be read."""
+        """Compute features and store them. Returns the contents whose preview cannot be read."""
         paths, _ = self._previews.ensure(content_ids, progress)
         broken: list[int] = []
         outcomes = self._quarantine.run(

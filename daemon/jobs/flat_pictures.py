@@ -1,6 +1,6 @@
 """Candidate pairs among pictures with too little detail for a hash: those of one size whose pixels are equal.
 
-Such as blank pages, plain colours, and what is white on a transparent background. In the runner's thread only.
+Examples are blank pages, plain colours, and white on a transparent background. In the runner's thread only.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ class FlatPictures:
         self._by_size: dict[tuple[int, int], set[int]] = defaultdict(set)
 
     def add(self, content_ids: Collection[int]) -> list[set[int]]:
-        """Add pictures; the sets of one size that they are in, of two pictures or more."""
+        """Add pictures. Returns the sets of one size that they are in, of two pictures or more."""
         with self._store.read() as database:
             sizes = images.sizes_of(database, content_ids)
         for content_id, size in sizes.items():

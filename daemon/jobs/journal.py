@@ -44,15 +44,15 @@ from index.paths import display
 
 log = logging.getLogger(__name__)
 
-# Actions that need a temporary name beside the path (or the target).
+# Actions that need a temporary name next to the path (or the target).
 WITH_TEMP: Final = frozenset({Action.MOVE, Action.LINK, Action.REPLACE, Action.CREATE, Action.SWAP})
 FROM_TRASH: Final = frozenset({Action.RESTORE, Action.SWAP, Action.DELETE})
 PLANS_KEPT: Final = 10
 
 
 class Checks(Protocol):
-    """Checks before steps are done. `prepare` returns each of some steps, ready or refused, shortly before; `guard` is
-    entered just before a step, left when it is done, and raises StepRefused."""
+    """Checks before steps are done. `prepare` returns each of the given steps, ready or refused, shortly before.
+    `guard` is entered just before a step, left when it is done, and raises StepRefused."""
 
     def prepare(self, steps: Sequence[Step]) -> Iterable[Step]: ...
     def guard(self, step: Step, /) -> AbstractContextManager[None]: ...
@@ -69,7 +69,7 @@ class NoChecks:
 
 
 def temp_of(batch_name: str, step: Step) -> bytes:
-    """The name of a step's temporary file: beside the file that it replaces or creates."""
+    """The name of a step's temporary file: next to the file that it replaces or creates."""
     near = step.target if step.action in (Action.MOVE, Action.CREATE) else step.path
     return os.path.join(os.path.dirname(near), b".comparimg-%s-%d.part" % (batch_name.encode(), step.id))
 
@@ -152,7 +152,7 @@ class Journal:
 
     def recover(self) -> None:
         """Recover every step in doubt from the disk, end the batches that no job will continue, and import files from
-        trashes that the index does not have (it may have been lost). If the index is a restored copy, all its
+        trashes that are missing in the index (it may have been lost). If the index is a restored copy, all its
         unfinished work is ended first."""
         self._is_restored_index = restored_index.end_if_behind(self._store, self._folders, self._trashes.folders())
         with self._store.read() as database:
@@ -193,7 +193,7 @@ class Journal:
         self._commit(ended)
 
     def _is_reachable(self, step: Step) -> bool:
-        """Whether the disk of a step is mounted: otherwise nothing is known of its files. It is recognised by its
+        """Whether the disk of a step is mounted: otherwise the state of its files is unknown. It is recognised by its
         device number or, if that has changed, by a file of the step."""
         file_refs = [self._folders.file_ref(path) for path in (step.path, step.trash, step.temp, step.target) if path]
         if _is_on_device(file_refs[0], step.identity.device):
@@ -239,7 +239,7 @@ class Journal:
         ended = [step for step in judged if step.state is not StepState.PLANNED]
         names = TargetNames(judged, self._folders.file_ref, self._store)
         prepared = list(checks.prepare([step for step in judged if step.state is StepState.PLANNED]))
-        # That may have taken minutes, in which a folder may have been protected.
+        # That may have taken minutes, and a folder may have been protected since.
         self._folders.refresh()
         for step in (unless_protected(step, self._folders) for step in prepared):
             reserved = step if step.state is not StepState.PLANNED else self._reserve_names(row, step, names)
@@ -257,8 +257,8 @@ class Journal:
             while waiting:
                 if waiting[0].companion_of is None:  # an image does not go without its companions
                     progress.checkpoint()
-                # Taken out before it is started: if anything unforeseen ends this loop, the step stays in doubt until
-                # it is recovered from the disk, while those not started stay planned.
+                # It is taken out before it is started: if anything unexpected ends this loop, the step stays in doubt
+                # until it is recovered from the disk, while those not started stay planned.
                 step = waiting.pop(0)
                 if step.companion_of in stays and not is_restoring(step):
                     ended_step = self._end_state(step, _refused_with_image(step), rescue)
@@ -320,7 +320,7 @@ class Journal:
                     recorded.append(step)
                 except OSError as error:
                     if step.action is Action.DELETE and error.errno in safe_files.NO_SPACE:
-                        # A full disk must not prevent emptying its trash. The removal shows without the line.
+                        # A full disk must not prevent emptying its trash. The removal is visible without the line.
                         recorded.append(step)
                     else:
                         failed.append(_failed(step, error))
@@ -349,8 +349,8 @@ class Journal:
         return self._end_state(step, _failed(step, OSError(errno.EEXIST, os.strerror(errno.EEXIST))), rescue)
 
     def _with_current_target(self, step: Step, names: TargetNames) -> Step:
-        """A step with its target as of now: its image may have got another name, or the name may have been taken since
-        it was found free."""
+        """A step with its present target: its image may have got another name, or the name may have been taken since it
+        was found free."""
         names.refresh()
         target = names.target(step)
         if target == step.target:
@@ -427,7 +427,7 @@ class Journal:
 
 
 def _item(step: Step, now_ns: int) -> Item | None:
-    """The item that a step puts in the trash, None if it puts none there."""
+    """The item that a step puts in the trash; None if it puts none there."""
     identity, place, digest = step.identity, step.trash, step.digest
     if step.action is Action.SWAP:
         assert step.made is not None
@@ -447,7 +447,7 @@ def _entry(event: str, item: Item, step: Step) -> Entry:
 
 
 def _mark_gone(database: Any, steps: Sequence[Step]) -> None:
-    """LineageMark the items of steps that found their file gone from the trash."""
+    """Mark the items of steps whose file was no longer in the trash."""
     gone = [step.trash for step in steps if step.reason == "gone" and step.action in FROM_TRASH]
     trash_items.set_state(database, gone, ItemState.GONE)
 
@@ -458,7 +458,7 @@ def _refused_with_image(step: Step) -> Step:
 
 
 def _mentioning_kept(step: Step, kept: Sequence[RescuedFile]) -> Step:
-    """A step whose message says where the files are kept that were in its way."""
+    """A step whose message names the places of the files that were in its way and are kept."""
     for file in kept:
         message = Message("step.other_file_kept", path=display(file.place))
         if step.message is not None:

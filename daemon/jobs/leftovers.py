@@ -1,7 +1,7 @@
-"""Rescues files that a crash left under our temporary names and that no journal has: the index was lost or restored.
+"""Rescues files that a crash left under temporary names and that no journal has: the index was lost or restored.
 
-A full scan reports them. A temporary file may be an original: one that was on its way to the trash, by a manifest, goes
-there, and any other goes to the trash as a file of its own. A file that was about to be removed gets its name back.
+A full scan reports them. A temporary file may be an original: if a manifest shows that it was on its way to the trash,
+it goes there; any other goes to the trash as a separate file. A file that was about to be removed gets its name back.
 Runs in the runner's thread.
 """
 
@@ -35,8 +35,8 @@ TEMPORARY: Final = re.compile(rb"\.comparimg-(.+)-(\d+)\.part")
 def rescue_leftovers(
     store: Store, folders: ManagedFolders, paths: Iterable[bytes], now_ns: Callable[[], int] = time.time_ns
 ) -> int:
-    """Move such files, found at these paths, to where a user can see them; how many. Those that a step may still need,
-    and those of a running process, stay."""
+    """Move such files, found at these paths, to where a user can see them. Returns how many. Those that a step may
+    still need, and those of a running process, stay."""
     trashes = Trashes(folders, lambda: restored_index.mark_fields(store.mark))
     name = f"{datetime.fromtimestamp(now_ns() // 10**9, UTC):%Y%m%d-%H%M%S}-crash-{secrets.token_hex(4)}"
     rescue = Rescue(trashes, name, now_ns=now_ns)

@@ -1,7 +1,7 @@
-"""Finds out, for pictures that match, what shows which was made from which; and what stands beside images in groups.
+"""Finds out, for matching pictures, what shows which was made from which, and reads the files next to images in groups.
 
-In the runner's thread only. Each content of a near match is decoded once, by a worker, and its trace is kept; pairs are
-compared by their traces, in the workers as well.
+In the runner's thread only. Each content of a near match is decoded once, by a worker, and its trace is stored. Pairs
+are compared by their traces, also in the workers.
 """
 
 import os
@@ -32,7 +32,7 @@ from index.model import Description
 
 # Pairs that are compared together, and stored in one commit.
 AT_ONCE: Final = 400
-# Reasons that say nothing of the picture, only of this moment.
+# Reasons that are not properties of the picture, but of the moment.
 PASSING: Final = frozenset({OUT_OF_REACH, "unreadable", "changed"})
 
 
@@ -46,8 +46,8 @@ class Origins:
         self._traced = Quarantine[int](store, pool, TRACES, "traced")
 
     def complete(self, progress: Progress, detection_id: int, content_ids: Collection[int] | None = None) -> None:
-        """Examine the matches within the groups of a detection that were not examined yet; only at those of these
-        contents, if any are given. What cannot be read now is left for later."""
+        """Examine the matches within the groups of a detection that were not examined yet; only those of these
+        contents, if any are given. Files that cannot be read now are left for later."""
         with self._store.read() as database:
             pairs = origins.open_pairs(database, detection_id, FINDINGS, content_ids)
         if not pairs:
@@ -61,7 +61,7 @@ class Origins:
     def complete_groups(
         self, progress: Progress, detection_id: int, content_ids: Collection[int] | None = None
     ) -> None:
-        """Examine the members of groups that were not compared with each other, by what leads to both from the
+        """Examine the members of groups that were not compared with each other, through their relations to the
         reference; only those of the groups of these contents, if any are given. No picture is read for that."""
         with self._store.read() as database:
             members = origins.open_members(database, detection_id, FINDINGS, content_ids)
@@ -83,7 +83,7 @@ class Origins:
         missing = concerned - set(traces)
         calm, suspects = self._traced.split(sorted(missing))
         tasks = self._previews.pixel_tasks(missing)
-        # To trace a picture decodes it; to compare two traces costs next to nothing.
+        # Tracing a picture means decoding it; comparing two traces costs next to nothing.
         progress.expect(len(tasks))
         outcomes = self._traced.run(
             trace_picture, ((key, tasks[key]) for key in (*calm, *suspects) if key in tasks), _record_traces
@@ -111,8 +111,8 @@ class Origins:
         self._store.write(lambda database: origins.store_findings(database, FINDINGS, found))
 
     def look_beside(self, progress: Progress, content_ids: Collection[int] | None = None) -> None:
-        """Record which images of groups have companions, and what their sidecars say; only those of these contents, if
-        any are given."""
+        """Record which images of groups have companions, and the metadata in their sidecars; only those of these
+        contents, if any are given."""
         with self._store.read() as database:
             shown = origins.images_in_groups(database, content_ids)
         by_folder: dict[tuple[bytes, bytes], list[tuple[int, bytes]]] = defaultdict(list)
@@ -124,14 +124,14 @@ class Origins:
         for (root, folder), files in by_folder.items():
             progress.checkpoint()
             try:
-                beside = Folder.of(FileRef(root, os.path.join(folder, files[0][1])))
+                listed = Folder.of(FileRef(root, os.path.join(folder, files[0][1])))
             except OSError:
-                # Out of reach: what was seen there before still counts.
+                # The folder is unreachable: what was seen there before still counts.
                 continue
             for image_id, name in files:
-                found = companions_of(name, beside.related(name), beside.fold)
+                found = companions_of(name, listed.related(name), listed.fold)
                 bonds[image_id] = sorted({str(companion.bond) for companion in found})
-                if described := describing(name, found, beside.fold):
+                if described := describing(name, found, listed.fold):
                     sidecars[image_id] = tuple(SidecarFile(os.path.join(folder, own), root) for own in described)
         said: dict[int, Description] = {}
         read = self._pool.run(partial(of_item, read_sidecars), sidecars.items())
@@ -149,6 +149,6 @@ def _is_final(outcome: Outcome[tuple[int, PictureTask], bytes]) -> bool:
 
 
 def _record_traces(database: Any, outcomes: Iterable[Outcome[tuple[int, PictureTask], bytes]]) -> None:
-    """Keep traces, b"" for pictures of which none can be made."""
+    """Store traces, b"" for pictures of which none can be made."""
     made = {outcome.item[0]: outcome.value or b"" for outcome in outcomes if _is_final(outcome)}
     origins.store_traces(database, TRACES, made)

@@ -1,6 +1,6 @@
 """EDGE: the folder of the previews, kept below a size: those used least recently are removed.
 
-A preview that is needed again is made again. Used by one thread; others may add and read files meanwhile.
+A preview that is needed again is made again. Used by one thread; others may add and read files at the same time.
 """
 
 import contextlib
@@ -28,7 +28,8 @@ class PreviewCache:
         self._new_bytes = limit_bytes
 
     def use(self, previews: Iterable[Path]) -> None:
-        """Note that these previews are needed now. Their time of change says so, as few disks record that of access."""
+        """Record that these previews are needed now. Their modification time stores this, since few disks record access
+        times."""
         before_s = time.time() - USE_S
         for preview in previews:
             with contextlib.suppress(OSError):
@@ -36,12 +37,12 @@ class PreviewCache:
                     os.utime(preview)
 
     def grew(self, size_bytes: int) -> None:
-        """Note that previews of this size were added."""
+        """Record that previews of this size were added."""
         self._new_bytes += size_bytes
 
     def trim(self, needed: Collection[str] = ()) -> int:
-        """Remove the previews used least recently, none of those at the paths `needed`, if all may take more than the
-        limit; how many were removed. Reading a folder of 100,000 takes half a second."""
+        """Remove the previews used least recently, but none of those at the paths `needed`, if all together exceed the
+        limit. Returns how many were removed. Reading a folder of 100,000 takes half a second."""
         if self._new_bytes <= GROWTH_SHARE * self._limit_bytes:
             return 0
         self._new_bytes = 0
@@ -69,7 +70,7 @@ class _Preview(NamedTuple):
 
 
 def _previews(folder: Path) -> Iterator[_Preview]:
-    """The files in a folder of folders; those that vanish meanwhile, or cannot be read, are left out."""
+    """The files in a folder of folders. Those that vanish or cannot be read are left out."""
     for below in _entries(folder):
         for entry in _entries(below.path):
             with contextlib.suppress(OSError):

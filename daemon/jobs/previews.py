@@ -1,6 +1,6 @@
 """The previews of contents on disk, by digest: what the verifier compares and the page shows. Made once, by workers.
 
-A preview is made when a picture first has a candidate or is first shown; pictures without either cost nothing.
+A preview is made when a picture first has a candidate or is first shown. Pictures without either cost nothing.
 """
 
 import logging
@@ -24,12 +24,12 @@ from index.model import RootState
 
 log = logging.getLogger(__name__)
 
-# A preview takes 34 to 43 KB: these are 100,000 of them.
+# A preview takes 34 to 43 KB: this is the size of 100,000.
 LIMIT_BYTES: Final = 4000 * 2**20
 
-# The reason where no file with a content is there or online.
+# The reason if no file with a content exists or is online.
 OUT_OF_REACH = "out_of_reach"
-# The reasons where the folder takes no preview.
+# The reasons if no preview can be written to the folder.
 CANNOT_BE_KEPT = ("no_space", "unwritable")
 
 
@@ -49,7 +49,7 @@ class Previews:
         self._cache = PreviewCache(self._folder, limit_bytes)
 
     def make(self, content_id: int) -> bytes:
-        """The JPEG of one content's preview, made before all tasks that wait. Raises PictureError and NotFound."""
+        """The JPEG of one content's preview, made before all waiting tasks. Raises PictureError and NotFound."""
         task = self._task(content_id)
         try:
             self._shown.call(make_preview, content_id, task)
@@ -58,19 +58,19 @@ class Previews:
             if error.reason not in CANNOT_BE_KEPT:
                 raise
             log.warning("%s: %s", task.target, error.message)
-        # On a full disk it is shown, and not kept.
+        # On a full disk it is shown, but not stored.
         return self._shown.call(preview_of, content_id, task)
 
     def crop(self, content_id: int, box: tuple[int, int, int, int], side: int) -> bytes:
-        """A part of one content's picture as a JPEG, made before all that wait. Raises PictureError and NotFound."""
+        """A part of one content's picture as a JPEG, made before all waiting tasks. Raises PictureError and
+        NotFound."""
         return self._shown.call(make_crop, content_id, CropTask(self._task(content_id), box, side))
 
     def ensure(
         self, content_ids: Collection[int], progress: Advances
     ) -> tuple[dict[int, Path], dict[int, PictureError]]:
-        """The previews of these contents as files, made where they are missing, and why there is none of the others.
-        The progress advances by one for each. Raises NoRoom and StoreError where none can be kept. They stay at least
-        until the next call."""
+        """The previews of these contents as files, made if missing, and why the others have none. The progress advances
+        by one for each. Raises NoRoom and StoreError if none can be stored. They stay at least until the next call."""
         with self._store.read() as database:
             rows = images.contents(database, content_ids)
         paths = {content_id: preview_path(self._folder, bytes(row.digest)) for content_id, row in rows.items()}
@@ -101,7 +101,7 @@ class Previews:
             log.info("%d previews were removed for the limit on their size; they are made again when needed", removed)
 
     def _require_keeping(self, failure: PictureError) -> None:
-        """Raises where it is no picture's fault: without previews, every pair would count as judged."""
+        """Raises if no picture is at fault: without previews, every pair would count as judged."""
         if failure.reason in CANNOT_BE_KEPT:
             if failure.reason == "no_space":
                 raise NoRoom("previews.no_room", folder=self._folder, problem=failure.message)
@@ -125,8 +125,8 @@ class Previews:
         return task
 
     def _trash_task(self, content_id: int) -> PictureTask | None:
-        """What is in a trash can be shown, too: opened below the folder that holds the trash without following a link,
-        and only if it has the digest that the index recorded."""
+        """The task for a file in a trash: it is opened below the folder that holds the trash without following a link,
+        and only used if it has the digest that the index recorded."""
         with self._store.read() as database:
             rows = images.contents(database, [content_id])
             digest = bytes(rows[content_id].digest) if content_id in rows else b""
@@ -159,7 +159,7 @@ def _size_bytes(preview: Path) -> int:
 
 
 def _is_whole(preview: Path) -> bool:
-    """Whether a preview is there to its end: the name of a file may outlive a power loss, and its bytes not."""
+    """Whether a preview is complete: after a power loss, a file may have its name but not its bytes."""
     try:
         with preview.open("rb", buffering=0) as file:
             file.seek(-len(pictures.JPEG_END), os.SEEK_END)

@@ -12,7 +12,7 @@ class Progress(Protocol):
 
 
 class NullProgress:
-    """Progress that is not reported, of work that runs to its end."""
+    """Progress that is not reported, for work that runs to its end."""
 
     def begin(self, phase: str, total: int | None, done: int = 0) -> None:
         pass
@@ -25,9 +25,9 @@ class NullProgress:
 
 
 class Portion:
-    """The progress of a part of a job, of so many of its steps: it advances by the share of the work in it that is
-    done. `expect` says how much work there is to do, and may be called again for more. It never goes back, and `end`
-    leaves all its steps done; a portion of no steps only lets the job stop in between."""
+    """The progress of a part of a job with this number of steps: it advances by the share of its work that is done.
+    `expect` sets how much work there is, and may be called again for more. It never goes back, and `end` completes all
+    its steps. A portion without steps only allows the job to stop in between."""
 
     def __init__(self, progress: Progress, steps: int = 0) -> None:
         self._progress = progress

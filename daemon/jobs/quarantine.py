@@ -1,8 +1,8 @@
 """The quarantine: work that may crash its worker process or the whole service is tried a few times, then given up.
 
-It holds for reading files, making previews, describing features, comparing pairs and compressing.
-Work is recorded before it is started (see records.quarantine). What crashed before is tried last and alone, so that
-everything else is done first, and is given up by name after TRIES crashes.
+It is used for reading files, making previews, describing features, comparing pairs and compressing. Work is recorded
+before it is started (see records.quarantine). Work that crashed before is tried last and alone, so that everything else
+is done first, and is given up after TRIES crashes, with its name in the log.
 """
 
 import contextlib
@@ -31,19 +31,19 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 Outcomes = list[Outcome[tuple[KeyT, Item], Value]]
 
-# The reason where something is not tried again.
+# The reason of work that is not tried again.
 GIVEN_UP: Final = "given_up"
-# Recorded as started in one commit, and one more such chunk ahead, so that no worker waits for the disk.
+# Recorded as started in one commit. One more chunk is recorded ahead, so that no worker waits for the disk.
 STARTED_AT_ONCE: Final = 200
 # Recorded as ended in one commit: what a crash of the service can lose.
 ENDED_AT_ONCE: Final = 500
 ENDED_S: Final = 1.0
-# How long `call` waits for the index, which may be busy or on a full disk, before it goes on without the record.
+# How long `call` waits for the index, which may be busy or on a full disk, before it continues without the record.
 RECORDED_S: Final = 1.0
 
 
 def recover(store: Store) -> None:
-    """At a start: what was under way when the service ended is tried last and alone from now on."""
+    """At start-up: work that was under way when the service ended is tried last and alone from now on."""
     keys = store.write(quarantine.record_crash)
     if len(keys) == 1:
         log.warning("%s being worked on when ComparImg ended", _subject(store, keys[0]))
@@ -54,8 +54,8 @@ def recover(store: Store) -> None:
 class Quarantine(Generic[KeyT]):
     """One kind of work. `work` names it in the index, `done` is its participle for messages ("described").
 
-    With `failures_are_recorded` the caller's record of a failure is what keeps it from being tried again, so that only
-    the crashes of the service are counted.
+    With `failures_are_recorded`, the caller records failures and so prevents further tries; then only crashes of the
+    service are counted.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Quarantine(Generic[KeyT]):
         losses: Collection[str] = LOSSES,
         lane: Callable[[KeyT], int] | None = None,
     ) -> Generator[Outcome[tuple[KeyT, Item], Value], None, None]:
-        """As WorkerPool.run, over items behind their keys, taken as needed. What is given up fails as GIVEN_UP.
+        """Like WorkerPool.run, with items by key, taken as needed. Given-up work fails with GIVEN_UP.
 
         `record(database, outcomes)` stores the results of some items, in the transaction that ends their quarantine.
         `losses` are the failures that count as crashes.
@@ -120,10 +120,10 @@ class Quarantine(Generic[KeyT]):
                 yield outcome
 
     def call(self, function: Callable[[Item], Value], key: KeyT, item: Item) -> Value:
-        """As WorkerPool.call. Only the crashes of the service are counted: a person may ask again for what failed."""
+        """Like WorkerPool.call. Only crashes of the service are counted: a user may ask again for what failed."""
         if self._crashes().of(key) >= TRIES:
             raise self._give_up(key)
-        # The reader of the page waits no longer for an index that is busy, or whose disk is full.
+        # A reader of the page does not wait longer for an index that is busy or whose disk is full.
         with contextlib.suppress(StoreError, TimeoutError):
             self._store.submit(partial(quarantine.start, work=self._work, keys=[key])).result(RECORDED_S)
         end: Callable[..., None] = quarantine.cancel
@@ -148,7 +148,7 @@ class Quarantine(Generic[KeyT]):
         losses: Collection[str],
         lane: Callable[[KeyT], int] | None = None,
     ) -> Generator[Outcome[tuple[KeyT, Item], Value], None, None]:
-        """The items together. What is ended is recorded so from time to time, what was started at the latest here."""
+        """Run the items together. Ends are recorded from time to time, starts at the latest here."""
         started: set[KeyT] = set()
         ended: Outcomes[KeyT, Item, Value] = []
         ended_s = time.monotonic()
@@ -172,12 +172,12 @@ class Quarantine(Generic[KeyT]):
                     record_ended()
                 yield outcome
         finally:
-            # Also where the job is stopped: what was done is kept, and nothing is counted against the rest.
+            # Also if the job is stopped: what was done is stored, and nothing is counted against the rest.
             outcomes.close()
             end(ended, started.difference(outcome.item[0] for outcome in ended))
 
     def _start(self, items: Iterable[tuple[KeyT, Item]], started: set[KeyT]) -> Iterator[tuple[KeyT, Item]]:
-        """The items, each after it was recorded as started; `started` gains those."""
+        """Yield the items, each after it was recorded as started; `started` collects them."""
         remaining = iter(items)
         ahead: deque[tuple[list[tuple[KeyT, Item]], Future[None]]] = deque()
         while chunk := list(islice(remaining, STARTED_AT_ONCE)):
@@ -196,7 +196,7 @@ class Quarantine(Generic[KeyT]):
         outcomes: Outcomes[KeyT, Item, Value],
         cancelled: Collection[KeyT],
     ) -> None:
-        """Store the results of some items, and end their quarantine and that of what is not done after all."""
+        """Store the results of some items, and end their quarantine and that of items that were not done."""
         failed = [] if self._failures_are_recorded else [outcome for outcome in outcomes if outcome.failure is not None]
         undone = {outcome.item[0] for outcome in failed}
         done = [outcome.item[0] for outcome in outcomes if outcome.item[0] not in undone]
@@ -212,7 +212,7 @@ class Quarantine(Generic[KeyT]):
             self._store.write(end)
 
     def log_failure(self, key: KeyT, message: str) -> None:
-        """Warn that something was not done, by name."""
+        """Log a warning that something was not done, with its name."""
         log.warning("%s not %s: %s", _subject(self._store, key), self._done, message)
 
     def _log_loss(self, outcome: Outcome[tuple[KeyT, Any], Any], crashes: Crashes) -> None:

@@ -39,8 +39,8 @@ def mark_fields(mark: LineageMark | None) -> Mapping[str, Any]:
 
 
 def end_if_behind(store: Store, folders: ManagedFolders, trash_folders: Iterable[bytes]) -> bool:
-    """If the manifests of these trash folders are ahead of the index, end all unfinished work in it that changes files;
-    whether that was so. Each manifest is checked once after the index was opened."""
+    """If the manifests of these trash folders are ahead of the index, end all its unfinished work that changes files.
+    Returns whether that was so. Each manifest is checked once after the index was opened."""
     mark = store.mark
     if mark is None:
         return False
@@ -70,7 +70,7 @@ def _inode_of(folders: ManagedFolders, trash_folder: bytes) -> int | None:
 
 
 def _highest_in(folders: ManagedFolders, trash_folder: bytes, index_id: str) -> int:
-    """The highest counter of an index in the manifest of a trash folder, 0 if it has no line there."""
+    """The highest counter of an index in the manifest of a trash folder; 0 if it has no line there."""
     try:
         with safe_files.opened_file(folders.file_ref(os.path.join(trash_folder, MANIFEST))) as descriptor:
             end = os.fstat(descriptor).st_size
@@ -79,7 +79,7 @@ def _highest_in(folders: ManagedFolders, trash_folder: bytes, index_id: str) -> 
             while end > least:
                 start = max(least, end - PIECE_BYTES)
                 lines = (os.pread(descriptor, end - start, start) + rest).split(b"\n")
-                # The first line may begin before this piece. A line that is too long is not ours.
+                # The first line may begin before this piece. A line that is too long is not one of ComparImg.
                 rest = lines.pop(0)[:LONGEST_LINE_BYTES] if start else b""
                 counters = [*_counters(lines, index_id)]
                 if counters:

@@ -1,7 +1,7 @@
-"""Jobs that decide by a rule about many groups, or count what it would decide, in portions.
+"""Jobs that decide by a rule on many groups, or count what it would decide, in portions.
 
-Until a job is done, none of its decisions counts as made: one that is cancelled or fails undoes them, and one that a
-crash or a stop interrupted begins again. Standing rules and requests decide by the same portions without a job.
+Until a job is done, none of its decisions counts as made: a job that is cancelled or fails undoes them, and one that a
+crash or a stop interrupted starts again. Named rules and requests decide in the same portions without a job.
 """
 
 import logging
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 
 class RuleJobs:
-    """Runs the jobs of rules. Runner's thread."""
+    """Runs the jobs of rules. Used by the runner's thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def run(self, context: Context, parameters: RuleParameters) -> Mapping[str, Any]:
-        """Carry out one job. The outcome holds the effect of the rule, and the `order` that takes it back."""
+        """Run one job. The outcome holds the effect of the rule, and the `order` by which it can be revoked."""
         rule = rule_of(parameters.rule)
         chosen = GroupFilter(root_id=parameters.root, path=os.fsencode(parameters.path))
         if parameters.dry_run:
@@ -51,7 +51,7 @@ class RuleJobs:
         return outcome(carry_out(self._store, context, application))
 
     def recover(self) -> None:
-        """At the start, before the runner: undo the runs that nothing will make again."""
+        """At start-up, before the runner: undo the runs that will not be repeated."""
         with self._store.read() as database:
             left = rule_runs.unfinished(database)
         for run_id in left:
@@ -66,7 +66,7 @@ def count(
     effect: Effect | BulkEffect,
     add: Callable[[SqliteDatabase, Sequence[Any]], None],
 ) -> None:
-    """Count all groups into an effect, to which `add` adds those of a portion, read on its own."""
+    """Count all groups into an effect, to which `add` adds those of a portion, read in its own transaction."""
     effect.selected = effect.looked_at = sum(map(len, portions))
     context.begin("counting", effect.selected)
     for portion in portions:
@@ -76,8 +76,8 @@ def count(
 
 
 def carry_out(store: Store, context: Context, application: Application | BulkApplication) -> Any:
-    """`decide` as a job, from the beginning: what an interrupted run of the job decided is undone first, and what this
-    one decided if it is cancelled or fails."""
+    """`decide` as a job, from the beginning: the decisions of an interrupted run of the job are undone first, and those
+    of this run if it is cancelled or fails."""
     with store.read() as database:
         interrupted = rule_runs.unfinished(database, context.job_id)
     for run_id in interrupted:
@@ -85,7 +85,7 @@ def carry_out(store: Store, context: Context, application: Application | BulkApp
     try:
         return decide(store, context, application)
     except (Stopping, NoRoom):
-        # The job goes back to the queue, and begins again.
+        # The job goes back to the queue, and starts again.
         raise
     except Exception:
         application.roll_back(store.write)
@@ -93,7 +93,8 @@ def carry_out(store: Store, context: Context, application: Application | BulkApp
 
 
 def decide(store: Store, progress: Progress, application: Application | BulkApplication) -> Any:
-    """Decide in portions, each a change of its own; the effect. What is raised in between leaves a part decided."""
+    """Decide in portions, each in its own transaction. Returns the effect. If an error is raised in between, a part is
+    decided."""
     portions: list[Any] = store.write(application.begin)
     progress.begin("deciding", application.effect.selected)
     for portion in portions:

@@ -1,7 +1,7 @@
 """Runs queued jobs one at a time, with progress, cancelling and requeueing. Thread: comparimg-runner.
 
 A job calls `checkpoint` between two images. There it stops if it was cancelled or the service stops, and there the
-short urgent jobs of the watcher are run in between, so that a new file never waits for a long detection.
+short urgent jobs of the watcher are run, so that a new file never waits for a long detection.
 
 A full disk fails no job: the job goes back to the queue, and the runner waits until the index can be written again.
 """
@@ -40,7 +40,7 @@ RETRY_S = 3.0
 
 
 class Stopping(Exception):
-    """The service stops, or what the job was begun with is outdated: the job goes back to the queue."""
+    """The service stops, or the job was started with outdated settings: it goes back to the queue."""
 
 
 class JobContext:
@@ -59,7 +59,7 @@ class JobContext:
         self._checked_s = 0.0
 
     def begin(self, phase: str, total: int | None, done: int = 0) -> None:
-        """Start a phase of the job: its name, and the number of its steps if that is known."""
+        """Start a phase of the job, with its name and the number of its steps if known."""
         self._phase, self._total, self._done, self._base = phase, total, done, done
         self._phase_started_s = time.monotonic()
         self.report()
@@ -69,7 +69,7 @@ class JobContext:
         self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Between two images: raises Cancelled or Stopping, reports the progress, runs urgent jobs."""
+        """Call between two images: raises Cancelled or Stopping, reports the progress, runs urgent jobs."""
         now_s = time.monotonic()
         if now_s - self._checked_s >= CHECK_INTERVAL_S:
             self._checked_s = now_s
@@ -100,7 +100,7 @@ class Runner:
         self._handlers = handlers
         self._retry_s = retry_s
         self._stop = threading.Event()
-        # The jobs that run, innermost last, and those of them that are to begin again.
+        # The running jobs, innermost last, and those of them that must start again.
         self._running: list[tuple[int, JobKind, Mapping[str, Any]]] = []
         self._outdated: set[int] = set()
         self._heartbeat_s = time.monotonic()
@@ -117,7 +117,7 @@ class Runner:
         self.join()
 
     def interrupt(self) -> None:
-        """As `stop`, without waiting. A job whose worker processes are closed from now on goes back to the queue as
+        """Like `stop`, without waiting. A job whose worker processes are closed from now on goes back to the queue as
         well."""
         self._stop.set()
         # A closed index wakes a waiting runner on its own.
@@ -126,7 +126,7 @@ class Runner:
 
     def begin_again(self, concerns: Callable[[JobKind, Mapping[str, Any]], bool]) -> None:
         """Have the running jobs that this concerns, by kind and parameters, go back to the queue between two files, and
-        start again at once where they were, with the settings of now. Any thread."""
+        continue immediately with the present settings. Any thread."""
         self._outdated.update(job_id for job_id, kind, given in tuple(self._running) if concerns(kind, given))
 
     def join(self, timeout_s: float | None = None) -> bool:

@@ -1,9 +1,8 @@
-"""The scan job: brings the index to what is on disk, for whole roots or for the paths that the watcher names.
+"""The scan job: updates the index from the disk, for whole roots or for the paths that the watcher reports.
 
-Every way to learn of a change ends here, in one comparison of what is seen with what is known, so that nothing needs a
-path of its own: not the first scan, not a dropped file, not what happened while the service was down. Each root goes
-through the same stages: list and compare (scan_comparing), record what needs no reading (scan_recording), read the
-rest (scan_reading).
+All detected changes are handled here, by comparing what is on disk with the index. The first scan, a new file and
+changes while the service was down need no code of their own. Each root goes through the same stages: list and compare
+(scan_comparing), record what needs no reading (scan_recording), read the rest (scan_reading).
 """
 
 import contextlib
@@ -30,7 +29,7 @@ from index.imaging.discovery.walk import Exclusions, RootUnavailable
 from index.messages import of_os_error
 from index.paths import display
 
-# How soon the scan of a root notices that it is watched no longer, or in another way: about 1 ms each time.
+# How often the scan of a root checks that it is still watched in the same way; each check takes about 1 ms.
 ROOTS_CHECKED_EVERY_S: Final = 1.0
 
 
@@ -50,11 +49,11 @@ class Tally:
 
 
 class _RootChanged(Exception):
-    """The root that is scanned is watched no longer, or in another way."""
+    """The scanned root is no longer watched, or in another way."""
 
 
 class _WhileWatched:
-    """The progress of the scan of one root, which ends with _RootChanged once that root is not what it was."""
+    """The progress of the scan of one root, which raises _RootChanged once that root has changed."""
 
     def __init__(self, progress: Progress, is_as_before: Callable[[], bool]) -> None:
         self._progress = progress
@@ -80,9 +79,9 @@ class _WhileWatched:
 
 
 class Scanner:
-    """Runs scan jobs. What a change concerns is noted with it; `update_groups` then brings the groups up to date and
-    gives how many changed. `roots` returns the watched roots of the moment: one that is added, changed or removed while
-    a scan runs ends no more than the scan of that root."""
+    """Runs scan jobs. The contents that a change concerns are marked with it; `update_groups` then updates the groups
+    and returns how many changed. `roots` returns the roots watched at that moment: if one is added, changed or removed
+    during a scan, only the scan of that root is ended."""
 
     def __init__(
         self,
@@ -102,15 +101,15 @@ class Scanner:
         self._on_strays: Callable[[Collection[bytes]], object] = lambda paths: None
 
     def report_trashes_to(self, receive: Callable[[Sequence[bytes]], object]) -> None:
-        """Name the trash folders that a walk of a whole root passes: the index may not know of them."""
+        """Report the trash folders that a walk of a whole root finds: the index may not have them."""
         self._on_trashes = receive
 
     def report_strays_to(self, receive: Callable[[Collection[bytes]], object]) -> None:
-        """Name what a crash may have left under names of ours, as far as walks of whole roots meet it."""
+        """Report files that a crash may have left under temporary names, if walks of whole roots find them."""
         self._on_strays = receive
 
     def report_fresh_to(self, receive: Callable[[Collection[bytes]], None], settle_s: float) -> None:
-        """Name the files that were read less than `settle_s` after they changed: they may still be being written, and
+        """Report the files that were read less than `settle_s` after they changed: they may still be being written, and
         in a polled root nothing else would notice before the next walk."""
         self._on_fresh, self._settle_s = receive, settle_s
 
@@ -126,7 +125,7 @@ class Scanner:
         return {**asdict(tally), "groups_changed": self._update_groups(progress)}
 
     def _scan_roots(self) -> ScanRoots:
-        """The watched roots of the moment, and the temporary ones of limited searches."""
+        """The roots watched at the moment, and the temporary ones of limited searches."""
         with self._store.read() as database:
             depths = temporary_roots.depths(database)
         searched = [ScanRoot(WatchRoot(path, protected=True), recursive) for path, recursive in depths.items()]

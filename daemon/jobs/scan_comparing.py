@@ -23,7 +23,7 @@ from index.model import Identity
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs, and what could not be examined, with the reason. `device` is that of the root, `walk` the walk of
-    all of it, None where only some paths were compared."""
+    all of it; None if only some paths were compared."""
 
     plan: ScanPlan
     unreadable: Mapping[bytes, Message]
@@ -34,15 +34,15 @@ class Comparison:
 def compare(
     store: Store, progress: Progress, context: DiskContext, known_device: int | None, paths: Sequence[bytes] | None
 ) -> Comparison:
-    """Compare these paths in a root, or all of it: where there are none, and where another disk may have come.
+    """Compare these paths in a root, or all of it if none are given or another disk may be mounted.
 
-    `known_device` is the root's device number in the index. Raises RootUnavailable and OSError where nothing may be
+    `known_device` is the root's device number in the index. Raises RootUnavailable and OSError if nothing can be
     concluded from what is there.
     """
     device = os.stat(context.path).st_dev
     changes = disks.check(store, context)
     walk = None
-    # What came back under another device number is for a walk of all of it to recognise.
+    # A root that returned under another device number must be recognised by a walk of all of it.
     if paths is None or context.path in paths or known_device not in (None, device) or changes.changed:
         walk = context.walk(context.path)
         listing = list_walk(progress, walk)

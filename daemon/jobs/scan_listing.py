@@ -22,7 +22,7 @@ class Listing:
     """The files that may be images, ascending by path.
 
     What could not be examined, with the reason, and the folders where a file system begins, with its device, are
-    complete when the files have been iterated.
+    complete once the files have been iterated.
     """
 
     files: Iterable[tuple[bytes, Identity]]
@@ -31,16 +31,16 @@ class Listing:
 
 
 def list_walk(progress: Progress, walk: Walk) -> Listing:
-    """All that a walk comes to, while it goes on."""
+    """Everything that a walk finds, as it proceeds."""
     return Listing(_with_progress(progress, walk), walk.unreadable, walk.mounts)
 
 
 def list_paths(progress: Progress, context: DiskContext, paths: Sequence[bytes]) -> Listing:
-    """The files at these paths or, where a path is a folder, below it. Raises RootUnavailable and OSError where the
-    root itself cannot be examined."""
+    """The files at these paths or, if a path is a folder, below it. Raises RootUnavailable and OSError if the root
+    itself cannot be examined."""
     with os.scandir(context.path) as entries:
         if next(entries, None) is None:
-            # A disk that is not mounted, not a deletion of everything.
+            # A disk that is not mounted is not a deletion of everything.
             raise RootUnavailable("root.empty_kept")
     files: dict[bytes, Identity] = {}
     unreadable: dict[bytes, Message] = {}
@@ -54,7 +54,7 @@ def list_paths(progress: Progress, context: DiskContext, paths: Sequence[bytes])
             try:
                 status = descent.status(context.path, path)
             except (FileNotFoundError, NotADirectoryError):
-                # Nothing is there, or a link is on the way.
+                # Nothing is there, or there is a link on the way.
                 continue
             if stat.S_ISREG(status.st_mode) and may_be_image(os.path.basename(path)):
                 files[path] = Identity.of(status)

@@ -41,13 +41,13 @@ class Reader:
         self._quarantine = Quarantine[FileVersion](store, pool, "read", "read", failures_are_recorded=True)
 
     def read(self, progress: Progress, top: bytes, root_id: int, files: Mapping[bytes, Identity]) -> ReadCounts:
-        """Read files below the watched folder `top`, whose row is `root_id`. Stopped in the middle, what was decoded is
+        """Read files below the watched folder `top`, whose row is `root_id`. If it is stopped, what was decoded is
         kept."""
         counts = ReadCounts()
         progress.begin("indexing", len(files))
         calm, suspects = self._quarantine.split(FileVersion.of(path, identity) for path, identity in files.items())
         record = partial(_record, root_id=root_id)
-        # Suspects one by one: among them too, a file may be a copy of one read before it.
+        # Suspects one by one: one of them, too, may be a copy of a file read before it.
         for versions in (*_in_two_passes(calm), *([suspect] for suspect in suspects)):
             outcomes = self._quarantine.run(index_file, self._tasks(top, files, versions), record)
             with closing(outcomes):
@@ -59,7 +59,7 @@ class Reader:
     def _tasks(
         self, top: bytes, files: Mapping[bytes, Identity], versions: Sequence[FileVersion]
     ) -> Iterator[tuple[FileVersion, IndexTask]]:
-        """What a worker needs for each file, looked up when its turn comes: a copy may have been read by then."""
+        """A worker's task for each file, looked up when its turn comes: by then a copy may have been read."""
         for chunk in images.chunks(versions, LOOKED_UP_AT_ONCE):
             with self._store.read() as database:
                 known = images.digests_by_size(database, {version.size_bytes for version in chunk})
@@ -84,7 +84,7 @@ def _record(database: Any, outcomes: Iterable[ReadOutcome], root_id: int) -> Non
 
 
 def _reading_of(outcome: ReadOutcome) -> Reading:
-    """What is recorded of a file; a failure of its worker is a problem until the file changes."""
+    """What is recorded of a file. A failure of its worker is a problem until the file changes."""
     if outcome.value is not None:
         return outcome.value
     _, task = outcome.item

@@ -21,7 +21,7 @@ def record_offline(store: Store, root_id: int, reason: Message) -> None:
 
 
 def record_changes(store: Store, root: Any, comparison: Comparison, now_ns: int) -> dict[bytes, Identity]:
-    """Record all that needs no reading, and give the files that are left to read. `root` is the row of the root."""
+    """Record all changes that need no reading, and return the files to read. `root` is the row of the root."""
     plan = comparison.plan
 
     def record(database: Any) -> Collection[bytes]:
@@ -40,8 +40,8 @@ def record_changes(store: Store, root: Any, comparison: Comparison, now_ns: int)
 def _record_files(
     database: Any, root_id: int, plan: ScanPlan, now_ns: int
 ) -> tuple[Mapping[bytes, int], Collection[int]]:
-    """The files whose content is known by their identity, with that content, and the contents that changes concern."""
-    # All looked up before the first row changes: two files may have swapped their names.
+    """The files whose content is known by their identity, with that content, and the contents concerned by changes."""
+    # All are looked up before the first row changes: two files may have swapped their names.
     linked = {
         path: content_id
         for path, identity in plan.to_read.items()
@@ -52,7 +52,7 @@ def _record_files(
         images.renumber_device(database, root_id, old_device, new_device)
     for path, content_id in linked.items():
         touched |= images.link_image(database, root_id, path, plan.to_read[path], content_id, now_ns)
-    # A watcher's job may have run since the comparison, and have moved or replaced what it found.
+    # A job of the watcher may have run since the comparison, and moved or replaced what it found.
     gone = plan.missing | {move.old: move.identity for move in plan.moved}
     still_known = images.unchanged_paths(database, gone)
     for move in plan.moved:
@@ -63,8 +63,8 @@ def _record_files(
 
 
 def record_end(store: Store, root_id: int, path: bytes, walk: Walk | None) -> None:
-    """After the files were read: what was put aside with another disk and is here after all, and that the root, whose
-    path this is, was walked if all of it was."""
+    """After the files were read, record that images set aside with another disk are here after all, and that the root
+    at this path was walked, if all of it was."""
     with store.read() as database:
         waiting = any(disk.root_id == root_id for disk in disks.away_disks(database))
     is_marked = walk is not None and ManagedFolders.of({}).protection_of(os.path.join(path, b"-")) is not None

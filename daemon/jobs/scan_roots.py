@@ -14,7 +14,7 @@ from index.paths import display
 
 @dataclass(frozen=True, slots=True)
 class ScanRoot:
-    """A watched root with what to pass over in it."""
+    """A watched root, with what to skip in it."""
 
     root: WatchRoot
     recursive: bool = True
@@ -26,10 +26,10 @@ class ScanRoot:
 
 
 class ScanRoots:
-    """The watched roots. A path belongs to the innermost root that it is in."""
+    """The watched roots. A path belongs to the innermost root that contains it."""
 
     def __init__(self, roots: Iterable[ScanRoot], temporary: Sequence[ScanRoot] = ()) -> None:
-        """`temporary` are those of limited searches, which are scanned only when they are named."""
+        """`temporary` are those of limited searches, which are scanned only if they are named."""
         self._temporary = {root.path for root in temporary}
         # The innermost root of a path has the longest path, so the longest comes first.
         self._roots = sorted([*roots, *temporary], key=lambda root: (-len(root.path), root.path))
@@ -41,13 +41,13 @@ class ScanRoots:
         return root.path in self._temporary
 
     def has(self, root: ScanRoot) -> bool:
-        """Whether a root is one of these, with the same files. Its priority and protection are no matter."""
+        """Whether a root is one of these, with the same files. Its priority and protection do not matter."""
         files = (root.path, root.recursive, root.exclude)
         return any((other.path, other.recursive, other.exclude) == files for other in self._roots)
 
     def requested(self, parameters: ScanParameters) -> list[tuple[ScanRoot, list[bytes] | None]]:
-        """The roots that a job is for, each with the paths to look at, None for all of it. Raises UsageError for a
-        root that is none."""
+        """The roots that a job is for, each with the paths to scan, None for all of it. Raises UsageError for a folder
+        that is not a root."""
         if parameters.paths:
             return list(self._by_root(map(_normal, parameters.paths)).items())
         return [(root, None) for root in self._chosen(parameters.roots)]
@@ -75,7 +75,7 @@ class ScanRoots:
 
 
 def _normal(path: str) -> bytes:
-    """A path as the index writes it: whatever `..` and double slashes are in it, it has one name there."""
+    """A path as it is in the index, without `..` and double slashes, so that each file has one name."""
     normal = os.path.normpath(os.fsencode(path))
-    # With a drive or a server only on Windows.
+    # A drive or a server is possible only on Windows.
     return normal if os.path.splitdrive(normal)[0] else b"/" + normal.lstrip(b"/")

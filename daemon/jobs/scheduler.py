@@ -24,7 +24,7 @@ from index.triggers import SYSTEM, parse_trigger
 
 log = logging.getLogger(__name__)
 
-# A change of the clock by less is no jump: network time adjusts it all day.
+# A smaller change of the clock is no jump: network time adjusts it all day.
 JUMP_S: Final = 30.0
 # The delay before a run that could not be queued, as on a full disk, is retried.
 RETRY_S: Final = 60.0
@@ -58,7 +58,7 @@ class Scheduler:
     def refresh(self) -> None:
         """Replace the triggers with those of the rows, and queue at once what came due since its last run."""
         now_ns = time.time_ns()
-        # A last run in the future comes from a clock that was wrong: take it as now.
+        # A last run in the future comes from a wrong clock: it counts as now.
         self._store.write(
             lambda database: Schedule.update(last_run_ns=now_ns).where(Schedule.last_run_ns > now_ns).execute(database)
         )
@@ -96,7 +96,7 @@ class Scheduler:
             self._ahead_s = ahead_s
 
     def next_run_ns(self, schedule_id: int) -> int | None:
-        """When the schedule fires next, None while it is disabled or never will."""
+        """When the schedule fires next; None if it is disabled or never will."""
         job = self._clock.get_job(str(schedule_id))
         moment = getattr(job, "next_run_time", None)
         return None if moment is None else int(moment.timestamp() * 1e9)
@@ -140,7 +140,7 @@ def _due_ns(trigger: BaseTrigger, last_run_ns: int | None) -> int | None:
 
 
 def sync_file_schedules(database: Any, wanted: Mapping[str, tuple[JobKind, str]]) -> None:
-    """Update the rows that come from comparimg.toml: name -> (kind, trigger). Others are left alone."""
+    """Update the rows that come from comparimg.toml: name -> (kind, trigger). Others are not changed."""
     Schedule.delete().where(Schedule.origin == "file", Schedule.name.not_in(list(wanted))).execute(database)
     for name, (kind, trigger) in wanted.items():
         known = Schedule.select().where(Schedule.name == name).dicts().execute(database)

@@ -1,4 +1,4 @@
-"""The sort job: applies the decisions. Plans, checks every file and its keeper again, and acts through the journal.
+"""The sort job: applies the decisions. It plans, checks every file and its keeper again, and acts through the journal.
 
 A keeper is checked by its digest and by decoding it, in a worker; its identity is checked again just before the step.
 An image without a keeper in each of its groups stays. Runs in the runner's thread.
@@ -100,7 +100,7 @@ class Sorter:
             return outcome(batches.steps_of(database, batch_id), batch_id, parameters.dry_run)
 
     def plan(self, planner: Planner, keys: Sequence[str] = ()) -> list[Step]:
-        """The steps for all decisions, or those in some groups, as the files are now."""
+        """The steps for all decisions, or those in some groups, with the files as they are now."""
         with garbage.paused(), self._store.read() as database:
             contents = group_files.decided_contents(database, keys)
             groups = group_files.groups_with(database, group_files.with_group_members(database, contents))
@@ -174,7 +174,7 @@ class Checker:
     @contextmanager
     def guard(self, step: Step) -> Iterator[None]:
         """Keep the keeper, and a companion's twin next to it, in place while a step is done. Raises StepRefused if one
-        of them has changed since it was checked, and if a picture that a companion belongs to is still there."""
+        of them has changed since it was checked, or if a picture that a companion belongs to is still there."""
         unchanged = self._unchanged.get(step.id, self._unchanged.get(step.companion_of or 0, ()))
         with kept_in_place((self._folders.file_ref(path), identity) for path, identity in unchanged):
             if is_companion(step):
@@ -231,8 +231,8 @@ class Checker:
         planned_file: PlannedFile | None,
         verified: Mapping[bytes, Identity],
     ) -> tuple[Step, dict[int, Step], Kept]:
-        """A step and the companions that go with it, ready to be done, and the keeper; `companion_steps` are those
-        journaled after it, `planned` the companions of all images by path. Raises StepRefused."""
+        """A step and its companion steps, ready to be done, and the keeper. `companion_steps` are those journaled after
+        it, `planned` the companions of all images by path. Raises StepRefused."""
         if planned_file is None or planned_file.step.action is not step.action:
             raise StepRefused("undecided", "step.undecided")
         if planned_file.step.state is StepState.REFUSED:
@@ -267,8 +267,8 @@ class Checker:
         return ready_step, others, Kept(keepers[0].path, keepers[0].digest)
 
     def _resume_companion(self, step: Step) -> dict[int, Step]:
-        """The step of a companion whose image went before a crash: it follows, if it still may. RAW and film need a
-        twin next to the keeper that the image had."""
+        """The step of a companion whose image was moved before a crash: it follows, if it still may. A RAW or video
+        needs a twin next to the keeper that the image had."""
         with self._store.read() as database:
             image = batches.step_or_none(database, step.companion_of or 0)
         if image is None or image.state is not StepState.DONE:
@@ -289,8 +289,8 @@ class Checker:
     def _prepare_companion(
         self, step: Step, identity: Identity, twin: bytes | None
     ) -> tuple[Step, list[tuple[bytes, Identity]]]:
-        """The step of a file that goes with an image, with its digest. If it needs a twin, that is compared, and
-        returned with its identity. Raises StepRefused."""
+        """The step of a companion, with its digest. If it needs a twin, the twin is compared, and returned with its
+        identity. Raises StepRefused."""
         twins = []
         with actions.opened_unchanged(self._folders.file_ref(step.path), identity) as subject:
             digest = safe_files.digest_of(subject)
@@ -339,7 +339,7 @@ def outcome(steps: Sequence[Step], batch_id: int, dry_run: bool) -> dict[str, An
 
 
 def _image_step_id(step: Step, by_id: Mapping[int, Step]) -> int:
-    """The id of the step of the image that a step goes with; its own id if it is that of an image."""
+    """The id of the step of the image that a companion step follows; its own id if it is the step of an image."""
     while step.companion_of is not None and step.companion_of in by_id:
         step = by_id[step.companion_of]
     return step.id

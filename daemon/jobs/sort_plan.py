@@ -1,4 +1,4 @@
-"""The plan of a sort for the files as they are now: a step for every image that is decided to go, or why not.
+"""The plan of a sort for the files as they are now: a step for every image to trash, move or link, or why not.
 
 Uses names, sizes and times, and reads no file: daemon.jobs.sort checks the bytes just before it acts.
 """
@@ -35,7 +35,8 @@ from index.messages import of_os_error
 from index.model import Choice, Identity
 from index.paths import display, split_path
 
-# Blocks of metadata that a sidecar can hold, and those of them whose contents may differ though both images have them.
+# Blocks of metadata that a sidecar can hold, and those of them whose contents may differ although both images have
+# them.
 SIDECAR_BLOCKS = frozenset({"taken", "gps", "xmp", "iptc"})
 TEXT_BLOCKS = frozenset({"xmp", "iptc"})
 ACTIONS = {Choice.TRASH: Action.TRASH, Choice.MOVE: Action.MOVE, Choice.LINK: Action.LINK}
@@ -45,7 +46,7 @@ Going = dict[bytes, dict[bytes, Choice]]
 
 
 class Companions(StrEnum):
-    """What becomes of the files beside an image that goes (`sort.companions`)."""
+    """What happens to the companions of an image that is trashed or moved (`sort.companions`)."""
 
     MATCHED = "matched"
     TOGETHER = "together"
@@ -64,10 +65,10 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class CompanionStep:
-    """A file that goes with an image: its step, and its twin, the file beside the keeper that must have the same bytes.
+    """A companion file: its step, and its twin, the file next to the keeper that must have the same bytes.
 
-    A companion goes after all images that it belongs to (`owners`, paths), and takes its name from one of them, or from
-    another name of that one (`leader`, a path); for other files these are empty.
+    A companion follows all images that it belongs to (`owners`, paths), and takes its name from one of them, or from
+    another name of that one (`leader`, a path). For other files these are empty.
     """
 
     step: Step
@@ -79,7 +80,7 @@ class CompanionStep:
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
     """The plan for one image: its step, planned or refused; for each of its groups the files that may be its keeper,
-    the best first; and the files that go with it."""
+    the best first; and its companions."""
 
     step: Step
     keepers: tuple[tuple[GroupFile, ...], ...] = ()
@@ -107,8 +108,8 @@ class Planner:
         self._pictures = {}
 
     def plan(self, groups: Sequence[SortGroup], content_ids: Collection[int]) -> list[PlannedFile]:
-        """A planned file for every file with one of these contents that is decided to go, sorted by path. Every group
-        of these contents must be among `groups`."""
+        """A planned file for every file with one of these contents that has a decision other than to keep it, sorted by
+        path. Every group of these contents must be among `groups`."""
         victims: dict[tuple[int, int], GroupFile] = {}
         groups_of: dict[tuple[int, int], list[SortGroup]] = defaultdict(list)
         for group in groups:
@@ -195,7 +196,7 @@ class Planner:
         return status
 
     def _status(self, path: bytes) -> os.stat_result | StepRefused:
-        """The status of a file that can be read, or why it cannot."""
+        """The status of a file that can be read, or why it cannot be read."""
         try:
             return self._open.status_of(self._managed_folders.file_ref(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -277,9 +278,9 @@ class Planner:
     # Companions
 
     def _companions(self, step: Step, of: bytes, keeper: GroupFile, going: Going) -> list[CompanionStep]:
-        """The files that go with the image at a path: the companions that belong to no image that stays, RAW and film
-        before the sidecars that may be theirs. A companion of several images follows one that is moved, if there is
-        one, so that it stays with that. Raises StepRefused if a companion would be left without its image."""
+        """The companions of the image at a path that belong to no image that stays, RAW and video before the sidecars
+        that may be theirs. If one of several images of a companion is moved, the companion follows that one. Raises
+        StepRefused if a companion would be left without its image."""
         folder, name = split_path(of)
         names, fold = self._names_near(folder, name), self._folder(folder).fold
         if not (companions := companions_of(name, names, fold)):
@@ -316,9 +317,9 @@ class Planner:
         return sorted(companion_steps, key=lambda companion_step: bond_of(companion_step.step.path) is Bond.SIDECAR)
 
     def _sidecar(self, step: Step, file: GroupFile, keeper: GroupFile) -> list[CompanionStep]:
-        """A step that unites what is written about the image that goes with the keeper's sidecar: a new one, or one in
-        the place of the one that the keeper has. Which of them, and whether there is anything to add, is found out when
-        the files are read."""
+        """A step that adds the metadata of the removed image to the keeper's sidecar: a new one, or one that replaces
+        the existing one. Which of these it is, and whether there is anything to add, is found out when the files are
+        read."""
         if not self._options.carries_metadata or step.action is not Action.TRASH or keeper.protected:
             return []
         if self._managed_folders.protection_of(keeper.path) is not None:
@@ -333,7 +334,7 @@ class Planner:
         return [CompanionStep(made)]
 
     def sidecars_of(self, path: bytes) -> list[bytes]:
-        """The paths of the sidecars that say something about an image."""
+        """The paths of the sidecars that describe an image."""
         try:
             return self._sidecars_of(path)
         finally:
@@ -359,7 +360,7 @@ class Planner:
         return [os.path.join(folder, other) for other in describing(name, companions_of(name, near, fold), fold)]
 
     def twin(self, path: bytes, identity: Identity, keeper: bytes) -> bytes | None:
-        """The path of a file beside the keeper that may have the same bytes as a companion."""
+        """The path of a file next to the keeper that may have the same bytes as a companion."""
         try:
             return self._twin(path, identity, keeper)
         finally:
@@ -376,13 +377,13 @@ class Planner:
         return os.path.join(folder, twin)
 
     def needs_twin(self, companion: Step) -> bool:
-        """Whether a companion may go only if the keeper has the same file."""
+        """Whether a companion may be trashed only if the keeper has the same file."""
         bond = bond_of(os.path.basename(companion.path))
         matched = self._options.companions is Companions.MATCHED
         return matched and companion.action is Action.TRASH and bond is not Bond.SIDECAR
 
     def _companion_target(self, step: Step, path: bytes) -> bytes:
-        """The target of a file that goes with an image."""
+        """The target of a companion."""
         return os.path.join(os.path.dirname(step.target), os.path.basename(path)) if step.target else b""
 
     def _folder(self, folder: bytes) -> Folder:
@@ -396,14 +397,14 @@ class Planner:
         return self._folders[folder]
 
     def _is_picture(self, path: bytes) -> bool:
-        """Whether a file is an image, a RAW or a film, checked once."""
+        """Whether a file is an image, a RAW or a video, checked once."""
         if path not in self._pictures:
             self._pictures[path] = is_picture(self._managed_folders.file_ref(path))
         return self._pictures[path]
 
     def _names_near(self, folder: bytes, name: bytes) -> list[bytes]:
-        """The names in a folder whose stem is that of a name, the name itself, or the name of a RAW or film of it; none
-        where nothing in the folder can belong to it."""
+        """The names in a folder that have the same stem as a name, the name itself, or the name of a RAW or video of
+        it; empty if nothing in the folder can belong to it."""
         if not self._folder(folder).may_have_companion_of(name):
             return []
         names = self._folder(folder).related(name)
@@ -412,8 +413,8 @@ class Planner:
 
 
 def in_order(planned_files: Iterable[PlannedFile]) -> list[Step]:
-    """The steps of planned files: images of one stem in a row, each followed by what goes with it, and what several
-    share after the last of them. `companion_of` is the position of the leader, counted from 1."""
+    """The steps of planned files: images of one stem in a row, each followed by its companions, and shared companions
+    after the last of their images. `companion_of` is the position of the leader, counted from 1."""
     steps: list[Step] = []
     placed = sorted(((_place(planned_file), planned_file) for planned_file in planned_files), key=itemgetter(0))
     for _, same_stem in itertools.groupby(placed, key=lambda pair: pair[0][:2]):
@@ -440,7 +441,7 @@ def _place(planned_file: PlannedFile) -> tuple[bytes, bytes, bytes]:
 
 
 def without_shared(planned_files: Sequence[PlannedFile]) -> list[PlannedFile]:
-    """Planned files without the companions that belong to an image that stays, as it is refused."""
+    """Planned files without the companions that belong to an image that stays because its step is refused."""
     staying = {planned_file.step.path for planned_file in planned_files if planned_file.step.state is StepState.REFUSED}
     return [
         replace(planned_file, companions=left)

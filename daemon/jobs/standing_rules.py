@@ -1,4 +1,4 @@
-"""Runs the named rules that are to run after each detection: they decide, and carry nothing out."""
+"""Runs the named rules that run after each detection: they decide, and apply nothing."""
 
 import logging
 import time
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class StandingRules:
-    """Applies them to the groups that are new or changed since each ran last, and in which nothing is decided."""
+    """Applies the rules to the groups that are new or changed since each last ran, and in which nothing is decided."""
 
     def __init__(
         self, store: Store, criteria: Callable[[], Sequence[str]], destinations: Callable[[], Mapping[str, bytes]]
@@ -31,7 +31,7 @@ class StandingRules:
         self._destinations = destinations
 
     def after(self, handler: Callable[[Any, Any], Mapping[str, Any]]) -> Callable[[Any, Any], Mapping[str, Any]]:
-        """A job's handler with the rules run after it; the outcome says how many groups they `decided`."""
+        """A job's handler with the rules run after it. The outcome has the number of groups they `decided`."""
 
         def run(context: Any, parameters: Any) -> Mapping[str, Any]:
             outcome = handler(context, parameters)
@@ -41,8 +41,8 @@ class StandingRules:
         return run
 
     def run(self, progress: Progress) -> int:
-        """Run all that are due, one after the other by name. Returns how many groups they decided. Where the job ends
-        early, what it did before the rules stays done: the rules left are run after the next one."""
+        """Run all rules that are due, one after the other by name. Returns how many groups they decided. If the job
+        ends early, its work before the rules stays done: the remaining rules run after the next job."""
         with self._store.read() as database:
             due = [named for named in named_rules.all_rules(database) if named.after_detection]
         decided = 0
@@ -61,7 +61,7 @@ class StandingRules:
         if rule.criteria is None:
             rule = replace(rule, criteria=tuple(self._criteria()))
         now_ns = time.time_ns()
-        # What comes back from the trash comes to a group in which the others were kept.
+        # An image that returns from the trash joins a group in which the others were kept.
         decided = ("none", "partly") if rule.trashed_before else ("none",)
         chosen = GroupFilter(
             root_id=named.root_id, path=named.path, decided=decided, changed_after_ns=named.considered_ns

@@ -13,7 +13,7 @@ MOST_CHUNK_STEPS: Final = 8 * CHUNK_STEPS
 
 
 def step_chunks(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Chunks of steps. Those that go with an image are in its chunk, and images of one stem are in one."""
+    """Chunks of steps. Companion steps are in the chunk of their image, and images of one stem are in one chunk."""
     chunk: list[Step] = []
     image: Step | None = None
     for step in steps:

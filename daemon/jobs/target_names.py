@@ -1,7 +1,7 @@
 """EDGE: the names that files get at their targets, so that an image and its companions keep matching names.
 
 The name of an image is chosen so that it and the names of all its companions are free, and no companion becomes that of
-an unrelated image. A companion has no choice: it gets the name that matches the final name of its image, or none.
+an unrelated image. A companion gets the name that matches the final name of its image, or none.
 """
 
 import contextlib
@@ -73,7 +73,7 @@ class TargetNames:
         self._folders = {}
 
     def target(self, step: Step) -> bytes:
-        """The target of a step as of now. Raises OSError, with EEXIST if no name is free."""
+        """The present target of a step. Raises OSError, with EEXIST if no name is free."""
         file_ref = self._file_ref_of(step.target)
         if step.action is Action.RESTORE:
             with safe_files.opened_folder(file_ref.top, file_ref.folder, make=True):
@@ -102,7 +102,7 @@ class TargetNames:
         return os.path.join(folder, renamed(self._origin(step), self._origin(image), after))
 
     def _free_target(self, step: Step, file_ref: FileRef) -> bytes:
-        """The nearest free target to the name that a file had, with which the names of its companions are free too."""
+        """The free target nearest to the name that a file had, with which the names of its companions are free too."""
         group = self._group_of(step)
         members = [] if step.action is Action.CREATE else self._members(group)
         origin = file_ref.name if step.action is Action.CREATE else self._origin(step)
@@ -137,7 +137,7 @@ class TargetNames:
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
     def _target_without_image(self, step: Step, file_ref: FileRef) -> bytes:
-        """The target of a companion that is restored without its image: beside the image, if that was restored before;
+        """The target of a companion that is restored without its image: next to the image, if that was restored before;
         under an unrelated name, if another image has taken the image's name; otherwise its old path."""
         origin = self._origin(step)
         file_ref = file_ref.sibling(origin)
@@ -178,12 +178,12 @@ class TargetNames:
             return batches.step_or_none(database, step_id)
 
     def _leader(self, step: Step) -> Step | None:
-        """The step of the image whose name a companion takes, None if that image is not moved or restored."""
+        """The step of the image whose name a companion takes; None if that image is not moved or restored."""
         image = self._step(step.companion_of)
         return image if image is not None and image.target and image.state in COMING else None
 
     def _origin(self, step: Step) -> bytes:
-        """The name that a file had beside its image or companions."""
+        """The name that a file had next to its image or companions."""
         return os.path.basename(self._old_path(step))
 
     def _old_path(self, step: Step) -> bytes:
@@ -196,7 +196,7 @@ class TargetNames:
         return self._origins[step.undo_of]
 
     def _image(self, step: Step) -> Step | None:
-        """For a step that restores a companion: the step that took its image away."""
+        """For a step that restores a companion: the step that removed its image."""
         undone = self._step(step.undo_of)
         return None if undone is None else self._step(undone.companion_of)
 
@@ -207,7 +207,7 @@ class TargetNames:
         return folder, stem_of(name), os.path.dirname(step.target)
 
     def _members(self, group: CompanionGroup) -> list[Step]:
-        """The steps of a group: those of this chunk, and those just before it, done by an interrupted run."""
+        """The steps of a group: those of this chunk, and those done just before it by an interrupted run."""
         members = [step for step in self._steps.values() if self._is_of(step, group)]
         first: Step | None = self._steps[min(self._steps)]
         while first is not None and self._is_of(first, group) and len(members) < MOST_MEMBERS:

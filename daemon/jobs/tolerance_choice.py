@@ -1,6 +1,6 @@
 """EDGE: what depends on the size of the library: a tolerance that is not set, and whether `thorough` is possible.
 
-The tolerance follows from the distances that were measured in this library.
+The tolerance follows from the distances measured in this library.
 """
 
 import logging
@@ -15,7 +15,7 @@ from index.imaging.candidates.perceptual_hash import SCHEME
 from index.imaging.candidates.tolerance_budget import affordable_tolerance, size_class
 from index.model import Depth, DetectParameters
 
-# Of so many pictures the local features take 2 GB of memory, and searching and verifying hours of two cores
+# With this many pictures, the local features take 2 GB of memory, and searching and verifying take hours of two cores
 # (docs/measurements/search.md).
 THOROUGH_AT_MOST: Final = 100_000
 
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 
 def with_tolerance(store: Store, parameters: DetectParameters, pictures: int | None = None) -> DetectParameters:
-    """The parameters with the tolerance for the present number of pictures, unless it was given. A search in some
-    folders concerns few, and has that of the hash size."""
+    """The parameters with the tolerance for the present number of pictures, unless one was given. A search in some
+    folders concerns few pictures, and has the default of its hash size."""
     if parameters.sized_for < 0 or parameters.folders:
         return replace(parameters, sized_for=-1)
     with store.read() as database:
@@ -39,7 +39,7 @@ def with_tolerance(store: Store, parameters: DetectParameters, pictures: int | N
 
 
 def require_thorough_size(store: Store, parameters: DetectParameters) -> None:
-    """Raises UsageError where a thorough detection would have to look at more pictures than THOROUGH_AT_MOST."""
+    """Raises UsageError if a thorough detection would have to examine more pictures than THOROUGH_AT_MOST."""
     if parameters.depth is Depth.THOROUGH and parameters.verify:
         with store.read() as database:
             count = random_pairs.count(database, SCHEME, LEAST_DETAIL)
@@ -49,5 +49,5 @@ def require_thorough_size(store: Store, parameters: DetectParameters) -> None:
 
 def has_outgrown(parameters: DetectParameters, pictures: int) -> bool:
     """Whether so many pictures have passed another power of two since the tolerance was chosen. Fewer do not count: the
-    next full detection has the tolerance for them."""
+    next full detection sets the tolerance for them."""
     return parameters.sized_for >= 0 and size_class(pictures) > parameters.sized_for

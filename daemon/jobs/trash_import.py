@@ -1,8 +1,8 @@
-"""Adds the files in trashes that the index does not have: it may have been lost, or a disk may have been mounted.
+"""Adds files in trashes that are missing in the index: it may have been lost, or a disk may have been mounted.
 
-A manifest is read from where the last reading ended, some lines at a time. For one that has not changed, only its size
-and time are read. A trash that others could have written to is not read, and becomes a problem. Used by the runner's
-thread, and by the main thread before it starts that one.
+A manifest is read from where the last reading ended, some lines at a time. Of an unchanged one, only size and time are
+read. A trash that others could have written to is not read, and becomes a problem. Used by the runner's thread, and by
+the main thread before that one is started.
 """
 
 import logging
@@ -45,13 +45,14 @@ class TrashImport:
         self._now_ns = now_ns
 
     def check(self, passed: Iterable[bytes] = ()) -> int:
-        """Read what is new in the manifests, also of trash folders that a walk `passed`; the number of files added."""
+        """Read what is new in the manifests, also of trash folders that a walk `passed`. Returns the number of files
+        added."""
         with self._store.read() as database:
             known = trash_folders.all_folders(database)
         there = self._trashes.folders([*known, *passed])
         for folder, trash_folder in known.items():
             if folder not in there and trash_folder.read_bytes:
-                # When it is back, it is read from the start: files recorded as gone are checked again.
+                # When it is back, it is read from the start: files recorded as removed are checked again.
                 self._store_state(TrashFolder(folder, objection=trash_folder.objection))
         count = 0
         for folder in there:
@@ -62,7 +63,7 @@ class TrashImport:
         return count
 
     def recheck(self) -> None:
-        """Check the files that were recorded as gone: someone may have put them back."""
+        """Check the files that were recorded as removed: someone may have restored them."""
         with self._store.read() as database:
             gone = trash_items.gone_places(database)
         back = self._trashes.files_among(place for place in gone if is_in_trash(place))
@@ -137,7 +138,7 @@ class TrashImport:
         there = self._trashes.files_among(places)
         if self._trashes.undo_removals(places - there):
             there = self._trashes.files_among(places)
-        # Whether a file was restored or removed since is seen on the disk, not in the lines.
+        # Whether a file was restored or removed since is visible on the disk, not in the lines.
         entries = {entry.place: entry for entry in read_entries if entry.event == "trash"}
         return [reader.item(entry) for place, entry in entries.items() if place in there]
 

@@ -1,7 +1,7 @@
 """The undo job: every step that is done has an inverse, which is a journaled step itself. Nothing is overwritten.
 
-A trashed file is restored to its path, or beside it under a free name if that is taken; a moved file is moved back as
-it is now; a file that replaced another goes to the trash and the other is restored; a created file goes to the trash.
+A trashed file is restored to its path, or next to it under a free name if that is taken. A moved file is moved back as
+it is now. A file that replaced another goes to the trash and the other is restored. A created file goes to the trash.
 Runs in the runner's thread.
 """
 
@@ -63,8 +63,8 @@ class Undoer:
         self._boot_time = boot_time
 
     def undo(self, context: Context, parameters: UndoParameters) -> Mapping[str, Any]:
-        """Undo a batch or some of its steps, with the decisions that these carried out; or restore items
-        from the trash."""
+        """Undo a batch or some of its steps, with the decisions that these carried out; or restore items from the
+        trash."""
 
         def restored(steps: Sequence[Step]) -> None:
             self._restore_decisions(steps, parameters)
@@ -75,7 +75,7 @@ class Undoer:
         return self._carry_out(context, BatchKind.UNDO, parameters.batch, inverses, restored)
 
     def empty(self, context: Context, parameters: EmptyParameters) -> Mapping[str, Any]:
-        """Remove files from the trashes for good: those named, all, or those that are old enough. `spared` in the
+        """Delete files in the trashes permanently: those named, all, or those that are old enough. `spared` in the
         outcome counts those that are old enough by the wall clock only."""
         spared: list[Item] = []
 
@@ -131,7 +131,7 @@ class Undoer:
         return undo_outcome(steps, batch_id)
 
     def _update_index(self, batch_id: int, afterwards: Callable[[Sequence[Step]], object]) -> Sequence[Step]:
-        """The steps of a batch, after the index has what they did."""
+        """The steps of a batch, after the index has been updated with their effect."""
         with self._store.read() as database:
             steps = batches.steps_of(database, batch_id)
         self._rescan_changed(steps)
@@ -139,8 +139,8 @@ class Undoer:
         return steps
 
     def _restore_decisions(self, steps: Sequence[Step], parameters: UndoParameters) -> None:
-        """Bring the decisions back that the undone steps had carried out. A file restored from the trash alone has
-        none: someone wanted it back."""
+        """Restore the decisions that the undone steps had carried out. A file restored from the trash alone has none:
+        the user wanted it back."""
         if parameters.batch is None:
             return
         done = [step for step in steps if step.state is StepState.DONE and step.undo_of is not None]
@@ -240,7 +240,7 @@ class Undoer:
         return [replace(back, path=step.target, target=step.path, trash=b"", identity=there, digest=digest)]
 
     def _is_saved_again(self, folders: ManagedFolders, step: Step) -> bool:
-        """Whether the file at the destination is a sidecar beside the image that it was moved with: many programs save
+        """Whether the file at the destination is a sidecar next to the image that it was moved with: many programs save
         a sidecar as a new file, which belongs to the image by its name."""
         if not is_companion(step) or bond_of(os.path.basename(step.path)) is not Bond.SIDECAR:
             return False
@@ -279,7 +279,7 @@ class Undoer:
 
 
 class UndoChecks:
-    """The checks before a file is restored: its folder may be protected by now, or offline."""
+    """The checks before a file is restored: its folder may have been protected since, or be offline."""
 
     def __init__(self, store: Store, folders: ManagedFolders) -> None:
         self._store = store
@@ -357,14 +357,14 @@ def undo_outcome(steps: Sequence[Step], batch_id: int) -> dict[str, Any]:
     not_back = [step for step in steps if step.companion_of is None or step.undo_of is not None]
     refused = Counter(step.reason for step in not_back if step.state in (StepState.REFUSED, StepState.FAILED))
     done = [step for step in steps if step.state is StepState.DONE]
-    beside = [
+    renamed = [
         step for step in done
         if step.action is Action.RESTORE and os.path.basename(step.target) != os.path.basename(step.path)
     ]  # fmt: skip
     return {
         "batch": batch_id,
         "restored": sum(step.action in (Action.RESTORE, Action.SWAP, Action.MOVE) for step in done),
-        "restored_beside": len(beside),
+        "restored_beside": len(renamed),
         "deleted": sum(step.action is Action.DELETE for step in done),
         "bytes": sum(step.bytes for step in done if step.action is Action.DELETE),
         "refused": dict(refused),

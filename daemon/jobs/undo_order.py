@@ -47,7 +47,7 @@ def is_companion(step: Step) -> bool:
 
 
 def companion_steps(image: Step, others: Iterable[Step]) -> list[Step]:
-    """Of other steps, those about companions of an image that went, even if they followed another image."""
+    """Among other steps, those about companions of a removed image, even if they followed another image."""
     if is_companion(image) or image.action not in (Action.TRASH, Action.MOVE):
         return []
     folder, name = os.path.split(image.path)

@@ -1,6 +1,6 @@
-"""A third way to propose pairs: vectors by a model, made by workers of the previews and kept in the index.
+"""A third way to propose pairs: vectors of a model, computed by workers from the previews and stored in the index.
 
-Used by the detector in the runner's thread; the method of a detection asks for it.
+Used by the detector in the runner's thread, if the method of a detection uses the model.
 """
 
 from array import array
@@ -27,12 +27,12 @@ from index.imaging.embedding.vector_index import VectorIndex
 MADE_AT_ONCE: Final = 200
 # Those whose vectors are read at a time.
 AT_ONCE: Final = 5000
-# What a model may have no vector of one picture for, and of others it has.
+# Reasons for which a model may have no vector of one picture, although it has vectors of others.
 NONE_OF_PICTURE: Final = frozenset(("model.not_finite", "model.zero"))
 
 
 class ModelFailed(Exception):
-    """The model is of no use: `failure` says why. The detection goes on without it."""
+    """The model cannot be used: `failure` is the reason. The detection continues without it."""
 
     def __init__(self, failure: PictureError) -> None:
         super().__init__(str(failure))
@@ -41,7 +41,7 @@ class ModelFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:
-    """Two contents, a < b, of near vectors."""
+    """Two contents, a < b, with similar vectors."""
 
     a_id: int
     b_id: int
@@ -53,7 +53,7 @@ class ModelPair:
 
 
 class VectorCandidates:
-    """The vectors of the contents seen so far, in the order they came. Held by one detection."""
+    """The vectors of the contents seen so far, in the order of arrival. Held by one detection."""
 
     def __init__(self, store: Store, model: EmbeddingModel, previews: Previews, key: str, turns: int) -> None:
         """`turns` is how many turns of each content are compared with those before."""
@@ -69,18 +69,18 @@ class VectorCandidates:
         self._rows: dict[int, int] = {}
 
     def load(self, content_ids: Sequence[int]) -> None:
-        """Take in contents, by ascending id, whose pairs are known."""
+        """Add contents, by ascending id, whose pairs are known."""
         for chunk in images.chunks(content_ids, AT_ONCE):
             with self._store.read() as database:
                 self._take_in(vectors.vectors_of(database, chunk, self._key, 1), chunk)
 
     def remove(self, content_ids: Sequence[int]) -> None:
-        """Propose these no more."""
+        """Remove contents: they are no longer proposed."""
         self._index.remove([row for one in content_ids if (row := self._rows.pop(one, None)) is not None])
 
     def describe(self, progress: Progress, detection_id: int, least_detail: int) -> None:
-        """Make the vectors of all contents that have none by this model, and remove those of other models. What a stop
-        or a crash cuts off is kept all but the last seconds. Raises ModelFailed."""
+        """Compute the vectors of all contents that have none by this model, and remove those of other models. If a stop
+        or a crash interrupts this, only the last seconds are lost. Raises ModelFailed."""
         with self._store.read() as database:
             missing = vectors.without_vectors(
                 database, detection_id, SCHEME, least_detail, self._key, self._turns
@@ -95,8 +95,8 @@ class VectorCandidates:
         self._store.write(lambda database: vectors.remove_other_models(database, self._key))
 
     def propose(self, progress: Progress, content_ids: Sequence[int]) -> list[ModelPair]:
-        """Take in contents and give the pairs that they make with those before and one another. Raises ModelFailed. A
-        picture without a preview takes no part."""
+        """Add contents and return the pairs that they form with those before and with one another. Raises ModelFailed.
+        A picture without a preview takes no part."""
         made = self._vectors(progress, content_ids)
         start = len(self._content_ids)
         present = self._take_in(made, content_ids)
@@ -116,16 +116,17 @@ class VectorCandidates:
         return [ModelPair(*pair, round(cosine, 4)) for pair, cosine in best.items()]
 
     def cosine(self, a_id: int, b_id: int) -> float | None:
-        """The cosine of two contents as they are stored, None where one has no vector."""
+        """The cosine of two contents as they are stored; None if one has no vector."""
         first, second = self._rows.get(a_id), self._rows.get(b_id)
         return None if first is None or second is None else round(self._index.cosine(first, second), 4)
 
     def lets_through(self, cosine: float | None) -> bool:
-        """Whether a pair that a hash proposes is alike enough for the model; one that it knows nothing of is."""
+        """Whether a pair proposed by a hash is similar enough for the model; true if it has no vector of one of
+        them."""
         return cosine is None or cosine >= self._limits.passing
 
     def _take_in(self, made: dict[int, bytes], content_ids: Sequence[int]) -> list[int]:
-        """Add those that have a vector; their ids, in the order given."""
+        """Add those that have a vector. Returns their ids, in the order given."""
         dimensions = self._index.dimensions
         present = [one for one in content_ids if len(made.get(one, b"")) >= dimensions]
         if present:
@@ -141,7 +142,7 @@ class VectorCandidates:
         return kept | self._make(Portion(progress), [one for one in content_ids if one not in kept])
 
     def _make(self, progress: Progress, content_ids: Collection[int]) -> dict[int, bytes]:
-        """Vectors by content, which are kept. A missing or broken preview is made again, once."""
+        """Vectors by content, which are stored. A missing or broken preview is made again, once."""
         made: dict[int, bytes] = {}
         broken = self._embed(progress, content_ids, made)
         if broken:
@@ -152,7 +153,7 @@ class VectorCandidates:
         return made
 
     def _embed(self, progress: Progress, content_ids: Collection[int], made: dict[int, bytes]) -> list[int]:
-        """Add to what is made, and keep it; those whose preview cannot be read."""
+        """Compute vectors and store them. Returns the contents whose preview cannot be read."""
         if not content_ids:
             return []
         paths, _ = self._previews.ensure(content_ids, progress)
@@ -176,7 +177,7 @@ class VectorCandidates:
         return broken
 
     def _record(self, database: Any, outcomes: Collection[Outcome[tuple[int, EmbedTask], bytes]]) -> None:
-        """Keep vectors, and that there is none where the model has none of a picture."""
+        """Store vectors, and which pictures the model has no vector of."""
         kept = {one.item[0]: one.value for one in outcomes if one.value is not None}
         kept |= {one.item[0]: b"" for one in outcomes if one.failure and one.failure.message.code in NONE_OF_PICTURE}
         vectors.store_vectors(database, self._key, self._turns, kept)

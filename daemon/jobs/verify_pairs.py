@@ -1,7 +1,7 @@
-"""Judges candidate pairs: same pixels, as the verifier decides, or left for later. In the runner's thread only.
+"""Verifies candidate pairs: same pixels, a judgement of the verifier, or deferred. In the runner's thread only.
 
-Judgements are stored as they come. A picture that is out of reach, or a worker that dies or hangs, costs the pairs
-that it concerns, not the job: they are compared again later, and given up by name where that fails again and again.
+Judgements are stored as they come. A picture that is unreachable, or a worker that dies or hangs, affects only its
+pairs, not the job: they are compared again later, and given up after repeated failures.
 """
 
 import json
@@ -36,23 +36,23 @@ from index.model import RAW_FORMATS, Facts, Kind, Turn
 
 # Pairs that are prepared together: enough to keep every worker busy for seconds.
 PREPARED_AT_ONCE: Final = 500
-# Pictures with equal pixels have hashes that differ in fewer bits: a JPEG is hashed from fewer pixels than the PNG that
-# was made of it, which moves 4 bits of 256 in a scanned page.
+# Pictures with equal pixels may have hashes that differ by fewer bits than this: a JPEG is hashed from fewer pixels
+# than the PNG made from it, which changes 4 bits of 256 in a scanned page.
 MOST_BITS: Final = 16
 
-# Above every cosine: a pair of which the model says nothing, as one of them is turned.
+# Above every cosine: for a pair that the model cannot judge, since one of them is turned.
 UNKNOWN: Final = 2.0
 
-# Reasons that say nothing of the picture, only of this moment.
+# Reasons that are not properties of the picture, but of the moment.
 PASSING: Final = frozenset({OUT_OF_REACH, "unreadable", "changed"})
-# The same where a preview was made again, and cannot be read nevertheless.
+# The same if a preview was made again, and still cannot be read.
 LOSSES_OF_FRESH: Final = LOSSES | {NO_VIEW}
 
 
 @dataclass(slots=True)
 class Judged:
-    """Matches among the candidates, how many pairs of each distance came to which kind ("" for none), the pairs that
-    are to be verified later, and those that were left out since no group may depend on them."""
+    """Matches among the candidates, the number of pairs of each distance by kind ("" for no match), the deferred pairs,
+    and the assumed pairs, which were left out since no group may depend on them."""
 
     found: list[MatchResult] = field(default_factory=list)
     tallies: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -62,7 +62,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
-    """What is known of the contents of some pairs."""
+    """The known facts of the contents of some pairs."""
 
     rows: Mapping[int, Any]
     facts: Mapping[int, Facts]
@@ -88,11 +88,11 @@ class Verifier:
         assume: bool = False,
         by_pixels: bool = True,
     ) -> Judged:
-        """The matches among these; with `verify`, those that have not the same pixels as the verifier decides. The job
-        is `steps` further in the end, and on the way by the share of the pairs that are done.
+        """The matches among these pairs. With `verify`, the verifier decides on those that do not have the same pixels.
+        The job advances by `steps`, in proportion to the pairs that are done.
 
-        With `assume`, pairs that a hash proposes are not verified if they have not been. Those of other origin are:
-        most are wrong, and would have groups depend on many pairs. Without `by_pixels`, their pixels are known to
+        With `assume`, pairs that a hash proposes are not verified if they have not been. Those proposed otherwise are:
+        most are wrong, and would make groups depend on many pairs. Without `by_pixels`, their pixels are known to
         differ.
         """
         judged = Judged()
@@ -121,11 +121,11 @@ class Verifier:
         assume: bool,
         by_pixels: bool,
     ) -> None:
-        """Judge pairs whose previews are made and looked up together."""
+        """Verify pairs whose previews are made and looked up together."""
         with self._store.read() as database:
             rows = images.contents(database, {content_id for c in candidates for content_id in c.pair})
         pictures = _Pictures(rows, {content_id: images.facts_of(row) for content_id, row in rows.items()})
-        # A pair that is compared needs at most two previews; of none is known yet that it is settled by its pixels.
+        # A compared pair needs at most two previews. It is not known yet which pairs are settled by their pixels.
         compared = [c for c in candidates if verify and not (assume and c.turn is not None)]
         progress.expect(len(compared) + len({content_id for c in compared for content_id in c.pair}))
         same = self._same_pixels(progress, candidates, pictures) if by_pixels else []
@@ -166,7 +166,7 @@ class Verifier:
     def _pixel_digests(
         self, progress: Portion, rows: Mapping[int, Any], concerned: Collection[int]
     ) -> dict[int, bytes]:
-        """The pixel digests of these contents, b"" for those that have none, each decoded once for all time; those that
+        """The pixel digests of these contents, b"" for those that have none. Each is decoded only once. Those that
         cannot be read now are left out."""
         kept = {content_id: rows[content_id].pixel_digest for content_id in concerned}
         known = {content_id: bytes(digest) for content_id, digest in kept.items() if digest is not None}
@@ -178,7 +178,7 @@ class Verifier:
         if proven:
             self._store.write(lambda database: _keep_pixel_digests(database, proven))
             progress.advance(len(proven))
-        # Where the first of them cannot be decoded, nothing is said of the others.
+        # If the first of them cannot be decoded, nothing follows for the others.
         known |= self._decode(progress, {key: tasks[key] for key in same if key not in proven})
         return known | proven
 
@@ -194,8 +194,8 @@ class Verifier:
     def _coded_the_same(
         self, progress: Portion, rows: Mapping[int, Any], tasks: Mapping[int, PictureTask]
     ) -> dict[int, int]:
-        """The contents with the pixels of another one among these, as their files prove without being decoded, and
-        that other. Damaged files prove nothing."""
+        """The contents whose files prove, without decoding, that they have the pixels of another one among these, each
+        with that other. Damaged files prove nothing."""
         by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
         for content_id in tasks:
             row = rows[content_id]
@@ -220,7 +220,7 @@ class Verifier:
         *,
         assume: bool,
     ) -> None:
-        """Those that the verifier takes for the same picture, and those that it could not compare yet."""
+        """The pairs that the verifier accepts, and those that it could not compare yet."""
         by_pair = {c.pair: c for c in candidates}
         with self._store.read() as database:
             known = matches.judgements(database, list(by_pair), VERIFIER)
@@ -259,7 +259,7 @@ class Verifier:
         pictures: _Pictures,
         losses: Collection[str],
     ) -> dict[Pair, PictureError]:
-        """Have pairs compared and keep the judgements; why there is none of the others."""
+        """Have pairs compared and store the judgements. Returns why the others have none."""
         paths, unseen = self._previews.ensure({content_id for c in candidates for content_id in c.pair}, progress)
         failures = self._without_preview(candidates, unseen)
         seen = [c for c in candidates if c.pair not in failures]
@@ -284,13 +284,13 @@ class Verifier:
     def _without_preview(
         self, candidates: Iterable[CandidatePair], unseen: Mapping[int, PictureError]
     ) -> dict[Pair, PictureError]:
-        """The pairs that cannot be compared because a preview could not be made, with why."""
+        """The pairs that cannot be compared because a preview could not be made, with the reason."""
         failures: dict[Pair, PictureError] = {}
         for candidate in candidates:
             causes = [unseen[content_id] for content_id in candidate.pair if content_id in unseen]
             if not causes:
                 continue
-            # What lasts outweighs what passes.
+            # A permanent reason takes precedence over a temporary one.
             failures[candidate.pair] = failure = min(causes, key=lambda cause: cause.reason in PASSING)
             if failure.reason not in PASSING:
                 again = "; it is tried again later" if failure.reason in LOSSES else ""
@@ -300,7 +300,7 @@ class Verifier:
     def _defer(
         self, candidates: Sequence[CandidatePair], failures: Mapping[Pair, PictureError], judged: Judged
     ) -> None:
-        """Leave for later what may succeed then."""
+        """Defer pairs that may succeed later."""
         given_up = self._compared.given_up(failures)
         for candidate in candidates:
             reason = failures[candidate.pair].reason
@@ -309,7 +309,7 @@ class Verifier:
 
 
 def _record_pixel_digests(database: Any, outcomes: Iterable[Outcome[tuple[int, PictureTask], bytes]]) -> None:
-    """Keep digests, b"" for pictures that have none."""
+    """Store digests, b"" for pictures that have none."""
     for outcome in outcomes:
         if outcome.failure is None or outcome.failure.reason not in PASSING | LOSSES:
             images.set_pixel_digest(database, outcome.item[0], outcome.value or b"")
@@ -326,14 +326,14 @@ def _keep_pixel_digests(database: Any, digests: Mapping[int, bytes]) -> None:
 
 
 def tallies(candidates: Iterable[CandidatePair], found: Iterable[MatchResult]) -> Counter[tuple[int, str]]:
-    """How many of these pairs of each distance came to which kind, "" for none."""
+    """The number of these pairs of each distance by kind, "" for no match."""
     kinds = {(match.a_id, match.b_id): str(match.kind) for match in found}
     return Counter((c.distance, kinds.get(c.pair, "")) for c in candidates)
 
 
 def _lanes(pairs: Sequence[Pair]) -> dict[int, int]:
-    """Of each content a number that it shares with all that pairs lead to: one worker compares them in a row, and reads
-    each picture once."""
+    """A number for each content that it shares with all contents connected to it by pairs: one worker compares them in
+    a row, and reads each picture once."""
     contents, places = np.unique(np.asarray(pairs, np.int64).reshape(-1, 2), return_inverse=True)
     labels = component_labels(len(contents), places.reshape(-1, 2))
     _, lanes = np.unique(labels, return_inverse=True)
@@ -341,8 +341,8 @@ def _lanes(pairs: Sequence[Pair]) -> dict[int, int]:
 
 
 def _ranked(candidates: Sequence[CandidatePair], lanes: Mapping[int, int]) -> list[CandidatePair]:
-    """Lane by lane, and in a lane content by content: the most alike first as the model has it, and before them those
-    of which it says nothing. A search that is stopped has kept the likeliest pairs."""
+    """Lane by lane, and within a lane content by content: first the pairs that the model cannot judge, then the most
+    similar by the model. If a search is stopped, the most likely pairs are done."""
     of_lanes: dict[int, float] = {}
     of_contents: dict[int, float] = {}
     for one in candidates:
@@ -367,8 +367,8 @@ def _pair_task(
     features: Mapping[int, bytes],
     swapped: bool,
 ) -> PairTask:
-    """The pair as the verifier gets it: in the order of the digests, so that the judgement does not depend on the order
-    of arrival, which the ids follow."""
+    """The pair in the order of the digests, so that the judgement does not depend on the order of arrival, which
+    determines the ids."""
     first, second, turn = candidate.a_id, candidate.b_id, candidate.turn
     if swapped:
         first, second, turn = second, first, turn and turn.inverse
@@ -381,7 +381,7 @@ def _pair_task(
 
 
 def _judged_row(task: PairTask, judgement: Judgement) -> dict[str, Any]:
-    """A judgement as the index keeps it, led from the smaller id to the larger."""
+    """A judgement as it is stored in the index, from the smaller id to the larger."""
     swapped = task.first_id > task.second_id
     evidence = reversed_evidence(judgement.evidence) if swapped else judgement.evidence
     return {
@@ -399,8 +399,8 @@ def _size(facts: Facts) -> tuple[int, int]:
 
 
 def _unverified(candidate: CandidatePair, facts: Mapping[int, Facts]) -> MatchResult:
-    """The match that a candidate is where nothing looks at the pictures. What a model alone proposes is only possible:
-    it takes look-alikes for the same."""
+    """The match of a candidate without verification. A pair that only a model proposes is at most possible, since the
+    model cannot distinguish similar pictures from copies."""
     turn = candidate.turn or Turn.NONE
     several = max(facts[content_id].frames for content_id in candidate.pair) > 1
     kind = Kind.POSSIBLE if several or candidate.turn is None else Kind.NEAR
@@ -409,12 +409,12 @@ def _unverified(candidate: CandidatePair, facts: Mapping[int, Facts]) -> MatchRe
 
 
 def _with_cosine(evidence: dict[str, Any], candidate: CandidatePair) -> dict[str, Any]:
-    """With what the model found, which no judgement of the verifier holds."""
+    """The judgement with the cosine of the model, which the verifier does not know."""
     return evidence if candidate.cosine is None else {**evidence, "cosine": candidate.cosine}
 
 
 def _if_seen_whole(match: MatchResult, facts: Mapping[int, Facts]) -> MatchResult:
-    """At most possible where one of the two is RAW: it was compared by its preview, which says nothing of the rest."""
+    """At most possible if one of the two is RAW: it was compared by its preview, which does not represent the rest."""
     if facts[match.a_id].format in RAW_FORMATS or facts[match.b_id].format in RAW_FORMATS:
         return replace(match, kind=Kind.POSSIBLE)
     return match

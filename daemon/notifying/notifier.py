@@ -57,7 +57,8 @@ class Notifier:
             self._thread.join()
 
     def test(self) -> dict[str, Message | None]:
-        """Send a test notice. Returns the failure of each transport, None if it was delivered. Raises UsageError."""
+        """Send a test notification. Returns the failure of each transport, None if it was delivered. Raises
+        UsageError."""
         if not self._transports():
             raise UsageError("notice.no_transport")
         return self._deliver(self._payload(TEST, is_test=True))
@@ -142,7 +143,7 @@ class Notifier:
         return [name for name in ("command", "webhook") if getattr(self._settings, name)]
 
     def _deliver(self, message: Mapping[str, Any]) -> dict[str, Message | None]:
-        """Send by every transport. Returns the reason of each failure, None where the notice was delivered."""
+        """Send by every transport. Returns the reason of each failure, None if the notification was delivered."""
         ended: dict[str, Message | None] = {}
         for name in self._transports():
             try:

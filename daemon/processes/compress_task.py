@@ -1,4 +1,4 @@
-"""The task of worker processes in a compression: compress one file and write the result beside it.
+"""The task of worker processes in a compression: compress one file and write the result next to it.
 
 The result is a temporary file, synced and read back from the disk, with the source's times, mode, owner and extended
 attributes; the journal renames it. The source is only ever read.

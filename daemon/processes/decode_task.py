@@ -21,8 +21,8 @@ KNOWN_AT_MOST: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class IndexTask:
-    """A file to index, below the watch root `top`. `identity` is that of the walk; `known` are the digests of the
-    contents of its size."""
+    """A file to index, below the watch root `top`. `identity` is that of the walk; `known` are the digests of the known
+    contents of this size."""
 
     path: bytes
     top: bytes
@@ -66,7 +66,7 @@ def preview_of(task: PictureTask) -> bytes:
 
 
 def make_preview(task: PictureTask) -> None:
-    """Write the preview of a picture to the file `target`, and that of one that is transparent on black beside it, each
+    """Write the preview of a picture to the file `target`, and next to it that of a transparent picture on black, each
     atomically. Raises PictureError, also if one cannot be written: `no_space` or `unwritable`."""
     view, *on_black = pictures.previews(read_known(task), task.limits)
     for black in on_black:
@@ -90,7 +90,7 @@ def _write(target: str, preview: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CropTask:
-    """A part of a picture, by left, top, width and height in pixels as it is shown; the result has at most `side`
+    """A part of a picture, by left, top, width and height in pixels as it is shown. The result has at most `side`
     pixels on each side."""
 
     picture: PictureTask
@@ -118,7 +118,7 @@ def pixel_digest(task: PictureTask) -> bytes:
 
 
 def code_digest(task: PictureTask) -> bytes:
-    """The digest of what decides a picture's pixels, without decoding them; b"" where only the pixels can show it.
+    """The digest of what determines a picture's pixels, without decoding them; b"" if only the pixels can show it.
 
     Raises PictureError.
     """

@@ -1,4 +1,4 @@
-"""The tasks of worker processes on what is written about pictures: read sidecars, unite what several pictures say."""
+"""The tasks of worker processes on metadata: read sidecars, unite the metadata of several pictures."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from index.model import Description, Identity
 
 @dataclass(frozen=True, slots=True)
 class SidecarFile:
-    """A sidecar at `path`, below the watch root `top`; `name` is the name that says of what kind it is."""
+    """A sidecar at `path`, below the watch root `top`. `name` is the name that shows its kind."""
 
     path: bytes
     top: bytes
@@ -35,8 +35,8 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class UniteTask:
-    """The pictures that go, and the one that is kept; `sidecar` is the sidecar of that one to which what they say is
-    added, None for a new one."""
+    """The removed pictures, and the kept one. `sidecar` is the sidecar of the kept one to which their metadata is
+    added; None for a new one."""
 
     keeper: Described
     going: tuple[Described, ...]
@@ -53,17 +53,17 @@ class United:
 
 
 def read_sidecars(sidecars: tuple[SidecarFile, ...]) -> Description:
-    """What the sidecars of one picture say together; those that cannot be read say nothing."""
-    # Takeout's JSON last: an XMP sidecar is what a person edited.
+    """The metadata in all sidecars of one picture; unreadable ones are skipped."""
+    # Takeout's JSON last: an XMP sidecar contains what a person edited.
     ordered = sorted(sidecars, key=lambda file: (file.name or file.path).lower().endswith(TAKEOUT_ENDING))
     return merged_descriptions(*_readable(ordered))
 
 
 def unite(task: UniteTask) -> United | None:
-    """The sidecar of the keeper with what the others say and it does not; None where that is nothing.
+    """The sidecar of the keeper with metadata that only the others have; None if there is none.
 
-    Raises PictureError where the keeper or its sidecar cannot be read, or nothing can be added to that. What cannot be
-    read of the others is left out.
+    Raises PictureError if the keeper or its sidecar cannot be read, or nothing can be added to that. Unreadable files
+    of the others are skipped.
     """
     known = _described(task.keeper)
     others = []

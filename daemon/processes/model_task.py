@@ -1,6 +1,7 @@
 """The tasks of worker processes with a model: check a file, embed a preview. A model runs nowhere else.
 
-A process keeps the last model that it loaded. Every failure of the reason MODEL lies in the model, not in a picture.
+A process keeps the last model that it loaded. Every failure with the reason MODEL is one of the model, not of a
+picture.
 """
 
 import io
@@ -25,13 +26,13 @@ from index.imaging.embedding.vectors import cosines, vector_of
 from index.messages import of_os_error
 from index.model import TURNS
 
-# What the name of a vector's scheme begins with: another preprocessing or another form of vectors gives others.
+# The beginning of the name of a vector's scheme: another preprocessing or another form of vectors gives other vectors.
 SCHEME: Final = "vector/2"
 # The model that comes with the program.
 SHIPPED: Final = Path(inference.__file__).with_name("default.onnx")
 # The side of the pictures that a model is checked with, as of a preview.
 CHECKED_SIDE: Final = 512
-# Two pictures that have nothing in common: a model for which they are one is of no use.
+# Two pictures that have nothing in common: a model that gives the same vector for both is useless.
 SAME: Final = 0.9999
 TIMED_RUNS: Final = 5
 # The reason if a preview cannot be read; it can be made again.
@@ -40,8 +41,8 @@ NO_VIEW: Final = "no_view"
 
 @dataclass(frozen=True, slots=True)
 class ModelTask:
-    """The model to run: its file, what the configuration says of it, the digest that the file should have, b"" for
-    whatever it has, and the length of its vectors where that is known."""
+    """The model to run: its file, its settings, the digest that the file should have (b"" for any), and the length of
+    its vectors if known."""
 
     path: str
     options: ModelOptions
@@ -52,8 +53,8 @@ class ModelTask:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What a check found. `key` identifies the vectors that this model makes. `milliseconds` are of processor time for
-    one picture, `megabytes` is the memory of the process at its peak."""
+    """What a check found. `key` identifies the vectors that this model gives. `milliseconds` are of processor time for
+    one picture, `megabytes` is the peak memory of the process."""
 
     key: str
     digest: bytes
@@ -76,7 +77,7 @@ class EmbedTask:
 
 def check_model(task: ModelTask) -> ModelReport:
     """Load a model and run it on two pictures. Raises PictureError (reason MODEL) if it cannot be loaded, or if its
-    vectors are of no use: not finite, not the same twice, or the same for different pictures."""
+    vectors are useless: not finite, not the same twice, or the same for different pictures."""
     model = inference.load(task.path, task.options, task.provider)
     first, second = (to_input(picture, model.input) for picture in _pictures())
     vectors = [vector_of(model.run(values)) for values in (first, second, first)]
@@ -123,13 +124,13 @@ def _loaded(task: ModelTask) -> inference.Model:
 
 
 def _key(model: inference.Model) -> str:
-    """The scheme, the file and what it is given: whatever changes a vector."""
+    """The scheme, the file and its settings: everything that changes a vector."""
     made = blake3.blake3(model.digest + repr(sorted(asdict(model.input).items())).encode()).hexdigest()
     return f"{SCHEME} {made[:32]}"
 
 
 def _milliseconds(model: inference.Model) -> float:
-    """The least of several runs, preprocessing included: what is more is other work on the machine."""
+    """The minimum of several runs, preprocessing included: the rest is other work on the machine."""
     picture, _ = _pictures()
     times = []
     for _ in range(TIMED_RUNS):
@@ -140,7 +141,7 @@ def _milliseconds(model: inference.Model) -> float:
 
 
 def _pictures() -> tuple[Image.Image, Image.Image]:
-    """Two pictures that differ in everything: coloured hills, and rings in grey."""
+    """Two pictures that differ in every respect: coloured hills, and rings in grey."""
     y, x = np.mgrid[0:CHECKED_SIDE, 0:CHECKED_SIDE] / CHECKED_SIDE
     hills = [128 + 100 * np.sin(2 * np.pi * (fx * x + fy * y)) for fx, fy in ((2, 1), (1, 3), (4, -2))]
     rings = 128 + 120 * np.cos(60 * np.hypot(x - 0.5, y - 0.5))

@@ -17,8 +17,8 @@ TRACES_KEPT = 16
 
 @dataclass(frozen=True, slots=True)
 class OriginTask:
-    """The traces and facts of two contents of a group, with the evidence of their match, led from the first to the
-    second; or with what leads to each of both from the group's reference."""
+    """The traces and facts of two contents of a group, with the evidence of their match, from the first to the second;
+    or with the evidence of both relative to the group's reference."""
 
     first: bytes
     second: bytes
@@ -33,7 +33,7 @@ def trace_picture(task: PictureTask) -> bytes:
 
 
 def compare_origins(task: OriginTask) -> tuple[dict[str, float], dict[str, float]]:
-    """What shows that the second was made from the first, and what shows the opposite."""
+    """The signs that the second was made from the first, and those of the opposite."""
     first = Member(task.first_facts, _trace(task.first))
     second = Member(task.second_facts, _trace(task.second))
     if len(task.evidence) == 1:

@@ -1,7 +1,7 @@
 """The tasks that wait to be done, and the outcomes that their callers wait for. Any thread may use it.
 
-The threads of worker processes take tasks from its beginning, and what lends tasks to other machines from its end. A
-task is in the queue or with one who took it, never in two places: it is answered once, whatever breaks.
+The threads of worker processes take tasks from its beginning; remote workers get tasks from its end. A task is either
+in the queue or with the thread that took it, never both: it is answered once, whatever fails.
 """
 
 import pickle
@@ -55,8 +55,9 @@ class Run:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A function to be applied to an item, with the message that asks a worker process for it. What is to stay at
-    `home` is not lent; `tried` where a process died of it once, `lost` is how often a machine that had it went away."""
+    """A function to be applied to an item, with the message that requests it from a worker process. Tasks to be done at
+    `home` are not sent elsewhere. `tried` is whether a process died of it once, `lost` how often a machine that had it
+    was lost."""
 
     run: Run
     function: Callable[[Any], Any]
@@ -69,8 +70,8 @@ class Task:
 
 
 class TaskQueue:
-    """Tasks in the order in which they are done. `changed` guards them, and is notified of every change; `hands` is how
-    many processes take from the queue, here and elsewhere, `home_hands` how many here."""
+    """Tasks in the order in which they are done. `changed` guards them, and is notified of every change. `hands` is the
+    number of processes that take from the queue, here and elsewhere, `home_hands` of those here."""
 
     def __init__(self, hands: int) -> None:
         self.changed = threading.Condition()
@@ -86,7 +87,7 @@ class TaskQueue:
         return self.home_hands + sum(self._lent_hands.values())
 
     def lend(self, borrower: object, hands: int) -> None:
-        """Count the processes of another machine, which takes from the queue from now on; 0: no more."""
+        """Count the processes of another machine that takes from the queue from now on; 0 if it no longer does."""
         with self.changed:
             self._lent_hands.pop(borrower, None)
             if hands:
@@ -106,13 +107,13 @@ class TaskQueue:
             self._notify(len(tasks))
 
     def put_back(self, tasks: Sequence[Task]) -> None:
-        """Tasks that were taken and not done: they are the next, in this order."""
+        """Return tasks that were taken and not done: they are the next, in this order."""
         with self.changed:
             self.tasks.extendleft(reversed([task for task in tasks if task.run.wanted]))
             self._notify(len(tasks))
 
     def take(self, pick: Callable[[], list[Task]], busy: Callable[[], bool], idle_s: float) -> list[Task] | None:
-        """What `pick` takes from `tasks`; waits while that is nothing and the one who asks is not `busy`. Nothing after
+        """What `pick` takes from `tasks`. Waits while that is nothing and the caller is not `busy`. Empty after
         `idle_s`, None if the queue has ended."""
         with self.changed:
             while self.ended is None:
@@ -124,7 +125,7 @@ class TaskQueue:
         return None
 
     def finish(self, done: Iterable[tuple[Task, Outcome[Any, Any]]], home: bool = True) -> None:
-        """Hand outcomes to those who wait for them."""
+        """Hand outcomes to the callers that wait for them."""
         pairs = list(done)
         for run, of_run in groupby(pairs, key=lambda pair: pair[0].run):
             run.outcomes.put([outcome for _, outcome in of_run])
@@ -133,18 +134,18 @@ class TaskQueue:
                 self._done_at_home.update(underlying(task) for task, _ in pairs)
 
     def done_at_home(self) -> Mapping[Callable[[Any], Any], int]:
-        """How many tasks the processes of this machine have done, by their functions."""
+        """The number of tasks done by the processes of this machine, by function."""
         with self.changed:
             return dict(self._done_at_home)
 
     def abandon(self, run: Run) -> None:
-        """No one waits for these from now on."""
+        """No caller waits for these from now on."""
         with self.changed:
             run.wanted = False
             self._runs.discard(run)
 
     def end(self, why: WorkersUnavailable) -> None:
-        """Nothing is done from now on; all who wait get the reason."""
+        """Nothing is done from now on; all waiting callers get the reason."""
         with self.changed:
             self.ended = self.ended or why
             self.tasks.clear()
@@ -154,7 +155,7 @@ class TaskQueue:
             self.changed.notify_all()
 
     def _notify(self, count: int) -> None:
-        # One who lends may not be able to do what it is woken for.
+        # A thread of a remote worker may not be able to do the task that it is woken for.
         if self._lent_hands:
             self.changed.notify_all()
         else:
@@ -162,11 +163,11 @@ class TaskQueue:
 
 
 def underlying(task: Task) -> Callable[[Any], Any]:
-    """The function of a task, of one with keyed items the one that is applied to them."""
+    """The function of a task; with keyed items, the function that is applied to them."""
     applied = getattr(task.function, "func", None)
     return task.function.args[0] if applied is of_item else task.function  # type: ignore[attr-defined]
 
 
 def item_of(task: Task) -> Any:
-    """What that function is applied to."""
+    """The item that this function is applied to."""
     return task.item[1] if getattr(task.function, "func", None) is of_item else task.item

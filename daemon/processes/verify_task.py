@@ -33,9 +33,9 @@ RIM_PX = 4
 
 @dataclass(frozen=True, slots=True)
 class PairTask:
-    """Two contents to compare, by the files of their previews; `turn` is the one that the hashes suggest, if any,
-    `by_part` whether one looks like a part of the other, `by_model` whether a model alone found the pair, and the
-    features are given if it was found by them."""
+    """Two contents to compare, by the files of their previews. `turn` is the one that the hashes suggest, if any,
+    `by_part` whether one is similar to a part of the other, `by_model` whether only a model proposed the pair. The
+    features are given if they proposed it."""
 
     first_id: int
     second_id: int
@@ -61,7 +61,7 @@ def verify_pair(task: PairTask) -> Judgement:
         described = FeatureSet.from_bytes(task.first_features), FeatureSet.from_bytes(task.second_features)
         placed = transforms_in_previews(first, second, *described)
     if task.by_model and not placed:
-        # A model says nothing of where they agree: that is looked for.
+        # A model does not show where they agree: that is searched for.
         placed = None
     facts = task.first_facts, task.second_facts
     judgement = verify_inside_frames(first, second, facts, task.turn, placed)
@@ -76,8 +76,8 @@ def verify_pair(task: PairTask) -> Judgement:
 def verify_on_black(
     judgement: Judgement, first: Prepared, second: Prepared, facts: tuple[Facts, Facts], placed: tuple[Map, ...] | None
 ) -> Judgement:
-    """The verifier's judgement of two pictures that are both transparent in parts, and near on white: what is white
-    itself shows on black only."""
+    """The verifier's judgement of two pictures that are both partly transparent, and near on white: white parts are
+    visible on black only."""
     flat = [float(picture.grey.std()) < BLOCKS.flat for picture in (first, second)]
     if all(flat):
         return judgement
@@ -104,7 +104,7 @@ def verify_inside_frames(
 
 
 def _with_gate(judgement: Judgement, gate: Gate) -> Judgement:
-    """With one gate more: possible at most if it is not passed."""
+    """The judgement with one more gate: possible at most if it is not passed."""
     gates = (*judgement.gates, gate)
     if gate.passed:
         return replace(judgement, gates=gates)
@@ -113,7 +113,7 @@ def _with_gate(judgement: Judgement, gate: Gate) -> Judgement:
 
 @lru_cache(maxsize=PREPARED_KEPT)
 def _inside(picture: Prepared) -> Prepared | None:
-    """The part of a picture inside its frame, None if it has no frame or that part is too small."""
+    """The part of a picture inside its frame; None if it has no frame or that part is too small."""
     box = content_box(picture.grey)
     if box is None:
         return None

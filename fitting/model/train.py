@@ -30,7 +30,7 @@ EVERY: Final = 20
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the result, beside the photographs and the code."""
+    """What determines the result, in addition to the photographs and the code."""
 
     steps: int = 400
     # Only the head, from its start by principal components, before the blocks under it are moved.
@@ -46,8 +46,8 @@ class Recipe:
     # What ships is the mean of the weights over about the last 100 steps.
     averaging: float = 0.99
     seed: int = 18
-    # From this step on, photographs that look alike share steps: by chance, few do. `neighbours` of each, and none that
-    # is as near as a copy: it may be one.
+    # From this step on, similar photographs share steps; by chance, few do. `neighbours` of each, and none that is as
+    # near as a copy: it may be one.
     alike_from: int = 120
     neighbours: int = 3
     copy_cosine: float = 0.85
@@ -152,7 +152,7 @@ def rate(step: int, done: float) -> float:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Writes beside and renames: a checkpoint is whole or the one before."""
+    """Write a temporary file and rename it: a checkpoint is complete, or the previous one."""
     part = path.with_suffix(".part")
     torch.save(state, part)
     os.replace(part, path)

@@ -53,7 +53,7 @@ def make_private(folder: Path) -> None:
 
 
 def objection(folder: Path) -> Message | None:
-    """Why the permissions of a folder must not be changed, None where they are. Raises OSError."""
+    """Why the permissions of a folder must not be changed; None if they may be. Raises OSError."""
     status = folder.stat()
     if status.st_uid != os.geteuid():
         return Message("data_folder.other_owner")

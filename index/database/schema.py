@@ -406,7 +406,7 @@ class Disk(Model):
 
 
 class DiskImage(Model):
-    """An image on a file system that is away, with its decision; `choice` is "" where there is none."""
+    """An image on a file system that is away, with its decision; `choice` is "" without one."""
 
     id = AutoField()
     disk = ForeignKeyField(Disk, on_delete="CASCADE")

@@ -5,7 +5,7 @@ returned by a future. Each reader has a connection of its own that refuses to wr
 that the page and REST can wait for the next one instead of polling.
 
 An index that is damaged or missing is replaced at the start (upkeep.recovery). If that happens while it is open,
-`fault` says so, and the store must be closed and opened again; closing it restores a file that was deleted.
+`fault` is set, and the store must be closed and opened again; closing it restores a file that was deleted.
 """
 
 import contextlib
@@ -172,7 +172,7 @@ class Store:
 
     @property
     def mark(self) -> LineageMark | None:
-        """The identity and counter of this index, to be recorded outside of it; None where its tables have none."""
+        """The identity and counter of this index, to be recorded outside of it; None if its tables have none."""
         with self.read() as database:
             return self._read_mark(database)
 
@@ -289,7 +289,7 @@ class Store:
                 if self._lineage_files is not None and self.wait_until_checked():
                     clean_stop.record(self.path, self._writing.connection())
             except (DatabaseError, sqlite3.Error, OSError) as error:
-                log.warning("the log of %s stays beside it: %s", self.path, error)
+                log.warning("the log of %s stays next to it: %s", self.path, error)
         self._writing.close()
 
     def _restore_deleted_file(self) -> None:

@@ -1,4 +1,4 @@
-"""The tables of vectors and of the model that makes them, beside those of `schema`."""
+"""The tables of vectors and of the model that makes them, in addition to those of `schema`."""
 
 from peewee import BlobField, CompositeKey, FloatField, ForeignKeyField, IntegerField, Model, TextField
 

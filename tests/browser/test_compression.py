@@ -35,7 +35,7 @@ def test_a_compression_is_planned_compared_applied_and_undone(photos: Path, addr
     before = {file: file.read_bytes() for file in photos.rglob("*.*g")}
     page = visit()
     page.goto(f"{address}/compress")
-    # By default small files are left alone, and the page says so.
+    # By default small files are left alone, and the page reports it.
     page.get_by_role("button", name="Measure the savings").click()
     expect(page.get_by_text("2 pictures are below the size limit")).to_be_visible()
     page.get_by_text("High quality").click()
@@ -45,7 +45,7 @@ def test_a_compression_is_planned_compared_applied_and_undone(photos: Path, addr
     page.get_by_role("button", name="Measure the savings").click()
     lines = page.locator(".compressions li")
     expect(lines).to_have_count(2)
-    expect(page.locator(".big")).to_contain_text("Would save")
+    expect(page.locator(".big")).to_contain_text("Possible savings")
     assert {file: file.read_bytes() for file in before} == before
     # Both pictures under the slider: the one after is made for it.
     page.get_by_role("button", name="Compare beach.jpg before and after").click()
@@ -60,7 +60,7 @@ def test_a_compression_is_planned_compared_applied_and_undone(photos: Path, addr
     # Applied only after it was confirmed, and undone.
     page.get_by_role("button", name="Compress", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Compress").click()
-    expect(page.locator(".big")).to_contain_text("Saved")
+    expect(page.locator(".big")).to_contain_text("Savings")
     expect(lines).to_have_count(2)
     assert all(file.stat().st_size < len(data) for file, data in before.items())
     page.get_by_role("button", name="Undo").first.click()
@@ -73,7 +73,7 @@ def test_every_pixel_stays_only_where_the_size_does(address: str, visit: Open) -
     page.goto(f"{address}/compress")
     size = page.get_by_label("Maximum size (px)")
     page.get_by_text("High quality").click()
-    # Nothing is scaled down unless someone says so, and then the numbers are shown before.
+    # Nothing is scaled down unless it is requested, and then the numbers are shown before.
     expect(size).to_have_value("")
     size.fill("350x350")
     page.get_by_label("Skip files under (MB)").fill("0")

@@ -115,7 +115,7 @@ def test_the_worker_keeps_the_shell_alone_and_says_when_the_service_is_away(serv
         assert icon["sizes"] in ("any", f"{width}x{width}")
     # A long search ends while the page is out of sight.
     page.goto(f"{site.address}/settings")
-    page.get_by_label("Notice when a search has ended").click()
+    page.get_by_label("Notify when a search has ended").click()
     expect(page.locator("#device-notices")).to_be_checked()
     site.store.write(lambda db: jobs.add(db, JobKind.DETECT, {}, "user"))
     site.store.write(lambda db: jobs.update(db, 1, state=JobState.RUNNING, started_ns=NOW_NS, phase="matching"))

@@ -220,11 +220,11 @@ def test_the_list_promises_no_more_than_there_is(serve: Serve, visit: Open) -> N
     site.store.write(lambda db: jobs.update(db, row["id"], phase="indexing", done=4, total=100))
     page = visit(but="Failed to load resource")
     page.goto(site.address)
-    # What is being read is known of, and why a folder is offline stands where it is seen.
+    # Files that are being read are counted, and the reason is shown at a folder that is offline.
     expect(page.locator("[data-figure=images]")).to_have_text("4 of 100")
     expect(page.locator(".watched .reason")).not_to_be_empty()
     expect(page.locator(".card h3").nth(1)).to_have_text("hidden\u2423gpj.exe")
-    # Once all of a group is kept, nothing is to be gained.
+    # Once all of a group is kept, nothing can be reclaimed.
     page.goto(f"{site.address}/groups/{key}")
     expect(page.locator(".compare-facts")).to_be_visible()
     for number in "12":

@@ -158,7 +158,7 @@ def test_many_groups_are_decided_at_once_and_undone(serve: Serve, visit: Open) -
     page.keyboard.press("a")
     expect(dialog).to_contain_text("12")
     dialog.get_by_role("button", name="Accept").click()
-    # With all decided, the list of open groups says what is to be done next.
+    # With all decided, the list of open groups says what to do next.
     expect(page.get_by_role("heading", name="12 of 12 decided")).to_be_visible()
     expect(page.get_by_role("link", name="Apply:")).to_be_visible()
     group = page.request.get(f"{site.address}/api/v1/groups/{keys[0]}").json()

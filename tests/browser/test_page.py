@@ -93,7 +93,7 @@ def test_two_pictures_are_compared_in_four_ways(serve: Serve, visit: Open) -> No
     page.wait_for_function("() => [...document.querySelectorAll('.layer .whole')].every(i => i.naturalWidth >= 320)")
     zoom = page.get_by_label("Zoom", exact=True)
     expect(zoom).to_have_text("Fit")
-    # The mirrored copy lies over its original, the other way round than it is stored.
+    # The mirrored copy is over its original, the other way round than it is stored.
     script = "[...document.querySelectorAll('.layer')].map((l) => new DOMMatrix(l.style.transform).a)"
     transforms = page.evaluate(script)
     assert transforms[0] > 0 > transforms[1]
@@ -289,6 +289,17 @@ def test_schedules_and_settings_are_changed(serve: Serve, visit: Open) -> None:
     assert site.daemon.settings.values == {"detect.tolerance": 40}
 
 
+def test_the_duplicates_are_downloaded_in_each_form(serve: Serve, visit: Open) -> None:
+    site = serve()
+    page = visit()
+    page.goto(f"{site.address}/settings")
+    for name, suffix in (("JSON", "json"), ("CSV", "csv"), ("text (as fdupes)", "txt")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name, exact=True).click()
+        assert download.value.suggested_filename == f"duplicates.{suffix}"
+        assert download.value.failure() is None
+
+
 def settings_of_words() -> list[EffectiveSetting]:
     return [
         EffectiveSetting(one.key, "str", one.choices[1], one.default, "default", text("words"), "Help.",
@@ -441,7 +452,7 @@ def test_messages_of_the_service_are_shown_in_french(serve: Serve, visit: Open) 
     )
     page.goto(f"{site.address}/groups/12345")
     expect(page.locator("main p").first).to_have_text(
-        "Il n’y a pas de groupe 12345. Il a pu changer depuis l’affichage de la liste."
+        "Le groupe 12345 n’existe pas. Il a pu changer depuis l’affichage de la liste."
     )
 
 

@@ -52,7 +52,7 @@ def service(tmp_path: Path, photos: Path) -> Iterator[Service]:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """The pictures below a folder, by name; what lies in a trash is not in the folder."""
+    """The pictures below a folder, by name; what is in a trash is not in the folder."""
     paths = (path for path in sorted(folder.rglob("*.jpg")) if not any(part.startswith(".") for part in path.parts))
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 

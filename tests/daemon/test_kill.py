@@ -208,7 +208,7 @@ def test_a_wrong_configuration_is_2_and_a_taken_index_1(daemon: Daemon) -> None:
     # `make run` leaves it to the program, which speaks the language of the console.
     french = {**os.environ, "LC_ALL": "fr_FR.UTF-8"}
     ended = subprocess.run([*command, "/nothing/here"], capture_output=True, timeout=60, check=False, env=french)
-    assert "Il n’y a pas de dossier /nothing/here" in ended.stderr.decode()
+    assert "Le dossier /nothing/here n’existe pas" in ended.stderr.decode()
     with daemon.running():
         ended = subprocess.run([*command, str(daemon.photos)], capture_output=True, timeout=60, check=False)
         assert ended.returncode == 1

@@ -1,4 +1,4 @@
-"""The fit of what counts as a graphic: no graphic is lost, and what is shipped stands by its figures."""
+"""The fit of what counts as a graphic: no graphic is lost, and the shipped limit has its figures."""
 
 import pytest
 

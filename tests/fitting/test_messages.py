@@ -1,4 +1,4 @@
-"""The fit of what is a message: no caption is taken for one, and what is shipped stands by its figures."""
+"""The fit of what is a message: no caption is treated as one, and the shipped limits have their figures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The fit of the limits of places: it chooses and judges on different photographs, and what is shipped stands by it."""
+"""The fit of the limits of places: it chooses and judges on different photographs; the shipped limits come from it."""
 
 import random
 from dataclasses import replace

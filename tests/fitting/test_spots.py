@@ -1,4 +1,4 @@
-"""The fit of the limits of small places: pairs are the same for a seed, and what is shipped stands by its figures."""
+"""The fit of the limits of small places: pairs are the same for a seed, and the shipped limits have their figures."""
 
 import random
 

@@ -34,7 +34,7 @@ MODULES = sorted(path for part in ("index", "webui", "daemon") for path in (TOP 
 TREES = {path: ast.parse(path.read_text()) for path in MODULES}
 NODES = [(path, node) for path, tree in TREES.items() for node in ast.walk(tree)]
 CODE = re.compile(r"[a-z_]+(\.[A-Za-z_0-9]+)+")
-# Where the code stands in a call; every subclass of ComparImgError is one of these or has the code first.
+# Where the code is in a call; every subclass of ComparImgError is one of these or has the code first.
 PLACE_OF_CODE = {"PictureError": 1, "StepRefused": 1, "FileError": 1, "HttpError": 2, "_Refused": 1}
 NO_PARAMETERS = frozenset({"field", "hint", "headers"})
 OTHER_KEYWORDS: dict[str, frozenset[str]] = {"Message": frozenset()}
@@ -59,7 +59,7 @@ CLASSES = error_classes()
 
 @dataclass(frozen=True)
 class Use:
-    """A call that names a code, as a pattern; `params` is None where not all of them are known."""
+    """A call that names a code, as a pattern; `params` is None if not all of them are known."""
 
     where: str
     pattern: str

@@ -113,7 +113,7 @@ def fuzz_config(chance: random.Random, seconds: float, kept: Path) -> Counter[st
                 counts["accepted"] += 1
             except ComparImgError as error:
                 counts["refused" if str(file) in str(error) else "refused without naming the file"] += 1
-            except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
+            except Exception:  # noqa: BLE001 - whatever it is, it is what is searched for
                 keep(kept, "config", data, traceback.format_exc(), ".toml")
                 counts["FOUND"] += 1
             counts["valid TOML"] += is_toml(data)

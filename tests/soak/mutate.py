@@ -61,7 +61,7 @@ def make(source: Path, target: Path, count: int, seed: int) -> int:
 
 
 def through(program: Program) -> int:
-    """Let the program index its folder, and print what became of each file; the exit code."""
+    """Let the program index its folder, and print what happened to each file; the exit code."""
     began_s = time.monotonic()
     with program.running() as (process, address):
         jobs = wait_until_idle(address, PATIENCE_S)

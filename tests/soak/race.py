@@ -36,7 +36,7 @@ MOST_PAUSE_S = 0.0001
 
 
 def edit() -> None:
-    """The editor: for each line "path saves delay pause" it saves that often; then it says so."""
+    """The editor: for each line "path saves delay pause" it saves that often; then it reports it."""
     for line in sys.stdin:
         path, saves, delay, pause = line.rsplit(" ", 3)
         staged = []

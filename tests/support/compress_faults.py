@@ -3,7 +3,7 @@
     make fault-table
 
 A run is a process of its own, forked from this one, which a kill ends for real. Then this process does what the next
-start does, and looks at every byte: the source is at its place, or a result that was checked stands for it and undo
+start does, and looks at every byte: the source is at its place, or a result that was checked represents it and undo
 brings the source back.
 """
 

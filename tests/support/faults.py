@@ -52,7 +52,7 @@ class Row:
         return self.lost == "nothing" and "doubt" not in self.happened
 
 
-# What becomes of a scene
+# What happens to a scene
 
 
 def judge(scene: Scene, batch_id: int, others: Iterable[bytes] = ()) -> tuple[str, str]:
@@ -95,7 +95,7 @@ def _precious(scene: Scene, step: Step, others: Iterable[bytes]) -> dict[str, by
 
 def killed(folder: Path, action: str, far: Path | None, number: int, after: bool, index: str) -> Row | None:
     """Kill the process before or after its change with this number, and keep its index, lose it, or put back the one of
-    before; None where it makes fewer."""
+    before; None if it makes fewer."""
     scene = Scene(folder, action, far)
     batch_id = scene.begin()
     if index == "older":
@@ -224,7 +224,7 @@ def _refused(scratch: Path, fault: str, action: str, spoil: Callable[[Path], Cal
 
 
 def _fault_row(fault: str, scene: Scene, batch_id: int, repair: Callable[[], object]) -> Row:
-    """What became of a step that a fault was in the way of, once that is out of it."""
+    """What happened to a step that a fault was in the way of, once that is out of it."""
     before = scene.state(batch_id)
     repair()
     happened, lost = judge(scene, batch_id)
@@ -407,7 +407,7 @@ def can_mount() -> bool:
         return made.returncode == 0
 
 
-# What becomes of the image to keep
+# What happens to the image to keep
 
 
 def keepers(scratch: Path) -> Iterator[Row]:

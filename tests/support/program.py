@@ -60,7 +60,7 @@ class Program:
             return database.execute(question, values).fetchall()
 
     def contents(self) -> dict[int, bytes]:
-        """The digests in the index, by id; none where there is no index yet."""
+        """The digests in the index, by id; none if there is no index yet."""
         if not self.index.exists() or not self.ask("SELECT 1 FROM sqlite_master WHERE name = 'content'"):
             return {}
         return dict(self.ask("SELECT id, digest FROM content"))

@@ -47,7 +47,7 @@ class Rogue:
         self.say(wire.Hello(wire.PROTOCOL, version, 1, can))
 
     def hear(self) -> Any:
-        """The next message that is not only a sign of life; None where the connection is ended."""
+        """The next message that is not only a sign of life; None if the connection is ended."""
         while True:
             try:
                 (length,) = wire.LENGTH.unpack(self._exactly(wire.LENGTH.size))

@@ -11,7 +11,7 @@ LOOK_S = 0.02
 
 
 def write_config(folder: Path, photos: Path, port: int = 0, workers: int = 1, settle_s: float = 0.2) -> Path:
-    """A configuration file in `folder`; the index is beside it."""
+    """A configuration file in `folder`; the index is next to it."""
     file = folder / "comparimg.toml"
     file.write_text(
         f'[daemon]\ndata_dir = "{folder}/data"\nworkers = {workers}\nsettle_s = {settle_s}\n'

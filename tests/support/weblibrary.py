@@ -228,7 +228,7 @@ class PlainSettings:
 
 @dataclass
 class Daemon:
-    """What stands in for the daemon: every call is noted, and time stands still."""
+    """A stand-in for the daemon: every call is recorded, and time does not pass."""
 
     clock_ns: int = NOW_NS
     elapsed_ns: int = 0

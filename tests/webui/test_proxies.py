@@ -56,7 +56,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def backends(store: Store, daemon: Daemon, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What stands for the two addresses of the examples: Authelia, and ComparImg as the example configures it."""
+    """The servers at the two addresses of the examples: Authelia, and ComparImg as the example configures it."""
     file = tmp_path / "comparimg.toml"
     file.write_text(EXAMPLES["toml"])
     web = load(file, {}).web

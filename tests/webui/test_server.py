@@ -123,7 +123,7 @@ def test_the_number_of_streams_is_limited_and_a_place_is_released(server: Server
     for connection, answer in streams:
         answer.close()
         connection.close()
-    # Nothing is sent meanwhile: a reader that has left is noticed all the same.
+    # Nothing is sent meanwhile: a reader that has left is noticed nevertheless.
     deadline_s = time.monotonic() + 20
     while time.monotonic() < deadline_s:
         connection, answer = follow(server)

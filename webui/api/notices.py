@@ -26,6 +26,6 @@ def test_notices(call: Call) -> msgspec.Struct:
 
 
 ROUTES = (
-    Route("POST", f"{API}/notices/test", test_notices, "Send a test notice by every configured transport", "status",
-          NoticeTest, errors=(400,)),
+    Route("POST", f"{API}/notices/test", test_notices, "Send a test notification by every configured transport",
+          "status", NoticeTest, errors=(400,)),
 )  # fmt: skip

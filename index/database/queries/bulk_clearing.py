@@ -47,7 +47,7 @@ def apply(write: Write, chosen: GroupFilter, keys: Sequence[str] | None, now_ns:
 def _decided_groups(
     database: SqliteDatabase, chosen: GroupFilter, keys: Sequence[str] | None
 ) -> tuple[list[ChosenGroup], BulkEffect]:
-    """The selected groups with a decision, and how many images are decided about in them."""
+    """The selected groups with a decision, and how many of their images are decided."""
     decided: list[ChosenGroup] = []
     effect = BulkEffect()
     images: set[int] = set()

@@ -1,9 +1,9 @@
-"""Decisions about many groups at once: the proposals accepted, every image kept, or "not duplicates" said of each.
+"""Decisions on many groups at once: accept the proposals, keep every image, or declare them not duplicates.
 
-Accepted, a proposal has what goes put in the trash, moved to a destination, or, where its bytes are those of an image
-that stays, replaced by a hard link. What is decided already stays as it is; only images without a decision get one. A
-group stays open where it is not certain which image is the original, where what would go holds something that what
-stays does not, and where the image proposed was given away by hand.
+When a proposal is accepted, the other images are put in the trash, moved to a destination, or replaced by hard links to
+identical kept images. Existing decisions are kept; only images without a decision get one. A group stays undecided if
+it is not certain which image is the original, if an image would be removed that has something the kept ones lack, or if
+the proposed image was decided against by hand.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from index.model import Choice, Kind
 
 ACCEPT, KEEP, MOVE, LINK = "accept", "keep", "move", "link"
 DENIALS = verdicts.LABELS
-# What becomes of the images that do not stay.
+# What happens to the images that are not kept.
 GOING: Final = {ACCEPT: Choice.TRASH, MOVE: Choice.MOVE, LINK: Choice.LINK}
 ACTIONS = (*GOING, KEEP, *DENIALS)
-# Groups that one change decides about.
+# Groups that one change decides on.
 GROUPS_AT_ONCE = 500
 EQUAL = (Kind.EXACT, Kind.PIXELS)
 
@@ -40,10 +40,10 @@ Write = Callable[[Callable[[SqliteDatabase], Any]], Any]
 
 @dataclass(slots=True)
 class BulkEffect:
-    """What a request decides: the number of groups, of images that go and of their bytes, and of groups left open; the
-    groups by kind. By `run_id` the decisions, by `batch` the verdicts, or by `clearing` what was cleared is taken
-    back; 0 and "" in a preview. Of a clearing, `images` are those that were decided about. `looked_at` groups of
-    `selected` ones were examined: the numbers are estimates where these differ."""
+    """The effect of a request: the number of groups, of removed images and their bytes, of groups left undecided, and
+    the groups by kind. It can be revoked by `run_id` (decisions), `batch` (verdicts) or `clearing` (cleared decisions);
+    these are 0 and "" in a preview. When clearing, `images` are those that were decided. `looked_at` groups of
+    `selected` ones were examined: if these differ, the numbers are estimates."""
 
     groups: int = 0
     images: int = 0
@@ -70,14 +70,14 @@ class BulkRequest:
 
 
 class _Completion(NamedTuple):
-    """The choices for the images of one group that have none; None where it stays open."""
+    """The choices for the images of one group that have none; None if it stays undecided."""
 
     group: ChosenGroup
     choices: Mapping[int, Choice] | None
 
 
 class _Known(NamedTuple):
-    """A file of a group: the digest of its bytes, its size, and the decision on it, if it has one for these bytes."""
+    """A file of a group: the digest of its bytes, its size, and its decision, if it has one for these bytes."""
 
     digest: bytes
     size_bytes: int
@@ -85,7 +85,7 @@ class _Known(NamedTuple):
 
 
 def preview(database: SqliteDatabase, request: BulkRequest, gone: Callable[[], bool] = lambda: False) -> BulkEffect:
-    """What a request would decide; of all groups of a filter that are more than a request answers for, an estimate (see
+    """What a request would decide. For more groups of a filter than a request can answer for, an estimate (see
     rule_application.answered_from). It stops once the client is `gone`."""
     groups = _groups(database, request)
     is_counted = request.action in DENIALS or request.keys is not None
@@ -100,19 +100,19 @@ def preview(database: SqliteDatabase, request: BulkRequest, gone: Callable[[], b
 
 
 def is_for_a_job(request: BulkRequest, selected: int) -> bool:
-    """Whether a request about all groups of a filter, so many, is left to a job."""
+    """Whether a request on this many groups of a filter must be made as a job."""
     return request.keys is None and selected > rule_application.ANSWERED_AT_ONCE
 
 
 def portions(database: SqliteDatabase, request: BulkRequest) -> list[Sequence[ChosenGroup]]:
-    """All groups that a request may decide about, in portions for `add_effect`."""
+    """All groups that a request may decide on, in portions for `add_effect`."""
     return list(chunks(_groups(database, request), GROUPS_AT_ONCE))
 
 
 def add_effect(
     database: SqliteDatabase, request: BulkRequest, portion: Sequence[ChosenGroup], effect: BulkEffect
 ) -> None:
-    """Add what a request would decide about the groups of a portion."""
+    """Add what a request would decide on the groups of a portion."""
     if request.action in DENIALS:
         effect.groups += len(portion)
         effect.kinds.update(group.kind for group in portion)
@@ -123,10 +123,10 @@ def add_effect(
 
 
 class BulkApplication:
-    """One request carried out in portions, each a change of its own: `begin` gives the portions, `decide` decides about
-    one, `end` adds up. What does not get to its end is rolled back.
+    """One request carried out in portions, each in its own transaction: `begin` returns the portions, `decide` decides
+    on one, `end` adds up. A request that does not reach its end is rolled back.
 
-    Verdicts are those of `batch`; a job that begins again goes on with the one it had.
+    Verdicts are those of `batch`; a restarted job continues with its batch.
     """
 
     def __init__(self, request: BulkRequest, now_ns: int, job_id: int | None = None, batch: str = "") -> None:
@@ -147,7 +147,7 @@ class BulkApplication:
         return found
 
     def decide(self, portion: Sequence[ChosenGroup], database: SqliteDatabase) -> None:
-        """Decide about the groups of one portion as they are now."""
+        """Decide on the groups of one portion in their present state."""
         if self.effect.batch:
             _deny(self.effect, self._request, portion, self._now_ns, database)
             return
@@ -174,7 +174,7 @@ class BulkApplication:
         return effect
 
     def roll_back(self, write: Write) -> None:
-        """Undo the run where it cannot go on. Where that fails too, the next start does it."""
+        """Undo a run that cannot continue. If that fails too, the next start does it."""
         with contextlib.suppress(StoreError):
             if self.effect.run_id:
                 rule_runs.roll_back(write, self.effect.run_id)
@@ -196,13 +196,13 @@ def apply(write: Write, request: BulkRequest, now_ns: int) -> BulkEffect:
 
 
 def _groups(database: SqliteDatabase, request: BulkRequest) -> list[ChosenGroup]:
-    """The selected groups that the action can do something with. Raises NotFound for one that is not there."""
+    """The selected groups that the action applies to. Raises NotFound for one that does not exist."""
     groups = chosen_groups(database, request.chosen, request.keys)
     if request.keys is not None and len(groups) < len(set(request.keys)):
         gone = set(request.keys).difference(group.key for group in groups)
         raise NotFound("group.unknown", group=min(gone))
     if request.action in DENIALS:
-        # Of equal bytes there is nothing to say.
+        # Identical files are always duplicates.
         return [group for group in groups if group.kind != Kind.EXACT]
     if request.action in GOING:
         groups = [group for group in groups if not group.scene]
@@ -210,7 +210,7 @@ def _groups(database: SqliteDatabase, request: BulkRequest) -> list[ChosenGroup]
 
 
 def _known(database: SqliteDatabase, portion: Sequence[ChosenGroup]) -> dict[tuple[int, int], _Known]:
-    """The files of some groups by group and by the id of each of their images. A decision on any path of a file counts
+    """The files of some groups, by group and by the id of each of their images. A decision on any path of a file counts
     for all."""
     rows = database.execute_sql(
         "SELECT m.group_id, i.id, i.device, i.inode, c.digest, i.size_bytes, d.choice FROM member m"
@@ -232,9 +232,9 @@ def _completions(
     portion: Sequence[ChosenGroup],
     known: Mapping[tuple[int, int], _Known],
 ) -> Iterator[_Completion]:
-    """What becomes of the groups of a portion; those in which nothing is open are left out."""
+    """The choices for the groups of a portion; groups without undecided images are left out."""
     found = _candidates(database, portion, request.action)
-    # Of groups that share an image, the first decides about it.
+    # If groups share an image, the first decides on it.
     made: dict[int, Choice] = {}
     for group in portion:
         files, standing = found.get(group.id, ([], None))
@@ -255,8 +255,8 @@ def _completions(
 def _candidates(
     database: SqliteDatabase, portion: Sequence[ChosenGroup], action: str
 ) -> dict[int, tuple[list[KeeperCandidate], Standing | None]]:
-    """The files of each group, and the standing of its pictures. Where all are kept or show equal pixels, nothing
-    depends on which picture is the original, and reading that is left out."""
+    """The files of each group, and the standing of its pictures. If all are kept or show equal pixels, nothing depends
+    on which picture is the original, and the standing is not read."""
     lean = [group.id for group in portion if action == KEEP or group.kind in EQUAL]
     others = [group.id for group in portion if action != KEEP and group.kind not in EQUAL]
     found: dict[int, tuple[list[KeeperCandidate], Standing | None]] = {}
@@ -275,8 +275,8 @@ def _accepted(
     criteria: Sequence[str] | None,
     decided: Mapping[int, Choice | None],
 ) -> dict[int, Choice] | None:
-    """What the proposal makes of the images without a decision: the proposed and the protected ones are kept, the
-    others trashed. None where the group stays open."""
+    """The choices for the images without a decision: the proposed and the protected ones are kept, the others trashed.
+    None if the group stays undecided."""
     proposal = propose_keeper(files, criteria, standing)
     if proposal.tie:
         return None
@@ -284,7 +284,7 @@ def _accepted(
     stays = untouched(files) | {proposal.image_id}
     keeping = {file.image_id for file in files if file.image_id == proposal.image_id or file.protected}
     if Choice.KEEP not in decided.values() and not any(file.image_id in keeping for file in still_open):
-        # The proposed image goes: of one that is left there is no doubt, of several there is.
+        # The proposed image is removed: a single other image is kept without doubt, several are not.
         return {still_open[0].image_id: Choice.KEEP} if len(still_open) == 1 else None
     kept = next(file for file in files if file.image_id == proposal.image_id)
     going = [file for file in still_open if file.image_id not in stays]
@@ -299,8 +299,8 @@ def _instead_of_trash(
     decided: Mapping[int, Choice | None],
     digests: Mapping[int, bytes],
 ) -> dict[int, Choice] | None:
-    """The choices with `action` for what would be trashed. Links are made only of what has the bytes of an image that
-    stays; the rest stays open, and so does a group without any such image: None."""
+    """The choices with `action` in place of the trash. Links are made only of files identical to an image that stays;
+    the others stay undecided. None for a group without any such file."""
     stays = {image_id for image_id, choice in {**decided, **choices}.items() if choice is Choice.KEEP}
     equal = {digests[image_id] for image_id in stays}
     made = {
@@ -330,7 +330,7 @@ def _deny(
     now_ns: int,
     database: SqliteDatabase,
 ) -> None:
-    """Say of the groups of a portion that they are no duplicates, and rebuild what that concerns."""
+    """Declare the groups of a portion not duplicates, and rebuild the groups concerned."""
     change = verdicts.deny_groups(database, [group.id for group in portion], request.action, now_ns, effect.batch)
     denial_regrouping.regroup(database, change.content_ids, now_ns)
     effect.groups += len(portion)
@@ -338,7 +338,7 @@ def _deny(
 
 
 def _revoke(batch: str, now_ns: int, database: SqliteDatabase) -> None:
-    """Revoke the verdicts of an unfinished run, and rebuild what that concerns."""
+    """Revoke the verdicts of an unfinished run, and rebuild the groups concerned."""
     change = verdicts.revoke_batch(database, batch)
     denial_regrouping.regroup(database, change.content_ids, now_ns)
 

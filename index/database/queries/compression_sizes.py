@@ -1,4 +1,4 @@
-"""What a maximum size would do to the pictures in some folders: how many would lose pixels. Reads only."""
+"""The effect of a maximum size on the pictures in some folders: how many would lose pixels. Reads only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from index.imaging.encoding.compression import TAKEN, CompressionOptions, fitted
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """`pictures` of `files` lose pixels: `before` and `after` are the pixels of these together, `widest` is the size of
-    the one that loses most and `becomes` what it gets, both (0, 0) where there is none."""
+    """`pictures` of `files` lose pixels: `before` and `after` are their pixels in total, `widest` is the size of the
+    one that loses most and `becomes` its new size, both (0, 0) if there is none."""
 
     files: int = 0
     pictures: int = 0
@@ -37,7 +37,7 @@ def reduction(
     if tops:
         where.add(f"({' OR '.join(term for term, _ in tops)})", *(value for _, values in tops for value in values))
     if not recursive:
-        # What is left of the path behind the folder holds one slash only.
+        # The rest of the path after the folder contains one slash only.
         bases = [folder.rstrip(b"/") for folder in folders]
         direct = "instr(substr(i.path, length(?) + 2), CAST('/' AS BLOB)) = 0"
         if bases:

@@ -1,4 +1,4 @@
-"""What becomes of groups after verdicts: rebuilt at once, and what they then depend on verified by a small job."""
+"""Groups after verdicts: rebuilt at once, and the pairs that they then depend on verified by a small job."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ from index.model import JobKind
 def regroup(database: SqliteDatabase, content_ids: Iterable[int], now_ns: int) -> None:
     """Rebuild the groups of these contents, in the transaction of the verdicts on them.
 
-    Where a group now depends on pairs that were only assumed to match, its members are not shown until these are
-    verified: a job is queued that does just that.
+    If a group now depends on assumed pairs, its members are not shown until these are verified: a job is queued for
+    that.
     """
     before = matches.stale_contents(database)
     regrouping.regroup_shown(database, content_ids, now_ns)

@@ -1,4 +1,4 @@
-"""Which files of plans, batches and the trash have a picture to show: by digest, or by path. Reads only."""
+"""Which files of plans, batches and the trash have a picture to show, by digest or by path. Reads only."""
 
 from collections.abc import Iterable
 

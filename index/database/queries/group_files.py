@@ -24,9 +24,9 @@ _CHOICES: Final = {str(choice): choice for choice in Choice}
 class GroupFile(NamedTuple):
     """A file of a group. A tuple, since a plan makes one for each file of each group.
 
-    `also_at` holds its other paths in watched folders. It is `protected` if any path is, and `online` if all are.
-    `choice` is None without a decision, or with a stale one. `metadata` names the blocks in the file, and "taken" where
-    it has a date.
+    `also_at` are its other paths in watched folders. It is `protected` if any path is, and `online` if all are.
+    `choice` is None without a decision, or with a stale one. `metadata` names the blocks in the file, and "taken" if it
+    has a date.
     """
 
     image_id: int
@@ -100,8 +100,8 @@ def _group_keys(database: SqliteDatabase, content_ids: Iterable[int]) -> dict[in
 
 
 def decided_contents(database: SqliteDatabase, keys: Sequence[str] = ()) -> list[int]:
-    """The contents of the images whose decision takes them from their place; only those in the groups `keys`, if any
-    are given."""
+    """The contents of the images with a decision other than to keep them; only those in the groups `keys`, if any are
+    given."""
     away = ",".join(f"'{choice}'" for choice in AWAY)
     decided = (
         "SELECT DISTINCT i.content_id FROM decision d JOIN image i ON i.id = d.image_id"
@@ -133,8 +133,7 @@ class LostDecision:
 
 
 def lost_decisions(database: SqliteDatabase) -> list[LostDecision]:
-    """Decisions to take an image from its place that cannot be carried out: it has changed, or left all its
-    groups."""
+    """Decisions other than to keep that cannot be carried out: the image has changed, or left all its groups."""
     away = ",".join(f"'{choice}'" for choice in AWAY)
     rows = database.execute_sql(
         "SELECT i.id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, d.choice,"
@@ -164,7 +163,7 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
             " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest"
             " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
             " JOIN image i ON i.content_id = m.content_id"
-            # A temporary root is no part of the library: nothing in it goes, or is what stays.
+            # A temporary root is not part of the library: no file in it is removed, or counts as kept.
             " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
             " LEFT JOIN decision d ON d.image_id = i.id"
             f" WHERE {where} ORDER BY m.group_id, m.position, i.path",
@@ -175,7 +174,7 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
             file, inode = _file(row), (row[3], row[4])
             files = by_inode[row[0]]
             if (first := files.get(inode)) is not None:
-                # A decision on any of its paths holds for the file.
+                # A decision on any of its paths applies to the file.
                 if first.choice is None and file.choice is not None:
                     files[inode] = first._replace(choice=file.choice, destination=file.destination)
                 continue
@@ -219,7 +218,7 @@ def _path_aliases(
     for device, inode in inodes:
         by_device[device].append(inode)
     aliases: dict[tuple[int, int], list[PathAlias]] = defaultdict(list)
-    # By device, since the index of inodes begins with it: without one each statement reads all of it.
+    # By device, since the index of inodes begins with it: otherwise each statement reads all of it.
     for device, of_device in by_device.items():
         shared: list[int] = []
         for chunk in chunks(of_device):

@@ -1,4 +1,4 @@
-"""Which groups a list, a rule or a decision about many is about, and the SQL that selects them."""
+"""The filter of a list, a rule or a bulk decision, and the SQL that selects its groups."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +14,11 @@ class GroupFilter:
     """Selects groups: of these kinds (all if empty), decided to this extent (any if empty), with an image in this root,
     with an image at this path, with at least so many images.
 
-    An absolute `path` is a folder or file, and includes everything below it; any other text is searched anywhere in
-    the path, ignoring case. `search` is a limited search whose groups are meant; 0 means those of the library.
-    `scenes` selects groups of scenes, in which nothing is a copy; None selects both them and the groups of duplicates.
-    `taken_from` and `taken_until` are days, YYYY-MM-DD: groups with an image whose date of capture is one of these days
-    or between them. An image without such a date is not found by it. Groups are new or changed after
-    `changed_after_ns`.
+    An absolute `path` is a folder or file, and includes everything below it; any other text is searched for anywhere in
+    the path, ignoring case. `search` is a limited search; 0 is the library. `scenes` selects groups of scenes, in which
+    nothing is a copy; None selects both them and the groups of duplicates. `taken_from` and `taken_until` are days,
+    YYYY-MM-DD: groups with an image whose capture date is one of these days or between them. An image without such a
+    date does not match. Groups are new or changed after `changed_after_ns`.
     """
 
     kinds: tuple[str, ...] = ()
@@ -41,7 +40,7 @@ DECIDED = {
     "partly": "(g.decided > 0 AND g.decided < g.images)",
     "fully": "g.decided >= g.images",
 }
-# A value and no join: an index on groups, whose first column is the detection, then gives the order as well.
+# A value instead of a join: an index on groups, whose first column is the detection, then returns the order as well.
 CURRENT = "g.detection_id = (SELECT id FROM detection WHERE current)"
 
 
@@ -78,7 +77,7 @@ def _taken_between(first: str, last: str) -> tuple[Any, ...]:
     if first:
         of_content.add("c.taken >= ?", first)
     if last:
-        # Every time of that day begins with it, and is less than the day with a letter behind it.
+        # Every time of that day begins with it, and is less than the day followed by a letter.
         of_content.add("c.taken < ?", f"{last}a")
     term = f"g.id IN (SELECT m.group_id FROM content c CROSS JOIN member m ON m.content_id = c.id WHERE {of_content})"
     return term, *of_content.values

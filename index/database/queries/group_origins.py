@@ -1,7 +1,7 @@
-"""What the pairs of contents in groups show of their origin: as it was stored, or else by what is known without it.
+"""What the pairs of contents in groups show of their origin: stored findings, or what is known without them.
 
-Reads only. The pairs of the first contents of a group with all others are read: as they were compared with each other,
-or, beyond the very first, by what leads to both from the reference.
+Reads only. The pairs of the first contents of a group with all others are read: as they were compared with each other
+or, beyond the very first, through their relations to the reference.
 """
 
 import json
@@ -23,7 +23,7 @@ from index.model import Facts, Kind
 
 @dataclass(frozen=True, slots=True)
 class GroupPair:
-    """Two contents of a group, a < b. `evidence` leads from a to b, "" where they were not compared with each other;
+    """Two contents of a group, a < b. `evidence` is from a to b, "" if they were not compared with each other;
     `findings` are stored ones, "" for none."""
 
     a_id: int
@@ -33,17 +33,16 @@ class GroupPair:
     findings: str
 
 
-# What is shown or previewed asks for the same evidence a few times in a row.
+# A list or a preview needs the same evidence several times in a row.
 @lru_cache(maxsize=2048)
 def parsed(evidence: str) -> Mapping[str, Any]:
-    """Stored evidence. It is shared: not to be changed."""
+    """Stored evidence. It is shared, so it must not be changed."""
     found: Mapping[str, Any] = json.loads(evidence)
     return found
 
 
 def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[GroupPair]]:
-    """The matched pairs of each group that are read; of those with equal pixels all, since they are one
-    picture."""
+    """The matched pairs of each group that are read; of those with equal pixels all, since they are one picture."""
     found: dict[int, list[GroupPair]] = defaultdict(list)
     for chunk in chunks(group_ids):
         rows = database.execute_sql(
@@ -89,7 +88,7 @@ def pictures(content_ids: Sequence[int], of_group: Iterable[GroupPair]) -> dict[
 
 
 def evidence_from(content_id: int, of_group: Iterable[GroupPair]) -> dict[int, dict[str, Any]]:
-    """What leads from one content of a group to each of the others that it was compared with."""
+    """The evidence from one content of a group to each of the others that it was compared with."""
     found: dict[int, dict[str, Any]] = {}
     for pair in of_group:
         if not pair.evidence:
@@ -102,7 +101,7 @@ def evidence_from(content_id: int, of_group: Iterable[GroupPair]) -> dict[int, d
 
 
 def findings(facts: Mapping[int, Facts], of_group: Iterable[GroupPair]) -> dict[tuple[int, int], PairFindings]:
-    """What each pair shows, in both directions; without the pictures where they were not compared."""
+    """The findings on each pair, in both directions; without the pictures if they were not compared."""
     found: dict[tuple[int, int], PairFindings] = {}
     for pair in of_group:
         if pair.kind is Kind.PIXELS or pair.a_id not in facts or pair.b_id not in facts:

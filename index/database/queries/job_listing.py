@@ -45,7 +45,7 @@ def jobs_page(
     limit: int = 50,
     plans: bool = True,
 ) -> Page[dict[str, Any]]:
-    """Job rows, the newest first; without `plans`, not those that only planned what is decided."""
+    """Job rows, the newest first; without `plans`, those that only planned are left out."""
     where = Where()
     if states:
         where.add(f"state IN ({','.join('?' * len(states))})", *states)

@@ -1,7 +1,7 @@
 """Roots, groups and images as REST and the page list them. Reads only.
 
-Lists are paged by the values of the sort key, never by row number, so that pages do not shift while rows before them
-come and go. Apart from counts, nothing here reads more than a page of rows.
+Lists are paged by the values of the sort key, never by row number, so that pages do not shift while earlier rows are
+added or removed. Apart from counts, nothing here reads more than a page of rows.
 """
 
 import json
@@ -66,11 +66,11 @@ class RootRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One image with the facts of its content; `also_at` holds the other paths of the same file, `description` what it,
-    its sidecars and its name say about the picture, and `trashed_ns` when its bytes were put in the trash before it
-    came. `temporary` is whether it is known to a limited search only, as its folder is not watched.
+    """One image with the facts of its content. `also_at` are the other paths of the same file, `description` is the
+    metadata in it, its sidecars and its name, and `trashed_ns` is when its bytes were put in the trash before it
+    appeared. `temporary` is whether only a limited search knows it, since its folder is not watched.
 
-    Where the picture could not be read, `failure` says why and `facts` is UNREAD (no size, no format).
+    If the picture could not be read, `failure` is the reason and `facts` is UNREAD (no size, no format).
     """
 
     id: int
@@ -95,10 +95,10 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """An image of a group, and how its content is matched to that of the reference.
+    """An image of a group, and how its content matches that of the reference.
 
-    `evidence` describes the way from the reference to this image. `place` numbers the contents of the group, 0 being
-    the reference. `copy_of` is the first image of the group with the same bytes, None for that one itself.
+    `evidence` is from the reference to this image. `place` numbers the contents of the group, 0 being the reference.
+    `copy_of` is the first image of the group with the same bytes, None for that one itself.
     """
 
     file: FileRow
@@ -185,7 +185,7 @@ def roots(database: SqliteDatabase) -> list[RootRow]:
 
 
 def current_parameters(database: SqliteDatabase) -> tuple[int, DetectParameters] | None:
-    """The id and parameters of the detection whose groups are shown, None before the first."""
+    """The id and parameters of the detection whose groups are shown; None before the first."""
     row = database.execute_sql("SELECT id, parameters FROM detection WHERE current").fetchone()
     return None if row is None else (row[0], matches.load_parameters(row[1]))
 
@@ -212,9 +212,9 @@ def groups_page(
     backwards: bool = False,
     including: bool = False,
 ) -> Page[GroupRow]:
-    """Groups of the current detection, sorted by one of GROUP_SORTS and then by key, from beyond the place `after` of
-    the page before, or from that place if `including` it. Read `backwards`, the groups before a place, still in the
-    order of the list; the place of the page is then that of the first."""
+    """Groups of the current detection, sorted by one of GROUP_SORTS and then by key, after the place `after` of the
+    previous page, or from that place if `including` it. With `backwards`, the groups before a place, still in the order
+    of the list; the place of the page is then that of the first."""
     column, upwards = GROUP_SORTS[sort], ascending != backwards
     direction, beyond = ("ASC", ">") if upwards else ("DESC", "<")
     where = groups_where(database, chosen)
@@ -236,7 +236,7 @@ def groups_page(
 
 
 def place_of(row: GroupRow, sort: str) -> tuple[Any, ...]:
-    """Where a group stands in a list sorted so, whether the list has it or not."""
+    """The place of a group in a list with this order, whether the list contains it or not."""
     return getattr(row, GROUP_SORTS[sort]), row.key
 
 
@@ -250,7 +250,7 @@ def group(database: SqliteDatabase, key: str, search: int = 0) -> GroupRow:
 
 
 def find_group(database: SqliteDatabase, key: str, search: int = 0) -> GroupRow | None:
-    """The same, None where there is no such group."""
+    """The same; None if there is no such group."""
     term, *values = of_search(search)
     question = f"SELECT {GROUP_COLUMNS} FROM duplicate_group g WHERE {term} AND g.key = ?"
     row = database.execute_sql(question, (*values, key)).fetchone()
@@ -292,7 +292,7 @@ def ids_of_groups(
 
 class ChosenGroup(NamedTuple):
     """A selected group: its row id and public id, its kind, whether it is a scene, and whether all of its images are
-    decided about."""
+    decided."""
 
     id: int
     key: str
@@ -305,7 +305,7 @@ def chosen_groups(
     database: SqliteDatabase, chosen: GroupFilter, keys: Sequence[str] | None = None
 ) -> list[ChosenGroup]:
     """The selected groups, those with the most reclaimable bytes first; with `keys`, those with these public ids in the
-    library or limited search that the selection names, whatever else it says."""
+    library or limited search of the selection, ignoring its other conditions."""
     check_search(database, chosen.search)
     rows: list[tuple[Any, ...]] = []
     columns = "g.id, g.key, g.kind, g.scene, g.decided >= g.images"
@@ -323,7 +323,7 @@ def chosen_groups(
 
 
 def kinds_of_groups(database: SqliteDatabase, chosen: GroupFilter = EVERY_GROUP) -> dict[str, int]:
-    """The number of the selected groups, by kind; the selection of kinds is set aside."""
+    """The number of the selected groups, by kind; the selection of kinds is ignored."""
     where = groups_where(database, replace(chosen, kinds=()))
     question = f"SELECT g.kind, count(*) FROM duplicate_group g WHERE {where} GROUP BY g.kind"
     return dict(database.execute_sql(question, where.values).fetchall())
@@ -349,16 +349,16 @@ def members(
     after: tuple[Any, ...] | None = None,
     always: Sequence[int] = (),
 ) -> dict[int, list[MemberRow]]:
-    """The first images of each of these groups, the reference first, from beyond `after` (a place and a path).
+    """The first images of each of these groups, the reference first, after `after` (a place and a path).
 
-    There is one image for each file on disk. `limit` holds for each group; images with the ids `always` are among them
-    wherever they stand.
+    There is one image for each file on disk. `limit` applies to each group; images with the ids `always` are included
+    at any place.
     """
     members_of: dict[int, list[MemberRow]] = {group_id: [] for group_id in group_ids}
     where = Where()
     where.add(*matches.within_folders(database))
     for chunk in chunks(group_ids):
-        # With a single min() in a query, SQLite takes the other columns from the row that has the minimum.
+        # If a query has a single min(), SQLite takes the other columns from the row with the minimum.
         files = (
             "SELECT g.id group_id, g.detection_id, g.reference_id, m.content_id, m.position, m.kind, m.distance,"
             " m.turn, i.id image_id, min(i.path) path, count(*) paths"
@@ -457,7 +457,7 @@ def first_images(database: SqliteDatabase, content_ids: Sequence[int]) -> dict[i
 
 
 def content_of_image(database: SqliteDatabase, image_id: int) -> tuple[int, bytes, str]:
-    """The id, digest and failure ("" where it could be decoded) of an image's content. Raises NotFound."""
+    """The id, digest and failure ("" if it could be decoded) of an image's content. Raises NotFound."""
     row = database.execute_sql(
         "SELECT c.id, c.digest, c.failure FROM image i JOIN root r ON r.id = i.root_id AND r.watched"
         " JOIN content c ON c.id = i.content_id WHERE i.id = ?",
@@ -469,7 +469,7 @@ def content_of_image(database: SqliteDatabase, image_id: int) -> tuple[int, byte
 
 
 def hashes_of_content(database: SqliteDatabase, content_id: int) -> dict[int, bytes]:
-    """The packed perceptual hashes of a content in its displayed orientation, by hsize; empty where it could not be
+    """The packed perceptual hashes of a content in its displayed orientation, by hsize; empty if it could not be
     decoded."""
     row = database.execute_sql("SELECT hash8, hash16, hash32 FROM content WHERE id = ?", (content_id,)).fetchone()
     if row is None:

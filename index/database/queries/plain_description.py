@@ -6,7 +6,7 @@ from index.model import Description
 
 
 def plain(description: Description) -> dict[str, Any]:
-    """All but the date itself, which stands with the other facts."""
+    """All but the date itself, which is listed with the other facts."""
     place = description.place
     return {
         "zone": description.zone or None,

@@ -1,6 +1,6 @@
-"""The reclaimable bytes of groups as their proposals have them: what is freed once a person accepts.
+"""The reclaimable bytes of groups according to their proposals: what is freed once a person accepts.
 
-A group that was rebuilt has an estimate at first, the bytes of all images but the reference.
+A rebuilt group has an estimate at first, the bytes of all images but the reference.
 """
 
 import json
@@ -16,8 +16,8 @@ from index.imaging.grouping.keeper import propose_keeper
 def mark_estimated(
     database: SqliteDatabase, detection_id: int, criteria: Sequence[str], content_ids: Collection[int]
 ) -> None:
-    """Note that the proposals for the groups of these contents may have changed; or those of all groups of a detection,
-    where the criteria or the folders are not those that its proposals were made by."""
+    """Record that the proposals for the groups of these contents may have changed; or those of all groups of a
+    detection, if the criteria or the folders have changed since."""
     roots = database.execute_sql("SELECT id, protected, priority, temporary FROM root WHERE watched ORDER BY id")
     proposed_by = json.dumps([list(criteria), roots.fetchall()])
     known = database.execute_sql("SELECT proposed_by FROM detection WHERE id = ?", (detection_id,)).fetchone()[0]
@@ -41,8 +41,8 @@ def estimated(database: SqliteDatabase, detection_id: int) -> list[int]:
 
 
 def promised(database: SqliteDatabase, group_ids: Sequence[int], criteria: Sequence[str]) -> dict[int, int]:
-    """What each of these groups frees: the bytes of all its files but the proposed one and those that are protected.
-    Of a scene nothing is proposed."""
+    """The bytes that each of these groups frees: of all its files except the proposed one and protected ones. A scene
+    has no proposal."""
     freed = dict.fromkeys(group_ids, 0)
     marks = ",".join("?" * len(group_ids))
     scenes = database.execute_sql(f"SELECT id FROM duplicate_group WHERE scene AND id IN ({marks})", group_ids)
@@ -56,7 +56,7 @@ def promised(database: SqliteDatabase, group_ids: Sequence[int], criteria: Seque
 
 
 def store(database: SqliteDatabase, freed: dict[int, int]) -> None:
-    """Store what groups free, by row id."""
+    """Store the bytes that groups free, by row id."""
     database.connection().executemany(
         "UPDATE duplicate_group SET reclaimable_bytes = ?, estimated = 0 WHERE id = ?",
         [(size_bytes, group_id) for group_id, size_bytes in freed.items()],

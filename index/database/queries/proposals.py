@@ -31,9 +31,9 @@ from index.model import Facts, Kind
 WHOLE_SHARE: Final = 0.97
 # Formats whose lossy compression removes noise.
 SMOOTHING: Final = frozenset({"WEBP", "AVIF"})
-# The evidence that says what only a comparison shows of a picture: whether it is whole, coloured, reworked.
+# The evidence of what only a comparison shows of a picture: whether it is whole, coloured, reworked.
 SHOWN_BY_COMPARING: Final = frozenset({"frames", "frame", "crop", "tone", "sharpness", "changed", "noise"})
-# Of a tie, what speaks for so many others is described.
+# For a tie, the evidence against this many others is described.
 MOST_RIVALS: Final = 3
 
 
@@ -49,7 +49,7 @@ class WeakestLink:
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """What speaks for an image being the original of another: names of findings, the weightiest first."""
+    """The evidence for one image being the original of another: names of findings, the weightiest first."""
 
     image_id: int
     other_id: int
@@ -58,9 +58,9 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The proposal for a group and its weakest match; `weakest` is None where all images have the same bytes.
-    `speaking` is what speaks for one image of the group against another, the proposed one first. `led` holds by content
-    what leads from the proposed image to the others; of the proposed image itself, nothing."""
+    """The proposal for a group and its weakest match; `weakest` is None if all images have the same bytes. `speaking`
+    is the evidence for one image of the group against another, the proposed one first. `led` has, by content, the
+    evidence from the proposed image to the others, and none for the proposed image itself."""
 
     proposal: Proposal
     weakest: WeakestLink | None
@@ -84,7 +84,7 @@ def outlines(
 ) -> dict[int, Outline]:
     """The proposal and the weakest match of groups of the current detection; groups without files are left out.
 
-    `criteria` are names from imaging.grouping.keeper, in order of precedence.
+    `criteria` are names from imaging.grouping.keeper, highest priority first.
     """
     outline_of: dict[int, Outline] = {}
     for chunk in chunks(group_ids):
@@ -105,7 +105,7 @@ def outlines(
 
 
 def _led(kept: int, links: Sequence[_Link], facts: Mapping[int, Facts]) -> dict[int, Evidence]:
-    """What leads from a content to others, where that follows from what leads from the reference to both."""
+    """The evidence from a content to others, if it follows from the evidence from the reference to both."""
     to_kept = next((link.evidence for link in links if link.content_id == kept), None)
     if to_kept is None:
         return {}
@@ -119,8 +119,8 @@ def _led(kept: int, links: Sequence[_Link], facts: Mapping[int, Facts]) -> dict[
 def candidates(
     database: SqliteDatabase, group_ids: Sequence[int]
 ) -> dict[int, tuple[list[tuple[int, KeeperCandidate]], Standing]]:
-    """The files of groups in the form that the criteria compare, ordered by path, each with the id of its content; and
-    the standing of the group's pictures."""
+    """The files of groups as the criteria compare them, ordered by path, each with the id of its content; and the
+    standing of the group's pictures."""
     pairs_of = group_origins.pairs(database, group_ids)
     return _completed(_files(database, group_ids), _links(database, group_ids), pairs_of)
 
@@ -128,9 +128,8 @@ def candidates(
 def equal_candidates(
     database: SqliteDatabase, group_ids: Sequence[int], by_bytes: bool
 ) -> dict[int, list[tuple[int, KeeperCandidate]]]:
-    """The files of groups as `candidates` gives them, to be compared only with files of equal bytes, or otherwise only
-    those that show the pixels of the reference: in a third of the time, as nothing is asked of which picture is the
-    original."""
+    """The files of groups as from `candidates`, to be compared only with files of equal bytes, or otherwise only those
+    that show the pixels of the reference: in a third of the time, since the original is not determined."""
     links = _links(database, group_ids, (Kind.PIXELS,))
     kinds = () if by_bytes else (Kind.EXACT, Kind.PIXELS)
     return {
@@ -148,7 +147,7 @@ def _completed(
     links: Mapping[int, tuple[int, list[_Link]]],
     pairs_of: Mapping[int, Sequence[group_origins.GroupPair]],
 ) -> dict[int, tuple[list[tuple[int, KeeperCandidate]], Standing]]:
-    """The files with what comparisons show of them, and the standing of each group."""
+    """The files with the results of comparisons, and the standing of each group."""
     completed = {}
     for group_id, files in files_of.items():
         pairs = pairs_of.get(group_id, ())
@@ -169,8 +168,8 @@ def _completed(
 def _speaking(
     proposal: Proposal, candidates: Sequence[KeeperCandidate], standing: Standing | None
 ) -> tuple[Speaking, ...]:
-    """What speaks for the proposed image against each other picture; where that is a tie, also what speaks against it,
-    for the likeliest of the others."""
+    """The evidence for the proposed image against each other picture; for a tie, also the evidence against it, for the
+    likeliest of the others."""
     if standing is None:
         return ()
     image_of: dict[int, int] = {}
@@ -262,17 +261,17 @@ def _candidate(
 
 
 def _taken(path: bytes, description: str, in_sidecars: str) -> str:
-    """The date of the capture by what a file, its sidecars and its name say."""
+    """The capture date from a file, its sidecars and its name."""
     name = path.rpartition(b"/")[2]
     if description == in_sidecars == "{}":
-        # As most: nothing is written down, and the name alone may say it.
+        # Most have no metadata, and only the name may contain it.
         return of_name(name)[0]
     return dated(description_from(description), description_from(in_sidecars), name).taken
 
 
 @lru_cache(maxsize=256)
 def _names(text: str) -> tuple[str, ...]:
-    """Names that are joined by commas."""
+    """Names joined by commas."""
     return tuple(filter(None, text.split(",")))
 
 
@@ -304,7 +303,7 @@ def _links(
 
 
 def _weakest(files: Sequence[tuple[int, KeeperCandidate]], links: Sequence[_Link]) -> WeakestLink | None:
-    """The link with the lowest confidence; of several, the one with the largest distance."""
+    """The link with the lowest confidence; among equal ones, the one with the largest distance."""
     firsts: dict[int, int] = {}
     for content_id, file in files:
         firsts.setdefault(content_id, file.image_id)
@@ -350,7 +349,7 @@ def _with_evidence(
 
 
 def _is_reworked(evidence: Evidence, reference: KeeperCandidate | None, member: KeeperCandidate | None) -> bool:
-    """Whether one of two pictures was altered by more than compression, where the evidence does not say which one."""
+    """Whether one of two pictures was altered by more than compression, if the evidence does not show which one."""
     if {"sharpness", "changed"} & evidence.keys() or evidence.get("tone", {}).keys() - {"grey"}:
         return True
     if "noise" not in evidence or reference is None or member is None:

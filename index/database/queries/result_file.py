@@ -31,7 +31,7 @@ from index.model import Description, DetectParameters, Kind, Turn, default_toler
 FORMAT = "comparimg/1"
 
 
-# Kinds of match that are listed as text where none are named: such lists are piped into programs that delete.
+# Kinds of match that are listed as text by default: such lists are piped into programs that delete.
 CERTAIN: Final = frozenset({Kind.EXACT, Kind.PIXELS})
 
 
@@ -42,7 +42,7 @@ def result(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> d
 
 
 def unread(database: SqliteDatabase, criteria: Sequence[str] | None = None) -> dict[str, Any]:
-    """The result with its groups as an iterator, which reads them from the database as they are asked for."""
+    """The result with its groups as an iterator, which reads them from the database on demand."""
     detection = current_detection(database)
     parameters = DetectParameters() if detection is None else load_parameters(detection.parameters)
     finished_ns = 0 if detection is None else detection.finished_ns or detection.created_ns
@@ -90,7 +90,7 @@ def write(result: dict[str, Any], form: str, target: TextIO) -> None:
 
 
 def write_json(result: dict[str, Any], target: TextIO) -> None:
-    """Write the result as ASCII JSON. Bytes of a path that are no UTF-8 are escaped as lone surrogates, which survive
+    """Write the result as ASCII JSON. Bytes of a path that are not UTF-8 are escaped as lone surrogates, which survive
     the round trip."""
     target.write("{")
     for number, (name, value) in enumerate(result.items()):
@@ -113,8 +113,8 @@ def write_csv(result: dict[str, Any], target: TextIO) -> None:
 
 
 def write_text(result: dict[str, Any], target: TextIO) -> None:
-    """Write the paths of each group on lines of their own, the reference first, and an empty line between two groups,
-    as fdupes does. A group with a path that holds a line break is left out: it would read as two files."""
+    """Write the paths of each group on separate lines, the reference first, and an empty line between two groups, as
+    fdupes does. A group with a path that contains a line break is left out: it would read as two files."""
     written = False
     for group in result["groups"]:
         paths = [image["path"] for image in group["images"]]
@@ -129,7 +129,7 @@ def _of_kinds(images: Iterable[dict[str, Any]], kinds: Collection[str]) -> Itera
 
 
 def _write_list(values: Iterable[Any], target: TextIO) -> None:
-    """As json.dump writes a list that is the value of a name, one element at a time."""
+    """Write a list that is the value of a name, as json.dump does, one element at a time."""
     empty = True
     for value in values:
         target.write(("[" if empty else ",") + "\n  " + _indented(value, 2))
@@ -138,7 +138,7 @@ def _write_list(values: Iterable[Any], target: TextIO) -> None:
 
 
 def _indented(value: Any, depth: int) -> str:
-    """A value as JSON, its lines but the first moved to the right. JSON has no line breaks within texts."""
+    """A value as JSON, with all lines but the first indented. JSON has no line breaks within texts."""
     return json.dumps(value, indent=1, ensure_ascii=True).replace("\n", "\n" + " " * depth)
 
 
@@ -152,14 +152,14 @@ def _groups(
         content_ids = {member.content_id for of_group in members.values() for member in of_group}
         rows_of = contents(database, content_ids)
         files_of = present_files(database, content_ids, parameters)
-        beside = sidecar_descriptions(database, (file.id for files in files_of.values() for file in files))
+        sidecars = sidecar_descriptions(database, (file.id for files in files_of.values() for file in files))
         for row in chunk:
             evidence = _evidence(database, detection_id, row.reference_id)
             files = [(member, file) for member in members[row.id] for file in files_of.get(member.content_id, [])]
             images = [
                 _image(
                     file, rows_of[member.content_id], member, parameters.hsize, evidence,
-                    beside.get(file.id, Description()),
+                    sidecars.get(file.id, Description()),
                 )
                 for member, file in files
             ]  # fmt: skip
@@ -177,7 +177,7 @@ def _groups(
 def _lead_from_proposed(
     outline: Outline | None, files: Sequence[tuple[Any, Any]], images: Sequence[dict[str, Any]]
 ) -> None:
-    """Let the sentences lead from the proposed image, where that is not the reference, to the others."""
+    """Make the sentences describe the others compared with the proposed image, if that is not the reference."""
     if outline is None or not files:
         return
     proposed = next((member for member, file in files if file.id == outline.proposal.image_id), files[0][0])
@@ -231,9 +231,9 @@ def _evidence(database: SqliteDatabase, detection_id: int, reference_id: int) ->
 
 
 def _image(
-    file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]], beside: Description
+    file: Any, content: Any, member: Any, hsize: int, evidence: dict[int, dict[str, Any]], sidecars: Description
 ) -> dict[str, Any]:
-    description = combined_description(content.description, beside, os.path.basename(bytes(file.path)))
+    description = combined_description(content.description, sidecars, os.path.basename(bytes(file.path)))
     fields: dict[str, Any] = {
         "path": os.fsdecode(bytes(file.path)),
         "reference": False,

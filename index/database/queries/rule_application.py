@@ -28,9 +28,9 @@ from index.model import Choice, Kind
 SAMPLE = 60
 # Groups that are read by one statement.
 GROUPS_AT_ONCE = 200
-# Up to so many groups a request answers for each of them; a job does so for more. One takes 0.05 to 0.2 milliseconds.
+# Up to this many groups, a request answers for each of them; more need a job. One takes 0.05 to 0.2 milliseconds.
 ANSWERED_AT_ONCE = 10_000
-# The groups from which a preview of more than that is estimated.
+# The number of groups from which a preview of more than that is estimated.
 ESTIMATED_FROM = 2_500
 KIND_OF = {str(kind): kind for kind in Kind}
 
@@ -39,7 +39,7 @@ Selected = TypeVar("Selected")
 
 @dataclass(frozen=True, slots=True)
 class SampleGroup:
-    """One group that a rule decides about; each image is its id and path. `keeper` is the first of the keepers."""
+    """One group that a rule decides on; each image is its id and path. `keeper` is the first of the keepers."""
 
     key: str
     keeper: tuple[int, bytes]
@@ -50,9 +50,9 @@ class SampleGroup:
 
 @dataclass(slots=True)
 class Effect:
-    """What a rule decides: the number of groups, of images that are not kept and of their bytes, of ties that are left
-    to a person, and of groups by the criterion that decided. `run_id` is 0 in a preview. `looked_at` groups of
-    `selected` ones were examined: the numbers are estimates where these differ."""
+    """What a rule decides: the number of groups, of images that are not kept and their bytes, of ties that are left to
+    a person, and of groups by the criterion that decided. `run_id` is 0 in a preview. `looked_at` groups of `selected`
+    ones were examined: if these differ, the numbers are estimates."""
 
     groups: int = 0
     images: int = 0
@@ -68,8 +68,8 @@ class Effect:
 def preview(
     database: SqliteDatabase, rule: Rule, chosen: GroupFilter, gone: Callable[[], bool] = lambda: False
 ) -> Effect:
-    """What the rule would decide; of more than ANSWERED_AT_ONCE groups an estimate, from groups that lie evenly in
-    their order, those with the most reclaimable bytes first. It stops once the client is `gone`."""
+    """What the rule would decide. For more than ANSWERED_AT_ONCE groups an estimate, from groups evenly spread in their
+    order, those with the most reclaimable bytes first. It stops once the client is `gone`."""
     groups = _groups(database, rule, chosen)
     looked_at = answered_from(groups)
     effect = Effect(selected=len(groups), looked_at=len(looked_at))
@@ -83,23 +83,23 @@ def preview(
 
 
 def is_for_a_job(database: SqliteDatabase, rule: Rule, chosen: GroupFilter) -> bool:
-    """Whether the rule concerns more groups than a request should decide about."""
+    """Whether the rule concerns more groups than a request should decide on."""
     return len(_groups(database, rule, chosen)) > ANSWERED_AT_ONCE
 
 
 def portions(database: SqliteDatabase, rule: Rule, chosen: GroupFilter) -> list[Sequence[tuple[int, str]]]:
-    """All groups that the rule may decide about, in portions for `add_effect`."""
+    """All groups that the rule may decide on, in portions for `add_effect`."""
     return list(chunks(_groups(database, rule, chosen), GROUPS_AT_ONCE))
 
 
 def add_effect(database: SqliteDatabase, rule: Rule, portion: Sequence[tuple[int, str]], effect: Effect) -> None:
-    """Add what the rule would decide about the groups of a portion."""
+    """Add what the rule would decide on the groups of a portion."""
     for key, files, rulings in _ruled(database, rule, portion):
         _count(effect, key, files, rulings)
 
 
 def answered_from(groups: Sequence[Selected]) -> Sequence[Selected]:
-    """The groups from which a request answers what would be decided about all: all of them, or of more than
+    """The groups from which a request answers what would be decided on all: all of them, or of more than
     ANSWERED_AT_ONCE some, each from the middle of an equal share of their order."""
     if len(groups) <= ANSWERED_AT_ONCE:
         return groups
@@ -124,10 +124,10 @@ def estimate(effect: Examined, numbers: Sequence[str], counter: str) -> None:
 
 
 class Application:
-    """One application of a rule in portions, each a change of its own, so that no other waits for all of them: `begin`
-    gives the portions, `decide` makes the decisions of one, `end` adds up.
+    """One application of a rule in portions, each in its own transaction, so that no other writer waits for all of
+    them: `begin` returns the portions, `decide` makes the decisions of one, `end` adds up.
 
-    Every portion leaves whole groups decided. A run that does not get to its end is rolled back (rule_runs.roll_back).
+    Every portion leaves whole groups decided. A run that does not reach its end is rolled back (rule_runs.roll_back).
     """
 
     def __init__(self, rule: Rule, chosen: GroupFilter, now_ns: int, name: str = "", job_id: int | None = None) -> None:
@@ -152,7 +152,7 @@ class Application:
         return found
 
     def decide(self, portion: Sequence[tuple[int, str]], database: SqliteDatabase) -> None:
-        """Decide about the groups of one portion as they are now."""
+        """Decide on the groups of one portion in their present state."""
         run_id = self.effect.run_id
         touched: list[int] = []
         rows: list[DecisionRow] = []
@@ -174,7 +174,7 @@ class Application:
         return effect
 
     def roll_back(self, write: Callable[[Callable[[SqliteDatabase], Any]], Any]) -> None:
-        """Undo the run where it cannot go on. Where that fails too, the next start does it."""
+        """Undo a run that cannot continue. If that fails too, the next start does it."""
         if self.effect.run_id:
             with contextlib.suppress(StoreError):
                 rule_runs.roll_back(write, self.effect.run_id)
@@ -201,8 +201,8 @@ def apply(
 
 
 def _groups(database: SqliteDatabase, rule: Rule, chosen: GroupFilter) -> list[tuple[int, str]]:
-    """The row ids and public ids of the groups that a rule may decide about."""
-    # Of two files that only look alike, none can give way to the other where it is about equal pixels.
+    """The row ids and public ids of the groups that a rule may decide on."""
+    # Of two files that are only similar, a rule about equal pixels can remove neither in favour of the other.
     passed_over = [kind for kind in Kind if rule.is_about_equal_pixels and kind not in (*rule.kinds, Kind.EXACT)]
     return ids_of_groups(database, chosen, passed_over)
 

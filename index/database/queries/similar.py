@@ -14,7 +14,7 @@ AT_ONCE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class SimilarContent:
-    """A content and its cosine with the one asked about."""
+    """A content and its cosine with the one requested."""
 
     content_id: int
     cosine: float
@@ -23,9 +23,9 @@ class SimilarContent:
 def similar_contents(
     database: SqliteDatabase, content_id: int, count: int, least: float
 ) -> list[SimilarContent] | None:
-    """The `count` contents with a file that are most similar to one, of a cosine of at least `least`, the most similar
-    first, of equal ones the first; None where that one has no vector by the present model. A million takes about a
-    second."""
+    """The `count` contents with a file that are most similar to one, with a cosine of at least `least`, the most
+    similar first and, at equal cosine, the first by id. None if that one has no vector by the present model. A million
+    takes about a second."""
     state = model_state(database)
     own = (
         None

@@ -41,7 +41,7 @@ class MonthFigures:
 @dataclass(frozen=True, slots=True)
 class FolderFigures:
     """A folder with everything below it. `reclaimable_bytes` are those of images that are copies of the reference of
-    their group; `folders` says whether it contains further folders."""
+    their group; `folders` is whether it contains further folders."""
 
     path: bytes
     images: int

@@ -273,7 +273,7 @@ def _files_of_group(database: SqliteDatabase, key: str, search: int) -> dict[int
 
 
 def _check_links(database: SqliteDatabase, files: dict[int, _File], wanted: Sequence[DecisionRequest]) -> None:
-    """Raises NotExact if an image is to be replaced by a hard link and no image that stays has its bytes."""
+    """Raises NotExact if an image would be replaced by a hard link and no kept image has its bytes."""
     linked = [request.image_id for request in wanted if request.choice is Choice.LINK]
     if linked:
         decided = of_images(database, files)

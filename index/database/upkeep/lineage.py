@@ -28,7 +28,7 @@ class Doubt(StrEnum):
     COPY = "it is a copy that ComparImg made"
     BEHIND = "it is older than the last one in use"
     OTHER = "another index was in use here"
-    ABSENT = f"there is no whole {FILE} beside it, as after an upgrade from an earlier version"
+    ABSENT = f"there is no whole {FILE} next to it, as after an upgrade from an earlier version"
     MOVED = "it, or its folder, was copied or put back since it was in use"
     MANIFESTS = "the manifests of the trashes are ahead of it"
 

@@ -1,7 +1,7 @@
-"""PURE: the vectors whose signs are nearest to those of a query, compiled by numba: less than a nanosecond a word.
+"""PURE: the vectors whose signs are nearest to those of a query, compiled by numba: less than a nanosecond per word.
 
-Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time. What was
-compiled is used until this file changes: what other files define comes as arguments.
+Importing it raises ImportError or OSError if numba is missing or the system forbids code made at run time. The compiled
+code is cached until this file changes, so definitions of other files are passed as arguments.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ Words = NDArray[np.uint64]
 
 @compiled(inline="always")
 def _distances(query: Words, block: Words, words: int, distances: NDArray[np.int64]) -> int:
-    """Of all rows of a block, and the least of them."""
+    """The distances of all rows of a block, and the smallest of them."""
     for j in range(len(distances)):
         total = 0
         for word in range(words):
@@ -37,9 +37,9 @@ def add_nearest(
     row: NDArray[np.int64],
     distance: NDArray[np.int32],
 ) -> int:
-    """Add to the nearest rows of a query, (words,), those of a segment, (blocks, words, rows), whose first row has the
-    number `first_row`, before the row `end`. `row` and `distance`, (most,), hold `count` of them, the nearest first, of
-    equally near ones the first; the new count is returned."""
+    """Add the nearest rows of a segment to those of a query. The query has shape (words,), the segment (blocks, words,
+    rows); its first row has the number `first_row`, and only rows before `end` count. `row` and `distance`, (most,),
+    hold `count` rows, the nearest first and, at equal distance, the first by number. Returns the new count."""
     words, together, most = blocks.shape[1], blocks.shape[2], len(row)
     distances = np.empty(together, np.int64)
     limit = distance[most - 1] - 1 if count == most else 64 * words
@@ -64,6 +64,6 @@ def add_nearest(
             row[place], distance[place] = low + j, distances[j]
             count = min(count + 1, most)
             if count == most:
-                # A later row must be nearer than the farthest of these, not as near.
+                # A later row must be nearer than the farthest of these; an equal distance is not enough.
                 limit = distance[most - 1] - 1
     return count

@@ -1,7 +1,7 @@
-"""PURE: the cosines that decide which pairs a model proposes, and which it lets through.
+"""PURE: the cosines that decide which pairs a model proposes, and which pairs of the hashes it accepts.
 
-Cosines of two models are not comparable: of one, unrelated photographs are at 0.1, of another at 0.6. So the limits
-belong to the model: its file or the configuration has them. Those of the model that ships are fitted by
+Cosines of different models are not comparable: unrelated photographs have about 0.1 with one, 0.6 with another. So the
+limits belong to the model, and are set in its file or the configuration. Those of the included model are fitted by
 `fitting.model.limits`.
 """
 
@@ -15,7 +15,7 @@ from index.imaging.thresholds import threshold
 
 @dataclass(frozen=True, slots=True)
 class CosineLimits:
-    """The least cosine of a pair, for each way to use it. The defaults are for models that come without limits."""
+    """The minimum cosine of a pair, for each use. The defaults are for models without limits of their own."""
 
     first: float = threshold(
         0.50, "cosine", "Of the nearest picture: it is proposed where it is at least so near. One more pair is cheap."

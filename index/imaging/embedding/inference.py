@@ -1,7 +1,7 @@
-"""EDGE: onnxruntime, loaded where a model is first run: only ever in a worker process, which may be killed.
+"""EDGE: onnxruntime, loaded where a model is first run: only in a worker process, which can be killed.
 
-onnxruntime is given the bytes that were checked, never a path, and one thread. What it throws says that this model
-cannot be run, so that every failure becomes a PictureError of the reason MODEL.
+onnxruntime gets the bytes that were checked, never a path, and one thread. Its exceptions mean that this model cannot
+be run, so every failure becomes a PictureError with the reason MODEL.
 """
 
 import os
@@ -27,7 +27,7 @@ PROVIDERS: Final = {
     "openvino": "OpenVINOExecutionProvider",
     "cuda": "CUDAExecutionProvider",
 }
-# Flags of processors whose products of 8 bits onnxruntime adds in 32.
+# Processor flags without which onnxruntime adds products of 8 bits in 16.
 SUM_EXACTLY: Final = frozenset(("avx_vnni", "avx512_vnni"))
 QUIET: Final = 4
 MESSAGE_LENGTH: Final = 200
@@ -35,7 +35,7 @@ MESSAGE_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that is ready to run: the digest of its file, what it takes, the limits of its cosines, and onnxruntime's
+    """A model that is ready to run: the digest of its file, its input, the limits of its cosines, and onnxruntime's
     session."""
 
     digest: bytes
@@ -59,7 +59,7 @@ class Model:
 def read_file(path: str) -> bytes:
     """The bytes of a model. Raises PictureError (reason MODEL)."""
     try:
-        # Not blocked by a pipe without a writer.
+        # Without blocking on a pipe that has no writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
@@ -92,11 +92,11 @@ def _session(data: bytes, providers: Sequence[str]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = QUIET
-    # Otherwise a file may begin as one in onnxruntime's own format, which was not checked.
+    # Otherwise a file may begin like one in onnxruntime's own format, which was not checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # Processors with AVX2 but without VNNI otherwise add products of 8 bits in 16, which overflow: of the model that
-    # ships the vectors were at a cosine of 0.96, at worst 0.80, to those of other processors. With VNNI the sums are
-    # right without it, in half of the time.
+    # Processors with AVX2 but without VNNI otherwise add products of 8 bits in 16, which overflow: the cosine of the
+    # vectors of the included model to those of other processors was 0.96, at worst 0.80. With VNNI the sums are correct
+    # without this, in half the time.
     if not SUM_EXACTLY & processor_flags():
         options.add_session_config_entry("session.x64quantprecision", "1")
     try:
@@ -108,7 +108,7 @@ def _session(data: bytes, providers: Sequence[str]) -> Any:
 
 
 def _fallback(chosen: Sequence[str]) -> list[str]:
-    """What another provider cannot run, the processor does."""
+    """The processor runs what another provider cannot run."""
     return [] if PROVIDERS["cpu"] in chosen else [PROVIDERS["cpu"]]
 
 

@@ -1,4 +1,4 @@
-"""PURE: what a model takes and gives: from the configuration, else from the file, else from what is usual."""
+"""PURE: the input and output of a model, from the configuration, else from the file, else the usual values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from index.imaging.embedding.onnx_file import MODEL, OnnxFile, Tensor
 FITS: Final = ("stretch", "crop", "pad")
 LAYOUTS: Final = ("nchw", "nhwc")
 CHANNELS: Final = ("rgb", "bgr")
-# Where nothing else is said: the values of ImageNet, with which torchvision, timm, DINOv2 and SSCD train.
+# The default values: those of ImageNet, with which torchvision, timm, DINOv2 and SSCD train.
 USUAL_SIDE: Final = 224
 USUAL_MEAN: Final = (123.675, 116.28, 103.53)
 USUAL_STD: Final = (58.395, 57.12, 57.375)
 MAX_SIDE: Final = 2048
-# The keys of the metadata of a file begin so: comparimg.size = 224x224.
+# The prefix of keys in the metadata of a file: comparimg.size = 224x224.
 PREFIX: Final = "comparimg."
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """What the configuration says of a model; "" leaves it to the file. `mean` and `std` are numbers from 0 to 255 with
-    commas, one or three; `cosines` are the three limits of CosineLimits."""
+    """The configuration of a model; "" leaves a value to the file. `mean` and `std` are numbers from 0 to 255 separated
+    by commas, one or three. `cosines` are the three limits of CosineLimits."""
 
     size: str = ""
     fit: str = ""
@@ -37,10 +37,12 @@ class ModelOptions:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """The one definition of what a model is given, and which of its outputs is the vector.
+    """The one definition of the input of a model, and which of its outputs is the vector.
 
-    `element` is the type of the numbers: float32, float16 or uint8. The picture of `width` x `height` pixels is filled
-    by `fit` (imaging.embedding.preprocessing); a pixel p of 0 to 255 becomes (p - mean) / std.
+    `element` is the type of the numbers: float32, float16 or uint8. The picture is fitted to `width` x `height` pixels
+    by `fit` (imaging.embedding.preprocessing); a pixel p of 0 to 255 becomes (p - mean)
+
+    std.
     """
 
     name: str
@@ -56,8 +58,8 @@ class ModelInput:
 
 
 def resolve(file: OnnxFile, options: ModelOptions) -> ModelInput:
-    """What a model takes. Raises PictureError (reason MODEL) where it is no model of one image, or where what is said
-    of it contradicts itself."""
+    """The input of a model. Raises PictureError (reason MODEL) if it is not a model of one image, or if its description
+    contradicts itself."""
     if len(file.inputs) != 1:
         names = ", ".join(tensor.name for tensor in file.inputs)
         raise PictureError(MODEL, "model.inputs", n=len(file.inputs), names=names)
@@ -77,7 +79,7 @@ def resolve(file: OnnxFile, options: ModelOptions) -> ModelInput:
     )
     if width not in (None, wanted[0]) or height not in (None, wanted[1]):
         raise PictureError(MODEL, "model.size", width=wanted[0], height=wanted[1], shape=_shown(shape))
-    # Whole numbers are pixels as they are, unless something else is said.
+    # Whole numbers are unchanged pixels, unless another mean or deviation is set.
     plain = image.element == "uint8"
     return ModelInput(
         name=image.name,
@@ -99,7 +101,7 @@ def limits_of(file: OnnxFile, options: ModelOptions) -> CosineLimits:
 
 
 def parse_numbers(name: str, text: str) -> tuple[float, float, float] | None:
-    """Three numbers with commas, or one for all three; None for "". Raises PictureError."""
+    """Three numbers separated by commas, or one for all three; None for "". Raises PictureError."""
     if not text:
         return None
     try:
@@ -139,7 +141,7 @@ def _is_last(shape: Sequence[Any]) -> bool:
 
 
 def _output(file: OnnxFile, wanted: str) -> str:
-    """The name of the output: the one asked for, else the first that is a vector by its shape, else the first."""
+    """The name of the output: the requested one, else the first that has the shape of a vector, else the first."""
     if wanted:
         if wanted not in {tensor.name for tensor in file.outputs}:
             names = ", ".join(tensor.name for tensor in file.outputs)

@@ -1,9 +1,9 @@
-"""PURE: the structure of an ONNX file, read before anything that could run it does.
+"""PURE: the structure of an ONNX file, read before anything is run that could execute it.
 
 An ONNX file is a protocol buffer (github.com/onnx/onnx, onnx.proto). A runtime follows references from it to other
-files ("external data"): onnxruntime reads any file the service can read when the model is given as bytes. So the file
-is walked here field by field, whatever the order or repetition of its fields, and refused if any tensor in any graph,
-function or attribute refers to data outside of it. Nothing of the file is copied or executed.
+files ("external data"): if the model is given as bytes, onnxruntime reads any file that the service can read. So the
+file is walked here field by field, whatever the order or repetition of its fields, and refused if any tensor in any
+graph, function or attribute refers to data outside of it. Nothing of the file is copied or executed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ from typing import Final
 
 from index.errors import PictureError
 
-# The reason of every failure that lies in the model, not in a picture.
+# The reason of every failure of the model, as opposed to the picture.
 MODEL: Final = "model"
 MAX_BYTES: Final = 2**30
-# Messages within messages; protobuf itself refuses more than 100.
+# The depth of nested messages; protobuf itself refuses more than 100.
 MAX_DEPTH: Final = 100
-# What stands in a message, by field number: the kind of the message that it is. All others are values.
+# The fields of a message by number, with the kind of message in them. All others are values.
 MESSAGES: Final[Mapping[str, Mapping[int, str]]] = {
     "model": {7: "graph", 8: "opset", 14: "entry", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -28,11 +28,11 @@ MESSAGES: Final[Mapping[str, Mapping[int, str]]] = {
     "sparse": {1: "tensor", 2: "tensor"},
 }
 EXTERNAL_DATA, DATA_LOCATION = 13, 14
-# The sets of operators that onnxruntime has on a CPU.
+# The operator sets that onnxruntime has on a CPU.
 DOMAINS: Final = frozenset(("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"))
 # Operators of these sets that name files or programs to load.
 REFUSED_OPERATORS: Final = frozenset(("EPContext", "PyOp"))
-# Element types of inputs and outputs that are of use here, by their number in onnx.proto.
+# Supported element types of inputs and outputs, by their number in onnx.proto.
 ELEMENTS: Final[Mapping[int, str]] = {1: "float32", 2: "uint8", 10: "float16", 11: "float64"}
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
@@ -40,8 +40,8 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An input or output: its name, the name of its element type ("" for one of no use here), and its shape; None
-    stands for a dimension that is not fixed, and a shape of None for one that is not stated."""
+    """An input or output: its name, the name of its element type ("" if unsupported), and its shape. None is a
+    dimension that is not fixed; a shape of None is not stated."""
 
     name: str
     element: str
@@ -50,7 +50,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class OnnxFile:
-    """What a file says of itself. `inputs` are those that a caller has to give: not those with an initial value."""
+    """The structure stated by a file. `inputs` are those that a caller must give: not those with an initial value."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -59,7 +59,7 @@ class OnnxFile:
 
 @dataclass
 class _Found:
-    """What the walk has found so far."""
+    """The findings of the walk so far."""
 
     inputs: list[memoryview] = field(default_factory=list)
     outputs: list[memoryview] = field(default_factory=list)
@@ -76,7 +76,7 @@ def read_structure(data: bytes) -> OnnxFile:
     if len(data) > MAX_BYTES:
         raise PictureError(MODEL, "model.too_large", megabytes=-(-len(data) >> 20), limit=MAX_BYTES >> 20)
     found = _Found()
-    # An explicit stack: a file must not be able to exhaust that of the interpreter.
+    # An explicit stack: no file can exhaust that of the interpreter.
     waiting: list[tuple[str, memoryview, int]] = [("model", memoryview(data), 0)]
     while waiting:
         kind, message, depth = waiting.pop()
@@ -97,7 +97,7 @@ def read_structure(data: bytes) -> OnnxFile:
 
 
 def _note(found: _Found, kind: str, depth: int, number: int, value: "int | memoryview") -> None:
-    """Take what matters from one field, and refuse what may not be there."""
+    """Record what is needed from one field, and refuse what is not allowed."""
     match kind, number:
         case "tensor", _ if number == EXTERNAL_DATA or (number == DATA_LOCATION and value != 0):
             raise PictureError(MODEL, "model.external_data")
@@ -150,7 +150,7 @@ def _type(tensor_type: memoryview) -> tuple[str, tuple[int | None, ...] | None]:
 def _dimension(dimension: memoryview) -> int | None:
     for number, _, value in _fields(dimension):
         if number == 1 and isinstance(value, int):
-            # Some exporters write -1 or 0 for a dimension that is free.
+            # Some exporters write -1 or 0 for a dimension that is not fixed.
             return value if 0 < value < 2**31 else None
     return None
 

@@ -1,9 +1,11 @@
-"""A preview -> the numbers that a model is given: one exact definition, since another filter moves cosines by 0.1.
+"""The preprocessing of a preview for a model: one exact definition, since another filter moves cosines by 0.1.
 
 The preview, RGB with at most 512 pixels a side (1,024 of a graphic), is reduced by Pillow's BILINEAR thumbnail to at
-most twice the size of the input, then brought to it by Pillow's BICUBIC, both of which average over all pixels of what
-is reduced. A `stretch` ignores the ratio; a `crop` fills the input and cuts off evenly what is beyond; `pad` fits
-inside and fills the rest with the mean, which becomes 0. Each channel is then (p - mean) / std.
+most twice the size of the input, then resized to it by Pillow's BICUBIC. Both average over all pixels when reducing.
+`stretch` ignores the ratio; `crop` fills the input and cuts off the rest evenly; `pad` fits inside and fills the rest
+with the mean, which becomes 0. Each channel is then (p - mean)
+
+std.
 """
 
 from typing import Any

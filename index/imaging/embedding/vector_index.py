@@ -1,11 +1,11 @@
-"""Vectors -> the nearest by cosine, exact among the nearest by the signs of their components.
+"""The nearest vectors by cosine, exact among the nearest by the signs of their components.
 
-The signs of a vector are a hash: two vectors differ in about as large a share of them as their angle is of half a turn.
-So all signs are compared, 32 bytes a picture at 256 dimensions, and the nearest by signs are ranked by their cosines
-(Charikar, Similarity estimation techniques from rounding algorithms, 2002).
+The signs of a vector are a hash: the share of signs in which two vectors differ is about their angle divided by half a
+turn. So all signs are compared, 32 bytes a picture at 256 dimensions, and the nearest by signs are ranked by their
+cosines (Charikar, Similarity estimation techniques from rounding algorithms, 2002).
 
-A row is compared with those before it alone, so that what is found does not depend on how many came at a time. Not for
-several threads at once; it uses threads of its own.
+A row is compared only with those before it, so the result does not depend on how many are added at a time. Not for
+several threads at once; it uses its own threads.
 """
 
 import logging
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """How many pictures a model proposes to the verifier as perhaps the same; how near, CosineLimits says."""
+    """How many pictures a model proposes to the verifier as candidates; CosineLimits defines how near they must be."""
 
     ranked: int = threshold(
         100, "rows", "The nearest by signs, ranked by cosine: 0.998 of copies are among them at 256 dimensions."
@@ -40,10 +40,10 @@ class Proposals:
 
 PROPOSALS: Final = Proposals()
 
-# Rows are kept in segments of this many blocks, so that growing never copies what is there.
+# Rows are kept in segments of this many blocks, so that growing never copies existing rows.
 BLOCKS: Final = 128
 SEGMENT: Final = BLOCKS * BLOCK
-# Below this many comparisons numpy is done before numba is loaded.
+# Below this many comparisons numpy is faster than loading numba.
 WORTH_COMPILING: Final = 20_000_000
 # Queries compared with a segment while it is in the second-level cache.
 QUERIES: Final = 16
@@ -52,7 +52,7 @@ Engine = Callable[..., int]
 
 
 class Near(NamedTuple):
-    """A row near to a query, and their cosine."""
+    """A row near a query, and their cosine."""
 
     row: int
     cosine: float
@@ -69,8 +69,8 @@ class _Segment:
 
 
 class VectorIndex:
-    """Vectors of one model in memory; 289 bytes a row at 256 dimensions. Rows are numbered from 0 in the order they
-    were given, and keep their numbers when others are removed."""
+    """Vectors of one model in memory; 289 bytes a row at 256 dimensions. Rows are numbered from 0 in the order in which
+    they were added, and keep their numbers when others are removed."""
 
     def __init__(self, dimensions: int, limits: CosineLimits = USUAL, threads: int | None = None) -> None:
         self.dimensions = dimensions
@@ -113,7 +113,7 @@ class VectorIndex:
     def earlier(
         self, queries: Rows, ends: NDArray[np.int64], checkpoint: Callable[[], None] = lambda: None
     ) -> Iterator[list[Near]]:
-        """For each query, int8 (n, d), the nearest rows before its end, (n,), as PROPOSALS and the limits have it, the
+        """For each query, int8 (n, d), the nearest rows before its end, (n,), within PROPOSALS and the limits, the
         nearest first. `checkpoint` may raise to stop."""
         engine = _engine(int(ends.sum()))
         with ThreadPoolExecutor(self._threads) as threads:
@@ -179,7 +179,7 @@ def _by_numpy(
     row: NDArray[np.int64],
     distance: NDArray[np.int32],
 ) -> int:
-    """As compiled_search.add_nearest."""
+    """The same as compiled_search.add_nearest."""
     used = -(-min(end - first_row, SEGMENT) // BLOCK)
     apart: Any = np.bitwise_count(blocks[:used] ^ query[:, None]).sum(axis=1, dtype=np.int32).ravel()
     rows = np.flatnonzero(present[: min(end - first_row, SEGMENT)])

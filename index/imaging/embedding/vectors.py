@@ -1,7 +1,7 @@
-"""PURE: the output of a model -> a vector of unit length, kept as whole numbers of 8 bits; their signs and cosines.
+"""PURE: the output of a model as a vector of unit length in whole numbers of 8 bits; their signs and cosines.
 
-The vector is scaled by its largest component to 127, so that one byte each is kept. With 256 of them, that moves
-cosines by less than 0.002.
+The vector is scaled so that its largest component is 127, and each component is stored in one byte. With 256 of them,
+this moves cosines by less than 0.002.
 """
 
 from typing import Any, Final
@@ -22,7 +22,7 @@ Words = NDArray[np.uint64]
 def vector_of(output: NDArray[Any]) -> Rows:
     """The vector of one picture from an output of its model: (d,), int8.
 
-    (1, d) is the vector itself; of (1, tokens, d), as vision transformers give, it is the first token, which stands for
+    (1, d) is the vector itself; of (1, tokens, d), as vision transformers give, it is the first token, which represents
     the picture; of (1, d, height, width) the mean over the places. Raises PictureError (reason MODEL).
     """
     values = np.asarray(output, np.float64)
@@ -52,8 +52,8 @@ def words_for(dimensions: int) -> int:
 
 
 def signs(rows: Rows) -> NDArray[np.uint64]:
-    """The signs of vectors, (n, d) -> (n, words), a bit set where a component is positive. What no dimension fills is
-    clear in all."""
+    """The signs of vectors, (n, d) -> (n, words); a bit is set if a component is positive. Unused bits are clear in
+    all."""
     packed = np.zeros((len(rows), words_for(rows.shape[1]) * 8), np.uint8)
     bits = np.packbits(rows > 0, axis=1)
     packed[:, : bits.shape[1]] = bits
@@ -66,7 +66,7 @@ def cosines(rows: Rows, query: Rows) -> NDArray[np.float32]:
 
 
 def paired_cosines(first: Rows, second: Rows) -> NDArray[np.float32]:
-    """The cosine of each row with the one at its place in the other, (n, d), or with the one that is given, (d,)."""
+    """The cosine of each row with the one at its place in the other, (n, d), or with a single one, (d,)."""
     # Sums of at most 4,096 products of at most 2^14: exact in 32 bits, so the same on every machine.
     a, b = first.astype(np.int32), second.astype(np.int32)
     products = (a * b).sum(axis=-1, dtype=np.int64)

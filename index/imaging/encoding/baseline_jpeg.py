@@ -1,6 +1,7 @@
-"""PURE: a baseline JPEG -> the same coefficients in the best codes for them, as baseline.
+"""PURE: recodes a baseline JPEG with optimal Huffman codes, as baseline.
 
-Progressive files are smaller, but for their headers: below some 150 pixels a side baseline is, by up to a tenth.
+Progressive files are smaller except for their headers: below some 150 pixels a side baseline is smaller, by up to a
+tenth.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ RESTARTS: Final = 0xDD
 OF_AC: Final = 0x10
 COEFFICIENTS: Final = 64
 BLOCK: Final = 8
-# Sixteen zeros, and the end of a block: symbols without a value behind them.
+# Sixteen zeros, and the end of a block: symbols that are not followed by a value.
 ZEROS: Final = 15
 
 # A table, a symbol and the bits of its value.
@@ -44,7 +45,7 @@ def repacked(data: bytes) -> bytes:
 
 
 def _rescanned(data: bytes, start: int, end: int, frame: bytes, tables: dict[int, Code]) -> bytes:
-    """The scan with the codes before it, and what is behind it."""
+    """The scan preceded by the codes, and what follows it."""
     behind = next((where for marker, where, _ in jpeg_file.markers(data) if where >= end), len(data))
     if not frame or data[behind : behind + 2] != jpeg_file.END:
         raise NoJpeg("has not one baseline scan")
@@ -67,7 +68,7 @@ class _Component:
 
 
 class _Scan:
-    """The one scan of a picture: which blocks follow one another, in which tables."""
+    """The one scan of a picture: the order of the blocks, and their tables."""
 
     def __init__(self, header: bytes, frame: bytes, tables: dict[int, Code]) -> None:
         count = frame[9]
@@ -92,7 +93,7 @@ class _Scan:
         self._places = {table: tables[table].places() for table in self.tables}
 
     def tokens(self, bits: str) -> list[Token]:
-        """Raises NoJpeg where the coded data is not that of this picture."""
+        """Raises NoJpeg if the coded data is not that of this picture."""
         tokens: list[Token] = []
         position = 0
         last = len(bits) - 2 * LONGEST

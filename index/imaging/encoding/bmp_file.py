@@ -7,18 +7,18 @@ CORE_HEADER: Final = 12
 INFO_HEADER: Final = 40
 RLE8, RLE4, BITFIELDS = 1, 2, 3
 MASKS_BYTES: Final = 12
-# In a run-length coded picture, after a zero: the end of a line, of the picture, and a step to another place.
+# In a run-length coded picture, after a zero: the end of a line, the end of the picture, and a step to another place.
 END_OF_LINE, END_OF_PICTURE, STEP = 0, 1, 2
 
 
 class NoBmp(ValueError):
-    """The bytes are not built as a BMP file."""
+    """The bytes are not a valid BMP file."""
 
 
 def remainder(data: bytes) -> bytes:
-    """The bytes that are neither header, colours nor pixels: between them, or behind the picture. Raises NoBmp.
+    """The bytes that are neither header, colours nor pixels: between these, or after the picture. Raises NoBmp.
 
-    A colour profile is among them, since no reader here uses it.
+    A colour profile is among them, since no reader used here supports it.
     """
     if data[:2] != b"BM" or len(data) < FILE_HEADER + CORE_HEADER:
         raise NoBmp("does not begin as one")
@@ -28,7 +28,7 @@ def remainder(data: bytes) -> bytes:
         compression = colours = 0
     elif header >= INFO_HEADER and len(data) >= FILE_HEADER + INFO_HEADER:
         width, height = (_number(data, place, 4) for place in (18, 22))
-        # Stored from the top where it is negative.
+        # Stored from the top if it is negative.
         height = min(height, 2**32 - height)
         bits, compression, colours = _number(data, 28, 2), _number(data, 30, 4), _number(data, 46, 4)
     else:
@@ -45,7 +45,7 @@ def remainder(data: bytes) -> bytes:
         end = start + (width * bits + 31) // 32 * 4 * height
     if start < FILE_HEADER + header:
         raise NoBmp("has its pixels within its header")
-    # If there are fewer colours than the header says, the pixels follow at once.
+    # If there are fewer colours than the header states, the pixels follow at once.
     return data[before:start] + data[end:]
 
 

@@ -1,6 +1,6 @@
 """PURE: the options of a compression, and what follows from them for one picture.
 
-Its new size, the name of the result, whether it is done already, whether the gain is worth it.
+Its new size, the name of the result, whether it is done already, and whether the gain is sufficient.
 """
 
 import json
@@ -13,10 +13,10 @@ from index.imaging.encoding.ssimulacra2 import HIGH, MEDIUM, VISUALLY_LOSSLESS
 SUFFIX: Final = b"_resize"
 # Bytes in a name on nearly every file system.
 LONGEST_NAME: Final = 255
-# What is compressed in folders. Other formats named by the user are reported as skipped.
+# The formats compressed in folders. Other formats named by the user are reported as skipped.
 TAKEN: Final = frozenset({"JPEG", "PNG", "BMP", "WEBP"})
 EXTENSIONS: Final = {"JPEG": b".jpg", "PNG": b".png", "WEBP": b".webp", "AVIF": b".avif"}
-# Endings that are kept as they are, where the format stays.
+# Extensions that are kept if the format stays the same.
 KNOWN_ENDINGS: Final = {
     "JPEG": frozenset({b".jpg", b".jpeg", b".jpe", b".jfif"}),
     "PNG": frozenset({b".png"}),
@@ -50,11 +50,10 @@ class Format(StrEnum):
 class CompressionOptions:
     """How pictures are made smaller.
 
-    `quality` is that of JPEG, WebP and AVIF; 100 changes no pixel where the size stays. With a `target` the least
-    quality is searched that reaches it. Pictures are scaled down to fit `width` x `height` pixels, as shown, and up
-    too if `enlarge`; 0 x 0 is full size. `colours` above 0 reduces PNG to so many. JPEG are
-    progressive where that is smaller, unless `baseline`. `least_gain` is a share of the size
-    in bytes.
+    `quality` is that of JPEG, WebP and AVIF; 100 changes no pixel if the size stays. With a `target`, the lowest
+    quality that reaches it is searched for. Pictures are scaled down to fit `width` x `height` pixels, as shown, and
+    also up if `enlarge`; 0 x 0 is full size. `colours` above 0 reduces PNG to this number. JPEGs are progressive if
+    that is smaller, unless `baseline`. `least_gain` is a share of the size in bytes.
     """
 
     quality: int = LOSSLESS_QUALITY
@@ -80,7 +79,7 @@ class CompressionOptions:
 
     @classmethod
     def from_key(cls, key: str) -> "CompressionOptions":
-        """Raises ValueError where another version wrote it."""
+        """Raises ValueError if another version wrote it."""
         given = UNWRITTEN | json.loads(key)
         if FULL_SIZE.items() <= given.items():
             given |= {"width": 0, "height": 0}
@@ -94,7 +93,7 @@ class CompressionOptions:
 
     @property
     def scales(self) -> bool:
-        """Whether there is a size to fit."""
+        """Whether there is a maximum size."""
         return bool(self.width and self.height)
 
     @property
@@ -103,14 +102,15 @@ class CompressionOptions:
         return self.target is None and self.quality == LOSSLESS_QUALITY and not self.colours
 
 
-# What a key leaves out. The size was the default once, and keys of full size name the largest there is: the keys in an
-# index stay as they are.
+# Values that are left out of a key. A limited size was once the default, so keys of full size name the largest size:
+# keys in an index stay valid.
 UNWRITTEN: Final = {item.name: item.default for item in fields(CompressionOptions)} | {"width": 1920, "height": 1080}
 FULL_SIZE: Final = {"width": 65_535, "height": 65_535}
 
 
 def fitted(width: int, height: int, options: CompressionOptions) -> tuple[int, int]:
-    """The size in pixels that a picture of width x height, as shown, gets. No side is 0, and none grows unasked."""
+    """The new size in pixels of a picture of width x height, as shown. No side is 0, and none grows unless
+    requested."""
     if not options.scales:
         return width, height
     across, down = options.width / width, options.height / height
@@ -122,15 +122,16 @@ def fitted(width: int, height: int, options: CompressionOptions) -> tuple[int, i
 
 
 def result_format(source: str, options: CompressionOptions) -> str:
-    """Pillow's name of the format that a picture of this format becomes. BMP is not compressed: it becomes PNG."""
+    """Pillow's name of the format that a picture of this format is converted to. BMP is not compressed: it becomes
+    PNG."""
     if options.format is not None:
         return options.format.name
     return "PNG" if source == "BMP" else source
 
 
-def result_name(name: bytes, source: str, options: CompressionOptions, beside: bool) -> bytes:
-    """The file name of the result: with the suffix if it is `beside` its source, and the ending of its format. A name
-    that would be longer than a file system allows loses the last letters of its stem."""
+def result_name(name: bytes, source: str, options: CompressionOptions, next_to_source: bool) -> bytes:
+    """The file name of the result: with the suffix if `next_to_source`, and the extension of its format. If a name
+    would be longer than a file system allows, its stem is shortened."""
     stem, dot, ending = name.rpartition(b".")
     if not stem:
         stem, ending = name, b""
@@ -138,7 +139,7 @@ def result_name(name: bytes, source: str, options: CompressionOptions, beside: b
     kept = dot + ending
     if kept.lower() not in KNOWN_ENDINGS[made]:
         kept = EXTENSIONS[made]
-    added = (SUFFIX if beside else b"") + kept
+    added = (SUFFIX if next_to_source else b"") + kept
     return _shortened(stem, LONGEST_NAME - len(added)) + added
 
 
@@ -152,7 +153,7 @@ def _shortened(stem: bytes, length: int) -> bytes:
 
 
 def is_worth_it(before_bytes: int, after_bytes: int, options: CompressionOptions) -> bool:
-    """Whether the result is smaller by the least gain; an enlarged picture need not be."""
+    """Whether the result is smaller by the minimum gain; an enlarged picture need not be."""
     return options.enlarge or after_bytes <= before_bytes * (1 - options.least_gain)
 
 

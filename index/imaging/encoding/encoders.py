@@ -1,6 +1,6 @@
-"""EDGE: pixels -> the bytes of a file, as small as the encoders make them; and lossless repacking of a file.
+"""EDGE: encodes pixels as a file, as small as the encoders can make it, and repacks files losslessly.
 
-Runs in worker processes only, as a decoder does. The metadata of JPEG and PNG is embedded afterwards: see
+Runs in worker processes only, like a decoder. The metadata of JPEG and PNG is embedded afterwards: see
 encoding.metadata.
 """
 
@@ -28,15 +28,16 @@ except ImportError:  # as above: Pillow's libjpeg-turbo encodes all
 FINE_QUALITY: Final = 90
 # Level 2 is 1 % larger than level 4 and takes a third of its time.
 OXIPNG_LEVEL: Final = 2
-# Of what is small, a further search takes no time, and finds up to a third; of palettes it can be a seventh larger.
+# For small pictures a further search takes no time, and saves up to a third; those with a palette may grow by a
+# seventh.
 THOROUGH_LEVEL: Final = 4
 SMALL_BYTES: Final = 2**16
-# Above this, progressive JPEG are smaller than baseline.
+# Above this size, progressive JPEGs are smaller than baseline.
 SMALL_JPEG_BYTES: Final = 2**14
 WEBP_METHOD: Final = 4
 AVIF_SPEED: Final = 6
 NOTHING: Final[Mapping[str, Any]] = {}
-# Pillow's names of how many colour samples a JPEG keeps: all, one of two, one of four.
+# Pillow's names of the chroma subsampling of a JPEG: none, one of two, one of four.
 JPEGLI_SUBSAMPLING: Final = "4:2:0"
 SUBSAMPLINGS: Final = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
@@ -50,8 +51,8 @@ def encode(
     *,
     baseline: bool = False,
 ) -> bytes:
-    """The bytes of a picture (L, RGB or RGBA) in a format with loss (JPEG, WEBP, AVIF) at a quality of 1 to 100; JPEG
-    is still to be repacked, unless it is to stay `baseline`.
+    """The bytes of a picture (L, RGB or RGBA) in a lossy format (JPEG, WEBP, AVIF) at a quality of 1 to 100. A JPEG
+    must still be repacked, unless it stays `baseline`.
 
     `subsampling` is that of a source that was a JPEG; by default colours keep full resolution from FINE_QUALITY on.
     `blocks` are metadata that the encoder writes: exif, icc_profile and xmp for WEBP and AVIF, dpi for JPEG.
@@ -73,24 +74,24 @@ def encode(
 
 
 def can_use_jpegli(pixels: Image.Image, subsampling: str, *, baseline: bool = False) -> bool:
-    """Whether jpegli, as it is bound here, codes such a JPEG: with one of four colour samples, or in grey, from which
-    repacking removes the chroma (see repacked_grey_jpeg)."""
+    """Whether jpegli, with its present binding, can encode such a JPEG: with one of four colour samples, or in grey,
+    from which repacking removes the chroma (see repacked_grey_jpeg)."""
     if pyjpegli is None:
         return False
     return (pixels.mode == "L" and not baseline) or (pixels.mode == "RGB" and subsampling == JPEGLI_SUBSAMPLING)
 
 
 def encode_by_jpegli(pixels: Image.Image, quality: int, dpi: tuple[float, float] | None = None) -> bytes:
-    """The bytes of a picture as baseline JPEG by jpegli, in colours even where the picture has none (L or RGB), which
-    repacking makes smaller still: at equal score smaller than Pillow's by a seventh and more in colours and a twentieth
-    in grey, at most by a little at the highest qualities. Its qualities are no others' (see can_use_jpegli).
-    """
+    """The bytes of a picture (L or RGB) as a baseline JPEG by jpegli, in colour even for a grey one, which repacking
+    makes smaller still. At equal score it is smaller than Pillow's by a seventh or more in colour and a twentieth in
+    grey, and only slightly smaller at the highest qualities. Its qualities are not comparable with others (see
+    can_use_jpegli)."""
     data = bytes(pyjpegli.encode(pixels.convert("RGB").tobytes(), *pixels.size, quality=quality))
     return jpeg_file.with_density(data, dpi)
 
 
 def repacked_grey_jpeg(data: bytes, dpi: tuple[float, float] | None = None) -> bytes:
-    """What encode_by_jpegli made of a grey picture, repacked, with the same luma and no chroma."""
+    """The result of encode_by_jpegli for a grey picture, repacked, with the same luma and no chroma."""
     grey = grey_jpeg.without_chroma(bytes(mozjpeg.optimize(data, mozjpeg.COPY_MARKERS.NONE)))
     return repacked_jpeg(jpeg_file.with_density(grey, dpi))
 
@@ -103,7 +104,7 @@ def encode_losslessly(pixels: Image.Image, picture_format: str, blocks: Mapping[
 
 
 def repacked_jpeg(data: bytes) -> bytes:
-    """The same coefficients in fewer bytes, coded progressively by mozjpeg, or as baseline where that is smaller;
+    """The same coefficients in fewer bytes, encoded progressively by mozjpeg, or as baseline if that is smaller;
     metadata is kept. mozjpeg silently repairs a truncated file, so the caller must have decoded it before."""
     packed = bytes(mozjpeg.optimize(data, mozjpeg.COPY_MARKERS.ALL))
     if len(packed) > SMALL_JPEG_BYTES:
@@ -124,13 +125,13 @@ def repacked_png(data: bytes) -> bytes:
 
 
 def can_repack_any_png() -> bool:
-    """Whether PNG of any depth are repacked as files; otherwise they are decoded and encoded by Pillow, which holds
-    colours at 8 bits."""
+    """Whether PNGs of any depth are repacked as files; otherwise they are decoded and encoded by Pillow, which stores
+    colours in 8 bits."""
     return oxipng is not None
 
 
 def _baseline(pixels: Image.Image, **options: Any) -> bytes:
-    """With the best codes, or the usual ones where Pillow's buffer is too small for it on noise."""
+    """With optimal codes, or the standard ones if Pillow's buffer is too small for noise."""
     try:
         return _saved(pixels, "JPEG", optimize=True, **options)
     except OSError:

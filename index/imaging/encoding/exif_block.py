@@ -1,6 +1,6 @@
-"""PURE: a few numbers in an EXIF block (CIPA DC-008) changed in place, and a block of an orientation alone.
+"""PURE: changes a few numbers of an EXIF block (CIPA DC-008) in place, or makes a block with an orientation only.
 
-Everything else stays at its byte, since maker notes hold offsets that only their maker knows.
+Everything else stays at its offset, since maker notes contain offsets that only their maker knows.
 """
 
 import struct
@@ -21,8 +21,8 @@ _ENTRY_BYTES: Final = 12
 
 
 def with_numbers(block: bytes, numbers: Mapping[int, int]) -> bytes:
-    """The block (with or without its prefix) with these numbers at these tags, of those that it has. A broken block
-    comes back as far as it could be read."""
+    """The block (with or without its prefix) with these numbers at those of the tags that it has. A broken block is
+    returned changed as far as it could be read."""
     start = len(PREFIX) if block.startswith(PREFIX) else 0
     changed = bytearray(block)
     order = {b"II": "<", b"MM": ">"}.get(block[start : start + 2])
@@ -48,7 +48,7 @@ def of_orientation(orientation: int) -> bytes:
 
 
 def of_resolution(dpi: tuple[float, float]) -> bytes:
-    """A block with a resolution in pixels an inch and nothing else, with its prefix."""
+    """A block with a resolution in pixels per inch and nothing else, with its prefix."""
     place = 8 + 2 + 3 * _ENTRY_BYTES + 4
     entries = struct.pack("<HHII", X_RESOLUTION, _RATIONAL, 1, place)
     entries += struct.pack("<HHII", Y_RESOLUTION, _RATIONAL, 1, place + 8)
@@ -58,7 +58,7 @@ def of_resolution(dpi: tuple[float, float]) -> bytes:
 
 
 def has_resolution(block: bytes) -> bool:
-    """Whether a block says how many pixels an inch has."""
+    """Whether a block states the number of pixels per inch."""
     start = len(PREFIX) if block.startswith(PREFIX) else 0
     order = {b"II": "<", b"MM": ">"}.get(block[start : start + 2], "<")
     with suppress(struct.error):

@@ -1,7 +1,7 @@
-"""PURE: a JPEG of a grey picture that was coded in colours -> the same luma as a JPEG with one component.
+"""PURE: a JPEG of a grey picture that was encoded in colour -> the same luma as a JPEG with one component.
 
-jpegli, as it is bound here, takes colours only. Its luma is what a grey file holds: the scans of luma alone are copied,
-and the one that it shares with chroma, of the averages of the blocks, is coded without chroma.
+jpegli, with its present binding, encodes only colour. Its luma is that of a grey file: the scans of luma alone are
+copied, and the scan of block averages, which it shares with chroma, is encoded without chroma.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ def without_chroma(data: bytes) -> bytes:
 
 
 def _luma_of(scan: bytes, frame: bytes, tables: dict[int, Code]) -> bytes:
-    """What of a scan is luma, as a scan of its own."""
+    """The luma of a scan, as a separate scan."""
     if not frame:
         raise NoJpeg("has no progressive frame")
     components = scan[4]

@@ -1,4 +1,4 @@
-"""PURE: the Huffman codes of JPEG (ITU-T T.81): those in a file's tables, and the best for the symbols of a picture."""
+"""PURE: the Huffman codes of JPEG (ITU-T T.81): those in a file's tables, and the optimal ones for a picture."""
 
 import heapq
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from index.imaging.decoding.jpeg_file import NoJpeg
 
 LONGEST: Final = 16
 CODES: Final = 0xC4
-# A symbol of no picture, which gets the code of only ones that none may have (annex K.2).
+# A symbol that no picture has, for the code of only ones, which must not be used (annex K.2).
 _RESERVED: Final = 256
 
 
@@ -21,7 +21,7 @@ class Code:
     symbols: bytes
 
     def words(self) -> dict[int, str]:
-        """By symbol its code, in letters 0 and 1."""
+        """The code of each symbol, as a text of 0 and 1."""
         words: dict[int, str] = {}
         number, symbols = 0, iter(self.symbols)
         for length, count in enumerate(self.counts, 1):
@@ -32,7 +32,8 @@ class Code:
         return words
 
     def places(self) -> list[tuple[int, int]]:
-        """By the next 16 bits of coded data, the length of the code and its symbol; a length of 0 is no code."""
+        """For each value of the next 16 bits of coded data, the length of the code and its symbol; a length of 0 is no
+        code."""
         places = [(0, 0)] * 2**LONGEST
         for symbol, word in self.words().items():
             spread = 2 ** (LONGEST - len(word))
@@ -47,12 +48,12 @@ class Code:
 
 
 def codes_in(payload: bytes) -> Iterator[tuple[int, Code]]:
-    """The codes that a segment defines, each with its class and number. Raises NoJpeg where it does not."""
+    """The codes that a segment defines, each with its class and number. Raises NoJpeg if it is invalid."""
     position = 0
     while position < len(payload):
         counts = payload[position + 1 : position + 1 + LONGEST]
         end = position + 1 + LONGEST + sum(counts)
-        # More codes than there are words of their lengths.
+        # More codes than there are words of these lengths.
         room = sum(count << (LONGEST - length) for length, count in enumerate(counts, 1))
         if len(counts) < LONGEST or end > len(payload) or room > 2**LONGEST:
             raise NoJpeg("has a table of codes that does not hold")
@@ -94,12 +95,12 @@ def _shorten(counts: list[int]) -> None:
 
 
 def bits_of(coded: bytes) -> str:
-    """Coded data without its stuffed zeros, in letters 0 and 1, with ones behind it."""
+    """Coded data without its stuffed zeros, as a text of 0 and 1, followed by ones."""
     plain = coded.replace(b"\xff\0", b"\xff")
     return format(int.from_bytes(b"\1" + plain, "big"), "b")[1:] + "1" * 2 * LONGEST
 
 
 def coded_of(bits: str) -> bytes:
-    """The reverse: filled up to whole bytes with ones, zeros stuffed behind each byte of ones."""
+    """The reverse: padded to whole bytes with ones, zeros stuffed after each byte of ones."""
     filled = bits + "1" * (-len(bits) % 8)
     return int("1" + filled, 2).to_bytes(len(filled) // 8 + 1, "big")[1:].replace(b"\xff", b"\xff\0")

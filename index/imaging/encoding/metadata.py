@@ -1,7 +1,8 @@
 """PURE: copies EXIF, XMP and the colour profile of a source into the result, or only profile and orientation.
 
-Between two JPEG or two PNG everything is copied byte for byte, except what describes the pixels themselves; to another
-format what all of them support: EXIF, XMP and the colour profile, with captions, keywords and texts as XMP.
+From JPEG to JPEG or PNG to PNG, everything is copied byte for byte, except what describes the pixels themselves. To
+another format, what all of them support is copied: EXIF, XMP and the colour profile, with captions, keywords and texts
+as XMP.
 """
 
 from collections.abc import Mapping
@@ -12,16 +13,16 @@ from index.imaging.decoding import jpeg_file, png_file
 from index.imaging.encoding import exif_block, xmp_packet
 from index.imaging.encoding.texts import XMP_NAME, texts_of
 
-# Of a file that has none, by its readers.
+# The value that readers assume for a file that has none.
 ASSUMED_DPI: Final = (72, 72)
-# Formats whose encoder writes the metadata; in the others it is embedded as segments or chunks.
+# Formats whose encoder writes the metadata. In the others it is embedded as segments or chunks.
 BY_ENCODER: Final = frozenset({"WEBP", "AVIF"})
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """The metadata of a picture: of the file `source` (b"" for a format without), the EXIF block with its prefix, the
-    XMP packet and the ICC profile, b"" where there is none, and the dpi for a PNG that was none."""
+    XMP packet and the ICC profile, b"" if there is none, and the dpi for a PNG whose source was not a PNG."""
 
     format: str
     source: bytes
@@ -32,18 +33,18 @@ class Metadata:
     dpi: tuple[float, float] | None = None
 
     def for_pixels(self, before: tuple[int, int], after: tuple[int, int], orientation: int, was: int) -> "Metadata":
-        """The metadata for a picture that had one size and has another, as stored and not turned against each other,
-        with this orientation in place of another one."""
+        """The metadata for a picture whose size changed, as stored and without rotation, with this orientation in place
+        of another one."""
         numbers = exif_block.of_size(*after) | {exif_block.ORIENTATION: orientation}
         exif = exif_block.with_numbers(self.exif, numbers)
-        # One that XMP alone has stays: nothing was turned by it.
+        # An orientation that only XMP has stays: nothing was rotated by it.
         changed = None if orientation == was else orientation
         return replace(self, exif=exif, xmp=xmp_packet.for_pixels(self.xmp, before, after, changed)).stripped(
             orientation
         )
 
     def in_format(self, picture_format: str, dpi: tuple[float, float] | None) -> tuple["Metadata", set[str]]:
-        """The metadata as another format holds it, and what it has no place for: dpi, or as Texts.others."""
+        """The metadata as another format can store it, and what it cannot store: dpi, or as Texts.others."""
         if picture_format == self.format or self.strip:
             return self, set()
         texts = texts_of(self.format, self.source)
@@ -55,7 +56,7 @@ class Metadata:
         if not all(xmp_packet.holds(xmp, text) for text in (*texts.named.values(), *texts.keywords)):
             left.add({"JPEG": "iptc", "PNG": "texts"}.get(self.format, "texts"))
         exif = self.exif or _with_prefix(texts.exif)
-        # What readers assume where a file says nothing is nothing to carry over.
+        # A value that readers assume by default is not carried over.
         dpi = None if dpi is not None and tuple(dpi) == ASSUMED_DPI else dpi
         if dpi and picture_format in BY_ENCODER and not exif:
             exif = exif_block.of_resolution(dpi)
@@ -77,13 +78,13 @@ class Metadata:
         return len(self.exif if block == "EXIF" else self.xmp)
 
     def stripped(self, orientation: int) -> "Metadata":
-        """All of it; or, if `strip`, only the orientation and the colour profile."""
+        """All metadata or, if `strip`, only the orientation and the colour profile."""
         if not self.strip:
             return self
         return replace(self, exif=b"" if orientation == 1 else exif_block.of_orientation(orientation), xmp=b"")
 
     def embed(self, data: bytes, picture_format: str) -> bytes:
-        """The file with this metadata in place of its own; WEBP and AVIF have it from their encoder."""
+        """The file with this metadata in place of its own; WEBP and AVIF get it from their encoder."""
         match picture_format:
             case "JPEG":
                 return jpeg_file.with_metadata(data, self._segments())

@@ -1,9 +1,9 @@
-"""EDGE: a picture in few colours: which, and which of them each pixel gets.
+"""EDGE: a picture in few colours: which colours, and which of them each pixel gets.
 
 A palette by median cut (P. Heckbert, "Color image quantization for frame buffer display", 1982), each box cut where the
 error shrinks most (X. Wu, 1991), then moved by k-means. Distances are those of colours premultiplied by their opacity,
-on a scale on which equal steps look about equal, green weighing most. Only where the nearest colours would show as
-bands are they dithered: elsewhere that adds bytes and noise to flat areas and letters.
+on a scale on which equal steps look about equal; green weighs most. Dithering is used only where the nearest colours
+would be visible as bands: elsewhere it adds bytes and noise to flat areas and letters.
 """
 
 from typing import Any, Final
@@ -16,18 +16,18 @@ from PIL import Image
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-# Of sRGB's levels, to a scale on which a step in the dark counts less than one in the light. The weights of red, green,
-# blue and opacity, and the exponent of how often a colour occurs: rare ones are often those of letters and lines.
+# From sRGB's levels to a scale on which a dark step counts less than a light one. The weights of red, green, blue and
+# opacity, and the exponent of how often a colour occurs: rare ones are often those of letters and lines.
 EXPONENT: Final = 1.2
 WEIGHTS: Final = np.array([0.5, 1.0, 0.45, 0.625], np.float32)
 POPULARITY: Final = 0.75
-# More colours than these are first taken together by their highest bits.
+# If there are more colours than these, they are first merged by their highest bits.
 MOST_COLOURS: Final = 60_000
-# The squared error of a box, beside that of all pixels, below which it is not cut: what further colours
-# cost in bytes is then more than what they add to the score.
+# The squared error of a box, relative to that of all pixels, below which it is not cut: further colours would then cost
+# more bytes than they add to the score.
 LEAST_ERROR: Final = 5e-7
 MOVES: Final = 6
-# Levels of 255, on average over so many pixels across, by which a band is off.
+# The average error of a band, in levels of 255 over this many pixels.
 BAND: Final = 2.5
 BAND_SIDE: Final = 5
 # Colours whose distances to a palette are computed at once.
@@ -77,7 +77,7 @@ def _on_scale(colours: NDArray[Any]) -> Floats:
 
 
 def _palette(found: NDArray[np.uint32], counts: NDArray[np.int64], most: int) -> Bytes:
-    """At most so many colours for those found, of shape (n, 4)."""
+    """At most this many colours for those found, of shape (n, 4)."""
     colours, counts = _taken_together(found, counts)
     points, weights = _on_scale(colours), counts**POPULARITY
     boxes = _boxes(points, weights, most)
@@ -95,7 +95,7 @@ def _palette(found: NDArray[np.uint32], counts: NDArray[np.int64], most: int) ->
 
 
 def _taken_together(found: NDArray[np.uint32], counts: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Means of colours with equal highest bits, as many bits as leave MOST_COLOURS; and how often they occur."""
+    """Means of colours with equal highest bits, as many bits as leave MOST_COLOURS, and how often they occur."""
     colours, group = _unpacked(found), np.arange(len(found))
     groups = len(found)
     for bits in (7, 6, 5, 4):
@@ -109,7 +109,7 @@ def _taken_together(found: NDArray[np.uint32], counts: NDArray[np.int64]) -> tup
 
 
 def _boxes(points: Floats, weights: NDArray[Any], most: int) -> list[NDArray[Any]]:
-    """The places of the colours, in at most so many boxes."""
+    """The indices of the colours, in at most this many boxes."""
     boxes = [np.arange(len(points))]
     errors = [_errors(points, weights)]
     least = LEAST_ERROR * weights.sum()
@@ -129,7 +129,7 @@ def _boxes(points: Floats, weights: NDArray[Any], most: int) -> list[NDArray[Any
 
 
 def _errors(points: Floats, weights: NDArray[Any]) -> NDArray[Any]:
-    """The squared error of colours beside their mean, along each axis."""
+    """The squared error of colours relative to their mean, along each axis."""
     mean = np.average(points, 0, weights)
     return np.asarray(((points - mean) ** 2 * weights[:, None]).sum(0))
 
@@ -151,13 +151,13 @@ def _nearest(points: Floats, centres: Floats) -> NDArray[np.intp]:
 
 
 def _dithered(rgb: Bytes, colours: Bytes, nearest: Bytes) -> Bytes:
-    """Floyd's and Steinberg's dithering where the nearest colours are off on average, as in bands."""
+    """Floyd-Steinberg dithering where the nearest colours are wrong on average, as in bands."""
     off = rgb.astype(np.float32) - colours[nearest]
     is_band = np.abs(cv2.blur(off, (BAND_SIDE, BAND_SIDE))).max(2) > BAND
     if not is_band.any():
         return nearest
     palette = Image.new("P", (1, 1))
-    # All 256, or Pillow adds colours of its own.
+    # All 256, since Pillow would add colours otherwise.
     palette.putpalette(np.pad(colours, ((0, 256 - len(colours)), (0, 0)), mode="edge").tobytes())
     picture = Image.fromarray(np.ascontiguousarray(rgb))
     dithered = np.asarray(picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))

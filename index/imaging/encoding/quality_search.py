@@ -14,7 +14,7 @@ Bytes = NDArray[np.uint8]
 
 LOWEST: Final = 20
 HIGHEST: Final = 97
-# Scores of the whole picture at most.
+# The maximum number of times that the whole picture is scored.
 CONFIRMATIONS: Final = 4
 # Tiles of the mosaic: their sides are multiples of JPEG blocks at any subsampling, and large enough for all scales.
 TILE: Final = 256
@@ -31,15 +31,15 @@ def mosaic(picture: Bytes) -> Bytes:
 
 
 def _aligned(side: int, number: int) -> int:
-    """Where a tile begins, evenly spread, at a whole block of 16 pixels."""
+    """Where a tile begins: evenly spread, at a whole block of 16 pixels."""
     return (side - TILE) * number // (TILES - 1) // 16 * 16
 
 
 def least_quality(
     guide: Callable[[int], float], confirm: Callable[[int], float], aim: float, highest: int = HIGHEST
 ) -> int | None:
-    """The least quality up to `highest` of which `confirm` (the score of the whole picture) reaches the aim, as far as
-    `guide` (that of the mosaic, which must grow with the quality) leads to it; None where none does."""
+    """The lowest quality up to `highest` at which `confirm` (the score of the whole picture) reaches the aim, guided by
+    `guide` (the score of the mosaic, which must grow with the quality); None if there is none."""
     known: dict[int, float] = {}
 
     def guided(quality: int) -> float:
@@ -63,7 +63,7 @@ def least_quality(
 
 
 def _least(score: Callable[[int], float], aim: float, highest: int) -> int:
-    """By bisection; `highest` where none is enough."""
+    """By bisection; `highest` if none is sufficient."""
     low, high = LOWEST, highest
     while low < high:
         middle = (low + high) // 2

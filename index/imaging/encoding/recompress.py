@@ -1,4 +1,4 @@
-"""EDGE: a picture's bytes -> fewer bytes that look the same, checked against the source, with its metadata.
+"""EDGE: compresses a picture into fewer bytes that look the same, checked against the source, with its metadata.
 
 Runs in worker processes only. A picture that cannot be compressed without losing more than was requested, or for which
 it is not worth it, is skipped with a reason.
@@ -35,13 +35,13 @@ from index.model import Facts
 
 Bytes = NDArray[np.uint8]
 
-# Previews that a camera puts behind the picture (CIPA DC-007); other kinds are pictures in their own right.
+# Previews that a camera appends to the picture (CIPA DC-007); other kinds are separate pictures.
 PREVIEW: Final = "Large Thumbnail"
-# Modes that can be scaled and coded with loss; others are only repacked.
+# Modes that can be scaled and encoded lossily; others are only repacked.
 PLAIN_MODES: Final = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
 # A JPEG's quality is known from its tables to a few points; the search need not go higher.
 SOURCE_MARGIN: Final = 2
-# Levels of 255 by which a result may differ from its source, reduced to 64 x 64: on average, and in all but one in a
+# Levels of 255 by which a result may differ from its source, reduced to 64 x 64: on average, and in all but one of a
 # hundred of these parts. JPEG at quality 1 differs by 14 and 48.
 CHECK_SIDE: Final = 64
 MEAN_OFF: Final = 20.0
@@ -55,8 +55,8 @@ EQUAL: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Recompressed:
-    """A result. Sizes are as stored. `score` is SSIMULACRA 2 against the source at the result's size, 100 where every
-    pixel is equal; `quality` is 0 where none was chosen. `notes` list what else changed."""
+    """A result. Sizes are as stored. `score` is SSIMULACRA 2 against the source at the result's size, 100 if every
+    pixel is equal; `quality` is 0 if none was chosen. `notes` list what else changed."""
 
     data: bytes
     format: str
@@ -71,8 +71,8 @@ class Recompressed:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Why a picture is left as it is. `refused` if it could not be compressed without losing something; otherwise there
-    was nothing to gain. `best_bytes` is the size of the smallest result, 0 if there was none."""
+    """Why a picture is skipped. `refused` if it could not be compressed without losing something; otherwise nothing
+    could be saved. `best_bytes` is the size of the smallest result, 0 if there was none."""
 
     reason: str
     message: Message
@@ -89,7 +89,7 @@ class _Refused(Exception):
 
 def recompress(data: bytes, options: CompressionOptions, limits: Limits) -> Recompressed | Skipped:
     """Make a picture smaller with these options, and check the result by decoding it. Raises PictureError if the bytes
-    are no picture, and if a result does not show its source."""
+    are no picture, or if a result does not show its source."""
     cv2.setNumThreads(1)
     data = pictures.with_end_marker(data)
     with opened(data, limits) as image:
@@ -122,8 +122,8 @@ def recompress(data: bytes, options: CompressionOptions, limits: Limits) -> Reco
 
 
 def _require_sound(data: bytes, image: Image.Image) -> None:
-    """Raises _Refused for a damaged picture: a result would hide the damage, and another program may still read what
-    is behind it."""
+    """Raises _Refused for a damaged picture: a result would hide the damage, and another program may be able to read
+    more of it."""
     damage = pictures.damage_of(data, image)
     if damage:
         raise _Refused("damaged", "compress.damaged", problem=damage)
@@ -131,8 +131,8 @@ def _require_sound(data: bytes, image: Image.Image) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A picture to make smaller. `pixels` are as stored, before they are turned by `orientation`; `behind` is what is
-    copied behind the result."""
+    """A picture to make smaller. `pixels` are as stored, before they are rotated by `orientation`; `behind` is what is
+    appended to the result."""
 
     data: bytes
     facts: Facts
@@ -150,7 +150,7 @@ class _Source:
 
 
 def _source(data: bytes, image: Image.Image, options: CompressionOptions) -> _Source:
-    """Raises _Refused for what has more than one picture, or a format that is not taken."""
+    """Raises _Refused for a file with more than one picture, or in an unsupported format."""
     facts = facts_of(image)
     if facts.format not in compression.TAKEN:
         raise _Refused("format", "compress.format", format=facts.format)
@@ -181,9 +181,8 @@ def _source(data: bytes, image: Image.Image, options: CompressionOptions) -> _So
 def _picture_alone(
     data: bytes, image: Image.Image, picture_format: str, options: CompressionOptions
 ) -> tuple[bytes, bytes, tuple[Message, ...]]:
-    """The file without what is behind its picture, what of that is copied behind the result, and notes of the rest.
-    Raises _Refused where something with a meaning would be lost, PictureError where the file is not built as its format
-    says."""
+    """The file without the data after its picture, the part of that data that is appended to the result, and notes on
+    the rest. Raises _Refused if meaningful data would be lost, PictureError if the file is not valid for its format."""
     alone = data
     notes: list[Message] = []
     kind = Trailer.OTHER
@@ -278,7 +277,7 @@ class _Encoder:
             yield from self._converted()
 
     def _has_quality_to_lose(self) -> bool:
-        """A JPEG at or below the wanted quality is not coded again."""
+        """A JPEG at or below the requested quality is not encoded again."""
         facts, options = self._source.facts, self._options
         if options.is_lossless or facts.mode not in PLAIN_MODES:
             return False
@@ -299,7 +298,7 @@ class _Encoder:
                 return
             data = encoders.encode_losslessly(source.pixels, "WEBP", metadata.blocks("WEBP"))
         elif self._format == "JPEG" and self._options.baseline:
-            # What packs the coefficients better makes a progressive JPEG of them.
+            # Packing the coefficients better makes a progressive JPEG of them.
             if not self._options.strip or not jpeg_file.is_baseline(source.data):
                 return
             data = metadata.embed(source.data, "JPEG")
@@ -329,7 +328,7 @@ class _Encoder:
         if image.size != source.pixels.size:
             return False
         if source.is_deep:
-            # All 16 bits, which Pillow does not hold.
+            # All 16 bits, which Pillow cannot store.
             return np.array_equal(_deep_pixels(source.data), _deep_pixels(data))
         if source.facts.mode not in PLAIN_MODES:
             return image.mode == source.pixels.mode and np.array_equal(np.asarray(image), np.asarray(source.pixels))
@@ -350,7 +349,7 @@ class _Encoder:
             scaled = _upright(scaled)
         reaching = list(self._as_requested(scaled, quality_search.HIGHEST))
         best = min(reaching, key=lambda result: len(result.data), default=None)
-        # If no quality reaches the target: the best there is.
+        # If no quality reaches the target, the best possible one.
         return best or self._at(scaled, quality_search.HIGHEST)
 
     def _converted(self) -> Iterator[Recompressed]:
@@ -373,7 +372,7 @@ class _Encoder:
         if target is None:
             usual = self._at(source, self._options.quality)
             yield usual
-            # The quality is libjpeg's: jpegli's is the one that looks as good.
+            # The quality is libjpeg's: jpegli gets the one that looks equally good.
             if by_jpegli and (better := self._reaching(source, pixels, usual.score, jpegli=True)) is not None:
                 yield replace(better, quality=usual.quality)
             return
@@ -385,7 +384,7 @@ class _Encoder:
     def _reaching(
         self, source: _Source, pixels: Image.Image, score: float, highest: int = quality_search.HIGHEST, *, jpegli: bool
     ) -> Recompressed | None:
-        """At the least quality up to `highest` that reaches a score, None if none does."""
+        """At the lowest quality up to `highest` that reaches a score; None if none does."""
         part = Image.fromarray(quality_search.mosaic(np.asarray(pixels)))
         quality = quality_search.least_quality(
             partial(self._score_at, source, part, jpegli=jpegli),
@@ -453,12 +452,13 @@ class _Encoder:
         return "4:4:4" if self._options.target else ""
 
     def _coded_pixels(self, source: _Source) -> Image.Image:
-        """As the format's encoder takes them: WebP has no grey."""
+        """The pixels as the format's encoder takes them: WebP has no grey."""
         pixels = self._plain_pixels(source)
         return pixels.convert("RGB") if self._format == "WEBP" and pixels.mode == "L" else pixels
 
     def _plain_pixels(self, source: _Source) -> Image.Image:
-        """L, RGB, or RGBA where some are transparent. Raises _Refused for pixels that hold more than those."""
+        """L, RGB, or RGBA if some pixels are transparent. Raises _Refused for pixels with more data than these can
+        store."""
         pixels = source.pixels
         if pixels.mode == "CMYK":
             raise _Refused("cmyk", "compress.cmyk")
@@ -495,7 +495,7 @@ class _Encoder:
 
 
 def _upright(source: _Source) -> _Source:
-    """Turned as it is shown, for a format whose orientation not all viewers apply."""
+    """Rotated as it is shown, for a format whose orientation not all viewers apply."""
     turn = pictures.TURN_OF_ORIENTATION.get(source.orientation)
     if turn is None:
         return source
@@ -507,7 +507,7 @@ def _array(pixels: Image.Image, mode: str) -> Bytes:
 
 
 def _deep_pixels(data: bytes) -> NDArray[Any]:
-    """The pixels of a PNG with all their bits, in one form for all: colour, transparency and 16 bits."""
+    """The pixels of a PNG with all their bits, in one common form: colour, transparency and 16 bits."""
     pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels.ndim == 2:
         pixels = np.stack([pixels] * 3, axis=-1)

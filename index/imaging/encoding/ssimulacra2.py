@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-# OpenCV declares no types of its results: float32 throughout.
+# OpenCV declares no types of its results: they are float32 throughout.
 Floats = NDArray[Any]
 
 # Published anchors of the scale.
@@ -35,7 +35,7 @@ MARGIN_ROWS: Final = 2 ** (SCALES - 1) * (RADIUS + 1)
 # Backgrounds behind transparent pixels; the worse of the two scores counts.
 BACKGROUNDS: Final = (0.1, 0.9)
 
-# Linear RGB -> responses of the cones of the eye, as JPEG XL has them.
+# Linear RGB -> responses of the cones of the eye, as JPEG XL defines them.
 OPSIN: Final = np.array(
     [[0.30, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342268924547819, 0.20476744424496821, 0.55180986650955360]]
 )
@@ -48,7 +48,8 @@ TO_XYB: Final = np.array([[7.0, -7.0, 0, 0.42], [0.5, 0.5, 0, 0.01 - ROOT], [-0.
 LEVELS: Final = np.arange(256) / 255
 LINEAR: Final = np.where(LEVELS <= 0.04045, LEVELS / 12.92, ((LEVELS + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
-# By channel X, Y, B; by scale; of each norm (mean, then that of fourth powers): similarity, edges gained, edges lost.
+# By channel X, Y, B; by scale; of each norm (the mean, then that of fourth powers): similarity, edges gained, edges
+# lost.
 WEIGHTS: Final = np.array(
     [
         0.0, 0.0007376606707406586, 0.0, 0.0, 0.0007793481682867309, 0.0, 0.0, 0.0004371155730107379, 0.0,
@@ -70,11 +71,11 @@ WEIGHTS: Final = np.array(
 
 
 def score(first: Bytes, second: Bytes) -> float:
-    """How the second picture looks beside the first, 100 for the same and without a lower bound.
+    """The similarity of the second picture to the first, 100 for identical ones and without a lower bound.
 
-    Both are uint8 of one shape, (height, width) for grey, (height, width, 3) for sRGB or (height, width, 4) with
-    alpha. Pictures of fewer than 8 pixels on a side have no scale to be compared at and score 100 or -inf. Raises
-    ValueError for pictures of different shapes.
+    Both are uint8 of one shape, (height, width) for grey, (height, width, 3) for sRGB or (height, width, 4) with alpha.
+    Pictures of fewer than 8 pixels on a side cannot be compared at any scale and score 100 or -inf. Raises ValueError
+    for pictures of different shapes.
     """
     if first.shape != second.shape:
         raise ValueError(f"{first.shape} and {second.shape} are no pictures of one size")
@@ -100,7 +101,7 @@ def _score(first: Bytes, second: Bytes, background: float) -> float:
     scales = int(np.count_nonzero(pixels))
     terms = sums[:scales] / pixels[:scales, None, None]
     terms[:, :, 3:] **= 0.25
-    # Fewer scales leave the weights behind them unused, as in the definition.
+    # With fewer scales the last weights are unused, as in the definition.
     flat = terms.transpose(1, 0, 2).reshape(-1)
     error = float(WEIGHTS[: flat.size] @ flat) * 0.9562382616834844
     error = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3

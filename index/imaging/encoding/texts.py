@@ -1,4 +1,4 @@
-"""PURE: what a JPEG or PNG holds beside its EXIF and XMP, to be carried to a format that has only those.
+"""PURE: the metadata of a JPEG or PNG other than EXIF and XMP, to be carried to a format that has only those.
 
 IPTC-IIM 4.2 in Photoshop's resources, JPEG comments, the texts of a PNG, and blocks that programs wrote into those.
 """
@@ -15,10 +15,10 @@ from index.imaging.decoding import jpeg_file, png_file
 PHOTOSHOP: Final = b"Photoshop 3.0\0"
 APP13: Final = 0xED
 IPTC_RESOURCE: Final = 0x0404
-# Records of IPTC's application part, and the properties of Dublin Core that stand for them.
+# Records of IPTC's application part, and the corresponding properties of Dublin Core.
 IPTC_NAMES: Final = {5: "dc:title", 80: "dc:creator", 116: "dc:rights", 120: "dc:description"}
 IPTC_KEYWORD: Final = 25
-# The coding of the file, and the version of the standard, which say nothing of the picture.
+# The character encoding of the file, and the version of the standard: no metadata of the picture.
 IPTC_PLAIN: Final = frozenset({0})
 PNG_NAMES: Final = {
     "title": "dc:title", "author": "dc:creator", "copyright": "dc:rights", "description": "dc:description",
@@ -26,16 +26,16 @@ PNG_NAMES: Final = {
 }  # fmt: skip
 XMP_KEY: Final = "XML:com.adobe.xmp"
 MOST_BYTES: Final = 2**20
-# How ImageMagick and ExifTool name a text that is a block in hexadecimal digits, behind a line each with its name and
-# its length.
+# How ImageMagick and ExifTool name a text that contains a block in hexadecimal digits, after a line each with its name
+# and its length.
 RAW_KEY: Final = "Raw profile type "
 RAW_IPTC: Final = ("iptc", "8bim", "app13")
 XMP_NAME: Final = b"http://ns.adobe.com/xap/1.0/\0"
-# What Photoshop's "Save for Web" writes, which concerns the old coding alone.
+# What Photoshop's "Save for Web" writes, which concerns the old encoding alone.
 DUCKY: Final = b"Ducky"
-# The bit of an IPTC length that says that the length of the length follows.
+# The bit of an IPTC length which means that the length of the length follows.
 IPTC_EXTENDED: Final = 0x8000
-# Colours of a PNG as everything shows a picture that says nothing of them: gamma, primaries, and codes of H.273.
+# Colours of a PNG that are the default of a picture without such data: gamma, primaries, and codes of H.273.
 USUAL_GAMMA: Final = 45_455
 USUAL_PRIMARIES: Final = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
 USUAL_CODES: Final = bytes([1, 13, 0, 1])
@@ -45,9 +45,9 @@ PRIMARIES_MARGIN: Final = 200
 
 @dataclass(slots=True)
 class Texts:
-    """`named` by Dublin Core property; `exif` and `xmp` as they were found in texts; `others` are kinds of which
-    something has no place there: "iptc", "comment", "texts", "xmp" (what is too long for a segment), "colours",
-    "blocks" (of programs and cameras)."""
+    """`named` by Dublin Core property; `exif` and `xmp` as they were found in texts; `others` are the kinds of metadata
+    that cannot be stored: "iptc", "comment", "texts", "xmp" (too long for a segment), "colours", "blocks" (of programs
+    and cameras)."""
 
     named: dict[str, str] = field(default_factory=dict)
     keywords: list[str] = field(default_factory=list)
@@ -56,16 +56,16 @@ class Texts:
     others: set[str] = field(default_factory=set)
 
     def add(self, name: str, text: str, kind: str) -> None:
-        """Add a text; a second one of the same name has no place."""
+        """Add a text; a second one of the same name cannot be stored."""
         if text.strip() and self.named.setdefault(name, text.strip()) != text.strip():
             self.others.add(kind)
 
 
 def texts_of(picture_format: str, source: bytes) -> Texts:
-    """The texts of a file; what cannot be read is among the others."""
+    """The texts of a file; unreadable ones are among the others."""
     texts = Texts()
     if picture_format == "JPEG":
-        # Captions before comments, which programs fill with their names.
+        # Captions before comments, in which programs write their names.
         for segment in sorted(jpeg_file.metadata_of(source), key=lambda segment: segment.marker != APP13):
             if segment.marker == APP13 and segment.payload.startswith(PHOTOSHOP):
                 _read_photoshop(segment.payload[len(PHOTOSHOP) :], texts)
@@ -88,7 +88,7 @@ def texts_of(picture_format: str, source: bytes) -> Texts:
 
 
 def _has_own_colours(chunks: Mapping[bytes, bytes]) -> bool:
-    """Whether a PNG defines its colours in another way than by a profile, and not as sRGB."""
+    """Whether a PNG defines its colours otherwise than by a profile, and not as sRGB."""
     if b"cICP" in chunks:
         return chunks[b"cICP"] != USUAL_CODES
     if b"iCCP" in chunks or b"sRGB" in chunks:

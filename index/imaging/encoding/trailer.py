@@ -1,23 +1,23 @@
-"""PURE: what stands behind the picture in a file, and whether it can be copied behind another one."""
+"""PURE: the data after the picture in a file, and whether it can be appended to another one."""
 
 import struct
 from enum import StrEnum
 from typing import Final
 
-# Filling that some programs write after a picture.
+# Padding that some programs write after a picture.
 FILLING: Final = b"\0\n\r "
-# Rubbish that cameras and cards leave: no film, picture or other file is as short.
+# Stray bytes that cameras and cards leave: no video, picture or other file is as short.
 STRAY_BYTES: Final = 64
-# How files begin that people put behind a picture.
+# How files begin that people append to a picture.
 FILES: Final = (b"PK", b"Rar!", b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"%PDF", b"<")
-# Samsung's trailer: entries, a directory of them (SEFH) whose places count back from it, its length, and SEFT.
+# Samsung's trailer: entries, a directory of them (SEFH) with offsets counted back from it, its length, and SEFT.
 SAMSUNG_START, SAMSUNG_END = b"SEFH", b"SEFT"
 SAMSUNG_FILM: Final = b"MotionPhoto_Data"
 
 
 class Trailer(StrEnum):
-    """`stray` and `samsung` hold no place in the file before them: they mean the same behind another picture.
-    `samsung_film` holds a film as well."""
+    """`stray` and `samsung` contain no offset in the file before them: they mean the same after another picture.
+    `samsung_film` contains a video as well."""
 
     NONE = "none"
     FILLING = "filling"
@@ -28,7 +28,7 @@ class Trailer(StrEnum):
 
 
 def kind_of(rest: bytes) -> Trailer:
-    """What the bytes behind a picture are."""
+    """The kind of the bytes after a picture."""
     if not rest:
         return Trailer.NONE
     if not rest.strip(FILLING):

@@ -1,6 +1,6 @@
-"""PURE: XMP packets (Adobe, XMP Specification Part 1): what depends on the pixels changed with them, and a new packet.
+"""PURE: XMP packets (Adobe, XMP Specification Part 1): changes values that depend on the pixels; makes new packets.
 
-A packet is changed as text, number by number, and texts are added at its end, so that all else in it stays as its
+A packet is changed as text, number by number, and texts are added at its end, so that everything else stays as its
 program wrote it.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from xml.sax.saxutils import escape
 
-# Sizes of the picture as stored, and places and sizes in a panorama (Google, Photo Sphere XMP Metadata).
+# Sizes of the picture as stored, and positions and sizes in a panorama (Google, Photo Sphere XMP Metadata).
 WIDTHS: Final = ("tiff:ImageWidth", "exif:PixelXDimension")
 HEIGHTS: Final = ("tiff:ImageLength", "exif:PixelYDimension")
 ACROSS: Final = ("GPano:FullPanoWidthPixels", "GPano:CroppedAreaImageWidthPixels", "GPano:CroppedAreaLeftPixels")
@@ -26,8 +26,8 @@ _NUMBER: Final = rb"((?:%s)\s*=\s*[\"']|<(?:%s)>\s*)(\d{1,9})(?:\.\d{0,9})?(?=\s
 
 
 def for_pixels(packet: bytes, before: tuple[int, int], after: tuple[int, int], orientation: int | None) -> bytes:
-    """The packet for a picture that was scaled from one size to another, both as stored and unturned against each
-    other, and has this orientation now; None where it has the one of before."""
+    """The packet for a picture that was scaled from one size to another, both as stored and not rotated against each
+    other, and now has this orientation; None if it has the previous one."""
     wanted = dict.fromkeys(WIDTHS, after[0]) | dict.fromkeys(HEIGHTS, after[1])
     if orientation is not None:
         wanted[ORIENTATION] = orientation
@@ -40,7 +40,7 @@ def for_pixels(packet: bytes, before: tuple[int, int], after: tuple[int, int], o
 
 
 def of_texts(texts: Mapping[str, str], keywords: tuple[str, ...]) -> bytes:
-    """A new packet: `texts` are dc:title, dc:description, dc:creator and dc:rights, where there are any."""
+    """A new packet: `texts` are dc:title, dc:description, dc:creator and dc:rights, if any."""
     return (
         '<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="ComparImg">\n'
@@ -50,7 +50,7 @@ def of_texts(texts: Mapping[str, str], keywords: tuple[str, ...]) -> bytes:
 
 
 def with_texts(packet: bytes, texts: Mapping[str, str], keywords: tuple[str, ...]) -> bytes:
-    """The packet with those texts and keywords of whose properties it has none."""
+    """The packet with those of the texts and keywords whose properties it does not have."""
     end = packet.rfind(RDF_END)
     missing = {
         name: line
@@ -58,7 +58,7 @@ def with_texts(packet: bytes, texts: Mapping[str, str], keywords: tuple[str, ...
         if not re.search(rb"\b%s\b" % name.encode(), packet)
     }
     about = _ABOUT.search(packet)
-    # Another prefix may stand for the names: what is there under it is not known.
+    # The names may have another prefix: then it is not known what is there.
     is_usual = packet.count(DUBLIN_CORE) == len(_USUAL_PREFIX.findall(packet))
     if end < 0 or not missing or about is None or not is_usual:
         return packet
@@ -66,7 +66,7 @@ def with_texts(packet: bytes, texts: Mapping[str, str], keywords: tuple[str, ...
 
 
 def _properties(texts: Mapping[str, str], keywords: tuple[str, ...]) -> dict[str, str]:
-    """Each as an element, by its name."""
+    """Each property as an element, by its name."""
     lines = {}
     for name, text in texts.items():
         item = escape(_printable(text))
@@ -81,23 +81,23 @@ def _properties(texts: Mapping[str, str], keywords: tuple[str, ...]) -> dict[str
 
 
 def _description(properties: Mapping[str, str], about: str) -> str:
-    """`about` as it stands in the packet, in which all descriptions say the same."""
+    """`about` as written in the packet; it is the same in all descriptions."""
     namespace = DUBLIN_CORE.decode()
     start = f'  <rdf:Description rdf:about="{about}" xmlns:dc="{namespace}">\n'
     return start + "".join(properties.values()) + "  </rdf:Description>\n"
 
 
 def holds(packet: bytes, text: str) -> bool:
-    """Whether a packet says this somewhere."""
+    """Whether a packet contains this property."""
     return escape(_printable(text)).encode() in packet or _printable(text).encode() in packet
 
 
 def _with(packet: bytes, name: str, change: Callable[[int], int]) -> bytes:
-    """The packet with another number of this name, wherever it stands as an attribute or an element."""
+    """The packet with another number of this name, as an attribute or an element."""
     form = _NUMBER.replace(b"%s", re.escape(name.encode()))
     return re.sub(form, lambda match: match[1] + str(change(int(match[2]))).encode(), packet)
 
 
 def _printable(text: str) -> str:
-    """Without what XML cannot hold."""
+    """The text without characters that XML cannot contain."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text).strip()

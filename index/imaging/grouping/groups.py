@@ -1,13 +1,13 @@
-"""PURE: matches -> groups, each around one reference, deterministic whatever the order of what goes in.
+"""PURE: forms groups from matches, each around one reference, deterministic for any order of the input.
 
-A group is a star: every member is matched to the reference itself. So no chain A~B~C gathers pictures that were never
+A group is a star: every member is matched to the reference itself. So no chain A~B~C joins pictures that were never
 compared, and two members are never further apart than two matches. Stars are chosen greedily, the content with most
-members still free first (the classical approximation of a smallest dominating set; Chvatal, A Greedy Heuristic for
-the Set-Covering Problem, 1979); ties go to the better picture. A content is a member of at most one group; a member
-may also be the reference of a second group, for a copy that matches it but not its own reference.
+members still free first (the classical approximation of a smallest dominating set; Chvatal, A Greedy Heuristic for the
+Set-Covering Problem, 1979); ties go to the better picture. A content is a member of at most one group; a member may
+also be the reference of a second group, for a copy that matches it but not its own reference.
 
-Two contents with a verdict are never in one group, not even as members of a third one's: the nearer is, and the other
-is shown in a group of its own, or once the first is decided. Two contents that are only possibly the same are not
+Two contents with a verdict are never in one group, not even as members of a third one's: the nearer one is, and the
+other is shown in a separate group, or once the first is decided. Two contents that are only possibly the same are not
 grouped through a much smaller reference either, in which their difference cannot be seen: two photographs of a burst
 are not copies of each other because a thumbnail could be of either.
 """
@@ -26,7 +26,7 @@ Rank = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class GroupLimits:
-    """What keeps two members apart."""
+    """Reasons to keep two members in separate groups."""
 
     much_larger: float = threshold(
         1.3,
@@ -37,12 +37,12 @@ class GroupLimits:
 
 GROUP: Final = GroupLimits()
 
-# The first members of a group, the reference among them, that are verified with all others of it, as what is said of
-# them leads from the proposed one, mostly among these. A group of 50 takes 144 pairs.
+# The first members of a group, including the reference, that are verified with all others of it, since the statements
+# about the others start from the proposed image, which is mostly among these. A group of 50 takes 144 pairs.
 COMPARED: Final = 3
-# The first members of which the traces are compared all with all. How two of them differ follows from how each differs
-# from the reference: with that one alone verified, as many originals of 61 trees were certain. They make at most 780
-# pairs of a few milliseconds each.
+# The first members whose traces are all compared with each other. How two of them differ follows from how each differs
+# from the reference: with only the reference verified, as many originals of 61 trees were certain. They make at most
+# 780 pairs of a few milliseconds each.
 TRACED: Final = 40
 # 64 bits of the reference's digest: one chance in 10 million of two groups sharing a key among a million.
 KEY_LENGTH = 16
@@ -50,9 +50,9 @@ KEY_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A content that takes part: `rank` orders better pictures first and ends with the digest, so that no two are
-    equal; `files` is how many files hold these bytes, each counted once however many paths lead to it; `side` the
-    shorter one in pixels."""
+    """A content that takes part. `rank` puts better pictures first and ends with the digest, so that no two are equal.
+    `files` is the number of files with these bytes, each counted once for any number of paths. `side` is the shorter
+    side in pixels."""
 
     content_id: int
     digest: bytes
@@ -63,7 +63,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A match of two contents, a < b; a `scene` is a possible match that is known to be no copy. One that is `assumed`
+    """A match of two contents, a < b. A `scene` is a possible match that is known not to be a copy. An `assumed` match
     was proposed and not verified."""
 
     a_id: int
@@ -86,7 +86,7 @@ class Star:
 
     @property
     def confidence(self) -> float:
-        """That of the weakest link, 1.0 where there are only equal bytes."""
+        """The confidence of the weakest match, 1.0 if there are only equal bytes."""
         return min((edge.confidence for edge in self.edges), default=1.0)
 
     @property
@@ -153,13 +153,13 @@ def find_stars(
 def undecided(
     stars: Iterable[Star], nodes: Mapping[int, Node], edges: Iterable[Edge], denied: Set[tuple[int, int]] = frozenset()
 ) -> set[tuple[int, int]]:
-    """The assumed pairs on which these stars, found with all assumed edges, depend. Where there are none, the stars are
+    """The assumed pairs on which these stars, found with all assumed edges, depend. If there are none, the stars are
     those that would be found with every pair verified.
 
-    For stars are chosen by how many members they have. An assumed edge can only add to that: if the chosen stars have
-    none, they have as many as with all pairs verified, and no other star has more than it was thought to have. Assumed
-    pairs also count where two pictures are kept apart: of contents with a verdict, and of members much larger than
-    their reference. The first members are compared with all others, since the original is found by these pairs.
+    The reason: stars are chosen by the number of their members. An assumed edge can only add to that: if the chosen
+    stars have none, they have as many as with all pairs verified, and no other star has more than was assumed. Assumed
+    pairs also count if two pictures are kept apart: contents with a verdict, and members much larger than their
+    reference. The first members are compared with all others, since the original is found by these pairs.
     """
     assumed = {(edge.a_id, edge.b_id) for edge in edges if edge.assumed}
     if not assumed:
@@ -170,7 +170,7 @@ def undecided(
         member_ids = star.member_ids
         open_edges = {(edge.a_id, edge.b_id) for edge in star.edges if edge.assumed}
         if open_edges:
-            # What else it depends on shows when these are known.
+            # Further dependencies are found when these are known.
             found |= open_edges
             continue
         least = GROUP.much_larger * nodes[star.reference_id].side
@@ -182,7 +182,7 @@ def undecided(
 
 
 def _neighbours(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
-    """Of each content, those it makes a pair with."""
+    """For each content, those it forms a pair with."""
     neighbours: dict[int, set[int]] = defaultdict(set)
     for a_id, b_id in pairs:
         neighbours[a_id].add(b_id)
@@ -198,7 +198,7 @@ def _compatible(
     apart: Mapping[int, Set[int]],
     unsure: Mapping[int, Set[int]],
 ) -> Sequence[Edge]:
-    """Those edges, the nearest first, whose members may be in a group with one another and with those in it already."""
+    """Those edges, the nearest first, whose members may be in a group with one another and with its present members."""
     member_ids = [_other(edge, reference_id) for edge in edges]
     if apart.keys().isdisjoint(member_ids) and unsure.keys().isdisjoint(member_ids):
         return edges
@@ -226,7 +226,8 @@ def _cover(
     taken: set[int],
     free_reference: bool,
 ) -> Iterable[tuple[int, Sequence[Edge]]]:
-    """Choose stars over contents not in `taken`, adding to it; the reference itself is free too, or need not be."""
+    """Choose stars over contents not in `taken`, and add to it. With `free_reference`, the reference must be free as
+    well."""
     heap = [
         (-len(members(content_id)), nodes[content_id].rank, content_id)
         for content_id in adjacent
@@ -263,7 +264,7 @@ def _star(nodes: Mapping[int, Node], reference_id: int, edges: Iterable[Edge], p
 
 
 def _merged(stars: Iterable[Star], nodes: Mapping[int, Node]) -> Iterable[Star]:
-    """Put the stars of one key together: a reference that was taken a second time, for what was left over."""
+    """Merge the stars of one key: a reference that was used a second time, for what was left."""
     by_key: dict[str, Star] = {}
     for star in stars:
         known = by_key.get(star.key)
@@ -276,8 +277,8 @@ def _merged(stars: Iterable[Star], nodes: Mapping[int, Node]) -> Iterable[Star]:
 
 
 def components(start: Iterable[int], neighbours: Callable[[set[int]], Iterable[tuple[int, int]]]) -> set[int]:
-    """The connected components of `start`: every content that a chain of matches leads to. `neighbours` gives the pairs
-    that touch a set of contents."""
+    """The connected components of `start`: every content that a chain of matches leads to. `neighbours` returns the
+    pairs that touch a set of contents."""
     reached = set(start)
     border = set(reached)
     while border:

@@ -1,7 +1,7 @@
-"""PURE: which image of a group to keep, and why: ordered criteria, a difference too small to matter being a tie.
+"""PURE: which image of a group to keep, and why: ordered criteria, with a tie if a difference is too small to matter.
 
 The first criterion is which picture is the original (imaging.originality); the others choose among files that show the
-same pixels, of which any may stay. Where it is not sure which picture is the original, or the path had to choose
+same pixels, of which any may stay. If it is not certain which picture is the original, or the path had to choose
 between different pictures, the proposal is a tie.
 """
 
@@ -20,7 +20,7 @@ from index.model import RAW_FORMATS, Facts
 
 @dataclass(frozen=True, slots=True)
 class TieLimits:
-    """Differences too small to decide; the next criterion does."""
+    """Differences that are too small to decide; the next criterion decides."""
 
     pixels: float = threshold(0.03, "share of the area", "Nearer sizes are the same for an eye.")
     side: float = threshold(0.01, "share of a side", "The same for each side.")
@@ -40,26 +40,26 @@ class TieLimits:
 
 TIE: Final = TieLimits()
 
-# Formats that keep every pixel come before those that lose some.
+# Lossless formats come before lossy ones.
 LOSSLESS = frozenset({"PNG", "BMP", "TIFF"}) | RAW_FORMATS
-# What lies behind a picture and is lost with its file.
+# Data after a picture that is lost with its file.
 COUNTED_PARTS: Final = frozenset({"film", "gain_map", "depth_map", "view"})
-# Formats that lose something nearly always.
+# Formats that are nearly always lossy.
 LOSSY: Final = frozenset({"JPEG", "HEIF", "AVIF"})
-# A drawing has few colours, and in a palette takes few bits for a pixel; a photograph had more colours before.
+# A drawing has few colours, and with a palette takes few bits per pixel; a photograph had more colours before.
 PALETTE_MODES = frozenset({"P", "PA"})
 
 
 class KeeperCandidate(NamedTuple):
-    """One file of a group as the criteria see it. A tuple: a list of 20,000 groups makes 40,000, and a frozen dataclass
-    takes four times as long.
+    """One file of a group, with what the criteria use. A tuple: a list of 20,000 groups makes 40,000, and a frozen
+    dataclass takes four times as long.
 
-    `whole` is False for a part of another picture of the group, a frame of an animation, or one with something around
-    it; `coloured` is False for the grey copy of a coloured one. `reworked` is True if it differs from the group's
-    reference by more than compression: one of the two was sharpened, blurred, brightened, written on... Candidates with
-    the same `picture` have equal pixels. `companions` are the kinds of files beside it that belong to it.
-    `taken` is the date of the capture, wherever it is written: in the file, beside it or in its name. `outside` is True
-    for a file of a folder that is not watched, which one search knows.
+    `whole` is False for a part of another picture of the group, a frame of an animation, or a picture with something
+    around it; `coloured` is False for the grey copy of a coloured one. `reworked` is True if it differs from the
+    group's reference by more than compression: one of the two was sharpened, blurred, brightened, written on...
+    Candidates with the same `picture` have equal pixels. `companions` are the kinds of its companion files. `taken` is
+    the capture date, from the file, a file next to it or its name. `outside` is True for a file in an unwatched folder,
+    known to one search only.
     """
 
     image_id: int
@@ -80,7 +80,7 @@ class KeeperCandidate(NamedTuple):
     def seen_as(
         self, picture: int, *, whole: bool = True, coloured: bool = True, reworked: bool = False
     ) -> "KeeperCandidate":
-        """The same file with what a comparison shows."""
+        """The same file with the results of a comparison."""
         if (picture, whole, coloured, reworked) == (self.picture, self.whole, self.coloured, self.reworked):
             return self
         return self._replace(picture=picture, whole=whole, coloured=coloured, reworked=reworked)
@@ -95,7 +95,7 @@ class KeeperCandidate(NamedTuple):
 class Reason:
     """A criterion that narrowed the choice: how many it left (more than one is a near-tie), out of how many.
 
-    `value` is what the kept image has of it, if that can be shown: "4000x3000", a number of bytes, a time.
+    `value` is that of the kept image, if it can be shown: "4000x3000", a number of bytes, a time.
     """
 
     criterion: str
@@ -106,10 +106,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`tie` is whether a person should decide. `certainty` is how likely the picture kept is the original, None where
-    that was not asked; `absent` is whether a proof speaks against every picture of the group. It is a tie as
-    well where the image kept is smaller than one that is damaged, since neither holds all, and where it is a RAW file,
-    of which only the preview was compared."""
+    """`tie` is whether a person should decide. `certainty` is how likely the kept picture is the original, None if that
+    was not estimated; `absent` is whether a proof contradicts every picture of the group. It is a tie as well if the
+    kept image is smaller than a damaged one, since neither is complete, or if it is a RAW file, of which only the
+    preview was compared."""
 
     image_id: int
     reasons: tuple[Reason, ...]
@@ -125,12 +125,12 @@ class Proposal:
 def propose_keeper(
     candidates: Sequence[KeeperCandidate], criteria: Sequence[str] | None = None, standing: Standing | None = None
 ) -> Proposal:
-    """The image to keep among one or more, with each criterion that narrowed the choice down.
+    """The image to keep among one or more, with each criterion that narrowed the choice.
 
-    `criteria` are names of CRITERIA, the first first; all of them in their order where they are left out. Before them
-    come those of ALWAYS: whatever is preferred, nothing is given up that the image kept does not hold. Without a
-    standing, the criterion `original` decides nothing. A file outside is proposed only among others of its kind: it may
-    be gone tomorrow.
+    `criteria` are names of CRITERIA, highest priority first; by default all of them in their order. Before them come
+    those of ALWAYS: regardless of preferences, no image is given up that has something the kept image lacks. Without a
+    standing, the criterion `original` decides nothing. A file outside is proposed only among others of its kind, since
+    it may not be available later.
     """
     left = [candidate for candidate in candidates if not candidate.outside] or list(candidates)
     reasons: list[Reason] = []
@@ -145,7 +145,7 @@ def propose_keeper(
             chosen = _of_original(left, standing)
             best = max((standing.shares.get(c.picture, 0.0) for c in chosen if c.picture is not None), default=0.0)
             tie = not standing.sure or chosen[0].picture != standing.best
-            # Rounded down: what is nearly certain is not shown as 1.
+            # Rounded down: a near certainty is not shown as 1.
             shown = f"{int(100 * best + 1e-9) / 100:.2f}"
         else:
             chosen, shown = criterion.choose(left), ""
@@ -162,20 +162,20 @@ def propose_keeper(
 
 @lru_cache(maxsize=64)
 def _in_order(criteria: tuple[str, ...] | None, with_always: bool) -> tuple[tuple[str, "Criterion"], ...]:
-    """The criteria that choose, the first first."""
+    """The criteria that choose, highest priority first."""
     names = (*(ALWAYS if with_always else ()), *(CRITERIA if criteria is None else criteria), LAST)
     return tuple((name, ALWAYS.get(name) or CRITERIA[name]) for name in names)
 
 
 def untouched(candidates: Sequence[KeeperCandidate]) -> frozenset[int]:
-    """The images that no proposal takes from their place: the protected ones, and beside files of the library those
-    outside of it."""
+    """The images that no proposal moves: the protected ones and, in a group with files of the library, those outside of
+    it."""
     is_mixed = any(not candidate.outside for candidate in candidates)
     return frozenset(c.image_id for c in candidates if c.protected or (is_mixed and c.outside))
 
 
 def _differ_in_what_they_hold(candidates: Sequence[KeeperCandidate]) -> bool:
-    """Whether any of ALWAYS can choose between them: seldom, and comparing each with each takes its time."""
+    """Whether any of ALWAYS can choose between them: this is rare, and comparing each with each takes time."""
     depth = candidates[0].facts.bit_depth
     for candidate in candidates:
         facts = candidate.facts
@@ -190,8 +190,8 @@ def _show_the_same(candidates: Sequence[KeeperCandidate]) -> bool:
 
 
 def _of_original(candidates: Sequence[KeeperCandidate], standing: Standing) -> list[KeeperCandidate]:
-    """The files of the picture that is the original most likely; where that is not sure, of all that are about as
-    likely, of which the criteria after it choose what is shown first."""
+    """The files of the most likely original. If that is not certain, those of all that are about as likely; the
+    criteria after it choose the one shown first."""
 
     def share(candidate: KeeperCandidate) -> float:
         return 0.0 if candidate.picture is None else round(standing.shares.get(candidate.picture, 0.0), 6)
@@ -223,11 +223,11 @@ def _all_colours(facts: Facts, size_bytes: int) -> bool:
 
 
 def quality_rank(facts: Facts, size_bytes: int) -> tuple[float, ...]:
-    """A sort key that puts the better picture first, for choosing references; no ties are smoothed here."""
+    """A sort key that puts the better picture first, for choosing references; small differences count."""
     quality = _quality_left(facts, size_bytes)
     # After the JPEG that it may have been made from, whose quality is known better.
     quality -= TIE.earlier_quality if facts.earlier_quality else 0
-    # The shorter side first: what was stretched is larger than before, but not on both sides.
+    # The shorter side first: a stretched picture is larger than before, but not on both sides.
     shorter = min(facts.width, facts.height)
     return (bool(facts.damage), -shorter, -facts.width * facts.height, -quality, -len(facts.metadata), -size_bytes)
 
@@ -254,7 +254,7 @@ def _largest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
 
 
 def _sides(candidate: KeeperCandidate) -> tuple[int, int]:
-    """The shorter and the longer: a copy that was turned has the same."""
+    """The shorter and the longer side: a rotated copy has the same."""
     width, height = candidate.facts.width, candidate.facts.height
     return min(width, height), max(width, height)
 
@@ -270,7 +270,7 @@ def _is_larger(sides: tuple[int, int], than: tuple[int, int]) -> bool:
 def _unless_surpassed(
     surpasses: Callable[[KeeperCandidate, KeeperCandidate], bool],
 ) -> Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]:
-    """Those that no other one surpasses that is at least as large."""
+    """Those that are not surpassed by another one that is at least as large."""
 
     def choose(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
         left = [
@@ -284,16 +284,16 @@ def _unless_surpassed(
 
 
 def holds_what_is_lost(candidate: KeeperCandidate, kept: KeeperCandidate) -> bool:
-    """Whether a candidate has what would be lost with it if only `kept` stayed: soundness, what the sensor measured,
-    bits, what lies behind the picture."""
+    """Whether a candidate has something that would be lost if only `kept` stayed: an undamaged picture, sensor data,
+    bits, data after the picture."""
     if (kept.facts.damage and not candidate.facts.damage) or (_is_raw(candidate) and not _is_raw(kept)):
         return True
     return _is_deeper(candidate, kept) or bool(_parts_of(candidate) - _parts_of(kept))
 
 
 def _is_deeper(other: KeeperCandidate, than: KeeperCandidate) -> bool:
-    """Whether it has more bits a channel, and no trace of a JPEG that it was made from, which had 8. Of a RAW file only
-    the bits of its preview are known."""
+    """Whether it has more bits per channel, and no trace of a JPEG that it was made from, which had 8. Of a RAW file
+    only the bits of its preview are known."""
     if _is_raw(than):
         return False
     return other.facts.bit_depth > than.facts.bit_depth and not other.facts.earlier_quality
@@ -304,7 +304,7 @@ def _is_raw(candidate: KeeperCandidate) -> bool:
 
 
 def _holds_more(other: KeeperCandidate, than: KeeperCandidate) -> bool:
-    """Whether all that lies behind the one picture also lies behind the other, and more."""
+    """Whether one file has all the data that follows the picture in the other, and more."""
     return _parts_of(other) > _parts_of(than)
 
 
@@ -345,7 +345,7 @@ def _finest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
 
 
 def _first_coded(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
-    """Of files with equal pixels those that lost something by compression: a lossless file with the very same pixels
+    """Of files with equal pixels, those that lost something by compression: a lossless file with the very same pixels
     was made from one of them."""
     if not _show_the_same(candidates):
         return list(candidates)
@@ -354,8 +354,8 @@ def _first_coded(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]
 
 
 def _richest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
-    """Those whose metadata says most, by what it says: where and with what it was taken before what a person wrote.
-    The number of blocks says nothing, and a colour profile is not about the picture."""
+    """Those with the most metadata, by its meaning: where and with what it was taken before what a person wrote. The
+    number of blocks means nothing, and a colour profile does not describe the picture."""
     return _SAYING_MOST(candidates)
 
 
@@ -375,7 +375,7 @@ _HEAVIEST: Final = _most(attrgetter("size_bytes"))
 
 
 def _heaviest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
-    """Those of the most bytes, of which compression has left more; of equal pixels without loss, those of the
+    """Those with the most bytes, which lost less by compression; among lossless files with equal pixels, those with the
     fewest."""
     if all(candidate.facts.format in LOSSLESS for candidate in candidates) and _show_the_same(candidates):
         return _most(lambda candidate: -candidate.size_bytes)(candidates)
@@ -405,7 +405,7 @@ def _when(mtime_ns: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`choose` gives the best candidates, or all if it cannot decide; `shown` is what a chosen one has of it."""
+    """`choose` returns the best candidates, or all if it cannot decide; `shown` is the value of a chosen one."""
 
     choose: Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]
     shown: Callable[[KeeperCandidate], str] = lambda _: ""
@@ -417,22 +417,22 @@ ORIGINAL: Final = "original"
 # Before all others, in any configuration.
 ALWAYS: Final[Mapping[str, Criterion]] = {
     "sound": Criterion(_most(lambda c: not c.facts.damage)),
-    # What was made from a RAW file has less than it, whatever its size and bits.
+    # A picture developed from a RAW file has less data than it, regardless of size and bits.
     "raw": Criterion(_most(_is_raw), lambda c: c.facts.format),
     "bit_depth": Criterion(_unless_surpassed(_is_deeper), lambda c: str(c.facts.bit_depth)),
     "attachments": Criterion(_unless_surpassed(_holds_more), lambda c: ", ".join(sorted(_parts_of(c)))),
 }
 
-# In the order that holds where no other is set.
+# The default order.
 CRITERIA: Final[Mapping[str, Criterion]] = {
-    # Chosen by propose_keeper, since it needs what is known of the group. After it, all files left show equal pixels.
+    # Chosen by propose_keeper, since it needs to know the group. After it, all remaining files show equal pixels.
     ORIGINAL: Criterion(list),
     "protected": Criterion(_most(attrgetter("protected"))),
     "companions": Criterion(_most(lambda c: len(c.companions)), lambda c: ", ".join(c.companions)),
     "metadata": Criterion(_richest, lambda c: ", ".join(c.facts.metadata)),
     "first_coded": Criterion(_first_coded, lambda c: c.facts.format),
-    # Where the order begins with another one than `original`: before resolution, since a copy with a frame around it,
-    # or an enlarged part, can be larger than the original.
+    # If the order does not begin with `original`: before resolution, since a copy with a frame around it, or an
+    # enlarged part, can be larger than the original.
     "whole": Criterion(_most(attrgetter("whole"))),
     "coloured": Criterion(_most(attrgetter("coloured"))),
     "resolution": Criterion(_largest, lambda c: f"{c.facts.width}x{c.facts.height}"),

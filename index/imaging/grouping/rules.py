@@ -1,9 +1,9 @@
-"""PURE: a rule that decides about whole groups: which images it keeps, which give way, and what decided.
+"""PURE: a rule that decides on whole groups: which images it keeps, which are removed, and what decided.
 
 The image to keep is the one that ordered criteria propose (grouping.keeper). Only images whose match to it is of one of
-the kinds asked for give way. If it is not sure which picture is the original, or no criterion decides, the group is a
-tie and is left to a person, unless the rule says otherwise. A pair of folders is a rule of its own: images in one give
-way to images in the other.
+the requested kinds are removed. If it is not certain which picture is the original, or no criterion decides, the group
+is a tie and is left to a person, unless the rule decides ties. A pair of folders is a rule of its own: images in one
+are removed in favour of images in the other.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from index.imaging.grouping.keeper import KeeperCandidate, holds_what_is_lost, p
 from index.imaging.originality.standing import Standing
 from index.model import KINDS, Choice, Kind
 
-# Equality is proven, and nothing else is: a `near` or `possible` match is decided by a person, unless they ask for it.
+# Equality is proven, and nothing else is: a person decides on `near` or `possible` matches, unless they include these.
 USUAL_KINDS = (Kind.EXACT, Kind.PIXELS)
 FOLDERS = "folders"
 TRASHED_BEFORE = "trashed_before"
@@ -23,9 +23,9 @@ TRASHED_BEFORE = "trashed_before"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a rule does. `criteria` None means those of the settings. `keep` and `give_way` are folders, b"" where the
-    rule has none; `decides_ties` keeps what is proposed where it is not certain. With `trashed_before` only files give
-    way whose bytes were put in the trash before, to all others."""
+    """What a rule does. `criteria` None means those of the settings. `keep` and `give_way` are folders, b"" if the rule
+    has none; `decides_ties` keeps the proposed image even if it is not certain. With `trashed_before`, only files are
+    removed whose bytes were put in the trash before, and all others are kept."""
 
     choice: Choice
     destination: str = ""
@@ -38,13 +38,13 @@ class Rule:
 
     @property
     def is_about_equal_pixels(self) -> bool:
-        """Whether it concerns only files that show the same pixels as the reference of their group: of these any may
+        """Whether it concerns only files that show the same pixels as the reference of their group: any of these may
         stay, and nothing depends on which picture is the original."""
         return not (self.keep and self.give_way) and {Kind.EXACT, Kind.PIXELS}.issuperset(self.kinds)
 
 
 def described(rule: Rule) -> dict[str, Any]:
-    """A rule as plain data. Paths are texts in which bytes that are no UTF-8 are lone surrogates."""
+    """A rule as plain data. Paths are texts in which bytes that are not UTF-8 are lone surrogates."""
     return {
         "choice": rule.choice,
         "destination": rule.destination,
@@ -58,7 +58,7 @@ def described(rule: Rule) -> dict[str, Any]:
 
 
 def rule_of(fields: Mapping[str, Any]) -> Rule:
-    """The rule that `described` gave these fields for."""
+    """The rule for which `described` returned these fields."""
     return Rule(
         choice=Choice(fields["choice"]),
         destination=fields["destination"],
@@ -72,9 +72,9 @@ def rule_of(fields: Mapping[str, Any]) -> Rule:
 
 
 class RuledFile(NamedTuple):
-    """A file of a group: its content, how that matches the group's reference, the device it is on, the digest of its
-    bytes, whether a person decided about it, whether these bytes were put in the trash before it came, and False for
-    `stays` where that person gave it away."""
+    """A file of a group: its content, how that matches the group's reference, its device, the digest of its bytes,
+    whether a person decided on it, whether these bytes were put in the trash before it appeared. `stays` is False if
+    that person decided to remove it."""
 
     candidate: KeeperCandidate
     content_id: int
@@ -88,7 +88,8 @@ class RuledFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a rule says of a group: `keepers` stay, `victims` go. Without victims, a tie that it leaves open."""
+    """The decision of a rule on a group: `keepers` stay, `victims` are removed. Without victims, a tie that it leaves
+    undecided."""
 
     keepers: tuple[int, ...]
     victims: tuple[int, ...]
@@ -98,11 +99,11 @@ class Ruling:
 
 
 def judge(rule: Rule, files: Sequence[RuledFile], standing: Standing | None = None) -> list[Ruling]:
-    """The rulings for one group, whose reference comes first among its contents; none where the rule does not apply.
+    """The rulings for one group, whose reference comes first among its contents; empty if the rule does not apply.
     `standing` is that of the group's pictures.
 
-    A group in which a person has decided anything is left alone; but what comes back to one is decided about, as the
-    person has kept the others.
+    A group in which a person has decided anything is left alone; but a file that returned from the trash is decided on,
+    since the person has kept the others.
     """
     if any(file.decided_by_user for file in files) and not rule.trashed_before:
         return []
@@ -142,7 +143,8 @@ def _by_folders(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
 
 
 def _by_trash(rule: Rule, files: Sequence[RuledFile]) -> list[Ruling]:
-    """What came back from the trash gives way to what did not, within the folders of the rule if it has some."""
+    """Files that returned from the trash are removed, and the others kept, within the folders of the rule if it has
+    some."""
     kept = [file for file in files if not file.trashed_before and file.stays and _is_in(file, rule.keep)]
     back = [f for f in files if f.trashed_before and not f.decided_by_user and _is_in(f, rule.give_way)]
     victims = _victims(rule, kept, back)
@@ -155,7 +157,7 @@ def _is_in(file: RuledFile, folder: bytes) -> bool:
 
 
 def _victims(rule: Rule, kept: Sequence[RuledFile], files: Collection[RuledFile]) -> tuple[int, ...]:
-    """The files that give way to any of those kept: not protected, and matched to it by a kind of the rule."""
+    """The files to remove in favour of any of those kept: not protected, and matched to it by a kind of the rule."""
     victims = []
     for file in files:
         if file in kept or file.candidate.protected:
@@ -166,8 +168,8 @@ def _victims(rule: Rule, kept: Sequence[RuledFile], files: Collection[RuledFile]
 
 
 def _can(rule: Rule, file: RuledFile, keeper: RuledFile) -> bool:
-    """Whether the choice is possible: nothing gives way to what lacks a part of it, in whatever folder it is, and only
-    equal bytes on one file system can be hard links to one file."""
+    """Whether the choice is possible: no image is removed in favour of one that lacks a part of it, in whatever folder
+    it is, and only equal bytes on one file system can be hard links to one file."""
     if holds_what_is_lost(file.candidate, keeper.candidate):
         return False
     if rule.choice is not Choice.LINK:
@@ -176,7 +178,7 @@ def _can(rule: Rule, file: RuledFile, keeper: RuledFile) -> bool:
 
 
 def _relation(first: RuledFile, second: RuledFile) -> Kind:
-    """How two images match: the less certain of their matches to the reference, the only ones that were compared."""
+    """How two images match: by the less certain of their matches to the reference, the only ones that were compared."""
     if first.content_id == second.content_id:
         return Kind.EXACT
     return max(first.kind, second.kind, key=KINDS.index)

@@ -74,7 +74,11 @@ def test_the_shipped_file_is_complete_and_holds_the_defaults() -> None:
     assert keys == [setting.key for setting in SETTINGS]
     for setting in SETTINGS:
         section, _, name = setting.key.partition(".")
-        assert str(setting.accepted) in re.sub(r"\n#+ ", " ", text) or setting.type == "bool"
+        accepted = "" if setting.type == "bool" else f" Accepted: {setting.accepted}."
+        mark = "## " if section == "watch" else "# "
+        comment = re.search(rf"((?:^{mark}.*\n)+)(?:# )?{name} = ", text[text.index(f"[{section}]") :], re.MULTILINE)
+        assert comment is not None
+        assert " ".join(line.removeprefix(mark) for line in comment[1].splitlines()) == setting.help + accepted
         if setting.default is not None:
             assert setting.check(values[section][name]) == setting.default, setting.key
 
@@ -90,7 +94,7 @@ def test_the_documentation_lists_every_setting() -> None:
             if setting.default is not None
             else "required"
             if setting.required
-            else "worked out"
+            else "calculated"
         )
         expected[setting.key] = (default, str(setting.accepted), setting.help)
     assert documented == expected

@@ -47,7 +47,7 @@ def photos(tmp_path: Path, large_file: Path) -> Path:
 
 
 def states(answer: Answer) -> dict[str, str]:
-    """What became of each file, by its name."""
+    """What happened to each file, by its name."""
     return {Path(item["path"]).name: item["reason"] or item["state"] for item in answer.partly["items"]}
 
 
@@ -78,7 +78,7 @@ def size_of(file: Path) -> tuple[int, int]:
 
 
 def test_a_folder_at_the_defaults(ctl_alone: Ctl, photos: Path) -> None:
-    """What is above a megabyte is packed better, every pixel kept, beside its source; nothing else is touched."""
+    """What is above a megabyte is packed better, every pixel kept, next to its source; nothing else is touched."""
     before = contents(photos)
     answer = ctl_alone("compress", "-p", photos)
     assert answer.code == DONE, answer
@@ -127,7 +127,7 @@ def test_the_source_modified_and_brought_back(ctl_alone: Ctl, photos: Path) -> N
     assert [Path(step["path"]).name for step in would.json] == ["large.jpg"]
     back = ctl_alone("undo")
     assert back.code == DONE, back
-    assert "No daemon answers" in back.err
+    assert "No service answers" in back.err
     assert contents(photos) == before
     assert in_trash(photos) == [after["large.jpg"]], "the compressed one is not lost either"
 

@@ -115,6 +115,12 @@ def test_what_is_no_whole_copy_takes_no_indexs_place(ask: Ctl, data: Path, fault
     assert sorted(os.listdir(data)) == before
 
 
+def test_a_name_that_no_copy_has_is_reported_as_such(ask: Ctl) -> None:
+    answer = ask("index", "restore", "index-000099.sqlite3")
+    assert answer.code == 1
+    assert "There is no backup index-000099.sqlite3.\n  For the backups: comparimg-ctl index list" in answer.err
+
+
 @pytest.mark.parametrize("step", range(4))
 def test_cut_off_anywhere_it_leaves_one_of_the_two(data: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Before each renaming, as a power loss would."""

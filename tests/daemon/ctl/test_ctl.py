@@ -126,7 +126,7 @@ def test_without_a_daemon_it_is_3_and_reported(ctl_alone: Ctl, arguments: tuple[
     # Only root can listen at port 1, and nothing does.
     code, out, err = ctl_alone("--address", "http://127.0.0.1:1", *arguments, "--json")
     assert (code, out) == (NO_DAEMON, "")
-    assert "No daemon answers at http://127.0.0.1:1" in err
+    assert "No service answers at http://127.0.0.1:1" in err
 
 
 def test_detect_writes_json_and_csv(ctl_alone: Ctl, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class CutOff(BaseException):
 
 
 def cut_off_at(monkeypatch: pytest.MonkeyPatch, number: int, after: bool) -> Iterator[int]:
-    """Crash at the change with this number, before it is made or after; what counts the changes. Nothing that stands in
+    """Crash at the change with this number, before it is made or after; what counts the changes. Nothing that is in
     a `finally` is done after a crash."""
     count = iter(range(1000))
     crashed = False

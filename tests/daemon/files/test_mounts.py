@@ -103,7 +103,7 @@ def test_this_system_lists_its_mounts():
 
 
 def test_a_folder_is_known_again_behind_a_mount_though_its_own_is_not_listed(tmp_path: Path) -> None:
-    """As in a chroot. A link stands for the bind mount: what is behind both is one folder."""
+    """As in a chroot. A link represents the bind mount: what is behind both is one folder."""
     photos, inner = tmp_path / "photos", tmp_path / "photos/2024"
     inner.mkdir(parents=True)
     (tmp_path / "other").mkdir()

@@ -53,7 +53,7 @@ def test_one_name_by_two_ways_is_one_entry(folders: ManagedFolders, tmp_path: Pa
 
 
 def test_files_looked_up_with_others_of_their_folder_are_protected_as_alone(tmp_path: Path) -> None:
-    """A folder with a marker of its own, a root that is absent, and links beside plain files."""
+    """A folder with a marker of its own, a root that is absent, and links next to plain files."""
     for name in ("photos/marked", "photos/plain", "safe"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "photos/marked/.comparimg-protected").touch()

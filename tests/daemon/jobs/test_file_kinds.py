@@ -1,4 +1,4 @@
-"""What a file holds beside one sound picture of 8 bits decides about matches, keepers and problems."""
+"""What a file holds in addition to one sound picture of 8 bits decides about matches, keepers and problems."""
 
 import io
 import json

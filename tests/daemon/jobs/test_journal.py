@@ -104,7 +104,7 @@ def test_a_new_file_takes_the_place_of_the_old_one(folder: Folder) -> None:
     path = folder.add("a.jpg", b"large")
 
     class Encode(NoChecks):
-        """What compression does shortly before: a new file beside, at the name that the journal gives."""
+        """What compression does shortly before: a new file next to it, under the name that the journal gives."""
 
         def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
             for step in steps:

@@ -311,7 +311,7 @@ def test_a_page_that_shows_a_picture_ends_the_service_three_times_and_then_no_mo
 
 
 def shown(address: str, image_id: int) -> int:
-    """The status of the answer, 0 where there is none."""
+    """The status of the answer, 0 if there is none."""
     try:
         with urlopen(f"{address}/api/v1/images/{image_id}/thumbnail", timeout=PATIENCE_S) as answer:
             return int(answer.status)

@@ -28,7 +28,7 @@ def save(path: Path, seed: int) -> None:
 
 @pytest.fixture
 def outside(library: Library, tmp_path: Path) -> Path:
-    """A folder beside the watched one, with a picture, to which /photos/link leads."""
+    """A folder next to the watched one, with a picture, to which /photos/link leads."""
     save(library.photos / "a.png", 1)
     save(tmp_path / "outside/deep/secret.png", 2)
     (library.photos / "link").symlink_to(tmp_path / "outside")

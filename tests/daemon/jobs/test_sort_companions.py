@@ -1,4 +1,4 @@
-"""What goes along with an image, what holds it back, and which of its metadata is kept beside the other."""
+"""What goes along with an image, what holds it back, and which of its metadata is kept next to the other."""
 
 import errno
 import os

@@ -1,5 +1,5 @@
-"""Whatever is decided about images that share companions, whatever stands in their way, and whichever image cannot go:
-no companion parts from an image that stays, each stands beside its own under a matching name, and all of it comes back.
+"""Whatever is decided about images that share companions, whatever is in their way, and whichever image cannot go:
+no companion parts from an image that stays, each is next to its own under a matching name, and all of it comes back.
 
 Hypothesis makes the folders. Every file has bytes of its own, by which it is known again.
 """
@@ -30,7 +30,7 @@ IN_THE_WAY = (".jpg", ".png", ".xmp", " (2).xmp", " (2).mov", " (2).jpg")
 @dataclass
 class Scene:
     """Files of two folders: `images` with what is decided about each, and whether it can go; `companions` of them; what
-    stands `in_the_way` at the destination, and what a person puts where an image was (`newer`)."""
+    is `in_the_way` at the destination, and what a person puts where an image was (`newer`)."""
 
     images: dict[str, str]
     stuck: set[str]
@@ -74,7 +74,7 @@ class Stage:
         self.gone: set[str] = set()  # of those, what the sort took away
         for number, name in enumerate(scene.images):
             path = self._picture(name, number)
-            # In a folder of its own, with the same RAW and film beside it, so that these may go.
+            # In a folder of its own, with the same RAW and film next to it, so that these may go.
             keeper = self.desk.photos / "kept" / str(number) / f"k{path.suffix}"
             keeper.parent.mkdir(parents=True)
             keeper.write_bytes(path.read_bytes() + b"\0")
@@ -121,7 +121,7 @@ class Stage:
         return [os.path.join(folder, one.decode()) for one in images]
 
     def check_match(self, companion: str, image: str) -> None:
-        """A companion is beside its image, and has the name that goes with that one's."""
+        """A companion is next to its image, and has the name that goes with that one's."""
         places = self.now()
         names = [os.path.basename(one).encode() for one in (companion, image, places[image])]
         assert places[companion] == os.path.join(os.path.dirname(places[image]), renamed(*names).decode())

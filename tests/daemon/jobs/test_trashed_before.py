@@ -1,4 +1,4 @@
-"""Bytes that were put in the trash are recognised when they come back; the copy that stayed is not taken for them."""
+"""Bytes that were put in the trash are recognised when they come back; the copy that stayed is not treated as them."""
 
 import shutil
 from pathlib import Path

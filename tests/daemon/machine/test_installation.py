@@ -27,7 +27,7 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root to install below; of what ComparImg stands on, only what is small is copied."""
+    """A root to install below; of what ComparImg is on, only what is small is copied."""
     small = {"click": False, "msgspec": False, "bottle": False, "not-here": True}
     monkeypatch.setattr(environment, "_requirement_names", lambda requirements: small)
     monkeypatch.setattr(installation, "RUNS_SYSTEMD", tmp_path / "no systemd")

@@ -169,7 +169,7 @@ def config(folder: Path, notify: str) -> Config:
 
 
 class Scene:
-    """A notifier whose clock stands until it is moved, over an index in which things happen."""
+    """A notifier whose clock only moves when it is set, over an index in which things happen."""
 
     def __init__(self, library: Library, folder: Path, notify: str, now_ns: int = NOW_NS) -> None:
         self.library = library

@@ -21,9 +21,7 @@ from daemon.notifying.transports import TEXT_LIMIT_BYTES, call_webhook
 from index.database.store import Store
 from index.messages import Message, text
 
-SECTION = (
-    (Path(__file__).parents[3] / "docs" / "monitoring.md").read_text().partition("## Notices by ntfy and Apprise")[2]
-)
+SECTION = (Path(__file__).parents[3] / "docs" / "monitoring.md").read_text().partition("## ntfy and Apprise")[2]
 NTFY_EXAMPLE, APPRISE_EXAMPLE = re.findall(r"^```toml\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 (SHELL_EXAMPLE,) = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 

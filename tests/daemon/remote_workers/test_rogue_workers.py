@@ -276,7 +276,7 @@ def test_a_second_answer_changes_nothing(lent: Lending, rogue: Rogue, pairs: Pai
 
 
 def test_a_task_that_a_worker_cannot_do_is_done_at_home(lent: Lending, rogue: Rogue, pairs: Pairs) -> None:
-    """What a picture does to its process is found out here: a worker that lies about it has nothing given up."""
+    """What a picture does to its process is found out here: a worker that is about it has nothing given up."""
 
     def answer(batch: wire.Batch) -> None:
         for number in range(8):

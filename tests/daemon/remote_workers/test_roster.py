@@ -1,4 +1,4 @@
-"""Who is let in stands in a list, which only its owner reads; an invitation is one file, which overwrites none."""
+"""Who is let in is in a list, which only its owner reads; an invitation is one file, which overwrites none."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """Stands in the place of Python's module, in every process that has this folder in its path.
 
 Takes away what Windows lacks before the package `index` is imported, and puts plain calls of this system in the place
-of those of Windows. It cannot show that those do what they are taken for (index/windows_handles.py).
+of those of Windows. It cannot show that those do what they are treated as (index/windows_handles.py).
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What a setting takes, the parameter of a job that stands in for it takes as well, and the other way round: checked by
+"""What a setting takes, the parameter of a job that replaces it takes as well, and the other way round: checked by
 the service, and promised by the OpenAPI document."""
 
 import json

@@ -1,4 +1,4 @@
-"""Searches limited to some folders: which are accepted, and that the library's groups stay beside them."""
+"""Searches limited to some folders: which are accepted, and that the library's groups stay as they are."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 // PURE: which part of the scene is in sight. The scene is what all panes show, so that they stay linked.
 
-// Screen pixels for one pixel of the finest picture; a higher zoom shows nothing new.
+// Screen pixels per pixel of the finest picture; a higher zoom shows no more detail.
 const MAX_PIXEL_SIZE = 8;
 
 export function createCamera() {
@@ -14,7 +14,7 @@ export function createCamera() {
 
   const fitZoom = () => Math.min(pane.width / scene.width, pane.height / scene.height);
 
-  // The pane shows nothing beside the scene: a scene larger than the pane fills it, a smaller one is centred.
+  // The pane shows only the scene: a scene larger than the pane fills it, a smaller one is centred.
   function clamp() {
     x = clamped(x, scene.x, scene.width, pane.width / zoom);
     y = clamped(y, scene.y, scene.height, pane.height / zoom);
@@ -37,7 +37,7 @@ export function createCamera() {
     else clamp();
   }
 
-  // Zooms about a point of the pane, given from its centre: what lies under the pointer stays there.
+  // Zooms about a point of the pane, relative to its centre: what is under the pointer stays there.
   function zoomTo(wanted, px = 0, py = 0) {
     const before = zoom;
     zoom = Math.min(Math.max(wanted, fitZoom()), Math.max(MAX_PIXEL_SIZE / finest, fitZoom()));

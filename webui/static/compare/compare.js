@@ -21,7 +21,7 @@ const MODE_KEY = "compare-mode";
 const MAX_DIFFERENCE_PIXELS = 1.2e6;
 const PAN_STEP = 0.2;
 
-// `tools` are more nodes for the bar below the pictures.
+// `tools` are additional nodes for the bar below the pictures.
 export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given = [] } = {}) {
   const camera = createCamera();
   const panes = ["a", "b"].map((side) => createPane(side, draw));
@@ -53,7 +53,7 @@ export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given 
       type: "button",
       class: "tool",
       "aria-pressed": "false",
-      // A narrow bar has no place for the text.
+      // A narrow bar has no space for the text.
       "aria-label": t("compare.tones"),
       title: withKey(t("compare.tones.help"), "tones"),
       onclick: toggleTones,
@@ -131,7 +131,7 @@ export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given 
     setTones(!evenTones);
   }
 
-  // Ignores changes of tone, or not, unless a person has chosen.
+  // Whether changes of tone are ignored, unless the user has chosen.
   function suggestTones(even) {
     if (!isToneChosen) setTones(Boolean(even));
   }
@@ -174,7 +174,7 @@ export function createCompare({ onSwipe = () => {}, modes = MODES, tools: given 
     const { width, height } = stage.getBoundingClientRect();
     if (!width || !height || !scene) return;
     const split = mode === "side";
-    // Beside or below each other, whichever shows the pictures larger.
+    // Side by side or one below the other, whichever shows the pictures larger.
     const stacked =
       split &&
       Math.min(width / scene.width, height / 2 / scene.height) >

@@ -5,11 +5,11 @@
 const NOISE_LEVEL = 18;
 const FULL_LEVEL = 90;
 const COLOUR = [255, 64, 129];
-// What lies further from a first curve of tones than so many levels was drawn, or moved.
+// Pixels further than this many levels from the first tone curve were drawn or moved.
 const FAR = 40;
 const SAME = Float64Array.from({ length: 256 }, (_, level) => level);
 
-// `evenTones` leaves out what a change of tone explains, by a curve from either picture to the other. Returns the
+// `evenTones` leaves out what a change of tone explains, by a curve from each picture to the other. Returns the
 // pixels, and the share of the common area that differs; outside it they are transparent.
 export function difference(first, second, evenTones = false) {
   const a = first.data;
@@ -44,13 +44,13 @@ export function difference(first, second, evenTones = false) {
 // For each channel, the level of the second picture for each of the 256 levels of the first: the least squares of a
 // curve of second degree, cut off at black and white as the levels themselves are. A curve with so few parameters
 // follows brightness, contrast and gamma, and nothing that is drawn into one of the pictures. What is cut off in either
-// picture says nothing of the curve, and what lies far from it is left out the second time.
+// picture does not determine the curve, and pixels far from it are left out the second time.
 function toneCurves(a, b) {
   return [0, 1, 2].map((channel) => fitCurve(a, b, channel, fitCurve(a, b, channel, SAME, 255), FAR));
 }
 
-// Fits what is added to each level, from the pixels that lie at most `far` from the curve `known`. A little is asked of
-// every coefficient to be 0, so that a picture of one level has a curve too.
+// Fits what is added to each level, from the pixels at most `far` from the curve `known`. The coefficients are
+// slightly regularised, so that a picture of one level has a curve too.
 function fitCurve(a, b, channel, known, far) {
   const powers = new Float64Array(5);
   const added = new Float64Array(3);

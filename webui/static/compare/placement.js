@@ -1,4 +1,4 @@
-// PURE: where each picture lies in the scene. The scene is measured in pixels of the reference; matching parts
+// PURE: the position of each picture in the scene. The scene is measured in pixels of the reference; matching parts
 // coincide.
 
 // What a turn does to a picture of w x h pixels, as [a, b, c, d, e, f] of a matrix: x' = ax + cy + e, y' = bx + dy + f.
@@ -13,15 +13,15 @@ const TURNS = {
   transverse: (w, h) => [0, -1, -1, 0, h, w],
 };
 const INVERSE = { rotate_90: "rotate_270", rotate_270: "rotate_90" };
-// Proportions that differ by less are taken as equal: the difference is rounding.
+// Proportions that differ by less count as equal: the difference is due to rounding.
 const SAME_PROPORTIONS = 0.03;
 
 export function turnMatrix(turn, width, height) {
   return new DOMMatrix(TURNS[turn](width, height));
 }
 
-// The matrix from the upright pixels of a picture to those of the reference. `evidence` describes how the picture came
-// from the reference; if it is empty, the whole picture is aligned with the whole reference.
+// The matrix from the upright pixels of a picture to those of the reference. `evidence` describes how the picture was
+// made from the reference; if it is empty, the whole picture is aligned with the whole reference.
 export function placement(picture, reference, evidence = {}) {
   const { width, height } = picture;
   const turn = evidence.turn ?? "none";

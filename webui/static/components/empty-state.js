@@ -1,4 +1,4 @@
-// What a view shows where a list has nothing: a picture, a title, a sentence, and perhaps what to do.
+// What a view shows if a list is empty: a picture, a title, a sentence, and perhaps what to do.
 
 import { h, icon } from "../core/dom.js";
 

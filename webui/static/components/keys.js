@@ -1,10 +1,10 @@
-// Keyboard shortcuts: the table, the keys a person changed, and the switch that turns off shortcuts of one character.
-// What was changed is stored in the browser: keyboards differ, people share an index.
+// Keyboard shortcuts: the table, the keys that the user changed, and the switch for shortcuts of one character.
+// Changes are stored in the browser: keyboards differ, and several people may use one index.
 
 import { has, t } from "../core/text.js";
 
-// Each entry: an action, its keys as in KeyboardEvent.key, and the part of the help that lists it. Where `shown` stands
-// for a row of keys, these cannot be changed.
+// Each entry: an action, its keys as in KeyboardEvent.key, and the part of the help that lists it. If `shown`
+// represents a row of keys, these cannot be changed.
 const DEFAULTS = [
   { action: "image", keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"], shown: "1–9 0", part: "select" },
   {
@@ -65,7 +65,7 @@ export const PARTS = ["decide", "select", "navigate", "compare"];
 export const singleKeys = () => localStorage.getItem(SWITCH) !== "off";
 export const setSingleKeys = (on) => localStorage.setItem(SWITCH, on ? "on" : "off");
 
-// What was changed, as {action: [key]}; what cannot be read, or is of another version, is passed over.
+// The changes, as {action: [key]}; unreadable ones, or those of another version, are ignored.
 function changedKeys() {
   try {
     const stored = JSON.parse(localStorage.getItem(CHANGED) ?? "{}");
@@ -76,7 +76,7 @@ function changedKeys() {
   }
 }
 
-// The table in use: as DEFAULTS, and whether an entry was `changed`.
+// The table in use: like DEFAULTS, with whether an entry was `changed`.
 export function keyTable() {
   const changed = changedKeys();
   return DEFAULTS.map((entry) => ({
@@ -86,8 +86,8 @@ export function keyTable() {
   }));
 }
 
-// Gives an action one key instead of those it has. Returns the action that has this key already, and changes nothing
-// then; null if the key was free.
+// Gives an action one key instead of its present ones. If another action has this key, returns that action and changes
+// nothing; null if the key was free.
 export function changeKey(action, key) {
   const taken = keyTable().find((entry) => entry.action !== action && entry.keys.includes(key));
   if (taken) return taken.action;
@@ -95,8 +95,8 @@ export function changeKey(action, key) {
   return null;
 }
 
-// Gives an action its own keys again, or all of them theirs. Returns the action that has one of these by now, and
-// changes nothing then.
+// Restores the default keys of an action, or of all. If another action has one of these now, returns that action and
+// changes nothing.
 export function resetKeys(action = null) {
   if (!action) {
     localStorage.removeItem(CHANGED);
@@ -131,7 +131,7 @@ export const keyNames = (entry) => (entry.shown?.split(" ") ?? entry.keys).map(k
 // The first key of an action.
 export const keyOf = (action) => keyNames(keyTable().find((entry) => entry.action === action))[0] ?? "";
 
-// A text with the key of an action behind it.
+// A text followed by the key of an action.
 export const withKey = (text, action) => `${text} (${keyOf(action)})`;
 
 const ACTS_ON_ENTER = "a, button, summary, select, [role=slider]";

@@ -54,11 +54,11 @@ export function formatText(image) {
   return image.earlier_quality ? t("fact.format.earlier", { now: format, quality: image.earlier_quality }) : format;
 }
 
-// What lies behind the picture in its file.
+// The data after the picture in its file.
 export const attachmentsText = (image) =>
   image.attachments.map(({ kind, size_bytes }) => `${t(`attachment.${kind}`)} ${bytes(size_bytes)}`).join(", ");
 
-// Of a file whose very bytes were put in the trash before it came.
+// For a file whose bytes were put in the trash before it appeared.
 export const trashedText = (image) =>
   image.trashed_before ? t("image.trashed_before", { day: day(image.trashed_before) }) : "–";
 
@@ -77,7 +77,7 @@ export function evidenceText(image) {
   if (image.reference && !image.sentence) return t("evidence.reference");
   if (!image.sentence) return t("evidence.exact");
   const what = image.sentence[language];
-  // Of a scene it is known that it is not the same picture.
+  // The pictures of a scene are known to be different.
   const unsure = image.kind === "possible" && !OF_SCENES.has(image.evidence?.reason);
   return upper(unsure ? t("evidence.possible", { what }) : what);
 }

@@ -3,7 +3,7 @@
 import { h } from "../core/dom.js";
 import { number, t } from "../core/text.js";
 
-// The tab that leads from the duplicates to the scenes and back; nothing where there are none.
+// The tab that leads from the duplicates to the scenes and back; empty if there are none.
 export function scenesTab(count, chosen, change) {
   const shown = chosen === "only";
   if (!count && !shown) return null;
@@ -33,5 +33,5 @@ export function scenesTab(count, chosen, change) {
   );
 }
 
-// What a list of scenes is, above it.
+// The explanation above a list of scenes.
 export const scenesHead = (chosen) => (chosen === "only" ? h("p", { class: "quiet" }, t("scenes.explained")) : null);

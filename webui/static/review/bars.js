@@ -65,7 +65,7 @@ export function actionsBar(group, { undo: undoLast, deny: denyGroup, skip, accep
     button("undo", [icon("undo", 17), h("span", {}, t("action.undo"))], undoLast),
     group.kind === "exact" ? null : button("deny", denyLabel, denyGroup),
     button("skip", [icon("skip", 17), h("span", {}, t("review.skip"))], skip),
-    // Of a scene nothing is proposed.
+    // A scene has no proposal.
     group.scene ? null : button("accept", [icon("check", 18), h("span", {}, t("review.accept"))], accept, "primary"),
   );
 }

@@ -1,4 +1,4 @@
-// Decisions about many groups at once: what they would decide is shown first, and they are undone as one.
+// Decisions on many groups at once: their effect is shown first, and they are undone together.
 
 import { toast } from "../components/toast.js";
 import { post, withQuery } from "../core/api.js";
@@ -9,12 +9,12 @@ import { estimatedText, isEstimated } from "../rules/preview.js";
 import { decideMany, undo } from "./decisions.js";
 import { ask, askDestination, confirmed } from "./dialogs.js";
 
-// Those with a button of their own, and `more`, which asks for one of the others.
+// The actions with a button, and `more`, which asks for one of the others.
 export const ACTIONS = ["accept", "keep", "not_duplicates", "more"];
 const OTHERS = ["move", "link", "clear"];
-// Of a scene nothing is proposed.
+// A scene has no proposal.
 const PROPOSED = ["accept", "move", "link"];
-// What takes images from their place, and is shown with their number and bytes.
+// The actions that move images, shown with their number and bytes.
 const GOING = PROPOSED;
 const COUNTING_MS = 700;
 
@@ -30,7 +30,7 @@ async function meant(action, scenes) {
   );
 }
 
-// Asks, and decides about the groups with these ids, or about all that `query` selects if there are none. `first` is
+// Asks, and decides on the groups with these ids, or on all that `query` selects if there are none. `first` is
 // the id of one of them. Resolves to whether anything was decided.
 export async function decideAtOnce({ action: asked, query, ids, first, undone }) {
   try {
@@ -60,7 +60,7 @@ export async function decideAtOnce({ action: asked, query, ids, first, undone })
   }
 }
 
-// What would be decided. Where that takes long, the page says that it is being counted.
+// What would be decided. If that takes long, the page shows that it is counting.
 async function previewed(query, body) {
   const timer = setTimeout(() => toast(t("bulk.counting")), COUNTING_MS);
   try {
@@ -70,7 +70,7 @@ async function previewed(query, body) {
   }
 }
 
-// Shows what would be decided. Resolves to whether the person agrees. An estimate may be counted first.
+// Shows what would be decided. Resolves to whether the user confirms. An estimate may be counted first.
 async function agreed(action, query, body, effect) {
   const title = t(`bulk.${action}.title`);
   const others = isEstimated(effect) ? [{ value: "count", label: t("rules.count_all") }] : [];

@@ -24,7 +24,7 @@ export function decisionChip(image) {
   );
 }
 
-// The choices that a picture has no button for; pressing the chosen one clears the decision.
+// The choices without a button on the picture; pressing the chosen one clears the decision.
 export function otherChoices(image, name, { choose, linkable }) {
   const chosen = choiceOf(image);
   const isRefused = (choice) => image.protected || (choice === "link" && !linkable);
@@ -50,7 +50,7 @@ export function otherChoices(image, name, { choose, linkable }) {
   );
 }
 
-// Keeps one image, puts the others in the trash, and goes on.
+// Keeps one image, puts the others in the trash, and goes to the next group.
 export const keepOnlyButton = (image, keepOnly) =>
   h(
     "button",
@@ -65,7 +65,7 @@ export const keepOnlyButton = (image, keepOnly) =>
     h("span", {}, t("mark.only.do")),
   );
 
-// The two most frequent choices, for the corner of a picture; where that is wide, with words.
+// The two most frequent choices, for the corner of a picture; with words if it is wide.
 export function quickButtons(image, name, choose) {
   const chosen = choiceOf(image);
   return ["keep", "trash"].map((choice) =>

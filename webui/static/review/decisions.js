@@ -74,9 +74,9 @@ export async function acceptProposal(group) {
   return changes.length ? decide(group, changes) : true;
 }
 
-// What the proposal makes of the images without a decision: the proposed and the protected ones are kept, and beside
-// images of the library those that only a search knows; the others are trashed. Where the proposed image was given away
-// by hand, the only image left is kept; of several, none is chosen: null.
+// The decisions of the proposal on images without one: the proposed and the protected ones are kept, and next to
+// images of the library those that only a search knows; the others are trashed. If the proposed image was decided
+// against by hand, the only image left is kept; of several, none is chosen: null.
 export function completion(items, proposed) {
   const open = items.filter((image) => !isDecided(image));
   const mixed = items.some((image) => !image.temporary);
@@ -99,7 +99,7 @@ export async function keepOnly(group, kept) {
   );
 }
 
-// A stale decision was made for other bytes, and is none.
+// A stale decision was made for other bytes, and does not count.
 const isDecided = (image) => Boolean(image.decision && !image.decision.stale);
 
 async function everyImage(group) {
@@ -116,9 +116,9 @@ async function everyImage(group) {
   return items;
 }
 
-// Calls `refresh(isCurrent)` whenever decisions were made, after those of this tab were answered. What is read there is
-// out of date once this tab has decided again: then `isCurrent()` is false, and the next change calls again. So it is
-// where a refresh fails.
+// Calls `refresh(isCurrent)` whenever decisions were made, after those of this tab were answered. What it reads is
+// out of date once this tab has decided again: then `isCurrent()` is false, and the next change calls again, as it does
+// if a refresh fails.
 export function followDecisions(refresh, signal) {
   const follow = async () => {
     const answered = settled();
@@ -130,7 +130,7 @@ export function followDecisions(refresh, signal) {
   subscribe("decisions", follow, { signal });
 }
 
-// Takes the decisions that another tab, a rule or a program made over into `group`, from the same group as it is now.
+// Copies the decisions that another tab, a rule or a program made into `group`, from the present state of the group.
 // Returns whether there were any.
 export function takeOver(group, current) {
   const decisions = new Map(current.images.items.map(({ id, decision }) => [id, decision]));
@@ -155,8 +155,8 @@ export async function deny(group, label, images = []) {
   refreshFigures();
 }
 
-// Decides about many groups at once, those that the query selects or the body names; to be undone as one. `first` is
-// the id of one of them. With `inJob` a job does it. Resolves to what was decided, null where the job was cancelled.
+// Decides on many groups at once, those that the query selects or the body names; undone together. `first` is the id
+// of one of them. With `inJob` a job does it. Resolves to what was decided, null if the job was cancelled.
 export async function decideMany(query, body, first, { inJob = false } = {}) {
   await settled();
   const made = inJob
@@ -167,7 +167,7 @@ export async function decideMany(query, body, first, { inJob = false } = {}) {
     refreshFigures();
     return effect;
   });
-  // What is undone next waits for it; a job shows that it runs, and holds nothing up.
+  // The next undo waits for it; a job shows its own progress, and delays nothing.
   if (!inJob)
     publish(
       "sending",

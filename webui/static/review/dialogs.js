@@ -81,7 +81,7 @@ export const askDenial = (pair, whole) =>
   ]);
 
 // `text` is a sentence, or elements; `others` are further answers: [{value, label}]. Resolves to "yes" or the value of
-// such an answer, "" where it was cancelled.
+// such an answer, "" if it was cancelled.
 export function confirmed(title, text, action, tone = "primary", others = []) {
   return new Promise((resolve) => {
     const dialog = h(

@@ -1,5 +1,5 @@
-// What stands in the place of a list of groups that has none: why, and what to do. It follows what the service does, as
-// a first search has to be seen to go on.
+// What is shown instead of an empty list of groups: why, and what to do. It follows what the service does, so that the
+// progress of a first search is visible.
 
 import { emptyState } from "../components/empty-state.js";
 import { h } from "../core/dom.js";
@@ -14,7 +14,7 @@ const FINDING = ["scan", "detect"];
 const NO_FILTER = { kind: "", root: "", path: "", min: "", decided: "", since: "", until: "" };
 
 export function emptyList(status, { filtered, change, detect, search, chosen, signal }) {
-  // With every group decided, none is left that is open.
+  // If every group is decided, no undecided one is left.
   if (chosen.decided === DECIDED.open && !search) return endOfReview(chosen, signal, nothingFound);
   return nothingFound();
 

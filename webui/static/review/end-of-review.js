@@ -7,7 +7,7 @@ import { bytes, number, t } from "../core/text.js";
 import { groupAddress, groupQuery, listAddress } from "./addresses.js";
 import { loadFigures } from "./decisions.js";
 
-// How far the review is, with Apply, the groups of the list that are still open, and `more`.
+// The progress of the review, with Apply, the groups of the list that are still undecided, and `more`.
 export async function endPanel(chosen, signal, more = null) {
   const open = { ...groupQuery(chosen), decided: "none,partly", limit: 1, images: 1 };
   const [figures, { items, total }] = await Promise.all([loadFigures(signal), get("/groups", open, signal)]);
@@ -21,7 +21,7 @@ export async function endPanel(chosen, signal, more = null) {
   const goOn = items.length
     ? h("a", { class: "button", href: groupAddress(items[0], chosen) }, t("end.open", { n: total }))
     : null;
-  // Apply is also where a folder can be watched so that what is decided in it is carried out.
+  // On Apply, a folder can also be watched so that the decisions in it are carried out.
   const waits = figures.unwatched.reduce((sum, { images }) => sum + images, 0);
   const text = figures.images_to_act
     ? t(figures.planned_bytes ? "end.text" : "end.text.no_bytes", {
@@ -37,8 +37,8 @@ export async function endPanel(chosen, signal, more = null) {
   );
 }
 
-// The same in the place of a list of open groups that has none left; `otherwise` gives what stands there where other
-// filters hide the groups that are open.
+// The same instead of an empty list of undecided groups; `otherwise` returns what is shown if other filters hide the
+// undecided groups.
 export function endOfReview(chosen, signal, otherwise) {
   const place = h("div", {});
   const everything = h("a", { class: "button", href: listAddress({ ...chosen, decided: "" }) }, t("decided.any"));

@@ -1,4 +1,4 @@
-// A list without an end: its pages are loaded as their place comes near, those before what is shown as well.
+// An endless list: pages are loaded as one scrolls towards them, in both directions.
 
 import { h } from "../core/dom.js";
 import { errorText, t } from "../core/text.js";
@@ -8,8 +8,8 @@ import { columnsOf } from "./list-grid.js";
 const AHEAD = "1600px 0px";
 const LEAST = 24;
 
-// Fills `list` with the page `first`. `load` requests the one before or after by a {cursor} and a {limit}, and
-// `draw` makes the card of an item. Gives what belongs above and below the list (`top`, `bottom`), the loaded `items`,
+// Fills `list` with the page `first`. `load` requests the one before or after by a {cursor} and a {limit}, and `draw`
+// makes the card of an item. Returns what belongs above and below the list (`top`, `bottom`), the loaded `items`,
 // `redraw(id)`, `replace(item)`, and `watch()`, to be called once all is in its place.
 export function endlessList({ list, first, load, draw, signal, onLoaded = () => {} }) {
   const items = [...first.items];
@@ -39,7 +39,7 @@ export function endlessList({ list, first, load, draw, signal, onLoaded = () => 
       h("span", { class: "loading", role: "status", "aria-label": t("list.loading") }, dots()),
     );
     try {
-      // Whole rows, so that no card moves to another column when a page is put before it.
+      // Whole rows, so that no card moves to another column when a page is inserted before it.
       const columns = columnsOf(list);
       const page = await load({ cursor: ends[side], limit: columns * Math.ceil(LEAST / columns) });
       ends[side] = side === "before" ? page.previous : page.next;
@@ -60,7 +60,7 @@ export function endlessList({ list, first, load, draw, signal, onLoaded = () => 
     }
   }
 
-  // A group whose place has changed meanwhile may come again: the list has each once.
+  // A group whose place has changed may be returned again: the list has each once.
   function add(side, found) {
     const known = new Set(items.map(({ id }) => id));
     const fresh = found.filter(({ id }) => !known.has(id));
@@ -73,7 +73,7 @@ export function endlessList({ list, first, load, draw, signal, onLoaded = () => 
     const before = anchor?.getBoundingClientRect().top;
     items.unshift(...fresh);
     list.prepend(...fresh.map(draw));
-    // Where the browser has not kept what is in sight in its place.
+    // If the browser has not kept the visible part in its place.
     if (anchor) scrollBy(0, anchor.getBoundingClientRect().top - before);
   }
 

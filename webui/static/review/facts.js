@@ -37,7 +37,7 @@ const RARE_FACTS = [
 ];
 const isAny = (text) => text !== "–";
 
-// The date of the capture, with where it was found unless that is EXIF.
+// The capture date, with its source unless that is EXIF.
 function takenText({ taken, description }) {
   if (!taken) return "–";
   const { dated_by: source } = description;
@@ -45,11 +45,11 @@ function takenText({ taken, description }) {
   return t("fact.date.from", { date: day(taken), from: t(`fact.date.${source}`) });
 }
 
-// The table is to stay in sight; REST has the whole text.
+// The table should stay visible; REST has the whole text.
 const LONGEST = 100;
 const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
 
-// Keywords, those below others with the way to them; a keyword that ends such a way is not named twice.
+// Keywords, nested ones with their path; a keyword that ends such a path is not repeated.
 function keywordsText({ description: { keywords, hierarchies } }) {
   const paths = hierarchies.map((path) => path.split("|"));
   const last = new Set(paths.map((path) => path.at(-1)));
@@ -64,7 +64,7 @@ function placeText({ location, place }) {
 }
 
 // `shown` are the images with their numbers: [{image, number, role}]; `choose` decides on one of them. A better value
-// is emphasised where it speaks for the image that is `surely` the original: a copy may be larger than that.
+// is emphasised if it supports the image that is `surely` the original: a copy may be larger than that.
 export function factsTable(shown, { choose, proposed, surely, linkable }) {
   const images = shown.map(({ image }) => image);
   const row = (label, cells) => h("tr", {}, h("th", { scope: "row" }, label), cells);
@@ -126,7 +126,7 @@ export function factsTable(shown, { choose, proposed, surely, linkable }) {
 function cells(images, text, value, surely) {
   const values = images.map(value);
   const best = Math.max(...values);
-  // Values that read the same are equal to the reader: an hour between two files of one day makes neither better.
+  // Values that are displayed alike are equal: an hour between two files of one day makes neither better.
   const speaks = !surely || images.every(({ id }, place) => id !== surely || values[place] === best);
   const differ = speaks && new Set(images.map(text)).size > 1 && values.some((rank) => rank !== best);
   return images.map((image, place) => {
@@ -223,25 +223,25 @@ export function matchText(image, matched = image) {
   return h("p", { class: "evidence" }, evidenceText(image), sure);
 }
 
-// How alike two pictures are for the model, if it compared them.
+// How similar two pictures are for the model, if it compared them.
 export const cosineText = (cosine) =>
   cosine === undefined ? "" : t("fact.line", { name: t("fact.cosine"), value: decimal(cosine) });
 
-// Rounded down, as what is nearly certain is not. A question shows none: of several pictures one may be doubtful. Files
-// of one picture, of which the path decides, show none either.
+// Rounded down, so that a near certainty is not shown as certain. A tie shows none: of several pictures one may be
+// doubtful. Files of one picture, of which the path decides, show none either.
 const certaintyText = ({ certainty, tie, reasons }) =>
   certainty && certainty < 1 && !tie && reasons.at(-1)?.criterion !== "path"
     ? h("small", {}, t("proposal.certainty", { share: percent(Math.floor(100 * certainty) / 100) }))
     : null;
 
-// Why this image is proposed: the criterion that decided, and the steps before it. What speaks for one image beside
-// another is given for those in `shown`.
+// Why this image is proposed: the criterion that decided, and the steps before it. The evidence for one image
+// compared with another is given for those in `shown`.
 export function proposalText(group, shown, numberOf) {
   const { proposal } = group;
   if (!proposal) return null;
   const isShown = (id) => shown.some(({ image }) => image.id === id);
   const speaking = proposal.speaking.filter(({ image, other }) => isShown(image) && isShown(other));
-  // What left out the most images: of the last two, which may be equal, the path may have chosen one.
+  // The criterion that left out most images: of the last two, which may be equal, the path may have chosen one.
   const steps = proposal.reasons.filter(({ left, of }) => left < of);
   const main = steps.reduce((most, step) => (step.of - step.left > most.of - most.left ? step : most), steps[0]);
   const reason = ({ criterion, value }) =>

@@ -8,17 +8,17 @@ import { decisionChip } from "./decision-chips.js";
 
 const FREEING = ["trash", "link"];
 
-// `pick` is the box that selects the group, null where there is none; `accept` accepts its proposal.
+// `pick` is the box that selects the group, null if there is none; `accept` accepts its proposal.
 export function groupCard(group, chosen, { pick, accept }) {
   const { items } = group.images;
   if (!items.length) return h("article", { hidden: true });
-  // The kept or proposed image, beside the one with the weakest match: what a card says must hold for the whole group.
+  // The kept or proposed image, next to the one with the weakest match: the card must be true for the whole group.
   const proposed = items.find(({ id }) => id === group.proposal?.image);
   const first = items.find(({ decision }) => decision?.choice === "keep") ?? proposed ?? items[0];
   const other =
     items.find(({ id }) => id === group.weakest?.image && id !== first.id) ?? items.find(({ id }) => id !== first.id);
   const described = other?.reference && !other.sentence ? first : other;
-  // The weakest match of a large group may not be loaded: then only the kind holds for the whole group.
+  // The weakest match of a large group may not be loaded: then only the kind is true for the whole group.
   const isWeakest = !group.weakest || items.some(({ id }) => id === group.weakest.image);
   const more = group.images.total - 2;
   const target = groupAddress(group, chosen);
@@ -47,7 +47,7 @@ export function groupCard(group, chosen, { pick, accept }) {
           : h(
               "figcaption",
               { class: "badge" },
-              // The star is for what accepting keeps.
+              // The star marks the image that is kept when accepting.
               proposed ? [icon("star", 13), t("proposal.keep")] : t("group.reference"),
             ),
       ),
@@ -88,6 +88,6 @@ export function gainText(group) {
   if (isDecided && choices.every((choice) => choice === "keep")) return t("group.all_kept");
   const freed = items.filter((_, place) => FREEING.includes(choices[place]));
   const size = isDecided ? freed.reduce((sum, image) => sum + image.size_bytes, 0) : group.reclaimable_bytes;
-  // In a scene no image is a copy, and links take no room: nothing is to be freed, which needs no figure.
+  // In a scene no image is a copy, and links take no space: nothing can be reclaimed, so no figure is shown.
   return size ? t("group.reclaimable", { size: bytes(size) }) : "";
 }

@@ -31,7 +31,7 @@ export function kindFilter(kinds, chosen, change) {
   );
 }
 
-// `selectAll` selects the whole list, null where it has no group.
+// `selectAll` selects the whole list, null if it has no group.
 export function tools(chosen, roots, change, selectAll) {
   const order = chosen.order ?? "desc";
   const search = h("input", {
@@ -125,7 +125,7 @@ export function tools(chosen, roots, change, selectAll) {
 function dates({ since, until }, change) {
   const field = (name, value) => {
     const input = h("input", { type: "date", value: value ?? "", data: { keep: name } });
-    // Not at every key: a year that is being typed is no filter.
+    // Not at every key: a year that is being typed is no filter yet.
     const take = () => input.value !== (value ?? "") && change({ [name]: input.value });
     input.addEventListener("change", () => document.activeElement !== input && take());
     input.addEventListener("blur", take);

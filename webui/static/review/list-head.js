@@ -20,11 +20,11 @@ export function figures(
   signal,
   { detect, review },
 ) {
-  // What is decided to stay promises nothing, and before the first search nothing is known of any duplicate.
+  // Kept images are not reclaimable, and before the first search no duplicates are known.
   subscribe(
     "figures",
     ({ groups, reclaimable_bytes: open, planned_bytes: planned }) => {
-      // It may come before the head is on the page.
+      // It may arrive before the head is on the page.
       if (detection || groups) reclaimable.lastChild.textContent = bytes(open + planned);
     },
     { signal },
@@ -76,7 +76,7 @@ export function figures(
   );
 }
 
-// The head of a limited search, which is a view of its own beside the library.
+// The head of a limited search, which is a separate view from the library.
 export function searchHead(search, page, chosen, { go, detect, review }) {
   const names = search.folders.map((path) => split(path).name || path).join(", ");
   return h(
@@ -137,7 +137,7 @@ function reviewLink(page, chosen, review) {
   return h("a", { class: "button primary", href, onclick: review }, icon("picture"), t("review.start"));
 }
 
-// The search stays, and its images can be decided about.
+// The search is kept, and its images can be decided.
 async function watch(folder, search, go) {
   try {
     const { warning, remedy } = await post("/roots", { path: folder.uri });
@@ -184,7 +184,7 @@ export const searchLine = (search, go) =>
 function rootList(roots, signal) {
   const list = h("ul", {});
   const draw = ({ items }) => {
-    // Not under someone's finger.
+    // Not while it is being pressed.
     if (list.contains(document.activeElement)) return;
     const more = items.length - MOST_ROOTS;
     list.replaceChildren(

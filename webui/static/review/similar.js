@@ -1,4 +1,4 @@
-// The pictures most like an image, copies or not: asked for when the list is opened.
+// The pictures most similar to an image, copies or not: requested when the list is opened.
 
 import { thumbnail } from "../components/pictures.js";
 import { get } from "../core/api.js";

@@ -1,4 +1,4 @@
-// The rules that are saved under a name: each can be taken up again, run after each search, and forgotten.
+// The rules that are saved under a name: each can be edited again, run after each search, and deleted.
 
 import { toast } from "../components/toast.js";
 import { get, patch, post, remove } from "../core/api.js";
@@ -8,7 +8,7 @@ import { errorText, safe, t } from "../core/text.js";
 const EQUAL = ["exact", "pixels"];
 const isBeyond = ({ kinds }) => kinds.some((kind) => !EQUAL.includes(kind));
 
-// `use` takes a rule up in the form. Gives the panel, and `save(rule)`, which asks for a name.
+// `use` loads a rule into the form. Returns the panel, and `save(rule)`, which asks for a name.
 export function namedRules(use) {
   const panel = h("section", { class: "panel", hidden: true, "aria-label": t("saved.title") });
 
@@ -34,7 +34,7 @@ export function namedRules(use) {
       checked: named.after_detection,
       onchange: async () => {
         const beyond = isBeyond(named.rule);
-        // What is not proven equal is decided unattended only where a person says so.
+        // Matches that are not proven equal are decided automatically only if the user allows it.
         const allowed = !runs.checked || !beyond || (await askBeyond());
         if (!allowed) runs.checked = false;
         else
@@ -132,7 +132,7 @@ function askForm(title, fields, action, answer) {
   });
 }
 
-// What a rule decided after the last search, above the list, with the way to undo it; nothing where that was seen.
+// What a rule decided after the last search, above the list, with a button to undo it; empty once dismissed.
 export async function standingNotice(signal, reload) {
   const place = h("div", { class: "standing" });
   const { items } = await get("/orders", { limit: 1 }, signal);

@@ -1,4 +1,4 @@
-// The form of a rule: what to keep, of which groups, and what becomes of the others.
+// The form of a rule: what to keep, of which groups, and what happens to the others.
 
 import { toast } from "../components/toast.js";
 import { patch } from "../core/api.js";

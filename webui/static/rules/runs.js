@@ -8,7 +8,7 @@ import { refreshFigures } from "../review/decisions.js";
 
 export const loadRuns = async (signal) => (await get("/orders", { limit: 50 }, signal)).items;
 
-// Draws the runs in a place that is hidden while there are none. `revoked` is called after one was taken back.
+// Draws the runs in a place that is hidden while there are none. `revoked` is called after one was revoked.
 export function drawRuns(place, runs, revoked) {
   const revoke = async (run) => {
     try {

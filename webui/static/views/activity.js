@@ -16,7 +16,7 @@ export async function render(main, { signal }) {
   const more = h("button", { class: "wide", type: "button", hidden: true }, t("activity.more"));
   const none = h("p", { class: "quiet", hidden: true }, t("activity.no_jobs"));
   let next = null;
-  // To open Apply is to look, not to do.
+  // Opening Apply only shows a plan.
   const load = (cursor) => get("/jobs", { limit: PAGE, plans: "without", ...(cursor ? { cursor } : {}) }, signal);
   const draw = async () => {
     const page = await load();
@@ -114,7 +114,7 @@ function outcomeText(job) {
   if (job.error) return safe(job.error);
   if (job.state === "running") return phaseText(job);
   const counts = Object.entries(job.outcome)
-    // What is decided is freed only when it is applied.
+    // Space is freed only when the decisions are applied.
     .filter(([name]) => !["rule", "decide"].includes(job.kind) || name !== "bytes")
     .filter(([name, value]) => has(`outcome.${name}`) && typeof value === "number" && value > 0)
     .map(([name, value]) =>

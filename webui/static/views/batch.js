@@ -86,7 +86,7 @@ export async function render(main, { key, signal, go }) {
 
 const confirmUndo = () => confirmed(t("batch.undo.confirm"), t("batch.undo.text"), t("batch.undo_all"));
 
-// What becomes of the decisions when a sort is undone: the fields of the request, null if cancelled.
+// What happens to the decisions when a sort is undone: the fields of the request, null if cancelled.
 const askUndo = () =>
   ask(t("batch.undo.confirm"), [
     { value: { decide_again: false }, label: t("batch.undo.decided"), help: t("batch.undo.decided.help") },

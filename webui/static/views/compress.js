@@ -58,7 +58,7 @@ export async function render(main, { signal, go }) {
   if (batch) await showReport(report, Number(batch), null, signal, go);
 }
 
-// Asks before a source gives way or a picture loses pixels, with their number.
+// Asks before sources go to the trash or pictures lose pixels, with their number.
 async function isConfirmed(parameters, signal) {
   const moves = parameters.modify_source || parameters.delete_source;
   const { resolution, size_threshold_mb, recursive, folders } = parameters;
@@ -363,7 +363,7 @@ function line(item, signal) {
   );
 }
 
-// What was compared: where the size changed, the source was scaled to that of the result first.
+// What was compared: if the size changed, the source was scaled to that of the result first.
 const scoreText = (item) =>
   item.lossless
     ? t("compress.lossless")

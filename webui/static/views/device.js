@@ -1,4 +1,4 @@
-// What is stored in this browser: the theme, its notices, and the keyboard shortcuts.
+// What is stored in this browser: the theme, notifications, and the keyboard shortcuts.
 
 import { keyEditor } from "../components/key-editor.js";
 import { toast } from "../components/toast.js";

@@ -35,7 +35,7 @@ import { LAST_KEY } from "./groups.js";
 
 const HELD_MS = 300;
 const ZOOM_STEP = 1.4;
-// A survey of fewer images would show no more than a comparison does.
+// A survey of fewer images would show no more than a comparison.
 const SURVEYED_FROM = 3;
 const SURVEY_KEY = "comparimg-survey";
 const PAN_DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -182,8 +182,8 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
     match.replaceChildren(...[matchText(described, matched), weakest, proposal].filter(Boolean));
   }
 
-  // Whether nothing is found that speaks against the proposed image, beside those compared. What was enlarged or saved
-  // again has larger numbers, and is none the better for it.
+  // Whether nothing contradicts the proposed image, apart from those compared. An enlarged or re-saved picture has
+  // larger numbers, but is not better.
   function speaksAlone(compared) {
     if (!group.proposal) return false;
     if (!group.proposal.tie) return true;
@@ -511,7 +511,7 @@ function surveyButton(name, action) {
   );
 }
 
-// The steps between the pages of a survey, and which images of how many are shown; empty where all are.
+// The steps between the pages of a survey, and which images of how many are shown; empty if all are.
 function surveyPager(turn) {
   const text = h("output", { class: "survey-range" });
   const button = (name, step, label) =>

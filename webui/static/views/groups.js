@@ -53,7 +53,7 @@ export async function render(main, { signal, go }) {
     return;
   }
   const detect = () => openDetect({ go, signal });
-  // The review starts, and resumes, at the first group that is still open.
+  // The review starts, and resumes, at the first undecided group.
   const review = async (event) => {
     event.preventDefault();
     const open = { ...query, decided: chosen.decided || DECIDED.open, limit: 1, images: 1 };
@@ -147,7 +147,7 @@ export async function render(main, { signal, go }) {
     const isWhole = !filtered && !search;
     const changed = (known && known.changed !== now.changed) || (isWhole && now.total !== total);
     known ??= now;
-    // The list is not replaced while someone reads it: a button offers the new one.
+    // The list is not replaced while it is being read: a button offers the new one.
     if (changed && isWhole && !page.items.length) change({});
     else if (changed || isWhole) fresh.hidden = !changed;
   };

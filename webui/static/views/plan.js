@@ -44,7 +44,7 @@ export async function render(main, { signal, go }) {
   }
 }
 
-// What is decided in a folder that only a search knows is in no plan before the folder is watched.
+// Decisions in a folder that only a search knows are in no plan until the folder is watched.
 function watchOffer(folder, go) {
   const watch = async (event) => {
     const button = event.currentTarget;
@@ -110,7 +110,7 @@ async function drawPlan(place, outcome, signal, go) {
       h(
         "dl",
         { class: "big" },
-        // Moving frees nothing.
+        // Moving frees no space.
         outcome.bytes ? fact(t("plan.frees"), bytes(outcome.bytes)) : null,
         doing.map((action) => fact(t(`plan.${action}`), number(outcome[action]))),
         outcome.companions ? fact(t("plan.companions"), number(outcome.companions)) : null,

@@ -13,10 +13,10 @@ import { drawPreview, estimatedText, isEstimated } from "../rules/preview.js";
 import { ruleForm } from "../rules/rule-form.js";
 import { drawRuns, loadRuns } from "../rules/runs.js";
 
-// What a rule decides until a person widens it: equality is proven.
+// What a rule decides by default: equality is proven.
 const PROVEN = ["exact", "pixels"];
 const PREVIEW_MS = 350;
-// Groups that a request decides about; a job does so for more.
+// The number of groups that a request decides on; more need a job.
 const MOST_AT_ONCE = 10000;
 
 export async function render(main, { signal, go }) {

@@ -1,4 +1,4 @@
-// Settings: those that can change while the service runs, and the others to read.
+// Settings: those that can be changed while the service runs, and the others, read-only.
 
 import { toast } from "../components/toast.js";
 import { get, patch, post } from "../core/api.js";
@@ -6,6 +6,13 @@ import { h, icon, show } from "../core/dom.js";
 import { errorText, has, t } from "../core/text.js";
 import { METHODS } from "../jobs/detect-dialog.js";
 import { devicePanel } from "./device.js";
+
+// The formats of the result, each with its file name.
+const RESULTS = [
+  ["json", "duplicates.json"],
+  ["csv", "duplicates.csv"],
+  ["text", "duplicates.txt"],
+];
 
 export async function render(main, { signal }) {
   document.title = `${t("nav.settings")} · ${t("app.name")}`;
@@ -32,7 +39,15 @@ export async function render(main, { signal }) {
         ),
       ),
       h("a", { href: "/api" }, t("api.title")),
-      h("a", { href: "/api/v1/duplicates", download: "comparimg.json" }, t("settings.result_file")),
+      h(
+        "span",
+        {},
+        `${t("settings.result_file")} `,
+        RESULTS.flatMap(([format, name]) => [
+          " ",
+          h("a", { href: `/api/v1/duplicates?format=${format}`, download: name }, t(`settings.result.${format}`)),
+        ]),
+      ),
     ),
   );
 }
@@ -201,7 +216,7 @@ function control(setting, id, change) {
 
 function choiceText(choice) {
   if (choice === "") return t("choice.none");
-  // The methods have the names that they have where a search is started.
+  // The methods have the same names as in the dialog of a search.
   const name = [`choice.${choice}`, `method.${METHODS[choice]}`].find(has);
   return name ? t(name) : String(choice);
 }

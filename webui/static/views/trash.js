@@ -114,7 +114,7 @@ function line(item, signal, takeOff) {
   );
 }
 
-// A place that is not certain to be the file's own must be confirmed.
+// A place must be confirmed unless it is certainly the file's own.
 function confirmPlace(item) {
   const title = t("trash.confirm.title");
   const { folder, name } = split(item.restore_to);

@@ -386,7 +386,7 @@ def test_nothing_is_resumed_in_an_index_that_was_restored_automatically(broken: 
             assert rows_under_way(store) == (0, 0)
 
 
-# The file beside
+# The file next to
 
 
 def test_what_changes_files_is_counted_before_it_is_begun_and_nothing_else_is(tmp_path: Path) -> None:

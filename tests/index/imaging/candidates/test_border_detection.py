@@ -51,7 +51,7 @@ def test_flat_and_tiny_pictures_have_none(size: tuple[int, int], level: int):
 
 
 def test_bars_that_a_dark_picture_goes_over_into_are_a_frame():
-    # Dark at its sides, so that no line is to be seen there.
+    # Dark at its sides, so that no line can be seen there.
     shade = np.minimum(np.arange(240), np.arange(240)[::-1]) / 120
     dark = Image.fromarray((grey(original(2)) * np.clip(shade, 0.1, 1)[:, None]).astype(np.uint8))
     left, top, right, bottom = content_box(grey(ImageOps.expand(dark, (0, 40), 0))) or (0, 0, 0, 0)

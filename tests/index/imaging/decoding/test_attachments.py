@@ -1,4 +1,4 @@
-"""What lies behind the first picture of a file is found, named and measured."""
+"""What is behind the first picture of a file is found, named and measured."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a camera wrote beside its picture."""
+"""What a camera wrote in addition to its picture."""
 
 import io
 import struct

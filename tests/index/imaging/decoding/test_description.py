@@ -1,4 +1,4 @@
-"""What is written about a picture: in EXIF, XMP and IPTC of its file, and in the files beside it."""
+"""What is written about a picture: in EXIF, XMP and IPTC of its file, and in the files next to it."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""JPEG 2000, Photoshop, TGA and the PPM family are read by Pillow; nothing else is taken for a TGA."""
+"""JPEG 2000, Photoshop, TGA and the PPM family are read by Pillow; nothing else is treated as a TGA."""
 
 import io
 import struct

@@ -22,7 +22,7 @@ def is_refused(look: Callable[..., object], *places: bytes) -> bool:
 
 @pytest.fixture
 def top(tmp_path: Path) -> bytes:
-    """/top with real/a.jpg, and links to a folder beside it, to one inside it, and to a file outside."""
+    """/top with real/a.jpg, and links to a folder next to it, to one inside it, and to a file outside."""
     for place in ("top/real", "outside/deep"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "a.jpg").write_bytes(b"\xff\xd8\xff" + place.encode())

@@ -1,4 +1,4 @@
-"""An ONNX file is understood, and refused where it refers to anything outside of it, wherever that stands."""
+"""An ONNX file is understood, and refused where it refers to anything outside of it, wherever that is."""
 
 from collections.abc import Callable
 

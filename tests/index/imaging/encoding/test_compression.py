@@ -76,11 +76,11 @@ def test_a_resolution_is_width_and_height() -> None:
 @pytest.mark.parametrize("letter", ["a", "é", "漢", "🌍"])
 def test_a_name_stays_within_what_a_file_system_allows(letter: str) -> None:
     name = (letter * 255).encode()[:251].decode(errors="ignore").encode() + b".jpg"
-    beside = result_name(name, "JPEG", CompressionOptions(), beside=True)
+    beside = result_name(name, "JPEG", CompressionOptions(), next_to_source=True)
     assert len(beside) <= 255
     assert beside.decode().endswith("_resize.jpg")
-    assert len(result_name(name, "JPEG", CompressionOptions(format=Format.WEBP), beside=False)) <= 255
-    assert result_name(b"short.jpg", "JPEG", CompressionOptions(), beside=True) == b"short_resize.jpg"
+    assert len(result_name(name, "JPEG", CompressionOptions(format=Format.WEBP), next_to_source=False)) <= 255
+    assert result_name(b"short.jpg", "JPEG", CompressionOptions(), next_to_source=True) == b"short_resize.jpg"
 
 
 @pytest.mark.parametrize(

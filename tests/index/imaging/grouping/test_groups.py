@@ -30,7 +30,7 @@ def nodes_of(*ids: int, **more: int) -> dict[int, Node]:
 
 
 def test_a_chain_is_not_one_group():
-    """1~2~3~4: the middle gathers its neighbours, the end is offered beside the one it matches."""
+    """1~2~3~4: the middle gathers its neighbours, the end is offered next to the one it matches."""
     stars = find_stars(nodes_of(1, 2, 3, 4), [edge(1, 2), edge(2, 3), edge(3, 4)])
     assert shape(stars) == {(2, "near", frozenset({1, 3})), (3, "near", frozenset({4}))}
 
@@ -87,7 +87,7 @@ def test_a_thumbnail_brings_no_two_photographs_together_that_are_not_surely_the_
     edges = [edge(1, 3), edge(2, 4), *(edge(n, 5, distance=n) for n in (1, 2, 3, 4)),
              edge(1, 2, Kind.POSSIBLE), edge(3, 4, Kind.POSSIBLE), edge(1, 4, Kind.POSSIBLE)]  # fmt: skip
     assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({3, 5})), (2, "near", frozenset({4}))}
-    # Without copies of theirs each is offered beside the thumbnail, and none in the place of the other.
+    # Without copies of theirs each is offered next to the thumbnail, and none in the place of the other.
     nodes, edges = {1: nodes[1], 2: nodes[2], 5: nodes[5]}, [edge(1, 5), edge(2, 5, distance=9), edges[-3]]
     assert shape(find_stars(nodes, edges)) == {(1, "near", frozenset({5})), (5, "near", frozenset({2}))}
 

@@ -64,7 +64,7 @@ def test_copies_that_show_both_of_two_pictures_decide_nothing_between_them() -> 
 
 
 def test_what_two_pictures_lack_alike_says_nothing_of_which_of_them_was_copied() -> None:
-    """The first two are both larger than the others; noise says so of one more clearly than of the other."""
+    """The first two are both larger than the others; noise shows it more clearly for one than for the other."""
     pictures = {n: n for n in range(8)}
     files = {n: seen("/a - Copy.jpg" if n == 1 else f"/a{n}.jpg", 10**6 if n == 1 else 0) for n in pictures}
     pairs: Any = {(first, n): ({"part": 1.0 - first / 2}, {}) for first in (0, 1) for n in range(2, 8)}

@@ -20,7 +20,7 @@ def grey(seed: int = 1) -> np.ndarray:
 
 
 def moved(x: float, y: float, scale: float = 1.0) -> np.ndarray:
-    """The map of a first picture whose corner lies at (x, y) of the second."""
+    """The map of a first picture whose corner is at (x, y) of the second."""
     return np.array([[scale, 0, x], [0, scale, y], [0, 0, 1.0]])
 
 
@@ -63,7 +63,7 @@ def test_a_quarter_turn_and_a_tilt_about_the_middle_move_no_edge_beyond() -> Non
 
 
 def on_black(x: int = 0) -> np.ndarray:
-    """A thing that lies `x` pixels further to the right on a black background."""
+    """A thing that is `x` pixels further to the right on a black background."""
     picture = np.zeros((HEIGHT, WIDTH), np.float32)
     picture[100:180, 150 + x : 240 + x] = grey()[:80, :90]
     return picture

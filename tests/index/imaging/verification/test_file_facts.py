@@ -1,4 +1,4 @@
-"""Further frames, what lies behind the pictures and the times decide by the files' facts alone."""
+"""Further frames, what is behind the pictures and the times decide by the files' facts alone."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

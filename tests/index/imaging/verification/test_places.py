@@ -59,7 +59,7 @@ def noisy(picture: Image.Image, sigma: float, seed: int) -> Pixels:
 
 
 def agreeing(first: Pixels, second: Pixels) -> Pixels:
-    """Where no block differs, nor one beside it."""
+    """Where no block differs, nor one next to it."""
     blocks = compare(first, second, EVERYWHERE).different.astype(np.uint8)
     near = cv2.dilate(blocks, np.ones((3, 3), np.uint8))
     return cv2.resize(1 - near, SIZE, interpolation=cv2.INTER_NEAREST) > 0
