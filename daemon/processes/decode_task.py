@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
-from daemon.files import safe_files
 from daemon.processes.worker import set_stages
 from index.errors import PictureError
 from index.imaging.candidates.crop_hashes import inside_and_deskewed, nine_tenths
@@ -135,7 +134,10 @@ def _write(target: str, preview: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
-        reason = "no_space" if error.errno in safe_files.NO_SPACE else "unwritable"
+        # A process that only indexes needs nothing else of it, and each process that starts would import it.
+        from daemon.files.removal import NO_SPACE  # noqa: PLC0415
+
+        reason = "no_space" if error.errno in NO_SPACE else "unwritable"
         raise PictureError(reason, "picture.preview_not_kept", error=of_os_error(error)) from error
 
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 # A process gets tasks for about this time ahead. Waking a thread for each answer of a 1 ms task costs as much as the
 # task: so if more than twice GATHER_S of work is pending, and several answers come in that time, it waits for them.
-AHEAD_S: Final = 0.03
+AHEAD_S: Final = 0.08
 GATHER_S: Final = 0.01
 AHEAD_AT_MOST: Final = 32
 # The most unread bytes in the socket: less than its buffer, so that sending to a process that hangs does not block.

@@ -44,7 +44,6 @@ from index.imaging.decoding.jxl_file import is_jxl
 from index.imaging.decoding.raw_picture import raw_in, stored_size
 from index.imaging.discovery import descent
 from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image
-from index.imaging.verification.graphics import may_be_graphic
 from index.messages import Message, of_os_error
 from index.model import RAW_FORMATS, Facts, Identity
 
@@ -291,6 +290,9 @@ def _preview(image: Image.Image, profile: bytes | None, background: int, side: i
 
 def _may_show_letters(view: bytes) -> bool:
     """Whether a preview of PREVIEW_SIDE may show a larger graphic."""
+    # A process that only indexes does not need it, and each process that starts would import it.
+    from index.imaging.verification.graphics import may_be_graphic  # noqa: PLC0415
+
     with Image.open(io.BytesIO(view)) as image:
         return max(image.size) >= PREVIEW_SIDE and may_be_graphic(np.asarray(image.convert("L")))
 
@@ -420,6 +422,8 @@ def _formats_for(data: bytes, is_raw: bool) -> tuple[str, ...]:
     """The formats that Pillow may open a file as."""
     if is_raw:
         return ("JPEG",)
+    if data.startswith(jpeg_file.SOI):
+        return decoders.own_formats()
     is_other = not looks_like_image(data[:HEAD_BYTES]) and other_files.is_tga(data)
     return decoders.UNMARKED if is_other else decoders.formats()
 
