@@ -14,13 +14,14 @@ from index.imaging.decoding import pictures
 from index.imaging.decoding import pixel_digest as digests
 from index.messages import of_os_error
 from index.model import Hashes, Identity, Reading
+from index.sent import Sent
 
 # The most known digests in a task: 8 KB. Beyond that, copies among files of one size are decoded again.
 KNOWN_AT_MOST: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class IndexTask:
+class IndexTask(Sent):
     """A file to index, below the watch root `top`. `identity` is that of the walk; `known` are the digests of the
     contents of its size."""
 
@@ -32,7 +33,7 @@ class IndexTask:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureTask:
+class PictureTask(Sent):
     """A file with a known content, below the watch root `top`: `digest` is checked, since it may have changed since it
     was indexed."""
 

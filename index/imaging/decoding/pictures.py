@@ -46,6 +46,7 @@ from index.imaging.discovery import descent
 from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image
 from index.messages import Message, of_os_error
 from index.model import RAW_FORMATS, Facts, Identity
+from index.sent import Sent
 
 Bytes = NDArray[np.uint8]
 
@@ -94,7 +95,7 @@ MAX_BYTES: Final = 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Sent):
     """Limits that are checked before decoding: the bytes of a file, and the pixels of a picture according to its
     header."""
 
