@@ -196,7 +196,8 @@ class WorkerPool:
             if len(together) > 1:
                 for task in together:
                     task.isolate()
-                    task.tried = lost.may_be_chance
+                    # Where it is the cause, the process of it alone is the second that it takes.
+                    task.tried |= lost.may_be_chance
                 others = undone
             elif culprit.tried or not lost.may_be_chance:
                 done.append((culprit, Outcome(culprit.item, None, lost.failure)))
