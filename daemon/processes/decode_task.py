@@ -13,8 +13,7 @@ from index.imaging.candidates.perceptual_hash import hash_grey
 from index.imaging.decoding import pictures
 from index.imaging.decoding import pixel_digest as digests
 from index.messages import of_os_error
-from index.model import Hashes, Identity, Reading
-from index.sent import Sent
+from index.model import Hashes, Identity, Reading, Sent
 
 # The most known digests in a task: 8 KB. Beyond that, copies among files of one size are decoded again.
 KNOWN_AT_MOST: Final = 256

@@ -4,8 +4,7 @@ import pickle
 from dataclasses import dataclass, fields
 
 from index.imaging.decoding.pictures import Limits
-from index.model import Attachment, CameraRecord, Description, Facts, Hashes, Identity, Reading
-from index.sent import Sent
+from index.model import Attachment, CameraRecord, Description, Facts, Hashes, Identity, Reading, Sent
 
 FACTS = Facts(
     "JPEG", 300, 200, metadata=("exif",), record=CameraRecord(make="Canon", exposure_s=0.5, tables="ab"),

@@ -45,8 +45,7 @@ from index.imaging.decoding.raw_picture import raw_in, stored_size
 from index.imaging.discovery import descent
 from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image
 from index.messages import Message, of_os_error
-from index.model import RAW_FORMATS, Facts, Identity
-from index.sent import Sent
+from index.model import RAW_FORMATS, Facts, Identity, Sent
 
 Bytes = NDArray[np.uint8]
 
