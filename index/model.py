@@ -12,7 +12,7 @@ _values: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {}
 
 
 class Sent:
-    """What processes send each other: the base of a frozen dataclass with slots and at least two fields that is pickled often.
+    """The base of a frozen dataclass with slots and at least two fields, which processes often send each other.
 
     Python looks up the fields of such a class for each object that it pickles or reads, which takes three times as long
     as the rest; here, an object is made again by its constructor.
