@@ -116,7 +116,7 @@ class Decoded:
 class Opened:
     """A picture at a reduced scale, with its header read and its pixels decoded, before these are measured.
 
-    `grey` is luma as stored, uint8 of shape (height, width); the picture covers `width` x `height` of it, and is to be
+    `grey` is luma as stored, uint8 of shape (height, width); the picture covers `width` x `height` of it, and must be
     turned by the EXIF orientation `turn`. `blocks` are the middle of the picture for double_jpeg (see _middle_blocks),
     `own_entry` is the first entry of its luminance table."""
 

@@ -74,7 +74,7 @@ def test_none_joins_those_that_take_long(monkeypatch: pytest.MonkeyPatch) -> Non
     assert done == ["begin 1", "end 1", "begin 2", "end 2"]
 
 
-def test_what_is_to_be_alone_is_done_alone() -> None:
+def test_what_must_be_alone_is_done_alone() -> None:
     assert answers(alone, [(both, 1), (both, 2)]) == [[(Answer.DONE, -1)], [(Answer.DONE, -2)]]
     assert done == ["begin 1", "end 1", "begin 2", "end 2"]
 
