@@ -28,6 +28,7 @@ from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.records import images
 from index.database.records.images import WatchRoot
 from index.database.records.jobs import ScanParameters
+from index.database.records.readings import record_readings
 from index.database.store import Store
 from index.imaging.decoding.pictures import Limits
 from index.imaging.discovery.walk import Exclusions, Walk
@@ -69,7 +70,7 @@ def measure(top: bytes, data_dir: Path) -> None:
             (row,) = images.watched_roots(database)
         seen = ((path, identity) for path, identity in Walk(top, Exclusions(top)))
         while readings := [Reading(*file, hashlib.sha256(file[0]).digest()) for file in itertools.islice(seen, 5000)]:
-            store.write(partial(images.record_readings, root_id=row.id, readings=readings, now_ns=1))
+            store.write(partial(record_readings, root_id=row.id, readings=readings, now_ns=1))
         scanner = Scanner(store, pool, lambda: [ScanRoot(root)], Limits(), lambda progress: 0)
         before = peak_mib()
         scan = best(lambda: unchanged(scanner.run(NullProgress(), ScanParameters()), files))

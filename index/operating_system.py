@@ -11,13 +11,14 @@ import errno
 import os
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import subprocess
 
 try:
     import fcntl
@@ -111,6 +112,10 @@ def c_library() -> Any:
 def start_python(code: str, end: socket.socket, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     """Start Python without the site module. `code` receives the socket by `passed_socket`, and inherits nothing else.
     Raises OSError."""
+    # Each process that decodes imports this module, and none of them starts another.
+    import subprocess  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
+
     arguments = ["-S", "-P", "-c", code]
     if not IS_WINDOWS:
         return subprocess.Popen(

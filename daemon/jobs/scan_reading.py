@@ -13,6 +13,7 @@ from daemon.processes.decode_task import KNOWN_AT_MOST, IndexTask, index_file
 from daemon.processes.worker_pool import Outcome, WorkerPool
 from index.database.records import images, matches
 from index.database.records.quarantine import TRIES
+from index.database.records.readings import record_readings
 from index.database.store import Store
 from index.imaging.decoding.pictures import Limits
 from index.messages import Message
@@ -80,7 +81,7 @@ def _in_two_passes(versions: Iterable[FileVersion]) -> tuple[list[FileVersion], 
 
 def _record(database: Any, outcomes: Iterable[ReadOutcome], root_id: int) -> None:
     readings = [_reading_of(outcome) for outcome in outcomes]
-    matches.mark_stale(database, images.record_readings(database, root_id, readings, time.time_ns()))
+    matches.mark_stale(database, record_readings(database, root_id, readings, time.time_ns()))
 
 
 def _reading_of(outcome: ReadOutcome) -> Reading:

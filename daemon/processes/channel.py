@@ -18,9 +18,9 @@ class Channel:
     def fileno(self) -> int:
         return self._end.fileno()
 
-    def send(self, message: bytes) -> None:
+    def send(self, *messages: bytes) -> None:
         """Raises OSError when the other end has closed. Blocks while the other end has not read earlier messages."""
-        self._end.sendall(LENGTH.pack(len(message)) + message)
+        self._end.sendall(b"".join(LENGTH.pack(len(message)) + message for message in messages))
 
     def receive(self) -> list[bytes]:
         """Every message that has arrived; waits for one. Raises EOFError when the other end has closed."""

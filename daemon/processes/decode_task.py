@@ -2,25 +2,25 @@
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
-from daemon.files import safe_files
+from daemon.processes.worker import set_stages
 from index.errors import PictureError
-from index.imaging.candidates.crop_hashes import crop_hashes
+from index.imaging.candidates.crop_hashes import inside_and_deskewed, nine_tenths
 from index.imaging.candidates.perceptual_hash import hash_grey
 from index.imaging.decoding import pictures
 from index.imaging.decoding import pixel_digest as digests
 from index.messages import of_os_error
-from index.model import Identity, Reading
+from index.model import Hashes, Identity, Reading, Sent
 
 # The most known digests in a task: 8 KB. Beyond that, copies among files of one size are decoded again.
 KNOWN_AT_MOST: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class IndexTask:
+class IndexTask(Sent):
     """A file to index, below the watch root `top`. `identity` is that of the walk; `known` are the digests of the known
     contents of this size."""
 
@@ -32,7 +32,7 @@ class IndexTask:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureTask:
+class PictureTask(Sent):
     """A file with a known content, below the watch root `top`: `digest` is checked, since it may have changed since it
     was indexed."""
 
@@ -45,6 +45,26 @@ class PictureTask:
 
 def index_file(task: IndexTask) -> Reading:
     """Read a file once; decode it unless its bytes are known. A failure is part of the result."""
+    reading: Any = task
+    for stage in INDEXING:
+        reading = stage(reading)
+    return cast(Reading, reading)
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A file whose picture was decoded, and what was made of that so far."""
+
+    path: bytes
+    identity: Identity
+    digest: bytes
+    opened: pictures.Opened
+    picture: pictures.Decoded | None = None
+    hashes: Hashes | None = None
+    parts: dict[str, Hashes] = field(default_factory=dict)
+
+
+def _read_and_decode(task: IndexTask) -> Reading | _Begun:
     try:
         data, identity = pictures.read(task.path, task.limits.max_bytes, task.top)
     except PictureError as error:
@@ -53,11 +73,41 @@ def index_file(task: IndexTask) -> Reading:
     if digest in task.known:
         return Reading(task.path, identity, digest)
     try:
-        decoded = pictures.decode(data, task.limits)
-        hashes, parts = hash_grey(decoded.grey, decoded.box), crop_hashes(decoded.grey, decoded.box)
-        return Reading(task.path, identity, digest, decoded.facts, hashes, parts)
+        opened = pictures.decode_pixels(data, task.limits)
     except PictureError as error:
         return Reading(task.path, identity, digest, failure=error.reason, message=error.message)
+    return _Begun(task.path, identity, digest, opened)
+
+
+def _measure(begun: Reading | _Begun) -> Reading | _Begun:
+    if isinstance(begun, _Begun):
+        begun.picture = pictures.measured(begun.opened)
+    return begun
+
+
+def _hash_whole(begun: Reading | _Begun) -> Reading | _Begun:
+    if isinstance(begun, _Begun) and begun.picture is not None:
+        begun.hashes = hash_grey(begun.picture.grey, begun.picture.box)
+    return begun
+
+
+def _hash_nine_tenths(begun: Reading | _Begun) -> Reading | _Begun:
+    if isinstance(begun, _Begun) and begun.picture is not None:
+        begun.parts |= nine_tenths(begun.picture.grey, begun.picture.box)
+    return begun
+
+
+def _hash_inside(begun: Reading | _Begun) -> Reading:
+    if isinstance(begun, Reading):
+        return begun
+    picture = begun.picture
+    assert picture is not None
+    parts = begun.parts | inside_and_deskewed(picture.grey, picture.box)
+    return Reading(begun.path, begun.identity, begun.digest, picture.facts, begun.hashes, parts)
+
+
+INDEXING: Final = (_read_and_decode, _measure, _hash_whole, _hash_nine_tenths, _hash_inside)
+set_stages(index_file, *INDEXING)
 
 
 def preview_of(task: PictureTask) -> bytes:
@@ -84,7 +134,10 @@ def _write(target: str, preview: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
-        reason = "no_space" if error.errno in safe_files.NO_SPACE else "unwritable"
+        # A process that only indexes needs nothing else of it, and each process that starts would import it.
+        from daemon.files.removal import NO_SPACE  # noqa: PLC0415
+
+        reason = "no_space" if error.errno in NO_SPACE else "unwritable"
         raise PictureError(reason, "picture.preview_not_kept", error=of_os_error(error)) from error
 
 

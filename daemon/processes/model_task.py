@@ -108,7 +108,8 @@ def embed_preview(task: EmbedTask) -> bytes:
         raise PictureError(NO_VIEW, "picture.preview_unreadable", error=of_os_error(error)) from error
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            picture = image.convert("RGB")
+            image.load()
+            picture = image if image.mode == "RGB" else image.convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         raise PictureError(NO_VIEW, "picture.preview_broken") from error
     vectors = [vector_of(model.run(to_input(picture, model.input, turn))) for turn in TURNS[: task.turns]]

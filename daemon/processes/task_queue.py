@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from daemon.processes.worker import of_item
+from daemon.processes.worker import alone, of_item
 from index.errors import ComparImgError, PictureError
 
 Item = TypeVar("Item")
@@ -56,8 +56,8 @@ class Run:
 @dataclass(slots=True, eq=False)
 class Task:
     """A function to be applied to an item, with the message that requests it from a worker process. Tasks to be done at
-    `home` are not sent elsewhere. `tried` is whether a process died of it once, `lost` how often a machine that had it
-    was lost."""
+    `home` are not sent elsewhere. `tried` is whether a process died of it once, `alone` whether it is not done together
+    with others, `lost` how often a machine that had it was lost."""
 
     run: Run
     function: Callable[[Any], Any]
@@ -66,7 +66,13 @@ class Task:
     lane: int | None = None
     home: bool = False
     tried: bool = False
+    alone: bool = False
     lost: int = 0
+
+    def isolate(self) -> None:
+        """Have it done alone from now on."""
+        self.alone = True
+        self.message = pickle.dumps((alone, (self.function, self.item)), pickle.HIGHEST_PROTOCOL)
 
 
 class TaskQueue:

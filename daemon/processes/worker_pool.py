@@ -2,7 +2,8 @@
 
 Each process has a thread (comparimg-worker-N) that sends it tasks, a little ahead so that it never waits, and that
 kills and replaces it when an answer is overdue. The task at which a process died is tried once more in another, since
-the process may have been killed from outside; the tasks after it go to another process. Any thread may use the pool.
+the process may have been killed from outside; the tasks after it go to another process. If a process died that may have
+been doing several together, each of them is tried once more alone. Any thread may use the pool.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from daemon.processes.task_queue import Item, Outcome, Run, Task, TaskQueue, Value, WorkersUnavailable
-from daemon.processes.worker import Answer
+from daemon.processes.worker import TOGETHER_AT_MOST, Answer, is_staged
 from daemon.processes.worker_process import WorkerDied, WorkerProcess
 from index.errors import PictureError
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 # A process gets tasks for about this time ahead. Waking a thread for each answer of a 1 ms task costs as much as the
 # task: so if more than twice GATHER_S of work is pending, and several answers come in that time, it waits for them.
-AHEAD_S: Final = 0.03
+AHEAD_S: Final = 0.08
 GATHER_S: Final = 0.01
 AHEAD_AT_MOST: Final = 32
 # The most unread bytes in the socket: less than its buffer, so that sending to a process that hangs does not block.
@@ -188,9 +189,17 @@ class WorkerPool:
             done = handle.receive()
         except _WorkerLost as lost:
             log.warning("a decoding process was lost: %s", lost.failure.message)
-            culprit, *others = handle.unfinished()
+            undone = handle.unfinished()
+            together = _done_together(undone)
+            culprit, *others = undone
             done = []
-            if culprit.tried or not lost.may_be_chance:
+            if len(together) > 1:
+                for task in together:
+                    task.isolate()
+                    # Where it is the cause, the process of it alone is the second that it takes.
+                    task.tried |= lost.may_be_chance
+                others = undone
+            elif culprit.tried or not lost.may_be_chance:
                 done.append((culprit, Outcome(culprit.item, None, lost.failure)))
             else:
                 culprit.tried = True
@@ -229,8 +238,8 @@ class _WorkerHandle:
             self._since_s = time.monotonic()
         self.sent.extend(tasks)
         try:
-            for task in tasks:
-                child.send(task.message)
+            if tasks:
+                child.send(*(task.message for task in tasks))
         except WorkerDied as death:
             raise _crash(death) from death
 
@@ -290,6 +299,12 @@ class _WorkerHandle:
                 log.warning("a decoding process cannot be started: %s", error)
                 time.sleep(pause_s)
         return WorkerProcess(self._limits.memory_bytes)
+
+
+def _done_together(undone: Sequence[Task]) -> list[Task]:
+    """Those of the tasks of a lost process that it may have been doing."""
+    joined = itertools.takewhile(lambda task: is_staged(task.function) and not task.alone, undone)
+    return list(itertools.islice(joined, TOGETHER_AT_MOST))
 
 
 def _crash(death: WorkerDied) -> _WorkerLost:

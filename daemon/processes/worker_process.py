@@ -61,10 +61,10 @@ class WorkerProcess:
             self.kill()
             raise WorkerDied(Message("worker.not_ready", seconds=START_LIMIT_S))
 
-    def send(self, message: bytes) -> None:
+    def send(self, *messages: bytes) -> None:
         """Raises WorkerDied."""
         try:
-            self._channel.send(message)
+            self._channel.send(*messages)
         except OSError:
             raise WorkerDied(self._end()) from None
 

@@ -1,12 +1,15 @@
 """Columns that hold values of the vocabulary as JSON."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from peewee import TextField
 
 from index.messages import Message, of_json, to_json
 from index.model import Attachment, CameraRecord, Description
+
+_NO_RECORD: Final = CameraRecord()
+_NO_DESCRIPTION: Final = Description()
 
 
 class MessageField(TextField):
@@ -23,7 +26,7 @@ class AttachmentsField(TextField):
     """Attachments as a JSON list of [kind, bytes, digest]."""
 
     def db_value(self, value: tuple[Attachment, ...]) -> str:
-        return json.dumps(value)
+        return json.dumps(value) if value else "[]"
 
     def python_value(self, value: str) -> tuple[Attachment, ...]:
         return attachments_from(value)
@@ -38,7 +41,7 @@ class CameraRecordField(TextField):
     """A CameraRecord as a JSON object of what the file has, "{}" for nothing."""
 
     def db_value(self, value: CameraRecord) -> str:
-        return json.dumps(_filled(value, CameraRecord()), sort_keys=True)
+        return json.dumps(_filled(value, _NO_RECORD), sort_keys=True)
 
     def python_value(self, value: str) -> CameraRecord:
         filled: Any = {
@@ -51,7 +54,7 @@ class DescriptionField(TextField):
     """A Description as a JSON object of what is said, "{}" for nothing."""
 
     def db_value(self, value: Description) -> str:
-        return json.dumps(_filled(value, Description()))
+        return "{}" if value == _NO_DESCRIPTION else json.dumps(_filled(value, _NO_DESCRIPTION))
 
     def python_value(self, value: str) -> Description:
         return description_from(value)

@@ -123,7 +123,7 @@ def fill(store: Store, top: bytes) -> int:
 
 
 def put(database: sqlite3.Connection, root_id: int, files: list[tuple[bytes, Identity]]) -> None:
-    """What images.record_readings would write, a hundred times as fast."""
+    """What records.readings would write, a hundred times as fast."""
     (last,) = database.execute("SELECT coalesce(max(id), 0) FROM content").fetchone()
     numbered = list(enumerate(files, start=last + 1))
     database.executemany(

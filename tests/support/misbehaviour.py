@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from daemon.processes.worker import set_stages
 from index.errors import PictureError
 from index.messages import text
 
@@ -96,6 +97,14 @@ def obey(order: tuple[str, Any]) -> Any:
             Path(argument).touch()
             return argument
     return None
+
+
+def obey_in_stages(order: tuple[str, Any]) -> Any:
+    """As `obey`, in stages: a process does several orders together."""
+    return same(obey(order))
+
+
+set_stages(obey_in_stages, obey, same)
 
 
 def crash(item: Any) -> None:

@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 from peewee import SqliteDatabase
 
 from index.database.records import missing_contents
-from index.database.row_insertion import insert_row
-from index.database.schema import Content, Feature, Image, Problem, Region, Root
+from index.database.schema import Content, Feature, Image, Problem, Root
 from index.imaging.candidates.crop_hashes import separate
 from index.imaging.candidates.perceptual_hash import SCHEME
 from index.messages import Message, of_json
-from index.model import FACTS_VERSION, HSIZES, Facts, Hashes, Identity, Reading, RootState
+from index.model import FACTS_VERSION, Facts, Identity, RootState
 
 # SQLite before 3.32 accepts 999 variables in one statement; some builds still do.
 CHUNK = 500
@@ -205,35 +204,14 @@ def digests_by_size(database: SqliteDatabase, sizes: Collection[int]) -> dict[in
     return digests
 
 
-def record_readings(database: SqliteDatabase, root_id: int, readings: Iterable[Reading], now_ns: int) -> set[int]:
-    """Store the results of reading files: contents, images, problems. Returns the contents that gained or lost a
-    file."""
-    touched: set[int] = set()
-    for reading in readings:
-        if reading.failure in TRANSIENT:
-            # No image row is stored for this state of the file, so the next walk reads it again.
-            record_problem(database, root_id, reading.path, reading.failure, reading.message, now_ns)
-            continue
-        content_id = None if reading.digest is None else _content_id(database, reading)
-        touched |= _store_image(database, root_id, reading.path, reading.identity, content_id, now_ns)
-        failure, message = reading.failure, reading.message
-        if content_id is not None and not failure:
-            failure, message = _failure_of(database, content_id)
-        if failure:
-            record_problem(database, root_id, reading.path, failure, message, now_ns)
-        else:
-            forget_problem(database, reading.path)
-    missing_contents.record_missing(database, touched)
-    return touched
-
-
 def link_image(
     database: SqliteDatabase, root_id: int, path: bytes, identity: Identity, content_id: int, now_ns: int
 ) -> set[int]:
     """Store an image whose content is already known, without reading the file. Returns the contents affected."""
-    touched = _store_image(database, root_id, path, identity, content_id, now_ns)
+    touched = {of for of in (content_id, contents_at(database, [path]).get(path)) if of is not None}
+    store_image(database, root_id, path, identity, content_id, now_ns)
     missing_contents.record_missing(database, touched)
-    failure, message = _failure_of(database, content_id)
+    failure, message = failure_of(database, content_id)
     if failure:
         record_problem(database, root_id, path, failure, message, now_ns)
     return touched
@@ -264,10 +242,10 @@ def forget_images(database: SqliteDatabase, paths: Iterable[bytes]) -> set[int]:
     return touched
 
 
-def _store_image(
+def store_image(
     database: SqliteDatabase, root_id: int, path: bytes, identity: Identity, content_id: int | None, now_ns: int
-) -> set[int]:
-    before = database.execute_sql("SELECT content_id FROM image WHERE path = ?", (path,)).fetchone()
+) -> None:
+    """Store the row of an image, in place of the one at its path."""
     database.execute_sql(
         "INSERT INTO image (root_id, path, device, inode, size_bytes, mtime_ns, content_id, indexed_ns)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET root_id = excluded.root_id,"
@@ -281,93 +259,18 @@ def _store_image(
             content_id, now_ns,
         ),
     )  # fmt: skip
-    return {known_id for known_id in (content_id, before and before[0]) if known_id is not None}
+
+
+def contents_at(database: SqliteDatabase, paths: Iterable[bytes]) -> dict[bytes, int | None]:
+    """The contents of the images at these paths."""
+    found: dict[bytes, int | None] = {}
+    for chunk in chunks(paths):
+        marks = ",".join("?" * len(chunk))
+        found.update(database.execute_sql(f"SELECT path, content_id FROM image WHERE path IN ({marks})", chunk))
+    return found
 
 
 # Contents
-
-
-def _content_id(database: SqliteDatabase, reading: Reading) -> int:
-    """The id of the content that was read. A new content is inserted. If another version made its facts and hashes,
-    they are updated. If it could not be decoded before, everything is."""
-    query = "SELECT id, failure, scheme, facts_version FROM content WHERE digest = ?"
-    row = database.execute_sql(query, (reading.digest,)).fetchone()
-    if row is not None:
-        content_id, failure, *made_by = row
-        if failure:
-            return _retried(database, content_id, reading)
-        if made_by != [SCHEME, FACTS_VERSION]:
-            _update_content(database, content_id, reading)
-        return int(content_id)
-    key = {"digest": reading.digest, "size_bytes": reading.identity.size_bytes}
-    content_id = insert_row(database, Content, key | _content_columns(reading))
-    _add_regions(database, content_id, reading)
-    return content_id
-
-
-def _retried(database: SqliteDatabase, content_id: int, reading: Reading) -> int:
-    """Store a content that failed before. If it is decoded now, every detection still has to match it."""
-    if reading.facts is not None or reading.failure:
-        Content.update(**_content_columns(reading)).where(Content.id == content_id).execute(database)
-    if reading.hashes is not None:
-        Region.delete().where(Region.content == content_id).execute(database)
-        _add_regions(database, content_id, reading)
-        missing_contents.record_back(database, content_id)
-    return content_id
-
-
-def _content_columns(reading: Reading) -> dict[str, Any]:
-    """The columns with the result of decoding, or with the reason of its failure."""
-    values: dict[str, Any] = {
-        "facts_version": FACTS_VERSION, "failure": reading.failure, "failure_message": reading.message,
-    }  # fmt: skip
-    if reading.facts is not None:
-        values |= _fact_columns(reading.facts)
-    if reading.hashes is not None:
-        values |= {"scheme": reading.hashes.scheme} | _hash_columns(reading.hashes)
-    return values
-
-
-def _update_content(database: SqliteDatabase, content_id: int, reading: Reading) -> None:
-    """Replace the facts and hashes that another version made."""
-    if reading.facts is not None and reading.hashes is not None:
-        changes = {"scheme": reading.hashes.scheme, **_fact_columns(reading.facts), **_hash_columns(reading.hashes)}
-    elif reading.failure:
-        changes = {"scheme": "", **_content_columns(reading)}
-    else:
-        return
-    Content.update(**changes).where(Content.id == content_id).execute(database)
-    Region.delete().where(Region.content == content_id).execute(database)
-    _add_regions(database, content_id, reading)
-
-
-def _fact_columns(facts: Facts) -> dict[str, Any]:
-    return {
-        "facts_version": FACTS_VERSION,
-        "format": facts.format,
-        "width": facts.width,
-        "height": facts.height,
-        "mode": facts.mode,
-        "orientation": facts.orientation,
-        "taken": facts.taken,
-        "camera": facts.camera,
-        "jpeg_quality": facts.jpeg_quality,
-        "earlier_quality": facts.earlier_quality,
-        "detail": facts.detail,
-        "frames": facts.frames,
-        "metadata": ",".join(facts.metadata),
-        "record": facts.record,
-        "bit_depth": facts.bit_depth,
-        "transparent": facts.transparent,
-        "attachments": facts.attachments,
-        "damage": facts.damage,
-        "description": facts.description,
-    }
-
-
-def _add_regions(database: SqliteDatabase, content_id: int, reading: Reading) -> None:
-    for role, hashes in (reading.regions or {}).items():
-        insert_row(database, Region, {"content": content_id, "role": role} | _hash_columns(hashes))
 
 
 def invalidate_outdated(database: SqliteDatabase) -> int:
@@ -378,10 +281,6 @@ def invalidate_outdated(database: SqliteDatabase) -> int:
     )
     # No file has this modification time, so the next walk finds each of these files changed.
     return int(Image.update(mtime_ns=-1).where(Image.content.in_(outdated)).execute(database))
-
-
-def _hash_columns(hashes: Hashes) -> dict[str, bytes]:
-    return {f"hash{hsize}": hashes.bits[hsize] for hsize in HSIZES}
 
 
 def facts_of(row: Any) -> Facts:
@@ -585,7 +484,7 @@ def record_unreadable(
         record_problem(database, root_id, path, "unreadable", message, now_ns)
 
 
-def _failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, Message | None]:
+def failure_of(database: SqliteDatabase, content_id: int) -> tuple[str, Message | None]:
     """Why a content could not be decoded, or what damage it has; "" for neither."""
     failure, message, damage, picture_format = database.execute_sql(
         "SELECT failure, failure_message, damage, format FROM content WHERE id = ?", (content_id,)

@@ -135,19 +135,21 @@ def _within_lines(grey: Bytes) -> Box | None:
     tops, bottoms, lefts, rights = rows[top], rows[bottom], columns[left], columns[right]
     # Boxes: a row for each pair of horizontal lines, a column for each pair of vertical ones.
     along, beside = _share(level, rows, lefts, rights), _share(upright, columns, tops, bottoms).T
-    sides = np.stack([along[top], along[bottom], beside[:, left], beside[:, right]])
+    sides = along[top], along[bottom], beside[:, left], beside[:, right]
+    weakest = np.minimum(np.minimum(sides[0], sides[1]), np.minimum(sides[2], sides[3]))
+    if weakest.max() < BORDER.min_side:
+        return None
     inside = _inside(tops, bottoms, height)[:, None] + _inside(lefts, rights, width)[None, :]
     across, down = (rights - lefts)[None, :], (bottoms - tops)[:, None]
     trimmed = np.maximum(1 - across / width, 1 - down / height)
     # The sides of the picture itself prove nothing.
-    mean = (sides.sum(axis=0) - (4 - inside)) / np.maximum(inside, 1)
-    likely = (inside >= 2) & (sides.min(axis=0) >= BORDER.min_side) & (mean >= BORDER.min_sides)
+    mean = (sides[0] + sides[1] + sides[2] + sides[3] - (4 - inside)) / np.maximum(inside, 1)
+    likely = (inside >= 2) & (weakest >= BORDER.min_side) & (mean >= BORDER.min_sides)
     likely &= (across * down >= BORDER.min_area * height * width) & (trimmed >= BORDER.min_trimmed)
-    score = np.where(likely, mean + EACH_SIDE * inside, 0.0)
-    for place in np.argsort(-score, axis=None, kind="stable")[:TRIED]:
-        row, column = np.unravel_index(place, score.shape)
-        if not likely[row, column]:
-            return None
+    places = np.flatnonzero(likely)
+    score = (mean + EACH_SIDE * inside).ravel()[places]
+    for place in places[np.argsort(-score, kind="stable")[:TRIED]].tolist():
+        row, column = divmod(place, likely.shape[1])
         start, end = (int(lefts[column]), int(tops[row])), (int(rights[column]), int(bottoms[row]))
         if _is_plain_around(grey, *start, *end):
             return float(start[0]), float(start[1]), float(end[0]), float(end[1])

@@ -48,8 +48,18 @@ def crop_hashes(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
 
     `bits` holds only the first row of each hash, that of the unturned part; of several parts one after the other.
     """
+    return nine_tenths(grey, box) | inside_and_deskewed(grey, box)
+
+
+def nine_tenths(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
+    """The hashes of nine tenths of each side, at four places: the parts that every picture has."""
+    return {CROPPED: hash_unturned(_crops(grey, box))}
+
+
+def inside_and_deskewed(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
+    """The hashes of the parts that few pictures have."""
     left, top, right, bottom = box
-    parts = {CROPPED: hash_unturned(_crops(grey, box))}
+    parts = {}
     inner = content_box(grey)
     if inner is not None:
         inside = (max(left, inner[0]), max(top, inner[1]), min(right, inner[2]), min(bottom, inner[3]))

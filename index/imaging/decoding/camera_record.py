@@ -63,6 +63,9 @@ def camera_record(exif: Any, detail: Mapping[int, Any], tables: Any) -> CameraRe
     make = _text(exif.get(ExifTags.Base.Make))
     numbers, burst = _series(note, make, ">" if getattr(exif, "endian", "<") == ">" else "<")
     coefficients = _tables(tables)
+    if not exif and not detail:
+        # Most small pictures have no metadata.
+        return CameraRecord(tables=_digest_of(coefficients), standard_tables=_are_standard(coefficients))
     return CameraRecord(
         make=make,
         software=_text(exif.get(ExifTags.Base.Software)),
@@ -77,7 +80,7 @@ def camera_record(exif: Any, detail: Mapping[int, Any], tables: Any) -> CameraRe
         burst_id=burst,
         numbers=numbers,
         maker_note=_digest(note),
-        tables=_digest(repr(coefficients).encode()) if coefficients else "",
+        tables=_digest_of(coefficients),
         standard_tables=_are_standard(coefficients),
         declared=(
             int(_number(detail.get(ExifTags.Base.ExifImageWidth)) or 0),
@@ -113,6 +116,11 @@ def _tables(tables: Any) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple(int(entry) for entry in tables[index]) for index in sorted(tables))
     except (TypeError, KeyError, IndexError, ValueError):
         return ()
+
+
+@lru_cache(maxsize=256)
+def _digest_of(tables: tuple[tuple[int, ...], ...]) -> str:
+    return _digest(repr(tables).encode()) if tables else ""
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata, util
+from importlib import util
 from typing import Any, Final
 
 from PIL import Image, ImageFile, PngImagePlugin
@@ -66,11 +66,18 @@ ADDED: Final = (HEIF, JXL)
 def formats() -> tuple[str, ...]:
     """The names of the formats that Pillow may open, after registering every installed decoder. For worker
     processes."""
+    own = own_formats()
+    return (*own, *(decoder.format for decoder in ADDED if is_installed(decoder) and _is_loaded(decoder)))
+
+
+@cache
+def own_formats() -> tuple[str, ...]:
+    """Those of Pillow itself: a process that only comes to these need not load the others."""
     # Our own limit is checked instead. Pillow's would refuse panoramas that ours allows.
     Image.MAX_IMAGE_PIXELS = None
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = PNG_TEXT_BYTES
-    return (*FORMATS, *(decoder.format for decoder in ADDED if is_installed(decoder) and _is_loaded(decoder)))
+    return FORMATS
 
 
 def _is_loaded(decoder: Decoder) -> bool:
@@ -127,6 +134,9 @@ AVIF_BRANDS: Final = frozenset(b"avif avis".split())
 
 
 def _version(package: str) -> str:
+    # It takes as long to import as many pictures to decode, and most processes never need it.
+    from importlib import metadata  # noqa: PLC0415
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -7,6 +7,7 @@ Popescu and Farid, Statistical Tools for Digital Forensics, 2004).
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -95,10 +96,7 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
     inner = heights[1:-1]
     is_peak = (inner >= heights[:-2]) & (inner >= heights[2:])
     if own_entry:
-        # Pixel values are whole numbers, which mirror the comb of the file itself.
-        frequencies = np.arange(first + 1, last) / FREQUENCIES
-        for mirrored in (1 - combs[-1], 2 - combs[-1], 1 - 2 * combs[-1], 2 - 2 * combs[-1], combs[-1] - 1):
-            is_peak &= np.abs(frequencies - mirrored) > COMB.mirror_width
+        is_peak &= _apart_from_mirrors(first + 1, last, combs[-1])
     if not is_peak.any():
         return 0
     highest_peak = int(np.argmax(np.where(is_peak, inner, 0)))
@@ -116,6 +114,17 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
             frequency = mirrored
             break
     return quality_of_entry(BLOCK_PX / frequency)
+
+
+@lru_cache(maxsize=64)
+def _apart_from_mirrors(first: int, last: int, comb: float) -> NDArray[np.bool_]:
+    """Which places from `first` to before `last` in the spectrum mirror no frequency of the file's own comb: pixel
+    values are whole numbers, which mirror it."""
+    frequencies = np.arange(first, last) / FREQUENCIES
+    apart = np.ones(len(frequencies), np.bool_)
+    for mirrored in (1 - comb, 2 - comb, 1 - 2 * comb, 2 - 2 * comb, comb - 1):
+        apart &= np.abs(frequencies - mirrored) > COMB.mirror_width
+    return apart
 
 
 def median(values: NDArray[np.float64]) -> float:
@@ -138,12 +147,22 @@ def _usable_means(levels: NDArray[np.uint8], block: int) -> NDArray[np.float32]:
         return np.empty(0, np.float32)
     top, left = ((side // block - n) // 2 * block for side, n in zip(levels.shape, (rows, columns), strict=True))
     inside = np.asarray(levels[top : top + rows * block, left : left + columns * block], np.float32)
-    means, squares = (
-        np.asarray(cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
-        for values in (inside, inside * inside)
-    )
-    usable = (np.abs(means - np.roll(means, 1, axis=1)) > COMB.min_slope) & (means > COMB.darkest)
+    means = _block_means(inside, block)
+    slopes = np.empty_like(means)
+    np.subtract(means[:, 1:], means[:, :-1], out=slopes[:, 1:])
+    np.subtract(means[:, 0], means[:, -1], out=slopes[:, 0])
+    usable = (np.abs(slopes) > COMB.min_slope) & (means > COMB.darkest)
     usable &= means < COMB.brightest
     if block > 1:
-        usable &= squares - means * means > COMB.min_variance
+        usable &= _block_means(inside * inside, block) - means * means > COMB.min_variance
     return np.asarray(means[usable], np.float32)
+
+
+def _block_means(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """The means of the blocks, whose side is a power of two: by halves, for which OpenCV has a faster way than for
+    whole blocks. Sums of whole numbers this small are exact."""
+    while block > 1:
+        height, width = values.shape
+        values = np.asarray(cv2.resize(values, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
+        block //= 2
+    return values

@@ -44,9 +44,8 @@ from index.imaging.decoding.jxl_file import is_jxl
 from index.imaging.decoding.raw_picture import raw_in, stored_size
 from index.imaging.discovery import descent
 from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image
-from index.imaging.verification.graphics import may_be_graphic
 from index.messages import Message, of_os_error
-from index.model import RAW_FORMATS, Facts, Identity
+from index.model import RAW_FORMATS, Facts, Identity, Sent
 
 Bytes = NDArray[np.uint8]
 
@@ -95,7 +94,7 @@ MAX_BYTES: Final = 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Sent):
     """Limits that are checked before decoding: the bytes of a file, and the pixels of a picture according to its
     header."""
 
@@ -111,6 +110,23 @@ class Decoded:
     facts: Facts
     grey: Bytes
     box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture at a reduced scale, with its header read and its pixels decoded, before these are measured.
+
+    `grey` is luma as stored, uint8 of shape (height, width); the picture covers `width` x `height` of it, and must be
+    turned by the EXIF orientation `turn`. `blocks` are the middle of the picture for double_jpeg (see _middle_blocks),
+    `own_entry` is the first entry of its luminance table."""
+
+    facts: Facts
+    grey: Bytes
+    width: float
+    height: float
+    turn: int
+    blocks: tuple[Bytes, int] | None
+    own_entry: int
 
 
 # Reading
@@ -155,6 +171,11 @@ def digest(data: bytes) -> bytes:
 
 def decode(data: bytes, limits: Limits) -> Decoded:
     """Decode a picture at a reduced scale. Raises PictureError."""
+    return measured(decode_pixels(data, limits))
+
+
+def decode_pixels(data: bytes, limits: Limits) -> Opened:
+    """The part of `decode` that uses decoders. Raises PictureError."""
     data = with_end_marker(data)
     with opened(data, limits) as image:
         facts, bits, description = facts_of(image), bit_depth(data, image), read_description(image)
@@ -169,16 +190,20 @@ def decode(data: bytes, limits: Limits) -> Decoded:
         width, height = drafted[1][2:] if drafted else pixels.size
         transparent = _is_transparent(pixels)
         small, factor = _small(pixels, GREY_SIDE)
-        grey = small if small.mode == "L" else small.convert("L")
-        stored, detail = np.asarray(grey), _detail(grey)
+        stored = np.asarray(small if small.mode == "L" else small.convert("L"))
         blocks = _middle_blocks(pixels, reduction)
-    # From here on, a failure is our own error, and is not reported as a corrupt picture.
-    matrix, box = _upright(stored, width / factor, height / factor, turn)
-    earlier = double_jpeg.earlier_quality(*blocks, own_entry) if blocks is not None else 0
     found = replace(
-        facts, detail=detail, earlier_quality=earlier, bit_depth=bits, transparent=transparent,
-        attachments=attachments, damage=damage or cut_off, description=description,
+        facts, bit_depth=bits, transparent=transparent, attachments=attachments, damage=damage or cut_off,
+        description=description,
     )  # fmt: skip
+    return Opened(found, stored, width / factor, height / factor, turn, blocks, own_entry)
+
+
+def measured(picture: Opened) -> Decoded:
+    """The part of `decode` that uses no decoder: a failure is our own error, not a corrupt picture."""
+    matrix, box = _upright(picture.grey, picture.width, picture.height, picture.turn)
+    earlier = 0 if picture.blocks is None else double_jpeg.earlier_quality(*picture.blocks, picture.own_entry)
+    found = replace(picture.facts, detail=_detail(Image.fromarray(picture.grey)), earlier_quality=earlier)
     return Decoded(found, matrix, box)
 
 
@@ -265,6 +290,9 @@ def _preview(image: Image.Image, profile: bytes | None, background: int, side: i
 
 def _may_show_letters(view: bytes) -> bool:
     """Whether a preview of PREVIEW_SIDE may show a larger graphic."""
+    # A process that only indexes does not need it, and each process that starts would import it.
+    from index.imaging.verification.graphics import may_be_graphic  # noqa: PLC0415
+
     with Image.open(io.BytesIO(view)) as image:
         return max(image.size) >= PREVIEW_SIDE and may_be_graphic(np.asarray(image.convert("L")))
 
@@ -394,6 +422,8 @@ def _formats_for(data: bytes, is_raw: bool) -> tuple[str, ...]:
     """The formats that Pillow may open a file as."""
     if is_raw:
         return ("JPEG",)
+    if data.startswith(jpeg_file.SOI):
+        return decoders.own_formats()
     is_other = not looks_like_image(data[:HEAD_BYTES]) and other_files.is_tga(data)
     return decoders.UNMARKED if is_other else decoders.formats()
 

@@ -10,6 +10,7 @@ std.
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -35,16 +36,19 @@ def to_input(picture: Image.Image, model: ModelInput, turn: Turn = Turn.NONE) ->
     """The input for one RGB picture turned by `turn`: (1, 3, height, width) or (1, height, width, 3), in the model's
     element type."""
     turned = picture if turn is Turn.NONE else picture.transpose(TRANSPOSES[turn])
-    pixels = np.asarray(_fitted(turned, model), np.float32)
+    # Channel by channel: of single bytes, that is a tenth of the work that it is of floating-point values.
+    planes = cv2.split(np.asarray(_fitted(turned, model)))
     if model.channels == "bgr":
-        pixels = pixels[:, :, ::-1]
-    mean, std = np.array(model.mean, np.float32), np.array(model.std, np.float32)
-    values: NDArray[Any] = (pixels - mean) / std
+        planes = planes[::-1]
+    values: NDArray[Any] = np.empty((1, len(planes), model.height, model.width), np.float32)
+    for target, plane, mean, std in zip(values[0], planes, model.mean, model.std, strict=True):
+        np.subtract(plane, np.float32(mean), out=target)
+        np.divide(target, np.float32(std), out=target)
     if model.element == "uint8":
         values = values.round().clip(0, 255)
-    if model.layout == "nchw":
-        values = values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values[None], model.element)
+    if model.layout == "nhwc":
+        values = values.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(values, model.element)
 
 
 def _fitted(picture: Image.Image, model: ModelInput) -> Image.Image:

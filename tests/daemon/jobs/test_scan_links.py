@@ -9,9 +9,9 @@ import pytest
 from daemon.jobs.progress import NullProgress
 from daemon.jobs.scan_roots import ScanRoot
 from daemon.processes.decode_task import IndexTask, PictureTask, check_picture, index_file
-from index.database.records import images
 from index.database.records.images import WatchRoot
 from index.database.records.jobs import ScanParameters
+from index.database.records.readings import record_readings
 from index.errors import PictureError
 from index.imaging.decoding import pictures
 from index.imaging.decoding.pictures import Limits
@@ -73,7 +73,7 @@ def test_what_was_indexed_behind_a_link_disappears(library: Library, outside: Pa
     if device == "other":
         identity = identity._replace(device=identity.device + 77)
     reading = Reading(bytes(path), identity, pictures.digest(path.read_bytes()), failure="corrupt", message=text("x"))
-    library.store.write(lambda db: images.record_readings(db, 1, [reading], time.time_ns()))
+    library.store.write(lambda db: record_readings(db, 1, [reading], time.time_ns()))
     assert set(library.images()) == {"a.png", "link/deep/secret.png"}
     library.scan(*([] if whole else [path]))
     assert list(library.images()) == ["a.png"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from daemon.remote_workers import lendable
 from index.errors import PictureError
 from support import lent_orders, misbehaviour
 from support.lending import HeldBack, Lending
-from support.misbehaviour import obey, same
+from support.misbehaviour import obey, obey_in_stages, same
 
 LIMITS = WorkerLimits(time_limit_s=30, memory_bytes=2**30)
 
@@ -29,9 +29,9 @@ def value_or_failure(outcome: Outcome[Any, Any]) -> Any:
     return outcome.value if outcome.failure is None else outcome.failure.reason
 
 
-def run(pool: WorkerPool, orders: list[tuple[str, Any]]) -> list[Any]:
+def run(pool: WorkerPool, orders: list[tuple[str, Any]], how: Callable[[Any], Any] = obey) -> list[Any]:
     """What each order came to, in the order given."""
-    ends = {id(outcome.item): value_or_failure(outcome) for outcome in pool.run(obey, orders)}
+    ends = {id(outcome.item): value_or_failure(outcome) for outcome in pool.run(how, orders)}
     return [ends[id(order)] for order in orders]
 
 
@@ -190,6 +190,38 @@ def test_the_time_limit_is_for_each_item_not_for_all_that_wait(
 def test_many_bad_items_cost_themselves_only(request: pytest.FixtureRequest, name: str) -> None:
     orders = [("exit", 1) if number % 7 == 3 else ("answer", number) for number in range(24)]
     assert run(request.getfixturevalue(name), orders) == ["crashed" if n % 7 == 3 else n for n in range(24)]
+
+
+def test_bad_items_among_those_done_together_cost_themselves_only(single: WorkerPool) -> None:
+    bad = {3: ("exit", 1), 9: ("raise", ValueError("odd")), 10: ("fail", "broken"), 17: ("crash", None)}
+    orders = [bad.get(number, ("answer", number)) for number in range(24)]
+    reasons = {3: "crashed", 9: "crashed", 10: "corrupt", 17: "crashed"}
+    assert run(single, orders, obey_in_stages) == [reasons.get(number, number) for number in range(24)]
+    assert single.losses == {"crashed": 4}, "the first time of each it might be chance, or another one"
+
+
+def test_a_hang_among_those_done_together_costs_one_item(clock: Clock, single: WorkerPool, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    orders = [("answer", 1), ("append", (str(begun), "first")), ("hang", None), *(("answer", n) for n in range(20))]
+    ended = threading.Event()
+
+    def let_time_pass() -> None:
+        while not ended.wait(0.3):
+            if begun.exists():
+                clock.now_s += LIMITS.time_limit_s + 1
+
+    passing = threading.Thread(target=let_time_pass)
+    passing.start()
+    try:
+        assert run(single, orders, obey_in_stages) == [1, "first", "timed_out", *range(20)]
+    finally:
+        ended.set()
+        passing.join()
+
+
+def test_what_was_killed_from_outside_together_with_others_is_tried_again(single: WorkerPool, tmp_path: Path) -> None:
+    orders = [("answer", 0), ("killed once", str(tmp_path / "mark")), ("answer", 1), ("answer", 2)]
+    assert run(single, orders, obey_in_stages) == [0, "second time", 1, 2]
 
 
 def test_what_was_killed_from_outside_is_tried_again(either: WorkerPool, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from peewee import SqliteDatabase
 from index.database.records import images, matches, regrouping
 from index.database.records.images import WatchRoot
 from index.database.records.matches import MatchResult
+from index.database.records.readings import record_readings
 from index.database.schema import DuplicateGroup, Member, Verdict
 from index.database.store import Store
 from index.model import Depth, DetectParameters, Facts, Identity, Kind, Reading, Turn
@@ -44,7 +45,7 @@ def index(tmp_path: Path):
 
 
 def add(store: Store, *readings: Reading) -> set[int]:
-    return store.write(lambda db: images.record_readings(db, 1, readings, now_ns=5))
+    return store.write(lambda db: record_readings(db, 1, readings, now_ns=5))
 
 
 def begin(store: Store, parameters: DetectParameters | None = None) -> int:
@@ -154,7 +155,7 @@ def test_step_by_step_gives_the_groups_of_a_full_pass(actions):
 
         def step(db: SqliteDatabase, action: str, x: int, y: int) -> None:
             if action == "file":
-                touched = images.record_readings(db, 1, [reading(f"/p/{x}.{y}", str(x), 10 * x + y)], 1)
+                touched = record_readings(db, 1, [reading(f"/p/{x}.{y}", str(x), 10 * x + y)], 1)
             elif action == "gone":
                 touched = images.forget_images(db, [f"/p/{x}.{y}".encode()])
             elif action == "verdict":

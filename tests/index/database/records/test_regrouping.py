@@ -15,6 +15,7 @@ from index.database.records import decisions, images, matches, regrouping
 from index.database.records.decisions import DecisionRequest
 from index.database.records.images import WatchRoot
 from index.database.records.matches import MatchResult
+from index.database.records.readings import record_readings
 from index.database.schema import DuplicateGroup, Member, Verdict
 from index.database.store import Store
 from index.model import Choice, DetectParameters, Facts, Identity, Kind, Reading, Turn
@@ -47,7 +48,7 @@ def store(tmp_path: Path) -> Any:
             for n in range(COUNT)
             for i in range(1 + n % 3 // 2)
         ]
-        opened.write(lambda db: images.record_readings(db, 1, readings, now_ns=5))
+        opened.write(lambda db: record_readings(db, 1, readings, now_ns=5))
         yield opened
 
 

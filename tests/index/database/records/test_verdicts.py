@@ -7,6 +7,7 @@ import pytest
 from index.database.records import images, matches, regrouping, verdicts
 from index.database.records.images import WatchRoot
 from index.database.records.matches import MatchResult
+from index.database.records.readings import record_readings
 from index.database.schema import DuplicateGroup, Verdict
 from index.database.store import Store
 from index.errors import NotFound, UsageError
@@ -37,7 +38,7 @@ class Library:
         return detection
 
     def add(self, *readings: Reading) -> None:
-        touched = self.store.write(lambda db: images.record_readings(db, 1, readings, 5))
+        touched = self.store.write(lambda db: record_readings(db, 1, readings, 5))
         self.regroup(touched)
 
     def match(self, *pairs: tuple[int, int]) -> None:
