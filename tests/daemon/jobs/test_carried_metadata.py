@@ -88,6 +88,22 @@ def test_a_sidecar_that_another_image_shares_is_left_alone(desk: Desk, three: tu
     assert said(three[0].with_name("large.png.xmp")).keywords
 
 
+def test_the_sidecar_of_a_version_is_not_that_of_the_image(desk: Desk, three: tuple[Path, Path, Path]) -> None:
+    version = three[0].with_name("large_01.png.xmp")
+    version.write_bytes(packet('xmp:Rating="1" darktable:history="gz04eJx"'))
+    before = version.read_bytes()
+    desk.sort()
+    assert version.read_bytes() == before
+    assert said(three[0].with_name("large.png.xmp")).label == "Red"
+
+
+def test_of_several_ratings_the_highest_counts(desk: Desk, three: tuple[Path, Path, Path]) -> None:
+    three[2].with_name("b.xmp").write_bytes(packet('xmp:Rating="5"'))
+    three[0].with_name("large.png.xmp").write_bytes(packet('xmp:Rating="0" xmp:Label=""'))
+    desk.sort()
+    assert said(three[0].with_name("large.png.xmp")).rating == 5
+
+
 @pytest.mark.parametrize("spoil", ["saved", "removed"])
 def test_a_sidecar_that_is_saved_at_the_last_moment_stays(
     desk: Desk, three: tuple[Path, Path, Path], spoil: str, monkeypatch: pytest.MonkeyPatch
@@ -121,7 +137,7 @@ def test_where_nothing_can_be_written_the_images_go_with_what_they_say(
     before = at_rest(desk)
     monkeypatch.setattr(safe_files, "write_new", full)
     outcome = desk.sort()
-    assert outcome["trash"] == 2
+    assert (outcome["trash"], outcome["refused"]) == (2, {"sidecar": 1})
     assert set(at_rest(desk)) == {"photos/large.png"}
     desk.undo(outcome["batch"])
     assert at_rest(desk) == before
