@@ -95,7 +95,7 @@ class _Finder:
         self._open.append((name, *tag.span()))
 
     def _ended(self, _: str) -> None:
-        name, _, tag_end = self._open.pop()
+        name, _start, tag_end = self._open.pop()
         is_empty = self._packet[tag_end - 2 : tag_end] == b"/>"
         at = self._parser.CurrentByteIndex
         end = tag_end if is_empty else self._packet.index(b">", at) + 1

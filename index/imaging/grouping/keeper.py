@@ -108,8 +108,8 @@ class Reason:
 class Proposal:
     """`tie` is whether a person should decide. `certainty` is how likely the picture kept is the original, None where
     that was not asked; `absent` is whether a proof speaks against every picture of the group. It is a tie as
-    well where the image kept is smaller than one that is damaged, since neither holds all, and where it is a RAW file,
-    of which only the preview was compared."""
+    well where the image kept is smaller than one that is damaged, or has fewer frames or pages than another, since
+    neither holds all, and where it is a RAW file, of which only the preview was compared."""
 
     image_id: int
     reasons: tuple[Reason, ...]
@@ -155,6 +155,7 @@ def propose_keeper(
         left = chosen
     kept = left[0]
     tie |= not kept.facts.damage and any(c.facts.damage and _is_larger(_sides(c), _sides(kept)) for c in candidates)
+    tie |= any(c.facts.frames > kept.facts.frames for c in candidates)
     tie |= _is_raw(kept) and not all(map(_is_raw, candidates))
     certainty = None if standing is None or kept.picture is None else standing.shares.get(kept.picture)
     return Proposal(kept.image_id, tuple(reasons), tie, certainty, standing is not None and standing.absent)
