@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.files import actions, safe_files
+from daemon.jobs import step_chunks
 from index.database.records.batches import Action, Step
 from index.database.records.jobs import SortParameters
 from index.imaging.decoding.xmp_properties import read_xmp
@@ -102,6 +103,20 @@ def test_of_several_ratings_the_highest_counts(desk: Desk, three: tuple[Path, Pa
     three[0].with_name("large.png.xmp").write_bytes(packet('xmp:Rating="0" xmp:Label=""'))
     desk.sort()
     assert said(three[0].with_name("large.png.xmp")).rating == 5
+
+
+@pytest.mark.parametrize("there_is_one", [False, True])
+def test_a_sidecar_that_several_chunks_add_to_comes_back(
+    desk: Desk, three: tuple[Path, Path, Path], there_is_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_chunks, "CHUNK_STEPS", 1)
+    if there_is_one:
+        three[0].with_name("large.png.xmp").write_bytes(packet('xmp:Rating="0"'))
+    before = at_rest(desk)
+    outcome = desk.sort()
+    assert is_united(said(three[0].with_name("large.png.xmp")))
+    undone = desk.undo(outcome["batch"])
+    assert (undone["refused"], at_rest(desk)) == ({}, before)
 
 
 @pytest.mark.parametrize("spoil", ["saved", "removed"])
