@@ -177,7 +177,7 @@ class Undoer:
                 chosen += chosen_steps(batches.steps_of(database, row.id), parameters.steps)
         # A file that an undo put in the trash is restored from there like any other.
         undoable = {step.id: step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP}
-        # What earlier inverses bring back by path: a sidecar may have been replaced more than once.
+        # What earlier inverses restore, by path: a sidecar may have been replaced more than once.
         coming: dict[bytes, Identity] = {}
         inverses = [
             self._inverse_steps_of(managed, step, coming)
@@ -198,7 +198,7 @@ class Undoer:
 
     def _inverse_steps_of(self, folders: ManagedFolders, step: Step, coming: dict[bytes, Identity]) -> list[Step]:
         """The steps that undo a step; a refused one if that is impossible. `coming` has the files that the inverses so
-        far bring back in exchange for others, by path."""
+        far restore in exchange for others, by path."""
         back = replace(step, id=0, companion_of=None, undo_of=step.id, image_id=None, keeper=b"", temp=b"",
                        state=StepState.PLANNED, made=None, made_digest=b"")  # fmt: skip
         try:

@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 
 # Of sRGB's levels, to a scale on which a step in the dark counts less than one in the light. The weights of red, green,
 # blue and opacity, and the exponents of how often a colour occurs: rare ones are often those of letters and lines, but
-# beside a wide soft shadow they take its colours.
+# with a wide soft shadow they take its colours.
 EXPONENT: Final = 1.2
 WEIGHTS: Final = np.array([0.5, 1.0, 0.45, 0.625], np.float32)
 POPULARITIES: Final = (0.75, 1.0)
@@ -52,7 +52,7 @@ def reduced(pixels: Image.Image, most: int) -> Image.Image:
 
 
 def _best(rgba: Bytes, found: NDArray[np.uint32], counts: NDArray[np.int64], most: int) -> tuple[Bytes, Bytes]:
-    """The colours, and the place of each pixel's among them, that score best beside the picture."""
+    """The colours, and the place of each pixel's among them, that score best."""
     packed = rgba.view(np.uint32)[:, :, 0]
     is_opaque = rgba[:, :, 3].min() == 255
     bands = slice(0, 3 if is_opaque else 4)
