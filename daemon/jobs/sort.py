@@ -322,11 +322,17 @@ def is_companion(step: Step) -> bool:
 
 
 def outcome(steps: Sequence[Step], batch_id: int, dry_run: bool) -> dict[str, Any]:
-    """The outcome of a job: the number of images by action, the bytes that are freed, the refused steps by reason."""
+    """The outcome of a job: the number of images by action, the bytes that are freed, the refused steps by reason
+    ("sidecar": metadata was not added to that of the kept image)."""
     good = StepState.PLANNED if dry_run else StepState.DONE
     images = [step for step in steps if step.companion_of is None]
     counts = Counter(str(step.action) for step in images if step.state is good)
-    refused = Counter(step.reason for step in images if step.state in (StepState.REFUSED, StepState.FAILED))
+    stopped = (StepState.REFUSED, StepState.FAILED)
+    refused = Counter(step.reason for step in images if step.state in stopped)
+    carrying = [step for step in steps if step.companion_of is not None and step.action in CARRYING]
+    left = sum(step.state in stopped and step.reason not in ("nothing_to_add", "with_image") for step in carrying)
+    if left:
+        refused["sidecar"] = left
     return {
         "batch": batch_id,
         "dry_run": dry_run,

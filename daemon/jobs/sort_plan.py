@@ -341,14 +341,16 @@ class Planner:
             self._open.close()
 
     def own_sidecar_of(self, path: bytes) -> bytes | None:
-        """The path of the XMP sidecar that describes an image and no other; None if there is none."""
+        """The path of the XMP sidecar that describes an image and no other; None if there is none. That of a version
+        (`a_01.jpg.xmp`) does not count: programs other than darktable do not read it."""
         folder, name = split_path(path)
         try:
             near, fold = self._names_near(folder, name), self._folder(folder).fold
             pictures = [other for other in near if self._is_picture(os.path.join(folder, other))]
-            for sidecar in sorted(self._sidecars_of(path), key=len, reverse=True):
-                is_xmp = sidecar.lower().endswith(XMP_ENDING)
-                if is_xmp and images_behind(os.path.basename(sidecar), pictures, fold) == [name]:
+            sidecars = {fold(os.path.basename(sidecar)): sidecar for sidecar in self._sidecars_of(path)}
+            for own in (name + XMP_ENDING, stem_of(name) + XMP_ENDING):
+                sidecar = sidecars.get(fold(own))
+                if sidecar and images_behind(os.path.basename(sidecar), pictures, fold) == [name]:
                     return sidecar
             return None
         finally:

@@ -177,8 +177,11 @@ class Undoer:
                 chosen += chosen_steps(batches.steps_of(database, row.id), parameters.steps)
         # A file that an undo put in the trash is restored from there like any other.
         undoable = {step.id: step for step in chosen if step.state is StepState.DONE and step.action is not Action.SWAP}
+        # What earlier inverses restore, by path: a sidecar may have been replaced more than once.
+        coming: dict[bytes, Identity] = {}
         inverses = [
-            self._inverse_steps_of(managed, step) for step in sorted(undoable.values(), key=lambda step: -step.id)
+            self._inverse_steps_of(managed, step, coming)
+            for step in sorted(undoable.values(), key=lambda step: -step.id)
         ]
         inverses += [
             [_unconfirmed(_step_for(managed, item, Action.RESTORE), item, back[item.id].path)] for item in unconfirmed
@@ -193,8 +196,9 @@ class Undoer:
 
     # One step
 
-    def _inverse_steps_of(self, folders: ManagedFolders, step: Step) -> list[Step]:
-        """The steps that undo a step; a refused one if that is impossible."""
+    def _inverse_steps_of(self, folders: ManagedFolders, step: Step, coming: dict[bytes, Identity]) -> list[Step]:
+        """The steps that undo a step; a refused one if that is impossible. `coming` has the files that the inverses so
+        far restore in exchange for others, by path."""
         back = replace(step, id=0, companion_of=None, undo_of=step.id, image_id=None, keeper=b"", temp=b"",
                        state=StepState.PLANNED, made=None, made_digest=b"")  # fmt: skip
         try:
@@ -204,7 +208,7 @@ class Undoer:
                 case Action.MOVE:
                     return self._move_back(folders, step, back)
                 case Action.LINK | Action.REPLACE:
-                    return [self._swap_back(folders, step, back)]
+                    return [self._swap_back(folders, step, back, coming)]
                 case Action.CREATE:
                     return [replace(back, action=Action.TRASH, path=step.target, target=b"", trash=b"")]
             raise StepRefused("not_undoable", "step.not_undoable", action=step.action)
@@ -254,16 +258,17 @@ class Undoer:
             or step_recovery.has_content(folders.file_ref(image.target), image.digest)
         )
 
-    def _swap_back(self, folders: ManagedFolders, step: Step, back: Step) -> Step:
+    def _swap_back(self, folders: ManagedFolders, step: Step, back: Step, coming: dict[bytes, Identity]) -> Step:
         self._require_in_trash(step.trash)
-        there = safe_files.identity_at(folders.file_ref(step.path))
+        there = coming.get(step.path) or safe_files.identity_at(folders.file_ref(step.path))
         is_ours = there is not None and step.made is not None and there.inode == step.made.inode
         if step.action is Action.REPLACE:
             is_ours = safe_files.is_same(there, step.made)
-            if there is not None and not is_ours and step.made_digest:
+            if there is not None and not is_ours and step.made_digest and step.path not in coming:
                 is_ours = step_recovery.has_content(folders.file_ref(step.path), step.made_digest)
         if not is_ours:
             return replace(back, action=Action.RESTORE, target=step.path)
+        coming[step.path] = step.identity
         return replace(back, action=Action.SWAP, target=b"", made=there)
 
     def _require_in_trash(self, place: bytes) -> None:
@@ -288,8 +293,14 @@ class UndoChecks:
     def prepare(self, steps: Sequence[Step]) -> Iterable[Step]:
         with self._store.read() as database:
             offline = {bytes(row.path) for row in images.watched_roots(database) if row.state != RootState.ONLINE}
+        coming: dict[bytes, Identity] = {}
         for step in steps:
-            yield step if step.state is not StepState.PLANNED else self._checked(step, offline)
+            if step.state is not StepState.PLANNED:
+                yield step
+                continue
+            yield self._checked(step, offline, coming)
+            if step.action is Action.SWAP:
+                coming[step.path] = step.identity
 
     @contextmanager
     def guard(self, step: Step) -> Iterator[None]:
@@ -314,7 +325,8 @@ class UndoChecks:
             item = trash_items.item_at(database, place)
         return item is not None and item.adopted
 
-    def _checked(self, step: Step, offline: set[bytes]) -> Step:
+    def _checked(self, step: Step, offline: set[bytes], coming: Mapping[bytes, Identity]) -> Step:
+        """A step as it can be done, or refused. `coming` are the files that steps before it put in their places."""
         for path in filter(None, (step.path, step.target)):
             file_ref = self._folders.file_ref(path)
             if step.action is not Action.DELETE and (file_ref.top in offline or not os.path.isdir(file_ref.top)):
@@ -324,7 +336,8 @@ class UndoChecks:
         if step.action is Action.RESTORE:
             return self._check_target(step)
         if step.action is Action.TRASH:
-            return self._with_identity(step)
+            known = coming.get(step.path)
+            return self._with_identity(step) if known is None else replace(step, identity=known)
         return step
 
     def _check_target(self, step: Step) -> Step:

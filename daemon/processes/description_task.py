@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.processes.decode_task import PictureTask, read_known
 from index.errors import PictureError
@@ -70,7 +70,9 @@ def unite(task: UniteTask) -> United | None:
     for going in task.going:
         with contextlib.suppress(PictureError):
             others.append(_described(going))
-    more = missing_from(known, merged_descriptions(*others))
+    # Of several ratings the highest: a picture that was once worth five stars is still.
+    rating = max((other.rating for other in others if other.rating), default=None)
+    more = missing_from(known, replace(merged_descriptions(*others), rating=rating))
     if more == Description():
         return None
     if task.sidecar is None:

@@ -32,7 +32,7 @@ PNG_TEXT_BYTES: Final = 16 * 2**20
 
 # Increased when the code here, without other decoders, can read more (previews of RAW files, kinds that are
 # distinguished from damage).
-OWN: Final = 1
+OWN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Reads the description of a picture from its file: EXIF, XMP and IPTC-IIM, as Pillow gives them."""
 
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -7,9 +8,13 @@ from PIL import ExifTags, Image, ImageFile, IptcImagePlugin
 
 from index.imaging.decoding import capture_date
 from index.imaging.decoding.description import best_dated, dated_like, merged_descriptions
-from index.imaging.decoding.xmp_properties import lines, one_line, place_of, rating_of, read_xmp, words
+from index.imaging.decoding.jpeg_file import EXTENDED_XMP
+from index.imaging.decoding.xmp_properties import MOST_BYTES, lines, one_line, place_of, rating_of, read_xmp, words
 from index.model import DateSource, Description
 
+# Before each part of an extended packet: its digest in letters, the length of the whole, the start of the part.
+EXTENDED_NAME: Final = 32
+EXTENDED_HEAD: Final = EXTENDED_NAME + 8
 RATING: Final = 0x4746
 XP_TITLE: Final = 0x9C9B
 XP_KEYWORDS: Final = 0x9C9E
@@ -34,6 +39,8 @@ def read_description(image: Image.Image) -> Description:
         # A quick exit: most small pictures have no metadata.
         return Description()
     xmp = read_xmp(packet) if isinstance(packet, bytes | str) else Description()
+    if extended := _extended_packet(image, packet):
+        xmp = merged_descriptions(xmp, read_xmp(extended))
     iptc = _of_iptc(records)
     dates = (
         (DateSource.EXIF, capture_date.of_exif(detail)),
@@ -51,6 +58,24 @@ def read_description(image: Image.Image) -> Description:
         keywords=words(_windows(exif.get(XP_KEYWORDS)).split(";")),
     )
     return dated_like(merged_descriptions(xmp, own, iptc), best_dated(found))
+
+
+def _extended_packet(image: Image.Image, packet: bytes | str) -> bytes:
+    """The second packet of a JPEG, for what does not fit into one segment (XMP Specification Part 3, 1.1.3.1): put
+    together from its parts, which have the digest that the first packet names. b"" if there is none, or a part is
+    missing."""
+    parts: dict[int, bytes] = {}
+    length = 0
+    for kind, payload in getattr(image, "applist", ()):
+        if kind != "APP1" or not payload.startswith(EXTENDED_XMP):
+            continue
+        head, part = payload[len(EXTENDED_XMP) :][:EXTENDED_HEAD], payload[len(EXTENDED_XMP) + EXTENDED_HEAD :]
+        name = head[:EXTENDED_NAME]
+        if len(head) == EXTENDED_HEAD and name in (packet if isinstance(packet, bytes) else packet.encode()):
+            length, start = struct.unpack(">II", head[EXTENDED_NAME:])
+            parts[start] = part
+    whole = b"".join(part for _, part in sorted(parts.items()))
+    return whole if len(whole) == length and length <= MOST_BYTES else b""
 
 
 def _or_nothing(read: Any, nothing: Any) -> Any:

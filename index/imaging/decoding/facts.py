@@ -77,6 +77,11 @@ def _orientation_of_block(block: Any) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def has_resolution(image: Image.Image) -> bool:
+    """Whether the EXIF block states a resolution."""
+    return ExifTags.Base.XResolution in _exif(image)
+
+
 def is_turned_by_pillow(image: Image.Image) -> bool:
     """Whether the decoded picture is upright already. Pillow turns TIFF itself, whose header gives the displayed size.
     JPEG XL is turned by its decoder unless it contains a JPEG."""

@@ -38,6 +38,8 @@ _MARKER: Final = re.compile(b"\xff[^\x00\xd0-\xd7\xff]")
 # interval.
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
+# Tables and extensions whose markers lie among those of frames.
+_NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
 # Segments that may be between two scans of one picture: tables, comments and application data.
 _BETWEEN_SCANS: Final = frozenset({0xC4, SOS, 0xDB, 0xDC, 0xDD, COMMENT, *range(0xE0, 0xF0)})
 # Coded data may end in this many zeros: flat blocks of colour, or a stuffed zero.
@@ -196,6 +198,14 @@ def with_density(data: bytes, dpi: tuple[float, float] | None) -> bytes:
     across, down = (min(65_535, max(1, round(value))) for value in dpi or (1, 1))
     payload = JFIF + b"\1\1" + bytes([dpi is not None]) + across.to_bytes(2, "big") + down.to_bytes(2, "big") + bytes(2)
     return SOI + _written(Segment(APP0, payload)) + data[len(SOI) :]
+
+
+def kind_of_frame(data: bytes) -> tuple[int, int]:
+    """The marker of the frame of a JPEG, from SOF0 to SOF15, and its bits per channel. Raises NoJpeg."""
+    for segment in segments(data):
+        if 0xC0 <= segment.marker <= 0xCF and segment.marker not in _NO_FRAMES and segment.payload:
+            return segment.marker, segment.payload[0]
+    raise NoJpeg("has no frame")
 
 
 def _is_index(segment: Segment) -> bool:

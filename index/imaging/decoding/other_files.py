@@ -1,4 +1,4 @@
-"""PURE: checks of TGA and PSD files before Pillow opens them.
+"""PURE: checks of TGA, PSD and JPEG files that Pillow does not open, or not safely.
 
 TGA (Truevision, 1991) has no signature at its start: Pillow would accept nearly any bytes as one.
 """
@@ -6,6 +6,7 @@ TGA (Truevision, 1991) has no signature at its start: Pillow would accept nearly
 import struct
 from typing import Final
 
+from index.imaging.decoding import jpeg_file
 from index.messages import Message
 
 TGA_MARK: Final = b"TRUEVISION-XFILE"
@@ -13,6 +14,10 @@ TGA_HEADER_BYTES: Final = 18
 # Image type -> its possible depths in bits: with a palette, in colours, in grey; then the same, run-length encoded.
 TGA_DEPTHS: Final = {1: (8,), 2: (16, 24, 32), 3: (8, 16), 9: (8,), 10: (16, 24, 32), 11: (8, 16)}
 UNPACKED: Final = (1, 2, 3)
+# Frames of a JPEG that Pillow does not decode (ITU-T T.81, table B.1): without loss, and hierarchical. Then the depths.
+UNUSUAL_FRAMES: Final = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
+SOF0: Final = 0xC0
+DEEP_BITS: Final = frozenset({12, 16})
 PSD_MARK: Final = b"8BPS"
 LARGE_PSD: Final = 2
 
@@ -38,10 +43,22 @@ def is_tga(data: bytes) -> bool:
 
 
 def not_decoded(data: bytes) -> Message | None:
-    """Why Pillow does not open a Photoshop file although it may be intact; None for any other file."""
+    """Why Pillow does not open a Photoshop file or a JPEG although it may be intact; None for any other file."""
+    if data.startswith(jpeg_file.SOI):
+        return _of_jpeg(data)
     if not data.startswith(PSD_MARK) or len(data) < 26:
         return None
     version, depth = struct.unpack_from(">H", data, 4)[0], struct.unpack_from(">H", data, 22)[0]
     if version == LARGE_PSD:
         return Message("picture.psd_large")
     return Message("picture.psd_deep", bits=depth) if depth not in (1, 8) else None
+
+
+def _of_jpeg(data: bytes) -> Message | None:
+    try:
+        marker, bits = jpeg_file.kind_of_frame(data)
+    except jpeg_file.NoJpeg:
+        return None
+    if marker in UNUSUAL_FRAMES:
+        return Message("picture.jpeg_coding", coding=f"SOF{marker - SOF0}")
+    return Message("picture.jpeg_deep", bits=bits) if bits in DEEP_BITS else None

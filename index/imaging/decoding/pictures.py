@@ -235,7 +235,7 @@ def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Imag
     if image.format == "TIFF":
         return image, tiff_damage.complaints_of(image)
     image.load()
-    return image, damage_of(data, image)
+    return image, str(image.info.get(raw_picture.DAMAGE, "")) or damage_of(data, image)
 
 
 def preview(data: bytes, limits: Limits, background: int = BACKGROUND) -> bytes:

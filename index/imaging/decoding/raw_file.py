@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from index.imaging.decoding import jpeg_file
 from index.imaging.decoding.heif_file import Cut, boxes_at_top
 
 CANDIDATES_AT_MOST: Final = 4096
@@ -26,14 +27,15 @@ FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 OTHER_FRAMES: Final = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 # Tags of TIFF 6.0, TIFF/EP and DNG.
+REDUCED = 254
 WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, MAKE, STARTS, ORIENTATION = 256, 257, 259, 262, 271, 273, 274
 LENGTHS, TILE_STARTS, TILE_LENGTHS, SUB_DIRECTORIES, JPEG_START, JPEG_LENGTH = 279, 324, 325, 330, 513, 514
 EXIF, DNG_VERSION = 34665, 50706
 # Tags of Panasonic.
 WIDTH_OF_SENSOR, HEIGHT_OF_SENSOR = 2, 3
 WANTED: Final = frozenset(
-    {WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, MAKE, STARTS, LENGTHS, TILE_STARTS, TILE_LENGTHS, SUB_DIRECTORIES,
-     JPEG_START, JPEG_LENGTH, EXIF, DNG_VERSION, WIDTH_OF_SENSOR, HEIGHT_OF_SENSOR}
+    {REDUCED, WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, MAKE, STARTS, LENGTHS, TILE_STARTS, TILE_LENGTHS,
+     SUB_DIRECTORIES, JPEG_START, JPEG_LENGTH, EXIF, DNG_VERSION, WIDTH_OF_SENSOR, HEIGHT_OF_SENSOR}
 )  # fmt: skip
 # Samples behind a colour filter, and of sensors without one.
 SENSOR: Final = frozenset({32803, 34892})
@@ -43,6 +45,11 @@ _SIZES: Final = {1: ("B", 1), 2: ("B", 1), 3: ("H", 2), 4: ("I", 4), 7: ("B", 1)
 
 FUJI: Final = b"FUJIFILMCCD-RAW"
 CANON_OLD: Final = b"HEAPCCDR"
+# How the makers begin whose files are all TIFF.
+MAKERS: Final = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "RICOH": "PEF", "SAMSUNG": "SRW"}
+# What may be missing, as a decoder would say it.
+CUT_OFF: Final = "the sensor data is cut off"
+NO_SENSOR: Final = "no sensor data"
 # Olympus and Panasonic write these words in place of the number 42 of TIFF.
 OLYMPUS: Final = (b"IIRO", b"IIRS", b"MMOR")
 PANASONIC: Final = b"IIU\0"
@@ -54,18 +61,19 @@ CANON_DIRECTORY: Final = b"CMT1"
 class Raw:
     """`preview` is the start and end of the JPEG in the file, and `preview_size` its width and height as stored. `size`
     is the size of the sensor's picture, or of the preview if that is unknown. `exif` is the file's own metadata as
-    TIFF, b"" if there is none."""
+    TIFF, b"" if there is none. `damage` says what is missing of the sensor's picture, "" if nothing is."""
 
     format: str
     preview: tuple[int, int]
     preview_size: tuple[int, int]
     size: tuple[int, int]
     exif: bytes
+    damage: str = ""
 
 
 def kind_of(data: bytes) -> str:
     """The format of a camera RAW file, one of model.RAW_FORMATS; "" for any other file. A TIFF counts as RAW only if it
-    contains sensor data."""
+    contains sensor data, or nothing but previews of a known camera."""
     head = data[:32]
     if head.startswith(FUJI):
         return "RAF"
@@ -84,19 +92,19 @@ def kind_of(data: bytes) -> str:
     directories = list(_directories(data))
     if any(DNG_VERSION in tags for tags in directories):
         return "DNG"
-    if not any(_is_sensor(tags) for tags in directories):
-        return ""
     maker = _text(directories[0].get(MAKE)) if directories else ""
-    makers = {"NIKON": "NEF", "SONY": "ARW", "PENTAX": "PEF", "RICOH": "PEF", "SAMSUNG": "SRW"}
-    return next((name for word, name in makers.items() if maker.startswith(word)), "RAW")
+    name = next((name for word, name in MAKERS.items() if maker.startswith(word)), "RAW")
+    if any(_is_sensor(tags) for tags in directories):
+        return name
+    return name if name != "RAW" and _has_only_previews(directories) else ""
 
 
 def read(data: bytes) -> Raw | None:
-    """What is known of a RAW file, None if it has no usable preview. Raises Cut if its structure continues after its
-    end."""
+    """What is known of a RAW file, None if it has no usable preview. Raises Cut if it has none and its structure
+    continues after its end."""
     name = kind_of(data)
     directories = list(_directories(data)) if name not in ("RAF", "CRW", "CR3") else []
-    _check_whole(data, name, directories)
+    damage = _damage(data, name, directories)
     # A lossy DNG codes its samples as JPEG, too, tile by tile.
     samples = {
         start
@@ -104,8 +112,13 @@ def read(data: bytes) -> Raw | None:
         for start in (*tags.get(STARTS, ()), *tags.get(TILE_STARTS, ()))
     }
     candidates = (preview for preview in _previews(data) if preview[0][0] not in samples)
-    found = max(candidates, key=lambda preview: (preview[1][0] * preview[1][1], -preview[0][0]), default=None)
+    ordered = sorted(candidates, key=lambda preview: (-preview[1][0] * preview[1][1], preview[0][0]))
+    # In a file that is cut off, the largest preview may be, too.
+    usable = (preview for preview in ordered if not damage or _is_complete(data, preview[0][0]))
+    found = next(usable, None)
     if found is None or min(found[1]) < PREVIEW_SIDE_PX:
+        if damage == CUT_OFF:
+            raise Cut
         return None
     place, size = found
     sensor = [
@@ -119,7 +132,7 @@ def read(data: bytes) -> Raw | None:
     # If the mosaic is turned relative to its preview, or its size is absurd, the preview's size is used.
     if largest[0] * largest[1] < size[0] * size[1] or (largest[0] < largest[1]) != (size[0] < size[1]):
         largest = size
-    return Raw(name, place, size, largest, _exif(data, name))
+    return Raw(name, place, size, largest, _exif(data, name), damage)
 
 
 def _previews(data: bytes) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
@@ -206,23 +219,48 @@ def _text(value: tuple[int, ...] | None) -> str:
     return bytes(value or ()).decode("ascii", "replace").strip("\0 ").upper()
 
 
-def _check_whole(data: bytes, name: str, directories: list[Tags]) -> None:
-    """Raises Cut if data that the file refers to continues after its end."""
+def _damage(data: bytes, name: str, directories: list[Tags]) -> str:
+    """What is missing of the data that the file refers to: it continues after its end, or the sensor's is not there."""
     if name == "CR3":
-        for _ in boxes_at_top(data):
-            pass
+        try:
+            for _ in boxes_at_top(data):
+                pass
+        except Cut:
+            return CUT_OFF
+        return ""
     if name == "RAF":
         # After the name of the camera: start and length of the preview, of the description, and of the sensor data.
-        for place in (84, 92, 100):
-            start, length = (_number(data, ">", "I", at) or 0 for at in (place, place + 4))
-            if start + length > len(data):
-                raise Cut
+        parts = [tuple(_number(data, ">", "I", at) or 0 for at in (place, place + 4)) for place in (84, 92, 100)]
+        if any(start + length > len(data) for start, length in parts):
+            return CUT_OFF
+        return "" if parts[2][1] else NO_SENSOR
     for tags in directories:
         pairs = ((STARTS, LENGTHS), (TILE_STARTS, TILE_LENGTHS), (JPEG_START, JPEG_LENGTH))
         for starts, lengths in pairs:
-            parts = zip(tags.get(starts, ()), tags.get(lengths, ()), strict=False)
+            parts = list(zip(tags.get(starts, ()), tags.get(lengths, ()), strict=False))
             if any(start + length > len(data) for start, length in parts):
-                raise Cut
+                return CUT_OFF
+    is_known = name in {"DNG", *MAKERS.values()}
+    return NO_SENSOR if is_known and not any(map(_has_samples, filter(_is_sensor, directories))) else ""
+
+
+def _has_samples(tags: Tags) -> bool:
+    return any(tags.get(LENGTHS, ())) or any(tags.get(TILE_LENGTHS, ())) or JPEG_START in tags
+
+
+def _has_only_previews(directories: list[Tags]) -> bool:
+    """Whether no directory of a TIFF is that of a picture in full size, and one has a preview as JPEG."""
+    full = [
+        tags for tags in directories if not tags.get(REDUCED, (0,))[0] & 1 and (STARTS in tags or TILE_STARTS in tags)
+    ]
+    return not full and any(JPEG_START in tags for tags in directories)
+
+
+def _is_complete(data: bytes, start: int) -> bool:
+    try:
+        return jpeg_file.end_of_picture(data[start:]) > 0
+    except jpeg_file.NoJpeg:
+        return False
 
 
 def _exif(data: bytes, name: str) -> bytes:

@@ -9,8 +9,9 @@ from index.imaging.decoding import raw_file
 from index.imaging.decoding.heif_file import Cut
 from index.imaging.decoding.raw_file import Raw
 
-# The key of the size of the sensor's picture in the `info` of a picture.
+# The keys in the `info` of a picture: the size of the sensor's picture, and what is missing of it.
 SIZE: Final = "raw_size"
+DAMAGE: Final = "raw_damage"
 
 
 def raw_in(data: bytes) -> Raw | None:
@@ -32,6 +33,7 @@ def present(image: Image.Image, raw: Raw) -> None:
     """Make an opened preview report the format, size and metadata of its file, and nothing of its own coding."""
     image.format = raw.format
     image.info[SIZE] = raw.size
+    image.info[DAMAGE] = raw.damage
     image.quantization = {}  # type: ignore[attr-defined]
     if raw.exif:
         exif = Image.Exif()

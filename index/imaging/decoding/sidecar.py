@@ -4,14 +4,18 @@ Text is only inserted into an existing sidecar, so that everything else stays as
 The result is parsed again before it is used.
 """
 
-import re
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from index.imaging.decoding.description import merged_descriptions
+from index.imaging.decoding.xmp_places import Ambiguous, attribute_in, places_in
 from index.imaging.decoding.xmp_properties import (
     LOCATION,
     NAMES,
+    PADDING,
     encoding_of,
     full_name,
     list_of,
@@ -19,11 +23,16 @@ from index.imaging.decoding.xmp_properties import (
     read_xmp,
     text_of,
     tree_of,
+    value_of,
 )
 from index.model import Description
 
 WRITTEN: Final = ("xmp", "exif", "dc", "photoshop", "Iptc4xmpCore", "lr", "digiKam")
-_END: Final = re.compile(r"</([\w.-]+):RDF\s*>")
+# The properties in which a value is written.
+SINGLE: Final = {
+    "taken": ("exif:DateTimeOriginal",), "place": ("exif:GPSLatitude", "exif:GPSLongitude"), "location": LOCATION,
+    "rating": ("xmp:Rating",), "label": ("xmp:Label",), "title": ("dc:title",), "caption": ("dc:description",),
+}  # fmt: skip
 
 
 class Unreadable(Exception):
@@ -42,62 +51,124 @@ def new_sidecar(more: Description, known: Description) -> bytes:
 
 
 def with_more(sidecar: bytes, more: Description, known: Description) -> bytes:
-    """A sidecar with this description added. Raises Unreadable if that is impossible, or if the result would not keep
-    all that the sidecar said before."""
+    """A sidecar with this description added; what it says itself stays, even where that is not understood. Raises
+    Unreadable if nothing can be added, or if the result would not keep all that the sidecar said before."""
     root = tree_of(sidecar)
     text = sidecar.decode(encoding_of(sidecar), "strict") if text_of(sidecar) else ""
-    ends = list(_END.finditer(text))
-    if root is None or len(ends) != 1:
+    if root is None:
         raise Unreadable
     said = read_xmp(sidecar)
-    added = {
-        "dc:subject": _beyond(said.keywords, more.keywords and (*known.keywords, *more.keywords)),
-        "lr:hierarchicalSubject": _beyond(
-            said.hierarchies, more.hierarchies and (*known.hierarchies, *more.hierarchies)
-        ),
-    }
-    added["digiKam:TagsList"] = [path.replace("|", "/") for path in added["lr:hierarchicalSubject"]]
-    lists: dict[str, list[str]] = {}
-    for name, entries in added.items():
-        if entries and root.find(f".//{full_name(name)}") is not None:
-            text = _with_entries(text, name, [entry for entry in entries if entry not in list_of(root, name)])
-        else:
-            lists[name] = entries
+    packet = text.strip(PADDING)
+    before, _, behind = text.partition(packet)
+    try:
+        edit = _Edit(packet.encode(), root)
+    except Ambiguous as error:
+        raise Unreadable from error
+    lists = edit.lists(said, more, known)
+    single = edit.lacking(said, more)
     about = next((node.get(full_name("rdf:about"), "") for node in root.iter(full_name("rdf:Description"))), "")
-    single = Description(
-        **{
-            name: getattr(more, name)
-            for name in ("taken", "zone", "place", "location", "rating", "label", "title", "caption")
-            if not getattr(said, name) or (name == "location" and not any(said.location))
-        }
-    )
-    block = _block(single, about, lists)
-    if block:
-        end = list(_END.finditer(text))[-1]
-        if end[1] != "rdf":
-            raise Unreadable
-        text = text[: end.start()] + block + text[end.start() :]
-    made = text.encode(encoding_of(sidecar))
-    now = read_xmp(made)
-    whole = merged_descriptions(said, more)
-    same = all(getattr(now, name) == getattr(whole, name) for name in ("rating", "label", "title", "location"))
-    if not same or not {*whole.keywords} <= {*now.keywords} or not {*whole.hierarchies} <= {*now.hierarchies}:
-        raise Unreadable
+    edited = edit.with_block(_block(single, about, lists)).decode()
+    made = (before + edited + behind).encode(encoding_of(sidecar))
+    _check(read_xmp(made), said, replace(single, keywords=more.keywords, hierarchies=more.hierarchies))
     return made
 
 
-def _beyond(said: tuple[str, ...], entries: tuple[str, ...]) -> list[str]:
-    return [entry for entry in dict.fromkeys(map(one_line, entries)) if entry and entry not in said]
-
-
-def _with_entries(text: str, name: str, entries: list[str]) -> str:
-    """Add entries at the end of an existing list. Raises Unreadable if the list is not written in the usual form."""
-    form = re.compile(rf"<{name}(?:\s[^>]*[^/>])?>\s*<rdf:(Bag|Seq)>(?:(?!</{name}).)*?(\s*)</rdf:\1>", re.DOTALL)
-    found = list(form.finditer(text))
-    if len(found) != 1:
+def _check(now: Description, said: Description, more: Description) -> None:
+    """Raises Unreadable if something was lost, or not added."""
+    whole = merged_descriptions(said, more)
+    same = all(
+        getattr(now, name) == getattr(whole, name)
+        for name in ("taken", "rating", "label", "title", "caption", "location")
+    )
+    if not same or (now.place is None) != (whole.place is None):
         raise Unreadable
-    at = found[0].start(2)
-    return text[:at] + "".join(f"{found[0][2] or ''}{_entry(entry)}" for entry in entries) + text[at:]
+    if not {*whole.keywords} <= {*now.keywords} or not {*whole.hierarchies} <= {*now.hierarchies}:
+        raise Unreadable
+
+
+class _Edit:
+    """Changes to a packet in UTF-8, as texts that take the place of parts of it."""
+
+    def __init__(self, packet: bytes, root: ElementTree.Element) -> None:
+        self._packet = packet
+        self._root = root
+        self._places = places_in(packet)
+        self._changes: list[tuple[int, int, bytes]] = []
+
+    def lists(self, said: Description, more: Description, known: Description) -> dict[str, list[str]]:
+        """Add keywords to the lists that are there. Returns the lists that are not, with all their entries, since
+        readers take the first list that they find."""
+        words = more.keywords and (*known.keywords, *more.keywords)
+        paths = more.hierarchies and (*known.hierarchies, *more.hierarchies)
+        whole = merged_descriptions(said, Description(keywords=words or (), hierarchies=paths or ()))
+        wanted = {
+            "dc:subject": whole.keywords if words else (),
+            "lr:hierarchicalSubject": _paths(whole) if words or paths else (),
+            "digiKam:TagsList": [path.replace("|", "/") for path in _paths(whole)] if words or paths else (),
+        }
+        if not said.hierarchies and not paths and not self._has_list("lr:hierarchicalSubject", "digiKam:TagsList"):
+            del wanted["lr:hierarchicalSubject"], wanted["digiKam:TagsList"]
+        return {name: list(entries) for name, entries in wanted.items() if entries and not self._added(name, entries)}
+
+    def _has_list(self, *names: str) -> bool:
+        return any(list_of(self._root, name) for name in names)
+
+    def _added(self, name: str, entries: Sequence[str]) -> bool:
+        """Whether a property has a list, to which the entries were added. Raises Unreadable if it is no list."""
+        there = self._places.properties.get(full_name(name), [])
+        if len(there) > 1 or value_of(self._root, name) != "".join(list_of(self._root, name)[:1]).strip():
+            raise Unreadable
+        if not there or there[0].list_end is None:
+            self._remove(name)
+            return False
+        prefix, end = there[0].prefix, there[0].list_end
+        space = self._packet[len(self._packet[:end].rstrip()) : end]
+        present = {one_line(entry) for entry in list_of(self._root, name)}
+        added = (entry for entry in dict.fromkeys(map(one_line, entries)) if entry and entry not in present)
+        pieces = (b"%b<%bli>%b</%bli>" % (space, prefix, escape(entry).encode(), prefix) for entry in added)
+        self._changes.append((end - len(space), end - len(space), b"".join(pieces)))
+        return True
+
+    def lacking(self, said: Description, more: Description) -> Description:
+        """The single values that the packet lacks. What is there without saying anything (`xmp:Rating="0"`) makes room;
+        what is there and not understood, or says that a picture is rejected (-1), stays."""
+        found: dict[str, Any] = {}
+        for name, properties in SINGLE.items():
+            if not getattr(more, name) or (name == "location" and (not any(more.location) or any(said.location))):
+                continue
+            if name != "location" and getattr(said, name):
+                continue
+            values = [value_of(self._root, each) for each in properties]
+            if any(value not in ("", "0") or (value == "0" and name != "rating") for value in values):
+                continue
+            for each in properties:
+                self._remove(each)
+            found[name] = getattr(more, name)
+        if "taken" in found:
+            found["zone"] = more.zone
+        return Description(**found)
+
+    def _remove(self, name: str) -> None:
+        for there in self._places.properties.get(full_name(name), []):
+            self._changes.append((there.start, there.end, b""))
+        self._changes += [(*span, b"") for span in attribute_in(self._packet, self._places, name)]
+
+    def with_block(self, block: str) -> bytes:
+        """The packet with all changes, and a description added after the last one."""
+        # The packet may have another prefix for rdf.
+        block = block.replace("<rdf:Description ", f'<rdf:Description xmlns:rdf="{NAMES["rdf"]}" ', 1)
+        packet = self._packet
+        indent = len(packet[: self._places.end].rstrip(b" \t"))
+        for start, end, new in sorted([*self._changes, (indent, indent, block.encode())], reverse=True):
+            packet = packet[:start] + new + packet[end:]
+        return packet
+
+
+def _paths(said: Description) -> list[str]:
+    """Keywords as paths: those with others above them, and the others alone. Programs that find a list of paths do not
+    look at the plain keywords."""
+    parts = {part for path in said.hierarchies for part in path.split("|")}
+    return [*said.hierarchies, *(word for word in said.keywords if word not in parts)]
 
 
 def _entry(entry: str) -> str:
@@ -108,7 +179,7 @@ def _block(said: Description, about: str, lists: dict[str, list[str]] | None = N
     """An rdf:Description with this description, "" if it is empty. `lists` replaces its own keywords and
     hierarchies."""
     if lists is None:
-        paths = list(said.hierarchies)
+        paths = _paths(said) if said.hierarchies else []
         lists = {"dc:subject": list(said.keywords), "lr:hierarchicalSubject": paths,
                  "digiKam:TagsList": [path.replace("|", "/") for path in paths]}  # fmt: skip
     lines = []

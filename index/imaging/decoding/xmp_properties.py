@@ -40,6 +40,10 @@ COLOURS: Final = ("Red", "Yellow", "Green", "Blue", "Purple")
 _DEGREES: Final = re.compile(r"(\d{1,3}),(\d{1,2})(?:,(\d{1,2}(?:\.\d+)?)|(\.\d+))?([NSEW])")
 
 
+# What may stand before and behind a packet.
+PADDING: Final = "\ufeff\0 \r\n\t"
+
+
 class _Hostile(Exception):
     pass
 
@@ -71,7 +75,7 @@ def text_of(packet: bytes | str) -> str:
     if len(packet) > MOST_BYTES:
         return ""
     text = packet if isinstance(packet, str) else packet.decode(encoding_of(packet), "replace")
-    text = text.strip("\ufeff\0 \r\n\t")
+    text = text.strip(PADDING)
     return "" if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE) else text
 
 
@@ -185,7 +189,9 @@ def place_of(north: float, east: float) -> tuple[float, float] | None:
 
 
 def _descriptions(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
-    return root.iter(full_name("rdf:Description"))
+    """Those of the picture itself: descriptions within a property are of other things, such as parts of a collage."""
+    top = next(root.iter(full_name("rdf:RDF")), None)
+    return iter(()) if top is None else iter(top.findall(full_name("rdf:Description")))
 
 
 def _printable(text: str) -> str:

@@ -2,8 +2,9 @@
 
 A palette by median cut (P. Heckbert, "Color image quantization for frame buffer display", 1982), each box cut where the
 error shrinks most (X. Wu, 1991), then moved by k-means. Distances are those of colours premultiplied by their opacity,
-on a scale on which equal steps look about equal; green weighs most. Dithering is used only where the nearest colours
-would be visible as bands: elsewhere it adds bytes and noise to flat areas and letters.
+on a scale on which equal steps look about equal; green weighs most. Two palettes are tried, one for flat areas with
+soft edges and one for letters, and the one with the better score is taken. If the nearest colours would be visible as
+bands they are dithered, provided that this scores better: in textures it adds noise that is worse than what it hides.
 """
 
 from typing import Any, Final
@@ -13,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from index.imaging.encoding import ssimulacra2
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 # From sRGB's levels to a scale on which a dark step counts less than a light one. The weights of red, green, blue and
-# opacity, and the exponent of how often a colour occurs: rare ones are often those of letters and lines.
+# opacity, and the exponents of how often a colour occurs: rare ones are often those of letters and lines, but in a wide
+# soft shadow they take its colours.
 EXPONENT: Final = 1.2
 WEIGHTS: Final = np.array([0.5, 1.0, 0.45, 0.625], np.float32)
-POPULARITY: Final = 0.75
+POPULARITIES: Final = (0.75, 1.0)
 # If there are more colours than these, they are first merged by their highest bits.
 MOST_COLOURS: Final = 60_000
 # The squared error of a box, relative to that of all pixels, below which it is not cut: further colours would then cost
@@ -43,12 +47,32 @@ def reduced(pixels: Image.Image, most: int) -> Image.Image:
     if len(found) <= most:
         colours, indices = _unpacked(found), np.searchsorted(found, packed).astype(np.uint8)
     else:
-        colours = _palette(found, counts, most)
+        colours, indices = _best(rgba, found, counts, most)
+    return _picture(colours, indices)
+
+
+def _best(rgba: Bytes, found: NDArray[np.uint32], counts: NDArray[np.int64], most: int) -> tuple[Bytes, Bytes]:
+    """The colours, and the place of each pixel's among them, that score best."""
+    packed = rgba.view(np.uint32)[:, :, 0]
+    is_opaque = rgba[:, :, 3].min() == 255
+    bands = slice(0, 3 if is_opaque else 4)
+
+    def score(colours: Bytes, indices: Bytes) -> float:
+        return ssimulacra2.score(np.ascontiguousarray(rgba[:, :, bands]), colours[indices][:, :, bands].copy())
+
+    best: tuple[float, Bytes, Bytes] | None = None
+    for popularity in POPULARITIES:
+        colours = _palette(found, counts, most, popularity)
         nearest = _nearest(_on_scale(_unpacked(found)), _on_scale(colours)).astype(np.uint8)
         indices = np.stack([nearest[np.searchsorted(found, row)] for row in packed])
-        if rgba[:, :, 3].min() == 255:
-            indices = _dithered(rgba[:, :, :3], colours[:, :3], indices)
-    return _picture(colours, indices)
+        scored = score(colours, indices)
+        if best is None or scored > best[0]:
+            best = scored, colours, indices
+    assert best is not None
+    scored, colours, indices = best
+    dithered = _dithered(rgba[:, :, :3], colours[:, :3], indices) if is_opaque else indices
+    is_better = dithered is not indices and score(colours, dithered) > scored
+    return colours, dithered if is_better else indices
 
 
 def _picture(colours: Bytes, indices: Bytes) -> Image.Image:
@@ -76,10 +100,11 @@ def _on_scale(colours: NDArray[Any]) -> Floats:
     return np.asarray(scaled * WEIGHTS)
 
 
-def _palette(found: NDArray[np.uint32], counts: NDArray[np.int64], most: int) -> Bytes:
-    """At most this many colours for those found, of shape (n, 4)."""
+def _palette(found: NDArray[np.uint32], counts: NDArray[np.int64], most: int, popularity: float) -> Bytes:
+    """At most this many colours for those found, of shape (n, 4), each weighted by its count to the power of
+    `popularity`."""
     colours, counts = _taken_together(found, counts)
-    points, weights = _on_scale(colours), counts**POPULARITY
+    points, weights = _on_scale(colours), counts**popularity
     boxes = _boxes(points, weights, most)
     centres = np.stack([np.average(points[box], 0, weights[box]) for box in boxes]).astype(np.float32)
     for _ in range(MOVES):

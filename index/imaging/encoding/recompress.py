@@ -16,7 +16,7 @@ from PIL import Image, JpegImagePlugin
 
 from index.errors import PictureError
 from index.imaging.decoding import jpeg_file, pictures, png_file, webp_file
-from index.imaging.decoding.facts import facts_of, orientation_of
+from index.imaging.decoding.facts import facts_of, has_resolution, orientation_of
 from index.imaging.decoding.pictures import Limits, opened
 from index.imaging.encoding import (
     bmp_file,
@@ -158,7 +158,8 @@ def _source(data: bytes, image: Image.Image, options: CompressionOptions) -> _So
         raise _Refused("animation", "compress.animation")
     data, behind, notes = _picture_alone(data, image, facts.format, options)
     made = compression.result_format(facts.format, options)
-    metadata, left = read_metadata(facts.format, data, image.info, options.strip).in_format(made, image.info.get("dpi"))
+    dpi = _dpi(image)
+    metadata, left = read_metadata(facts.format, data, image.info, options.strip).in_format(made, dpi)
     if (block := metadata.too_long_for(made)) is not None:
         raise _Refused("metadata", "compress.metadata_too_long", block=block, n=round(metadata.length_of(block) / 1024))
     notes += tuple(Message(f"compress.left_{kind}") for kind in sorted(left))
@@ -171,11 +172,18 @@ def _source(data: bytes, image: Image.Image, options: CompressionOptions) -> _So
         pixels=pixels,
         orientation=orientation_of(image),
         metadata=metadata,
-        dpi=image.info.get("dpi"),
+        dpi=dpi,
         subsampling=encoders.SUBSAMPLINGS.get(sampling, "4:4:4"),
         notes=notes,
         behind=behind,
     )
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    """The resolution that a file states. For a JPEG with EXIF but without any, Pillow says 72."""
+    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2) and not has_resolution(image):
+        return None
+    return image.info.get("dpi")
 
 
 def _picture_alone(

@@ -108,8 +108,8 @@ class Reason:
 class Proposal:
     """`tie` is whether a person should decide. `certainty` is how likely the kept picture is the original, None if that
     was not estimated; `absent` is whether a proof contradicts every picture of the group. It is a tie as well if the
-    kept image is smaller than a damaged one, since neither is complete, or if it is a RAW file, of which only the
-    preview was compared."""
+    kept image is smaller than a damaged one or has fewer frames or pages than another, since neither is complete, or if
+    it is a RAW file, of which only the preview was compared."""
 
     image_id: int
     reasons: tuple[Reason, ...]
@@ -155,6 +155,7 @@ def propose_keeper(
         left = chosen
     kept = left[0]
     tie |= not kept.facts.damage and any(c.facts.damage and _is_larger(_sides(c), _sides(kept)) for c in candidates)
+    tie |= any(c.facts.frames > kept.facts.frames for c in candidates)
     tie |= _is_raw(kept) and not all(map(_is_raw, candidates))
     certainty = None if standing is None or kept.picture is None else standing.shares.get(kept.picture)
     return Proposal(kept.image_id, tuple(reasons), tie, certainty, standing is not None and standing.absent)

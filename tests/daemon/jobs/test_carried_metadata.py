@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.files import actions, safe_files
+from daemon.jobs import step_chunks
 from index.database.records.batches import Action, Step
 from index.database.records.jobs import SortParameters
 from index.imaging.decoding.xmp_properties import read_xmp
@@ -88,6 +89,36 @@ def test_a_sidecar_that_another_image_shares_is_left_alone(desk: Desk, three: tu
     assert said(three[0].with_name("large.png.xmp")).keywords
 
 
+def test_the_sidecar_of_a_version_is_not_that_of_the_image(desk: Desk, three: tuple[Path, Path, Path]) -> None:
+    version = three[0].with_name("large_01.png.xmp")
+    version.write_bytes(packet('xmp:Rating="1" darktable:history="gz04eJx"'))
+    before = version.read_bytes()
+    desk.sort()
+    assert version.read_bytes() == before
+    assert said(three[0].with_name("large.png.xmp")).label == "Red"
+
+
+def test_of_several_ratings_the_highest_counts(desk: Desk, three: tuple[Path, Path, Path]) -> None:
+    three[2].with_name("b.xmp").write_bytes(packet('xmp:Rating="5"'))
+    three[0].with_name("large.png.xmp").write_bytes(packet('xmp:Rating="0" xmp:Label=""'))
+    desk.sort()
+    assert said(three[0].with_name("large.png.xmp")).rating == 5
+
+
+@pytest.mark.parametrize("there_is_one", [False, True])
+def test_a_sidecar_that_several_chunks_add_to_comes_back(
+    desk: Desk, three: tuple[Path, Path, Path], there_is_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_chunks, "CHUNK_STEPS", 1)
+    if there_is_one:
+        three[0].with_name("large.png.xmp").write_bytes(packet('xmp:Rating="0"'))
+    before = at_rest(desk)
+    outcome = desk.sort()
+    assert is_united(said(three[0].with_name("large.png.xmp")))
+    undone = desk.undo(outcome["batch"])
+    assert (undone["refused"], at_rest(desk)) == ({}, before)
+
+
 @pytest.mark.parametrize("spoil", ["saved", "removed"])
 def test_a_sidecar_that_is_saved_at_the_last_moment_stays(
     desk: Desk, three: tuple[Path, Path, Path], spoil: str, monkeypatch: pytest.MonkeyPatch
@@ -121,7 +152,7 @@ def test_where_nothing_can_be_written_the_images_go_with_what_they_say(
     before = at_rest(desk)
     monkeypatch.setattr(safe_files, "write_new", full)
     outcome = desk.sort()
-    assert outcome["trash"] == 2
+    assert (outcome["trash"], outcome["refused"]) == (2, {"sidecar": 1})
     assert set(at_rest(desk)) == {"photos/large.png"}
     desk.undo(outcome["batch"])
     assert at_rest(desk) == before

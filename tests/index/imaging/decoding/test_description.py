@@ -125,3 +125,28 @@ def test_files_beside_are_distinguished_by_their_names() -> None:
     assert read_sidecar(b"a.jpg.json", b'{"photoTakenTime": {"timestamp": 0}}').dated_by == "takeout"
     assert read_sidecar(b"a.XMP", packet('xmp:Rating="3"')).rating == 3
     assert read_sidecar(b"a.json", packet('xmp:Rating="3"')) == Description()
+
+
+def extended(text: bytes, name: bytes, parts: int, lost: int = -1) -> Image.Image:
+    """A JPEG whose XMP goes on in a second packet, in parts that are not in order."""
+    first = packet(f'xmp:Rating="4" photoshop:Instructions="{"0" * 31}A"')
+    data = io.BytesIO()
+    photograph(1, 64, 48).save(data, "JPEG", xmp=first)
+    whole, step = data.getvalue(), -(-len(text) // parts)
+    for number in range(parts):
+        if number != lost:
+            at = number * step
+            head = b"http://ns.adobe.com/xmp/extension/\0" + name + struct.pack(">II", len(text), at)
+            block = head + text[at : at + step]
+            whole = whole[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + whole[2:]
+    return Image.open(io.BytesIO(whole))
+
+
+def test_xmp_that_goes_on_in_a_second_packet_is_read_whole_or_not() -> None:
+    text = packet("", f"<dc:subject><rdf:Bag><rdf:li>sea</rdf:li></rdf:Bag></dc:subject><!--{'x' * 90_000}-->")
+    name = b"0" * 31 + b"A"
+    said = read_description(extended(text, name, 3))
+    assert (said.rating, said.keywords) == (4, ("sea",))
+    assert read_description(extended(text, name, 3, lost=1)).keywords == ()
+    assert read_description(extended(text, b"B" * 32, 3)).keywords == ()
+    assert read_description(extended(text[:1000], name, 3, lost=2)).rating == 4

@@ -69,3 +69,15 @@ def test_other_bytes_are_no_tga(data):
     with pytest.raises(PictureError) as caught:
         pictures.decode(data, LIMITS)
     assert caught.value.reason in ("not_an_image", "empty")
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "words"), [(0xC1, 12, "12 bits per channel"), (0xC3, 8, "SOF3"), (0xC5, 8, "SOF5")]
+)
+def test_kinds_of_jpeg_that_are_not_read_are_named(marker, bits, words):
+    data = bytearray(packed("JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 1], data[frame + 4] = marker, bits
+    with pytest.raises(PictureError, match=words) as caught:
+        pictures.decode(bytes(data), LIMITS)
+    assert caught.value.reason == "no_decoder"

@@ -2,6 +2,8 @@
 
 import io
 import random
+import re
+import struct
 from contextlib import suppress
 
 import pytest
@@ -66,12 +68,40 @@ def test_a_part_is_cut_out_by_the_size_of_the_facts(kind):
 
 
 @pytest.mark.parametrize("kind", sorted(set(RAW_KINDS) - {"CRW"}))
-def test_cut_off_in_the_data_of_the_sensor_it_is_not_sound(kind):
+def test_cut_off_in_the_data_of_the_sensor_it_is_shown_and_called_damaged(kind):
     data = raw(kind, PREVIEW, (960, 640))
     cut = data.index(b"\x5a" * 100) + 100
+    decoded = pictures.decode(data[:cut] if kind in ("RAF", "CR3") else _with_more_claimed(data, cut), LIMITS)
+    assert (decoded.facts.format, decoded.facts.damage) == (kind, raw_file.CUT_OFF)
+    assert pictures.decode(data, LIMITS).facts.damage == ""
+
+
+def test_cut_off_in_its_only_preview_it_is_truncated():
+    data = raw("RAF", PREVIEW, (960, 640))
     with pytest.raises(PictureError) as caught:
-        pictures.decode(data[:cut] if kind in ("RAF", "CR3") else _with_more_claimed(data, cut), LIMITS)
+        pictures.decode(data[: len(data) // 2], LIMITS)
     assert caught.value.reason == "truncated"
+
+
+@pytest.mark.parametrize("kind", ["ARW", "DNG", "NEF", "PEF", "RAF", "SRW"])
+def test_without_data_of_the_sensor_it_is_shown_and_called_damaged(kind):
+    data = raw(kind, PREVIEW, (960, 640), sensor=b"")
+    decoded = pictures.decode(data, LIMITS)
+    assert (decoded.facts.format, decoded.facts.damage) == (kind, raw_file.NO_SENSOR)
+    assert hamming(bits(data), bits(PREVIEW)) == 0
+
+
+@pytest.mark.parametrize("kind", ["ARW", "NEF", "PEF", "SRW"])
+def test_without_the_directory_of_the_sensor_it_is_no_broken_tiff(kind):
+    data = raw(kind, PREVIEW, (960, 640))
+    coding = {"NEF": 34713, "ARW": 32767, "PEF": 65535, "SRW": 32772}[kind]
+    # Of the codings only the preview's is left, and the data is not referred to.
+    for tag, value in ((259, coding), (262, 32803)):
+        data = data.replace(struct.pack("<HHIHH", tag, 3, 1, value, 0), struct.pack("<HHIHH", tag, 3, 1, 1, 0))
+    for tag in (273, 279):
+        data = re.sub(re.escape(struct.pack("<HHI", tag, 4, 1)), struct.pack("<HHI", tag + 20_000, 4, 1), data)
+    decoded = pictures.decode(data, LIMITS)
+    assert (decoded.facts.format, decoded.facts.damage) == (kind, raw_file.NO_SENSOR)
 
 
 def _with_more_claimed(data: bytes, start: int) -> bytes:

@@ -56,14 +56,78 @@ def test_utf_16_stays_utf_16() -> None:
 @pytest.mark.parametrize(
     "sidecar",
     [
-        b"", b"other file", b"<a/>", packet() + packet(), packet("", "<dc:subject/>"),
-        packet().replace(b"rdf:", b"r:").replace(b"xmlns:rdf", b"xmlns:r"),
+        b"", b"other file", b"<a/>", packet() + packet(), packet("", "<dc:subject>sea</dc:subject>"),
+        packet('dc:subject="sea"'), packet().replace(b"xmlns:lr", b"xmlns:dc2", 1).replace(b"</rdf:RDF>", b"", 1),
         packet("", "<dc:subject><rdf:Bag><rdf:li>a</rdf:li></rdf:Bag></dc:subject>" * 2),
     ],
 )  # fmt: skip
 def test_nothing_is_added_where_it_cannot_be(sidecar: bytes) -> None:
     with pytest.raises(Unreadable):
         with_more(sidecar, MORE, Description())
+
+
+def entries(name: str, *words: str) -> str:
+    return f"<{name}><rdf:Bag>{''.join(f'<rdf:li>{word}</rdf:li>' for word in words)}</rdf:Bag></{name}>"
+
+
+@pytest.mark.parametrize(
+    "sidecar",
+    [
+        packet('xmp:Rating="0" xmp:Label="" exif:GPSLatitude=""', "<dc:subject><rdf:Bag/></dc:subject><dc:title/>"),
+        packet("", "<xmp:Rating>0</xmp:Rating><dc:subject/><dc:title><rdf:Alt><rdf:li/></rdf:Alt></dc:title>"),
+        packet("xmp:Rating='0'", "<dc:subject rdf:parseType='Collection'/><exif:DateTimeOriginal/>"),
+    ],
+)
+def test_what_is_there_without_saying_anything_makes_room(sidecar: bytes) -> None:
+    made = with_more(sidecar, MORE, Description())
+    said = read_xmp(made)
+    assert (said.rating, said.label, said.title, said.keywords) == (3, "Red", "A & B", ("Anna",))
+    # Other programs refuse a packet that has a property twice.
+    for name in (
+        b"xmp:Rating",
+        b"xmp:Label",
+        b"dc:subject",
+        b"dc:title",
+        b"exif:GPSLatitude",
+        b"exif:DateTimeOriginal",
+    ):
+        assert made.count(name + b"=") + made.count(b"<" + name + b">") + made.count(b"<" + name + b"/>") == 1, name
+
+
+@pytest.mark.parametrize("own", ['xmp:Rating="-1"', 'exif:GPSLatitude="near the lake"', 'exif:DateTimeOriginal="May"'])
+def test_what_is_there_and_not_understood_stays_alone(own: str) -> None:
+    made = with_more(packet(own), MORE, Description())
+    assert own.encode() in made
+    assert made.count(own.partition("=")[0].encode()) == 1
+    assert read_xmp(made).keywords == ("Anna",)
+
+
+def test_comments_and_other_prefixes_are_no_trap() -> None:
+    bag = "<!-- <rdf:Bag></rdf:Bag> --><rdf:Bag><rdf:li><![CDATA[</rdf:RDF>]]></rdf:li></rdf:Bag>"
+    text = f"<dc:subject>{bag}</dc:subject>"
+    for sidecar in (packet("", text), packet("", text).replace(b"rdf:", b"r:").replace(b"xmlns:rdf", b"xmlns:r"),
+                    packet("", text).replace(b"dc:", b"dublin:").replace(b"xmlns:dc", b"xmlns:dublin")):  # fmt: skip
+        made = with_more(sidecar, MORE, Description())
+        assert {"</rdf:RDF>", "Anna"} <= {word.replace("r:R", "rdf:R") for word in read_xmp(made).keywords}
+
+
+def test_a_description_within_a_property_is_of_something_else() -> None:
+    part = f'<rdf:Description xmp:Rating="1" xmp:Label="Blue">{entries("dc:subject", "stranger")}</rdf:Description>'
+    sidecar = packet("", f"<dc:relation><rdf:Bag><rdf:li>{part}</rdf:li></rdf:Bag></dc:relation>")
+    assert read_xmp(sidecar) == Description()
+    said = read_xmp(with_more(sidecar, MORE, Description()))
+    assert (said.rating, said.label, said.keywords) == (3, "Red", ("Anna",))
+
+
+def test_lists_of_paths_have_all_keywords_as_their_readers_look_nowhere_else() -> None:
+    digikam = packet("", entries("digiKam:TagsList", "People/Bert") + entries("dc:subject", "Bert"))
+    made = with_more(digikam, Description(keywords=("boat",)), Description()).decode()
+    assert "<rdf:li>People/Bert</rdf:li><rdf:li>boat</rdf:li>" in made
+    lightroom = packet("", entries("lr:hierarchicalSubject", "People|Bert") + entries("dc:subject", "Bert", "sea"))
+    made = with_more(lightroom, MORE, Description()).decode()
+    assert "<rdf:li>People/Bert</rdf:li><rdf:li>people/Anna</rdf:li><rdf:li>sea</rdf:li>" in made
+    plain = with_more(packet("", entries("dc:subject", "sea")), Description(keywords=("boat",)), Description())
+    assert b"TagsList>" not in plain
 
 
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'

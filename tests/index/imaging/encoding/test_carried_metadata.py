@@ -257,6 +257,19 @@ def test_a_resolution_is_kept_in_exif_or_named_and_an_assumed_one_is_nothing():
     assert made(jpeg(exif=exif, dpi=(300, 300)), WEBP)[0].notes == ()
 
 
+def test_no_resolution_is_made_up_beside_exif():
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    for options in (HALF, CompressionOptions(**AS_IT_IS, quality=60)):
+        result, _ = made(jpeg(exif=exif), options)
+        with opened(result.data, LIMITS) as image:
+            assert (image.info["jfif_unit"], image.info["jfif_density"]) == (0, (1, 1))
+    exif[0x011A], exif[0x011B], exif[0x0128] = 300.0, 300.0, 2
+    result, _ = made(jpeg(exif=exif), HALF)
+    with opened(result.data, LIMITS) as image:
+        assert image.info["dpi"] == (300, 300)
+
+
 def test_what_xmp_says_already_is_not_named():
     caption = packet(
         "", '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">a caption</rdf:li></rdf:Alt></dc:description>'

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from index.imaging.encoding import ssimulacra2
+from index.imaging.encoding import palette, ssimulacra2
 from index.imaging.encoding.palette import reduced
 from support.pictures import photograph
 
@@ -74,3 +74,33 @@ def test_more_colours_than_are_compared_are_taken_together() -> None:
     result = np.asarray(reduced(Image.fromarray(noise), 256).convert("RGB"))
     assert len(np.unique(noise.reshape(-1, 3), axis=0)) > 60_000
     assert np.abs(result.astype(int) - noise).mean() < 20
+
+
+def texture() -> Image.Image:
+    """Coarse grains of many colours, as on a wall."""
+    grains = np.random.default_rng(1).integers(-40, 40, (60, 80, 3)).repeat(2, 0).repeat(2, 1)
+    return Image.fromarray((np.asarray(photograph(3, 160, 120)) + grains).clip(0, 255).astype(np.uint8))
+
+
+def shadow() -> Image.Image:
+    """Letters beside a wide soft shadow on white."""
+    levels = 255 - np.linspace(0, 5.5, 160) ** 2
+    picture = Image.fromarray(levels[None, :, None].repeat(120, 0).repeat(3, 2).astype(np.uint8))
+    ImageDraw.Draw(picture).text((4, 40), "View members", fill=(60, 60, 90))
+    return picture
+
+
+@pytest.mark.parametrize("picture", [screen(), texture(), shadow()], ids=["screen", "texture", "shadow"])
+@pytest.mark.parametrize("most", [16, 256])
+def test_of_two_palettes_with_and_without_dithering_the_best_is_taken(
+    picture: Image.Image, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score() -> float:
+        return ssimulacra2.score(np.asarray(picture), np.asarray(reduced(picture, most).convert("RGB")))
+
+    best = score()
+    for popularity in palette.POPULARITIES:
+        monkeypatch.setattr(palette, "POPULARITIES", (popularity,))
+        assert best >= score()
+    monkeypatch.setattr(palette, "BAND", 1e9)
+    assert best >= score()

@@ -324,3 +324,10 @@ def test_a_damaged_picture_that_is_larger_than_the_sound_one_is_left_to_a_person
     proposal = propose_keeper([damaged, small])
     assert (proposal.image_id, proposal.tie) == (2, True)
     assert quality_rank(small.facts, 1) < quality_rank(damaged.facts, 1)
+
+
+def test_of_an_animation_and_its_still_a_person_decides_if_the_still_would_be_kept() -> None:
+    still, animation = candidate(1, {"format": "PNG"}), candidate(2, {"format": "WEBP", "frames": 3})
+    for order in ([still, animation], [animation, still]):
+        proposal = propose_keeper(order, ["lossless", "resolution"])
+        assert proposal.image_id == 2 or proposal.tie
