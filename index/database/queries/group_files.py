@@ -25,8 +25,9 @@ class GroupFile(NamedTuple):
     """A file of a group. A tuple, since a plan makes one for each file of each group.
 
     `also_at` holds its other paths in watched folders. It is `protected` if any path is, and `online` if all are.
-    `choice` is None without a decision, or with a stale one. `metadata` names the blocks in the file, and "taken" where
-    it has a date.
+    `choice` is None without a decision, or with a stale one. `decided_ns` is when it was made, and `kept_digest` the
+    digest of the image that was to stay then (records.decisions.record_keepers); empty if not recorded. `metadata`
+    names the blocks in the file, and "taken" where it has a date.
     """
 
     image_id: int
@@ -41,6 +42,10 @@ class GroupFile(NamedTuple):
     destination: str
     metadata: frozenset[str] = frozenset()
     also_at: tuple[bytes, ...] = ()
+    pixels: int = 0
+    indexed_ns: int = 0
+    decided_ns: int = 0
+    kept_digest: bytes = b""
 
     @property
     def stays(self) -> bool:
@@ -161,7 +166,8 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
         where.add(*in_folders)
         rows = database.execute_sql(
             "SELECT m.group_id, i.id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, i.content_id, c.digest,"
-            " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest"
+            " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest,"
+            " c.width * c.height, i.indexed_ns, d.decided_ns, d.keeper"
             " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
             " JOIN image i ON i.content_id = m.content_id"
             # A temporary root is no part of the library: nothing in it goes, or is what stays.
@@ -177,7 +183,10 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
             if (first := files.get(inode)) is not None:
                 # A decision on any of its paths holds for the file.
                 if first.choice is None and file.choice is not None:
-                    files[inode] = first._replace(choice=file.choice, destination=file.destination)
+                    files[inode] = first._replace(
+                        choice=file.choice, destination=file.destination, decided_ns=file.decided_ns,
+                        kept_digest=file.kept_digest,
+                    )  # fmt: skip
                 continue
             others = [way for way in aliases.get(inode, ()) if way[0] != file.path] if aliases else []
             files[inode] = _with_aliases(file, others) if others else file
@@ -186,12 +195,12 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
 
 def _file(row: Sequence[Any]) -> GroupFile:
     _, image_id, path, device, inode, size, mtime, content_id, digest, failure, metadata, taken, *more = row
-    protected, state, choice, destination, decided_for = more
+    protected, state, choice, destination, decided_for, pixels, indexed_ns, decided_ns, keeper = more
     valid = choice is not None and decided_for == digest
     return GroupFile(
         image_id, path, Identity(device, inode, size, mtime), content_id, digest, not failure, bool(protected),
         state == "online", _CHOICES[choice] if valid else None, destination if valid else "",
-        _blocks(metadata, bool(taken)),
+        _blocks(metadata, bool(taken)), (), pixels, indexed_ns, (valid and decided_ns) or 0, (valid and keeper) or b"",
     )  # fmt: skip
 
 
