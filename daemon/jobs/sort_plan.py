@@ -422,11 +422,12 @@ class Planner:
 
 
 def may_rely_on(file: GroupFile, keeper: GroupFile) -> bool:
-    """Whether a file may be trashed since this one stays: it has the same bytes, or is the one that was to stay when
-    that was decided, or one that was there then and has as many pixels."""
+    """Whether a file may be trashed since this one stays: it has the same bytes, or it is the one that was to stay
+    when that was decided, also with edited metadata, or it was there then and has as many pixels."""
     return (
         not file.kept_digest
         or keeper.digest in (file.digest, file.kept_digest)
+        or (keeper.look != b"" and (keeper.look, keeper.pixels) == file.kept_look)
         or (keeper.indexed_ns <= file.decided_ns and keeper.pixels >= SAME_SIZE * file.pixels)
     )
 

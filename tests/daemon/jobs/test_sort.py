@@ -248,6 +248,17 @@ def test_what_a_decision_relied_on_may_be_renamed_or_be_trashed_for_another(desk
     assert desk.sort()["trash"] == 2, "the decisions that undo restores rely on what stays then"
 
 
+def test_a_decision_relies_on_an_image_whose_metadata_was_edited(desk: Desk) -> None:
+    kept, small = desk.picture("photos/a.jpg", 1), desk.picture("photos/small.jpg", 1, (200, 150), 80)
+    desk.scan()
+    offset_ns, desk.offset_ns = desk.offset_ns, 0
+    desk.decide({kept: "keep", small: "trash"})
+    desk.offset_ns = offset_ns
+    kept.write_bytes(kept.read_bytes()[:2] + b"\xff\xfe\x00\x07rated" + kept.read_bytes()[2:])
+    desk.scan()
+    assert desk.sort()["trash"] == 1
+
+
 def test_one_that_is_kept_and_unreadable_is_not_replaced_by_a_smaller_one(desk: Desk) -> None:
     first, kept = desk.picture("photos/a.jpg", 1), desk.picture("photos/b.jpg", 1, quality=80)
     desk.picture("photos/small.jpg", 1, (200, 150), 80)
