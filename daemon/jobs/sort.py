@@ -21,7 +21,7 @@ from daemon.jobs.carried_metadata import CARRYING, Kept, MetadataCarrier
 from daemon.jobs.journal import Journal
 from daemon.jobs.progress import NullProgress, Progress
 from daemon.jobs.runner import JobContext
-from daemon.jobs.sort_plan import Companions, PlannedFile, Planner, PlanOptions, in_order
+from daemon.jobs.sort_plan import Companions, PlannedFile, Planner, PlanOptions, check_keepers, in_order
 from daemon.processes.decode_task import PictureTask, check_picture
 from daemon.processes.worker_pool import WorkerPool
 from index.database import garbage
@@ -240,6 +240,8 @@ class Checker:
         if planned_file.step.path != step.path or planned_file.step.identity != step.identity:
             raise StepRefused("changed", "step.changed_since_planned")
         keepers = [_first_verified(candidates, verified) for candidates in planned_file.keepers]
+        if planned_file.file is not None:
+            check_keepers(planned_file.file, keepers)
         known = {
             **{companion.path: companion for companion in companion_steps if companion.action not in CARRYING},
             **planned,

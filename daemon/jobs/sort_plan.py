@@ -39,6 +39,8 @@ from index.paths import display, split_path
 # them.
 SIDECAR_BLOCKS = frozenset({"taken", "gps", "xmp", "iptc"})
 TEXT_BLOCKS = frozenset({"xmp", "iptc"})
+# An image with this share of another's pixels is as large: criterion `resolution` has the same limit.
+SAME_SIZE = 0.97
 ACTIONS = {Choice.TRASH: Action.TRASH, Choice.MOVE: Action.MOVE, Choice.LINK: Action.LINK}
 
 # The images that leave their folder, by folder and name.
@@ -85,6 +87,7 @@ class PlannedFile:
     step: Step
     keepers: tuple[tuple[GroupFile, ...], ...] = ()
     companions: tuple[CompanionStep, ...] = field(default=())
+    file: GroupFile | None = None
 
     @property
     def steps(self) -> list[Step]:
@@ -153,6 +156,7 @@ class Planner:
         try:
             status = self._check(file)
             keepers = tuple([self._keepers(file, group) for group in groups])
+            check_keepers(file, [keeper for candidates in keepers for keeper in candidates])
             keeper = keepers[0][0].path
             names = self._other_names(file, status)
             if file.choice is Choice.LINK:
@@ -172,7 +176,7 @@ class Planner:
             for path in (file.path, *names):
                 companions += self._companions(own, path, keepers[0][0], going)
             companions += self._sidecar(own, file, keepers[0][0])
-            return PlannedFile(own, keepers, tuple(companions))
+            return PlannedFile(own, keepers, tuple(companions), file)
         except StepRefused as refusal:
             return PlannedFile(_refused(step(), refusal))
 
@@ -205,7 +209,8 @@ class Planner:
             return StepRefused("unreadable", "step.unreadable", error=of_os_error(error))
 
     def _keepers(self, file: GroupFile, group: SortGroup) -> tuple[GroupFile, ...]:
-        """The files of a group that stay and exist, those decided to be kept first. Raises StepRefused."""
+        """The files of a group that stay and exist, those to rely on and decided to be kept first. Raises
+        StepRefused."""
         inode = file.inode
         keepers = [
             other
@@ -225,7 +230,12 @@ class Planner:
             return (keepers[0],)
         return tuple(
             sorted(
-                keepers, key=lambda keeper: (exact and keeper.digest != file.digest, keeper.choice is not Choice.KEEP)
+                keepers,
+                key=lambda keeper: (
+                    exact and keeper.digest != file.digest,
+                    not may_rely_on(file, keeper),
+                    keeper.choice is not Choice.KEEP,
+                ),
             )
         )
 
@@ -412,6 +422,24 @@ class Planner:
         names = self._folder(folder).related(name)
         others = [other for other in names if bond_of(other) in (Bond.RAW, Bond.FILM)]
         return self._folder(folder).related(name, *others) if others else names
+
+
+def may_rely_on(file: GroupFile, keeper: GroupFile) -> bool:
+    """Whether a file may be trashed since this one stays: it has the same bytes, or it is the one that was to stay
+    when that was decided, also with edited metadata, or it was there then and has as many pixels."""
+    return (
+        not file.kept_digest
+        or keeper.digest in (file.digest, file.kept_digest)
+        or (keeper.look != b"" and (keeper.look, keeper.pixels) == file.kept_look)
+        or (keeper.indexed_ns <= file.decided_ns and keeper.pixels >= SAME_SIZE * file.pixels)
+    )
+
+
+def check_keepers(file: GroupFile, keepers: Iterable[GroupFile]) -> None:
+    """Raises StepRefused if a file would be trashed in favour of images that came later or are smaller, since the image
+    that was to stay no longer exists or has changed."""
+    if file.choice is Choice.TRASH and not any(may_rely_on(file, keeper) for keeper in keepers):
+        raise StepRefused("keeper_changed", "step.keeper_gone_since")
 
 
 def in_order(planned_files: Iterable[PlannedFile]) -> list[Step]:

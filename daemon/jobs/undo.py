@@ -23,7 +23,7 @@ from daemon.jobs.progress import Context, NullProgress
 from daemon.jobs.sort import Rescan, managed_folders, outcome
 from daemon.jobs.undo_order import UndoOrder, chosen_steps, companion_steps, is_companion, steps_behind
 from daemon.uptime import boot_time
-from index.database.records import batches, carried_out, images, trash_items, uptime
+from index.database.records import batches, carried_out, images, last_copies, trash_items, uptime
 from index.database.records.batches import Action, BatchKind, Step, StepState
 from index.database.records.jobs import EmptyParameters, UndoParameters
 from index.database.records.trash_items import Item, ItemState
@@ -76,11 +76,13 @@ class Undoer:
 
     def empty(self, context: Context, parameters: EmptyParameters) -> Mapping[str, Any]:
         """Delete files in the trashes permanently: those named, all, or those that are old enough. `spared` in the
-        outcome counts those that are old enough by the wall clock only."""
+        outcome counts those that are old enough by the wall clock only; `last_copies` those that are old enough, but
+        are the last copy of their picture."""
         spared: list[Item] = []
+        last: list[Item] = []
 
         def steps(folders: ManagedFolders) -> list[Step]:
-            items = self._store.write(lambda database: self._due_items(database, parameters, spared))
+            items = self._store.write(lambda database: self._due_items(database, parameters, spared, last))
             with self._store.read() as database:
                 second_names = trash_items.second_names(database, items)
             found = [_step_for(folders, item, Action.DELETE) for item in items]
@@ -90,11 +92,13 @@ class Undoer:
             ]
 
         outcome = self._carry_out(context, BatchKind.EMPTY, None, steps)
-        return {**outcome, "spared": len(spared)}
+        return {**outcome, "spared": len(spared), "last_copies": len(last)}
 
-    def _due_items(self, database: Any, parameters: EmptyParameters, spared: list[Item]) -> list[Item]:
+    def _due_items(
+        self, database: Any, parameters: EmptyParameters, spared: list[Item], last: list[Item]
+    ) -> list[Item]:
         """The items to remove. By age, an item is due only if it is old enough by the wall clock and by the time that
-        the machine was on."""
+        the machine was on, and if its picture is still there."""
         if parameters.items or not parameters.older_than_days:
             return trash_items.in_trash(database, None, parameters.items)
         least_ns = int(parameters.older_than_days * DAY_NS)
@@ -103,7 +107,10 @@ class Undoer:
         uptime.record(database, now)
         ages = uptime.ages_ns(database, [item.id for item in items], now)
         spared += [item for item in items if ages[item.id] < least_ns]
-        return [item for item in items if ages[item.id] >= least_ns]
+        due = [item for item in items if ages[item.id] >= least_ns]
+        alone = last_copies.among(database, due)
+        last += [item for item in due if item.id in alone]
+        return [item for item in due if item.id not in alone]
 
     def _carry_out(
         self,

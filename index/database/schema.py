@@ -378,7 +378,7 @@ class RuleRun(Model):
 
 class Decision(Model):
     """The decision on one image, with the digest of the bytes it was made for. `criterion` is the one that decided in
-    a rule."""
+    a rule. `keeper` is the digest of the image that was to stay when this one was decided to be trashed."""
 
     image = ForeignKeyField(Image, primary_key=True, on_delete="CASCADE")
     choice = TextField()
@@ -388,6 +388,7 @@ class Decision(Model):
     order = ForeignKeyField(RuleRun, null=True, on_delete="SET NULL")
     digest = BlobField()
     decided_ns = IntegerField()
+    keeper = BlobField(null=True)
 
 
 class Disk(Model):

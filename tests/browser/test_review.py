@@ -158,6 +158,26 @@ def test_ten_groups_applied_and_undone(service: Service, photos: Path, visit: Op
     assert files_in(photos) == before
 
 
+def test_a_long_name_gives_way_to_the_figures_of_the_review(serve: Serve, visit: Open) -> None:
+    site = serve()
+    first, second = site.library.add_content(1), site.library.add_content(2)
+    site.library.add_image(first, 40 * "long " + ".jpg")
+    site.library.add_image(second, 40 * "other " + ".jpg")
+    key = site.library.add_group(first, (second, Kind.NEAR, 4, Turn.NONE))
+    page = visit(but="Failed to load resource")
+    page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".review-head .review-progress")).to_contain_text("of 1 decided")
+    for width in (1440, 1280, 1024, 760, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        figures, steps = (page.locator(f".review-head .{name}").bounding_box() for name in ("review-progress", "steps"))
+        assert figures is not None
+        assert steps is not None
+        beside = figures["x"] + figures["width"] <= steps["x"]
+        above, below = sorted((figures, steps), key=lambda box: box["y"])
+        assert beside or above["y"] + above["height"] <= below["y"], width
+
+
 def test_a_path_of_any_length_leaves_the_facts_in_sight_on_a_phone(serve: Serve, visit: Open) -> None:
     site = serve()
     described = Description(

@@ -25,8 +25,10 @@ class GroupFile(NamedTuple):
     """A file of a group. A tuple, since a plan makes one for each file of each group.
 
     `also_at` are its other paths in watched folders. It is `protected` if any path is, and `online` if all are.
-    `choice` is None without a decision, or with a stale one. `metadata` names the blocks in the file, and "taken" if it
-    has a date.
+    `choice` is None without a decision, or with a stale one. `decided_ns` is when it was made, and `kept_digest` the
+    digest of the image that was to stay then (records.decisions.record_keepers); empty if not recorded. `look` is a
+    perceptual hash of 256 bits, `kept_look` that of the image that was to stay, with its pixels. `metadata` names the
+    blocks in the file, and "taken" if it has a date.
     """
 
     image_id: int
@@ -41,6 +43,12 @@ class GroupFile(NamedTuple):
     destination: str
     metadata: frozenset[str] = frozenset()
     also_at: tuple[bytes, ...] = ()
+    pixels: int = 0
+    indexed_ns: int = 0
+    decided_ns: int = 0
+    kept_digest: bytes = b""
+    look: bytes = b""
+    kept_look: tuple[bytes, int] = (b"", 0)
 
     @property
     def stays(self) -> bool:
@@ -160,12 +168,14 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
         where.add(*in_folders)
         rows = database.execute_sql(
             "SELECT m.group_id, i.id, i.path, i.device, i.inode, i.size_bytes, i.mtime_ns, i.content_id, c.digest,"
-            " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest"
+            " c.failure, c.metadata, c.taken, r.protected, r.state, d.choice, d.destination, d.digest,"
+            " c.width * c.height, i.indexed_ns, d.decided_ns, d.keeper,"
+            " substr(c.hash16, 1, 32), substr(k.hash16, 1, 32), k.width * k.height"
             " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
             " JOIN image i ON i.content_id = m.content_id"
             # A temporary root is not part of the library: no file in it is removed, or counts as kept.
             " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
-            " LEFT JOIN decision d ON d.image_id = i.id"
+            " LEFT JOIN decision d ON d.image_id = i.id LEFT JOIN content k ON k.digest = d.keeper"
             f" WHERE {where} ORDER BY m.group_id, m.position, i.path",
             where.values,
         ).fetchall()
@@ -176,7 +186,10 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
             if (first := files.get(inode)) is not None:
                 # A decision on any of its paths applies to the file.
                 if first.choice is None and file.choice is not None:
-                    files[inode] = first._replace(choice=file.choice, destination=file.destination)
+                    files[inode] = first._replace(
+                        choice=file.choice, destination=file.destination, decided_ns=file.decided_ns,
+                        kept_digest=file.kept_digest, kept_look=file.kept_look,
+                    )  # fmt: skip
                 continue
             others = [way for way in aliases.get(inode, ()) if way[0] != file.path] if aliases else []
             files[inode] = _with_aliases(file, others) if others else file
@@ -185,12 +198,13 @@ def _files(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list
 
 def _file(row: Sequence[Any]) -> GroupFile:
     _, image_id, path, device, inode, size, mtime, content_id, digest, failure, metadata, taken, *more = row
-    protected, state, choice, destination, decided_for = more
+    protected, state, choice, destination, decided_for, pixels, indexed_ns, decided_ns, keeper, look, *kept = more
     valid = choice is not None and decided_for == digest
     return GroupFile(
         image_id, path, Identity(device, inode, size, mtime), content_id, digest, not failure, bool(protected),
         state == "online", _CHOICES[choice] if valid else None, destination if valid else "",
-        _blocks(metadata, bool(taken)),
+        _blocks(metadata, bool(taken)), (), pixels, indexed_ns, (valid and decided_ns) or 0, (valid and keeper) or b"",
+        look or b"", (kept[0] or b"", kept[1] or 0) if valid else (b"", 0),
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def put_back(database: SqliteDatabase, restored: Sequence[tuple[int, bytes]]) ->
     groups = decisions.groups_of_images(database, back)
     for bare in decisions.without_keeper(database, groups):
         decisions.clear(database, [image for image in back if bare in decisions.groups_of_images(database, [image])])
+    decisions.record_keepers(database, groups, back)
     decisions.recount(database, groups)
 
 

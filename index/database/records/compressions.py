@@ -128,6 +128,7 @@ def _carry_over(database: SqliteDatabase, row: Any, old: bytes, new: bytes) -> s
     """Copy decisions and verdicts to the content that replaced another one: it is the same picture."""
     images = Image.select(Image.id).where(Image.path == bytes(row.path))
     Decision.update(digest=new).where(Decision.image.in_(images), Decision.digest == old).execute(database)
+    Decision.update(keeper=new).where(Decision.keeper == old).execute(database)
     return set(verdicts.carry_over(database, old, new).content_ids)
 
 

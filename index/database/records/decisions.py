@@ -5,8 +5,9 @@ does not count, and is not carried out. No change here may leave a group without
 checks this again on the files themselves.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from peewee import SqliteDatabase
 
@@ -102,6 +103,8 @@ def decide(database: SqliteDatabase, key: str, wanted: Sequence[DecisionRequest]
             message = Message("decision.no_keeper_elsewhere", group=name)
         raise NoKeeper(message)
     _check_links(database, files, wanted)
+    # A person who decides sees the whole group: the other decisions in it rely on what stays now, too.
+    record_keepers(database, groups, files)
     recount(database, groups)
 
 
@@ -206,8 +209,77 @@ def clear_without_keeper(database: SqliteDatabase, image_ids: Collection[int]) -
     bare = without_keeper(database, groups)
     cleared = {image for image in image_ids if bare & groups_of_images(database, [image])} if bare else set()
     clear(database, cleared)
+    record_keepers(database, groups, image_ids)
     recount(database, groups)
     return cleared
+
+
+def record_keepers(database: SqliteDatabase, group_ids: Iterable[int], image_ids: Collection[int]) -> None:
+    """Record for those of these images that are decided to be trashed which image of these groups stays: one with the
+    same bytes, else one decided to be kept, else the one with the most pixels. The sort job relies on it.
+
+    Other decisions in the groups follow if what they rely on is still there, so a decision never comes to rely on an
+    image that arrived after it.
+    """
+    wanted = set(image_ids)
+    best: dict[int, tuple[tuple[bool, bool, int], bytes]] = {}
+    recorded: dict[int, bytes | None] = {}
+    present: set[bytes] = set()
+    for files in _files_of_groups(database, group_ids):
+        away = {file.inode for file in files if file.choice in AWAY}
+        staying = {
+            file.digest: (False, file.choice is Choice.KEEP, file.pixels) for file in files if file.inode not in away
+        }
+        present.update(file.digest for file in files)
+        if not staying:
+            continue
+        first = max(staying, key=staying.__getitem__)
+        for victim in files:
+            if victim.choice is Choice.TRASH:
+                ranked = (staying[first], first)
+                if victim.digest in staying:
+                    ranked = ((True, *staying[victim.digest][1:]), victim.digest)
+                best[victim.image_id] = max(ranked, best.get(victim.image_id, ranked))
+                recorded[victim.image_id] = victim.keeper
+    changed = [
+        (keeper, image_id)
+        for image_id, (_, keeper) in best.items()
+        if keeper != recorded[image_id] and (image_id in wanted or recorded[image_id] in present)
+    ]
+    database.connection().executemany("UPDATE decision SET keeper = ? WHERE image_id = ?", changed)
+
+
+class _Decided(NamedTuple):
+    """A file of a group, with its decision, if it has one that is not stale."""
+
+    image_id: int
+    inode: tuple[int, int]
+    digest: bytes
+    pixels: int
+    choice: Choice | None
+    keeper: bytes | None
+
+
+def _files_of_groups(database: SqliteDatabase, group_ids: Iterable[int]) -> Iterator[list[_Decided]]:
+    """The files of each of these groups in folders that are watched for the library."""
+    for chunk in chunks(group_ids):
+        files: dict[int, list[_Decided]] = {}
+        rows = database.execute_sql(
+            "SELECT m.group_id, i.id, i.device, i.inode, c.digest, c.width * c.height,"
+            " CASE WHEN d.digest = c.digest THEN d.choice END, d.keeper"
+            f" FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id AND {SHOWN}"
+            " JOIN image i ON i.content_id = m.content_id JOIN content c ON c.id = i.content_id"
+            " JOIN root r ON r.id = i.root_id AND r.watched AND NOT r.temporary"
+            f" LEFT JOIN decision d ON d.image_id = i.id WHERE g.id IN ({','.join('?' * len(chunk))})",
+            chunk,
+        )
+        for group_id, image_id, device, inode, digest, pixels, choice, keeper in rows:
+            file = _Decided(
+                image_id, (device, inode), bytes(digest), pixels, Choice(choice) if choice else None,
+                None if keeper is None else bytes(keeper),
+            )  # fmt: skip
+            files.setdefault(group_id, []).append(file)
+        yield from files.values()
 
 
 def revision(database: SqliteDatabase) -> str:

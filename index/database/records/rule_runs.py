@@ -78,6 +78,7 @@ def store(database: SqliteDatabase, run_id: int, rows: Sequence[DecisionRow], to
     if bare:
         decisions.clear(database, _images_of_run_in(database, run_id, bare))
         groups |= bare
+    decisions.record_keepers(database, groups, [row[0] for row in rows])
     decisions.recount(database, groups)
     return bare
 

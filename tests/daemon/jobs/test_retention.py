@@ -316,3 +316,50 @@ def test_a_record_that_fails_is_logged_and_ends_nothing(
     assert "the uptime was not recorded" in caplog.text
     store.close()
     assert recorder.record() is None
+
+
+def old_copy(desk: Desk, machine: Machine, kept: Path, copy: Path) -> None:
+    """Trash a copy, and wait until it may be deleted by age."""
+    desk.sorter._now_ns = machine.now_ns
+    desk.undoer = Undoer(desk.store, desk.destinations.values, desk.rescan, machine.now_ns, machine.boot_time)
+    desk.decide({kept: "keep", copy: "trash"})
+    machine.wait(3600)
+    assert desk.sort()["trash"] == 1
+    record(UptimeRecorder(desk.store, machine.boot_time))
+    machine.wait(RETENTION + 1)
+
+
+@pytest.mark.parametrize("alike", ["equal bytes", "a smaller copy"])
+def test_the_last_copy_of_a_picture_is_not_deleted_by_age(desk: Desk, machine: Machine, alike: str) -> None:
+    first = desk.picture("photos/a.jpg")
+    equal = alike == "equal bytes"
+    copy = desk.copy(first, "photos/b.jpg") if equal else desk.picture("photos/b.jpg", 1, (200, 150), 80)
+    sidecar = copy.with_suffix(".xmp")
+    sidecar.write_text("<x:xmpmeta/>")
+    desk.scan()
+    old_copy(desk, machine, first, copy)
+    assert not sidecar.exists()
+    renamed = first.rename(desk.photos / "renamed.jpg")
+    desk.scan()
+    bytes_of = renamed.read_bytes()
+    renamed.unlink()
+    desk.picture("photos/other.jpg", 7)
+    desk.scan()
+    outcome = desk.empty(older_than_days=RETENTION)
+    assert (outcome["deleted"], outcome["spared"], outcome["last_copies"]) == (0, 0, 2)
+    renamed.write_bytes(bytes_of)
+    desk.scan()
+    outcome = desk.empty(older_than_days=RETENTION)
+    assert (outcome["deleted"], outcome["last_copies"]) == (2, 0)
+
+
+def test_an_order_for_all_deletes_last_copies_too(desk: Desk, machine: Machine) -> None:
+    first = desk.picture("photos/a.jpg")
+    copy = desk.copy(first, "photos/b.jpg")
+    desk.scan()
+    old_copy(desk, machine, first, copy)
+    first.unlink()
+    desk.picture("photos/other.jpg", 7)
+    desk.scan()
+    outcome = desk.empty(older_than_days=0.0)
+    assert (outcome["deleted"], outcome["last_copies"]) == (1, 0)

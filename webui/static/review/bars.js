@@ -37,7 +37,7 @@ export function head(group, name, { back, goBack, addressOf, signal }) {
       icon("left", 16),
       h("span", {}, t("nav.groups")),
     ),
-    h("h1", {}, name),
+    h("h1", { title: name }, name),
     h("p", { class: "quiet" }, kindChip(group.kind), h("span", {}, summary)),
     progressLine(signal),
     h(

@@ -223,8 +223,9 @@ async function empty(olderThanDays, opener, signal, go) {
     toast(t("trash.emptying"));
     const job = await untilEnded(id, signal);
     if (job.state !== "done") throw Object.assign(new Error(job.error), { code: "" });
-    const { deleted, spared } = job.outcome;
-    toast([t("trash.emptied", { n: deleted }), spared ? t("trash.spared", { n: spared }) : ""].join(" ").trim());
+    const { deleted, spared, last_copies: last } = job.outcome;
+    const kept = [spared ? t("trash.spared", { n: spared }) : "", last ? t("trash.last_copies", { n: last }) : ""];
+    toast([t("trash.emptied", { n: deleted }), ...kept].filter(Boolean).join(" "));
     go("/trash", { replace: true });
   } catch (error) {
     if (error.name === "AbortError") return;
