@@ -1,6 +1,6 @@
 """PURE: two registered pictures -> how well what is faint in them agrees.
 
-The map and the tones are fitted to what stands out: edges, folds, seams. Of these a plain picture has a few, and a few
+The map and the tones are fitted to strong contrasts: edges, folds, seams. Of these a plain picture has a few, and a few
 can be aligned with those of another picture: any two lines that cross, with any two others. That they agree says no
 more than was fitted. The shading between them, of cloth, skin or a wall, has fitted nothing. It agrees in a copy, and
 in next to no other picture.
