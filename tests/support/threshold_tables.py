@@ -16,6 +16,7 @@ from index.imaging.thresholds import described
 from index.imaging.verification import gate_thresholds as gates
 from index.imaging.verification.clipping import CLIPPING
 from index.imaging.verification.edges import EDGES
+from index.imaging.verification.faint import FAINT
 from index.imaging.verification.similarity import BLOCKS
 from index.imaging.verification.small_pictures import SMALL
 from index.model import default_tolerance
@@ -51,6 +52,7 @@ MODULES = {
     "verification.small_pictures": "Small pictures",
     "verification.clipping": "Clipped light",
     "verification.edges": "Edges",
+    "verification.faint": "What is faint",
     "verification.gate_thresholds": "Gates",
     "verification.edit_report": "Edits reported",
     "grouping.groups": "Groups",
@@ -143,6 +145,7 @@ def gate_table() -> str:
     add("clipped", kept, f"less than {CLIPPING.min_share}")
     agreement = f"{gates.EXPOSURE.still_weak} or {gates.EXPOSURE.still_strong}, by the strength of the noise"
     add("exposure", gates.EXPOSURE, agreement, "after Lukas and others 2006")
+    add("faint", FAINT, f"at least {FAINT.min_agreement} where no hash proposes the pair")
     add("inside", "Whether what is inside the borders of both is the same, all but the finest detail.", "1")
     several = "Frames or pages: only the first is aligned with the other's; those equal in all were found before."
     add("frames", several, "one in both")

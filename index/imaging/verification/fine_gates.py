@@ -11,6 +11,7 @@ from index.imaging.verification.alignment import Prepared
 from index.imaging.verification.capture_records import records
 from index.imaging.verification.clipping import CLIPPING, kept_by_each
 from index.imaging.verification.edges import EDGES, Edges
+from index.imaging.verification.faint import FAINT, Faint, faint_agreement
 from index.imaging.verification.file_facts import attachments, frames, is_same_moment
 from index.imaging.verification.fine_alignment import FineAlignment
 from index.imaging.verification.gate_thresholds import (
@@ -32,7 +33,7 @@ from index.imaging.verification.gate_thresholds import (
 from index.imaging.verification.graphics import FINE_FRAME
 from index.imaging.verification.letters import differing_letters
 from index.imaging.verification.places import are_added
-from index.imaging.verification.registration import matched
+from index.imaging.verification.registration import matched, smoothed
 from index.imaging.verification.sensor_noise import Noise
 from index.imaging.verification.similarity import BLOCK, BLOCKS, compare, in_blocks
 from index.imaging.verification.small_pictures import SMALL, are_small, difference
@@ -54,6 +55,7 @@ def fine_gates(
         *colour(fine, facts, graphic=graphic),
         *clipped(fine),
         *exposure(fine, facts, noise, EXPOSURE, by_hash=by_hash),
+        *faint(fine, noise, FAINT, graphic=graphic, by_hash=by_hash),
         *capture(facts, noise, NOISE),
         *records(*facts, turned=fine.coarse.is_turned),
         *frames(facts),
@@ -185,6 +187,20 @@ def exposure(
     return (Gate("exposure", round(noise.agreement, 3), limit, noise.agreement >= limit),)
 
 
+def faint(fine: FineAlignment, noise: Noise, limits: Faint, *, graphic: bool, by_hash: bool) -> tuple[Gate, ...]:
+    """Whether what is faint agrees as well as what the map was fitted to. No gate where a hash proposes the pair, in a
+    graphic without noise, where the finest detail agrees, or where too little is faint."""
+    if by_hash or noise.coherence >= limits.sure_coherence or (graphic and _is_plain(fine.pictures)):
+        return ()
+    alike = fine.registration.alike
+    if alike is None:
+        alike = matched(fine.first, fine.second, fine.where)
+    agreement, blocks = faint_agreement(alike, smoothed(fine.second), fine.where, limits)
+    if blocks < limits.min_blocks:
+        return ()
+    return (Gate("faint", round(agreement, 3), limits.min_agreement, agreement >= limits.min_agreement),)
+
+
 def _of_one_size(first: Facts, second: Facts, limits: Exposure) -> bool:
     sides = zip(sorted((first.width, first.height)), sorted((second.width, second.height)), strict=True)
     return all(abs(side - other) <= limits.same_size * max(side, other) for side, other in sides)
@@ -202,9 +218,14 @@ def capture(facts: FactsPair, noise: Noise, limits: NoiseEvidence) -> tuple[Gate
 
 
 def _same_graphic(fine: FineAlignment) -> Gate:
-    plain = min(picture.plain for picture in fine.pictures) >= GRAPHIC.min_plain
+    plain = _is_plain(fine.pictures)
     unreadable = readable(fine.pictures, READABLE, plain=plain)
     return detail(fine, DETAIL, plain=plain) if unreadable.passed else unreadable
+
+
+def _is_plain(pictures: tuple[Prepared, Prepared]) -> bool:
+    """Whether both are without noise."""
+    return min(picture.plain for picture in pictures) >= GRAPHIC.min_plain
 
 
 def letters(fine: FineAlignment) -> Gate:
