@@ -1,7 +1,8 @@
 """Which file of a tree of copies is proposed as the original, how certainly, and what that costs.
 
 Trees of 2 to 50 files from the photographs of a folder: `fitting.copies` makes copies of an original and copies of its
-copies, with 39 kinds of edits and 9 encoders. Take other photographs than those that the weights were fitted on.
+copies, with 39 kinds of edits and 9 encoders; with --other-kinds, with 16 kinds that the weights were not fitted on.
+Take other photographs than those that they were fitted on.
 """
 
 import os
@@ -19,8 +20,10 @@ from pathlib import Path
 
 import cv2
 
+from bench._other_copies import OTHER_KINDS
+from fitting.copies import KINDS
 from fitting.originality import LIMITS, Case, compared, make_case
-from index.imaging.originality.fitted import weight_of_copies, weights
+from index.imaging.originality.fitted import group_weights, weights
 from index.imaging.originality.pair_evidence import made_from
 from index.imaging.originality.standing import PairFindings, Standing, standing
 from index.imaging.originality.tracing import trace_of
@@ -52,6 +55,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--of-original", type=float, default=0.75, help="share of copies that are made of the original")
+    parser.add_argument("--edited", action="store_true", help="they are made of the first copy instead")
+    parser.add_argument("--other-kinds", action="store_true", help="edits that the weights were not fitted on")
     options = parser.parse_args()
     if options.folder is None:
         print("Not measured: this takes photographs, as PHOTOS=DIR make bench names them.")
@@ -63,7 +68,14 @@ def main() -> None:
     found: Counter[str] = Counter()
     for number, photo in zip(range(options.trees), photos, strict=False):
         size = options.sizes[number % len(options.sizes)]
-        files = make_case(str(photo), options.seed * 100_000 + number, size - 1, options.of_original)
+        files = make_case(
+            str(photo),
+            options.seed * 100_000 + number,
+            size - 1,
+            options.of_original,
+            edited=options.edited,
+            kinds=OTHER_KINDS if options.other_kinds else KINDS,
+        )
         case = compared(files)
         if case is None:
             continue
@@ -102,7 +114,7 @@ def looked_at(case: Case) -> Mapping[tuple[int, int], PairFindings]:
 def ranked(case: Case, findings: Mapping[tuple[int, int], PairFindings]) -> Standing:
     members = sorted({place for pair in findings for place in pair} | {0})
     files = {member: [case.seen[member]] for member in members}
-    return standing({member: member for member in members}, files, findings, weights(), weight_of_copies())
+    return standing({member: member for member in members}, files, findings, weights(), group_weights())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import os
 import pickle
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy.optimize import minimize
 
-from fitting.copies import EDITORS, ENCODER_WEIGHTS, ENCODERS, KINDS, File, encode, record, table_like
+from fitting.copies import EDITORS, ENCODER_WEIGHTS, ENCODERS, KINDS, Edit, File, encode, record, table_like
 from index.errors import PictureError
 from index.imaging.decoding import pictures
 from index.imaging.originality.composed import composed
@@ -76,8 +76,17 @@ class Case:
             self.pairs[i, j] = Pair(forward, back | file_signs(self.seen[j], self.seen[i]), self.kinds[j])
 
 
-def make_case(photo: str, seed: int, copies: int, of_original: float = 0.75) -> list[File]:
-    """An original and copies: copies of the original with this probability, otherwise of any file so far."""
+def make_case(
+    photo: str,
+    seed: int,
+    copies: int,
+    of_original: float = 0.75,
+    *,
+    edited: bool = False,
+    kinds: Mapping[str, tuple[str, Edit]] = KINDS,
+) -> list[File]:
+    """An original and copies: copies of the original with this probability, otherwise of any file so far. If it was
+    `edited`, they are copies of the first copy instead, as of a picture that was edited before it was sent to others."""
     rng = random.Random(seed)
     with Image.open(photo) as opened:
         base = ImageOps.exif_transpose(opened).convert("RGB")
@@ -145,9 +154,9 @@ def make_case(photo: str, seed: int, copies: int, of_original: float = 0.75) -> 
     )
     files = [File(target.getvalue(), f"{folders[0]}/{root_stem}{ending}", root_time, "original", "original", encoder)]
     while len(files) < copies + 1:
-        parent = 0 if rng.random() < of_original else rng.randrange(len(files))
-        kind = rng.choice(sorted(KINDS))
-        family, edit = KINDS[kind]
+        parent = min(int(edited), len(files) - 1) if rng.random() < of_original else rng.randrange(len(files))
+        kind = rng.choice(sorted(kinds))
+        family, edit = kinds[kind]
         encoder = rng.choices(ENCODERS, ENCODER_WEIGHTS)[0]
         with Image.open(io.BytesIO(files[parent].data)) as opened:
             before = opened.convert("RGB")
@@ -389,11 +398,13 @@ def main() -> None:
     for line in of_reliability:
         print(line)
     if wanted.write:
+        shipped = json.loads(WEIGHTS.read_text("utf-8"))
         fields = {
             "about": "Written by python -m fitting.originality. Log-odds for the full strength of each proof and sign.",
             "cases": len(cases),
             "held_out": summary(unseen),
-            "weight_of_copies": json.loads(WEIGHTS.read_text("utf-8")).get("weight_of_copies", 1.0),
+            "of_group": shipped["of_group"],
+            "trees": shipped["trees"],
             "reliability": of_reliability,
             "weights": {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)},
         }

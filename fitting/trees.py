@@ -1,102 +1,138 @@
-"""Fits how much the copies that a picture has alone say for its being the original:
+"""Fits how much it says which of the pictures of a group came first that they have something in common:
 
-    python -m fitting.trees FOLDER [--trees N] [--write]
+    python -m fitting.trees FOLDER [--trees N] [--cache FILE] [--write]
 
-Makes trees of 5 to 20 files from any folder of photographs: in half of them, most copies are made of the original, in
-the others of any file that is there, each as likely. Where signs alone say that a picture is a copy, the copies that
-show the table of one of the two and not that of the other count (`standing.ways`), with the weight that makes the
-originals likeliest. With --write, it is replaced in weights.json.
+Makes trees of 5 to 30 files from any folder of photographs. In most of them copies are made of the original; in some of
+any file that is there, each as likely; in some of a copy that was edited before it was sent to others. Two weights are
+fitted (`inheritance.GroupWeights`): those that make the originals likeliest, with all pairs weighted as they are
+shipped. With --write, they are replaced in weights.json, with what they decide in these trees.
 """
 
 import argparse
 import json
 import os
+import pickle
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
-from scipy.optimize import minimize_scalar
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from fitting.originality import WEIGHTS, Case, compared, make_case
 from index.imaging.originality.fitted import weights
-from index.imaging.originality.model import CERTAIN, PROOFS, SPECIFIC, contributions, log_odds
-from index.imaging.originality.standing import ways
+from index.imaging.originality.inheritance import GroupWeights, precedence
+from index.imaging.originality.standing import Standing, standing
 
-# For each copy of the original that is made of any file, by kind of tree.
-OF_ORIGINAL = (0.75, 0.0)
-# No tree is worth more than so many rivals: those of one tree have the names and times of the same original.
-RIVALS = 3
-
-
-def rivals(case: Case) -> list[tuple[float, float]]:
-    """For copies of which signs alone say what they are: the log-odds that they were made from the original, and the
-    logarithm of how many more ways that had to come first."""
-    n = len(case.kinds)
-    odds, specific, proven = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-    for (i, j), pair in case.pairs.items():
-        found = contributions(pair.forward, pair.backward, weights())
-        odds[i, j] = log_odds(found)
-        odds[j, i] = -odds[i, j]
-        of_proofs = sum(value for name, value in found.items() if name in PROOFS)
-        of_table = sum(value for name, value in found.items() if name in SPECIFIC)
-        proven[i, j], proven[j, i] = of_proofs, -of_proofs
-        specific[i, j], specific[j, i] = max(0.0, of_table), max(0.0, -of_table)
-    lead = ways(specific, 0)
-    grouped = sorted({j for pair in case.pairs for j in pair} - {0})
-    open_ones = [
-        (float(odds[0, j]), float(lead[j]))
-        for j in grouped
-        if odds[:, j].max() <= CERTAIN.most_of_signs and abs(proven[0, j]) < CERTAIN.proof_against
-    ]
-    return sorted(open_ones, key=sum)[:RIVALS]
+# Kind of tree -> share of the copies made of one picture, whether that was edited, and of seven trees how many.
+KINDS: Final = {"original": (0.75, False, 4), "any": (0.0, False, 2), "edited": (0.75, True, 1)}
+OF_SEVEN: Final = tuple(kind for kind, (_, _, count) in KINDS.items() for _ in range(count))
+MOST: Final = (4.0, 3.0)
 
 
-def _one(task: tuple[str, int, int, float]) -> tuple[float, list[tuple[float, float]]]:
+class Parts(NamedTuple):
+    """Of the pictures of a tree, the original first: the logarithms of how likely each is by pairs alone, and what a
+    weight of 1 adds by copies, and by traits."""
+
+    by_pairs: NDArray[np.float64]
+    by_copies: NDArray[np.float64]
+    by_traits: NDArray[np.float64]
+
+
+def ranked(case: Case, given: GroupWeights) -> Standing:
+    findings = {pair: (found.forward, found.backward) for pair, found in case.pairs.items()}
+    members = sorted({0, *(place for pair in findings for place in pair)})
+    files = {member: [case.seen[member]] for member in members}
+    return standing({member: member for member in members}, files, findings, weights(), given)
+
+
+def parts(case: Case) -> Parts:
+    shares = ranked(case, GroupWeights(0.0, 0.0)).shares
+    place = {picture: number for number, picture in enumerate(sorted(shares))}
+    pairs = [((place[a], place[b]), (found.forward, found.backward)) for (a, b), found in case.pairs.items()]
+    of_one = [precedence(len(place), pairs, given) for given in (GroupWeights(1.0, 0.0), GroupWeights(0.0, 1.0))]
+    return Parts(np.log(np.maximum([shares[picture] for picture in sorted(shares)], 1e-300)), *of_one)
+
+
+def fit(trees: Sequence[Parts]) -> GroupWeights:
+    def loss(given: Any) -> float:
+        total = 0.0
+        for tree in trees:
+            score = tree.by_pairs + given[0] * tree.by_copies + given[1] * tree.by_traits
+            total += float(np.logaddexp.reduce(score) - score[0])
+        return total
+
+    best = minimize(loss, (1.0, 1.0), bounds=[(0.0, most) for most in MOST], method="Powell")
+    return GroupWeights(*(round(float(weight), 2) for weight in best.x))
+
+
+def outcomes(cases: Iterable[Case], given: GroupWeights) -> dict[str, float]:
+    found = [ranked(case, given) for case in cases]
+    return {
+        "trees": len(found),
+        "first_right": round(float(np.mean([one.best == 0 for one in found])), 3),
+        "sure_and_right": round(float(np.mean([one.sure and one.best == 0 for one in found])), 3),
+        "sure_and_wrong": round(float(np.mean([one.sure and one.best != 0 for one in found])), 3),
+    }
+
+
+def _one(task: tuple[str, int, int, str]) -> tuple[str, Case] | None:
     cv2.setNumThreads(1)
-    case = compared(make_case(*task))
+    photo, seed, count, kind = task
+    share, edited, _ = KINDS[kind]
+    case = compared(make_case(photo, seed, count, share, edited=edited))
     if case is None:
-        return task[3], []
+        return None
     case.look()
-    return task[3], rivals(case)
+    return kind, case
 
 
-def fitted(found: Sequence[tuple[float, float]]) -> float:
-    """The weight of the second number that makes the original likeliest."""
-    odds, lead = np.array(found).T
-    best = minimize_scalar(
-        lambda weight: np.logaddexp(0, -(odds + weight * lead)).sum(), (0.0, 4.0), method="bounded", bounds=(0.0, 4.0)
-    )
-    return float(best.x)
+def build(folder: str, count: int, seed: int) -> list[tuple[str, Case]]:
+    rng = random.Random(seed)
+    photos = sorted(str(p) for p in Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    rng.shuffle(photos)
+    tasks = [
+        (photos[n % len(photos)], seed * 100_000 + n, rng.randint(4, 29), OF_SEVEN[n % len(OF_SEVEN)])
+        for n in range(count)
+    ]
+    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
+        return [found for found in pool.map(_one, tasks) if found is not None]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
-    parser.add_argument("--trees", type=int, default=80)
+    parser.add_argument("--trees", type=int, default=84)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cache", default="")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()
-    rng = random.Random(wanted.seed)
-    photos = sorted(str(p) for p in Path(wanted.folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    rng.shuffle(photos)
-    tasks = [
-        (photos[n % len(photos)], wanted.seed * 100_000 + n, rng.randint(4, 19), OF_ORIGINAL[n % len(OF_ORIGINAL)])
-        for n in range(wanted.trees)
-    ]
-    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
-        of_trees = list(pool.map(_one, tasks))
-    for kind in OF_ORIGINAL:
-        alone = [one for to_original, found in of_trees if to_original == kind for one in found]
-        print(f"{kind:.2f} of the original: {len(alone)} rivals, weight {fitted(alone):.2f}")
-    everything = [one for _, found in of_trees for one in found]
-    weight = round(fitted(everything), 2)
-    print(f"together: {len(everything)} rivals, weight {weight:.2f}")
+    cache = Path(wanted.cache) if wanted.cache else None
+    if cache and cache.exists():
+        cases = pickle.loads(cache.read_bytes())
+    else:
+        cases = build(wanted.folder, wanted.trees, wanted.seed)
+        if cache:
+            cache.write_bytes(pickle.dumps(cases))
+    # Of two pictures, no third one says anything; and the original has to be one of the group.
+    cases = [(kind, case) for kind, case in cases if len(case.pairs) > 1 and any(first == 0 for first, _ in case.pairs)]
+    of_kind = {kind: [case for one, case in cases if one == kind] for kind in KINDS}
+    of_tree = {kind: [parts(case) for case in of_one] for kind, of_one in of_kind.items()}
+    for kind, alone in of_tree.items():
+        print(f"{kind}: {len(alone)} trees, {fit(alone)}")
+    given = fit([tree for alone in of_tree.values() for tree in alone])
+    figures = {kind: outcomes(of_one, given) for kind, of_one in of_kind.items() if of_one}
+    print(f"together: {given}")
+    for kind, found in figures.items():
+        print(kind, found)
     if wanted.write:
         fields = json.loads(WEIGHTS.read_text("utf-8"))
-        fields["weight_of_copies"] = weight
+        fields["of_group"], fields["trees"] = asdict(given), figures
         WEIGHTS.write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
 
 

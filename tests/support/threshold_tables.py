@@ -59,6 +59,7 @@ MODULES = {
     "originality.earlier_coding": "An earlier JPEG of the other file",
     "originality.overlays": "Text and stickers put over",
     "originality.pair_evidence": "Which was made from which",
+    "originality.inheritance": "What a group has in common",
     "originality.file_signs": "Names and times",
     "originality.model": "Certainty",
     "grouping.keeper": "The image to keep",

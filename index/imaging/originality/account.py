@@ -19,6 +19,7 @@ SENTENCES: Final = {
     "signed": "signed",
     "thumbnail": "thumbnail",
     "other_size": "other_size",
+    "recorded_size": "other_size",
     "modified": "modified",
     "upright": "upright",
     "depth": "depth",

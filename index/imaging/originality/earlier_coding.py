@@ -7,6 +7,7 @@ less (Lukas and Fridrich, Estimation of Primary Quantization Matrix in Double Co
 table need not be guessed here: it is that of the other file.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +45,20 @@ class CodingLimits:
 
 
 CODING: Final = CodingLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class TableLikelihood:
+    """The shares of tables that copies of a picture show, and other pictures of its group."""
+
+    kept: float = threshold(0.45, "share of copies", "The others show nothing of it: an edit took it away.")
+    middle: float = threshold(0.8, "share", "The mean of those that show it.")
+    spread: float = threshold(0.25, "share", "Their standard deviation.")
+    chance: float = threshold(0.1, "share", "The standard deviation of pictures that were not made from the other.")
+    by_information: float = threshold(4.7, "share", "The same for an information of 1; it falls with its root.")
+
+
+TABLE: Final = TableLikelihood()
 
 
 class Shares(NamedTuple):
@@ -105,6 +120,20 @@ def coding_shares(
     found = (weight * (counted * waves).sum(axis=2) / np.maximum(total, 1.0)).sum(axis=0)
     information = (weight * contrast).sum(axis=0)
     return Shares(found / np.maximum(information, 1e-12), information)
+
+
+def table_likelihood(share: float, information: float) -> float:
+    """The log-likelihood of a share of a table, relative to that of a picture that was not made from the other one."""
+    chance = math.hypot(TABLE.chance, TABLE.by_information / math.sqrt(max(information, 1.0)))
+    spread = math.hypot(TABLE.spread, chance)
+    # A tenth is of chance four times as wide.
+    by_chance = 0.9 * _normal(share / chance) / chance + 0.1 * _normal(share / (4 * chance)) / (4 * chance)
+    shown = _normal((share - TABLE.middle) / spread) / spread
+    return math.log(1 - TABLE.kept + TABLE.kept * shown / max(by_chance, 1e-9))
+
+
+def _normal(value: float) -> float:
+    return math.exp(-0.5 * value * value) / math.sqrt(2 * math.pi)
 
 
 def _in_cells(histograms: Histograms, asked: _Examined) -> Values:

@@ -52,6 +52,7 @@ def file_marks(image: Image.Image, luminance: NDArray[np.uint8]) -> FileMarks:
     names = [camera.software, _text(exif.get(ExifTags.Base.ProcessingSoftware))]
     names += [creator[1].decode("utf-8", "replace")] if creator else []
     names += [_text(image.info.get(key)) for key in ("Software", "software")]
+    recorded = min(camera.declared), max(camera.declared)
     return FileMarks(
         record=_record(camera, exif, detail),
         maker_note=bool(camera.maker_note),
@@ -59,7 +60,8 @@ def file_marks(image: Image.Image, luminance: NDArray[np.uint8]) -> FileMarks:
         history=bool(HISTORY.search(packet)),
         rendered=_number(detail.get(CUSTOM_RENDERED)),
         modified=bool(camera.original and camera.modified > camera.original),
-        resized=_is_resized(image, camera.declared),
+        recorded=recorded,
+        resized=recorded[0] > 0 and any(abs(a - b) > 8 for a, b in zip(recorded, sorted(image.size), strict=True)),
         turned=orientation_of(image) != 1,
         thumbnail=_or_nothing(lambda: _thumbnail(image, exif, luminance), ""),
     )
@@ -69,11 +71,6 @@ def _record(camera: CameraRecord, exif: Any, detail: Mapping[int, Any]) -> int:
     if camera.make or exif.get(ExifTags.Base.Model):
         return FULL if len(EXPOSURE & detail.keys()) >= LEAST_EXPOSURE else CAMERA
     return DATE_ONLY if camera.original or camera.modified else NO_RECORD
-
-
-def _is_resized(image: Image.Image, declared: tuple[int, int]) -> bool:
-    recorded = sorted(declared)
-    return recorded[0] > 0 and any(abs(a - b) > 8 for a, b in zip(recorded, sorted(image.size), strict=True))
 
 
 def _thumbnail(image: Image.Image, exif: Any, luminance: NDArray[np.uint8]) -> str:

@@ -6,19 +6,21 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from index.imaging.originality.inheritance import GroupWeights
+
 
 def weights() -> Mapping[str, float]:
     """The weight of each proof and sign, in log-odds for its full strength."""
     return _fitted()[0]
 
 
-def weight_of_copies() -> float:
-    """The weight of the logarithm of how many copies of its own a picture has."""
+def group_weights() -> GroupWeights:
+    """The weights of what a group has in common."""
     return _fitted()[1]
 
 
 @lru_cache(maxsize=1)
-def _fitted() -> tuple[Mapping[str, float], float]:
+def _fitted() -> tuple[Mapping[str, float], GroupWeights]:
     text = resources.files(__package__ or "").joinpath("weights.json").read_text("utf-8")
     fields: dict[str, Any] = json.loads(text)
-    return {name: float(value) for name, value in fields["weights"].items()}, float(fields["weight_of_copies"])
+    return {name: float(value) for name, value in fields["weights"].items()}, GroupWeights(**fields["of_group"])

@@ -34,12 +34,10 @@ CERTAIN: Final = CertaintyLimits()
 PROOFS: Final = frozenset(
     (
         "part framed overlaid grey one_frame straightened no_record less_record maker_note signed thumbnail other_size"
-        " depth from_raw converted coded limited detail quiet_detail reduced_period no_period no_detail no_quiet_detail"
-        " enlarged_period"
+        " recorded_size depth from_raw converted coded limited detail quiet_detail reduced_period no_period no_detail"
+        " no_quiet_detail enlarged_period"
     ).split()
 )
-# Those of them that only a copy of this very picture shows; the others say what the copy lacks.
-SPECIFIC: Final = frozenset({"coded"})
 # Names that speak against what they are found for.
 AGAINST: Final = frozenset({"uncoded"})
 
@@ -72,16 +70,20 @@ def log_odds(of_pair: Mapping[str, float]) -> float:
     return min(CERTAIN.most_of_a_pair, max(-CERTAIN.most_of_a_pair, proofs + signs))
 
 
-def posterior(odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How likely each of n pictures is the one that all others were made from, (n,).
+def likelihood(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithm of how likely each of n pictures is the one that all others were made from, up to a constant, (n,).
 
-    `odds[i, j]` are the log-odds that j was made from i, antisymmetric. The pairs with i are taken as independent, and
-    the products are divided by their sum.
+    `odds[i, j]` are the log-odds that j was made from i, antisymmetric. The pairs with i are taken as independent.
     """
     # log of the logistic function, without overflow.
     likely = -np.logaddexp(0.0, -odds)
     np.fill_diagonal(likely, 0.0)
-    total = likely.sum(axis=1)
+    return np.asarray(likely.sum(axis=1), np.float64)
+
+
+def posterior(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How likely each of n pictures is the original by pairs alone, (n,): the products divided by their sum."""
+    total = likelihood(odds)
     share = np.exp(total - total.max())
     return np.asarray(share / share.sum(), np.float64)
 

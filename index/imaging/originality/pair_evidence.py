@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from index.imaging.originality.block_traces import grid_after, grids
-from index.imaging.originality.earlier_coding import Shares, coding_shares
+from index.imaging.originality.earlier_coding import Shares, coding_shares, table_likelihood
+from index.imaging.originality.inheritance import shared_traits
 from index.imaging.originality.overlays import is_overlaid
 from index.imaging.originality.pixel_traces import BANDS, PERIODS
 from index.imaging.originality.trace import CAMERA, FULL, NO_RECORD, FileMarks, Trace
@@ -23,7 +24,7 @@ from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with the findings of every pair; those of another version are made again.
-VERSION: Final = "findings/7"
+VERSION: Final = "findings/8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class TraceLimits:
     max_chance: float = threshold(0.85, "ratio", "The same; one in fifty pictures reaches 0.85 by chance.")
     min_limited: float = threshold(1.15, "ratio", "The same; one in five hundred reaches 1.1, nine in ten from WebP.")
     min_noise_kept: float = threshold(0.5, "ratio", "Of the noise; where less is left, limited range proves nothing.")
-    whole: float = threshold(0.97, "share of a picture", "Edges differ by a few pixels.")
+    whole: float = threshold(0.985, "share of a picture", "As for a crop that is reported; edges differ by less.")
     min_wedges: int = threshold(2, "corners", "One empty corner may be a dark corner.")
     gain_reach: float = threshold(1.3, "ratio", "Clipping lowers the contrast that is measured by so much.")
     same_gain: float = threshold(1.06, "ratio", "Where it is measured, it is right within this; others are of chance.")
@@ -57,6 +58,8 @@ PROGRAM_MARKS: Final = frozenset({"adobe", "photoshop", "ducky", "facebook"})
 SCALE_STEPS: Final = 200
 GAINS: Final = np.geomspace(1 / TRACE.gain_reach, TRACE.gain_reach, 41)
 ONCE_AND_TWICE: Final = np.array([1.0, 2.0])
+# Of a table that shows at a gain, as a log-likelihood.
+TABLE_AT_A_GAIN: Final = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,13 @@ def made_from(original: Member, copy: Member, evidence: Evidence) -> dict[str, f
         found |= _of_coding(original.trace, copy.trace, evidence, scale)
         found |= _of_pixels(original.trace, copy.trace, evidence, scale)
         found["overlaid"] = float(_is_overlaid(original.trace, copy.trace, evidence, scale))
+        found |= shared_traits(
+            original.trace,
+            copy.trace,
+            (original.facts, copy.facts),
+            evidence,
+            same_scale=abs(scale - 1) <= TRACE.same_scale,
+        )
     found |= _of_facts(original.facts, copy.facts)
     return {name: round(strength, 3) for name, strength in found.items() if strength > 0}
 
@@ -123,11 +133,17 @@ def _of_marks(original: Trace, copy: Trace) -> dict[str, float]:
         "signed": float(_is_signed(other) and not _is_signed(one)),
         "thumbnail": float(other.thumbnail == "other" and one.thumbnail != "other"),
         "other_size": float(other.resized and not one.resized and one.record > NO_RECORD),
+        # EXIF gives the very size of the original, which the copy has not.
+        "recorded_size": float(other.resized and other.recorded == _sides(original)),
         "modified": float(other.modified and not one.modified and one.record > NO_RECORD),
         "upright": float(one.turned and not other.turned),
         "program": float(bool(PROGRAM_MARKS & set(copy.jpeg.marks)) and not PROGRAM_MARKS & set(original.jpeg.marks)),
         "progressive": float(copy.jpeg.progressive and not original.jpeg.progressive and bool(original.jpeg.luminance)),
     }
+
+
+def _sides(trace: Trace) -> tuple[int, int]:
+    return min(trace.width, trace.height), max(trace.width, trace.height)
 
 
 def _is_signed(marks: FileMarks) -> bool:
@@ -150,8 +166,9 @@ def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -
         blocks = copy.blocks[number]
         shares.append(coding_shares(blocks, coding, table, transposed=transposed, gains=ONCE_AND_TWICE, noise=noise))
     plain = max((_alone(one) for one in shares if one.information[0] >= TRACE.min_information), default=None)
+    of_group = _of_table(shares)
     if plain is not None and plain > TRACE.min_coded:
-        return {"coded": _between(plain, TRACE.min_coded, TRACE.full_coded)}
+        return {"coded": _between(plain, TRACE.min_coded, TRACE.full_coded)} | of_group
     tone = evidence.get("tone", {})
     if tone.keys() & {"brightness", "contrast"}:
         # Tables of one encoder are multiples of each other: only gains about that which was measured are looked for.
@@ -162,9 +179,18 @@ def _of_coding(original: Trace, copy: Trace, evidence: Evidence, scale: float) -
         gain = float(gains[best])
         found = _alone(coding_shares(copy.blocks[0], own, table, transposed=transposed, gains=gain * ONCE_AND_TWICE))
         if known.any() and found > TRACE.min_coded and _is_measured(tone, float(GAINS[best])):
-            return {"coded": _between(found, TRACE.min_coded, TRACE.full_coded)}
+            coded = _between(found, TRACE.min_coded, TRACE.full_coded)
+            return {"coded": coded, "table": coded * TABLE_AT_A_GAIN}
     # Its coefficients would show the original's table, and do not: then it is not a plain copy of it.
-    return {"uncoded": float(plain is not None and plain < TRACE.max_uncoded)}
+    return {"uncoded": float(plain is not None and plain < TRACE.max_uncoded)} | of_group
+
+
+def _of_table(shares: Collection[Shares]) -> dict[str, float]:
+    """How much likelier the copy shows what it does of the table if it was made from the original than if not, also
+    where that is too little for a proof: together, several copies may show what one does not."""
+    best = max(shares, key=lambda one: float(one.information[0]))
+    likelihood = table_likelihood(_alone(best), float(best.information[0]))
+    return {"table": likelihood, "no_table": -likelihood}
 
 
 def _is_measured(tone: Evidence, beyond: float) -> bool:

@@ -37,6 +37,8 @@ PERIODS: Final = 64
 # Larger differences are edges, and would outweigh everything.
 MOST_DIFFERENCE: Final = np.int16(40)
 SECOND_DIFFERENCE: Final = np.array([[-1, 2, -1]], np.float32)
+# Shares of the pixels, by luminance, without what is clipped.
+TONES: Final = (0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)
 # The side of the middle in which periods are looked for.
 MOST_PX: Final = 1024
 
@@ -45,7 +47,9 @@ MOST_PX: Final = 1024
 class PixelTraces:
     """`busy` and `quiet` are the common logarithms of the power in each of BANDS, of the third of the tiles with most
     and of that with least detail. `wedges` is the number of empty corners, `uneven` how far the histogram jumps between
-    neighbouring levels, `clipped` the share of black and white, `limited` what `limited_range` found."""
+    neighbouring levels, `clipped` the share of black and white, `limited` what `limited_range` found. `tones` are the
+    levels of luminance below which each of TONES of the pixels lie, `colours` the means of the differences to blue and
+    red, then their deviations."""
 
     busy: tuple[float, ...] = ()
     quiet: tuple[float, ...] = ()
@@ -54,14 +58,17 @@ class PixelTraces:
     uneven: float = 0.0
     clipped: float = 0.0
     limited: float = 0.0
+    tones: tuple[float, ...] = ()
+    colours: tuple[float, ...] = ()
 
 
-def pixel_traces(luminance: Bytes) -> PixelTraces:
-    """The traces in a picture, by its luminance, (height, width) uint8."""
+def pixel_traces(luminance: Bytes, blue: Bytes, red: Bytes) -> PixelTraces:
+    """The traces in a picture, by its luminance and its differences to blue and red, (height, width) uint8."""
     spectra, detail = _spectra(luminance)
     order = np.argsort(detail, kind="stable")
     third = max(1, len(order) // 3)
     histogram = _counts(np.ascontiguousarray(luminance[::2, ::2]))
+    levels = _counts(luminance)
     return PixelTraces(
         busy=_logarithms(spectra[order[-third:]].mean(axis=0)) if len(order) else (),
         quiet=_logarithms(spectra[order[:third]].mean(axis=0)) if len(order) else (),
@@ -69,13 +76,25 @@ def pixel_traces(luminance: Bytes) -> PixelTraces:
         wedges=_wedges(luminance),
         uneven=_uneven(histogram),
         clipped=round(float((histogram[0] + histogram[255]) / max(1.0, histogram.sum())), 4),
-        limited=limited_range(_counts(luminance)),
+        limited=limited_range(levels),
+        tones=_tones(levels),
+        colours=_colours(blue, red),
     )
 
 
 def _counts(plane: Bytes) -> NDArray[np.float64]:
     """How often each level occurs, (256,); in a fifth of the time of numpy's."""
     return np.asarray(cv2.calcHist([plane], [0], None, [256], [0, 256]), np.float64).ravel()
+
+
+def _tones(levels: NDArray[np.float64]) -> tuple[float, ...]:
+    below = np.cumsum(levels) / max(1.0, levels.sum())
+    return tuple(round(float(level), 1) for level in np.interp(TONES, below, np.arange(levels.size)))
+
+
+def _colours(blue: Bytes, red: Bytes) -> tuple[float, ...]:
+    of_each = [cv2.meanStdDev(plane) for plane in (blue, red)]
+    return tuple(round(float(pair[which][0, 0]), 1) for which in (0, 1) for pair in of_each)
 
 
 def _logarithms(power: NDArray[np.floating]) -> tuple[float, ...]:

@@ -5,26 +5,25 @@ over its pictures. It is sure only where the posterior says so, no proof speaks 
 others was made from some picture of the group, as a pair says more strongly than signs alone could. That need not be
 the pair with the original: what was made from a copy is not the root either.
 
-In a larger group some copy often has signs only. Then it counts how many others show the table of the likeliest picture
-and not that of this copy: no other proof says from which of two pictures that both have what it lacks. If copies are
-made of any picture that is there, each as likely as the others, a picture with n copies of its own had n + 1 ways to
-come first, and a copy that nothing was made from has one (as in a random recursive tree; Na and Rapoport, Distribution
-of nodes of a tree by degree, 1970). People copy originals more often than copies; how much more is fitted.
+In a larger group some copy often has signs only. Then what the group has in common decides between it and the likeliest
+picture (`inheritance`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.originality.file_signs import FileSeen, file_signs, path_signs
+from index.imaging.originality.inheritance import GroupWeights, precedence
 from index.imaging.originality.model import (
     CERTAIN,
     PROOFS,
-    SPECIFIC,
     Findings,
     contributions,
+    likelihood,
     log_odds,
     posterior,
     share_of_two,
@@ -33,6 +32,7 @@ from index.imaging.originality.model import (
 Pair = tuple[int, int]
 # What says that the second was made from the first, and what says the opposite.
 PairFindings = tuple[Findings, Findings]
+UNFITTED: Final = GroupWeights()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ def standing(
     files: Mapping[int, Sequence[FileSeen]],
     findings: Mapping[Pair, PairFindings],
     given: Mapping[str, float],
-    weight_of_copies: float = 1.0,
+    of_group: GroupWeights = UNFITTED,
 ) -> Standing:
     """The standing of the pictures of a group.
 
     `picture_of` gives the picture of each content, `files` the files of each content, `findings` what pairs of contents
-    show, `given` the weights, `weight_of_copies` that of the logarithm of the ways to come first. A pair of pictures
-    that was not compared follows from those that both were compared with, at half its weight.
+    show, `given` the weights, `of_group` those of what the group has in common. A pair of pictures that was not
+    compared follows from those that both were compared with, at half its weight.
     """
     pictures = sorted(set(picture_of.values()))
     if len(pictures) == 1:
@@ -98,12 +98,20 @@ def standing(
         accounted = abs(first_made_second) > CERTAIN.most_of_signs
     else:
         odds, known = _matrix(pictures, speaks, log_odds)
-        of_all = posterior(complete(odds, known))
+        place = {picture: number for number, picture in enumerate(pictures)}
+        ahead = precedence(
+            len(pictures),
+            (((place[picture_of[a]], place[picture_of[b]]), both) for (a, b), both in findings.items()),
+            of_group,
+        )
+        of_all = posterior(complete(odds, known)) * np.exp(ahead - ahead.max())
         likeliest = int(np.argmax(of_all))
-        lead = weight_of_copies * ways(_matrix(pictures, speaks, _specific)[0], likeliest)
-        of_all *= np.exp(-lead)
+        lead = ahead[likeliest] - ahead
         share = (of_all / of_all.sum()).tolist()
-        accounted = _are_accounted_for(odds, known, lead, likeliest)
+        of_proofs = _matrix(pictures, speaks, _bounded_proofs)[0]
+        accounted = _are_accounted_for(odds, known, lead, likeliest) and is_beyond_signs(
+            likelihood(complete(odds, known)), likelihood(complete(of_proofs, known)), ahead
+        )
     best = int(np.argmax(share))
     sure = share[best] >= CERTAIN.min_posterior and accounted and pictures[best] not in disproved
     return Standing(dict(zip(pictures, share, strict=True)), sure, disproved, speaks)
@@ -122,16 +130,6 @@ def _matrix(
     return odds, known
 
 
-def ways(specific: NDArray[np.float64], likeliest: int) -> NDArray[np.float64]:
-    """The logarithm of how many more ways to come first one picture had than each other one, (n,), by the copies that
-    each has alone. `specific[i, j]` is what only a copy of i shows, in log-odds, where j shows it."""
-    more = specific[likeliest] - specific
-    least = CERTAIN.proof_against
-    own = ((specific[likeliest] >= least) & (more >= least)).sum(axis=1)
-    of_other = ((specific >= least) & (-more >= least)).sum(axis=1)
-    return np.asarray(np.log((1 + own) / (1 + of_other)), np.float64)
-
-
 def _are_accounted_for(
     odds: NDArray[np.float64], known: NDArray[np.bool_], lead: NDArray[np.float64], likeliest: int
 ) -> bool:
@@ -144,6 +142,17 @@ def _are_accounted_for(
         return False
     doubt = np.exp(-(odds[likeliest] + lead))[signs_only].sum()
     return bool(doubt <= 1 / CERTAIN.min_posterior - 1)
+
+
+def is_beyond_signs(by_all: NDArray[np.float64], by_proofs: NDArray[np.float64], ahead: NDArray[np.float64]) -> bool:
+    """Whether the likeliest picture stays certain if all signs of a group together count over each other picture as
+    those of one pair may: the names and times of one file are the same in all of its pairs."""
+    likeliest = int(np.argmax(by_all + ahead))
+    by_signs = by_all - by_proofs
+    added = np.clip(by_signs[likeliest] - by_signs, -CERTAIN.most_of_signs, CERTAIN.most_of_signs)
+    proven = by_proofs + ahead
+    doubt = float(np.exp(proven - proven[likeliest] - added).sum()) - 1.0
+    return doubt <= 1 / CERTAIN.min_posterior - 1
 
 
 def complete(odds: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -160,8 +169,8 @@ def _proofs(found: Findings) -> float:
     return sum(value for name, value in found.items() if name in PROOFS)
 
 
-def _specific(found: Findings) -> float:
-    return max(0.0, sum(value for name, value in found.items() if name in SPECIFIC))
+def _bounded_proofs(found: Findings) -> float:
+    return min(CERTAIN.most_of_a_pair, max(-CERTAIN.most_of_a_pair, _proofs(found)))
 
 
 def _shown(files: Collection[FileSeen]) -> FileSeen | None:

@@ -17,7 +17,7 @@ from index.imaging.originality.pixel_traces import PixelTraces
 Bytes = NDArray[np.uint8]
 
 # Stored with every trace; those of another version are made again.
-VERSION: Final = "trace/5"
+VERSION: Final = "trace/6"
 
 
 # What a file records of its capture.
@@ -28,8 +28,9 @@ NO_RECORD, DATE_ONLY, CAMERA, FULL = range(4)
 class FileMarks:
     """`record` is how much the file says of its capture: NO_RECORD, DATE_ONLY, CAMERA or FULL. `editor` is the
     program that signed; `history` whether XMP has a history of editing; `modified` whether the date of the file's
-    last change is later than that of the capture; `resized` whether EXIF gives another size than the picture has;
-    `thumbnail` is "", "same" or "other" (it shows another picture than the file does).
+    last change is later than that of the capture; `recorded` the sides in pixels that EXIF gives, the shorter
+    first, (0, 0) for none; `resized` whether the picture has others; `thumbnail` is "", "same" or "other" (it shows
+    another picture than the file does).
     """
 
     record: int = NO_RECORD
@@ -38,6 +39,7 @@ class FileMarks:
     history: bool = False
     rendered: int = 0
     modified: bool = False
+    recorded: tuple[int, int] = (0, 0)
     resized: bool = False
     turned: bool = False
     thumbnail: str = ""
@@ -85,7 +87,7 @@ def of_bytes(data: bytes) -> Trace:
     blocks = tuple(_array(text, (len(COEFFICIENTS), BINS)) for text in kept["blocks"])
     weak, strong = (_array(text, (CELLS, CELLS)) for text in kept["edges"])
     width, height = kept["size"]
-    marks = FileMarks(**kept["marks"])
+    marks = FileMarks(**kept["marks"] | {"recorded": tuple(kept["marks"]["recorded"])})
     return Trace(width, height, JpegStructure(**structure), marks, PixelTraces(**pixels), blocks, (weak, strong))
 
 

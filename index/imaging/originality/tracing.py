@@ -25,7 +25,7 @@ def trace_of(data: bytes, limits: Limits) -> Trace:
         # One copy of the pixels: each takes as long as a quarter of the decoding.
         luminance, blue, red = (np.asarray(plane, np.uint8) for plane in cv2.split(np.asarray(_in_ycbcr(image))))
         marks = file_marks(image, luminance)
-        pixels = pixel_traces(luminance)
+        pixels = pixel_traces(luminance, blue, red)
         height, width = luminance.shape
         blocks = tuple(coefficient_histograms(luminance, *place) for place in grids(width, height))
         turn = TURN_OF_ORIENTATION.get(remaining_orientation(image))

@@ -11,7 +11,7 @@ from index.imaging.originality.account import SENTENCES, sentence
 from index.imaging.originality.file_signs import FileSeen, file_signs
 from index.imaging.originality.fitted import weights
 from index.imaging.originality.model import PROOFS, posterior, share_of_two
-from index.imaging.originality.standing import standing
+from index.imaging.originality.standing import is_beyond_signs, standing
 from index.messages import LANGUAGES
 
 GIVEN = {"part": 4.0, "grey": 4.0, "later": 2.0, "name_of_copy": 2.0, "coded": 3.5, "uncoded": 1.0}
@@ -42,16 +42,57 @@ def test_signs_of_many_pictures_together_are_not_sure_either() -> None:
     assert not standing(pictures, files, pairs, GIVEN).sure
 
 
-@pytest.mark.parametrize(("copies", "sure"), [(0, False), (1, True), (6, True)])
+@pytest.mark.parametrize(("copies", "sure"), [(0, False), (3, True), (6, True)])
 def test_a_picture_that_more_were_made_from_leads_one_that_signs_call_a_copy(copies: int, sure: bool) -> None:
     """Signs alone say that the second is a copy; the others show the table of the first and not that of the second."""
     pictures = {n: n for n in range(2 + copies)}
     files = {n: seen(f"/a{n}.jpg" if n != 1 else "/a - Copy.jpg", 10**6 if n == 1 else 0) for n in pictures}
-    pairs: Any = {(0, n): ({"coded": 1.0}, {}) for n in range(2, 2 + copies)}
-    pairs |= {(1, n): ({}, {}) for n in range(2, 2 + copies)}
+    pairs: Any = {(0, n): ({"coded": 1.0, "table": 4.0}, {}) for n in range(2, 2 + copies)}
+    pairs |= {(1, n): ({"no_table": 0.5}, {}) for n in range(2, 2 + copies)}
     found = standing(pictures, files, {(0, 1): ({}, {}), **pairs}, GIVEN)
     assert (found.best, found.sure) == (0, sure)
     assert sum(found.shares.values()) == pytest.approx(1)
+
+
+def test_tables_that_show_too_weakly_for_a_proof_add_up() -> None:
+    """None of the others is proven to be a copy, and each shows a little of the table of the first."""
+    pictures = {n: n for n in range(8)}
+    weak: Any = {(0, n): ({"table": 1.0}, {}) for n in range(2, 8)}
+    weak |= {(1, n): ({"no_table": 0.5}, {}) for n in range(2, 8)}
+    found = standing(pictures, {}, {(0, 1): ({}, {}), **weak}, GIVEN)
+    assert (found.best, found.sure) == (0, False)
+    assert found.shares[0] > 3 * found.shares[1]
+
+
+def test_the_signs_of_one_file_are_not_multiplied_by_the_size_of_its_group() -> None:
+    """The name and time of a file lead in each of its pairs; together they count as those of one."""
+    none, by_many_signs = np.zeros(2), np.array([0.0, -20.0])
+    assert not is_beyond_signs(by_many_signs, none, none)
+    assert is_beyond_signs(by_many_signs, np.array([0.0, -3.0]), none)
+    assert is_beyond_signs(by_many_signs, none, np.array([3.0, 0.0]))
+
+
+def in_group(changed: int, count: int, back: dict[str, float] | None = None) -> Any:
+    """A group in which one picture alone was sharpened, and all others look the same."""
+    same, other = ({"same_detail": 1.0}, {"same_detail": 1.0}), ({"other_detail": 1.0}, {"other_detail": 1.0})
+    pairs: Any = {(i, j): other if changed in (i, j) else same for i in range(count) for j in range(i + 1, count)}
+    if back:
+        pairs[0, 1] = ({**pairs[0, 1][0]}, {**pairs[0, 1][1], **back})
+    return standing({n: n for n in range(count)}, {}, pairs, GIVEN)
+
+
+def test_a_picture_that_alone_differs_from_many_alike_is_not_what_they_were_made_from() -> None:
+    """Had they been made from it, all of them would have been changed back alike. Of two, this says nothing."""
+    assert in_group(1, 2).shares == {0: 0.5, 1: 0.5}
+    of_three, of_ten = in_group(1, 3), in_group(1, 10)
+    assert of_three.shares[0] > 2 * of_three.shares[1]
+    assert of_ten.shares[0] > 20 * of_ten.shares[1]
+    assert not of_ten.sure
+
+
+def test_a_proof_outweighs_what_a_group_has_in_common() -> None:
+    """The sharpened one has what the others lack: they were made from another copy of it."""
+    assert not in_group(1, 4, {"part": 1.0, "grey": 1.0}).sure
 
 
 def test_copies_that_show_both_of_two_pictures_decide_nothing_between_them() -> None:

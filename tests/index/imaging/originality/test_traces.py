@@ -165,7 +165,8 @@ def test_every_kind_of_picture_has_a_trace(image: Image.Image) -> None:
     image.save(target, "PNG")
     trace = traced(target.getvalue())
     assert (trace.width, trace.height) == image.size
-    assert made_from(Member(facts(target.getvalue()), trace), Member(facts(target.getvalue()), trace), {}) == {}
+    found = made_from(Member(facts(target.getvalue()), trace), Member(facts(target.getvalue()), trace), {})
+    assert all(name.startswith("same_") for name in found)
 
 
 @pytest.mark.parametrize("cut", range(0, 700, 23))

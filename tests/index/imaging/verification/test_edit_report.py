@@ -44,6 +44,24 @@ def test_a_crop_by_a_fiftieth_of_both_sides_is_reported_wherever_it_is(seed: int
     assert crop["box"] == pytest.approx(expected, abs=0.004)
 
 
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (8, 6)])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_crop_by_a_hundredth_of_both_sides_is_reported(seed: int, left: int, top: int) -> None:
+    whole = photograph(seed, 800, 600)
+    crop = evidence(whole, whole.crop((left, top, left + 792, top + 594)))["crop"]
+    assert crop["of"] == "first"
+    assert crop["box"] == pytest.approx((left / 800, top / 600, (left + 792) / 800, (top + 594) / 600), abs=0.004)
+
+
+@pytest.mark.parametrize("degrees", [1.0, 1.8, 2.5])
+def test_a_tilt_within_the_frame_is_no_crop(degrees: float) -> None:
+    """As much of either is beyond the other."""
+    whole = photograph(2, 800, 600)
+    tilted = evidence(whole, whole.rotate(degrees, Image.Resampling.BICUBIC))
+    assert "tilt" in tilted
+    assert not tilted.keys() & {"crop", "frame"}
+
+
 @pytest.mark.parametrize("size", [(401, 299), (160, 119), (1000, 752)])
 def test_a_picture_of_rounded_sides_is_no_crop(size: tuple[int, int]) -> None:
     whole = photograph(2, 800, 600)
