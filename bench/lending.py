@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from bench._photographs import photographs
+from bench._photographs import add_folder, photographs
 from daemon.processes.verify_task import PairTask, verify_pair
 from daemon.processes.worker import of_item
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
@@ -39,7 +39,7 @@ Task = tuple[tuple[int, int], PairTask]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help="photographs that are all different")
+    add_folder(parser)
     parser.add_argument("--pictures", type=int, default=40, help="as many of them, or made as many")
     parser.add_argument("--copies", type=int, default=4, help="of each, and pairs with as many other pictures")
     options = parser.parse_args()

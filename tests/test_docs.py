@@ -119,3 +119,9 @@ def test_a_decision_has_its_four_parts_and_is_short(page: Path) -> None:
     parts = re.findall(r"^## (.+)$", text_of(page), re.MULTILINE)
     assert parts == ["Context", "Decision", "Consequences", "What would make us change it"]
     assert 150 <= len(text_of(page).split()) <= 300
+
+
+def test_every_benchmark_is_named_where_measurements_are_made_again() -> None:
+    (row,) = [line for line in text_of(TOP / "docs/measurements/README.md").splitlines() if "`make bench`" in line]
+    named = set(re.findall(r"`(\w+)`", row.split("|")[2]))
+    assert named == {path.stem for path in (TOP / "bench").glob("[!_]*.py")}
