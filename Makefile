@@ -57,8 +57,9 @@ bench: $(VENV)/installed-dev
 	@for script in bench/[!_]*.py; do \
 		[ -e "$$script" ] || { echo "There are no benchmarks." >&2; exit 1; }; \
 		name=$$(basename "$$script" .py); echo "== $$name: $$(sed -n '1s/^"""//p' "$$script")"; \
-		$(PYTHON) -u -m "bench.$$name" || exit; \
-	done
+		$(PYTHON) -u -m "bench.$$name" || failed="$$failed $$name"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
 
 # The weights by which the original is told, fitted on a folder of photographs: make originality PHOTOS=~/Pictures
 originality: $(VENV)/installed-dev

@@ -33,6 +33,8 @@ from support.lending import HeldBack, Lending
 from support.pictures import photograph
 
 LONG_SIDE = 1024
+# Pairs that are verified before anything is measured.
+WARMING = 20
 LIMITS = WorkerLimits(60.0, 2 * 2**30)
 Task = tuple[tuple[int, int], PairTask]
 
@@ -87,7 +89,7 @@ def pairs_of(originals: list[Image.Image], copies: int, place: Path) -> tuple[li
 def at_home(tasks: list[Task]) -> tuple[float, float]:
     """Milliseconds a pair in the process that verifies, and here."""
     with WorkerPool(1, LIMITS) as pool:
-        run(pool, tasks[:20])
+        run(pool, tasks[:WARMING])
         child = children_of(os.getpid())
         before, started_s = {pid: seconds_of(pid) for pid in child}, time.process_time()
         run(pool, tasks)
@@ -101,7 +103,7 @@ def lent(tasks: list[Task], place: Path) -> dict[str, float]:
     lending = Lending(place, HeldBack(1, LIMITS))
     try:
         lending.start("worker")
-        run(lending.pool, tasks[:20])
+        run(lending.pool, tasks[:WARMING])
         worker = lending.processes["worker"].pid
         gate = lending.lender.gate_pid
         assert gate is not None
@@ -112,7 +114,7 @@ def lent(tasks: list[Task], place: Path) -> dict[str, float]:
         run(lending.pool, tasks)
         here_s = time.process_time() - started_s
         took = {pid: seconds_of(pid) - before[pid] for pid in before}
-        assert sum(lending.done().values()) == len(tasks) + 20, "some were done at home"
+        assert sum(lending.done().values()) == len(tasks) + len(tasks[:WARMING]), "some were done at home"
     finally:
         lending.close()
     seconds = {name: took[pid] for name, pid in processes.items()}
