@@ -51,11 +51,15 @@ check-js:
 	$(NPX) eslint@$(ESLINT) webui/static eslint.config.js
 	$(NPX) prettier@$(PRETTIER) --check "webui/static/**/*.js" eslint.config.js
 
+# Each program of bench/ in turn, half an hour on two cores. PHOTOS=DIR: over photographs of yours, where one takes any.
 bench: $(VENV)/installed-dev
+	@echo "$$(date -I), $$(nproc) cores, $$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $$($(PYTHON) -V)"
 	@for script in bench/[!_]*.py; do \
 		[ -e "$$script" ] || { echo "There are no benchmarks." >&2; exit 1; }; \
-		name=$$(basename "$$script" .py); echo "== $$name"; $(PYTHON) -m "bench.$$name" || exit; \
-	done
+		name=$$(basename "$$script" .py); echo "== $$name: $$(sed -n '1s/^"""//p' "$$script")"; \
+		$(PYTHON) -u -m "bench.$$name" || failed="$$failed $$name"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
 
 # The weights by which the original is found, fitted on a folder of photographs: make originality PHOTOS=~/Pictures
 originality: $(VENV)/installed-dev

@@ -48,7 +48,8 @@ def main() -> None:
         return
     browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser_path is None:
-        raise SystemExit(f"No browser found ({', '.join(BROWSERS)}).")
+        print(f"Not measured: no browser found ({', '.join(BROWSERS)}).")
+        return
     with tempfile.TemporaryDirectory(prefix="comparimg-actions-") as folder:
         data = Path(folder) / "data"
         with Store(data):

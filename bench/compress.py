@@ -362,4 +362,5 @@ def main(folders: list[str]) -> None:
 
 if __name__ == "__main__":
     os.nice(5)
-    main(sys.argv[1:] or os.environ.get("PHOTOS", "").split())
+    named = os.environ.get("PHOTOS", "")
+    main(sys.argv[1:] or ([named] if Path(named).is_dir() and named else named.split()))

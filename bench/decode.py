@@ -9,6 +9,7 @@ the work, whatever else the machine does), then the clock. The steps of one proc
 memory of the processes. What the index does with the readings is for bench.indexing to measure.
 """
 
+import argparse
 import os
 import statistics
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench._photographs import add_folder, files_of
 from bench._steps import decode_all, steps_us
 from daemon.processes.decode_task import IndexTask, index_file
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
@@ -27,6 +29,7 @@ from index.imaging.decoding.pictures import Limits
 from index.model import Identity
 
 ROUNDS = 5
+MOST = 400
 CORES = len(os.sched_getaffinity(0))
 SUFFIXES = {".jpg", ".jpeg"}
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -70,7 +73,7 @@ def measured(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def measure(name: str, folder: Path) -> None:
-    files = sorted(os.fsencode(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = [os.fsencode(path) for path in files_of(folder, SUFFIXES, MOST)]
     shares = [files[number::CORES] for number in range(CORES)]
     tasks = [IndexTask(path, os.path.dirname(path), Identity(0, 0, 0, 0), frozenset(), Limits()) for path in files]
 
@@ -95,10 +98,12 @@ def measure(name: str, folder: Path) -> None:
         print(f"  microseconds a file, warm: {durations} (decode contains header)")
 
 
-def main(arguments: list[str]) -> None:
-    given = arguments[0] if arguments else os.environ.get("PHOTOS", "")
-    if given:
-        measure(Path(given).name, Path(given))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_folder(parser, f"photographs, of which {MOST} are taken at most")
+    options = parser.parse_args()
+    if options.folder:
+        measure(options.folder.name, options.folder)
         return
     with tempfile.TemporaryDirectory(prefix="comparimg-decode-") as folder:
         for megapixels, count, size in ((12, 30, (4000, 3000)), (2, 100, (1600, 1200)), (0.2, 400, (533, 400))):
@@ -108,4 +113,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

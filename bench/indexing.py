@@ -8,10 +8,11 @@ read, digest, decode, three hashes in all turns, facts, and the rows in SQLite. 
 and the peak memory are printed too.
 """
 
+import argparse
 import os
 import resource
+import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench._photographs import add_folder, files_of
 from daemon.jobs.progress import NullProgress
 from daemon.jobs.scan import Scanner
 from daemon.jobs.scan_roots import ScanRoot
@@ -33,6 +35,7 @@ from index.database.store import Store
 from index.imaging.decoding.pictures import Limits
 
 ROUNDS = 3
+MOST = 400
 CORES = os.cpu_count() or 1
 SUFFIXES = {".jpg", ".jpeg"}
 
@@ -66,7 +69,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def measure(name: str, folder: Path) -> None:
-    files = sorted(str(path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = [str(path) for path in files_of(folder, SUFFIXES, MOST)]
     root = ScanRoot(WatchRoot(os.fsencode(folder)))
     ratios, rates, rescans = [], [], []
     with WorkerPool(CORES, WorkerLimits()) as pool, ProcessPoolExecutor(CORES) as bare:
@@ -88,13 +91,17 @@ def measure(name: str, folder: Path) -> None:
     )
 
 
-def main(arguments: list[str]) -> None:
-    given = arguments[0] if arguments else os.environ.get("PHOTOS", "")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_folder(parser, f"photographs, of which {MOST} are copied at most")
+    options = parser.parse_args()
     print(f"{CORES} cores, median of {ROUNDS} rounds, indexing and bare decoding in turn")
-    if given:
-        measure(Path(given).name, Path(given))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="comparimg-indexing-") as folder:
+        if options.folder:
+            for number, path in enumerate(files_of(options.folder, SUFFIXES, MOST)):
+                shutil.copyfile(path, Path(folder) / f"{number}{path.suffix}")
+            measure(options.folder.name, Path(folder))
+        else:
             make_pictures(Path(folder) / "large", 60, (4000, 3000))
             make_pictures(Path(folder) / "small", 300, (640, 480))
             measure("12 megapixels", Path(folder) / "large")
@@ -104,4 +111,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

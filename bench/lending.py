@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from bench._photographs import photographs
+from bench._photographs import add_folder, photographs
 from daemon.processes.verify_task import PairTask, verify_pair
 from daemon.processes.worker import of_item
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
@@ -33,13 +33,15 @@ from support.lending import HeldBack, Lending
 from support.pictures import photograph
 
 LONG_SIDE = 1024
+# Pairs that are verified before anything is measured.
+WARMING = 20
 LIMITS = WorkerLimits(60.0, 2 * 2**30)
 Task = tuple[tuple[int, int], PairTask]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help="photographs that are all different")
+    add_folder(parser)
     parser.add_argument("--pictures", type=int, default=40, help="as many of them, or made as many")
     parser.add_argument("--copies", type=int, default=4, help="of each, and pairs with as many other pictures")
     options = parser.parse_args()
@@ -87,7 +89,7 @@ def pairs_of(originals: list[Image.Image], copies: int, place: Path) -> tuple[li
 def at_home(tasks: list[Task]) -> tuple[float, float]:
     """Milliseconds per pair in the process that verifies, and here."""
     with WorkerPool(1, LIMITS) as pool:
-        run(pool, tasks[:20])
+        run(pool, tasks[:WARMING])
         child = children_of(os.getpid())
         before, started_s = {pid: seconds_of(pid) for pid in child}, time.process_time()
         run(pool, tasks)
@@ -101,7 +103,7 @@ def lent(tasks: list[Task], place: Path) -> dict[str, float]:
     lending = Lending(place, HeldBack(1, LIMITS))
     try:
         lending.start("worker")
-        run(lending.pool, tasks[:20])
+        run(lending.pool, tasks[:WARMING])
         worker = lending.processes["worker"].pid
         gate = lending.lender.gate_pid
         assert gate is not None
@@ -112,7 +114,7 @@ def lent(tasks: list[Task], place: Path) -> dict[str, float]:
         run(lending.pool, tasks)
         here_s = time.process_time() - started_s
         took = {pid: seconds_of(pid) - before[pid] for pid in before}
-        assert sum(lending.done().values()) == len(tasks) + 20, "some were done at home"
+        assert sum(lending.done().values()) == len(tasks) + len(tasks[:WARMING]), "some were done at home"
     finally:
         lending.close()
     seconds = {name: took[pid] for name, pid in processes.items()}

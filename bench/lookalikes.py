@@ -16,7 +16,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import islice, pairwise
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bench._photographs import photographs
+from bench._photographs import add_folder, photographs
 from index.imaging.candidates.perceptual_hash import hash_grey, rows_of
 from index.imaging.candidates.search.hash_index import HashIndex
 from index.imaging.decoding import pictures
@@ -324,9 +323,7 @@ KINDS: dict[str, tuple[bool, Callable[[Scene], Pair]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "folder", nargs="?", default=os.environ.get("PHOTOS") or None, type=Path, help="photographs, all different"
-    )
+    add_folder(parser)
     parser.add_argument("--pictures", type=int, default=24, help="as many of them")
     parser.add_argument("--part", choices=("fit", "judge"), default="fit")
     parser.add_argument("--kind", default="", help="only kinds whose names begin so")

@@ -1,8 +1,8 @@
 """What each method of detection finds of crops and pictures in others, and what it costs: with and without the model.
 
 On generated pictures, or on the photographs of a folder, which should be all different. The model is that of the
-configuration; without one, only the hashes are measured. With --wallpapers, each picture is there twice: as a wallpaper
-of 4:3 and as one of 16:10, both in a usual size and compressed separately.
+configuration, or else the one that ships. With --wallpapers, each picture is there twice: as a wallpaper of 4:3 and as
+one of 16:10, both in a usual size and compressed separately.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
-from bench._photographs import photographs
+from bench._photographs import add_folder, photographs
 from daemon.configuration.config import load
 from daemon.ctl import oneshot
 from daemon.jobs.progress import NullProgress
@@ -107,7 +107,7 @@ METHODS: Final = Method.HASH, Method.HASH_AND_MODEL, Method.MODEL
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help="photographs that are all different")
+    add_folder(parser)
     parser.add_argument("--config", type=Path, help="the configuration that names the model")
     parser.add_argument("--pictures", type=int, default=12, help="as many of them, or made as many")
     parser.add_argument("--seed", type=int, default=1)
@@ -167,10 +167,10 @@ def measure(
             if group["kind"] != Kind.POSSIBLE
         ]
         found[method] = score(groups, labels)
-        found[method]["s"] = round(took_s)
+        found[method]["processor, s"] = round(took_s)
     counts_of = Counter(kind for _, kind in labels.values() if kind)
     print(f"| | {' | '.join(found)} |\n|---|{'---|' * len(found)}")
-    for kind in (*counts_of, "wrong pairs", "s"):
+    for kind in (*counts_of, "wrong pairs", "processor, s"):
         of = f" of {counts_of[kind]}" if kind in counts_of else ""
         print(f"| {kind} | {' | '.join(f'{counts[kind]}{of}' for counts in found.values())} |")
 

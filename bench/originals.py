@@ -16,11 +16,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 
 from bench._other_copies import OTHER_KINDS
+from bench._photographs import add_folder
 from fitting.copies import KINDS
 from fitting.originality import LIMITS, Case, compared, make_case
 from index.imaging.originality.fitted import group_weights, weights
@@ -48,9 +48,7 @@ class Spent:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "folder", nargs="?", default=os.environ.get("PHOTOS") or None, type=Path, help="photographs, all different"
-    )
+    add_folder(parser)
     parser.add_argument("--trees", type=int, default=21)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from bench._photographs import photographs
+from bench._photographs import add_folder, photographs
 from index.imaging.decoding.jpeg_file import COMMENT, Segment, with_metadata
 
 SOURCES = Path(__file__).parents[1]
@@ -131,10 +131,10 @@ def processor_s(command: Sequence[str], more: dict[str, str] | None = None) -> f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=os.environ.get("PHOTOS") or None)
+    add_folder(parser)
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
-    maker = Maker(options.folder and Path(options.folder).expanduser(), 0.1 if options.small else 1.0)
+    maker = Maker(options.folder, 0.1 if options.small else 1.0)
     rows: dict[str, Callable[[Path], None]] = {
         "60 distinct, 12 megapixels": lambda folder: maker.distinct(folder, 60, (4000, 3000)),
         "300 distinct, 2 megapixels": lambda folder: maker.distinct(folder, 300, (1632, 1224)),

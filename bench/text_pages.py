@@ -10,14 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 
 # As in the workers: the threads of a matrix product would be counted, and wait for one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
 
-from bench._photographs import photographs
+from bench._photographs import add_folder, photographs
 from bench.lookalikes import HSIZE, Seen
 from fitting.text_pages import COPIES, PAIRS, Pair, lock_screens
 from index.imaging.verification.verify import judge, prepare
@@ -28,7 +27,7 @@ LONG_SIDE = 1600
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help="photographs, for lock screens")
+    add_folder(parser, "photographs, for lock screens")
     parser.add_argument("--pairs", type=int, default=40, help="as many of each kind")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kind", default="", help="only kinds whose names begin so")

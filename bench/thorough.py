@@ -11,11 +11,13 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from bench._photographs import add_folder, photographs
 from index.imaging.candidates.features.descriptors import KEPT, FeatureSet, describe
 from index.imaging.candidates.features.feature_index import FeatureIndex
 
@@ -24,23 +26,34 @@ from support.pictures import photograph
 
 DISTURBED, DISTURBED_MUCH = 0.05, 0.2
 ASKED = 100
+LONG_SIDE = 1024
+# Photographs whose features are taken, and pictures of which copies are looked for.
+MOST, FEW = 1_000, 60
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=10_000, help="how many there are in the end")
-    parser.add_argument("--photos", type=Path, help="a folder of photographs to take the features from")
+    add_folder(parser, "photographs to take the features from")
     options = parser.parse_args()
-    pictures = list(photographs(options.photos)) if options.photos else [photograph(seed) for seed in range(60)]
-    start = time.process_time()
-    described = [described_of(picture) for picture in pictures]
-    describing_ms = (time.process_time() - start) / len(pictures) * 1e3
+    if options.folder:
+        pictures = (picture for _, picture in islice(photographs(options.folder, LONG_SIDE, 1), MOST))
+    else:
+        pictures = (photograph(seed) for seed in range(FEW))
+    few: list[Image.Image] = []
+    described, spent_s = [], 0.0
+    for picture in pictures:
+        few += [picture] * (len(few) < FEW)
+        start_s = time.process_time()
+        described.append(described_of(picture))
+        spent_s += time.process_time() - start_s
+    describing_ms = spent_s / len(described) * 1e3
     features = sum(map(len, described)) / len(described)
     print(f"describing: {describing_ms:.0f} ms a picture, {features:.0f} features, {features / 25:.1f} KB in the index")
-    recall(pictures[:60], described)
+    recall(few, described)
     print("\n| pictures | search, ms of a processor a picture | wrong pairs proposed a picture | memory, MB |")
     print("|---|---|---|---|")
-    growth(described, options.pictures, DISTURBED if options.photos else DISTURBED_MUCH)
+    growth(described, options.pictures, DISTURBED if options.folder else DISTURBED_MUCH)
 
 
 def growth(described: Sequence[FeatureSet], most: int, disturbed: float) -> None:
@@ -106,17 +119,6 @@ def described_of(picture: Image.Image) -> FeatureSet:
     view = picture.convert("L")
     view.thumbnail((512, 512))
     return describe(np.asarray(view))
-
-
-def photographs(folder: Path) -> Sequence[Image.Image]:
-    pictures = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
-            with Image.open(path) as image:
-                picture = ImageOps.exif_transpose(image).convert("RGB")
-            picture.thumbnail((1024, 1024))
-            pictures.append(picture)
-    return pictures[:2_000]
 
 
 if __name__ == "__main__":

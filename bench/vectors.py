@@ -4,7 +4,7 @@
     python -m bench.vectors FOLDER [--among N]       copies of photographs among regions of the others in the folder
 
 The model is the one that ships. A region is a window of a photograph, 35 to 90 % of its sides, anywhere and in any
-turn. No copy's photograph gives regions, so that all of these are strangers.
+turn. No copy's photograph gives regions, so that all of these are strangers. PHOTOS is not read: it takes long.
 """
 
 import argparse

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from bench._photographs import photographs
+from bench._photographs import add_folder, photographs
 from index.imaging.candidates.crop_hashes import crop_hashes, crop_tolerance, separate
 from index.imaging.candidates.perceptual_hash import hash_grey, rows_of
 from index.imaging.candidates.search.crop_index import CropIndex
@@ -42,7 +42,7 @@ Alteration = Callable[[Image.Image], Image.Image]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help="photographs that are all different")
+    add_folder(parser)
     parser.add_argument("--pictures", type=int, default=24, help="as many of them, or made as many")
     options = parser.parse_args()
     cv2.setNumThreads(1)

@@ -72,7 +72,8 @@ def _new_indexes_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     def copy_or_upgrade(database: SqliteDatabase, path: Path, backups: Backups | None = None) -> None:
         if not path.exists() and upgrading.MIGRATIONS == MIGRATIONS:
             path.write_bytes(template)
-        upgrade(database, path, backups)
+        else:
+            upgrade(database, path, backups)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "upgrade", copy_or_upgrade)

@@ -152,3 +152,9 @@ def test_every_kind_of_example_is_checked_somewhere() -> None:
 @pytest.mark.parametrize(("page", "example"), blocks("json"))
 def test_every_example_of_json_is_valid(page: str, example: str) -> None:
     assert json.loads(example)
+
+
+def test_every_benchmark_is_named_where_measurements_are_made_again() -> None:
+    (row,) = [line for line in text_of(TOP / "docs/measurements/README.md").splitlines() if "`make bench`" in line]
+    named = set(re.findall(r"`(\w+)`", row.split("|")[2]))
+    assert named == {path.stem for path in (TOP / "bench").glob("[!_]*.py")}

@@ -1,5 +1,6 @@
 """The WSGI app: the table of routes in a Bottle app, behind the security middleware. Called by any web thread."""
 
+import functools
 import io
 import json
 import logging
@@ -45,12 +46,7 @@ class WebApp:
         self._pages = Pages(services, policy)
         self._bottle = _Bottle(self._pages.error_page)
         self._bottle.config["json.enable"] = False
-        document = json.dumps(make_document(ROUTES, services.version)).encode()
-        self.routes: tuple[Route, ...] = (
-            *ROUTES,
-            _document_route(document),
-            *page_routes(self._pages),
-        )
+        self.routes: tuple[Route, ...] = (*ROUTES, _document_route(services.version), *page_routes(self._pages))
         for route in self.routes:
             address = route.path.replace("{file}", "<file:path>").replace("{id}", "<id>")
             self._bottle.route(address, route.method, self._responder(route))
@@ -129,9 +125,15 @@ def make_app(store: Store, services: Services, stream_lifetime_s: float = LIFETI
     return WebApp(store, services, stream_lifetime_s)
 
 
-def _document_route(document: bytes) -> Route:
+@functools.cache
+def _document(version: str) -> bytes:
+    """Made when it is first asked for: it takes longer than the rest of the app."""
+    return json.dumps(make_document(ROUTES, version)).encode()
+
+
+def _document_route(version: str) -> Route:
     def get_openapi(_: Call) -> Reply:
-        return Reply(document, "application/json", headers={"Cache-Control": "no-cache"})
+        return Reply(_document(version), "application/json", headers={"Cache-Control": "no-cache"})
 
     return Route(
         "GET", f"{API}/openapi.json", get_openapi, "This document", "status", media_types=("application/json",)

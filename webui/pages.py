@@ -5,6 +5,7 @@ and served from memory, so no request can reach another file. The address of the
 browsers may cache them forever.
 """
 
+import functools
 import hashlib
 import json
 import re
@@ -199,7 +200,8 @@ def page_routes(pages: Pages) -> tuple[Route, ...]:
     )
 
 
-def _read_files() -> dict[str, bytes]:
+@functools.cache
+def _read_files() -> Mapping[str, bytes]:
     """Every file of the page, by its name below /static/VERSION/. Those of the languages are below locale/."""
     files = {}
     for folder, prefix in (("static", ""), ("locale", "locale/")):

@@ -31,19 +31,24 @@ from support.typography import faults
 
 TOP = Path(__file__).parents[2]
 MODULES = sorted(path for part in ("index", "webui", "daemon") for path in (TOP / part).rglob("*.py"))
-TREES = {path: ast.parse(path.read_text()) for path in MODULES}
-NODES = [(path, node) for path, tree in TREES.items() for node in ast.walk(tree)]
 CODE = re.compile(r"[a-z_]+(\.[A-Za-z_0-9]+)+")
 # Where the code is in a call; every subclass of ComparImgError is one of these or has the code first.
 PLACE_OF_CODE = {"PictureError": 1, "StepRefused": 1, "FileError": 1, "HttpError": 2, "_Refused": 1}
 NO_PARAMETERS = frozenset({"field", "hint", "headers"})
 OTHER_KEYWORDS: dict[str, frozenset[str]] = {"Message": frozenset()}
+Nodes = list[tuple[Path, ast.AST]]
 
 
-def error_classes() -> set[str]:
+@pytest.fixture(scope="module")
+def nodes() -> Nodes:
+    """Every node of the syntax of every module: seconds to make, so only where they are asked for."""
+    return [(path, node) for path in MODULES for node in ast.walk(ast.parse(path.read_text()))]
+
+
+def error_classes(nodes: Nodes) -> set[str]:
     """The names of Message and of every error that is raised with a code."""
     names = {"Message", "ComparImgError", "FileError", "_Refused"}
-    classes = [node for _, node in NODES if isinstance(node, ast.ClassDef)]
+    classes = [node for _, node in nodes if isinstance(node, ast.ClassDef)]
     while (
         more := {
             node.name for node in classes if any(isinstance(base, ast.Name) and base.id in names for base in node.bases)
@@ -52,9 +57,6 @@ def error_classes() -> set[str]:
     ):
         names |= more
     return names - {"ConfigError"}
-
-
-CLASSES = error_classes()
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ def pattern_of(node: ast.expr) -> Iterator[str]:
         yield from pattern_of(node.orelse)
 
 
-def uses() -> Iterator[Use]:
-    for path, node in NODES:
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in CLASSES:
+def uses_in(nodes: Nodes) -> Iterator[Use]:
+    classes = error_classes(nodes)
+    for path, node in nodes:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in classes:
             continue
         place = PLACE_OF_CODE.get(node.func.id, 0)
         if len(node.args) > place:
@@ -89,7 +92,11 @@ def uses() -> Iterator[Use]:
                 yield Use(f"{path.relative_to(TOP)}:{node.lineno}", pattern, known)
 
 
-USES = list(uses())
+@pytest.fixture(scope="module")
+def uses(nodes: Nodes) -> list[Use]:
+    return list(uses_in(nodes))
+
+
 ENGLISH = catalogue("en")
 
 
@@ -97,29 +104,29 @@ def places(wording: str) -> set[str]:
     return {place[0] for place in PLACE.findall(wording)}
 
 
-def test_every_code_in_the_code_is_in_the_catalogue() -> None:
-    assert len(USES) > 300
-    assert [use for use in USES if not any(re.fullmatch(use.pattern, code) for code in ENGLISH)] == []
+def test_every_code_in_the_code_is_in_the_catalogue(uses: list[Use]) -> None:
+    assert len(uses) > 300
+    assert [use for use in uses if not any(re.fullmatch(use.pattern, code) for code in ENGLISH)] == []
 
 
-def test_every_entry_of_the_catalogue_is_used() -> None:
+def test_every_entry_of_the_catalogue_is_used(nodes: Nodes, uses: list[Use]) -> None:
     written = {
         node.value
-        for _, node in NODES
+        for _, node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value)
     }
-    worked_out = re.compile("|".join(use.pattern for use in USES))
+    worked_out = re.compile("|".join(use.pattern for use in uses))
     system = {f"os.{name}" for name in errno.errorcode.values()}
     used = {code for code in ENGLISH if code in written | system | {"text"} or worked_out.fullmatch(code)}
     hints = {code for code in ENGLISH if code.endswith(".hint") and code.removesuffix(".hint") in used}
     assert set(ENGLISH) - used - hints == set()
 
 
-def test_what_is_filled_in_is_what_the_calls_give() -> None:
+def test_what_is_filled_in_is_what_the_calls_give(uses: list[Use]) -> None:
     """Where the code is written out; those of evidence are compared sentence by sentence in test_edit_evidence."""
     codes = {re.escape(code): code for code in ENGLISH}
     wrong = []
-    for use in USES:
+    for use in uses:
         code = codes.get(use.pattern)
         if code is not None and use.params is not None:
             needed = places(ENGLISH[code]) | places(ENGLISH.get(f"{code}.hint", ""))

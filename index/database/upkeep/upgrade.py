@@ -35,7 +35,9 @@ def upgrade(database: SqliteDatabase, path: Path, backups: Backups | None = None
         if newer:
             raise StoreError("index.newer", path=path, migration=newer[0])
         pending = [migration for migration in status if not migration.applied]
-        if backups is not None and pending and len(pending) < len(status):
+        if not pending:
+            return
+        if backups is not None and len(pending) < len(status):
             _back_up(database, path, backups, pending[0].name)
         with _quietly() if len(pending) == len(status) else contextlib.nullcontext():
             runner.up()

@@ -18,7 +18,7 @@ from daemon.ctl.rest_path import at
 from daemon.service import Service
 from index.errors import UsageError
 from support.pictures import photograph, save
-from support.serving import config_over, until
+from support.serving import config_over, until, write_config
 from support.terminal import DONE, FAILED, NO_DAEMON, WRONG_USAGE, Ctl
 
 for module in (calibration, compress, detect, doctor, remote, setup, sorting):
@@ -117,15 +117,23 @@ def test_the_exit_code_says_whose_fault_it_is(
 
 @pytest.mark.parametrize(
     "address",
-    ["", "localhost", "127.0.0.1:5000", "ftp://localhost", "http://", "http://[", "http://a b", "http://é", "http://x:99999",
+    ["localhost", "127.0.0.1:5000", "ftp://localhost", "http://", "http://[", "http://a b", "http://é", "http://x:99999",
      "http://x:-1", "http://x:y", "http://x\n", "file:///etc/passwd", "http://x?y", "http://x#y"],
 )  # fmt: skip
 def test_what_is_no_address_is_wrong_usage(ctl_alone: Ctl, address: str) -> None:
     with pytest.raises(UsageError) as raised:
         Client(address)
     assert raised.value.hint
-    # Left empty, it is that of the configuration.
-    assert ctl_alone("--address", address, "status").code == (WRONG_USAGE if address else NO_DAEMON)
+    assert ctl_alone("--address", address, "status").code == WRONG_USAGE
+
+
+def test_an_empty_address_is_that_of_the_configuration(ctl_alone: Ctl, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        Client("")
+    config = write_config(tmp_path, tmp_path / "photos", port=1)
+    answer = ctl_alone("--config", config, "--address", "", "status")
+    assert answer.code == NO_DAEMON
+    assert "127.0.0.1:1" in answer.err
 
 
 def test_a_token_that_can_be_none_is_wrong_usage(ctl_alone: Ctl, monkeypatch: pytest.MonkeyPatch) -> None:
