@@ -27,7 +27,7 @@ from support.pictures import photograph
 DISTURBED, DISTURBED_MUCH = 0.05, 0.2
 ASKED = 100
 LONG_SIDE = 1024
-# Photographs whose features are taken, and pictures of which copies are looked for.
+# Photographs whose features are taken, and pictures whose copies are searched for.
 MOST, FEW = 1_000, 60
 
 

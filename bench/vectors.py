@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, help="photographs that the model was not trained on")
     parser.add_argument("--among", type=int, default=100_000, help="so many regions")
-    parser.add_argument("--copied", type=int, default=100, help="photographs of which copies are looked for")
+    parser.add_argument("--copied", type=int, default=100, help="photographs whose copies are searched for")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rows", type=int, default=MANY, help="made-up vectors")

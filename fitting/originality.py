@@ -86,7 +86,7 @@ def make_case(
     kinds: Mapping[str, tuple[str, Edit]] = KINDS,
 ) -> list[File]:
     """An original and copies: copies of the original with this probability, otherwise of any file so far. If it was
-    `edited`, they are copies of the first copy instead, as of a picture that was edited before it was sent to others."""
+    `edited`, they are copies of the first copy instead, as of a picture that was edited before it was sent on."""
     rng = random.Random(seed)
     with Image.open(photo) as opened:
         base = ImageOps.exif_transpose(opened).convert("RGB")

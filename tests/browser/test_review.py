@@ -173,9 +173,9 @@ def test_a_long_name_gives_way_to_the_figures_of_the_review(serve: Serve, visit:
         figures, steps = (page.locator(f".review-head .{name}").bounding_box() for name in ("review-progress", "steps"))
         assert figures is not None
         assert steps is not None
-        beside = figures["x"] + figures["width"] <= steps["x"]
+        on_the_left = figures["x"] + figures["width"] <= steps["x"]
         above, below = sorted((figures, steps), key=lambda box: box["y"])
-        assert beside or above["y"] + above["height"] <= below["y"], width
+        assert on_the_left or above["y"] + above["height"] <= below["y"], width
 
 
 def test_a_path_of_any_length_leaves_the_facts_in_sight_on_a_phone(serve: Serve, visit: Open) -> None:

@@ -257,7 +257,7 @@ def test_a_resolution_is_kept_in_exif_or_named_and_an_assumed_one_is_nothing():
     assert made(jpeg(exif=exif, dpi=(300, 300)), WEBP)[0].notes == ()
 
 
-def test_no_resolution_is_made_up_beside_exif():
+def test_no_resolution_is_made_up_with_exif():
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     for options in (HALF, CompressionOptions(**AS_IT_IS, quality=60)):

@@ -83,7 +83,7 @@ def texture() -> Image.Image:
 
 
 def shadow() -> Image.Image:
-    """Letters beside a wide soft shadow on white."""
+    """Letters next to a wide soft shadow on white."""
     levels = 255 - np.linspace(0, 5.5, 160) ** 2
     picture = Image.fromarray(levels[None, :, None].repeat(120, 0).repeat(3, 2).astype(np.uint8))
     ImageDraw.Draw(picture).text((4, 40), "View members", fill=(60, 60, 90))
