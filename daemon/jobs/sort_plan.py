@@ -357,8 +357,13 @@ class Planner:
         try:
             near, fold = self._names_near(folder, name), self._folder(folder).fold
             pictures = [other for other in near if self._is_picture(os.path.join(folder, other))]
-            sidecars = {fold(os.path.basename(sidecar)): sidecar for sidecar in self._sidecars_of(path)}
-            for own in (name + XMP_ENDING, stem_of(name) + XMP_ENDING):
+            # The ending may be in capitals, on a disk that distinguishes them as well.
+            sidecars = {
+                fold(os.path.basename(sidecar)[: -len(XMP_ENDING)]): sidecar
+                for sidecar in self._sidecars_of(path)
+                if sidecar.lower().endswith(XMP_ENDING)
+            }
+            for own in (name, stem_of(name)):
                 sidecar = sidecars.get(fold(own))
                 if sidecar and images_behind(os.path.basename(sidecar), pictures, fold) == [name]:
                     return sidecar
