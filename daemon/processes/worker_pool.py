@@ -3,7 +3,7 @@
 Each process has a thread (comparimg-worker-N) that sends it tasks, a little ahead so that it never waits, and that
 kills and replaces it when an answer is overdue. The task at which a process died is tried once more in another, since
 the process may have been killed from outside; the tasks after it go to another process. If a process died that may have
-been doing several together, each of them is tried once more alone. Any thread may use the pool.
+been doing several together, none of them is blamed: each is done again, alone. Any thread may use the pool.
 """
 
 import itertools
@@ -194,10 +194,9 @@ class WorkerPool:
             culprit, *others = undone
             done = []
             if len(together) > 1:
+                # None of them is suspected more than the others: one that is the cause ends the next process as well.
                 for task in together:
                     task.isolate()
-                    # Where it is the cause, the process of it alone is the second that it takes.
-                    task.tried |= lost.may_be_chance
                 others = undone
             elif culprit.tried or not lost.may_be_chance:
                 done.append((culprit, Outcome(culprit.item, None, lost.failure)))

@@ -82,6 +82,12 @@ def obey(order: tuple[str, Any]) -> Any:
                 Path(argument).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             return "second time"
+        case "killed twice":
+            with open(argument, "ab") as mark:
+                mark.write(b"x")
+            if Path(argument).stat().st_size <= 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return "third time"
         case "unanswerable":
             return lambda: argument
         case "wait for":
