@@ -146,8 +146,7 @@ def gate_table() -> str:
     add("clipped", kept, f"less than {CLIPPING.min_share}")
     agreement = f"{gates.EXPOSURE.still_weak} or {gates.EXPOSURE.still_strong}, by the strength of the noise"
     add("exposure", gates.EXPOSURE, agreement, "after Lukas and others 2006")
-    where = f"where no hash proposes the pair or there are fewer than {gates.WITNESSES.min_blocks} witnesses"
-    add("faint", FAINT, f"at least {FAINT.min_agreement} {where}")
+    add("faint", FAINT, f"at least {FAINT.min_agreement} where no hash proposes the pair")
     add("inside", "Whether what is inside the borders of both is the same, all but the finest detail.", "1")
     several = "Frames or pages: only the first is aligned with the other's; those equal in all were found before."
     add("frames", several, "one in both")

@@ -23,7 +23,7 @@ class Faint:
     slope, in the frame of 448 pixels."""
 
     min_agreement: float = threshold(
-        FITTED["min_agreement"], "correlation", "Fitted on parts of photographs that no hash proposes."
+        FITTED["min_agreement"], "correlation", "Where no hash proposes the pair. Fitted on parts of photographs."
     )
     min_blocks: int = threshold(4, "blocks", "In fewer there is no gate.")
     sure_coherence: float = threshold(

@@ -188,13 +188,9 @@ def exposure(
 
 
 def faint(fine: FineAlignment, noise: Noise, limits: Faint, *, graphic: bool, by_hash: bool) -> tuple[Gate, ...]:
-    """Whether what is faint agrees as well as what the map was fitted to. No gate where a hash proposes the pair and
-    enough blocks measured the shift, in a graphic without noise, where the finest detail agrees, or where too little
-    is faint."""
-    # A hash sees outlines alone. Those of two plain garments can be alike, and then no block measures a shift.
-    if by_hash and fine.registration.blocks >= WITNESSES.min_blocks:
-        return ()
-    if noise.coherence >= limits.sure_coherence or (graphic and _is_plain(fine.pictures)):
+    """Whether what is faint agrees as well as what the map was fitted to. No gate where a hash proposes the pair, in a
+    graphic without noise, where the finest detail agrees, or where too little is faint."""
+    if by_hash or noise.coherence >= limits.sure_coherence or (graphic and _is_plain(fine.pictures)):
         return ()
     alike = fine.registration.alike
     if alike is None:
