@@ -9,7 +9,6 @@ other photograph, and is judged on the photographs between. With --write, faint_
 import argparse
 import io
 import json
-import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from bench._photographs import photographs
 from bench.lookalikes import HSIZE, Seen
 from daemon.processes.verify_task import transforms_in_previews
 from fitting.letters import write_limits
-from fitting.unproposed import copies_of
+from fitting.unproposed import copies_of, rounded_down
 from index.imaging.candidates.features.descriptors import FeatureSet, describe
 from index.imaging.candidates.features.feature_index import FeatureIndex
 from index.imaging.verification import faint_limits, fine_gates
@@ -38,8 +37,6 @@ LONG_SIDE: Final = 1024
 # The long side of a quarter, smaller ones are enlarged to it.
 QUARTER: Final = 500
 LOST: Final = 0.002
-# The limit is rounded down to a multiple of it.
-STEP: Final = 0.05
 COPIES: Final = "copies"
 OTHERS: Final = "parts of two photographs"
 LIMITS_FILE: Final = Path(faint_limits.__file__)
@@ -131,7 +128,7 @@ def fit(samples: Sequence[Sample]) -> float:
     if not values:
         return FAINT.min_agreement
     highest = values[min(int(LOST * len(copies)), len(values) - 1)]
-    return round(math.floor(round(highest / STEP, 6)) * STEP, 4)
+    return rounded_down(highest)
 
 
 def figures(samples: Sequence[Sample], min_agreement: float) -> dict[str, str]:

@@ -171,8 +171,13 @@ def limits_of(samples: Sequence[Sample]) -> dict[str, float]:
     for name in ("unproposed", "unproposed_uneven"):
         values = sorted(one.agreement for one in copies if one.limit == name and one.agreement is not None)
         highest = values[min(int(LOST * len(copies)), len(values) - 1)] if values else getattr(EXPOSURE, name)
-        limits[name] = round(math.floor(highest / STEP) * STEP, 4)
+        limits[name] = rounded_down(highest)
     return limits
+
+
+def rounded_down(value: float) -> float:
+    """The largest multiple of STEP that is not above the value. In floating point 0.3 / 0.05 is below 6."""
+    return round(math.floor(round(value / STEP, 6)) * STEP, 4)
 
 
 def figures(samples: Sequence[Sample], limits: dict[str, float]) -> dict[str, str]:

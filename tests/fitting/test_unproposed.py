@@ -3,7 +3,7 @@
 import random
 
 from bench.lookalikes import Seen
-from fitting.unproposed import OTHER, Sample, copies_of, exposures_of, figures, limits_of, measured
+from fitting.unproposed import OTHER, STEP, Sample, copies_of, exposures_of, figures, limits_of, measured, rounded_down
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.unproposed_limits import FIGURES, FITTED
 from support.pictures import photograph
@@ -18,6 +18,12 @@ def test_a_limit_loses_one_copy_in_five_hundred_at_most() -> None:
     limits = limits_of([*even, *few, *uneven, *others, *shifted])
     assert limits == {"many_blocks": 12, "unproposed": 0.85, "unproposed_uneven": 0.65}
     assert figures([*few, *uneven, *others], limits) == {"another exposure": "2 of 3", "copies": "4 of 6"}
+
+
+def test_a_multiple_of_the_step_is_not_rounded_down_further() -> None:
+    multiples = [round(steps * STEP, 2) for steps in range(-19, 20)]
+    assert [rounded_down(value) for value in multiples] == multiples
+    assert [rounded_down(value) for value in (0.349, 0.299, -0.01)] == [0.3, 0.25, -0.05]
 
 
 def test_pairs_are_measured_whatever_the_limits_say() -> None:
