@@ -34,7 +34,7 @@ from index.model import TURNS, default_tolerance
 Picture = Image.Image
 LONG_SIDE: Final = 1200
 PAIRS_OF_EACH: Final = 2
-SHARES: Final = (0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25)
+SHARES: Final = (0.1, 0.15, 0.2, 0.25)
 EXPLAINED: Final = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9)
 # These a person should look at.
 OTHERS: Final = ("another stamp", "another word")

@@ -25,6 +25,7 @@ class OtherTextLimits:
         FITTED["min_share"], "share", "Of the strokes that only one picture has, those of the one with fewer."
     )
     min_explained: float = threshold(FITTED["min_explained"], "share", "Of what differs, so much are such strokes.")
+    same_ink: float = threshold(0.4, "ratio", "Of the contrasts of both texts, the lower by the higher, at least.")
     of_ink: float = threshold(0.5, "times the contrast", "What differs by less is noise.")
     min_contrast: float = threshold(20.0, "levels", "Of strokes with their background.")
     same_background: float = threshold(
@@ -56,14 +57,17 @@ def _written(first: Grey, second: Grey, where: Mask) -> tuple[float, float]:
     """The same of dark strokes."""
     of_first, of_second = _only(first, second, where), _only(second, first, where)
     fewer, more = sorted((of_first, of_second), key=np.count_nonzero)
-    strokes = np.count_nonzero(fewer)
-    if strokes < OTHER_TEXT.min_pixels:
+    count = np.count_nonzero(fewer)
+    if count < OTHER_TEXT.min_pixels:
         return 0.0, 0.0
     either, difference = fewer | more, np.abs(first - second)
+    inks = sorted(float(np.median(difference[strokes])) for strokes in (fewer, more))
+    if inks[0] < OTHER_TEXT.same_ink * inks[1]:
+        return 0.0, 0.0
     differs = where & (difference > OTHER_TEXT.of_ink * float(np.median(difference[either])))
     with_edges = cv2.dilate(either.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     explained = np.count_nonzero(differs & with_edges) / np.count_nonzero(differs)
-    return strokes / np.count_nonzero(either), explained
+    return float(count / np.count_nonzero(either)), float(explained)
 
 
 def _only(having: Grey, without: Grey, where: Mask) -> Mask:

@@ -1,4 +1,4 @@
-"""Another text in the same place: two stamps and two words are one, whichever is longer; a caption over a scene is not."""
+"""Another text in one place: two stamps and two words are that, whichever is longer; a caption over a scene is not."""
 
 import io
 
@@ -64,6 +64,13 @@ def test_two_words_in_one_place_are_added_to_neither() -> None:
     assert all(place.on == "" and place.ink for place in found)
 
 
+def test_a_word_on_an_empty_label_is_added() -> None:
+    where = EVERYWHERE.copy()
+    where[120:170] = False
+    found = places(greys(label("")), greys(label("Rose")), EVERYWHERE, where)
+    assert {place.on for place in found} == {"second"}
+
+
 def exposed(picture: Image.Image, seed: int, sigma: float, blur: float = 0) -> Image.Image:
     """A picture with noise of its own, as a JPEG of quality 70."""
     levels = np.asarray(picture.filter(ImageFilter.GaussianBlur(blur)), np.float32)
@@ -108,8 +115,3 @@ def test_frames_with_another_time_and_products_with_another_word_are_scenes(numb
     ):
         said = compared(exposed(first, number, sigma, blur), exposed(second, number + 9, sigma, blur))
         assert (said.kind, said.evidence.get("reason")) == (Kind.POSSIBLE, TEXT)
-
-
-def test_a_stamp_on_a_copy_is_an_addition() -> None:
-    said = compared(exposed(frame(""), 1, 1), exposed(frame(STAMPS[0]), 1, 1))
-    assert said.kind is Kind.NEAR
