@@ -56,7 +56,10 @@ def test_a_caption_over_a_scene_is_no_other_text(seed: int) -> None:
     assert not is_other_text(greys(scene), greys(captioned), EVERYWHERE)
 
 
-def test_two_words_in_one_place_are_added_to_neither() -> None:
+@pytest.mark.parametrize("outlines", ["", "first", "second"])
+def test_two_words_in_one_place_are_added_to_neither(outlines: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In which picture the outlines lie is chance.
+    monkeypatch.setattr("index.imaging.verification.places._added_to", lambda _: outlines)
     where = EVERYWHERE.copy()
     where[120:170] = False
     found = places(greys(label("Rose")), greys(label("Vanilla")), EVERYWHERE, where)
