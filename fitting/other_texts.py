@@ -41,7 +41,7 @@ OTHERS: Final = ("another stamp", "another word")
 NAMES: Final = ("Honey", "Mint", "Aloe", "Vanilla", "Lemon", "Cherry", "Cocoa", "Ginger", "Olive", "Peach", "Salt")
 GOODS: Final = ("Shower gel", "Green tea", "Biscuits", "Candle", "Jam", "Hand soap", "Yoghurt")
 LIMITS_FILE: Final = Path(other_text.__file__).with_name("other_text_limits.py")
-HEAD: Final = '''"""PURE: the limits that say that another text stands in a place, and how many pairs pass with them.
+HEAD: Final = '''"""PURE: the limits that say that there is another text in a place, and how many pairs pass with them.
 
 Written by python -m fitting.other_texts.
 """
@@ -154,20 +154,20 @@ def samples_of(pictures: Sequence[Picture], seed: str) -> Iterator[Sample]:
 def measured(kind: str, first: Seen, second: Seen, turn: int) -> Sample | None:
     """What is measured of a pair; None if another gate fails."""
     kept: list[tuple[float, float]] = []
-    usual_way, added_to = places.is_other_text, places._added_to
+    usual_way, added_to = other_text.written_in_both, places._added_to
 
-    def noted(*of: Any) -> bool:
-        kept.append(other_text.written_in_both(*of))
-        return False
+    def noted(*of: Any) -> tuple[float, float]:
+        kept.append(usual_way(*of))
+        return 0.0, 0.0
 
-    places.is_other_text = noted
+    other_text.written_in_both = noted
     if kind in OTHERS:
         # Which outlines pass is chance: each of these places might.
         places._added_to = lambda seen: added_to(seen) or "second"
     try:
         said = judge(prepare(first.view), prepare(second.view), first.facts, second.facts, TURNS[turn])
     finally:
-        places.is_other_text, places._added_to = usual_way, added_to
+        other_text.written_in_both, places._added_to = usual_way, added_to
     return Sample(kind, tuple(kept)) if all(gate.passed for gate in said.gates) else None
 
 

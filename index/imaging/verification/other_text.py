@@ -19,7 +19,7 @@ from index.imaging.verification.transforms import Grey, Mask
 
 @dataclass(frozen=True, slots=True)
 class OtherTextLimits:
-    """When another text stands in a place, in the frame of 448 pixels."""
+    """When there is another text in a place, in the frame of 448 pixels."""
 
     min_share: float = threshold(
         FITTED["min_share"], "share", "Of the strokes that only one picture has, those of the one with fewer."

@@ -1,4 +1,4 @@
-"""PURE: the limits that say that another text stands in a place, and how many pairs pass with them.
+"""PURE: the limits that say that there is another text in a place, and how many pairs pass with them.
 
 Written by python -m fitting.other_texts.
 """
