@@ -303,7 +303,7 @@ def _places(differing: _Differing) -> list[Place]:
             # Painted over the picture, and yet what it says.
             on = ""
         ink = _has_ink(seen)
-        if (on or not ink) and is_other_text(*seen.pictures.values(), near > 0):
+        if (on or not ink) and is_other_text(pictures[0][part], pictures[1][part], near > 0):
             # The outlines of a longer text lie in its picture, but the other one has a text there, too.
             on, ink = "", True
         found.append(Place(box, int(own.sum()), on, ink))
