@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from index.imaging.thresholds import threshold
 from index.imaging.verification.messages import is_message
 from index.imaging.verification.order_statistics import quantile
+from index.imaging.verification.other_text import is_other_text
 from index.imaging.verification.place_limits import FITTED
 from index.imaging.verification.registration import SMOOTHING_PX, evenly_lit, matched, smoothed
 from index.imaging.verification.transforms import Grey, Mask
@@ -301,7 +302,11 @@ def _places(differing: _Differing) -> list[Place]:
         if on and is_message(seen.pictures[on], seen.pictures[_other(on)], width):
             # Painted over the picture, and yet what it says.
             on = ""
-        found.append(Place(box, int(own.sum()), on, _has_ink(seen)))
+        ink = _has_ink(seen)
+        if (on or not ink) and is_other_text(pictures[0][part], pictures[1][part], near > 0):
+            # The outlines of a longer text lie in its picture, but the other one has a text there, too.
+            on, ink = "", True
+        found.append(Place(box, int(own.sum()), on, ink))
     return found
 
 
