@@ -42,7 +42,7 @@ STROKE_PX: Final = 9
 
 def is_other_text(first: Grey, second: Grey, where: Mask) -> bool:
     """Whether each of two pictures has a text that the other has not, in one ink. Both are one part of two pictures
-    with one tone, float32 (height, width); `where` is looked at."""
+    with one tone, float32 (height, width); only pixels in `where` count."""
     share, explained = written_in_both(first, second, where)
     return share >= OTHER_TEXT.min_share and explained >= OTHER_TEXT.min_explained
 
