@@ -208,6 +208,7 @@ def test_index_holds_two_halves_and_what_both_use() -> None:
         "index.posix_on_windows",
         "index.settings",
         "index.triggers",
+        "index.validation",
         "index.windows_handles",
     }
 

@@ -13,7 +13,8 @@ import bottle
 import msgspec
 
 from index.database.store import Store
-from index.messages import LANGUAGES
+from index.messages import LANGUAGES, Message
+from index.validation import problem_of
 from webui.crops import Crops
 from webui.downloads import Downloads
 from webui.events import EventStreams
@@ -137,8 +138,11 @@ def read_body(route: Route, media_type: str, raw: bytes) -> Any:
     try:
         # msgspec's own decoder refuses lone surrogates, which represent bytes of paths that are not UTF-8.
         given = json.loads(raw)
+    except json.JSONDecodeError as error:
+        place = Message("rest.bad_json_at", line=error.lineno, column=error.colno)
+        raise HttpError(400, "bad_json", place) from error
     except (ValueError, RecursionError) as error:
-        raise HttpError(400, "bad_json", "rest.bad_json", error=error) from error
+        raise HttpError(400, "bad_json", "rest.bad_json") from error
     return _convert(given, route.body, strict=True)
 
 
@@ -146,11 +150,8 @@ def _convert(given: Any, kind: Any, strict: bool) -> Any:
     try:
         return msgspec.convert(given, kind, strict=strict)
     except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `")
-        name = place.rstrip("`").removeprefix("$.").removeprefix("$")
-        if not name and "unknown field `" in message:
-            name = message.rsplit("`", 2)[1]
-        raise HttpError(400, "bad_request", "rest.invalid", problem=message, field=name) from error
+        problem = problem_of(error, kind)
+        raise HttpError(400, "bad_request", problem.message, hint=problem.hint, field=problem.field) from error
     except UnicodeEncodeError as error:
         # A lone surrogate in a text other than a path. In paths they are accepted.
         raise HttpError(400, "bad_request", "rest.no_unicode") from error

@@ -4,6 +4,7 @@ The keys, their defaults and accepted values are defined in index.settings.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -288,7 +289,17 @@ def _table(text: str, source: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(source), [Message("config.no_toml", error=error)]) from error
+        raise ConfigError(str(source), [no_toml(error, text)]) from error
+
+
+def no_toml(error: tomllib.TOMLDecodeError, text: str) -> Message:
+    """Where a text is not TOML. What tomllib reports is in English, and hardly a sentence."""
+    last = text.rstrip().split("\n")
+    match = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
+    line, column = (int(match[1]), int(match[2])) if match else (len(last), len(last[-1]) + 1)
+    if "overwrite" in str(error) or "twice" in str(error):
+        return Message("config.given_twice", line=line, column=column)
+    return Message("config.no_toml", line=line, column=column)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.configuration.config import FILE_NAME, SYSTEM_FILE, default_data_dir
+from daemon.configuration.config import FILE_NAME, SYSTEM_FILE, default_data_dir, no_toml
 from daemon.files.protected_paths import Claim
 from index.errors import ConfigError
 from index.messages import Message, of_os_error
@@ -66,11 +66,14 @@ def _sources(named: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _read(source: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(source.read_text("utf-8-sig"))
+        text = source.read_text("utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         raise _unreadable(source, Message("config.unreadable", error=of_os_error(error))) from error
-    except ValueError as error:
-        raise _unreadable(source, Message("config.no_toml", error=error)) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(source, Message("config.no_utf8", byte=error.start)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(source, no_toml(error, text)) from error
 
 
 def _watch_roots(table: Mapping[str, Any], source: Path) -> dict[bytes, bool]:

@@ -62,7 +62,7 @@ def add(context: click.Context, name: str, kind: str, trigger: str, parameters: 
     try:
         given = json.loads(parameters)
     except (ValueError, RecursionError) as error:
-        raise UsageError("ctl.parameters_no_json", error=error, field="parameters") from error
+        raise UsageError("ctl.parameters_no_json", field="parameters") from error
     body = {"name": name, "kind": kind, "trigger": trigger, "parameters": given}
     answer = client(context).post("schedules", body)
     if in_json:

@@ -1,7 +1,8 @@
 """comparimg-ctl with a daemon: decisions, by hand and by rule; sorting and undo; the trash."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -506,16 +507,31 @@ def trash_empty(
     if older_than is None:
         settings = {entry["key"]: entry["value"] for entry in api.pages("settings")}
         older_than = float(settings["sort.retention"])
-    items = [entry for entry in api.pages("trash") if entry["age_days"] >= older_than]
+    items, spared, last = _due(list(api.pages("trash")), older_than)
     size = sum(entry["bytes"] for entry in items)
     if dry_run:
         if in_json:
-            terminal.print_json({"items": len(items), "bytes": size})
-        else:
-            terminal.say(Message("console.would_empty", n=len(items), size=terminal.bytes_in_words(size)))
+            terminal.print_json({"items": len(items), "bytes": size, "spared": spared, "last_copies": last})
+            return
+        terminal.say(Message("console.would_empty", n=len(items), size=terminal.bytes_in_words(size)))
+        for code, count in (("console.would_spare", spared), ("console.would_keep_last", last)):
+            if count:
+                terminal.say(Message(code, n=count))
         return
     if not yes:
         question = Message("console.confirm_empty", n=len(items), size=terminal.bytes_in_words(size))
         click.confirm(terminal.sentence(question), abort=True, err=True)
     started = api.post("trash/empty", {"confirm": True, "older_than_days": older_than})
     print_job(follow(api, started["id"]) if wait else started, in_json)
+
+
+def _due(entries: Sequence[Any], older_than: float) -> tuple[list[Any], int, int]:
+    """The files in the trash that emptying by age deletes, and how many stay: those that are old enough only by the
+    clock, and last copies."""
+    if not older_than:
+        return list(entries), 0, 0
+    before = datetime.now(UTC) - timedelta(days=older_than)
+    old = [entry for entry in entries if datetime.fromisoformat(entry["trashed"]) < before]
+    aged = [entry for entry in old if entry["age_days"] >= older_than]
+    due = [entry for entry in aged if not entry["last_copy"]]
+    return due, len(old) - len(aged), len(aged) - len(due)

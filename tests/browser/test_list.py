@@ -252,3 +252,16 @@ def test_a_job_decides_about_very_many_groups_after_an_estimate(
         page.unroute_all()
     finally:
         runner.stop()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_labels_of_the_figures_stand_on_one_line(serve: Serve, visit: Open, width: int) -> None:
+    site = serve()
+    add_pictures(site.library, 2)
+    page = visit(but="Failed to load resource", viewport={"width": width, "height": 844})
+    page.goto(site.address)
+    expect(page.locator(".hero .figure dt")).to_have_count(3)
+    tops = page.locator(".hero .figure dt").evaluate_all(
+        "(labels) => labels.map((one) => one.getBoundingClientRect().y)"
+    )
+    assert max(tops) - min(tops) < 1, tops

@@ -378,3 +378,16 @@ def add_pairs(library: Library, count: int) -> None:
             )
 
     library.write(multiply)
+
+
+def test_a_group_marked_near_does_not_open_on_two_identical_files(serve: Serve, visit: Open) -> None:
+    site = serve()
+    first, second = site.library.add_content(1), site.library.add_content(2)
+    for name, content in (("a.jpg", first), ("a copy.jpg", first), ("near.jpg", second)):
+        site.library.add_image(content, name)
+    key = site.library.add_group(first, (second, Kind.NEAR, 4, Turn.NONE), images=3)
+    page = visit(but="Failed to load resource")
+    page.goto(f"{site.address}/groups/{key}")
+    expect(page.locator(".compare-facts")).to_contain_text("near.jpg")
+    expect(page.locator(".strip li")).to_have_count(3)
+    expect(page.locator(".strip [aria-current=true]")).to_contain_text("2")

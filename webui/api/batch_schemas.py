@@ -137,6 +137,9 @@ class TrashItem(Answer, frozen=True, kw_only=True):
     age_days: Annotated[
         float, Meta(description="Days in the trash, by the clock or by the time the machine was on, whichever is less")
     ]
+    last_copy: Annotated[
+        bool, Meta(description="Whether the index knows no other copy of its picture: emptying by age leaves it")
+    ]
     bytes: Annotated[Count, Meta(description="What emptying it frees: nothing for a hard link")]
     thumbnail: Annotated[str | None, Meta(description="Address of its view, if there can be one")]
     keeper: Annotated[Path | None, Meta(description="The image that was kept instead")]

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from peewee import SqliteDatabase
 
 from index.database.queries import file_pictures
-from index.database.records import batches, images, jobs, trash_items, uptime
+from index.database.records import batches, images, jobs, last_copies, trash_items, uptime
 from index.database.records.batches import BatchKind, BatchRow, BatchState, Step, StepState
 from index.database.records.trash_items import Item, ItemState
 from index.imaging.discovery.trash_places import RestoreTarget
@@ -84,6 +84,7 @@ def get_trash(call: Call) -> batch_schemas.TrashList:
         keepers = trash_items.keepers(database, page.items)
         kept = file_pictures.digests_at(database, keepers.values())
         second_names = trash_items.second_names(database, page.items)
+        last = last_copies.among(database, [item for item in page.items if item.state is ItemState.IN_TRASH])
         ages_ns = uptime.ages_ns(database, [item.id for item in page.items], call.services.boot_time())
         folders = _folders(call, database)
     now_ns = call.services.now_ns()
@@ -94,6 +95,7 @@ def get_trash(call: Call) -> batch_schemas.TrashList:
             item,
             trash_items.restore_target_of(item, folders),
             age_ns=min(ages_ns[item.id], now_ns - item.trashed_ns),
+            last_copy=item.id in last,
             bytes=0 if item.id in second_names else item.size_bytes,
             thumbnail=digest_thumbnail(item.digest) if item.digest in shown else None,
             keeper=_optional(keeper),

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from index.messages import Message
 from index.model import Kind, Turn
 from webui.api.decision_schemas import Decision
 from webui.api.image_schemas import Image
@@ -11,7 +12,7 @@ from webui.schemas import Answer, Count, Cursor, Limit, Query, RowId, TakenPath,
 
 SortName = Literal["reclaimable", "size", "confidence", "date"]
 OrderName = Literal["desc", "asc"]
-Day = Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
+Day = Annotated[str, Meta(pattern=r"^(\d{4}-\d{2}-\d{2})?$", extra={"accepted": Message("accepted.day")})]
 
 
 class Member(Image, frozen=True, kw_only=True):

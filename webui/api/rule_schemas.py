@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from index.messages import Message
 from webui.api.decision_schemas import DestinationName
 from webui.schemas import Answer, Body, Count, Path, RowId, TakenPath, Time
 
@@ -104,7 +105,10 @@ class RuleRunRevoked(Answer, frozen=True, kw_only=True):
     decisions: Annotated[Count, Meta(description="The number of revoked decisions")]
 
 
-RuleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+RuleName = Annotated[
+    str,
+    Meta(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$", extra={"accepted": Message("accepted.rule_name")}),
+]
 
 
 class NewNamedRule(Body, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from index import settings
 from index.database.schema import Job
 from index.errors import NotFound, UsageError
 from index.model import Depth, JobKind, JobState, Method
+from index.validation import converted
 
 # Jobs of the watcher come first: a new file should not wait for the nightly detection.
 PRIORITIES = {"watch": 2, "user": 1, "schedule": 0, "start": 0}
@@ -152,11 +153,7 @@ def check_parameters(kind: str, parameters: Mapping[str, Any]) -> msgspec.Struct
     """The typed parameters of a job. Raises UsageError with the field that is wrong or unknown."""
     if kind not in PARAMETERS:
         raise UsageError("job.unknown_kind", kind=kind, kinds=", ".join(PARAMETERS), field="kind")
-    try:
-        checked = msgspec.convert(dict(parameters), PARAMETERS[JobKind(kind)])
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        raise UsageError("rest.invalid", problem=message, field="parameters" + place.rstrip("`")) from error
+    checked: msgspec.Struct = converted(dict(parameters), PARAMETERS[JobKind(kind)], "parameters")
     for name, value in parameters.items():
         definition = setting_of(JobKind(kind), name)
         if definition is not None and value is not None:

@@ -1,4 +1,4 @@
-"""Files in the trash whose picture has no other copy in the index: the image kept instead no longer exists."""
+"""Files in the trash whose picture has no other copy in the index: what was kept instead no longer exists."""
 
 from collections.abc import Iterable
 
@@ -10,27 +10,47 @@ from index.model import Kind
 
 _OF_LIBRARY = "JOIN root r ON r.id = i.root_id AND NOT r.temporary"
 _SURE = f"('{Kind.EXACT}', '{Kind.PIXELS}', '{Kind.NEAR}')"
-# A companion is a last copy where its image is: `l` is the step of the image. A kept image that was renamed has the
-# digest of the item, or was compared with it.
+_MADE = "('done', 'undone')"
+# `l` is the step of the image: a companion is a last copy where its image is. A file that was never an image, such as
+# a sidecar that was written again, is none; of one known only from a manifest, nothing says what it was. The original
+# of a file moved to another disk has its copy there, perhaps outside the library.
+_ASKED = (
+    "SELECT t.id AS item, CASE l.action WHEN 'trash' THEN l.digest ELSE t.digest END AS digest, l.keeper AS keeper,"
+    " s.id AS step, s.companion_of_id AS leader, t.adopted OR coalesce(l.keeper, x'') <> x'' AS counts"
+    " FROM trash_item t LEFT JOIN step s ON s.id = t.step_id AND NOT t.adopted"
+    " LEFT JOIN step l ON l.id = coalesce(s.companion_of_id, s.id)"
+    " WHERE t.id IN ({}) AND coalesce(s.action, '') <> 'move'"
+)
+# A kept image that was renamed has the digest of the item, or was compared with it; the picture before or after a
+# compression is the same one.
 _LAST = (
-    "SELECT s.id FROM step s JOIN step l ON l.id = coalesce(s.companion_of_id, s.id)"
-    " LEFT JOIN content c ON c.digest = l.digest"
-    " WHERE s.id IN ({}) AND l.action = 'trash' AND l.keeper <> x''"
-    f" AND NOT EXISTS (SELECT 1 FROM image i {_OF_LIBRARY} WHERE i.path = l.keeper)"
-    f" AND NOT EXISTS (SELECT 1 FROM image i {_OF_LIBRARY} WHERE i.content_id = c.id)"
-    f" AND NOT EXISTS (SELECT 1 FROM judgement j JOIN image i ON i.content_id = j.b_id {_OF_LIBRARY}"
-    f" WHERE j.a_id = c.id AND j.kind IN {_SURE})"
-    f" AND NOT EXISTS (SELECT 1 FROM judgement j JOIN image i ON i.content_id = j.a_id {_OF_LIBRARY}"
-    f" WHERE j.b_id = c.id AND j.kind IN {_SURE})"
+    f"WITH RECURSIVE asked AS MATERIALIZED ({_ASKED}), picture (item, digest) AS ("
+    " SELECT item, digest FROM asked"
+    " UNION SELECT p.item, k.result_digest FROM picture p"
+    f" CROSS JOIN compression k ON k.source_digest = p.digest AND k.state IN {_MADE}"
+    " UNION SELECT p.item, k.source_digest FROM picture p"
+    f" CROSS JOIN compression k ON k.result_digest = p.digest AND k.state IN {_MADE}"
+    "), same AS MATERIALIZED (SELECT p.item, c.id FROM picture p CROSS JOIN content c ON c.digest = p.digest)"
+    " SELECT a.item FROM asked a"
+    " WHERE (a.counts OR EXISTS (SELECT 1 FROM content c WHERE c.digest = a.digest))"
+    f" AND NOT EXISTS (SELECT 1 FROM image i {_OF_LIBRARY} WHERE i.path = a.keeper)"
+    " AND NOT EXISTS (SELECT 1 FROM compression k CROSS JOIN image i ON i.path = k.result_path"
+    f" {_OF_LIBRARY} WHERE k.source_digest = a.digest"
+    " AND k.step_id IN (a.step, a.leader) AND k.state = 'done')"
+    " AND a.item NOT IN ("
+    f" SELECT p.item FROM same p CROSS JOIN image i ON i.content_id = p.id {_OF_LIBRARY}"
+    " UNION ALL SELECT p.item FROM same p CROSS JOIN judgement j ON j.a_id = p.id"
+    f" CROSS JOIN image i ON i.content_id = j.b_id {_OF_LIBRARY} WHERE j.kind IN {_SURE}"
+    " UNION ALL SELECT p.item FROM same p CROSS JOIN judgement j ON j.b_id = p.id"
+    f" CROSS JOIN image i ON i.content_id = j.a_id {_OF_LIBRARY} WHERE j.kind IN {_SURE})"
 )
 
 
 def among(database: SqliteDatabase, items: Iterable[Item]) -> set[int]:
-    """The ids of those of these items that are last copies. Items without a record of what was kept instead, such as
-    those known from a manifest only, are not."""
-    by_step = {item.step_id: item.id for item in items if item.step_id is not None and not item.adopted}
+    """The ids of those of these items that are last copies. An item known only from a manifest is one unless the index
+    has its bytes, or compared them: what was kept instead is not recorded there."""
     found: set[int] = set()
-    for chunk in chunks(by_step):
+    for chunk in chunks(item.id for item in items):
         rows = database.execute_sql(_LAST.format(",".join("?" * len(chunk))), chunk)
-        found.update(by_step[step_id] for (step_id,) in rows)
+        found.update(item_id for (item_id,) in rows)
     return found

@@ -62,10 +62,16 @@ SENTENCES: Final = {
 }
 
 
+# What a stronger sentence already says.
+WEAKER = {"no_record": "less_record"}
+
+
 def account(findings: Iterable[str]) -> list[Message]:
-    """One message for each thing found, in the order of the findings."""
+    """One message for each thing found, in the order of the findings. If a stronger sentence says it, the weaker one is
+    left out."""
     codes = dict.fromkeys(SENTENCES[name] for name in findings)
-    return [Message(f"origin.{code}") for code in codes]
+    said = {weaker for stronger, weaker in WEAKER.items() if stronger in codes}
+    return [Message(f"origin.{code}") for code in codes if code not in said]
 
 
 def sentence(findings: Iterable[str], language: str = "en") -> str:

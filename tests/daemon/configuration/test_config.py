@@ -149,7 +149,9 @@ def test_a_file_is_read_whole(folder: Path) -> None:
         ("[[watch]]\npath = '/a'\nmode = 'magic'", 'watch[0].mode: "magic" is not accepted; accepted: auto, native'),
         ("[daemon]\ndata_dir = '/a/b'\n[[watch]]\npath = '/a'", "daemon.data_dir: /a/b is in the watched folder"),
         ("[daemon]\ndata_dir = '/a'\n[[watch]]\npath = '/a'", "watch[0].path: /a is in the data folder /a"),
-        ("[web", "is not valid TOML: "),
+        ("[web", "is not valid TOML: see line 1, column 5"),
+        ("[web]\nport = = 1", "is not valid TOML: see line 2, column 8"),
+        ("[web]\nport = 1\nport = 2\n", "is not valid TOML: line 3, column 9 gives a key or section a second time"),
     ],
 )
 def test_a_problem_is_reported_with_its_place(folder: Path, text: str, beginning: str) -> None:

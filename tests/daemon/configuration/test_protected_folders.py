@@ -91,7 +91,7 @@ def test_an_index_that_is_in_use_is_read(home: Path) -> None:
     ("text", "message"),
     [
         (b"[[watch]", "is not valid TOML"),
-        (b"\xff\xfe", "is not valid TOML"),
+        (b"\xff\xfe", "is not UTF-8"),
         (b"[watch]\npath = '/a'", "accepted: [[watch]]"),
         (b"[[watch]]\npath = '/a'\nprotected = 'yes'", "or whether it is protected"),
         (b"[[watch]]\nprotected = true", "the folder is missing"),

@@ -1,12 +1,16 @@
 """Emptying the trash by age, whatever the wall clock says: no file goes before its retention has truly passed."""
 
+import os
 import random
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from daemon.jobs.journal import Journal
+from daemon.jobs.sort import managed_folders
 from daemon.jobs.undo import DAY_NS, Undoer
 from daemon.processes.worker_pool import WorkerPool
 from daemon.uptime import BOOT_ID, RECORD_EVERY_S, UptimeRecorder, boot_time
@@ -363,3 +367,44 @@ def test_an_order_for_all_deletes_last_copies_too(desk: Desk, machine: Machine) 
     desk.scan()
     outcome = desk.empty(older_than_days=0.0)
     assert (outcome["deleted"], outcome["last_copies"]) == (1, 0)
+
+
+def test_what_only_a_manifest_knows_stays_unless_its_bytes_are_in_the_library(desk: Desk, machine: Machine) -> None:
+    first = desk.picture("photos/a.jpg")
+    equal, smaller = desk.copy(first, "photos/b.jpg"), desk.picture("photos/c.jpg", 1, (200, 150), 80)
+    desk.scan()
+    desk.decide({first: "keep", equal: "trash", smaller: "trash"})
+    desk.sorter._now_ns = machine.now_ns
+    machine.wait(3600)
+    assert desk.sort()["trash"] == 2
+    desk.close()
+    shutil.rmtree(desk.folder / "data")
+    desk.open()
+    desk.undoer = Undoer(desk.store, desk.destinations.values, desk.rescan, machine.now_ns, machine.boot_time)
+    desk.scan()
+    Journal(desk.store, managed_folders(desk.store, [], tuple)).recover()
+    assert {item.adopted for item in desk.in_trash()} == {True}
+    record(UptimeRecorder(desk.store, machine.boot_time))
+    machine.wait(RETENTION + 1)
+    outcome = desk.empty(older_than_days=RETENTION)
+    assert (outcome["deleted"], outcome["last_copies"]) == (1, 1)
+    assert [Path(os.fsdecode(item.path)) for item in desk.in_trash()] == [smaller]
+
+
+def test_the_original_of_a_link_stays_when_both_names_are_gone(desk: Desk, machine: Machine) -> None:
+    first = desk.picture("photos/a.jpg")
+    copy = desk.copy(first, "photos/b.jpg")
+    desk.scan()
+    desk.sorter._now_ns = machine.now_ns
+    desk.undoer = Undoer(desk.store, desk.destinations.values, desk.rescan, machine.now_ns, machine.boot_time)
+    desk.decide({first: "keep", copy: "link"})
+    machine.wait(3600)
+    assert desk.sort()["link"] == 1
+    record(UptimeRecorder(desk.store, machine.boot_time))
+    machine.wait(RETENTION + 1)
+    desk.picture("photos/other.jpg", 7)
+    first.unlink()
+    copy.unlink()
+    desk.scan()
+    outcome = desk.empty(older_than_days=RETENTION)
+    assert (outcome["deleted"], outcome["last_copies"]) == (0, 1)

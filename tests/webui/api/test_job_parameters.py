@@ -120,7 +120,8 @@ def test_an_empty_parameter_of_the_command_line_is_the_empty_text() -> None:
     ("given", "field"),
     [
         ({"tolerance": 257}, "detect.tolerance"), ({"hsize": 8, "tolerance": 65}, "detect.tolerance"),
-        ({"hsize": 9}, "parameters.hsize"), ({"depth": "deep"}, "parameters.depth"), ({"speed": 1}, "parameters"),
+        ({"hsize": 9}, "parameters.hsize"), ({"depth": "deep"}, "parameters.depth"),
+        ({"speed": 1}, "parameters.speed"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("route", ["jobs", "schedules"])

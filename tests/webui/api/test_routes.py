@@ -326,7 +326,7 @@ def test_an_ended_job_cannot_be_cancelled(client: WebClient, library: Library) -
         ({"kind": "dance"}, "kind"),
         ({"kind": "empty"}, "kind"),
         ({"kind": "sort", "parameters": {"dry_run": "yes"}}, "parameters.dry_run"),
-        ({"kind": "scan", "parameters": {"x": 1}}, "parameters"),
+        ({"kind": "scan", "parameters": {"x": 1}}, "parameters.x"),
         ({"kind": "detect", "parameters": {"hsize": "big"}}, "parameters.hsize"),
         ({"kind": "detect", "parameters": {"hsize": 7}}, "parameters.hsize"),
         ({"kind": "detect", "parameters": {"hsize": 8, "tolerance": 65}}, "detect.tolerance"),
@@ -371,7 +371,7 @@ def test_a_schedule_is_made_changed_and_dropped(client: WebClient, daemon: Daemo
 @pytest.mark.parametrize(
     ("change", "field"),
     [({"trigger": "now and then"}, "trigger"), ({"trigger": "every 1s"}, "trigger"), ({"kind": "undo"}, "kind"),
-     ({"name": ""}, "name"), ({"parameters": {"x": 1}}, "parameters"), ({"name": "taken"}, "name")],
+     ({"name": ""}, "name"), ({"parameters": {"x": 1}}, "parameters.x"), ({"name": "taken"}, "name")],
 )  # fmt: skip
 def test_a_schedule_that_makes_no_sense_is_refused(client: WebClient, daemon: Daemon, change: Any, field: str) -> None:
     taken = {"name": "taken", "kind": "scan", "trigger": "every 6h"}

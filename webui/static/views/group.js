@@ -28,6 +28,7 @@ import {
 } from "../review/decisions.js";
 import { askDenial, askDestination } from "../review/dialogs.js";
 import { factsTable, matchText, proposalText } from "../review/facts.js";
+import { inOpeningOrder } from "../review/opening-order.js";
 import { loadGroup, prefetchGroup } from "../review/prefetch.js";
 import { closeSimilar, similarPictures } from "../review/similar.js";
 import { startFolderRule } from "../rules/draft.js";
@@ -54,8 +55,7 @@ function showReview(main, group, { chosen, query, signal, go, goBack }) {
   sessionStorage.setItem(LAST_KEY, group.id);
   const images = group.images.items;
   // Numbered from left to right: the proposed image is the first, and the left one of a pair.
-  const proposedPlace = images.findIndex((image) => image.id === group.proposal?.image);
-  if (proposedPlace > 0) images.unshift(...images.splice(proposedPlace, 1));
+  images.splice(0, images.length, ...inOpeningOrder(images, group.proposal?.image));
   const path = `/groups/${encodeURIComponent(group.id)}`;
   const reference = images.find((image) => image.reference) ?? images[0];
   // Places in `images`: the anchor is compared with the selected image, or with `other` while the anchor is selected.

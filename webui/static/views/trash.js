@@ -103,6 +103,7 @@ function line(item, signal, takeOff) {
       h("small", {}, folder),
       item.keeper ? h("small", {}, t("step.kept", { path: safe(item.keeper) })) : null,
       h("small", { title: moment(item.trashed) }, ago(item.trashed)),
+      item.last_copy ? h("small", {}, t("trash.last_copy")) : null,
     ),
     h("span", { class: "n" }, item.bytes ? bytes(item.bytes) : t("trash.frees_nothing")),
     h(
