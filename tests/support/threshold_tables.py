@@ -45,6 +45,7 @@ MODULES = {
     "verification.sensor_noise": "Noise measured",
     "verification.sharpness": "Sharpness measured",
     "verification.places": "Places that differ",
+    "verification.other_text": "Another text in one place",
     "verification.messages": "Messages over a photograph",
     "verification.letters": "Letters of graphics",
     "verification.spots": "Small places that differ",

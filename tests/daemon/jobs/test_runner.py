@@ -63,7 +63,7 @@ def test_wrong_parameters_are_refused_before_they_are_queued(store: Store):
     with pytest.raises(UsageError) as caught:
         start_job(store, JobKind.DETECT, {"hsize": "large"}, "user")
     assert caught.value.field == "parameters.hsize"
-    with pytest.raises(UsageError, match="unknown field `x`"):
+    with pytest.raises(UsageError, match="There is no parameter x"):
         start_job(store, JobKind.SCAN, {"x": 1}, "user")
 
 
