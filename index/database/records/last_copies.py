@@ -1,12 +1,17 @@
 """Files in the trash whose picture has no other copy in the index: what was kept instead no longer exists."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from peewee import SqliteDatabase
 
 from index.database.records.images import chunks
 from index.database.records.trash_items import Item
-from index.model import Kind
+from index.model import Kind, default_tolerance
+
+# The hash that is compared, and the bytes of one of its rows.
+HSIZE: Final = 16
+HASH_BYTES: Final = HSIZE * HSIZE // 8
 
 _OF_LIBRARY = "JOIN root r ON r.id = i.root_id AND NOT r.temporary"
 _SURE = f"('{Kind.EXACT}', '{Kind.PIXELS}', '{Kind.NEAR}')"
@@ -31,9 +36,11 @@ _LAST = (
     " UNION SELECT p.item, k.source_digest FROM picture p"
     f" CROSS JOIN compression k ON k.result_digest = p.digest AND k.state IN {_MADE}"
     "), same AS MATERIALIZED (SELECT p.item, c.id FROM picture p CROSS JOIN content c ON c.digest = p.digest)"
-    " SELECT a.item FROM asked a"
+    " SELECT a.item, i.id IS NOT NULL, there.hash16, gone.hash16 FROM asked a"
+    " LEFT JOIN image i ON i.path = a.keeper"
+    " AND NOT EXISTS (SELECT 1 FROM root r WHERE r.id = i.root_id AND r.temporary)"
+    " LEFT JOIN content there ON there.id = i.content_id LEFT JOIN content gone ON gone.digest = a.digest"
     " WHERE (a.counts OR EXISTS (SELECT 1 FROM content c WHERE c.digest = a.digest))"
-    f" AND NOT EXISTS (SELECT 1 FROM image i {_OF_LIBRARY} WHERE i.path = a.keeper)"
     " AND NOT EXISTS (SELECT 1 FROM compression k CROSS JOIN image i ON i.path = k.result_path"
     f" {_OF_LIBRARY} WHERE k.source_digest = a.digest"
     " AND k.step_id IN (a.step, a.leader) AND k.state = 'done')"
@@ -52,5 +59,15 @@ def among(database: SqliteDatabase, items: Iterable[Item]) -> set[int]:
     found: set[int] = set()
     for chunk in chunks(item.id for item in items):
         rows = database.execute_sql(_LAST.format(",".join("?" * len(chunk))), chunk)
-        found.update(item_id for (item_id,) in rows)
+        found.update(item for item, there, *hashes in rows if not there or _differ(*hashes))
     return found
+
+
+def _differ(there: bytes | None, gone: bytes | None) -> bool:
+    """Whether the picture at the path of the one that was kept is another one by now, as where a camera counts its
+    files from the start again. An edited one is similar; without hashes it counts as the same."""
+    if not there or not gone:
+        return False
+    first = int.from_bytes(there[:HASH_BYTES], "big")
+    rows = (gone[start : start + HASH_BYTES] for start in range(0, len(gone), HASH_BYTES))
+    return all((first ^ int.from_bytes(row, "big")).bit_count() > default_tolerance(HSIZE) for row in rows)

@@ -357,6 +357,20 @@ def test_the_last_copy_of_a_picture_is_not_deleted_by_age(desk: Desk, machine: M
     assert (outcome["deleted"], outcome["last_copies"]) == (2, 0)
 
 
+@pytest.mark.parametrize("again", ["another picture", "edited"])
+def test_another_picture_under_the_name_of_the_kept_one_is_no_copy(desk: Desk, machine: Machine, again: str) -> None:
+    first = desk.picture("photos/a.jpg", 1)
+    copy = desk.picture("photos/b.jpg", 1, (200, 150), 80)
+    desk.scan()
+    old_copy(desk, machine, first, copy)
+    first.unlink()
+    desk.scan()
+    desk.picture("photos/a.jpg", 7 if again == "another picture" else 1, quality=70)
+    desk.scan()
+    outcome = desk.empty(older_than_days=RETENTION)
+    assert outcome["last_copies"] == (again == "another picture")
+
+
 def test_an_order_for_all_deletes_last_copies_too(desk: Desk, machine: Machine) -> None:
     first = desk.picture("photos/a.jpg")
     copy = desk.copy(first, "photos/b.jpg")
