@@ -277,6 +277,28 @@ def test_an_uncertain_proposal_says_so_and_an_enlarged_copy_is_not_the_better_on
     page.unroute_all()
 
 
+@pytest.mark.parametrize(("tie", "badge"), [(True, "perhaps"), (False, "proposed")])
+def test_the_list_marks_a_proposal_that_is_not_certain(serve: Serve, visit: Open, tie: bool, badge: str) -> None:
+    site = serve()
+    contents = [site.library.add_content(seed) for seed in (1, 2)]
+    for content, name in zip(contents, ("a.jpg", "b.jpg"), strict=True):
+        site.library.add_image(content, name)
+    site.library.add_group(contents[0], (contents[1], Kind.NEAR, 4, Turn.NONE))
+
+    def answer(route: Any) -> None:
+        listed = route.fetch().json()
+        for group in listed["items"]:
+            group["proposal"]["tie"] = tie
+        route.fulfill(json=listed)
+
+    page = visit()
+    page.route("**/api/v1/groups?*", answer)
+    page.goto(site.address)
+    expect(page.locator(".card .badge")).to_have_text(badge)
+    expect(page.locator(".card .badge.tie")).to_have_count(int(tie))
+    page.unroute_all()
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_on_a_phone_every_filter_of_the_list_is_in_sight_and_whole(serve: Serve, visit: Open, locale: str) -> None:
     site = serve()

@@ -40,17 +40,7 @@ export function groupCard(group, chosen, { pick, accept }) {
     h(
       "a",
       { class: "pair", href: target, title: t("group.open", { name }) },
-      picture(
-        first,
-        first.decision
-          ? null
-          : h(
-              "figcaption",
-              { class: "badge" },
-              // The star marks the image that is kept when accepting.
-              proposed ? [icon("star", 13), t("proposal.keep")] : t("group.reference"),
-            ),
-      ),
+      picture(first, first.decision ? null : badgeOf(group, proposed)),
       other ? picture(other, more > 0 ? h("span", { class: "more" }, `+${number(more)}`) : null) : h("figure", {}),
     ),
     h(
@@ -77,6 +67,18 @@ export function groupCard(group, chosen, { pick, accept }) {
           t("review.accept"),
         )
       : null,
+  );
+}
+
+// The star marks the image that is kept when accepting; in amber where that is not certain.
+function badgeOf({ proposal }, proposed) {
+  if (!proposed) return h("figcaption", { class: "badge" }, t("group.reference"));
+  if (!proposal.tie) return h("figcaption", { class: "badge" }, icon("star", 13), t("proposal.keep"));
+  return h(
+    "figcaption",
+    { class: "badge tie", title: t("proposal.uncertain") },
+    icon("star", 13),
+    t("proposal.keep.tie"),
   );
 }
 
