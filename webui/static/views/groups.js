@@ -159,6 +159,8 @@ export async function render(main, { signal, go }) {
   };
   subscribe("status", onStatus, { signal });
   subscribe("progress", () => updateFigures(latest), { signal });
+  // Progress that arrived while the list was drawn is not sent again.
+  updateFigures(latest);
   subscribe("decided", groups.redraw, { signal });
   followDecisions(async (isCurrent) => {
     const first = inSight(list);
