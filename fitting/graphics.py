@@ -6,7 +6,6 @@ background, or drawn. The limit is chosen on every other photograph, so that eac
 and judged on those between and on other drawings. With --write, stroke_limits.py is replaced.
 """
 
-import argparse
 import io
 import json
 import random
@@ -23,6 +22,7 @@ from PIL import Image
 
 from bench._photographs import photographs
 from fitting.drawings import GRAPHICS, SCENERY, scanned
+from fitting.halves import chosen_and_judged, wanted_of
 from index.imaging.verification import strokes
 from index.imaging.verification.alignment import Prepared, prepare
 from index.imaging.verification.coarse_gates import is_plain
@@ -97,13 +97,9 @@ def figures(samples: Sequence[Sample], limit: float) -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=60)
-    parser.add_argument("--write", action="store_true")
-    wanted = parser.parse_args()
+    wanted = wanted_of(__doc__, 60)
     found = [picture for _, picture in islice(photographs(wanted.folder, LONG_SIDE, 3), wanted.pictures)]
-    chosen_on, judged_on = (list(samples_of(found[part::2], seed)) for part, seed in enumerate(("chosen", "judged")))
+    chosen_on, judged_on = chosen_and_judged(samples_of, found)
     limit = fit(chosen_on)
     report: dict[str, Any] = {"chosen_on": figures(chosen_on, limit), "judged_on": figures(judged_on, limit)}
     print(json.dumps(report, indent=1))

@@ -5,7 +5,6 @@ each with separate noise. Limits are chosen on every other photograph, so that m
 no caption is treated as one, and judged on those between. With --write, message_limits.py is replaced.
 """
 
-import argparse
 import json
 import random
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import Any, Final
 from PIL import Image, ImageDraw, ImageFont
 
 from bench._photographs import photographs
+from fitting.halves import chosen_and_judged, wanted_of
 from fitting.places import ADDITIONS, grey
 from fitting.text_pages import PHONE, SENTENCES, design, lock_screen, words_of_lock_screen
 from index.imaging.verification import messages
@@ -125,13 +125,9 @@ def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=80)
-    parser.add_argument("--write", action="store_true")
-    wanted = parser.parse_args()
+    wanted = wanted_of(__doc__, 80)
     found = [picture for _, picture in islice(photographs(wanted.folder, FINE_FRAME, 4), wanted.pictures)]
-    chosen_on, judged_on = (list(samples_of(found[part::2], seed)) for part, seed in enumerate(("chosen", "judged")))
+    chosen_on, judged_on = chosen_and_judged(samples_of, found)
     limits = fit(chosen_on)
     report: dict[str, Any] = {"chosen_on": figures(chosen_on, limits), "judged_on": figures(judged_on, limits)}
     print(json.dumps(report, indent=1))

@@ -7,7 +7,6 @@ every other photograph, so that next to no copy counts as another text, and judg
 other_text_limits.py is replaced.
 """
 
-import argparse
 import io
 import json
 import random
@@ -23,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from bench._photographs import photographs
 from bench.lookalikes import HSIZE, Seen
+from fitting.halves import chosen_and_judged, wanted_of
 from fitting.letters import write_limits
 from fitting.messages import labelled
 from fitting.places import banded, with_logo, written
@@ -197,13 +197,9 @@ def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=60)
-    parser.add_argument("--write", action="store_true")
-    wanted = parser.parse_args()
+    wanted = wanted_of(__doc__, 60)
     found = [picture for _, picture in islice(photographs(wanted.folder, LONG_SIDE, 6), wanted.pictures)]
-    chosen_on, judged_on = (list(samples_of(found[part::2], seed)) for part, seed in enumerate(("chosen", "judged")))
+    chosen_on, judged_on = chosen_and_judged(samples_of, found)
     limits = fit(chosen_on)
     report = {"chosen_on": figures(chosen_on, limits), "judged_on": figures(judged_on, limits)}
     print(json.dumps(report, indent=1))

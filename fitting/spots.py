@@ -5,7 +5,6 @@ screens and of the photographs by most kinds of fitting.copies. Limits are chose
 other text passes and most copies do, and judged on those between. With --write, spot_limits.py is replaced.
 """
 
-import argparse
 import io
 import json
 import random
@@ -21,6 +20,7 @@ from PIL import Image
 from bench._photographs import photographs
 from bench.lookalikes import HSIZE, Seen
 from fitting.copies import KINDS
+from fitting.halves import chosen_and_judged, wanted_of
 from fitting.letters import fit_of, named, write_limits
 from fitting.text_pages import PHONE, Pair, design, lock_screen, lock_screens, that_differ, words_of_lock_screen
 from index.imaging.verification import spots
@@ -129,13 +129,9 @@ def figures(samples: Sequence[Sample], limits: tuple[float, float]) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=24)
-    parser.add_argument("--write", action="store_true")
-    wanted = parser.parse_args()
+    wanted = wanted_of(__doc__, 24)
     found = [picture for _, picture in islice(photographs(wanted.folder, LONG_SIDE, 2), wanted.pictures)]
-    chosen_on, judged_on = (list(samples_of(found[part::2], seed)) for part, seed in enumerate(("chosen", "judged")))
+    chosen_on, judged_on = chosen_and_judged(samples_of, found)
     limits = fit_of(chosen_on, passes, RESIDUALS, USUAL)
     report = {"chosen_on": figures(chosen_on, limits), "judged_on": figures(judged_on, limits)}
     print(json.dumps(report, indent=1))

@@ -7,7 +7,6 @@ there also on pairs that are no copies: one scene, its noise removed, exposed tw
 of its own. With --write, unproposed_limits.py is replaced.
 """
 
-import argparse
 import io
 import json
 import math
@@ -28,6 +27,7 @@ from bench._photographs import photographs
 from bench.lookalikes import HSIZE, Seen
 from bench.methods import in_screenshot, part, to_ratio
 from fitting.copies import ENCODER_WEIGHTS, ENCODERS, KINDS, Edit, encode
+from fitting.halves import wanted_of
 from fitting.letters import write_limits
 from index.imaging.verification import fine_gates, unproposed_limits
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
@@ -191,11 +191,7 @@ def figures(samples: Sequence[Sample], limits: dict[str, float]) -> dict[str, st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=100)
-    parser.add_argument("--write", action="store_true")
-    wanted = parser.parse_args()
+    wanted = wanted_of(__doc__, 100)
     cv2.setNumThreads(1)
     found = [picture for _, picture in islice(photographs(wanted.folder, LONG_SIDE, 3), wanted.pictures)]
     chosen_on, judged_on = (list(samples_of(found[half::2], seed)) for half, seed in enumerate(("chosen", "judged")))

@@ -322,13 +322,13 @@ def test_a_record_that_fails_is_logged_and_ends_nothing(
     assert recorder.record() is None
 
 
-def old_copy(desk: Desk, machine: Machine, kept: Path, copy: Path) -> None:
-    """Trash a copy, and wait until it may be deleted by age."""
+def old_copy(desk: Desk, machine: Machine, kept: Path, copy: Path, choice: str = "trash") -> None:
+    """Trash a copy, or replace it by a link, and wait until it may be deleted by age."""
     desk.sorter._now_ns = machine.now_ns
     desk.undoer = Undoer(desk.store, desk.destinations.values, desk.rescan, machine.now_ns, machine.boot_time)
-    desk.decide({kept: "keep", copy: "trash"})
+    desk.decide({kept: "keep", copy: choice})
     machine.wait(3600)
-    assert desk.sort()["trash"] == 1
+    assert desk.sort()[choice] == 1
     record(UptimeRecorder(desk.store, machine.boot_time))
     machine.wait(RETENTION + 1)
 
@@ -409,13 +409,7 @@ def test_the_original_of_a_link_stays_when_both_names_are_gone(desk: Desk, machi
     first = desk.picture("photos/a.jpg")
     copy = desk.copy(first, "photos/b.jpg")
     desk.scan()
-    desk.sorter._now_ns = machine.now_ns
-    desk.undoer = Undoer(desk.store, desk.destinations.values, desk.rescan, machine.now_ns, machine.boot_time)
-    desk.decide({first: "keep", copy: "link"})
-    machine.wait(3600)
-    assert desk.sort()["link"] == 1
-    record(UptimeRecorder(desk.store, machine.boot_time))
-    machine.wait(RETENTION + 1)
+    old_copy(desk, machine, first, copy, "link")
     desk.picture("photos/other.jpg", 7)
     first.unlink()
     copy.unlink()
