@@ -26,8 +26,9 @@ _ASKED = (
     " LEFT JOIN step l ON l.id = coalesce(s.companion_of_id, s.id)"
     " WHERE t.id IN ({}) AND coalesce(s.action, '') <> 'move'"
 )
-# A kept image that was renamed has the digest of the item, or was compared with it; the picture before or after a
-# compression is the same one.
+# `kept` has the paths at which the picture should still be: that of the image that was kept, and that of the result of
+# the compression. A kept image that was renamed has the digest of the item, or was compared with it; the picture before
+# or after a compression is the same one.
 _LAST = (
     f"WITH RECURSIVE asked AS MATERIALIZED ({_ASKED}), picture (item, digest) AS ("
     " SELECT item, digest FROM asked"
@@ -35,15 +36,16 @@ _LAST = (
     f" CROSS JOIN compression k ON k.source_digest = p.digest AND k.state IN {_MADE}"
     " UNION SELECT p.item, k.source_digest FROM picture p"
     f" CROSS JOIN compression k ON k.result_digest = p.digest AND k.state IN {_MADE}"
+    "), kept AS (SELECT item, digest, keeper AS path, counts FROM asked"
+    " UNION ALL SELECT a.item, a.digest, k.result_path, a.counts FROM asked a"
+    " CROSS JOIN compression k ON k.source_digest = a.digest"
+    " WHERE k.step_id IN (a.step, a.leader) AND k.state = 'done'"
     "), same AS MATERIALIZED (SELECT p.item, c.id FROM picture p CROSS JOIN content c ON c.digest = p.digest)"
-    " SELECT a.item, i.id IS NOT NULL, there.hash16, gone.hash16 FROM asked a"
-    " LEFT JOIN image i ON i.path = a.keeper"
+    " SELECT a.item, i.id IS NOT NULL, there.hash16, gone.hash16 FROM kept a"
+    " LEFT JOIN image i ON i.path = a.path"
     " AND NOT EXISTS (SELECT 1 FROM root r WHERE r.id = i.root_id AND r.temporary)"
     " LEFT JOIN content there ON there.id = i.content_id LEFT JOIN content gone ON gone.digest = a.digest"
     " WHERE (a.counts OR EXISTS (SELECT 1 FROM content c WHERE c.digest = a.digest))"
-    " AND NOT EXISTS (SELECT 1 FROM compression k CROSS JOIN image i ON i.path = k.result_path"
-    f" {_OF_LIBRARY} WHERE k.source_digest = a.digest"
-    " AND k.step_id IN (a.step, a.leader) AND k.state = 'done')"
     " AND a.item NOT IN ("
     f" SELECT p.item FROM same p CROSS JOIN image i ON i.content_id = p.id {_OF_LIBRARY}"
     " UNION ALL SELECT p.item FROM same p CROSS JOIN judgement j ON j.a_id = p.id"
@@ -58,14 +60,15 @@ def among(database: SqliteDatabase, items: Iterable[Item]) -> set[int]:
     has its bytes, or compared them: what was kept instead is not recorded there."""
     found: set[int] = set()
     for chunk in chunks(item.id for item in items):
-        rows = database.execute_sql(_LAST.format(",".join("?" * len(chunk))), chunk)
-        found.update(item for item, there, *hashes in rows if not there or _differ(*hashes))
+        rows = database.execute_sql(_LAST.format(",".join("?" * len(chunk))), chunk).fetchall()
+        found.update(item for item, *_ in rows)
+        found.difference_update(item for item, there, *hashes in rows if there and not _differ(*hashes))
     return found
 
 
 def _differ(there: bytes | None, gone: bytes | None) -> bool:
-    """Whether the picture at the path of the one that was kept is another one by now, as where a camera counts its
-    files from the start again. An edited one is similar; without hashes it counts as the same."""
+    """Whether the picture at the path of the one that was kept is another one now, as where a camera counts its files
+    from the start again. An edited one is similar; without hashes it counts as the same."""
     if not there or not gone:
         return False
     first = int.from_bytes(there[:HASH_BYTES], "big")

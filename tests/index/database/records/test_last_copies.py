@@ -73,6 +73,17 @@ def test_a_result_that_was_saved_again_counts_by_its_path(tmp_path: Path) -> Non
         assert are_last(store) == set()
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_another_picture_at_the_path_of_a_result_does_not_count(tmp_path: Path, in_place: bool) -> None:
+    with Store(tmp_path / "data") as store:
+        item = compress(store, in_place=in_place)
+        other = 3
+        store.write(lambda db: insert(db, Content, id=other, digest=b"e" * 32, size_bytes=10, hash16=b"\xff" * 32))
+        store.write(lambda db: Content.update(hash16=b"\x00" * 32).where(Content.digest == SOURCE).execute(db))
+        store.write(lambda db: Image.update(content=other).execute(db))
+        assert are_last(store) == {item}
+
+
 def test_a_sidecar_that_was_replaced_is_no_last_copy(tmp_path: Path) -> None:
     with Store(tmp_path / "data") as store:
         compress(store, in_place=True)
