@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench._photographs import add_folder, files_of
 from bench._steps import decode_all, steps_us
 from daemon.processes.decode_task import IndexTask, index_file
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.imaging.decoding.pictures import Limits
 from index.model import Identity
+from samples.photographs import add_folder, files_of
 
 ROUNDS = 5
 MOST = 400

@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench._photographs import add_folder, files_of
 from daemon.jobs.progress import NullProgress
 from daemon.jobs.scan import Scanner
 from daemon.jobs.scan_roots import ScanRoot
@@ -33,6 +32,7 @@ from index.database.records.images import WatchRoot
 from index.database.records.jobs import ScanParameters
 from index.database.store import Store
 from index.imaging.decoding.pictures import Limits
+from samples.photographs import add_folder, files_of
 
 ROUNDS = 3
 MOST = 400

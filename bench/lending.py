@@ -20,13 +20,13 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from bench._photographs import add_folder, photographs
 from daemon.processes.verify_task import PairTask, verify_pair
 from daemon.processes.worker import of_item
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.imaging.decoding import pictures
 from index.imaging.decoding.pictures import Limits
 from index.model import Facts, Turn
+from samples.photographs import add_folder, photographs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.lending import HeldBack, Lending

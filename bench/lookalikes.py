@@ -23,15 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bench._photographs import add_folder, photographs
-from index.imaging.candidates.perceptual_hash import hash_grey, rows_of
-from index.imaging.candidates.search.hash_index import HashIndex
-from index.imaging.decoding import pictures
-from index.imaging.decoding.pictures import Limits
 from index.imaging.verification.verify import judge, prepare
 from index.model import TURNS, default_tolerance
+from samples.photographs import add_folder, photographs
+from samples.seen import HSIZE, Seen
 
-HSIZE = 16
 LONG_SIDE = 1024
 TEXTS = (
     "SUMMER 2019",
@@ -366,23 +362,6 @@ def report(
     )
     if listed:
         print("\n".join(wrong))
-
-
-class Seen:
-    """A picture as the index and the verifier have it."""
-
-    def __init__(self, data: bytes) -> None:
-        decoded = pictures.decode(data, Limits())
-        self.facts = decoded.facts
-        self.rows = rows_of(hash_grey(decoded.grey, decoded.box), HSIZE)
-        view = np.frombuffer(pictures.preview(data, Limits()), np.uint8)
-        self.view = np.asarray(cv2.imdecode(view, cv2.IMREAD_COLOR_RGB), np.uint8)
-
-    def distance(self, other: "Seen") -> tuple[int, int]:
-        index = HashIndex(HSIZE)
-        index.extend(np.stack([self.rows, other.rows]))
-        proposed = next(iter(index.pairs(1, HSIZE * HSIZE)))
-        return int(proposed.distance[0]), int(proposed.turn[0])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Which file of a tree of copies is proposed as the original, how certainly, and what that costs.
 
-Trees of 2 to 50 files from the photographs of a folder: `fitting.copies` makes copies of an original and copies of its
+Trees of 2 to 50 files from the photographs of a folder: `samples.copies` makes copies of an original and copies of its
 copies, with 39 kinds of edits and 9 encoders; with --other-kinds, with 16 kinds that the weights were not fitted on.
 Take other photographs than those that they were fitted on.
 """
@@ -19,15 +19,15 @@ from dataclasses import dataclass
 
 import cv2
 
-from bench._other_copies import OTHER_KINDS
-from bench._photographs import add_folder
-from fitting.copies import KINDS
 from fitting.originality import LIMITS, Case, compared, make_case
 from index.imaging.originality.fitted import group_weights, weights
 from index.imaging.originality.pair_evidence import made_from
 from index.imaging.originality.standing import PairFindings, Standing, standing
 from index.imaging.originality.tracing import trace_of
 from index.imaging.verification.edit_evidence import reversed_evidence
+from samples.copies import KINDS
+from samples.other_copies import OTHER_KINDS
+from samples.photographs import add_folder
 
 SIZES = (2, 5, 20, 50)
 

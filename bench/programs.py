@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from bench._photographs import add_folder, photographs
 from index.imaging.decoding.jpeg_file import COMMENT, Segment, with_metadata
+from samples.photographs import add_folder, photographs
 
 SOURCES = Path(__file__).parents[1]
 SUFFIXES = {".jpg", ".jpeg", ".png"}

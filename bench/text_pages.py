@@ -16,11 +16,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
 
-from bench._photographs import add_folder, photographs
-from bench.lookalikes import HSIZE, Seen
-from fitting.text_pages import COPIES, PAIRS, Pair, lock_screens
 from index.imaging.verification.verify import judge, prepare
 from index.model import TURNS, default_tolerance
+from samples.photographs import add_folder, photographs
+from samples.seen import HSIZE, Seen
+from samples.text_pages import COPIES, PAIRS, Pair, lock_screens
 
 LONG_SIDE = 1600
 

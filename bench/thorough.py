@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from bench._photographs import add_folder, photographs
 from index.imaging.candidates.features.descriptors import KEPT, FeatureSet, describe
 from index.imaging.candidates.features.feature_index import FeatureIndex
+from samples.photographs import add_folder, photographs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.pictures import photograph

@@ -21,15 +21,15 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from bench._photographs import photographs
 from daemon.processes.model_task import SHIPPED
-from fitting.model.measure import EDITS
 from index.imaging.embedding import inference
 from index.imaging.embedding.cosine_limits import CosineLimits
 from index.imaging.embedding.model_input import ModelOptions
 from index.imaging.embedding.preprocessing import to_input
 from index.imaging.embedding.vector_index import PROPOSALS, VectorIndex
 from index.imaging.embedding.vectors import Rows, vector_of
+from samples.edits import EDITS
+from samples.photographs import photographs
 
 MANY: Final = 1_000_000
 LONG_SIDE: Final = 512

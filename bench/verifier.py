@@ -21,7 +21,6 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from bench._photographs import add_folder, photographs
 from index.imaging.candidates.crop_hashes import crop_hashes, crop_tolerance, separate
 from index.imaging.candidates.perceptual_hash import hash_grey, rows_of
 from index.imaging.candidates.search.crop_index import CropIndex
@@ -30,6 +29,7 @@ from index.imaging.decoding import pictures
 from index.imaging.decoding.pictures import Limits
 from index.imaging.verification.verify import Prepared, judge, prepare
 from index.model import TURNS, Facts, Kind, default_tolerance
+from samples.photographs import add_folder, photographs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.pictures import photograph

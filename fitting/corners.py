@@ -19,11 +19,11 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench._photographs import photographs
-from fitting.text_pages import design, screen, words_of_screen
 from index.imaging.candidates.features import feature_index
 from index.imaging.candidates.features.descriptors import FeatureSet, describe
 from index.imaging.candidates.features.feature_index import FeatureIndex
+from samples.photographs import photographs
+from samples.text_pages import design, screen, words_of_screen
 
 LONG_SIDE: Final = 500
 SCREEN: Final = (1280, 800)

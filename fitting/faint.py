@@ -20,8 +20,6 @@ from typing import Any, Final
 import cv2
 from PIL import Image
 
-from bench._photographs import photographs
-from bench.lookalikes import HSIZE, Seen
 from daemon.processes.verify_task import transforms_in_previews
 from fitting.letters import write_limits
 from fitting.unproposed import copies_of, rounded_down
@@ -31,6 +29,8 @@ from index.imaging.verification import faint_limits, fine_gates
 from index.imaging.verification.faint import FAINT
 from index.imaging.verification.verify import Prepared, judge, prepare
 from index.model import default_tolerance
+from samples.photographs import photographs
+from samples.seen import HSIZE, Seen
 
 Picture = Image.Image
 LONG_SIDE: Final = 1024
@@ -50,7 +50,7 @@ from typing import Any, Final'''
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair: how well what is faint agrees, None where the gate does not apply, and whether all other gates pass."""
+    """One pair: how well what is faint agrees, None if the gate does not apply, and whether all other gates pass."""
 
     kind: str
     agreement: float | None
@@ -106,7 +106,7 @@ def others_among(pictures: Sequence[Picture], seed: str) -> Iterator[Sample]:
 
 
 def measured(kind: str, first: Part, second: Part) -> Sample | None:
-    """None where a hash proposes the pair."""
+    """None if a hash proposes the pair."""
     if first.seen.distance(second.seen)[0] <= default_tolerance(HSIZE):
         return None
     views, facts = (first.prepared, second.prepared), (first.seen.facts, second.seen.facts)

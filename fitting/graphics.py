@@ -1,6 +1,6 @@
 """Fits the limit of index/imaging/verification/strokes: python -m fitting.graphics FOLDER [--pictures N] [--write]
 
-Draws screens, pages, receipts, charts, tables and chats (fitting/drawings), some as a scanner sees them, and scenery
+Draws screens, pages, receipts, charts, tables and chats (samples/drawings), some as a scanner sees them, and scenery
 that is as plain: of the photographs of a folder those that are, and all of them dark, in fog, in snow, on a plain
 background, or drawn. The limit is chosen on every other photograph, so that each graphic counts as one, with some room,
 and judged on those between and on other drawings. With --write, stroke_limits.py is replaced.
@@ -20,13 +20,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from bench._photographs import photographs
-from fitting.drawings import GRAPHICS, SCENERY, scanned
 from fitting.halves import chosen_and_judged, wanted_of
 from index.imaging.verification import strokes
 from index.imaging.verification.alignment import Prepared, prepare
 from index.imaging.verification.coarse_gates import is_plain
 from index.imaging.verification.strokes import STROKES
+from samples.drawings import GRAPHICS, SCENERY, scanned
+from samples.photographs import photographs
 
 LONG_SIDE: Final = 1024
 # Other graphics may have fewer strokes than those drawn here: a share of the fewest.

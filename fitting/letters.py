@@ -1,6 +1,6 @@
 """Fits the limits of index/imaging/verification/letters: python -m fitting.letters [--pairs N] [--write]
 
-Renders screens and pages (fitting/text_pages): pairs that differ in a word or a number, and copies. Limits are chosen
+Renders screens and pages (samples/text_pages): pairs that differ in a word or a number, and copies. Limits are chosen
 on one half, so that none of the first passes and most copies do, with as much room on both sides as there is, and
 judged on the other, drawn with other seeds. With --write, letter_limits.py is replaced.
 """
@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from bench.lookalikes import HSIZE, Seen
-from fitting.text_pages import COPIES, PAIRS
 from index.imaging.verification import letters
 from index.imaging.verification.letters import places_beyond
 from index.imaging.verification.verify import judge, prepare
 from index.model import TURNS, default_tolerance
+from samples.seen import HSIZE, Seen
+from samples.text_pages import COPIES, PAIRS
 
 Residual = tuple[Any, float]
 

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from bench._photographs import photographs
 from fitting.halves import chosen_and_judged, wanted_of
 from fitting.places import ADDITIONS, grey
-from fitting.text_pages import PHONE, SENTENCES, design, lock_screen, words_of_lock_screen
 from index.imaging.verification import messages
 from index.imaging.verification.graphics import FINE_FRAME
+from samples.photographs import photographs
+from samples.text_pages import PHONE, SENTENCES, design, lock_screen, words_of_lock_screen
 
 Picture = Image.Image
 LINES: Final = (0.01, 0.02, 0.03, 0.04, 0.05)

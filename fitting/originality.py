@@ -2,7 +2,7 @@
 
     python -m fitting.originality FOLDER [--cases N] [--only NAME...] [--write]
 
-Makes originals and copies from any folder of photographs (fitting.copies), compares them as the program does, and fits
+Makes originals and copies from any folder of photographs (samples.copies), compares them as the program does, and fits
 weights with whole families of edits and each encoder held out. Prints the reliability on what was held out; with
 --write, weights.json is replaced.
 """
@@ -26,7 +26,6 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy.optimize import minimize
 
-from fitting.copies import EDITORS, ENCODER_WEIGHTS, ENCODERS, KINDS, Edit, File, encode, record, table_like
 from index.errors import PictureError
 from index.imaging.decoding import pictures
 from index.imaging.originality.composed import composed
@@ -38,6 +37,7 @@ from index.imaging.originality.tracing import trace_of
 from index.imaging.verification.edit_evidence import reversed_evidence
 from index.imaging.verification.verify import judge, prepare
 from index.model import Kind, Turn
+from samples.copies import EDITORS, ENCODER_WEIGHTS, ENCODERS, KINDS, Edit, File, encode, record, table_like
 
 LIMITS: Final = pictures.Limits()
 DAY: Final = 86400

@@ -20,16 +20,16 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from bench._photographs import photographs
-from bench.lookalikes import HSIZE, Seen
 from fitting.halves import chosen_and_judged, wanted_of
 from fitting.letters import write_limits
 from fitting.messages import labelled
 from fitting.places import banded, with_logo, written
-from fitting.text_pages import faces
 from index.imaging.verification import other_text, places
 from index.imaging.verification.verify import judge, prepare
 from index.model import TURNS, default_tolerance
+from samples.photographs import photographs
+from samples.seen import HSIZE, Seen
+from samples.text_pages import faces
 
 Picture = Image.Image
 LONG_SIDE: Final = 1200

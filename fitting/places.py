@@ -149,7 +149,7 @@ def grey(picture: Picture, sigma: float, seed: int) -> Any:
 
 
 def seen_in(first: Any, second: Any) -> tuple[tuple[Place, Any], ...]:
-    """The places of a pair with what was looked at in each, whatever the limits say of them."""
+    """The places of a pair with what was measured in each, whatever the limits say of them."""
     covered = np.ones(first.shape, bool)
     blocks = compare(first, second, covered).different.astype(np.uint8)
     near = cv2.dilate(blocks, np.ones((3, 3), np.uint8))

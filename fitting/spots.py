@@ -1,7 +1,7 @@
 """Fits the limits of index/imaging/verification/spots: python -m fitting.spots FOLDER [--pictures N] [--write]
 
 Draws lock screens over the photographs of a folder: pairs at another time or with another word, and copies of the lock
-screens and of the photographs by most kinds of fitting.copies. Limits are chosen on every other photograph, so that no
+screens and of the photographs by most kinds of samples.copies. Limits are chosen on every other photograph, so that no
 other text passes and most copies do, and judged on those between. With --write, spot_limits.py is replaced.
 """
 
@@ -17,15 +17,15 @@ from typing import Any, Final
 
 from PIL import Image
 
-from bench._photographs import photographs
-from bench.lookalikes import HSIZE, Seen
-from fitting.copies import KINDS
 from fitting.halves import chosen_and_judged, wanted_of
 from fitting.letters import fit_of, named, write_limits
-from fitting.text_pages import PHONE, Pair, design, lock_screen, lock_screens, that_differ, words_of_lock_screen
 from index.imaging.verification import spots
 from index.imaging.verification.verify import judge, prepare
 from index.model import TURNS, default_tolerance
+from samples.copies import KINDS
+from samples.photographs import photographs
+from samples.seen import HSIZE, Seen
+from samples.text_pages import PHONE, Pair, design, lock_screen, lock_screens, that_differ, words_of_lock_screen
 
 LONG_SIDE: Final = 1600
 DIFFERENT: Final = "lock screen, another text"

@@ -23,16 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench._photographs import photographs
-from bench.lookalikes import HSIZE, Seen
-from bench.methods import in_screenshot, part, to_ratio
-from fitting.copies import ENCODER_WEIGHTS, ENCODERS, KINDS, Edit, encode
 from fitting.halves import wanted_of
 from fitting.letters import write_limits
 from index.imaging.verification import fine_gates, unproposed_limits
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.verify import judge, prepare
 from index.model import default_tolerance
+from samples.copies import ENCODER_WEIGHTS, ENCODERS, KINDS, Edit, encode
+from samples.crops import in_screenshot, part, to_ratio
+from samples.photographs import photographs
+from samples.seen import HSIZE, Seen
 
 Picture = Image.Image
 LONG_SIDE: Final = 1024

@@ -83,7 +83,7 @@ def batch(
     for im, number in zip(pictures[mixture.whole :], photographs[mixture.whole :], strict=True):
         for half in halves(im, rng):
             result.add_pair(half, number, rng)
-    # Numbers below 0 for what is no photograph, each once.
+    # Numbers below 0 for pictures other than photographs, each once.
     drawn = [*receipts(rng, mixture.drawn), *screens(rng, mixture.drawn, pictures[0])]
     for place, im in enumerate(drawn):
         result.add_pair(im, -1 - step * len(drawn) - place, rng)

@@ -39,7 +39,7 @@ METADATA: Final = {
     "comparimg.mean": ",".join([f"{MEAN:.0f}"] * 3),
     "comparimg.std": ",".join([f"{DEVIATION:.0f}"] * 3),
     "comparimg.distance": "cosine",
-    "comparimg.licence": "Apache-2.0; of the weights of EfficientNet-Lite0, changed: see the file beside this one",
+    "comparimg.licence": "Apache-2.0; of the weights of EfficientNet-Lite0, changed: see the file next to this one",
 }
 
 
@@ -130,7 +130,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path)
     parser.add_argument("folder", type=Path, help="the photographs of the training")
-    parser.add_argument("--out", type=Path, required=True, help="in integers; beside it, in float")
+    parser.add_argument("--out", type=Path, required=True, help="in integers; next to it, in float")
     given = parser.parse_args()
     torch.set_num_threads(1)
     model = Embedder()

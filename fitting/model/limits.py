@@ -23,9 +23,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from fitting.model.measure import EDITS, Model, upright
+from fitting.model.measure import Model, upright
 from fitting.model.photographs import Photograph, photographs
 from index.imaging.embedding.vector_index import PROPOSALS
+from samples.edits import EDITS
 
 LOST: Final = 0.001
 STRANGE: Final = 5e-4

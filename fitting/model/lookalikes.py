@@ -46,14 +46,14 @@ def screens(rng: random.Random, count: int, photograph: Picture) -> list[Picture
     """That many screens of one program: the same bars, colours and columns; other texts, and parts of a photograph."""
     size = rng.choice(((360, 225), (360, 203), (190, 360), (340, 255)))
     dark = rng.random() < 0.3
-    ground: Colour = (28, 28, 32) if dark else rng.choice(((255, 255, 255), (246, 246, 248), (236, 240, 244)))
+    paper: Colour = (28, 28, 32) if dark else rng.choice(((255, 255, 255), (246, 246, 248), (236, 240, 244)))
     ink: Colour = (225, 225, 225) if dark else (40, 40, 45)
     bar, side, accent, sidebar = rng.randint(10, 26), rng.randint(0, size[0] // 3), colour(rng), colour(rng)
     menu = [words(rng, 2) for _ in range(12)]
     step, letter, boxes = rng.randint(12, 26), rng.randint(7, 11), rng.random() < 0.5
     result = []
     for _ in range(count):
-        page = Image.new("RGB", size, ground)
+        page = Image.new("RGB", size, paper)
         draw = ImageDraw.Draw(page)
         draw.rectangle((0, 0, side, size[1]), fill=sidebar)
         draw.rectangle((0, 0, size[0], bar), fill=accent)

@@ -3,9 +3,9 @@
 import pytest
 
 from fitting import graphics as fitting
-from fitting.drawings import GRAPHICS, SCENERY
 from index.imaging.verification.stroke_limits import FIGURES, FITTED
 from index.imaging.verification.strokes import STROKES
+from samples.drawings import GRAPHICS, SCENERY
 from support.pictures import photograph
 
 

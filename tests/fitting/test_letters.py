@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fitting import letters as fitting
-from fitting.text_pages import COPIES, PAIRS
 from index.imaging.verification.letter_limits import FIGURES, FITTED
 from index.imaging.verification.letters import LETTERS
+from samples.text_pages import COPIES, PAIRS
 
 
 def sample(kind: str, strength: float, usual: float = 1.0) -> fitting.Sample:

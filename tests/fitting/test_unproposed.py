@@ -2,10 +2,10 @@
 
 import random
 
-from bench.lookalikes import Seen
 from fitting.unproposed import OTHER, STEP, Sample, copies_of, exposures_of, figures, limits_of, measured, rounded_down
 from index.imaging.verification.gate_thresholds import EXPOSURE, REGISTRATION
 from index.imaging.verification.unproposed_limits import FIGURES, FITTED
+from samples.seen import Seen
 from support.pictures import photograph
 
 

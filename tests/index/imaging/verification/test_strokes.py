@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from fitting.drawings import GRAPHICS, SCENERY
 from index.imaging.verification.graphics import reduced
 from index.imaging.verification.strokes import STROKES, stroke_share
+from samples.drawings import GRAPHICS, SCENERY
 from support.pictures import photograph
 
 

@@ -68,7 +68,7 @@ def faces() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """How a text is set: sizes are in pixels of the picture; `layout` is the seed of what is no text."""
+    """How a text is set: sizes are in pixels of the picture; `layout` is the seed of all but the text."""
 
     width: int
     height: int

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from fitting.copies import Edit, Picture
+from samples.copies import Edit, Picture
 
 R = Image.Resampling
 

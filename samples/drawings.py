@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from fitting.text_pages import LABELS, PHONE, SENTENCES, design, rendered
+from samples.text_pages import LABELS, PHONE, SENTENCES, design, rendered
 
 Picture = Image.Image
 Colour = tuple[int, int, int]
