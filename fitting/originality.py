@@ -110,7 +110,7 @@ def make_case(
     has_record, full = rng.random() < 0.6, rng.random() < 0.7
     exif = record(rng, when, full, base.size) if has_record else None
     times = rng.choice(("kept", "kept", "kept", "lost", "reversed"))
-    names = rng.choice(("telling", "telling", "numbers", "same"))
+    names = rng.choice(("speaking", "speaking", "numbers", "same"))
     stem = rng.choice(("IMG_{:04d}", "DSC{:05d}", "PXL_20210411_1030{:02d}", "scan{:03d}", "fête {:d}")).format(day)
     target = io.BytesIO()
     how = rng.random()
@@ -178,11 +178,11 @@ def make_case(
                 copy[306] = when
             kept = copy.tobytes()
         data, ending = encode(after, encoder, rng, kept)
-        telling = {"plain": (" - Copy", "(1)", " (2)", "~2", "_copie")}.get(
+        speaking = {"plain": (" - Copy", "(1)", " (2)", "~2", "_copie")}.get(
             family, ("-edited", f"_{kind}", "", "_small", "-1")
         )
         name = {
-            "telling": stem + rng.choice(telling) + ending,
+            "speaking": stem + rng.choice(speaking) + ending,
             "numbers": f"{rng.randrange(10**6)}{ending}",
             "same": stem + ending,
         }[names if rng.random() < 0.8 else "numbers"]

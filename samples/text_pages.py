@@ -19,7 +19,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 Picture = Image.Image
 Pair = tuple[bytes, bytes]
 
-# English and French, in turn. Nobody has to read them: they are as long as such words are.
+# English and French, in turn. Only their length matters: they are as long as such words are.
 LABELS: Final = (
     ("File", "Fichier"), ("Edit", "Modifier"), ("View", "Affichage"), ("Settings", "Réglages"),
     ("Search", "Rechercher"),

@@ -77,7 +77,7 @@ def copies_of(chosen: Sequence[Photograph], others: NDArray[np.float32], model: 
 
 
 def limit_of(cosines: NDArray[np.float32]) -> float:
-    """The highest limit that loses at most LOST of these, rounded down; with too few of them to tell, their least."""
+    """The highest limit that loses at most LOST of these, rounded down; if there are too few of them, their least."""
     lowest = np.sort(cosines)
     return round(math.floor(float(lowest[int(LOST * len(lowest))]) / STEP) * STEP, 4)
 
