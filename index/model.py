@@ -156,10 +156,18 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: StatResult) -> "Identity":
-        """The identity in a stat result. Inodes beyond 63 bits, which some network file systems have, become their
-        two's complement, since SQLite's integers are signed."""
+        """The identity in a stat result, in numbers that SQLite can store, whose integers are signed.
+
+        Inodes beyond 63 bits, which some network file systems have, become their two's complement. Times after 2262 or
+        before 1677, which damaged file systems and unpacked archives have, become one close to that limit. Different
+        times should still differ, so that a change is noticed.
+        """
         inode = status.st_ino if status.st_ino < 2**63 else status.st_ino - 2**64
-        return cls(status.st_dev, inode, status.st_size, status.st_mtime_ns)
+        mtime_ns = status.st_mtime_ns
+        if not -(2**63) <= mtime_ns < 2**63:
+            distance = mtime_ns % 1_000_000_007  # a prime, since most of these times are whole seconds
+            mtime_ns = 2**63 - 1 - distance if mtime_ns > 0 else -(2**63) + distance
+        return cls(status.st_dev, inode, status.st_size, mtime_ns)
 
 
 class FileVersion(NamedTuple):

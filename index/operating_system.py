@@ -11,6 +11,7 @@ import errno
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ STANDARD_ERROR: Final = 2
 # Flags of renameat2(2).
 RENAME_NOREPLACE: Final = 1
 RENAME_EXCHANGE: Final = 2
+# Of statx(2): the flags AT_EMPTY_PATH and AT_STATX_FORCE_SYNC, the mask STATX_CTIME, and the place of stx_ctime in its
+# result of 256 bytes.
+_THIS_FILE_FROM_SERVER: Final = 0x1000 | 0x2000
+_STATX_CTIME: Final = 0x80
+_STATX_BYTES, _CTIME_OFFSET = 256, 96
 # Assumed if the memory of the machine is unknown.
 ASSUMED_MEMORY_BYTES: Final = 4 * 2**30
 # F_FULLFSYNC of macOS, whose fsync(2) leaves the bytes in the cache of the disk.
@@ -180,6 +186,17 @@ def renameat2(old: int, source: bytes, new: int, target: bytes, flags: int) -> N
     if call(old, source, new, target, flags) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fsdecode(target))
+
+
+def change_time_ns(descriptor: int) -> int:
+    """When the inode of an open file was last changed, which a rename counts as. A network or FUSE file system is asked
+    for it, instead of the cache. Raises OSError."""
+    result = ctypes.create_string_buffer(_STATX_BYTES)
+    with contextlib.suppress(AttributeError, OSError):
+        if c_library().statx(descriptor, b"", _THIS_FILE_FROM_SERVER, _STATX_CTIME, result) == 0:
+            seconds, nanoseconds = struct.unpack_from("=qI", result, _CTIME_OFFSET)
+            return int(seconds) * 10**9 + int(nanoseconds)
+    return os.fstat(descriptor).st_ctime_ns
 
 
 def limit_address_space(limit_bytes: int) -> None:

@@ -21,7 +21,7 @@ from index.paths import display
 
 FileRefOf = Callable[[bytes], FileRef]
 # Entered just before the first rename and left after the last one. What the step relies on stays as it is meanwhile.
-# Raises StepRefused if the step must not be done after all.
+# Raises StepRefused if the step must not be done after all, and MovedWithIt at its end if it must not have been done.
 Guard = Callable[[Step], AbstractContextManager[None]]
 
 
@@ -69,8 +69,18 @@ def _refusal_of(error: OSError) -> StepRefused:
 def _move_unchanged(step: Step, source: FileRef, target: FileRef, guard: Guard, rescue: Rescue) -> None:
     """Rename a file if it is unchanged. If another program replaced it in the meantime, the replacement is renamed
     back."""
-    with opened_unchanged(source, step.identity, step.digest) as subject, _claimed(step, subject, guard):
-        replacement.move_away(subject, source, target, rescue)
+    with opened_unchanged(source, step.identity, step.digest) as subject:
+        _move_alone(step, subject, source, target, guard, rescue)
+
+
+def _move_alone(step: Step, subject: int, source: FileRef, target: FileRef, guard: Guard, rescue: Rescue) -> None:
+    """Rename an open file, and back if a file that the step relies on turns out to be the same one."""
+    try:
+        with _claimed(step, subject, guard):
+            replacement.move_away(subject, source, target, rescue)
+    except file_claims.MovedWithIt:
+        replacement.restore_name(target, source, rescue.record)
+        raise
 
 
 def _move_to_trash(step: Step, file_ref_of: FileRefOf, guard: Guard, rescue: Rescue) -> None:

@@ -181,7 +181,7 @@ def proof_by_record(identity: Identity, digest: bytes) -> Proof:
     """The proof that a file is the recorded one, by its inode and the digest of its bytes."""
 
     def proof(descriptor: int) -> bool:
-        is_it = os.fstat(descriptor).st_ino == identity.inode
+        is_it = Identity.of(os.fstat(descriptor)).inode == identity.inode
         return is_it and bool(digest) and digest_of(descriptor) == digest
 
     return proof

@@ -174,14 +174,19 @@ class Checker:
     @contextmanager
     def guard(self, step: Step) -> Iterator[None]:
         """Keep the keeper, and a companion's twin next to it, in place while a step is done. Raises StepRefused if one
-        of them has changed since it was checked, or if a picture that a companion belongs to is still there."""
+        of them has changed since it was checked, or if a picture that a companion belongs to is still there, and
+        MovedWithIt if the step moved one of them as well."""
         unchanged = self._unchanged.get(step.id, self._unchanged.get(step.companion_of or 0, ()))
-        with kept_in_place((self._folders.file_ref(path), identity) for path, identity in unchanged):
+        files = ((self._folders.file_ref(path), identity) for path, identity in unchanged)
+        with kept_in_place(files) as check_unmoved:
             if is_companion(step):
                 left = remaining_owners(self._folders.file_ref(step.path))
                 if left:
                     raise StepRefused("with_image", "step.shared_companion", path=display(left[0]))
             yield
+            # A link changes the keeper itself, and a copied file is still at its new place.
+            if step.action is Action.TRASH or (step.action is Action.MOVE and not step.trash):
+                check_unmoved()
 
     def _planned_files(self, steps: Sequence[Step]) -> dict[int, PlannedFile]:
         """The present plan for the images of these steps, by image."""

@@ -33,7 +33,7 @@ TOP = Path(__file__).parents[2]
 MODULES = sorted(path for part in ("index", "webui", "daemon") for path in (TOP / part).rglob("*.py"))
 CODE = re.compile(r"[a-z_]+(\.[A-Za-z_0-9]+)+")
 # Where the code is in a call; every subclass of ComparImgError is one of these or has the code first.
-PLACE_OF_CODE = {"PictureError": 1, "StepRefused": 1, "FileError": 1, "HttpError": 2, "_Refused": 1}
+PLACE_OF_CODE = {"PictureError": 1, "StepRefused": 1, "MovedWithIt": 1, "FileError": 1, "HttpError": 2, "_Refused": 1}
 NO_PARAMETERS = frozenset({"field", "hint", "headers"})
 OTHER_KEYWORDS: dict[str, frozenset[str]] = {"Message": frozenset()}
 Nodes = list[tuple[Path, ast.AST]]

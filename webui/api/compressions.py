@@ -14,6 +14,7 @@ from index.imaging.discovery import descent
 from index.imaging.discovery.file_types import HEAD_BYTES
 from index.imaging.encoding.compression import CompressionOptions
 from index.messages import fields, of_os_error
+from index.model import Identity
 from index.settings import parse_resolution
 from webui.api import compression_schemas
 from webui.api.images import MEDIA_TYPES, REVALIDATE, UNKNOWN_TYPE, get_content
@@ -118,7 +119,7 @@ def _from_trash(call: Call, item: trash_items.Item) -> Reply:
         raise HttpError(404, "gone", "rest.trash_unopenable", error=of_os_error(error)) from error
     status = os.fstat(descriptor)
     known = (item.inode, item.size_bytes, item.mtime_ns)
-    if (status.st_ino, status.st_size, status.st_mtime_ns) != known:
+    if Identity.of(status)[1:] != known:
         os.close(descriptor)
         raise HttpError(409, "changed", "step.other_in_trash")
     head = os.pread(descriptor, HEAD_BYTES, 0)

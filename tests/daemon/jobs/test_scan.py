@@ -160,6 +160,16 @@ def test_odd_names_survive(library):
     assert {os.fsencode(name) for name in library.images()} == set(names)
 
 
+def test_times_that_no_integer_of_sqlite_holds(library):
+    moments = {"late.png": 15_000_000_000, "later.png": 15_000_000_001, "early.png": -15_000_000_000}
+    for seed, (name, seconds) in enumerate(moments.items()):
+        os.utime(save(library.photos / name, seed), (seconds, seconds))
+    assert counts(library.scan(), "files", "read", "known") == (3, 3, 0)
+    assert counts(library.scan(), "files", "read", "known") == (3, 0, 0)
+    os.utime(library.photos / "late.png", (15_000_000_002, 15_000_000_002))
+    assert counts(library.scan(), "files", "read", "known") == (3, 0, 1)
+
+
 def test_excluded_folders_are_passed_over(library):
     for name in ("@eaDir", ".thumbnails", "#recycle", "keep", "private"):
         save(library.photos / name / "a.png")

@@ -81,3 +81,34 @@ def test_a_file_that_another_process_keeps_stays(desk: Desk, pair: tuple[Path, P
         assert desk.sort()["refused"] == {"in_use": 1}
         assert copy.exists()
     assert desk.sort()["trash"] == 1
+
+
+@pytest.mark.parametrize("is_cached", [False, True], ids=["gone", "cached"])
+@pytest.mark.parametrize("choice", ["trash", "move"])
+def test_a_file_that_is_shown_twice_is_moved_back(
+    desk: Desk, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, choice: str, is_cached: bool
+) -> None:
+    kept, copy = pair
+    hidden = kept.with_name("hidden")
+    desk.decide({copy: choice})
+    move_away, restore_name = replacement.move_away, replacement.restore_name
+
+    def move_both(*args: Any) -> None:
+        move_away(*args)
+        if is_cached:
+            kept.chmod(0o600)  # The time of the inode changes, as by a rename. The name is still in a cache.
+        else:
+            kept.rename(hidden)
+
+    def restore_both(*args: Any) -> None:
+        restore_name(*args)
+        if not is_cached:
+            hidden.rename(kept)
+
+    monkeypatch.setattr(replacement, "move_away", move_both)
+    monkeypatch.setattr(replacement, "restore_name", restore_both)
+    outcome = desk.sort()
+    assert outcome["refused"] == {"same_file": 1}
+    assert kept.exists() and copy.exists()
+    monkeypatch.undo()
+    assert desk.sort()[choice] == 1, "the decision is kept"
