@@ -10,11 +10,13 @@ plain Pillow does at quality 85, found from the quality that the picture before 
 with which it scores what the worse of both does, without metadata. Bytes are printed with those of the files as they
 are, and processor seconds for each megapixel, which hold each score once. Below each table, ours is compared with the
 others, picture by picture: geometric mean, and the maximum with its file. With TARGETS=1 the results of `--target` are
-measured, too, which takes most of the time. A program that is not installed is named as such.
+measured, too, which takes most of the time. A program that is not installed is named as such. RESULTS=FILE keeps each
+measurement there as a line of JSON, and a second run goes on after the last one; delete it when an encoder has changed.
 """
 
 import hashlib
 import io
+import json
 import os
 import resource
 import shutil
@@ -23,7 +25,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -41,22 +43,21 @@ from index.imaging.encoding.recompress import Recompressed, recompress
 MOST = int(os.environ.get("MOST", "30"))
 MEGAPIXELS = float(os.environ.get("MEGAPIXELS", "4"))
 WITH_TARGETS = os.environ.get("TARGETS") == "1"
+RESULTS = os.environ.get("RESULTS")
 QUALITY = 85
 MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
 UNSCALED = CompressionOptions(width=65_535, height=65_535, least_gain=0.0)
 
 
-@dataclass
-class Sums:
-    """What one program made of some pictures."""
+@dataclass(frozen=True)
+class Outcome:
+    """What one program made of one picture: bytes and score, those of the file where the result is larger; processor
+    seconds; whether there was a result."""
 
-    files: int = 0
-    before: int = 0
-    after: int = 0
-    scores: list[float] = field(default_factory=list)
-    spent_s: float = 0.0
-    megapixels: float = 0.0
-    sizes: list[int] = field(default_factory=list)
+    size: int
+    score: float
+    spent_s: float
+    is_made: bool
 
 
 @dataclass(frozen=True)
@@ -274,38 +275,59 @@ if WITH_TARGETS:
             table[f"ComparImg --target high --format {one}"] = ours(replace(UNSCALED, target=Target.HIGH, format=one))
 
 
-def measure(name: str, pictures: list[Picture], makers: dict[str, Maker]) -> None:
-    table: dict[str, Sums] = defaultdict(Sums)
+def outcome_of(picture: Picture, make: Maker) -> Outcome:
+    started_s = spent_s()
+    made = make(picture)
+    took_s = spent_s() - started_s
+    # What cannot be made smaller is left unchanged, as a user would do.
+    kept = picture.data if made is None or len(made) > len(picture.data) else made
+    return Outcome(len(kept), picture.score(kept), took_s, made is not None)
+
+
+class Results:
+    """The outcomes so far, by file and program; in a file too, if one is named."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._outcomes: dict[tuple[str, str], Outcome] = {}
+        if path is not None and Path(path).exists():
+            for line in Path(path).read_text().splitlines():
+                row = json.loads(line)
+                self._outcomes[row.pop("digest"), row.pop("way")] = Outcome(**row)
+
+    def of(self, picture: Picture, way: str, make: Maker) -> Outcome:
+        key = hashlib.sha256(picture.data).hexdigest(), way
+        if key not in self._outcomes:
+            self._outcomes[key] = outcome_of(picture, make)
+            if self._path is not None:
+                with open(self._path, "a") as file:
+                    print(json.dumps({"digest": key[0], "way": way} | asdict(self._outcomes[key])), file=file)
+        return self._outcomes[key]
+
+
+def measure(name: str, pictures: list[Picture], makers: dict[str, Maker], results: Results) -> None:
+    table = defaultdict[str, list[Outcome]](list)
     for picture in pictures:
         for way, make in makers.items():
-            started_s = spent_s()
-            made = make(picture)
-            sums = table[way]
-            sums.spent_s += spent_s() - started_s
-            sums.megapixels += picture.pixels.shape[0] * picture.pixels.shape[1] / 1e6
-            # What cannot be made smaller is left unchanged, as a user would do.
-            kept = picture.data if made is None or len(made) > len(picture.data) else made
-            sums.files += made is not None
-            sums.before += len(picture.data)
-            sums.after += len(kept)
-            sums.sizes.append(len(kept))
-            sums.scores.append(picture.score(kept))
+            table[way].append(results.of(picture, way, make))
     size = sum(picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures) / 1e6
     total = sum(len(picture.data) for picture in pictures)
     print(f"\n{name}: {len(pictures)} files, {size:.0f} megapixels, {total / 1e6:.1f} MB\n")
     print("| | bytes | score: mean | least | s/MP |\n|---|---:|---:|---:|---:|", flush=True)
-    for way, sums in table.items():
-        if sums.files:
-            print(f"| {way} | {sums.after / sums.before:.1%} | {np.mean(sums.scores):.1f} | {min(sums.scores):.1f} "
-                  f"| {sums.spent_s / sums.megapixels:.2f} |")  # fmt: skip
+    for way, outcomes in table.items():
+        if any(outcome.is_made for outcome in outcomes):
+            scores = [outcome.score for outcome in outcomes]
+            share = sum(outcome.size for outcome in outcomes) / total
+            took_s = sum(outcome.spent_s for outcome in outcomes) / size
+            print(f"| {way} | {share:.1%} | {np.mean(scores):.1f} | {min(scores):.1f} | {took_s:.2f} |")
         else:
             print(f"| {way} | not installed | | | |")
     print()
-    for way, sums in table.items():
+    for way, outcomes in table.items():
         kind, _, program = way.partition(": ")
         own = next((name for name in table if name.startswith(f"{kind}: ComparImg")), None)
-        if own is not None and "ComparImg" not in program and sums.files:
-            ratios = np.array(table[own].sizes) / np.array(sums.sizes)
+        if own is not None and "ComparImg" not in program and any(outcome.is_made for outcome in outcomes):
+            ratios = np.array([a.size / b.size for a, b in zip(table[own], outcomes, strict=True)])
             mean = np.exp(np.log(ratios).mean())
             worst = pictures[int(ratios.argmax())].path.name
             print(
@@ -348,6 +370,7 @@ def make_charts(folder: Path) -> None:
 
 def main(folders: list[str]) -> None:
     cv2.setNumThreads(1)
+    results = Results(RESULTS)
     with tempfile.TemporaryDirectory() as made:
         if not folders:
             make_pictures(Path(made) / "photographs", 4, (1600, 1200))
@@ -357,7 +380,7 @@ def main(folders: list[str]) -> None:
             for kind, formats, makers in (("JPEG", ("JPEG", "MPO"), OF_JPEG), ("PNG", ("PNG",), OF_PNG)):
                 pictures = list(pictures_in(folder, formats))
                 if pictures:
-                    measure(f"{folder.name}, {kind}", pictures, makers)
+                    measure(f"{folder.name}, {kind}", pictures, makers, results)
 
 
 if __name__ == "__main__":

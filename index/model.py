@@ -184,7 +184,7 @@ class FileVersion(NamedTuple):
 
 
 # The version of the facts. Contents with facts of an earlier version are read again.
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 
 
 class Attachment(NamedTuple):

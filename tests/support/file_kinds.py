@@ -1,11 +1,12 @@
 """Files of the kinds that Pillow alone does not read, or not all of them: HEIC, JPEG XL, odd TIFF.
 
-from support.file_kinds import RAW_KINDS, heic, jxl, raw, tiff
+from support.file_kinds import RAW_KINDS, heic, heif, jxl, raw, tiff
 """
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pillow_heif
@@ -20,6 +21,46 @@ def heic(picture: Image.Image, quality: int = 80, **options: Any) -> bytes:
     made.info["thumbnails"] = [64]
     made.save(file, quality=quality, **options)
     return file.getvalue()
+
+
+def heif(
+    items: Mapping[int, tuple[bytes, bytes]],
+    auxiliary: Mapping[int, bytes] = MappingProxyType({}),
+    derived: Mapping[int, Sequence[int]] = MappingProxyType({}),
+) -> bytes:
+    """The boxes of a HEIF whose first item is the picture: items by id, with type and data; the names of auxiliary
+    ones; and what others are made of. Nothing in it can be decoded."""
+
+    def box(kind: bytes, *parts: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + sum(map(len, parts)), kind) + b"".join(parts)
+
+    def entry(number: int, kind: bytes) -> bytes:
+        return box(b"infe", b"\2\0\0\0" + struct.pack(">HH4sB", number, 0, kind, 0))
+
+    def meta(start: int) -> bytes:
+        places = b""
+        for number, (_, data) in items.items():
+            places += struct.pack(">HHHII", number, 0, 1, start, len(data))
+            start += len(data)
+        kinds = [box(b"auxC", bytes(4), name, b"\0") for name in auxiliary.values()]
+        each = b"".join(struct.pack(">HBB", item, 1, number) for number, item in enumerate(auxiliary, 1))
+        references = [
+            box(b"dimg", struct.pack(f">HH{len(sources)}H", item, len(sources), *sources))
+            for item, sources in derived.items()
+        ]
+        return box(
+            b"meta",
+            bytes(4),
+            box(b"hdlr", bytes(8), b"pict", bytes(13)),
+            box(b"pitm", struct.pack(">IH", 0, min(items))),
+            box(b"iloc", b"\0\0\0\0\x44\0", struct.pack(">H", len(items)), places),
+            box(b"iinf", struct.pack(">IH", 0, len(items)), *(entry(item, kind) for item, (kind, _) in items.items())),
+            box(b"iref", bytes(4), *references),
+            box(b"iprp", box(b"ipco", *kinds), box(b"ipma", struct.pack(">II", 0, len(auxiliary)), each)),
+        )
+
+    head = box(b"ftyp", b"heic\0\0\0\0mif1heic")
+    return head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", *(data for _, data in items.values()))
 
 
 def jxl(picture: Image.Image, **options: Any) -> bytes:

@@ -7,11 +7,12 @@ Multi-Picture Format (CIPA DC-007).
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any, Final
 
 from blake3 import blake3
 
-from index.imaging.decoding import jpeg_file, png_file
+from index.imaging.decoding import heif_items, jpeg_file, png_file
 from index.model import Attachment
 
 # Padding that some programs write after a picture, and remains that some cameras leave there.
@@ -35,6 +36,18 @@ BOX_HEADER: Final = 8
 # A film in its own box after a HEIC or AVIF picture (Google), and Samsung's record.
 BOXES: Final = {b"mpvd": "film", b"sefd": "trailer"}
 BOXED: Final = ("AVIF", "HEIF")
+# Auxiliary pictures of these formats, by what their names contain (ISO/IEC 23008-12, 23091-2, Apple's). Opacity belongs
+# to the picture, and other ones (a matte of hair or skin) count as further pictures.
+AUXILIARY: Final = (
+    (b"gainmap", "gain_map"),
+    (b"depth", "depth_map"),
+    (b"disparity", "depth_map"),
+    (b"auxid:2", "depth_map"),
+)
+AUXILIARY_AT_MOST: Final = 64
+OPACITY: Final = (b"alpha", b"auxid:1")
+# A picture made of the usual one and a gain map (ISO 21496-1).
+TONE_MAP: Final = b"tmap"
 
 
 def attachments_of(data: bytes, picture_format: str, index: Any = None) -> tuple[Attachment, ...]:
@@ -49,7 +62,8 @@ def attachments_of(data: bytes, picture_format: str, index: Any = None) -> tuple
             case "WEBP":
                 parts = _behind(data, 8 + int.from_bytes(data[4:8], "little"), {})
             case _ if picture_format in BOXED:
-                parts = ((BOXES[name], start, end) for name, start, end in _boxes(data, 0) if name in BOXES)
+                boxes = ((BOXES[name], start, end) for name, start, end in _boxes(data, 0) if name in BOXES)
+                parts = chain(islice(_auxiliary(data), AUXILIARY_AT_MOST), boxes)
             case _:
                 return ()
         return tuple(
@@ -58,6 +72,29 @@ def attachments_of(data: bytes, picture_format: str, index: Any = None) -> tuple
         )
     except (jpeg_file.NoJpeg, png_file.NoPng):
         return ()
+
+
+def _auxiliary(data: bytes) -> Iterator[tuple[str, int, int]]:
+    """The auxiliary pictures of a HEIC or AVIF, with the kind, start and end of each part."""
+    try:
+        items = heif_items.read_items(data)
+    except heif_items.Cut:
+        return
+    kinds = {item: _kind_of_auxiliary(name) for item, name in items.auxiliary.items()}
+    for item, sources in items.derived.items():
+        if items.types.get(item) == TONE_MAP and len(sources) > 1:
+            kinds[sources[1]] = "gain_map"
+    for item in sorted(kinds):
+        # The data of a picture made of tiles is that of the tiles.
+        for source in items.derived.get(item, [item]):
+            yield from ((kinds[item], start, end) for start, end in items.places.get(source, ()) if kinds[item])
+
+
+def _kind_of_auxiliary(name: bytes) -> str:
+    """The kind of an auxiliary picture, "" if it belongs to the picture."""
+    if any(part in name.lower() for part in OPACITY):
+        return ""
+    return next((kind for part, kind in AUXILIARY if part in name.lower()), "view")
 
 
 def _behind(data: bytes, position: int, previews: Mapping[int, bool]) -> Iterator[tuple[str, int, int]]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from index.imaging.decoding import png_file
+from index.imaging.decoding import jxl_file, png_file
 
 USUAL: Final = 8
 BITS_PER_SAMPLE: Final = 258
@@ -12,6 +12,11 @@ BITS_PER_SAMPLE: Final = 258
 AV1_CONFIGURATION: Final = b"av1C"
 AV1_FLAGS_AT: Final = 6
 HIGH, TWELVE = 0x40, 0x20
+# The start of a JPEG 2000 codestream (ITU-T T.800, A.5.1). The number of components is at this place behind it, and the
+# depth of each of them in three bytes from there on.
+JPEG_2000: Final = b"\xff\x4f\xff\x51"
+COMPONENTS_AT, DEPTHS_AT, COMPONENT_BYTES = 40, 42, 3
+COMPONENTS_AT_MOST: Final = 64
 
 
 def bit_depth(data: bytes, image: Image.Image) -> int:
@@ -32,6 +37,10 @@ def _stored(data: bytes, image: Image.Image) -> int:
         return max(map(int, bits)) if isinstance(bits, tuple) and bits else int(bits) if bits else USUAL
     if image.format in ("AVIF", "HEIF"):
         return max(_av1(data), int(image.info.get("bit_depth", USUAL) or USUAL))
+    if image.format == "JPEG2000":
+        return _jpeg_2000(data)
+    if image.format == "JXL":
+        return jxl_file.bits_per_channel(data) or USUAL
     if image.mode in ("I", "F"):
         return 32
     return 16 if image.mode.startswith("I;16") else USUAL
@@ -43,3 +52,13 @@ def _av1(data: bytes) -> int:
     if not flags & HIGH:
         return USUAL
     return 12 if flags & TWELVE else 10
+
+
+def _jpeg_2000(data: bytes) -> int:
+    """The depth of the deepest component. The highest bit of each depth only says that its values have a sign."""
+    at = data.find(JPEG_2000)
+    if at < 0:
+        return USUAL
+    number = int.from_bytes(data[at + COMPONENTS_AT : at + DEPTHS_AT], "big")
+    end = at + DEPTHS_AT + COMPONENT_BYTES * min(number, COMPONENTS_AT_MOST)
+    return max(((depth & 0x7F) + 1 for depth in data[at + DEPTHS_AT : end : COMPONENT_BYTES]), default=USUAL)

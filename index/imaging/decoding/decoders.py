@@ -32,7 +32,7 @@ PNG_TEXT_BYTES: Final = 16 * 2**20
 
 # Increased when the code here, without other decoders, can read more (previews of RAW files, kinds that are
 # distinguished from damage).
-OWN: Final = 2
+OWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

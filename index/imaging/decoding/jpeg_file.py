@@ -40,6 +40,9 @@ _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
 # Tables and extensions whose markers lie among those of frames.
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
+# The frame of JPEG-LS (ITU-T T.87), which is another coding with the same structure.
+SOF_LS: Final = 0xF7
+_ALL_FRAMES: Final = frozenset({*range(0xC0, 0xD0), SOF_LS}) - _NO_FRAMES
 # Segments that may be between two scans of one picture: tables, comments and application data.
 _BETWEEN_SCANS: Final = frozenset({0xC4, SOS, 0xDB, 0xDC, 0xDD, COMMENT, *range(0xE0, 0xF0)})
 # Coded data may end in this many zeros: flat blocks of colour, or a stuffed zero.
@@ -201,9 +204,10 @@ def with_density(data: bytes, dpi: tuple[float, float] | None) -> bytes:
 
 
 def kind_of_frame(data: bytes) -> tuple[int, int]:
-    """The marker of the frame of a JPEG, from SOF0 to SOF15, and its bits per channel. Raises NoJpeg."""
+    """The marker of the frame of a JPEG, from SOF0 to SOF15 or that of JPEG-LS, and its bits per channel. Raises
+    NoJpeg."""
     for segment in segments(data):
-        if 0xC0 <= segment.marker <= 0xCF and segment.marker not in _NO_FRAMES and segment.payload:
+        if segment.marker in _ALL_FRAMES and segment.payload:
             return segment.marker, segment.payload[0]
     raise NoJpeg("has no frame")
 

@@ -59,6 +59,8 @@ def _of_jpeg(data: bytes) -> Message | None:
         marker, bits = jpeg_file.kind_of_frame(data)
     except jpeg_file.NoJpeg:
         return None
+    if marker == jpeg_file.SOF_LS:
+        return Message("picture.jpeg_coding", coding="JPEG-LS")
     if marker in UNUSUAL_FRAMES:
         return Message("picture.jpeg_coding", coding=f"SOF{marker - SOF0}")
     return Message("picture.jpeg_deep", bits=bits) if bits in DEEP_BITS else None

@@ -40,6 +40,7 @@ from index.imaging.decoding.colour_profile import from_lab, in_srgb
 from index.imaging.decoding.damage import damage_in
 from index.imaging.decoding.embedded_description import read_description
 from index.imaging.decoding.facts import facts_of, is_turned_by_pillow, orientation_of
+from index.imaging.decoding.heif_items import Cut
 from index.imaging.decoding.jxl_file import is_jxl
 from index.imaging.decoding.raw_picture import raw_in, stored_size
 from index.imaging.discovery import descent
@@ -433,7 +434,8 @@ def _not_decoded(data: bytes) -> Message | None:
     head = data[:HEAD_BYTES]
     if tiff_kinds.is_tiff(head):
         return tiff_kinds.not_decoded(data)
-    return decoders.missing_for(head) or other_files.not_decoded(data)
+    in_heif = heif_file.not_decoded(data) if decoders.is_heif(head) else None
+    return decoders.missing_for(head) or in_heif or other_files.not_decoded(data)
 
 
 def _check_pixels(what: str, width: int, height: int, limits: Limits) -> None:
@@ -453,7 +455,7 @@ def _require_extent(data: bytes) -> None:
             raise PictureError("truncated", "picture.truncated", format="WebP")
         if data[4:8] == b"ftyp":
             heif_file.check(data)
-    except heif_file.Cut as error:
+    except Cut as error:
         what = "AVIF" if data[8:12] in decoders.AVIF_BRANDS else "HEIC"
         raise PictureError("truncated", "picture.truncated", format=what) from error
     except heif_file.Damaged:
@@ -464,7 +466,7 @@ def _check_whole(data: bytes) -> None:
     """Raises PictureError for an incomplete HEIC, which would decode without an error."""
     try:
         heif_file.check(data)
-    except heif_file.Cut as error:
+    except Cut as error:
         raise PictureError("truncated", "picture.truncated", format="HEIC") from error
     except heif_file.Damaged as error:
         raise PictureError("corrupt", "picture.corrupt", format="HEIC") from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from index.imaging.decoding import jpeg_file
-from index.imaging.decoding.heif_file import Cut, boxes_at_top
+from index.imaging.decoding.heif_items import Cut, boxes_at_top
 
 CANDIDATES_AT_MOST: Final = 4096
 SEGMENTS_AT_MOST: Final = 400

@@ -6,7 +6,7 @@ from PIL import ExifTags, Image
 
 from index.errors import PictureError
 from index.imaging.decoding import raw_file
-from index.imaging.decoding.heif_file import Cut
+from index.imaging.decoding.heif_items import Cut
 from index.imaging.decoding.raw_file import Raw
 
 # The keys in the `info` of a picture: the size of the sensor's picture, and what is missing of it.

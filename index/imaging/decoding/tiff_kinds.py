@@ -18,11 +18,15 @@ UNCOMPRESSED: Final = 1
 SEPARATE_PLANES: Final = 2
 # IEEE floating point, and the two complex formats.
 REAL: Final = frozenset({3, 5, 6})
+UNSIGNED: Final = 1
 # Codings that Pillow's libtiff is built without, by their common names.
 CODINGS: Final = {
     50001: "WebP", 50002: "JPEG XL", 34712: "JPEG 2000", 34887: "LERC", 34892: "lossy DNG", 33003: "JPEG 2000",
-    33005: "JPEG 2000", 34676: "SGILog", 34677: "SGILog", 34661: "JBIG", 34713: "Nikon NEF",
+    33005: "JPEG 2000", 34676: "SGILog", 34677: "SGILog", 34661: "JBIG", 34713: "Nikon NEF", 22610: "JPEG XR",
+    34934: "JPEG XR", 34933: "PNG",
 }  # fmt: skip
+# Codings that Pillow decodes (TiffImagePlugin.COMPRESSION_INFO, without those above). Any other is named by its number.
+DECODED: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32_771, 32_773, 32_946, 34_925, 50_000})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,14 @@ def is_tiff(head: bytes) -> bool:
 
 def decoded_wrongly(data: bytes) -> Message | None:
     """The kind of a TIFF that Pillow 13.0.0 decodes to wrong pixels without an error: 16 bits per channel in separate
-    planes, uncompressed."""
+    planes, uncompressed; and grey in unsigned numbers of 32 bits, of which the upper half becomes negative."""
     kind = _kind_of(data)
-    if kind is None or kind.planes != SEPARATE_PLANES or kind.samples < 2:
+    if kind is None:
         return None
-    if kind.bits == 16 and kind.coding == UNCOMPRESSED:
+    if kind.bits == 16 and kind.coding == UNCOMPRESSED and kind.planes == SEPARATE_PLANES and kind.samples > 1:
         return Message("picture.tiff_planar", bits=kind.bits)
+    if kind.bits == 32 and kind.sample_format == UNSIGNED:
+        return Message("picture.tiff_deep", bits=kind.bits)
     return None
 
 
@@ -55,8 +61,8 @@ def not_decoded(data: bytes) -> Message | None:
     kind = _kind_of(data)
     if kind is None:
         return None
-    if kind.coding in CODINGS:
-        return Message("picture.tiff_coding", coding=CODINGS[kind.coding])
+    if kind.coding not in DECODED:
+        return Message("picture.tiff_coding", coding=CODINGS.get(kind.coding, str(kind.coding)))
     if kind.sample_format in REAL and (kind.samples > 1 or kind.bits != 32):
         return Message("picture.tiff_real", bits=kind.bits)
     if kind.bits > 16 and (kind.samples > 1 or kind.bits != 32):

@@ -10,7 +10,7 @@ from typing import Final
 
 IMAGES: Final = frozenset(
     b"jpg jpeg jpe jfif jfi jif mpo png apng bmp dib gif webp tif tiff avif avifs heic heics heif heifs hif jxl "
-    b"jp2 j2k j2c jpc jpx jpf psd tga ppm pgm pbm pnm".split()
+    b"jp2 j2k j2c jpc jpx jpf jph jhc psd tga ppm pgm pbm pnm".split()
 )
 
 # Camera RAW files that are indexed through their embedded preview, and those in which no preview is searched for.
@@ -23,7 +23,11 @@ RAW: Final = READ_RAW | frozenset(
 # The kinds of files that are not read, by ending. They are counted by these kinds (see kind_of_skipped).
 SKIPPED: Final = {
     "raw": RAW - READ_RAW,
-    "picture": frozenset(b"psb xcf kra afphoto svg svgz eps ai ps pdf djvu ico icns cur pcx exr hdr".split()),
+    "picture": frozenset(
+        b"psb xcf kra afphoto ora clip procreate sai mdp psp pspimage svg svgz eps ai ps pdf djvu djv wmf emf "
+        b"ico icns cur pcx exr hdr jxr wdp hdp qoi dds ktx ktx2 sgi ras xbm xpm wbmp pam pfm flif bpg iff lbm "
+        b"pict pct cin dpx miff fits fts dcm".split()
+    ),
     "film": frozenset(
         b"mp4 m4v mov avi mkv webm mpg mpeg mts m2ts ts vob wmv flv f4v 3gp 3g2 ogv insv lrv asf rm rmvb".split()
     ),

@@ -11,6 +11,7 @@ from PIL import Image
 from index.imaging.decoding.attachments import attachments_of
 from index.imaging.decoding.pictures import Limits, decode
 from index.model import Attachment
+from support.file_kinds import heif
 from support.pictures import photograph
 
 LIMITS = Limits(max_pixels=50_000_000)
@@ -89,6 +90,26 @@ def test_a_camera_preview_shows_nothing_more() -> None:
     preview = {**second, "Attribute": {**second["Attribute"], "MPType": "Large Thumbnail (VGA Equivalent)"}}
     assert [part.kind for part in attachments_of(several, "MPO", index)] == ["view"]
     assert attachments_of(several, "MPO", {**index, 0xB002: [first, preview]}) == ()
+
+
+def test_the_auxiliary_pictures_of_a_heic() -> None:
+    picture, others = (b"hvc1", b"\1" * 50), (b"hvc1", b"\2" * 20)
+    names = {
+        2: b"urn:com:apple:photo:2020:aux:hdrgainmap", 3: b"urn:mpeg:hevc:2015:auxid:2",
+        4: b"urn:mpeg:hevc:2015:auxid:1", 5: b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
+        6: b"urn:com:apple:photo:2018:aux:portraiteffectsmatte",
+    }  # fmt: skip
+    data = heif({1: picture} | dict.fromkeys(names, others), names)
+    assert [(part.kind, part.size_bytes) for part in attachments_of(data, "HEIF")] == [
+        ("gain_map", 20), ("depth_map", 20), ("view", 20),
+    ]  # fmt: skip
+    assert attachments_of(data[:-1], "HEIF") == ()
+
+
+def test_a_gain_map_from_which_a_tone_mapped_picture_is_made_and_one_of_tiles() -> None:
+    tile = (b"hvc1", b"\3" * 30)
+    data = heif({1: tile, 2: (b"tmap", b"\0"), 3: (b"grid", b"\0\0"), 4: tile, 5: tile}, {}, {2: [1, 3], 3: [4, 5]})
+    assert [(part.kind, part.size_bytes) for part in attachments_of(data, "AVIF")] == [("gain_map", 30)] * 2
 
 
 def test_other_films_have_other_digests() -> None:

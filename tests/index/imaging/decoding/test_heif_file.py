@@ -10,8 +10,10 @@ from PIL import Image
 from index.errors import PictureError
 from index.imaging.candidates.perceptual_hash import hamming, hash_grey, rows_of
 from index.imaging.decoding import decoders, heif_file, pictures
+from index.imaging.decoding.attachments import attachments_of
+from index.imaging.decoding.heif_items import Cut
 from index.imaging.decoding.pictures import Limits
-from support.file_kinds import heic
+from support.file_kinds import heic, heif
 from support.pictures import ORIENTATION, photograph, save
 
 LIMITS = Limits(max_pixels=50_000_000)
@@ -68,12 +70,15 @@ def test_bytes_behind_the_last_box_are_no_fault():
 @pytest.mark.parametrize("seed", range(4))
 def test_any_broken_structure_ends_in_one_of_the_two_errors(seed):
     chance = random.Random(seed)
-    for _ in range(150):
-        data = bytearray(HEIC)
+    parts = heif({1: (b"hvc1", bytes(99)), 2: (b"hvc1", bytes(9))}, {2: b"urn:x:depth"}, {3: [1, 2]})
+    for number in range(300):
+        data = bytearray(HEIC if number % 2 else parts)
         for _ in range(chance.randrange(1, 6)):
-            data[chance.randrange(600)] = chance.randrange(256)
-        with suppress(heif_file.Cut, heif_file.Damaged):
+            data[chance.randrange(min(600, len(data)))] = chance.randrange(256)
+        with suppress(Cut, heif_file.Damaged):
             heif_file.check(bytes(data))
+        heif_file.not_decoded(bytes(data))
+        attachments_of(bytes(data), "HEIF")
 
 
 def test_a_header_that_claims_endless_items_is_bounded():
@@ -81,6 +86,18 @@ def test_a_header_that_claims_endless_items_is_bounded():
     box = struct.pack(">I4s", 8 + len(iloc), b"iloc") + iloc
     meta = struct.pack(">I4s4x", 12 + len(box), b"meta") + box
     heif_file.check(struct.pack(">I4s4s4x4s", 20, b"ftyp", b"heic", b"heic") + meta)
+
+
+@pytest.mark.parametrize(("kind", "coding"), [(b"jpeg", "JPEG"), (b"vvc1", "H.266"), (b"av01", "AV1")])
+def test_another_coding_than_hevc_is_named(kind, coding):
+    with pytest.raises(PictureError, match=f"HEIF with {coding} coding") as caught:
+        pictures.decode(heif({1: (kind, bytes(range(100)))}), LIMITS)
+    assert caught.value.reason == "no_decoder"
+
+
+@pytest.mark.parametrize("kind", [b"hvc1", b"what"])
+def test_what_has_hevc_or_an_unknown_coding_is_not_excused(kind):
+    assert reason(heif({1: (kind, bytes(range(1, 100))), 2: (b"Exif", b"x")})) == "corrupt"
 
 
 def test_without_its_decoder_it_is_no_damaged_file(monkeypatch):

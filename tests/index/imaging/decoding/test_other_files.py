@@ -72,7 +72,8 @@ def test_other_bytes_are_no_tga(data):
 
 
 @pytest.mark.parametrize(
-    ("marker", "bits", "words"), [(0xC1, 12, "12 bits per channel"), (0xC3, 8, "SOF3"), (0xC5, 8, "SOF5")]
+    ("marker", "bits", "words"),
+    [(0xC1, 12, "12 bits per channel"), (0xC3, 8, "SOF3"), (0xC5, 8, "SOF5"), (0xF7, 8, "JPEG-LS")],
 )
 def test_kinds_of_jpeg_that_are_not_read_are_named(marker, bits, words):
     data = bytearray(packed("JPEG"))

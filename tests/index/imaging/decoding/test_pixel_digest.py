@@ -127,6 +127,16 @@ def test_bits_of_a_channel(picture: Image.Image, form: str, bits: int) -> None:
         assert bit_depth(data, image) == bits
 
 
+def test_jpeg_2000_of_16_bits_is_not_its_8_bits() -> None:
+    levels = np.asarray(PICTURE).astype(np.uint16) * 257
+    data = cv2.imencode(".jp2", levels)[1].tobytes()
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.mode, bit_depth(data, image)) == ("RGB", 16)
+    assert decode(data, LIMITS).facts.bit_depth == 16
+    assert pixel_digest(data, LIMITS) == b""
+    assert pixel_digest(packed(PICTURE, "JPEG2000"), LIMITS) == pixel_digest(packed(PICTURE, "PNG"), LIMITS)
+
+
 # Transparency
 
 

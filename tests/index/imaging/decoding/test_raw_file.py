@@ -11,7 +11,7 @@ import pytest
 from index.errors import PictureError
 from index.imaging.candidates.perceptual_hash import hamming, hash_grey, rows_of
 from index.imaging.decoding import pictures, raw_file
-from index.imaging.decoding.heif_file import Cut
+from index.imaging.decoding.heif_items import Cut
 from index.imaging.decoding.pictures import Limits
 from index.imaging.decoding.pixel_digest import pixel_digest
 from index.model import RAW_FORMATS

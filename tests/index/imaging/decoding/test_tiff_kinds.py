@@ -1,9 +1,11 @@
 """TIFF of kinds that are not decoded is named for what it is, never as damaged."""
 
+import io
 import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from index.errors import PictureError
 from index.imaging.decoding import pictures, tiff_kinds
@@ -13,7 +15,15 @@ from support.pictures import photograph
 
 LIMITS = Limits(max_pixels=50_000_000)
 SIZE = (40, 30)
+# The entry of a directory: the tag SampleFormat, one short number, of signed integers.
+SIGNED_NUMBERS = b"\x53\x01\x03\0\x01\0\0\0\x02\0"
 LEVELS = np.asarray(photograph(1, *SIZE)).astype(np.uint16) * 257
+
+
+def save_grey(levels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "TIFF")
+    return file.getvalue()
 
 
 def refusal(data: bytes) -> str:
@@ -43,6 +53,19 @@ def test_deep_and_real_colours_are_named(kind, bits, sample_format, words):
 
 def test_what_is_coded_as_another_format_is_named():
     assert "WebP" in refusal(tiff([b"RIFF" + bytes(60)], SIZE, 8, coding=50001))
+
+
+@pytest.mark.parametrize(("coding", "name"), [(22610, "JPEG XR"), (34933, "PNG"), (60001, "60001")])
+def test_other_codings_are_named(coding, name):
+    assert f"{name} compression" in refusal(tiff([bytes(60)], SIZE, 8, coding=coding))
+
+
+def test_grey_in_unsigned_numbers_of_32_bits_is_refused_since_pillow_reads_the_upper_half_as_negative():
+    data = bytearray(save_grey(LEVELS[..., 0].astype(np.int32) * 65_537))
+    assert pictures.decode(bytes(data), LIMITS).facts.bit_depth == 32
+    at = data.index(SIGNED_NUMBERS)
+    data[at + 8] = 1
+    assert "32 bits per channel" in refusal(bytes(data))
 
 
 def test_plain_ones_are_read():
