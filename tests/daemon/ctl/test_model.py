@@ -39,7 +39,8 @@ def test_outputs_that_are_not_used_are_named(ctl_alone: Ctl, tmp_path: Path) -> 
     report = ctl_alone(*config, "model", "check", tmp_path / "model.onnx", "--json").json
     assert (report["output"], report["other_outputs"]) == ("logits", ["features"])
     shown = ctl_alone(*config, "model", "check", tmp_path / "model.onnx", "--output", "features")
-    assert re.search(r"^output +features$", shown.out, re.M) and re.search(r"^other_outputs +logits$", shown.out, re.M)
+    assert re.search(r"^output +features$", shown.out, re.MULTILINE)
+    assert re.search(r"^other_outputs +logits$", shown.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["an absolute path", "an endless loop", "a tensor of 160 GB", "no number", "garbage"])
