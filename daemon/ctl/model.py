@@ -65,6 +65,7 @@ def check(context: click.Context, /, file: Path, as_json: bool, **given: str | N
         "mean": report.input.mean,
         "std": report.input.std,
         "output": report.input.output,
+        "other_outputs": report.others,
         "cosines": str(report.limits),
         "dimensions": report.dimensions,
         "cosine": round(report.cosine, 4),
@@ -75,8 +76,10 @@ def check(context: click.Context, /, file: Path, as_json: bool, **given: str | N
         terminal.print_json(answer)
         return
     click.echo(f"{file} can be used: finite, the same twice, different for different pictures.")
-    terminal.print_table(("", ""), [(name, _shown(value)) for name, value in answer.items()])
+    terminal.print_table(("", ""), [(name, _shown(value)) for name, value in answer.items() if value != ()])
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(f"{number:g}" for number in value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(one if isinstance(one, str) else f"{one:g}" for one in value)
+    return str(value)

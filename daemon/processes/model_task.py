@@ -54,7 +54,7 @@ class ModelTask:
 @dataclass(frozen=True, slots=True)
 class ModelReport:
     """What a check found. `key` identifies the vectors that this model gives. `milliseconds` are of processor time for
-    one picture, `megabytes` is the peak memory of the process."""
+    one picture, `megabytes` is the peak memory of the process, `others` are the outputs that are not used."""
 
     key: str
     digest: bytes
@@ -64,6 +64,7 @@ class ModelReport:
     milliseconds: float
     megabytes: int
     cosine: float
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def check_model(task: ModelTask) -> ModelReport:
         milliseconds=_milliseconds(model),
         megabytes=operating_system.largest_memory_kb() >> 10,
         cosine=cosine,
+        others=tuple(one.name for one in model.session.get_outputs() if one.name != model.input.output),
     )
 
 

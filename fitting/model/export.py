@@ -22,6 +22,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from fitting.model.alterations import altered
 from fitting.model.network import DIMENSIONS, Embedder
+from fitting.model.padding import without_pads_in
 from fitting.model.photographs import opened, photographs
 from fitting.model.preparation import DEVIATION, MEAN, SIDE, square, values
 
@@ -147,6 +148,7 @@ def main() -> int:
     in_float(model, floats)
     described(floats)
     in_integers(floats, given.out, inputs)
+    without_pads_in(given.out)
     described(given.out)
     wrong = problems(floats, given.out, model, [values([square(im)]) for im in others])
     print(f"{given.out}: {given.out.stat().st_size} bytes")

@@ -167,6 +167,28 @@ def endless() -> bytes:
     return embedding([loop], [tensor("most", np.array(2**62)), tensor("true", np.array(True))])
 
 
+def doubling() -> bytes:
+    """Functions of which each calls the next one twice: a call of the first means 2^30 nodes."""
+    sets = field(9, field(2, 17)) + field(9, field(1, "own") + field(2, 1))
+    functions = []
+    for number in range(30):
+        calls = [node(f"F{number + 1}", [one], [other], "own") for one, other in (("x", "y"), ("y", "z"))]
+        nodes = calls if number < 29 else [node("Identity", ["x"], ["z"])]
+        parts = [field(1, f"F{number}"), field(4, "x"), field(5, "z"), *(field(7, one) for one in nodes)]
+        functions.append(b"".join(parts) + sets + field(10, "own"))
+    called = embedding([node("F0", ["image"], ["a"], "own"), node("Flatten", ["a"], ["embedding"])], domains=["own"])
+    return called + b"".join(field(25, one) for one in functions)
+
+
+def sparse(sides: Sequence[int], at: int) -> bytes:
+    """A model with a sparse tensor of some sides, of which one value is given, and added to the picture."""
+    values = field(15, field(1, tensor("w", np.ones(1, np.float32))) + field(2, tensor("at", np.array([at])))
+                   + b"".join(field(3, side) for side in sides))  # fmt: skip
+    nodes = [node("Add", ["image", "w"], ["a"]), node("Flatten", ["a"], ["embedding"])]
+    of_graph = graph(nodes, [value("image", ["n", 3, 8, 8])], [value("embedding", None)])
+    return model(of_graph + values)
+
+
 # What a hostile or broken file may be, by what is wrong with it.
 HOSTILE: Mapping[str, bytes] = {
     "an absolute path": embedding([node("Cast", ["w"], ["embedding"], to=FLOAT)], [external("/etc/passwd")]),
@@ -181,6 +203,9 @@ HOSTILE: Mapping[str, bytes] = {
         [tensor("sides", np.array([100_000, 1, 3, 8, 8]))],
     ),
     "an endless loop": endless(),
+    "functions that double": doubling(),
+    "a sparse tensor of 40 GB": sparse([100_000, 100_000], 5),
+    "a value outside of its sparse tensor": sparse([8], 2**40),
     "an operator of others": embedding(
         [node("Evil", ["image"], ["embedding"], "evil.example")], domains=["evil.example"]
     ),
@@ -194,6 +219,14 @@ HOSTILE: Mapping[str, bytes] = {
     ),
     "by chance": embedding([node("RandomNormalLike", ["image"], ["r"]), node("Flatten", ["r"], ["embedding"])]),
     "text": embedding([node("Constant", [], ["embedding"], value_string="secret")]),
+    "no dimension": embedding(
+        [node("Flatten", ["image"], ["f"]), node("Slice", ["f", "low", "low", "axis"], ["embedding"])],
+        [tensor("low", np.array([0])), tensor("axis", np.array([1]))],
+    ),
+    "another infinity": embedding(
+        [node("Flatten", ["image"], ["f"]), node("Div", ["f", "nothing"], ["embedding"])],
+        [tensor("nothing", np.zeros(1, np.float32))],
+    ),
     "eight numbers": embedding(
         [node("ReduceMean", ["image"], ["m"], axes=[1, 2], keepdims=0), node("Flatten", ["m"], ["embedding"])]
     ),

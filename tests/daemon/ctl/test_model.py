@@ -32,6 +32,17 @@ def test_a_sound_file_is_reported(ctl_alone: Ctl, tmp_path: Path) -> None:
     assert shown.code == 0 and "can be used" in shown.out
 
 
+def test_outputs_that_are_not_used_are_named(ctl_alone: Ctl, tmp_path: Path) -> None:
+    nodes = [onnx.node("Flatten", ["image"], ["logits"]), onnx.node("Identity", ["logits"], ["features"])]
+    outputs = [onnx.value(name, ["n", 192]) for name in ("logits", "features")]
+    config = configured(tmp_path, onnx.model(onnx.graph(nodes, [onnx.value("image", ["n", 3, 8, 8])], outputs)))
+    report = ctl_alone(*config, "model", "check", tmp_path / "model.onnx", "--json").json
+    assert (report["output"], report["other_outputs"]) == ("logits", ["features"])
+    shown = ctl_alone(*config, "model", "check", tmp_path / "model.onnx", "--output", "features")
+    assert re.search(r"^output +features$", shown.out, re.MULTILINE)
+    assert re.search(r"^other_outputs +logits$", shown.out, re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", ["an absolute path", "an endless loop", "a tensor of 160 GB", "no number", "garbage"])
 def test_a_hostile_file_is_refused_with_a_sentence(ctl_alone: Ctl, tmp_path: Path, name: str) -> None:
     config = configured(tmp_path, onnx.HOSTILE[name])
