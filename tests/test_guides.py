@@ -113,7 +113,7 @@ def bare(label: str) -> str:
 @pytest.mark.parametrize("page", FRENCH, ids=name_of)
 def test_french_is_set_with_the_spaces_and_quotes_of_french(page: Path) -> None:
     prose = re.sub(r"\]\([^)]*\)|https?://\S+", "", INLINE.sub("code", unwrapped(page)))
-    wrong = r"['\"]|(?<!\u202f)[;!?%](?=\s|$)|(?<![\u00a0:|-]):(?=\s|$)|«(?!\u00a0)|(?<!\u00a0)»"
+    wrong = r"['\"]|(?<!\u202f)[;!?%](?=[\s,.)]|$)|(?<![\u00a0:|-]):(?=\s|$)|«(?!\u00a0)|(?<!\u00a0)»"
     assert [prose[max(hit.start() - 20, 0) : hit.end() + 10] for hit in re.finditer(wrong, prose)] == []
 
 

@@ -122,6 +122,33 @@ def test_every_module_that_is_named_outside_the_code_is_there(file: str) -> None
         assert importlib.util.find_spec(module), module
 
 
+@pytest.fixture
+def places(tmp_path: Path) -> Path:
+    """The root of a system in which the package's folders and those of its service exist."""
+    for name in ("usr/lib/comparimg", "etc/comparimg", "var/lib/comparimg", "var/cache/comparimg"):
+        (tmp_path / name).mkdir(parents=True)
+    return tmp_path
+
+
+def removed(places: Path, action: str) -> str:
+    """What postrm prints for one action of dpkg, with its absolute paths below `places`."""
+    script = re.sub(r"(?<=[ ])/(?=usr/|etc/|var/)", f"{places}/", (TOP / "packaging" / "postrm").read_text())
+    return subprocess.run(["sh", "-c", script, "postrm", action], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_purge_removes_the_cache_and_names_what_stays(places: Path) -> None:
+    assert removed(places, "upgrade") == ""
+    assert (places / "usr/lib/comparimg").exists()
+    assert removed(places, "remove") == ""
+    assert not (places / "usr/lib/comparimg").exists()
+    assert (places / "var/cache/comparimg").exists()
+    printed = removed(places, "purge")
+    assert not (places / "var/cache/comparimg").exists()
+    for name in ("etc/comparimg", "var/lib/comparimg"):
+        assert (places / name).exists()
+        assert f"{places / name} is kept" in printed
+
+
 ABSENT = ("scipy", "pywt")
 # Two modules hold what only Windows has.
 EVERY_MODULE = """

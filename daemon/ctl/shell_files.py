@@ -67,7 +67,9 @@ def completion_script(program: click.Group, shell: str) -> str:
     kind = get_completion_class(shell)
     assert kind is not None
     # The class's own `source` is not used: that of bash starts bash to find its version.
-    return ShellComplete.source(kind(program, {}, NAME, COMPLETE)).strip()
+    script = ShellComplete.source(kind(program, {}, NAME, COMPLETE)).strip()
+    # In fish, click would cut an explanation, or the name of a file, at its first comma.
+    return script.replace('string split ","', 'string split --max 1 ","') if shell == "fish" else script
 
 
 def man_page(program: Sectioned, language: str = LANGUAGES[0]) -> str:

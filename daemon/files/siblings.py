@@ -87,12 +87,12 @@ def case_fold_of(
 
 
 def describing(image: bytes, companions: Iterable[Companion], fold: Fold) -> list[bytes]:
-    """The sidecars that describe the image itself, not its RAW file or film; sorted by name."""
+    """The sidecars that describe the image itself, not its RAW file or video; sorted by name."""
     return sorted(each.name for each in companions if is_described_by(each.name) and belongs(each.name, image, fold))
 
 
 def is_picture(file_ref: FileRef) -> bool:
-    """Whether a file is an image, a RAW file or a film. Its name decides; if the name leaves it open, its first bytes
+    """Whether a file is an image, a RAW file or a video. Its name decides; if the name leaves it open, its first bytes
     do."""
     if claims_picture(file_ref.name) or not may_be_image(file_ref.name):
         return claims_picture(file_ref.name)

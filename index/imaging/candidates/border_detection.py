@@ -1,11 +1,11 @@
-"""PURE: a grey picture -> the box inside its frame: the content of a border, a letterbox or a screenshot.
+"""PURE: finds the frame of a grey picture: a border, a letterbox or a screenshot around the actual content.
 
-A picture pasted into another has straight, long sides that meet in corners, and plain surroundings along each of them;
-doors, tables and horizons seldom have all of that. A line is where most pixels differ from those across it; the box is
-that of two horizontal and two vertical lines along which nearly all pixels do. Two sides of the picture itself, but no
-more, may be sides of the box: a horizon is no frame. Of 253 photographs of rooms and fashion none has such a box,
-and 158 of 182 copies in borders, bars and screenshots have the right one. A dark picture between black bars shows no
-line: there, plain rows and columns from the picture's sides inwards are the frame.
+A picture pasted into another has long, straight sides that meet in corners, with plain surroundings along each side.
+Doors, tables and horizons seldom have all of this. A line is where most pixels differ from those on its other side. The
+box is between two horizontal and two vertical lines along which nearly all pixels differ. At most two of its sides may
+be sides of the picture itself: a horizon is no frame. Of 253 photographs of rooms and fashion none has such a box, and
+158 of 182 copies in borders, bars and screenshots have the right one. A dark picture between black bars has no visible
+line. There, plain rows and columns at the sides of the picture are the frame.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Map = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class BorderLimits:
-    """What is a border: straight sides, plain around them, enough inside."""
+    """The limits for a border: straight sides, plain surroundings, and enough content inside."""
 
     min_px: int = threshold(32, "pixels", "A picture with a shorter side has no room for a border.")
     min_step: int = threshold(10, "levels", "Across a side; JPEG and noise make steps of half as much.")
@@ -52,19 +52,19 @@ LINES: Final = 6
 APART: Final = 3
 # Added to the score of a box for each side that is not a side of the picture.
 EACH_SIDE: Final = 0.05
-# The boxes of the highest score are tried until one is plain around.
+# The boxes with the highest scores are tried until one has plain surroundings.
 TRIED: Final = 12
-# Distance of the samples outside a side, in pixels: past what scaling has blurred.
+# Distance of the samples outside a side, in pixels: beyond the pixels that scaling has blurred.
 BESIDE_PX: Final = 2
 
 
-# The pairs of so many lines, by their places: looked up, as making them takes longer than all that is done with them.
+# The pairs of this many lines, by position. They are cached, since making them takes longer than using them.
 _PAIRS: Final = {count: np.triu_indices(count, 1) for count in range(2, LINES + 3)}
 
 
 def content_box(grey: Bytes) -> Box | None:
-    """The box inside a frame, in whole pixels of luma, uint8 (height, width); None if there is no frame, which is the
-    usual case. 0.6 ms for a picture of 200 x 253."""
+    """The box inside a frame, in whole pixels of luma, uint8 (height, width). None if there is no frame, which is the
+    usual case. Takes 0.6 ms for a picture of 200 x 253."""
     if min(grey.shape) < BORDER.min_px:
         return None
     return _within_lines(grey) or _within_bars(grey)
@@ -115,7 +115,7 @@ def _within_bars(grey: Bytes) -> Box | None:
 
 
 def _bar(rows: Bytes) -> int:
-    """How many rows, from the first, have its shade."""
+    """The number of rows, from the first one on, with the same shade."""
     if _plain_share(rows[0]) < BORDER.min_of_bar:
         return 0
     shade = int(np.median(rows[0]))
@@ -142,7 +142,7 @@ def _within_lines(grey: Bytes) -> Box | None:
     inside = _inside(tops, bottoms, height)[:, None] + _inside(lefts, rights, width)[None, :]
     across, down = (rights - lefts)[None, :], (bottoms - tops)[:, None]
     trimmed = np.maximum(1 - across / width, 1 - down / height)
-    # The sides of the picture itself prove nothing.
+    # The sides of the picture itself are no evidence.
     mean = (sides[0] + sides[1] + sides[2] + sides[3] - (4 - inside)) / np.maximum(inside, 1)
     likely = (inside >= 2) & (weakest >= BORDER.min_side) & (mean >= BORDER.min_sides)
     likely &= (across * down >= BORDER.min_area * height * width) & (trimmed >= BORDER.min_trimmed)
@@ -157,9 +157,10 @@ def _within_lines(grey: Bytes) -> Box | None:
 
 
 def _steps(grey: Bytes) -> Bytes:
-    """Which pixels differ from the row before: 0 or 1, uint8 (height + 1, width); all do at the picture's sides.
+    """Whether each pixel differs from the one in the row before: 0 or 1, uint8 (height + 1, width). It always does at
+    the sides of the picture.
 
-    A side that scaling has spread over two pixels is found by comparing rows two apart.
+    To find a side that scaling has spread over two pixels, rows two apart are compared.
     """
     to_next, to_second_next = cv2.absdiff(grey[1:], grey[:-1]), cv2.absdiff(grey[2:], grey[:-2])
     largest = np.asarray(to_next, np.uint8)
@@ -185,7 +186,7 @@ def _lines(steps: Bytes) -> Numbers:
 
 
 def _inside(starts: Numbers, ends: Numbers, side: int) -> Numbers:
-    """How many of the two lines are not sides of the picture."""
+    """The number of the two lines that are not sides of the picture."""
     return (starts > 0).astype(np.int64) + (ends < side)
 
 
@@ -198,7 +199,7 @@ def _share(steps: Bytes, lines: Numbers, starts: Numbers, ends: Numbers) -> Shar
 
 
 def _is_plain_around(grey: Bytes, left: int, top: int, right: int, bottom: int) -> bool:
-    """Whether the pixels just outside each side have one shade, sides of the picture apart."""
+    """Whether the pixels just outside each side have one shade; sides of the picture do not count."""
     height, width = grey.shape
     beside = []
     if top > 0:

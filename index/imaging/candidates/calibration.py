@@ -1,11 +1,12 @@
 """PURE: estimates of false matches: how many wrong pairs a tolerance proposes, and how many the verifier accepts.
 
 Measured on the library itself: the distances of random pairs, which in any but a tiny library are almost never
-duplicates, and the verifier's verdict on the nearest of those that are not proposed. Counts are Poisson; their interval
-is Garwood's (1936) in the Wilson-Hilferty approximation, that of a share is Wilson's (1927). If the sample has too few
-near pairs to count, its lower tail is extrapolated as an exponential, the limit of light tails (Pickands, Statistical
-Inference Using Extreme Order Statistics, 1975). By chance alone it would fall faster; similar scenes, such as one thing
-before one wall, keep it up. The interval says how far the extrapolation can be trusted.
+duplicates, and the verifier's verdict on the nearest of those that are not proposed. Counts follow a Poisson
+distribution. Their interval is Garwood's (1936) in the Wilson-Hilferty approximation, and that of a proportion is
+Wilson's (1927). If the sample has too few near pairs to count, its lower tail is extrapolated as an exponential, the
+limit of light tails (Pickands, Statistical Inference Using Extreme Order Statistics, 1975). The tail of unrelated
+pictures would fall faster; similar scenes, such as several things before one wall, make it heavier. The interval shows
+how far the extrapolation can be trusted.
 """
 
 import math
@@ -16,7 +17,7 @@ from typing import Final
 
 from index.imaging.thresholds import threshold
 
-# Both sides of a 95 % interval.
+# Two-sided, for a 95 % interval.
 Z = 1.959964
 
 
@@ -42,7 +43,7 @@ BITS_APART = 2
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """A number of pairs: the best guess and a 95 % interval."""
+    """An estimated number of pairs, with a 95 % interval."""
 
     low: float
     guess: float
@@ -55,7 +56,7 @@ class Expectation:
 def false_candidates(distances: Sequence[int], images: int, tolerance: int) -> Expectation:
     """How many pairs of the library are within the tolerance by accident.
 
-    `distances` are those of random pairs, in bits, each the least over the turns searched; `images` is the number of
+    `distances` are those of random pairs, in bits, each the smallest over the turns searched. `images` is the number of
     contents of the library, all pairs of which are candidates.
     """
     pairs = images * (images - 1) / 2

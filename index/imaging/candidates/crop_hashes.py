@@ -1,9 +1,14 @@
-"""PURE: a grey picture -> the hashes of parts of it, for copies that a hash of the whole picture cannot find.
+"""PURE: hashes parts of a grey picture, to find copies that a hash of the whole picture cannot find.
 
-Three kinds of parts are worth their cost. The inside of a frame, if there is one: a copy in a border, between bars or
-inside a screenshot has its original's hash there. The deskewed picture, if its corners show that it was tilted. And
-nine tenths of each side of every picture, at four places: a copy cropped by a tenth or so differs from the whole in
-most of the finer bits, but not from the nearest of these. Parts are compared unturned.
+Three kinds of parts are worth their cost:
+
+- The content of a frame, if there is one. In a copy with a border, with bars or inside a screenshot, it has the hash of
+  the original.
+- The deskewed picture, if its corners show that it was tilted.
+- Four crops of every picture, each with nine tenths of both sides. A copy cropped by about a tenth differs from the
+  whole picture in most of the finer bits, but not from the nearest of these crops.
+
+Parts are not compared mirrored or rotated.
 """
 
 from dataclasses import dataclass
@@ -33,7 +38,7 @@ LENGTH: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class CropLimits:
-    """How near a crop hash must be to the hash of a whole picture."""
+    """How close a crop hash must be to the hash of a whole picture."""
 
     tolerance_share: float = threshold(
         0.9, "share of the tolerance", "At all of it, crop hashes would propose as many wrong pairs again."
@@ -46,13 +51,13 @@ CROP: Final = CropLimits()
 def crop_hashes(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
     """The hashes of parts of a picture, by kind. `grey` is luma, uint8 (height, width), in which the picture is `box`.
 
-    `bits` holds only the first row of each hash, that of the unturned part; of several parts one after the other.
+    `bits` has only the first row of each hash, that of the part as it is, for one part after the other.
     """
     return nine_tenths(grey, box) | inside_and_deskewed(grey, box)
 
 
 def nine_tenths(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
-    """The hashes of nine tenths of each side, at four places: the parts that every picture has."""
+    """The hashes of the four crops to nine tenths of each side, which every picture has."""
     return {CROPPED: hash_unturned(_crops(grey, box))}
 
 
@@ -77,13 +82,13 @@ def separate(bits: bytes, hsize: int) -> list[bytes]:
 
 
 def crop_tolerance(tolerance: int) -> int:
-    """The tolerance in bits between a crop hash and the hash of a whole, from that between wholes."""
+    """The tolerance in bits for a crop hash and the hash of a whole picture, given the one for two whole pictures."""
     return int(CROP.tolerance_share * tolerance)
 
 
 def _crops(grey: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The four parts, uint8 (4, height, width), of the picture resized to a square, so that pictures of all sizes share
-    the cached matrices of one size. The hashes are 2 of 256 bits off those of the picture itself."""
+    """The four crops, uint8 (4, height, width), of the picture resized to a square, so that pictures of all sizes use
+    the same cached matrices. The hashes differ by 2 of 256 bits from those of the picture itself."""
     left, top, right, bottom = (round(edge) for edge in box)
     picture = grey[top : max(bottom, top + 1), left : max(right, left + 1)]
     whole, side = 40 * FORTIETH, LENGTH * FORTIETH

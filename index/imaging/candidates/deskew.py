@@ -1,8 +1,8 @@
-"""PURE: a grey picture that was tilted -> the picture deskewed, if its corners show by how much.
+"""PURE: deskews a grey picture if its corners show that it was tilted, and by how much.
 
-A program that rotates a picture by some degrees fills the corners with four triangles of one shade. Their legs
-alternate, long ones along the sides that were horizontal, short ones along those that were vertical, and all four have
-the angle of the tilt. No other picture is likely to have that.
+A program that rotates a picture by some degrees fills the corners with four triangles of one shade. Their longer legs
+are along the sides that were horizontal, their shorter ones along those that were vertical, and all four have the angle
+of the tilt. A picture that was not tilted is unlikely to have such corners.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class DeskewLimits:
-    """Which corners prove a tilt."""
+    """The limits for corners that prove a tilt."""
 
     min_px: int = threshold(32, "pixels", "A picture with a shorter side has no corners to speak of.")
     shade: int = threshold(10, "levels", "Pixels so near are of one shade: JPEG rings.")
@@ -35,7 +35,7 @@ class DeskewLimits:
 
 DESKEW: Final = DeskewLimits()
 
-# Pixels of a line that are examined one by one, before all of it is.
+# Pixels of a line that are examined one by one, before the whole line is.
 AT_FIRST: Final = 4
 # Pixels from the side at which legs are measured: a picture on an enlarged canvas touches the side in a single point.
 BESIDE: Final = 2
@@ -90,7 +90,7 @@ def _legs(grey: Bytes) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 
 def _run(line: Bytes, shade: int) -> int:
-    """How many pixels from the start of a line have this shade."""
+    """The number of pixels at the start of a line that have this shade."""
     # Most pictures have no such corner, and their lines end at once.
     for place, level in enumerate(line[:AT_FIRST].tolist()):
         if abs(level - shade) > DESKEW.shade:

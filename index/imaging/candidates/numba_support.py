@@ -1,7 +1,7 @@
-"""PURE: what the compiled searches share: numba's compiler, with code kept on disk, and two instructions.
+"""PURE: shared by the compiled searches: numba's compiler with a cache on disk, and two processor instructions.
 
-Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time. What was
-compiled with these is kept until the file that uses them changes: their meaning never does.
+Importing this module raises ImportError or OSError if numba is missing, or if the system forbids code generated at run
+time. Compiled code is cached until the file that uses these functions changes, so their meaning must never change.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def compiled(inline: str = "never") -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         try:
             return numba.njit(function, cache=True, nogil=True, inline=inline)
-        except RuntimeError:  # Neither beside the code nor in the user's cache can anything be kept.
+        except RuntimeError:  # Neither the folder of the code nor the user's cache is writable.
             return numba.njit(function, nogil=True, inline=inline)
 
     return decorate
@@ -25,7 +25,7 @@ def compiled(inline: str = "never") -> Callable[[Callable[..., Any]], Any]:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def popcount(context: Any, word: Any) -> Any:
-    """The processor's population count; LLVM makes it AVX-512 VPOPCNTDQ or NEON CNT where there is one."""
+    """The number of bits that are set. LLVM uses AVX-512 VPOPCNTDQ or NEON CNT where available."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -35,7 +35,7 @@ def popcount(context: Any, word: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def lowest(context: Any, word: Any) -> Any:
-    """The place of the lowest bit that is set."""
+    """The position of the lowest bit that is set."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))

@@ -1,4 +1,4 @@
-"""PURE: grey matrix -> perceptual hashes at three sizes, in all 8 turns, without turning a pixel.
+"""PURE: computes perceptual hashes of a grey matrix at three sizes, for all 8 turns, without turning a pixel.
 
 The hash is imagehash's `phash` (after Krawetz, Looks Like It, 2011): Lanczos to 4H x 4H, two-dimensional DCT-II, the
 lowest H x H frequencies, a bit where the coefficient is above their median. Mirroring a picture changes the sign of
@@ -15,10 +15,10 @@ from index.model import HSIZES, Hashes
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-# Left, top, right, bottom, in pixels and parts of a pixel.
+# Left, top, right, bottom, in pixels, with fractions.
 Box = tuple[float, float, float, float]
 
-# The version of the hashes of wholes and parts: files hashed by another one are read again.
+# The version of the hashes of pictures and their parts. Files with hashes of another version are read again.
 SCHEME: Final = "phash/2"
 
 # imagehash's highfreq_factor: the picture is sampled at four times the frequencies that are kept.
@@ -41,8 +41,8 @@ def hash_grey(grey: Bytes, box: Box | None = None) -> Hashes:
     """
     height, width = grey.shape
     left, top, right, bottom = box or (0.0, 0.0, float(width), float(height))
-    # Around zero, a flat picture has coefficients of zero and not of rounding errors. In one order of memory, in which
-    # the sums of the product are always the same.
+    # Centred on zero, so that the coefficients of a flat picture are zero and not rounding errors. Always in the same
+    # memory order, so that the sums of the product are always the same.
     level = float(grey[0, 0])
     down = _analyses(height, top, bottom) @ np.subtract(grey, level, dtype=np.float32, order="C")
     across = _analyses(width, left, right)
@@ -123,7 +123,7 @@ def _lanczos(size: int, start: float, stop: float, side: int) -> NDArray[np.floa
     scale = (stop - start) / side
     stretch = max(scale, 1.0)
     centre = start + (np.arange(side)[:, None] + 0.5) * scale
-    # Only the pixels that a tap reaches: a library of many picture sizes makes many of these matrices.
+    # Only the pixels that a tap reaches are computed: a library with many picture sizes needs many of these matrices.
     reach = LANCZOS_TAPS * stretch
     pixel = np.floor(centre - reach).astype(np.int64) + np.arange(int(2 * reach) + 2)
     distance = (pixel + 0.5 - centre) / stretch
@@ -138,7 +138,8 @@ def _lanczos(size: int, start: float, stop: float, side: int) -> NDArray[np.floa
 
 @cache
 def _signs(hsize: int) -> Floats:
-    """What each flip multiplies the coefficients by: shape (4, hsize, hsize), in the order of the stored rows."""
+    """The factors by which each flip multiplies the coefficients, (4, hsize, hsize), in the order of the stored
+    rows."""
     odd = np.where(np.arange(hsize) % 2, np.float32(-1), np.float32(1))
     across, down = np.broadcast_to(odd, (hsize, hsize)), np.broadcast_to(odd[:, None], (hsize, hsize))
     return np.stack([np.ones((hsize, hsize), np.float32), across, down, across * down])
@@ -150,7 +151,7 @@ def _hash_rows(spectrum: Floats) -> bytes:
 
 def _cut(rows: Floats) -> bytes:
     """A bit for each coefficient above the median of its row."""
-    # The median lies between two values; what is above it is above the lower one, and finding that is half the work.
+    # The median lies between two values. A value is above it if it is above the lower one, which is faster to find.
     below = rows.shape[1] // 2 - 1
     lower = np.partition(rows, below, axis=1)[:, below, None]
     return np.packbits(rows > lower, axis=1).tobytes()

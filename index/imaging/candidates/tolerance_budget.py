@@ -1,10 +1,9 @@
-"""PURE: the tolerance for a large library, where none is set.
+"""PURE: chooses the tolerance for a large library, if none is set.
 
-All pairs of a library are compared, so the wrong pairs that a tolerance proposes grow with the square of its size,
-and the right ones only with the size. Where verifying the wrong ones would cost more than reading the pictures, the
-tolerance is lowered to what is affordable. It depends on the power of two that the size has passed, and on the
-distances of random pairs among so many first pictures: an index gives the same whether it grew or is detected from
-zero.
+All pairs of a library are compared, so the number of wrong pairs that a tolerance proposes grows with the square of the
+library's size, and that of right pairs only with the size. If verifying the wrong ones would cost more than reading the
+pictures, the tolerance is lowered. It depends on the largest power of two below the size, and on the distances of
+random pairs among that many first pictures. So it is the same whether an index grew or is searched from zero.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from index.model import default_tolerance
 
 @dataclass(frozen=True, slots=True)
 class BudgetLimits:
-    """From which size on, how much, and how far a tolerance may be lowered."""
+    """The size from which on, and how far, a tolerance may be lowered."""
 
     least_power: int = threshold(16, "power of two", "Of fewer pictures even many wrong pairs are verified in hours.")
     wrong_a_picture: float = threshold(
@@ -33,7 +32,7 @@ BUDGET: Final = BudgetLimits()
 
 
 def size_class(pictures: int) -> int:
-    """The power of two that a number of pictures has passed; 0 where it is too small to lower anything."""
+    """The power of two that a number of pictures has reached; 0 if it is too small for a lower tolerance."""
     power = max(pictures, 1).bit_length() - 1
     return power if power >= BUDGET.least_power else 0
 

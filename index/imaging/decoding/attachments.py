@@ -1,4 +1,4 @@
-"""PURE: finds what a file contains after its first picture: a film, a gain map, another view, a maker's record.
+"""PURE: finds what a file contains after its first picture: a video, a gain map, another view, a maker's record.
 
 Telephones and cameras write such parts after the end of a JPEG, where other programs neither see nor keep them:
 Google's Motion Photo and Ultra HDR (Android developer documentation), Apple's and Samsung's variants, and the
@@ -28,12 +28,12 @@ DEPTH_MAP: Final = (b"GDepth:", b'Semantic="Depth', b"aux:depth", b"aux:disparit
 # Previews that a camera appends to the picture. They show nothing that the picture does not.
 PREVIEW: Final = "Large Thumbnail"
 PICTURE: Final = jpeg_file.SOI + b"\xff"
-# The start of a film in MP4 or QuickTime, and of the directory at the end of a Samsung trailer.
+# The start of a video in MP4 or QuickTime, and of the directory at the end of a Samsung trailer.
 FILM: Final = b"ftyp"
 DIRECTORY, DIRECTORY_END = b"SEFH", b"SEFT"
 BOX_NAME: Final = re.compile(rb"[A-Za-z0-9 _-]{4}")
 BOX_HEADER: Final = 8
-# A film in its own box after a HEIC or AVIF picture (Google), and Samsung's record.
+# A video in its own box after a HEIC or AVIF picture (Google), and Samsung's record.
 BOXES: Final = {b"mpvd": "film", b"sefd": "trailer"}
 BOXED: Final = ("AVIF", "HEIF")
 # Auxiliary pictures of these formats, by what their names contain (ISO/IEC 23008-12, 23091-2, Apple's). Opacity belongs
@@ -118,7 +118,7 @@ def _behind(data: bytes, position: int, previews: Mapping[int, bool]) -> Iterato
 
 
 def _next_part(data: bytes, position: int) -> int:
-    """The position where the next picture or film begins, or the end of the file. A regular expression takes 40 times
+    """The position where the next picture or video begins, or the end of the file. A regular expression takes 40 times
     as long, 20 ms for a megabyte."""
     picture, film = data.find(PICTURE, position), data.find(FILM, position + 4) - 4
     return min((start for start in (picture, film) if start >= position), default=len(data))

@@ -48,7 +48,7 @@ _BETWEEN_SCANS: Final = frozenset({0xC4, SOS, 0xDB, 0xDC, 0xDD, COMMENT, *range(
 # Coded data may end in this many zeros: flat blocks of colour, or a stuffed zero.
 _ZEROS: Final = 2
 # Data that may follow coded data without an end marker: a block of a Samsung trailer (kind, length of the name, name),
-# or a film in MP4.
+# or a video in MP4.
 _FOLLOWING: Final = re.compile(rb"\0\0.\x0a[\x01-\x40]\0\0\0[A-Za-z0-9_]{4}|\0\0..ftyp", re.DOTALL)
 
 

@@ -46,6 +46,37 @@ def test_bash_reads_its_script(ctl_alone: Ctl, tmp_path: Path) -> None:
     assert ended.stderr == ""
 
 
+def in_shell(shell: str, *statements: str) -> str:
+    """What a shell prints; its completions call the program that is tested."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    options = ["--no-config"] if shell == "fish" else ["-f"]
+    command = [shell, *options, "-c", "\n".join(statements)]
+    ended = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    return ended.stdout
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_by_its_script(ctl_alone: Ctl, tmp_path: Path) -> None:
+    script = tmp_path / "comparimg-ctl.fish"
+    script.write_text(ctl_alone("completion", "fish").out)
+    asked = ["comparimg-ctl duplicates --format ", "comparimg-ctl service in"]
+    shown = in_shell("fish", f"source {script}", *(f"complete -C '{line}'" for line in asked))
+    *formats, install = shown.splitlines()
+    assert sorted(formats) == ["csv", "json", "text"]
+    assert install.startswith("install\tInstall the service, and"), "not cut at the comma"
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_takes_its_script_as_a_completion(ctl_alone: Ctl, tmp_path: Path) -> None:
+    (tmp_path / "_comparimg-ctl").write_text(ctl_alone("completion", "zsh").out)
+    shown = in_shell(
+        "zsh", f"fpath=({tmp_path} $fpath)", f"autoload -Uz compinit && compinit -u -d {tmp_path}/dump",
+        "print $_comps[comparimg-ctl]",
+    )  # fmt: skip
+    assert shown == "_comparimg-ctl\n"
+
+
 def test_the_manual_has_every_command_and_option() -> None:
     program = register_all()
     page = shell_files.man_page(program)

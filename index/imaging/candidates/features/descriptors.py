@@ -1,10 +1,10 @@
-"""PURE: a preview -> its strongest local features, which propose pairs that no hash of the whole picture finds.
+"""PURE: finds the strongest local features of a preview, for pairs that no hash of the whole picture finds.
 
-Corners and descriptors are ORB's (Rublee et al., ORB, ICCV 2011), which are invariant to rotation. To make them
-invariant to mirroring, each corner is described either as it is or mirrored, whichever makes the brightness lean to one
-fixed side of its axis; corners that lean to neither are left out. Patterns that repeat within a picture, such as tiles
-and letters, do not identify it, and are left out as well. The rest is chosen evenly over the picture and over the sizes
-of things in it, so that any part of it, at any scale, has some.
+Corners and descriptors are those of ORB (Rublee et al., ORB, ICCV 2011), which are invariant to rotation. To make them
+invariant to mirroring, each corner is described either as it is or mirrored, so that its brighter side is always on the
+same side of its axis. Corners without a brighter side are left out, and so are patterns that repeat within a picture,
+such as tiles and letters, since they do not identify it. The rest is chosen evenly over the picture and over the
+scales, so that every part of the picture has some features at each scale.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SCHEME: Final = "orb/2"
 # Features of each picture, 40 bytes each.
 KEPT: Final = 200
 DETECTED: Final = 1000
-# Smaller previews are enlarged to this: their corners are then as large as those of the other pictures.
+# Smaller previews are enlarged to this size, so that their corners are as large as those of other pictures.
 SIDE: Final = 512
 LEVELS: Final = 8
 LEVEL_FACTOR: Final = 1.2
@@ -34,7 +34,7 @@ FAST_THRESHOLD: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class CornerLimits:
-    """Which corners describe a picture."""
+    """The limits for corners that describe a picture."""
 
     clear_share: float = threshold(
         0.75,
@@ -172,7 +172,8 @@ def _lean(grey: NDArray[np.uint8], corners: _Corners) -> NDArray[np.float32]:
 def _descriptors(
     orb: Any, grey: NDArray[np.uint8], points: Any, mirrored: NDArray[np.bool_], clear: NDArray[np.bool_]
 ) -> tuple[Descriptors, NDArray[np.bool_]]:
-    """The descriptor of each clear corner, uint8 (n, 32), and which have one: not those too near to the edge."""
+    """The descriptor of each clear corner, uint8 (n, 32), and which corners have one. Corners near the edge have
+    none."""
     descriptors = np.zeros((len(points), 32), np.uint8)
     described = np.zeros(len(points), np.bool_)
     width = grey.shape[1]
@@ -193,7 +194,7 @@ def _descriptors(
 
 
 def _repeated(descriptors: Descriptors, xy: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which corners have a similar one elsewhere in the picture, bool (n,)."""
+    """Whether each corner has a similar one elsewhere in the picture, bool (n,)."""
     words = np.ascontiguousarray(descriptors).view(np.uint64)
     bits = np.zeros((len(words), len(words)), np.uint16)
     for word in words.T:

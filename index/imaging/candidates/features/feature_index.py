@@ -1,15 +1,15 @@
-"""Features of many pictures -> candidate pairs: pictures that share enough features in a common geometry.
+"""Finds candidate pairs by local features: pictures that share enough features in a common geometry.
 
 Locality-sensitive hashing for Hamming distance (Indyk and Motwani, Approximate Nearest Neighbors, STOC 1998): in each
-of some tables, descriptors meet where a fixed choice of their bits is equal, or equal but for one (Lv et al.,
-Multi-Probe LSH, VLDB 2007). Those that meet are compared in full. Two pictures with enough near descriptors are
-proposed if enough of these agree on one similarity, and enough of all their mutually nearest corners as well, of which
-those of captions and interfaces count less; the verifier then decides.
+table, two descriptors collide if a fixed choice of their bits is equal, or differs in one bit (Lv et al., Multi-Probe
+LSH, VLDB 2007). Descriptors that collide are compared in full. Two pictures with enough near descriptors are proposed
+if enough of these agree on one similarity transform, and enough of all mutually nearest corners do as well. Corners of
+captions and interfaces count less. The verifier then decides.
 
-Each picture is compared with those before it, whatever the batches they arrive in. The features that two pictures share
-do not depend on which came first, nor on a third. Only the limits that bound the work depend on the order: a bucket
-with more than CROWD features is a pattern of many pictures and is ignored, a corner that many before it have counts
-less, and each picture is proposed with at most PROPOSED_AT_MOST of those before it, those it shares most with.
+Each picture is compared with all earlier ones, however they are batched. The features that two pictures share do not
+depend on their order, nor on other pictures. Only the limits on the work depend on the order: a bucket with more than
+CROWD features belongs to a pattern of many pictures and is ignored, a corner that many earlier pictures have counts
+less, and each picture is proposed with at most PROPOSED_AT_MOST earlier ones, those with the most shared corners.
 """
 
 import logging
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProposalLimits:
-    """When local features propose a pair."""
+    """The limits for a pair proposed by local features."""
 
     near_bits: int = threshold(
         40, "of 256 bits", "Descriptors of one corner in two copies are 20 to 30 bits apart, of two corners about 128."
@@ -55,10 +55,10 @@ class ProposalLimits:
 
 PROPOSAL: Final = ProposalLimits()
 
-# Of the pictures before it, each is proposed with those it shares most corners with.
+# Each picture is proposed with those earlier ones that share the most corners with it.
 PROPOSED_AT_MOST: Final = 20
-# So many pictures are searched as a batch. Rebuilding the tables costs as much as some 45 single searches among 10,000
-# pictures and 80 among 100,000, calculated from the table of docs/measurements/search.md.
+# From this many pictures on, they are searched as a batch. Rebuilding the tables costs as much as some 45 single
+# searches among 10,000 pictures and 80 among 100,000, calculated from the table of docs/measurements/search.md.
 MANY: Final = 80
 
 Join = Callable[[LshTables, NDArray[np.int64], int, Callable[[], None], int], Iterator[Hits]]
@@ -67,11 +67,11 @@ Join = Callable[[LshTables, NDArray[np.int64], int, Callable[[], None], int], It
 class FeatureIndex:
     """Pictures by number, 0 upwards in the order they are added; about 70 bytes a feature, 14 KB a picture.
 
-    Not for several threads at once; it has some of its own while it searches many.
+    Must be used by one thread at a time. A search among many pictures starts threads of its own.
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        """`threads` is how many may search at once; as many as there are processors where it is left out."""
+        """`threads`: the number of threads for a search; by default, that of the processors."""
         self._threads = threads or os.cpu_count() or 1
         self._chains = LshTables()
         self._count = 0
@@ -81,18 +81,18 @@ class FeatureIndex:
         return self._count
 
     def remove(self, pictures: Iterable[int]) -> None:
-        """Stop proposing these. They keep their memory and count in their buckets until the index is rebuilt."""
+        """Propose these pictures no longer. They stay in memory, and in their buckets, until the index is rebuilt."""
         self._removed.update(pictures)
 
     def load(self, pictures: Sequence[FeatureSet]) -> None:
-        """Add pictures whose pairs with one another are known."""
+        """Add pictures whose pairs with one another are already known."""
         for picture in pictures:
             self._append(picture, keys_of(picture.descriptors))
 
     def add(
         self, pictures: Sequence[FeatureSet], checkpoint: Callable[[], None] | None = None
     ) -> list[tuple[int, int]]:
-        """Add pictures; the pairs (earlier, later) that they make with those before them and with one another.
+        """Add pictures. Returns the pairs (earlier, later) with earlier pictures and with one another.
 
         `checkpoint` is called before each picture and may raise to stop; the index is then unusable.
         """
@@ -114,7 +114,7 @@ class FeatureIndex:
     def _add_together(
         self, pictures: Sequence[FeatureSet], match_batch: Join, checkpoint: Callable[[], None]
     ) -> list[tuple[int, int]]:
-        """The same pairs, with the tables rebuilt once for all pictures."""
+        """Returns the same pairs. The tables are rebuilt once for all pictures."""
         first, begins = self._count, np.empty(len(pictures), np.int64)
         crowded = []
         for number, picture in enumerate(pictures):
@@ -134,15 +134,15 @@ class FeatureIndex:
         self._count += 1
 
     def _proposed(self, picture: FeatureSet, hits: Hits, crowded: NDArray[np.int64]) -> list[int]:
-        """The earlier pictures that share enough corners with this one, if too many the best of them. `crowded` (n,):
-        in how many tables the bucket of each corner is."""
+        """The earlier pictures that share enough corners with this one; the best of them if they are too many.
+        `crowded` (n,): the number of tables in which the bucket of each corner is crowded."""
         query, met = hits
         owners = self._chains.owners[met]
         weights = _weights(query, owners, crowded)
         enough = np.bincount(owners, minlength=self._count + 1) >= PROPOSAL.min_agreeing
         enough[list(self._removed)] = False
         chosen = enough[owners]
-        # Features that meet in several tables are listed several times. Features ascend with their owners.
+        # Features that collide in several tables are listed several times. Their numbers ascend with those of pictures.
         met, query = np.divmod(np.unique(met[chosen] * len(picture) + query[chosen]), max(1, len(picture)))
         earlier, starts, counts = np.unique(self._chains.owners[met], return_index=True, return_counts=True)
         scores = []
@@ -156,8 +156,8 @@ class FeatureIndex:
         return list(islice(confirmed, PROPOSED_AT_MOST))
 
     def _is_confirmed(self, picture: FeatureSet, earlier: int, weights: NDArray[np.float64]) -> bool:
-        """Whether enough of the mutually nearest corners of two pictures agree: a millisecond, where the verifier takes
-        7 to 20 for a pair that met by accident."""
+        """Whether enough of the mutually nearest corners of two pictures agree. This takes a millisecond, the verifier
+        7 to 20 ms for an accidental pair."""
         owners = self._chains.owners[: self._chains.count]
         own = slice(*np.searchsorted(owners, (earlier, earlier + 1)))
         weight = agreeing_weight(picture, self._chains.descriptors[own], self._chains.places[own], weights)
@@ -171,8 +171,8 @@ class FeatureIndex:
 
 
 def _weights(query: NDArray[np.int64], owners: NDArray[np.int32], crowded: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each corner of a picture counts for, (corners,): less where many earlier pictures have one that is near, of
-    which a crowded bucket shows none."""
+    """The weight of each corner of a picture, (corners,). It is lower if many earlier pictures have a similar one, even
+    if that is not found since its bucket is crowded."""
     met = np.unique(query.astype(np.int64) << 32 | owners)
     pictures = np.bincount(met >> 32, minlength=len(crowded))
     pictures = np.where(crowded >= PROPOSAL.crowded_in, np.maximum(pictures, lsh_tables.CROWD), pictures)

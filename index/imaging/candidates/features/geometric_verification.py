@@ -1,9 +1,9 @@
-"""PURE: matched corners of two pictures -> the similarity that maps one picture to the other, and its inliers.
+"""PURE: finds the similarity transform that maps one picture to another, from matched corners, and its inliers.
 
-Two pairs of corners fix a rotation, a scale, a translation and a handedness (a similarity); the angles and sizes of
-these corners must agree with it, or the pairs match by accident. The hypothesis with most inliers wins: RANSAC
-(Fischler and Bolles, 1981) with every hypothesis tried, so that the result is deterministic. It does not depend on
-which picture comes first.
+Two pairs of corners define a similarity: a rotation, scale, translation, and mirrored or not. The angles and sizes of
+the corners must agree with it; otherwise the match is accidental. The hypothesis with the most inliers wins. This is
+RANSAC (Fischler and Bolles, 1981) with every hypothesis tried, so the result is deterministic. It does not depend on
+the order of the two pictures.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from index.imaging.thresholds import threshold
 
 @dataclass(frozen=True, slots=True)
 class TransformLimits:
-    """When corners of two pictures agree on a similarity."""
+    """The limits within which corners of two pictures agree on a similarity."""
 
     tolerance_px: float = threshold(12.0, "pixels", "Of a preview: a picture taken at a slant is no exact similarity.")
     min_distance_px: float = threshold(20.0, "pixels", "Two nearer corners fix neither turn nor scale.")
@@ -41,7 +41,7 @@ TRANSFORM: Final = TransformLimits()
 
 # Pairs of corners examined. The cost grows with the cube of this, and more do not change the result.
 PAIRS_AT_MOST: Final = 32
-# Two pictures may share a caption or a logo: the second is then the one that counts.
+# Two pictures may share a caption or a logo; then the second similarity is the one that counts.
 TRANSFORMS_AT_MOST: Final = 2
 
 
@@ -60,10 +60,10 @@ def inlier_count(first: Places, second: Places, pairs: NDArray[np.int64]) -> int
 def agreeing_weight(
     first: FeatureSet, second: Descriptors | NDArray[np.uint64], places: Places, weights: NDArray[np.float64]
 ) -> float:
-    """How much the mutually nearest corners of two pictures that agree on one similarity weigh together, the most of
-    any similarity: `second` and `places` are those of the second picture, `weights` (n,) of the corners of the first.
+    """The largest total weight of mutually nearest corners of two pictures that agree on one similarity. `second` and
+    `places` are those of the second picture, `weights` (n,) belong to the corners of the first.
 
-    The pairs that weigh most are examined first, of equal ones the nearest.
+    The pairs with the largest weights are examined first; of equal ones, the nearest.
     """
     pairs = _mutually_nearest(first.descriptors, second)
     pairs = pairs[np.argsort(-weights[pairs[:, 0]], kind="stable")][:PAIRS_AT_MOST]
@@ -109,7 +109,7 @@ def _fitted(a: "_Corners", b: "_Corners", corners: NDArray[np.bool_]) -> NDArray
 
 
 def _inliers(a: "_Corners", b: "_Corners") -> NDArray[np.bool_]:
-    """Of each hypothesis that two corners make, which of the corners agree with it: (hypotheses, corners)."""
+    """Which corners agree with each hypothesis made from two of them: (hypotheses, corners)."""
     mirrored = a.mirrored != b.mirrored
     # If the pair is mirrored, the first picture is mirrored before it is compared.
     a_xy = np.where(mirrored, -a.xy.conj(), a.xy)
@@ -131,7 +131,7 @@ def _inliers(a: "_Corners", b: "_Corners") -> NDArray[np.bool_]:
         )
     first, similarity = first[likely], similarity[likely]
     predicted = similarity[:, None] * (a_xy - a_xy[first][:, None]) + b.xy[first][:, None]
-    # In pixels half way between those of the two pictures.
+    # In pixels of a scale half way between those of the two pictures.
     tolerance = TRANSFORM.tolerance_px * np.sqrt(np.abs(similarity))[:, None]
     agree: NDArray[np.bool_] = (np.abs(predicted - b.xy) <= tolerance) & (mirrored == mirrored[first][:, None])
     return agree
@@ -152,7 +152,7 @@ def _mutually_nearest(first: Descriptors, second: Descriptors | NDArray[np.uint6
     if not len(first) or not len(second):
         return np.empty((0, 2), np.int64)
     words = [np.ascontiguousarray(rows).view(np.uint64) for rows in (first, second)]
-    # Word by word: a sum over an axis of four takes three times as long.
+    # Word by word: a sum over an axis of length four takes three times as long.
     bits = np.zeros((len(first), len(second)), np.uint16)
     for own, other in zip(words[0].T, words[1].T, strict=True):
         bits += np.bitwise_count(own[:, None] ^ other)
@@ -166,7 +166,7 @@ def _mutually_nearest(first: Descriptors, second: Descriptors | NDArray[np.uint6
 
 
 def _one_to_one(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first pairs in which no corner is twice."""
+    """The pairs, in order, without those in which a corner occurs again."""
     first: set[int] = set()
     second: set[int] = set()
     chosen = []

@@ -1,12 +1,12 @@
-"""Which features of many new pictures are near to those before them, all at once, compiled by numba.
+"""Finds the features of earlier pictures that are near to those of many new ones, at once, compiled by numba.
 
-The hits are those that lsh_tables.near gives for one picture after the other. But each table is sorted by key into one
-array and read once from end to end: at 100,000 pictures, following chains waits for memory at every step, and takes
-some four times as long. Threads share a table by ranges of its keys, and the order of the hits does not depend on how
-many there are.
+The hits are the same as those of lsh_tables.near for one picture after the other. But each table is sorted by key into
+one array and read once from end to end. With 100,000 pictures, following chains waits for memory at every step and
+takes about four times as long. Threads divide a table by ranges of its keys, and the order of the hits does not depend
+on the number of threads.
 
-Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time.
-Compiled code is kept until this file changes: so values of other files are arguments, never constants.
+Importing this module raises ImportError or OSError if numba is missing, or if the system forbids code generated at run
+time. Compiled code is cached until this file changes, so values from other files are arguments, never constants.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def match_batch(
     """For each of the last pictures in the tables, in their order, the hits among the pictures before it.
 
     `begins` int64 (n,): the number of the first feature of each of them. `checkpoint` is called between tables.
-    Takes 24 bytes a feature for as long as it lasts, and 8 a hit.
+    Meanwhile this takes 24 bytes per feature, and 8 per hit.
     """
     count, first_feature = chains.count, int(begins[0])
     descriptors = chains.descriptors[:count]
@@ -57,7 +57,7 @@ def match_batch(
 
 
 def _ranges(keys: NDArray[np.int32], threads: int) -> tuple[list[int], list[int]]:
-    """Ranges of keys with about as many of these in each: their lowest keys, and those after their last."""
+    """Ranges of keys with about the same number of features: the lowest key of each, and the one after its last."""
     edges = np.quantile(keys, np.linspace(0, 1, threads + 1)[1:-1], method="lower").tolist() if len(keys) else []
     return [0, *edges], [*edges, 1 << BITS]
 
@@ -134,7 +134,7 @@ def _keys(
 
 @compiled()
 def _count(keys: NDArray[np.int32], counts: NDArray[np.int64], low: int, high: int) -> None:
-    """Add how often each key from `low` to before `high` occurs."""
+    """Count how often each key from `low` to before `high` occurs."""
     for key in keys:
         if low <= key < high:
             counts[key] += 1
@@ -176,7 +176,7 @@ def _meet(
     query: NDArray[np.int32],
     met: NDArray[np.int32],
 ) -> int:
-    """Fill `query` and `met` as far as there is room; the number of hits, which may be larger."""
+    """Fill `query` and `met` as far as there is room. Returns the number of hits, which may be larger."""
     count = 0
     first_feature = begins[0]
     for key in range(low_key, high_key):

@@ -1,7 +1,7 @@
-"""Near features, compiled by numba: what lsh_tables.near does, in a tenth of its time.
+"""The same as lsh_tables.near, compiled by numba: a tenth of the time.
 
-Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time.
-Compiled code is kept until this file changes: so values of other files are arguments, never constants.
+Importing this module raises ImportError or OSError if numba is missing, or if the system forbids code generated at run
+time. Compiled code is cached until this file changes, so values from other files are arguments, never constants.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ def _near(
     query: NDArray[np.int64],
     met: NDArray[np.int64],
 ) -> int:
-    """Fill `query` and `met` as far as there is room; the number of hits, which may be larger."""
+    """Fill `query` and `met` as far as there is room. Returns the number of hits, which may be larger."""
     count = 0
     for table in range(len(keys)):
         for number in range(len(words)):

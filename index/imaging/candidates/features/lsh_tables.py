@@ -1,7 +1,8 @@
-"""LSH tables: the descriptors of features in memory, and which are near to others, by numpy.
+"""LSH tables: keep the descriptors of features in memory, and find near ones with numpy.
 
-A table has a bucket for each value of some bits of a descriptor: a chain, at whose head new features are put. It takes
-four bytes a feature and is never sorted again; when a picture is added, the chains hold exactly the pictures before it.
+A table has a bucket for each value of some bits of a descriptor. A bucket is a chain, and new features are added at its
+head. It takes four bytes per feature and is never sorted. When a picture is added, the chains contain exactly the
+earlier pictures.
 """
 
 from typing import Final, TypeVar
@@ -14,8 +15,8 @@ from index.imaging.candidates.features.descriptors import Descriptors, Places
 Words = NDArray[np.uint64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# The bits of a descriptor that make the key of each table: the least correlated ones of ORB that are set about half of
-# the time. With bits chosen at random some are correlated, and chains are ten times as long.
+# The bits of a descriptor that form the key of each table: the least correlated bits of ORB among those that are set
+# about half of the time. Bits chosen at random are partly correlated, and chains are then ten times as long.
 CHOICES: Final = (
     (13, 23, 30, 50, 63, 82, 107, 117, 120, 138, 140, 143, 161, 173, 195, 201, 215, 227, 228, 249),
     (14, 32, 33, 45, 60, 67, 85, 87, 104, 110, 119, 120, 127, 139, 145, 159, 161, 164, 186, 251),
@@ -31,7 +32,7 @@ CROWD: Final = 128
 END_OF_CHAIN: Final = -1
 
 _WEIGHTS: Final = (1 << np.arange(BITS)).astype(np.int64)
-# XORed with a key: the key itself, and each that differs in one bit.
+# XORed with a key, these give the key itself, and each key that differs in one bit.
 PROBES: Final = np.array([0, *(1 << np.arange(BITS))], np.int64)
 
 # Numbers of features of one picture, and of the features near them: int64 (n,) each.
@@ -70,13 +71,13 @@ class LshTables:
             before[first] = self.heads[table][key[first]]
             before[~first] = number[:-1][~first[1:]]
             self.following[table, number] = before
-            # Of several assignments to one place the last holds.
+            # If a position is assigned several times, the last value stays.
             self.heads[table][key] = number
             np.add.at(self.lengths[table], key, 1)
         self.count = end
 
     def crowded(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        """In how many tables the bucket of each of these keys, (TABLES, n), has more than CROWD features: (n,)."""
+        """The number of tables in which the bucket of each key, (TABLES, n), has more than CROWD features: (n,)."""
         lengths = self.lengths[np.arange(TABLES)[:, None], keys]
         tables: NDArray[np.int64] = (lengths > CROWD).sum(axis=0, dtype=np.int64)
         return tables
@@ -102,7 +103,7 @@ def words_of(descriptors: Descriptors) -> Words:
 
 
 def near(chains: LshTables, words: Words, keys: NDArray[np.int64], most_bits: int) -> Hits:
-    """The features in the chains within `most_bits` of each of these; one that is met in two tables is listed twice."""
+    """The features within `most_bits` of each of these. A feature that is found in two tables is listed twice."""
     probed = keys[:, :, None] ^ PROBES
     table = np.broadcast_to(np.arange(TABLES)[:, None, None], probed.shape).ravel()
     query = np.broadcast_to(np.arange(len(words))[:, None], probed.shape).ravel()

@@ -1,6 +1,6 @@
-"""Hashes of wholes and of their parts -> pairs of which one whole looks like a part of the other, unturned.
+"""Finds pairs in which one whole picture looks like a part of the other, by their hashes, without turns.
 
-Every whole is compared with every part. Without turns a pair costs an eighth of what it costs in search.hash_index.
+Every whole picture is compared with every part. Without turns, a pair costs an eighth of that in search.hash_index.
 """
 
 import contextlib
@@ -22,11 +22,12 @@ Words = NDArray[np.uint64]
 Near = tuple[NDArray[np.int64], NDArray[np.int64]]
 Engine = Callable[[Words, Words, int, int, int], Near]
 
-# Thousands of similar pictures would make millions of pairs: each hash is paired with its nearest, at most so many.
+# Thousands of similar pictures would make millions of pairs. So each hash is paired with at most this many, the
+# nearest.
 MOST: Final = 20
 # Queries between two checkpoints.
 STEP: Final = 64
-# Below this many comparisons numpy is done before numba is loaded.
+# Fewer comparisons than this take numpy less time than loading numba would.
 WORTH_COMPILING: Final = 20_000_000
 
 
@@ -47,7 +48,7 @@ class _Hashes:
         self.count += len(hashes)
 
     def remove(self, rows: NDArray[np.int64]) -> None:
-        """Clear these: every hash of a picture has half of its bits set, so none is near to a cleared one."""
+        """Clear these rows. Hashes of pictures have half of their bits set, so none is near to a cleared one."""
         block, place = np.divmod(rows, BLOCK)
         self._blocks[block, :, place] = 0
 
@@ -65,16 +66,16 @@ class _Hashes:
 class CropIndex:
     """Pictures by number, 0 upwards in the order they are added; 32 bytes a whole and 40 a part at hsize 16.
 
-    Not for several threads at once; it has some of its own during a search.
+    Must be used by one thread at a time. A search starts threads of its own.
     """
 
     def __init__(self, hsize: int, threads: int | None = None) -> None:
-        """`threads` is how many may search at once; as many as there are processors where it is left out."""
+        """`threads`: the number of threads for a search; by default, that of the processors."""
         self._threads = threads or os.cpu_count() or 1
         self._wholes = _Hashes(hsize)
         self._parts = _Hashes(hsize)
         self._owners = array("q")
-        # For each picture, how many parts came before its own.
+        # For each picture, the number of parts before its own.
         self._first_part = array("q", [0])
         self._removed: set[int] = set()
 

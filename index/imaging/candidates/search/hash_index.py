@@ -1,11 +1,11 @@
-"""Perceptual hashes -> candidate pairs within a tolerance, in bulk and one against all; exact.
+"""Finds all candidate pairs within a tolerance by perceptual hashes, in bulk or one against all. The search is exact.
 
-The distance of two pictures is the least over the turns t of
-    min(hamming(hash of t(A), hash of B), hamming(hash of A, hash of inverse t (B))),
-which does not depend on which came first. Neither does the turn of a pair: it is the first in the order of `Turn` that
-gives this distance (of two equal quarter turns, rotate_90 leads from the lesser hash). So the set of pairs within a
+The distance of two pictures is the smallest value, over all turns t, of
+min(hamming(hash of t(A), hash of B), hamming(hash of A, hash of inverse t (B))),
+which does not depend on their order. Neither does the turn of a pair: it is the first one in the order of `Turn` that
+gives this distance (of two equal quarter turns, rotate_90 starts from the smaller hash). So the set of pairs within a
 tolerance does not depend on the order of rows. Only the limit for thousands of similar pictures does: a row is paired
-with the nearest `most` rows before it, of equally near ones the first.
+with at most `most` earlier rows, the nearest ones; of equally near ones, the first.
 
 Runs in the caller's thread and, during a call, in threads of its own.
 """
@@ -29,15 +29,15 @@ log = logging.getLogger(__name__)
 
 Engine = Callable[[Rows, Queries, int, int, bool], Hits]
 
-# Ten thousand similar pictures would make fifty million pairs: each is paired with no more than these before it.
+# Ten thousand similar pictures would make fifty million pairs. So each is paired with at most this many earlier ones.
 MOST: Final = 100
 # Queries that are compared with a block of rows while it is in the first-level cache.
 QUERIES: Final = 64
 # Rows converted at a time, which takes some ten times their memory.
 TAKEN_IN: Final = 1 << 15
-# Below this many comparisons (all pairs of 6,000) numpy is done in about a second; to load numba takes half of that.
+# Up to this many comparisons (all pairs of 6,000) take numpy about a second; loading numba takes half of that.
 WORTH_COMPILING: Final = 20_000_000
-# An index of so many rows is worth compiling for even a single picture: it will be searched often.
+# With this many rows, compiling is worthwhile even for a single picture, since the index will be searched often.
 LARGE: Final = 200_000
 
 
@@ -58,12 +58,12 @@ class Pairs:
 class HashIndex:
     """Hashes of one size in memory, appended to in amortised constant time.
 
-    67, 163 or 643 bytes a row at hsize 8, 16 or 32. Rows are numbered from 0 in the order they were given, and keep
-    their numbers when others are removed. Not for several threads at once.
+    A row takes 67, 163 or 643 bytes at hsize 8, 16 or 32. Rows are numbered from 0 in the order they were added, and
+    keep their numbers when others are removed. Must be used by one thread at a time.
     """
 
     def __init__(self, hsize: int, turns: bool = True, threads: int | None = None) -> None:
-        """`threads` is how many may search at once; as many as there are processors where it is left out."""
+        """`threads`: the number of threads for a search; by default, that of the processors."""
         self.hsize = hsize
         self._turns = turns
         self._threads = threads or os.cpu_count() or 1

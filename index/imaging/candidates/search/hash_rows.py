@@ -1,12 +1,12 @@
 """PURE: the memory layout of hashes that are compared many at a time, shared by the compiled and the numpy search.
 
-A flip negates the odd frequencies of a picture, so it inverts fixed bits of its hash: with the bits sorted into 4
-*planes* by the parity of their row and column, the distances of the planes give those under all 4 flips, and a second
-comparison with the transposed hash those under the other 4: two comparisons for eight turns. But a hash is cut at the
-median, which moves when its picture is flipped, so a flipped hash is not quite the hash with bits inverted. How many
-bits it is off at most is counted once per hash, its *slack*. By the triangle inequality a comparison of inverted bits
-that allows for the larger slack of the two misses nothing; what passes is compared by the definition, as
-search.hash_index has it.
+A flip negates the odd frequencies of a picture, so it inverts fixed bits of its hash. The bits are sorted into 4
+*planes* by the parity of their row and column. The distances of the planes then give the distances under all 4 flips,
+and a second comparison, with the transposed hash, those under the other 4 turns: two comparisons for eight turns. But
+the bits of a hash are relative to the median, which changes when the picture is flipped, so a flipped hash is not
+exactly the hash with inverted bits. The largest number of bits by which it differs, the *slack*, is computed once for
+each hash. By the triangle inequality, a comparison of inverted bits that allows for the larger slack of the two misses
+nothing. Pairs that pass are compared by the definition in search.hash_index.
 """
 
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# Rows compared in one go, a multiple of 64. Their planes are to fit the first-level cache, and no power of two: at a
-# distance of 4096 bytes the planes would push one another out of it.
+# Rows compared at a time, a multiple of 64 whose planes fit into the first-level cache. Not a power of two: planes at a
+# distance of 4096 bytes would evict one another.
 BLOCK: Final = 448
 
-# Arrays grow by this part of their length: what is spare is an eighth at most.
+# Arrays grow by this fraction of their length, so at most an eighth of them is spare.
 GROWTH: Final = 8
 
-# Where exact_distance finds the two comparisons for each turn from B to A.
+# Where exact_distance has the two comparisons for each turn from B to A.
 # The hash of B turned with that of A; where the turn transposes, B's flip with A's transpose.
 AHEAD: Final = np.array([0, 1, 2, 3, *(4 + flip for flip in TRANSPOSED_ROWS)])
 # The hash of B with that of A turned back.
@@ -122,8 +122,8 @@ def exact_distance(eight: Words, four: Words, turns: bool) -> tuple[NDArray[np.i
     distances = np.minimum(ahead[:, AHEAD], back[:, BACK])[:, : 8 if turns else 1]
     turn = distances.argmin(axis=1).astype(np.uint8)
     least = distances.min(axis=1)
-    # Where a quarter turn either way is as near, rotate_90 leads from the lesser hash, so that the answer does not
-    # depend on which picture came first.
+    # If both quarter turns are equally near, rotate_90 starts from the smaller hash, so that the result does not depend
+    # on the order of the pictures.
     other = BACK[turn]
     either = (other != turn) & (distances[np.arange(len(turn)), other] == least)
     either[either] = _exceeds(four[either, :, 0], eight[:, 0])
@@ -162,7 +162,7 @@ def _by_word(hashes: Bytes) -> Words:
 
 
 def _weight(differing: Words) -> NDArray[np.int64]:
-    """The bits set in words, (n, words, ...) -> (n, ...)."""
+    """The number of bits set in words, (n, words, ...) -> (n, ...)."""
     weight: NDArray[np.int64] = np.bitwise_count(differing).sum(axis=1, dtype=np.int64)
     return weight
 
@@ -175,6 +175,6 @@ def _exceeds(bases: Words, other: Words) -> NDArray[np.bool_]:
 
 
 def grow(array: NDArray[Scalar], length: int) -> None:
-    """Lengthen an array in its place, filled with zeros: the system moves its pages and copies nothing, so that it is
-    never in memory twice. No view of it may be in use."""
+    """Lengthen an array in place, filled with zeros. The system moves its pages without copying, so the array is never
+    in memory twice. No view of it may be in use."""
     array.resize((length, *array.shape[1:]), refcheck=False)

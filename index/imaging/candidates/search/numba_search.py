@@ -1,9 +1,8 @@
-"""PURE: the rows nearest to some hashes, over the 8 turns, compiled by numba: about a nanosecond a pair.
+"""PURE: finds the rows nearest to some hashes, over the 8 turns, compiled by numba: about a nanosecond per pair.
 
-The first use on a machine compiles for some seconds, kept on disk from then on; later ones load for half a second.
-Importing it raises ImportError or OSError where numba is missing or the system forbids code made at run time.
-
-What was compiled is used until this file changes: what other files define comes as arguments, never as constants.
+The first use on a machine compiles for some seconds. The code is then cached on disk, and loads in half a second.
+Importing this module raises ImportError or OSError if numba is missing, or if the system forbids code generated at run
+time. The cache is used until this file changes, so values from other files are arguments, never constants.
 """
 
 from typing import Final
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from index.imaging.candidates.numba_support import compiled, lowest, popcount
 from index.imaging.candidates.search.hash_rows import AHEAD, BACK, Hits, Queries, Rows, Words
 
-# Distances compared together, a bit each of one word.
+# Distances compared together, each with one bit of a word.
 HANDFUL: Final = 64
 
 
@@ -93,7 +92,7 @@ def _nearest(
                     if exact <= limits[k]:
                         _insert(row_number, exact, how, k, count, row, distance, turn)
                         if count[k] == most:
-                            # A later row must be nearer than the farthest of these, not as near.
+                            # A later row must be nearer than the farthest of these; equally near is not enough.
                             limits[k] = distance[k, most - 1] - 1
 
 
@@ -111,8 +110,8 @@ def _least_of_flips(query: Words, planes: Words, j: int, words: int, size: int) 
 
 @compiled(inline="always")
 def _least_inverted(query: Words, planes: Words, words: int, size: int, least: NDArray[np.int16]) -> None:
-    """The least distance over the 8 turns by inverted bits. Inlined with `words` a constant: the loop over it is
-    unrolled, and that over rows becomes one over vectors, 8 rows at a time with AVX-512."""
+    """The smallest distance over the 8 turns by inverted bits. It is inlined with a constant `words`, so that the loop
+    over words is unrolled and the loop over rows vectorised, 8 rows at a time with AVX-512."""
     for j in range(len(least)):
         least[j] = min(
             _least_of_flips(query[0], planes, j, words, size), _least_of_flips(query[1], planes, j, words, size)
@@ -121,7 +120,7 @@ def _least_inverted(query: Words, planes: Words, words: int, size: int, least: N
 
 @compiled(inline="always")
 def _near(least: NDArray[np.int16], limit: int, own: int, slack: NDArray[np.int16]) -> np.uint64:
-    """Which of a handful may be near, as bits of one word: nearly always none."""
+    """Which of these few rows may be near, as bits of one word; nearly always none."""
     near = np.uint64(0)
     for j in range(HANDFUL):
         near |= np.uint64(least[j] <= limit + max(own, slack[j])) << np.uint64(j)
@@ -171,7 +170,7 @@ def _insert(
     distance: NDArray[np.int64],
     turn: NDArray[np.uint8],
 ) -> None:
-    """Put a row behind those of query k that are as near, and let the farthest go when there are too many."""
+    """Insert a row after those of query k that are equally near, and drop the farthest if there are too many."""
     place = min(count[k], row.shape[1] - 1)
     while place > 0 and distance[k, place - 1] > exact:
         row[k, place] = row[k, place - 1]
@@ -184,7 +183,8 @@ def _insert(
 
 @compiled(inline="always")
 def _distances(query: Words, block: Words, words: int, distances: NDArray[np.int64]) -> int:
-    """Of all rows of a block, and the least of them. Inlined with `words` a constant: see _least_inverted."""
+    """The distances of all rows of a block, and the smallest of them. Inlined with a constant `words`: see
+    _least_inverted."""
     least = 64 * words
     for j in range(len(distances)):
         total = 0

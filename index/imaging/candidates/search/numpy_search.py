@@ -1,4 +1,4 @@
-"""PURE: the rows nearest to some hashes, over the 8 turns, by numpy alone: some ten nanoseconds a pair."""
+"""PURE: finds the rows nearest to some hashes, over the 8 turns, with numpy alone: about ten nanoseconds per pair."""
 
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ def _nearest_to_one(
         order = np.lexsort((row, distance))[:most]
         row, distance, turn = row[order], distance[order], turn[order]
         if len(row) == most:
-            # A later row must be nearer than the farthest of these, not as near.
+            # A later row must be nearer than the farthest of these; equally near is not enough.
             limit = int(distance[-1]) - 1
     return row, distance, turn
 
@@ -74,7 +74,8 @@ def _least_inverted(planes: Words, query: Words, hsize: int, scratch: Words) -> 
 
 
 def _plane_distance(plane: Words, query: Words, scratch: Words) -> NDArray[Any]:
-    """uint8, in which sums of the distances of planes of at most 64 bits wrap around to what is right, or int16."""
+    """uint8, in which sums of distances of planes with at most 64 bits wrap around to the right value, or else
+    int16."""
     differing = np.bitwise_xor(plane, query[:, None], out=scratch[: len(plane)])
     counts = np.bitwise_count(differing)
     if counts.shape[1] == 1:
