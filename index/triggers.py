@@ -18,6 +18,7 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SHORTEST_INTERVAL_S = 10
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ACCEPTED = Message("trigger.accepted")
+LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def parse_trigger(text: str) -> BaseTrigger:
@@ -33,9 +34,12 @@ def parse_trigger(text: str) -> BaseTrigger:
         # A job that runs every hour, or every few minutes, also runs in the hour that is repeated when clocks are set
         # back.
         kind = CronTrigger if fields[1:2] and fields[1].startswith("*") else _OnceTrigger
-        return kind.from_crontab(" ".join([*most, _weekdays(weekday)]), SYSTEM)
+        trigger = kind.from_crontab(" ".join([*most, _weekdays(weekday)]), SYSTEM)
     except ValueError as error:
         raise UsageError("trigger.invalid", text=text, accepted=ACCEPTED, field="trigger") from error
+    if not _has_a_day(trigger):
+        raise UsageError("trigger.never", text=text, field="trigger")
+    return trigger
 
 
 class SystemTimezone(tzinfo):
@@ -73,6 +77,14 @@ class _OnceTrigger(CronTrigger):  # type: ignore[misc]
         while due is not None and due.astimezone(UTC).astimezone(self.timezone).fold:
             due = super().get_next_fire_time(due, due)
         return due
+
+
+def _has_a_day(trigger: CronTrigger) -> bool:
+    """Whether any date has the day and the month of a trigger. For 31 February, APScheduler would search every year up
+    to 9999, for seconds and at each start."""
+    fields = [field for field in trigger.fields if field.name in ("month", "day")]
+    dates = (LEAP_YEAR + timedelta(days=number) for number in range(366))
+    return any(all(field.get_next_value(date) == field.get_value(date) for field in fields) for date in dates)
 
 
 def _interval(word: str) -> IntervalTrigger:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from index import operating_system
 from index.errors import ComparImgError, UsageError
 from index.imaging.encoding.compression import Format, Target
@@ -23,10 +24,8 @@ def register(program: click.Group) -> None:
 
 
 @click.command()
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "-p", "--directory", metavar="DIR", type=click.Path(path_type=Path), help="Compress the pictures in this folder."
-)
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=PATH)
+@click.option("-p", "--directory", metavar="DIR", type=PATH, help="Compress the pictures in this folder.")
 @click.option("-r", "--recursive", is_flag=True, help="Include its subfolders.")
 @click.option("-m", "--modify-source", is_flag=True, help="Replace the source; it goes to the trash.")
 @click.option("-d", "--delete-source", is_flag=True, help="Move the source to the trash once the result is written.")
@@ -74,7 +73,7 @@ def register(program: click.Group) -> None:
     "--least-gain", metavar="PERCENT", type=click.FloatRange(0, 99), default=3.0, help="Minimum savings in percent. [3]"
 )
 @click.option("--dry-run", is_flag=True, help="Measure the savings without changing any file.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the record of past runs is kept.")
+@click.option("--data-dir", type=PATH, help="Where the record of past runs is kept.")
 @click.option("--json", "in_json", is_flag=True, help="Print JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context

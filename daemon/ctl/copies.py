@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import json_option
 from index.errors import NotFound
 from index.messages import Message
@@ -44,7 +45,7 @@ def list_copies(context: click.Context, in_json: bool) -> None:
 
 
 @index.command()
-@click.argument("copy", type=click.Path(path_type=Path), metavar="FILE")
+@click.argument("copy", type=PATH, metavar="FILE")
 @click.pass_context
 def restore(context: click.Context, copy: Path) -> None:
     """Restore the index from a backup.

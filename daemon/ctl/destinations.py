@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at, uri_of
 from index.messages import Message
@@ -40,7 +41,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 
 @destinations.command()
 @click.argument("name")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--create", is_flag=True, help="Create the folder if it does not exist.")
 @json_option
 @click.pass_context

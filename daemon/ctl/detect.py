@@ -15,6 +15,7 @@ import click
 
 from daemon import terminal
 from daemon.console_language import console_language
+from daemon.ctl.path_type import PATH
 from index.errors import ComparImgError, UsageError
 from index.messages import Message, of_os_error, text
 from index.model import HSIZES, Depth, Method
@@ -26,7 +27,7 @@ def register(program: click.Group) -> None:
 
 
 @click.command()
-@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=PATH)
 @click.option(
     "-s",
     "--hsize",
@@ -51,7 +52,7 @@ def register(program: click.Group) -> None:
 @click.option(
     "--csv", "csv_file", metavar="FILE", help="Write a row for each image to this file; - is the standard output."
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the index is kept between runs.")
+@click.option("--data-dir", type=PATH, help="Where the index is kept between runs.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 @click.pass_context
 def detect(
@@ -204,8 +205,8 @@ def _skipped_in_words(skipped: dict[str, dict[str, int]]) -> str:
 
 
 @click.command()
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
+@click.argument("first", type=PATH)
+@click.argument("second", type=PATH)
 @click.option("-s", "--hsize", type=click.Choice([str(h) for h in HSIZES]), default="16", help="Hash size. [16]")
 @click.option(
     "-t", "--tolerance", type=click.IntRange(0), help="Largest Hamming distance of a candidate pair, in bits."

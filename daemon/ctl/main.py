@@ -4,7 +4,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no daemon runnin
 --json. The modules of a command are imported when it runs, so that --help is fast.
 """
 
+import contextlib
 import errno
+import io
 import os
 import re
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 import click
 
 from daemon.console_language import console_language
+from daemon.ctl.path_type import PATH
 from daemon.ctl.sections import Sectioned
 from daemon.help_language import localize, set_language
 from daemon.version import VERSION
@@ -31,7 +34,7 @@ ON_ALL_SYSTEMS = frozenset({"detect", "explain", "compress", "completion", "manu
 
 @click.group(cls=Sectioned, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="comparimg-ctl")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file.")
+@click.option("--config", "config_file", type=PATH, help="The configuration file.")
 @click.option("--address", help="The address of the service. [from the configuration]")
 @click.pass_context
 def program(context: click.Context, config_file: Path | None, address: str | None) -> None:
@@ -43,8 +46,24 @@ def program(context: click.Context, config_file: Path | None, address: str | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its code."""
+    _prepare_standard_streams()
     register_all()
     sys.exit(run(arguments))
+
+
+def _prepare_standard_streams() -> None:
+    """Open the standard streams that the caller has closed, so that no file of ours gets their numbers, to which
+    libraries in C write. What an encoding such as Latin-1 lacks is shown as "?"."""
+    with contextlib.suppress(OSError):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= operating_system.STANDARD_ERROR:
+            pass
+        os.close(descriptor)
+    # Python has no object for a stream that was closed.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(operating_system.STANDARD_ERROR, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def register_all() -> Sectioned:

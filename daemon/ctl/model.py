@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 
 
 def register(program: click.Group) -> None:
@@ -18,7 +19,7 @@ def model() -> None:
 
 
 @model.command()
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=PATH)
 @click.option("--size", help="Size of its input in pixels, for example 224x224.")
 @click.option("--fit", help="How a picture is fitted to that size: stretch, crop or pad.")
 @click.option("--mean", help="Mean subtracted from each channel (0 to 255).")

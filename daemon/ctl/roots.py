@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import client, json_option
 from daemon.ctl.rest_path import at, uri_of
 from index.errors import NotFound
@@ -69,7 +70,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 
 
 @roots.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @_root_options
 @json_option
 @click.pass_context
@@ -79,7 +80,7 @@ def add(context: click.Context, /, folder: Path, in_json: bool, **given: Any) ->
 
 
 @roots.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--reset", is_flag=True, help="First restore the values of comparimg.toml, or the defaults.")
 @_root_options
 @json_option
@@ -92,7 +93,7 @@ def change(context: click.Context, /, folder: Path, reset: bool, in_json: bool, 
 
 
 @roots.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @json_option
 @click.pass_context
 def remove(context: click.Context, folder: Path, in_json: bool) -> None:

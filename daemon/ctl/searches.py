@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import client, follow, json_option, print_job
 from daemon.ctl.rest_path import at, uri_of
 from index.messages import Message
@@ -46,7 +47,7 @@ def listing(context: click.Context, in_json: bool) -> None:
 
 
 @searches.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--not-recursive", is_flag=True, help="Leave out subfolders.")
 @click.option(
     "-s",

@@ -8,6 +8,7 @@ import click
 
 from daemon import terminal
 from daemon.ctl import shell_files
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import json_option
 from daemon.ctl.sections import root_program
 from index.errors import ComparImgError
@@ -45,7 +46,7 @@ def service() -> None:
 @click.option(
     "--photos",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="A folder to watch; can be given more than once.",
 )

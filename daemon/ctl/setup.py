@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import client, json_option, parse_value
 from daemon.ctl.rest_path import at
 from index.errors import ComparImgError, NoDaemon, NotFound, UsageError
@@ -95,7 +96,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=PATH)
 @json_option
 @click.pass_context
 def check(context: click.Context, file: Path | None, in_json: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from daemon import terminal
 from daemon.console_language import console_language
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import client, effect_of_job, follow, json_option, limit_option, print_job
 from daemon.ctl.rest_path import at
 from daemon.ctl.trash_recover import recover
@@ -337,7 +338,7 @@ def batch(context: click.Context, batch_id: int, state: str | None, in_json: boo
 @click.option("--decide-again", is_flag=True, help="Clear the decisions as well, so that the groups are undecided.")
 @click.option("--dry-run", is_flag=True, help="Show what would be restored, without restoring it.")
 @click.option("--one-shot", is_flag=True, help="Undo `comparimg-ctl compress`, which runs without a service.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="The --data-dir of that compression.")
+@click.option("--data-dir", type=PATH, help="The --data-dir of that compression.")
 @wait_option
 @json_option
 @click.pass_context

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from index.errors import ComparImgError, NotFound, StoreError, UsageError
 from index.messages import Message, hint_of, joined, of_os_error
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("recover")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=PATH)
 @click.option("--restore", is_flag=True, help="Restore the files.")
 @click.option("--dry-run", is_flag=True, help="Only list the files, as without --restore.")
 @click.option("--check", is_flag=True, help="Compare the files with the digests in the manifests.")

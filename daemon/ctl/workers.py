@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from daemon import terminal
+from daemon.ctl.path_type import PATH
 from daemon.ctl.remote import client, json_option
 from index.errors import NoDaemon, UsageError
 from index.messages import Message
@@ -25,7 +26,7 @@ def workers() -> None:
 
 @workers.command()
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="The file to write. [NAME.worker]")
+@click.option("--out", type=PATH, help="The file to write. [NAME.worker]")
 @click.option("--host", help="The name or address by which the other machine reaches this one. [from [workers] listen]")
 @json_option
 @click.pass_context

@@ -46,7 +46,7 @@ def opened_unchanged(file_ref: FileRef, identity: Identity, digest: bytes = b"")
             if Identity.of(os.fstat(descriptor)) != Identity.of(before):
                 raise StepRefused("changed", "step.changed_while_checked")
         except OSError as error:
-            raise _refusal_of(error) from error
+            raise refusal_of(error) from error
         yield descriptor
 
 
@@ -58,7 +58,8 @@ def _claimed(step: Step, subject: int, guard: Guard) -> Iterator[None]:
         yield
 
 
-def _refusal_of(error: OSError) -> StepRefused:
+def refusal_of(error: OSError) -> StepRefused:
+    """The refusal of a step whose file cannot be read."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return StepRefused("gone", "step.gone")
     if error.errno in (errno.ELOOP, errno.EINVAL):

@@ -18,7 +18,7 @@ from apscheduler.triggers.base import BaseTrigger
 from index.database.records import jobs
 from index.database.schema import Schedule
 from index.database.store import Store
-from index.errors import StoreError
+from index.errors import StoreError, UsageError
 from index.model import JobKind
 from index.triggers import SYSTEM, parse_trigger
 
@@ -66,7 +66,11 @@ class Scheduler:
             rows = list(Schedule.select().where(Schedule.enabled).dicts().execute(database))
         self._clock.remove_all_jobs()
         for row in rows:
-            trigger = parse_trigger(row["trigger"])
+            try:
+                trigger = parse_trigger(row["trigger"])
+            except UsageError as error:  # an earlier version accepted it
+                log.warning("the schedule %s is not run: %s", row["name"], error.message)
+                continue
             # An interval continues from the last run, not from this call.
             due_ns = _due_ns(trigger, row["last_run_ns"])
             first = {}

@@ -297,7 +297,15 @@ class Checker:
         self, step: Step, identity: Identity, twin: bytes | None
     ) -> tuple[Step, list[tuple[bytes, Identity]]]:
         """The step of a companion, with its digest. If it needs a twin, the twin is compared, and returned with its
-        identity. Raises StepRefused."""
+        identity. Raises StepRefused, if one of them cannot be read as well."""
+        try:
+            return self._compare_companion(step, identity, twin)
+        except OSError as error:
+            raise actions.refusal_of(error) from error
+
+    def _compare_companion(
+        self, step: Step, identity: Identity, twin: bytes | None
+    ) -> tuple[Step, list[tuple[bytes, Identity]]]:
         twins = []
         with actions.opened_unchanged(self._folders.file_ref(step.path), identity) as subject:
             digest = safe_files.digest_of(subject)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from daemon.files import safe_files, step_recovery
+from daemon.files.actions import refusal_of
 from daemon.files.protected_paths import Claim, ManagedFolders
 from daemon.files.trash import remove_execute_bits
 from daemon.files.trash_manifest import DIGEST_BYTES
@@ -219,9 +220,13 @@ class Undoer:
                 case Action.CREATE:
                     return [replace(back, action=Action.TRASH, path=step.target, target=b"", trash=b"")]
             raise StepRefused("not_undoable", "step.not_undoable", action=step.action)
-        except StepRefused as refusal:
-            return [replace(back, action=Action.RESTORE, target=step.path, state=StepState.REFUSED,
-                            reason=refusal.reason, message=refusal.message)]  # fmt: skip
+        except StepRefused as error:
+            refusal = error
+        except OSError as error:
+            is_there = all(os.path.isdir(folders.file_ref(path).top) for path in (step.path, step.target) if path)
+            refusal = refusal_of(error) if is_there else StepRefused("offline", "step.offline")
+        return [replace(back, action=Action.RESTORE, target=step.path, state=StepState.REFUSED,
+                        reason=refusal.reason, message=refusal.message)]  # fmt: skip
 
     def _restore_from_trash(self, back: Step) -> Step:
         self._require_in_trash(back.trash)

@@ -21,6 +21,8 @@ from support.pictures import photograph, save
 from support.serving import config_over, until, write_config
 from support.terminal import DONE, FAILED, NO_DAEMON, WRONG_USAGE, Ctl
 
+TOP = Path(__file__).parents[3]
+
 for module in (calibration, compress, detect, doctor, remote, setup, sorting):
     module.register(program)
 
@@ -203,3 +205,35 @@ def test_the_real_program_says_so_too(service: Service, tmp_path: Path) -> None:
 def test_what_is_no_text_at_all_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["group", "\ud800"]) == WRONG_USAGE
     assert capsys.readouterr().err == "comparimg-ctl: An argument is not valid text.\n"
+
+
+def test_an_empty_path_is_not_the_current_folder(
+    ctl_alone: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = save(photograph(1, 320, 240), tmp_path / "a.png")
+    before = picture.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["detect", ""], ["compress", "-p", "", "-m", "-s", "0"], ["trash", "recover", ""]):
+        answer = ctl_alone(*arguments)
+        assert answer.code == WRONG_USAGE, arguments
+        assert "A path is empty" in answer.err
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.parametrize("closed", [">&- 2>&-", ">&-", "<&-"])
+def test_closed_standard_streams(tmp_path: Path, closed: str) -> None:
+    save(photograph(1, 80, 60), tmp_path / "photos/a.png")
+    program = [sys.executable, "-c", "from daemon.ctl.main import main; main()"]
+    command = [*program, "detect", "photos", "--data-dir", "data", "--method", "hash", "--json", "result.json"]
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *command], check=True, cwd=tmp_path, env=environment)
+    assert (tmp_path / "result.json").exists()
+
+
+def test_a_console_that_lacks_the_letters_of_french(tmp_path: Path) -> None:
+    save(photograph(1, 80, 60), tmp_path / "photos/a.png")
+    program = [sys.executable, "-c", "from daemon.ctl.main import main; main()"]
+    environment = {**os.environ, "PYTHONPATH": str(TOP), "LC_ALL": "fr_FR.UTF-8", "PYTHONIOENCODING": "ascii"}
+    for arguments in (["--help"], ["detect", "photos", "--data-dir", "data", "--method", "hash"]):
+        done = subprocess.run([*program, *arguments], check=True, cwd=tmp_path, env=environment, capture_output=True)
+        assert done.stderr == b"", arguments

@@ -51,6 +51,31 @@ def test_what_is_no_trigger_is_refused_with_what_is_accepted(text: str):
         parse_trigger(text)
 
 
+@pytest.mark.parametrize("text", ["0 0 31 2 *", "0 0 30 feb mon", "0 0 31 4,6 *"])
+def test_a_day_that_no_month_has_is_refused(text: str):
+    with pytest.raises(UsageError, match="never comes due"):
+        parse_trigger(text)
+
+
+@pytest.mark.parametrize("text", ["0 0 29 2 *", "0 0 31 * *", "0 0 last 2 *", "0 0 31 4-5 *"])
+def test_a_day_that_some_month_has_is_accepted(text: str):
+    assert parse_trigger(text).get_next_fire_time(None, datetime.now(UTC)) is not None
+
+
+def test_a_stored_schedule_that_is_not_accepted_any_more_stops_no_other(tmp_path: Path):
+    with Store(tmp_path) as store:
+        for name, trigger in (("february", "0 0 31 2 *"), ("nightly", "0 3 * * *")):
+            values = {"name": name, "kind": JobKind.SCAN, "parameters": "{}", "trigger": trigger, "origin": "user"}
+            store.write(lambda db, values=values: Schedule.insert(**values).execute(db))
+        scheduler = Scheduler(store)
+        scheduler.start()
+        try:
+            assert scheduler.next_run_ns(1) is None
+            assert scheduler.next_run_ns(2) is not None
+        finally:
+            scheduler.stop()
+
+
 @pytest.fixture
 def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Sets the time zone of this process."""

@@ -1,6 +1,8 @@
 """The sort job on real pictures: what is decided is done, and only then, and only what may be."""
 
+import errno
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -378,6 +380,44 @@ def test_a_folder_that_is_gone_is_made_again(desk: Desk, pair: tuple[Path, Path]
     copy.parent.rmdir()
     desk.undo(outcome["batch"])
     assert copy.read_bytes() == data
+
+
+@pytest.mark.parametrize("choice", ["trash", "move", "link"])
+@pytest.mark.parametrize("fault", ["gone", "unreadable"])
+def test_what_cannot_come_back_does_not_hold_back_the_others(
+    tmp_path: Path, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch, choice: str, fault: str
+) -> None:
+    with closing(Desk(tmp_path, pool, roots=("photos", "more"))) as desk:
+        copies = []
+        for seed, root in enumerate(desk.roots):
+            kept = desk.picture(f"{os.fsdecode(root.path)}/kept.jpg", seed)
+            copies.append(desk.copy(kept, f"{os.fsdecode(root.path)}/copy.jpg"))
+        before = desk.files()
+        desk.scan()
+        desk.decide(dict.fromkeys(copies, choice))
+        outcome = desk.sort()
+        assert outcome[choice] == 2, outcome
+        with monkeypatch.context() as patch:
+            if fault == "gone":
+                (tmp_path / "more").rename(tmp_path / "away")
+            else:
+                status = os.stat
+
+                def stat_bad_sector(path: Any, **options: Any) -> os.stat_result:
+                    if path == b"copy.jpg" and os.readlink(f"/proc/self/fd/{options['dir_fd']}") == str(
+                        tmp_path / "more"
+                    ):
+                        raise OSError(errno.EIO, os.strerror(errno.EIO))
+                    return status(path, **options)
+
+                patch.setattr(os, "stat", stat_bad_sector)
+            desk.undo(outcome["batch"])
+            assert copies[0].stat().st_nlink == 1
+        if fault == "gone":
+            (tmp_path / "away").rename(tmp_path / "more")
+        desk.undo(outcome["batch"])
+        assert copies[1].exists()
+        assert set(desk.files()) >= set(before)
 
 
 def test_single_steps_and_single_items_come_back(desk: Desk) -> None:

@@ -241,6 +241,29 @@ def test_where_the_folder_cannot_be_read_a_companion_stays(
     assert desk.steps(outcome["batch"])[-1].reason == "no_permission"
 
 
+def test_a_companion_that_cannot_be_read_holds_back_its_image_only(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = []
+    for seed in (1, 2):
+        kept = desk.picture(f"photos/kept/{seed}.jpg", seed)
+        copies.append(desk.copy(kept, f"photos/copies/{seed}.jpg"))
+        copies[-1].with_suffix(".xmp").write_text(f"sidecar {seed}")
+    desk.scan()
+    desk.decide(dict.fromkeys(copies, "trash"))
+    read = os.read
+
+    def read_from_a_bad_sector(descriptor: int, size: int) -> bytes:
+        data = read(descriptor, size)
+        if data == b"sidecar 1":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", read_from_a_bad_sector)
+        outcome = desk.sort()
+    assert (outcome["trash"], outcome["companions"], outcome["refused"]) == (1, 1, {"unreadable": 1})
+    assert names(copies[0].parent) == {"1.jpg", "1.xmp"}
+
+
 def test_a_sidecar_stays_with_a_raw_that_stays(
     desk: Desk, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
