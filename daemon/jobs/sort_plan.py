@@ -23,10 +23,12 @@ from index.errors import StepRefused
 from index.imaging.discovery.companions import (
     XMP_ENDING,
     Bond,
+    Fold,
     bond_of,
     case_blind,
     companions_of,
     images_behind,
+    owners_of,
     stem_of,
     twin_of,
 )
@@ -365,7 +367,7 @@ class Planner:
             }
             for own in (name, stem_of(name)):
                 sidecar = sidecars.get(fold(own))
-                if sidecar and images_behind(os.path.basename(sidecar), pictures, fold) == [name]:
+                if sidecar and _describes_only(os.path.basename(sidecar), name, pictures, fold):
                     return sidecar
             return None
         finally:
@@ -427,6 +429,11 @@ class Planner:
         names = self._folder(folder).related(name)
         others = [other for other in names if bond_of(other) in (Bond.RAW, Bond.FILM)]
         return self._folder(folder).related(name, *others) if others else names
+
+
+def _describes_only(sidecar: bytes, name: bytes, pictures: Sequence[bytes], fold: Fold) -> bool:
+    """Whether a sidecar belongs to this image and to no other. A RAW file without a JPEG is an image itself."""
+    return [name] in (images_behind(sidecar, pictures, fold), owners_of(sidecar, pictures, fold))
 
 
 def may_rely_on(file: GroupFile, keeper: GroupFile) -> bool:

@@ -1,8 +1,8 @@
-"""Random nonsense at the three edges: decoders, comparimg.toml, REST. Prints what was tried and what came of it.
+"""Random nonsense at the four edges: decoders, our parsers, comparimg.toml, REST. Prints what came of it.
 
     make fuzz [SECONDS=600] [SEED=1]
 
-A third of the time for each. What went wrong is kept in the folder that is named, and the exit code is 1.
+A quarter of the time for each. What went wrong is kept in the folder that is named, and the exit code is 1.
 """
 
 import argparse
@@ -32,12 +32,13 @@ from index.errors import ComparImgError
 from index.imaging.decoding.pictures import Limits
 from index.model import Identity
 from index.settings import SETTINGS, display_value
+from soak.fuzz_parsers import fuzz_parsers
 from support.mutations import mutate
 from support.pictures import build_tree, photograph
 from support.program import Program, wait_until_idle
 
 # What a decode may end with. "crashed" is an error that no one thought of, or the end of the process.
-FORESEEN = frozenset({"", "corrupt", "truncated", "not_an_image", "too_large", "unsupported", "empty", "out_of_memory"})
+FORESEEN = frozenset({"", "corrupt", "truncated", "not_an_image", "too_large", "no_decoder", "empty", "out_of_memory"})
 SAVED = (
     ("a.jpg", "JPEG", {}), ("b.jpg", "JPEG", {"progressive": True, "quality": 40}), ("c.png", "PNG", {}),
     ("d.gif", "GIF", {}), ("e.bmp", "BMP", {}), ("f.webp", "WEBP", {}), ("g.webp", "WEBP", {"lossless": True}),
@@ -92,6 +93,10 @@ def fuzz_decoders(chance: random.Random, seconds: float, kept: Path) -> Counter[
                 keep(kept, f"decoder-{failure}", path.read_bytes(), message, path.suffix)
                 counts["FOUND"] += 1
     return counts
+
+
+def fuzz_own_parsers(chance: random.Random, seconds: float, kept: Path) -> Counter[str]:
+    return fuzz_parsers(chance, seconds, lambda what, data, message: keep(kept, what, data, message, ""))
 
 
 VALUES = (
@@ -248,8 +253,11 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}; what goes wrong is kept in {options.keep}")
     failures = 0
-    for name, edge in (("decoders", fuzz_decoders), ("comparimg.toml", fuzz_config), ("REST", fuzz_rest)):
-        counts = edge(random.Random(options.seed), options.seconds / 3, options.keep)
+    edges = {
+        "decoders": fuzz_decoders, "parsers": fuzz_own_parsers, "comparimg.toml": fuzz_config, "REST": fuzz_rest,
+    }  # fmt: skip
+    for name, edge in edges.items():
+        counts = edge(random.Random(options.seed), options.seconds / len(edges), options.keep)
         failures += counts.pop("FOUND", 0)
         print(f"{name}: {', '.join(f'{count} {what}' for what, count in counts.most_common())}", flush=True)
     print(f"found: {failures}")

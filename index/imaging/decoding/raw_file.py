@@ -192,7 +192,7 @@ def _directories(data: bytes) -> Iterator[Tags]:
         for number in range(min(count, ENTRIES_AT_MOST)):
             try:
                 tag, kind, values = struct.unpack_from(order + "HHI", data, start + 2 + 12 * number)
-                if tag in WANTED and kind in _SIZES and values <= PARTS_AT_MOST:
+                if tag in WANTED and kind in _SIZES and 0 < values <= PARTS_AT_MOST:
                     tags[tag] = _values(data, order, kind, values, start + 10 + 12 * number)
             except struct.error:
                 break

@@ -54,7 +54,11 @@ def with_more(sidecar: bytes, more: Description, known: Description) -> bytes:
     """A sidecar with this description added; what it says itself stays, even where that is not understood. Raises
     Unreadable if nothing can be added, or if the result would not keep all that the sidecar said before."""
     root = tree_of(sidecar)
-    text = sidecar.decode(encoding_of(sidecar), "strict") if text_of(sidecar) else ""
+    try:
+        text = sidecar.decode(encoding_of(sidecar), "strict") if text_of(sidecar) else ""
+    except UnicodeDecodeError as error:
+        # Reading it is lenient, but what is written again must be the same text.
+        raise Unreadable from error
     if root is None:
         raise Unreadable
     said = read_xmp(sidecar)

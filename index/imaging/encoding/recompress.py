@@ -30,6 +30,7 @@ from index.imaging.encoding import (
 from index.imaging.encoding.compression import CompressionOptions
 from index.imaging.encoding.metadata import Metadata, read_metadata
 from index.imaging.encoding.trailer import Trailer
+from index.imaging.encoding.xmp_packet import has_regions
 from index.messages import Message
 from index.model import Facts
 
@@ -163,6 +164,8 @@ def _source(data: bytes, image: Image.Image, options: CompressionOptions) -> _So
     if (block := metadata.too_long_for(made)) is not None:
         raise _Refused("metadata", "compress.metadata_too_long", block=block, n=round(metadata.length_of(block) / 1024))
     notes += tuple(Message(f"compress.left_{kind}") for kind in sorted(left))
+    if made != facts.format and orientation_of(image) != 1 and not options.strip and has_regions(metadata.xmp):
+        notes += (Message("compress.regions_not_turned"),)
     pixels = image.copy()
     pixels.info = {"transparency": image.info["transparency"]} if "transparency" in image.info else {}
     sampling = JpegImagePlugin.get_sampling(image) if facts.format == "JPEG" else -1

@@ -16,6 +16,13 @@ ACROSS: Final = ("GPano:FullPanoWidthPixels", "GPano:CroppedAreaImageWidthPixels
 DOWN: Final = ("GPano:FullPanoHeightPixels", "GPano:CroppedAreaImageHeightPixels", "GPano:CroppedAreaTopPixels")
 ORIENTATION: Final = "tiff:Orientation"
 
+# Faces and other places, marked in the picture as stored (Metadata Working Group, Microsoft, ACDSee, IPTC), by their
+# namespace or property.
+REGIONS: Final = (
+    b"http://www.metadataworkinggroup.com/schemas/regions/", b"http://ns.microsoft.com/photo/1.2/t/Region",
+    b"http://ns.acdsee.com/regions/", b"Iptc4xmpExt:ImageRegion",
+)  # fmt: skip
+
 DUBLIN_CORE: Final = b"http://purl.org/dc/elements/1.1/"
 RDF_END: Final = b"</rdf:RDF>"
 _ABOUT: Final = re.compile(rb"rdf:about=([\"'])([^\"'<>]*)\1")
@@ -37,6 +44,11 @@ def for_pixels(packet: bytes, before: tuple[int, int], after: tuple[int, int], o
         for name in names:
             packet = _with(packet, name, lambda number, scale=scale: round(number * scale))  # type: ignore[misc]
     return packet
+
+
+def has_regions(packet: bytes) -> bool:
+    """Whether places in the picture are marked, which move when it is rotated."""
+    return any(sign in packet for sign in REGIONS)
 
 
 def of_texts(texts: Mapping[str, str], keywords: tuple[str, ...]) -> bytes:

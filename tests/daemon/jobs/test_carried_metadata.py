@@ -12,6 +12,7 @@ from index.database.records.batches import Action, Step
 from index.database.records.jobs import SortParameters
 from index.imaging.decoding.xmp_properties import read_xmp
 from index.model import Description
+from support.file_kinds import raw
 from support.sorting import Desk, job_context
 from support.xmp import packet
 
@@ -87,6 +88,25 @@ def test_a_sidecar_that_another_image_shares_is_left_alone(desk: Desk, three: tu
     desk.sort()
     assert shared.read_bytes() == before
     assert said(three[0].with_name("large.png.xmp")).keywords
+
+
+@pytest.mark.parametrize("name", ["shot.xmp", "shot.nef.xmp"])
+def test_the_sidecar_of_a_raw_file_that_is_kept_is_replaced_and_comes_back(desk: Desk, name: str) -> None:
+    copy = desk.picture("photos/copy.jpg", 1, (640, 480))
+    kept = copy.with_name("shot.nef")
+    kept.write_bytes(raw("NEF", copy.read_bytes(), (2400, 1800)))
+    copy.with_name("copy.jpg.xmp").write_bytes(packet('xmp:Label="Red" xmp:Rating="4"'))
+    own = copy.with_name(name)
+    own.write_bytes(packet('xmp:Rating="2"'))
+    desk.scan()
+    desk.carries_metadata = True
+    desk.decide({kept: "keep", copy: "trash"})
+    before = at_rest(desk)
+    outcome = desk.sort()
+    assert set(at_rest(desk)) == {"photos/shot.nef", f"photos/{name}"}
+    assert (said(own).rating, said(own).label) == (2, "Red")
+    desk.undo(outcome["batch"])
+    assert at_rest(desk) == before
 
 
 def test_the_sidecar_of_a_version_is_not_that_of_the_image(desk: Desk, three: tuple[Path, Path, Path]) -> None:

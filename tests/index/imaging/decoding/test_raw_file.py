@@ -144,6 +144,13 @@ def test_any_broken_structure_ends_in_an_answer(kind):
             pictures.decode(bytes(broken), LIMITS)
 
 
+def test_a_tag_without_any_number_counts_as_missing():
+    data = raw("NEF", PREVIEW, (2400, 1800))
+    coding = struct.pack("<HHI", 259, 3, 1)
+    assert data.count(coding) == 2
+    assert raw_file.read(data.replace(coding, struct.pack("<HHI", 259, 3, 0))) is not None
+
+
 def test_directories_that_lead_in_circles_end():
     data = b"II*\0" + (8).to_bytes(4, "little") + b"\0\0" + (8).to_bytes(4, "little")
     assert raw_file.kind_of(data) == ""

@@ -243,6 +243,17 @@ def test_colours_that_only_a_png_defines_are_named(chunks, codes):
     assert [note.code for note in result.notes] == codes
 
 
+@pytest.mark.parametrize(("orientation", "options", "codes"), [
+    (6, WEBP, ["compress.regions_not_turned"]), (1, WEBP, []), (6, HALF, []),
+])  # fmt: skip
+def test_marked_faces_are_not_rotated_with_a_picture_that_is_and_this_is_noted(orientation, options, codes):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    marked = packet(f'xmlns:mwg-rs="{xmp_packet.REGIONS[0].decode()}"', "<mwg-rs:Regions/>")
+    result, _ = made(jpeg(xmp=marked, exif=exif), options)
+    assert [note.code for note in result.notes] == codes
+
+
 def test_the_resolution_of_a_bmp_goes_over_to_its_png():
     result, image = made(saved(photograph(1, 400, 300), "BMP", dpi=(300, 150)), SAME)
     assert (result.format, [round(value) for value in image.info["dpi"]]) == ("PNG", [300, 150])
